@@ -1,0 +1,56 @@
+# Everything a newcomer types. `make run` and `make test` do all the set-up.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint lock bench soak clean
+
+help: ## what there is to type
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.run ## install, then watch from this machine; page and metrics on http://127.0.0.1:10100
+	$(BIN)/shutwatch run
+
+test: $(VENV)/.dev ## install, then run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+check: lint test ## lint and test: what a commit must pass
+
+bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead
+	$(BIN)/python benchmarks/probe.py
+
+soak: $(VENV)/.dev ## the long proofs, minutes to hours; writes their output under docs/
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+lock: $(VENV)/.dev ## pin every dependency again, with hashes
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml -o requirements/run.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# Debian's python3 comes without ensurepip; say so, or install it where we may.
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "shutwatch needs Python 3.11 or newer: apt-get install python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh requirements/ensure-venv.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/pip requirements/run.lock requirements/build.lock pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/build.lock -r requirements/run.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m monitor` is `shutwatch`."""
+
+from monitor.cli import main
+
+main()

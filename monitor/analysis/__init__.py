@@ -1,0 +1,1 @@
+"""Judge and detect from values alone: no clock, no socket, no database."""

@@ -1,0 +1,1 @@
+"""Write what is stored in the formats reports need."""

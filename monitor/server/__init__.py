@@ -1,0 +1,1 @@
+"""The ASGI application: metrics, health and pages."""

@@ -1,0 +1,70 @@
+"""The failure vocabulary: OONI's strings (specification df-007), so that others can read ours.
+
+A network failure is data. The one place that turns exceptions into these strings is
+`probes.errors`; nothing else may invent one.
+"""
+
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """What went wrong, in OONI's words. `None` in an observation means nothing did."""
+
+    ADDRESS_FAMILY_NOT_SUPPORTED = "address_family_not_supported"
+    ADDRESS_IN_USE = "address_in_use"
+    ADDRESS_NOT_AVAILABLE = "address_not_available"
+    CONNECTION_ABORTED = "connection_aborted"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_RESET = "connection_reset"
+    DNS_BOGON = "dns_bogon_error"
+    DNS_NO_ANSWER = "dns_no_answer"
+    DNS_NON_RECOVERABLE = "dns_non_recoverable_failure"
+    DNS_NXDOMAIN = "dns_nxdomain_error"
+    DNS_REFUSED = "dns_refused_error"
+    DNS_WRONG_QUERY_ID = "dns_reply_with_wrong_query_id"
+    DNS_SERVER_MISBEHAVING = "dns_server_misbehaving"
+    DNS_SERVFAIL = "dns_servfail_error"
+    DNS_TEMPORARY = "dns_temporary_failure"
+    EOF = "eof_error"
+    GENERIC_TIMEOUT = "generic_timeout_error"
+    """Our own deadline passed."""
+    HOST_UNREACHABLE = "host_unreachable"
+    HTTP_INVALID_REDIRECT = "http_invalid_redirect_location_host"
+    INTERRUPTED = "interrupted"
+    NETWORK_DOWN = "network_down"
+    NETWORK_RESET = "network_reset"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    NOT_CONNECTED = "not_connected"
+    PERMISSION_DENIED = "permission_denied"
+    QUIC_INCOMPATIBLE_VERSION = "quic_incompatible_version"
+    SSL_FAILED_HANDSHAKE = "ssl_failed_handshake"
+    SSL_INVALID_CERTIFICATE = "ssl_invalid_certificate"
+    SSL_INVALID_HOSTNAME = "ssl_invalid_hostname"
+    SSL_UNKNOWN_AUTHORITY = "ssl_unknown_authority"
+    TIMED_OUT = "timed_out"
+    """The kernel gave up (ETIMEDOUT), as opposed to our own deadline."""
+
+
+UNKNOWN_PREFIX = "unknown_failure: "
+"""Anything else is this prefix and the scrubbed text of the error."""
+
+TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
+"""What packet loss alone can produce, so never evidence without a look at the loss."""
+
+CERTIFICATE_FAILURES = frozenset(
+    {
+        Failure.SSL_INVALID_CERTIFICATE,
+        Failure.SSL_INVALID_HOSTNAME,
+        Failure.SSL_UNKNOWN_AUTHORITY,
+    }
+)
+
+
+def unknown_failure(scrubbed_text: str) -> str:
+    """The string for a failure outside the vocabulary; the text must hold no address."""
+    return f"{UNKNOWN_PREFIX}{scrubbed_text}"
+
+
+def failure_class(failure: str) -> str:
+    """`failure` as a member of a bounded set, for a metric label."""
+    return "unknown_failure" if failure.startswith(UNKNOWN_PREFIX) else failure

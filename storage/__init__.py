@@ -1,0 +1,1 @@
+"""Remember measurements, verdicts and events in SQL."""
