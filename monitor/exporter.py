@@ -1,0 +1,361 @@
+"""Prometheus families, built afresh from one snapshot on every scrape.
+
+The tables below are the whole list; docs/metrics.md explains each family and is tested against
+them. Nothing here is remembered between scrapes, so a vantage or platform that is gone leaves
+no ghost series behind.
+"""
+
+import platform as python_platform
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import accumulate
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from monitor import __version__
+from monitor.analysis.event import Event, EventState
+from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.publisher import Publisher
+from monitor.snapshot import BUCKETS, Snapshot, VantageView
+
+PREFIX = "shutwatch_"
+
+VANTAGE = ("country", "network", "asn", "vantage")
+VANTAGE_ROLE = (*VANTAGE, "vantage_role")
+PAIR = ("country", "platform")
+
+ACTIVE_STATES = (EventState.SUSPECTED, EventState.CONFIRMED)
+
+Rows = Iterable[tuple[tuple[str, ...], float]]
+
+
+class Family(NamedTuple):
+    """One family: its name without prefix and suffix, its help text, its labels, its samples."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    rows: Callable[[Snapshot, datetime], Rows]
+
+
+def _of(view: VantageView) -> tuple[str, ...]:
+    point = view.point
+    return point.country, point.network, str(point.asn), point.id
+
+
+def _with_role(view: VantageView) -> tuple[str, ...]:
+    return (*_of(view), str(view.point.role))
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
+
+
+def _verdicts(snapshot: Snapshot, at: datetime) -> Iterator[tuple[VantageView, PlatformVerdict]]:
+    for view in snapshot.vantages:
+        for verdict in view.platforms_at(at):
+            yield view, verdict
+
+
+def _pairs(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event | None]]:
+    for country in snapshot.countries:
+        for platform in snapshot.platforms:
+            yield (country, platform), snapshot.events.get((country, platform))
+
+
+def _events(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event]]:
+    return ((pair, event) for pair, event in _pairs(snapshot) if event)
+
+
+def _build_info(_: Snapshot, __: datetime) -> Rows:
+    yield (__version__, python_platform.python_version()), 1
+
+
+def _interval(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.interval
+
+
+def _platform_state(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        for state in State:
+            yield (*_of(view), verdict.platform, state), verdict.state is state
+
+
+def _role_state(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        for role in verdict.roles:
+            yield (*_of(view), verdict.platform, role.role, role.state), 1
+
+
+def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
+            yield (*_of(view), verdict.platform, verdict.method, verdict.sub_method), 1
+
+
+def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    for pair, (blocked, told) in snapshot.networks_blocked(at).items():
+        yield pair, len(blocked) / told
+
+
+def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((pair, event is not None) for pair, event in _pairs(snapshot))
+
+
+def _event_state(snapshot: Snapshot, _: datetime) -> Rows:
+    for pair, event in _events(snapshot):
+        for state in ACTIVE_STATES:
+            yield (*pair, state), event.state is state
+
+
+def _event_onset(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((pair, _seconds(event.onset_latest)) for pair, event in _events(snapshot))
+
+
+def _event_affected(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((pair, len(event.networks_affected)) for pair, event in _events(snapshot))
+
+
+def _event_seen(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((pair, len(event.networks)) for pair, event in _events(snapshot))
+
+
+def _vantage_state(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        for state in VantageState:
+            yield (*_with_role(view), state), view.state_at(at) is state
+
+
+def _reference_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        health = view.health_at(at)
+        if health and health.references_total:
+            yield _with_role(view), health.references_ok / health.references_total
+
+
+def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((_with_role(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
+
+
+def _vantage_info(snapshot: Snapshot, _: datetime) -> Rows:
+    return (((*_with_role(view), view.point.egress.kind), 1) for view in snapshot.vantages)
+
+
+def _last_success(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((_of(view), _seconds(view.last_success_at)) for view in snapshot.vantages)
+
+
+def _cycle_duration(snapshot: Snapshot, _: datetime) -> Rows:
+    for view in snapshot.vantages:
+        if view.cycle_started_at and view.cycle_finished_at:
+            yield _of(view), (view.cycle_finished_at - view.cycle_started_at).total_seconds()
+
+
+def _schedule_missed(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((_of(view), view.schedule_missed) for view in snapshot.vantages)
+
+
+def _storage_errors(snapshot: Snapshot, _: datetime) -> Rows:
+    return (((operation,), count) for operation, count in snapshot.storage_errors.items())
+
+
+def _probes(snapshot: Snapshot, _: datetime) -> Rows:
+    for view in snapshot.vantages:
+        for platform, count in view.probes.items():
+            yield (*_of(view), platform), count
+
+
+def _probe_failures(snapshot: Snapshot, _: datetime) -> Rows:
+    for view in snapshot.vantages:
+        for (layer, failure), count in view.failures.items():
+            yield (*_of(view), layer, failure), count
+
+
+INFOS = (
+    Family("build", "Version of shutwatch and of Python.", ("version", "python"), _build_info),
+    Family(
+        "platform_blocked_method",
+        "How a platform that is blocked, degraded or throttled at a vantage is interfered with.",
+        (*VANTAGE, "platform", "method", "sub_method"),
+        _blocked_method,
+    ),
+    Family(
+        "vantage", "Facts about a configured vantage.", (*VANTAGE_ROLE, "egress"), _vantage_info
+    ),
+)
+
+GAUGES = (
+    Family(
+        "cycle_interval_seconds",
+        "Configured time between the starts of two cycles of one vantage.",
+        (),
+        _interval,
+    ),
+    Family(
+        "platform_state",
+        "1 for the state a platform is in at a field vantage, 0 for every other state.",
+        (*VANTAGE, "platform", "state"),
+        _platform_state,
+    ),
+    Family(
+        "role_state",
+        "Always 1; its label tells the state one role of a platform is in at a field vantage.",
+        (*VANTAGE, "platform", "role", "state"),
+        _role_state,
+    ),
+    Family(
+        "platform_blocked_networks_ratio",
+        "Networks of a country blocking a platform, out of those that could tell.",
+        PAIR,
+        _blocked_networks_ratio,
+    ),
+    Family(
+        "blocking_event_active",
+        "1 while an event (a detected block of a platform in a country) is active, else 0.",
+        PAIR,
+        _event_active,
+    ),
+    Family(
+        "blocking_event_state",
+        "1 for the state an active event is in, 0 for the other.",
+        (*PAIR, "state"),
+        _event_state,
+    ),
+    Family(
+        "blocking_event_onset_timestamp_seconds",
+        "First moment at which the platform of an active event is known to have been blocked.",
+        PAIR,
+        _event_onset,
+    ),
+    Family(
+        "blocking_event_networks_affected",
+        "Networks that blocked at any time during an active event.",
+        PAIR,
+        _event_affected,
+    ),
+    Family(
+        "blocking_event_networks_seen",
+        "Networks of the country looked from during an active event.",
+        PAIR,
+        _event_seen,
+    ),
+    Family(
+        "vantage_state",
+        "1 for the health a vantage is in, 0 for every other.",
+        (*VANTAGE_ROLE, "state"),
+        _vantage_state,
+    ),
+    Family(
+        "vantage_reference_success_ratio",
+        "References that worked in a vantage's last cycle, out of all looked at.",
+        VANTAGE_ROLE,
+        _reference_ratio,
+    ),
+    Family(
+        "vantage_last_report_timestamp_seconds",
+        "When a vantage's last cycle finished; 0 when none ever has.",
+        VANTAGE_ROLE,
+        _last_report,
+    ),
+    Family(
+        "cycle_last_success_timestamp_seconds",
+        "When a vantage's last cycle that was also stored finished; 0 when none ever has.",
+        VANTAGE,
+        _last_success,
+    ),
+    Family(
+        "cycle_duration_seconds",
+        "How long a vantage's last cycle took.",
+        VANTAGE,
+        _cycle_duration,
+    ),
+)
+
+COUNTERS = (
+    Family(
+        "schedule_missed",
+        "Scheduled cycles that did not run.",
+        VANTAGE,
+        _schedule_missed,
+    ),
+    Family(
+        "storage_errors",
+        "Operations the store failed at.",
+        ("operation",),
+        _storage_errors,
+    ),
+    Family(
+        "probes",
+        "Looks made at an endpoint of a platform, or at a reference.",
+        (*VANTAGE, "platform"),
+        _probes,
+    ),
+    Family(
+        "probe_failures",
+        "Layers of looks that failed.",
+        (*VANTAGE, "layer", "failure"),
+        _probe_failures,
+    ),
+)
+
+
+def families(snapshot: Snapshot, at: datetime) -> Iterator[Metric]:
+    """Every family with its samples as they stand at that moment (UTC)."""
+    for family in INFOS:
+        info = InfoMetricFamily(PREFIX + family.name, family.help)
+        for labels, _ in family.rows(snapshot, at):
+            info.add_metric((), dict(zip(family.labels, labels, strict=True)))
+        yield info
+    for family in GAUGES:
+        gauge = GaugeMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
+        for labels, value in family.rows(snapshot, at):
+            gauge.add_metric(labels, float(value))
+        yield gauge
+    for family in COUNTERS:
+        counter = CounterMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
+        for labels, value in family.rows(snapshot, at):
+            counter.add_metric(labels, float(value))
+        yield counter
+    yield _durations(snapshot)
+
+
+def _durations(snapshot: Snapshot) -> Metric:
+    bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+    metric = HistogramMetricFamily(
+        PREFIX + "probe_duration_seconds",
+        "Time one layer of a look took, failed or not.",
+        labels=(*VANTAGE, "layer"),
+    )
+    for view in snapshot.vantages:
+        for layer, histogram in view.durations.items():
+            buckets = list(zip(bounds, accumulate(map(float, histogram.counts)), strict=True))
+            metric.add_metric((*_of(view), layer), buckets, histogram.total)
+    return metric
+
+
+class SnapshotCollector(Collector):
+    """Reads the publisher's newest snapshot once per scrape."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, from one snapshot at one moment."""
+        return families(self._publisher.snapshot, self._publisher.now())
+
+
+def create_registry(publisher: Publisher) -> CollectorRegistry:
+    """A registry of its own: our families, and this process's memory, CPU and descriptors."""
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(publisher))
+    ProcessCollector(registry=registry)
+    return registry

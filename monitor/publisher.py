@@ -1,0 +1,250 @@
+"""Merge all vantages into one immutable Snapshot, swapped whole on each change.
+
+Only the event loop's thread calls the methods; any thread may read `snapshot`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.event import Event
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.snapshot import (
+    STALE_FLOOR,
+    STALE_INTERVALS,
+    Histogram,
+    Snapshot,
+    VantageView,
+    frozen_map,
+)
+from probes.catalog import Catalog
+from probes.failure import Failure, failure_class
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
+from probes.vantage import VantagePoint
+from storage.store import Cycle
+
+EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
+    Layer.DNS: (
+        Failure.DNS_NXDOMAIN,
+        Failure.DNS_REFUSED,
+        Failure.DNS_SERVFAIL,
+        Failure.DNS_BOGON,
+        Failure.GENERIC_TIMEOUT,
+    ),
+    Layer.TCP: (
+        Failure.CONNECTION_REFUSED,
+        Failure.GENERIC_TIMEOUT,
+        Failure.HOST_UNREACHABLE,
+        Failure.NETWORK_UNREACHABLE,
+    ),
+    Layer.TLS: (
+        Failure.CONNECTION_RESET,
+        Failure.EOF,
+        Failure.GENERIC_TIMEOUT,
+        Failure.SSL_FAILED_HANDSHAKE,
+        Failure.SSL_INVALID_HOSTNAME,
+        Failure.SSL_UNKNOWN_AUTHORITY,
+    ),
+    Layer.HTTP: (Failure.CONNECTION_RESET, Failure.EOF, Failure.GENERIC_TIMEOUT),
+}
+"""What blocking usually looks like: counted from zero, so that a rate sees the first one too."""
+
+STORAGE_OPERATIONS = ("save", "read")
+"""What storage errors are counted under from the start."""
+
+
+class Publisher:
+    """The one owner of what is shown."""
+
+    def __init__(
+        self,
+        vantages: Sequence[VantagePoint],
+        catalog: Catalog,
+        now: Callable[[], datetime],
+        *,
+        interval: float = 300.0,
+    ) -> None:
+        """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles."""
+        self._now = now
+        self._snapshot = Snapshot(
+            at=now(),
+            interval=interval,
+            catalog=catalog,
+            vantages=tuple(_silent(point, catalog, interval) for point in vantages),
+            events=frozen_map({}),
+            storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest one."""
+        return self._snapshot
+
+    def now(self) -> datetime:
+        """The publisher's own clock, for reading a snapshot at the current moment."""
+        return self._now()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether there is anything to show yet, and a sentence that says so."""
+        if any(view.last_report_at for view in self._snapshot.vantages):
+            return True, "ready"
+        return False, "not ready: no vantage has finished its first cycle yet"
+
+    def publish(self, cycle: Cycle, active_events: Sequence[Event], *, stored: bool = True) -> None:
+        """Show a finished cycle and the events now active, which replace those shown before.
+
+        A cycle that could not be stored (`stored` false) is shown but is no success. Looks by
+        other vantages on this one's behalf count as theirs.
+        """
+        by_vantage: dict[str, list[Measurement]] = {}
+        for measurement in cycle.measurements:
+            by_vantage.setdefault(measurement.vantage, []).append(measurement)
+        views = (
+            _counted(view, by_vantage.get(view.point.id, ())) for view in self._snapshot.vantages
+        )
+        self._swap(
+            vantages=tuple(
+                self._reported(view, cycle, stored) if view.point.id == cycle.vantage else view
+                for view in views
+            ),
+            events=self._shown(active_events),
+        )
+
+    def cycle_missed(self, vantage: str) -> None:
+        """Count a scheduled cycle that did not run."""
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(view, schedule_missed=view.schedule_missed + 1)
+                if view.point.id == vantage
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
+    def storage_error(self, kind: str) -> None:
+        """Count a failure of the store; `kind` is one short word for what was being done.
+
+        Anything that is no such word counts as `other`: error texts never become labels.
+        """
+        word = kind if kind.isidentifier() and len(kind) <= 32 else "other"
+        errors = self._snapshot.storage_errors
+        self._swap(storage_errors=frozen_map({**errors, word: errors.get(word, 0) + 1}))
+
+    def restore(
+        self,
+        latest_platforms: Iterable[PlatformVerdict],
+        latest_health: Iterable[VantageHealth],
+        active_events: Sequence[Event],
+    ) -> None:
+        """Take up what an earlier process knew, with the times it knew it at.
+
+        What is stale by now is kept but not shown as current. Vantages and platforms that are
+        no longer configured are left out.
+        """
+        platforms: dict[str, list[PlatformVerdict]] = {}
+        for verdict in latest_platforms:
+            if verdict.platform in self._snapshot.platforms:
+                platforms.setdefault(verdict.vantage, []).append(verdict)
+        health = {one.vantage: one for one in latest_health}
+        self._swap(
+            vantages=tuple(
+                _restored(view, platforms.get(view.point.id, []), health.get(view.point.id))
+                for view in self._snapshot.vantages
+            ),
+            events=self._shown(active_events),
+        )
+
+    def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
+        length = (cycle.finished_at - cycle.started_at).total_seconds()
+        watched = self._snapshot.platforms
+        return msgspec.structs.replace(
+            view,
+            health=cycle.health,
+            platforms=tuple(v for v in cycle.platforms if v.platform in watched),
+            last_report_at=cycle.finished_at,
+            last_success_at=cycle.finished_at if stored else view.last_success_at,
+            cycle_started_at=cycle.started_at,
+            cycle_finished_at=cycle.finished_at,
+            stale_after=_stale_after(self._snapshot.interval, length),
+        )
+
+    def _shown(self, events: Sequence[Event]) -> Mapping[tuple[str, str], Event]:
+        """Active events of what is configured: nobody would ever end one of anything else."""
+        countries, platforms = self._snapshot.countries, self._snapshot.platforms
+        return frozen_map(
+            {
+                (event.country, event.platform): event
+                for event in sorted(events, key=lambda event: event.detected_at)
+                if event.active and event.country in countries and event.platform in platforms
+            }
+        )
+
+    def _swap(self, **changes: object) -> None:
+        self._snapshot = msgspec.structs.replace(self._snapshot, at=self._now(), **changes)
+
+
+def _stale_after(interval: float, cycle_length: float = 0.0) -> float:
+    return max(STALE_INTERVALS * max(interval, cycle_length), STALE_FLOOR)
+
+
+def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageView:
+    names = (*(platform.name for platform in catalog.platforms), REFERENCE_PLATFORM)
+    return VantageView(
+        point=point,
+        probes=frozen_map(dict.fromkeys(names, 0)),
+        failures=frozen_map(
+            {(layer, str(f)): 0 for layer, several in EXPECTED_FAILURES.items() for f in several}
+        ),
+        durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
+        stale_after=_stale_after(interval),
+    )
+
+
+def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:
+    """`view` with these looks counted; extra observations made to follow up are not looks."""
+    if not measurements:
+        return view
+    probes = Counter(m.platform for m in measurements if m.platform in view.probes)
+    failures: Counter[tuple[Layer, str]] = Counter()
+    durations: dict[Layer, list[float]] = {}
+    for observation in (o for m in measurements for o in m.observations if not o.reason):
+        layer = layer_of(observation)
+        durations.setdefault(layer, []).append(observation.duration)
+        if observation.failure is not None:
+            failures[layer, failure_class(observation.failure)] += 1
+    return msgspec.structs.replace(
+        view,
+        probes=frozen_map({name: n + probes[name] for name, n in view.probes.items()}),
+        failures=frozen_map(
+            {
+                pair: view.failures.get(pair, 0) + failures[pair]
+                for pair in {**view.failures, **failures}
+            }
+        ),
+        durations=frozen_map(
+            {
+                **view.durations,
+                **{
+                    layer: view.durations.get(layer, Histogram()).with_added(seconds)
+                    for layer, seconds in durations.items()
+                },
+            }
+        ),
+    )
+
+
+def _restored(
+    view: VantageView, platforms: Sequence[PlatformVerdict], health: VantageHealth | None
+) -> VantageView:
+    times = [verdict.judged_at for verdict in platforms] + ([health.at] if health else [])
+    if not times:
+        return view
+    return msgspec.structs.replace(
+        view,
+        health=health,
+        platforms=tuple(platforms),
+        last_report_at=max(times),
+        last_success_at=max(times),
+    )

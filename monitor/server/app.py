@@ -1,0 +1,62 @@
+"""Routes: what an operator's browser and Prometheus may ask for."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from monitor.publisher import Publisher
+from monitor.server.headers import SecurityHeaders
+from monitor.server.page import ICON, POLICY, render
+
+
+def create_app(
+    publisher: Publisher,
+    registry: CollectorRegistry,
+    ready: Callable[[], tuple[bool, str]] | None = None,
+) -> Starlette:
+    """The application over one publisher.
+
+    `ready` tells whether there is anything to show, and why not; by default the publisher does.
+    Handlers are plain functions on purpose: Starlette runs them in a thread, so that rendering
+    thousands of samples does not hold up the probes' event loop. They read one immutable
+    snapshot each.
+    """
+    is_ready = ready or publisher.ready
+
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type, "Vary": "Accept"})
+
+    def healthy(_: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    def readiness(_: Request) -> Response:
+        yes, reason = is_ready()
+        return PlainTextResponse(f"{reason}\n", status_code=200 if yes else 503)
+
+    def index(_: Request) -> Response:
+        return HTMLResponse(
+            render(publisher.snapshot, publisher.now()),
+            headers={"Content-Security-Policy": POLICY},
+        )
+
+    def icon(_: Request) -> Response:
+        return Response(ICON, media_type="image/svg+xml")
+
+    return Starlette(
+        routes=[
+            Route("/", index),
+            Route("/metrics", metrics),
+            Route("/-/healthy", healthy),
+            Route("/-/ready", readiness),
+            Route("/icon.svg", icon),
+        ],
+        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000)],
+    )
