@@ -70,6 +70,9 @@ class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """NOERROR, NXDOMAIN, SERVFAIL, REFUSED, …"""
     addresses: tuple[str, ...] = ()
     cnames: tuple[str, ...] = ()
+    query: int = 1
+    """Which of the queries sent it answers, counting from 1: a later query may well get another
+    answer, the same query may not."""
 
 
 class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
@@ -79,7 +82,7 @@ class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     rtype: str
     """A or AAAA."""
     resolver: str
-    """Address and port asked, `proxy` when the proxy resolves, `literal` never (no query)."""
+    """Address and port asked, or `address:port through proxy`."""
     transport: str = "udp"
     """udp, tcp or doh."""
     stub: bool = False

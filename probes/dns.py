@@ -1,0 +1,227 @@
+"""The DNS layer: ask A and AAAA at one resolver, keep every reply within the window.
+
+The first replies are handed on at once and the socket stays open while the rest of the look
+goes on, because an injected answer is betrayed by the honest one that comes second.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from probes.dns_message import Reply, decode_reply, encode_query
+from probes.errors import MalformedReplyError, PeerClosedError, failure_of
+from probes.failure import Failure
+from probes.measurement import DnsAnswer, DnsObservation
+from probes.network import Datagrams, Network, Stream, receive_exactly
+from probes.system_resolvers import ResolverAddress
+
+_TRIES = 3
+"""Queries sent per question, spread evenly over the timeout."""
+
+_BY_RCODE = {
+    "NOERROR": None,
+    "NXDOMAIN": Failure.DNS_NXDOMAIN,
+    "SERVFAIL": Failure.DNS_SERVFAIL,
+    "REFUSED": Failure.DNS_REFUSED,
+}
+
+
+class _Question:
+    """One record type of one name, and what came back for it."""
+
+    def __init__(self, rtype: str, ready: "asyncio.Future[None]") -> None:
+        self.rtype = rtype
+        self.ready = ready
+        self.ids: list[int] = []
+        self.sent_at: list[float] = []
+        self.answers: list[DnsAnswer] = []
+        self.error: str | None = None
+        self.truncated = False
+
+
+class DnsLookup:
+    """One look at one name over UDP. Use: `start`, `addresses`, and in the end `finish`."""
+
+    def __init__(
+        self,
+        network: Network,
+        resolver: ResolverAddress,
+        name: str,
+        *,
+        rtypes: tuple[str, ...],
+        timeout: float,
+        window: float,
+        origin: float,
+        on_local_address: Callable[[str], None],
+    ) -> None:
+        """`timeout` and `window` are seconds; `origin` is the loop time the look began at."""
+        self._network = network
+        self._resolver = resolver
+        self._name = name
+        self._timeout = timeout
+        self._window = window
+        self._origin = origin
+        self._on_local_address = on_local_address
+        self._loop = asyncio.get_running_loop()
+        self._questions = [_Question(rtype, self._loop.create_future()) for rtype in rtypes]
+        self._socket: Datagrams | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = self._loop.time()
+        self._first_reply_at: float | None = None
+
+    def start(self) -> None:
+        """Send the first queries. Failures show in the observations."""
+        self._started = self._loop.time()
+        try:
+            self._socket = self._network.open_datagrams(
+                self._resolver.address, self._resolver.port, self._heard, self._failed
+            )
+            self._on_local_address(self._socket.local_address)
+        except OSError as error:
+            self._failed(error)
+            return
+        self._send()
+
+    def _send(self) -> None:
+        waiting = [question for question in self._questions if not question.ready.done()]
+        if not waiting or self._socket is None:
+            return
+        for question in waiting:
+            if len(question.ids) >= _TRIES:
+                question.error = Failure.GENERIC_TIMEOUT
+                question.ready.set_result(None)
+                continue
+            question.ids.append(secrets.randbelow(1 << 16))
+            question.sent_at.append(self._loop.time())
+            try:
+                self._socket.send(encode_query(question.ids[-1], self._name, question.rtype))
+            except (OSError, ValueError) as error:
+                question.error = failure_of(error)
+                question.ready.set_result(None)
+        self._timer = self._loop.call_later(self._timeout / _TRIES, self._send)
+
+    def _failed(self, error: OSError) -> None:
+        for question in self._questions:
+            if not question.ready.done():
+                question.error = failure_of(error)
+                question.ready.set_result(None)
+
+    def _heard(self, data: bytes) -> None:
+        try:
+            reply = decode_reply(data)
+        except MalformedReplyError:
+            # Whoever can garble a reply can also drop it: wait on for an honest one.
+            return
+        for question in self._questions:
+            if reply.id in question.ids and reply.name == self._name.lower().rstrip("."):
+                self._record(question, reply)
+                return
+
+    def _record(self, question: _Question, reply: Reply) -> None:
+        now = self._loop.time()
+        query = question.ids.index(reply.id)
+        question.truncated |= reply.truncated
+        question.answers.append(
+            DnsAnswer(
+                delay=now - question.sent_at[query],
+                rcode=reply.rcode,
+                addresses=reply.addresses,
+                cnames=reply.cnames,
+                query=query + 1,
+            )
+        )
+        if self._first_reply_at is None:
+            self._first_reply_at = now
+        if not question.ready.done():
+            question.ready.set_result(None)
+
+    async def replies(self) -> dict[str, tuple[str, ...]]:
+        """Wait for the first reply (or the failure) of each question: record type → addresses."""
+        for question in self._questions:
+            await question.ready
+        for question in self._questions:
+            if question.truncated and not any(a.addresses for a in question.answers):
+                await self._ask_over_tcp(question)
+        return {
+            question.rtype: next((a.addresses for a in question.answers if a.addresses), ())
+            for question in self._questions
+        }
+
+    @property
+    def answered(self) -> bool:
+        """True when any reply came at all."""
+        return self._first_reply_at is not None
+
+    async def _ask_over_tcp(self, question: _Question) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                stream = await self._network.connect(self._resolver.address, self._resolver.port)
+                try:
+                    reply = await ask_over_stream(stream, self._name, question.rtype)
+                finally:
+                    stream.close()
+        except (OSError, MalformedReplyError, PeerClosedError) as error:
+            question.error = failure_of(error)
+            return
+        question.ids.append(reply.id)
+        question.sent_at.append(self._loop.time())
+        self._record(question, reply)
+
+    async def finish(self) -> tuple[DnsObservation, ...]:
+        """Listen until the window is over, close, and tell what was seen."""
+        try:
+            if self._first_reply_at is not None:
+                rest = self._first_reply_at + self._window - self._loop.time()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+        finally:
+            self.close()
+        any_address = any(a.addresses for q in self._questions for a in q.answers)
+        return tuple(self._observation(question, any_address) for question in self._questions)
+
+    def close(self) -> None:
+        """Let go of socket and timer; safe to call again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    def _observation(self, question: _Question, any_address: bool) -> DnsObservation:
+        first = question.answers[0] if question.answers else None
+        if first is None:
+            failure: str | None = question.error or Failure.GENERIC_TIMEOUT
+            duration = self._loop.time() - self._started if question.ids else 0.0
+            duration = min(duration, self._timeout)
+        else:
+            failure = failure_of_reply(first.rcode, has_addresses=any_address)
+            duration = question.sent_at[first.query - 1] - self._started + first.delay
+        return DnsObservation(
+            start=self._started - self._origin,
+            duration=duration,
+            failure=failure,
+            name=self._name,
+            rtype=question.rtype,
+            resolver=self._resolver.label,
+            stub=self._resolver.stub,
+            tries=max(1, first.query if first else len(question.ids)),
+            answers=tuple(question.answers),
+        )
+
+
+def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:
+    """The failure a reply code stands for; an empty NOERROR fails only when no type has any."""
+    if rcode == "NOERROR":
+        return None if has_addresses else Failure.DNS_NO_ANSWER
+    return _BY_RCODE.get(rcode, Failure.DNS_SERVER_MISBEHAVING)
+
+
+async def ask_over_stream(stream: Stream, name: str, rtype: str) -> Reply:
+    """One query over an open TCP stream, RFC 1035 section 4.2.2. Raises as the stream does."""
+    query_id = secrets.randbelow(1 << 16)
+    query = encode_query(query_id, name, rtype)
+    await stream.send(len(query).to_bytes(2, "big") + query)
+    length = int.from_bytes(await receive_exactly(stream, 2), "big")
+    reply = decode_reply(await receive_exactly(stream, length))
+    if reply.id != query_id:
+        raise MalformedReplyError("reply to another query")
+    return reply

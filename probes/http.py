@@ -1,0 +1,224 @@
+"""The HTTP layer: one request through httpx over a stream that is already staged.
+
+httpx prepares the request and decodes the response; the connection under it was opened, and
+its certificate verified, layer by layer, so that every failure here is HTTP's own.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import httptools
+import httpx
+import msgspec
+
+from probes.errors import MalformedReplyError, PeerClosedError, failure_of
+from probes.network import Stream
+
+BROWSER = {
+    "User-Agent": (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/148.0.0.0 Safari/537.36"
+    ),
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.9",
+    "Accept-Encoding": "gzip",
+    "Connection": "close",
+}
+"""What is sent: ordinary enough not to single out the person who hosts a vantage."""
+
+_CHUNK = 16 * 1024
+_HEAD_LIMIT = 64 * 1024
+"""Bytes of status line and headers after which a peer is talking nonsense."""
+_STREAM = "shutwatch_stream"
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TITLE_LIMIT = 200
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and what came of it, unscrubbed: it must not leave the probes as it is."""
+
+    duration: float
+    """Seconds."""
+    failure: str | None
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    """Decoded, as far as it was read."""
+    truncated: bool = False
+    """More was to come."""
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or empty."""
+        return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def title(self) -> str:
+        """The text of the title element, white space folded, cut at 200 characters."""
+        match = _TITLE.search(self.body)
+        if match is None:
+            return ""
+        words = match.group(1).decode("utf-8", "replace").split()
+        return " ".join(words)[:_TITLE_LIMIT]
+
+
+class StagedTransport(httpx.AsyncBaseTransport):
+    """httpx transport over the stream that the request carries in its extensions."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, read up to the end of the headers. Raises as the stream does."""
+        stream: Stream = request.extensions[_STREAM]
+        await stream.send(_serialized(request))
+        parser = _Parser()
+        seen = 0
+        while not parser.headers_complete:
+            data = await stream.receive(_CHUNK)
+            if not data:
+                raise PeerClosedError
+            seen += len(data)
+            if seen > _HEAD_LIMIT and not parser.headers_complete:
+                raise MalformedReplyError("response head too long")
+            parser.feed(data)
+        return httpx.Response(
+            parser.status, headers=parser.headers, stream=_Body(stream, parser), request=request
+        )
+
+
+def _serialized(request: httpx.Request) -> bytes:
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%s: %s" % (name, value) for name, value in request.headers.raw]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class _Parser:
+    """Collects what httptools' parser calls out."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.chunks: list[bytes] = []
+        self.headers_complete = False
+        self.complete = False
+        self.status = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            # An interim response (100, 103): the real one follows.
+            self.headers.clear()
+        else:
+            self.headers_complete = True
+
+    def on_body(self, data: bytes) -> None:
+        self.chunks.append(data)
+
+    def on_message_complete(self) -> None:
+        self.complete = self.headers_complete
+
+    def feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.complete = True
+        except httptools.HttpParserError as error:
+            if self.complete:
+                return  # bytes behind a complete response are none of ours
+            raise MalformedReplyError("response is not HTTP") from error
+
+    def take(self) -> bytes:
+        data = b"".join(self.chunks)
+        self.chunks.clear()
+        return data
+
+
+class _Body(httpx.AsyncByteStream):
+    """The rest of the response, read as httpx asks for it."""
+
+    def __init__(self, stream: Stream, parser: _Parser) -> None:
+        self._stream = stream
+        self._parser = parser
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        parser = self._parser
+        sized = any(
+            name.lower() in (b"content-length", b"transfer-encoding") for name, _ in parser.headers
+        )
+        while True:
+            data = parser.take()
+            if data:
+                yield data
+            if parser.complete:
+                return
+            received = await self._stream.receive(_CHUNK)
+            if not received:
+                if sized:
+                    raise PeerClosedError
+                return  # HTTP/1.0 style: the end of the stream is the end of the body
+            parser.feed(received)
+
+
+def make_client() -> httpx.AsyncClient:
+    """The one httpx client of a process. It owns no connection, so closing it is a formality."""
+    return httpx.AsyncClient(transport=StagedTransport(), follow_redirects=False, trust_env=False)
+
+
+async def exchange(
+    client: httpx.AsyncClient,
+    stream: Stream,
+    url: str,
+    *,
+    user_agent: str,
+    timeout: float,  # noqa: ASYNC109 # a failure by our deadline is data here, not an exception
+    body_limit: int,
+    suspicious_limit: int,
+    suspicious_statuses: frozenset[int],
+    trusted: bool,
+) -> Exchange:
+    """GET `url` over `stream`; `timeout` seconds for all of it.
+
+    Reads `body_limit` bytes of an ordinary answer, and `suspicious_limit` when the answer came in
+    cleartext (`trusted` false) or with one of `suspicious_statuses`.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    headers = BROWSER | ({"User-Agent": user_agent} if user_agent else {})
+    status = 0
+    received: tuple[tuple[str, str], ...] = ()
+    body = bytearray()
+    truncated = False
+    failure = None
+    try:
+        async with asyncio.timeout(timeout):
+            request = client.build_request(
+                "GET", url, headers=headers, extensions={_STREAM: stream}
+            )
+            response = await client.send(request, stream=True)
+            try:
+                status = response.status_code
+                received = tuple(
+                    (name.decode("latin-1").lower(), value.decode("latin-1"))
+                    for name, value in response.headers.raw
+                )
+                suspicious = not trusted or status in suspicious_statuses
+                limit = suspicious_limit if suspicious else body_limit
+                async for data in response.aiter_bytes():
+                    body += data
+                    if len(body) >= limit:
+                        truncated = True
+                        break
+            finally:
+                await response.aclose()
+    except (OSError, PeerClosedError, MalformedReplyError, httpx.HTTPError) as error:
+        failure = failure_of(error)
+    return Exchange(
+        duration=loop.time() - started,
+        failure=failure,
+        status=status,
+        headers=received,
+        body=bytes(body[:suspicious_limit]),
+        truncated=truncated,
+    )

@@ -1,0 +1,617 @@
+"""One look at one endpoint from one vantage: compose the layers into a Measurement.
+
+    resolve A and AAAA → connect to each address → shake hands once per family → ask once
+
+The two families go side by side, so that one hanging does not hide the other. Nothing here
+judges; what went wrong is recorded and the look goes on where it can.
+"""
+
+import asyncio
+import hashlib
+import ipaddress
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import msgspec
+import uuid_utils
+
+from probes.bogon import BogonList
+from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
+from probes.errors import MalformedReplyError, PeerClosedError, failure_of, is_tls_alert
+from probes.failure import Failure
+from probes.http import REDIRECTS, Exchange, exchange
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    DnsObservation,
+    EgressObservation,
+    HttpObservation,
+    Layer,
+    Look,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+    family_of,
+)
+from probes.network import Network, Stream, chain_digest
+from probes.proxy import FarSideError, ProxyError, open_through
+from probes.scrub import Scrubber, scrub_observation
+from probes.settings import ProbeSettings
+from probes.system_resolvers import ResolverAddress
+from probes.vantage import VantagePoint
+
+MAX_REDIRECTS = 10
+RESOLVER_FALLBACK = "resolver_fallback"
+"""Reason of observations at a resolver that stayed silent, so that the next one was asked."""
+_UNAVAILABLE_FOR_LEGAL_REASONS = 451
+_SUSPICIOUS_STATUSES = frozenset({_UNAVAILABLE_FOR_LEGAL_REASONS})
+_KEPT_BODY = 16 * 1024
+"""Characters of a suspicious body that are kept as evidence."""
+_ORDINARY_HEADERS = frozenset(
+    {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
+)
+"""Kept of a healthy answer; of a suspicious one every header is."""
+_NEVER_KEPT = frozenset({"set-cookie"})
+"""Cookies identify the visitor; that one was set is kept, its value is not."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look is for: an endpoint and its place in the catalogue."""
+
+    platform: str
+    role: str
+    endpoint: Endpoint
+
+
+class Opened(msgspec.Struct, kw_only=True):
+    """A stream that got as far as was asked."""
+
+    stream: Stream
+    address: str
+
+
+class Looker:
+    """Looks from one vantage."""
+
+    def __init__(
+        self,
+        vantage: VantagePoint,
+        network: Network,
+        settings: ProbeSettings,
+        client: httpx.AsyncClient,
+        *,
+        resolvers: Callable[[], Sequence[ResolverAddress]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`resolvers` is asked anew for each look, since a laptop or a modem changes networks."""
+        self.vantage = vantage
+        self.network = network
+        self.settings = settings
+        self.client = client
+        self.resolvers = resolvers
+        self.bogons = BogonList(settings.bogon_allow)
+        self._now = now
+
+    async def look(
+        self,
+        target: Target,
+        *,
+        cycle: str = "",
+        look: Look = Look.SCHEDULED,
+        attempt: int = 1,
+    ) -> Measurement:
+        """Look once. Never raises for what the network does; may be cancelled at any point."""
+        under_way = _LookUnderWay(self, asyncio.get_running_loop().time())
+        started_at = self._now()
+        try:
+            reached = await under_way.run(target.endpoint)
+            observations = await under_way.finish()
+        finally:
+            under_way.close()
+        vantage = self.vantage
+        return Measurement(
+            id=str(uuid_utils.uuid7()),
+            cycle=cycle,
+            vantage=vantage.id,
+            country=vantage.country,
+            asn=vantage.asn,
+            network=vantage.network,
+            vantage_role=vantage.role,
+            platform=target.platform,
+            role=target.role,
+            endpoint=target.endpoint.id,
+            look=look,
+            attempt=attempt,
+            started_at=started_at,
+            duration=under_way.elapsed(),
+            observations=observations,
+            not_observed=self._not_observed(target.endpoint),
+            reached=reached,
+        )
+
+    def _not_observed(self, endpoint: Endpoint) -> tuple[Layer, ...]:
+        if not self.vantage.egress.proxied or endpoint.kind is EndpointKind.DNS:
+            return ()
+        # Through a proxy that resolves, neither the answer nor the handshake is ours to see.
+        return (Layer.DNS, Layer.TCP) if self.vantage.resolver.system else (Layer.TCP,)
+
+
+class _LookUnderWay:
+    """The state of one look: what is open, what was seen."""
+
+    def __init__(self, looker: Looker, origin: float) -> None:
+        self._looker = looker
+        self._settings = looker.settings
+        self._loop = asyncio.get_running_loop()
+        self._origin = origin
+        self._lookups: list[tuple[DnsLookup, str]] = []
+        self._streams: list[Stream] = []
+        self._observations: list[AnyObservation] = []
+        self._exchanges: list[tuple[HttpObservation, Exchange, bool]] = []
+        self._resolved: dict[str, tuple[str, ...]] = {}
+        self._own: set[str] = set()
+        self._looked_at: set[str] = set()
+
+    def elapsed(self) -> float:
+        """Seconds since the look began."""
+        return self._loop.time() - self._origin
+
+    # -- the whole look ------------------------------------------------------------------
+
+    async def run(self, endpoint: Endpoint) -> bool:
+        """Do what this kind of endpoint asks for; True when it answered as it should."""
+        if endpoint.kind is EndpointKind.DNS:
+            return bool(await self._addresses(endpoint.host))
+        if endpoint.kind in (EndpointKind.HTTPS, EndpointKind.HTTP):
+            return await self._follow(endpoint)
+        opened = await self._open(
+            endpoint.host,
+            endpoint.port,
+            tls=endpoint.kind is EndpointKind.TLS,
+            verify=endpoint.verify,
+        )
+        return opened is not None
+
+    async def finish(self) -> tuple[AnyObservation, ...]:
+        """Wait for late DNS answers, scrub, and hand over everything seen, in order."""
+        self._close_streams()
+        observations = list(self._observations)
+        for lookup, reason in self._lookups:
+            seen = await lookup.finish()
+            observations += [self._marked_bogon(observation, reason) for observation in seen]
+        scrubber = Scrubber(self._own, self._looked_at)
+        observations += [
+            _with_content(observation, answer, scrubber, self._own, suspicious=suspicious)
+            for observation, answer, suspicious in self._exchanges
+        ]
+        observations.sort(key=lambda observation: observation.start)
+        return tuple(scrub_observation(observation, scrubber) for observation in observations)
+
+    def close(self) -> None:
+        """Let go of everything; safe to call again."""
+        self._close_streams()
+        for lookup, _ in self._lookups:
+            lookup.close()
+
+    def _close_streams(self) -> None:
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+
+    # -- names ---------------------------------------------------------------------------
+
+    async def _addresses(self, host: str) -> tuple[str, ...]:
+        """Addresses to dial for `host`: literal, or resolved once per look; no bogons."""
+        if _is_literal(host):
+            return (host,)
+        if host not in self._resolved:
+            if self._looker.vantage.egress.proxied:
+                found = await self._resolve_through_proxy(host)
+            else:
+                found = await self._resolve(host)
+            self._looked_at.update(found)
+            self._resolved[host] = found
+        return tuple(a for a in self._resolved[host] if a not in self._looker.bogons)
+
+    async def _resolve(self, host: str) -> tuple[str, ...]:
+        resolvers = self._looker.resolvers()
+        if not resolvers:
+            self._observations.append(_no_resolver(host, self.elapsed()))
+            return ()
+        found: tuple[str, ...] = ()
+        for resolver, following in zip(resolvers, [*resolvers[1:2], None], strict=False):
+            lookup = DnsLookup(
+                self._looker.network,
+                resolver,
+                host,
+                rtypes=("A", "AAAA"),
+                timeout=self._settings.dns_timeout,
+                window=self._settings.dns_window,
+                origin=self._origin,
+                on_local_address=self._own.add,
+            )
+            self._lookups.append((lookup, ""))
+            lookup.start()
+            replies = await lookup.replies()
+            found = tuple(address for addresses in replies.values() for address in addresses)
+            if lookup.answered or following is None:
+                break
+            # Silent: an application would ask the next one too. The silence stays on record.
+            self._lookups[-1] = (lookup, RESOLVER_FALLBACK)
+        return found
+
+    async def _resolve_through_proxy(self, host: str) -> tuple[str, ...]:
+        """DNS over TCP at the configured resolver, through the proxy."""
+        found: list[str] = []
+        for rtype in ("A", "AAAA"):
+            start = self.elapsed()
+            failure: str | None = None
+            answers: tuple[DnsAnswer, ...] = ()
+            resolver = self._looker.vantage.resolver
+            try:
+                async with asyncio.timeout(self._settings.dns_timeout):
+                    stream = await self._through_proxy(resolver.address, resolver.port)
+                    if stream is None:
+                        return ()
+                    reply = await ask_over_stream(stream, host, rtype)
+            except (OSError, PeerClosedError, MalformedReplyError, FarSideError) as error:
+                failure = error.failure if isinstance(error, FarSideError) else failure_of(error)
+            else:
+                answer = DnsAnswer(
+                    delay=self.elapsed() - start,
+                    rcode=reply.rcode,
+                    addresses=reply.addresses,
+                    cnames=reply.cnames,
+                )
+                answers = (answer,)
+                found += reply.addresses
+                failure = failure_of_reply(
+                    reply.rcode, has_addresses=bool(reply.addresses) or rtype == "AAAA"
+                )
+            label = ResolverAddress(address=resolver.address, port=resolver.port).label
+            self._observations.append(
+                self._marked_bogon(
+                    DnsObservation(
+                        start=start,
+                        duration=self.elapsed() - start,
+                        failure=failure,
+                        name=host,
+                        rtype=rtype,
+                        resolver=f"{label} through proxy",
+                        transport="tcp",
+                        answers=answers,
+                    ),
+                    "",
+                )
+            )
+        return tuple(found)
+
+    def _marked_bogon(self, observation: DnsObservation, reason: str) -> DnsObservation:
+        addresses = observation.addresses
+        if addresses and all(address in self._looker.bogons for address in addresses):
+            return msgspec.structs.replace(observation, failure=Failure.DNS_BOGON, reason=reason)
+        return msgspec.structs.replace(observation, reason=reason) if reason else observation
+
+    # -- connections ---------------------------------------------------------------------
+
+    async def _open(self, host: str, port: int, *, tls: bool, verify: bool) -> Opened | None:
+        """A stream to `host`, as far as TLS if asked; every address tried is on record."""
+        if self._looker.vantage.egress.proxied:
+            return await self._open_through_proxy(host, port, tls=tls, verify=verify)
+        by_family: dict[str, list[str]] = {}
+        for address in await self._addresses(host):
+            by_family.setdefault(family_of(address), []).append(address)
+        chosen = [
+            by_family[family][: self._settings.max_addresses]
+            for family in self._looker.network.families()
+            if family in by_family
+        ]
+        name = host if tls else ""
+        if len(chosen) == 1:
+            return await self._open_family(chosen[0], port, name, verify)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._open_family(addresses, port, name, verify))
+                for addresses in chosen
+            ]
+        return next((opened for task in tasks if (opened := task.result()) is not None), None)
+
+    async def _open_family(
+        self, addresses: list[str], port: int, server_name: str, verify: bool
+    ) -> Opened | None:
+        if len(addresses) == 1:
+            connected = [await self._connect(addresses[0], port)]
+        else:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._connect(address, port)) for address in addresses]
+            connected = [task.result() for task in tasks]
+        for opened in connected:
+            if opened is None:
+                continue
+            if not server_name or await self._handshake(opened, port, server_name, verify):
+                return opened
+        return None
+
+    async def _connect(self, address: str, port: int) -> Opened | None:
+        start = self.elapsed()
+        self._looked_at.add(address)
+        failure: str | None = None
+        stream: Stream | None = None
+        try:
+            async with asyncio.timeout(self._settings.tcp_timeout):
+                stream = await self._looker.network.connect(address, port)
+        except OSError as error:
+            failure = failure_of(error)
+        retransmits = 0
+        if stream is not None:
+            self._keep(stream)
+            retransmits = stream.retransmits()
+        self._observations.append(
+            TcpObservation(
+                start=start,
+                duration=self.elapsed() - start,
+                failure=failure,
+                address=address,
+                port=port,
+                retransmits=retransmits,
+            )
+        )
+        return None if stream is None else Opened(stream=stream, address=address)
+
+    def _keep(self, stream: Stream) -> None:
+        self._streams.append(stream)
+        self._own.add(stream.local_address)
+
+    async def _open_through_proxy(
+        self, host: str, port: int, *, tls: bool, verify: bool
+    ) -> Opened | None:
+        targets: Sequence[str] = (host,)
+        if not self._looker.vantage.resolver.system:
+            targets = (await self._addresses(host))[: self._settings.max_addresses]
+        for target in targets:
+            start = self.elapsed()
+            address = target if _is_literal(target) else ""
+            try:
+                async with asyncio.timeout(self._settings.tcp_timeout):
+                    stream = await self._through_proxy(target, port)
+            except (FarSideError, TimeoutError) as error:
+                failure = error.failure if isinstance(error, FarSideError) else failure_of(error)
+                self._observations.append(
+                    TcpObservation(
+                        start=start,
+                        duration=self.elapsed() - start,
+                        failure=failure,
+                        address=address,
+                        port=port,
+                    )
+                )
+                continue
+            if stream is None:
+                return None
+            opened = Opened(stream=stream, address=address)
+            if not tls or await self._handshake(opened, port, host, verify):
+                return opened
+        return None
+
+    async def _through_proxy(self, host: str, port: int) -> Stream | None:
+        """A stream through the vantage's proxy, or None when the proxy itself failed.
+
+        Raises FarSideError when the proxy says it could not reach `host`, TimeoutError when the
+        caller's deadline passes while the proxy works on it.
+        """
+        egress = self._looker.vantage.egress
+        start = self.elapsed()
+        failure, words = None, ""
+        stream = None
+        try:
+            async with asyncio.timeout(self._settings.tcp_timeout / 2):
+                stream = await self._dial_proxy()
+        except OSError as error:
+            failure = failure_of(error)
+        if stream is not None:
+            self._keep(stream)
+            try:
+                await open_through(stream, egress, host, port)
+            except ProxyError as error:
+                failure, words = Failure.CONNECTION_ABORTED, str(error)
+            except OSError as error:
+                failure = failure_of(error)
+        if failure is None:
+            return stream
+        self._observations.append(
+            EgressObservation(
+                start=start, duration=self.elapsed() - start, failure=failure, reply=words
+            )
+        )
+        return None
+
+    async def _dial_proxy(self) -> Stream:
+        egress = self._looker.vantage.egress
+        if _is_literal(egress.proxy_host):
+            return await self._looker.network.connect(egress.proxy_host, egress.proxy_port)
+        # The proxy's own name goes through the machine's resolver: it is no one's evidence.
+        found = await self._loop.getaddrinfo(egress.proxy_host, egress.proxy_port, type=1)
+        return await self._looker.network.connect(str(found[0][4][0]), egress.proxy_port)
+
+    async def _handshake(self, opened: Opened, port: int, server_name: str, verify: bool) -> bool:
+        start = self.elapsed()
+        stream = opened.stream
+        failure: str | None = None
+        alert, verify_error = False, ""
+        version = cipher = alpn = ""
+        try:
+            async with asyncio.timeout(self._settings.tls_timeout):
+                facts = await stream.start_tls(server_name, verify=verify)
+            version, cipher, alpn = facts.version, facts.cipher, facts.alpn
+        except OSError as error:  # ssl.SSLError is one
+            failure = failure_of(error)
+            alert = is_tls_alert(error)
+            verify_error = getattr(error, "verify_message", "")
+        chain = stream.peer_chain()
+        if failure is not None:
+            stream.close()
+        self._observations.append(
+            TlsObservation(
+                start=start,
+                duration=self.elapsed() - start,
+                failure=failure,
+                address=opened.address,
+                port=port,
+                server_name=server_name,
+                version=version,
+                cipher=cipher,
+                alpn=alpn,
+                alert=alert,
+                verify_error=verify_error,
+                chain_sha256=chain_digest(chain),
+                chain=chain if failure is not None else (),
+            )
+        )
+        return failure is None
+
+    # -- requests ------------------------------------------------------------------------
+
+    async def _follow(self, endpoint: Endpoint) -> bool:
+        """Ask, follow redirects hop by hop; the last hop decides."""
+        url = endpoint.id
+        for hop in range(MAX_REDIRECTS + 1):
+            parts = urlsplit(url)
+            secure = parts.scheme == EndpointKind.HTTPS
+            opened = await self._open(
+                parts.hostname or "",
+                parts.port or DEFAULT_PORTS[EndpointKind(parts.scheme)],
+                tls=secure,
+                verify=endpoint.verify,
+            )
+            if opened is None:
+                return False
+            start = self.elapsed()
+            answer = await exchange(
+                self._looker.client,
+                opened.stream,
+                url,
+                user_agent=self._settings.user_agent,
+                timeout=self._settings.http_timeout,
+                body_limit=self._settings.body_limit,
+                suspicious_limit=self._settings.suspicious_body_limit,
+                suspicious_statuses=_SUSPICIOUS_STATUSES,
+                trusted=secure,
+            )
+            opened.stream.close()
+            onward, failure = _redirect(url, answer)
+            last = not onward or hop == MAX_REDIRECTS
+            expected = not last or _as_stated(endpoint, answer)
+            observation = HttpObservation(
+                start=start,
+                duration=answer.duration,
+                failure=answer.failure or failure,
+                url=url,
+                address=opened.address,
+                hop=hop,
+                status=answer.status,
+                expected=expected,
+            )
+            suspicious = not secure or not expected or answer.status in _SUSPICIOUS_STATUSES
+            self._exchanges.append((observation, answer, suspicious))
+            if last or observation.failure is not None:
+                break
+            url = onward
+        return observation.failure is None and expected and _trustworthy(endpoint, url, answer)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_resolver(host: str, start: float) -> DnsObservation:
+    return DnsObservation(
+        start=start,
+        duration=0.0,
+        failure=Failure.DNS_NON_RECOVERABLE,
+        name=host,
+        rtype="A",
+        resolver="none configured",
+        stub=True,
+    )
+
+
+def _redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
+    """Where an answer sends us (empty: nowhere), and the failure of a broken Location."""
+    if answer.failure is not None or answer.status not in REDIRECTS:
+        return "", None
+    location = answer.header("location")
+    if not location:
+        return "", None
+    try:
+        onward = urljoin(url, location)
+        parts = urlsplit(onward)
+        usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+        # The host goes into a DNS query and a TLS server name, so it must be an A-label.
+        (parts.hostname or "").encode("ascii")
+        usable = usable and httpx.URL(onward).host != ""
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable:
+        return "", Failure.HTTP_INVALID_REDIRECT
+    return onward.partition("#")[0], None
+
+
+def _as_stated(endpoint: Endpoint, answer: Exchange) -> bool:
+    """Whether the answer is what the catalogue says it must be; True when it says nothing."""
+    if endpoint.expect_status and answer.status not in endpoint.expect_status:
+        return False
+    return endpoint.expect_body.encode() in answer.body
+
+
+def _trustworthy(endpoint: Endpoint, last_url: str, answer: Exchange) -> bool:
+    """Whether the last answer proves reach by itself.
+
+    Over verified TLS any status does, except the one that says the law forbids it. In cleartext
+    only an answer the catalogue spells out does: anyone on the path could have written another.
+    """
+    if last_url.startswith("https:"):
+        return answer.status != _UNAVAILABLE_FOR_LEGAL_REASONS
+    return bool(endpoint.expect_status or endpoint.expect_body)
+
+
+def _with_content(
+    observation: HttpObservation,
+    answer: Exchange,
+    scrubber: Scrubber,
+    own: set[str],
+    *,
+    suspicious: bool,
+) -> HttpObservation:
+    """The observation with what the answer held, none of it showing the vantage's address."""
+    body, text = answer.body, ""
+    if suspicious:
+        text = scrubber.text(body.decode("utf-8", "replace"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+    else:
+        # Scrubbing every healthy page would cost more than the look; its digest must only not
+        # depend on our own address.
+        for address in own:
+            body = body.replace(address.encode(), b"")
+        digest = hashlib.sha256(body).hexdigest()
+    kept = tuple(
+        (name, "" if name in _NEVER_KEPT else value)
+        for name, value in answer.headers
+        if suspicious or name in _ORDINARY_HEADERS
+    )
+    return msgspec.structs.replace(
+        observation,
+        title=answer.title,
+        headers=kept,
+        location=answer.header("location"),
+        body_length=len(answer.body),
+        body_truncated=answer.truncated,
+        body_sha256=digest if answer.status else "",
+        body=text[:_KEPT_BODY],
+    )
