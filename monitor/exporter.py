@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from monitor import __version__
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.event import Event
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.publisher import Publisher
 from monitor.snapshot import BUCKETS, Snapshot, VantageView
@@ -32,8 +32,6 @@ PREFIX = "shutwatch_"
 VANTAGE = ("country", "network", "asn", "vantage")
 VANTAGE_ROLE = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
-
-ACTIVE_STATES = (EventState.SUSPECTED, EventState.CONFIRMED)
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
@@ -113,8 +111,7 @@ def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
 
 def _event_state(snapshot: Snapshot, _: datetime) -> Rows:
     for pair, event in _events(snapshot):
-        for state in ACTIVE_STATES:
-            yield (*pair, state), event.state is state
+        yield (*pair, event.state), 1
 
 
 def _event_onset(snapshot: Snapshot, _: datetime) -> Rows:
@@ -226,7 +223,7 @@ GAUGES = (
     ),
     Family(
         "blocking_event_state",
-        "1 for the state an active event is in, 0 for the other.",
+        "Always 1; its label tells the state an active event is in.",
         (*PAIR, "state"),
         _event_state,
     ),

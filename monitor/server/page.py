@@ -147,10 +147,17 @@ def _headline(snapshot: Snapshot, at: datetime) -> Headline:
         return Headline("blocked", f"{_count(confirmed, 'confirmed block')}{more}")
     if suspected:
         return Headline("suspected", _count(suspected, "suspected block"))
-    seeing = any(view.platforms_at(at) for view in snapshot.vantages)
-    if not seeing:
-        return Headline("insufficient", "Nothing to judge yet: no vantage has reported lately")
-    return Headline("ok", "No block detected")
+    field = [view for view in snapshot.vantages if view.is_field]
+    states = [{verdict.state for verdict in view.platforms_at(at)} for view in field]
+    seeing_a_block = sum(State.BLOCKED in seen for seen in states)
+    blind = sum(seen <= {State.INSUFFICIENT} for seen in states)
+    if seeing_a_block:
+        seers = _count(seeing_a_block, "vantage")
+        return Headline("suspected", f"No event yet, but {seers} saw a block in the last cycle")
+    if blind == len(field):
+        return Headline("insufficient", "Nothing current to judge: no vantage can tell")
+    but = f", but {blind} of {len(field)} field vantages cannot tell" if blind else ""
+    return Headline("ok", f"No block detected{but}")
 
 
 def _count(number: int, thing: str) -> str:
@@ -172,6 +179,13 @@ def age(then: datetime, at: datetime) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h ago"
     return f"{minutes // (24 * 60)} days ago"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the unit that suits it: `5 minutes`, `90 seconds`."""
+    if seconds >= 60 and seconds % 60 == 0:
+        return _count(int(seconds // 60), "minute")
+    return f"{seconds:g} seconds"
 
 
 def slug(word: str) -> str:
@@ -197,6 +211,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters |= {
     "moment": moment,
     "age": age,
+    "duration": duration,
     "slug": slug,
     "words": words,
     "onset": onset,
