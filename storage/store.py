@@ -56,7 +56,8 @@ class Store(Protocol):
     ) -> None:
         """Store a whole cycle, its effect on `latest` and on events, in one durable transaction.
 
-        Saving the same cycle or measurement again changes nothing.
+        Saving the same cycle or measurement again changes nothing. An older cycle that arrives
+        late adds to history and leaves `latest` alone.
         """
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
@@ -65,20 +66,30 @@ class Store(Protocol):
     async def latest_health(self) -> list[VantageHealth]:
         """The newest health of every vantage."""
 
+    async def latest_verdicts(self) -> list[Verdict]:
+        """The newest verdict of every vantage and endpoint."""
+
     async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
         """Platform verdicts judged at or after `since`, oldest first, to restart a detector."""
 
     async def active_events(self) -> list[Event]:
-        """Events that have not ended."""
+        """Events that have neither ended nor been dismissed."""
 
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
-        """Stored measurements by start time, in batches, holding no more than one in memory."""
+        """Stored measurements by start time, in batches, holding no more than one in memory.
+
+        What arrives while a listing is under way may or may not appear in it.
+        """
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
-        """Events by detection time, in batches; `since` and `until` select by overlap."""
+        """Events by detection time, in batches; `since` and `until` select by overlap.
+
+        An event runs from `onset_earliest` (`onset_latest` when that is unknown) to `end_latest`,
+        or on and on while it is active.
+        """
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""

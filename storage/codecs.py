@@ -1,0 +1,13 @@
+"""One codec for each kind of value that is stored."""
+
+from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
+from probes.measurement import Measurement
+from storage.codec import Codec
+
+MEASUREMENT = Codec(Measurement, packed=("observations",))
+VERDICT = Codec(Verdict)
+PLATFORM = Codec(PlatformVerdict)
+HEALTH = Codec(VantageHealth)
+EVENT = Codec(Event)
+EVENT_LOG = Codec(EventLogEntry)

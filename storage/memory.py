@@ -1,0 +1,199 @@
+"""The store that forgets: the same behaviour as SQL in plain Python, for tests and trials.
+
+One contract suite runs over both, so either may be read as the description of the other.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
+from probes.measurement import Measurement
+from storage.clean import storable
+from storage.current import current_events
+from storage.store import Cycle, Selection, StorageError
+from storage.times import Arrivals, utc_now
+
+T = TypeVar("T")
+
+
+class _Latest(Generic[T]):
+    """The newest value of each key, by when its cycle started."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Any, tuple[datetime, str, T]] = {}
+
+    def offer(self, key: Any, value: T, cycle: Cycle, received_at: datetime) -> None:
+        """Keep `value` if its cycle is newer than what is kept; see `storage.writing`."""
+        kept = self._rows.get(key)
+        if (
+            kept is None
+            or (cycle.started_at, cycle.id) > kept[:2]
+            or kept[0] > received_at  # from a clock that was ahead
+        ):
+            self._rows[key] = (cycle.started_at, cycle.id, value)
+
+    def values(self) -> list[T]:
+        """By key."""
+        return [self._rows[key][2] for key in sorted(self._rows)]
+
+
+class MemoryStore:
+    """Implements `storage.store.Store`; what it holds outlives `close`, not the process."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = utc_now, page: int = 500) -> None:
+        """`clock` stamps what arrives; `page` is how many values a batch has at most."""
+        self._arrivals = Arrivals(clock)
+        self._page = page
+        self._open = False
+        self._cycles: set[tuple[str, str]] = set()
+        self._measurements: dict[tuple[datetime, str, str], Measurement] = {}
+        self._verdicts: dict[tuple[Any, ...], Verdict] = {}
+        self._platforms: dict[tuple[Any, ...], PlatformVerdict] = {}
+        self._events: dict[str, Event] = {}
+        self._log: dict[tuple[str, int], EventLogEntry] = {}
+        self._latest_verdicts: _Latest[Verdict] = _Latest()
+        self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
+        self._latest_health: _Latest[VantageHealth] = _Latest()
+
+    async def open(self) -> None:
+        """Nothing to prepare."""
+        self._open = True
+
+    async def close(self) -> None:
+        """Refuse further use until opened again."""
+        self._open = False
+
+    async def save(
+        self, cycle: Cycle, events: Sequence[Event] = (), log: Sequence[EventLogEntry] = ()
+    ) -> None:
+        """Store a whole cycle and its effects."""
+        self._check_open()
+        cycle = storable(cycle, Cycle)
+        events = storable(tuple(events), tuple[Event, ...])
+        log = storable(tuple(log), tuple[EventLogEntry, ...])
+        received_at = self._arrivals.stamp()
+        new = (cycle.country, cycle.id) not in self._cycles
+        if new:
+            self._add(cycle, received_at)
+        for event in current_events(events, log):
+            kept = self._events.get(event.id)
+            newer = kept is None or event.updated_at > kept.updated_at
+            if newer or (new and kept is not None and event.updated_at == kept.updated_at):
+                self._events[event.id] = event
+        for entry in log:
+            self._log.setdefault((entry.event, entry.sequence), entry)
+
+    async def latest_platforms(self) -> list[PlatformVerdict]:
+        """The newest platform verdict of every vantage and platform."""
+        self._check_open()
+        return self._latest_platforms.values()
+
+    async def latest_health(self) -> list[VantageHealth]:
+        """The newest health of every vantage."""
+        self._check_open()
+        return self._latest_health.values()
+
+    async def latest_verdicts(self) -> list[Verdict]:
+        """The newest verdict of every vantage and endpoint."""
+        self._check_open()
+        return self._latest_verdicts.values()
+
+    async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
+        """Platform verdicts judged at or after `since`, oldest first."""
+        self._check_open()
+        return [value for key, value in sorted(self._platforms.items()) if key[0] >= since]
+
+    async def active_events(self) -> list[Event]:
+        """Events that have neither ended nor been dismissed, by detection time."""
+        self._check_open()
+        return [event for event in self._events_in_order() if event.active]
+
+    def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
+        """Stored measurements by start time, in batches."""
+        return self._batches(
+            value
+            for key, value in sorted(self._measurements.items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
+    def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
+        """Stored verdicts by judging time, in batches."""
+        return self._batches(
+            value
+            for key, value in sorted(self._verdicts.items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
+    def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
+        """Events by detection time, in batches; `since` and `until` select by overlap."""
+        return self._batches(
+            event for event in self._events_in_order() if _overlaps(selection, event)
+        )
+
+    def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
+        """The history of one event, oldest first."""
+        return self._batches(
+            entry for key, entry in sorted(self._log.items()) if key[0] == event_id
+        )
+
+    def _add(self, cycle: Cycle, received_at: datetime) -> None:
+        self._cycles.add((cycle.country, cycle.id))
+        for look in cycle.measurements:
+            self._measurements.setdefault((look.started_at, look.country, look.id), look)
+        for verdict in cycle.verdicts:
+            place = (verdict.platform, verdict.role, verdict.endpoint)
+            self._verdicts.setdefault((*_judgement(verdict), *place), verdict)
+            key = (verdict.country, verdict.vantage, *place)
+            self._latest_verdicts.offer(key, verdict, cycle, received_at)
+        for platform in cycle.platforms:
+            self._platforms.setdefault((*_judgement(platform), platform.platform), platform)
+            whose = (platform.country, platform.vantage, platform.platform)
+            self._latest_platforms.offer(whose, platform, cycle, received_at)
+        health = cycle.health
+        self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
+
+    def _events_in_order(self) -> list[Event]:
+        return sorted(self._events.values(), key=lambda e: (e.detected_at, e.country, e.id))
+
+    async def _batches(self, values: Iterable[T]) -> AsyncIterator[Sequence[T]]:
+        rest: Iterator[T] | None = None
+        while True:
+            self._check_open()
+            rest = iter(values) if rest is None else rest
+            batch = list(islice(rest, self._page))
+            if not batch:
+                return
+            yield batch
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StorageError("the store in memory is not open")
+
+
+def _judgement(verdict: Verdict | PlatformVerdict) -> tuple[Any, ...]:
+    return (verdict.judged_at, verdict.country, verdict.cycle, verdict.vantage)
+
+
+def _selected(selection: Selection, at: datetime, country: str, platform: str) -> bool:
+    return (
+        _placed(selection, country, platform)
+        and (selection.since is None or at >= selection.since)
+        and (selection.until is None or at < selection.until)
+    )
+
+
+def _overlaps(selection: Selection, event: Event) -> bool:
+    begun = event.onset_earliest or event.onset_latest
+    over = event.end_latest or event.updated_at
+    return (
+        _placed(selection, event.country, event.platform)
+        and (selection.until is None or begun < selection.until)
+        and (selection.since is None or event.active or over > selection.since)
+    )
+
+
+def _placed(selection: Selection, country: str, platform: str) -> bool:
+    return selection.country in ("", country) and selection.platform in ("", platform)

@@ -1,0 +1,53 @@
+"""Bring a database to this version's tables, from any older version, all or nothing."""
+
+import threading
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from storage.store import StorageError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_one_at_a_time = threading.Lock()
+"""Alembic keeps what it is working on in a global."""
+
+
+def migrate(read: Engine, write: Engine, file: str, scripts: Path = MIGRATIONS) -> None:
+    """Upgrade the database behind both engines; transactions of `write` take the write lock.
+
+    `file` is named in errors; `scripts` is the folder of revisions. Raises StorageError for a
+    database that belongs to a newer version or to another program, leaving it as it was.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    with read.connect() as connection:
+        if _is_current(connection, config, file):
+            return
+    with _one_at_a_time, write.begin() as connection:
+        # Asked again: another process may have been at it while we waited for the lock.
+        if not _is_current(connection, config, file):
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _is_current(connection: Connection, config: Config, file: str) -> bool:
+    script = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if unknown := sorted(set(found) - known):
+        raise StorageError(
+            f"database {file} has tables of version {', '.join(unknown)}, made by a newer "
+            f"shutwatch; this one knows versions up to {script.get_current_head()}: install the "
+            "newer shutwatch again, or set `database` to another file"
+        )
+    if not found and (tables := inspect(connection).get_table_names()):
+        raise StorageError(
+            f"database {file} belongs to another program (it has a table {tables[0]}): set "
+            "`database` to another file"
+        )
+    return set(found) == set(script.get_heads())

@@ -1,0 +1,19 @@
+"""From the `database` setting to a store."""
+
+from storage.memory import MemoryStore
+from storage.sql import SqlStore
+from storage.store import Store
+
+MEMORY_URL = "memory:"
+"""Forgets everything when the process ends."""
+
+
+def open_store(url: str, *, create: bool = True) -> Store:
+    """The store that `url` names; its `open` is still to be awaited.
+
+    `url` is `memory:` or an SQLite URL such as `sqlite:///shutwatch.db`. Without `create`, a
+    missing file is an error when opened. StorageError for any other URL, saying what would do.
+    """
+    if url == MEMORY_URL:
+        return MemoryStore()
+    return SqlStore(url, create=create)

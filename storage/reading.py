@@ -1,0 +1,157 @@
+"""How stored rows are listed: page after page, each found by where the one before it ended.
+
+No cursor stays open between pages, so a reader of years of data holds neither a transaction nor
+memory.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, or_, select, tuple_
+from sqlalchemy.sql.functions import coalesce
+
+from monitor.analysis.event import EventState
+from probes.measurement import HttpObservation, Measurement, TlsObservation
+from storage import codecs, schema
+from storage.codec import Codec
+from storage.store import Selection, StorageError
+from storage.times import time_text
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+PAGE_WEIGHT = 4_000_000
+"""A page ends early when what it carries exceeds this: block pages can be half a megabyte each."""
+
+Key = tuple[Any, ...]
+"""Where a page ended: the ordering columns of its last row."""
+
+
+class Listing(Generic[T]):
+    """One kind of value: its table, and the order it is listed in."""
+
+    def __init__(
+        self,
+        table: Table,
+        codec: Codec[T],
+        *order: str,
+        weigh: Callable[[T], int] = lambda value: 0,  # noqa: ARG005
+    ) -> None:
+        """`order` names columns; together they must be unique, so that no row is lost.
+
+        `weigh` tells the bytes in a value that can be large.
+        """
+        self.table = table
+        self.codec = codec
+        self.order = [table.c[name] for name in order]
+        self._weigh = weigh
+        self._columns = [table.c[name] for name in codec.names] + self.order
+
+    def page(
+        self,
+        connection: Connection,
+        where: Sequence[ColumnElement[bool]] = (),
+        start: ColumnElement[bool] | None = None,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> tuple[list[T], Key | None]:
+        """The next rows that meet `where`, and the key to go on after, None at the end.
+
+        `start` bounds the first page from below; later pages are bounded by `after` alone,
+        or the database would search from the start again for each.
+        """
+        query = select(*self._columns).where(*where).order_by(*self.order).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*self.order) > tuple_(*after))
+        elif start is not None:
+            query = query.where(start)
+        found: list[T] = []
+        weight = 0
+        with connection.execute(query) as rows:
+            for row in rows:
+                found.append(self._decode(row))
+                weight += self._weigh(found[-1])
+                if weight > PAGE_WEIGHT or len(found) == limit:
+                    return found, tuple(row[-len(self.order) :])
+        return found, None
+
+    def _decode(self, row: Sequence[Any]) -> T:
+        try:
+            return self.codec.decode(row)
+        except (ValueError, zlib.error) as error:
+            key = ", ".join(str(cell) for cell in row[-len(self.order) :])
+            raise StorageError(
+                f"table {self.table.name} holds a row this version cannot read ({key}): {error}"
+            ) from error
+
+
+def _measurement_weight(measurement: Measurement) -> int:
+    """Bodies and certificates kept as evidence; everything else is small."""
+    return sum(
+        len(observation.body)
+        if isinstance(observation, HttpObservation)
+        else sum(map(len, observation.chain))
+        if isinstance(observation, TlsObservation)
+        else 0
+        for observation in measurement.observations
+    )
+
+
+_JUDGEMENT = ("judged_at", "country", "cycle", "vantage", "platform")
+MEASUREMENTS = Listing(
+    schema.measurement,
+    codecs.MEASUREMENT,
+    *("started_at", "country", "id"),
+    weigh=_measurement_weight,
+)
+VERDICTS = Listing(schema.verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint")
+PLATFORMS = Listing(schema.platform_verdict, codecs.PLATFORM, *_JUDGEMENT)
+EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
+EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
+LATEST_VERDICTS = Listing(
+    schema.latest_verdict, codecs.VERDICT, "country", "vantage", "platform", "role", "endpoint"
+)
+LATEST_PLATFORMS = Listing(
+    schema.latest_platform, codecs.PLATFORM, "country", "vantage", "platform"
+)
+LATEST_HEALTH = Listing(schema.latest_health, codecs.HEALTH, "country", "vantage")
+
+ACTIVE = schema.event_table.c.state.in_([EventState.SUSPECTED.value, EventState.CONFIRMED.value])
+"""Events that have neither ended nor been dismissed."""
+
+
+def matching(
+    table: Table, time: Column[Any], selection: Selection
+) -> tuple[list[ColumnElement[bool]], ColumnElement[bool] | None]:
+    """`where` and `start` of a listing by `time` for the rows a selection wants."""
+    where = _place(table, selection)
+    if selection.until is not None:
+        where.append(time < time_text(selection.until))
+    start = time >= time_text(selection.since) if selection.since is not None else None
+    return where, start
+
+
+def overlapping(selection: Selection) -> list[ColumnElement[bool]]:
+    """Events that may have been going on at some moment of the selection.
+
+    `storage.memory` says the same in Python.
+    """
+    events = schema.event_table.c
+    where = _place(schema.event_table, selection)
+    if selection.until is not None:
+        begun = coalesce(events.onset_earliest, events.onset_latest)
+        where.append(begun < time_text(selection.until))
+    if selection.since is not None:
+        over = coalesce(events.end_latest, events.updated_at)
+        where.append(or_(ACTIVE, over > time_text(selection.since)))
+    return where
+
+
+def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if selection.country:
+        where.append(table.c.country == selection.country)
+    if selection.platform:
+        where.append(table.c.platform == selection.platform)
+    return [and_(*where)] if where else []

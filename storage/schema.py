@@ -1,0 +1,199 @@
+"""The tables. What each column means is in docs/storage.md, which a test holds to this file.
+
+- Every key begins with the country, and where rows pile up the time comes second: one country's
+  months lie together, and the tables can later be spread by country and cut by month.
+- Times are text (`storage.times`). Lists and nested values are JSON text, but for the
+  observations: they are most of the database, so their JSON is compressed (zlib).
+- Big columns come last: SQLite then reads the small ones without touching the big.
+- The `latest_…` tables repeat rows so that "what is it now" never searches history.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    event,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "%(table_name)s_by_%(column_0_N_name)s", "pk": "%(table_name)s_pk"}
+)
+
+
+def _text(*names: str) -> Iterable[Column[str]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _maybe_text(*names: str) -> Iterable[Column[str]]:
+    return [Column(name, Text) for name in names]
+
+
+def _where() -> Iterable[Column[str] | Column[int]]:
+    """From where it was seen."""
+    return [
+        *_text("vantage"),
+        Column("asn", BigInteger, nullable=False),
+        *_text("network", "vantage_role"),
+    ]
+
+
+cycle = Table(
+    "cycle",
+    metadata,
+    *_text("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("measurement_count", "verdict_count", "platform_count")
+    ),
+    PrimaryKeyConstraint("country", "id"),
+)
+
+measurement = Table(
+    "measurement",
+    metadata,
+    *_text("country", "started_at", "id", "cycle"),
+    *_where(),
+    *_text("platform", "role", "endpoint", "look"),
+    Column("attempt", Integer, nullable=False),
+    *_text("received_at"),
+    Column("duration", Float, nullable=False),
+    Column("reached", Boolean, nullable=False),
+    *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+    *(Column(name, Float) for name in ("dns_ms", "tcp_ms", "tls_ms", "http_ms")),
+    Column("http_status", Integer),
+    *_text("not_observed"),
+    Column("observations", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("country", "started_at", "id"),
+    Index(None, "started_at"),
+)
+
+
+def _verdict_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "judged_at", "cycle"),
+        *_where(),
+        *_text("platform", "role", "endpoint"),
+        *_text("state", "method", "sub_method", "family", "rule_id", "evidence"),
+        Column("llr", Float, nullable=False),
+        *_text("rules_version", "measurement", "controls", "failures"),
+    ]
+
+
+def _platform_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "judged_at", "cycle"),
+        *_where(),
+        *_text("platform", "state", "method", "sub_method", "rule_id", "evidence"),
+        Column("llr", Float, nullable=False),
+        *_text("rules_version", "measurement", "started_at", "roles"),
+    ]
+
+
+def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "at", "cycle"),
+        *_where(),
+        *_text("state", "rule_id"),
+        Column("references_ok", Integer, nullable=False),
+        Column("references_total", Integer, nullable=False),
+        Column("timeout_rate", Float, nullable=False),
+        *_text("families"),
+    ]
+
+
+def _latest_columns() -> Iterable[Column[str]]:
+    """What decides whether a row is newer: see `storage.writing`."""
+    return _text("cycle_started_at", "received_at")
+
+
+verdict = Table(
+    "verdict",
+    metadata,
+    *_verdict_columns(),
+    PrimaryKeyConstraint(
+        "country", "judged_at", "cycle", "vantage", "platform", "role", "endpoint"
+    ),
+    Index(None, "judged_at"),
+)
+
+platform_verdict = Table(
+    "platform_verdict",
+    metadata,
+    *_platform_columns(),
+    PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
+    Index(None, "judged_at"),
+)
+
+vantage_health = Table(
+    "vantage_health",
+    metadata,
+    *_health_columns(),
+    PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
+)
+
+latest_verdict = Table(
+    "latest_verdict",
+    metadata,
+    *_verdict_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+)
+
+latest_platform = Table(
+    "latest_platform",
+    metadata,
+    *_platform_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage", "platform"),
+)
+
+latest_health = Table(
+    "latest_health",
+    metadata,
+    *_health_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage"),
+)
+
+# `event` names the table here and the hook registry of SQLAlchemy above.
+event_table = Table(
+    "event",
+    metadata,
+    *_text("country", "id", "platform", "state", "scope", "evidence"),
+    *_maybe_text("onset_earliest"),
+    *_text("onset_latest", "detected_at"),
+    *_maybe_text("confirmed_at", "end_earliest", "end_latest"),
+    *_text("updated_at", "first_measurement", "rules_version", "roles", "methods", "networks"),
+    PrimaryKeyConstraint("country", "id"),
+)
+
+event_log = Table(
+    "event_log",
+    metadata,
+    *_text("country", "event"),
+    Column("sequence", Integer, nullable=False),
+    *_text("at", "change", "detail", "snapshot"),
+    PrimaryKeyConstraint("country", "event", "sequence"),
+    ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"]),
+    Index(None, "event", "sequence"),
+)
+
+for _verb in ("update", "delete"):
+    _refuse: Any = DDL(  # type: ignore[no-untyped-call]
+        f"CREATE TRIGGER event_log_refuses_{_verb} BEFORE {_verb.upper()} ON event_log "
+        "BEGIN SELECT RAISE(ABORT, 'event_log is append-only'); END"
+    ).execute_if(dialect="sqlite")
+    event.listen(event_log, "after_create", _refuse)

@@ -1,0 +1,236 @@
+"""The store in an SQL database: SQLite now.
+
+One thread writes, in the order of the calls, so that a cycle never waits for a lock held by
+ourselves; a few others read. The event loop only ever waits for them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Engine
+
+from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
+from probes.measurement import Measurement
+from storage import reading, schema
+from storage.clean import storable
+from storage.errors import storage_errors
+from storage.migrate import migrate
+from storage.reading import Key, Listing
+from storage.sqlite import file_of, read_engine, write_engine
+from storage.store import Cycle, Selection, StorageError
+from storage.times import Arrivals, time_text, utc_now
+from storage.writing import Writer
+
+T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R")
+
+_READERS = 4
+
+
+class SqlStore:
+    """Implements `storage.store.Store`. All methods raise StorageError."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        busy_timeout: float = 10.0,
+        page: int = 500,
+        create: bool = True,
+    ) -> None:
+        """Nothing is touched before `open`. StorageError for a URL that is not SQLite's.
+
+        `url` is as in `sqlite:///shutwatch.db`; `clock` stamps what arrives; `busy_timeout` is
+        how many seconds to wait for another program's lock; `page` how many rows a batch has at
+        most; without `create` a missing file is an error instead of a new database.
+        """
+        self._file = file_of(url)
+        self._arrivals = Arrivals(clock)
+        self._busy_timeout = busy_timeout
+        self._page = page
+        self._create = create
+        self._session: _Session | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Open, migrating the schema to this version first."""
+        async with self._opening:
+            if self._session is None:
+                opening = asyncio.create_task(asyncio.to_thread(self._open))
+                try:
+                    self._session = await asyncio.shield(opening)
+                except asyncio.CancelledError:
+                    # The thread cannot be stopped; keep what it opens, so that `close` finds it.
+                    self._session = await opening
+                    raise
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file. Closing twice is fine."""
+        session, self._session = self._session, None
+        if session is not None:
+            await asyncio.to_thread(session.close)
+
+    async def save(
+        self, cycle: Cycle, events: Sequence[Event] = (), log: Sequence[EventLogEntry] = ()
+    ) -> None:
+        """Store a whole cycle and its effects in one durable transaction.
+
+        A caller that is cancelled while waiting cannot know whether it was stored: it is
+        stored whole or not at all, and saving it again is safe.
+        """
+        session = self._opened()
+        await session.run(session.writers, self._write, session, cycle, tuple(events), tuple(log))
+
+    async def latest_platforms(self) -> list[PlatformVerdict]:
+        """The newest platform verdict of every vantage and platform."""
+        return await self._all(reading.LATEST_PLATFORMS)
+
+    async def latest_health(self) -> list[VantageHealth]:
+        """The newest health of every vantage."""
+        return await self._all(reading.LATEST_HEALTH)
+
+    async def latest_verdicts(self) -> list[Verdict]:
+        """The newest verdict of every vantage and endpoint."""
+        return await self._all(reading.LATEST_VERDICTS)
+
+    async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
+        """Platform verdicts judged at or after `since`, oldest first."""
+        judged_at = schema.platform_verdict.c.judged_at
+        return await self._all(reading.PLATFORMS, [judged_at >= time_text(since)])
+
+    async def active_events(self) -> list[Event]:
+        """Events that have neither ended nor been dismissed, by detection time."""
+        return await self._all(reading.EVENTS, [reading.ACTIVE])
+
+    def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
+        """Stored measurements by start time, in batches."""
+        table = schema.measurement
+        return self._pages(
+            reading.MEASUREMENTS, *reading.matching(table, table.c.started_at, selection)
+        )
+
+    def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
+        """Stored verdicts by judging time, in batches."""
+        table = schema.verdict
+        return self._pages(reading.VERDICTS, *reading.matching(table, table.c.judged_at, selection))
+
+    def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
+        """Events by detection time, in batches; `since` and `until` select by overlap."""
+        return self._pages(reading.EVENTS, reading.overlapping(selection))
+
+    def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
+        """The history of one event, oldest first."""
+        return self._pages(reading.EVENT_LOG, [schema.event_log.c.event == event_id])
+
+    def _open(self) -> "_Session":
+        folder = Path(self._file).absolute().parent
+        if not folder.is_dir():
+            raise StorageError(
+                f"database {self._file} cannot be created, there is no folder {folder}: create "
+                "it, or set `database` to another file"
+            )
+        if not self._create and not Path(self._file).exists():
+            raise StorageError(
+                f"database {self._file} does not exist yet: `shutwatch run` makes it; check "
+                "`database` and the folder you are in"
+            )
+        session = _Session(self._file, self._busy_timeout)
+        try:
+            with storage_errors(self._file):
+                migrate(session.read, session.write, self._file)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _opened(self) -> "_Session":
+        if self._session is None:
+            raise StorageError(f"database {self._file} is not open")
+        return self._session
+
+    def _write(
+        self,
+        session: "_Session",
+        cycle: Cycle,
+        events: Sequence[Event],
+        log: Sequence[EventLogEntry],
+    ) -> None:
+        try:
+            self._transact(session, cycle, events, log)
+        except UnicodeEncodeError:
+            self._transact(
+                session,
+                storable(cycle, Cycle),
+                storable(events, tuple[Event, ...]),
+                storable(log, tuple[EventLogEntry, ...]),
+            )
+
+    def _transact(
+        self,
+        session: "_Session",
+        cycle: Cycle,
+        events: Sequence[Event],
+        log: Sequence[EventLogEntry],
+    ) -> None:
+        with storage_errors(self._file), session.write.begin() as connection:
+            session.writer.write(connection, cycle, events, log, self._arrivals.stamp())
+
+    async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
+        return [value async for page in self._pages(listing, where) for value in page]
+
+    async def _pages(
+        self,
+        listing: Listing[T],
+        where: Sequence[ColumnElement[bool]],
+        start: ColumnElement[bool] | None = None,
+    ) -> AsyncIterator[Sequence[T]]:
+        after: Key | None = None
+        while True:
+            session = self._opened()
+            page, after = await session.run(
+                session.readers, self._read, session, listing, where, start, after
+            )
+            if page:
+                yield page
+            if after is None:
+                return
+
+    def _read(
+        self,
+        session: "_Session",
+        listing: Listing[T],
+        where: Sequence[ColumnElement[bool]],
+        start: ColumnElement[bool] | None,
+        after: Key | None,
+    ) -> tuple[list[T], Key | None]:
+        with storage_errors(self._file), session.read.connect() as connection:
+            return listing.page(connection, where, start, after, self._page)
+
+
+class _Session:
+    """What is held while the store is open: connections and the threads that use them."""
+
+    def __init__(self, file: str, busy_timeout: float) -> None:
+        self.read: Engine = read_engine(file, busy_timeout, _READERS)
+        self.write: Engine = write_engine(file, busy_timeout)
+        self.writer = Writer(self.write.dialect)
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+        self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+
+    async def run(self, threads: ThreadPoolExecutor, work: Callable[..., R], *arguments: Any) -> R:
+        """`work` in one of `threads`."""
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+    def close(self) -> None:
+        """Wait for the threads, then close every connection."""
+        self.writers.shutdown()
+        self.readers.shutdown()
+        self.read.dispose()
+        self.write.dispose()

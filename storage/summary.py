@@ -1,0 +1,122 @@
+"""What one measurement showed in each layer, in a few columns.
+
+The observations hold the whole story; this is the part of it that people sort and count by.
+A layer's failure here is what stood in the way:
+
+- the endpoint was reached: a layer failed only if nothing in it worked (a broken IPv6 beside a
+  working IPv4 is no failure);
+- it was not reached: the layer failed if it failed for any one target, that is for one name,
+  whatever the other names of a redirect chain did.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from probes.measurement import (
+    AnyObservation,
+    DnsObservation,
+    HttpObservation,
+    Layer,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+)
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement in short. `…_failure` is None when the layer worked or was not seen."""
+
+    egress_failure: str | None = None
+    dns_failure: str | None = None
+    tcp_failure: str | None = None
+    tls_failure: str | None = None
+    http_failure: str | None = None
+    dns_ms: float | None = None
+    """Milliseconds the deciding observation took; None when the layer was not seen."""
+    tcp_ms: float | None = None
+    tls_ms: float | None = None
+    http_ms: float | None = None
+    http_status: int | None = None
+    """Of the deciding response; None when there was none."""
+
+
+def summarise(measurement: Measurement) -> Summary:
+    """The summary of one measurement."""
+    names = _names_by_address(measurement.of(Layer.DNS))
+    deciding = {
+        layer: _deciding(measurement.of(layer), names, reached=measurement.reached)
+        for layer in (Layer.EGRESS, Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP)
+    }
+    http = deciding[Layer.HTTP]
+    return Summary(
+        egress_failure=_failure(deciding[Layer.EGRESS]),
+        dns_failure=_failure(deciding[Layer.DNS]),
+        tcp_failure=_failure(deciding[Layer.TCP]),
+        tls_failure=_failure(deciding[Layer.TLS]),
+        http_failure=_failure(http),
+        dns_ms=_milliseconds(deciding[Layer.DNS]),
+        tcp_ms=_milliseconds(deciding[Layer.TCP]),
+        tls_ms=_milliseconds(deciding[Layer.TLS]),
+        http_ms=_milliseconds(http),
+        http_status=(http.status or None) if isinstance(http, HttpObservation) else None,
+    )
+
+
+def deciding_http(measurement: Measurement) -> HttpObservation | None:
+    """The HTTP observation that `http_failure`, `http_ms` and `http_status` speak of."""
+    names = _names_by_address(measurement.of(Layer.DNS))
+    found = _deciding(measurement.of(Layer.HTTP), names, reached=measurement.reached)
+    return found if isinstance(found, HttpObservation) else None
+
+
+def deciding_tls(measurement: Measurement) -> TlsObservation | None:
+    """The TLS observation that `tls_failure` and `tls_ms` speak of."""
+    names = _names_by_address(measurement.of(Layer.DNS))
+    found = _deciding(measurement.of(Layer.TLS), names, reached=measurement.reached)
+    return found if isinstance(found, TlsObservation) else None
+
+
+def _deciding(
+    observations: Sequence[AnyObservation], names: dict[str, str], *, reached: bool
+) -> AnyObservation | None:
+    """The observation a layer is summed up by: what failed, else the last that worked."""
+    worked = [o for o in observations if o.failure is None]
+    if reached and worked:
+        return worked[-1]
+    fine = {_target(o, names) for o in worked}
+    failed = [o for o in observations if o.failure is not None and _target(o, names) not in fine]
+    return next(iter(failed or worked[-1:]), None)
+
+
+def _target(observation: AnyObservation, names: dict[str, str]) -> str:
+    """What the observation was about, so that addresses of one name count as one."""
+    match observation:
+        case DnsObservation():
+            return observation.name
+        case TcpObservation():
+            return names.get(observation.address, "")
+        case TlsObservation():
+            return observation.server_name
+        case HttpObservation():
+            return observation.url
+        case _:
+            return ""
+
+
+def _names_by_address(lookups: Iterable[AnyObservation]) -> dict[str, str]:
+    return {
+        address: lookup.name
+        for lookup in lookups
+        if isinstance(lookup, DnsObservation)
+        for answer in lookup.answers
+        for address in answer.addresses
+    }
+
+
+def _failure(observation: AnyObservation | None) -> str | None:
+    return observation.failure if observation else None
+
+
+def _milliseconds(observation: AnyObservation | None) -> float | None:
+    return round(observation.duration * 1000, 3) if observation else None

@@ -1,0 +1,43 @@
+"""Moments as text: `2026-01-02T03:04:05.678901Z`, always UTC, always 27 characters.
+
+Fixed width is what makes plain text comparison chronological, in every database and tool.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+_TICK = timedelta(microseconds=1)
+
+
+def time_text(moment: datetime) -> str:
+    """`moment` as text. ValueError when it carries no time zone: guessing one would be a lie."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a time zone cannot be stored: {moment!r}")
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def text_time(text: str) -> datetime:
+    """The moment that `time_text` wrote, in UTC."""
+    return datetime.fromisoformat(text)
+
+
+def utc_now() -> datetime:
+    """The clock a store uses unless it is given another."""
+    return datetime.now(UTC)
+
+
+class Arrivals:
+    """Stamps what arrives, never twice with the same moment: replay follows these stamps."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        """`clock` may stand still or jump back; the stamps of one process still increase."""
+        self._clock = clock
+        self._last: datetime | None = None
+
+    def stamp(self) -> datetime:
+        """The moment of this arrival."""
+        now = self._clock()
+        if self._last is not None and now <= self._last:
+            now = self._last + _TICK
+        self._last = now
+        return now

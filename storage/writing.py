@@ -1,0 +1,133 @@
+"""How a cycle is written: which rows, in which tables, and what may replace what.
+
+History is only ever added to. A cycle already known adds nothing; a measurement shared by two
+cycles (one control look can serve several vantages) is stored once.
+
+`latest_…` rows are replaced by those of a cycle that *started* later. One exception: a stored
+row from a cycle that started after the incoming one was received comes from a clock that was
+ahead, and must not stand in the way until the world catches up.
+
+An event is replaced by a form of it updated later. With a cycle not seen before, an equal time
+is enough, since one judgement may change an event more than once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, or_, tuple_
+
+from monitor.analysis.event import Event, EventLogEntry
+from storage import codecs, schema
+from storage.current import current_events
+from storage.statements import insert_new, upsert
+from storage.store import Cycle
+from storage.summary import Summary, summarise
+from storage.times import time_text
+
+_LATEST = ("cycle_started_at", "received_at")
+_CYCLE = (
+    *("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *("measurement_count", "verdict_count", "platform_count"),
+)
+
+
+def _newer_cycle(incoming: Any, stored: Any) -> Any:
+    return or_(
+        tuple_(incoming.cycle_started_at, incoming.cycle)
+        > tuple_(stored.cycle_started_at, stored.cycle),
+        stored.cycle_started_at > incoming.received_at,
+    )
+
+
+class Writer:
+    """The statements that store cycles, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        verdict, platform = codecs.VERDICT.names, codecs.PLATFORM.names
+        health = (*codecs.HEALTH.names, "cycle")
+        event, log = codecs.EVENT.names, (*codecs.EVENT_LOG.names, "country")
+        measurement = (*codecs.MEASUREMENT.names, "received_at", *Summary.__struct_fields__)
+        self._cycle = insert_new(schema.cycle, dialect, _CYCLE)
+        self._measurement = insert_new(schema.measurement, dialect, measurement)
+        self._verdict = insert_new(schema.verdict, dialect, verdict)
+        self._platform = insert_new(schema.platform_verdict, dialect, platform)
+        self._health = insert_new(schema.vantage_health, dialect, health)
+        self._latest_verdict = upsert(
+            schema.latest_verdict, dialect, (*verdict, *_LATEST), _newer_cycle
+        )
+        self._latest_platform = upsert(
+            schema.latest_platform, dialect, (*platform, *_LATEST), _newer_cycle
+        )
+        self._latest_health = upsert(
+            schema.latest_health, dialect, (*health, *_LATEST), _newer_cycle
+        )
+        self._event = upsert(
+            schema.event_table,
+            dialect,
+            event,
+            lambda incoming, stored: incoming.updated_at >= stored.updated_at,
+        )
+        self._event_of_known_cycle = upsert(
+            schema.event_table,
+            dialect,
+            event,
+            lambda incoming, stored: incoming.updated_at > stored.updated_at,
+        )
+        self._log = insert_new(schema.event_log, dialect, log)
+
+    def write(
+        self,
+        connection: Connection,
+        cycle: Cycle,
+        events: Sequence[Event],
+        log: Sequence[EventLogEntry],
+        received_at: datetime,
+    ) -> None:
+        """Write everything; the caller holds the transaction."""
+        received = time_text(received_at)
+        new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
+        if new:
+            self._write_cycle(connection, cycle, received)
+        current = current_events(events, log)
+        statement = self._event if new else self._event_of_known_cycle
+        statement.run(connection, map(codecs.EVENT.encode, current))
+        self._log.run(
+            connection,
+            ((*codecs.EVENT_LOG.encode(entry), entry.snapshot.country) for entry in log),
+        )
+
+    def _write_cycle(self, connection: Connection, cycle: Cycle, received: str) -> None:
+        latest = (time_text(cycle.started_at), received)
+        verdicts = [codecs.VERDICT.encode(verdict) for verdict in cycle.verdicts]
+        platforms = [codecs.PLATFORM.encode(platform) for platform in cycle.platforms]
+        health = [*codecs.HEALTH.encode(cycle.health), cycle.id]
+        self._measurement.run(connection, _measurement_rows(cycle, received))
+        self._verdict.run(connection, verdicts)
+        self._platform.run(connection, platforms)
+        self._health.run(connection, [health])
+        self._latest_verdict.run(connection, ((*row, *latest) for row in verdicts))
+        self._latest_platform.run(connection, ((*row, *latest) for row in platforms))
+        self._latest_health.run(connection, [(*health, *latest)])
+
+
+def _cycle_row(cycle: Cycle, received: str) -> tuple[Any, ...]:
+    return (
+        cycle.country,
+        cycle.id,
+        cycle.vantage,
+        time_text(cycle.started_at),
+        time_text(cycle.finished_at),
+        received,
+        len(cycle.measurements),
+        len(cycle.verdicts),
+        len(cycle.platforms),
+    )
+
+
+def _measurement_rows(cycle: Cycle, received: str) -> Iterable[tuple[Any, ...]]:
+    for measurement in cycle.measurements:
+        summary = summarise(measurement)
+        cells = (getattr(summary, name) for name in Summary.__struct_fields__)
+        yield (*codecs.MEASUREMENT.encode(measurement), received, *cells)
