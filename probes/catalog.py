@@ -79,6 +79,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     owner: str
     roles: tuple[Role, ...]
+    default: bool = True
+    """False: watched only when the configuration names it."""
 
 
 class ReferenceScope(StrEnum):
