@@ -1,0 +1,332 @@
+"""The censor: looks at every frame between a client and the internet and applies the rules.
+
+No sockets and no clock of its own: frames and the time come in, frames go out by `Exits`.
+"""
+
+import ipaddress
+from http import HTTPStatus
+from typing import Protocol
+
+from tests.lab import dns_wire, flow, packets
+from tests.lab.flow import Dead, Flow, Hijacked, Key, Spliced, Wire
+from tests.lab.link import LOST, Impairment, Pacer
+from tests.lab.packets import ACK, SYN, TCP, UDP, Packet
+from tests.lab.rules import Rule, Rules
+from tests.lab.sniff import MORE, OTHER, sniff
+
+CLIENT, INTERNET = 0, 1
+"""The two sides a frame can leave to."""
+
+MOST_FLOWS = 20_000
+ALERT = bytes.fromhex("15030300020228")
+"""TLS fatal alert: handshake_failure."""
+
+UNREACHABLE = {
+    "icmp-net": {4: 0, 16: 0},
+    "icmp-host": {4: 1, 16: 3},
+    "icmp-admin": {4: 13, 16: 1},
+    "icmp-port": {4: 3, 16: 4},
+}
+"""ICMP code by address length."""
+
+
+class Exits(Protocol):
+    """How frames leave the box."""
+
+    def send(self, side: int, frame: bytes) -> None:
+        """At once."""
+
+    def send_at(self, when: float, side: int, frame: bytes) -> None:
+        """Not before `when`, in the clock of the times given to the censor."""
+
+
+class _Forged(Wire):
+    """Frames the censor makes up leave at once and are never impaired."""
+
+    def __init__(self, exits: Exits) -> None:
+        self._exits = exits
+
+    def to_client(self, frame: bytes) -> None:
+        self._exits.send(CLIENT, frame)
+
+    def to_internet(self, frame: bytes) -> None:
+        self._exits.send(INTERNET, frame)
+
+
+class Censor:
+    """All state of one box."""
+
+    def __init__(self, exits: Exits, routers: tuple[str, str]) -> None:
+        self.rules = Rules()
+        self._exits = exits
+        self._forged = _Forged(exits)
+        packed = (ipaddress.ip_address(router).packed for router in routers)
+        self._routers = {len(router): router for router in packed}
+        self._flows: dict[Key, Flow] = {}
+        self._residual: dict[tuple[bytes, int], tuple[float, str]] = {}
+        self._pacers: dict[int, Pacer] = {}
+        self._impairments: dict[int, Impairment] = {}
+        self._now = 0.0
+
+    def from_client(self, frame: bytes, now: float) -> None:
+        """Take a frame the client sent."""
+        self._now = now
+        packet = packets.parse(frame)
+        if packet is None:
+            self._pass(INTERNET, frame)
+        elif self._swallowed(packet.destination):
+            return
+        elif packet.protocol == TCP:
+            self._tcp_out(packet)
+        elif packet.protocol == UDP:
+            self._udp_out(packet)
+        else:
+            self._pass(INTERNET, frame)
+
+    def from_internet(self, frame: bytes, now: float) -> None:
+        """Take a frame the internet sent."""
+        self._now = now
+        packet = packets.parse(frame)
+        if packet is None:
+            self._pass(CLIENT, frame)
+        elif self._swallowed(packet.source):
+            return
+        elif packet.protocol == TCP:
+            self._tcp_in(packet)
+        else:
+            self._pass(CLIENT, frame)
+
+    def _swallowed(self, server: bytes) -> bool:
+        for rule in self.rules.of("cut"):
+            return rule.acts()
+        return any(not rule.covers(server, 0) and rule.acts() for rule in self.rules.of("foreign"))
+
+    def _pass(self, side: int, frame: bytes, paced: list[Rule] | None = None) -> None:
+        """Let a frame go its way, as well as the link allows."""
+        when = self._now
+        for rule in paced or ():
+            pacer = self._pacers.setdefault(rule.id, Pacer(rule))
+            when = pacer.departure(when, len(frame))
+        for rule in self.rules.of("impair"):
+            link = self._impairments.setdefault(rule.id, Impairment(rule))
+            when = link.departure(when, side)
+        if when == LOST:
+            return
+        if when > self._now:
+            self._exits.send_at(when, side, frame)
+        else:
+            self._exits.send(side, frame)
+
+    # --- UDP ---------------------------------------------------------------
+
+    def _udp_out(self, packet: Packet) -> None:
+        if packet.destination_port == 53 and self._question(packet):
+            return
+        for rule in self.rules.of("udp"):
+            if rule.covers(packet.destination, packet.destination_port) and rule.acts():
+                return
+        self._pass(INTERNET, packet.frame)
+
+    def _question(self, packet: Packet) -> bool:
+        """Whether a rule has dealt with the question."""
+        try:
+            query = dns_wire.parse_query(packet.payload)
+        except dns_wire.MalformedError:
+            return False
+        rule = self._dns_rule(query, packet.destination, "udp")
+        if rule is None or rule.how == "reset":
+            return False
+        if rule.how != "drop":
+            source = (packet.destination, packet.destination_port)
+            asker = (packet.source, packet.source_port)
+            back = packets.ethernet_back(packet.frame)
+            self._exits.send(CLIENT, packets.udp(back, source, asker, _lie(query, rule)))
+        if rule.how == "inject":
+            self._exits.send_at(self._now + rule.after, INTERNET, packet.frame)
+        return True
+
+    def _dns_rule(self, query: dns_wire.Query, resolver: bytes, transport: str) -> Rule | None:
+        for rule in self.rules.of("dns"):
+            if (
+                rule.names_it(query.name)
+                and rule.asks(resolver, query.qtype, transport)
+                and rule.acts()
+            ):
+                return rule
+        return None
+
+    # --- TCP ---------------------------------------------------------------
+
+    def _tcp_out(self, packet: Packet) -> None:
+        key = (packet.source, packet.source_port, packet.destination, packet.destination_port)
+        if packet.flags & (SYN | ACK) == SYN:
+            found = self._new_flow(key, packet)
+        else:
+            known = self._flows.get(key)
+            if known is None:
+                self._pass(INTERNET, packet.frame)
+                return
+            found = known
+            if found.version != self.rules.version and found.effect is None:
+                self._reconsider(found, packet)
+        if found.effect is not None:
+            if not packet.flags & SYN:
+                found.effect.from_client(packet)
+        elif packet.payload_size and found.protocol == MORE:
+            self._listen(found, packet)
+        else:
+            self._pass_out(found, packet)
+
+    def _tcp_in(self, packet: Packet) -> None:
+        key = (packet.destination, packet.destination_port, packet.source, packet.source_port)
+        found = self._flows.get(key)
+        if found is None:
+            self._pass(CLIENT, packet.frame)
+            return
+        if found.effect is not None:
+            found.effect.from_internet(packet)
+            return
+        if packet.flags & SYN:
+            found.server_first = packet.next_sequence
+        if packet.payload_size and found.enough(packet):
+            return
+        self._pass(CLIENT, packet.frame, found.paced)
+
+    def _new_flow(self, key: Key, syn: Packet) -> Flow:
+        if len(self._flows) >= MOST_FLOWS:
+            del self._flows[next(iter(self._flows))]
+        self._flows.pop(key, None)
+        found = self._flows[key] = Flow(syn, self.rules.version)
+        until, how = self._residual.get(found.server, (0.0, ""))
+        if self._now < until:
+            if how == "reset":
+                flow.refuse(found, self._forged, syn)
+            found.effect = Dead()
+            return found
+        self._connect(found, syn)
+        self._name_rules(found)
+        return found
+
+    def _connect(self, found: Flow, packet: Packet) -> None:
+        for rule in self.rules.of("connect"):
+            if rule.covers(*found.server) and rule.acts():
+                self._unreachable(found, packet, rule.how)
+                return
+
+    def _unreachable(self, found: Flow, packet: Packet, how: str) -> None:
+        syn = bool(packet.flags & SYN)
+        if how == "reset" and syn:
+            flow.refuse(found, self._forged, packet)
+        elif how == "reset":
+            flow.reset(found, self._forged, packet)
+        elif how in UNREACHABLE and syn:
+            # A closed port is the host's own word, everything else the router's.
+            size = len(packet.source)
+            router = packet.destination if how == "icmp-port" else self._routers[size]
+            code = UNREACHABLE[how][size]
+            self._exits.send(CLIENT, packets.icmp_unreachable(found.back, router, code, packet))
+        found.effect = Dead()
+
+    def _reconsider(self, found: Flow, packet: Packet) -> None:
+        """Rules have changed under a connection that lives."""
+        found.version = self.rules.version
+        self._connect(found, packet)
+        self._name_rules(found)
+
+    def _name_rules(self, found: Flow) -> None:
+        """Rules that last as long as the connection does."""
+
+        def meant(rule: Rule) -> bool:
+            named = not rule.names or (found.name != "" and rule.names_it(found.name))
+            return named and rule.covers(*found.server)
+
+        found.paced = [rule for rule in self.rules.of("pace") if meant(rule)]
+        stalls = [rule for rule in self.rules.of("stall") if meant(rule)]
+        found.stalled = stalls[0] if stalls else None
+
+    def _pass_out(self, found: Flow, packet: Packet) -> None:
+        found.passed = packet.next_sequence
+        self._pass(INTERNET, packet.frame, found.paced)
+
+    def _listen(self, found: Flow, packet: Packet) -> None:
+        """Read on until the client has said whom it wants, holding its segments back."""
+        found.hear(packet)
+        found.held.append(packet)
+        found.protocol, found.name = sniff(found.heard, found.server[1])
+        if found.protocol == MORE and self._cares():
+            return
+        if found.protocol not in (MORE, OTHER):
+            self._name_rules(found)
+            self._judge(found, packet)
+        if found.effect is None:
+            held, found.held = found.held, []
+            for waiting in held:
+                self._pass_out(found, waiting)
+
+    def _cares(self) -> bool:
+        return any(self.rules.of(kind) for kind in ("hello", "request", "dns"))
+
+    def _judge(self, found: Flow, packet: Packet) -> None:
+        if found.protocol == "dns":
+            self._judge_dns(found, packet)
+            return
+        kind = {"tls": "hello", "http": "request"}[found.protocol]
+        for rule in self.rules.of(kind):
+            if rule.names_it(found.name) and rule.covers(*found.server) and rule.acts():
+                self._apply(found, packet, rule)
+                return
+
+    def _judge_dns(self, found: Flow, packet: Packet) -> None:
+        query = dns_wire.parse_query(found.heard[2:])
+        rule = self._dns_rule(query, found.server[0], "tcp")
+        if rule is None:
+            return
+        if rule.how == "reset":
+            flow.reset(found, self._forged, packet)
+        elif rule.how == "drop":
+            found.effect = Dead()
+        else:
+            answer = _lie(query, rule)
+            Hijacked(found, self._forged, packet, len(answer).to_bytes(2, "big") + answer)
+
+    def _apply(self, found: Flow, packet: Packet, rule: Rule) -> None:
+        if rule.residual:
+            self._residual[found.server] = (self._now + rule.residual, rule.residual_how)
+        if rule.how == "reset":
+            flow.reset(found, self._forged, packet)
+        elif rule.how == "fin":
+            Hijacked(found, self._forged, packet, b"")
+        elif rule.how == "alert":
+            Hijacked(found, self._forged, packet, ALERT)
+        elif rule.how == "page":
+            Hijacked(found, self._forged, packet, _page(rule, found))
+        elif rule.how == "forge":
+            size = len(found.server[0])
+            packed = {len(a): a for a in map(_packed, rule.addresses)}
+            spliced = Spliced(found, self._forged, (packed[size], rule.port))
+            self._flows[spliced.key] = found
+        else:
+            found.effect = Dead()
+
+
+def _packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
+def _lie(query: dns_wire.Query, rule: Rule) -> bytes:
+    if rule.how in ("address", "inject"):
+        return dns_wire.answer(query, addresses=rule.addresses)
+    if rule.how == "truncate":
+        return dns_wire.answer(query, truncated=True)
+    return dns_wire.answer(query, rcode=dns_wire.RCODES[rule.how])
+
+
+def _page(rule: Rule, found: Flow) -> bytes:
+    client = str(ipaddress.ip_address(found.client[0]))
+    body = rule.body.replace("{client}", client).encode()
+    lines = [f"HTTP/1.1 {rule.status} {HTTPStatus(rule.status).phrase}"]
+    lines += [
+        f"{field}: {value.replace('{client}', client)}" for field, value in rule.headers.items()
+    ]
+    lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    return "\r\n".join(lines).encode() + body

@@ -1,0 +1,260 @@
+"""One TCP connection as the box sees it, and what a censor can make of it.
+
+An effect takes a connection over: from then on every packet of it goes through the effect. The
+wire between client and box loses nothing, so forged segments need no retransmission.
+"""
+
+import itertools
+import struct
+from typing import Protocol
+
+from tests.lab.packets import ACK, FIN, MSS, PSH, RST, SEQUENCES, SYN, Packet, ethernet_back, tcp
+from tests.lab.rules import Rule
+from tests.lab.sniff import MORE
+
+Key = tuple[bytes, int, bytes, int]
+"""Client address and port, server address and port."""
+
+
+class Wire(Protocol):
+    """Where forged frames leave, at once and unharmed."""
+
+    def to_client(self, frame: bytes) -> None:
+        """Send towards the client."""
+
+    def to_internet(self, frame: bytes) -> None:
+        """Send towards the internet."""
+
+
+class Effect(Protocol):
+    """What has become of a connection."""
+
+    def from_client(self, packet: Packet) -> None:
+        """A packet the client sent."""
+
+    def from_internet(self, packet: Packet) -> None:
+        """A packet the server sent."""
+
+
+class Flow:
+    """A connection, from its SYN on."""
+
+    def __init__(self, syn: Packet, version: int) -> None:
+        self.key: Key = (syn.source, syn.source_port, syn.destination, syn.destination_port)
+        self.client = (syn.source, syn.source_port)
+        self.server = (syn.destination, syn.destination_port)
+        self.out = syn.frame[:12]
+        self.back = ethernet_back(syn.frame)
+        self.syn_options = syn.tcp_options
+        self.syn_window = syn.window
+        self.expected = syn.next_sequence
+        """The client's next byte not yet read."""
+        self.passed = syn.next_sequence
+        """The client's next byte the server has not been sent."""
+        self.server_first = -1
+        """Sequence number of the server's first byte."""
+        self.heard = b""
+        self.protocol = MORE
+        self.name = ""
+        self.held: list[Packet] = []
+        self.effect: Effect | None = None
+        self.paced: list[Rule] = []
+        self.stalled: Rule | None = None
+        self.version = version
+
+    def hear(self, packet: Packet) -> None:
+        """Add what is new in a client's segment to what was heard."""
+        skip = (self.expected - packet.sequence) % SEQUENCES
+        if skip <= packet.payload_size:
+            self.heard += packet.payload[skip:]
+            self.expected = (packet.sequence + packet.payload_size) % SEQUENCES
+
+    def enough(self, packet: Packet) -> bool:
+        """Whether the client has had all it may have before this packet of the server's."""
+        if self.stalled is None:
+            return False
+        served = (packet.sequence + packet.payload_size - self.server_first) % SEQUENCES
+        if served <= self.stalled.size:
+            return False
+        self.stalled.hits += 1
+        return True
+
+    def reset_server(self, wire: Wire) -> None:
+        """Make the server forget the connection."""
+        wire.to_internet(tcp(self.out, self.client, self.server, flags=RST, sequence=self.passed))
+
+
+class Dead:
+    """Silence in both directions."""
+
+    def from_client(self, packet: Packet) -> None:
+        """Swallowed."""
+
+    def from_internet(self, packet: Packet) -> None:
+        """Swallowed."""
+
+
+def reset(flow: Flow, wire: Wire, last: Packet) -> None:
+    """Tear both ends down; `last` is what the client sent last."""
+    wire.to_client(
+        tcp(
+            flow.back,
+            flow.server,
+            flow.client,
+            flags=RST | ACK,
+            sequence=last.acknowledged,
+            acknowledged=flow.expected,
+        )
+    )
+    flow.reset_server(wire)
+    flow.effect = Dead()
+
+
+def refuse(flow: Flow, wire: Wire, syn: Packet) -> None:
+    """Answer a SYN with a reset."""
+    wire.to_client(
+        tcp(
+            flow.back,
+            flow.server,
+            flow.client,
+            flags=RST | ACK,
+            sequence=0,
+            acknowledged=syn.next_sequence,
+        )
+    )
+    flow.effect = Dead()
+
+
+class Hijacked:
+    """The box speaks for the server: `payload`, then FIN. The server is told to forget."""
+
+    def __init__(self, flow: Flow, wire: Wire, last: Packet, payload: bytes) -> None:
+        self._flow = flow
+        self._wire = wire
+        self._sequence = last.acknowledged
+        self._expected = last.next_sequence
+        pieces = [payload[at : at + MSS] for at in range(0, len(payload), MSS)] or [b""]
+        for piece in pieces[:-1]:
+            self._say(ACK, piece)
+        self._say(PSH | FIN | ACK if pieces[-1] else FIN | ACK, pieces[-1])
+        flow.reset_server(wire)
+        flow.effect = self
+
+    def from_client(self, packet: Packet) -> None:
+        """Acknowledge, so that the client can close in peace."""
+        if packet.flags & RST:
+            return
+        if packet.payload_size or packet.flags & FIN:
+            self._expected = packet.next_sequence
+            self._say(ACK, b"")
+
+    def from_internet(self, packet: Packet) -> None:
+        """Swallowed."""
+
+    def _say(self, flags: int, payload: bytes) -> None:
+        self._wire.to_client(
+            tcp(
+                self._flow.back,
+                self._flow.server,
+                self._flow.client,
+                flags=flags,
+                sequence=self._sequence,
+                acknowledged=self._expected,
+                payload=payload,
+            )
+        )
+        self._sequence += len(payload) + bool(flags & FIN)
+
+
+class Spliced:
+    """The rest of the connection goes to a forger, which the client takes for the server.
+
+    The forger gets a handshake made up by the box, numbered so that the client's sequence
+    numbers fit; the forger's are shifted by a constant on the way back. Timestamps and selective
+    acknowledgements are left out, since the forger's would not fit the server's.
+    """
+
+    _ports = itertools.count(20000)
+
+    def __init__(self, flow: Flow, wire: Wire, forger: tuple[bytes, int]) -> None:
+        self._flow = flow
+        self._wire = wire
+        self._forger = forger
+        self._held = list(flow.held)
+        flow.held.clear()
+        # A port of its own: the client may use one port towards several servers at once.
+        self._here = (flow.client[0], next(self._ports))
+        self._shift: int | None = None
+        flow.reset_server(wire)
+        flow.effect = self
+        wire.to_internet(
+            tcp(
+                flow.out,
+                self._here,
+                forger,
+                flags=SYN,
+                sequence=self._held[0].sequence - 1,
+                options=_basic_options(flow.syn_options),
+                window=flow.syn_window,
+            )
+        )
+
+    @property
+    def key(self) -> Key:
+        """What the forger's packets are known by."""
+        return (*self._here, *self._forger)
+
+    def from_client(self, packet: Packet) -> None:
+        """On to the forger, or kept until it has answered the handshake."""
+        if self._shift is None:
+            self._held.append(packet)
+            return
+        self._wire.to_internet(
+            tcp(
+                self._flow.out,
+                self._here,
+                self._forger,
+                flags=packet.flags,
+                sequence=packet.sequence,
+                acknowledged=packet.acknowledged - self._shift,
+                payload=packet.payload,
+                window=packet.window,
+            )
+        )
+
+    def from_internet(self, packet: Packet) -> None:
+        """On to the client, if it is the forger's; the server's are swallowed."""
+        if (packet.source, packet.source_port) != self._forger:
+            return
+        if packet.flags & SYN:
+            self._shift = self._held[0].acknowledged - packet.next_sequence
+            held, self._held = self._held, []
+            for waiting in held:
+                self.from_client(waiting)
+            return
+        self._wire.to_client(
+            tcp(
+                self._flow.back,
+                self._flow.server,
+                self._flow.client,
+                flags=packet.flags,
+                sequence=packet.sequence + (self._shift or 0),
+                acknowledged=packet.acknowledged,
+                payload=packet.payload,
+                window=packet.window,
+            )
+        )
+
+
+def _basic_options(options: bytes) -> bytes:
+    """Segment size and window scale alone, padded."""
+    kept, at = b"", 0
+    while at < len(options) and options[at] != 0:
+        if options[at] == 1:
+            at += 1
+            continue
+        size = struct.unpack_from("!B", options, at + 1)[0]
+        if options[at] in (2, 3):
+            kept += options[at : at + size]
+        at += size
+    return kept + b"\x01" * (-len(kept) % 4)

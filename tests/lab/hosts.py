@@ -1,0 +1,204 @@
+"""What answers in the lab's internet: every host a shipped catalogue may name, and references."""
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+BLOCK_PAGE = ("203.0.113.80", "2001:db8:c0::80")
+"""A web server that answers any name with a block page."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP answer."""
+
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    body: str = ""
+
+
+class LabHost(msgspec.Struct, frozen=True, kw_only=True):
+    """One name and what its servers do."""
+
+    name: str
+    raw: bool = False
+    """True: accepts connections on `ports` and speaks no TLS or HTTP."""
+    ports: tuple[int, ...] = (443, 80)
+    country: str = ""
+    """Empty for foreign hosts."""
+    addresses: int = 1
+    """How many addresses of each family."""
+    literal: tuple[str, ...] = ()
+    """Given addresses, for services known by address."""
+    https: Mapping[str, Page] = {}
+    """Page by path; "" answers every other path."""
+    http: Mapping[str, Page] = {}
+    """The same on port 80; without any, a redirect to https."""
+    cname: str = ""
+    doh: bool = False
+    """True: answers DNS questions on /dns-query."""
+    own_ca: bool = False
+    """True: its certificate is signed by an authority nobody trusts here."""
+    group: str = ""
+    """Hosts of one group also hold each other's certificates, as edges of one owner do."""
+
+
+def web_page(title: str, size: int = 32 * 1024) -> str:
+    """An HTML page of about `size` characters, mostly words, as a start page is."""
+    words = " ".join(f"{title.split()[0].lower()} item {number}" for number in range(40))
+    paragraph = f"<p>{words}</p>\n"
+    body = paragraph * (size // len(paragraph) + 1)
+    head = f"<!doctype html>\n<html><head><title>{title}</title></head>\n"
+    return f"{head}<body>\n{body}</body></html>\n"
+
+
+def _site(name: str, title: str, group: str, **more: object) -> LabHost:
+    page = Page(headers={"Content-Type": "text/html; charset=utf-8"}, body=web_page(title))
+    return msgspec.structs.replace(LabHost(name=name, group=group, https={"": page}), **more)
+
+
+def _small(name: str, group: str, status: int = 200, **more: object) -> LabHost:
+    body = json.dumps({"host": name, "status": status})
+    page = Page(status=status, headers={"Content-Type": "application/json"}, body=body)
+    return msgspec.structs.replace(LabHost(name=name, group=group, https={"": page}), **more)
+
+
+def _moved(name: str, to: str, group: str, status: int = 301) -> LabHost:
+    return LabHost(
+        name=name, group=group, https={"": Page(status=status, headers={"Location": to})}
+    )
+
+
+def _raw(name: str, group: str, *literal: str, ports: tuple[int, ...]) -> LabHost:
+    return LabHost(name=name, group=group, raw=True, literal=literal, ports=ports)
+
+
+TELEGRAM_DATA_CENTRES = (
+    "149.154.175.50",
+    "149.154.175.53",
+    "149.154.167.51",
+    "149.154.167.91",
+    "149.154.167.92",
+    "149.154.175.100",
+    "91.108.56.130",
+    "149.154.171.5",
+    "95.161.76.100",
+    "2001:67c:4e8:f002::a",
+    "2001:b28:f23d:f001::a",
+)
+
+_NO_CONTENT = Page(status=204)
+
+PLATFORMS: tuple[LabHost, ...] = (
+    _site("x.com", "X. It's what's happening", "x", addresses=2),
+    _moved("twitter.com", "https://x.com/", "x"),
+    *(_small(name, "x") for name in ("api.x.com", "api.twitter.com", "t.co")),
+    *(_small(f"{name}.twimg.com", "x") for name in ("abs", "pbs", "video")),
+    _site("www.facebook.com", "Facebook – log in", "meta", cname="star-mini.c10r.facebook.com"),
+    _site("m.facebook.com", "Facebook mobile", "meta"),
+    _small("graph.facebook.com", "meta", 400),
+    _small("b-graph.facebook.com", "meta", 400),
+    *(_small(f"{name}.xx.fbcdn.net", "meta") for name in ("static", "scontent", "external")),
+    *(
+        _small(f"{name}.facebook.com", "meta")
+        for name in ("edge-mqtt", "edge-chat", "b-api", "star.c10r")
+    ),
+    _site("www.messenger.com", "Messenger", "meta"),
+    _raw("stun.fbsbx.com", "meta", ports=()),
+    _site("www.instagram.com", "Instagram", "meta"),
+    *(_small(f"{name}.instagram.com", "meta") for name in ("i", "graph")),
+    *(_small(f"{name}.cdninstagram.com", "meta") for name in ("static", "scontent")),
+    _site("www.threads.com", "Threads", "meta"),
+    _moved("www.threads.net", "https://www.threads.com/", "meta"),
+    _site("www.meta.com", "Meta Store", "meta"),
+    _site("about.meta.com", "About Meta", "meta"),
+    *(_raw(f"e{number}.whatsapp.net", "meta", ports=(443, 5222)) for number in range(1, 17)),
+    _raw("g.whatsapp.net", "meta", ports=(443, 5222)),
+    _small("v.whatsapp.net", "meta"),
+    _site("web.whatsapp.com", "WhatsApp Web", "meta"),
+    *(_small(f"{name}.whatsapp.net", "meta") for name in ("mmg", "static")),
+    *(
+        msgspec.structs.replace(site, https={**site.https, "/generate_204": _NO_CONTENT})
+        for site in (
+            _site("www.youtube.com", "YouTube", "google", addresses=2),
+            _site("m.youtube.com", "YouTube mobile", "google"),
+        )
+    ),
+    _moved("youtu.be", "https://www.youtube.com/", "google", 303),
+    *(
+        _small(name, "google")
+        for name in ("youtubei.googleapis.com", "redirector.googlevideo.com", "i.ytimg.com")
+    ),
+    _site("www.tiktok.com", "TikTok – make your day", "bytedance"),
+    *(
+        _small(name, "bytedance")
+        for name in (
+            "vm.tiktok.com",
+            "api.tiktokv.com",
+            "api16-normal-c-useast1a.tiktokv.com",
+            "p16-sign-va.tiktokcdn.com",
+            "sf16-website-login.neutral.ttwstatic.com",
+            "v16m.tiktokcdn.com",
+        )
+    ),
+    _raw("telegram-dc.lab", "telegram", *TELEGRAM_DATA_CENTRES, ports=(443, 80, 5222)),
+    _site("web.telegram.org", "Telegram Web", "telegram"),
+    _moved("t.me", "https://telegram.org/", "telegram", 302),
+    _site("telegram.org", "Telegram Messenger", "telegram"),
+    _small("api.telegram.org", "telegram"),
+    *(
+        _small(f"{name}.signal.org", "signal", 404, own_ca=True)
+        for name in ("chat", "storage", "cdsi", "sfu.voip")
+    ),
+)
+
+_HTML = {"Content-Type": "text/html"}
+_SUCCESS = "<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>"
+
+REFERENCES: tuple[LabHost, ...] = (
+    LabHost(
+        name="captive.apple.com",
+        http={"/hotspot-detect.html": Page(headers=_HTML, body=_SUCCESS)},
+    ),
+    LabHost(
+        name="detectportal.firefox.com",
+        http={"/success.txt": Page(headers={"Content-Type": "text/plain"}, body="success\n")},
+    ),
+    LabHost(
+        name="connectivitycheck.gstatic.com",
+        http={"/generate_204": _NO_CONTENT},
+        https={"/generate_204": _NO_CONTENT},
+    ),
+    _site("www.wikipedia.org", "Wikipedia", "wikimedia"),
+    _site("www.cloudflare.com", "Cloudflare", "cloudflare"),
+    _site("www.gstatic.com", "Static", "google"),
+    _site("www.google.com", "Google", "google"),
+    _site("www.example.com", "Example Domain", "iana"),
+    *(
+        _small(name, "doh", 404, doh=True)
+        for name in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
+    ),
+    _site("www.pta.gov.pk", "Pakistan Telecommunication Authority", "pta", country="PK"),
+    _site("www.dawn.com", "Dawn – breaking news", "dawn", country="PK"),
+    _site("www.gov.br", "Governo do Brasil", "govbr", country="BR"),
+    _site("www.uol.com.br", "UOL – o melhor conteúdo", "uol", country="BR"),
+)
+
+BLOCK_PAGE_HOST = "blocked.isp.example"
+PORTAL = "portal.isp.example"
+_STOP = Page(
+    status=403,
+    headers={"Content-Type": "text/html"},
+    body="<html><head><title>Access denied</title></head><body>Blocked by order.</body></html>\n",
+)
+PROVIDER: tuple[LabHost, ...] = (
+    LabHost(
+        name=BLOCK_PAGE_HOST, literal=BLOCK_PAGE, http={"": _STOP}, https={"": _STOP}, own_ca=True
+    ),
+    LabHost(name=PORTAL, literal=BLOCK_PAGE, ports=()),
+)
+
+ALL: tuple[LabHost, ...] = (*PLATFORMS, *REFERENCES, *PROVIDER)
+
+DOMESTIC = {"PK": ("www.pta.gov.pk", "www.dawn.com"), "BR": ("www.gov.br", "www.uol.com.br")}
+"""Names that prove domestic reach."""

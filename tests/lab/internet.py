@@ -1,0 +1,133 @@
+"""The internet in one process: resolvers, origins, controls and the forger.
+
+Run inside its namespace: `python -m tests.lab.internet`; the first request must be `start`.
+"""
+
+import asyncio
+import functools
+import os
+from typing import Any
+
+from tests.lab import name_server
+from tests.lab.name_server import Names, Record
+from tests.lab.origin import Site
+from tests.lab.socks import Control
+from tests.lab.worker import AsyncHandler, Lines, Request, obey_async, tuples
+
+
+class Internet:
+    """Everything that serves, and the requests that change it."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._sites: dict[str, Site] = {}
+        self._controls: list[Control] = []
+        self.handlers: dict[str, AsyncHandler] = {
+            "start": self._start,
+            "down": self._down,
+            "up": self._up,
+            "change": self._change,
+            "page": self._page,
+            "visits": self._visits,
+            "lie": self._lie,
+            "know": self._know,
+            "forge": self._forge,
+            "control": self._control,
+        }
+
+    async def _start(self, request: Request) -> None:
+        """Open everything: `hosts`, `resolvers` and `controls` as tests.lab.lab lays them out."""
+        for host in request["hosts"]:
+            cname = host.pop("cname")
+            doh = host.pop("doh")
+            site = Site(**tuples(host))
+            if doh:
+                site.answer_dns = functools.partial(
+                    self._names.answer, resolver=site.name, stream=True
+                )
+            self._sites[site.name] = site
+            self._names.know(site.name, Record(site.addresses, cname))
+            if cname:
+                self._names.know(cname, Record(site.addresses))
+            await site.open()
+        self._share_certificates()
+        for resolver in request["resolvers"]:
+            await name_server.serve(self._names, resolver)
+        for fields in request["controls"]:
+            control = Control(names=self._names, **fields)
+            self._controls.append(control)
+            await control.open()
+
+    def _share_certificates(self) -> None:
+        for site in self._sites.values():
+            if site.group:
+                peers = (peer for peer in self._sites.values() if peer.group == site.group)
+                site.certificates = {peer.name: peer.pem for peer in peers}
+
+    async def _down(self, request: Request) -> None:
+        self._sites[request["host"]].down(request["how"])
+
+    async def _up(self, request: Request) -> None:
+        await self._sites[request["host"]].open()
+
+    async def _change(self, request: Request) -> None:
+        """Set plain fields of a site: pem, tls_delay, http_delay, stranger."""
+        site = self._sites[request.pop("host")]
+        for name, value in request.items():
+            if not hasattr(site, name):
+                raise ValueError(f"a site has no {name}")
+            setattr(site, name, value)
+
+    async def _page(self, request: Request) -> None:
+        """Serve `page` under a path of one scheme; None takes it away."""
+        site = self._sites[request["host"]]
+        pages = site.https if request["scheme"] == "https" else site.http
+        if request["page"] is None:
+            pages.pop(request["path"], None)
+        else:
+            pages[request["path"]] = request["page"]
+
+    async def _visits(self, request: Request) -> list[dict[str, Any]]:
+        return self._sites[request["host"]].visits
+
+    async def _lie(self, request: Request) -> None:
+        self._names.tell(request["resolver"], request["name"], request["lie"])
+
+    async def _know(self, request: Request) -> None:
+        self._names.know(request["name"], Record(tuple(request["addresses"])))
+
+    async def _forge(self, request: Request) -> None:
+        """Open a server that shows forged certificates on a port of its own."""
+        site = Site(**tuples(request["site"]))
+        site.https[""] = {"status": 200, "headers": {}, "body": "forged\n"}
+        self._sites[site.name] = site
+        await site.open()
+
+    async def _control(self, request: Request) -> Any:
+        control = self._controls[request["index"]]
+        match request["what"]:
+            case "kill":
+                control.kill(request["how"])
+            case "restart":
+                await control.open()
+            case "trouble":
+                control.troubles = request["troubles"]
+            case "visits":
+                return control.visits
+        return None
+
+
+async def main() -> None:
+    """Obey standard input until it ends."""
+    internet, lines = Internet(), Lines()
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    with os.fdopen(0, "rb", buffering=0) as pipe:
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        while data := await reader.read(1 << 20):
+            for line in lines.feed(data):
+                os.write(1, await obey_async(line, internet.handlers))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

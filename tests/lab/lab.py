@@ -1,0 +1,360 @@
+"""The lab: a client, a censor on each of its networks, and an internet, in network namespaces.
+
+    with Lab([LabNetwork("ptcl", asn=17557)], controls=2) as lab:
+        lab.network("ptcl").block(sni=["x.com"], how="reset")
+        lab.run(["shutwatch", "once", "--config", str(lab.config_file()), "--json"])
+
+Everything is made by this process and gone with it, however it ends.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import pytest
+
+from tests.lab import certificates, hosts, worker
+from tests.lab.addresses import (
+    OPEN_RESOLVERS,
+    NetworkPlan,
+    allocate,
+    control_addresses,
+    domestic_networks,
+    plan_network,
+)
+from tests.lab.hosts import LabHost
+from tests.lab.namespaces import Namespace, Namespaces, why_refused
+from tests.lab.network import LabNetwork, Network
+from tests.lab.settings_text import settings_text
+from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_lines
+from tests.lab.worker import Worker
+from tests.lab.world import Control, Internet
+
+PATIENCE = 60.0
+"""Seconds `run` waits unless told otherwise."""
+
+
+class Lab:
+    """A running lab. Use as a context manager; leaving it ends every process in it."""
+
+    directory: Path
+    """Work files; vanishes with the lab."""
+    ca: Path
+    """PEM of the authority whose certificates are honest here."""
+    networks: list[Network]
+    controls: list[Control]
+    internet: Internet
+
+    def __init__(
+        self,
+        networks: Sequence[LabNetwork] = (LabNetwork("ptcl", asn=17557),),
+        *,
+        controls: int = 1,
+        more_hosts: Sequence[LabHost] = (),
+    ) -> None:
+        """`more_hosts` are served beside hosts.ALL, and instead of those with the same name."""
+        self._specs = tuple(networks)
+        self._control_count = controls
+        table = {host.name: host for host in (*hosts.ALL, *more_hosts)}
+        self._hosts = tuple(table.values())
+        self._stack = ExitStack()
+        self._running: list[subprocess.Popen[Any]] = []
+        self._visitor: Worker | None = None
+
+    def __enter__(self) -> Self:
+        if reason := why_refused():
+            pytest.skip(f"no network namespaces here: {reason}")
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything. Doing so twice is harmless."""
+        for child in self._running:
+            _end(child)
+        self._running.clear()
+        self._stack.close()
+
+    def network(self, name: str) -> Network:
+        """The field network of that name."""
+        return next(network for network in self.networks if network.name == name)
+
+    # --- what runs in the client ------------------------------------------
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = PATIENCE,
+        check: bool = False,
+        env: Mapping[str, str] | None = None,
+        text_in: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in the client's namespace and collect what it prints.
+
+        The virtual environment's programs are first on PATH; the working directory is
+        `directory`. Raises subprocess.TimeoutExpired.
+        """
+        return subprocess.run(
+            [*self._client.enter(self.directory), *argv],
+            capture_output=True,
+            text=True,
+            input=text_in,
+            stdin=subprocess.DEVNULL if text_in is None else None,
+            timeout=timeout,
+            check=check,
+            env=self._environment(env),
+        )
+
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
+        """Start a program in the client's namespace; its pid is the program's own.
+
+        Ended with the lab. `options` go to subprocess.Popen.
+        """
+        child: subprocess.Popen[str] = subprocess.Popen(
+            [*self._client.enter(self.directory), *argv],
+            text=True,
+            env=self._environment(env),
+            start_new_session=True,
+            **options,
+        )
+        self._running.append(child)
+        return child
+
+    def look(self, kind: str, **details: Any) -> dict[str, Any]:
+        """One plain look from the client; see tests.lab.visitor for kinds and details."""
+        return self.look_many([{"kind": kind, **details}])[0]
+
+    def look_many(
+        self, looks: Sequence[Mapping[str, Any]], *, at_once: int = 16
+    ) -> list[dict[str, Any]]:
+        """Many plain looks, several at once."""
+        full = [{"ca": str(self.ca), **look} for look in looks]
+        seen: list[dict[str, Any]] = self._visitor_worker().ask("many", looks=full, at_once=at_once)
+        return seen
+
+    def get(self, port: int, path: str = "/", *, timeout: float = 5.0) -> dict[str, Any]:
+        """What a server on the client's own loopback answers: status, headers, body, or error."""
+        return self.look(
+            "http",
+            address="127.0.0.1",
+            port=port,
+            host=f"127.0.0.1:{port}",
+            path=path,
+            timeout=timeout,
+        )
+
+    # --- the monitor's configuration --------------------------------------
+
+    def config(
+        self,
+        *,
+        interval: str = "5s",
+        listen: str = "127.0.0.1:10100",
+        egress: str = "source",
+        resolver: str = "isp",
+        control_resolver: str = "",
+        platforms: Sequence[str] = (),
+        probe: Mapping[str, Any] | None = None,
+        extra: str = "",
+    ) -> str:
+        """TOML with one vantage per network and per control.
+
+        `egress` is source, interface or direct; `resolver` is isp (each network's own), system
+        or an address; `control_resolver` is left out when empty; `probe` adds to or overrides
+        the [probe] table; `extra` is appended as it is.
+        """
+        return settings_text(
+            self.networks,
+            self.controls,
+            ca=str(self.ca),
+            database=f"sqlite:///{self.directory / 'shutwatch.db'}",
+            interval=interval,
+            listen=listen,
+            egress=egress,
+            resolver=resolver,
+            control_resolver=control_resolver,
+            platforms=platforms,
+            probe=probe or {},
+            extra=extra,
+        )
+
+    def config_file(self, **options: Any) -> Path:
+        """`config` written to a file in `directory`."""
+        path = self.directory / "shutwatch.toml"
+        path.write_text(self.config(**options))
+        return path
+
+    # --- building ----------------------------------------------------------
+
+    def _start(self) -> None:
+        self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
+        count = range(len(self._specs))
+        plans = [plan_network(i, self._specs[i].interface or f"wwan{i}") for i in count]
+        namespaces = self._stack.enter_context(Namespaces())
+        resolv_conf = self.directory / "resolv.conf"
+        resolv_conf.write_text(f"nameserver {plans[0].resolver4}\noptions timeout:2 attempts:2\n")
+        client = self._client = namespaces.make(resolv_conf=resolv_conf)
+        internet, box = namespaces.make(), namespaces.make()
+        pems = self._certificates()
+        for namespace in (client, internet, box):
+            namespace.wait_up()
+        far = self._worker(internet, "tests.lab.internet")
+        box.ip(box_lines(plans, client.pid, internet.pid))
+        boxes = [
+            self._worker(
+                box, "tests.lab.box", plan.near_box, plan.far_box, plan.gateway4, plan.gateway6
+            )
+            for plan in plans
+        ]
+        countries = tuple(
+            sorted({n.country for n in self._specs} | {h.country for h in self._hosts if h.country})
+        )
+        addresses = allocate(self._hosts, countries)
+        self._wire(client, internet, plans, addresses)
+        fields = [_control_fields(index) for index in range(self._control_count)]
+        far.send(
+            "start",
+            hosts=[_host_fields(host, addresses[host.name], pems) for host in self._hosts],
+            resolvers=[*OPEN_RESOLVERS, *(r for p in plans for r in (p.resolver4, p.resolver6))],
+            controls=fields,
+        )
+        for child in boxes:
+            child.ask("ready")
+        far.receive()
+        self.internet = Internet(far, addresses, self.directory)
+        self.controls = [Control(far, index, given) for index, given in enumerate(fields)]
+        self.networks = [
+            Network(
+                spec,
+                plan,
+                box=child,
+                client=client,
+                internet=self.internet,
+                domestic=domestic_networks(spec.country, countries),
+            )
+            for spec, plan, child in zip(self._specs, plans, boxes, strict=True)
+        ]
+
+    def _certificates(self) -> dict[str, str]:
+        """Files by host name."""
+        self.ca = self.directory / "ca.pem"
+        certificates.authority().cert_pem.write_to_path(str(self.ca))
+        files = {}
+        for host in self._hosts:
+            mint = certificates.private if host.own_ca else certificates.honest
+            path = self.directory / f"{host.name}.pem"
+            path.write_text("" if host.raw else mint(host.name))
+            files[host.name] = str(path)
+        return files
+
+    def _wire(
+        self,
+        client: Namespace,
+        internet: Namespace,
+        plans: Sequence[NetworkPlan],
+        addresses: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        every = [address for found in addresses.values() for address in found]
+        far_lines = internet_lines(plans, self._control_count, every)
+        with ThreadPoolExecutor(5) as pool:
+            jobs = [
+                pool.submit(client.ip, client_lines(plans)),
+                pool.submit(client.ip, client_lines6(plans), six=True),
+                pool.submit(internet.ip, far_lines),
+                pool.submit(_offload, client, [plan.interface for plan in plans]),
+                pool.submit(_offload, internet, [plan.far for plan in plans]),
+            ]
+            for job in jobs:
+                job.result()
+
+    def _worker(self, namespace: Namespace, module: str, *arguments: str) -> Worker:
+        log = self.directory / f"{module.rpartition('.')[2]}.log"
+        child = Worker(namespace.enter(worker.ROOT), module, log, *arguments)
+        self._stack.callback(child.close)
+        return child
+
+    def _visitor_worker(self) -> Worker:
+        if self._visitor is None:
+            self._visitor = self._worker(self._client, "tests.lab.visitor")
+        return self._visitor
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **(more or {})}
+
+
+def _offload(namespace: Namespace, devices: list[str]) -> None:
+    subprocess.run(
+        [*namespace.enter(worker.ROOT), *worker.python("tests.lab.offload", *devices)],
+        check=True,
+        timeout=20,
+    )
+
+
+def _control_fields(index: int) -> dict[str, Any]:
+    address4, address6 = control_addresses(index)
+    return {
+        "address4": address4,
+        "address6": address6,
+        "port": 1080,
+        "username": f"control{index + 1}",
+        "password": f"secret-{index + 1}",
+        "resolver": OPEN_RESOLVERS[0],
+    }
+
+
+def _host_fields(
+    host: LabHost, addresses: tuple[str, ...], pems: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "pem": pems[host.name],
+        "addresses": addresses,
+        "ports": host.ports,
+        "raw": host.raw,
+        "https": msgspec.to_builtins(host.https),
+        "http": msgspec.to_builtins(host.http),
+        "group": host.group,
+        "cname": host.cname,
+        "doh": host.doh,
+    }
+
+
+def _end(child: "subprocess.Popen[Any]") -> None:
+    """Ask it to end, then make it."""
+    child.terminate()
+    try:
+        child.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()

@@ -1,0 +1,46 @@
+"""How a link treats frames it lets pass: loss, delay, and a byte budget. Values only, no clock."""
+
+import math
+
+from tests.lab.rules import Rule
+
+LOST = math.inf
+"""The departure of a frame that never leaves."""
+
+QUEUE = 64 * 1024
+"""Bytes a paced queue holds before it drops, as a shaper's buffer does."""
+
+
+class Pacer:
+    """A shaper: frames leave at `rate` bytes per second, and are dropped when too many wait."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._free = 0.0
+
+    def departure(self, now: float, size: int) -> float:
+        """When a frame of `size` bytes leaves, or LOST."""
+        start = max(now, self._free)
+        if (start - now) * self._rule.rate > QUEUE:
+            return LOST
+        self._rule.hits += 1
+        self._free = start + size / self._rule.rate
+        return self._free
+
+
+class Impairment:
+    """Random loss and delay of one link. Order is kept within a direction."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._last = [0.0, 0.0]
+
+    def departure(self, now: float, side: int) -> float:
+        """When a frame towards `side` leaves, or LOST."""
+        rule = self._rule
+        if rule.loss and rule.random.random() < rule.loss:
+            rule.hits += 1
+            return LOST
+        wander = rule.random.uniform(-rule.jitter, rule.jitter) if rule.jitter else 0.0
+        self._last[side] = max(self._last[side], now + max(0.0, rule.delay + wander))
+        return self._last[side]

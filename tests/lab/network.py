@@ -1,0 +1,279 @@
+"""A field network as a story tells it: what its censor does, and its link."""
+
+import ipaddress
+import itertools
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from tests.lab import dns_wire
+from tests.lab.addresses import FORGER, NetworkPlan
+from tests.lab.hosts import BLOCK_PAGE, PORTAL
+from tests.lab.namespaces import Namespace
+from tests.lab.wiring import client_routes
+from tests.lab.worker import Worker
+from tests.lab.world import Internet
+
+BOGON = ("10.10.34.36", "fd00::10:10:34:36")
+"""What a lying resolver answers unless told otherwise: private, nobody there."""
+
+HOWS = {
+    "dns": "nxdomain refused servfail empty truncate bogon address inject drop reset",
+    "hello": "reset fin alert drop",
+    "request": "reset fin drop",
+    "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port",
+    "udp": "drop",
+}
+UDP_ONLY = ("inject", "truncate")
+ECHO = "You are {client}"
+
+
+class LabNetwork(msgspec.Struct, frozen=True):
+    """One field network to build. `name` is also the vantage's id in the configuration."""
+
+    name: str
+    asn: int = 64500
+    country: str = "PK"
+    title: str = ""
+    """The network's name as a person knows it; by default `name` in capitals."""
+    interface: str = ""
+    """Device name in the client's namespace; by default wwan0, wwan1, …"""
+
+
+class Rule:
+    """One or more rules in force. Lift it, or use it as a context manager."""
+
+    def __init__(self, box: Worker, numbers: Sequence[int]) -> None:
+        """`numbers` are what the box knows the rules by."""
+        self._box = box
+        self.numbers = list(numbers)
+        self._final = 0
+
+    @property
+    def hits(self) -> int:
+        """How often it acted, also after it was lifted."""
+        now: list[int] = [self._box.ask("hits", id=number) for number in self.numbers]
+        return self._final + sum(now)
+
+    def lift(self) -> None:
+        """Take it out of force. Doing so twice is harmless."""
+        while self.numbers:
+            self._final += self._box.ask("lift", id=self.numbers.pop())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.lift()
+
+
+class Network:
+    """One field network of a running lab.
+
+    Names: `x.com` means that name alone, `.x.com` also all below it. Times are seconds.
+    """
+
+    def __init__(
+        self,
+        spec: LabNetwork,
+        plan: NetworkPlan,
+        *,
+        box: Worker,
+        client: Namespace,
+        internet: Internet,
+        domestic: Sequence[str],
+    ) -> None:
+        self.name = spec.name
+        self.spec = spec
+        self.plan = plan
+        self.source = plan.client4
+        self.source6 = plan.client6
+        self.interface = plan.interface
+        self.resolver = plan.resolver4
+        self._box = box
+        self._client = client
+        self._internet = internet
+        self._domestic = domestic
+        self._counter = itertools.count(1)
+
+    def block(
+        self,
+        *,
+        how: str,
+        dns: Sequence[str] = (),
+        sni: Sequence[str] = (),
+        http: Sequence[str] = (),
+        address: Sequence[str] = (),
+        udp: Sequence[int] = (),
+        ports: Sequence[int] = (),
+        family: int = 0,
+        resolver: str = "isp",
+        transports: Sequence[str] = (),
+        qtypes: Sequence[str] = (),
+        answer: Sequence[str] = (),
+        after: float = 0.05,
+        residual: float = 0.0,
+        residual_how: str = "reset",
+        chance: float = 1.0,
+        seed: int = 1,
+    ) -> Rule:
+        """Interfere with names (dns, sni, http), addresses or UDP ports.
+
+        Exactly one of `dns`, `sni`, `http`, `udp` is given, or `address` alone; otherwise
+        `address` (host names, addresses or networks), `ports` and `family` narrow it down.
+        What `how` may be is in HOWS. For dns: `resolver` is `isp`, `any` or an address, `answer`
+        the forged addresses, `after` how much later than the injected answer the true one comes.
+        `residual` is how long further connections to the same address suffer `residual_how`.
+        """
+        given = {"dns": dns, "hello": sni, "request": http, "udp": udp}
+        kinds = [kind for kind, value in given.items() if value] or ["connect"]
+        if len(kinds) > 1 or how not in HOWS[kinds[0]].split():
+            raise ValueError(f"{' and '.join(kinds)} cannot be blocked by {how}")
+        fields: dict[str, Any] = {
+            "how": how,
+            "names": [*dns, *sni, *http],
+            "networks": self._networks(address, family),
+            "ports": [*ports, *udp],
+            "chance": chance,
+            "seed": seed,
+            "residual": residual,
+            "residual_how": residual_how,
+        }
+        if dns:
+            fields |= self._dns_fields(how, resolver, transports, qtypes, answer, after)
+        elif kinds == ["connect"] and not (fields["networks"] or ports):
+            raise ValueError("nothing to block")
+        return self._add(kinds[0], **fields)
+
+    def page(
+        self,
+        http: Sequence[str] = (),
+        *,
+        status: int = 200,
+        to: str = "",
+        body: str = "",
+        title: str = "Access denied",
+        headers: Mapping[str, str] | None = None,
+        echo: bool = False,
+        ports: Sequence[int] = (80,),
+    ) -> Rule:
+        """Answer cleartext requests for these hosts (none: all) in the server's place.
+
+        `to` makes it a redirect (status 302 unless another is given). `echo` puts the client's
+        address in title, body, a header and the Location, as real block pages do.
+        """
+        sent = {"Content-Type": "text/html", **(headers or {})}
+        shown = f"{title} {ECHO}" if echo else title
+        text = body or "This page is blocked by order."
+        if echo:
+            text += f"<p>{ECHO}</p>"
+            sent["X-Client-Address"] = "{client}"
+        if to:
+            status = 302 if status == 200 else status
+            sent["Location"] = f"{to}?from={{client}}" if echo else to
+        content = f"<html><head><title>{shown}</title></head><body>{text}</body></html>\n"
+        return self._add(
+            "request",
+            how="page",
+            names=list(http),
+            ports=list(ports),
+            status=status,
+            headers=sent,
+            body=content,
+        )
+
+    def forge(self, sni: Sequence[str], certificate: str = "unknown-authority") -> Rule:
+        """Take TLS connections for these names over with a certificate of FORGERIES' kinds."""
+        port = self._internet.open_forger(sni, certificate)
+        return self._add("hello", how="forge", names=list(sni), addresses=list(FORGER), port=port)
+
+    def throttle(
+        self,
+        *,
+        kbit: float,
+        sni: Sequence[str] = (),
+        address: Sequence[str] = (),
+    ) -> Rule:
+        """Hold connections for these names or addresses to `kbit` per second, together."""
+        networks = self._networks(address, 0)
+        return self._add("pace", names=list(sni), networks=networks, rate=kbit * 1000 / 8)
+
+    def stall(self, *, after: int, sni: Sequence[str] = (), address: Sequence[str] = ()) -> Rule:
+        """Let the client have `after` bytes of each connection, and no more."""
+        networks = self._networks(address, 0)
+        return self._add("stall", names=list(sni), networks=networks, size=after)
+
+    def captive(self, *, tls: str = "drop", redirect: bool = True) -> Rule:
+        """A captive portal: every cleartext request is led to it, TLS is dropped or reset.
+
+        Without `redirect` the portal answers in place with its page.
+        """
+        rules = [self.page(http=[PORTAL] if redirect else (), title="Log in to go online")]
+        if redirect:
+            rules.append(self.page(to=f"http://{PORTAL}/login", title="Moved"))
+        rules.append(self.block(how=tls, address=["0.0.0.0/0", "::/0"], ports=[443]))
+        return Rule(self._box, [number for rule in rules for number in rule.numbers])
+
+    def cut(self) -> Rule:
+        """Drop everything, both ways."""
+        return self._add("cut")
+
+    def cut_foreign(self) -> Rule:
+        """Drop everything but the country's own addresses and the network's resolver."""
+        home = [self.plan.resolver4, self.plan.resolver6, self.plan.gateway4, self.plan.gateway6]
+        return self._add("foreign", networks=[*self._domestic, *home, *BLOCK_PAGE])
+
+    def impair(
+        self, *, loss: float = 0.0, rtt: float = 0.0, jitter: float = 0.0, seed: int = 1
+    ) -> Rule:
+        """Lose frames at random (each way) and delay them by half of `rtt`, give or take."""
+        return self._add("impair", loss=loss, delay=rtt / 2, jitter=jitter, seed=seed)
+
+    def unplug(self) -> None:
+        """Take the link down: no route, errors at once."""
+        self._client.ip(f"link set {self.interface} down\n")
+
+    def plug(self) -> None:
+        """Bring the link back."""
+        self._client.ip("\n".join([f"link set {self.interface} up", *client_routes(self.plan), ""]))
+
+    def _add(self, kind: str, **fields: Any) -> Rule:
+        number = next(self._counter)
+        self._box.ask("add", rule={"id": number, "kind": kind, **fields})
+        return Rule(self._box, [number])
+
+    def _networks(self, given: Sequence[str], family: int) -> list[str]:
+        """Networks of what was named, of one family (0: both)."""
+        found: list[str] = []
+        for what in given:
+            found += self._internet.addresses.get(what, (what,))
+        if not given and family:
+            found = ["0.0.0.0/0", "::/0"]
+        networks = map(ipaddress.ip_network, found)
+        return [str(network) for network in networks if family in (0, network.version)]
+
+    def _dns_fields(
+        self,
+        how: str,
+        resolver: str,
+        transports: Sequence[str],
+        qtypes: Sequence[str],
+        answer: Sequence[str],
+        after: float,
+    ) -> dict[str, Any]:
+        own = [self.plan.resolver4, self.plan.resolver6]
+        return {
+            "how": "address" if how == "bogon" else how,
+            "resolvers": {"isp": own, "any": []}.get(resolver, [resolver]),
+            "transports": list(transports) or (["udp"] if how in UDP_ONLY else ["udp", "tcp"]),
+            "qtypes": [dns_wire.TYPES[qtype] for qtype in qtypes],
+            "addresses": list(answer or BOGON),
+            "after": after,
+        }

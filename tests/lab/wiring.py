@@ -1,0 +1,115 @@
+"""The lines of `ip` that join the namespaces. Pure text.
+
+Hardware addresses are given and neighbours are permanent: no packet ever waits for ARP or
+neighbour discovery, and no impairment of the link can hurt them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from tests.lab.addresses import (
+    FORGER,
+    MANAGEMENT_CLIENT,
+    MANAGEMENT_FAR,
+    OPEN_RESOLVERS,
+    NetworkPlan,
+    control_addresses,
+)
+
+MANAGEMENT, CORE = "mgmt0", "core0"
+"""The two ends of the uncensored link, and their hardware addresses."""
+MANAGEMENT_MAC, CORE_MAC = "02:00:00:00:ff:02", "02:00:00:00:ff:01"
+
+
+def box_lines(plans: Iterable[NetworkPlan], client: int, internet: int) -> str:
+    """Make every link, its ends handed to the namespaces of processes `client` and `internet`."""
+    near_end = f"name {MANAGEMENT} netns {client} address {MANAGEMENT_MAC}"
+    far_end = f"name {CORE} netns {internet} address {CORE_MAC}"
+    lines = [f"link add {near_end} type veth peer {far_end}"]
+    for plan in plans:
+        near_end = f"name {plan.interface} netns {client} address {plan.client_mac}"
+        far_end = f"name {plan.far} netns {internet} address {plan.gateway_mac}"
+        lines += [
+            f"link add name {plan.near_box} type veth peer {near_end}",
+            f"link add name {plan.far_box} type veth peer {far_end}",
+        ]
+        for name in (plan.near_box, plan.far_box):
+            lines += [f"link set {name} addrgenmode none", f"link set {name} arp off up"]
+    return _text(lines)
+
+
+def client_lines(plans: Iterable[NetworkPlan]) -> str:
+    """The client: one link per network with a routing table of its own, and management."""
+    lines = [
+        *_up(MANAGEMENT),
+        f"addr add {MANAGEMENT_CLIENT}/24 dev {MANAGEMENT}",
+        _neighbour(MANAGEMENT_FAR, CORE_MAC, MANAGEMENT),
+    ]
+    for plan in plans:
+        lines += [
+            *_up(plan.interface),
+            f"addr add {plan.client4}/29 dev {plan.interface}",
+            f"addr add {plan.client6}/64 dev {plan.interface} nodad",
+            _neighbour(plan.gateway4, plan.gateway_mac, plan.interface),
+            _neighbour(plan.gateway6, plan.gateway_mac, plan.interface),
+            *client_routes(plan),
+            *_rules(plan, plan.client4),
+        ]
+    return _text(lines)
+
+
+def client_lines6(plans: Iterable[NetworkPlan]) -> str:
+    """The client's IPv6 routing rules, which `ip` wants in a batch of their own."""
+    return _text([line for plan in plans for line in _rules(plan, plan.client6)])
+
+
+def client_routes(plan: NetworkPlan) -> list[str]:
+    """Routes that go with the link and must be set again after it was down."""
+    # `direct` is the first network: only that one is in the main table.
+    tables = [str(plan.table), *(["main"] if plan.index == 0 else [])]
+    way4 = f"0.0.0.0/0 via {plan.gateway4} dev {plan.interface} src {plan.client4}"
+    # No `src`: the address may be tentative until the kernel has noticed the carrier.
+    way6 = f"::/0 via {plan.gateway6} dev {plan.interface}"
+    return [f"route replace {way} table {table}" for table in tables for way in (way4, way6)]
+
+
+def internet_lines(plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[str]) -> str:
+    """The internet: service addresses on `lo`, one link to each box, one to the controls."""
+    service = [*hosts, *OPEN_RESOLVERS, *FORGER]
+    lines = [
+        *_up(CORE),
+        f"addr add {MANAGEMENT_FAR}/24 dev {CORE}",
+        _neighbour(MANAGEMENT_CLIENT, MANAGEMENT_MAC, CORE),
+    ]
+    for index in range(controls):
+        service += control_addresses(index)
+    for plan in plans:
+        service += [plan.resolver4, plan.resolver6]
+        lines += [
+            *_up(plan.far),
+            f"addr add {plan.gateway4}/29 dev {plan.far}",
+            f"addr add {plan.gateway6}/64 dev {plan.far} nodad",
+            _neighbour(plan.client4, plan.client_mac, plan.far),
+            _neighbour(plan.client6, plan.client_mac, plan.far),
+        ]
+    lines += [f"addr add {a}/{128 if ':' in a else 32} dev lo" for a in dict.fromkeys(service)]
+    return _text(lines)
+
+
+def _rules(plan: NetworkPlan, address: str) -> list[str]:
+    """Both a bound source address and a bound device lead out by the link."""
+    return [
+        f"rule add from {address} lookup {plan.table}",
+        f"rule add oif {plan.interface} lookup {plan.table}",
+    ]
+
+
+def _up(device: str) -> list[str]:
+    return [f"link set {device} addrgenmode none", f"link set {device} up"]
+
+
+def _neighbour(address: str, hardware: str, device: str) -> str:
+    return f"neigh replace {address} lladdr {hardware} dev {device} nud permanent"
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
