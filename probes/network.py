@@ -304,7 +304,7 @@ class SocketStream:
         self._sock.close()
 
 
-_DER = 1
+_DER = 2
 """`_ssl.ENCODING_DER`."""
 
 

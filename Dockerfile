@@ -1,0 +1,32 @@
+# Two stages: one builds the wheel and its locked environment, the other only runs it.
+ARG BASE=docker.io/library/python:3.13-slim-trixie
+
+FROM ${BASE} AS build
+WORKDIR /src
+RUN python -m venv /opt/shutwatch
+COPY requirements/build.lock requirements/run.lock requirements/
+RUN /opt/shutwatch/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock \
+ && python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY monitor monitor
+COPY probes probes
+COPY storage storage
+COPY dashboards dashboards
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /dist . \
+ && /opt/shutwatch/bin/pip install --no-cache-dir --no-deps /dist/*.whl
+
+FROM ${BASE}
+RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \
+ && mkdir /data && chown shutwatch /data
+COPY --from=build /opt/shutwatch /opt/shutwatch
+ENV PATH=/opt/shutwatch/bin:$PATH PYTHONUNBUFFERED=1
+USER shutwatch
+WORKDIR /data
+VOLUME /data
+EXPOSE 10100
+# Healthy means the process answers; whether it has data to show is /-/ready.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:10100/-/healthy', timeout=4)"]
+ENTRYPOINT ["shutwatch"]
+CMD ["run"]

@@ -1,0 +1,115 @@
+"""Everything that looks, built once from the settings: one Looker per vantage, one Runner."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+
+from monitor.settings import Settings
+from probes.catalog import Reference
+from probes.http import make_client
+from probes.look import Looker, Target
+from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.network import Network, SocketNetwork, TlsContexts
+from probes.runner import Runner, Urgency
+from probes.system_resolvers import ResolverAddress, system_resolvers
+from probes.vantage import VantagePoint
+
+ReferenceLooks = tuple[tuple[Reference, Measurement], ...]
+MakeNetwork = Callable[[VantagePoint], Network]
+
+_URGENCY = {Look.CONTROL: Urgency.CONTROL, Look.RETRY: Urgency.RETRY}
+
+
+class Looking:
+    """Looks from any configured vantage. Use as an async context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime],
+        make_network: MakeNetwork | None = None,
+    ) -> None:
+        """`make_network` replaces real sockets, for tests; by default each egress gets its own."""
+        self.now = now
+        self._catalog = settings.catalog
+        self._client = make_client()
+        self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
+        if make_network is None:
+            make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))
+        self._lookers: Mapping[str, Looker] = {
+            vantage.id: Looker(
+                vantage,
+                make_network(vantage),
+                settings.probe,
+                self._client,
+                resolvers=partial(_resolvers, vantage),
+                now=now,
+            )
+            for vantage in settings.vantages
+        }
+
+    async def __aenter__(self) -> "Looking":
+        await self._runner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.__aexit__(kind, error, traceback)
+        await self._client.aclose()
+
+    def vantage(self, vantage_id: str) -> VantagePoint:
+        """The vantage point of that id."""
+        return self._lookers[vantage_id].vantage
+
+    async def at(
+        self,
+        vantage_id: str,
+        target: Target,
+        *,
+        cycle: str = "",
+        look: Look = Look.SCHEDULED,
+        attempt: int = 1,
+    ) -> Measurement:
+        """One look, when the rate lets it."""
+        looker = self._lookers[vantage_id]
+        return await self._runner.run(
+            partial(looker.look, target, cycle=cycle, look=look, attempt=attempt),
+            _URGENCY.get(look, Urgency.SCHEDULED),
+        )
+
+    async def at_references(self, vantage_id: str, *, cycle: str = "") -> ReferenceLooks:
+        """One look at every reference that the vantage's country asks for, side by side."""
+        references = self._catalog.references_for(self.vantage(vantage_id).country)
+        looks = await asyncio.gather(
+            *(
+                self.at(
+                    vantage_id,
+                    Target(
+                        platform=REFERENCE_PLATFORM,
+                        role=reference.scope,
+                        endpoint=reference.endpoint,
+                    ),
+                    cycle=cycle,
+                    look=Look.REFERENCE,
+                )
+                for reference in references
+            )
+        )
+        return tuple(zip(references, looks, strict=True))
+
+
+def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
+    return SocketNetwork(vantage.egress, contexts)
+
+
+def _resolvers(vantage: VantagePoint) -> Sequence[ResolverAddress]:
+    if vantage.resolver.system:
+        return system_resolvers()
+    return (ResolverAddress(address=vantage.resolver.address, port=vantage.resolver.port),)
