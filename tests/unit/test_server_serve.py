@@ -38,10 +38,9 @@ async def serving(
     task = asyncio.create_task(
         serve(app, host, 0, listening=lambda address, port: where.set_result((address, port)))
     )
-    await asyncio.wait({task, where}, return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        await task
-    address, port = where.result()
+    # A server that fails to start must fail the test at once, not hang it.
+    task.add_done_callback(lambda _: where.cancel())
+    address, port = await where
     try:
         yield address, port, task
     finally:

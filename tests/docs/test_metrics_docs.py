@@ -1,0 +1,84 @@
+"""docs/metrics.md against a full scrape, both ways."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client.metrics_core import Metric
+
+from monitor.analysis.event import EventState
+from monitor.analysis.verdict import State, VantageState
+from monitor.exporter import create_registry
+from tests.prometheus import world
+
+TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+
+SUFFIX = {"counter": "_total", "info": "_info"}
+UNITS = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": "ratio"}
+
+
+class Documented(NamedTuple):
+    """One family as the document has it."""
+
+    kind: str
+    unit: str
+    labels: frozenset[str]
+
+
+def documented() -> dict[str, Documented]:
+    """Families by name: a heading, then a line `kind · unit · labels`."""
+    found = re.findall(r"^### `(\w+)`\n(\w+) · ([^·]+) · (.+)\n\n\S", TEXT, re.MULTILINE)
+    return {
+        name: Documented(kind, unit, frozenset(re.findall(r"`(\w+)`", labels)))
+        for name, kind, unit, labels in found
+    }
+
+
+def full_scrape() -> Iterator[Metric]:
+    """Every family with at least one sample."""
+    publisher = world.x_blocked_on_two_of_three()
+    publisher.publish(
+        world.cycle(world.FIELD[0], accusations={"x": (State.DEGRADED, "tls", "reset")}),
+        [world.event(state=EventState.SUSPECTED)],
+    )
+    return iter(create_registry(publisher).collect())
+
+
+def scraped() -> dict[str, Documented]:
+    """Families by the name Prometheus stores them under, with their kind and labels."""
+    families = {}
+    for family in full_scrape():
+        assert family.samples, f"{family.name} has no sample in a full scrape"
+        labels = frozenset().union(*(sample.labels for sample in family.samples))
+        unit = next((unit for suffix, unit in UNITS.items() if family.name.endswith(suffix)), "")
+        families[family.name + SUFFIX.get(family.type, "")] = Documented(
+            family.type, unit, labels - {"le"}
+        )
+    return families
+
+
+def test_every_family_is_documented_and_every_documented_family_is_there() -> None:
+    """The headings of the document and the families of a full scrape are the same names."""
+    assert set(documented()) == set(scraped())
+    assert len(re.findall("^### ", TEXT, re.MULTILINE)) == len(documented())
+
+
+def test_kinds_and_labels_are_as_documented() -> None:
+    """Each family has the kind and exactly the labels that the document gives it."""
+    real = scraped()
+    for name, told in documented().items():
+        assert (name, told.kind, told.labels) == (name, real[name].kind, real[name].labels)
+
+
+def test_units_are_as_the_name_says() -> None:
+    """A name that ends in a unit is documented with that unit."""
+    for name, real in scraped().items():
+        if real.unit:
+            assert (name, documented()[name].unit) == (name, real.unit)
+
+
+def test_every_state_is_documented() -> None:
+    """Each word a state label may hold is explained."""
+    for state in (*State, *VantageState, EventState.SUSPECTED, EventState.CONFIRMED):
+        assert f"`{state}`" in TEXT

@@ -1,0 +1,85 @@
+"""From a publish to a firing alert, through the real server and a real Prometheus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.publisher import Publisher
+from tests.prometheus import live, world
+from tests.prometheus.server import PrometheusServer, without_delays
+
+pytestmark = pytest.mark.prometheus
+
+RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
+
+
+class Switch:
+    """Publishes each second what is true at that second."""
+
+    def __init__(self) -> None:
+        self.blocking = False
+
+    def __call__(self, publisher: Publisher) -> None:
+        """X blocked on two of three networks, or everything open."""
+        if self.blocking:
+            world.publish_x_blocked(publisher)
+            return
+        for point in (*world.FIELD, *world.CONTROL):
+            publisher.publish(world.cycle(point, at=publisher.now()), [])
+
+
+@pytest.fixture(scope="module")
+def switch() -> Switch:
+    """Nothing is blocked at first."""
+    return Switch()
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    switch: Switch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusServer]:
+    """A Prometheus scraping the server each second, with the committed rules less their delays."""
+    rules = without_delays(RULES, tmp_path_factory.mktemp("rules") / "rules.yml")
+    publisher = world.publisher(now=live.utc_now)
+    with (
+        live.serving(publisher, switch) as address,
+        PrometheusServer([address], [rules]) as running,
+    ):
+        yield running
+
+
+def test_a_block_fires_and_its_end_resolves(prometheus: PrometheusServer, switch: Switch) -> None:
+    """Nothing fires while all is open; a block fires naming its networks; its end resolves it."""
+    prometheus.eventually(lambda: prometheus.value("count(shutwatch_platform_state)"))
+    # Without its delay ShutwatchMonitorDown fires until the first scrape.
+    prometheus.eventually(
+        lambda: {alert.name for alert in prometheus.alerts()} == {"ShutwatchWatchdog"}
+    )
+
+    switch.blocking = True
+    (alert,) = prometheus.eventually(
+        lambda: prometheus.firing("ShutwatchPlatformBlockConfirmed", country="PK", platform="x")
+    )
+    assert alert.labels["severity"] == "critical"
+    assert "PTCL (AS17557, tls.reset)" in alert.annotations["description"]
+    assert "Nayatel (AS23674, dns.nxdomain)" in alert.annotations["description"]
+    assert "Jazz" not in alert.annotations["description"]
+    firing = {one.name for one in prometheus.alerts()}
+    assert firing == {"ShutwatchWatchdog", "ShutwatchPlatformBlockConfirmed"}
+    ratio = prometheus.value('country_platform:shutwatch_networks_blocked:ratio{platform="x"}')
+    assert ratio == pytest.approx(2 / 3)
+
+    switch.blocking = False
+    prometheus.eventually(lambda: not prometheus.firing("ShutwatchPlatformBlockConfirmed"))
+
+
+def test_prometheus_scrapes_openmetrics_without_complaint(prometheus: PrometheusServer) -> None:
+    """The target is up, without errors, and no sample was dropped as a duplicate."""
+    (target,) = prometheus.api("targets", state="active")["activeTargets"]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    scraped = prometheus.value("scrape_samples_scraped")
+    kept = prometheus.value("scrape_samples_post_metric_relabeling")
+    assert scraped == kept
+    assert scraped is not None
+    assert scraped > 500
