@@ -35,6 +35,7 @@ class Box:
         self._handlers: dict[str, Handler] = {
             "ready": lambda _: "ready",
             "add": lambda request: rules.add(request["rule"]),
+            "clear": lambda _: self.censor.clear(),
             "lift": lambda request: rules.lift(request["id"]),
             "hits": lambda request: rules.hits(request["id"]),
         }

@@ -96,6 +96,11 @@ class Censor:
         else:
             self._pass(CLIENT, frame)
 
+    def clear(self) -> None:
+        """No rules, and no memory of earlier ones."""
+        self.rules.clear()
+        self._residual.clear()
+
     def _swallowed(self, server: bytes) -> bool:
         for rule in self.rules.of("cut"):
             return rule.acts()

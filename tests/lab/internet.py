@@ -14,6 +14,8 @@ from tests.lab.origin import Site
 from tests.lab.socks import Control
 from tests.lab.worker import AsyncHandler, Lines, Request, obey_async, tuples
 
+CHANGEABLE = ("pem", "tls_delay", "http_delay", "stranger")
+
 
 class Internet:
     """Everything that serves, and the requests that change it."""
@@ -22,6 +24,7 @@ class Internet:
         self._names = Names()
         self._sites: dict[str, Site] = {}
         self._controls: list[Control] = []
+        self._born: dict[str, dict[str, Any]] = {}
         self.handlers: dict[str, AsyncHandler] = {
             "start": self._start,
             "down": self._down,
@@ -30,8 +33,8 @@ class Internet:
             "page": self._page,
             "visits": self._visits,
             "lie": self._lie,
-            "know": self._know,
             "forge": self._forge,
+            "reset": self._reset,
             "control": self._control,
         }
 
@@ -46,6 +49,8 @@ class Internet:
                     self._names.answer, resolver=site.name, stream=True
                 )
             self._sites[site.name] = site
+            self._born[site.name] = {name: getattr(site, name) for name in CHANGEABLE}
+            self._born[site.name] |= {"https": dict(site.https), "http": dict(site.http)}
             self._names.know(site.name, Record(site.addresses, cname))
             if cname:
                 self._names.know(cname, Record(site.addresses))
@@ -71,12 +76,27 @@ class Internet:
         await self._sites[request["host"]].open()
 
     async def _change(self, request: Request) -> None:
-        """Set plain fields of a site: pem, tls_delay, http_delay, stranger."""
+        """Set fields of a site that CHANGEABLE names."""
         site = self._sites[request.pop("host")]
         for name, value in request.items():
-            if not hasattr(site, name):
-                raise ValueError(f"a site has no {name}")
+            if name not in CHANGEABLE:
+                raise ValueError(f"cannot change {name}")
             setattr(site, name, value)
+
+    async def _reset(self, _: Request) -> None:
+        """Everything as at the start."""
+        self._names.repent()
+        for name, born in self._born.items():
+            site = self._sites[name]
+            for field, value in born.items():
+                setattr(site, field, dict(value) if isinstance(value, dict) else value)
+            await site.open()
+        for site in self._sites.values():
+            site.visits.clear()
+        for control in self._controls:
+            control.troubles = {}
+            control.visits.clear()
+            await control.open()
 
     async def _page(self, request: Request) -> None:
         """Serve `page` under a path of one scheme; None takes it away."""
@@ -92,9 +112,6 @@ class Internet:
 
     async def _lie(self, request: Request) -> None:
         self._names.tell(request["resolver"], request["name"], request["lie"])
-
-    async def _know(self, request: Request) -> None:
-        self._names.know(request["name"], Record(tuple(request["addresses"])))
 
     async def _forge(self, request: Request) -> None:
         """Open a server that shows forged certificates on a port of its own."""

@@ -35,7 +35,7 @@ from tests.lab.namespaces import Namespace, Namespaces, why_refused
 from tests.lab.network import LabNetwork, Network
 from tests.lab.settings_text import settings_text
 from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_lines
-from tests.lab.worker import Worker
+from tests.lab.worker import Worker, WorkerError
 from tests.lab.world import Control, Internet
 
 PATIENCE = 60.0
@@ -67,6 +67,7 @@ class Lab:
         self._hosts = tuple(table.values())
         self._stack = ExitStack()
         self._running: list[subprocess.Popen[Any]] = []
+        self._workers: list[Worker] = []
         self._visitor: Worker | None = None
 
     def __enter__(self) -> Self:
@@ -85,14 +86,32 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        complaints = self.close()
+        if complaints and kind is None:
+            raise WorkerError(complaints)
 
-    def close(self) -> None:
-        """End everything. Doing so twice is harmless."""
+    def close(self) -> str:
+        """End everything, and give what the lab's own servers complained of.
+
+        Doing so twice is harmless.
+        """
         for child in self._running:
             _end(child)
         self._running.clear()
+        for own in self._workers:
+            own.let_go()
+        for own in self._workers:
+            own.close()
+        self._workers.clear()
+        complaints = "".join(log.read_text() for log in self.directory.glob("worker-*.log"))
         self._stack.close()
+        return complaints
+
+    def reset(self) -> None:
+        """As new, for the next story: no rules, all links, hosts and controls up, no visits."""
+        for network in self.networks:
+            network.reset()
+        self.internet.reset()
 
     def network(self, name: str) -> Network:
         """The field network of that name."""
@@ -213,13 +232,15 @@ class Lab:
     # --- building ----------------------------------------------------------
 
     def _start(self) -> None:
-        self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
+        # The client's namespace removes it too, in case this process is killed.
+        home = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
+        self.directory = Path(self._stack.enter_context(home))
         count = range(len(self._specs))
         plans = [plan_network(i, self._specs[i].interface or f"wwan{i}") for i in count]
         namespaces = self._stack.enter_context(Namespaces())
-        resolv_conf = self.directory / "resolv.conf"
-        resolv_conf.write_text(f"nameserver {plans[0].resolver4}\noptions timeout:2 attempts:2\n")
-        client = self._client = namespaces.make(resolv_conf=resolv_conf)
+        resolv_conf = f"nameserver {plans[0].resolver4}\noptions timeout:2 attempts:2\n"
+        (self.directory / "resolv.conf").write_text(resolv_conf)
+        client = self._client = namespaces.make(home=self.directory)
         internet, box = namespaces.make(), namespaces.make()
         pems = self._certificates()
         for namespace in (client, internet, box):
@@ -294,8 +315,9 @@ class Lab:
                 job.result()
 
     def _worker(self, namespace: Namespace, module: str, *arguments: str) -> Worker:
-        log = self.directory / f"{module.rpartition('.')[2]}.log"
+        log = self.directory / f"worker-{module.rpartition('.')[2]}.log"
         child = Worker(namespace.enter(worker.ROOT), module, log, *arguments)
+        self._workers.append(child)
         self._stack.callback(child.close)
         return child
 

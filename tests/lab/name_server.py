@@ -39,6 +39,10 @@ class Names:
         else:
             self._told[resolver, name] = lie
 
+    def repent(self) -> None:
+        """Every resolver tells the truth again."""
+        self._told.clear()
+
     def lookup(self, name: str, resolver: str = "") -> tuple[str, ...]:
         """Addresses of a name as that resolver would give them."""
         lie = self._lie(resolver, name)

@@ -24,7 +24,9 @@ for setting in ipv6/conf/all/accept_dad=0 ipv6/conf/default/accept_dad=0 \
   echo "${setting#*=}" 2>/dev/null >"/proc/sys/net/${setting%%=*}" || true
 done
 ip link set lo up || exit 1
-if [ -n "$1" ]; then mount --bind "$1" "$(readlink -f /etc/resolv.conf)" || exit 1; fi
+if [ -n "$1" ]; then
+  mount --bind "$1/resolv.conf" "$(readlink -f /etc/resolv.conf)" || exit 1
+fi
 echo up
 cat >/dev/null
 me=$(readlink /proc/self/ns/net)
@@ -36,6 +38,7 @@ for sweep in 1 2 3 4 5; do
   done
   [ -z "$left" ] && break
 done
+if [ -n "$1" ]; then cd / && rm -rf -- "$1"; fi
 """
 
 
@@ -66,9 +69,15 @@ class Holder:
             self.close()
             raise NamespaceError(f"namespace refused: {said or 'no reason given'}")
 
+    def let_go(self) -> None:
+        """Close its input, so that it ends."""
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+
     def close(self) -> None:
         """Let it go and wait until it, and all it held, is gone."""
-        for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
+        self.let_go()
+        for stream in (self._child.stdout, self._child.stderr):
             if stream is not None:
                 stream.close()
         self._child.wait(timeout=10)
@@ -93,16 +102,22 @@ class Namespaces:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for holder in reversed(self._held):
+        for holder in self._held:
+            holder.let_go()
+        for holder in self._held:
             holder.close()
         if self._outer is not None:
             self._outer.close()
 
-    def make(self, *, resolv_conf: Path | None = None) -> "Namespace":
-        """Begin a namespace; with `resolv_conf` it sees that file as /etc/resolv.conf."""
+    def make(self, *, home: Path | None = None) -> "Namespace":
+        """Begin a namespace.
+
+        With `home` it sees that directory's resolv.conf as /etc/resolv.conf, and the directory
+        is removed with it.
+        """
         outer = self._outer_prefix()
         argv = [*outer, "unshare", "--net", "--mount", "sh", "-c", HOLD, "hold"]
-        holder = Holder([*argv, str(resolv_conf or "")])
+        holder = Holder([*argv, str(home or "")])
         self._held.append(holder)
         return Namespace(holder, outer)
 

@@ -12,7 +12,7 @@ from tests.lab import dns_wire
 from tests.lab.addresses import FORGER, NetworkPlan
 from tests.lab.hosts import BLOCK_PAGE, PORTAL
 from tests.lab.namespaces import Namespace
-from tests.lab.wiring import client_routes
+from tests.lab.wiring import client_routes, unroute_lines
 from tests.lab.worker import Worker
 from tests.lab.world import Internet
 
@@ -97,6 +97,8 @@ class Network:
         self.source6 = plan.client6
         self.interface = plan.interface
         self.resolver = plan.resolver4
+        self.resolver6 = plan.resolver6
+        self._whole = True
         self._box = box
         self._client = client
         self._internet = internet
@@ -239,10 +241,23 @@ class Network:
     def unplug(self) -> None:
         """Take the link down: no route, errors at once."""
         self._client.ip(f"link set {self.interface} down\n")
+        self._whole = False
+
+    def unroute(self, family: int) -> None:
+        """Take the routes of one IP family away; `plug` brings them back."""
+        self._client.ip(unroute_lines(self.plan, family))
+        self._whole = False
 
     def plug(self) -> None:
-        """Bring the link back."""
+        """Bring the link and its routes back."""
         self._client.ip("\n".join([f"link set {self.interface} up", *client_routes(self.plan), ""]))
+        self._whole = True
+
+    def reset(self) -> None:
+        """As new: no rules, link up."""
+        self._box.ask("clear")
+        if not self._whole:
+            self.plug()
 
     def _add(self, kind: str, **fields: Any) -> Rule:
         number = next(self._counter)

@@ -130,14 +130,20 @@ class Rules:
         self._changed()
 
     def lift(self, identity: int) -> int:
-        """Take a rule out of force and tell how often it acted."""
-        rule = self._all.pop(identity)
+        """Take a rule out of force and tell how often it acted; 0 when there is none."""
+        rule = self._all.pop(identity, None)
         self._changed()
-        return rule.hits
+        return rule.hits if rule else 0
+
+    def clear(self) -> None:
+        """Take every rule out of force."""
+        self._all.clear()
+        self._changed()
 
     def hits(self, identity: int) -> int:
-        """How often a rule in force acted."""
-        return self._all[identity].hits
+        """How often a rule in force acted; 0 when there is none."""
+        rule = self._all.get(identity)
+        return rule.hits if rule else 0
 
     def of(self, kind: str) -> Iterable[Rule]:
         """Rules of one kind."""

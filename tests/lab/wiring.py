@@ -66,10 +66,23 @@ def client_routes(plan: NetworkPlan) -> list[str]:
     """Routes that go with the link and must be set again after it was down."""
     # `direct` is the first network: only that one is in the main table.
     tables = [str(plan.table), *(["main"] if plan.index == 0 else [])]
-    way4 = f"0.0.0.0/0 via {plan.gateway4} dev {plan.interface} src {plan.client4}"
+    # `onlink`: the rules would lead the check of the gateway nowhere.
+    way4 = f"0.0.0.0/0 via {plan.gateway4} dev {plan.interface} onlink src {plan.client4}"
     # No `src`: the address may be tentative until the kernel has noticed the carrier.
-    way6 = f"::/0 via {plan.gateway6} dev {plan.interface}"
+    way6 = f"::/0 via {plan.gateway6} dev {plan.interface} onlink"
     return [f"route replace {way} table {table}" for table in tables for way in (way4, way6)]
+
+
+def unroute_lines(plan: NetworkPlan, family: int) -> str:
+    """Take the link's routes of one family away; `client_routes` brings them back."""
+    kind = "::/0" if family == 6 else "0.0.0.0/0"
+    return _text(
+        [
+            line.replace("route replace", "route del")
+            for line in client_routes(plan)
+            if f" {kind} " in line
+        ]
+    )
 
 
 def internet_lines(plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[str]) -> str:
@@ -96,10 +109,11 @@ def internet_lines(plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[
 
 
 def _rules(plan: NetworkPlan, address: str) -> list[str]:
-    """Both a bound source address and a bound device lead out by the link."""
+    """Both a bound source address and a bound device lead out by the link, or nowhere."""
     return [
-        f"rule add from {address} lookup {plan.table}",
-        f"rule add oif {plan.interface} lookup {plan.table}",
+        f"rule add {what} {then}"
+        for what in (f"from {address}", f"oif {plan.interface}")
+        for then in (f"lookup {plan.table} pref 1000", "unreachable pref 2000")
     ]
 
 

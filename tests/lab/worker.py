@@ -4,6 +4,7 @@
 input does and know nothing but the standard library.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -71,11 +72,17 @@ class Worker:
             raise WorkerError(f"{self._name}: {reply['error']}")
         return reply["answer"]
 
+    def let_go(self) -> None:
+        """Close its input, so that it ends."""
+        if self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
+
     def close(self) -> None:
-        """Close its input and wait for its end."""
-        for stream in (self._child.stdin, self._child.stdout):
-            if stream is not None:
-                stream.close()
+        """Let it go and wait for its end."""
+        self.let_go()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
         self._child.wait(timeout=10)
 
     def _died(self) -> WorkerError:

@@ -73,6 +73,10 @@ class Internet:
         """Take a lie back."""
         self._worker.ask("lie", name=name, lie=None, resolver=resolver)
 
+    def reset(self) -> None:
+        """As new: every host and control up and honest, no visits."""
+        self._worker.ask("reset")
+
     def visits(self, host: str) -> list[dict[str, Any]]:
         """Who came: `stage` (tcp, tls, http), `peer`, `at` (seconds since the epoch), and more.
 
