@@ -1,0 +1,61 @@
+"""Cells that are safe to open in a spreadsheet.
+
+What a page, a proxy or a network answered ends up in these files, so its author can choose the
+text. A spreadsheet runs a cell that begins with = + - @ as a formula, some also after spaces or
+quotes, or in full-width form, and where the list separator is a semicolon, also after one in
+the middle of a cell. An apostrophe in front of the sign makes it text everywhere. Numbers come
+from us alone and stay numbers, negative ones too.
+"""
+
+import math
+import re
+from datetime import datetime
+
+from storage.times import time_text
+
+Value = str | int | float | bool | datetime | None
+"""What a column may give for a cell."""
+
+_INVISIBLE = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # controls, line ends and tabs among them
+    "\u00ad\u180e\u200b\u2060-\u2064\ufeff"  # seen by programs, not by people
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # turn the direction of the text around
+    "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f"  # line ends, annotations, tags
+    "\ud800-\udfff"  # halves of characters, which UTF-8 cannot carry
+    "]"
+)
+"""Left alone: U+200C and U+200D, without which Persian and Hindi cannot be written."""
+
+_FORMULA = re.compile("(^|;)(?=[\\s\"'`´‘’“”«»\u200c\u200d]*[=+\\-@＝＋－＠﹢﹣﹦﹫−])")
+
+
+def cell(value: Value) -> str:
+    """`value` as the text of one CSV cell, before any quoting."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return repr(value)
+        case datetime():
+            return time_text(value)
+        case _:
+            return text_cell(str(value))
+
+
+def text_cell(text: str) -> str:
+    """`text` with invisible characters written out, and nothing a spreadsheet would run.
+
+    A control or direction character becomes its escape, such as \\u202e. A cell whose first sign
+    follows an apostrophe had none before: take one away to get the text back.
+    """
+    return _FORMULA.sub(r"\1'", _INVISIBLE.sub(_escape, text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    point = ord(match[0])
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -1,0 +1,182 @@
+"""The columns of the CSV files, in order: names and order are a promise to those who cite them.
+
+New columns go to the end. docs/csv.md says what each means; a test holds it to this file.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from monitor.analysis.event import Event, NetworkStatus
+from monitor.analysis.verdict import Verdict
+from monitor.export.cells import Value
+from probes.measurement import DnsObservation, Layer, Measurement
+from storage.summary import Summary, deciding_http, deciding_tls, summarise
+
+T = TypeVar("T")
+
+
+class Column(msgspec.Struct, Generic[T], frozen=True):
+    """One column."""
+
+    name: str
+    unit: str
+    """As docs/csv.md gives it: `text`, `number`, `ms`, `UTC time`, `yes or no`, `list`, …"""
+    value: Callable[[T], Value]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """A measurement with what its columns share."""
+
+    measurement: Measurement
+    summary: Summary
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> "Look":
+        """Worked out once for the whole row."""
+        return cls(measurement, summarise(measurement))
+
+
+MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
+    Column("measurement_id", "text", lambda row: row.measurement.id),
+    Column("cycle_id", "text", lambda row: row.measurement.cycle),
+    Column("started_at", "UTC time", lambda row: row.measurement.started_at),
+    Column("country", "text", lambda row: row.measurement.country),
+    Column("vantage", "text", lambda row: row.measurement.vantage),
+    Column("asn", "number", lambda row: row.measurement.asn),
+    Column("network", "text", lambda row: row.measurement.network),
+    Column("vantage_role", "text", lambda row: row.measurement.vantage_role),
+    Column("platform", "text", lambda row: row.measurement.platform),
+    Column("role", "text", lambda row: row.measurement.role),
+    Column("endpoint", "text", lambda row: row.measurement.endpoint),
+    Column("look", "text", lambda row: row.measurement.look.value),
+    Column("attempt", "number", lambda row: row.measurement.attempt),
+    Column("reached", "yes or no", lambda row: row.measurement.reached),
+    Column("duration_ms", "ms", lambda row: round(row.measurement.duration * 1000, 3)),
+    Column("egress_failure", "text", lambda row: row.summary.egress_failure),
+    Column("dns_failure", "text", lambda row: row.summary.dns_failure),
+    Column("dns_ms", "ms", lambda row: row.summary.dns_ms),
+    Column("tcp_failure", "text", lambda row: row.summary.tcp_failure),
+    Column("tcp_ms", "ms", lambda row: row.summary.tcp_ms),
+    Column("tls_failure", "text", lambda row: row.summary.tls_failure),
+    Column("tls_ms", "ms", lambda row: row.summary.tls_ms),
+    Column("http_failure", "text", lambda row: row.summary.http_failure),
+    Column("http_ms", "ms", lambda row: row.summary.http_ms),
+    Column("http_status", "number", lambda row: row.summary.http_status),
+    Column("not_observed", "list", lambda row: _list(row.measurement.not_observed)),
+    Column("resolvers", "list", lambda row: _list(_resolvers(row.measurement))),
+    Column("addresses", "list", lambda row: _list(_addresses(row.measurement))),
+    Column("tls_chain_sha256", "hex", lambda row: _chain(row.measurement)),
+    Column("http_url", "text", lambda row: _http(row.measurement, "url")),
+    Column("http_title", "text", lambda row: _http(row.measurement, "title")),
+    Column("http_body_bytes", "bytes", lambda row: _http(row.measurement, "body_length")),
+    Column("http_body_sha256", "hex", lambda row: _http(row.measurement, "body_sha256")),
+)
+
+VERDICT_COLUMNS: tuple[Column[Verdict], ...] = (
+    Column("measurement_id", "text", lambda verdict: verdict.measurement),
+    Column("control_ids", "list", lambda verdict: _list(verdict.controls)),
+    Column("cycle_id", "text", lambda verdict: verdict.cycle),
+    Column("judged_at", "UTC time", lambda verdict: verdict.judged_at),
+    Column("country", "text", lambda verdict: verdict.country),
+    Column("vantage", "text", lambda verdict: verdict.vantage),
+    Column("asn", "number", lambda verdict: verdict.asn),
+    Column("network", "text", lambda verdict: verdict.network),
+    Column("vantage_role", "text", lambda verdict: verdict.vantage_role),
+    Column("platform", "text", lambda verdict: verdict.platform),
+    Column("role", "text", lambda verdict: verdict.role),
+    Column("endpoint", "text", lambda verdict: verdict.endpoint),
+    Column("state", "text", lambda verdict: verdict.state.value),
+    Column("method", "text", lambda verdict: verdict.method),
+    Column("sub_method", "text", lambda verdict: verdict.sub_method),
+    Column("family", "text", lambda verdict: verdict.family),
+    Column("rule_id", "text", lambda verdict: verdict.rule_id),
+    Column("evidence", "text", lambda verdict: verdict.evidence.value),
+    Column("llr", "number", lambda verdict: round(verdict.llr, 6)),
+    Column("egress_failure", "text", lambda verdict: verdict.failures.get(Layer.EGRESS)),
+    Column("dns_failure", "text", lambda verdict: verdict.failures.get(Layer.DNS)),
+    Column("tcp_failure", "text", lambda verdict: verdict.failures.get(Layer.TCP)),
+    Column("tls_failure", "text", lambda verdict: verdict.failures.get(Layer.TLS)),
+    Column("http_failure", "text", lambda verdict: verdict.failures.get(Layer.HTTP)),
+    Column("quic_failure", "text", lambda verdict: verdict.failures.get(Layer.QUIC)),
+    Column("transfer_failure", "text", lambda verdict: verdict.failures.get(Layer.TRANSFER)),
+    Column("rules_version", "text", lambda verdict: verdict.rules_version),
+)
+
+EVENT_COLUMNS: tuple[Column[Event], ...] = (
+    Column("event_id", "text", lambda event: event.id),
+    Column("country", "text", lambda event: event.country),
+    Column("platform", "text", lambda event: event.platform),
+    Column("state", "text", lambda event: event.state.value),
+    Column("scope", "text", lambda event: event.scope.value),
+    Column("roles", "list", lambda event: _list(event.roles)),
+    Column("methods", "list", lambda event: _list(event.methods)),
+    Column("evidence", "text", lambda event: event.evidence),
+    Column("networks_affected", "list", lambda event: _numbers(_affected(event))),
+    Column("networks_affected_count", "number", lambda event: len(_affected(event))),
+    Column("networks_blocked_now", "list", lambda event: _numbers(_blocked_now(event))),
+    Column("networks_seen", "list", lambda event: _numbers(event.networks)),
+    Column("networks_seen_count", "number", lambda event: len(event.networks)),
+    Column("networks_affected_names", "names", lambda event: _names(_affected(event))),
+    Column("onset_before_monitoring", "yes or no", lambda event: event.onset_earliest is None),
+    Column("onset_earliest", "UTC time", lambda event: event.onset_earliest),
+    Column("onset_latest", "UTC time", lambda event: event.onset_latest),
+    Column("detected_at", "UTC time", lambda event: event.detected_at),
+    Column("confirmed_at", "UTC time", lambda event: event.confirmed_at),
+    Column("end_earliest", "UTC time", lambda event: event.end_earliest),
+    Column("end_latest", "UTC time", lambda event: event.end_latest),
+    Column("updated_at", "UTC time", lambda event: event.updated_at),
+    Column("first_measurement_id", "text", lambda event: event.first_measurement),
+    Column("rules_version", "text", lambda event: event.rules_version),
+)
+
+
+def _list(items: Iterable[str]) -> str:
+    return " ".join(items)
+
+
+def _affected(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.affected]
+
+
+def _blocked_now(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.blocked_now]
+
+
+def _numbers(networks: Iterable[NetworkStatus]) -> str:
+    return _list(f"AS{network.asn}" for network in networks)
+
+
+def _names(networks: Iterable[NetworkStatus]) -> str:
+    return " | ".join(network.network for network in networks if network.network)
+
+
+def _resolvers(measurement: Measurement) -> Iterable[str]:
+    lookups = measurement.of(Layer.DNS)
+    return dict.fromkeys(o.resolver for o in lookups if isinstance(o, DnsObservation))
+
+
+def _addresses(measurement: Measurement) -> Iterable[str]:
+    lookups = measurement.of(Layer.DNS)
+    return dict.fromkeys(
+        address
+        for lookup in lookups
+        if isinstance(lookup, DnsObservation)
+        for answer in lookup.answers
+        for address in answer.addresses
+    )
+
+
+def _chain(measurement: Measurement) -> Value:
+    tls = deciding_tls(measurement)
+    return (tls.chain_sha256 or None) if tls else None
+
+
+def _http(measurement: Measurement, field: str) -> Value:
+    """A field of the deciding response; None when no response came."""
+    http = deciding_http(measurement)
+    if http is None or not http.status:
+        return http.url if http is not None and field == "url" else None
+    value: Value = getattr(http, field)
+    return value

@@ -1,0 +1,330 @@
+"""Whole cycles, events and logs for the stores to keep; small, and the same on every call."""
+
+from datetime import UTC, datetime, timedelta
+
+from monitor.analysis.event import Event, EventLogEntry, EventState, NetworkStatus, Scope
+from monitor.analysis.verdict import (
+    Evidence,
+    PlatformVerdict,
+    RoleVerdict,
+    State,
+    VantageHealth,
+    VantageState,
+    Verdict,
+)
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    DnsObservation,
+    EgressObservation,
+    HttpObservation,
+    Layer,
+    Look,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+)
+from storage.store import Cycle
+
+START = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
+HUGE = 512 * 1024
+AWKWARD = "ایکس\u200cبند ہے \u202e=1+1 \x00\x1f😀\n'\"; DROP TABLE event; --"
+"""Text with everything that escapes, quotes, encodings and tools stumble over."""
+
+
+def at(seconds: float) -> datetime:
+    """A moment, that many seconds after START."""
+    return START + timedelta(seconds=seconds)
+
+
+EVERY_OBSERVATION: tuple[AnyObservation, ...] = (
+    EgressObservation(start=0.0, duration=0.1, failure="connection_refused", reply=AWKWARD),
+    EgressObservation(start=0.0, duration=0.0),
+    DnsObservation(
+        start=1e-09,
+        duration=0.1 + 0.2,
+        name="x.com",
+        rtype="A",
+        resolver="192.0.2.53:53",
+        transport="doh",
+        stub=True,
+        tries=3,
+        reason="open_resolver",
+        answers=(
+            DnsAnswer(delay=0.01, rcode="NOERROR", addresses=("203.0.113.1", "203.0.113.2")),
+            DnsAnswer(delay=0.4, rcode="NXDOMAIN", cnames=("a.example", "b.example")),
+        ),
+    ),
+    DnsObservation(
+        start=0.0, duration=4.0, failure="generic_timeout_error", name="", rtype="AAAA", resolver=""
+    ),
+    TcpObservation(start=0.5, duration=10.0, failure="timed_out", address="2001:db8::1", port=443),
+    TcpObservation(start=0.5, duration=0.2, address="203.0.113.1", port=65535, retransmits=2),
+    TlsObservation(
+        start=1.0,
+        duration=0.3,
+        failure="ssl_unknown_authority",
+        address="203.0.113.1",
+        port=443,
+        server_name="xn--p1ai.example",
+        version="TLSv1.3",
+        cipher="TLS_AES_128_GCM_SHA256",
+        alpn="h2",
+        alert=True,
+        verify_error="unable to get local issuer certificate",
+        chain_sha256="ab" * 32,
+        chain=(bytes(range(256)), b"", b"\x00" * 5000),
+    ),
+    HttpObservation(
+        start=2.0,
+        duration=0.25,
+        url="https://x.com/?q=ایکس",
+        address="203.0.113.1",
+        hop=9,
+        status=302,
+        title=AWKWARD,
+        headers=(("set-cookie", "a=1"), ("set-cookie", "b=2"), ("x", "")),
+        location="https://blocked.example/",
+        body_length=HUGE,
+        body_truncated=True,
+        body_sha256="cd" * 32,
+        body=(AWKWARD * HUGE)[:HUGE],
+        expected=False,
+    ),
+    HttpObservation(
+        start=2.0, duration=0.0, failure="connection_reset", url="http://x.com/", address=""
+    ),
+)
+"""Each kind of observation, full and nearly empty."""
+
+REACHED: tuple[AnyObservation, ...] = (
+    DnsObservation(
+        start=0.0,
+        duration=0.02,
+        name="x.com",
+        rtype="A",
+        resolver="192.0.2.53:53",
+        answers=(DnsAnswer(delay=0.02, rcode="NOERROR", addresses=("203.0.113.1",)),),
+    ),
+    TcpObservation(start=0.03, duration=0.05, address="203.0.113.1", port=443),
+    TlsObservation(start=0.08, duration=0.1, address="203.0.113.1", port=443, server_name="x.com"),
+    HttpObservation(
+        start=0.2, duration=0.2, url="https://x.com/", address="203.0.113.1", status=200
+    ),
+)
+
+
+def measurement(
+    id: str,  # noqa: A002 # the field's own name
+    seconds: float = 0.0,
+    *,
+    cycle: str = "",
+    country: str = "PK",
+    vantage: str = "khi-ptcl",
+    platform: str = "x",
+    endpoint: str = "https://x.com/",
+    observations: tuple[AnyObservation, ...] = REACHED,
+    reached: bool = True,
+    look: Look = Look.SCHEDULED,
+    not_observed: tuple[Layer, ...] = (),
+    asn: int = 17557,
+    network: str = "PTCL",
+) -> Measurement:
+    """One look, begun `seconds` after START."""
+    return Measurement(
+        id=id,
+        cycle=cycle,
+        vantage=vantage,
+        country=country,
+        asn=asn,
+        network=network,
+        vantage_role="field",
+        platform=platform,
+        role="web",
+        endpoint=endpoint,
+        look=look,
+        started_at=at(seconds),
+        duration=0.4,
+        observations=observations,
+        not_observed=not_observed,
+        reached=reached,
+    )
+
+
+def verdict(look: Measurement, seconds: float, *, state: State = State.OK) -> Verdict:
+    """What `look` means, judged `seconds` after START."""
+    blocked = state is State.BLOCKED
+    return Verdict(
+        measurement=look.id,
+        controls=("control-1", "control-2") if blocked else (),
+        cycle=look.cycle,
+        vantage=look.vantage,
+        country=look.country,
+        asn=look.asn,
+        network=look.network,
+        vantage_role=look.vantage_role,
+        platform=look.platform,
+        role=look.role,
+        endpoint=look.endpoint,
+        state=state,
+        method="tls" if blocked else "",
+        sub_method="reset" if blocked else "",
+        family="ipv4" if blocked else "",
+        rule_id="tls.reset" if blocked else "reached",
+        evidence=Evidence.STRONG if blocked else Evidence.NONE,
+        llr=2.0794415416798357 if blocked else -0.105,
+        failures={"tls": "connection_reset"} if blocked else {},
+        judged_at=at(seconds),
+        rules_version="2024.1",
+    )
+
+
+def platform_verdict(of: Verdict) -> PlatformVerdict:
+    """The platform of one endpoint verdict, rolled up from it alone."""
+    role = RoleVerdict(
+        role=of.role,
+        core=True,
+        state=of.state,
+        method=of.method,
+        sub_method=of.sub_method,
+        evidence=of.evidence,
+    )
+    return PlatformVerdict(
+        cycle=of.cycle,
+        vantage=of.vantage,
+        country=of.country,
+        asn=of.asn,
+        network=of.network,
+        vantage_role=of.vantage_role,
+        platform=of.platform,
+        state=of.state,
+        method=of.method,
+        sub_method=of.sub_method,
+        rule_id=of.rule_id,
+        evidence=of.evidence,
+        llr=of.llr,
+        roles=(role, RoleVerdict(role="media", core=False, state=State.INSUFFICIENT)),
+        measurement=of.measurement,
+        started_at=of.judged_at - timedelta(seconds=5),
+        judged_at=of.judged_at,
+        rules_version=of.rules_version,
+    )
+
+
+def cycle(
+    number: int,
+    *,
+    country: str = "PK",
+    vantage: str = "khi-ptcl",
+    platforms: tuple[str, ...] = ("x", "facebook"),
+    endpoints: int = 2,
+    state: State = State.OK,
+    seconds: float | None = None,
+    measurements: tuple[Measurement, ...] | None = None,
+) -> Cycle:
+    """Cycle `number` of one vantage: begun five minutes after the one before."""
+    id_ = f"cycle-{vantage}-{number:06}"
+    begin = number * 300.0 if seconds is None else seconds
+    looks = measurements or tuple(
+        measurement(
+            f"m-{vantage}-{number:06}-{platform}-{n}",
+            begin + n,
+            cycle=id_,
+            country=country,
+            vantage=vantage,
+            platform=platform,
+            endpoint=f"https://{platform}.com/{n}",
+        )
+        for platform in platforms
+        for n in range(endpoints)
+    )
+    verdicts = tuple(verdict(look, begin + 60, state=state) for look in looks)
+    firsts = {v.platform: v for v in reversed(verdicts)}
+    return Cycle(
+        id=id_,
+        vantage=vantage,
+        country=country,
+        started_at=at(begin),
+        finished_at=at(begin + 60),
+        health=health(begin + 60, country=country, vantage=vantage),
+        measurements=looks,
+        verdicts=verdicts,
+        platforms=tuple(map(platform_verdict, firsts.values())),
+    )
+
+
+def health(
+    seconds: float,
+    *,
+    country: str = "PK",
+    vantage: str = "khi-ptcl",
+    state: VantageState = VantageState.OK,
+) -> VantageHealth:
+    """A vantage's health, `seconds` after START."""
+    return VantageHealth(
+        vantage=vantage,
+        country=country,
+        asn=17557,
+        network="PTCL",
+        state=state,
+        rule_id=f"vantage.{state}",
+        references_ok=3,
+        references_total=4,
+        timeout_rate=0.123456789,
+        families=("ipv4", "ipv6"),
+        at=at(seconds),
+    )
+
+
+def event(
+    id: str = "event-1",  # noqa: A002 # the field's own name
+    *,
+    country: str = "PK",
+    platform: str = "x",
+    state: EventState = EventState.SUSPECTED,
+    detected: float = 600,
+    updated: float = 600,
+    onset_earliest: float | None = 0,
+    onset_latest: float = 300,
+    end_latest: float | None = None,
+    methods: tuple[str, ...] = ("tls.reset",),
+) -> Event:
+    """A block of X, by default begun within five minutes of START and still on."""
+    return Event(
+        id=id,
+        country=country,
+        platform=platform,
+        state=state,
+        scope=Scope.FULL,
+        roles=("api", "web"),
+        methods=methods,
+        networks=(
+            NetworkStatus(
+                asn=9541, network="Cyber", affected=True, blocked_now=False, methods=("dns.bogon",)
+            ),
+            NetworkStatus(asn=17557, network="PTCL", affected=True, blocked_now=True),
+            NetworkStatus(asn=135407, network="TES", affected=False, blocked_now=False),
+        ),
+        onset_earliest=None if onset_earliest is None else at(onset_earliest),
+        onset_latest=at(onset_latest),
+        detected_at=at(detected),
+        confirmed_at=None if state is EventState.SUSPECTED else at(detected + 1),
+        end_earliest=None if end_latest is None else at(end_latest - 1),
+        end_latest=None if end_latest is None else at(end_latest),
+        updated_at=at(updated),
+        first_measurement="m-khi-ptcl-000001-x-0",
+        evidence=Evidence.STRONG,
+        rules_version="2024.1",
+    )
+
+
+def log_entry(sequence: int, snapshot: Event, change: str = "opened") -> EventLogEntry:
+    """One line of the event's history, with the event as it then was."""
+    return EventLogEntry(
+        event=snapshot.id,
+        sequence=sequence,
+        at=snapshot.updated_at,
+        change=change,
+        detail="AS17557 PTCL",
+        snapshot=snapshot,
+    )
