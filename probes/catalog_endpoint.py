@@ -123,8 +123,8 @@ def _a_labels(name: str) -> str:
     """A name in any script as the A-labels that go over the wire."""
     try:
         return idna.encode(name, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
-        raise ValueError(f"a host name that exists in DNS ({error})") from None
+    except (idna.IDNAError, UnicodeError):
+        raise ValueError("a host name that DNS allows") from None
 
 
 def _is_address(text: str, kind: type | None = None) -> bool:

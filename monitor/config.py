@@ -1,0 +1,268 @@
+"""One TOML file → frozen Settings. Every mistake in it is found at once and shown in place."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.config_environ import expander
+from monitor.config_tables import (
+    EVENTS,
+    LOG,
+    TOP,
+    VANTAGE,
+    VANTAGE_REQUIRED,
+    Shapes,
+    elsewhere,
+    probe_shapes,
+)
+from monitor.config_values import file_in
+from monitor.settings import EventSettings, LogSettings, Settings
+from probes.catalog import Catalog, ReferenceScope
+from probes.catalog_load import (
+    CatalogError,
+    load_catalog,
+    read_references,
+    select_platforms,
+    shipped_catalog,
+    watched_by_default,
+)
+from probes.settings import ProbeSettings
+from probes.toml_node import Document, Invalid, Node, did_you_mean, listed, read_table, text
+from probes.toml_problem import Problem
+from probes.toml_source import SourceError, read_source
+from probes.vantage import VantagePoint, VantageRole
+
+CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
+"""Names the file when `--config` is absent."""
+
+UNKNOWN_COUNTRY = "ZZ"
+"""Of the one vantage there is without a file."""
+
+_APART = object()
+_NO_VANTAGE = 'say where you look from: [[vantage]] and under it id = "here" and country = "PK"'
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used. `problems` holds every reason, in the file's order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that `--config` names, else the one `SHUTWATCH_CONFIG` does, else none."""
+    if option is not None:
+        return option
+    named = environ.get(CONFIG_VARIABLE, "")
+    return Path(named) if named else None
+
+
+def default_settings() -> Settings:
+    """What runs without a file: the shipped catalogue, from this machine as it is."""
+    vantages = (VantagePoint(id="local", country=UNKNOWN_COUNTRY),)
+    catalog = watched_by_default(shipped_catalog())
+    return Settings(vantages=vantages, catalog=_asked_from(vantages, catalog))
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in the file at `path`, with `${NAME}` taken from `environ`.
+
+    Raises ConfigError, with every problem of this file and of the catalogue file it names.
+    """
+    try:
+        document = Document(read_source(path), expander(environ))
+    except SourceError as error:
+        raise ConfigError([error.problem]) from error
+    root = document.root
+    in_catalog_file: list[Problem] = []
+    catalog = _catalog(root, path.parent, in_catalog_file)
+    values = _values(root, path.parent)
+    problems = [*sorted(document.problems, key=lambda one: one.line), *in_catalog_file]
+    if problems:
+        raise ConfigError(problems)
+    vantages = values.pop("vantage")
+    return Settings(
+        **_with_listener(values),
+        vantages=vantages,
+        catalog=_asked_from(vantages, catalog),
+        source=str(path),
+    )
+
+
+def _values(root: Node, folder: Path) -> dict[str, Any]:
+    """Everything but the catalogue; empty when anything is wrong."""
+    values: dict[str, Any] = {}
+    with suppress(Invalid):
+        values = read_table(
+            root,
+            {
+                **TOP,
+                "probe": partial(_probe, folder),
+                "events": _events,
+                "log": _log,
+                "vantage": _vantages,
+                "references": _read_apart,
+                "catalog": _read_apart,
+            },
+            required={"vantage": _NO_VANTAGE},
+            elsewhere=elsewhere(""),
+        )
+    _in_order(root, TOP, Settings, "jitter", "interval")
+    return {name: value for name, value in values.items() if value is not _APART}
+
+
+def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
+    """`listen` as the two fields that Settings has."""
+    host_and_port = values.pop("listen", None)
+    if host_and_port is None:
+        return values
+    return {**values, "listen_host": host_and_port[0], "listen_port": host_and_port[1]}
+
+
+def _read_apart(_: Node) -> object:
+    """The shape of what `_catalog` reads in a step of its own."""
+    return _APART
+
+
+def _probe(folder: Path, node: Node) -> ProbeSettings:
+    """`[probe]`."""
+    shapes = probe_shapes(folder)
+    _in_order(node, shapes, ProbeSettings, "body_limit", "suspicious_body_limit")
+    return ProbeSettings(**read_table(node, shapes, elsewhere=elsewhere("probe")))
+
+
+def _events(node: Node) -> EventSettings:
+    """`[events]`."""
+    _in_order(node, EVENTS, EventSettings, "confirm_cycles", "window")
+    return EventSettings(**read_table(node, EVENTS, elsewhere=elsewhere("events")))
+
+
+def _log(node: Node) -> LogSettings:
+    """`[log]`."""
+    return LogSettings(**read_table(node, LOG, elsewhere=elsewhere("log")))
+
+
+def _vantages(node: Node) -> tuple[VantagePoint, ...]:
+    """Every `[[vantage]]`, no id twice, one at least where blocking may happen."""
+    if isinstance(node.raw, dict):
+        raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
+    entries = node.entries()
+    _distinct_ids(entries)
+    if not any(_may_be_field(entry) for entry in entries):
+        raise node.fail(
+            'add a vantage with role = "field" in the country you watch',
+            wrong="looks from nowhere that blocking may happen",
+        )
+    return listed(_vantage, distinct=False)(node)
+
+
+def _vantage(node: Node) -> VantagePoint:
+    """One `[[vantage]]`."""
+    values = read_table(node, VANTAGE, required=VANTAGE_REQUIRED, elsewhere=elsewhere("vantage"))
+    if "role" in values:
+        values["role"] = VantageRole(values["role"])
+    return VantagePoint(**values)
+
+
+def _distinct_ids(entries: Sequence[Node]) -> None:
+    """Note every id that an earlier vantage has."""
+    seen: dict[str, Node] = {}
+    for entry in entries:
+        with suppress(Invalid):
+            node = entry.table().get("id")
+            if node is None:
+                continue
+            earlier = seen.setdefault(VANTAGE["id"](node), entry)
+            if earlier is not entry:
+                raise node.fail(f"a name of its own: {earlier.key} has this one already")
+
+
+def _may_be_field(entry: Node) -> bool:
+    """False only for what is plainly a control: wrong values have problems of their own."""
+    return not isinstance(entry.raw, dict) or entry.raw.get("role") != VantageRole.CONTROL
+
+
+def _catalog(root: Node, folder: Path, in_file: list[Problem]) -> Catalog:
+    """The shipped catalogue with `[catalog]` and `[references]` applied.
+
+    Problems of a catalogue file are added to `in_file`, all others to the document.
+    """
+    catalog = shipped_catalog()
+    tables = root.raw
+    names: Sequence[str] | None = None
+    if "catalog" in tables:
+        with suppress(Invalid):
+            node = root.table()["catalog"]
+            catalog, known = _with_file(node, catalog, folder, in_file)
+            names = _platform_names(node, catalog if known else None)
+    if "references" in tables:
+        with suppress(Invalid):
+            references = read_references(root.table()["references"], catalog.references)
+            catalog = msgspec.structs.replace(catalog, references=references)
+    return watched_by_default(catalog) if names is None else select_platforms(catalog, names)
+
+
+def _with_file(
+    node: Node, catalog: Catalog, folder: Path, in_file: list[Problem]
+) -> tuple[Catalog, bool]:
+    """The catalogue with `catalog.file` merged in, and whether all of it is known."""
+    table = node.table()
+    if "file" not in table:
+        return catalog, True
+    try:
+        return load_catalog(file_in(folder)(table["file"]), catalog), True
+    except Invalid:
+        return catalog, False
+    except CatalogError as error:
+        in_file.extend(error.problems)
+        return catalog, False
+
+
+def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None:
+    """`catalog.platforms`, each checked against `catalog` unless that is None."""
+    known = {platform.name for platform in catalog.platforms} if catalog else None
+
+    def name(entry: Node) -> str:
+        value = text(entry)
+        if known is not None and value not in known:
+            hint = did_you_mean(value, known) or f"one of {', '.join(sorted(known))}"
+            raise entry.fail(hint, wrong="is no platform of the catalogue")
+        return value
+
+    values = read_table(
+        node, {"platforms": listed(name), "file": _read_apart}, elsewhere=elsewhere("catalog")
+    )
+    names: Sequence[str] | None = values.get("platforms")
+    if names is not None and not names:
+        raise node.table()["platforms"].fail("at least one platform, or leave this key out")
+    return names
+
+
+def _asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
+    """Without domestic references of countries that have no vantage."""
+    countries = {vantage.country for vantage in vantages}
+    references = tuple(
+        reference
+        for reference in catalog.references
+        if reference.scope is not ReferenceScope.DOMESTIC or reference.country in countries
+    )
+    return msgspec.structs.replace(catalog, references=references)
+
+
+def _in_order(
+    node: Node, shapes: Shapes, defaults: type[msgspec.Struct], smaller: str, larger: str
+) -> None:
+    """Note when one value is above another that bounds it, defaults included."""
+    values = {field.name: field.default for field in msgspec.structs.fields(defaults)}
+    with suppress(Invalid):
+        table = node.table()
+        for name in {smaller, larger} & table.keys():
+            values[name] = shapes[name](table[name])
+        if values[smaller] > values[larger]:
+            given = table[smaller if smaller in table else larger]
+            raise given.fail(f"{smaller} may be at most {larger}")

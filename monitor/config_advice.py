@@ -1,0 +1,102 @@
+"""What to think over in a configuration that is valid all the same."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from monitor.config import UNKNOWN_COUNTRY
+from monitor.settings import Settings
+from probes.catalog import ReferenceScope
+from probes.vantage import VantagePoint, VantageRole
+
+
+def advice(settings: Settings) -> tuple[str, ...]:
+    """One sentence for each weakness: what it is and what it means for what can be told."""
+    field = [vantage for vantage in settings.vantages if _is_field(vantage)]
+    control = [vantage for vantage in settings.vantages if not _is_field(vantage)]
+    return (
+        *_about_controls(field, control),
+        *_about_field(field),
+        *_about_references(settings),
+        *_about_database(settings),
+    )
+
+
+def _about_controls(
+    field: Sequence[VantagePoint], control: Sequence[VantagePoint]
+) -> Iterator[str]:
+    if not control:
+        yield (
+            "No control vantage: failures alone will be insufficient. Only evidence that stands "
+            "by itself, such as a block page, can say blocked. Add a vantage with "
+            'role = "control" outside the country.'
+        )
+    if len(control) == 1:
+        yield (
+            f"One control vantage only ({control[0].id}): while it is unwell nothing can be "
+            "judged. Add a second in another network."
+        )
+    for one, other in combinations(control, 2):
+        if _same_network(one, other):
+            yield (
+                f"Controls {one.id} and {other.id} are in the same network, so they fail "
+                "together. Put them in different networks."
+            )
+    watched = {vantage.country for vantage in field}
+    for vantage in control:
+        if vantage.country in watched:
+            yield (
+                f"Control {vantage.id} is in {vantage.country}, where blocks are looked for: what "
+                "is blocked there too looks like a platform that is down. Put it elsewhere."
+            )
+
+
+def _about_field(field: Sequence[VantagePoint]) -> Iterator[str]:
+    countries = Counter(vantage.country for vantage in field)
+    for country, number in sorted(countries.items()):
+        if number == 1 and country != UNKNOWN_COUNTRY:
+            yield (
+                f"One vantage only in {country}: a block cannot be told from trouble of that one "
+                "network. Add vantages in other networks."
+            )
+    placed = [vantage for vantage in field if vantage.country != UNKNOWN_COUNTRY]
+    unknown = [vantage.id for vantage in placed if not vantage.asn]
+    if unknown:
+        yield (
+            f"No asn for {', '.join(unknown)}: networks are told apart by it, so those of one "
+            "country count as one."
+        )
+
+
+def _about_references(settings: Settings) -> Iterator[str]:
+    listed = {(one.scope, one.country) for one in settings.catalog.references}
+    for scope, loss in (
+        (ReferenceScope.UPLINK, "a captive portal cannot be told"),
+        (ReferenceScope.INTERNATIONAL, "a vantage that is offline cannot be told from a block"),
+    ):
+        if (scope, "") not in listed:
+            yield f"No {scope} references: {loss}. List some under [references]."
+    countries = {vantage.country for vantage in settings.vantages if _is_field(vantage)}
+    for country in sorted(countries - {UNKNOWN_COUNTRY}):
+        if (ReferenceScope.DOMESTIC, country) not in listed:
+            yield (
+                f"No domestic references for {country}: an international cut looks like a vantage "
+                f"that is offline. List some under [references] as domestic.{country}."
+            )
+
+
+def _about_database(settings: Settings) -> Iterator[str]:
+    folder = Path(settings.database.removeprefix("sqlite:///").partition("?")[0]).parent
+    if not folder.is_dir():
+        yield f"The folder of the database, {folder}, does not exist on this machine."
+
+
+def _is_field(vantage: VantagePoint) -> bool:
+    return vantage.role is VantageRole.FIELD
+
+
+def _same_network(one: VantagePoint, other: VantagePoint) -> bool:
+    if one.asn and other.asn:
+        return one.asn == other.asn
+    return bool(one.network) and one.network.casefold() == other.network.casefold()

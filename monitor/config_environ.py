@@ -1,0 +1,50 @@
+"""`${NAME}` in a configuration: secrets come from the environment, not from the file."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from urllib.parse import quote
+
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*)@(.*)", re.DOTALL)
+
+
+def expander(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """A function that replaces `${NAME}` in a text, and turns `$${` into a plain `${`.
+
+    What stands for a user name or a password in a URL is taken literally, so no value has to be
+    percent-encoded first. It raises ValueError whose text names what is missing, and holds no
+    value of the environment.
+    """
+    return partial(_expanded, environ)
+
+
+def _expanded(environ: Mapping[str, str], text: str) -> str:
+    if "${" not in text:
+        return text
+    url = _CREDENTIALS.fullmatch(text)
+    if url is None:
+        return _VARIABLE.sub(partial(_value, environ), text)
+    scheme, credentials, rest = url.groups()
+    encoded = _VARIABLE.sub(lambda found: quote(_value(environ, found), safe=""), credentials)
+    return f"{scheme}{encoded}@{_VARIABLE.sub(partial(_value, environ), rest)}"
+
+
+def _value(environ: Mapping[str, str], found: re.Match[str]) -> str:
+    name = found[1]
+    if name is None:
+        return "${"
+    if not _NAME.fullmatch(name) or not found[0].endswith("}"):
+        raise ValueError(
+            "${NAME} with a name of letters, digits and underscores; for a plain ${ write $${"
+        )
+    if name not in environ:
+        raise ValueError(
+            f"set the environment variable {name} before shutwatch starts, "
+            "or write $${ for a plain ${"
+        )
+    value = environ[name]
+    if not value.isprintable():  # bytes that are not text come as lone surrogates
+        raise ValueError(f"the environment variable {name} must hold text on one line")
+    return value

@@ -1,0 +1,122 @@
+"""The keys of the configuration file, table by table, each with the shape it must have.
+
+docs/config.md documents every one of them and is tested against these tables.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monitor.config_values import (
+    address,
+    as_number,
+    country,
+    database,
+    duration,
+    egress,
+    header_value,
+    listen,
+    network,
+    pem_file,
+    resolver,
+    vantage_id,
+)
+from probes.toml_node import Shape, listed, one_of, text, whole
+from probes.vantage import VantageRole
+
+Shapes = Mapping[str, Shape[Any]]
+
+_MEBIBYTE = 1024 * 1024
+
+
+def probe_shapes(folder: Path) -> Shapes:
+    """`[probe]`; names of files are relative to `folder`."""
+    timeout = duration("1ms", "10m")
+    return {
+        "dns_timeout": timeout,
+        "tcp_timeout": timeout,
+        "tls_timeout": timeout,
+        "http_timeout": timeout,
+        "rate": whole(1, 10_000),
+        "concurrency": whole(1, 100_000),
+        "dns_window": duration("0s", "1m"),
+        "retries": whole(0, 10),
+        "retry_pause": duration("0s", "10m"),
+        "max_addresses": whole(1, 64),
+        "body_limit": whole(1024, 64 * _MEBIBYTE),
+        "suspicious_body_limit": whole(1024, 64 * _MEBIBYTE),
+        "trust_anchors": listed(pem_file(folder)),
+        "bogon_allow": listed(network),
+        "open_resolvers": listed(address),
+        "user_agent": header_value,
+    }
+
+
+EVENTS: Shapes = {
+    "confirm_cycles": whole(1, 1000),
+    "window": whole(1, 1000),
+    "clear_cycles": whole(1, 1000),
+}
+"""`[events]`."""
+
+LOG: Shapes = {
+    "level": one_of(["debug", "info", "warning", "error", "critical"]),
+    "format": one_of(["auto", "text", "json"]),
+}
+"""`[log]`."""
+
+VANTAGE: Shapes = {
+    "id": vantage_id,
+    "country": country,
+    "asn": as_number,
+    "network": text,
+    "role": one_of([role.value for role in VantageRole]),
+    "egress": egress,
+    "resolver": resolver,
+}
+"""`[[vantage]]`."""
+
+VANTAGE_REQUIRED = {
+    "id": 'give the vantage a name of its own: id = "khi-ptcl"',
+    "country": 'say in which country it is: country = "PK"',
+}
+
+TOP: Shapes = {
+    "interval": duration("1s", "7d"),
+    "jitter": duration("0s", "7d"),
+    "database": database,
+    "listen": listen,
+}
+"""Settings before the first table."""
+
+REFERENCES = ("uplink", "international", "domestic")
+"""`[references]`, read by `probes.catalog_load`."""
+
+CATALOG = ("platforms", "file")
+"""`[catalog]`."""
+
+TABLES: Mapping[str, frozenset[str]] = {
+    "": frozenset(TOP),
+    "probe": frozenset(probe_shapes(Path())),
+    "events": frozenset(EVENTS),
+    "log": frozenset(LOG),
+    "vantage": frozenset(VANTAGE),
+    "references": frozenset(REFERENCES),
+    "catalog": frozenset(CATALOG),
+}
+"""Every key there is, by table; the empty name is the top of the file."""
+
+
+def elsewhere(table: str) -> dict[str, str]:
+    """Words for where a key belongs, for keys that are misplaced in `table`."""
+    places: dict[str, str] = {}
+    for other, keys in TABLES.items():
+        if other != table:
+            places |= dict.fromkeys(keys, _place(other))
+    return places
+
+
+def _place(table: str) -> str:
+    if not table:
+        return "at the top of the file, before the first line in [brackets]"
+    return f"under {'[[vantage]]' if table == 'vantage' else f'[{table}]'}"

@@ -1,0 +1,236 @@
+"""The shapes of a configuration's values: times, addresses, ways out, files.
+
+Each takes a Node and returns a value, or raises Invalid after noting what would be right.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+
+from monitor.config_egress import parse_egress
+from probes.catalog_endpoint import split_host_port
+from probes.countries import country_code
+from probes.toml_node import Node, Shape, filled, text, whole
+from probes.vantage import Egress, Resolver
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_ID = 63
+_SQLITE = "sqlite:///"
+DNS_PORT = 53
+LARGEST_ASN = 2**32 - 1
+
+_LARGEST_HINTED = 1_000_000
+
+
+def duration(shortest: str, longest: str) -> Shape[float]:
+    """A length of time between two bounds, both included, in seconds: `"5m"`, `"1h30m"`."""
+    least, most = seconds(shortest), seconds(longest)
+
+    def read(node: Node) -> float:
+        value = node.value
+        if isinstance(value, int | float) and 0 <= value < _LARGEST_HINTED:
+            raise node.fail(f'a unit is missing: "{value:g}s" are seconds, "5m" are minutes')
+        if not isinstance(value, str) or not _DURATION.fullmatch(value.replace(" ", "")):
+            raise node.fail('a number and a unit of ms, s, m, h or d, as in "30s" or "5m"')
+        length = seconds(value.replace(" ", ""))
+        if not least <= length <= most:
+            raise node.fail(f'a time from "{shortest}" to "{longest}"')
+        return length
+
+    return read
+
+
+def seconds(written: str) -> float:
+    """`"1h30m"` → 5400.0; `written` must match."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+
+
+def vantage_id(node: Node) -> str:
+    """A vantage's name: lower-case letters, digits and dashes."""
+    value = text(node)
+    if not _ID.fullmatch(value) or len(value) > _LONGEST_ID:
+        usable = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:_LONGEST_ID].strip("-")
+        hint = f', such as "{usable}"' if usable else ""
+        raise node.fail(f"lower-case letters, digits and single dashes{hint}")
+    return value
+
+
+def as_number(node: Node) -> int:
+    """The number of an autonomous system; 0 where it is not known."""
+    written = node.raw if isinstance(node.raw, str) else ""
+    number = re.fullmatch(r"(?:ASN?)?\s*(\d{1,10})", written, re.IGNORECASE | re.ASCII)
+    if number:
+        raise node.fail(f"the number alone, without quotation marks: asn = {number[1]}")
+    return whole(0, LARGEST_ASN)(node)
+
+
+def country(node: Node) -> str:
+    """A country code."""
+    return _parsed(node, country_code)
+
+
+def egress(node: Node) -> Egress:
+    """A way out."""
+    return _parsed(node, parse_egress)
+
+
+def resolver(node: Node) -> Resolver:
+    """`system`, or an address with or without a port."""
+    return _parsed(node, _resolver)
+
+
+def listen(node: Node) -> tuple[str, int]:
+    """`host:port`, port 0 meaning any free one."""
+    return _parsed(node, _listen)
+
+
+def database(node: Node) -> str:
+    """The URL of a database this version can keep its memory in."""
+    return _parsed(node, _database)
+
+
+def address(node: Node) -> str:
+    """An IP address in its canonical form."""
+    return _parsed(node, _address)
+
+
+def network(node: Node) -> str:
+    """A network in CIDR notation."""
+    return _parsed(node, _network)
+
+
+def header_value(node: Node) -> str:
+    """Text that can stand in an HTTP header; may be empty."""
+    value = text(node)
+    if not value.isascii():
+        raise node.fail("text without accents or other characters outside ASCII")
+    return value
+
+
+def pem_file(folder: Path) -> Shape[str]:
+    """The path of a file with at least one certificate, relative to `folder`."""
+
+    def read(node: Node) -> str:
+        path = folder / filled(node)
+        try:
+            x509.load_pem_x509_certificates(path.read_bytes())
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except ValueError:
+            raise node.fail(
+                "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
+            ) from None
+        return str(path)
+
+    return read
+
+
+def file_in(folder: Path) -> Shape[Path]:
+    """The path of a file, relative to `folder`; whether it can be read is seen later."""
+
+    def read(node: Node) -> Path:
+        path = folder / filled(node)
+        try:
+            is_file = path.is_file()
+        except (OSError, ValueError):
+            is_file = False
+        if not is_file:
+            raise node.fail(f"a file that exists; looked for in {folder.absolute()}")
+        return path
+
+    return read
+
+
+def _file_remedy(error: OSError, folder: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"a file that exists; looked for in {folder.absolute()}"
+    return f"a file that can be read ({error.strerror})"
+
+
+def _parsed(node: Node, parse: Callable[[str], T]) -> T:
+    """Text through a parser whose ValueError says what would be right."""
+    written = text(node)
+    try:
+        return parse(written)
+    except ValueError as error:
+        raise node.fail(str(error)) from None
+
+
+def _resolver(written: str) -> Resolver:
+    if written == "system":
+        return Resolver()
+    try:
+        return Resolver(address=_address(written), port=DNS_PORT)
+    except ValueError:
+        pass
+    host, port = split_host_port(written, DNS_PORT)
+    try:
+        return Resolver(address=str(ip_address(host)), port=port)
+    except ValueError:
+        raise ValueError(
+            '"system", or the address of a resolver, not its name: "192.0.2.53", '
+            '"192.0.2.53:5353" or "[2001:db8::53]:53"'
+        ) from None
+
+
+def _listen(written: str) -> tuple[str, int]:
+    if written.startswith(":"):
+        raise ValueError(f'an address before the port: "127.0.0.1{written}"')
+    if ":" not in written and written.isdigit():
+        raise ValueError(f'an address before the port: "127.0.0.1:{written}"')
+    host, port = split_host_port(written, -1, lowest_port=0)
+    if port < 0:
+        raise ValueError(f'a port after the address: "{written}:10100"')
+    return host, port
+
+
+def _database(written: str) -> str:
+    scheme, separator, rest = written.partition("://")
+    if not separator:
+        return _refuse(f'"{_SQLITE}" and the name of a file: "{_SQLITE}shutwatch.db"')
+    if scheme != "sqlite":
+        return _refuse(f'this version keeps its data in SQLite only: "{_SQLITE}shutwatch.db"')
+    name = rest.removeprefix("/").partition("?")[0]
+    if not rest.startswith("/"):
+        return _refuse(
+            f'three slashes before the file: "{_SQLITE}shutwatch.db", '
+            f'or four for a full path: "{_SQLITE}/var/lib/shutwatch/shutwatch.db"'
+        )
+    if name in ("", ":memory:") or name.endswith("/"):
+        return _refuse(f'the name of a file to keep the data in: "{_SQLITE}shutwatch.db"')
+    return written
+
+
+def _refuse(remedy: str) -> str:
+    raise ValueError(remedy)
+
+
+def _address(written: str) -> str:
+    """An IP address without a zone."""
+    if "%" in written:
+        raise ValueError("an IP address without %")
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        raise ValueError('an IP address, as in "192.0.2.53" or "2001:db8::53"') from None
+
+
+def _network(written: str) -> str:
+    try:
+        return str(ip_network(written))
+    except ValueError:
+        pass
+    try:
+        first = str(ip_network(written, strict=False))
+    except ValueError:
+        raise ValueError('a network in CIDR notation, as in "10.0.0.0/8"') from None
+    raise ValueError(f'the first address of the network: "{first}"')
