@@ -18,6 +18,8 @@ CLIENT, INTERNET = 0, 1
 """The two sides a frame can leave to."""
 
 MOST_FLOWS = 20_000
+MOST_HELD = 4
+"""Segments of an unfinished ClientHello or request."""
 ALERT = bytes.fromhex("15030300020228")
 """TLS fatal alert: handshake_failure."""
 
@@ -254,17 +256,20 @@ class Censor:
         self._pass(INTERNET, packet.frame, found.paced)
 
     def _listen(self, found: Flow, packet: Packet) -> None:
-        """Read on until the client has said whom it wants, holding its segments back."""
+        """Read on until the client has said whom it wants.
+
+        Few segments are held back meanwhile: a client sends no more than ten unacknowledged.
+        """
         found.hear(packet)
         found.held.append(packet)
         found.protocol, found.name = sniff(found.heard, found.server[1])
-        if found.protocol == MORE and self._cares():
+        if found.protocol == MORE and self._cares() and len(found.held) <= MOST_HELD:
             return
         if found.protocol not in (MORE, OTHER):
             self._name_rules(found)
             self._judge(found, packet)
+        held, found.held = found.held, []
         if found.effect is None:
-            held, found.held = found.held, []
             for waiting in held:
                 self._pass_out(found, waiting)
 
@@ -308,7 +313,7 @@ class Censor:
         elif rule.how == "forge":
             size = len(found.server[0])
             packed = {len(a): a for a in map(_packed, rule.addresses)}
-            spliced = Spliced(found, self._forged, (packed[size], rule.port))
+            spliced = Spliced(found, self._forged, packet, (packed[size], rule.port))
             self._flows[spliced.key] = found
         else:
             found.effect = Dead()

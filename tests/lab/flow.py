@@ -176,12 +176,13 @@ class Spliced:
 
     _ports = itertools.count(20000)
 
-    def __init__(self, flow: Flow, wire: Wire, forger: tuple[bytes, int]) -> None:
+    def __init__(self, flow: Flow, wire: Wire, last: Packet, forger: tuple[bytes, int]) -> None:
         self._flow = flow
         self._wire = wire
         self._forger = forger
-        self._held = list(flow.held)
-        flow.held.clear()
+        self._first = flow.expected - len(flow.heard)
+        self._server_next = last.acknowledged
+        self._waiting: list[Packet] = []
         # A port of its own: the client may use one port towards several servers at once.
         self._here = (flow.client[0], next(self._ports))
         self._shift: int | None = None
@@ -193,7 +194,7 @@ class Spliced:
                 self._here,
                 forger,
                 flags=SYN,
-                sequence=self._held[0].sequence - 1,
+                sequence=self._first - 1,
                 options=_basic_options(flow.syn_options),
                 window=flow.syn_window,
             )
@@ -207,19 +208,14 @@ class Spliced:
     def from_client(self, packet: Packet) -> None:
         """On to the forger, or kept until it has answered the handshake."""
         if self._shift is None:
-            self._held.append(packet)
+            self._waiting.append(packet)
             return
-        self._wire.to_internet(
-            tcp(
-                self._flow.out,
-                self._here,
-                self._forger,
-                flags=packet.flags,
-                sequence=packet.sequence,
-                acknowledged=packet.acknowledged - self._shift,
-                payload=packet.payload,
-                window=packet.window,
-            )
+        self._on(
+            packet.sequence,
+            packet.payload,
+            flags=packet.flags,
+            acknowledged=packet.acknowledged - self._shift,
+            window=packet.window,
         )
 
     def from_internet(self, packet: Packet) -> None:
@@ -227,10 +223,8 @@ class Spliced:
         if (packet.source, packet.source_port) != self._forger:
             return
         if packet.flags & SYN:
-            self._shift = self._held[0].acknowledged - packet.next_sequence
-            held, self._held = self._held, []
-            for waiting in held:
-                self.from_client(waiting)
+            self._shift = self._server_next - packet.next_sequence
+            self._replay(packet)
             return
         self._wire.to_client(
             tcp(
@@ -242,6 +236,36 @@ class Spliced:
                 acknowledged=packet.acknowledged,
                 payload=packet.payload,
                 window=packet.window,
+            )
+        )
+
+    def _replay(self, syn_ack: Packet) -> None:
+        """Say again what the client has said so far."""
+        heard = self._flow.heard
+        for at in range(0, len(heard), MSS):
+            self._on(
+                self._first + at,
+                heard[at : at + MSS],
+                flags=PSH | ACK,
+                acknowledged=syn_ack.next_sequence,
+            )
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            self.from_client(packet)
+
+    def _on(
+        self, sequence: int, payload: bytes, *, flags: int, acknowledged: int, window: int = 500
+    ) -> None:
+        self._wire.to_internet(
+            tcp(
+                self._flow.out,
+                self._here,
+                self._forger,
+                flags=flags,
+                sequence=sequence,
+                acknowledged=acknowledged,
+                payload=payload,
+                window=window,
             )
         )
 

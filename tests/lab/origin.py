@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.lab.listener import Listener, reset, silence
 
 MOST_VISITS = 20_000
+RECORD = 4096
+"""Bytes per TLS record: servers keep them small, so that a slow client sees something soon."""
 DnsAnswer = Callable[[bytes], bytes | None]
 
 
@@ -171,7 +173,8 @@ class _Tls:
     def write(self, data: bytes) -> None:
         """Encrypt and send."""
         with contextlib.suppress(ssl.SSLError):
-            self._session.write(data)
+            for at in range(0, len(data), RECORD):
+                self._session.write(data[at : at + RECORD])
             self._flush()
 
     def goodbye(self) -> None:
