@@ -1,0 +1,114 @@
+"""docs/rules.md, written from the tables of rules so that it cannot fall behind them.
+
+python -m monitor.analysis.rules_docs > docs/rules.md
+"""
+
+import sys
+from collections.abc import Iterable
+
+from monitor.analysis.health import HEALTH_RULES
+from monitor.analysis.rules import RULES, RULES_VERSION
+from monitor.analysis.verdict import Evidence
+from monitor.analysis.weight import (
+    LOSS_CHANCE,
+    LOSS_CHANCE_STRONG,
+    STRONG_REPEATS,
+    STRONG_TIMEOUTS,
+)
+
+_INTRODUCTION = f"""\
+# The rules of judgement
+
+<!-- Written by `python -m monitor.analysis.rules_docs`; a test fails when this is stale. -->
+
+Rules version {RULES_VERSION}. A verdict carries this version and the id of the rule that made it.
+
+A look at a platform that fails can mean that somebody blocks it, that it is down, that the line to
+it is bad, or that the vantage itself is cut off. These rules tell the cases apart. They are tried
+from top to bottom, and **the first that matches wins**. Two promises hold whatever the rules say:
+no data is never *ok*, and a missing control never turns a failure into *ok*.
+
+## States
+
+| state | meaning |
+|---|---|
+| ok | it answered as it should |
+| blocked | it fails here, works elsewhere at the same time, and nothing innocent explains it |
+| down | it fails at the control too |
+| insufficient | not enough is known to say; the rule's id says what is missing |
+
+## Evidence
+
+| grade | meaning |
+|---|---|
+| none | nobody is accused |
+| weak | one sign, or one with an innocent explanation left |
+| strong | {STRONG_REPEATS} looks that agree, or a sign that honest networks do not give |
+| conclusive | further tests ruled out the innocent explanations (no rule here gives it) |
+
+Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
+{STRONG_REPEATS} that agree for *strong*. Silence needs no sender: packet loss makes it. The loss \
+at the vantage
+is measured on references and on whatever else answers, as the chance that one look times out with
+nothing blocked. Timeouts accuse somebody only when that chance, multiplied by itself once for each
+failed look, is at most {LOSS_CHANCE}; they are *strong* from {STRONG_TIMEOUTS} looks on and at \
+most {LOSS_CHANCE_STRONG}.
+
+A control counts only when its own vantage is well and it started at or after the end of the look it
+is compared with: a platform can go down in between. Whatever the sign, evidence stays *weak* when
+there is no control at all, when controls disagree, and when a proxy's word is all there is.
+
+The evidence column below is the best grade a rule can give.
+
+## Endpoints
+
+What one endpoint, seen from one vantage in one cycle, comes to.
+"""
+
+_VANTAGES = """\
+## Vantages
+
+Whether the vantage itself is well, judged from its references before anybody is accused. Only *ok*
+and *lossy* let an accusation through, and *lossy* none that rests on timeouts.
+"""
+
+
+def render() -> str:
+    """The whole document, Markdown."""
+    endpoints = _table(
+        ("rule", "meaning", "state", "method", "evidence", "wrong when"),
+        (
+            (
+                f"`{rule.id}`",
+                rule.meaning,
+                rule.state.value,
+                _method(rule.method, rule.sub_method),
+                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                rule.wrong_when,
+            )
+            for rule in RULES
+        ),
+    )
+    vantages = _table(
+        ("rule", "meaning", "state", "wrong when"),
+        (
+            (f"`{rule.id}`", rule.meaning, rule.state.value, rule.wrong_when)
+            for rule in HEALTH_RULES
+        ),
+    )
+    return f"{_INTRODUCTION}\n{endpoints}\n{_VANTAGES}\n{vantages}"
+
+
+def _method(method: str, sub_method: str) -> str:
+    if not method:
+        return ""
+    return f"{method}, {sub_method or 'as found'}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,34 @@
+"""Whether a look calls for another one in the same cycle."""
+
+from monitor.analysis.outcome import decisive, outline, rank, works
+from probes.measurement import Measurement
+
+
+def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
+    """True when the endpoint was not reached, or not over a family that works from here.
+
+    `families` are those over which a reference answered; others are not the endpoint's fault.
+    """
+    if not look.reached:
+        return True
+    return any(
+        outcome.family in families and not works(outcome, look)
+        for outcome in outline(look).outcomes
+    )
+
+
+def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
+    """True when two looks in a row failed alike, in a way that packet loss cannot produce.
+
+    A third one would tell nothing more. Silence is never settled: each further look that meets
+    it makes loss a worse explanation.
+    """
+    if len(attempts) < 2:
+        return False
+    last, before = (decisive(look, families) for look in attempts[-2:])
+    if last is None or before is None or not last.failure:
+        return False
+    return rank(last.sub_method) == 0 and (last.layer, last.sub_method) == (
+        before.layer,
+        before.sub_method,
+    )

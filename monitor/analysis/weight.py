@@ -1,0 +1,114 @@
+"""What each kind of failure is worth as evidence, and when silence may accuse.
+
+Somebody has to *send* a reset, a false DNS reply or a forged certificate: one look suffices for
+weak evidence and two that agree for strong. Silence needs no sender, packet loss makes it, so
+timeouts count only when the loss measured at the same vantage cannot explain them: the chance
+that all of them are loss, `timeout_rate` to the power of their number, must be small.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State
+from probes.measurement import Layer
+
+LOSS_CHANCE = 0.005
+"""Timeouts that loss explains with a chance above this accuse nobody."""
+LOSS_CHANCE_STRONG = 0.001
+STRONG_TIMEOUTS = 3
+STRONG_REPEATS = 2
+
+_ROUNDING = 1 + 1e-9
+"""0.1 ** 3 is a hair above 0.001 in binary."""
+
+Sign = tuple[Layer, str]
+"""Layer and sub-method of a failure: (tls, reset)."""
+
+
+class Weight(StrEnum):
+    """How evidence grows with repeated looks."""
+
+    PROOF = "proof"
+    """Strong at once: honest networks do not do this."""
+    REPEAT = "repeat"
+    """Weak once, strong when two looks agree."""
+    SILENCE = "silence"
+    """Gated by loss; strong from three looks."""
+    HINT = "hint"
+    """Never above weak: there is an innocent way to it."""
+    NOTHING = "nothing"
+    """Accuses nobody."""
+
+
+WEIGHTS: Mapping[Sign, Weight] = {
+    (Layer.DNS, "injection"): Weight.PROOF,
+    (Layer.DNS, "bogon"): Weight.PROOF,
+    (Layer.DNS, "nxdomain"): Weight.REPEAT,
+    (Layer.DNS, "refused"): Weight.REPEAT,
+    (Layer.DNS, "servfail"): Weight.REPEAT,
+    (Layer.DNS, "no_answer"): Weight.REPEAT,
+    (Layer.DNS, "timeout"): Weight.SILENCE,
+    (Layer.TCP, "refused"): Weight.REPEAT,
+    (Layer.TCP, "reset"): Weight.REPEAT,
+    (Layer.TCP, "unreachable"): Weight.REPEAT,
+    (Layer.TCP, "timeout"): Weight.SILENCE,
+    (Layer.TLS, "reset"): Weight.REPEAT,
+    (Layer.TLS, "eof"): Weight.REPEAT,
+    (Layer.TLS, "alert"): Weight.REPEAT,
+    (Layer.TLS, "timeout"): Weight.SILENCE,
+    (Layer.TLS, "certificate"): Weight.REPEAT,
+    (Layer.TLS, "handshake"): Weight.HINT,
+    (Layer.HTTP, "reset"): Weight.REPEAT,
+    (Layer.HTTP, "eof"): Weight.REPEAT,
+    (Layer.HTTP, "timeout"): Weight.SILENCE,
+    (Layer.HTTP, "status_451"): Weight.REPEAT,
+    (Layer.HTTP, "withheld"): Weight.HINT,
+    (Layer.HTTP, "blockpage"): Weight.REPEAT,
+}
+"""A sign that is not listed weighs nothing."""
+
+_LLR: Mapping[tuple[State, Evidence], float] = {
+    (State.OK, Evidence.NONE): -3.0,
+    (State.BLOCKED, Evidence.WEAK): 1.5,
+    (State.BLOCKED, Evidence.STRONG): 4.0,
+    (State.BLOCKED, Evidence.CONCLUSIVE): 8.0,
+}
+"""Provisional inputs of a sequential detector, to be calibrated on labelled blocks: set by hand so
+that two strong or four to five weak verdicts in a row outweigh a false-alarm budget of about one in
+a thousand (ln 1000 = 6.9), and one clean look takes back two weak ones."""
+
+
+def llr(state: State, evidence: Evidence) -> float:
+    """Natural-log likelihood ratio, blocked against not blocked, that a verdict contributes."""
+    return _LLR.get((state, evidence), 0.0)
+
+
+def loss_explains(timeout_rate: float, timeouts: int) -> bool:
+    """Whether packet loss alone may well have caused this many timeouts in a row."""
+    return timeout_rate**timeouts > LOSS_CHANCE * _ROUNDING
+
+
+def grade(weight: Weight, looks: int, *, timeout_rate: float, lossy: bool) -> Evidence:
+    """The evidence that `looks` agreeing looks make; `timeout_rate` is 0–1, of the vantage."""
+    if weight is Weight.PROOF:
+        return Evidence.STRONG
+    if weight is Weight.REPEAT:
+        return Evidence.STRONG if looks >= STRONG_REPEATS else Evidence.WEAK
+    if weight is Weight.HINT:
+        return Evidence.WEAK
+    if weight is Weight.SILENCE and not lossy and not loss_explains(timeout_rate, looks):
+        certain = timeout_rate**looks <= LOSS_CHANCE_STRONG * _ROUNDING
+        return Evidence.STRONG if certain and looks >= STRONG_TIMEOUTS else Evidence.WEAK
+    return Evidence.NONE
+
+
+def ceiling(weight: Weight) -> Evidence:
+    """The best grade a sign of this weight can reach by itself."""
+    if weight is Weight.NOTHING:
+        return Evidence.NONE
+    return Evidence.WEAK if weight is Weight.HINT else Evidence.STRONG
+
+
+def capped(evidence: Evidence, limit: Evidence) -> Evidence:
+    """The lower of two grades."""
+    return min(evidence, limit, key=EVIDENCE_ORDER.__getitem__)

@@ -1,0 +1,628 @@
+"""Each rule of judgement: a case it decides, and one as near as possible that it does not."""
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.analysis.case import Case
+from monitor.analysis.rules import RULES, RULES_VERSION, judge
+from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.catalog import EndpointKind
+from probes.measurement import AnyObservation, DnsAnswer, Layer
+from tests.build import (
+    HOST,
+    V4,
+    V4_OTHER,
+    V6,
+    case,
+    control,
+    dns,
+    egress,
+    health,
+    http,
+    look,
+    repeated,
+    tcp,
+    tls,
+)
+
+BOTH = ("ipv4", "ipv6")
+CLEAR = "http://example.com/"
+RESET = (dns(), tcp(), tls("connection_reset"))
+SILENT = (dns(), tcp(), tls("generic_timeout_error"))
+WELL = (dns(), tcp(), tls(), http())
+V6_DNS = dns(rtype="AAAA", addresses=(V6,))
+V6_WELL = (V6_DNS, tcp(address=V6), tls(address=V6))
+CONTROL_BOTH = (control(*WELL, *V6_WELL),)
+DEAD_CONTROL = (control(dns(), tcp("connection_refused"), reached=False),)
+
+
+def failing(*observations: AnyObservation, **kwargs: object) -> Case:
+    """Two looks that show the same, and a control that works."""
+    return case(*repeated(*observations, times=2), **kwargs)  # type: ignore[arg-type]
+
+
+def dual(*observations: AnyObservation, **kwargs: object) -> Case:
+    """Reached over IPv4 from a vantage with both families; `observations` are the IPv6 side."""
+    kwargs.setdefault("controls", CONTROL_BOTH)
+    looks = repeated(*WELL, *observations, times=2, reached=True)
+    return case(*looks, field=health(families=BOTH), **kwargs)  # type: ignore[arg-type]
+
+
+def unwell(state: VantageState, rule_id: str = "", *, times: int = 2) -> Case:
+    """X resets, as seen from a vantage in this state."""
+    return case(*repeated(*RESET, times=times), field=health(state, rule_id=rule_id))
+
+
+def cleartext(**page: object) -> tuple[AnyObservation, ...]:
+    """A look at example.com without encryption."""
+    seen = http(url=CLEAR, **page)  # type: ignore[arg-type]
+    return dns(name="example.com"), tcp(port=80), seen
+
+
+def cleartext_case(*observations: AnyObservation, **origin: object) -> Case:
+    """Two looks at example.com, whose genuine page is `origin`."""
+    origin.setdefault("title", "Welcome to the Example Gazette")
+    return case(
+        *repeated(*observations, times=2, endpoint=CLEAR),
+        controls=(control(*cleartext(**origin), reached=False, endpoint=CLEAR),),
+        endpoint=CLEAR,
+    )
+
+
+BLOCKPAGE: dict[str, object] = {"title": "Surf safely", "length": 100}
+INJECTED = dns(
+    answers=(
+        DnsAnswer(delay=0.01, rcode="NOERROR", addresses=(V4_OTHER,)),
+        DnsAnswer(delay=0.05, rcode="NOERROR", addresses=(V4,)),
+    )
+)
+TWO_QUERIES = dns(
+    tries=2,
+    answers=(
+        DnsAnswer(delay=1.4, rcode="NOERROR", addresses=(V4_OTHER,)),
+        DnsAnswer(delay=0.05, rcode="NOERROR", addresses=(V4,), query=2),
+    ),
+)
+OTHER_ADDRESS_EOF = (tcp(address=V4_OTHER), tls("eof_error", address=V4_OTHER))
+FOREIGN = dict(BLOCKPAGE, status=302, location="http://blocked.isp.example/")
+
+EXAMPLES: dict[str, tuple[Case, Case]] = {
+    "look.none": (case(), case(look(reached=True))),
+    "family.dns": (
+        dual(dns("dns_nxdomain_error", rtype="AAAA")),
+        dual(dns(rtype="AAAA", addresses=())),
+    ),
+    "family.tcp": (
+        dual(V6_DNS, tcp("connection_refused", address=V6)),
+        dual(V6_DNS, tcp("connection_refused", address=V6), controls=(control(*WELL),)),
+    ),
+    "family.tls": (
+        dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
+        dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
+    ),
+    "endpoint.reached": (case(look(*WELL, reached=True)), case(look(*WELL))),
+    "endpoint.reached_on_retry": (
+        case(look(*RESET), look(*WELL, at=2, reached=True)),
+        case(look(*WELL, reached=True), look(*RESET, at=2)),
+    ),
+    "http.same_as_control": (
+        cleartext_case(*cleartext(title="Gazette: welcome", length=10)),
+        cleartext_case(*cleartext(title="Gazette: welcome", length=10, status=403)),
+    ),
+    "egress.failed": (
+        case(look(egress()), look(egress(), at=2)),
+        case(look(egress()), look(*RESET, at=2)),
+    ),
+    "vantage.resolver_down": (
+        unwell(VantageState.OFFLINE, "vantage.resolver_down"),
+        unwell(VantageState.OFFLINE, "vantage.offline"),
+    ),
+    "vantage.offline": (unwell(VantageState.OFFLINE), unwell(VantageState.OK)),
+    "vantage.captive_portal": (unwell(VantageState.CAPTIVE_PORTAL), unwell(VantageState.LOSSY)),
+    "vantage.international_cut": (
+        unwell(VantageState.INTERNATIONAL_CUT),
+        unwell(VantageState.INTERNATIONAL_CUT, times=0),
+    ),
+    "vantage.no_tls": (
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+        unwell(VantageState.UNKNOWN, "vantage.no_references"),
+    ),
+    "vantage.no_references": (
+        unwell(VantageState.UNKNOWN, "vantage.no_references"),
+        unwell(VantageState.OK, "vantage.ok"),
+    ),
+    "vantage.family_missing": (
+        failing(V6_DNS, tcp("network_unreachable", address=V6)),
+        failing(dns(), tcp("network_unreachable"), V6_DNS),
+    ),
+    "http.withheld_everywhere": (
+        failing(
+            dns(), tcp(), tls(), http(status=451),
+            controls=(control(dns(), tcp(), tls(), http(status=451), reached=False),),
+        ),
+        failing(
+            dns(), tcp(), tls(), http(status=451),
+            controls=(control(dns(), tcp(), tls("eof_error"), reached=False),),
+        ),
+    ),
+    "control.also_fails": (
+        failing(*RESET, controls=DEAD_CONTROL),
+        failing(*RESET, controls=(*DEAD_CONTROL, control(vantage="ctl-ams"))),
+    ),
+    "dns.injection": (
+        failing(INJECTED, tcp("generic_timeout_error", address=V4_OTHER)),
+        failing(TWO_QUERIES, tcp("generic_timeout_error", address=V4_OTHER)),
+    ),
+    "dns.bogon": (
+        failing(dns("dns_bogon_error", addresses=("127.0.0.1",))),
+        failing(dns("dns_bogon_error", addresses=("127.0.0.1",)), controls=DEAD_CONTROL),
+    ),
+    "tls.certificate": (
+        failing(dns(), tcp(), tls("ssl_unknown_authority")),
+        failing(dns(), tcp(), tls("ssl_unknown_authority"), controls=DEAD_CONTROL),
+    ),
+    "control.missing": (failing(*RESET, controls=()), failing(*RESET)),
+    "control.stale": (
+        failing(*RESET, controls=(control(at=0.5),)),
+        failing(*RESET, controls=(control(at=1.0),)),
+    ),
+    "control.dead": (
+        failing(*RESET, control_health={"ctl-fra": health(VantageState.OFFLINE)}),
+        failing(*RESET, control_health={"ctl-fra": health(VantageState.LOSSY)}),
+    ),
+    "vantage.lossy": (
+        case(*repeated(*SILENT, times=3), field=health(VantageState.LOSSY)),
+        case(*repeated(*RESET, times=3), field=health(VantageState.LOSSY)),
+    ),
+    "loss.possible": (
+        case(*repeated(*SILENT, times=2), field=health(timeout_rate=0.1)),
+        case(*repeated(*SILENT, times=3), field=health(timeout_rate=0.1)),
+    ),
+    "dns.nxdomain": (
+        failing(dns("dns_nxdomain_error")),
+        failing(dns("dns_nxdomain_error"), controls=()),
+    ),
+    "dns.refused": (
+        failing(dns("dns_refused_error")),
+        failing(dns("dns_server_misbehaving")),
+    ),
+    "dns.servfail": (
+        failing(dns("dns_servfail_error")),
+        failing(dns(), dns("dns_servfail_error", rtype="AAAA"), tcp("connection_refused")),
+    ),
+    "dns.no_answer": (
+        failing(dns("dns_no_answer")),
+        failing(dns(addresses=()), V6_DNS),
+    ),
+    "dns.timeout": (
+        failing(dns("generic_timeout_error")),
+        case(look(dns("generic_timeout_error"))),
+    ),
+    "tcp.refused": (
+        failing(dns(), tcp("connection_refused")),
+        failing(dns(), tcp("connection_refused"), *OTHER_ADDRESS_EOF),
+    ),
+    "tcp.reset": (
+        failing(dns(), tcp("connection_reset")),
+        failing(dns(), tcp("connection_aborted")),
+    ),
+    "tcp.unreachable": (
+        failing(dns(), tcp("host_unreachable")),
+        failing(dns(), tcp("address_not_available")),
+    ),
+    "tcp.timeout": (
+        failing(dns(), tcp("generic_timeout_error")),
+        failing(dns(), tcp("generic_timeout_error"), field=health(timeout_rate=0.08)),
+    ),
+    "tls.reset": (failing(*RESET), failing(*RESET, controls=())),
+    "tls.eof": (
+        failing(dns(), tcp(), tls("eof_error")),
+        failing(dns(), tcp(), tls("eof_error"), tls("connection_reset")),
+    ),
+    "tls.alert": (
+        failing(dns(), tcp(), tls("ssl_failed_handshake", alert=True)),
+        failing(dns(), tcp(), tls("ssl_failed_handshake")),
+    ),
+    "tls.handshake": (
+        failing(dns(), tcp(), tls("ssl_failed_handshake")),
+        failing(dns(), tcp(), tls("unknown_failure: wrong version")),
+    ),
+    "tls.timeout": (
+        failing(*SILENT),
+        case(*repeated(*SILENT, times=1)),
+    ),
+    "http.reset": (
+        failing(dns(), tcp(), tls(), http("connection_reset")),
+        failing(dns(), tcp(), tls(), http("connection_reset"), controls=DEAD_CONTROL),
+    ),
+    "http.eof": (
+        failing(dns(), tcp(), tls(), http("eof_error")),
+        failing(dns(), tcp(), tls(), http("unknown_failure: not HTTP")),
+    ),
+    "http.timeout": (
+        failing(dns(), tcp(), tls(), http("generic_timeout_error")),
+        case(look(dns(), tcp(), tls(), http("generic_timeout_error"))),
+    ),
+    "http.status_451": (
+        cleartext_case(*cleartext(status=451)),
+        failing(dns(), tcp(), tls(), http(status=451)),
+    ),
+    "http.withheld": (
+        failing(dns(), tcp(), tls(), http(status=451)),
+        failing(dns(), tcp(), tls(), http(status=451), controls=()),
+    ),
+    "http.blockpage": (
+        cleartext_case(*cleartext(**BLOCKPAGE)),
+        cleartext_case(*cleartext(title="Surf safely", length=800)),
+    ),
+    "http.refused_by_site": (
+        cleartext_case(
+            *cleartext(status=403, headers=(("cf-ray", "1"),), **BLOCKPAGE),
+            headers=(("cf-ray", "2"),),
+        ),
+        cleartext_case(
+            *cleartext(status=403, headers=(("server", "nginx"),), **BLOCKPAGE),
+            headers=(("server", "nginx"),),
+        ),
+    ),
+    "http.unexpected": (
+        failing(dns(), tcp(), tls(), http(status=403, expected=False)),
+        failing(dns(), tcp(), tls(), http(status=403)),
+    ),
+    "look.unexplained": (
+        failing(dns(), tcp(), tls("unknown_failure: odd")),
+        failing(dns(), tcp(), tls("unknown_failure: odd"), controls=()),
+    ),
+}  # fmt: skip
+
+
+def test_every_rule_has_its_examples() -> None:
+    """A rule without a matching case and a near miss cannot be added."""
+    assert set(EXAMPLES) == {rule.id for rule in RULES}
+
+
+def test_rule_ids_are_unique() -> None:
+    """A rule id names one rule."""
+    assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule_decides_its_case(rule: object) -> None:
+    """The rule decides the case made for it, with the state and method the table promises."""
+    row = next(r for r in RULES if r is rule)
+    verdict = judge(EXAMPLES[row.id][0])
+    assert verdict.rule_id == row.id
+    assert verdict.state is row.state
+    assert verdict.method == row.method
+    assert verdict.sub_method == (row.sub_method or verdict.sub_method)
+    assert (verdict.evidence is Evidence.NONE) == (row.evidence is Evidence.NONE)
+    assert verdict.rules_version == RULES_VERSION
+
+
+@pytest.mark.parametrize("rule_id", EXAMPLES)
+def test_rule_leaves_its_near_miss(rule_id: str) -> None:
+    """The rule does not decide the case one step away from it."""
+    assert judge(EXAMPLES[rule_id][1]).rule_id != rule_id
+
+
+# -- grades ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("observations", "times", "evidence"),
+    [
+        (RESET, 1, Evidence.WEAK),
+        (RESET, 2, Evidence.STRONG),
+        ((dns("dns_nxdomain_error"),), 1, Evidence.WEAK),
+        ((dns("dns_nxdomain_error"),), 2, Evidence.STRONG),
+        ((dns("dns_bogon_error", addresses=("10.0.0.1",)),), 1, Evidence.STRONG),
+        ((INJECTED, tcp("connection_refused", address=V4_OTHER)), 1, Evidence.STRONG),
+        (SILENT, 1, Evidence.NONE),
+        (SILENT, 2, Evidence.WEAK),
+        (SILENT, 3, Evidence.STRONG),
+        ((dns(), tcp(), tls("ssl_failed_handshake")), 3, Evidence.WEAK),
+    ],
+)
+def test_grade_grows_with_agreeing_looks(
+    observations: tuple[AnyObservation, ...], times: int, evidence: Evidence
+) -> None:
+    """What something must have sent counts at once, silence only when loss cannot explain it."""
+    assert judge(case(*repeated(*observations, times=times))).evidence is evidence
+
+
+def test_three_timeouts_are_strong_when_loss_explains_one_in_a_thousand() -> None:
+    """A rate of exactly 0.1 gives three timeouts the chance of 0.001, which is strong."""
+    verdict = judge(case(*repeated(*SILENT, times=3), field=health(timeout_rate=0.1)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", Evidence.STRONG)
+
+
+def test_timeouts_are_weak_between_the_two_chances() -> None:
+    """Three timeouts that loss explains in 3 of 1,000 cases accuse, but weakly."""
+    verdict = judge(case(*repeated(*SILENT, times=3), field=health(timeout_rate=0.15)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", Evidence.WEAK)
+
+
+def test_disagreeing_controls_keep_it_weak() -> None:
+    """One control that reached it and one that did not leave room for doubt."""
+    refused = control(dns(), tcp("connection_refused"), reached=False, vantage="ctl-ams")
+    verdict = judge(failing(*RESET, controls=(control(), refused)))
+    assert (verdict.state, verdict.evidence) == (State.BLOCKED, Evidence.WEAK)
+    assert len(verdict.controls) == 2
+
+
+def test_a_proxys_word_is_weak() -> None:
+    """A refusal on a layer the proxy hides is hearsay, however often repeated."""
+    looks = repeated(tcp("connection_refused", address=""), times=3, not_observed=(Layer.TCP,))
+    assert judge(case(*looks)).evidence is Evidence.WEAK
+
+
+def test_a_proxys_own_rules_accuse_nobody() -> None:
+    """ "Not allowed by ruleset" is the proxy's doing."""
+    looks = repeated(tcp("permission_denied", address=""), times=3, not_observed=(Layer.TCP,))
+    assert judge(case(*looks)).rule_id == "look.unexplained"
+
+
+@pytest.mark.parametrize(
+    ("observations", "rule_id"),
+    [
+        ((dns("dns_bogon_error", addresses=("10.0.0.1",)),), "dns.bogon"),
+        ((dns(), tcp(), tls("ssl_unknown_authority")), "tls.certificate"),
+        ((dns(), tcp(), tls("ssl_invalid_hostname")), "tls.certificate"),
+    ],
+)
+def test_evidence_that_stands_alone_is_weak_without_a_control(
+    observations: tuple[AnyObservation, ...], rule_id: str
+) -> None:
+    """A bogon or a forged certificate needs no control to say blocked, yet is no more than weak."""
+    verdict = judge(failing(*observations, controls=()))
+    assert (verdict.rule_id, verdict.evidence) == (rule_id, Evidence.WEAK)
+
+
+@pytest.mark.parametrize(
+    ("failure", "field"),
+    [
+        ("ssl_invalid_certificate", health()),
+        ("ssl_unknown_authority", health(VantageState.LOSSY)),
+    ],
+)
+def test_doubtful_certificates_do_not_stand_alone(failure: str, field: object) -> None:
+    """An expired certificate, or any seen from an unwell vantage, needs a control."""
+    seen = repeated(dns(), tcp(), tls(failure), times=2)
+    verdict = judge(case(*seen, controls=(), field=field))  # type: ignore[arg-type]
+    assert verdict.rule_id == "control.missing"
+
+
+# -- which failure decides ---------------------------------------------------------------------
+
+
+def test_a_reset_speaks_before_a_timeout() -> None:
+    """When looks differ, what acted names the method."""
+    looks = (look(*SILENT), look(*RESET, at=2))
+    verdict = judge(case(*looks))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+def test_residual_censorship_agrees_with_the_reset_before_it() -> None:
+    """A reset followed by silence that loss does not explain is strong."""
+    silent = repeated(dns(), tcp("generic_timeout_error"), times=3)[1:]
+    verdict = judge(case(look(*RESET), *silent))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+    assert verdict.failures == {"tls": "connection_reset"}
+
+
+def test_residue_on_a_lossy_line_adds_nothing() -> None:
+    """Where timeouts prove nothing they do not support a reset either."""
+    silent = repeated(*SILENT, times=3)[1:]
+    verdict = judge(case(look(*RESET), *silent, field=health(VantageState.LOSSY)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+def test_a_dead_address_beside_a_live_one_is_no_failure() -> None:
+    """The address that got furthest decides."""
+    seen = (
+        dns(addresses=(V4, V4_OTHER)),
+        tcp("connection_refused"),
+        tcp(address=V4_OTHER),
+        tls("connection_reset", address=V4_OTHER),
+    )
+    verdict = judge(failing(*seen))
+    assert verdict.rule_id == "tls.reset"
+    assert verdict.failures == {"tls": "connection_reset"}
+
+
+def test_broken_ipv6_is_ignored_where_ipv6_does_not_work() -> None:
+    """Failures over a family that is broken at the vantage accuse nobody."""
+    seen = (dns(), V6_DNS, tcp("generic_timeout_error"), tcp("network_unreachable", address=V6))
+    verdict = judge(case(look(*seen)))
+    assert verdict.rule_id == "loss.possible"
+
+
+def test_last_hop_of_a_redirect_decides() -> None:
+    """twitter.com answering with a redirect to x.com proves nothing about x.com."""
+    endpoint = "https://twitter.com/"
+    seen = (
+        dns(name="twitter.com"),
+        tcp(),
+        tls(server_name="twitter.com"),
+        http(url=endpoint, status=301, location="https://x.com/"),
+        dns(start=0.5),
+        tcp(start=0.6),
+        tls("connection_reset", start=0.7),
+    )
+    verdict = judge(case(*repeated(*seen, times=2, endpoint=endpoint), endpoint=endpoint))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+
+
+def test_redirect_within_a_host_uses_the_second_connection() -> None:
+    """What happens to the second connection to an address is not hidden by the first."""
+    seen = (
+        *WELL[:3],
+        http(status=302, location="/home"),
+        tcp(start=0.5),
+        tls("eof_error", start=0.6),
+    )
+    assert judge(failing(*seen)).rule_id == "tls.eof"
+
+
+def test_cleartext_redirect_to_a_foreign_host_is_a_block_page() -> None:
+    """A redirect to the ISP's page accuses even when that page does not load."""
+    seen = cleartext(**FOREIGN)
+    verdict = judge(cleartext_case(*seen))
+    assert (verdict.method, verdict.sub_method) == ("http", "blockpage")
+    dead_page = (*seen, dns("dns_nxdomain_error", name="blocked.isp.example", start=0.5))
+    assert judge(cleartext_case(*dead_page)).rule_id == "http.blockpage"
+
+
+def test_forged_redirect_to_a_genuine_foreign_site_is_not_ok() -> None:
+    """Reaching the censor's own encrypted page is not reaching the endpoint."""
+    seen = (
+        *cleartext(status=302, location="https://blocked.example.net/"),
+        tcp(start=0.5),
+        tls(server_name="blocked.example.net", start=0.6),
+        http(url="https://blocked.example.net/", hop=1, start=0.7),
+    )
+    reached = look(*seen, reached=True, endpoint=CLEAR)
+    genuine = control(*cleartext(), reached=False, endpoint=CLEAR)
+    verdict = judge(case(reached, controls=(genuine,), endpoint=CLEAR))
+    assert verdict.rule_id == "http.blockpage"
+    alone = judge(case(reached, controls=(), endpoint=CLEAR))
+    assert alone.state is State.INSUFFICIENT
+
+
+# -- controls ----------------------------------------------------------------------------------
+
+
+def test_platform_going_down_in_mid_cycle_is_not_blocked() -> None:
+    """A control look from before the outage does not turn the outage into a block."""
+    early_ok = control(at=0.0)
+    late_failure = control(dns(), tcp("connection_refused"), reached=False, at=50)
+    looks = repeated(dns(), tcp("connection_refused"), times=3)
+    verdict = judge(case(*looks, controls=(early_ok, late_failure)))
+    assert verdict.rule_id == "control.also_fails"
+
+
+def test_latest_look_of_a_control_replaces_its_earlier_one() -> None:
+    """A control that reached it and then did not says down, though both looks came in time."""
+    late_failure = control(dns(), tcp("connection_refused"), reached=False, at=150)
+    verdict = judge(failing(*RESET, controls=(control(), late_failure)))
+    assert verdict.rule_id == "control.also_fails"
+
+
+def test_looks_after_the_control_do_not_count() -> None:
+    """Only the looks a working control followed are evidence."""
+    looks = repeated(*RESET, times=3)
+    verdict = judge(case(*looks, controls=(control(at=1.5),)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (egress(),),
+        (V6_DNS, tcp("network_unreachable", address=V6)),
+        (tcp("unknown_failure: proxy: general failure", address=""),),
+    ],
+)
+def test_a_control_that_could_not_look_is_dead(seen: tuple[AnyObservation, ...]) -> None:
+    """A control's own trouble does not say that the platform is down."""
+    verdict = judge(failing(*RESET, controls=(control(*seen, reached=False),)))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_a_lossy_controls_timeout_does_not_say_down() -> None:
+    """Silence at a lossy control is no more than its loss."""
+    seen = control(*SILENT, reached=False)
+    lossy = {"ctl-fra": health(VantageState.LOSSY)}
+    verdict = judge(failing(*RESET, controls=(seen,), control_health=lossy))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_an_old_ok_is_no_control() -> None:
+    """A control look that began before the failure ended is stale by however little."""
+    failed = look(*RESET)
+    just_before = control(at=1.0)
+    moved = type(just_before)(
+        **{
+            name: getattr(just_before, name)
+            for name in just_before.__struct_fields__
+            if name != "started_at"
+        },
+        started_at=just_before.started_at - timedelta(milliseconds=1),
+    )
+    assert judge(case(failed, controls=(just_before,))).rule_id == "tls.reset"
+    assert judge(case(failed, controls=(moved,))).rule_id == "control.stale"
+
+
+# -- families ----------------------------------------------------------------------------------
+
+
+def test_family_verdict_names_the_family() -> None:
+    """A block of IPv6 alone is blocked, and says which family."""
+    verdict = judge(EXAMPLES["family.tls"][0])
+    assert (verdict.state, verdict.family) == (State.BLOCKED, "ipv6")
+    assert (verdict.method, verdict.sub_method) == ("tls", "reset")
+    assert verdict.failures == {"tls": "connection_reset"}
+
+
+def test_family_silence_is_weak_at_most() -> None:
+    """A missing route between two networks looks like a block of one family."""
+    looks = repeated(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), times=3, reached=True)
+    verdict = judge(case(*looks, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.WEAK)
+
+
+def test_family_silence_that_loss_explains_is_ok() -> None:
+    """One timeout over IPv6 beside a working IPv4 accuses nobody."""
+    seen = look(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), reached=True)
+    verdict = judge(case(seen, field=health(families=BOTH), controls=CONTROL_BOTH))
+    assert verdict.state is State.OK
+
+
+# -- other kinds -------------------------------------------------------------------------------
+
+
+def test_address_endpoint_without_dns() -> None:
+    """A data centre given by address is judged from its connections alone."""
+    endpoint = f"tcp://{V4}:443"
+    looks = repeated(tcp("connection_refused"), times=2, endpoint=endpoint)
+    verdict = judge(case(*looks, controls=(control(tcp(), endpoint=endpoint),), endpoint=endpoint))
+    assert (verdict.rule_id, verdict.evidence) == ("tcp.refused", Evidence.STRONG)
+
+
+def test_address_of_a_family_the_machine_lacks() -> None:
+    """An IPv6 address that was never dialled is not a block."""
+    endpoint = f"tcp://[{V6}]:443"
+    seen = control(tcp(address=V6), endpoint=endpoint)
+    verdict = judge(case(look(endpoint=endpoint), controls=(seen,), endpoint=endpoint))
+    assert verdict.rule_id == "vantage.family_missing"
+
+
+def test_name_endpoint() -> None:
+    """A bare name is judged from its resolution, whatever families the vantage has."""
+    endpoint = "dns:stun.fbsbx.com"
+    seen = dns("dns_nxdomain_error", name="stun.fbsbx.com", rtype="AAAA")
+    looks = repeated(seen, times=2, endpoint=endpoint)
+    answer = control(dns(name="stun.fbsbx.com"), endpoint=endpoint)
+    verdict = judge(case(*looks, controls=(answer,), endpoint=endpoint))
+    assert verdict.rule_id == "dns.nxdomain"
+
+
+def test_every_endpoint_kind_is_known() -> None:
+    """Each kind of endpoint gets a verdict of ok when it is reached."""
+    ids = ("https://x.com/", "http://x.com/", "tls://x.com:443", "tcp://x.com:443", "dns:x.com")
+    assert len(ids) == len(EndpointKind)
+    for endpoint in ids:
+        verdict = judge(
+            case(look(dns(name=HOST), reached=True, endpoint=endpoint), endpoint=endpoint)
+        )
+        assert verdict.state is State.OK
+
+
+def test_llr_follows_state_and_evidence() -> None:
+    """What a verdict adds to a sequential test depends on nothing but its state and grade."""
+    ok = judge(EXAMPLES["endpoint.reached"][0])
+    weak = judge(case(look(*RESET)))
+    strong = judge(failing(*RESET))
+    none = judge(EXAMPLES["control.missing"][0])
+    assert [v.llr for v in (ok, weak, strong, none)] == [-3.0, 1.5, 4.0, 0.0]

@@ -1,0 +1,277 @@
+"""What must hold for any case whatever, searched by hypothesis."""
+
+from typing import Any, cast
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.analysis.case import Case
+from monitor.analysis.rules import RULES, judge
+from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageHealth, VantageState
+from probes.failure import Failure
+from probes.measurement import AnyObservation, DnsAnswer, Layer, Measurement
+from tests.build import V4, V4_OTHER, V6, case, control, dns, egress, health, http, look, tcp, tls
+
+CONTROL_IDS = ("ctl-fra", "ctl-ams")
+ENDPOINTS = ("https://x.com/", "http://x.com/", "tls://x.com:443", f"tcp://{V4}:443", "dns:x.com")
+
+failures = st.one_of(
+    st.none(), st.sampled_from([f.value for f in Failure]), st.just("unknown_failure: odd")
+)
+addresses = st.sampled_from([V4, V4_OTHER, V6, ""])
+starts = st.floats(0, 10, allow_nan=False)
+names = st.sampled_from(["x.com", "twitter.com", ""])
+urls = st.sampled_from(
+    ["https://x.com/", "http://x.com/", "https://twitter.com/", "http://blocked.example/", "//["]
+)
+answers = st.lists(
+    st.builds(
+        DnsAnswer,
+        delay=st.just(0.1),
+        rcode=st.sampled_from(["NOERROR", "NXDOMAIN"]),
+        addresses=st.lists(st.sampled_from([V4, V4_OTHER, V6]), max_size=2).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
+
+observations: st.SearchStrategy[AnyObservation] = st.one_of(
+    st.builds(
+        dns,
+        failures,
+        name=names,
+        rtype=st.sampled_from(["A", "AAAA"]),
+        answers=answers,
+        start=starts,
+    ),
+    st.builds(tcp, failures, address=addresses, start=starts),
+    st.builds(
+        tls, failures, address=addresses, server_name=names, alert=st.booleans(), start=starts
+    ),
+    st.builds(
+        http,
+        failures,
+        url=urls,
+        address=addresses,
+        hop=st.integers(0, 3),
+        status=st.sampled_from([0, 200, 302, 403, 451]),
+        location=urls,
+        expected=st.booleans(),
+        start=starts,
+    ),
+    st.builds(egress),
+)
+
+
+WORDS = {
+    0: ["dns_nxdomain_error", "dns_bogon_error", "dns_servfail_error", "generic_timeout_error"],
+    1: ["connection_refused", "generic_timeout_error", "network_unreachable"],
+    2: ["connection_reset", "eof_error", "generic_timeout_error", "ssl_unknown_authority"],
+    3: ["connection_reset", "generic_timeout_error"],
+}
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[AnyObservation]:
+    """A look that makes sense: each layer works until one fails, over one family or both."""
+    seen: list[AnyObservation] = []
+    for rtype, address in draw(
+        st.sampled_from([[("A", V4)], [("A", V4), ("AAAA", V6)], [("A", V4), ("A", V4_OTHER)]])
+    ):
+        depth = draw(st.integers(0, 3))
+        failure = draw(st.sampled_from(WORDS[depth]))
+        at = [None] * depth + [failure]
+        seen.append(dns(at[0], rtype=rtype, addresses=(address,)))
+        for make, wrong in zip((tcp, tls, http), at[1:], strict=False):
+            seen.append(make(wrong, address=address))  # type: ignore[operator]
+    return seen
+
+
+def looks(
+    endpoint: str, make: Any, *, sensible: bool = False, **more: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Any]:
+    """Looks at one endpoint with any observations, at any time."""
+
+    def build(seen: list[AnyObservation], kwargs: dict[str, Any]) -> Measurement:
+        return cast("Measurement", make(*seen, endpoint=endpoint, **kwargs))
+
+    return st.builds(
+        build,
+        stories()
+        if sensible
+        else st.one_of(stories(), stories(), st.lists(observations, max_size=6)),
+        st.fixed_dictionaries(
+            {
+                "reached": st.booleans()
+                if make is control
+                else st.sampled_from([False, False, True]),
+                "at": st.integers(0, 20).map(float)
+                if make is look
+                else st.integers(0, 60).map(float),
+                **more,
+            }
+        ),
+    )
+
+
+healths = st.builds(
+    health,
+    st.sampled_from(VantageState),
+    timeout_rate=st.sampled_from([0.03, 0.1, 0.3, 1.0]),
+    families=st.sampled_from([(), ("ipv4",), ("ipv6",), ("ipv4", "ipv6")]),
+)
+
+
+@st.composite
+def wild_cases(draw: st.DrawFn) -> Case:
+    """Any case at all, sensible or not."""
+    endpoint = draw(st.sampled_from(ENDPOINTS))
+    field_looks = looks(endpoint, look, not_observed=hidden)
+    control_looks = looks(endpoint, control, vantage=st.sampled_from(CONTROL_IDS))
+    return case(
+        *draw(st.lists(field_looks, max_size=3)),
+        controls=tuple(draw(st.lists(control_looks, max_size=3))),
+        field=draw(healths),
+        control_health=draw(st.dictionaries(st.sampled_from(CONTROL_IDS), healths)),
+        endpoint=endpoint,
+    )
+
+
+@st.composite
+def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
+    """A failing endpoint, an able vantage, and controls that came in time: most accuse somebody."""
+    endpoint = draw(st.sampled_from(ENDPOINTS))
+    failed = looks(endpoint, look, sensible=sensible, not_observed=hidden, reached=st.just(False))
+    late = looks(
+        endpoint,
+        control,
+        vantage=st.sampled_from(CONTROL_IDS),
+        reached=st.sampled_from([True, True, False]),
+        at=st.integers(10, 60).map(float),
+    )
+    able = health(
+        draw(st.sampled_from([VantageState.OK, VantageState.OK, VantageState.LOSSY])),
+        timeout_rate=draw(st.sampled_from([0.03, 0.1, 0.3])),
+        families=draw(st.sampled_from([("ipv4",), ("ipv4", "ipv6")])),
+    )
+    return case(
+        *draw(st.lists(failed, min_size=1, max_size=3)),
+        controls=tuple(draw(st.lists(late, min_size=1, max_size=3))),
+        field=able,
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        endpoint=endpoint,
+    )
+
+
+hidden = st.sampled_from([(), (), (Layer.TCP,)])
+cases = st.one_of(telling_cases(), telling_cases(), wild_cases())
+
+
+def changed(of: Any, **fields: Any) -> Any:
+    """A copy with other fields."""
+    return msgspec.structs.replace(of, **fields)
+
+
+@given(cases)
+@settings(max_examples=250)
+def test_judging_is_total_and_deterministic(any_case: Case) -> None:
+    """Any case gets a verdict by a rule of the table, and always the same one."""
+    verdict = judge(any_case)
+    assert verdict == judge(any_case)
+    assert verdict.rule_id in {rule.id for rule in RULES}
+    assert (verdict.state is State.BLOCKED) == (EVIDENCE_ORDER[verdict.evidence] > 0)
+    assert bool(verdict.method) == (verdict.state is State.BLOCKED)
+
+
+@given(cases, st.randoms(use_true_random=False))
+@settings(max_examples=200)
+def test_order_of_observations_does_not_matter(any_case: Case, random: Any) -> None:
+    """Observations may be listed in any order; only their times tell anything."""
+
+    def shuffled(measurement: Measurement) -> Measurement:
+        seen = list(measurement.observations)
+        random.shuffle(seen)
+        return msgspec.structs.replace(measurement, observations=tuple(seen))
+
+    other = changed(
+        any_case,
+        attempts=tuple(map(shuffled, any_case.attempts)),
+        controls=tuple(map(shuffled, any_case.controls)),
+    )
+    assert judge(other) == judge(any_case)
+
+
+@given(cases)
+def test_no_data_is_never_ok(any_case: Case) -> None:
+    """Without a look nothing is ok, whatever the controls and the vantage say."""
+    assert judge(changed(any_case, attempts=())).state is State.INSUFFICIENT
+
+
+@given(cases)
+@settings(max_examples=200)
+def test_nothing_reached_and_nothing_seen_is_never_ok(any_case: Case) -> None:
+    """Looks that saw nothing, or saw only failures, never add up to ok."""
+    blind = tuple(changed(a, reached=False, observations=()) for a in any_case.attempts)
+    assert judge(changed(any_case, attempts=blind)).state is not State.OK
+
+
+@given(cases)
+@settings(max_examples=200)
+def test_without_working_controls_no_grade_rises(any_case: Case) -> None:
+    """Taking away every control that worked never raises evidence."""
+    kept = tuple(c for c in any_case.controls if not worked(any_case, c))
+    before, after = judge(any_case), judge(changed(any_case, controls=kept))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@given(cases, st.data())
+@settings(max_examples=200)
+def test_without_controls_no_failure_becomes_ok(any_case: Case, data: st.DataObject) -> None:
+    """Taking any controls away never makes ok of something else.
+
+    The block of one family is no exception worth the name: the endpoint did answer over the other.
+    """
+    kept = tuple(c for c in any_case.controls if data.draw(st.booleans()))
+    before, after = judge(any_case), judge(changed(any_case, controls=kept))
+    assert after.state is not State.OK or before.state is State.OK or before.family
+
+
+def worked(any_case: Case, measurement: Measurement) -> bool:
+    """Whether a control look would, by itself, count as one that worked."""
+    alone = judge(changed(any_case, controls=(measurement,)))
+    return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
+
+
+@given(telling_cases(sensible=True), st.data())
+@settings(max_examples=250)
+def test_taking_failures_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+    """An accusation rests on failures seen; with fewer of them it is no stronger."""
+
+    def thinned(measurement: Measurement) -> Measurement:
+        kept = tuple(
+            o for o in measurement.observations if o.failure is None or data.draw(st.booleans())
+        )
+        return msgspec.structs.replace(measurement, observations=kept)
+
+    before = judge(any_case)
+    after = judge(changed(any_case, attempts=tuple(map(thinned, any_case.attempts))))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@given(
+    cases,
+    st.sampled_from(
+        [
+            VantageState.OFFLINE,
+            VantageState.CAPTIVE_PORTAL,
+            VantageState.INTERNATIONAL_CUT,
+            VantageState.UNKNOWN,
+        ]
+    ),
+)
+@settings(max_examples=200)
+def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -> None:
+    """From a vantage that is offline, captive, cut off or unknown nothing is blocked or down."""
+    unwell: VantageHealth = changed(any_case.health, state=state)
+    verdict = judge(changed(any_case, health=unwell))
+    assert verdict.state in (State.OK, State.INSUFFICIENT)
