@@ -1,6 +1,8 @@
 """What the server answers, asked as a browser and as Prometheus would ask."""
 
+import base64
 import gzip
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -160,6 +162,15 @@ async def test_the_page_needs_nothing_from_outside() -> None:
         for name in ("href", "src"):
             if name in attributes:
                 assert attributes[name] in ("icon.svg", "metrics", "-/healthy", "-/ready")
+
+
+async def test_the_policy_allows_exactly_the_pages_own_style() -> None:
+    """The hash in the policy is that of the style as sent, so a browser applies it."""
+    response = await get(world.x_blocked_on_two_of_three(), "/")
+    style = response.text.split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in response.headers["content-security-policy"]
+    assert "prefers-color-scheme: dark" in style
 
 
 async def test_the_matrix_says_each_state_as_a_word() -> None:
