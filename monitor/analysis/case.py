@@ -369,8 +369,9 @@ def _sign(case: Case, shown: Outline, controls: Controls) -> Sign | None:
         return None
     if controls.working and _strays(shown, controls):
         return Layer.HTTP, "blockpage"
-    if outcome.layer in _BEFORE_HTTP and not shown.measurement.reached:
-        if shown.injected and outcome.failure:
+    if outcome.failure is not None and outcome.layer in _BEFORE_HTTP:
+        # Once TLS verified, the address was right whatever the resolver said.
+        if shown.injected:
             return _INJECTION
         if any(o.sub_method == "bogon" for o in usable(shown.outcomes, _families(case))):
             return _BOGON

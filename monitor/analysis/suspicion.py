@@ -18,7 +18,7 @@ def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
 
 
 def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
-    """True when two looks in a row failed alike, in a way that packet loss cannot produce.
+    """True when the last two looks came to the same, in a way that packet loss cannot produce.
 
     A third one would tell nothing more. Silence is never settled: each further look that meets
     it makes loss a worse explanation.
@@ -26,9 +26,15 @@ def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> boo
     if len(attempts) < 2:
         return False
     last, before = (decisive(look, families) for look in attempts[-2:])
-    if last is None or before is None or not last.failure:
+    if last is None or before is None:
         return False
-    return rank(last.sub_method) == 0 and (last.layer, last.sub_method) == (
-        before.layer,
-        before.sub_method,
-    )
+    alike = (last.layer, last.failure, last.sub_method)
+    if alike != (before.layer, before.failure, before.sub_method):
+        return False
+    return last.failure is None or rank(last.sub_method) == 0
+
+
+def answered(look: Measurement) -> bool:
+    """True when something came back to the end, even if only a comparison can tell what."""
+    outcome = decisive(look)
+    return look.reached or (outcome is not None and outcome.failure is None)

@@ -32,7 +32,7 @@ EVIDENCE_ORDER = {grade: rank for rank, grade in enumerate(Evidence)}
 
 
 class VantageState(StrEnum):
-    """The health of the vantage itself; anything but ok and international_cut mutes accusations."""
+    """The health of the vantage itself; anything but ok and lossy mutes accusations."""
 
     OK = "ok"
     LOSSY = "lossy"
@@ -42,7 +42,7 @@ class VantageState(StrEnum):
     INTERNATIONAL_CUT = "international_cut"
     """Foreign references are lost while domestic ones answer."""
     UNKNOWN = "unknown"
-    """No reference was looked at."""
+    """No reference was looked at, or only cleartext ones answer."""
 
 
 class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):

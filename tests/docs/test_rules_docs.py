@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.health import HEALTH_RULES
-from monitor.analysis.rules import RULES
+from monitor.analysis.health import HEALTH_RULES, HealthRule
+from monitor.analysis.rules import RULES, Rule
 from monitor.analysis.rules_docs import render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
@@ -16,10 +16,12 @@ def test_document_is_fresh() -> None:
     assert DOCUMENT.read_text() == render()
 
 
-@pytest.mark.parametrize("rule", [*RULES, *HEALTH_RULES], ids=lambda rule: rule.id)
-def test_every_rule_is_explained(rule: object) -> None:
+ROWS: list[Rule | HealthRule] = [*RULES, *HEALTH_RULES]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_every_rule_is_explained(row: Rule | HealthRule) -> None:
     """Each rule has a row with its id, what it means and what would make it wrong."""
-    row = next(r for r in (*RULES, *HEALTH_RULES) if r is rule)
     line = next(
         line
         for line in DOCUMENT.read_text().splitlines()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.analysis.case import Case
-from monitor.analysis.rules import RULES, RULES_VERSION, judge
+from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog import EndpointKind
 from probes.measurement import AnyObservation, DnsAnswer, Layer
@@ -287,10 +287,9 @@ def test_rule_ids_are_unique() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_rule_decides_its_case(rule: object) -> None:
+@pytest.mark.parametrize("row", RULES, ids=lambda row: row.id)
+def test_rule_decides_its_case(row: Rule) -> None:
     """The rule decides the case made for it, with the state and method the table promises."""
-    row = next(r for r in RULES if r is rule)
     verdict = judge(EXAMPLES[row.id][0])
     assert verdict.rule_id == row.id
     assert verdict.state is row.state
