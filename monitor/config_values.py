@@ -4,10 +4,8 @@ Each takes a Node and returns a value, or raises Invalid after noting what would
 """
 
 import re
-from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TypeVar
 
 from cryptography import x509
 
@@ -16,8 +14,6 @@ from probes.catalog_endpoint import split_host_port
 from probes.countries import country_code
 from probes.toml_node import Node, Shape, filled, text, whole
 from probes.vantage import Egress, Resolver
-
-T = TypeVar("T")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
@@ -59,7 +55,7 @@ def vantage_id(node: Node) -> str:
     value = text(node)
     if not _ID.fullmatch(value) or len(value) > _LONGEST_ID:
         usable = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:_LONGEST_ID].strip("-")
-        hint = f', such as "{usable}"' if usable else ""
+        hint = f', such as "{usable}"' if usable and not node.given_by_environment else ""
         raise node.fail(f"lower-case letters, digits and single dashes{hint}")
     return value
 
@@ -75,37 +71,37 @@ def as_number(node: Node) -> int:
 
 def country(node: Node) -> str:
     """A country code."""
-    return _parsed(node, country_code)
+    return node.parsed(country_code)
 
 
 def egress(node: Node) -> Egress:
     """A way out."""
-    return _parsed(node, parse_egress)
+    return node.parsed(parse_egress)
 
 
 def resolver(node: Node) -> Resolver:
     """`system`, or an address with or without a port."""
-    return _parsed(node, _resolver)
+    return node.parsed(_resolver)
 
 
 def listen(node: Node) -> tuple[str, int]:
     """`host:port`, port 0 meaning any free one."""
-    return _parsed(node, _listen)
+    return node.parsed(_listen)
 
 
 def database(node: Node) -> str:
     """The URL of a database this version can keep its memory in."""
-    return _parsed(node, _database)
+    return node.parsed(_database)
 
 
 def address(node: Node) -> str:
     """An IP address in its canonical form."""
-    return _parsed(node, _address)
+    return node.parsed(_address)
 
 
 def network(node: Node) -> str:
     """A network in CIDR notation."""
-    return _parsed(node, _network)
+    return node.parsed(_network)
 
 
 def header_value(node: Node) -> str:
@@ -156,15 +152,6 @@ def _file_remedy(error: OSError, folder: Path) -> str:
     return f"a file that can be read ({error.strerror})"
 
 
-def _parsed(node: Node, parse: Callable[[str], T]) -> T:
-    """Text through a parser whose ValueError says what would be right."""
-    written = text(node)
-    try:
-        return parse(written)
-    except ValueError as error:
-        raise node.fail(str(error)) from None
-
-
 def _resolver(written: str) -> Resolver:
     if written == "system":
         return Resolver()
@@ -183,14 +170,13 @@ def _resolver(written: str) -> Resolver:
 
 
 def _listen(written: str) -> tuple[str, int]:
-    if written.startswith(":"):
-        raise ValueError(f'an address before the port: "127.0.0.1{written}"')
-    if ":" not in written and written.isdigit():
-        raise ValueError(f'an address before the port: "127.0.0.1:{written}"')
-    host, port = split_host_port(written, -1, lowest_port=0)
-    if port < 0:
-        raise ValueError(f'a port after the address: "{written}:10100"')
-    return host, port
+    port = written.removeprefix(":")
+    if port.isdigit():
+        raise ValueError("an address before the port", f'"127.0.0.1:{port}"')
+    host, number = split_host_port(written, -1, lowest_port=0)
+    if number < 0:
+        raise ValueError("a port after the address", f'"{written}:10100"')
+    return host, number
 
 
 def _database(written: str) -> str:
@@ -233,4 +219,4 @@ def _network(written: str) -> str:
         first = str(ip_network(written, strict=False))
     except ValueError:
         raise ValueError('a network in CIDR notation, as in "10.0.0.0/8"') from None
-    raise ValueError(f'the first address of the network: "{first}"')
+    raise ValueError("the first address of the network", f'"{first}"')

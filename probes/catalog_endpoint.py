@@ -57,7 +57,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
         raise ValueError(f"only a host and a port: {kind}://host:port")
     host, port = split_host_port(url.netloc, DEFAULT_PORTS.get(kind, 0))
     if not port:
-        raise ValueError(f"add a port: {kind}://{url.netloc}:443")
+        raise ValueError("add a port", f"{kind}://{url.netloc}:443")
     shown = quote(path, safe=_SAFE_IN_PATH) if web else ""
     return Endpoint(
         kind=kind,

@@ -17,6 +17,7 @@ from probes.catalog import Catalog, Endpoint, Need, Platform, Reference, Referen
 from probes.catalog_nodes import endpoint, endpoint_id, platform_name, reference, role_name
 from probes.countries import country_code
 from probes.toml_node import (
+    Attempts,
     Document,
     Invalid,
     Node,
@@ -108,17 +109,16 @@ def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, .
 
 def _domestic(node: Node) -> dict[str, tuple[Reference, ...]]:
     """`domestic.PK = […]`: references by country."""
-    before = len(node.document.problems)
+    attempts = Attempts()
     domestic = {}
     for name, references in node.table().items():
-        with suppress(Invalid):
+        with attempts.one():
             try:
                 country_code(name)
             except ValueError as error:
                 raise references.fail(str(error), wrong="belongs to no country") from None
             domestic[name] = listed(reference(ReferenceScope.DOMESTIC, name))(references)
-    if len(node.document.problems) > before:
-        raise Invalid(node.key)
+    attempts.finish()
     return domestic
 
 
@@ -144,14 +144,13 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
 
 def _platforms(node: Node, base: Sequence[Platform]) -> tuple[Platform, ...]:
     """Every platform of the base and of `[platform.NAME]` tables."""
-    before = len(node.document.problems)
+    attempts = Attempts()
     platforms = {platform.name: platform for platform in base}
     for name, child in node.table().items():
-        with suppress(Invalid):
+        with attempts.one():
             platform_name(child, name)
             platforms[name] = _platform(child, name, platforms.get(name))
-    if len(node.document.problems) > before:
-        raise Invalid(node.key)
+    attempts.finish()
     return tuple(platforms.values())
 
 
@@ -188,14 +187,13 @@ def _platform(node: Node, name: str, base: Platform | None) -> Platform:
 
 def _roles(node: Node, base: Sequence[Role]) -> tuple[Role, ...]:
     """Every role of the base and of `[platform.NAME.role.NAME]` tables."""
-    before = len(node.document.problems)
+    attempts = Attempts()
     roles = {role.name: role for role in base}
     for name, child in node.table().items():
-        with suppress(Invalid):
+        with attempts.one():
             role_name(child, name)
             roles[name] = _role(child, name, roles.get(name))
-    if len(node.document.problems) > before:
-        raise Invalid(node.key)
+    attempts.finish()
     return tuple(roles.values())
 
 

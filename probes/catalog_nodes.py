@@ -8,7 +8,7 @@ import msgspec
 from probes.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
 from probes.catalog_endpoint import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
-from probes.toml_node import Node, Shape, filled, flag, listed, read_table, text, whole
+from probes.toml_node import Node, Shape, filled, flag, listed, read_table, whole
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 40
@@ -57,9 +57,7 @@ def _require_known_answer(node: Node, found: Endpoint) -> None:
     if found.kind is not EndpointKind.HTTP:
         raise node.fail("an http:// address: a captive portal cannot answer anything else")
     if not found.expect_status:
-        raise node.fail(
-            f'say what it answers: {{ endpoint = "{found.id}", status = 200, body = "…" }}'
-        )
+        raise node.fail('say what it answers: { endpoint = "http://…", status = 200, body = "…" }')
 
 
 def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
@@ -85,11 +83,7 @@ def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
 
 def _plain(node: Node) -> Endpoint:
     """An endpoint written as text."""
-    written = text(node)
-    try:
-        return parse_endpoint(written)
-    except ValueError as error:
-        raise node.fail(str(error)) from None
+    return node.parsed(parse_endpoint)
 
 
 def _statuses(node: Node) -> tuple[int, ...]:

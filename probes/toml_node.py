@@ -7,8 +7,8 @@ which notes the problem, and whoever reads several values catches `Invalid` betw
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from probes.toml_problem import KeyPath, Problem, key_text, value_text
@@ -19,6 +19,26 @@ T = TypeVar("T")
 
 class Invalid(Exception):  # noqa: N818 - control flow between shapes, never shown
     """A value was refused; its problem is noted already."""
+
+
+class Attempts:
+    """Several values read one by one, going on after each refusal, failing at the end."""
+
+    def __init__(self) -> None:
+        self._refused: Invalid | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around the reading of one value."""
+        try:
+            yield
+        except Invalid as refusal:
+            self._refused = refusal
+
+    def finish(self) -> None:
+        """Raise Invalid when any value was refused."""
+        if self._refused is not None:
+            raise self._refused
 
 
 class Document:
@@ -59,6 +79,22 @@ class Node:
             return self.document.expand(self.raw)
         except ValueError as error:
             raise self.fail(str(error)) from None
+
+    @property
+    def given_by_environment(self) -> bool:
+        """True when the value holds what is not in the file, so no problem may repeat it."""
+        return self.document.expand is not None and isinstance(self.raw, str) and "${" in self.raw
+
+    def parsed(self, parse: Callable[[str], T]) -> T:
+        """Text through a parser whose ValueError says what would be right. Raises Invalid.
+
+        A second argument of that error may repeat parts of the text, as an example.
+        """
+        try:
+            return parse(text(self))
+        except ValueError as error:
+            said = error.args[:1] if self.given_by_environment else error.args
+            raise self.fail(": ".join(map(str, said))) from None
 
     def fail(self, remedy: str, *, wrong: str = "") -> Invalid:
         """Note that this value is wrong, and return what to raise."""
@@ -113,22 +149,20 @@ def read_table(
     `required` maps the keys that must be there to what to write; `elsewhere` maps keys that
     belong in another table to words for where.
     """
-    before = len(node.document.problems)
     table = node.table()
-    for name, child in table.items():
-        if name not in shapes:
-            remedy = _where(name, shapes, elsewhere or {})
-            child.fail(remedy, wrong="is not a setting shutwatch knows")
-    for name, remedy in (required or {}).items():
-        if name not in table:
-            node.lack(name, remedy)
+    attempts = Attempts()
     values = {}
     for name, child in table.items():
-        if name in shapes:
-            with suppress(Invalid):
-                values[name] = shapes[name](child)
-    if len(node.document.problems) > before:
-        raise Invalid(node.key)
+        with attempts.one():
+            if name not in shapes:
+                remedy = _where(name, shapes, elsewhere or {})
+                raise child.fail(remedy, wrong="is not a setting shutwatch knows")
+            values[name] = shapes[name](child)
+    for name, remedy in (required or {}).items():
+        with attempts.one():
+            if name not in table:
+                raise node.lack(name, remedy)
+    attempts.finish()
     return values
 
 
@@ -150,16 +184,15 @@ def listed(shape: Shape[T], *, distinct: bool = True) -> Shape[tuple[T, ...]]:
     """A list, every entry in `shape`, none twice."""
 
     def read(node: Node) -> tuple[T, ...]:
-        before = len(node.document.problems)
+        attempts = Attempts()
         values: list[T] = []
         for entry in node.entries():
-            with suppress(Invalid):
+            with attempts.one():
                 value = shape(entry)
                 if distinct and value in values:
                     raise entry.fail("remove one of the two", wrong="is listed twice")
                 values.append(value)
-        if len(node.document.problems) > before:
-            raise Invalid(node.key)
+        attempts.finish()
         return tuple(values)
 
     return read

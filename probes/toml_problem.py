@@ -10,7 +10,7 @@ KeyPath = tuple[str | int, ...]
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|auth|api_?key", re.IGNORECASE)
 """Names whose values are never shown."""
-_WAY_OUT = re.compile(r"egr|prox|database|url", re.IGNORECASE)
+_WAY_OUT = re.compile(r"egr|prox", re.IGNORECASE)
 """Names, rightly spelt or not, whose values may hold credentials beside what is worth showing."""
 _SCHEME = re.compile(r"[A-Za-z0-9+.-]+:/{0,2}")
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#\s]*)(?::\d+(?![^/]))?")
@@ -86,8 +86,11 @@ def hide_credentials(text: str, key: str = "") -> str:
     """
     if _SECRET.search(key):
         return _HIDDEN
-    if _HARMLESS.fullmatch(text) or ("@" not in text and not _WAY_OUT.search(key)):
+    if _HARMLESS.fullmatch(text):
         return text
+    if "@" not in text and not _WAY_OUT.search(key):
+        name, question, _ = text.partition("?")
+        return f"{name}?{_HIDDEN}" if question and "://" in name else text
     scheme = _SCHEME.match(text)
     start = scheme.end() if scheme else 0
     before, at, after = text[start:].rpartition("@")
