@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -90,6 +91,11 @@ async def test_stops_in_time_with_half_a_request_sent() -> None:
         writer.close()
 
 
+def open_descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def endless(_: Request) -> StreamingResponse:
     """A response without end."""
 
@@ -102,13 +108,16 @@ async def endless(_: Request) -> StreamingResponse:
 
 
 async def test_stops_in_time_with_a_reader_that_does_not_read() -> None:
-    """A client that asked for much and reads nothing is cut off."""
+    """A client that asked for much and reads nothing is cut off, and its socket is not kept."""
+    before = open_descriptors()
     async with serving(Starlette(routes=[Route("/", endless)])) as (host, port, task):
         _, writer = await asyncio.open_connection(host, port, limit=1024)
         writer.write(b"GET / HTTP/1.1\r\nHost: monitor\r\n\r\n")
         await writer.drain()
         await asyncio.sleep(0.2)
         assert await seconds_to_stop(task) < 2
+        await asyncio.sleep(0.05)
+        assert open_descriptors() == before + 1, "only the client's own end is left"
         writer.transport.abort()
 
 
