@@ -49,6 +49,8 @@ class Lab:
     """Work files; vanishes with the lab."""
     ca: Path
     """PEM of the authority whose certificates are honest here."""
+    pids: tuple[int, ...]
+    """Processes that hold the namespaces of client, internet and boxes."""
     networks: list[Network]
     controls: list[Control]
     internet: Internet
@@ -242,6 +244,7 @@ class Lab:
         (self.directory / "resolv.conf").write_text(resolv_conf)
         client = self._client = namespaces.make(home=self.directory)
         internet, box = namespaces.make(), namespaces.make()
+        self.pids = (client.pid, internet.pid, box.pid)
         pems = self._certificates()
         for namespace in (client, internet, box):
             namespace.wait_up()

@@ -50,7 +50,8 @@ class Listener:
 def silence(sock: socket.socket) -> None:
     """Let the kernel drop whatever arrives for a socket."""
     program = struct.pack("HP", 1, ctypes.addressof(_DROP_ALL))
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    with contextlib.suppress(OSError):  # it was closed meanwhile
+        sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def reset(transport: asyncio.Transport) -> None:

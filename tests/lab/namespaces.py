@@ -29,7 +29,7 @@ if [ -n "$1" ]; then
 fi
 echo up
 cat >/dev/null
-me=$(readlink /proc/self/ns/net)
+me=$(readlink /proc/self/ns/net | sed 's/[][]/\\\\&/g')
 for sweep in 1 2 3 4 5; do
   left=
   for link in $(find /proc/[0-9]*/ns/net -maxdepth 0 -lname "$me" 2>/dev/null); do

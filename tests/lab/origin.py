@@ -90,6 +90,8 @@ class Connection(asyncio.Protocol):
         self._site = site
         self._port = port
         self._tls: _Tls | None = None
+        self._spoken = False
+        self._late: bytes | None = None
         self._secure = port != 80 and not site.raw
         self._http = _Http(site, "https" if self._secure else "http")
 
@@ -112,16 +114,22 @@ class Connection(asyncio.Protocol):
             return
         if self._tls is None:
             self._http.feed(data)
-        elif self._site.tls_delay and not self._tls.spoken:
-            self._tls.spoken = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._site.tls_delay, self._through_tls, data)
+        elif self._late is not None:
+            self._late += data
+        elif self._site.tls_delay and not self._spoken:
+            self._late = data
+            asyncio.get_running_loop().call_later(self._site.tls_delay, self._speak)
         else:
             self._through_tls(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget it."""
         self._site.connections.discard(self)
+
+    def _speak(self) -> None:
+        self._spoken = True
+        data, self._late = self._late or b"", None
+        self._through_tls(data)
 
     def _through_tls(self, data: bytes) -> None:
         assert self._tls is not None
@@ -148,7 +156,6 @@ class _Tls:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._session = _context(site).wrap_bio(self._in, self._out, server_side=True)
         self._shaken = False
-        self.spoken = False
 
     def feed(self, data: bytes) -> bytes:
         """Take records in, give plaintext out."""

@@ -239,7 +239,7 @@ def test_server_name(lab: Lab, ptcl: Network, how: str, family: int) -> None:
     assert tls(lab, "x.com", family=family)["names"] == ["x.com"]
 
 
-@pytest.mark.parametrize("pieces", [100, 7])
+@pytest.mark.parametrize("pieces", [100, 30])
 def test_hello_in_pieces(lab: Lab, ptcl: Network, pieces: int) -> None:
     """The censor puts a ClientHello together that spans many segments."""
     handshake = 22
