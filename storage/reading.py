@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.sql.functions import coalesce
 
 from monitor.analysis.event import EventState
@@ -61,11 +61,7 @@ class Listing(Generic[T]):
         `start` bounds the first page from below; later pages are bounded by `after` alone,
         or the database would search from the start again for each.
         """
-        query = select(*self._columns).where(*where).order_by(*self.order).limit(limit)
-        if after is not None:
-            query = query.where(tuple_(*self.order) > tuple_(*after))
-        elif start is not None:
-            query = query.where(start)
+        query = self.query(where, start, after, limit)
         found: list[T] = []
         weight = 0
         with connection.execute(query) as rows:
@@ -75,6 +71,19 @@ class Listing(Generic[T]):
                 if weight > PAGE_WEIGHT or len(found) == limit:
                     return found, tuple(row[-len(self.order) :])
         return found, None
+
+    def query(
+        self,
+        where: Sequence[ColumnElement[bool]] = (),
+        start: ColumnElement[bool] | None = None,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> Select[Any]:
+        """What `page` asks of the database."""
+        query = select(*self._columns).where(*where).order_by(*self.order).limit(limit)
+        if after is not None:
+            return query.where(tuple_(*self.order) > tuple_(*after))
+        return query if start is None else query.where(start)
 
     def _decode(self, row: Sequence[Any]) -> T:
         try:
