@@ -121,6 +121,11 @@ class Lab:
 
     # --- what runs in the client ------------------------------------------
 
+    @property
+    def enter(self) -> list[str]:
+        """Put before a command to run it in the client's namespace."""
+        return self._client.enter(self.directory)
+
     def run(
         self,
         argv: Sequence[str],

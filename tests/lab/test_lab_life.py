@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from monitor.config import load_config
 from tests.lab.lab import Lab
 from tests.lab.namespaces import why_refused
 from tests.lab.network import LabNetwork
@@ -22,6 +22,7 @@ THREE = [LabNetwork("a", 1, "PK"), LabNetwork("b", 2, "PK"), LabNetwork("c", 3, 
 
 STORY = """
 import os, sys
+from monitor.config import load_config
 from tests.lab.lab import Lab
 with Lab(controls=1) as lab:
     lab.popen(["sh", "-c", "sleep 1000 & sleep 1000"])
@@ -105,15 +106,20 @@ def test_lab_without_root() -> None:
 
 
 def test_quick_to_start_and_end() -> None:
-    """Three networks and two controls are up in well under two seconds."""
-    began = time.monotonic()
-    with Lab(THREE, controls=2) as lab:
-        up = time.monotonic()
-        assert len(lab.networks) == 3
-        directory = lab.directory
-    assert up - began < 1.8
-    assert time.monotonic() - up < 1
-    assert not directory.exists()
+    """Three networks and two controls are up within a second and gone within half of one."""
+
+    def measured() -> tuple[float, float]:
+        began = time.monotonic()
+        with Lab(THREE, controls=2) as lab:
+            up = time.monotonic()
+            directory = lab.directory
+        assert not directory.exists()
+        return up - began, time.monotonic() - up
+
+    # The best of a few: other work on the machine is not what is measured.
+    up, down = map(min, zip(*(measured() for _ in range(3)), strict=True))
+    assert up < 1.0
+    assert down < 0.5
 
 
 def test_labs_side_by_side() -> None:
@@ -157,26 +163,29 @@ def test_pages_of_the_client_itself() -> None:
 
 
 def test_configuration() -> None:
-    """The configuration has one vantage per network and control, with the egress asked for."""
+    """The monitor reads the configuration: a vantage per network and control, as asked for."""
     with Lab(THREE, controls=2) as lab:
-        default = tomllib.loads(lab.config(interval="7s", extra="[events]\nwindow = 4"))
-        other = tomllib.loads(
-            lab.config(egress="interface", resolver="system", control_resolver="8.8.8.8")
+        default = load_config(lab.config_file(interval="7s", extra="[events]\nwindow = 4"), {})
+        other = load_config(
+            lab.config_file(egress="interface", resolver="system", control_resolver="8.8.8.8"), {}
         )
-        narrow = tomllib.loads(lab.config(platforms=["x"], probe={"rate": 5}))
+        narrow = load_config(lab.config_file(platforms=["x"], probe={"rate": 5}), {})
         ca = str(lab.ca)
-    vantages = default["vantage"]
-    assert [v["id"] for v in vantages] == ["a", "b", "c", "control-1", "control-2"]
-    assert [v["role"] for v in vantages] == ["field"] * 3 + ["control"] * 2
-    assert vantages[1]["egress"] == "source:198.51.100.10"
-    assert vantages[1]["resolver"] == "192.0.2.54"
-    assert vantages[4]["egress"] == "socks5://control2:secret-2@203.0.113.12:1080"
-    assert (default["interval"], default["events"]) == ("7s", {"window": 4})
-    assert default["probe"]["trust_anchors"] == [ca]
-    assert set(default["references"]["domestic"]) == {"PK", "BR"}
-    assert [v["egress"] for v in other["vantage"]][:2] == ["interface:wwan0", "interface:wwan1"]
-    assert [v["resolver"] for v in other["vantage"]][-2:] == ["8.8.8.8"] * 2
-    assert (narrow["catalog"]["platforms"], narrow["probe"]["rate"]) == (["x"], 5)
+    assert [v.id for v in default.vantages] == ["a", "b", "c", "control-1", "control-2"]
+    assert [v.role for v in default.vantages] == ["field"] * 3 + ["control"] * 2
+    assert default.vantages[1].egress.source == "198.51.100.10"
+    assert default.vantages[1].resolver.address == "192.0.2.54"
+    control = default.vantages[4].egress
+    assert (control.proxy_host, control.proxy_port) == ("203.0.113.12", 1080)
+    assert (control.username, control.password) == ("control2", "secret-2")
+    assert (default.interval, default.events.window) == (7.0, 4)
+    assert default.probe.trust_anchors == (ca,)
+    domestic = {r.country for r in default.catalog.references if r.country}
+    assert domestic == {"PK", "BR"}
+    assert [v.egress.interface for v in other.vantages][:2] == ["wwan0", "wwan1"]
+    assert [v.resolver.address for v in other.vantages][-3:] == ["", "8.8.8.8", "8.8.8.8"]
+    assert [p.name for p in narrow.catalog.platforms] == ["x"]
+    assert narrow.probe.rate == 5
 
 
 def test_requests_to_the_servers_fail_loudly() -> None:
