@@ -17,8 +17,6 @@ _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#\s]*)(?::\d+(?![^/]))?")
 _HARMLESS = re.compile(r"(?:source:[0-9A-Fa-f:.%/]*|interface:\S*|direct)")
 _HIDDEN = "****"
 _SHOWN_LENGTH = 80
-_LARGEST_SHOWN = 10**30
-"""Python refuses to write out integers of thousands of digits, which TOML can hold in hex."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +71,6 @@ def value_text(value: object, key: str = "") -> str:
         return "a table" if value else "an empty table"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "[]"
-    if isinstance(value, int) and abs(value) > _LARGEST_SHOWN:
-        return "a very large number"
     return _short(str(value))
 
 

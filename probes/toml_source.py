@@ -2,13 +2,16 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from probes.toml_lines import line_numbers
-from probes.toml_problem import KeyPath, Problem, hide_credentials_in_line
+from probes.toml_problem import KeyPath, Problem, hide_credentials_in_line, key_text
+
+_LARGEST_INTEGER = 2**63 - 1
 
 
 class SourceError(Exception):
@@ -56,7 +59,8 @@ def parse_source(text: str, file: str) -> TomlSource:
     if not text.endswith("\n"):
         text += "\n"  # so that a mistake in the last line is reported there
     try:
-        return TomlSource(file=file, data=tomllib.loads(text), lines=line_numbers(text))
+        source = TomlSource(file=file, data=tomllib.loads(text), lines=line_numbers(text))
+        huge = _huge_number(source.data)
     except tomllib.TOMLDecodeError as error:
         raise SourceError(_syntax_problem(text, file, str(error))) from None
     except RecursionError:
@@ -70,12 +74,32 @@ def parse_source(text: str, file: str) -> TomlSource:
     except ValueError:
         # The only one tomllib lets through: Python refuses to read numbers of that length.
         raise SourceError(
+            Problem(file=file, wrong="holds a number with thousands of digits", remedy="shorten it")
+        ) from None
+    if huge is not None:
+        raise SourceError(
             Problem(
                 file=file,
-                wrong="holds a number with thousands of digits",
-                remedy="shorten it",
+                line=source.line(huge),
+                key=key_text(huge),
+                wrong="is too large a number",
+                remedy="a number of at most 18 digits",
             )
-        ) from None
+        )
+    return source
+
+
+def _huge_number(value: object, path: KeyPath = ()) -> KeyPath | None:
+    """Where there is an integer beyond the 64 bits that TOML allows; tomllib reads any."""
+    if isinstance(value, int):
+        return path if abs(value) > _LARGEST_INTEGER else None
+    children: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    found = (_huge_number(child, (*path, name)) for name, child in children)
+    return next((place for place in found if place is not None), None)
 
 
 _UNREADABLE: dict[type[OSError], str] = {

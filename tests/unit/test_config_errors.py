@@ -183,6 +183,10 @@ BROKEN = {
         f"{VANTAGE}asn = 4294967296\n",
         (4, "vantage[1].asn", "4294967296", "from 0 to 4294967295"),
     ),
+    "number beyond TOML": (
+        f"{VANTAGE}asn = 0x{'f' * 5000}\n",
+        (4, "vantage[1].asn", "", "at most 18 digits"),
+    ),
     "role misspelt": (
         f'{VANTAGE}role = "controll"\n',
         (4, "vantage[1].role", '"controll"', '"field", "control"'),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from probes.toml_lines import line_numbers
@@ -158,6 +158,11 @@ def paths(value: Any, at: KeyPath = ()) -> Iterator[KeyPath]:
         yield from paths(child, (*at, name))
 
 
+# On a busy machine the first example is slow: it builds tables of all characters there are.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@patient
 @given(DOCUMENT)
 def test_every_key_that_tomllib_reads_has_a_line(text: str) -> None:
     """Whatever the layout, the scanner and tomllib agree on what there is."""
@@ -170,6 +175,7 @@ def test_every_key_that_tomllib_reads_has_a_line(text: str) -> None:
     assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
 
 
+@patient
 @given(st.lists(st.tuples(BARE, GAP, VALUE), max_size=8, unique_by=lambda entry: entry[0]))
 def test_every_line_is_the_one_the_key_was_written_on(
     entries: list[tuple[str, str, str]],
