@@ -1,26 +1,36 @@
-"""The command line: `shutwatch …`."""
+"""The command line: `shutwatch …`. Each command lives in a module of its own."""
 
 import typer
 
 from monitor import __version__
+from monitor.commands import config, export, once, probe, run
 
 app = typer.Typer(
     name="shutwatch",
     help="Tell within minutes, with evidence, when a country blocks a platform.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"shutwatch {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
     """Tell within minutes, with evidence, when a country blocks a platform."""
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(f"shutwatch {__version__}")
+for command in (run, once, probe, export, config):
+    command.register(app)
 
 
 def main() -> None:

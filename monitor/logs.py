@@ -47,7 +47,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     # What these say at info is ours to say, or names who asked.
-    for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn.access", "alembic"):
+    for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

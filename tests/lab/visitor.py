@@ -215,7 +215,7 @@ def _request(sock: socket.socket, look: Request) -> Seen:
     return {
         "status": int(status.split(" ")[1]),
         "headers": {name: value for name, _, value in (line.partition(": ") for line in lines)},
-        "body": body[: 64 * 1024].decode("utf-8", "replace"),
+        "body": body[: 1 << 20].decode("utf-8", "replace"),
         "size": len(body),
         "body_seconds": time.monotonic() - (first or began),
         **error,

@@ -1,0 +1,165 @@
+"""Composition root of `shutwatch run`: the only place that wires everything, and schedules it."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, timedelta
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import utc_now
+from monitor.control_desk import ControlDesk
+from monitor.cycle import CycleRunner
+from monitor.exporter import create_registry
+from monitor.logs import logger
+from monitor.looking import Looking, MakeNetwork
+from monitor.publisher import Publisher
+from monitor.record import Recorder
+from monitor.server.app import create_app
+from monitor.server.serve import serve
+from monitor.settings import Settings
+from probes.vantage import VantagePoint, VantageRole
+from storage.open_store import open_store
+
+log = logger(__name__)
+
+STOP_DEADLINE = 4.0
+"""Seconds a cycle under way gets to end once we are told to stop; the rest must fit into five."""
+
+
+@asynccontextmanager
+async def cycle_runner(
+    settings: Settings,
+    *,
+    make_network: MakeNetwork | None = None,
+    on_endpoint: Callable[[str], None] | None = None,
+) -> AsyncIterator[CycleRunner]:
+    """A CycleRunner with all it needs, for as long as the context lasts."""
+    async with Looking(settings, now=utc_now, make_network=make_network) as looking:
+        controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+        yield CycleRunner(
+            settings,
+            looking,
+            ControlDesk(looking, controls),
+            random.Random(),  # noqa: S311 # orders looks, guards nothing
+            on_endpoint,
+        )
+
+
+async def run(settings: Settings) -> None:
+    """Watch until SIGTERM or SIGINT. Raises StorageError or ListenError when it cannot start."""
+    publisher = Publisher(settings.vantages, settings.catalog, utc_now, interval=settings.interval)
+    store = open_store(settings.database)
+    await store.open()
+    try:
+        recorder = Recorder(settings, store, publisher, now=utc_now)
+        await recorder.restore()
+        async with cycle_runner(settings) as runner:
+            await _until_told_to_stop(settings, publisher, runner, recorder)
+    finally:
+        await store.close()
+
+
+async def _until_told_to_stop(
+    settings: Settings, publisher: Publisher, runner: CycleRunner, recorder: Recorder
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = create_app(publisher, create_registry(publisher))
+    server = asyncio.create_task(
+        serve(app, settings.listen_host, settings.listen_port, listening=_listening)
+    )
+    scheduler = _Schedule(settings, publisher, runner, recorder)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        scheduler.start()
+        await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if server.done():
+            await server  # raises what ended it
+        log.info("stopping")
+    finally:
+        await scheduler.stop()
+        for task in (server, stopped):
+            task.cancel()
+        await asyncio.gather(server, stopped, return_exceptions=True)
+
+
+def _listening(host: str, port: int) -> None:
+    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+
+
+class _Schedule:
+    """One job per vantage; a cycle that outlasts its interval makes the next one be missed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        runner: CycleRunner,
+        recorder: Recorder,
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._runner = runner
+        self._recorder = recorder
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+
+    def start(self) -> None:
+        """Add the jobs, spread over a moment so that they do not all start at once."""
+        interval = self._settings.interval
+        jitter = self._settings.jitter if self._settings.jitter >= 0 else interval / 10
+        vantages = self._settings.vantages
+        for position, vantage in enumerate(vantages):
+            spread = min(interval, 2.0) * position / len(vantages)
+            self._scheduler.add_job(
+                self._cycle,
+                "interval",
+                args=[vantage],
+                id=vantage.id,
+                seconds=interval,
+                jitter=jitter or None,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=max(1, int(interval)),
+                next_run_time=utc_now() + timedelta(seconds=spread),
+            )
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """No new cycles; those under way are ended, for half a cycle is no cycle."""
+        self._scheduler.shutdown(wait=False)
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=STOP_DEADLINE)
+
+    async def _cycle(self, vantage: VantagePoint) -> None:
+        task = asyncio.create_task(self._look_and_record(vantage), name=f"cycle {vantage.id}")
+        self._under_way.add(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            self._under_way.discard(task)
+
+    async def _look_and_record(self, vantage: VantagePoint) -> None:
+        try:
+            cycle = await self._runner.run(vantage.id)
+            await self._recorder.record(cycle)
+        except Exception:
+            # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
+            # vantage's last report grows old, and the alert on that fires.
+            log.exception("cycle failed", vantage=vantage.id)
+
+    def _missed(self, event: JobEvent) -> None:
+        self._publisher.cycle_missed(event.job_id)
+        log.warning("cycle missed, the one before is still under way", vantage=event.job_id)

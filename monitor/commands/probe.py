@@ -1,0 +1,149 @@
+"""`shutwatch probe`: one look at something, layer by layer, without a judgement."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from monitor.clock import utc_now
+from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.logs import configure
+from monitor.looking import Looking
+from monitor.settings import LogSettings, Settings
+from probes.catalog import Endpoint
+from probes.catalog_endpoint import parse_endpoint
+from probes.look import Target
+from probes.measurement import (
+    AnyObservation,
+    DnsObservation,
+    EgressObservation,
+    HttpObservation,
+    Look,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+    layer_of,
+)
+
+_MILLI = 1000.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def probe(
+        endpoints: Annotated[
+            list[str],
+            typer.Argument(
+                help="https://host/, http://host/, tls://host, tcp://host:port or dns:name.",
+                metavar="URL...",
+            ),
+        ],
+        vantage: Annotated[
+            list[str] | None,
+            typer.Option(help="Look from this vantage only; may be given again. Default: all."),
+        ] = None,
+        json: Annotated[
+            bool, typer.Option("--json", help="One measurement per line on standard output.")
+        ] = False,
+        config: ConfigOption = None,
+    ) -> None:
+        """Look at endpoints and show every layer. Judges nothing, stores nothing."""
+        settings = load_settings(config)
+        configure(LogSettings(level="warning", format=settings.log.format))
+        known = [point.id for point in settings.vantages]
+        unknown = sorted(set(vantage or ()) - set(known))
+        if unknown:
+            raise fail(
+                f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}",
+                BAD_USAGE,
+            )
+        targets = [_endpoint(text) for text in endpoints]
+        looks = asyncio.run(_look(settings, vantage or known, targets))
+        if json:
+            for look in looks:
+                sys.stdout.buffer.write(msgspec.json.encode(look) + b"\n")
+            sys.stdout.flush()
+        else:
+            _print(looks, Console())
+
+
+def _endpoint(text: str) -> Endpoint:
+    try:
+        return parse_endpoint(text if ":" in text else f"https://{text}/")
+    except ValueError as error:
+        raise fail(f"cannot look at {text!r}: {error}", BAD_USAGE) from error
+
+
+async def _look(
+    settings: Settings, vantages: list[str], endpoints: list[Endpoint]
+) -> list[Measurement]:
+    async with Looking(settings, now=utc_now) as looking:
+        return await asyncio.gather(
+            *(
+                looking.at(
+                    vantage,
+                    Target(platform="adhoc", role="adhoc", endpoint=endpoint),
+                    look=Look.ADHOC,
+                )
+                for endpoint in endpoints
+                for vantage in vantages
+            )
+        )
+
+
+def _print(looks: list[Measurement], console: Console) -> None:
+    for look in looks:
+        outcome = "[green]reached[/]" if look.reached else "[bold red]not reached[/]"
+        console.print(
+            f"\n[bold]{escape(look.endpoint)}[/] from [bold]{look.vantage}[/]: {outcome}",
+            highlight=False,
+        )
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("layer")
+        table.add_column("ms", justify="right")
+        table.add_column("failure", overflow="fold")
+        table.add_column("seen", overflow="fold")
+        for observation in look.observations:
+            failure = observation.failure or ""
+            table.add_row(
+                layer_of(observation),
+                f"{observation.duration * _MILLI:.0f}",
+                f"[red]{escape(failure)}[/]" if failure else "",
+                escape(_seen(observation)),
+            )
+        for layer in look.not_observed:
+            table.add_row(layer, "", "", "[dim]not observed: the proxy hides it[/]")
+        console.print(table)
+
+
+def _seen(observation: AnyObservation) -> str:
+    match observation:
+        case DnsObservation():
+            replies = " | ".join(
+                f"{answer.rcode} {' '.join(answer.addresses)}".strip()
+                for answer in observation.answers
+            )
+            stub = " (a local stub: injected answers stay hidden)" if observation.stub else ""
+            return f"{observation.name} {observation.rtype} at {observation.resolver}{stub}: " + (
+                replies or "no reply"
+            )
+        case TcpObservation():
+            return f"{observation.address or 'by name through the proxy'} port {observation.port}"
+        case TlsObservation():
+            facts = (observation.version, observation.cipher, observation.verify_error)
+            return f"{observation.server_name}: {', '.join(filter(None, facts))}".rstrip(": ")
+        case HttpObservation():
+            onward = f" → {observation.location}" if observation.location else ""
+            title = f" “{observation.title}”" if observation.title else ""
+            status = observation.status or "no answer"
+            size = f", {observation.body_length} bytes" if observation.body_length else ""
+            return f"{observation.url}: {status}{onward}{title}{size}"
+        case EgressObservation():
+            return observation.reply or "our own proxy"

@@ -1,0 +1,122 @@
+"""Control on demand: the same endpoint from the control vantages, after a field look failed.
+
+An older "ok" is no control, or a platform that goes down worldwide between two looks would be
+called blocked everywhere. So each request says after which moment the look must start. Requests
+that come together, from several networks, share one look.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from monitor.analysis.health import assess
+from monitor.analysis.verdict import VantageHealth
+from monitor.looking import Looking
+from probes.look import Target
+from probes.measurement import Look, Measurement
+from probes.vantage import VantagePoint
+
+GATHERING = 0.2
+"""Seconds a look waits for further requests to share it."""
+
+T = TypeVar("T")
+
+
+class ControlHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The health of one control, and the looks at references that tell it."""
+
+    health: VantageHealth
+    looks: tuple[Measurement, ...]
+
+
+class _Shared(Generic[T]):
+    """One piece of work that several requests wait for; it ends when nobody waits any more."""
+
+    def __init__(
+        self, work: Callable[[], Coroutine[Any, Any, T]], now: Callable[[], float]
+    ) -> None:
+        self._work = work
+        self._now = now
+        self._begun_at: float | None = None
+        self._waiting = 0
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> T:
+        await asyncio.sleep(GATHERING)
+        self._begun_at = self._now()
+        return await self._work()
+
+    def serves(self, after: float) -> bool:
+        """True when it begins, or began, at or after `after` (POSIX seconds)."""
+        if self.task.done() and (self.task.cancelled() or self.task.exception() is not None):
+            return False
+        return self._begun_at is None or self._begun_at >= after
+
+    async def result(self) -> T:
+        """Wait for it; raises what the work raised."""
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self.task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.task.cancel()
+
+
+class ControlDesk:
+    """Answers requests for control looks."""
+
+    def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
+        self._looking = looking
+        self._controls = tuple(controls)
+        self._looks: dict[tuple[str, str], _Shared[Measurement]] = {}
+        self._checks: dict[str, _Shared[ControlHealth]] = {}
+
+    @property
+    def staffed(self) -> bool:
+        """True when any control vantage is configured."""
+        return bool(self._controls)
+
+    async def look(self, target: Target, *, after: float, cycle: str) -> tuple[Measurement, ...]:
+        """The endpoint from every control, each look begun at or after `after` (POSIX seconds)."""
+        wanted = [self._shared_look(control, target, after, cycle) for control in self._controls]
+        return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
+
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+        """The health of every control, from looks begun at or after `after` (POSIX seconds)."""
+        wanted = [self._shared_check(control, after, cycle) for control in self._controls]
+        return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
+
+    def _shared_look(
+        self, control: VantagePoint, target: Target, after: float, cycle: str
+    ) -> _Shared[Measurement]:
+        key = (control.id, target.endpoint.id)
+        shared = self._looks.get(key)
+        if shared is None or not shared.serves(after):
+            shared = self._looks[key] = _Shared(
+                lambda: self._looking.at(control.id, target, cycle=cycle, look=Look.CONTROL),
+                self._now,
+            )
+        return shared
+
+    def _shared_check(
+        self, control: VantagePoint, after: float, cycle: str
+    ) -> _Shared[ControlHealth]:
+        shared = self._checks.get(control.id)
+        if shared is None or not shared.serves(after):
+            shared = self._checks[control.id] = _Shared(
+                lambda: self._check(control, cycle), self._now
+            )
+        return shared
+
+    async def _check(self, control: VantagePoint, cycle: str) -> ControlHealth:
+        looks = await self._looking.at_references(control.id, cycle=cycle)
+        return ControlHealth(
+            health=assess(control, looks, (), self._looking.now()),
+            looks=tuple(look for _, look in looks),
+        )
+
+    def _now(self) -> float:
+        return self._looking.now().timestamp()

@@ -1,0 +1,291 @@
+"""One cycle of one vantage: look at everything, look again where something is wrong, judge.
+
+    references → every endpoint, in random order
+                   └ suspicious? control, then the endpoint again after a pause, then control
+                 references again, if anything failed → judge → roll up
+
+The second round of references comes after the last failure: an uplink that died in mid-cycle
+must not turn into accusations. Likewise every failure is judged against a control look that
+began after it.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import uuid_utils
+
+from monitor.analysis.case import Case
+from monitor.analysis.health import assess
+from monitor.analysis.platform import roll_up
+from monitor.analysis.rules import judge
+from monitor.analysis.suspicion import answered, settled, suspicious
+from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
+from monitor.control_desk import ControlDesk, ControlHealth
+from monitor.looking import Looking, ReferenceLooks
+from monitor.settings import Settings
+from probes.catalog import Endpoint, Platform, Role
+from probes.look import Target
+from probes.measurement import Look, Measurement
+from probes.vantage import VantagePoint, VantageRole
+from storage.store import Cycle
+
+_HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
+"""With the uplink gone, looking again would only load a network in trouble."""
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """All looks at one endpoint in one cycle."""
+
+    platform: Platform
+    role: Role
+    endpoint: Endpoint
+    attempts: tuple[Measurement, ...]
+    controls: tuple[Measurement, ...] = ()
+
+
+class CycleRunner:
+    """Runs cycles of any configured vantage."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        looking: Looking,
+        desk: ControlDesk,
+        rng: random.Random,
+        on_endpoint: Callable[[str], None] | None = None,
+    ) -> None:
+        """`rng` orders the looks and picks pool members; it need not be secret.
+
+        `on_endpoint` is told the vantage whenever one of the `endpoints_per_cycle` is done with.
+        """
+        self._settings = settings
+        self._looking = looking
+        self._desk = desk
+        self._rng = rng
+        self._on_endpoint = on_endpoint
+
+    def endpoints_per_cycle(self, vantage_id: str) -> int:
+        """How many endpoints a cycle of this vantage looks at while all is well."""
+        if self._looking.vantage(vantage_id).role is VantageRole.CONTROL:
+            return 0
+        roles = (role for platform in self._settings.catalog.platforms for role in platform.roles)
+        return sum(len(_split(role.endpoints, role.sample)[0]) for role in roles)
+
+    async def run(self, vantage_id: str) -> Cycle:
+        """One whole cycle. May be cancelled at any point; then nothing of it remains."""
+        vantage = self._looking.vantage(vantage_id)
+        cycle = str(uuid_utils.uuid7())
+        started_at = self._looking.now()
+        before = await self._looking.at_references(vantage_id, cycle=cycle)
+        if vantage.role is VantageRole.CONTROL:
+            health = assess(vantage, before, (), self._looking.now())
+            return self._cycle(cycle, vantage, started_at, health, before)
+        early = assess(vantage, before, (), self._looking.now())
+        looked = await self._look_at_everything(vantage, cycle, early)
+        references = before
+        checks: tuple[ControlHealth, ...] = ()
+        if any(suspicious(one.attempts[-1], early.families) for one in looked):
+            references += await self._looking.at_references(vantage_id, cycle=cycle)
+            checks = await self._check_controls(looked, cycle)
+        witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
+        health = assess(vantage, references, witnesses, self._looking.now())
+        return self._cycle(cycle, vantage, started_at, health, references, looked, checks)
+
+    # -- looking -------------------------------------------------------------------------
+
+    async def _look_at_everything(
+        self, vantage: VantagePoint, cycle: str, early: VantageHealth
+    ) -> list[Looked]:
+        roles = [(p, role) for p in self._settings.catalog.platforms for role in p.roles]
+        self._rng.shuffle(roles)
+        results = await asyncio.gather(
+            *(self._look_at_role(vantage, cycle, early, p, role) for p, role in roles)
+        )
+        return [looked for several in results for looked in several]
+
+    async def _look_at_role(
+        self,
+        vantage: VantagePoint,
+        cycle: str,
+        early: VantageHealth,
+        platform: Platform,
+        role: Role,
+    ) -> list[Looked]:
+        """Every endpoint, or of a pool a sample, and the rest only when one of it fails."""
+        endpoints = list(role.endpoints)
+        if role.sample:
+            self._rng.shuffle(endpoints)
+        first, rest = _split(endpoints, role.sample)
+        looked = await self._look_at_each(vantage, cycle, early, platform, role, first)
+        if self._on_endpoint is not None:
+            for _ in first:
+                self._on_endpoint(vantage.id)
+        hopeless = early.state in _HOPELESS
+        if rest and not hopeless and any(not one.attempts[-1].reached for one in looked):
+            looked += await self._look_at_each(vantage, cycle, early, platform, role, rest)
+        return looked
+
+    async def _look_at_each(
+        self,
+        vantage: VantagePoint,
+        cycle: str,
+        early: VantageHealth,
+        platform: Platform,
+        role: Role,
+        endpoints: Iterable[Endpoint],
+    ) -> list[Looked]:
+        return await asyncio.gather(
+            *(
+                self._look_closely(vantage, cycle, early, platform, role, endpoint)
+                for endpoint in endpoints
+            )
+        )
+
+    async def _look_closely(
+        self,
+        vantage: VantagePoint,
+        cycle: str,
+        early: VantageHealth,
+        platform: Platform,
+        role: Role,
+        endpoint: Endpoint,
+    ) -> Looked:
+        """Look once, and where that calls for it again, between two rounds of control looks."""
+        target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
+        first = await self._looking.at(vantage.id, target, cycle=cycle)
+        attempts: tuple[Measurement, ...] = (first,)
+        controls: tuple[Measurement, ...] = ()
+        if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
+            controls = await self._desk.look(target, after=attempts[-1].ended_at, cycle=cycle)
+            # Down for the controls too: a second look from here could not change the verdict.
+            if not controls or any(answered(control) for control in controls):
+                attempts += await self._again(vantage, target, cycle, early, first)
+                if suspicious(attempts[-1], early.families):
+                    controls += await self._desk.look(
+                        target, after=attempts[-1].ended_at, cycle=cycle
+                    )
+        return Looked(
+            platform=platform,
+            role=role,
+            endpoint=endpoint,
+            attempts=attempts,
+            controls=controls,
+        )
+
+    async def _again(
+        self,
+        vantage: VantagePoint,
+        target: Target,
+        cycle: str,
+        early: VantageHealth,
+        first: Measurement,
+    ) -> tuple[Measurement, ...]:
+        attempts: tuple[Measurement, ...] = (first,)
+        for retry in range(self._settings.probe.retries):
+            await asyncio.sleep(self._settings.probe.retry_pause * self._rng.uniform(0.5, 1.5))
+            attempts += (
+                await self._looking.at(
+                    vantage.id, target, cycle=cycle, look=Look.RETRY, attempt=retry + 2
+                ),
+            )
+            if not suspicious(attempts[-1], early.families) or settled(attempts, early.families):
+                break
+        return attempts[1:]
+
+    async def _check_controls(
+        self, looked: Sequence[Looked], cycle: str
+    ) -> tuple[ControlHealth, ...]:
+        """A control that saw the endpoint fail may itself be in trouble: ask its references."""
+        controls = [control for one in looked for control in one.controls]
+        if not controls:
+            return ()
+        failed = [control for control in controls if not answered(control)]
+        # One that reached everything has shown its health; its last check will do.
+        after = max((control.ended_at for control in failed), default=0.0)
+        return await self._desk.health(after=after, cycle=cycle)
+
+    # -- judging -------------------------------------------------------------------------
+
+    def _cycle(
+        self,
+        cycle: str,
+        vantage: VantagePoint,
+        started_at: datetime,
+        health: VantageHealth,
+        references: ReferenceLooks,
+        looked: Sequence[Looked] = (),
+        checks: Sequence[ControlHealth] = (),
+    ) -> Cycle:
+        judged_at = self._looking.now()
+        control_health = {check.health.vantage: check.health for check in checks}
+        verdicts = [
+            (one, self._verdict(one, cycle, vantage, health, control_health, judged_at))
+            for one in looked
+        ]
+        platforms = tuple(
+            roll_up(
+                platform,
+                [verdict for one, verdict in verdicts if one.platform is platform],
+                started_at=min(
+                    (one.attempts[0].started_at for one in looked if one.platform is platform),
+                    default=started_at,
+                ),
+            )
+            for platform in (self._settings.catalog.platforms if looked else ())
+        )
+        measurements = {
+            m.id: m
+            for m in (
+                *(look for _, look in references),
+                *(m for one in looked for m in (*one.attempts, *one.controls)),
+                *(look for check in checks for look in check.looks),
+            )
+        }
+        return Cycle(
+            id=cycle,
+            vantage=vantage.id,
+            country=vantage.country,
+            started_at=started_at,
+            finished_at=self._looking.now(),
+            health=health,
+            measurements=tuple(measurements.values()),
+            verdicts=tuple(verdict for _, verdict in verdicts),
+            platforms=platforms,
+        )
+
+    @staticmethod
+    def _verdict(
+        one: Looked,
+        cycle: str,
+        vantage: VantagePoint,
+        health: VantageHealth,
+        control_health: dict[str, VantageHealth],
+        judged_at: datetime,
+    ) -> Verdict:
+        return judge(
+            Case(
+                cycle=cycle,
+                vantage=vantage.id,
+                country=vantage.country,
+                asn=vantage.asn,
+                network=vantage.network,
+                platform=one.platform.name,
+                role=one.role.name,
+                endpoint=one.endpoint.id,
+                attempts=one.attempts,
+                controls=one.controls,
+                health=health,
+                control_health=control_health,
+                judged_at=judged_at,
+            )
+        )
+
+
+def _split(
+    endpoints: Sequence[Endpoint], sample: int
+) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
+    """The endpoints to look at now, and those kept back; a sample of 0 keeps none back."""
+    return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())

@@ -1,0 +1,106 @@
+"""A running `shutwatch run` in a lab: its log, its metrics, its end."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.lab.lab import Lab
+
+T = TypeVar("T")
+PORT = 10100
+
+
+def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
+    """Ask until the answer is true; AssertionError when it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {describe}"
+        time.sleep(0.1)
+
+
+class Monitor:
+    """The process, and what it has said so far."""
+
+    def __init__(self, lab: Lab, process: subprocess.Popen[str]) -> None:
+        self._lab = lab
+        self.process = process
+        self.log: list[dict[str, Any]] = []
+        """Log lines, decoded; a line that is no JSON stands as {"text": …}."""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            try:
+                self.log.append(msgspec.json.decode(line))
+            except msgspec.DecodeError:
+                self.log.append({"text": line.rstrip()})
+
+    def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """Log lines of one kind whose fields are as given."""
+        return [
+            line
+            for line in list(self.log)
+            if line.get("event") == event
+            and all(line.get(key) == value for key, value in fields.items())
+        ]
+
+    def cycles(self, vantage: str) -> list[dict[str, Any]]:
+        """Cycles reported complete by one vantage."""
+        return self.said("cycle complete", vantage=vantage)
+
+    def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """Samples of one metric with the labels given: sorted label pairs → value."""
+        body = str(self._lab.get(PORT, "/metrics").get("body", ""))
+        found = {}
+        for family in text_string_to_metric_families(body):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    found[tuple(sorted(sample.labels.items()))] = sample.value
+        return found
+
+    def platform_states(self, vantage: str) -> dict[str, str]:
+        """Platform → the state whose one-hot sample is 1."""
+        return {
+            dict(labels)["platform"]: dict(labels)["state"]
+            for labels, value in self.samples("shutwatch_platform_state", vantage=vantage).items()
+            if value == 1
+        }
+
+    def stop(self) -> float:
+        """SIGTERM; seconds until it was gone."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        return time.monotonic() - started
+
+
+@contextmanager
+def running(lab: Lab, config: Path) -> Iterator[Monitor]:
+    """`shutwatch run` for as long as the context lasts; it must end by itself when told to."""
+    process = lab.popen(
+        ["shutwatch", "run", "--config", str(config)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    monitor = Monitor(lab, process)
+    try:
+        yield monitor
+    finally:
+        if process.poll() is None:
+            monitor.stop()
+        monitor._reader.join(5)
+        assert process.stderr is not None
+        process.stderr.close()

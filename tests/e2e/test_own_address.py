@@ -1,0 +1,88 @@
+"""A block page that prints the client's address: it ends up nowhere that outlives the look."""
+
+import asyncio
+import ipaddress
+import sqlite3
+from functools import partial
+
+import msgspec
+import pytest
+
+from probes.scrub import PLACEHOLDER
+from storage.sql import SqlStore
+from storage.store import Selection
+from tests.e2e.running import PORT, running, wait_for
+from tests.lab.hosts import LabHost, Page, web_page
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork
+from tests.scenarios.story import write_config
+from tests.scenarios.test_techniques import CATALOG
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+
+
+def _needles(address: str) -> set[bytes]:
+    """The address as text, and in the encodings a page or a database could hold it in."""
+    parsed = ipaddress.ip_address(address)
+    texts = {address, parsed.exploded, parsed.packed.hex(), address.replace(".", "-")}
+    binary = {parsed.packed} if parsed.version == 6 else set()  # four bytes occur by chance
+    return {text.encode() for text in texts} | binary
+
+
+def test_own_address_is_stored_nowhere() -> None:
+    """Title, body, header and Location show it; database, log, metrics, page and CSV do not."""
+    plain = LabHost(name="plain.example", http={"": Page(body=web_page("Honest page of words"))})
+    networks = [LabNetwork("echo", 17557), LabNetwork("echo-moved", 45669)]
+    with Lab(networks, controls=1, more_hosts=[plain]) as lab:
+        (lab.directory / "catalog.toml").write_text(CATALOG)
+        config = write_config(
+            lab,
+            interval="5s",
+            egress="interface",
+            extra='[catalog]\nfile = "catalog.toml"\nplatforms = ["x", "plain"]',
+        )
+        lab.network("echo").page(["plain.example"], echo=True)
+        lab.network("echo-moved").page(["plain.example"], to="http://blocked.example/", echo=True)
+        with running(lab, config) as monitor:
+            for network in ("echo", "echo-moved"):
+                wait_for(partial(monitor.cycles, network), "a cycle")
+                assert monitor.platform_states(network)["plain"] == "blocked"
+            shown = [str(lab.get(PORT, path)) for path in ("/", "/metrics")]
+        exported = [
+            lab.run(
+                ["shutwatch", "export", "csv", kind, "--config", str(config)], check=True
+            ).stdout
+            for kind in ("measurements", "verdicts", "events")
+        ]
+        path = lab.directory / "shutwatch.db"
+        database = sqlite3.connect(path)
+        with database:
+            # All of it in one file, the write-ahead log folded in.
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        # Observations are stored compressed, so the file alone would hide what it holds.
+        stored = asyncio.run(_measurements(f"sqlite:///{path}"))
+        assert "Access denied" in stored
+        assert PLACEHOLDER in stored
+        texts = [*shown, *exported, str(monitor.log), stored]
+        raw = path.read_bytes()
+        for here in lab.networks:
+            for address in (here.source, here.source6):
+                for needle in _needles(address):
+                    assert needle not in raw, needle
+                    assert not [text for text in texts if needle.decode("latin-1") in text], needle
+
+
+async def _measurements(url: str) -> str:
+    """Every stored measurement, decoded, as one text."""
+    store = SqlStore(url)
+    await store.open()
+    try:
+        parts = [
+            msgspec.json.encode(measurement).decode()
+            async for batch in store.measurements(Selection())
+            for measurement in batch
+        ]
+    finally:
+        await store.close()
+    return "\n".join(parts)

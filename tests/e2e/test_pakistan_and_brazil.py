@@ -1,0 +1,183 @@
+"""The two stories the project exists for, from packets to the alert and the file for the report."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import PORT, Monitor, running, wait_for
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork
+from tests.prometheus.server import PrometheusServer
+from tests.scenarios.story import once, write_config
+
+pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(300)]
+
+RULES = Path(__file__).parents[2] / "dashboards/prometheus/shutwatch.rules.yml"
+X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com"]
+NETWORKS = ("ptcl", "jazz", "zong")
+METHODS = {"ptcl": ("tls", "reset"), "jazz": ("tls", "timeout"), "zong": ("dns", "nxdomain")}
+
+
+@pytest.fixture(scope="module")
+def pakistan() -> Iterator[Lab]:
+    """Three networks of Pakistan and two controls."""
+    asns = (17557, 45669, 59257)
+    networks = [LabNetwork(name, asn) for name, asn in zip(NETWORKS, asns, strict=True)]
+    with Lab(networks, controls=2) as lab:
+        yield lab
+
+
+def _settled(monitor: Monitor, networks: tuple[str, ...]) -> bool:
+    """Every platform ok on every network."""
+    return all(
+        (states := monitor.platform_states(network)) and set(states.values()) == {"ok"}
+        for network in networks
+    )
+
+
+def _events(lab: Lab, config: Path) -> list[dict[str, str]]:
+    done = lab.run(
+        ["shutwatch", "export", "csv", "events", "--config", str(config), "-o", "-"], check=True
+    )
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def test_pakistan(pakistan: Lab) -> None:
+    """X reset on one network, dropped on another, denied by DNS on the third; later lifted.
+
+    Within two cycles each network shows it with its own method, the alert fires, the event can be
+    exported; nothing else is accused; after the end the event ends and the alert is gone.
+    """
+    lab = pakistan
+    config = write_config(lab, interval="5s")
+    with (
+        running(lab, config) as monitor,
+        PrometheusServer([f"127.0.0.1:{PORT}"], [RULES], enter=lab.enter) as prometheus,
+    ):
+        wait_for(lambda: _settled(monitor, NETWORKS), "a quiet start", 40)
+        before = {network: len(monitor.cycles(network)) for network in NETWORKS}
+        rules = [
+            lab.network("ptcl").block(sni=X_NAMES, how="reset"),
+            lab.network("jazz").block(sni=X_NAMES, how="drop"),
+            lab.network("zong").block(dns=X_NAMES, how="nxdomain"),
+        ]
+        for network in NETWORKS:
+            _blocked_within_two_cycles(monitor, network, before[network])
+        alerts = wait_for(
+            lambda: [
+                alert
+                for alert in prometheus.alerts()
+                if alert.name == "ShutwatchPlatformBlockConfirmed" and alert.state == "firing"
+            ],
+            "the alert",
+        )
+        assert [(a.labels["country"], a.labels["platform"]) for a in alerts] == [("PK", "x")]
+        assert prometheus.value('shutwatch_platform_blocked_networks_ratio{platform="x"}') == 1
+        (event,) = _events(lab, config)
+        assert (event["country"], event["platform"], event["state"]) == ("PK", "x", "confirmed")
+        assert event["networks_affected"].split() == ["AS17557", "AS45669", "AS59257"]
+        assert set(event["methods"].split()) == {"tls.reset", "tls.timeout", "dns.nxdomain"}
+        for network in NETWORKS:
+            others = monitor.platform_states(network)
+            assert others.pop("x") == "blocked"
+            assert set(others.values()) == {"ok"}
+
+        for rule in rules:
+            rule.lift()
+        wait_for(lambda: _settled(monitor, NETWORKS), "recovery", 60)
+        wait_for(lambda: _events(lab, config)[0]["state"] == "ended", "the end of the event", 60)
+        (event,) = _events(lab, config)
+        assert event["onset_earliest"] < event["onset_latest"] < event["end_earliest"]
+        assert event["end_earliest"] < event["end_latest"]
+        wait_for(
+            lambda: (
+                not monitor.samples("shutwatch_blocking_event_active", platform="x")[
+                    (("country", "PK"), ("platform", "x"))
+                ]
+            ),
+            "the event to be inactive",
+        )
+        assert monitor.stop() < 5
+        assert monitor.process.returncode == 0
+
+
+def _blocked_within_two_cycles(monitor: Monitor, network: str, before: int) -> None:
+    """A cycle that began after the block shows it, and so does the metric with its method.
+
+    The cycle under way when the block begins may have passed X already, so it does not count.
+    """
+    wait_for(lambda: len(monitor.cycles(network)) >= before + 3, f"three cycles of {network}", 60)
+    full = monitor.cycles(network)[before + 1 : before + 3]
+    assert any(cycle.get("blocked") for cycle in full), full
+    labels = {"vantage": network, "platform": "x"}
+    states = monitor.samples("shutwatch_platform_state", state="blocked", **labels)
+    assert list(states.values()) == [1]
+    (method,) = monitor.samples("shutwatch_platform_blocked_method_info", **labels)
+    shown = dict(method)
+    assert (shown["method"], shown["sub_method"]) == METHODS[network]
+
+
+def test_brazil() -> None:
+    """One network blocks by DNS, one by address, one not at all: two of three networks."""
+    networks = [
+        LabNetwork("vivo", 27699, "BR"),
+        LabNetwork("claro", 28573, "BR"),
+        LabNetwork("tim", 26615, "BR"),
+    ]
+    with Lab(networks, controls=2) as lab:
+        config = write_config(lab, interval="5s", platforms=["x", "telegram", "youtube"])
+        with running(lab, config) as monitor:
+            wait_for(lambda: _settled(monitor, ("vivo", "claro", "tim")), "a quiet start", 40)
+            lab.network("vivo").block(dns=X_NAMES, how="refused")
+            lab.network("claro").block(
+                address=["x.com", "twitter.com", "api.x.com", "api.twitter.com"], how="drop"
+            )
+            wait_for(
+                lambda: (
+                    list(
+                        monitor.samples(
+                            "shutwatch_blocking_event_networks_affected", platform="x"
+                        ).values()
+                    )
+                    == [2]
+                ),
+                "two networks",
+                60,
+            )
+            (seen,) = monitor.samples(
+                "shutwatch_blocking_event_networks_seen", platform="x"
+            ).values()
+            assert seen == 3
+            (ratio,) = monitor.samples(
+                "shutwatch_platform_blocked_networks_ratio", platform="x"
+            ).values()
+            assert ratio == pytest.approx(2 / 3)
+            assert monitor.platform_states("tim")["x"] == "ok"
+            (event,) = _events(lab, config)
+            assert event["networks_affected"].split() == ["AS27699", "AS28573"]
+            assert event["state"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("names", "state", "roles"),
+    [
+        (["x.com"], "blocked", {"web": "blocked", "media": "ok", "links": "ok"}),
+        (
+            ["abs.twimg.com", "pbs.twimg.com", "video.twimg.com"],
+            "degraded",
+            {"web": "ok", "media": "blocked"},
+        ),
+    ],
+)
+def test_parts_of_a_platform(
+    pakistan: Lab, names: list[str], state: str, roles: dict[str, str]
+) -> None:
+    """x.com alone is X blocked, whatever twitter.com does; media alone is degraded, and says so."""
+    with pakistan.network("ptcl").block(sni=names, how="reset"):
+        story = once(pakistan, platforms=["x"])
+    verdict = story.platform("ptcl", "x")
+    assert verdict["state"] == state
+    assert {role: verdict["roles"][role] for role in roles} == roles
