@@ -1,0 +1,49 @@
+"""docs/csv.md is the promise made to those who cite the files: it is held to the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.export.csv import Kind, columns
+
+TEXT = (Path(__file__).parents[2] / "docs" / "csv.md").read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| `(?P<name>[^`]+)` \| (?P<unit>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE
+)
+
+
+def _documented(kind: Kind) -> list[tuple[str, str, str]]:
+    (section,) = re.findall(rf"^## {kind}$(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    return ROW.findall(section)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_column_is_documented_in_order(kind: Kind) -> None:
+    """The data dictionary has exactly the columns of the file, in order, with their units."""
+    written = [(column.name, column.unit) for column in columns(kind)]
+    assert [(name, unit) for name, unit, _ in _documented(kind)] == written
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_column_has_a_meaning_and_a_name_of_its_own(kind: Kind) -> None:
+    """Each meaning is a sentence, and no two columns of a file share a name."""
+    rows = _documented(kind)
+    assert rows
+    assert all(meaning.endswith((".", "…")) and len(meaning) > 3 for *_, meaning in rows)
+    assert len({name for name, *_ in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_unit_is_explained_or_plain(kind: Kind) -> None:
+    """Units are plain words, or explained under *The format*."""
+    plain = {"text", "number", "bytes", "hex"}
+    explained = set(re.findall(r"\*\*([^*]+)\*\*", TEXT.partition("## events")[0]))
+    assert {column.unit for column in columns(kind)} <= plain | explained
+
+
+def test_every_kind_has_a_section_and_an_example() -> None:
+    """The document names each kind of file, and shows how to get it."""
+    for kind in Kind:
+        assert f"\n## {kind}\n" in TEXT
+        assert f"shutwatch export csv {kind} " in TEXT
