@@ -100,6 +100,8 @@ class Publisher:
         """
         by_vantage: dict[str, list[Measurement]] = {}
         for measurement in cycle.measurements:
+            if measurement.cycle != cycle.id:
+                continue  # a control look shared with another cycle, which counts it
             by_vantage.setdefault(measurement.vantage, []).append(measurement)
         views = (
             _counted(view, by_vantage.get(view.point.id, ())) for view in self._snapshot.vantages

@@ -180,7 +180,7 @@ def verdict(
     hit = "media" if state is State.DEGRADED else "web"
     hit_state = State.BLOCKED if state is State.DEGRADED else state
     return PlatformVerdict(
-        cycle="cycle",
+        cycle=f"cycle-{point.id}",
         vantage=point.id,
         country=point.country,
         asn=point.asn,
@@ -204,8 +204,14 @@ def verdict(
     )
 
 
-def look(point: VantagePoint, platform: str, accusation: Accusation = OK) -> Measurement:
-    """One measurement whose failing layer fits the accusation."""
+def look(
+    point: VantagePoint,
+    platform: str,
+    accusation: Accusation = OK,
+    *,
+    of: VantagePoint | None = None,
+) -> Measurement:
+    """One measurement whose failing layer fits the accusation, made in the cycle `of` a vantage."""
     _, method, sub_method = accusation
     dns_failure = "dns_nxdomain_error" if method == "dns" else None
     tls_failure = "connection_reset" if (method, sub_method) == ("tls", "reset") else None
@@ -228,7 +234,7 @@ def look(point: VantagePoint, platform: str, accusation: Accusation = OK) -> Mea
     observations = (dns, tcp, tls, http) if reached else (dns,) if dns_failure else (dns, tcp, tls)
     return Measurement(
         id=f"{point.id}-{platform}",
-        cycle="cycle",
+        cycle=f"cycle-{(of or point).id}",
         vantage=point.id,
         country=point.country,
         asn=point.asn,
@@ -256,6 +262,8 @@ def cycle(
 ) -> Cycle:
     """A finished cycle: every platform ok but for those accused."""
     accused = {name: (accusations or {}).get(name, OK) for name in platforms}
+    if measurements is None:
+        measurements = tuple(look(point, name, why) for name, why in accused.items())
     return Cycle(
         id=f"cycle-{point.id}",
         vantage=point.id,
@@ -263,9 +271,7 @@ def cycle(
         started_at=at - timedelta(seconds=length),
         finished_at=at,
         health=state or health(point, at),
-        measurements=tuple(look(point, name, why) for name, why in accused.items())
-        if measurements is None
-        else measurements,
+        measurements=measurements,
         verdicts=(),
         platforms=tuple(verdict(point, name, why, at) for name, why in accused.items()),
     )

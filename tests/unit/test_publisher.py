@@ -81,11 +81,19 @@ def test_an_unstored_cycle_is_shown_but_no_success() -> None:
 def test_control_looks_count_for_the_control() -> None:
     """A look made by a control on a field vantage's behalf counts for the control vantage."""
     publisher = world.publisher()
-    looks = (world.look(PTCL, "x", TLS_RESET), world.look(CONTROL[0], "x"))
+    looks = (world.look(PTCL, "x", TLS_RESET), world.look(CONTROL[0], "x", of=PTCL))
     publisher.publish(world.cycle(PTCL, measurements=looks), [])
     assert view_of(publisher).probes["x"] == 1
     assert view_of(publisher, CONTROL[0].id).probes["x"] == 1
     assert view_of(publisher, CONTROL[0].id).last_report_at is None
+
+
+def test_a_shared_control_look_counts_once() -> None:
+    """A control look that another cycle asked for first is that cycle's to count."""
+    publisher = world.publisher()
+    shared = world.look(CONTROL[0], "x", of=world.FIELD[1])
+    publisher.publish(world.cycle(PTCL, measurements=(shared,)), [])
+    assert view_of(publisher, CONTROL[0].id).probes["x"] == 0
 
 
 def test_counters_add_up_over_cycles() -> None:
