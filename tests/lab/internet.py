@@ -108,6 +108,7 @@ class Internet:
             pages[request["path"]] = request["page"]
 
     async def _visits(self, request: Request) -> list[dict[str, Any]]:
+        await _settled()
         return self._sites[request["host"]].visits
 
     async def _lie(self, request: Request) -> None:
@@ -130,8 +131,15 @@ class Internet:
             case "trouble":
                 control.troubles = request["troubles"]
             case "visits":
+                await _settled()
                 return control.visits
         return None
+
+
+async def _settled() -> None:
+    """Let the loop take in what has already arrived: accept, read, and serve it."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def main() -> None:
