@@ -21,6 +21,7 @@ from probes.measurement import (
     Measurement,
     TcpObservation,
     TlsObservation,
+    layer_of,
 )
 
 
@@ -41,52 +42,56 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Of the deciding response; None when there was none."""
 
 
+Deciding = dict[Layer, AnyObservation]
+"""The observation each layer is summed up by; layers that were not looked at are absent."""
+
+
+def deciding(measurement: Measurement) -> Deciding:
+    """What each layer of the look itself is summed up by."""
+    seen: dict[Layer, list[AnyObservation]] = {}
+    for observation in measurement.observations:
+        if not observation.reason:
+            seen.setdefault(layer_of(observation), []).append(observation)
+    lookups = seen.get(Layer.DNS, [])
+    return {
+        layer: _deciding(observations, lookups, reached=measurement.reached)
+        for layer, observations in seen.items()
+    }
+
+
 def summarise(measurement: Measurement) -> Summary:
     """The summary of one measurement."""
-    names = _names_by_address(measurement.of(Layer.DNS))
-    deciding = {
-        layer: _deciding(measurement.of(layer), names, reached=measurement.reached)
-        for layer in (Layer.EGRESS, Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP)
-    }
-    http = deciding[Layer.HTTP]
+    return summary_of(deciding(measurement))
+
+
+def summary_of(found: Deciding) -> Summary:
+    """The summary of what `deciding` found."""
+    http = found.get(Layer.HTTP)
     return Summary(
-        egress_failure=_failure(deciding[Layer.EGRESS]),
-        dns_failure=_failure(deciding[Layer.DNS]),
-        tcp_failure=_failure(deciding[Layer.TCP]),
-        tls_failure=_failure(deciding[Layer.TLS]),
+        egress_failure=_failure(found.get(Layer.EGRESS)),
+        dns_failure=_failure(found.get(Layer.DNS)),
+        tcp_failure=_failure(found.get(Layer.TCP)),
+        tls_failure=_failure(found.get(Layer.TLS)),
         http_failure=_failure(http),
-        dns_ms=_milliseconds(deciding[Layer.DNS]),
-        tcp_ms=_milliseconds(deciding[Layer.TCP]),
-        tls_ms=_milliseconds(deciding[Layer.TLS]),
+        dns_ms=_milliseconds(found.get(Layer.DNS)),
+        tcp_ms=_milliseconds(found.get(Layer.TCP)),
+        tls_ms=_milliseconds(found.get(Layer.TLS)),
         http_ms=_milliseconds(http),
         http_status=(http.status or None) if isinstance(http, HttpObservation) else None,
     )
 
 
-def deciding_http(measurement: Measurement) -> HttpObservation | None:
-    """The HTTP observation that `http_failure`, `http_ms` and `http_status` speak of."""
-    names = _names_by_address(measurement.of(Layer.DNS))
-    found = _deciding(measurement.of(Layer.HTTP), names, reached=measurement.reached)
-    return found if isinstance(found, HttpObservation) else None
-
-
-def deciding_tls(measurement: Measurement) -> TlsObservation | None:
-    """The TLS observation that `tls_failure` and `tls_ms` speak of."""
-    names = _names_by_address(measurement.of(Layer.DNS))
-    found = _deciding(measurement.of(Layer.TLS), names, reached=measurement.reached)
-    return found if isinstance(found, TlsObservation) else None
-
-
 def _deciding(
-    observations: Sequence[AnyObservation], names: dict[str, str], *, reached: bool
-) -> AnyObservation | None:
-    """The observation a layer is summed up by: what failed, else the last that worked."""
+    observations: Sequence[AnyObservation], lookups: Sequence[AnyObservation], *, reached: bool
+) -> AnyObservation:
+    """What failed, else the last that worked; `lookups` tell which address is whose."""
     worked = [o for o in observations if o.failure is None]
-    if reached and worked:
+    if len(worked) == len(observations) or (reached and worked):
         return worked[-1]
+    names = _names_by_address(lookups)
     fine = {_target(o, names) for o in worked}
     failed = [o for o in observations if o.failure is not None and _target(o, names) not in fine]
-    return next(iter(failed or worked[-1:]), None)
+    return failed[0] if failed else worked[-1]
 
 
 def _target(observation: AnyObservation, names: dict[str, str]) -> str:

@@ -30,9 +30,15 @@ _INVISIBLE = re.compile(
 _FORMULA = re.compile("(^|;)(?=[\\s\"'`´‘’“”«»\u200c\u200d]*[=+\\-@＝＋－＠﹢﹣﹦﹫−])")
 
 
+_SUSPECT_LEADS = frozenset("=+-@ \"'`")
+"""Plain text that begins with none of these, and has no semicolon, needs no closer look."""
+
+
 def cell(value: Value) -> str:
     """`value` as the text of one CSV cell, before any quoting."""
     match value:
+        case str():
+            return text_cell(value)
         case None:
             return ""
         case bool():
@@ -41,10 +47,10 @@ def cell(value: Value) -> str:
             return str(value)
         case float() if math.isfinite(value):
             return repr(value)
+        case float():
+            return text_cell(str(value))
         case datetime():
             return time_text(value)
-        case _:
-            return text_cell(str(value))
 
 
 def text_cell(text: str) -> str:
@@ -53,6 +59,9 @@ def text_cell(text: str) -> str:
     A control or direction character becomes its escape, such as \\u202e. A cell whose first sign
     follows an apostrophe had none before: take one away to get the text back.
     """
+    plain = text.isascii() and text.isprintable()
+    if plain and text[:1] not in _SUSPECT_LEADS and ";" not in text:
+        return text
     return _FORMULA.sub(r"\1'", _INVISIBLE.sub(_escape, text))
 
 

@@ -11,8 +11,14 @@ import msgspec
 from monitor.analysis.event import Event, NetworkStatus
 from monitor.analysis.verdict import Verdict
 from monitor.export.cells import Value
-from probes.measurement import DnsObservation, Layer, Measurement
-from storage.summary import Summary, deciding_http, deciding_tls, summarise
+from probes.measurement import (
+    DnsObservation,
+    HttpObservation,
+    Layer,
+    Measurement,
+    TlsObservation,
+)
+from storage.summary import Deciding, Summary, deciding, summary_of
 
 T = TypeVar("T")
 
@@ -30,12 +36,64 @@ class Look(msgspec.Struct, frozen=True):
     """A measurement with what its columns share."""
 
     measurement: Measurement
+    deciding: Deciding
     summary: Summary
 
     @classmethod
     def of(cls, measurement: Measurement) -> "Look":
         """Worked out once for the whole row."""
-        return cls(measurement, summarise(measurement))
+        found = deciding(measurement)
+        return cls(measurement, found, summary_of(found))
+
+
+def _list(items: Iterable[str]) -> str:
+    return " ".join(items)
+
+
+def _affected(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.affected]
+
+
+def _blocked_now(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.blocked_now]
+
+
+def _numbers(networks: Iterable[NetworkStatus]) -> str:
+    return _list(f"AS{network.asn}" for network in networks)
+
+
+def _names(networks: Iterable[NetworkStatus]) -> str:
+    return " | ".join(network.network for network in networks if network.network)
+
+
+def _resolvers(measurement: Measurement) -> Iterable[str]:
+    lookups = measurement.of(Layer.DNS)
+    return dict.fromkeys(o.resolver for o in lookups if isinstance(o, DnsObservation))
+
+
+def _addresses(measurement: Measurement) -> Iterable[str]:
+    lookups = measurement.of(Layer.DNS)
+    return dict.fromkeys(
+        address
+        for lookup in lookups
+        if isinstance(lookup, DnsObservation)
+        for answer in lookup.answers
+        for address in answer.addresses
+    )
+
+
+def _chain(row: Look) -> Value:
+    tls = row.deciding.get(Layer.TLS)
+    return (tls.chain_sha256 or None) if isinstance(tls, TlsObservation) else None
+
+
+def _http(row: Look, field: str) -> Value:
+    """A field of the deciding response; without a response there is only the URL asked for."""
+    http = row.deciding.get(Layer.HTTP)
+    if not isinstance(http, HttpObservation) or not (http.status or field == "url"):
+        return None
+    value: Value = getattr(http, field)
+    return value
 
 
 MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
@@ -67,11 +125,11 @@ MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
     Column("not_observed", "list", lambda row: _list(row.measurement.not_observed)),
     Column("resolvers", "list", lambda row: _list(_resolvers(row.measurement))),
     Column("addresses", "list", lambda row: _list(_addresses(row.measurement))),
-    Column("tls_chain_sha256", "hex", lambda row: _chain(row.measurement)),
-    Column("http_url", "text", lambda row: _http(row.measurement, "url")),
-    Column("http_title", "text", lambda row: _http(row.measurement, "title")),
-    Column("http_body_bytes", "bytes", lambda row: _http(row.measurement, "body_length")),
-    Column("http_body_sha256", "hex", lambda row: _http(row.measurement, "body_sha256")),
+    Column("tls_chain_sha256", "hex", _chain),
+    Column("http_url", "text", lambda row: _http(row, "url")),
+    Column("http_title", "text", lambda row: _http(row, "title")),
+    Column("http_body_bytes", "bytes", lambda row: _http(row, "body_length")),
+    Column("http_body_sha256", "hex", lambda row: _http(row, "body_sha256")),
 )
 
 VERDICT_COLUMNS: tuple[Column[Verdict], ...] = (
@@ -130,53 +188,3 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = (
     Column("first_measurement_id", "text", lambda event: event.first_measurement),
     Column("rules_version", "text", lambda event: event.rules_version),
 )
-
-
-def _list(items: Iterable[str]) -> str:
-    return " ".join(items)
-
-
-def _affected(event: Event) -> list[NetworkStatus]:
-    return [network for network in event.networks if network.affected]
-
-
-def _blocked_now(event: Event) -> list[NetworkStatus]:
-    return [network for network in event.networks if network.blocked_now]
-
-
-def _numbers(networks: Iterable[NetworkStatus]) -> str:
-    return _list(f"AS{network.asn}" for network in networks)
-
-
-def _names(networks: Iterable[NetworkStatus]) -> str:
-    return " | ".join(network.network for network in networks if network.network)
-
-
-def _resolvers(measurement: Measurement) -> Iterable[str]:
-    lookups = measurement.of(Layer.DNS)
-    return dict.fromkeys(o.resolver for o in lookups if isinstance(o, DnsObservation))
-
-
-def _addresses(measurement: Measurement) -> Iterable[str]:
-    lookups = measurement.of(Layer.DNS)
-    return dict.fromkeys(
-        address
-        for lookup in lookups
-        if isinstance(lookup, DnsObservation)
-        for answer in lookup.answers
-        for address in answer.addresses
-    )
-
-
-def _chain(measurement: Measurement) -> Value:
-    tls = deciding_tls(measurement)
-    return (tls.chain_sha256 or None) if tls else None
-
-
-def _http(measurement: Measurement, field: str) -> Value:
-    """A field of the deciding response; None when no response came."""
-    http = deciding_http(measurement)
-    if http is None or not http.status:
-        return http.url if http is not None and field == "url" else None
-    value: Value = getattr(http, field)
-    return value

@@ -9,10 +9,11 @@ from probes.measurement import (
     DnsObservation,
     EgressObservation,
     HttpObservation,
+    Layer,
     TcpObservation,
     TlsObservation,
 )
-from storage.summary import Summary, deciding_http, deciding_tls, summarise
+from storage.summary import Summary, deciding, summarise
 from tests.contract.cycles import REACHED, measurement
 
 V4, V6, OTHER = "203.0.113.1", "2001:db8::1", "198.51.100.7"
@@ -140,8 +141,8 @@ def test_the_last_response_of_a_chain_counts() -> None:
         reached=False,
     )
     assert summarise(looked).http_status == 451
-    http = deciding_http(looked)
-    assert http is not None
+    http = deciding(looked)[Layer.HTTP]
+    assert isinstance(http, HttpObservation)
     assert http.url == "https://t.example/"
 
 
@@ -171,7 +172,7 @@ def test_the_deciding_handshake_is_the_one_summed_up() -> None:
         observations=(_tls(), _http(status=301), _tls("t.example", "ssl_unknown_authority")),
         reached=False,
     )
-    tls = deciding_tls(looked)
-    assert tls is not None
+    tls = deciding(looked)[Layer.TLS]
+    assert isinstance(tls, TlsObservation)
     assert (tls.chain_sha256, tls.failure) == ("t.example", summarise(looked).tls_failure)
-    assert deciding_tls(msgspec.structs.replace(looked, observations=())) is None
+    assert deciding(msgspec.structs.replace(looked, observations=())) == {}
