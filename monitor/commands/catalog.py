@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitor.commands.console import plain_console
 from probes.catalog import (
     Catalog,
     Endpoint,
@@ -34,7 +35,7 @@ def show(catalog: Catalog | None, *, json: bool) -> None:
         sys.stdout.buffer.write(msgspec.json.encode(as_json(shown)) + b"\n")
         sys.stdout.flush()
         return
-    console = Console(highlight=False)
+    console = plain_console()
     for platform in shown.platforms:
         _print_platform(console, platform)
     _print_references(console, shown.references)

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from monitor.commands.console import plain_console
 from monitor.config_advice import advice
 from monitor.config_values import DNS_PORT
 from monitor.settings import Settings
@@ -18,7 +18,7 @@ _HOUR = 3600.0
 
 def print_summary(settings: Settings) -> None:
     """Print it on standard output, 80 columns wide where that is not a terminal."""
-    console = Console(highlight=False, soft_wrap=False)
+    console = plain_console()
     console.print(
         f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Looks "
         f"every {_length(settings.interval)}, keeps data in {escape(settings.database)}, serves "
