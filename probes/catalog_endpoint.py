@@ -46,7 +46,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
     try:
         url = urlsplit(f"//{rest}")
     except ValueError:
-        raise ValueError("a host name, an IPv4 address, or an IPv6 address in [ ]") from None
+        raise ValueError("a host name, an IPv4 address, or an IPv6 address in brackets") from None
     if "@" in url.netloc:
         raise ValueError("an address without a user name or a password")
     if url.fragment:
