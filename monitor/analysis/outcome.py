@@ -86,7 +86,7 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one look got over one address family."""
+    """How far one look got on one address, or over one address family."""
 
     family: str
     """`ipv4`, `ipv6`, or empty when a proxy resolved."""
@@ -117,8 +117,10 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     egress_failure: str | None
     """Why our own proxy failed, if it did: then nothing was learnt about the endpoint."""
     leg: Leg
+    paths: tuple[Outcome, ...]
+    """One per address tried and per query, in no order that means anything."""
     outcomes: tuple[Outcome, ...]
-    """One per address family that the endpoint has, as far as was seen."""
+    """The best of each address family that the endpoint has, as far as was seen."""
     injected: bool
     """One query got replies that contradict each other."""
 
@@ -128,11 +130,13 @@ def outline(measurement: Measurement) -> Outline:
     leg = last_leg(measurement)
     egress = _sorted(measurement.of(Layer.EGRESS))
     failure = next((o.failure for o in egress if o.failure), None)
+    paths = _paths(leg)
     return Outline(
         measurement=measurement,
         egress_failure=None if measurement.reached else failure,
         leg=leg,
-        outcomes=_outcomes(leg),
+        paths=paths,
+        outcomes=_best_of_each_family(paths),
         injected=any(contradicting(observation.answers) for observation in leg.dns),
     )
 
@@ -140,14 +144,9 @@ def outline(measurement: Measurement) -> Outline:
 def usable(outcomes: Iterable[Outcome], families: tuple[str, ...]) -> tuple[Outcome, ...]:
     """The outcomes over address families that work from the vantage (empty: not known, so all).
 
-    A name that does not resolve is a failure whatever the families, since the query went over
-    the resolver's.
+    Names are asked for both families, so this leaves out no failure to resolve that matters here.
     """
-    every = tuple(outcomes)
-    if not families:
-        return every
-    kept = tuple(o for o in every if o.family in families or not o.family)
-    return kept or tuple(o for o in every if o.layer is Layer.DNS and o.failure)
+    return tuple(o for o in outcomes if not families or not o.family or o.family in families)
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome | None:
@@ -294,24 +293,24 @@ def hops(measurement: Measurement) -> tuple[HttpObservation, ...]:
     )
 
 
-def _outcomes(leg: Leg) -> tuple[Outcome, ...]:
-    found: dict[str, list[Outcome]] = {}
-    for address in sorted({o.address for o in _dialled(leg)}):
-        outcome = _of_address(leg, address)
-        found.setdefault(outcome.family, []).append(outcome)
+def _paths(leg: Leg) -> tuple[Outcome, ...]:
+    found = [_of_address(leg, address) for address in sorted({o.address for o in _dialled(leg)})]
     for observation in leg.dns:
         family = _FAMILY_OF_RTYPE.get(observation.rtype, "")
         if observation.failure is not None:
-            outcome = _failed(family, observation)
+            found.append(_failed(family, observation))
         elif observation.addresses:
-            outcome = Outcome(family=family, depth=1, layer=Layer.DNS)
-        else:
-            continue  # no addresses of this family, which is no failure
-        found.setdefault(family, []).append(outcome)
+            found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
+        # Else there are no addresses of this family, which is no failure.
     if not found and (family := _literal_family(leg.host)):
         # An address of a family this machine does not have: nothing was even tried.
-        found[family] = [Outcome(family=family, depth=1, layer=Layer.DNS)]
-    chosen = (best(outcomes) for _, outcomes in sorted(found.items()))
+        found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
+    return tuple(found)
+
+
+def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    families = sorted({path.family for path in paths})
+    chosen = (best(path for path in paths if path.family == family) for family in families)
     return tuple(outcome for outcome in chosen if outcome is not None)
 
 

@@ -9,7 +9,7 @@ while a false "different" accuses.
 import re
 from enum import StrEnum
 
-from monitor.analysis.outcome import hops, host_of, redirect_target
+from monitor.analysis.outcome import Outline, hops, host_of, redirect_target
 from probes.measurement import HttpObservation, Measurement
 
 LEGAL_REASONS = 451
@@ -66,6 +66,14 @@ class Likeness(StrEnum):
     REFUSED_BY_SITE = "refused_by_site"
     """Another status, but from the same servers: the site itself turned us away."""
     DIFFERENT = "different"
+
+
+def cleartext_page(shown: Outline) -> HttpObservation | None:
+    """The final response of a look, if it is complete and came over no verified connection."""
+    page = shown.leg.http
+    if page is None or page.failure is not None or not page.status:
+        return None
+    return None if page.url.startswith("https:") else page
 
 
 def compare(page: HttpObservation, control: HttpObservation) -> Likeness:

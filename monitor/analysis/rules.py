@@ -32,7 +32,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from monitor.analysis.case import Case, Facts, Finding, examine
+from monitor.analysis.case import Case as Case
+from monitor.analysis.facts import Facts, examine
+from monitor.analysis.findings import Finding
 from monitor.analysis.outcome import TIMEOUT, failures
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.analysis.weight import WEIGHTS, Sign, ceiling, llr

@@ -421,7 +421,7 @@ stories = st.dictionaries(
 
 
 @given(stories, st.integers(0, 36))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
     """Stopped anywhere and taken up from stored verdicts, the tale ends the same."""
     whole = cycles(story) if any(letters.strip() for letters in story.values()) else []
@@ -435,7 +435,7 @@ def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
 
 
 @given(stories)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_one_active_event_at_a_time(story: dict[str, str]) -> None:
     """However it goes, a platform has one open event, and bounds that are in order."""
     result = told(cycles(story) if any(letters.strip() for letters in story.values()) else [])

@@ -430,6 +430,32 @@ def test_a_dead_address_beside_a_live_one_is_no_failure() -> None:
     assert verdict.failures == {"tls": "connection_reset"}
 
 
+def test_a_look_shows_every_way_its_addresses_failed() -> None:
+    """A reset on one of two addresses agrees with the next look's reset."""
+    both = (*RESET, tcp(address=V4_OTHER), tls("eof_error", address=V4_OTHER))
+    verdict = judge(case(look(*both), look(*RESET, at=2)))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
+
+
+def test_a_bogon_counts_though_no_control_followed_it() -> None:
+    """What needs no witness is not lost because the control looked before it came."""
+    bogon = look(dns("dns_bogon_error", addresses=("10.0.0.1",)), at=50)
+    verdict = judge(case(look(dns(), tcp(), tls()), bogon, controls=(control(at=10.0),)))
+    assert (verdict.rule_id, verdict.evidence) == ("dns.bogon", Evidence.WEAK)
+
+
+def test_bogon_of_a_family_that_does_not_work_here_is_ignored() -> None:
+    """An odd IPv6 answer at a vantage without IPv6 explains no failure over IPv4."""
+    odd = dns("dns_bogon_error", rtype="AAAA", addresses=("fd00::1",))
+    assert judge(failing(dns(), odd, tcp("connection_refused"))).rule_id == "tcp.refused"
+
+
+def test_injection_is_not_blamed_once_tls_verified() -> None:
+    """Behind a verified certificate the address was right, whatever the resolver said."""
+    seen = (INJECTED, tcp(), tls(), http("connection_reset"))
+    assert judge(failing(*seen)).rule_id == "http.reset"
+
+
 def test_broken_ipv6_is_ignored_where_ipv6_does_not_work() -> None:
     """Failures over a family that is broken at the vantage accuse nobody."""
     seen = (dns(), V6_DNS, tcp("generic_timeout_error"), tcp("network_unreachable", address=V6))

@@ -1,0 +1,81 @@
+"""One address family blocked while the other works: seen only by looking at each by itself."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.analysis.case import Case
+from monitor.analysis.controls import ABLE, controls_for, follows
+from monitor.analysis.findings import FailedLook, Finding, failed_at, strongest
+from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, works
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
+from monitor.analysis.weight import Sign, capped
+from probes.measurement import Layer
+
+_INNOCENT: frozenset[Sign] = frozenset(
+    {
+        (Layer.DNS, "refused"),
+        (Layer.DNS, "servfail"),
+        (Layer.DNS, "no_answer"),
+        (Layer.DNS, TIMEOUT),
+        (Layer.TCP, TIMEOUT),
+        (Layer.TCP, "unreachable"),
+        (Layer.TLS, TIMEOUT),
+    }
+)
+"""Never more than weak for one family: resolvers stumble over one record type, and two networks
+may not exchange one family's routes."""
+
+
+def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
+    """What stops a family that failed in every look though the endpoint answered over another.
+
+    Only for a family that works otherwise from this vantage, and over which a control reached the
+    same host afterwards; None when there is none, or nothing accuses.
+    """
+    if case.health.state not in ABLE:
+        return None
+    found = [
+        finding
+        for family in case.health.families
+        if (finding := _on_family(case, looked, family)) is not None
+    ]
+    return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
+
+
+def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | None:
+    outcomes = [_of_family(shown, family) for shown in looked]
+    if any(outcome is None or not outcome.sub_method for outcome in outcomes):
+        return None
+    controls = controls_for(case, looked[-1:])
+    working = [control for control in controls.working if _works_over(control, family, looked[-1])]
+    covered = [
+        FailedLook(shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True)
+        for shown, outcome in zip(looked, outcomes, strict=True)
+        if outcome is not None and any(follows(c.measurement, shown) for c in working)
+    ]
+    found = strongest(case, covered)
+    if found is None or found.evidence is Evidence.NONE:
+        return None
+    doubtful = bool(controls.failing) or found.sign in _INNOCENT
+    limit = Evidence.WEAK if doubtful else Evidence.STRONG
+    return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
+
+
+def _paths(shown: Outline, family: str) -> list[Outcome]:
+    return [path for path in shown.paths if path.family == family]
+
+
+def _of_family(shown: Outline, family: str) -> Outcome | None:
+    return next((o for o in shown.outcomes if o.family == family), None)
+
+
+def _works_over(control: Outline, family: str, field: Outline) -> bool:
+    """Whether a control got through to the same host over this family."""
+    outcome = _of_family(control, family)
+    return (
+        control.measurement.reached
+        and control.leg.host == field.leg.host
+        and outcome is not None
+        and works(outcome, control.measurement)
+    )

@@ -1,0 +1,197 @@
+"""Why did the looks fail? The signs each look shows, and which of them is best supported.
+
+**Which looks count.** Those that a working control followed, and those that show what needs no
+witness (a bogon, a forged certificate).
+
+**Which failure decides, when there are several.** The best supported one; among equals something
+that acted (a reset) before silence (a timeout), then the more frequent, then the first, since what
+follows may be the residue of the first: many censors drop everything for minutes once they have
+reset a connection. Timeouts after a reset that loss does not explain therefore count as agreeing
+with it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from monitor.analysis.case import Case
+from monitor.analysis.controls import Controls, follows, likenesses, strayed
+from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, best, kind_of, rank, usable
+from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
+from monitor.analysis.weight import WEIGHTS, Sign, Weight, capped, grade, loss_explains
+from probes.catalog import EndpointKind
+from probes.failure import Failure
+from probes.measurement import Layer
+
+INJECTION: Sign = (Layer.DNS, "injection")
+BOGON: Sign = (Layer.DNS, "bogon")
+CERTIFICATE: Sign = (Layer.TLS, "certificate")
+_BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
+
+_FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
+"""An expired certificate is a common mistake of honest sites; these two are not."""
+_BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """The best-supported explanation of why the looks failed."""
+
+    sign: Sign | None
+    """None when nothing that can be named went wrong."""
+    evidence: Evidence
+    shown: Outline
+    """The first look that shows it."""
+    outcome: Outcome | None
+    """Where in that look."""
+    family: str = ""
+    """Set when only this address family is affected."""
+
+
+class FailedLook(msgspec.Struct, frozen=True, kw_only=True):
+    """A look that failed, and what it shows."""
+
+    shown: Outline
+    signs: Mapping[Sign, Outcome]
+    """More than one when its addresses failed in different ways."""
+    covered: bool
+    """A working control followed it."""
+
+
+def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
+    """The best-supported finding on looks that failed; there must be one at least."""
+    looks = [
+        FailedLook(
+            shown=shown,
+            signs=signs_of(case, shown, controls),
+            covered=any(follows(control.measurement, shown) for control in controls.working),
+        )
+        for shown in failed
+    ]
+    counted = [look for look in looks if look.covered or _stands_alone(case, look)]
+    considered = counted or looks
+    found = strongest(case, considered)
+    if found is None:
+        last = considered[-1].shown
+        return Finding(
+            sign=None, evidence=Evidence.NONE, shown=last, outcome=decisive_here(case, last)
+        )
+    limit = Evidence.WEAK if controls.failing else Evidence.STRONG
+    evidence = capped(found.evidence, limit) if counted else Evidence.NONE
+    return msgspec.structs.replace(found, evidence=evidence)
+
+
+def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
+    """The finding that these looks support best; None when they show nothing nameable."""
+    shown = [look.signs for look in looks]
+    candidates = [
+        _supported(case, sign, looks) for sign in dict.fromkeys(s for m in shown for s in m)
+    ]
+
+    def preference(finding: Finding) -> tuple[int, int, int, int]:
+        showing = [n for n, signs in enumerate(shown) if finding.sign in signs]
+        sub_method = finding.sign[1] if finding.sign else ""
+        return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), len(showing), -showing[0])
+
+    return max(candidates, key=preference, default=None)
+
+
+def _supported(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Finding:
+    showing = [look for look in looks if sign in look.signs]
+    evidence = graded(case, sign, [look.signs for look in looks])
+    hearsay = all(sign[0] in look.shown.measurement.not_observed for look in showing)
+    if hearsay or not any(look.covered for look in showing):
+        # Only a proxy's word for what happened on a layer it hides; or no witness.
+        evidence = capped(evidence, Evidence.WEAK)
+    first = showing[0]
+    return Finding(sign=sign, evidence=evidence, shown=first.shown, outcome=first.signs[sign])
+
+
+def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> Evidence:
+    """The evidence for a sign that looks give which show these signs, in the order made."""
+    weight = WEIGHTS.get(sign, Weight.NOTHING)
+    silent = [n for n, signs in enumerate(looks) if any(word == TIMEOUT for _, word in signs)]
+    showing = [n for n, signs in enumerate(looks) if sign in signs]
+    lossy = case.health.state is VantageState.LOSSY
+    rate = case.health.timeout_rate
+    count = len(silent) if weight is Weight.SILENCE else len(showing)
+    if weight is Weight.REPEAT and sign[0] is not Layer.DNS and not lossy:
+        residue = len([n for n in silent if n > showing[0] and n not in showing])
+        if residue and not loss_explains(rate, residue):
+            count += residue
+    return grade(weight, count, timeout_rate=rate, lossy=lossy)
+
+
+def _stands_alone(case: Case, look: FailedLook) -> bool:
+    """Whether a look accuses without anybody having looked from outside."""
+    if BOGON in look.signs:
+        return True
+    # A wrong clock breaks certificates too, but then a reference's as well.
+    return (
+        CERTIFICATE in look.signs
+        and look.signs[CERTIFICATE].failure in _FORGED
+        and case.health.state is VantageState.OK
+    )
+
+
+# -- signs -------------------------------------------------------------------------------------
+
+
+def decisive_here(case: Case, shown: Outline) -> Outcome | None:
+    """What a look came to over the families that work from this vantage."""
+    return best(usable(shown.paths, families_of(case)))
+
+
+def families_of(case: Case) -> tuple[str, ...]:
+    """The families that work from here (empty: all); a bare DNS name needs none."""
+    return () if kind_of(case.endpoint) is EndpointKind.DNS else case.health.families
+
+
+def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outcome]:
+    """What one failed look shows, in the words of verdicts, and where; empty: nothing nameable."""
+    paths = usable(shown.paths, families_of(case))
+    outcome = best(paths)
+    if outcome is None:
+        return {}
+    if controls.working and strayed(shown, controls):
+        return {_BLOCKPAGE: outcome}
+    if outcome.failure is None:
+        sign = _page_sign(shown, controls)
+        return {sign: outcome} if sign else {}
+    if outcome.layer in _BEFORE_HTTP:
+        # Once TLS verified, the address was right whatever the resolver said.
+        if shown.injected:
+            return {INJECTION: outcome}
+        bogon = next((path for path in paths if path.sub_method == BOGON[1]), None)
+        if bogon is not None:
+            return {BOGON: bogon}
+    if outcome.layer in shown.measurement.not_observed:
+        # A refusal by the proxy's own rules is not the ICMP message it is otherwise.
+        paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
+    return failed_at(paths, outcome.depth)
+
+
+def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
+    """The signs of the paths that failed after passing this many layers, and a path for each."""
+    found: dict[Sign, Outcome] = {}
+    failed = [path for path in paths if path.depth == depth and path.sub_method]
+    for path in sorted(failed, key=lambda p: (p.failure not in _FORGED, p.failure or "", p.family)):
+        found.setdefault((path.layer, path.sub_method), path)
+    return found
+
+
+def _page_sign(shown: Outline, controls: Controls) -> Sign | None:
+    """What is wrong with a complete response."""
+    page = shown.leg.http
+    if page is None or not page.status:
+        return None
+    cleartext = cleartext_page(shown) is not None
+    if page.status == LEGAL_REASONS:
+        return Layer.HTTP, "status_451" if cleartext else "withheld"
+    if cleartext and controls.working:
+        alike = likenesses(page, controls)
+        if alike == {Likeness.DIFFERENT}:
+            return _BLOCKPAGE
+        if Likeness.REFUSED_BY_SITE in alike:
+            return Layer.HTTP, "refused_by_site"
+    return None if page.expected else (Layer.HTTP, "unexpected")
