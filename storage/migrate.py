@@ -29,10 +29,9 @@ def migrate(read: Engine, write: Engine, file: str, scripts: Path = MIGRATIONS) 
         if _is_current(connection, config, file):
             return
     with _one_at_a_time, write.begin() as connection:
-        # Asked again: another process may have been at it while we waited for the lock.
-        if not _is_current(connection, config, file):
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        # Whoever else migrated while we waited for the lock left nothing to do, which is fine.
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def _is_current(connection: Connection, config: Config, file: str) -> bool:

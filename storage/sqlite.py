@@ -6,7 +6,6 @@ schema change is one transaction like any other.
 """
 
 import sqlite3
-import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -18,7 +17,6 @@ from storage.store import StorageError
 _WANTED = (
     "use sqlite:/// and a path, such as sqlite:///shutwatch.db or sqlite:////var/lib/shutwatch.db"
 )
-_RETRY = 0.05
 _PAGE_SIZE = 8192
 """Bytes. A measurement takes about one kilobyte; a smaller page leaves more of itself unused."""
 
@@ -67,7 +65,7 @@ def _engine(file: str, busy_timeout: float, *, size: int, begin: str, write: boo
         try:
             if write:
                 connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
-                _use_write_ahead_log(connection, file, busy_timeout)
+                _use_write_ahead_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
@@ -83,19 +81,9 @@ def _engine(file: str, busy_timeout: float, *, size: int, begin: str, write: boo
     return engine
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection, file: str, patience: float) -> None:
-    """Switch the file over, once in its life; the switch does not wait for locks by itself."""
-    give_up = time.monotonic() + patience
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not busy or time.monotonic() > give_up:
-                raise
-            time.sleep(_RETRY)
-        else:
-            break
+def _use_write_ahead_log(connection: sqlite3.Connection, file: str) -> None:
+    """Switch the file over, once in its life."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StorageError(
             f"database {file} is on a file system without the locks a write-ahead log needs "

@@ -112,13 +112,13 @@ async def test_a_listing_may_be_left_early(store: Store) -> None:
 
 
 async def test_closing_waits_for_what_is_under_way(make_store: Callable[[], Store]) -> None:
-    """A save begun before closing is finished, not lost."""
+    """Saves begun before closing are finished, not lost, also those that wait their turn."""
     store = make_store()
     await store.open()
-    saving = asyncio.create_task(store.save(cycle(1)))
+    saving = [asyncio.create_task(store.save(cycle(number))) for number in range(8)]
     await asyncio.sleep(0)
     await store.close()
-    await saving
+    await asyncio.gather(*saving)
     await store.open()
-    assert len(await flat(store.measurements(EVERYTHING))) == 4
+    assert len(await flat(store.measurements(EVERYTHING))) == 8 * 4
     await store.close()
