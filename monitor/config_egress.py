@@ -49,11 +49,17 @@ def _source(text: str) -> str:
     try:
         if "%" in text:
             raise ValueError(text)
-        return str(ip_address(text.removeprefix("[").removesuffix("]")))
+        parts = [
+            ip_address(part.strip().removeprefix("[").removesuffix("]")) for part in text.split(",")
+        ]
+        if len({part.version for part in parts}) != len(parts):
+            raise ValueError(text)
     except ValueError:
         raise ValueError(
-            'one of this machine\'s IP addresses, as in "source:198.51.100.7"'
+            "one of this machine's IP addresses, or one IPv4 and one IPv6 address, as in "
+            '"source:198.51.100.7" or "source:198.51.100.7,2001:db8::7"'
         ) from None
+    return ",".join(map(str, parts))
 
 
 def _proxy(scheme: str, rest: str) -> Egress:

@@ -73,7 +73,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """A service people use. `owner` groups platforms (meta)."""
+    """A service people use. `owner` groups platforms (Meta)."""
 
     name: str
     title: str

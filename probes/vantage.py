@@ -27,7 +27,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: EgressKind = EgressKind.DIRECT
     source: str = ""
-    """IP address to bind to, when kind is source."""
+    """IP address to bind to, when kind is source; or one of each family, comma between."""
     interface: str = ""
     """Device name to bind to, when kind is interface."""
     proxy_host: str = ""

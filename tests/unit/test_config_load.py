@@ -251,6 +251,10 @@ def proxy(kind: EgressKind, host: str, port: int, user: str = "", password: str 
         ("source:198.51.100.7", Egress(kind=EgressKind.SOURCE, source="198.51.100.7")),
         ("source:2001:DB8::7", Egress(kind=EgressKind.SOURCE, source="2001:db8::7")),
         ("source:[2001:db8::7]", Egress(kind=EgressKind.SOURCE, source="2001:db8::7")),
+        (
+            "source:198.51.100.7, 2001:DB8::7",
+            Egress(kind=EgressKind.SOURCE, source="198.51.100.7,2001:db8::7"),
+        ),
         ("interface:wwan0", Egress(kind=EgressKind.INTERFACE, interface="wwan0")),
         ("interface:eth0.100", Egress(kind=EgressKind.INTERFACE, interface="eth0.100")),
         ("socks5://proxy.example.net", proxy(EgressKind.SOCKS5, "proxy.example.net", 1080)),
@@ -279,6 +283,7 @@ def test_ways_out_are_understood(written: str, egress: Egress, tmp_path: Path) -
         "",
         "Direct",
         "source:",
+        "source:198.51.100.7,198.51.100.8",
         "source:fe80::1%eth0",
         "interface:",
         "interface:a b",
