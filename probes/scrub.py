@@ -2,15 +2,19 @@
 
 Block pages print the reader's address to frighten him. The vantage's public address is often
 unknown to the vantage itself (NAT), so *every* address goes, except those looked at, and the
-known own ones go in every encoding seen in the wild.
+known own ones go in every encoding seen in the wild. Where the two are at odds a harmless number
+that looks like an address is lost rather than an address kept.
+
+Escapes (%2E, &#46;, \\u002e, [.]) are undone before anything is searched, base64 is searched for
+in every alignment, and what is found is cut out of the text as it was written.
 """
 
 import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Iterable
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -20,135 +24,331 @@ from probes.measurement import (
     DnsObservation,
     EgressObservation,
     HttpObservation,
+    TcpObservation,
     TlsObservation,
 )
 
 PLACEHOLDER = "[address]"
 
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_DOT = r"(?:\.|%2[eE]|-|_|\[\.\]|&#46;|&period;)"
-_V4 = re.compile(rf"(?<![\d.]){_OCTET}(?:{_DOT}{_OCTET}){{3}}(?![\d])")
-_COLON = r"(?::|%3[aA]|&#58;|&colon;)"
-_V6 = re.compile(
-    rf"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{{0,4}}{_COLON}){{2,7}}"
-    rf"(?:[0-9A-Fa-f]{{1,4}}|{_OCTET}(?:\.{_OCTET}){{3}})?(?![0-9A-Za-z:])"
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Span = tuple[int, int]
+
+_ESCAPE = re.compile(
+    r"%(?:25)?([0-9A-Fa-f]{2})|&\#[xX]0*([0-9A-Fa-f]{2});|\\(?:u00|x)([0-9A-Fa-f]{2})"
+    r"|&\#0*(\d{2,3});|([\[({]\.[\])}]|&period;)|(&colon;)"
 )
+_OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
+# A run of more than four numbers goes as a whole: it may be an address with a port behind it.
+_V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
+_V6 = re.compile(r"(?:[0-9A-Fa-f]{1,4}::?|::)(?:[0-9A-Fa-f]{1,4}::?)+(?:[0-9A-Fa-f]{1,4})?")
+_V6_GROUPS = 8
+_V6_LONGEST_RUN = 100
+"""Groups of a run that are searched one by one; a longer run is no natural text and goes whole."""
+_NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{5,}")
+"""Without such a stretch a text holds no spelling of an address, not even as one number."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
-_ENTITY_DOT = re.compile(r"%2[eE]|\[\.\]|&#46;|&period;|-|_")
-_ENTITY_COLON = re.compile(r"%3[aA]|&#58;|&colon;")
+_BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
+"""What the digits, letters and dots of an address look like in base64, every fourth character."""
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
+"""Position 62 and 63 differ between the two alphabets in use."""
 
 
 class Scrubber:
     """Scrubs the texts of one look."""
 
     def __init__(self, own: Iterable[str], looked_at: Iterable[str] = ()) -> None:
-        """`own`: known addresses of the vantage. `looked_at`: addresses that may stay."""
-        self._own = frozenset(_canonical(address) for address in own if address)
-        self._keep = frozenset(_canonical(address) for address in looked_at) - self._own
-        encodings = {text for address in self._own for text in _encodings(address)}
-        # The longest first, so that no encoding leaves the tail of a longer one behind.
-        ordered = sorted(encodings, key=len, reverse=True)
-        pattern = "|".join(re.escape(text) for text in ordered)
-        self._own_encoded = re.compile(pattern, re.IGNORECASE) if pattern else None
-        self._own_bytes = tuple(
-            needle
-            for address in self._own
-            for needle in (address.encode(), ipaddress.ip_address(address).packed)
-        )
+        """`own`: known addresses of the vantage. `looked_at`: addresses that may stay.
+
+        A loopback address among the own ones is nobody's, so there is nothing to hide.
+        """
+        known = frozenset(_parsed(address) for address in own if address)
+        self._own = _own(frozenset(address for address in known if not address.is_loopback))
+        self._keep = frozenset(_parsed(address) for address in looked_at) - self._own.addresses
 
     def text(self, text: str) -> str:
         """`text` without addresses."""
-        if not text:
+        view, positions = _unescaped(text)
+        spans = sorted(self._spans(view))
+        if not spans:
             return text
-        if self._own_encoded is not None:
-            text = self._own_encoded.sub(PLACEHOLDER, text)
-        text = _V4.sub(self._v4, text)
-        text = _V6.sub(self._v6, text)
-        return _BASE64.sub(self._base64, text)
+        if positions is not None:
+            spans = [(positions[start], positions[end]) for start, end in spans]
+        return _cut(text, spans)
+
+    def own_only(self, text: str) -> str:
+        """`text` without the vantage's own addresses; others stay."""
+        return _cut(text, sorted(self._own_spans(text)))
+
+    def finds(self, text: str) -> bool:
+        """True when `text` holds something to take out; cheaper than taking it out."""
+        return next(self._spans(_unescaped(text)[0]), None) is not None
 
     def shows_own(self, data: bytes) -> bool:
         """True when binary `data` (a certificate) holds one of the vantage's own addresses."""
-        return any(needle in data for needle in self._own_bytes)
+        return any(needle in data for needle in self._own.needles)
 
     def is_own(self, address: str) -> bool:
         """True for one of the vantage's own addresses."""
-        return bool(address) and _canonical(address) in self._own
+        return bool(address and self._own.addresses) and _parsed(address) in self._own.addresses
 
-    def _v4(self, match: re.Match[str]) -> str:
-        return self._unless_kept(match.group(), _ENTITY_DOT.sub(".", match.group()))
+    def address(self, address: str) -> str:
+        """`address`, or the unspecified one in place of one of the vantage's own."""
+        if not self.is_own(address):
+            return address
+        return "::" if ":" in address else "0.0.0.0"  # noqa: S104 # stands for no address
 
-    def _v6(self, match: re.Match[str]) -> str:
-        return self._unless_kept(match.group(), _ENTITY_COLON.sub(":", match.group()))
+    def _spans(self, text: str) -> Iterator[Span]:
+        if self._own.encoded is not None:
+            yield from (match.span() for match in self._own.encoded.finditer(text))
+        if _NUMBERS.search(text) is not None:
+            yield from self._own_spans(text)
+            yield from self._plain(text)
+        if _BASE64_SIGN.search(text) is not None:
+            for match in _BASE64.finditer(text):
+                if self._shows_address(match.group()):
+                    yield match.span()
 
-    def _unless_kept(self, found: str, address: str) -> str:
+    def _own_spans(self, text: str) -> Iterator[Span]:
+        if self._own.written is not None:
+            yield from (match.span() for match in self._own.written.finditer(text))
+
+    def _plain(self, text: str) -> Iterator[Span]:
+        """Addresses written out, unless they may stay."""
+        for match in _V4.finditer(text):
+            numbers = re.split(r"[.\-_]", match.group())
+            # "02-17-10-20" is a date: nobody pads the numbers of an address to two digits.
+            dated = any(len(number) == 2 and number[0] == "0" for number in numbers[:4])
+            address = ".".join(str(int(number)) for number in numbers)
+            if not dated and (len(numbers) > 4 or not self._may_stay(address)):
+                yield match.span()
+        for match in _V6.finditer(text):
+            for start, end in _v6_spans(text, *match.span()):
+                if not self._may_stay(text[start:end]):
+                    yield start, end
+
+    def _may_stay(self, address: str) -> bool:
         try:
-            canonical = _canonical(address)
+            return bool(self._keep) and _parsed(address) in self._keep
         except ValueError:
-            # A time of day or a hash with colons is no address.
-            return found
-        return found if canonical in self._keep else PLACEHOLDER
+            return False
 
-    def _base64(self, match: re.Match[str]) -> str:
-        token = match.group()
-        padded = token.rstrip("=").replace("-", "+").replace("_", "/")
-        padded += "=" * (-len(padded) % 4)
-        try:
-            decoded = base64.b64decode(padded, validate=True)
-        except (binascii.Error, ValueError):
-            return token
-        if self.shows_own(decoded):
-            return PLACEHOLDER
-        try:
-            inside = decoded.decode("ascii")
-        except UnicodeDecodeError:
-            return token
-        return token if self._without_base64(inside) == inside else PLACEHOLDER
-
-    def _without_base64(self, text: str) -> str:
-        return _V6.sub(self._v6, _V4.sub(self._v4, text))
+    def _shows_address(self, token: str) -> bool:
+        if _BASE64_SIGN.search(token) is None:
+            return False
+        standard = token.rstrip("=").replace("-", "+").replace("_", "/")
+        # Other text may stand directly before the encoded part, so every alignment is tried.
+        decoded = (_decoded(standard[start:]) for start in range(4))
+        return any(next(self._plain(text), None) is not None for text in decoded)
 
 
-def _canonical(address: str) -> str:
-    return str(ipaddress.ip_address(address.partition("%")[0]))
+class _Own(msgspec.Struct, frozen=True, kw_only=True):
+    """The vantage's own addresses and all ways to recognise them."""
+
+    addresses: frozenset[IpAddress]
+    written: re.Pattern[str] | None = None
+    """In text without escapes."""
+    encoded: re.Pattern[str] | None = None
+    """In base64."""
+    needles: tuple[bytes, ...] = ()
+    """In binary data."""
 
 
-def _encodings(address: str) -> Iterable[str]:
-    """Ways an address is written that are not plain text."""
-    parsed = ipaddress.ip_address(address)
-    texts = {address, parsed.exploded, parsed.reverse_pointer}
-    if isinstance(parsed, ipaddress.IPv4Address):
-        octets = address.split(".")
-        texts |= {
-            ".".join(reversed(octets)),
-            ".".join(octet.zfill(3) for octet in octets),
-            parsed.packed.hex(),
-            str(int(parsed)),
-            f"::ffff:{address}",
-        }
+@lru_cache(maxsize=64)
+def _own(addresses: frozenset[IpAddress]) -> _Own:
+    """Made once for the addresses that many looks share."""
+    if not addresses:
+        return _Own(addresses=addresses)
+    texts = {text for address in addresses for text in _spellings(address)}
+    # The longest first, so that no spelling leaves the tail of a longer one behind.
+    written = sorted(texts | {text.encode().hex() for text in texts}, key=len, reverse=True)
+    plain = [re.escape(text) for text in written]
+    plain += [pattern for address in addresses for pattern in _as_number(address)]
+    encoded = [
+        pattern
+        for address in addresses
+        for data in (address.packed, str(address).encode(), address.exploded.encode())
+        for pattern in _in_base64(data)
+    ]
+    return _Own(
+        addresses=addresses,
+        written=re.compile("|".join(plain), re.IGNORECASE),
+        encoded=re.compile("|".join(encoded)),
+        needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
+    )
+
+
+def _parsed(address: str) -> IpAddress:
+    return ipaddress.ip_address(address.partition("%")[0])
+
+
+def _spellings(address: IpAddress) -> Iterator[str]:
+    """Ways to write an address in characters."""
+    yield address.reverse_pointer
+    if isinstance(address, ipaddress.IPv4Address):
+        octets = str(address).split(".")
+        padded = [octet.zfill(3) for octet in octets]
+        for parts in (octets, octets[::-1], padded, padded[::-1]):
+            for separator in (".", "-", "_"):
+                yield separator.join(parts)
     else:
-        groups = parsed.exploded.split(":")
-        texts |= {parsed.packed.hex(), "-".join(groups), parsed.compressed.replace(":", "-")}
-    for text in tuple(texts):
-        texts.add(quote(text, safe=""))
-        texts.add("".join(f"%{octet:02X}" for octet in text.encode()))
-        texts.add("".join(f"&#{octet};" for octet in text.encode()))
-        texts.add(text.encode().hex())
-    return texts
+        yield address.reverse_pointer.removesuffix(".ip6.arpa")
+        groups = address.exploded.split(":")
+        short = [group.lstrip("0") or "0" for group in groups]
+        for separator in (":", "-", "_", "."):
+            yield separator.join(groups)
+            yield separator.join(short)
+            yield str(address).replace(":", separator)
+
+
+def _as_number(address: IpAddress) -> Iterator[str]:
+    """Patterns for an address as one number, decimal or hexadecimal."""
+    octets = [f"{octet:02x}" for octet in address.packed]
+    yield "[-:. ]?".join(octets)
+    yield rf"(?<!\d){int(address)}(?!\d)"
+    if isinstance(address, ipaddress.IPv4Address):
+        yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in address.packed)
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """Patterns for `data` inside something longer in base64, one for each alignment.
+
+    A character that also holds bits of a neighbour may be any that agrees in the bits known.
+    """
+    bits = "".join(f"{octet:08b}" for octet in data)
+    for before in (0, 8, 16):
+        known = "." * (before % 6) + bits
+        known += "." * (-len(known) % 6)
+        yield "".join(_sextet(known[at : at + 6]) for at in range(0, len(known), 6))
+
+
+def _sextet(known: str) -> str:
+    """A pattern for the base64 characters that agree with six bits, `.` being any."""
+    agreeing = (
+        letters
+        for value, letters in enumerate(_BASE64_ALPHABET)
+        if re.fullmatch(known, f"{value:06b}")
+    )
+    return f"[{re.escape(''.join(agreeing))}]"
+
+
+def _decoded(token: str) -> str:
+    """What `token` stands for in base64, one character for each octet."""
+    whole = token[: len(token) - (len(token) % 4 == 1)]
+    try:
+        return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _v6_spans(text: str, start: int, end: int) -> Iterator[Span]:
+    """Where IPv6 addresses stand in a run of hexadecimal groups and colons."""
+    groups = text[start:end].split(":")
+    # Groups that go on beyond the run belong to words: `d` to `std::`, `be` to `::before`.
+    if start and text[start - 1].isalnum():
+        start += len(groups.pop(0)) + 1
+    follows = text[end : end + 2]
+    if groups and (follows[:1].isalnum() or (follows[:1] == "." and follows[1:].isdigit())):
+        groups.pop()
+    if len(groups) > _V6_GROUPS + 1 and all(len(group) == 2 for group in groups):
+        return  # a fingerprint
+    if len(groups) > _V6_LONGEST_RUN:
+        yield start, end
+        return
+    offsets = [start]
+    for group in groups:
+        offsets.append(offsets[-1] + len(group) + 1)
+    first = 0
+    while first < len(groups):
+        last = _v6_end(groups, first)
+        if last:
+            yield offsets[first], offsets[last] - 1
+            first = last
+        else:
+            first += 1
+
+
+def _v6_end(groups: Sequence[str], first: int) -> int:
+    """Behind which group the longest address beginning with group `first` ends; 0 for none."""
+    for last in range(min(len(groups), first + _V6_GROUPS + 1), first + 2, -1):
+        inside = groups[first:last]
+        written = ":".join(inside)
+        gaps = written.count("::")
+        # With fewer than two numbers it is punctuation, with two gaps no address.
+        if (
+            len(inside) - inside.count("") < 2
+            or gaps > 1
+            or (not gaps and len(inside) != _V6_GROUPS)
+        ):
+            continue
+        try:
+            ipaddress.IPv6Address(written)
+        except ValueError:
+            continue
+        return last
+    return 0
+
+
+def _unescaped(text: str) -> tuple[str, list[int] | None]:
+    """`text` with its escapes undone, and where each character of that stands in `text`."""
+    escapes = list(_ESCAPE.finditer(text))
+    if not escapes:
+        return text, None
+    parts: list[str] = []
+    positions: list[int] = []
+    reached = 0
+    for escape in escapes:
+        start, end = escape.span()
+        parts.append(text[reached:start])
+        positions.extend(range(reached, start + 1))
+        parts.append(_meant(escape))
+        reached = end
+    parts.append(text[reached:])
+    positions.extend(range(reached, len(text) + 1))
+    return "".join(parts), positions
+
+
+def _meant(escape: re.Match[str]) -> str:
+    hexadecimal = escape[1] or escape[2] or escape[3]
+    if hexadecimal:
+        return chr(int(hexadecimal, 16))
+    if escape[4]:
+        return chr(int(escape[4]))
+    return "." if escape[5] else ":"
+
+
+def _cut(text: str, spans: Sequence[Span]) -> str:
+    """`text` with a placeholder for each stretch of `spans`, which are sorted and may overlap."""
+    parts: list[str] = []
+    reached = 0
+    for start, end in spans:
+        if start >= reached or not parts:
+            parts += [text[reached:start], PLACEHOLDER]
+        reached = max(reached, end)
+    parts.append(text[reached:])
+    return "".join(parts)
 
 
 def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObservation:
-    """The observation without the vantage's own address in any field a peer can fill."""
+    """The observation without the vantage's own address in any field a peer can fill.
+
+    Peers choose more than pages: a redirect names the host that is resolved, dialled and greeted
+    next, and a resolver may send us to ourselves.
+    """
     if isinstance(observation, HttpObservation):
         return _scrub_http(observation, scrubber)
     if isinstance(observation, DnsObservation):
         return msgspec.structs.replace(
-            observation, answers=tuple(_scrub_answer(a, scrubber) for a in observation.answers)
+            observation,
+            name=scrubber.text(observation.name),
+            # One that runs on the vantage itself may be known by the vantage's own address.
+            resolver=scrubber.own_only(observation.resolver),
+            answers=tuple(_scrub_answer(a, scrubber) for a in observation.answers),
         )
+    if isinstance(observation, TcpObservation):
+        return msgspec.structs.replace(observation, address=scrubber.address(observation.address))
     if isinstance(observation, TlsObservation):
-        chain = observation.chain
-        if any(scrubber.shows_own(certificate) for certificate in chain):
-            chain = ()
-        return msgspec.structs.replace(observation, chain=chain)
+        return _scrub_tls(observation, scrubber)
     if isinstance(observation, EgressObservation):
         return msgspec.structs.replace(observation, reply=scrubber.text(observation.reply))
     return observation
@@ -158,16 +358,29 @@ def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObserva
     return msgspec.structs.replace(
         observation,
         url=scrubber.text(observation.url),
+        address=scrubber.address(observation.address),
         title=scrubber.text(observation.title),
         location=scrubber.text(observation.location),
-        headers=tuple((name, scrubber.text(value)) for name, value in observation.headers),
+        headers=tuple((scrubber.text(n), scrubber.text(v)) for n, v in observation.headers),
         body=scrubber.text(observation.body),
     )
 
 
+def _scrub_tls(observation: TlsObservation, scrubber: Scrubber) -> TlsObservation:
+    shown = any(scrubber.shows_own(certificate) for certificate in observation.chain)
+    return msgspec.structs.replace(
+        observation,
+        address=scrubber.address(observation.address),
+        server_name=scrubber.text(observation.server_name),
+        verify_error=scrubber.text(observation.verify_error),
+        chain=() if shown else observation.chain,
+    )
+
+
 def _scrub_answer(answer: DnsAnswer, scrubber: Scrubber) -> DnsAnswer:
-    if not any(scrubber.is_own(address) for address in answer.addresses):
-        return answer
     # Hijacked to ourselves: the fact stays, the address goes.
-    addresses = tuple("0.0.0.0" if scrubber.is_own(a) else a for a in answer.addresses)  # noqa: S104
-    return msgspec.structs.replace(answer, addresses=addresses)
+    return msgspec.structs.replace(
+        answer,
+        addresses=tuple(scrubber.address(address) for address in answer.addresses),
+        cnames=tuple(scrubber.text(name) for name in answer.cnames),
+    )
