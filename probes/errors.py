@@ -81,7 +81,7 @@ def _tls_failure(error: ssl.SSLError) -> str:
 
 def is_tls_alert(error: BaseException) -> bool:
     """True when the peer refused the handshake with an alert of its own."""
-    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    reason = getattr(error, "reason", None) or "" if isinstance(error, ssl.SSLError) else ""
     # "unrecognized name" is the one alert whose OpenSSL reason does not say ALERT.
     return "ALERT" in reason or "UNRECOGNIZED_NAME" in reason
 

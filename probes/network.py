@@ -34,7 +34,10 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stream(Protocol):
-    """A connected byte stream. `close` may be called at any time, any number of times."""
+    """A connected byte stream.
+
+    `close` may be called any number of times, but not while a task waits on the stream.
+    """
 
     @property
     def local_address(self) -> str:
@@ -241,6 +244,10 @@ class SocketStream:
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
         """Shake hands on the running loop, verification on unless told to record only."""
+        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            # Reset since the connect: wrapping would raise as well, but lose hold of the socket.
+            raise OSError(error, "reset before the handshake")
         context = self._contexts.verifying if verify else self._contexts.recording
         tls = context.wrap_socket(
             self._sock, server_hostname=server_name, do_handshake_on_connect=False

@@ -14,7 +14,8 @@ from probes.failure import Failure, unknown_failure
 from probes.network import Stream, receive_exactly
 from probes.vantage import Egress, EgressKind
 
-_NO_AUTH, _USER_PASS, _NONE_ACCEPTABLE = 0x00, 0x02, 0xFF
+_SOCKS_VERSION = 5
+_NO_AUTH, _USER_PASS = 0x00, 0x02
 _IPV4, _NAME, _IPV6 = 0x01, 0x03, 0x04
 _SOCKS_REPLIES = {
     0x01: ("general failure", unknown_failure("proxy: general failure")),
@@ -58,9 +59,10 @@ async def open_through(stream: Stream, egress: Egress, host: str, port: int) -> 
 
 async def _socks5(stream: Stream, egress: Egress, host: str, port: int) -> None:
     methods = bytes([_NO_AUTH, _USER_PASS]) if egress.username else bytes([_NO_AUTH])
-    await stream.send(bytes([5, len(methods)]) + methods)
+    await stream.send(bytes([_SOCKS_VERSION, len(methods)]) + methods)
     version, method = await receive_exactly(stream, 2)
-    if version != 5 or method == _NONE_ACCEPTABLE:
+    _check_version(version)
+    if method not in methods:
         raise ProxyError("the proxy accepts none of our ways to log in")
     if method == _USER_PASS:
         user, password = egress.username.encode(), egress.password.encode()
@@ -68,16 +70,24 @@ async def _socks5(stream: Stream, egress: Egress, host: str, port: int) -> None:
         if (await receive_exactly(stream, 2))[1] != 0:
             raise ProxyError("the proxy refused user name and password")
     await stream.send(b"\x05\x01\x00" + _socks_address(host) + port.to_bytes(2, "big"))
-    _, reply, _, kind = await receive_exactly(stream, 4)
+    version, reply, _, kind = await receive_exactly(stream, 4)
+    _check_version(version)
     if reply != 0:
         words, failure = _SOCKS_REPLIES.get(
             reply, (f"code {reply}", unknown_failure(f"proxy: code {reply}"))
         )
         raise FarSideError(words, failure)
+    if kind not in (_IPV4, _IPV6, _NAME):
+        raise ProxyError("the proxy's answer is not SOCKS5")
     length = {_IPV4: 4, _IPV6: 16}.get(kind)
     if length is None:
         length = (await receive_exactly(stream, 1))[0]
     await receive_exactly(stream, length + 2)
+
+
+def _check_version(version: int) -> None:
+    if version != _SOCKS_VERSION:
+        raise ProxyError("the proxy does not speak SOCKS5")
 
 
 def _socks_address(host: str) -> bytes:
