@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 
-from probes.dns_message import Reply, decode_reply, encode_query
+from probes.dns_message import TYPES, Reply, decode_reply, encode_query
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of
 from probes.failure import Failure
 from probes.measurement import DnsAnswer, DnsObservation
@@ -17,6 +17,8 @@ from probes.system_resolvers import ResolverAddress
 
 _TRIES = 3
 """Queries sent per question, spread evenly over the timeout."""
+_MOST_ANSWERS = 8
+"""Replies kept per question: enough for evidence, whoever floods us."""
 
 _BY_RCODE = {
     "NOERROR": None,
@@ -36,11 +38,30 @@ class _Question:
         self.sent_at: list[float] = []
         self.answers: list[DnsAnswer] = []
         self.error: str | None = None
+        self.ended_at = 0.0
+        """Loop time of the error."""
         self.truncated = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the first reply that has any."""
+        return next((answer.addresses for answer in self.answers if answer.addresses), ())
+
+    def settle(self, now: float, error: str | None = None) -> None:
+        """There is a reply, or there will be none: let whoever waits go on."""
+        if not self.ready.done():
+            self.error, self.ended_at = error, now
+            self.ready.set_result(None)
+
+    def is_answered_by(self, reply: Reply, name: str) -> bool:
+        """Whether a reply is to one of the queries sent; errors may leave the question out."""
+        if reply.id not in self.ids:
+            return False
+        return not reply.name or (reply.name == name and reply.qtype == TYPES[self.rtype])
 
 
 class DnsLookup:
-    """One look at one name over UDP. Use: `start`, `addresses`, and in the end `finish`."""
+    """One look at one name over UDP. Use: `start`, `replies`, and in the end `finish`."""
 
     def __init__(
         self,
@@ -58,6 +79,7 @@ class DnsLookup:
         self._network = network
         self._resolver = resolver
         self._name = name
+        self._asked = name.lower().rstrip(".")
         self._timeout = timeout
         self._window = window
         self._origin = origin
@@ -68,6 +90,7 @@ class DnsLookup:
         self._timer: asyncio.TimerHandle | None = None
         self._started = self._loop.time()
         self._first_reply_at: float | None = None
+        self._resolved = False
 
     def start(self) -> None:
         """Send the first queries. Failures show in the observations."""
@@ -86,25 +109,24 @@ class DnsLookup:
         waiting = [question for question in self._questions if not question.ready.done()]
         if not waiting or self._socket is None:
             return
+        now = self._loop.time()
         for question in waiting:
             if len(question.ids) >= _TRIES:
-                question.error = Failure.GENERIC_TIMEOUT
-                question.ready.set_result(None)
+                question.settle(now, Failure.GENERIC_TIMEOUT)
                 continue
-            question.ids.append(secrets.randbelow(1 << 16))
-            question.sent_at.append(self._loop.time())
             try:
-                self._socket.send(encode_query(question.ids[-1], self._name, question.rtype))
+                query_id = secrets.randbelow(1 << 16)
+                self._socket.send(encode_query(query_id, self._name, question.rtype))
             except (OSError, ValueError) as error:
-                question.error = failure_of(error)
-                question.ready.set_result(None)
+                question.settle(now, failure_of(error))
+            else:
+                question.ids.append(query_id)
+                question.sent_at.append(now)
         self._timer = self._loop.call_later(self._timeout / _TRIES, self._send)
 
     def _failed(self, error: OSError) -> None:
         for question in self._questions:
-            if not question.ready.done():
-                question.error = failure_of(error)
-                question.ready.set_result(None)
+            question.settle(self._loop.time(), failure_of(error))
 
     def _heard(self, data: bytes) -> None:
         try:
@@ -113,7 +135,7 @@ class DnsLookup:
             # Whoever can garble a reply can also drop it: wait on for an honest one.
             return
         for question in self._questions:
-            if reply.id in question.ids and reply.name == self._name.lower().rstrip("."):
+            if question.is_answered_by(reply, self._asked):
                 self._record(question, reply)
                 return
 
@@ -121,31 +143,30 @@ class DnsLookup:
         now = self._loop.time()
         query = question.ids.index(reply.id)
         question.truncated |= reply.truncated
-        question.answers.append(
-            DnsAnswer(
-                delay=now - question.sent_at[query],
-                rcode=reply.rcode,
-                addresses=reply.addresses,
-                cnames=reply.cnames,
-                query=query + 1,
+        if len(question.answers) < _MOST_ANSWERS:
+            question.answers.append(
+                DnsAnswer(
+                    delay=now - question.sent_at[query],
+                    rcode=reply.rcode,
+                    addresses=reply.addresses,
+                    cnames=reply.cnames,
+                    query=query + 1,
+                )
             )
-        )
         if self._first_reply_at is None:
             self._first_reply_at = now
-        if not question.ready.done():
-            question.ready.set_result(None)
+        question.settle(now)
 
     async def replies(self) -> dict[str, tuple[str, ...]]:
         """Wait for the first reply (or the failure) of each question: record type → addresses."""
         for question in self._questions:
             await question.ready
         for question in self._questions:
-            if question.truncated and not any(a.addresses for a in question.answers):
+            if question.truncated and not question.addresses:
                 await self._ask_over_tcp(question)
-        return {
-            question.rtype: next((a.addresses for a in question.answers if a.addresses), ())
-            for question in self._questions
-        }
+        found = {question.rtype: question.addresses for question in self._questions}
+        self._resolved = any(found.values())
+        return found
 
     @property
     def answered(self) -> bool:
@@ -153,18 +174,20 @@ class DnsLookup:
         return self._first_reply_at is not None
 
     async def _ask_over_tcp(self, question: _Question) -> None:
+        sent_at = self._loop.time()
         try:
             async with asyncio.timeout(self._timeout):
                 stream = await self._network.connect(self._resolver.address, self._resolver.port)
                 try:
+                    self._on_local_address(stream.local_address)
                     reply = await ask_over_stream(stream, self._name, question.rtype)
                 finally:
                     stream.close()
         except (OSError, MalformedReplyError, PeerClosedError) as error:
-            question.error = failure_of(error)
+            question.error, question.ended_at = failure_of(error), self._loop.time()
             return
         question.ids.append(reply.id)
-        question.sent_at.append(self._loop.time())
+        question.sent_at.append(sent_at)
         self._record(question, reply)
 
     async def finish(self) -> tuple[DnsObservation, ...]:
@@ -176,8 +199,7 @@ class DnsLookup:
                     await asyncio.sleep(rest)
         finally:
             self.close()
-        any_address = any(a.addresses for q in self._questions for a in q.answers)
-        return tuple(self._observation(question, any_address) for question in self._questions)
+        return tuple(self._observation(question) for question in self._questions)
 
     def close(self) -> None:
         """Let go of socket and timer; safe to call again."""
@@ -186,18 +208,21 @@ class DnsLookup:
         if self._socket is not None:
             self._socket.close()
 
-    def _observation(self, question: _Question, any_address: bool) -> DnsObservation:
+    def _observation(self, question: _Question) -> DnsObservation:
         first = question.answers[0] if question.answers else None
-        if first is None:
-            failure: str | None = question.error or Failure.GENERIC_TIMEOUT
-            duration = self._loop.time() - self._started if question.ids else 0.0
-            duration = min(duration, self._timeout)
+        if question.error is not None:
+            # Nothing came, or too late, or less than the whole: a truncated reply that TCP did
+            # not complete. The look went on without it, whatever arrived afterwards.
+            failure: str | None = question.error
+            ended = question.ended_at
+        elif first is None:
+            failure, ended = Failure.GENERIC_TIMEOUT, self._loop.time()
         else:
-            failure = failure_of_reply(first.rcode, has_addresses=any_address)
-            duration = question.sent_at[first.query - 1] - self._started + first.delay
+            failure = failure_of_reply(first.rcode, has_addresses=self._resolved)
+            ended = question.sent_at[first.query - 1] + first.delay
         return DnsObservation(
             start=self._started - self._origin,
-            duration=duration,
+            duration=ended - self._started,
             failure=failure,
             name=self._name,
             rtype=question.rtype,

@@ -1,0 +1,412 @@
+"""ScriptedNetwork: the Network protocol without a socket, for tests of whatever looks.
+
+A script says what each resolver and each peer does; the network then plays it, the same way every
+time, and remembers what it was sent:
+
+    network = ScriptedNetwork()
+    network.resolver("192.0.2.53").answers("x.com", "A", DnsReply(addresses=("203.0.113.10",)))
+    network.peer("203.0.113.10", 443, Peer(tls=reset_by_peer()))
+
+What no script mentions is the quietest thing a network can do: a resolver that is not scripted
+stays silent, a name without an answer does not exist, a peer that is not scripted never answers.
+Failures are the very exceptions that real sockets raise, so that what is tested with this fake
+goes through the same mapping as what happens in the field. Time is the event loop's; the only
+waits are the delays a script asks for.
+"""
+
+import asyncio
+import errno
+import os
+import ssl
+import struct
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+import msgspec
+
+from probes.dns_message import TYPES, encode_name
+from probes.measurement import family_of
+from probes.network import TlsFacts
+
+_RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
+_TYPE_NAMES = {number: name for name, number in TYPES.items()}
+_RESPONSE, _TRUNCATED, _RECURSION = 0x8000, 0x0200, 0x0180
+
+
+class Hang(msgspec.Struct, frozen=True):
+    """Never: the peer keeps the connection and says nothing more."""
+
+
+HANG = Hang()
+TLS_1_3 = TlsFacts(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", alpn="http/1.1")
+
+
+class DnsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """One datagram a resolver sends back."""
+
+    rcode: str = "NOERROR"
+    addresses: tuple[str, ...] = ()
+    cnames: tuple[str, ...] = ()
+    """A chain from the name asked; the addresses belong to its end."""
+    delay: float = 0.0
+    """Seconds after the query."""
+    truncated: bool = False
+    question: bool = True
+    """False leaves the question out, as some servers do in errors."""
+    wrong_id: bool = False
+    raw: bytes | None = None
+    """Sent as it is, in place of a reply."""
+    to_query: int = 0
+    """Only to the nth query for this name and type, counting from 1; 0 means to each."""
+
+
+Said = bytes | Callable[[bytes], bytes] | OSError | Hang
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a TCP server does, stage by stage."""
+
+    connect: OSError | Hang | None = None
+    """Raised by the connect, or HANG for a SYN that is dropped; None accepts."""
+    connect_delay: float = 0.0
+    """Seconds."""
+    retransmits: int = 0
+    tls: TlsFacts | OSError | Hang = TLS_1_3
+    """What the handshake agrees on, or raises; HANG stays silent after the client's hello."""
+    tls_delay: float = 0.0
+    """Seconds."""
+    chain: tuple[bytes, ...] = (b"certificate of the peer",)
+    """DER certificates it presents; with a reset or a hang before them give ()."""
+    says: tuple[Said, ...] = ()
+    """What `receive` meets in turn: bytes, a function that makes them of what was sent so far, an
+    exception, or HANG; then the end of the stream."""
+    say_delay: float = 0.0
+    """Seconds before each of these."""
+
+
+class ScriptedResolver:
+    """What one resolver answers. Every method returns the resolver, for chaining."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        """`silent` answers nothing at all."""
+        self.queries: list[tuple[str, str]] = []
+        """Name and record type of every query over UDP, in order."""
+        self.tcp_queries: list[tuple[str, str]] = []
+        self._udp: dict[tuple[str, str], tuple[DnsReply, ...]] = {}
+        self._tcp: dict[tuple[str, str], DnsReply] = {}
+        self._error: tuple[OSError, float] | None = None
+        self._silent = silent
+        self._ignored: set[str] = set()
+
+    def answers(self, name: str, rtype: str, *replies: DnsReply) -> "ScriptedResolver":
+        """Send these to each query of that name and type; the other type has no addresses."""
+        self._udp[name, rtype] = replies
+        return self
+
+    def answers_over_tcp(self, name: str, rtype: str, reply: DnsReply) -> "ScriptedResolver":
+        """Send this to a query over TCP; without one the connection ends unanswered."""
+        self._tcp[name, rtype] = reply
+        return self
+
+    def stays_silent(self, name: str) -> "ScriptedResolver":
+        """Answer no query for `name`."""
+        self._ignored.add(name)
+        return self
+
+    def fails(self, error: OSError, *, delay: float = 0.0) -> "ScriptedResolver":
+        """An ICMP error comes back for every query, after `delay` seconds."""
+        self._error = (error, delay)
+        return self
+
+    def _replies(self, name: str, rtype: str) -> tuple[DnsReply, ...]:
+        if self._silent or name in self._ignored:
+            return ()
+        known = any(asked == name for asked, _ in self._udp)
+        replies = self._udp.get(
+            (name, rtype), (DnsReply(rcode="NOERROR" if known else "NXDOMAIN"),)
+        )
+        count = self.queries.count((name, rtype))
+        return tuple(reply for reply in replies if reply.to_query in (0, count))
+
+
+class ScriptedNetwork:
+    """Implements `probes.network.Network`."""
+
+    def __init__(
+        self,
+        *,
+        own: Mapping[str, str] | None = None,
+        families: tuple[str, ...] = ("ipv4", "ipv6"),
+    ) -> None:
+        """`own` are the vantage's addresses by family, as its sockets would tell them."""
+        self.own = dict(own or {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"})
+        self.connects: list[tuple[str, int]] = []
+        """Every connection attempt, in order."""
+        self.streams: list[ScriptedStream] = []
+        """Every connection that was made, in order."""
+        self._families = families
+        self._resolvers: dict[tuple[str, int], ScriptedResolver] = {}
+        self._peers: dict[tuple[str, int], list[Peer]] = {}
+        self._open: set[object] = set()
+
+    @property
+    def left_open(self) -> int:
+        """Sockets not closed yet."""
+        return len(self._open)
+
+    def resolver(self, address: str, port: int = 53) -> ScriptedResolver:
+        """The resolver at this address, to be scripted."""
+        return self._resolvers.setdefault((address, port), ScriptedResolver())
+
+    def peer(self, address: str, port: int, *peers: Peer) -> None:
+        """Script the server at this address: one Peer per connection, the last for all others."""
+        self._peers[address, port] = list(peers)
+
+    def families(self) -> tuple[str, ...]:
+        """As given."""
+        return self._families
+
+    async def connect(self, address: str, port: int) -> "ScriptedStream":
+        """Connect as the script says."""
+        self.connects.append((address, port))
+        peer = self._next_peer(address, port)
+        await asyncio.sleep(peer.connect_delay)
+        if isinstance(peer.connect, Hang):
+            await _forever()
+        if isinstance(peer.connect, OSError):
+            raise peer.connect.with_traceback(None)
+        resolver = self._resolvers.get((address, port))
+        stream = ScriptedStream(self.own.get(family_of(address), ""), peer, resolver, self._open)
+        self.streams.append(stream)
+        return stream
+
+    def open_datagrams(
+        self,
+        address: str,
+        port: int,
+        on_datagram: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+    ) -> "ScriptedDatagrams":
+        """A socket to a resolver."""
+        resolver = self._resolvers.get((address, port)) or ScriptedResolver(silent=True)
+        own = self.own.get(family_of(address), "")
+        return ScriptedDatagrams(own, resolver, on_datagram, on_error, self._open)
+
+    def _next_peer(self, address: str, port: int) -> Peer:
+        if (address, port) in self._resolvers and (address, port) not in self._peers:
+            return Peer()
+        peers = self._peers.get((address, port), [Peer(connect=HANG)])
+        return peers.pop(0) if len(peers) > 1 else peers[0]
+
+
+class ScriptedDatagrams:
+    """Implements `probes.network.Datagrams`."""
+
+    def __init__(
+        self,
+        own: str,
+        resolver: ScriptedResolver,
+        on_datagram: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+        opened: set[object],
+    ) -> None:
+        self._own = own
+        self._resolver = resolver
+        self._on_datagram = on_datagram
+        self._on_error = on_error
+        self._loop = asyncio.get_running_loop()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._opened = opened
+        opened.add(self)
+
+    @property
+    def local_address(self) -> str:
+        """The vantage's address."""
+        return self._own
+
+    def send(self, data: bytes) -> None:
+        """Take a query, and have its replies come back."""
+        name, rtype = question_of(data)
+        self._resolver.queries.append((name, rtype))
+        if self._resolver._error is not None:
+            error, delay = self._resolver._error
+            self._timers.append(self._loop.call_later(delay, self._on_error, error))
+            return
+        for reply in self._resolver._replies(name, rtype):
+            answer = encode_reply(data, reply)
+            self._timers.append(self._loop.call_later(reply.delay, self._on_datagram, answer))
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for timer in self._timers:
+            timer.cancel()
+        self._opened.discard(self)
+
+
+class ScriptedStream:
+    """Implements `probes.network.Stream`."""
+
+    def __init__(
+        self, own: str, peer: Peer, resolver: ScriptedResolver | None, opened: set[object]
+    ) -> None:
+        self.sent = b""
+        """Everything sent, in clear."""
+        self.server_names: list[str] = []
+        """Names asked for in handshakes."""
+        self.closed = False
+        self._own = own
+        self._peer = peer
+        self._resolver = resolver
+        self._says: list[Said] = list(peer.says)
+        self._shaken = False
+        self._opened = opened
+        opened.add(self)
+
+    @property
+    def local_address(self) -> str:
+        """The vantage's address."""
+        return self._own
+
+    def retransmits(self) -> int:
+        """As scripted."""
+        return self._peer.retransmits
+
+    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+        """Shake hands as scripted; a certificate's fault is none when nothing is verified."""
+        self.server_names.append(server_name)
+        await asyncio.sleep(self._peer.tls_delay)
+        self._shaken = True
+        outcome = self._peer.tls
+        if isinstance(outcome, Hang):
+            await _forever()
+        if isinstance(outcome, ssl.SSLCertVerificationError) and not verify:
+            return TLS_1_3
+        if isinstance(outcome, OSError):
+            raise outcome.with_traceback(None)
+        assert isinstance(outcome, TlsFacts)  # noqa: S101 # narrows for the type checker
+        return outcome
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The scripted chain, once a handshake was tried."""
+        return self._peer.chain if self._shaken else ()
+
+    async def send(self, data: bytes) -> None:
+        """Take `data`; a resolver answers the query in it."""
+        self.sent += data
+        if self._resolver is not None and not self._peer.says:
+            self._says += _over_tcp(self._resolver, data)
+
+    async def receive(self, limit: int) -> bytes:
+        """The next thing the peer says."""
+        if not self._says:
+            return b""
+        await asyncio.sleep(self._peer.say_delay)
+        said = self._says.pop(0)
+        if isinstance(said, Hang):
+            await _forever()
+        if isinstance(said, OSError):
+            raise said.with_traceback(None)
+        if callable(said):
+            said = said(self.sent)
+        assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
+        if len(said) > limit:
+            self._says.insert(0, said[limit:])
+        return said[:limit]
+
+    def close(self) -> None:
+        """Let go."""
+        self.closed = True
+        self._opened.discard(self)
+
+
+async def _forever() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+# -- what real sockets raise -------------------------------------------------------------------
+
+
+def os_error(number: int) -> OSError:
+    """The OSError, of the right subclass, for an errno."""
+    return OSError(number, os.strerror(number))
+
+
+def refused() -> OSError:
+    """A SYN answered by an RST."""
+    return os_error(errno.ECONNREFUSED)
+
+
+def reset_by_peer() -> OSError:
+    """An RST on an open connection."""
+    return os_error(errno.ECONNRESET)
+
+
+def closed_by_peer() -> ssl.SSLError:
+    """A FIN in mid-handshake."""
+    error = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+    error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
+    return error
+
+
+def tls_alert(words: str = "HANDSHAKE_FAILURE") -> ssl.SSLError:
+    """A fatal alert, by the name OpenSSL gives it."""
+    reason = f"SSLV3_ALERT_{words}"
+    error = ssl.SSLError(ssl.SSL_ERROR_SSL, f"[SSL: {reason}] {words.lower()}")
+    error.library, error.reason = "SSL", reason
+    return error
+
+
+def bad_certificate(code: int, words: str) -> ssl.SSLCertVerificationError:
+    """Verification failed: 10 expired, 18 self-signed, 20 unknown issuer, 62 another name."""
+    error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, f"certificate verify failed: {words}")
+    error.library, error.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"
+    error.verify_code, error.verify_message = code, words
+    return error
+
+
+# -- DNS on the wire ---------------------------------------------------------------------------
+
+
+def question_of(query: bytes) -> tuple[str, str]:
+    """Name and record type that a query asks for."""
+    labels = []
+    offset = 12
+    while length := query[offset]:
+        labels.append(query[offset + 1 : offset + 1 + length].decode("ascii"))
+        offset += length + 1
+    number = int.from_bytes(query[offset + 1 : offset + 3], "big")
+    return ".".join(labels), _TYPE_NAMES[number]
+
+
+def encode_reply(query: bytes, reply: DnsReply) -> bytes:
+    """The reply to `query` on the wire."""
+    if reply.raw is not None:
+        return reply.raw
+    name, rtype = question_of(query)
+    records = []
+    owner = name
+    for cname in reply.cnames:
+        records.append(_record(owner, 5, encode_name(cname)))
+        owner = cname
+    records += [_record(owner, TYPES[rtype], ip_address(a).packed) for a in reply.addresses]
+    flags = _RESPONSE | _RECURSION | _RCODES[reply.rcode] | _TRUNCATED * reply.truncated
+    query_id = int.from_bytes(query[:2], "big") ^ (0x5555 if reply.wrong_id else 0)
+    header = struct.pack("!6H", query_id, flags, reply.question, len(records), 0, 0)
+    return header + (query[12:] if reply.question else b"") + b"".join(records)
+
+
+def _record(owner: str, rtype: int, data: bytes) -> bytes:
+    return encode_name(owner) + struct.pack("!HHIH", rtype, 1, 60, len(data)) + data
+
+
+def over_tcp(query: bytes, reply: DnsReply) -> bytes:
+    """The reply to a query over TCP, both with their length in front."""
+    answer = encode_reply(query[2:], reply)
+    return len(answer).to_bytes(2, "big") + answer
+
+
+def _over_tcp(resolver: ScriptedResolver, query: bytes) -> list[Said]:
+    asked = question_of(query[2:])
+    resolver.tcp_queries.append(asked)
+    reply = resolver._tcp.get(asked)
+    return [] if reply is None else [over_tcp(query, reply)]
