@@ -1,12 +1,14 @@
 """The HTTP layer: one request through httpx over a stream that is already staged.
 
-httpx prepares the request and decodes the response; the connection under it was opened, and
-its certificate verified, layer by layer, so that every failure here is HTTP's own.
+httpx prepares the request and holds the response; the connection under it was opened, and its
+certificate verified, layer by layer, so that every failure here is HTTP's own. httpx's client is
+left out on purpose: it keeps cookies, which would tie the looks of a process together whatever
+vantage they come from, logs every URL, and refuses the broken redirects that are to be recorded.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import zlib
 
 import httptools
 import httpx
@@ -31,8 +33,11 @@ _CHUNK = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
 """Bytes of status line and headers after which a peer is talking nonsense."""
 _STREAM = "shutwatch_stream"
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_TITLE_LIMIT = 200
+_TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_TITLE_END = re.compile(rb"</title", re.IGNORECASE)
+_TITLE_LIMIT = 4096
+"""Bytes of a title element that are looked at."""
+_GZIP = 16 + zlib.MAX_WBITS
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -55,16 +60,21 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """The text of the title element, white space folded, cut at 200 characters."""
-        match = _TITLE.search(self.body)
-        if match is None:
+        """The text of the first title element, white space folded."""
+        start = _TITLE_START.search(self.body)
+        if start is None:
             return ""
-        words = match.group(1).decode("utf-8", "replace").split()
-        return " ".join(words)[:_TITLE_LIMIT]
+        inside = self.body[start.end() : start.end() + _TITLE_LIMIT]
+        end = _TITLE_END.search(inside)
+        words = (inside if end is None else inside[: end.start()]).decode("utf-8", "replace")
+        return " ".join(words.split())
 
 
 class StagedTransport(httpx.AsyncBaseTransport):
-    """httpx transport over the stream that the request carries in its extensions."""
+    """httpx transport over the stream that the request carries in its extensions.
+
+    The response carries its unread body there.
+    """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, read up to the end of the headers. Raises as the stream does."""
@@ -80,8 +90,13 @@ class StagedTransport(httpx.AsyncBaseTransport):
             if seen > _HEAD_LIMIT and not parser.headers_complete:
                 raise MalformedReplyError("response head too long")
             parser.feed(data)
+        body = _Body(stream, parser)
         return httpx.Response(
-            parser.status, headers=parser.headers, stream=_Body(stream, parser), request=request
+            parser.status,
+            headers=parser.headers,
+            stream=body,
+            request=request,
+            extensions={_STREAM: body},
         )
 
 
@@ -122,8 +137,8 @@ class _Parser:
     def feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.complete = True
+        except httptools.HttpParserUpgrade as error:
+            raise MalformedReplyError("another protocol, which nobody asked for") from error
         except httptools.HttpParserError as error:
             if self.complete:
                 return  # bytes behind a complete response are none of ours
@@ -136,38 +151,74 @@ class _Parser:
 
 
 class _Body(httpx.AsyncByteStream):
-    """The rest of the response, read as httpx asks for it."""
+    """The rest of the response, read as it is asked for.
+
+    An iterator of its own and no generator: one that is left before its end would live on as a
+    task of the event loop.
+    """
 
     def __init__(self, stream: Stream, parser: _Parser) -> None:
         self._stream = stream
         self._parser = parser
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        parser = self._parser
-        sized = any(
+        self._sized = any(
             name.lower() in (b"content-length", b"transfer-encoding") for name, _ in parser.headers
         )
-        while True:
-            data = parser.take()
-            if data:
-                yield data
+
+    @property
+    def complete(self) -> bool:
+        """True once the whole body was handed out, as far as the peer says how long it is."""
+        return self._parser.complete and not self._parser.chunks
+
+    def __aiter__(self) -> "_Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        parser = self._parser
+        while not parser.chunks:
             if parser.complete:
-                return
+                raise StopAsyncIteration
             received = await self._stream.receive(_CHUNK)
             if not received:
-                if sized:
+                if self._sized:
                     raise PeerClosedError
-                return  # HTTP/1.0 style: the end of the stream is the end of the body
-            parser.feed(received)
+                # HTTP/1.0 style: the end of the stream is the end of the body.
+                parser.complete = True
+            else:
+                parser.feed(received)
+        return parser.take()
 
 
-def make_client() -> httpx.AsyncClient:
-    """The one httpx client of a process. It owns no connection, so closing it is a formality."""
-    return httpx.AsyncClient(transport=StagedTransport(), follow_redirects=False, trust_env=False)
+class _Decoder:
+    """Takes gzip off a body, never further than asked, so that no bomb goes off here."""
+
+    def __init__(self, encoding: str) -> None:
+        gzip = encoding.strip().lower() in ("gzip", "x-gzip")
+        self._inflate = zlib.decompressobj(_GZIP) if gzip else None
+        self.left_over = False
+        """More came than was handed out."""
+
+    def feed(self, data: bytes, room: int) -> bytes:
+        """At most `room` bytes of what `data` holds. Raises MalformedReplyError."""
+        if self._inflate is None:
+            self.left_over = len(data) > room
+            return data[:room]
+        try:
+            plain = self._inflate.decompress(data, room)
+        except zlib.error as error:
+            raise MalformedReplyError("body is not the gzip it claims to be") from error
+        self.left_over = bool(self._inflate.unconsumed_tail) or not (
+            self._inflate.eof or len(plain) < room
+        )
+        return plain
+
+
+def make_client() -> StagedTransport:
+    """What carries the requests of a process. It owns no connection: closing it is a formality."""
+    return StagedTransport()
 
 
 async def exchange(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncBaseTransport,
     stream: Stream,
     url: str,
     *,
@@ -193,32 +244,34 @@ async def exchange(
     failure = None
     try:
         async with asyncio.timeout(timeout):
-            request = client.build_request(
-                "GET", url, headers=headers, extensions={_STREAM: stream}
+            request = httpx.Request("GET", url, headers=headers, extensions={_STREAM: stream})
+            response = await client.handle_async_request(request)
+            status = response.status_code
+            received = tuple(
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in response.headers.raw
             )
-            response = await client.send(request, stream=True)
-            try:
-                status = response.status_code
-                received = tuple(
-                    (name.decode("latin-1").lower(), value.decode("latin-1"))
-                    for name, value in response.headers.raw
-                )
-                suspicious = not trusted or status in suspicious_statuses
-                limit = suspicious_limit if suspicious else body_limit
-                async for data in response.aiter_bytes():
-                    body += data
-                    if len(body) >= limit:
-                        truncated = True
-                        break
-            finally:
-                await response.aclose()
-    except (OSError, PeerClosedError, MalformedReplyError, httpx.HTTPError) as error:
+            suspicious = not trusted or status in suspicious_statuses
+            limit = suspicious_limit if suspicious else body_limit
+            truncated = await _read(response, body, limit)
+    except (OSError, PeerClosedError, MalformedReplyError, httpx.InvalidURL) as error:
         failure = failure_of(error)
     return Exchange(
         duration=loop.time() - started,
         failure=failure,
         status=status,
         headers=received,
-        body=bytes(body[:suspicious_limit]),
+        body=bytes(body),
         truncated=truncated,
     )
+
+
+async def _read(response: httpx.Response, body: bytearray, limit: int) -> bool:
+    """Read up to `limit` bytes into `body`, which keeps them when this raises; True: more came."""
+    source: _Body = response.extensions[_STREAM]
+    decoder = _Decoder(response.headers.get("content-encoding", ""))
+    async for data in source:
+        body += decoder.feed(data, limit - len(body))
+        if len(body) >= limit:
+            return decoder.left_over or not source.complete
+    return False

@@ -2,15 +2,17 @@
 
     resolve A and AAAA → connect to each address → shake hands once per family → ask once
 
-The two families go side by side, so that one hanging does not hide the other. Nothing here
-judges; what went wrong is recorded and the look goes on where it can.
+The two families go side by side. One that hangs neither hides the other nor holds it up: a server
+hangs up on a connection that stays idle meanwhile, which would look like interference. Nothing
+here judges; what went wrong is recorded and the look goes on where it can.
 """
 
 import asyncio
 import hashlib
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -43,6 +45,8 @@ from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
 from probes.vantage import VantagePoint
 
+T = TypeVar("T")
+
 MAX_REDIRECTS = 10
 RESOLVER_FALLBACK = "resolver_fallback"
 """Reason of observations at a resolver that stayed silent, so that the next one was asked."""
@@ -50,6 +54,12 @@ _UNAVAILABLE_FOR_LEGAL_REASONS = 451
 _SUSPICIOUS_STATUSES = frozenset({_UNAVAILABLE_FOR_LEGAL_REASONS})
 _KEPT_BODY = 16 * 1024
 """Characters of a suspicious body that are kept as evidence."""
+_KEPT_TITLE = 200
+"""Characters of a title that are kept."""
+_GRACE = 0.5
+"""Seconds the other family gets, once one has a connection, before the look goes on without it."""
+_WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
 _ORDINARY_HEADERS = frozenset(
     {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
 )
@@ -81,7 +91,7 @@ class Looker:
         vantage: VantagePoint,
         network: Network,
         settings: ProbeSettings,
-        client: httpx.AsyncClient,
+        client: httpx.AsyncBaseTransport,
         *,
         resolvers: Callable[[], Sequence[ResolverAddress]],
         now: Callable[[], datetime],
@@ -110,7 +120,7 @@ class Looker:
             reached = await under_way.run(target.endpoint)
             observations = await under_way.finish()
         finally:
-            under_way.close()
+            await under_way.close()
         vantage = self.vantage
         return Measurement(
             id=str(uuid_utils.uuid7()),
@@ -133,10 +143,11 @@ class Looker:
         )
 
     def _not_observed(self, endpoint: Endpoint) -> tuple[Layer, ...]:
-        if not self.vantage.egress.proxied or endpoint.kind is EndpointKind.DNS:
+        if not self.vantage.egress.proxied:
             return ()
         # Through a proxy that resolves, neither the answer nor the handshake is ours to see.
-        return (Layer.DNS, Layer.TCP) if self.vantage.resolver.system else (Layer.TCP,)
+        dns = (Layer.DNS,) if self.vantage.resolver.system else ()
+        return dns if endpoint.kind is EndpointKind.DNS else (*dns, Layer.TCP)
 
 
 class _LookUnderWay:
@@ -149,11 +160,14 @@ class _LookUnderWay:
         self._origin = origin
         self._lookups: list[tuple[DnsLookup, str]] = []
         self._streams: list[Stream] = []
+        self._families: set[asyncio.Task[Opened | None]] = set()
         self._observations: list[AnyObservation] = []
         self._exchanges: list[tuple[HttpObservation, Exchange, bool]] = []
         self._resolved: dict[str, tuple[str, ...]] = {}
         self._own: set[str] = set()
         self._looked_at: set[str] = set()
+        self._given = ""
+        """The endpoint's own host, as opposed to those that redirects name."""
 
     def elapsed(self) -> float:
         """Seconds since the look began."""
@@ -163,20 +177,23 @@ class _LookUnderWay:
 
     async def run(self, endpoint: Endpoint) -> bool:
         """Do what this kind of endpoint asks for; True when it answered as it should."""
+        self._given = endpoint.host
         if endpoint.kind is EndpointKind.DNS:
             return bool(await self._addresses(endpoint.host))
-        if endpoint.kind in (EndpointKind.HTTPS, EndpointKind.HTTP):
+        # Without a certificate to trust nothing is sent: there is only the handshake to see.
+        if endpoint.kind in _WEB and (endpoint.verify or endpoint.kind is EndpointKind.HTTP):
             return await self._follow(endpoint)
         opened = await self._open(
             endpoint.host,
             endpoint.port,
-            tls=endpoint.kind is EndpointKind.TLS,
+            tls=endpoint.kind in (EndpointKind.TLS, EndpointKind.HTTPS),
             verify=endpoint.verify,
         )
         return opened is not None
 
     async def finish(self) -> tuple[AnyObservation, ...]:
-        """Wait for late DNS answers, scrub, and hand over everything seen, in order."""
+        """Wait for the slower family and late DNS answers; everything seen, scrubbed, in order."""
+        await asyncio.gather(*self._families)
         self._close_streams()
         observations = list(self._observations)
         for lookup, reason in self._lookups:
@@ -190,11 +207,17 @@ class _LookUnderWay:
         observations.sort(key=lambda observation: observation.start)
         return tuple(scrub_observation(observation, scrubber) for observation in observations)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of everything; safe to call again."""
-        self._close_streams()
-        for lookup, _ in self._lookups:
-            lookup.close()
+        try:
+            for task in self._families:
+                task.cancel()
+            if self._families:
+                await asyncio.wait(self._families)
+        finally:
+            self._close_streams()
+            for lookup, _ in self._lookups:
+                lookup.close()
 
     def _close_streams(self) -> None:
         for stream in self._streams:
@@ -204,9 +227,14 @@ class _LookUnderWay:
     # -- names ---------------------------------------------------------------------------
 
     async def _addresses(self, host: str) -> tuple[str, ...]:
-        """Addresses to dial for `host`: literal, or resolved once per look; no bogons."""
+        """Addresses to dial for `host`: literal, or resolved once per look.
+
+        Bogons only when the catalogue names them: whoever answers a name, or redirects, must not
+        send us round the vantage's own network.
+        """
         if _is_literal(host):
-            return (host,)
+            self._looked_at.add(host)
+            return () if host != self._given and host in self._looker.bogons else (host,)
         if host not in self._resolved:
             if self._looker.vantage.egress.proxied:
                 found = await self._resolve_through_proxy(host)
@@ -244,21 +272,24 @@ class _LookUnderWay:
         return found
 
     async def _resolve_through_proxy(self, host: str) -> tuple[str, ...]:
-        """DNS over TCP at the configured resolver, through the proxy."""
-        found: list[str] = []
+        """DNS over TCP at the configured resolver, through the proxy; nothing when it resolves."""
+        resolver = self._looker.vantage.resolver
+        if resolver.system:
+            return ()
+        label = ResolverAddress(address=resolver.address, port=resolver.port).label
+        seen: list[DnsObservation] = []
         for rtype in ("A", "AAAA"):
             start = self.elapsed()
             failure: str | None = None
             answers: tuple[DnsAnswer, ...] = ()
-            resolver = self._looker.vantage.resolver
             try:
                 async with asyncio.timeout(self._settings.dns_timeout):
                     stream = await self._through_proxy(resolver.address, resolver.port)
                     if stream is None:
-                        return ()
+                        break
                     reply = await ask_over_stream(stream, host, rtype)
-            except (OSError, PeerClosedError, MalformedReplyError, FarSideError) as error:
-                failure = error.failure if isinstance(error, FarSideError) else failure_of(error)
+            except (OSError, ValueError, PeerClosedError, MalformedReplyError, FarSideError) as e:
+                failure = e.failure if isinstance(e, FarSideError) else failure_of(e)
             else:
                 answer = DnsAnswer(
                     delay=self.elapsed() - start,
@@ -267,27 +298,24 @@ class _LookUnderWay:
                     cnames=reply.cnames,
                 )
                 answers = (answer,)
-                found += reply.addresses
-                failure = failure_of_reply(
-                    reply.rcode, has_addresses=bool(reply.addresses) or rtype == "AAAA"
-                )
-            label = ResolverAddress(address=resolver.address, port=resolver.port).label
-            self._observations.append(
-                self._marked_bogon(
-                    DnsObservation(
-                        start=start,
-                        duration=self.elapsed() - start,
-                        failure=failure,
-                        name=host,
-                        rtype=rtype,
-                        resolver=f"{label} through proxy",
-                        transport="tcp",
-                        answers=answers,
-                    ),
-                    "",
+            seen.append(
+                DnsObservation(
+                    start=start,
+                    duration=self.elapsed() - start,
+                    failure=failure,
+                    name=host,
+                    rtype=rtype,
+                    resolver=f"{label} through proxy",
+                    transport="tcp",
+                    answers=answers,
                 )
             )
-        return tuple(found)
+        found = tuple(address for observation in seen for address in observation.addresses)
+        self._observations += [
+            self._marked_bogon(_with_rcode(observation, resolved=bool(found)), "")
+            for observation in seen
+        ]
+        return found
 
     def _marked_bogon(self, observation: DnsObservation, reason: str) -> DnsObservation:
         addresses = observation.addresses
@@ -309,31 +337,51 @@ class _LookUnderWay:
             for family in self._looker.network.families()
             if family in by_family
         ]
-        name = host if tls else ""
+        # The final dot of an absolute name is DNS's alone: certificates do not have it.
+        name = host.rstrip(".") if tls else ""
         if len(chosen) == 1:
             return await self._open_family(chosen[0], port, name, verify)
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._open_family(addresses, port, name, verify))
-                for addresses in chosen
-            ]
-        return next((opened for task in tasks if (opened := task.result()) is not None), None)
+        return await self._side_by_side(
+            [self._open_family(addresses, port, name, verify) for addresses in chosen]
+        )
+
+    async def _side_by_side(
+        self, families: Sequence[Coroutine[Any, Any, Opened | None]]
+    ) -> Opened | None:
+        """The connection of the first of `families` that made one, in their order.
+
+        Once there is one the others get a moment more; after that they go on behind the look's
+        back, which waits for them in `finish`.
+        """
+        tasks = [asyncio.create_task(family) for family in families]
+        self._families.update(tasks)
+        waiting: set[asyncio.Task[Opened | None]] = set(tasks)
+        deadline: float | None = None
+        while waiting:
+            rest = None if deadline is None else max(0.0, deadline - self._loop.time())
+            done, waiting = await asyncio.wait(
+                waiting, timeout=rest, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            if deadline is None and any(task.result() is not None for task in done):
+                deadline = self._loop.time() + _GRACE
+        finished = (task.result() for task in tasks if task.done())
+        return next((opened for opened in finished if opened is not None), None)
 
     async def _open_family(
         self, addresses: list[str], port: int, server_name: str, verify: bool
     ) -> Opened | None:
-        if len(addresses) == 1:
-            connected = [await self._connect(addresses[0], port)]
-        else:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._connect(address, port)) for address in addresses]
-            connected = [task.result() for task in tasks]
-        for opened in connected:
-            if opened is None:
-                continue
-            if not server_name or await self._handshake(opened, port, server_name, verify):
-                return opened
-        return None
+        connected = await _all([self._connect(address, port) for address in addresses])
+        opened = [one for one in connected if one is not None]
+        if not opened or not server_name:
+            return opened[0] if opened else None
+        if await self._handshake(opened[0], port, server_name, verify):
+            return opened[0]
+        # One after the other, the last would have been idle for so long that its server hung up.
+        others = opened[1:]
+        worked = await _all([self._handshake(one, port, server_name, verify) for one in others])
+        return next((one for one, well in zip(others, worked, strict=True) if well), None)
 
     async def _connect(self, address: str, port: int) -> Opened | None:
         start = self.elapsed()
@@ -374,6 +422,8 @@ class _LookUnderWay:
         for target in targets:
             start = self.elapsed()
             address = target if _is_literal(target) else ""
+            if address:
+                self._looked_at.add(address)
             try:
                 async with asyncio.timeout(self._settings.tcp_timeout):
                     stream = await self._through_proxy(target, port)
@@ -392,7 +442,7 @@ class _LookUnderWay:
             if stream is None:
                 return None
             opened = Opened(stream=stream, address=address)
-            if not tls or await self._handshake(opened, port, host, verify):
+            if not tls or await self._handshake(opened, port, host.rstrip("."), verify):
                 return opened
         return None
 
@@ -484,7 +534,7 @@ class _LookUnderWay:
                 parts.hostname or "",
                 parts.port or DEFAULT_PORTS[EndpointKind(parts.scheme)],
                 tls=secure,
-                verify=endpoint.verify,
+                verify=True,
             )
             if opened is None:
                 return False
@@ -502,6 +552,10 @@ class _LookUnderWay:
             )
             opened.stream.close()
             onward, failure = _redirect(url, answer)
+            named = urlsplit(onward).hostname or ""
+            if _is_literal(named):
+                # Where a block page is served from is evidence, dialled or not.
+                self._looked_at.add(named)
             last = not onward or hop == MAX_REDIRECTS
             expected = not last or _as_stated(endpoint, answer)
             observation = HttpObservation(
@@ -530,6 +584,23 @@ def _is_literal(host: str) -> bool:
     return True
 
 
+async def _all(several: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all side by side; when one fails or the caller is cancelled, none runs on."""
+    if len(several) == 1:
+        return [await several[0]]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in several]
+    return [task.result() for task in tasks]
+
+
+def _with_rcode(observation: DnsObservation, *, resolved: bool) -> DnsObservation:
+    """The observation with the failure its reply code stands for, if it got a reply."""
+    if not observation.answers:
+        return observation
+    failure = failure_of_reply(observation.answers[0].rcode, has_addresses=resolved)
+    return msgspec.structs.replace(observation, failure=failure)
+
+
 def _no_resolver(host: str, start: float) -> DnsObservation:
     return DnsObservation(
         start=start,
@@ -550,17 +621,31 @@ def _redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
     if not location:
         return "", None
     try:
-        onward = urljoin(url, location)
+        onward = urljoin(url, location).partition("#")[0]
         parts = urlsplit(onward)
-        usable = parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-        # The host goes into a DNS query and a TLS server name, so it must be an A-label.
-        (parts.hostname or "").encode("ascii")
-        usable = usable and httpx.URL(onward).host != ""
+        usable = parts.scheme in _WEB and parts.port != 0 and _is_host(parts.hostname or "")
+        usable = usable and httpx.URL(onward).host != "" and not _lacks_host(location)
     except (ValueError, httpx.InvalidURL):
         usable = False
-    if not usable:
-        return "", Failure.HTTP_INVALID_REDIRECT
-    return onward.partition("#")[0], None
+    return (onward, None) if usable else ("", Failure.HTTP_INVALID_REDIRECT)
+
+
+def _lacks_host(location: str) -> bool:
+    """`https:///x` and the like, which urljoin would take for a path on the same host."""
+    parts = urlsplit(location)
+    return not parts.hostname and (bool(parts.scheme) or location.startswith("//"))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host can be resolved, dialled and put into a TLS server name."""
+    if _is_literal(host):
+        return "%" not in host  # a scope means something only on the machine that wrote it
+    labels = host.removesuffix(".").split(".")
+    return (
+        host.isascii()
+        and len(host) <= _LONGEST_NAME
+        and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+    )
 
 
 def _as_stated(endpoint: Endpoint, answer: Exchange) -> bool:
@@ -607,7 +692,7 @@ def _with_content(
     )
     return msgspec.structs.replace(
         observation,
-        title=answer.title,
+        title=scrubber.text(answer.title)[:_KEPT_TITLE],
         headers=kept,
         location=answer.header("location"),
         body_length=len(answer.body),
