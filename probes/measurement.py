@@ -35,6 +35,10 @@ class Look(StrEnum):
     """The same endpoint again, after a pause, because the look before it failed."""
     CONTROL = "control"
     """From a control vantage, after a field look failed."""
+    FOLLOW_UP = "follow_up"
+    """Extra observations, each with its reason, made because a look went wrong."""
+    TRANSFER = "transfer"
+    """Bytes over time, to find throttling and stalls."""
     REFERENCE = "reference"
     """Of a reference, to learn the vantage's own health."""
     ADHOC = "adhoc"
@@ -165,8 +169,51 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
         return family_of(self.address)
 
 
+class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
+    """One QUIC handshake, with verification on, and an HTTP/3 request where it succeeded."""
+
+    address: str
+    port: int
+    server_name: str
+    version: str = ""
+    """QUIC version agreed on, as in `0x00000001`."""
+    alpn: str = ""
+    status: int = 0
+    """Of the HTTP/3 response; 0 when none was asked for or came."""
+
+    @property
+    def family(self) -> str:
+        """`ipv4` or `ipv6`."""
+        return family_of(self.address)
+
+
+class TransferObservation(
+    Observation, frozen=True, kw_only=True, omit_defaults=True, tag="transfer"
+):
+    """Bytes over time on one object."""
+
+    url: str
+    address: str
+    server_name: str
+    """The name sent in the ClientHello, which may be an innocuous one."""
+    verified: bool = True
+    """False when the certificate was not judged, as with an innocuous name on a foreign address."""
+    first_byte: float = 0.0
+    """Seconds from the request to the first byte of the answer."""
+    bytes_wanted: int = 0
+    bytes_read: int = 0
+    marks: tuple[tuple[float, int], ...] = ()
+    """(seconds since the request, bytes read so far), at most 64 of them, the last one included."""
+
+
 AnyObservation = (
-    EgressObservation | DnsObservation | TcpObservation | TlsObservation | HttpObservation
+    EgressObservation
+    | DnsObservation
+    | TcpObservation
+    | TlsObservation
+    | HttpObservation
+    | QuicObservation
+    | TransferObservation
 )
 
 LAYER_OF: dict[type[Observation], Layer] = {
@@ -175,6 +222,8 @@ LAYER_OF: dict[type[Observation], Layer] = {
     TcpObservation: Layer.TCP,
     TlsObservation: Layer.TLS,
     HttpObservation: Layer.HTTP,
+    QuicObservation: Layer.QUIC,
+    TransferObservation: Layer.TRANSFER,
 }
 
 

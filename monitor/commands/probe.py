@@ -25,8 +25,10 @@ from probes.measurement import (
     HttpObservation,
     Look,
     Measurement,
+    QuicObservation,
     TcpObservation,
     TlsObservation,
+    TransferObservation,
     layer_of,
 )
 
@@ -145,5 +147,13 @@ def _seen(observation: AnyObservation) -> str:
             status = observation.status or "no answer"
             size = f", {observation.body_length} bytes" if observation.body_length else ""
             return f"{observation.url}: {status}{onward}{title}{size}"
+        case QuicObservation():
+            facts = (observation.version, observation.alpn, str(observation.status or ""))
+            return f"{observation.server_name}: {', '.join(filter(None, facts))}".rstrip(": ")
+        case TransferObservation():
+            return (
+                f"{observation.url} as {observation.server_name}: {observation.bytes_read} of "
+                f"{observation.bytes_wanted} bytes"
+            )
         case EgressObservation():
             return observation.reply or "our own proxy"

@@ -63,7 +63,7 @@ def settings_text(
 
 def _field(network: Network, egress: str, resolver: str) -> str:
     ways = {
-        "source": f"source:{network.source}",
+        "source": f"source:{network.source},{network.source6}",
         "interface": f"interface:{network.interface}",
         "direct": "direct",
     }
