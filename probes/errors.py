@@ -39,6 +39,9 @@ _IP_MISMATCH = 64
 _UNTRUSTED = frozenset({2, 18, 19, 20, 21})
 """X509_V_ERR codes for an issuer that is missing, self-signed or unverifiable."""
 
+_ALERT = re.compile(r"\b(?:sslv3 alert|tlsv1|tlsv13 alert) ")
+"""How OpenSSL words the alerts it receives, and nothing else."""
+
 _ADDRESS_LIKE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
@@ -81,9 +84,9 @@ def _tls_failure(error: ssl.SSLError) -> str:
 
 def is_tls_alert(error: BaseException) -> bool:
     """True when the peer refused the handshake with an alert of its own."""
-    reason = getattr(error, "reason", None) or "" if isinstance(error, ssl.SSLError) else ""
-    # "unrecognized name" is the one alert whose OpenSSL reason does not say ALERT.
-    return "ALERT" in reason or "UNRECOGNIZED_NAME" in reason
+    # Some alerts have no ALERT in their name, and the newer ones no name at all in older Pythons.
+    words = str(error).lower().replace("_", " ")
+    return isinstance(error, ssl.SSLError) and _ALERT.search(words) is not None
 
 
 def _scrubbed(error: BaseException) -> str:
