@@ -175,8 +175,8 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
     """The signs of the paths that failed after passing this many layers, and a path for each."""
     found: dict[Sign, Outcome] = {}
     failed = [path for path in paths if path.depth == depth and path.sub_method]
-    for path in sorted(failed, key=lambda p: (p.failure not in _FORGED, p.failure or "", p.family)):
-        found.setdefault((path.layer, path.sub_method), path)
+    for path in sorted(failed, key=lambda p: (p.failure in _FORGED, p.failure or "", p.family)):
+        found[path.layer, path.sub_method] = path
     return found
 
 
