@@ -19,8 +19,10 @@ from probes.measurement import (
     HttpObservation,
     Layer,
     Measurement,
+    QuicObservation,
     TcpObservation,
     TlsObservation,
+    TransferObservation,
     layer_of,
 )
 
@@ -101,7 +103,7 @@ def _target(observation: AnyObservation, names: dict[str, str]) -> str:
             return observation.name
         case TcpObservation():
             return names.get(observation.address, "")
-        case TlsObservation():
+        case TlsObservation() | QuicObservation() | TransferObservation():
             return observation.server_name
         case HttpObservation():
             return observation.url

@@ -21,8 +21,10 @@ from probes.measurement import (
     Layer,
     Look,
     Measurement,
+    QuicObservation,
     TcpObservation,
     TlsObservation,
+    TransferObservation,
 )
 from storage.store import Cycle
 
@@ -94,6 +96,39 @@ EVERY_OBSERVATION: tuple[AnyObservation, ...] = (
     HttpObservation(
         start=2.0, duration=0.0, failure="connection_reset", url="http://x.com/", address=""
     ),
+    QuicObservation(
+        start=3.0,
+        duration=0.1,
+        address="2001:db8::1",
+        port=443,
+        server_name="x.com",
+        version="0x00000001",
+        alpn="h3",
+        status=200,
+    ),
+    QuicObservation(
+        start=3.0,
+        duration=10.0,
+        failure="generic_timeout_error",
+        address="",
+        port=0,
+        server_name="",
+    ),
+    TransferObservation(
+        start=4.0,
+        duration=30.0,
+        failure="generic_timeout_error",
+        reason="throttling",
+        url="https://x.com/big",
+        address="203.0.113.1",
+        server_name="example.org",
+        verified=False,
+        first_byte=0.1,
+        bytes_wanted=65536,
+        bytes_read=16384,
+        marks=((0.1, 1024), (1.25, 16384)),
+    ),
+    TransferObservation(start=4.0, duration=0.0, url="", address="", server_name=""),
 )
 """Each kind of observation, full and nearly empty."""
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
-from probes.measurement import Layer, Look, Measurement
+from probes.measurement import LAYER_OF, Layer, Look, Measurement
 from storage.store import Selection, Store
 from tests.contract.conftest import PAGE
 from tests.contract.cycles import (
@@ -47,6 +47,11 @@ async def test_a_measurement_comes_back_exactly(store: Store) -> None:
     )
     await store.save(cycle(1, measurements=looks))
     assert await flat(store.measurements(EVERYTHING)) == list(looks)
+
+
+def test_no_kind_of_observation_is_left_out() -> None:
+    """The values above hold each kind there is."""
+    assert {type(observation) for observation in EVERY_OBSERVATION} == set(LAYER_OF)
 
 
 async def test_verdicts_come_back_exactly(store: Store) -> None:

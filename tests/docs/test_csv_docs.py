@@ -1,11 +1,17 @@
 """docs/csv.md is the promise made to those who cite the files: it is held to the code."""
 
 import re
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from monitor.analysis.event import EventState, Scope
+from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
+from probes.measurement import Look
+from probes.vantage import VantageRole
 
 TEXT = (Path(__file__).parents[2] / "docs" / "csv.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -47,3 +53,22 @@ def test_every_kind_has_a_section_and_an_example() -> None:
     for kind in Kind:
         assert f"\n## {kind}\n" in TEXT
         assert f"shutwatch export csv {kind} " in TEXT
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "words"),
+    [
+        (Kind.MEASUREMENTS, "look", Look),
+        (Kind.MEASUREMENTS, "vantage_role", VantageRole),
+        (Kind.VERDICTS, "state", set(State) - {State.DEGRADED}),
+        (Kind.VERDICTS, "evidence", Evidence),
+        (Kind.EVENTS, "state", EventState),
+        (Kind.EVENTS, "scope", Scope),
+    ],
+)
+def test_every_word_a_cell_may_hold_is_named(
+    kind: Kind, column: str, words: Iterable[StrEnum]
+) -> None:
+    """Columns with a fixed set of words list all of them."""
+    (meaning,) = (meaning for name, _, meaning in _documented(kind) if name == column)
+    assert {word.value for word in words} <= set(re.findall(r"`([a-z_]+)`", meaning))
