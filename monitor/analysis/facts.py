@@ -13,6 +13,10 @@ from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
 from probes.measurement import Layer
 
 
+FAMILY_MISSING = "vantage.family_missing"
+"""Id of the rule for endpoints of a family that the vantage does not have."""
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules ask about a case."""
 

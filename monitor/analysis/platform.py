@@ -18,6 +18,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.facts import FAMILY_MISSING
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,
@@ -187,7 +188,9 @@ def _role_state(
             return canonical.state
     states = [verdict.state for verdict in looked_at]
     if role.need is Need.ANY:
-        return _any_works(states)
+        # IPv6 members say nothing where there is no IPv6; they must not outvote the others.
+        visible = [v.state for v in looked_at if v.rule_id != FAMILY_MISSING]
+        return _any_works(visible or states)
     complete = bool(role.sample) or len(looked_at) == len(role.endpoints)
     return _all_work(states if complete else [*states, State.INSUFFICIENT])
 

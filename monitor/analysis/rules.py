@@ -33,7 +33,7 @@ from collections.abc import Callable
 import msgspec
 
 from monitor.analysis.case import Case as Case
-from monitor.analysis.facts import Facts, examine
+from monitor.analysis.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.findings import Finding
 from monitor.analysis.outcome import TIMEOUT, failures
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
@@ -273,7 +273,7 @@ RULES: tuple[Rule, ...] = (
         lambda state, _: state is VantageState.UNKNOWN,
     ),
     Rule(
-        id="vantage.family_missing",
+        id=FAMILY_MISSING,
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
         state=State.INSUFFICIENT,
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",

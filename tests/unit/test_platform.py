@@ -218,6 +218,17 @@ def test_pool(states: tuple[State, ...], expected: State) -> None:
     assert telegram(*states).state is expected
 
 
+def test_members_of_a_missing_family_have_no_vote() -> None:
+    """Data centres known by IPv6 address do not hide a block where there is no IPv6."""
+    unseen = [
+        msgspec.structs.replace(verdict(e.host, UNKNOWN), rule_id="vantage.family_missing")
+        for e in DATA_CENTRES[:3]
+    ]
+    blocked = verdict(DATA_CENTRES[3].host, BLOCKED)
+    assert roll_up(TELEGRAM, [*unseen, blocked], started_at=START).state is State.BLOCKED
+    assert roll_up(TELEGRAM, unseen, started_at=START).state is State.INSUFFICIENT
+
+
 def test_platform_without_core_roles_is_judged_by_all() -> None:
     """An operator's platform that marks nothing as core is as bad as its worst role."""
     bare = msgspec.structs.replace(
