@@ -12,7 +12,6 @@ from monitor.analysis.outcome import Outline, outline, usable
 from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
 from probes.measurement import Layer
 
-
 FAMILY_MISSING = "vantage.family_missing"
 """Id of the rule for endpoints of a family that the vantage does not have."""
 
