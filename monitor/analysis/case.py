@@ -25,6 +25,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """The looks at this endpoint in this cycle, in the order made."""
     controls: tuple[Measurement, ...] = ()
     """Looks at the same endpoint from control vantages, in any order, however old."""
+    follow_ups: tuple[Measurement, ...] = ()
+    """Extra observations of this endpoint in this cycle, each with its reason."""
     health: VantageHealth
     """Of the field vantage, from references asked after the failures."""
     control_health: Mapping[str, VantageHealth] = {}

@@ -1,15 +1,17 @@
 """Whether a look calls for another one in the same cycle."""
 
 from monitor.analysis.outcome import decisive, outline, rank, works
+from monitor.analysis.pages import strays
 from probes.measurement import Measurement
 
 
 def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
-    """True when the endpoint was not reached, or not over a family that works from here.
+    """True when the endpoint was not reached, or not over a family that works from here, or by way
+    of a cleartext redirect that anybody could have forged.
 
     `families` are those over which a reference answered; others are not the endpoint's fault.
     """
-    if not look.reached:
+    if not look.reached or strays(look, None):
         return True
     return any(
         outcome.family in families and not works(outcome, look)

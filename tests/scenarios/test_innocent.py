@@ -46,7 +46,8 @@ EXPECTED: dict[str, tuple[str, set[str], set[str]]] = {
     "resolver-dead": ("offline", {"insufficient"}, {"vantage.resolver_down"}),
     "lossy": ("lossy", {"ok", "insufficient"}, {"vantage.lossy"}),
     "slow": ("ok", {"ok"}, set()),
-    "no-ipv6": ("ok", {"ok"}, set()),
+    # Telegram has data centres that only IPv6 leads to.
+    "no-ipv6": ("ok", {"ok"}, {"vantage.family_missing"}),
 }
 """Vantage state, allowed platform states, allowed rule ids of what is not ok."""
 
