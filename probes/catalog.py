@@ -70,6 +70,9 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
     sample: int = 0
     """Pools: how many members a cycle looks at while all is well; 0 means every one."""
+    transfer: tuple[Endpoint, ...] = ()
+    """Objects of at least 64 KiB, https, to measure the speed of. Without any in the whole platform
+    it is the first endpoint of its role web."""
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,14 @@ from typing import Any
 import msgspec
 
 from probes.catalog import Catalog, Endpoint, Need, Platform, Reference, ReferenceScope, Role
-from probes.catalog_nodes import endpoint, endpoint_id, platform_name, reference, role_name
+from probes.catalog_nodes import (
+    endpoint,
+    endpoint_id,
+    platform_name,
+    reference,
+    role_name,
+    transfer_objects,
+)
 from probes.countries import country_code
 from probes.toml_node import (
     Attempts,
@@ -206,6 +213,7 @@ _ROLE: dict[str, Shape[Any]] = {
     "endpoints": listed(endpoint),
     "add": listed(endpoint),
     "remove": listed(endpoint_id),
+    "transfer": transfer_objects,
 }
 
 
@@ -218,6 +226,7 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
         core=values.get("core", base.core if base else False),
         canonical=values.get("canonical", base.canonical if base else name == "web"),
         sample=values.get("sample", base.sample if base else 0),
+        transfer=values.get("transfer", base.transfer if base else ()),
         endpoints=_verified(values.get("verify"), _endpoints(node, values, base)),
     )
     if role.sample and role.need is Need.ALL:

@@ -40,6 +40,18 @@ def endpoint_id(node: Node) -> str:
     return _plain(node).id
 
 
+def transfer_objects(node: Node) -> tuple[Endpoint, ...]:
+    """One https address or a list of them."""
+    return listed(_object)(node) if isinstance(node.raw, list) else (_object(node),)
+
+
+def _object(node: Node) -> Endpoint:
+    found = _plain(node)
+    if found.kind is not EndpointKind.HTTPS:
+        raise node.fail("an https:// address: only over TLS is it certain whose speed is measured")
+    return found
+
+
 def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
     """One reference: text, or a table with `endpoint`, `status` and `body`."""
 

@@ -9,6 +9,7 @@ vantage they come from, logs every URL, and refuses the broken redirects that ar
 import asyncio
 import re
 import zlib
+from collections.abc import Mapping
 
 import httptools
 import httpx
@@ -228,15 +229,19 @@ async def exchange(
     suspicious_limit: int,
     suspicious_statuses: frozenset[int],
     trusted: bool,
+    more_headers: Mapping[str, str] | None = None,
 ) -> Exchange:
     """GET `url` over `stream`; `timeout` seconds for all of it.
 
     Reads `body_limit` bytes of an ordinary answer, and `suspicious_limit` when the answer came in
-    cleartext (`trusted` false) or with one of `suspicious_statuses`.
+    cleartext (`trusted` false) or with one of `suspicious_statuses`. `more_headers` replace those
+    of a browser.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    headers = BROWSER | ({"User-Agent": user_agent} if user_agent else {})
+    headers = (
+        BROWSER | ({"User-Agent": user_agent} if user_agent else {}) | dict(more_headers or {})
+    )
     status = 0
     received: tuple[tuple[str, str], ...] = ()
     body = bytearray()

@@ -103,7 +103,7 @@ class Looker:
         self.client = client
         self.resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
-        self._now = now
+        self.now = now
 
     async def look(
         self,
@@ -114,8 +114,8 @@ class Looker:
         attempt: int = 1,
     ) -> Measurement:
         """Look once. Never raises for what the network does; may be cancelled at any point."""
-        under_way = _LookUnderWay(self, asyncio.get_running_loop().time())
-        started_at = self._now()
+        under_way = LookUnderWay(self, asyncio.get_running_loop().time())
+        started_at = self.now()
         try:
             reached = await under_way.run(target.endpoint)
             observations = await under_way.finish()
@@ -150,7 +150,7 @@ class Looker:
         return dns if endpoint.kind is EndpointKind.DNS else (*dns, Layer.TCP)
 
 
-class _LookUnderWay:
+class LookUnderWay:
     """The state of one look: what is open, what was seen."""
 
     def __init__(self, looker: Looker, origin: float) -> None:
@@ -232,7 +232,7 @@ class _LookUnderWay:
         Bogons only when the catalogue names them: whoever answers a name, or redirects, must not
         send us round the vantage's own network.
         """
-        if _is_literal(host):
+        if is_literal(host):
             self._looked_at.add(host)
             return () if host != self._given and host in self._looker.bogons else (host,)
         if host not in self._resolved:
@@ -421,7 +421,7 @@ class _LookUnderWay:
             targets = (await self._addresses(host))[: self._settings.max_addresses]
         for target in targets:
             start = self.elapsed()
-            address = target if _is_literal(target) else ""
+            address = target if is_literal(target) else ""
             if address:
                 self._looked_at.add(address)
             try:
@@ -480,7 +480,7 @@ class _LookUnderWay:
 
     async def _dial_proxy(self) -> Stream:
         egress = self._looker.vantage.egress
-        if _is_literal(egress.proxy_host):
+        if is_literal(egress.proxy_host):
             return await self._looker.network.connect(egress.proxy_host, egress.proxy_port)
         # The proxy's own name goes through the machine's resolver: it is no one's evidence.
         found = await self._loop.getaddrinfo(egress.proxy_host, egress.proxy_port, type=1)
@@ -553,7 +553,7 @@ class _LookUnderWay:
             opened.stream.close()
             onward, failure = _redirect(url, answer)
             named = urlsplit(onward).hostname or ""
-            if _is_literal(named):
+            if is_literal(named):
                 # Where a block page is served from is evidence, dialled or not.
                 self._looked_at.add(named)
             last = not onward or hop == MAX_REDIRECTS
@@ -576,7 +576,7 @@ class _LookUnderWay:
         return observation.failure is None and expected and _trustworthy(endpoint, url, answer)
 
 
-def _is_literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -638,7 +638,7 @@ def _lacks_host(location: str) -> bool:
 
 def _is_host(host: str) -> bool:
     """Whether a host can be resolved, dialled and put into a TLS server name."""
-    if _is_literal(host):
+    if is_literal(host):
         return "%" not in host  # a scope means something only on the machine that wrote it
     labels = host.removesuffix(".").split(".")
     return (

@@ -26,6 +26,7 @@ from probes.measurement import (
     HttpObservation,
     TcpObservation,
     TlsObservation,
+    TransferObservation,
 )
 
 PLACEHOLDER = "[address]"
@@ -351,6 +352,13 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
         return _scrub_tls(observation, scrubber)
     if isinstance(observation, EgressObservation):
         return msgspec.structs.replace(observation, reply=scrubber.text(observation.reply))
+    if isinstance(observation, TransferObservation):
+        return msgspec.structs.replace(
+            observation,
+            url=scrubber.text(observation.url),
+            address=scrubber.address(observation.address),
+            server_name=scrubber.text(observation.server_name),
+        )
     return observation
 
 
