@@ -2,9 +2,8 @@
 
 Facts it rests on (OpenSSL 3, CPython 3.11–3.13, Linux):
 
-* a FIN in mid-handshake is `ssl.SSLEOFError` on a non-blocking SSLSocket, an RST is
-  `ConnectionResetError` with errno 104, so the two never mix here (after the handshake they do,
-  before Python 3.13: `probes.network` tells them apart);
+* a FIN in mid-handshake is `ssl.SSLEOFError`, an RST at any time is `ConnectionResetError` with
+  errno 104, so the two never mix here, as long as TLS does not read the socket itself;
 * `TimeoutError` without errno is our own deadline, with ETIMEDOUT the kernel's;
 * ICMP "administratively prohibited" reaches an IPv6 socket as EACCES, an IPv4 one as
   EHOSTUNREACH.

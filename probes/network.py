@@ -1,13 +1,14 @@
 """The Network protocol, and its asyncio implementation: the only owner of sockets.
 
-Sockets are non-blocking and driven by readiness callbacks of the running loop. TLS uses an
-SSLSocket the same way instead of asyncio's TLS transport, whose read buffer alone costs
-256 KiB for every look that hangs, and hanging looks are the normal case here.
+Sockets are non-blocking and driven by readiness callbacks of the running loop. TLS runs in memory
+between our own reads and writes. asyncio's TLS transport has a read buffer that costs 256 KiB for
+every look that hangs, and hanging looks are the normal case here. An SSLSocket reads and writes
+the socket itself and, before Python 3.13, reports a reset after the handshake as the end of the
+stream, which is the very thing to be told apart; it also takes more system calls.
 """
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import socket
 import ssl
@@ -21,9 +22,9 @@ from probes.errors import PeerClosedError
 from probes.measurement import family_of
 from probes.vantage import Egress, EgressKind
 
+_READ = 16 * 1024
+"""Bytes read at a time for TLS."""
 _TCP_INFO_LENGTH = 104
-_TCP_CLOSE = 7
-"""`tcpi_state`, the first byte of the same, of a connection that is closed on both sides."""
 _TOTAL_RETRANS_OFFSET = 100
 """`tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
 
@@ -221,13 +222,14 @@ class SocketDatagrams:
 
 
 class SocketStream:
-    """Stream over a non-blocking socket, which `start_tls` replaces by an SSLSocket."""
+    """Stream over a non-blocking socket, in clear until `start_tls`."""
 
-    __slots__ = ("_contexts", "_sock")
+    __slots__ = ("_contexts", "_incoming", "_outgoing", "_sock", "_tls")
 
     def __init__(self, sock: socket.socket, contexts: TlsContexts) -> None:
         self._sock = sock
         self._contexts = contexts
+        self._tls: ssl.SSLObject | None = None
 
     @property
     def local_address(self) -> str:
@@ -246,25 +248,24 @@ class SocketStream:
             return 0
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
-        """Shake hands on the running loop, verification on unless told to record only."""
-        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            # Reset since the connect: wrapping would raise as well, but lose hold of the socket.
-            raise OSError(error, "reset before the handshake")
+        """Shake hands on the running loop, verification on unless told to record only.
+
+        When that fails not even an alert is sent: nothing goes to an unverified peer.
+        """
         context = self._contexts.verifying if verify else self._contexts.recording
-        tls = context.wrap_socket(
-            self._sock, server_hostname=server_name, do_handshake_on_connect=False
-        )
-        self._sock = tls
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._tls = tls
         while True:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
-                await _readable(tls)
-            except ssl.SSLWantWriteError:
-                await _writable(tls)
+                await self._flush()
+                if not await self._fill():
+                    self._incoming.write_eof()
             else:
                 break
+        await self._flush()
         cipher = tls.cipher()
         return TlsFacts(
             version=tls.version() or "",
@@ -274,13 +275,13 @@ class SocketStream:
 
     def peer_chain(self) -> tuple[bytes, ...]:
         """Public from Python 3.13 on; before that the same call lives on the inner object."""
-        if not isinstance(self._sock, ssl.SSLSocket):
+        if self._tls is None:
             return ()
-        public = getattr(self._sock, "get_unverified_chain", None)
+        public = getattr(self._tls, "get_unverified_chain", None)
         try:
             if public is not None:
                 return tuple(public() or ())
-            inner = self._sock._sslobj  # type: ignore[attr-defined]
+            inner = self._tls._sslobj  # type: ignore[attr-defined]
             chain = inner.get_unverified_chain() or ()
             return tuple(certificate.public_bytes(_DER) for certificate in chain)
         except (ValueError, AttributeError):
@@ -288,51 +289,55 @@ class SocketStream:
 
     async def send(self, data: bytes) -> None:
         """Write all of `data`."""
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self._sock.send(view) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                await _writable(self._sock)
-            except ssl.SSLWantReadError:
-                await _readable(self._sock)
-            except ssl.SSLEOFError:
-                self._raise_if_reset()
-                raise
+        if self._tls is None:
+            await self._write(data)
+        else:
+            self._tls.write(data)
+            await self._flush()
 
     async def receive(self, limit: int) -> bytes:
         """At least one byte, or b"" at the end of the stream."""
+        if self._tls is None:
+            return await self._read(limit)
         while True:
             try:
-                data = self._sock.recv(limit)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                await _readable(self._sock)
-            except ssl.SSLWantWriteError:
-                await _writable(self._sock)
+                return self._tls.read(limit)
+            except ssl.SSLWantReadError:
+                if not await self._fill():
+                    return b""
             except ssl.SSLZeroReturnError:
                 return b""
-            else:
-                if not data:
-                    self._raise_if_reset()
-                return data
-
-    def _raise_if_reset(self) -> None:
-        """Tell an RST from a FIN where TLS calls both the end: Python did until 3.13.
-
-        A reset leaves the connection closed on both sides and its error already fetched. Where a
-        FIN came first the connection is half open, or the error of the RST that our own data then
-        drew is still there.
-        """
-        if not isinstance(self._sock, ssl.SSLSocket):
-            return
-        pending = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        state = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        if not pending and state == _TCP_CLOSE:
-            raise OSError(errno.ECONNRESET, "reset under TLS")
+            # TLS may want to answer what it read, as when keys are renewed.
+            await self._flush()
 
     def close(self) -> None:
         """Close without a TLS goodbye: the look is over and the peer owes us nothing."""
         self._sock.close()
+
+    async def _fill(self) -> bool:
+        """Hand TLS what comes next; False at the end of the stream."""
+        data = await self._read(_READ)
+        self._incoming.write(data)
+        return bool(data)
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._write(self._outgoing.read())
+
+    async def _read(self, limit: int) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(limit)
+            except BlockingIOError:
+                await _readable(self._sock)
+
+    async def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._sock.send(view) :]
+            except BlockingIOError:
+                await _writable(self._sock)
 
 
 _DER = 2

@@ -134,6 +134,8 @@ async def serving(
     async def handle(sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError, EOFError):
             sock.setblocking(False)
+            # What is sent before a reset must have left by then.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             conversation = Conversation(sock)
             if tls is not None:
                 await conversation.start_tls(tls)
