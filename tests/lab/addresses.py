@@ -4,6 +4,7 @@
 |---|---|---|
 | field network i: client, gateway | 198.51.100.(8i+2), .(8i+1) | 2001:db8:c:i::2, ::1 |
 | ISP resolver of network i | 192.0.2.(53+i) | 2001:db8:53::i+1 |
+| block page, forger, transparent proxy | 203.0.113.80, .81, .82 | 2001:db8:c0::80, 81, 82 |
 | control k | 203.0.113.(11+k) | 2001:db8:c0::(11+k) |
 | foreign hosts | 198.18.0.0/16 | 2001:db8:f::/48 |
 | hosts of the n-th country | 198.19.n.0/24 | 2001:db8:d:n::/64 |
@@ -112,7 +113,8 @@ def allocate(hosts: Iterable[LabHost], countries: tuple[str, ...]) -> dict[str, 
             else:
                 foreign += 1
                 networks, number = ("198.18.0.0/16", "2001:db8:f::/48"), foreign
-            found += [str(ipaddress.ip_network(network)[number]) for network in networks]
+            places = map(ipaddress.ip_network, networks)
+            found += [str(net[number]) for net in places if net.version in host.families]
         taken[host.name] = tuple(sorted(found, key=lambda address: ":" in address))
     return taken
 

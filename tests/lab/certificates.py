@@ -9,8 +9,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-FORGERIES = ("self-signed", "unknown-authority", "untrusted-chain", "wrong-name", "expired")
-"""OpenSSL calls them 18, 20, 19, 62 and 10."""
+FORGERIES = (
+    "self-signed",
+    "unknown-authority",
+    "untrusted-chain",
+    "wrong-name",
+    "expired",
+    "not-yet-valid",
+)
+"""OpenSSL calls them 18, 20, 19, 62, 10 and 9."""
 
 
 @functools.cache
@@ -54,6 +61,13 @@ def forged(name: str, how: str) -> str:
         return _pem(
             authority().issue_cert(
                 name, common_name=name, not_before=last_year, not_after=last_week
+            )
+        )
+    if how == "not-yet-valid":
+        next_week, next_year = now + datetime.timedelta(7), now + datetime.timedelta(365)
+        return _pem(
+            authority().issue_cert(
+                name, common_name=name, not_before=next_week, not_after=next_year
             )
         )
     raise ValueError(f"no such forgery: {how}; there are {', '.join(FORGERIES)}")

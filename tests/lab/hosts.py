@@ -7,6 +7,8 @@ import msgspec
 
 BLOCK_PAGE = ("203.0.113.80", "2001:db8:c0::80")
 """A web server that answers any name with a block page."""
+TRANSPARENT_PROXY = ("203.0.113.82", "2001:db8:c0::82")
+"""Leads whoever connects on to the host asked for, by SNI or Host."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,11 +25,21 @@ class LabHost(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     raw: bool = False
     """True: accepts connections on `ports` and speaks no TLS or HTTP."""
+    speaks: str = ""
+    """What a raw host speaks: mtproto, noise; empty for nothing at all."""
+    stun: bool = False
+    """True: answers STUN binding requests on UDP port 3478."""
+    quic: bool = False
+    """True: in a lab with QUIC it speaks HTTP/3 as well, and says so in Alt-Svc."""
     ports: tuple[int, ...] = (443, 80)
     country: str = ""
     """Empty for foreign hosts."""
     addresses: int = 1
     """How many addresses of each family."""
+    families: tuple[int, ...] = (4, 6)
+    """Which families it has addresses of."""
+    rotate: int = 0
+    """How many addresses of a family each DNS answer holds, others every time; 0: all."""
     literal: tuple[str, ...] = ()
     """Given addresses, for services known by address."""
     https: Mapping[str, Page] = {}
@@ -52,25 +64,50 @@ def web_page(title: str, size: int = 32 * 1024) -> str:
     return f"{head}<body>\n{body}</body></html>\n"
 
 
+def moved(to: str, status: int = 301) -> Page:
+    """A redirect, also to where no URL can lead."""
+    return Page(status=status, headers={"Location": to})
+
+
+def challenge() -> Page:
+    """What a bot protection shows to those it does not trust, controls in datacentres above all."""
+    return Page(
+        status=403,
+        headers={
+            "Content-Type": "text/html; charset=UTF-8",
+            "Server": "cloudflare",
+            "CF-RAY": "8f2b6c1d9e0a4b7c-FRA",
+            "cf-mitigated": "challenge",
+            "Cache-Control": "private, max-age=0, no-store",
+        },
+        body="<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>"
+        "<noscript>Enable JavaScript and cookies to continue</noscript></body></html>\n",
+    )
+
+
+QUIC_GROUPS = ("x", "meta", "google")
+"""Whose sites speak HTTP/3."""
+
+
 def _site(name: str, title: str, group: str, **more: object) -> LabHost:
     page = Page(headers={"Content-Type": "text/html; charset=utf-8"}, body=web_page(title))
-    return msgspec.structs.replace(LabHost(name=name, group=group, https={"": page}), **more)
+    host = LabHost(name=name, group=group, https={"": page}, quic=group in QUIC_GROUPS)
+    return msgspec.structs.replace(host, **more)
 
 
 def _small(name: str, group: str, status: int = 200, **more: object) -> LabHost:
     body = json.dumps({"host": name, "status": status})
     page = Page(status=status, headers={"Content-Type": "application/json"}, body=body)
-    return msgspec.structs.replace(LabHost(name=name, group=group, https={"": page}), **more)
+    host = LabHost(name=name, group=group, https={"": page}, quic=group in QUIC_GROUPS)
+    return msgspec.structs.replace(host, **more)
 
 
 def _moved(name: str, to: str, group: str, status: int = 301) -> LabHost:
-    return LabHost(
-        name=name, group=group, https={"": Page(status=status, headers={"Location": to})}
-    )
+    return LabHost(name=name, group=group, https={"": moved(to, status)}, quic=group in QUIC_GROUPS)
 
 
-def _raw(name: str, group: str, *literal: str, ports: tuple[int, ...]) -> LabHost:
-    return LabHost(name=name, group=group, raw=True, literal=literal, ports=ports)
+def _raw(name: str, group: str, *literal: str, ports: tuple[int, ...], speaks: str = "") -> LabHost:
+    return LabHost(name=name, group=group, raw=True, literal=literal, ports=ports, speaks=speaks)
 
 
 TELEGRAM_DATA_CENTRES = (
@@ -104,7 +141,7 @@ PLATFORMS: tuple[LabHost, ...] = (
         for name in ("edge-mqtt", "edge-chat", "b-api", "star.c10r")
     ),
     _site("www.messenger.com", "Messenger", "meta"),
-    _raw("stun.fbsbx.com", "meta", ports=()),
+    LabHost(name="stun.fbsbx.com", group="meta", raw=True, ports=(), stun=True),
     _site("www.instagram.com", "Instagram", "meta"),
     *(_small(f"{name}.instagram.com", "meta") for name in ("i", "graph")),
     *(_small(f"{name}.cdninstagram.com", "meta") for name in ("static", "scontent")),
@@ -112,8 +149,10 @@ PLATFORMS: tuple[LabHost, ...] = (
     _moved("www.threads.net", "https://www.threads.com/", "meta"),
     _site("www.meta.com", "Meta Store", "meta"),
     _site("about.meta.com", "About Meta", "meta"),
-    *(_raw(f"e{number}.whatsapp.net", "meta", ports=(443, 5222)) for number in range(1, 17)),
-    _raw("g.whatsapp.net", "meta", ports=(443, 5222)),
+    *(
+        _raw(f"{name}.whatsapp.net", "meta", ports=(443, 5222), speaks="noise")
+        for name in (*(f"e{number}" for number in range(1, 17)), "g")
+    ),
     _small("v.whatsapp.net", "meta"),
     _site("web.whatsapp.com", "WhatsApp Web", "meta"),
     *(_small(f"{name}.whatsapp.net", "meta") for name in ("mmg", "static")),
@@ -141,7 +180,13 @@ PLATFORMS: tuple[LabHost, ...] = (
             "v16m.tiktokcdn.com",
         )
     ),
-    _raw("telegram-dc.lab", "telegram", *TELEGRAM_DATA_CENTRES, ports=(443, 80, 5222)),
+    _raw(
+        "telegram-dc.lab",
+        "telegram",
+        *TELEGRAM_DATA_CENTRES,
+        ports=(443, 80, 5222),
+        speaks="mtproto",
+    ),
     _site("web.telegram.org", "Telegram Web", "telegram"),
     _moved("t.me", "https://telegram.org/", "telegram", 302),
     _site("telegram.org", "Telegram Messenger", "telegram"),
@@ -199,6 +244,43 @@ PROVIDER: tuple[LabHost, ...] = (
 )
 
 ALL: tuple[LabHost, ...] = (*PLATFORMS, *REFERENCES, *PROVIDER)
+
+GHOST = "ghost.example.org"
+"""A name that nobody knows any more: only catalogues and censors do."""
+LEGAL = Page(
+    status=451,
+    headers={
+        "Content-Type": "text/html",
+        "Link": '<https://spqr.example.org/legislatione>; rel="blocked-by"',
+    },
+    body="<html><head><title>Unavailable For Legal Reasons</title></head></html>\n",
+)
+FAR_HOPS = 12
+"""Redirects of short.example.org/far until a page comes; /round never ends."""
+_SHORT = {
+    "": moved("https://landing.example.org/"),
+    "/plain": moved("http://landing.example.org/"),
+    "/broken": moved("https://"),
+    "/round": moved("https://short.example.org/round"),
+    "/far": moved("/far/1"),
+    **{f"/far/{hop}": moved(f"/far/{hop + 1}", 302) for hop in range(1, FAR_HOPS)},
+    f"/far/{FAR_HOPS}": Page(body=web_page("Arrived")),
+}
+ODD: tuple[LabHost, ...] = (
+    LabHost(name="short.example.org", https=_SHORT, http=_SHORT),
+    _site("landing.example.org", "Landing", "", http={"": Page(body=web_page("Landing"))}),
+    _site("xn--bcher-kva.example.org", "Bücher", ""),
+    _site("v4only.example.org", "Old internet", "", families=(4,)),
+    _site("v6only.example.org", "New internet", "", families=(6,)),
+    _site("many.example.org", "Many edges", "", addresses=12, rotate=3),
+    _site("legal.example.org", "Legal", "", https={"": LEGAL}, http={"": LEGAL}),
+    LabHost(
+        name="big.example.org",
+        https={"": Page(headers=_HTML, body=web_page("Large", 2 * 1024 * 1024))},
+    ),
+    LabHost(name="localhost.example.org", literal=("127.0.0.1", "::1"), ports=()),
+)
+"""Hosts of unusual stories, for `Lab(more_hosts=hosts.ODD)`."""
 
 DOMESTIC = {"PK": ("www.pta.gov.pk", "www.dawn.com"), "BR": ("www.gov.br", "www.uol.com.br")}
 """Names that prove domestic reach."""

@@ -9,12 +9,23 @@ import os
 from typing import Any
 
 from tests.lab import name_server
+from tests.lab.listener import Datagrams
 from tests.lab.name_server import Names, Record
 from tests.lab.origin import Site
+from tests.lab.relay import Relay
 from tests.lab.socks import Control
-from tests.lab.worker import AsyncHandler, Lines, Request, obey_async, tuples
+from tests.lab.worker import AsyncHandler, Lines, Request, load_packages, obey_async, tuples
 
-CHANGEABLE = ("pem", "tls_delay", "http_delay", "stranger")
+CHANGEABLE = (
+    "pem",
+    "tls_delay",
+    "http_delay",
+    "stranger",
+    "clock",
+    "breaks",
+    "breaks_after",
+    "speaks",
+)
 
 
 class Internet:
@@ -35,14 +46,16 @@ class Internet:
             "lie": self._lie,
             "forge": self._forge,
             "reset": self._reset,
+            "relayed": self._relayed,
             "control": self._control,
         }
 
     async def _start(self, request: Request) -> None:
-        """Open everything: `hosts`, `resolvers` and `controls` as tests.lab.lab lays them out."""
+        """Open everything: `hosts`, `resolvers`, `controls` and `relay`, as Lab lays them out."""
+        if any(host["quic"] for host in request["hosts"]):
+            load_packages()
         for host in request["hosts"]:
-            cname = host.pop("cname")
-            doh = host.pop("doh")
+            cname, doh, rotate = (host.pop(field) for field in ("cname", "doh", "rotate"))
             site = Site(**tuples(host))
             if doh:
                 site.answer_dns = functools.partial(
@@ -51,10 +64,12 @@ class Internet:
             self._sites[site.name] = site
             self._born[site.name] = {name: getattr(site, name) for name in CHANGEABLE}
             self._born[site.name] |= {"https": dict(site.https), "http": dict(site.http)}
-            self._names.know(site.name, Record(site.addresses, cname))
+            self._names.know(site.name, Record(site.addresses, cname, rotate))
             if cname:
                 self._names.know(cname, Record(site.addresses))
             await site.open()
+            if site.quic:
+                await _open_quic(site)
         self._share_certificates()
         for resolver in request["resolvers"]:
             await name_server.serve(self._names, resolver)
@@ -62,6 +77,8 @@ class Internet:
             control = Control(names=self._names, **fields)
             self._controls.append(control)
             await control.open()
+        self._relay = Relay(self._names, tuple(request["relay"]))
+        await self._relay.open()
 
     def _share_certificates(self) -> None:
         for site in self._sites.values():
@@ -93,14 +110,22 @@ class Internet:
             await site.open()
         for site in self._sites.values():
             site.visits.clear()
+            site.pages_to.clear()
+        self._relay.visits.clear()
         for control in self._controls:
             control.troubles = {}
             control.visits.clear()
             await control.open()
 
     async def _page(self, request: Request) -> None:
-        """Serve `page` under a path of one scheme; None takes it away."""
+        """Serve `page` under a path of one scheme, to `networks` if given; None takes it away."""
         site = self._sites[request["host"]]
+        if request["networks"]:
+            where = {name: request[name] for name in ("networks", "scheme", "path")}
+            kept = [e for e in site.pages_to if any(e[name] != where[name] for name in where)]
+            new = [] if request["page"] is None else [{**where, "page": request["page"]}]
+            site.pages_to = new + kept
+            return
         pages = site.https if request["scheme"] == "https" else site.http
         if request["page"] is None:
             pages.pop(request["path"], None)
@@ -110,6 +135,10 @@ class Internet:
     async def _visits(self, request: Request) -> list[dict[str, Any]]:
         await _settled()
         return self._sites[request["host"]].visits
+
+    async def _relayed(self, _: Request) -> list[dict[str, Any]]:
+        await _settled()
+        return self._relay.visits
 
     async def _lie(self, request: Request) -> None:
         self._names.tell(request["resolver"], request["name"], request["lie"])
@@ -134,6 +163,16 @@ class Internet:
                 await _settled()
                 return control.visits
         return None
+
+
+async def _open_quic(site: Site) -> None:
+    # Loading it takes as long as starting everything else, so only who asks for it waits.
+    from tests.lab.quic_origin import PORT, QuicServer
+
+    opened = [Datagrams(a, PORT, QuicServer(site).receive) for a in site.addresses]
+    site.listeners += opened
+    for datagrams in opened:
+        await datagrams.open()
 
 
 async def _settled() -> None:

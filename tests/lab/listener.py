@@ -1,4 +1,4 @@
-"""A listening address that can be open, closed, or silent, with the connections it accepted."""
+"""A listening address that can be open, closed, or silent; over TCP, and for datagrams."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import ctypes
 import socket
 import struct
 from collections.abc import Callable
+from typing import Any, cast
 
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 _DROP_ALL = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0), 8)
@@ -24,8 +25,7 @@ class Listener:
         """Accept connections; also ends silence."""
         if self._server is not None:
             assert self._socket is not None
-            with contextlib.suppress(OSError):  # there is no filter to take off
-                self._socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+            _unsilence(self._socket)
             return
         family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -45,6 +45,57 @@ class Listener:
         """Answer nothing at all, as if the machine were gone."""
         if self._socket is not None and self._server is not None:
             silence(self._socket)
+
+
+Receive = Callable[["Datagrams", bytes, Any], None]
+"""What takes a datagram: where it came to, what it holds, and the sender's address."""
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """One address and port for datagrams."""
+
+    def __init__(self, address: str, port: int, receive: Receive) -> None:
+        self._where = (address, port)
+        self._receive = receive
+        self._transport: asyncio.DatagramTransport | None = None
+
+    async def open(self) -> None:
+        """Take datagrams; also ends silence."""
+        if self._transport is not None:
+            _unsilence(self._transport.get_extra_info("socket"))
+            return
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, local_addr=self._where)
+
+    def refuse(self) -> None:
+        """Close, so that the machine says that nobody listens."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def silence(self) -> None:
+        """Take nothing at all, as if the machine were gone."""
+        if self._transport is not None:
+            silence(self._transport.get_extra_info("socket"))
+
+    def send(self, data: bytes, to: Any) -> None:
+        """Send from this address; nothing happens once it is closed."""
+        if self._transport is not None:
+            self._transport.sendto(data, to)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Open now."""
+        # The loop's own class is no subclass of DatagramTransport before Python 3.12.
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Hand it on."""
+        self._receive(self, data, addr)
+
+
+def _unsilence(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # there is no filter to take off
+        sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
 def silence(sock: socket.socket) -> None:

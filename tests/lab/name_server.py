@@ -15,6 +15,18 @@ class Record:
 
     addresses: tuple[str, ...]
     cname: str = ""
+    rotate: int = 0
+    """Addresses of each family per answer, the next ones every time; 0: always all."""
+    _turns: dict[int, int] = dataclasses.field(default_factory=dict)
+
+    def now(self, version: int) -> tuple[str, ...]:
+        """Addresses of one IP version that this answer holds."""
+        known = tuple(a for a in self.addresses if (":" in a) == (version == 6))
+        if not self.rotate or not known:
+            return known
+        turn = self._turns[version] = self._turns.get(version, -1) + 1
+        start = turn * self.rotate
+        return tuple(known[(start + i) % len(known)] for i in range(min(self.rotate, len(known))))
 
 
 class Names:
@@ -49,7 +61,7 @@ class Names:
         if lie is not None:
             return tuple(lie.get("addresses", ()))
         record = self._records.get(name)
-        return record.addresses if record else ()
+        return (*record.now(4), *record.now(6)) if record else ()
 
     def answer(self, message: bytes, resolver: str, *, stream: bool = False) -> bytes | None:
         """The answer to a question, or None for silence."""
@@ -76,7 +88,9 @@ class Names:
         record = self._records.get(query.name)
         if record is None:
             return dns_wire.answer(query, rcode=dns_wire.NXDOMAIN)
-        return dns_wire.answer(query, addresses=record.addresses, cname=record.cname)
+        version = {dns_wire.A: 4, dns_wire.AAAA: 6}.get(query.qtype)
+        addresses = record.now(version) if version else ()
+        return dns_wire.answer(query, addresses=addresses, cname=record.cname)
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -1,5 +1,8 @@
 """Origin servers: TLS and HTTP/1.1 for one host each, changeable while they run.
 
+Hosts that speak something else (chat, STUN, HTTP/3) are sites too, with the same visits, delays
+and downs.
+
 TLS runs over memory buffers, so that each connection knows which host's address it came to and
 may be delayed, silenced or refused at any stage.
 """
@@ -8,7 +11,9 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import email.utils
 import functools
+import ipaddress
 import socket
 import ssl
 import time
@@ -18,12 +23,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.lab.listener import Listener, reset, silence
+from tests.lab import chat, stun
+from tests.lab.listener import Datagrams, Listener, reset, silence
 
 MOST_VISITS = 20_000
 RECORD = 4096
 """Bytes per TLS record: servers keep them small, so that a slow client sees something soon."""
 DnsAnswer = Callable[[bytes], bytes | None]
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
+ALT_SVC = 'h3=":443"; ma=86400'
 
 
 @dataclasses.dataclass
@@ -36,12 +45,25 @@ class Site:
     addresses: tuple[str, ...] = ()
     ports: tuple[int, ...] = (443, 80)
     raw: bool = False
+    speaks: str = ""
+    """What a raw host answers: mtproto, noise, or nothing when empty."""
+    stun: bool = False
+    quic: bool = False
+    """Advertises HTTP/3; who sets it puts a server among `listeners`."""
     https: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     http: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     tls_delay: float = 0.0
     """Before the server hello."""
     http_delay: float = 0.0
     """Before the HTTP answer."""
+    clock: float = 0.0
+    """Seconds its Date is ahead of the truth."""
+    breaks: str = ""
+    """Ends every connection by reset, eof or silence, for everybody; empty: none."""
+    breaks_after: str = "hello"
+    """When: after the client's first bytes (hello), or after a request."""
+    pages_to: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """Pages for certain clients alone, latest first: `networks`, `scheme`, `path` and `page`."""
     group: str = ""
     """Sites of one group hold each other's certificates."""
     stranger: str = "default"
@@ -52,16 +74,18 @@ class Site:
     """Set on hosts that speak DNS over HTTPS."""
     visits: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     connections: set["Connection"] = dataclasses.field(default_factory=set)
-    listeners: list[Listener] = dataclasses.field(default_factory=list)
+    listeners: list[Listener | Datagrams] = dataclasses.field(default_factory=list)
 
     async def open(self) -> None:
         """Listen on every address and port."""
         if not self.listeners:
-            self.listeners = [
+            self.listeners += [
                 Listener(address, port, functools.partial(Connection, self, port))
                 for address in self.addresses
                 for port in self.ports
             ]
+            if self.stun:
+                self.listeners += [Datagrams(a, stun.PORT, self._bind) for a in self.addresses]
         for listener in self.listeners:
             await listener.open()
 
@@ -75,8 +99,14 @@ class Site:
             else:
                 silence(connection.transport.get_extra_info("socket"))
 
+    def _bind(self, here: Datagrams, data: bytes, peer: Any) -> None:
+        reply = stun.answer(data, peer[:2])
+        if reply is not None:
+            self.visited("stun", peer[0])
+            here.send(reply, peer)
+
     def visited(self, stage: str, peer: str, **seen: Any) -> None:
-        """Note that a client got as far as `stage` (tcp, tls or http)."""
+        """Note that a client got as far as `stage` (tcp, tls, http, quic, chat or stun)."""
         if len(self.visits) < MOST_VISITS:
             self.visits.append({"stage": stage, "peer": peer, "at": time.time(), **seen})
 
@@ -92,8 +122,10 @@ class Connection(asyncio.Protocol):
         self._tls: _Tls | None = None
         self._spoken = False
         self._late: bytes | None = None
+        self._broken = False
+        self._chat = chat.SPEAKERS[site.speaks]() if site.raw else None
         self._secure = port != 80 and not site.raw
-        self._http = _Http(site, "https" if self._secure else "http")
+        self._http = _Http(site, "https" if self._secure else "http", self._break)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say nothing yet: the client speaks first."""
@@ -110,9 +142,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Through TLS where there is TLS, then to HTTP."""
-        if self._site.raw:
+        if self._broken:
             return
-        if self._tls is None:
+        if self._site.breaks and self._site.breaks_after == "hello":
+            self._break()
+        elif self._chat is not None:
+            self._converse(self._chat, data)
+        elif self._tls is None:
             self._http.feed(data)
         elif self._late is not None:
             self._late += data
@@ -125,6 +161,21 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget it."""
         self._site.connections.discard(self)
+
+    def _break(self) -> None:
+        self._broken = True
+        if self._site.breaks == "reset":
+            reset(self.transport)
+        elif self._site.breaks == "eof":
+            self.transport.close()
+
+    def _converse(self, speaker: chat.Chat, data: bytes) -> None:
+        said = speaker.feed(data)
+        if said is None:
+            self.transport.close()
+        elif said:
+            self._site.visited("chat", self.transport.get_extra_info("peername")[0])
+            self.transport.write(said)
 
     def _speak(self) -> None:
         self._spoken = True
@@ -196,9 +247,10 @@ class _Tls:
 
 
 class _Http:
-    def __init__(self, site: Site, scheme: str) -> None:
+    def __init__(self, site: Site, scheme: str, give_up: Callable[[], None]) -> None:
         self._site = site
         self._scheme = scheme
+        self._give_up = give_up
         self._rest = b""
 
     def start(self, peer: str, write: Callable[[bytes], None], close: Callable[[], None]) -> None:
@@ -236,51 +288,76 @@ class _Http:
             host=host,
             agent=fields.get("user-agent", ""),
         )
-        status, headers, content = self._page(host, target, body)
+        if self._site.breaks:
+            self._give_up()
+            return
+        status, headers, content = answer(self._site, self._scheme, self._peer, host, target, body)
         last = fields.get("connection", "").lower() == "close"
-        headers = {**headers, "Server": "lab", "Connection": "close" if last else "keep-alive"}
+        headers = {**headers, "Connection": "close" if last else "keep-alive"}
+        if self._site.quic and self._scheme == "https":
+            headers["Alt-Svc"] = ALT_SVC
         if status != 204:
             headers["Content-Length"] = str(len(content))
         head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         head += [f"{name}: {value}" for name, value in headers.items()]
-        answer = "\r\n".join([*head, "", ""]).encode()
+        whole = "\r\n".join([*head, "", ""]).encode()
         if method != "HEAD" and status != 204:
-            answer += content
+            whole += content
         loop = asyncio.get_running_loop()
         if self._site.http_delay:
-            loop.call_later(self._site.http_delay, self._send, answer, last)
+            loop.call_later(self._site.http_delay, self._send, whole, last)
         else:
-            self._send(answer, last)
+            self._send(whole, last)
 
-    def _send(self, answer: bytes, last: bool) -> None:
-        self._write(answer)
+    def _send(self, whole: bytes, last: bool) -> None:
+        self._write(whole)
         if last:
             self._close()
 
-    def _page(self, host: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        parts = urlsplit(target)
-        if parts.path.startswith("/lab/bytes/"):
-            size = int(parts.path.rpartition("/")[2])
-            return 200, {"Content-Type": "application/octet-stream"}, bytes(size)
-        if self._site.answer_dns is not None and parts.path == "/dns-query":
-            return self._doh(parts.query, body)
-        pages = self._site.https if self._scheme == "https" else self._site.http
-        page = pages.get(parts.path) or pages.get("")
-        if page is not None:
-            return page["status"], dict(page["headers"]), page["body"].encode()
-        if self._scheme == "http":
-            return 301, {"Location": f"https://{host or self._site.name}{target}"}, b""
-        return 404, {"Content-Type": "text/plain"}, b"not found\n"
 
-    def _doh(self, query: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        assert self._site.answer_dns is not None
-        given = parse_qs(query).get("dns")
-        if given:
-            body = base64.urlsafe_b64decode(given[0] + "=" * (-len(given[0]) % 4))
-        answer = self._site.answer_dns(body)
-        if answer is None:
-            return 400, {}, b""
-        return 200, {"Content-Type": "application/dns-message"}, answer
+def answer(site: Site, scheme: str, peer: str, host: str, target: str, body: bytes) -> Answer:
+    """What a site answers a client at address `peer` that asks `host` for `target`."""
+    status, headers, content = _page(site, scheme, peer, host, target, body)
+    now = email.utils.formatdate(time.time() + site.clock, usegmt=True)
+    return status, {"Server": "lab", "Date": now, **headers}, content
+
+
+def _page(site: Site, scheme: str, peer: str, host: str, target: str, body: bytes) -> Answer:
+    parts = urlsplit(target)
+    page = _page_to(site, scheme, peer, parts.path)
+    if page is None and parts.path.startswith("/lab/bytes/"):
+        size = int(parts.path.rpartition("/")[2])
+        return 200, {"Content-Type": "application/octet-stream"}, bytes(size)
+    if page is None and site.answer_dns is not None and parts.path == "/dns-query":
+        return _doh(site.answer_dns, parts.query, body)
+    pages = site.https if scheme == "https" else site.http
+    page = page or pages.get(parts.path) or pages.get("")
+    if page is not None:
+        return page["status"], dict(page["headers"]), page["body"].encode()
+    if scheme == "http":
+        return 301, {"Location": f"https://{host or site.name}{target}"}, b""
+    return 404, {"Content-Type": "text/plain"}, b"not found\n"
+
+
+def _page_to(site: Site, scheme: str, peer: str, path: str) -> dict[str, Any] | None:
+    """The page this client alone gets, if any."""
+    for entry in site.pages_to:
+        if entry["scheme"] == scheme and entry["path"] in ("", path):
+            address = ipaddress.ip_address(peer)
+            if any(address in ipaddress.ip_network(network) for network in entry["networks"]):
+                page: dict[str, Any] = entry["page"]
+                return page
+    return None
+
+
+def _doh(answer_dns: DnsAnswer, query: str, body: bytes) -> Answer:
+    given = parse_qs(query).get("dns")
+    if given:
+        body = base64.urlsafe_b64decode(given[0] + "=" * (-len(given[0]) % 4))
+    reply = answer_dns(body)
+    if reply is None:
+        return 400, {}, b""
+    return 200, {"Content-Type": "application/dns-message"}, reply
 
 
 def _context(site: Site) -> ssl.SSLContext:

@@ -66,13 +66,13 @@ def _client_hello(data: bytes) -> tuple[str, str]:
     if message[0] != 1:
         return OTHER, ""
     try:
-        return "tls", _server_name(message)
+        return "tls", server_name(message)
     except (IndexError, struct.error):
         return OTHER, ""
 
 
-def _server_name(message: bytes) -> str:
-    """Empty when the hello names no server."""
+def server_name(message: bytes) -> str:
+    """The lower-case name in a whole ClientHello message; empty when it names none."""
     at = 4 + 2 + 32
     at += 1 + message[at]
     at += 2 + struct.unpack_from("!H", message, at)[0]

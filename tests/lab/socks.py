@@ -101,7 +101,7 @@ class Control:
             return
         self._live.add(far_writer)
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
         finally:
             self._live.discard(far_writer)
             far_writer.close()
@@ -166,7 +166,7 @@ def _reply(writer: asyncio.StreamWriter, code: int) -> None:
     writer.write(bytes([5, code, 0, 1]) + bytes(6))
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Carry bytes one way; an end is passed on as an end, a reset as a reset."""
     try:
         while data := await reader.read(65536):

@@ -173,7 +173,7 @@ def test_configuration() -> None:
         ca = str(lab.ca)
     assert [v.id for v in default.vantages] == ["a", "b", "c", "control-1", "control-2"]
     assert [v.role for v in default.vantages] == ["field"] * 3 + ["control"] * 2
-    assert default.vantages[1].egress.source == "198.51.100.10"
+    assert default.vantages[1].egress.source == "198.51.100.10,2001:db8:c:1::2"
     assert default.vantages[1].resolver.address == "192.0.2.54"
     control = default.vantages[4].egress
     assert (control.proxy_host, control.proxy_port) == ("203.0.113.12", 1080)

@@ -4,6 +4,7 @@ Hardware addresses are given and neighbours are permanent: no packet ever waits 
 neighbour discovery, and no impairment of the link can hurt them.
 """
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 
 from tests.lab.addresses import (
@@ -14,6 +15,7 @@ from tests.lab.addresses import (
     NetworkPlan,
     control_addresses,
 )
+from tests.lab.hosts import TRANSPARENT_PROXY
 
 MANAGEMENT, CORE = "mgmt0", "core0"
 """The two ends of the uncensored link, and their hardware addresses."""
@@ -87,7 +89,8 @@ def unroute_lines(plan: NetworkPlan, family: int) -> str:
 
 def internet_lines(plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[str]) -> str:
     """The internet: service addresses on `lo`, one link to each box, one to the controls."""
-    service = [*hosts, *OPEN_RESOLVERS, *FORGER]
+    service = [host for host in hosts if not ipaddress.ip_address(host).is_loopback]
+    service += [*OPEN_RESOLVERS, *FORGER, *TRANSPARENT_PROXY]
     lines = [
         *_up(CORE),
         f"addr add {MANAGEMENT_FAR}/24 dev {CORE}",

@@ -6,6 +6,7 @@ input does and know nothing but the standard library.
 
 import contextlib
 import json
+import site
 import subprocess
 import sys
 import threading
@@ -26,6 +27,11 @@ class WorkerError(RuntimeError):
 def python(module: str, *arguments: str) -> list[str]:
     """Start `module` with the standard library alone: quick, and free of what is installed."""
     return [sys.executable, "-S", "-E", "-s", "-m", module, *arguments]
+
+
+def load_packages() -> None:
+    """Make what is installed importable after all, for children that are asked to speak QUIC."""
+    site.main()
 
 
 class Worker:

@@ -17,9 +17,18 @@ class Internet:
     """All hosts on the far side."""
 
     def __init__(
-        self, worker: Worker, addresses: Mapping[str, tuple[str, ...]], directory: Path
+        self,
+        worker: Worker,
+        addresses: Mapping[str, tuple[str, ...]],
+        directory: Path,
+        *,
+        peers: Mapping[str, tuple[str, ...]],
     ) -> None:
-        """`directory` takes the certificates made while running."""
+        """`directory` takes the certificates made while running.
+
+        `peers` are the addresses of each field network and of all `controls`.
+        """
+        self._peers = peers
         self.addresses = dict(addresses)
         """Addresses of each host, IPv4 first."""
         self._worker = worker
@@ -43,10 +52,24 @@ class Internet:
         for host in hosts:
             self._worker.ask("up", host=host)
 
-    def page(self, host: str, page: Page | None, *, path: str = "", scheme: str = "https") -> None:
-        """Serve a page under a path ("": every other one); None takes it away again."""
+    def page(
+        self,
+        host: str,
+        page: Page | None,
+        *,
+        path: str = "",
+        scheme: str = "https",
+        to: str | Sequence[str] = (),
+    ) -> None:
+        """Serve a page under a path ("": every other one); None takes it away again.
+
+        `to` serves it to some clients alone, before every other page: `controls`, the name of a
+        field network, addresses or networks.
+        """
+        given = [to] if isinstance(to, str) else to
+        networks = [network for who in given for network in self._peers.get(who, (who,))]
         raw = msgspec.to_builtins(page)
-        self._worker.ask("page", host=host, page=raw, path=path, scheme=scheme)
+        self._worker.ask("page", host=host, page=raw, path=path, scheme=scheme, networks=networks)
 
     def certificate(self, host: str, how: str = "honest") -> None:
         """Show an honest certificate again, or one that fails as FORGERIES tell."""
@@ -56,6 +79,23 @@ class Internet:
     def delay(self, host: str, *, tls: float = 0.0, http: float = 0.0) -> None:
         """Answer late, in seconds: before the server hello, before the HTTP answer."""
         self._worker.ask("change", host=host, tls_delay=tls, http_delay=http)
+
+    def clock(self, host: str, ahead: float) -> None:
+        """Send a Date that many seconds ahead of the truth (negative: behind)."""
+        self._worker.ask("change", host=host, clock=ahead)
+
+    def breaks(self, host: str, how: str, *, after: str = "request") -> None:
+        """End every connection by `reset`, `eof` or `silence`, for everybody; "" ends it.
+
+        `after` the client's first bytes (`hello`) or its HTTP request (`request`).
+        """
+        if how not in ("", "reset", "eof", "silence") or after not in ("hello", "request"):
+            raise ValueError(f"breaks by {how} after {after}?")
+        self._worker.ask("change", host=host, breaks=how, breaks_after=after)
+
+    def speaks(self, host: str, what: str = "") -> None:
+        """What a raw host speaks from its next connection on: mtproto, noise, or nothing."""
+        self._worker.ask("change", host=host, speaks=what)
 
     def strangers(self, host: str, answer: str) -> None:
         """What a foreign server name gets: the `default` certificate, or an `alert`."""
@@ -78,10 +118,10 @@ class Internet:
         self._worker.ask("reset")
 
     def visits(self, host: str) -> list[dict[str, Any]]:
-        """Who came: `stage` (tcp, tls, http), `peer`, `at` (seconds since the epoch), and more.
+        """Who came: `stage`, `peer`, `at` (seconds since the epoch), and more.
 
-        A tls visit is a completed handshake (with `sni`); an http visit has scheme, method,
-        path, host and agent.
+        Stages: tcp; tls and quic, a completed handshake (with `sni`); http, with scheme (http,
+        https, h3), method, path, host and agent; chat, a chat server's answer; stun.
         """
         visits: list[dict[str, Any]] = self._worker.ask("visits", host=host)
         return visits
@@ -110,6 +150,11 @@ class Internet:
     def forged_visits(self) -> list[dict[str, Any]]:
         """As `visits`, of every forger: whoever trusted a forged certificate."""
         return [visit for name in self._forgers.values() for visit in self.visits(name)]
+
+    def relayed(self) -> list[dict[str, Any]]:
+        """Whom the transparent proxy relayed: `name`, `port` and `peer`."""
+        visits: list[dict[str, Any]] = self._worker.ask("relayed")
+        return visits
 
     def _write(self, name: str, text: str) -> str:
         path = self._directory / f"{name}.pem"
