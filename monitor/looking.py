@@ -76,11 +76,12 @@ class Looking:
         cycle: str = "",
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
+        quic: bool = False,
     ) -> Measurement:
-        """One look, when the rate lets it."""
+        """One look, when the rate lets it; with `quic` over HTTP/3 too."""
         looker = self._lookers[vantage_id]
         return await self._runner.run(
-            partial(looker.look, target, cycle=cycle, look=look, attempt=attempt),
+            partial(looker.look, target, cycle=cycle, look=look, attempt=attempt, quic=quic),
             _URGENCY.get(look, Urgency.SCHEDULED),
         )
 

@@ -17,9 +17,23 @@ class EndpointKind(StrEnum):
     TLS = "tls"
     TCP = "tcp"
     DNS = "dns"
+    STUN = "stun"
+    """Over UDP: what calls ask for the way through a NAT."""
 
 
-DEFAULT_PORTS = {EndpointKind.HTTPS: 443, EndpointKind.HTTP: 80, EndpointKind.TLS: 443}
+class Protocol(StrEnum):
+    """What a tcp endpoint must answer in, beyond the handshake."""
+
+    MTPROTO = "mtproto"
+    """Telegram's."""
+
+
+DEFAULT_PORTS = {
+    EndpointKind.HTTPS: 443,
+    EndpointKind.HTTP: 80,
+    EndpointKind.TLS: 443,
+    EndpointKind.STUN: 3478,
+}
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +52,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Text the body must contain; only references use it."""
     verify: bool = True
     """False records the certificate without judging it (services with a CA of their own)."""
+    protocol: Protocol | None = None
+    """For tcp: reached only when it answers in this protocol, not by the handshake alone."""
 
     @property
     def id(self) -> str:
-        """Canonical text: the URL, `tls://host:443`, `tcp://host:port` or `dns:name`."""
+        """Canonical text: the URL, `tls://host:443`, `tcp://host:port`, `stun:host:port` or
+        `dns:name`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.kind is EndpointKind.DNS:
             return f"dns:{self.host}"
+        if self.kind is EndpointKind.STUN:
+            return f"stun:{host}:{self.port}"
         if self.kind in (EndpointKind.HTTPS, EndpointKind.HTTP):
             port = "" if self.port == DEFAULT_PORTS[self.kind] else f":{self.port}"
             return f"{self.kind}://{host}{port}{self.path}"

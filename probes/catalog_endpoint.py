@@ -18,7 +18,8 @@ _LONGEST_NAME = 253
 def parse_endpoint(text: str) -> Endpoint:
     """The endpoint that `text` names, with nothing expected of it.
 
-    `https://host[:port]/path`, `http://…`, `tls://host[:443]`, `tcp://host:port` or `dns:name`.
+    `https://host[:port]/path`, `http://…`, `tls://host[:443]`, `tcp://host:port`,
+    `stun:host[:3478]` or `dns:name`.
     Raises ValueError whose text says what would be right.
     """
     if text.startswith("dns:"):
@@ -26,6 +27,9 @@ def parse_endpoint(text: str) -> Endpoint:
         if _is_address(name):
             raise ValueError("a name to look up: dns:www.example.org")
         return Endpoint(kind=EndpointKind.DNS, host=name, port=0)
+    if text.startswith("stun:"):
+        # Written without slashes, as in RFC 7064; with them it is read all the same.
+        return _reached_by(EndpointKind.STUN, text.removeprefix("stun:").removeprefix("//"))
     scheme, separator, rest = text.partition("://")
     try:
         kind = EndpointKind(scheme) if separator else None
@@ -34,7 +38,7 @@ def parse_endpoint(text: str) -> Endpoint:
     if kind is None:
         raise ValueError(
             "say how to reach it: https://host/path, http://host/path, tls://host, "
-            "tcp://host:port or dns:name"
+            "tcp://host:port, stun:host or dns:name"
         )
     return _reached_by(kind, rest)
 
@@ -54,7 +58,8 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
     path = url.path + (f"?{url.query}" if url.query else "")
     web = kind in (EndpointKind.HTTPS, EndpointKind.HTTP)
     if not web and path not in ("", "/"):
-        raise ValueError(f"only a host and a port: {kind}://host:port")
+        slashes = "" if kind is EndpointKind.STUN else "//"
+        raise ValueError(f"only a host and a port: {kind}:{slashes}host:port")
     host, port = split_host_port(url.netloc, DEFAULT_PORTS.get(kind, 0))
     if not port:
         raise ValueError("add a port", f"{kind}://{url.netloc}:443")

@@ -18,7 +18,9 @@ from probes.catalog_nodes import (
     endpoint,
     endpoint_id,
     platform_name,
+    protocol,
     reference,
+    require_tcp,
     role_name,
     transfer_objects,
 )
@@ -210,6 +212,7 @@ _ROLE: dict[str, Shape[Any]] = {
     "canonical": flag,
     "sample": whole(0, LARGEST_SAMPLE),
     "verify": flag,
+    "protocol": protocol,
     "endpoints": listed(endpoint),
     "add": listed(endpoint),
     "remove": listed(endpoint_id),
@@ -227,7 +230,7 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
         canonical=values.get("canonical", base.canonical if base else name == "web"),
         sample=values.get("sample", base.sample if base else 0),
         transfer=values.get("transfer", base.transfer if base else ()),
-        endpoints=_verified(values.get("verify"), _endpoints(node, values, base)),
+        endpoints=_all_marked(node, values, _endpoints(node, values, base)),
     )
     if role.sample and role.need is Need.ALL:
         given = "sample" if "sample" in values else "need"
@@ -235,11 +238,17 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
     return role
 
 
-def _verified(verify: bool | None, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """The endpoints of a role that says whether certificates are judged; None says nothing."""
-    if verify is None:
+def _all_marked(
+    node: Node, values: dict[str, Any], endpoints: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    """The endpoints of a role, each with what the role says of all of them."""
+    said = {name: values[name] for name in ("verify", "protocol") if name in values}
+    if "protocol" in said:
+        for one in endpoints:
+            require_tcp(node.table()["protocol"], one)
+    if not said:
         return endpoints
-    return tuple(msgspec.structs.replace(one, verify=verify) for one in endpoints)
+    return tuple(msgspec.structs.replace(one, **said) for one in endpoints)
 
 
 def _endpoints(node: Node, values: dict[str, Any], base: Role | None) -> tuple[Endpoint, ...]:

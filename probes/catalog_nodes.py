@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from probes.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
+from probes.catalog import Endpoint, EndpointKind, Protocol, Reference, ReferenceScope
 from probes.catalog_endpoint import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
-from probes.toml_node import Node, Shape, filled, flag, listed, read_table, whole
+from probes.toml_node import Node, Shape, filled, flag, listed, one_of, read_table, whole
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 40
@@ -31,8 +31,13 @@ def role_name(node: Node, name: str) -> None:
 
 
 def endpoint(node: Node) -> Endpoint:
-    """One endpoint of a role: text, or a table with `endpoint`, `status` and `verify`."""
-    return _with_options(node, {"verify": flag})
+    """One endpoint of a role: text, or a table that also says what it must answer."""
+    return _with_options(node, {"verify": flag, "protocol": protocol})
+
+
+def protocol(node: Node) -> Protocol:
+    """The name of a protocol that a tcp endpoint must answer in."""
+    return Protocol(one_of([known.value for known in Protocol])(node))
 
 
 def endpoint_id(node: Node) -> str:
@@ -85,12 +90,21 @@ def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
     for name in ("status", "body"):
         if name in values and found.kind not in _WEB:
             raise node.table()[name].fail("leave it out: only http and https answer with this")
+    if "protocol" in values:
+        require_tcp(node.table()["protocol"], found)
     return msgspec.structs.replace(
         found,
         expect_status=values.get("status", ()),
         expect_body=values.get("body", ""),
         verify=values.get("verify", True),
+        protocol=values.get("protocol"),
     )
+
+
+def require_tcp(node: Node, found: Endpoint) -> None:
+    """Refuse a protocol for an endpoint whose kind has one already. Raises Invalid."""
+    if found.kind is not EndpointKind.TCP:
+        raise node.fail(f"leave it out: only tcp endpoints need one, not {found.id}")
 
 
 def _plain(node: Node) -> Endpoint:

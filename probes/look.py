@@ -20,13 +20,14 @@ import msgspec
 import uuid_utils
 
 from probes.bogon import BogonList
-from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of, is_tls_alert
 from probes.failure import Failure
 from probes.http import REDIRECTS, Exchange, exchange
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
     DnsObservation,
     EgressObservation,
@@ -42,7 +43,9 @@ from probes.network import Network, Stream, chain_digest
 from probes.proxy import FarSideError, ProxyError, open_through
 from probes.scrub import Scrubber, scrub_observation
 from probes.settings import ProbeSettings
+from probes.stun import ask_binding
 from probes.system_resolvers import ResolverAddress
+from probes.telegram import ask_res_pq
 from probes.vantage import VantagePoint
 
 T = TypeVar("T")
@@ -112,12 +115,18 @@ class Looker:
         cycle: str = "",
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
+        quic: bool = False,
     ) -> Measurement:
-        """Look once. Never raises for what the network does; may be cancelled at any point."""
+        """Look once. Never raises for what the network does; may be cancelled at any point.
+
+        `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`.
+        """
         under_way = LookUnderWay(self, asyncio.get_running_loop().time())
         started_at = self.now()
         try:
             reached = await under_way.run(target.endpoint)
+            if quic and not self.vantage.egress.proxied:
+                await under_way.ask_over_quic(target.endpoint)
             observations = await under_way.finish()
         finally:
             await under_way.close()
@@ -138,16 +147,23 @@ class Looker:
             started_at=started_at,
             duration=under_way.elapsed(),
             observations=observations,
-            not_observed=self._not_observed(target.endpoint),
+            not_observed=self._not_observed(target.endpoint, quic=quic),
             reached=reached,
         )
 
-    def _not_observed(self, endpoint: Endpoint) -> tuple[Layer, ...]:
+    def _not_observed(self, endpoint: Endpoint, *, quic: bool) -> tuple[Layer, ...]:
         if not self.vantage.egress.proxied:
             return ()
-        # Through a proxy that resolves, neither the answer nor the handshake is ours to see.
-        dns = (Layer.DNS,) if self.vantage.resolver.system else ()
-        return dns if endpoint.kind is EndpointKind.DNS else (*dns, Layer.TCP)
+        # Through a proxy that resolves, neither the answer nor the handshake is ours to see, and
+        # no datagram passes through any.
+        hidden = [Layer.DNS] if self.vantage.resolver.system else []
+        if endpoint.kind is EndpointKind.STUN:
+            hidden.append(Layer.APP)
+        elif endpoint.kind is not EndpointKind.DNS:
+            hidden.append(Layer.TCP)
+        if quic:
+            hidden.append(Layer.QUIC)
+        return tuple(hidden)
 
 
 class LookUnderWay:
@@ -180,6 +196,8 @@ class LookUnderWay:
         self._given = endpoint.host
         if endpoint.kind is EndpointKind.DNS:
             return bool(await self._addresses(endpoint.host))
+        if endpoint.kind is EndpointKind.STUN:
+            return await self._ask_binding(endpoint)
         # Without a certificate to trust nothing is sent: there is only the handshake to see.
         if endpoint.kind in _WEB and (endpoint.verify or endpoint.kind is EndpointKind.HTTP):
             return await self._follow(endpoint)
@@ -189,7 +207,9 @@ class LookUnderWay:
             tls=endpoint.kind in (EndpointKind.TLS, EndpointKind.HTTPS),
             verify=endpoint.verify,
         )
-        return opened is not None
+        if opened is None or endpoint.protocol is None:
+            return opened is not None
+        return await self._ask_res_pq(opened, endpoint)
 
     async def finish(self) -> tuple[AnyObservation, ...]:
         """Wait for the slower family and late DNS answers; everything seen, scrubbed, in order."""
@@ -329,14 +349,7 @@ class LookUnderWay:
         """A stream to `host`, as far as TLS if asked; every address tried is on record."""
         if self._looker.vantage.egress.proxied:
             return await self._open_through_proxy(host, port, tls=tls, verify=verify)
-        by_family: dict[str, list[str]] = {}
-        for address in await self._addresses(host):
-            by_family.setdefault(family_of(address), []).append(address)
-        chosen = [
-            by_family[family][: self._settings.max_addresses]
-            for family in self._looker.network.families()
-            if family in by_family
-        ]
+        chosen = await self._by_family(host)
         # The final dot of an absolute name is DNS's alone: certificates do not have it.
         name = host.rstrip(".") if tls else ""
         if len(chosen) == 1:
@@ -344,6 +357,17 @@ class LookUnderWay:
         return await self._side_by_side(
             [self._open_family(addresses, port, name, verify) for addresses in chosen]
         )
+
+    async def _by_family(self, host: str) -> list[list[str]]:
+        """The addresses to dial for `host`, of one family after the other."""
+        by_family: dict[str, list[str]] = {}
+        for address in await self._addresses(host):
+            by_family.setdefault(family_of(address), []).append(address)
+        return [
+            by_family[family][: self._settings.max_addresses]
+            for family in self._looker.network.families()
+            if family in by_family
+        ]
 
     async def _side_by_side(
         self, families: Sequence[Coroutine[Any, Any, Opened | None]]
@@ -574,6 +598,80 @@ class LookUnderWay:
                 break
             url = onward
         return observation.failure is None and expected and _trustworthy(endpoint, url, answer)
+
+    # -- applications --------------------------------------------------------------------
+
+    async def _ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
+        start = self.elapsed()
+        answer = await ask_res_pq(opened.stream, self._settings.http_timeout)
+        opened.stream.close()
+        self._observations.append(
+            AppObservation(
+                start=start,
+                duration=self.elapsed() - start,
+                failure=answer.failure,
+                protocol=Protocol.MTPROTO,
+                address=opened.address,
+                port=endpoint.port,
+                first_reply=answer.first_reply,
+            )
+        )
+        return answer.failure is None
+
+    async def _ask_binding(self, endpoint: Endpoint) -> bool:
+        addresses = [
+            address for family in await self._by_family(endpoint.host) for address in family
+        ]
+        if self._looker.vantage.egress.proxied:
+            return False
+        answered = await _all([self._binding(address, endpoint.port) for address in addresses])
+        return any(answered)
+
+    async def _binding(self, address: str, port: int) -> bool:
+        start = self.elapsed()
+        binding = await ask_binding(
+            self._looker.network,
+            address,
+            port,
+            timeout=self._settings.http_timeout,
+            on_local_address=self._own.add,
+        )
+        self._observations.append(
+            AppObservation(
+                start=start,
+                duration=self.elapsed() - start,
+                failure=binding.failure,
+                protocol="stun",
+                address=address,
+                port=port,
+                first_reply=binding.first_reply,
+            )
+        )
+        return binding.failure is None
+
+    async def ask_over_quic(self, endpoint: Endpoint, *, reason: str = "") -> None:
+        """One HTTP/3 request to the first address of each family; only of https endpoints."""
+        if endpoint.kind is not EndpointKind.HTTPS:
+            return
+        from probes.quic import quic_look  # costs memory and time that most vantages never need
+
+        looks = [
+            quic_look(
+                self._looker.network,
+                addresses[0],
+                endpoint.port,
+                endpoint.host.rstrip("."),
+                url_path=endpoint.path,
+                timeout=self._settings.http_timeout,
+                cafiles=self._settings.trust_anchors,
+                start=self.elapsed(),
+                reason=reason,
+                user_agent=self._settings.user_agent,
+                on_local_address=self._own.add,
+            )
+            for addresses in await self._by_family(endpoint.host)
+        ]
+        self._observations += await _all(looks)
 
 
 def is_literal(host: str) -> bool:

@@ -23,6 +23,8 @@ class Layer(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    APP = "app"
+    """What an application says on a connection of its own: MTProto, STUN."""
     QUIC = "quic"
     TRANSFER = "transfer"
 
@@ -169,6 +171,27 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
         return family_of(self.address)
 
 
+class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="app"):
+    """One question in an application's own protocol, which only the real server can answer.
+
+    Over TCP the connection is an observation of its own, so that a middlebox which completes
+    handshakes shows: TCP worked, this did not.
+    """
+
+    protocol: str
+    """mtproto or stun."""
+    address: str
+    """The address asked; empty through a proxy that resolves."""
+    port: int
+    first_reply: float = 0.0
+    """Seconds from the question to the first byte that came back; 0 when none did."""
+
+    @property
+    def family(self) -> str:
+        """`ipv4`, `ipv6`, or empty when the address is not known."""
+        return family_of(self.address)
+
+
 class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
     """One QUIC handshake, with verification on, and an HTTP/3 request where it succeeded."""
 
@@ -212,6 +235,7 @@ AnyObservation = (
     | TcpObservation
     | TlsObservation
     | HttpObservation
+    | AppObservation
     | QuicObservation
     | TransferObservation
 )
@@ -222,6 +246,7 @@ LAYER_OF: dict[type[Observation], Layer] = {
     TcpObservation: Layer.TCP,
     TlsObservation: Layer.TLS,
     HttpObservation: Layer.HTTP,
+    AppObservation: Layer.APP,
     QuicObservation: Layer.QUIC,
     TransferObservation: Layer.TRANSFER,
 }

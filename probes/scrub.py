@@ -20,10 +20,12 @@ import msgspec
 
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
     DnsObservation,
     EgressObservation,
     HttpObservation,
+    QuicObservation,
     TcpObservation,
     TlsObservation,
     TransferObservation,
@@ -346,7 +348,7 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
             resolver=scrubber.own_only(observation.resolver),
             answers=tuple(_scrub_answer(a, scrubber) for a in observation.answers),
         )
-    if isinstance(observation, TcpObservation):
+    if isinstance(observation, TcpObservation | AppObservation | QuicObservation):
         return msgspec.structs.replace(observation, address=scrubber.address(observation.address))
     if isinstance(observation, TlsObservation):
         return _scrub_tls(observation, scrubber)

@@ -15,6 +15,7 @@ import msgspec
 
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsObservation,
     HttpObservation,
     Layer,
@@ -101,7 +102,7 @@ def _target(observation: AnyObservation, names: dict[str, str]) -> str:
     match observation:
         case DnsObservation():
             return observation.name
-        case TcpObservation():
+        case TcpObservation() | AppObservation():
             return names.get(observation.address, "")
         case TlsObservation() | QuicObservation() | TransferObservation():
             return observation.server_name

@@ -38,11 +38,12 @@ _Dialled = TcpObservation | TlsObservation | HttpObservation
 
 TIMEOUT = "timeout"
 
-DEPTH = {Layer.DNS: 0, Layer.TCP: 1, Layer.TLS: 2, Layer.HTTP: 3}
+DEPTH = {Layer.DNS: 0, Layer.TCP: 1, Layer.TLS: 2, Layer.HTTP: 3, Layer.APP: 3}
 """Layers passed before each layer is reached."""
 
 NEEDED_DEPTH = {
     EndpointKind.DNS: 1,
+    EndpointKind.STUN: 1,
     EndpointKind.TCP: 2,
     EndpointKind.HTTP: 2,
     EndpointKind.TLS: 3,
@@ -220,6 +221,8 @@ def host_of(url: str) -> str:
     """The host in a URL or an endpoint's id, lower case; empty when there is none."""
     if url.startswith("dns:"):
         return url.removeprefix("dns:").lower().rstrip(".")
+    if url.startswith("stun:"):
+        url = f"//{url.removeprefix('stun:')}"
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:

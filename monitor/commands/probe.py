@@ -15,11 +15,12 @@ from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_setting
 from monitor.logs import configure
 from monitor.looking import Looking
 from monitor.settings import LogSettings, Settings
-from probes.catalog import Endpoint
+from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
 from probes.look import Target
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsObservation,
     EgressObservation,
     HttpObservation,
@@ -43,7 +44,8 @@ def register(app: typer.Typer) -> None:
         endpoints: Annotated[
             list[str],
             typer.Argument(
-                help="https://host/, http://host/, tls://host, tcp://host:port or dns:name.",
+                help="https://host/, http://host/, tls://host, tcp://host:port, stun:host "
+                "or dns:name.",
                 metavar="URL...",
             ),
         ],
@@ -51,6 +53,9 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option(help="Look from this vantage only; may be given again. Default: all."),
         ] = None,
+        quic: Annotated[
+            bool, typer.Option("--quic", help="Ask https endpoints over HTTP/3 too.")
+        ] = False,
         json: Annotated[
             bool, typer.Option("--json", help="One measurement per line on standard output.")
         ] = False,
@@ -67,7 +72,9 @@ def register(app: typer.Typer) -> None:
                 BAD_USAGE,
             )
         targets = [_endpoint(text) for text in endpoints]
-        looks = asyncio.run(_look(settings, vantage or known, targets))
+        if quic and all(target.kind is not EndpointKind.HTTPS for target in targets):
+            raise fail("--quic needs an https:// endpoint: nothing else speaks HTTP/3", BAD_USAGE)
+        looks = asyncio.run(_look(settings, vantage or known, targets, quic=quic))
         if json:
             for look in looks:
                 sys.stdout.buffer.write(msgspec.json.encode(look) + b"\n")
@@ -84,7 +91,7 @@ def _endpoint(text: str) -> Endpoint:
 
 
 async def _look(
-    settings: Settings, vantages: list[str], endpoints: list[Endpoint]
+    settings: Settings, vantages: list[str], endpoints: list[Endpoint], *, quic: bool
 ) -> list[Measurement]:
     async with Looking(settings, now=utc_now) as looking:
         return await asyncio.gather(
@@ -93,6 +100,7 @@ async def _look(
                     vantage,
                     Target(platform="adhoc", role="adhoc", endpoint=endpoint),
                     look=Look.ADHOC,
+                    quic=quic,
                 )
                 for endpoint in endpoints
                 for vantage in vantages
@@ -147,6 +155,10 @@ def _seen(observation: AnyObservation) -> str:
             status = observation.status or "no answer"
             size = f", {observation.body_length} bytes" if observation.body_length else ""
             return f"{observation.url}: {status}{onward}{title}{size}"
+        case AppObservation():
+            return f"{observation.protocol} at {observation.address or 'a name'} port " + str(
+                observation.port
+            )
         case QuicObservation():
             facts = (observation.version, observation.alpn, str(observation.status or ""))
             return f"{observation.server_name}: {', '.join(filter(None, facts))}".rstrip(": ")

@@ -14,6 +14,7 @@ from monitor.analysis.verdict import (
 )
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
     DnsObservation,
     EgressObservation,
@@ -96,6 +97,16 @@ EVERY_OBSERVATION: tuple[AnyObservation, ...] = (
     HttpObservation(
         start=2.0, duration=0.0, failure="connection_reset", url="http://x.com/", address=""
     ),
+    AppObservation(
+        start=2.0,
+        duration=0.2,
+        failure="unknown_failure: not MTProto",
+        protocol="mtproto",
+        address="149.154.175.50",
+        port=443,
+        first_reply=0.1,
+    ),
+    AppObservation(start=2.0, duration=0.0, protocol="stun", address="", port=0),
     QuicObservation(
         start=3.0,
         duration=0.1,

@@ -635,7 +635,10 @@ def test_name_endpoint() -> None:
 
 def test_every_endpoint_kind_is_known() -> None:
     """Each kind of endpoint gets a verdict of ok when it is reached."""
-    ids = ("https://x.com/", "http://x.com/", "tls://x.com:443", "tcp://x.com:443", "dns:x.com")
+    ids = (
+        *("https://x.com/", "http://x.com/", "tls://x.com:443", "tcp://x.com:443"),
+        *("dns:x.com", "stun:x.com:3478"),
+    )
     assert len(ids) == len(EndpointKind)
     for endpoint in ids:
         verdict = judge(
