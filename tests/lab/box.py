@@ -5,6 +5,7 @@ Run inside the box's namespace: `python -m tests.lab.box NEAR FAR ROUTER4 ROUTER
 
 import contextlib
 import heapq
+import importlib
 import itertools
 import os
 import selectors
@@ -13,7 +14,7 @@ import sys
 import time
 
 from tests.lab.censor import CLIENT, INTERNET, Censor
-from tests.lab.worker import Handler, Lines, obey
+from tests.lab.worker import Handler, Lines, Request, load_packages, obey
 
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
@@ -34,7 +35,7 @@ class Box:
         rules = self.censor.rules
         self._handlers: dict[str, Handler] = {
             "ready": lambda _: "ready",
-            "add": lambda request: rules.add(request["rule"]),
+            "add": self._add,
             "clear": lambda _: self.censor.clear(),
             "lift": lambda request: rules.lift(request["id"]),
             "hits": lambda request: rules.hits(request["id"]),
@@ -63,6 +64,13 @@ class Box:
                     else:
                         self._frames(key.data)
                 self._release()
+
+    def _add(self, request: Request) -> None:
+        rule = request["rule"]
+        if rule["kind"] == "quic":
+            load_packages()
+            importlib.import_module("tests.lab.quic_sniff")
+        self.censor.rules.add(rule)
 
     def _patience(self) -> float | None:
         return max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else None

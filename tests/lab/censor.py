@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from tests.lab import dns_wire, flow, packets
-from tests.lab.flow import Dead, Flow, Hijacked, Key, Spliced, Wire
-from tests.lab.link import LOST, Impairment, Pacer
+from tests.lab.flow import Accepted, Dead, Flow, Hijacked, Key, Spliced, UdpFlow, Wire
+from tests.lab.link import LOST, Impairment, Pacer, Policer
 from tests.lab.packets import ACK, SYN, TCP, UDP, Packet
 from tests.lab.rules import Rule, Rules
 from tests.lab.sniff import MORE, OTHER, sniff
@@ -66,7 +66,8 @@ class Censor:
         self._routers = {len(router): router for router in packed}
         self._flows: dict[Key, Flow] = {}
         self._residual: dict[tuple[bytes, int], tuple[float, str]] = {}
-        self._pacers: dict[int, Pacer] = {}
+        self._udp_flows: dict[Key, UdpFlow] = {}
+        self._pacers: dict[tuple[int, int], Pacer | Policer] = {}
         self._impairments: dict[int, Impairment] = {}
         self._now = 0.0
 
@@ -95,6 +96,8 @@ class Censor:
             return
         elif packet.protocol == TCP:
             self._tcp_in(packet)
+        elif packet.protocol == UDP:
+            self._udp_in(packet)
         else:
             self._pass(CLIENT, frame)
 
@@ -112,8 +115,9 @@ class Censor:
         """Let a frame go its way, as well as the link allows."""
         when = self._now
         for rule in paced or ():
-            pacer = self._pacers.setdefault(rule.id, Pacer(rule))
-            when = pacer.departure(when, len(frame))
+            when = self._pacer(rule, side).departure(when, len(frame))
+            if when == LOST:
+                return
         for rule in self.rules.of("impair"):
             link = self._impairments.setdefault(rule.id, Impairment(rule))
             when = link.departure(when, side)
@@ -124,6 +128,13 @@ class Censor:
         else:
             self._exits.send(side, frame)
 
+    def _pacer(self, rule: Rule, side: int) -> Pacer | Policer:
+        policed = rule.how == "police"
+        key = (rule.id, side if policed else 0)
+        if key not in self._pacers:
+            self._pacers[key] = Policer(rule) if policed else Pacer(rule)
+        return self._pacers[key]
+
     # --- UDP ---------------------------------------------------------------
 
     def _udp_out(self, packet: Packet) -> None:
@@ -132,7 +143,73 @@ class Censor:
         for rule in self.rules.of("udp"):
             if rule.covers(packet.destination, packet.destination_port) and rule.acts():
                 return
-        self._pass(INTERNET, packet.frame)
+        if not any(self.rules.of(kind) for kind in ("connect", "quic", "pace")):
+            self._pass(INTERNET, packet.frame)
+            return
+        found = self._udp_flow(packet)
+        if found.unreachable:
+            self._tell_unreachable(packet, found.unreachable)
+        elif not found.dead and not self._named_in_vain(found, packet):
+            self._pass(INTERNET, packet.frame, found.paced)
+
+    def _udp_in(self, packet: Packet) -> None:
+        key = (packet.destination, packet.destination_port, packet.source, packet.source_port)
+        found = self._udp_flows.get(key)
+        if found is None:
+            self._pass(CLIENT, packet.frame)
+        elif not (found.dead or found.unreachable):
+            self._pass(CLIENT, packet.frame, found.paced)
+
+    def _udp_flow(self, packet: Packet) -> UdpFlow:
+        """The flow of a datagram, judged by its address whenever the rules have changed."""
+        key = (packet.source, packet.source_port, packet.destination, packet.destination_port)
+        found = self._udp_flows.get(key)
+        if found is None:
+            if len(self._udp_flows) >= MOST_FLOWS:
+                del self._udp_flows[next(iter(self._udp_flows))]
+            found = self._udp_flows[key] = UdpFlow()
+        if found.version != self.rules.version:
+            found.version = self.rules.version
+            server = key[2:]
+            found.unreachable = self._blocked(server, "udp", ("drop", *UNREACHABLE))
+            paced = self.rules.of("pace")
+            found.paced = [rule for rule in paced if not rule.names and rule.covers(*server)]
+        return found
+
+    def _blocked(self, server: tuple[bytes, int], transport: str, hows: tuple[str, ...]) -> str:
+        """How a rule blocks a server by its address; empty when none does."""
+        for rule in self.rules.of("connect"):
+            meant = transport in rule.transports and rule.how in hows
+            if meant and rule.covers(*server) and rule.acts():
+                return rule.how
+        return ""
+
+    def _named_in_vain(self, found: UdpFlow, packet: Packet) -> bool:
+        """Whether this datagram of a QUIC client completes a name that is blocked."""
+        if found.protocol != MORE or packet.destination_port != 443 or not self.rules.of("quic"):
+            return False
+        if found.hello is None:
+            # Loaded when the first such rule came: see tests.lab.box.
+            from tests.lab.quic_sniff import HelloReader
+
+            found.hello = HelloReader()
+        found.protocol, name = found.hello.feed(packet.payload)
+        if found.protocol == "quic":
+            server = (packet.destination, packet.destination_port)
+            found.dead = any(
+                rule.names_it(name) and rule.covers(*server) and rule.acts()
+                for rule in self.rules.of("quic")
+            )
+        return found.dead
+
+    def _tell_unreachable(self, packet: Packet, how: str) -> None:
+        """What a router, or for a closed port the host, says about a packet; nothing for drop."""
+        if how in UNREACHABLE:
+            size = len(packet.source)
+            router = packet.destination if how == "icmp-port" else self._routers[size]
+            code = UNREACHABLE[how][size]
+            back = packets.ethernet_back(packet.frame)
+            self._exits.send(CLIENT, packets.icmp_unreachable(back, router, code, packet))
 
     def _question(self, packet: Packet) -> bool:
         """Whether a rule has dealt with the question."""
@@ -215,24 +292,23 @@ class Censor:
         return found
 
     def _connect(self, found: Flow, packet: Packet) -> None:
-        for rule in self.rules.of("connect"):
-            if rule.covers(*found.server) and rule.acts():
-                self._unreachable(found, packet, rule.how)
-                return
-
-    def _unreachable(self, found: Flow, packet: Packet, how: str) -> None:
         syn = bool(packet.flags & SYN)
-        if how == "reset" and syn:
-            flow.refuse(found, self._forged, packet)
-        elif how == "reset":
-            flow.reset(found, self._forged, packet)
-        elif how in UNREACHABLE and syn:
-            # A closed port is the host's own word, everything else the router's.
-            size = len(packet.source)
-            router = packet.destination if how == "icmp-port" else self._routers[size]
-            code = UNREACHABLE[how][size]
-            self._exits.send(CLIENT, packets.icmp_unreachable(found.back, router, code, packet))
-        found.effect = Dead()
+        for rule in self.rules.of("connect"):
+            late = rule.how == "accept" and not syn
+            if late or "tcp" not in rule.transports or not rule.covers(*found.server):
+                continue
+            if not rule.acts():
+                continue
+            if rule.how == "accept":
+                Accepted(found, self._forged, packet, _page(rule, found) if rule.status else b"")
+                return
+            if rule.how == "reset":
+                end = flow.refuse if syn else flow.reset
+                end(found, self._forged, packet)
+            elif syn:
+                self._tell_unreachable(packet, rule.how)
+            found.effect = Dead()
+            return
 
     def _reconsider(self, found: Flow, packet: Packet) -> None:
         """Rules have changed under a connection that lives."""

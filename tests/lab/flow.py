@@ -16,6 +16,13 @@ Key = tuple[bytes, int, bytes, int]
 """Client address and port, server address and port."""
 
 
+class HelloReader(Protocol):
+    """What reads a QUIC client's first datagrams (tests.lab.quic_sniff)."""
+
+    def feed(self, datagram: bytes) -> tuple[str, str]:
+        """Protocol, or MORE or OTHER; and the server name."""
+
+
 class Wire(Protocol):
     """Where forged frames leave, at once and unharmed."""
 
@@ -82,6 +89,21 @@ class Flow:
     def reset_server(self, wire: Wire) -> None:
         """Make the server forget the connection."""
         wire.to_internet(tcp(self.out, self.client, self.server, flags=RST, sequence=self.passed))
+
+
+class UdpFlow:
+    """Datagrams between one port of the client and one of a server."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        """Of the rules it was last judged by."""
+        self.unreachable = ""
+        """How the server's address is blocked; empty when it is not."""
+        self.hello: HelloReader | None = None
+        self.protocol = MORE
+        self.dead = False
+        """Blocked by the name it asked for, once and for all."""
+        self.paced: list[Rule] = []
 
 
 class Dead:
@@ -164,6 +186,58 @@ class Hijacked:
             )
         )
         self._sequence += len(payload) + bool(flags & FIN)
+
+
+class Accepted:
+    """The box completes the handshake for a server that never hears of it, as some proxies do.
+
+    With a `payload` it answers the client's first bytes with that, then FIN; otherwise it
+    acknowledges and stays silent.
+    """
+
+    _FIRST = 1_000_000
+
+    def __init__(self, flow: Flow, wire: Wire, syn: Packet, payload: bytes) -> None:
+        self._flow = flow
+        self._wire = wire
+        self._payload = payload
+        self._sequence = self._FIRST
+        self._expected = syn.next_sequence
+        self._over = False
+        flow.effect = self
+        self._say(SYN | ACK, options=b"\x02\x04" + MSS.to_bytes(2, "big"))
+
+    def from_client(self, packet: Packet) -> None:
+        """Acknowledge; answer once; end when the client does."""
+        if packet.flags & RST or not (packet.payload_size or packet.flags & FIN):
+            return
+        if packet.sequence == self._expected:
+            self._expected = packet.next_sequence
+        self._say(ACK)
+        if self._over or not (self._payload or packet.flags & FIN):
+            return
+        self._over = True
+        for at in range(0, len(self._payload), MSS):
+            self._say(PSH | ACK, self._payload[at : at + MSS])
+        self._say(FIN | ACK)
+
+    def from_internet(self, packet: Packet) -> None:
+        """Nobody there has heard of it."""
+
+    def _say(self, flags: int, payload: bytes = b"", options: bytes = b"") -> None:
+        self._wire.to_client(
+            tcp(
+                self._flow.back,
+                self._flow.server,
+                self._flow.client,
+                flags=flags,
+                sequence=self._sequence,
+                acknowledged=self._expected,
+                payload=payload,
+                options=options,
+            )
+        )
+        self._sequence += len(payload) + bool(flags & (SYN | FIN))
 
 
 class Spliced:

@@ -28,6 +28,29 @@ class Pacer:
         return self._free
 
 
+BURST = 16 * 1024
+"""Bytes that pass a policer at once after a pause."""
+
+
+class Policer:
+    """One direction of a policer: frames above `rate` are dropped, and none is ever delayed."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._tokens = float(BURST)
+        self._last = 0.0
+
+    def departure(self, now: float, size: int) -> float:
+        """At once, or LOST."""
+        self._tokens = min(BURST, self._tokens + (now - self._last) * self._rule.rate)
+        self._last = now
+        if size > self._tokens:
+            self._rule.hits += 1
+            return LOST
+        self._tokens -= size
+        return now
+
+
 class Impairment:
     """Random loss and delay of one link. Order is kept within a direction."""
 

@@ -24,6 +24,7 @@ HOWS = {
     "hello": "reset fin alert drop",
     "request": "reset fin drop",
     "connect": "drop reset icmp-host icmp-admin icmp-net icmp-port",
+    "quic": "drop",
     "udp": "drop",
 }
 UDP_ONLY = ("inject", "truncate")
@@ -113,6 +114,7 @@ class Network:
         sni: Sequence[str] = (),
         http: Sequence[str] = (),
         address: Sequence[str] = (),
+        quic: Sequence[str] = (),
         udp: Sequence[int] = (),
         ports: Sequence[int] = (),
         family: int = 0,
@@ -126,21 +128,24 @@ class Network:
         chance: float = 1.0,
         seed: int = 1,
     ) -> Rule:
-        """Interfere with names (dns, sni, http), addresses or UDP ports.
+        """Interfere with names (dns, sni, http, quic), addresses or UDP ports.
 
-        Exactly one of `dns`, `sni`, `http`, `udp` is given, or `address` alone; otherwise
+        Exactly one of `dns`, `sni`, `http`, `quic`, `udp` is given, or `address` alone; otherwise
         `address` (host names, addresses or networks), `ports` and `family` narrow it down.
-        What `how` may be is in HOWS. For dns: `resolver` is `isp`, `any` or an address, `answer`
+        What `how` may be is in HOWS. `sni` is what TLS over TCP names, `quic` what QUIC does; an
+        address is blocked for both, unless `transports` says tcp or udp.
+
+        For dns, `transports` are the same two; `resolver` is `isp`, `any` or an address, `answer`
         the forged addresses, `after` how much later than the injected answer the true one comes.
         `residual` is how long further connections to the same address suffer `residual_how`.
         """
-        given = {"dns": dns, "hello": sni, "request": http, "udp": udp}
+        given = {"dns": dns, "hello": sni, "request": http, "quic": quic, "udp": udp}
         kinds = [kind for kind, value in given.items() if value] or ["connect"]
         if len(kinds) > 1 or how not in HOWS[kinds[0]].split():
             raise ValueError(f"{' and '.join(kinds)} cannot be blocked by {how}")
         fields: dict[str, Any] = {
             "how": how,
-            "names": [*dns, *sni, *http],
+            "names": [*dns, *sni, *http, *quic],
             "networks": self._networks(address, family),
             "ports": [*ports, *udp],
             "chance": chance,
@@ -150,8 +155,12 @@ class Network:
         }
         if dns:
             fields |= self._dns_fields(how, resolver, transports, qtypes, answer, after)
-        elif kinds == ["connect"] and not (fields["networks"] or ports):
-            raise ValueError("nothing to block")
+        elif kinds == ["connect"]:
+            if not (fields["networks"] or ports):
+                raise ValueError("nothing to block")
+            fields["transports"] = list(transports) or ["tcp", "udp"]
+        elif transports:
+            raise ValueError(f"{kinds[0]} has a transport of its own")
         return self._add(kinds[0], **fields)
 
     def page(
@@ -202,10 +211,41 @@ class Network:
         kbit: float,
         sni: Sequence[str] = (),
         address: Sequence[str] = (),
+        how: str = "shape",
     ) -> Rule:
-        """Hold connections for these names or addresses to `kbit` per second, together."""
+        """Hold connections for these names or addresses to `kbit` per second, together.
+
+        `shape` delays what is too fast and drops only when 64 KiB wait; `police` delays nothing
+        and drops what is too fast, after a burst of 16 KiB, in each direction.
+        """
+        if how not in ("shape", "police"):
+            raise ValueError(f"throttle by {how}?")
         networks = self._networks(address, 0)
-        return self._add("pace", names=list(sni), networks=networks, rate=kbit * 1000 / 8)
+        rate = kbit * 1000 / 8
+        return self._add("pace", how=how, names=list(sni), networks=networks, rate=rate)
+
+    def middlebox(
+        self, address: Sequence[str], *, answer: str = "", ports: Sequence[int] = ()
+    ) -> Rule:
+        """Complete TCP handshakes with these addresses in their place, whoever is there or not.
+
+        Then silence, or with `answer="http"` an HTTP error page to whatever is said.
+        """
+        if answer not in ("", "http"):
+            raise ValueError(f"a middlebox that answers {answer}?")
+        page = {
+            "status": 400,
+            "headers": {"Content-Type": "text/html", "Server": "squid"},
+            "body": "<html><head><title>Bad Request</title></head></html>\n",
+        }
+        return self._add(
+            "connect",
+            how="accept",
+            networks=self._networks(address, 0),
+            ports=list(ports),
+            transports=["tcp"],
+            **(page if answer else {"status": 0}),
+        )
 
     def stall(self, *, after: int, sni: Sequence[str] = (), address: Sequence[str] = ()) -> Rule:
         """Let the client have `after` bytes of each connection, and no more."""

@@ -5,6 +5,7 @@ Needs aioquic, and so a child that has called `worker.load_packages`.
 
 import asyncio
 import functools
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, QuicEvent
+from aioquic.quic.packet import QuicFrameType
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -26,6 +28,9 @@ IDLE = 30.0
 """Seconds after which a silent connection is forgotten."""
 UNRECOGNIZED_NAME = 0x100 + 112
 """The TLS alert, as QUIC carries it."""
+
+# What a client does wrong, or to a bad certificate, is the story's business and no complaint.
+logging.getLogger("quic").addHandler(logging.NullHandler())
 
 
 class QuicServer:
@@ -89,7 +94,7 @@ class _Visitor:
         for data in waiting:
             self._quic.receive_datagram(data, self._peer, now=self._loop.time())
         if not known and site.stranger == "alert":
-            self._quic.close(error_code=UNRECOGNIZED_NAME)
+            self._quic.close(error_code=UNRECOGNIZED_NAME, frame_type=QuicFrameType.CRYPTO)
         self._go_on()
 
     def _take(self, data: bytes) -> None:

@@ -5,11 +5,12 @@ Kinds, and the `how` each knows:
 | kind | looks at | how |
 |---|---|---|
 | dns | a question's name | nxdomain refused servfail empty truncate address inject drop reset |
-| connect | a new connection's address | drop reset icmp-host icmp-admin icmp-net icmp-port |
+| connect | the address of a connection or datagram | drop reset accept and every icmp-… |
 | hello | the server name of a ClientHello | reset fin alert drop forge |
 | request | the Host of a cleartext HTTP request | page reset fin drop |
+| quic | the server name of a QUIC client's first datagrams | drop |
 | udp | a datagram's address and port | drop |
-| pace | a flow's name or address | |
+| pace | a flow's name or address | shape police |
 | stall | a flow's name or address | |
 | cut | everything | |
 | foreign | everything outside `networks` | |
@@ -41,7 +42,7 @@ class Rule:
     resolvers: tuple[str, ...] = ()
     """dns: the resolvers asked; none means any."""
     transports: tuple[str, ...] = ("udp", "tcp")
-    """dns: which ones are touched."""
+    """dns, connect: which ones are touched."""
     qtypes: tuple[int, ...] = ()
     """dns: which questions; none means every type."""
     addresses: tuple[str, ...] = ()
@@ -55,13 +56,14 @@ class Rule:
     residual_how: str = "reset"
     """reset or drop."""
     status: int = 302
+    """page, accept: of the forged answer; accept: 0 for none at all."""
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     body: str = ""
-    """page: the forged answer; `{client}` stands for the client's address."""
+    """page, accept: the forged answer; `{client}` stands for the client's address."""
     size: int = 0
     """stall: bytes the client still gets."""
     rate: float = 0.0
-    """pace: bytes per second, both directions together."""
+    """pace: bytes per second; shape: both directions together, police: each."""
     loss: float = 0.0
     delay: float = 0.0
     """impair: one way."""

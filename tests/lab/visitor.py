@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.lab import dns_wire
-from tests.lab.worker import Handler, Lines, Request, obey
+from tests.lab.worker import Handler, Lines, Request, load_packages, obey
 
 Seen = dict[str, Any]
 SO_BINDTODEVICE = 25
@@ -44,25 +44,39 @@ def dns(look: Request) -> Seen:
 
 
 def tcp(look: Request) -> Seen:
-    """Connect to `address`:`port`, and send `data` and read if told to."""
+    """Connect to `address`:`port`; send `data` (text) or `hex` and read once if told to."""
     with _connected(look) as sock:
         seen: Seen = {"own": sock.getsockname()[0]}
-        if "data" in look:
-            sock.sendall(look["data"].encode())
-            seen["received"] = sock.recv(4096).decode("latin-1")
+        if "data" in look or "hex" in look:
+            sock.sendall(_given(look))
+            received = sock.recv(4096)
+            seen |= {"received": received.decode("latin-1"), "hex": received.hex()}
         return seen
 
 
 def udp(look: Request) -> Seen:
-    """Send a datagram to `address`:`port` and wait for anything."""
+    """Send a datagram (`data`, `hex`, or a greeting) to `address`:`port` and wait for anything."""
     with _socket(look, look["address"], socket.SOCK_DGRAM) as sock:
         sock.connect((look["address"], look["port"]))
-        sock.send(b"hello")
-        return {"received": len(sock.recv(4096))}
+        sock.send(_given(look) or b"hello")
+        return {"own": list(sock.getsockname()[:2]), "hex": sock.recv(4096).hex()}
+
+
+def h3(look: Request) -> Seen:
+    """HTTP/3 request for `path` of `sni` at `address`:`port`; an error's text holds QUIC's code."""
+    load_packages()
+    from tests.lab import visitor_h3
+
+    with _socket(look, look["address"], socket.SOCK_DGRAM) as sock:
+        sock.connect((look["address"], look["port"]))
+        return _with_stage("quic", lambda: visitor_h3.ask(sock, look))
 
 
 def tls(look: Request) -> Seen:
-    """Connect and shake hands for server name `sni`; with `path`, ask for it afterwards."""
+    """Connect and shake hands for server name `sni`; with `path`, ask for it afterwards.
+
+    Without `verify` any certificate will do.
+    """
     with _connected(look) as sock:
         return _with_stage("tls", lambda: _tls(sock, look))
 
@@ -77,6 +91,7 @@ LOOKS: dict[str, Callable[[Request], Seen]] = {
     "dns": dns,
     "tcp": tcp,
     "udp": udp,
+    "h3": h3,
     "tls": tls,
     "http": http,
 }
@@ -96,6 +111,10 @@ def many(request: Request) -> list[Seen]:
     """Carry out `looks`, several at once."""
     with ThreadPoolExecutor(request.get("at_once", 16)) as pool:
         return list(pool.map(look, request["looks"]))
+
+
+def _given(look: Request) -> bytes:
+    return bytes.fromhex(look["hex"]) if "hex" in look else str(look.get("data", "")).encode()
 
 
 def _told(error: OSError) -> Seen:
@@ -166,6 +185,8 @@ def _through(sock: socket.socket, proxy: list[Any], look: Request) -> Seen:
 def _tls(sock: socket.socket, look: Request) -> Seen:
     context = ssl.create_default_context(cafile=look["ca"])
     context.set_alpn_protocols(["http/1.1"])
+    if not look.get("verify", True):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if look.get("pieces"):
         return _fragmented(sock, context, look)
     with context.wrap_socket(sock, server_hostname=look["sni"]) as secure:
