@@ -225,10 +225,10 @@ class _Exchange:
         except Exception as error:  # noqa: BLE001 # whatever a library chokes on came from the peer
             self._settle(MalformedReplyError(f"QUIC: {type(error).__name__}"))
 
-    def _timed(self) -> None:
+    def _timed(self, at: float) -> None:
         self._timer = None
         try:
-            self._connection.handle_timer(now=self._loop.time())
+            self._connection.handle_timer(now=max(at, self._loop.time()))
             self._advance()
         except OSError as error:
             self._settle(error)
@@ -248,7 +248,7 @@ class _Exchange:
         if self._timer is not None:
             self._timer.cancel()
         at = self._connection.get_timer()
-        self._timer = None if at is None else self._loop.call_at(at, self._timed)
+        self._timer = None if at is None else self._loop.call_at(at, self._timed, at)
 
     def _take(self, event: events.QuicEvent, *, refused_version: bool) -> None:
         match event:
