@@ -1,0 +1,203 @@
+"""The tests of applications: telegram, whatsapp, facebook_messenger, signal.
+
+Each looks at many targets at once; every target becomes a look at the endpoint of ours it stands
+for. What a test does not do is not claimed: OONI only connects to Messenger's hosts and never
+greets them, so they come in as tcp endpoints, though live looks go as far as TLS there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from monitor.ooni.reading import Reader, literal, url_of
+from monitor.ooni.seen import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
+from monitor.ooni.visits import Visit, connected, visits_of
+from monitor.ooni.wire import WireKeys
+from probes.catalog import Endpoint, EndpointKind
+from probes.measurement import (
+    AnyObservation,
+    DnsObservation,
+    HttpObservation,
+    Layer,
+    TcpObservation,
+    TlsObservation,
+)
+
+PLATFORMS = {
+    "telegram": "telegram",
+    "whatsapp": "whatsapp",
+    "facebook_messenger": "messenger",
+    "signal": "signal",
+}
+"""Test → platform in the catalogue."""
+
+_TLS_PORT = 443
+_LEGAL_REASONS = 451
+_WHATSAPP_CHAT = re.compile(r"(?:e\d{1,2}|g)\.whatsapp\.net")
+_WHATSAPP_PORTS = (443, 5222)
+_PAGES: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("telegram", "web.telegram.org"): ("web", "/"),
+    ("whatsapp", "v.whatsapp.net"): ("registration", "/v2/register"),
+    ("whatsapp", "web.whatsapp.com"): ("web", "/"),
+}
+"""(test, host) → role and path of what is asked over HTTPS."""
+_MESSENGER = {
+    "edge-mqtt.facebook.com": "chat",
+    "b-api.facebook.com": "chat",
+    "b-graph.facebook.com": "chat",
+    "star.c10r.facebook.com": "chat",
+    "scontent.xx.fbcdn.net": "media",
+    "external.xx.fbcdn.net": "media",
+}
+_STUN = "stun.fbsbx.com"
+"""OONI only resolves it."""
+_SIGNAL = {
+    "chat.signal.org": "chat",
+    "textsecure-service.whispersystems.org": "chat",
+    "storage.signal.org": "chat",
+    "api.directory.signal.org": "chat",
+    "cdsi.signal.org": "chat",
+    "sfu.voip.signal.org": "chat",
+    "cdn.signal.org": "media",
+    "cdn2.signal.org": "media",
+    "cdn3.signal.org": "media",
+}
+"""`uptime.signal.org` is left out: its address is a message (127.0.0.1: all is well), no host."""
+
+
+def app_looks(test: str, keys: WireKeys, reader: Reader) -> list[Seen]:
+    """The looks of an application's test, in the order they began."""
+    visits = sorted(visits_of(keys), key=lambda visit: visit.began)
+    _guess_ports(test, visits)
+    found: list[Seen] = []
+    for visit in visits:
+        target = _target(test, visit)
+        if target is not None:
+            found.append(_look(*target, visit, reader))
+    return found
+
+
+def _guess_ports(test: str, visits: Sequence[Visit]) -> None:
+    """A name that did not resolve was dialled on no port: give it one not yet seen for it."""
+    if test != "whatsapp":
+        return
+    for visit in visits:
+        if not visit.port and _WHATSAPP_CHAT.fullmatch(visit.host):
+            taken = {other.port for other in visits if other.host == visit.host}
+            visit.port = next((p for p in _WHATSAPP_PORTS if p not in taken), _WHATSAPP_PORTS[0])
+
+
+def _target(test: str, visit: Visit) -> tuple[str, Endpoint] | None:
+    """Role and endpoint of a visit; None when it is at something we do not look at."""
+    host, port = visit.host, visit.port
+    if (test, host) in _PAGES:
+        role, path = _PAGES[test, host]
+        # The cleartext page is left out: anybody can answer it, and it only leads to this one.
+        return (role, _https(host, path)) if port in (0, _TLS_PORT) else None
+    if test == "signal" and host in _SIGNAL:
+        return _SIGNAL[host], _https(host, "/", verify=False)
+    if test == "facebook_messenger" and host == _STUN:
+        return "calls", Endpoint(kind=EndpointKind.DNS, host=host, port=0)
+    chat = {
+        "telegram": bool(literal(host)) and bool(port),
+        "whatsapp": bool(_WHATSAPP_CHAT.fullmatch(host)),
+        "facebook_messenger": host in _MESSENGER,
+    }
+    if not chat.get(test):
+        return None
+    role = _MESSENGER.get(host, "chat")
+    return role, Endpoint(kind=EndpointKind.TCP, host=host, port=port or _TLS_PORT)
+
+
+def _https(host: str, path: str, *, verify: bool = True) -> Endpoint:
+    return Endpoint(kind=EndpointKind.HTTPS, host=host, port=_TLS_PORT, path=path, verify=verify)
+
+
+def _look(role: str, endpoint: Endpoint, visit: Visit, reader: Reader) -> Seen:
+    below = _below_http(endpoint, visit, reader)
+    observations = [*below, *_request(endpoint, visit, below, reader)]
+    looked = [o for o in observations if not o.reason]
+    tcp_seen = any(isinstance(o, TcpObservation) for o in looked)
+    resolved = all(o.failure is None for o in looked if isinstance(o, DnsObservation))
+    undialled = endpoint.kind is not EndpointKind.DNS and resolved and not tcp_seen
+    return Seen(
+        role=role,
+        endpoint=endpoint,
+        observations=tuple(observations),
+        reached=_reached(endpoint, looked),
+        not_observed=(Layer.TCP,) if undialled else (),
+    )
+
+
+def _below_http(endpoint: Endpoint, visit: Visit, reader: Reader) -> list[AnyObservation]:
+    began = [one.t for one in visit.requests if one.t0 is None and one.t is not None]
+    lookup = reader.dns(visit.queries, began[0] if began else None)
+    observations: list[AnyObservation] = list(lookup)
+    if endpoint.kind is EndpointKind.DNS:
+        return observations
+    since = ended(lookup)
+    address = ""
+    for connect in visit.connects:
+        tcp = reader.tcp(connect, since)
+        since = tcp.start + tcp.duration
+        address = address or (tcp.address if connected(connect) else "")
+        observations.append(marked(tcp, BOGON_DIALLED if reader.bogon(tcp.address) else ""))
+    for handshake in visit.handshakes:
+        tls = reader.tls(
+            handshake, since, address=address, port=endpoint.port, verify=endpoint.verify
+        )
+        observations.append(marked(tls, BOGON_DIALLED if reader.bogon(tls.address) else ""))
+    return observations
+
+
+def _request(
+    endpoint: Endpoint, visit: Visit, below: Sequence[AnyObservation], reader: Reader
+) -> list[AnyObservation]:
+    found: list[AnyObservation] = []
+    tcp = [o for o in below if isinstance(o, TcpObservation) and o.failure is None]
+    address = tcp[0].address if tcp else ""
+    for transaction in visit.requests:
+        if not url_of(transaction) or (not endpoint.verify and unjudged(transaction)):
+            continue
+        asked = ask(reader, transaction, below, since=ended(below), address=address)
+        if asked.page is not None:
+            page = reader.kept(asked.page.observation)
+            found.append(marked(page, BOGON_DIALLED if reader.bogon(address) else ""))
+        elif asked.instead is not None:
+            found.append(asked.instead)
+    return found
+
+
+def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
+    """Whether it answered as it should, in the sense a look of ours gives that.
+
+    Telegram's data centres are asked something over HTTP, which its servers speak as well, and
+    must have answered it: a middlebox completes handshakes too. A certificate of Signal's own
+    authority is not judged, so there the handshake is enough.
+    """
+    if endpoint.kind is EndpointKind.DNS:
+        return any(isinstance(o, DnsObservation) and o.failure is None for o in looked)
+    asked = [o for o in looked if isinstance(o, HttpObservation)]
+    if endpoint.kind is EndpointKind.TCP:
+        dialled = any(isinstance(o, TcpObservation) and o.failure is None for o in looked)
+        return dialled and all(o.failure is None for o in asked)
+    greeted = [o for o in looked if isinstance(o, TlsObservation) and o.failure is None]
+    if not endpoint.verify and any(o.verify_error for o in greeted):
+        return True
+    return any(o.failure is None and o.status not in (0, _LEGAL_REASONS) for o in asked)
+
+
+def endpoints_of(looks: Sequence[Seen], role: str) -> tuple[Endpoint, ...]:
+    """The endpoints of one role, once each, in the order they were looked at."""
+    return tuple({look.endpoint.id: look.endpoint for look in looks if look.role == role}.values())
+
+
+def relative(look: Seen, start: float) -> Seen:
+    """The look with its times counted from `start`."""
+    return msgspec.structs.replace(
+        look,
+        observations=tuple(
+            msgspec.structs.replace(o, start=max(0.0, o.start - start)) for o in look.observations
+        ),
+    )

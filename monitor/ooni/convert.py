@@ -1,0 +1,340 @@
+"""One OONI measurement → what a cycle of ours would hold: looks, controls, the vantage's health.
+
+**The control.** web_connectivity asks OONI's test helper to look at the same URL; the helper's
+answer is the control look. It was made while the test ran, at no stated time. It is dated at the
+end of the look, since any earlier time would make every one of them "older than the failure",
+and the few seconds in which a platform could have gone down in between are a risk we take. The
+other tests have no control.
+
+**The vantage's health.** OONI asks no references. What a report does show is whether anything in
+it worked: a target that answered, or the helper, which is reached from the vantage over its own
+connection abroad. With such a witness the vantage counts as well; without any, its health is
+unknown and nobody is accused. How often looks from there time out is estimated from every look of
+the report, those that may be blocked included, since nothing tells them apart.
+
+Importing the same measurement again gives the same ids.
+"""
+
+import hashlib
+import math
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.outcome import working_families
+from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.ooni.apps import PLATFORMS, app_looks, endpoints_of, relative
+from monitor.ooni.reading import Reader, timed_out
+from monitor.ooni.seen import Seen
+from monitor.ooni.web import helper_answered, web_look
+from monitor.ooni.wire import Flag, OoniError, WireKeys, WireMeasurement
+from probes.bogon import BogonList
+from probes.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
+from probes.catalog_endpoint import parse_endpoint
+from probes.measurement import Look, Measurement
+from probes.vantage import VantagePoint, VantageRole
+
+HELPER_VANTAGE = "ooni-test-helper"
+"""Id of the vantage that the test helper's looks come from."""
+_SITE = "site:"
+"""Before the host: the platform of a URL that belongs to none in the catalogue."""
+_WITNESSES = (EndpointKind.TCP, EndpointKind.TLS, EndpointKind.HTTPS)
+"""Kinds whose success shows a working line; a name that resolves shows only a resolver."""
+_UNNAMED_NETWORKS = ("", "<unknown>", "Unknown")
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """One OONI measurement in our types."""
+
+    id: str
+    """UUIDv7, of the cycle that its looks form."""
+    uid: str
+    """OONI's own identification: the measurement's, or the report's with the input."""
+    test: str
+    input: str
+    """The URL tested; empty for tests of applications."""
+    flag: Flag | None
+    """OONI's opinion, when the file held it."""
+    vantage: VantagePoint
+    started_at: datetime
+    ended_at: datetime
+    """UTC; when the last look ended."""
+    looks: tuple[Measurement, ...]
+    follow_ups: tuple[Measurement, ...]
+    controls: tuple[Measurement, ...]
+    health: VantageHealth
+    control_health: dict[str, VantageHealth]
+    platform: Platform
+    """Only the roles and endpoints this test looked at."""
+
+
+def convert(
+    wire: WireMeasurement,
+    flag: Flag | None,
+    catalog: Catalog,
+    *,
+    bogons: BogonList | None = None,
+) -> Imported:
+    """A measurement in our types. Raises OoniError naming the field that makes no sense."""
+    reader = Reader(wire, BogonList() if bogons is None else bogons)
+    started_at = wire.started_at
+    uid = wire.measurement_uid or wire.id or f"{wire.report_id or ''}{wire.input or ''}"
+    vantage = _vantage(wire)
+    control: Seen | None = None
+    beyond: Seen | None = None
+    if wire.test_name in PLATFORMS:
+        seen = app_looks(wire.test_name, wire.test_keys, reader)
+        platform = _known_platform(PLATFORMS[wire.test_name], seen, catalog)
+    else:
+        endpoint = _endpoint(wire.input)
+        place = _place(endpoint, catalog)
+        both = web_look(endpoint, place[1].name, wire.test_keys, reader)
+        seen, beyond, control = [both.field], both.beyond, both.control
+        platform = _restricted(*place, seen)
+    cycle = _uuid7(started_at, uid)
+    looks = _looks(seen, wire, vantage, platform.name, cycle, uid)
+    ended_at = max((_ended_at(look) for look in looks), default=started_at)
+
+    def afterwards(one: Seen | None, by: VantagePoint, look: Look) -> tuple[Measurement, ...]:
+        if one is None:
+            return ()
+        began = min((o.start for o in one.observations), default=0.0)
+        return (
+            _measurement(
+                relative(one, began),
+                by,
+                platform.name,
+                cycle=cycle,
+                uid=uid,
+                started_at=ended_at,
+                look=look,
+            ),
+        )
+
+    controls = afterwards(control, _helper(), Look.CONTROL)
+    return Imported(
+        id=cycle,
+        uid=uid,
+        test=wire.test_name,
+        input=reader.scrubber.text(wire.input or ""),
+        flag=flag,
+        vantage=vantage,
+        started_at=started_at,
+        ended_at=ended_at,
+        looks=looks,
+        follow_ups=afterwards(beyond, vantage, Look.FOLLOW_UP),
+        controls=controls,
+        health=_health(vantage, looks, wire.test_keys, ended_at),
+        control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
+        platform=platform,
+    )
+
+
+def _vantage(wire: WireMeasurement) -> VantagePoint:
+    number = wire.probe_asn.upper().removeprefix("AS")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 10):
+        raise OoniError(f"field probe_asn: {wire.probe_asn!r} is no AS number")
+    country = wire.probe_cc.upper()
+    if not (country.isascii() and country.isalpha() and len(country) == 2):
+        raise OoniError(f"field probe_cc: {wire.probe_cc!r} is no country code")
+    name = wire.probe_network_name or ""
+    return VantagePoint(
+        id=f"ooni-{country.lower()}-as{int(number)}",
+        country=country,
+        asn=int(number),
+        network="" if name in _UNNAMED_NETWORKS else name,
+    )
+
+
+def _helper() -> VantagePoint:
+    return VantagePoint(
+        id=HELPER_VANTAGE, country="ZZ", network="OONI test helper", role=VantageRole.CONTROL
+    )
+
+
+# -- what was looked at ------------------------------------------------------------------------
+
+
+def _endpoint(url: str | None) -> Endpoint:
+    try:
+        endpoint = parse_endpoint((url or "").partition("#")[0])
+    except ValueError as error:
+        raise OoniError(f"field input: {url!r}: {error.args[0]}") from error
+    if endpoint.kind not in (EndpointKind.HTTP, EndpointKind.HTTPS):
+        raise OoniError(f"field input: {url!r} is no web address")
+    return endpoint
+
+
+def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
+    """Platform and role that have this host, by whichever kind; else the site by itself."""
+    bare = endpoint.host.removeprefix("www.")
+    for host in dict.fromkeys((endpoint.host, bare, f"www.{bare}")):
+        for platform in catalog.platforms:
+            for role in platform.roles:
+                if any(one.host == host for one in role.endpoints):
+                    return platform, role
+    role = Role(name="web", core=True, endpoints=(endpoint,))
+    name = f"{_SITE}{endpoint.host}"
+    return Platform(name=name, title=endpoint.host, owner=endpoint.host, roles=(role,)), role
+
+
+def _known_platform(name: str, seen: Sequence[Seen], catalog: Catalog) -> Platform:
+    """The platform, as the catalogue has it, but with the endpoints that were looked at."""
+    known = next((one for one in catalog.platforms if one.name == name), None)
+    if known is None:
+        known = Platform(name=name, title=name, owner=name, roles=())
+    roles = {role.name: role for role in known.roles}
+    looked = dict.fromkeys(look.role for look in seen)
+    return msgspec.structs.replace(
+        known,
+        roles=tuple(
+            _role(roles.get(role) or Role(name=role, endpoints=()), endpoints_of(seen, role))
+            for role in looked
+        ),
+    )
+
+
+def _restricted(platform: Platform, role: Role, seen: Sequence[Seen]) -> Platform:
+    return msgspec.structs.replace(platform, roles=(_role(role, endpoints_of(seen, role.name)),))
+
+
+def _role(role: Role, endpoints: tuple[Endpoint, ...]) -> Role:
+    return msgspec.structs.replace(
+        role,
+        endpoints=endpoints,
+        canonical=role.canonical and endpoints[:1] == role.endpoints[:1],
+    )
+
+
+# -- measurements ------------------------------------------------------------------------------
+
+
+def _looks(
+    seen: Sequence[Seen],
+    wire: WireMeasurement,
+    vantage: VantagePoint,
+    platform: str,
+    cycle: str,
+    uid: str,
+) -> tuple[Measurement, ...]:
+    made: dict[str, int] = {}
+    found = []
+    for look in seen:
+        attempt = made[look.endpoint.id] = made.get(look.endpoint.id, 0) + 1
+        began = min((o.start for o in look.observations), default=0.0)
+        found.append(
+            _measurement(
+                relative(look, began),
+                vantage,
+                platform,
+                cycle=cycle,
+                uid=uid,
+                started_at=wire.started_at + timedelta(seconds=began),
+                attempt=attempt,
+            )
+        )
+    return tuple(found)
+
+
+def _measurement(
+    seen: Seen,
+    vantage: VantagePoint,
+    platform: str,
+    *,
+    cycle: str,
+    uid: str,
+    started_at: datetime,
+    look: Look = Look.SCHEDULED,
+    attempt: int = 1,
+) -> Measurement:
+    endpoint = seen.endpoint.id
+    return Measurement(
+        id=_uuid7(started_at, uid, vantage.id, look, endpoint, str(attempt)),
+        cycle=cycle,
+        vantage=vantage.id,
+        country=vantage.country,
+        asn=vantage.asn,
+        network=vantage.network,
+        vantage_role=vantage.role,
+        platform=platform,
+        role=seen.role,
+        endpoint=endpoint,
+        look=look,
+        attempt=attempt,
+        started_at=started_at,
+        duration=max((o.start + o.duration for o in seen.observations), default=0.0),
+        observations=tuple(sorted(seen.observations, key=lambda o: o.start)),
+        not_observed=seen.not_observed,
+        reached=seen.reached,
+    )
+
+
+def _ended_at(look: Measurement) -> datetime:
+    """When a look ended, rounded up, so that what begins then did not begin before."""
+    return look.started_at + timedelta(microseconds=math.ceil(look.duration * 1e6) + 1)
+
+
+def _uuid7(at: datetime, *parts: str) -> str:
+    """A UUIDv7 for a moment that depends on nothing but the moment and `parts`."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
+    milliseconds = max(0, int(at.timestamp() * 1000)) & (1 << 48) - 1
+    number = milliseconds << 80 | int.from_bytes(digest[:10], "big")
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=number))
+
+
+# -- health ------------------------------------------------------------------------------------
+
+
+def _health(
+    vantage: VantagePoint, looks: Sequence[Measurement], keys: WireKeys, at: datetime
+) -> VantageHealth:
+    witnesses = [look for look in looks if look.reached and _witness(look)]
+    helped = helper_answered(keys)
+    asked = helped or keys.control_failure is not None
+    well = bool(witnesses) or helped
+    timeouts = sum(not look.reached and _timed_out(look) for look in looks)
+    total = len(looks) + helped
+    return VantageHealth(
+        vantage=vantage.id,
+        country=vantage.country,
+        asn=vantage.asn,
+        network=vantage.network,
+        vantage_role=vantage.role.value,
+        state=VantageState.OK if well else VantageState.UNKNOWN,
+        rule_id="vantage.ok" if well else "vantage.no_references",
+        references_ok=len(witnesses) + helped,
+        references_total=len(looks) + asked,
+        timeout_rate=(timeouts + 0.5) / (total + 1),
+        families=tuple(sorted({f for look in witnesses for f in working_families(look)})),
+        at=at,
+    )
+
+
+def _witness(look: Measurement) -> bool:
+    return look.endpoint.partition(":")[0] in _WITNESSES
+
+
+def _timed_out(look: Measurement) -> bool:
+    return any(timed_out(o.failure) for o in look.observations if not o.reason)
+
+
+def _helper_health(at: datetime) -> VantageHealth:
+    """The helper serves every probe there is; that it answered at all shows it up."""
+    helper = _helper()
+    return VantageHealth(
+        vantage=helper.id,
+        country=helper.country,
+        network=helper.network,
+        vantage_role=helper.role.value,
+        state=VantageState.OK,
+        rule_id="vantage.ok",
+        references_ok=1,
+        references_total=1,
+        timeout_rate=0.5,
+        families=(),
+        at=at,
+    )

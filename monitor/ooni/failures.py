@@ -1,0 +1,56 @@
+"""OONI's failure strings over the years → the vocabulary of `probes.failure`.
+
+Today's strings are the vocabulary itself. Older engines had words of their own; each is mapped to
+the one that claims no more than it did, and what cannot be told stays unknown and accuses nobody.
+"""
+
+from probes.failure import UNKNOWN_PREFIX, Failure, unknown_failure
+from probes.measurement import Layer
+from probes.scrub import Scrubber
+
+_KNOWN = {str(failure): str(failure) for failure in Failure}
+_OLD = {
+    "connection_refused_error": Failure.CONNECTION_REFUSED,
+    "tcp_timed_out_error": Failure.TIMED_OUT,
+    "deferred_timeout_error": Failure.GENERIC_TIMEOUT,
+    "task_timed_out": Failure.GENERIC_TIMEOUT,
+    # The connection ended, one way or another, before any answer came.
+    "response_never_received": Failure.EOF,
+    # These say that a name did not resolve, not why. Android says so offline as well.
+    "dns_lookup_error": Failure.DNS_NON_RECOVERABLE,
+    "android_dns_cache_no_data": Failure.DNS_NON_RECOVERABLE,
+    # getaddrinfo's EAI_NONAME.
+    "host_or_service_not_provided_or_not_known": Failure.DNS_NXDOMAIN,
+    "no_answer": Failure.DNS_NO_ANSWER,
+}
+_LONGEST = 200
+"""Characters of an unknown failure that are kept."""
+_CONNECTING = frozenset(
+    {
+        Failure.CONNECTION_REFUSED,
+        Failure.HOST_UNREACHABLE,
+        Failure.NETWORK_UNREACHABLE,
+        Failure.ADDRESS_FAMILY_NOT_SUPPORTED,
+    }
+)
+
+
+def failure_of(text: str | bool | None, scrubber: Scrubber) -> str | None:
+    """A failure as we write it; None for none, which old engines wrote as false."""
+    if text is None or text is False or text == "":
+        return None
+    if text is True:
+        return unknown_failure("no words given")
+    known = _KNOWN.get(text) or _OLD.get(text)
+    if known is not None:
+        return str(known)
+    return unknown_failure(scrubber.text(text.removeprefix(UNKNOWN_PREFIX))[:_LONGEST])
+
+
+def implied_layer(failure: str) -> Layer:
+    """The layer on which a request must have failed that only says how it failed."""
+    if failure.startswith("dns_"):
+        return Layer.DNS
+    if failure.startswith("ssl_"):
+        return Layer.TLS
+    return Layer.TCP if failure in _CONNECTING else Layer.HTTP

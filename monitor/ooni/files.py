@@ -1,0 +1,67 @@
+"""OONI files: one object a file or one a line, plain or gzip."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+
+from monitor.ooni.wire import OoniError
+
+_GZIP = b"\x1f\x8b"
+LONGEST = 64 * 1024 * 1024
+"""Bytes of one measurement beyond which a file is taken for something else."""
+
+
+def measurements_in(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Each measurement's text, with the place it stands at (`file`, or `file:line`).
+
+    Raises OoniError for what cannot be read as such a file, OSError for what cannot be read at
+    all. Holds one measurement in memory.
+    """
+    with _opened(path) as stream:
+        try:
+            first = _line(stream, path, 1)
+            if _whole(first):
+                yield from _lines(stream, path, first)
+            else:
+                rest = stream.read(LONGEST)
+                if stream.read(1):
+                    raise OoniError(f"more than {LONGEST} bytes, and not one object a line")
+                yield str(path), first + rest
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise OoniError(f"a damaged gzip file: {error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as plain:
+        packed = plain.read(len(_GZIP)) == _GZIP
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _lines(stream: IO[bytes], path: Path, first: bytes) -> Iterator[tuple[str, bytes]]:
+    line, number, several = first, 1, False
+    while line:
+        following = _line(stream, path, number + 1)
+        several = several or bool(following.strip())
+        if line.strip():
+            yield (f"{path}:{number}" if several else str(path)), line
+        line, number = following, number + 1
+
+
+def _line(stream: IO[bytes], path: Path, number: int) -> bytes:
+    line = stream.readline(LONGEST)
+    if len(line) == LONGEST:
+        raise OoniError(f"line {number} of {path.name} has more than {LONGEST} bytes")
+    return line
+
+
+def _whole(line: bytes) -> bool:
+    """Whether a first line is an object by itself, so that each further line is another."""
+    try:
+        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

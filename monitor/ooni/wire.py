@@ -1,0 +1,278 @@
+"""OONI's measurements as they come: tolerant structs, and decoding them.
+
+Fields come and go between engines and years. Unknown ones are ignored, missing ones are empty, and
+what an engine is known to have written in several ways is accepted in each of them; the rest of
+the import sees one form. `probe_ip` is read only to take that address out of everything else.
+"""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+TESTS = ("web_connectivity", "telegram", "whatsapp", "facebook_messenger", "signal")
+"""The tests that can be imported."""
+
+
+class OoniError(ValueError):
+    """A file that cannot be read as an OONI measurement; the message names the field."""
+
+
+class UnsupportedTestError(OoniError):
+    """A measurement of a test that says nothing about platforms."""
+
+
+class Binary(msgspec.Struct, frozen=True):
+    """Bytes that are not text."""
+
+    data: str = ""
+    format: str = ""
+
+
+MaybeBinary = str | Binary | None
+MaybeFailure = str | bool | None
+
+
+class WireAnswer(msgspec.Struct, frozen=True):
+    """One record of a DNS reply."""
+
+    answer_type: str | None = None
+    ipv4: str | None = None
+    ipv6: str | None = None
+    hostname: str | None = None
+
+
+class WireQuery(msgspec.Struct, frozen=True):
+    """One DNS query."""
+
+    hostname: str = ""
+    query_type: str = "A"
+    engine: str | None = None
+    failure: MaybeFailure = None
+    resolver_address: str | None = None
+    answers: list[WireAnswer] | None = None
+    t0: float | None = None
+    t: float | None = None
+
+
+class WireStatus(msgspec.Struct, frozen=True):
+    """What came of a connection."""
+
+    failure: MaybeFailure = None
+    success: bool | None = None
+
+
+class WireConnect(msgspec.Struct, frozen=True):
+    """One TCP connection."""
+
+    ip: str = ""
+    port: int = 0
+    status: WireStatus | bool | None = None
+    t0: float | None = None
+    t: float | None = None
+
+
+class WireHandshake(msgspec.Struct, frozen=True):
+    """One TLS handshake."""
+
+    address: str | None = None
+    server_name: str | None = None
+    failure: MaybeFailure = None
+    tls_version: str | None = None
+    cipher_suite: str | None = None
+    negotiated_protocol: str | None = None
+    no_tls_verify: bool | None = None
+    peer_certificates: list[MaybeBinary] | None = None
+    t0: float | None = None
+    t: float | None = None
+
+
+class WireRequest(msgspec.Struct, frozen=True):
+    """What was asked for."""
+
+    url: str = ""
+    method: str = "GET"
+
+
+class WireResponse(msgspec.Struct, frozen=True):
+    """What came back; code 0 or none when nothing did."""
+
+    code: int | None = None
+    body: MaybeBinary = None
+    body_is_truncated: bool | None = None
+    headers: dict[str, Any] | None = None
+    headers_list: list[tuple[str, Any]] | None = None
+
+
+class WireTransaction(msgspec.Struct, frozen=True):
+    """One HTTP request with its response."""
+
+    request: WireRequest | None = None
+    response: WireResponse | None = None
+    failure: MaybeFailure = None
+    address: str | None = None
+    tags: list[str] | None = None
+    t0: float | None = None
+    t: float | None = None
+
+
+class WireControlStatus(msgspec.Struct, frozen=True):
+    """What the test helper made of one address."""
+
+    status: bool | None = None
+    failure: MaybeFailure = None
+    server_name: str | None = None
+
+
+class WireControlDns(msgspec.Struct, frozen=True):
+    """What the name resolved to for the test helper."""
+
+    failure: MaybeFailure = None
+    addrs: list[str] | None = None
+
+
+class WireControlHttp(msgspec.Struct, frozen=True):
+    """The last response the test helper got; -1 where it got none."""
+
+    failure: MaybeFailure = None
+    status_code: int | None = None
+    body_length: int | None = None
+    title: str | None = None
+    headers: dict[str, Any] | None = None
+
+
+class WireControl(msgspec.Struct, frozen=True):
+    """The test helper's look at the same URL from outside."""
+
+    dns: WireControlDns | None = None
+    tcp_connect: dict[str, WireControlStatus] | None = None
+    tls_handshake: dict[str, WireControlStatus] | None = None
+    http_request: WireControlHttp | None = None
+
+
+class WireKeys(msgspec.Struct, frozen=True):
+    """What a test saw."""
+
+    queries: list[WireQuery] | None = None
+    tcp_connect: list[WireConnect] | None = None
+    tls_handshakes: list[WireHandshake] | None = None
+    requests: list[WireTransaction] | None = None
+    control: WireControl | None = None
+    control_failure: MaybeFailure = None
+
+
+class WireMeasurement(msgspec.Struct, frozen=True):
+    """One measurement."""
+
+    test_name: str
+    probe_cc: str
+    test_keys: WireKeys
+    measurement_start_time: str
+    probe_asn: str = "AS0"
+    probe_network_name: str | None = None
+    probe_ip: str | None = None
+    resolver_asn: str | None = None
+    input: str | None = None
+    report_id: str | None = None
+    measurement_uid: str | None = None
+    id: str | None = None
+    test_runtime: float | None = None
+
+    @property
+    def started_at(self) -> datetime:
+        """UTC; OONI's times within a measurement count from here. Raises OoniError."""
+        return moment(self.measurement_start_time)
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """OONI's own opinion, which its files come with when taken from its explorer."""
+
+    anomaly: bool
+    confirmed: bool
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    anomaly: bool | None = None
+    confirmed: bool | None = None
+    measurement: msgspec.Raw = msgspec.Raw()
+    """Empty when there is none."""
+    raw_measurement: str | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_NAMED = msgspec.json.Decoder(msgspec.defstruct("_Named", [("test_name", str)], frozen=True))
+_MEASUREMENT = msgspec.json.Decoder(WireMeasurement)
+
+
+def decode(text: bytes | str) -> tuple[WireMeasurement, Flag | None]:
+    """One measurement, bare or in the explorer's wrapping, and OONI's flag if it came with one.
+
+    Raises UnsupportedTestError for a test that cannot be imported, OoniError for anything else
+    that is no measurement.
+    """
+    flag: Flag | None = None
+    try:
+        envelope = _ENVELOPE.decode(text)
+        if envelope.anomaly is not None:
+            flag = Flag(anomaly=envelope.anomaly, confirmed=bool(envelope.confirmed))
+        inner: bytes | str | msgspec.Raw = text
+        if bytes(envelope.measurement) not in (b"", b"null"):
+            inner = envelope.measurement
+        elif envelope.raw_measurement is not None:
+            inner = envelope.raw_measurement
+        name = _NAMED.decode(inner).test_name  # type: ignore[attr-defined] # made just above
+        if name not in TESTS:
+            raise UnsupportedTestError(f"test {name!r} is none of {', '.join(TESTS)}")
+        return _MEASUREMENT.decode(inner), flag
+    except msgspec.DecodeError as error:
+        raise OoniError(_named(str(error))) from error
+    except (UnicodeError, RecursionError) as error:
+        raise OoniError("not JSON in UTF-8, or nested too deep") from error
+
+
+def _named(message: str) -> str:
+    """msgspec's words, with the field first."""
+    words, separator, path = message.partition(" - at `$.")
+    return f"field {path.rstrip('`')}: {words}" if separator else message
+
+
+def moment(text: str) -> datetime:
+    """`2023-03-07 14:25:42`, always UTC. Raises OoniError."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise OoniError(f"field measurement_start_time: {text!r} is no time") from error
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def octets(value: MaybeBinary) -> bytes:
+    """Text or binary data as bytes; what is not base64 though it says so is empty."""
+    if value is None:
+        return b""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(value.data, validate=False)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def header_pairs(response: WireResponse | WireControlHttp) -> tuple[tuple[str, str], ...]:
+    """Headers in order, names in lower case, whichever way they were written down."""
+    listed = response.headers_list if isinstance(response, WireResponse) else None
+    pairs = listed if listed else list((response.headers or {}).items())
+    return tuple(
+        (name.lower(), value) for name, written in pairs for value in (_header_values(written))
+    )
+
+
+def _header_values(written: Any) -> list[str]:
+    if isinstance(written, str):
+        return [written]
+    if isinstance(written, list):
+        return [value for one in written for value in _header_values(one)]
+    if isinstance(written, dict) and isinstance(written.get("data"), str):
+        return [octets(Binary(data=written["data"])).decode("utf-8", "replace")]
+    return []
