@@ -12,6 +12,7 @@ from monitor.config_environ import expander
 from monitor.config_tables import (
     EVENTS,
     LOG,
+    THROTTLING,
     TOP,
     VANTAGE,
     VANTAGE_REQUIRED,
@@ -20,7 +21,7 @@ from monitor.config_tables import (
     probe_shapes,
 )
 from monitor.config_values import file_in
-from monitor.settings import EventSettings, LogSettings, Settings
+from monitor.settings import EventSettings, LogSettings, Settings, ThrottlingSettings
 from probes.catalog import Catalog, ReferenceScope
 from probes.catalog_load import (
     CatalogError,
@@ -103,6 +104,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
             {
                 **TOP,
                 "probe": partial(_probe, folder),
+                "throttling": _throttling,
                 "events": _events,
                 "log": _log,
                 "vantage": _vantages,
@@ -134,6 +136,11 @@ def _probe(folder: Path, node: Node) -> ProbeSettings:
     shapes = probe_shapes(folder)
     _in_order(node, shapes, ProbeSettings, "body_limit", "suspicious_body_limit")
     return ProbeSettings(**read_table(node, shapes, elsewhere=elsewhere("probe")))
+
+
+def _throttling(node: Node) -> ThrottlingSettings:
+    """`[throttling]`."""
+    return ThrottlingSettings(**read_table(node, THROTTLING, elsewhere=elsewhere("throttling")))
 
 
 def _events(node: Node) -> EventSettings:

@@ -15,13 +15,16 @@ from monitor.config_values import (
     duration,
     egress,
     header_value,
+    host_name,
+    https_url,
     listen,
     network,
     pem_file,
     resolver,
+    size,
     vantage_id,
 )
-from probes.toml_node import Shape, listed, one_of, text, whole
+from probes.toml_node import Shape, flag, listed, one_of, text, whole
 from probes.vantage import VantageRole
 
 Shapes = Mapping[str, Shape[Any]]
@@ -45,6 +48,7 @@ def probe_shapes(folder: Path) -> Shapes:
         "max_addresses": whole(1, 64),
         "body_limit": whole(1024, 64 * _MEBIBYTE),
         "suspicious_body_limit": whole(1024, 64 * _MEBIBYTE),
+        "daily_bytes": size("1MB", "1000GB"),
         "trust_anchors": listed(pem_file(folder)),
         "bogon_allow": listed(network),
         "open_resolvers": listed(address),
@@ -58,6 +62,16 @@ EVENTS: Shapes = {
     "clear_cycles": whole(1, 1000),
 }
 """`[events]`."""
+
+THROTTLING: Shapes = {
+    "every": duration("0s", "7d"),
+    "on_suspicion": flag,
+    "object_bytes": size("64KiB", "16MiB"),
+    "deadline": duration("2s", "1m"),
+    "innocuous": host_name,
+    "reference": https_url,
+}
+"""`[throttling]`."""
 
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
@@ -98,6 +112,7 @@ CATALOG = ("platforms", "file")
 TABLES: Mapping[str, frozenset[str]] = {
     "": frozenset(TOP),
     "probe": frozenset(probe_shapes(Path())),
+    "throttling": frozenset(THROTTLING),
     "events": frozenset(EVENTS),
     "log": frozenset(LOG),
     "vantage": frozenset(VANTAGE),

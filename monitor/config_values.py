@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography import x509
 
 from monitor.config_egress import parse_egress
-from probes.catalog_endpoint import split_host_port
+from probes.catalog import EndpointKind
+from probes.catalog_endpoint import parse_endpoint, parse_host, split_host_port
 from probes.countries import country_code
 from probes.toml_node import Node, Shape, filled, text, whole
 from probes.vantage import Egress, Resolver
@@ -18,6 +19,16 @@ from probes.vantage import Egress, Resolver
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SIZES = {
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+}
+_SIZE = re.compile(r"(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_ID = 63
 _SQLITE = "sqlite:///"
@@ -48,6 +59,42 @@ def duration(shortest: str, longest: str) -> Shape[float]:
 def seconds(written: str) -> float:
     """`"1h30m"` → 5400.0; `written` must match."""
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+
+
+def size(least: str, most: str) -> Shape[int]:
+    """A number of bytes between two bounds, both included: `"300MB"`, `"128KiB"`."""
+    low, high = byte_count(least), byte_count(most)
+
+    def read(node: Node) -> int:
+        value = node.value
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise node.fail('text with a unit, as in "300MB" or "128KiB"')
+        if not isinstance(value, str) or not _SIZE.fullmatch(value.replace(" ", "")):
+            raise node.fail('a number and a unit of B, KB, MB, GB, KiB, MiB or GiB, as in "300MB"')
+        count = byte_count(value.replace(" ", ""))
+        if not low <= count <= high:
+            raise node.fail(f'a size from "{least}" to "{most}"')
+        return count
+
+    return read
+
+
+def byte_count(written: str) -> int:
+    """`"300MB"` → 300000000; `written` must match."""
+    match = _SIZE.fullmatch(written)
+    assert match is not None  # noqa: S101 # narrows for the type checker
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def host_name(node: Node) -> str:
+    """A host name, or empty."""
+    value = text(node)
+    return node.parsed(_host_name) if value else ""
+
+
+def https_url(node: Node) -> str:
+    """The canonical form of an https address."""
+    return node.parsed(_https_url)
 
 
 def vantage_id(node: Node) -> str:
@@ -194,6 +241,20 @@ def _database(written: str) -> str:
     if name in ("", ":memory:") or name.endswith("/"):
         return _refuse(f'the name of a file to keep the data in: "{_SQLITE}shutwatch.db"')
     return written
+
+
+def _host_name(written: str) -> str:
+    host = parse_host(written)
+    if ":" in host or host.rpartition(".")[2].isdigit():
+        raise ValueError("a name, not an address")
+    return host
+
+
+def _https_url(written: str) -> str:
+    found = parse_endpoint(written)
+    if found.kind is not EndpointKind.HTTPS:
+        raise ValueError('an https:// address, as in "https://www.wikipedia.org/"')
+    return found.id
 
 
 def _refuse(remedy: str) -> str:

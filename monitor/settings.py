@@ -22,6 +22,23 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Clean cycles in a row after which a network counts as open again."""
 
 
+class ThrottlingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[throttling]` table: when and how the speed of platforms is measured."""
+
+    every: float = 3600.0
+    """Seconds between two measurements of one object from one vantage; 0: none by the clock."""
+    on_suspicion: bool = True
+    """Measure at once when a look worked but took far longer than usual, or stopped half-way."""
+    object_bytes: int = 128 * 1024
+    """Bytes asked for of each object."""
+    deadline: float = 10.0
+    """Seconds after which what came is enough to know the rate."""
+    innocuous: str = "www.example.com"
+    """Server name nobody minds, for comparison on the platform's own address; empty: none."""
+    reference: str = "https://www.wikipedia.org/"
+    """Object elsewhere, for comparison."""
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[log]` table."""
 
@@ -42,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
     probe: ProbeSettings = ProbeSettings()
+    throttling: ThrottlingSettings = ThrottlingSettings()
     events: EventSettings = EventSettings()
     log: LogSettings = LogSettings()
     vantages: tuple[VantagePoint, ...]

@@ -26,6 +26,8 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes read of a healthy body."""
     suspicious_body_limit: int = 512 * 1024
     """Bytes read of a suspicious body."""
+    daily_bytes: int = 300_000_000
+    """Bytes a day (UTC) and vantage from which on nothing more is fetched to measure speed."""
     trust_anchors: tuple[str, ...] = ()
     """Extra PEM files trusted beside the system's."""
     bogon_allow: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.config import ConfigError, default_settings, load_config
 from monitor.config_tables import TABLES
-from monitor.settings import EventSettings, LogSettings, Settings
+from monitor.settings import EventSettings, LogSettings, Settings, ThrottlingSettings
 from probes.catalog_load import CatalogError, parse_catalog, shipped_catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
@@ -21,6 +21,7 @@ HEADINGS = {
     "": "The top of the file",
     "vantage": "`[[vantage]]`",
     "probe": "`[probe]`",
+    "throttling": "`[throttling]`",
     "events": "`[events]`",
     "catalog": "`[catalog]`",
     "references": "`[references]`",
@@ -86,6 +87,7 @@ def test_every_setting_can_be_given() -> None:
     """No field of the settings is out of reach of the file."""
     fields = {
         "probe": ProbeSettings,
+        "throttling": ThrottlingSettings,
         "events": EventSettings,
         "log": LogSettings,
         "vantage": VantagePoint,

@@ -93,7 +93,16 @@ def test_every_setting_is_shown_and_explained(table: str) -> None:
 def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> None:
     """Who switches a setting on without changing it changes nothing."""
     built_in = default_settings()
-    for name in ("interval", "database", "listen_host", "listen_port", "probe", "events", "log"):
+    for name in (
+        "interval",
+        "database",
+        "listen_host",
+        "listen_port",
+        "probe",
+        "throttling",
+        "events",
+        "log",
+    ):
         assert getattr(switched_on, name) == getattr(built_in, name), name
     assert switched_on.jitter == built_in.interval / 10
     assert switched_on.catalog.platforms == built_in.catalog.platforms
