@@ -35,7 +35,7 @@ from probes.network import Datagrams, Network
 _IDLE_TIMEOUT = 30.0
 """Seconds, as browsers offer; our own deadline comes first."""
 _CRYPTO_ERRORS = range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100)
-"""Close codes that are TLS alerts."""
+"""Close codes that are TLS alerts, where the connection and not HTTP/3 was closed."""
 _LONG_HEADER = 0x80
 _VERSION = slice(1, 5)
 _NEGOTIATION = bytes(4)
@@ -65,7 +65,7 @@ class _Connection(QuicConnection):
     ) -> None:
         """Called for our own goodbye, and by the library for every fault it finds."""
         if self.gave_up is None:
-            self.gave_up = _fault(error_code, sys.exc_info()[1])
+            self.gave_up = _fault(error_code, frame_type, sys.exc_info()[1])
         super().close(error_code, frame_type, reason_phrase)
 
 
@@ -293,9 +293,14 @@ class _Exchange:
             self._done.set_exception(error)
 
 
-def _fault(code: int, raised: BaseException | None) -> Exception:
+def _is_alert(code: int, frame_type: int | None) -> bool:
+    """Whether a close code is a TLS alert; without a frame it is one of HTTP/3's, of its own."""
+    return frame_type is not None and code in _CRYPTO_ERRORS
+
+
+def _fault(code: int, frame_type: int | None, raised: BaseException | None) -> Exception:
     """What we closed a connection for; `raised` is the exception under way, if any."""
-    if code not in _CRYPTO_ERRORS:
+    if not _is_alert(code, frame_type):
         return MalformedReplyError(f"QUIC error 0x{code:x}")
     verify_code = 0
     while raised is not None:
@@ -323,7 +328,7 @@ def _verify_code(raised: BaseException) -> int:
 
 def _refusal(closed: events.ConnectionTerminated, *, shaken: bool) -> Exception:
     """What the peer's closing of a connection means. Its words are not looked at."""
-    if closed.error_code in _CRYPTO_ERRORS:
+    if _is_alert(closed.error_code, closed.frame_type):
         alert = closed.error_code - QuicErrorCode.CRYPTO_ERROR
         return ssl.SSLError(ssl.SSL_ERROR_SSL, f"tlsv13 alert {alert}")
     if shaken:
