@@ -21,6 +21,8 @@ logging.getLogger("quic").addHandler(logging.NullHandler())
 def ask(sock: socket.socket, look: dict[str, Any]) -> dict[str, Any]:
     """GET `path` for server name `sni` over a connected UDP socket.
 
+    `large` makes a ClientHello of more than one datagram, as browsers send.
+
     Raises TimeoutError after `timeout` seconds, and ConnectionAbortedError with the QUIC error
     code when either side ends the connection.
     """
@@ -30,6 +32,7 @@ def ask(sock: socket.socket, look: dict[str, Any]) -> dict[str, Any]:
             server_name=look["sni"],
             cafile=look["ca"],
             verify_mode=ssl.CERT_REQUIRED if look.get("verify", True) else ssl.CERT_NONE,
+            quantum_readiness_test=look.get("large", False),
         )
     )
     deadline = time.monotonic() + look.get("timeout", 3.0)
