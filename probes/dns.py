@@ -117,7 +117,11 @@ class DnsLookup:
             try:
                 query_id = secrets.randbelow(1 << 16)
                 self._socket.send(encode_query(query_id, self._name, question.rtype))
-            except (OSError, ValueError) as error:
+            except OSError as error:
+                # Mostly the ICMP error to the query before, which the socket tells only once.
+                self._failed(error)
+                return
+            except ValueError as error:
                 question.settle(now, failure_of(error))
             else:
                 question.ids.append(query_id)
