@@ -1,0 +1,429 @@
+"""What to ask next when something looks wrong, in the same cycle, and the asking.
+
+One failed look suggests; it does not tell a blocked name from a blocked address, a lying resolver
+from a moved service, or a middlebox from a broken server. Each question here changes one thing:
+
+| the same | asked of | tells |
+|---|---|---|
+| address | an innocuous server name | whether the name or the address is blocked |
+| server name | an innocuous address | whether the name is blocked wherever it is said |
+| name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
+| name | an address only honest sources gave, verified | whether those answers were the true ones |
+| name | QUIC | whether only TCP is blocked |
+
+The number of questions is bounded, they go side by side, and a deadline ends them all. A vantage
+with a quiet profile asks none.
+"""
+
+import asyncio
+import base64
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+import uuid_utils
+
+from probes.catalog import Endpoint, EndpointKind
+from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
+from probes.dns_message import Reply, decode_reply, encode_query
+from probes.errors import MalformedReplyError, PeerClosedError, failure_of
+from probes.follow_up_reasons import Reason
+from probes.http import exchange
+from probes.look import Looker, LookUnderWay, Opened, Target, is_literal
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    DnsObservation,
+    HttpObservation,
+    Look,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+    family_of,
+)
+from probes.proxy import FarSideError
+from probes.system_resolvers import ResolverAddress
+
+INNOCUOUS_NAME = "www.example.com"
+"""A server name nobody blocks and most servers refuse politely."""
+DOH_URLS = ("https://dns.google/dns-query", "https://cloudflare-dns.com/dns-query")
+DEADLINE = 20.0
+"""Seconds after which whatever is still open is given up."""
+_PER_FAMILY = 1
+"""Addresses of each family that are greeted by an innocuous name."""
+_HONEST_PER_FAMILY = 2
+_DNS_PORT = 53
+_MESSAGE_LIMIT = 64 * 1024
+
+
+class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to ask about one failed look."""
+
+    target: Target
+    host: str
+    """The name (or address) that failed: the endpoint's, or that of the last redirect."""
+    port: int
+    tls: bool
+    """Whether the endpoint is greeted by TLS."""
+    failed_addresses: tuple[str, ...] = ()
+    """Addresses that connected and failed after that."""
+    given: tuple[str, ...] = ()
+    """Addresses the vantage's own resolver gave."""
+    known_elsewhere: tuple[str, ...] = ()
+    """Addresses that controls used for the name."""
+    elsewhere: str = ""
+    """Host name of an innocuous server, to say the endpoint's name to."""
+    open_resolvers: tuple[str, ...] = ()
+    http3: bool = False
+    """The platform advertises HTTP/3 for this endpoint."""
+
+
+def plan_follow_up(
+    target: Target,
+    failed: Measurement,
+    controls: Iterable[Measurement],
+    *,
+    elsewhere: str,
+    open_resolvers: Sequence[str],
+) -> FollowUpPlan:
+    """Read off a failed look, and the controls' looks after it, what is worth asking."""
+    endpoint = target.endpoint
+    names = [o.name for o in failed.observations if isinstance(o, DnsObservation) and not o.reason]
+    host = names[-1] if names else endpoint.host
+    connected = [o for o in failed.observations if isinstance(o, TcpObservation) and not o.reason]
+    port = connected[-1].port if connected else endpoint.port
+    given = tuple(_answers(failed, host))
+    refused = [
+        o.address
+        for o in failed.observations
+        if isinstance(o, TlsObservation) and o.failure and o.server_name == host.rstrip(".")
+    ]
+    asked = [
+        o.address
+        for o in failed.observations
+        if isinstance(o, HttpObservation) and urlsplit(o.url).hostname == host
+    ]
+    known = [address for control in controls for address in _addresses_seen(control, host)]
+    tls = endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS) or bool(refused)
+    return FollowUpPlan(
+        target=target,
+        host=host,
+        port=port,
+        tls=tls,
+        failed_addresses=_first_of_families(filter(None, refused or asked), _PER_FAMILY),
+        given=given,
+        known_elsewhere=tuple(dict.fromkeys(known)),
+        elsewhere=elsewhere,
+        open_resolvers=tuple(open_resolvers),
+        http3=any(_advertises_http3(control) for control in controls),
+    )
+
+
+async def follow_up(looker: Looker, plan: FollowUpPlan, *, cycle: str) -> Measurement:
+    """Ask everything in the plan. Never raises for what the network does; may be cancelled.
+
+    The measurement's look is `follow_up`, each observation carries its reason, and `reached` says
+    that an address only honest sources gave answered as the endpoint should.
+    """
+    loop = asyncio.get_running_loop()
+    origin = loop.time()
+    started_at = looker.now()
+    questions = _questions(looker, plan, origin)
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(*(question.ask() for question in questions))
+    except TimeoutError:
+        pass  # what was seen until then is what there is
+    finally:
+        observations = await _collect(questions)
+    vantage = looker.vantage
+    return Measurement(
+        id=str(uuid_utils.uuid7()),
+        cycle=cycle,
+        vantage=vantage.id,
+        country=vantage.country,
+        asn=vantage.asn,
+        network=vantage.network,
+        vantage_role=vantage.role,
+        platform=plan.target.platform,
+        role=plan.target.role,
+        endpoint=plan.target.endpoint.id,
+        look=Look.FOLLOW_UP,
+        started_at=started_at,
+        duration=loop.time() - origin,
+        observations=observations,
+        reached=any(question.worked for question in questions if question.decides),
+    )
+
+
+class _Question(LookUnderWay, ABC):
+    """One line of questioning; every observation it makes carries a reason."""
+
+    decides = False
+    """Whether success shows the endpoint itself to work."""
+
+    def __init__(self, looker: Looker, plan: FollowUpPlan, origin: float) -> None:
+        super().__init__(looker, origin)
+        self.plan = plan
+        self.worked = False
+
+    @abstractmethod
+    async def ask(self) -> None:
+        """Ask; everything ends up in the observations."""
+
+    def mark(self, reason: str, since: int = 0) -> None:
+        """Give the observations made from number `since` on their reason."""
+        self._observations[since:] = [
+            msgspec.structs.replace(observation, reason=reason)
+            for observation in self._observations[since:]
+        ]
+
+    async def greet(self, address: str, name: str, *, verify: bool, reason: str) -> bool:
+        """Connect and, where the endpoint speaks TLS, shake hands under `name`."""
+        since = len(self._observations)
+        opened = await self._connect(address, self.plan.port)
+        worked = opened is not None
+        if opened is not None and self.plan.tls:
+            worked = await self._handshake(opened, self.plan.port, name, verify)
+            opened.stream.close()
+        self.mark(reason, since)
+        return worked
+
+
+class _InnocuousName(_Question):
+    async def ask(self) -> None:
+        if self._looker.vantage.egress.proxied:
+            await self._ask_through_proxy()
+            return
+        for address in self.plan.failed_addresses:
+            await self.greet(address, INNOCUOUS_NAME, verify=False, reason=Reason.INNOCUOUS_SNI)
+
+    async def _ask_through_proxy(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.tcp_timeout):
+                stream = await self._through_proxy(self.plan.host, self.plan.port)
+        except (FarSideError, TimeoutError):
+            return
+        if stream is not None:
+            opened = Opened(stream=stream, address="")
+            await self._handshake(opened, self.plan.port, INNOCUOUS_NAME, verify=False)
+        self.mark(Reason.INNOCUOUS_SNI)
+
+
+class _NameElsewhere(_Question):
+    async def ask(self) -> None:
+        families = {family_of(address) for address in self.plan.failed_addresses}
+        found = await self._addresses(self.plan.elsewhere)
+        self.mark(Reason.SNI_ELSEWHERE)
+        for address in _first_of_families(found, _PER_FAMILY):
+            if family_of(address) in families:
+                await self.greet(address, self.plan.host, verify=False, reason=Reason.SNI_ELSEWHERE)
+
+
+class _HonestAnswers(_Question):
+    """Ask others about the name, then try what only they know."""
+
+    decides = True
+
+    async def ask(self) -> None:
+        plan = self.plan
+        told = await asyncio.gather(
+            *(self._udp(address) for address in plan.open_resolvers),
+            *(self._tcp(address) for address in plan.open_resolvers[:1]),
+            *(_Doh(self, url).addresses() for url in DOH_URLS),
+        )
+        honest = [*plan.known_elsewhere, *(address for answer in told for address in answer)]
+        fresh = [
+            address
+            for address in dict.fromkeys(honest)
+            if address not in plan.given and address not in self._looker.bogons
+        ]
+        families = self._looker.network.families()
+        usable = [address for address in fresh if family_of(address) in families]
+        name = plan.host.rstrip(".")
+        for address in _first_of_families(usable, _HONEST_PER_FAMILY):
+            if await self.greet(address, name, verify=True, reason=Reason.HONEST_ADDRESS):
+                self.worked = True
+
+    async def _udp(self, address: str) -> tuple[str, ...]:
+        lookup = DnsLookup(
+            self._looker.network,
+            ResolverAddress(address=address),
+            self.plan.host,
+            rtypes=("A", "AAAA"),
+            timeout=self._settings.dns_timeout,
+            window=self._settings.dns_window,
+            origin=self._origin,
+            on_local_address=self._own.add,
+        )
+        self._lookups.append((lookup, Reason.OPEN_RESOLVER))
+        lookup.start()
+        replies = await lookup.replies()
+        return tuple(found for addresses in replies.values() for found in addresses)
+
+    async def _tcp(self, address: str) -> tuple[str, ...]:
+        async def reply(rtype: str) -> Reply:
+            stream = await self._looker.network.connect(address, _DNS_PORT)
+            self._keep(stream)
+            return await ask_over_stream(stream, self.plan.host, rtype)
+
+        label = ResolverAddress(address=address).label
+        return await self.recorded(reply, label, "tcp", Reason.OPEN_RESOLVER_TCP)
+
+    async def recorded(
+        self,
+        reply: Callable[[str], Awaitable[Reply]],
+        resolver: str,
+        transport: str,
+        reason: str,
+    ) -> tuple[str, ...]:
+        """The addresses one resolver gives for the name, each query put on record."""
+        found: list[str] = []
+        for rtype in ("A", "AAAA"):
+            start = self.elapsed()
+            failure: str | None = None
+            answers: tuple[DnsAnswer, ...] = ()
+            try:
+                async with asyncio.timeout(self._settings.dns_timeout):
+                    said = await reply(rtype)
+            except (OSError, ValueError, PeerClosedError, MalformedReplyError) as error:
+                failure = failure_of(error)
+            else:
+                found += said.addresses
+                answers = (
+                    DnsAnswer(
+                        delay=self.elapsed() - start,
+                        rcode=said.rcode,
+                        addresses=said.addresses,
+                        cnames=said.cnames,
+                    ),
+                )
+                failure = failure_of_reply(said.rcode, has_addresses=bool(found) or rtype == "AAAA")
+            self._observations.append(
+                DnsObservation(
+                    start=start,
+                    duration=self.elapsed() - start,
+                    failure=failure,
+                    reason=reason,
+                    name=self.plan.host,
+                    rtype=rtype,
+                    resolver=resolver,
+                    transport=transport,
+                    answers=answers,
+                )
+            )
+        return tuple(found)
+
+
+class _Doh:
+    """One DNS-over-HTTPS server (RFC 8484), reached as the vantage reaches any site."""
+
+    def __init__(self, asking: _HonestAnswers, url: str) -> None:
+        self._asking = asking
+        self._url = url
+
+    async def addresses(self) -> tuple[str, ...]:
+        """What it says; its own failures are on record as such."""
+        return await self._asking.recorded(self._reply, self._url, "doh", Reason.DOH)
+
+    async def _reply(self, rtype: str) -> Reply:
+        asking = self._asking
+        # A look of its own: how the server was reached is not an answer about the name.
+        side = LookUnderWay(asking._looker, asking._origin)
+        try:
+            host = urlsplit(self._url).hostname or ""
+            opened = await side._open(host, 443, tls=True, verify=True)
+            if opened is None:
+                raise MalformedReplyError("the DoH server cannot be reached")
+            query = encode_query(0, asking.plan.host, rtype)
+            text = base64.urlsafe_b64encode(query).rstrip(b"=").decode()
+            answer = await exchange(
+                asking._looker.client,
+                opened.stream,
+                f"{self._url}?dns={text}",
+                user_agent=asking._settings.user_agent,
+                timeout=asking._settings.http_timeout,
+                body_limit=_MESSAGE_LIMIT,
+                suspicious_limit=_MESSAGE_LIMIT,
+                suspicious_statuses=frozenset(),
+                trusted=True,
+            )
+            if answer.failure or answer.status != 200:
+                raise MalformedReplyError("the DoH server refused the question")
+            return decode_reply(answer.body)
+        finally:
+            await side.close()
+
+
+class _Http3(_Question):
+    async def ask(self) -> None:
+        endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
+        await self.ask_over_quic(endpoint, reason=Reason.HTTP3)
+
+
+def _questions(looker: Looker, plan: FollowUpPlan, origin: float) -> list[_Question]:
+    """What is worth asking: never about an address what only a name can be asked."""
+    proxied = looker.vantage.egress.proxied
+    asked: list[_Question] = []
+    if plan.tls and not is_literal(plan.host):
+        if plan.failed_addresses or proxied:
+            asked.append(_InnocuousName(looker, plan, origin))
+        if plan.failed_addresses and plan.elsewhere and not proxied:
+            asked.append(_NameElsewhere(looker, plan, origin))
+    if not proxied and not is_literal(plan.host):
+        asked.append(_HonestAnswers(looker, plan, origin))
+        if plan.http3:
+            asked.append(_Http3(looker, plan, origin))
+    return asked
+
+
+async def _collect(questions: Sequence[_Question]) -> tuple[AnyObservation, ...]:
+    """Everything seen, in order, each look let go of."""
+    try:
+        seen = [observation for q in questions for observation in await q.finish()]
+    finally:
+        for question in questions:
+            await question.close()
+    # Lookups on the way to a server that was to be asked are no answers about the endpoint.
+    kept = [observation for observation in seen if observation.reason in set(Reason)]
+    return tuple(sorted(kept, key=lambda observation: observation.start))
+
+
+def _answers(look: Measurement, host: str) -> Iterable[str]:
+    for observation in look.observations:
+        if isinstance(observation, DnsObservation) and observation.name == host:
+            for answer in observation.answers:
+                yield from answer.addresses
+
+
+def _addresses_seen(control: Measurement, host: str) -> Iterable[str]:
+    """Addresses a control used for `host`: those it was told, and those that worked."""
+    yield from _answers(control, host)
+    for observation in control.observations:
+        if (
+            isinstance(observation, TlsObservation)
+            and observation.server_name == host
+            and observation.address
+            and observation.failure is None
+        ):
+            yield observation.address
+
+
+def _first_of_families(addresses: Iterable[str], count: int) -> tuple[str, ...]:
+    taken: dict[str, list[str]] = {}
+    for address in dict.fromkeys(addresses):
+        family = taken.setdefault(family_of(address), [])
+        if len(family) < count:
+            family.append(address)
+    return tuple(address for family in taken.values() for address in family)
+
+
+def _advertises_http3(look: Measurement) -> bool:
+    return any(
+        "h3" in value
+        for observation in look.observations
+        if isinstance(observation, HttpObservation)
+        for name, value in observation.headers
+        if name == "alt-svc"
+    )
