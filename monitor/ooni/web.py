@@ -106,10 +106,11 @@ def redirect_chain(transactions: Sequence[WireTransaction]) -> list[WireTransact
         chain.sort(key=lambda one: one.t0 or 0.0)
     if any(tag.startswith("fetch_body=") for one in chain for tag in one.tags or ()):
         chain = [one for one in chain if "fetch_body=true" in (one.tags or ())]
+    after = [url_of(one) for one in chain[1:]]
     return [
         one
-        for one, following in zip(chain, [*chain[1:], None], strict=True)
-        if not (one.failure and following is not None and url_of(one) == url_of(following))
+        for one, following in zip(chain, [*after, ""], strict=False)
+        if not (one.failure and url_of(one) == following)
     ]
 
 
