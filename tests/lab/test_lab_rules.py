@@ -4,12 +4,14 @@ Each test also looks once it is over, or elsewhere, so that it cannot pass on a 
 """
 
 import errno
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from tests.lab import stun
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 
@@ -392,6 +394,41 @@ def test_captive_portal(lab: Lab, ptcl: Network) -> None:
 # --- speed ----------------------------------------------------------------
 
 
+INNOCUOUS = "www.example.com"
+"""A name nobody throttles; a platform's servers answer it with their default certificate."""
+
+
+@pytest.mark.parametrize("how", ["shape", "police"])
+def test_throttled_name_alone(lab: Lab, ptcl: Network, how: str) -> None:
+    """A throttled name is slow, an innocuous one at the same address as fast as ever."""
+    object_: dict[str, Any] = {"path": "/lab/bytes/60000", "timeout": 5, "verify": False}
+    with ptcl.throttle(sni=["video.twimg.com"], kbit=512, how=how) as rule:
+        fast = tls(lab, "video.twimg.com", sni=INNOCUOUS, **object_)
+        assert rule.hits == 0
+        slow = tls(lab, "video.twimg.com", **object_)
+        assert rule.hits > 0
+    rates = [seen["size"] * 8 / seen["seconds"] / 1e6 for seen in (slow, fast)]
+    assert rates[1] > 20
+    assert 0.1 < rates[0] < 0.75
+
+
+def test_policer_drops_and_shaper_delays(lab: Lab, ptcl: Network) -> None:
+    """Above the rate a shaper makes datagrams late, and a policer loses those beyond its burst."""
+    host = lab.internet.address("stun.fbsbx.com")
+    binding = struct.pack("!HHI", stun.REQUEST, 0, stun.COOKIE) + bytes(12)
+    look = {"kind": "udp", "address": host, "port": stun.PORT, "hex": binding.hex()}
+    looks = [{**look, "timeout": SHORT}] * 320
+    # A request and its answer are 62 and 74 bytes on the wire; at 8 kbit/s that takes 0.14 s.
+    with ptcl.throttle(address=["stun.fbsbx.com"], kbit=8):
+        late = lab.look_many(looks[:2])
+        assert max(seen["seconds"] for seen in late) > 0.15
+    with ptcl.throttle(address=["stun.fbsbx.com"], kbit=8, how="police") as rule:
+        seen = lab.look_many(looks, at_once=64)
+        answered = [look["seconds"] for look in seen if "hex" in look]
+        assert rule.hits == len(looks) - len(answered)
+        assert 200 < len(answered) < 260, "16 KiB of answers, and what the rate allows"
+
+
 @pytest.mark.parametrize("by", ["sni", "address"])
 def test_throttle(lab: Lab, ptcl: Network, by: str) -> None:
     """A throttled host gets the rate it is held to, while another is as fast as ever."""
@@ -409,12 +446,14 @@ def test_throttle(lab: Lab, ptcl: Network, by: str) -> None:
 
 
 def test_stall(lab: Lab, ptcl: Network) -> None:
-    """A stalled connection gets so many bytes and then silence, not an end."""
+    """A stalled name gets so many bytes and then silence, not an end; others get all."""
     with ptcl.stall(after=16 * 1024, sni=["x.com"]):
         seen = tls(lab, "x.com", path="/lab/bytes/100000", timeout=SHORT)
         assert (seen["status"], seen["body_error"]) == (200, "TimeoutError")
         assert 10_000 < seen["size"] <= 16 * 1024
         assert tls(lab, "api.x.com", path="/lab/bytes/100000")["size"] == 100000
+        other = tls(lab, "x.com", sni=INNOCUOUS, path="/lab/bytes/100000", verify=False)
+        assert other["size"] == 100000
 
 
 # --- the whole link -------------------------------------------------------
@@ -508,3 +547,9 @@ def test_rules_refuse_nonsense(ptcl: Network) -> None:
         ptcl.block(sni=["x.com"], dns=["x.com"], how="drop")
     with pytest.raises(ValueError, match="nothing to block"):
         ptcl.block(how="drop")
+    with pytest.raises(ValueError, match="transport of its own"):
+        ptcl.block(sni=["x.com"], how="reset", transports=["udp"])
+    with pytest.raises(ValueError, match="throttle by"):
+        ptcl.throttle(sni=["x.com"], kbit=1, how="magic")
+    with pytest.raises(ValueError, match="middlebox"):
+        ptcl.middlebox(["x.com"], answer="smtp")
