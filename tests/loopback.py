@@ -121,12 +121,16 @@ Handler = Callable[[Conversation], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def serving(
-    handler: Handler, *, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    handler: Handler,
+    *,
+    address: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """A server that treats each connection as `handler` says; gives its port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family)
-    listener.bind((address, 0))
+    listener.bind((address, port))
     listener.listen(1024)
     listener.setblocking(False)
     handling: set[asyncio.Task[None]] = set()
