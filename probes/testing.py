@@ -7,6 +7,8 @@ time, and remembers what it was sent:
     network.resolver("192.0.2.53").answers("x.com", "A", DnsReply(addresses=("203.0.113.10",)))
     network.peer("203.0.113.10", 443, Peer(tls=reset_by_peer()))
 
+    network.datagram_peer("203.0.113.10", 3478, lambda request: [answer_to(request)])
+
 What no script mentions is the quietest thing a network can do: a resolver that is not scripted
 stays silent, a name without an answer does not exist, a peer that is not scripted never answers.
 Failures are the very exceptions that real sockets raise, so that what is tested with this fake
@@ -19,7 +21,7 @@ import errno
 import os
 import ssl
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
 import msgspec
@@ -60,6 +62,8 @@ class DnsReply(msgspec.Struct, frozen=True, kw_only=True):
     """Only to the nth query for this name and type, counting from 1; 0 means to each."""
 
 
+Answers = Callable[[bytes], Sequence[bytes]]
+"""The datagrams that answer one datagram."""
 Said = bytes | Callable[[bytes], bytes] | OSError | Hang
 
 
@@ -147,6 +151,7 @@ class ScriptedNetwork:
         self._families = families
         self._resolvers: dict[tuple[str, int], ScriptedResolver] = {}
         self._peers: dict[tuple[str, int], list[Peer]] = {}
+        self._datagram_peers: dict[tuple[str, int], Answers] = {}
         self._open: set[object] = set()
 
     @property
@@ -161,6 +166,10 @@ class ScriptedNetwork:
     def peer(self, address: str, port: int, *peers: Peer) -> None:
         """Script the server at this address: one Peer per connection, the last for all others."""
         self._peers[address, port] = list(peers)
+
+    def datagram_peer(self, address: str, port: int, answers: Answers) -> None:
+        """Script whoever answers datagrams at this address and is no resolver."""
+        self._datagram_peers[address, port] = answers
 
     def families(self) -> tuple[str, ...]:
         """As given."""
@@ -187,10 +196,11 @@ class ScriptedNetwork:
         on_datagram: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
     ) -> "ScriptedDatagrams":
-        """A socket to a resolver."""
-        resolver = self._resolvers.get((address, port)) or ScriptedResolver(silent=True)
+        """A socket to a resolver, or to a scripted peer; there is silence everywhere else."""
         own = self.own.get(family_of(address), "")
-        return ScriptedDatagrams(own, resolver, on_datagram, on_error, self._open)
+        resolver = self._resolvers.get((address, port))
+        answers = self._datagram_peers.get((address, port), lambda _: ())
+        return ScriptedDatagrams(own, resolver or answers, on_datagram, on_error, self._open)
 
     def _next_peer(self, address: str, port: int) -> Peer:
         if (address, port) in self._resolvers and (address, port) not in self._peers:
@@ -205,13 +215,13 @@ class ScriptedDatagrams:
     def __init__(
         self,
         own: str,
-        resolver: ScriptedResolver,
+        far_side: ScriptedResolver | Answers,
         on_datagram: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
         opened: set[object],
     ) -> None:
         self._own = own
-        self._resolver = resolver
+        self._far_side = far_side
         self._on_datagram = on_datagram
         self._on_error = on_error
         self._loop = asyncio.get_running_loop()
@@ -226,13 +236,18 @@ class ScriptedDatagrams:
 
     def send(self, data: bytes) -> None:
         """Take a query, and have its replies come back."""
+        resolver = self._far_side
+        if not isinstance(resolver, ScriptedResolver):
+            for answer in resolver(data):
+                self._timers.append(self._loop.call_later(0, self._on_datagram, answer))
+            return
         name, rtype = question_of(data)
-        self._resolver.queries.append((name, rtype))
-        if self._resolver._error is not None:
-            error, delay = self._resolver._error
+        resolver.queries.append((name, rtype))
+        if resolver._error is not None:
+            error, delay = resolver._error
             self._timers.append(self._loop.call_later(delay, self._on_error, error))
             return
-        for reply in self._resolver._replies(name, rtype):
+        for reply in resolver._replies(name, rtype):
             answer = encode_reply(data, reply)
             self._timers.append(self._loop.call_later(reply.delay, self._on_datagram, answer))
 
