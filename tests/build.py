@@ -3,13 +3,17 @@
 look(dns(), tcp(), tls("connection_reset"))     # x.com resolves, connects, resets
 look(dns("dns_nxdomain_error"))
 look(dns(), tcp(), tls(), http(), reached=True)
+follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(server_name="innocuous.example"))
 """
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from monitor.analysis.case import Case
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
+from probes.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -38,6 +42,7 @@ def dns(
     answers: tuple[DnsAnswer, ...] | None = None,
     tries: int = 1,
     start: float = 0.0,
+    resolver: str = "192.0.2.53:53",
 ) -> DnsObservation:
     """One query; with a failure it has no addresses unless given."""
     if answers is None:
@@ -54,7 +59,7 @@ def dns(
         failure=failure,
         name=name,
         rtype=rtype,
-        resolver="192.0.2.53:53",
+        resolver=resolver,
         tries=tries,
         answers=answers,
     )
@@ -177,6 +182,19 @@ def look(
     )
 
 
+def follow_up(
+    reason: Reason, *observations: AnyObservation, at: float = 50.0, endpoint: str = ENDPOINT
+) -> Measurement:
+    """A follow-up, by default one made after every look."""
+    return look(
+        *(msgspec.structs.replace(o, reason=reason.value) for o in observations),
+        at=at,
+        endpoint=endpoint,
+        kind=Look.FOLLOW_UP,
+        id=f"f-{reason}-{at:g}",
+    )
+
+
 def control(
     *observations: AnyObservation,
     reached: bool = True,
@@ -230,6 +248,7 @@ def case(
     field: VantageHealth | None = None,
     control_health: dict[str, VantageHealth] | None = None,
     endpoint: str = ENDPOINT,
+    follow_ups: tuple[Measurement, ...] = (),
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
     seen = (control(endpoint=endpoint),) if controls is None else controls
@@ -244,6 +263,7 @@ def case(
         endpoint=endpoint,
         attempts=attempts,
         controls=seen,
+        follow_ups=follow_ups,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

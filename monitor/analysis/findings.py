@@ -8,6 +8,9 @@ that acted (a reset) before silence (a timeout), then the more frequent, then th
 follows may be the residue of the first: many censors drop everything for minutes once they have
 reset a connection. Timeouts after a reset that loss does not explain therefore count as agreeing
 with it.
+
+**What do the follow-ups add?** `monitor.analysis.differential` reads them beside the looks that
+agree: it may give the finding another name, and make strong evidence conclusive.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +19,7 @@ import msgspec
 
 from monitor.analysis.case import Case
 from monitor.analysis.controls import Controls, follows, likenesses, strayed
+from monitor.analysis.differential import FORGED, reread
 from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, best, kind_of, rank, usable
 from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
@@ -29,8 +33,6 @@ BOGON: Sign = (Layer.DNS, "bogon")
 CERTIFICATE: Sign = (Layer.TLS, "certificate")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
-_FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
-"""An expired certificate is a common mistake of honest sites; these two are not."""
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
@@ -78,7 +80,27 @@ def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
         )
     limit = Evidence.WEAK if controls.failing else Evidence.STRONG
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
-    return msgspec.structs.replace(found, evidence=evidence)
+    return _with_follow_ups(case, found, evidence, counted, controls)
+
+
+def _with_follow_ups(
+    case: Case,
+    found: Finding,
+    evidence: Evidence,
+    counted: Sequence[FailedLook],
+    controls: Controls,
+) -> Finding:
+    """The finding as the follow-ups let it be read."""
+    if found.sign is None:
+        return msgspec.structs.replace(found, evidence=evidence)
+    reading = reread(
+        case,
+        found.sign,
+        evidence,
+        [look.shown for look in counted if found.sign in look.signs],
+        controls.working,
+    )
+    return msgspec.structs.replace(found, sign=reading.sign, evidence=reading.evidence)
 
 
 def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
@@ -129,7 +151,7 @@ def _stands_alone(case: Case, look: FailedLook) -> bool:
     # A wrong clock breaks certificates too, but then a reference's as well.
     return (
         CERTIFICATE in look.signs
-        and look.signs[CERTIFICATE].failure in _FORGED
+        and look.signs[CERTIFICATE].failure in FORGED
         and case.health.state is VantageState.OK
     )
 
@@ -175,7 +197,7 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
     """The signs of the paths that failed after passing this many layers, and a path for each."""
     found: dict[Sign, Outcome] = {}
     failed = [path for path in paths if path.depth == depth and path.sub_method]
-    for path in sorted(failed, key=lambda p: (p.failure in _FORGED, p.failure or "", p.family)):
+    for path in sorted(failed, key=lambda p: (p.failure in FORGED, p.failure or "", p.family)):
         found[path.layer, path.sub_method] = path
     return found
 

@@ -16,6 +16,15 @@ The order is the argument. It goes from what ends the question to what needs the
 
 Decisions worth knowing:
 
+* *Follow-ups make strong evidence conclusive*, never weak evidence strong, and their absence costs
+  nothing but that: `monitor.analysis.differential` says which of them rules out what.
+* *Two addresses are never compared to accuse.* An answer is right when the handshake there
+  verifies; when it does not, though one at an honest address does, the resolver led us astray
+  (dns.hijack), whatever layer it shows on. Were it the name or the platform, neither would work.
+* *A resolver that reports a fault or says nothing* about one name may only be unable to reach the
+  platform's name servers; conclusive when an open resolver, too, is kept from answering over UDP.
+* *Blocked for another name as well* is tls.address, at the grade the looks have by themselves.
+* *DoH that cannot be used* is the network's matter; no platform is judged by it.
 * *Without a control nothing is more than weak*, even what stands alone.
 * *Controls that disagree* (one reached it, one did not) keep the evidence weak.
 * *A proxy's word* for what happened on a layer it hides is never more than weak.
@@ -33,6 +42,7 @@ from collections.abc import Callable
 import msgspec
 
 from monitor.analysis.case import Case as Case
+from monitor.analysis.differential import CONCLUSIVE
 from monitor.analysis.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.findings import Finding
 from monitor.analysis.outcome import TIMEOUT, failures
@@ -40,7 +50,7 @@ from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.analysis.weight import WEIGHTS, Sign, ceiling, llr
 from probes.measurement import Layer
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Stored with every verdict; changes whenever the same case could be judged otherwise."""
 
 
@@ -156,7 +166,7 @@ def _accuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Ru
         state=State.BLOCKED,
         method=layer.value,
         sub_method=_SHOWN_AS.get(sub_method, sub_method),
-        evidence=ceiling(WEIGHTS[sign]),
+        evidence=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
         wrong_when=wrong_when,
         matches=lambda facts: (
             _sign(facts) == sign
@@ -308,6 +318,14 @@ RULES: tuple[Rule, ...] = (
         "The platform's own name really leads there, or the vantage's own network filters.",
     ),
     _accuses(
+        Layer.DNS,
+        "hijack",
+        "The addresses the network's resolver gives do not work, while the platform answers at"
+        " others from this very place.",
+        "The platform has a server of its own there that is down; where a false certificate was"
+        " shown, the resolver keeps an address that now belongs to somebody else.",
+    ),
+    _accuses(
         Layer.TLS,
         "certificate",
         "Somebody answers in the platform's place with a certificate that is not its own.",
@@ -419,6 +437,14 @@ RULES: tuple[Rule, ...] = (
         "alert",
         "The encrypted greeting is refused when the platform's name is sent.",
         "The platform's nearest server is set up differently from the one the control met.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "address",
+        "Encrypted greetings to the platform's address fail whatever name is sent, so it is not"
+        " the name that is blocked.",
+        "The platform's nearest server is faulty, or what cut off the name goes on to cut off the"
+        " address for a while.",
     ),
     _accuses(
         Layer.TLS,

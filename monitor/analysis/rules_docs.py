@@ -6,6 +6,7 @@ python -m monitor.analysis.rules_docs > docs/rules.md
 import sys
 from collections.abc import Iterable
 
+from monitor.analysis.differential import AGREEING
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES, RULES_VERSION
 from monitor.analysis.verdict import Evidence
@@ -44,7 +45,7 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 | none | nobody is accused |
 | weak | one sign, or one with an innocent explanation left |
 | strong | {STRONG_REPEATS} looks that agree, or a sign that honest networks do not give |
-| conclusive | further tests ruled out the innocent explanations (no rule here gives it) |
+| conclusive | strong, and follow-ups ruled out the innocent explanations |
 
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
 {STRONG_REPEATS} that agree for *strong*. Silence needs no sender: packet loss makes it. The loss \
@@ -57,6 +58,21 @@ most {LOSS_CHANCE_STRONG}.
 A control counts only when its own vantage is well and it started at or after the end of the look it
 is compared with: a platform can go down in between. Whatever the sign, evidence stays *weak* when
 there is no control at all, when controls disagree, and when a proxy's word is all there is.
+
+When an endpoint fails, it is looked at in other ways in the same cycle, and the difference tells \
+what
+acted. Strong evidence becomes *conclusive* when at least {AGREEING} looks agree and
+
+- an innocuous name gets an answer at the very address where the platform's is cut off, or the
+  platform's name is cut off alike at an innocuous address (resets and silence only);
+- the name fails to resolve, but the platform answers, with a certificate that verifies, at an
+  address that somebody else gave; where the resolver reports a fault or is silent, an open
+  resolver must be kept from answering over UDP as well;
+- replies are injected, and a resolver asked over TCP or DoH does answer, or such an address works;
+- a false certificate is shown at an address the platform really has, while all is well otherwise;
+- a false certificate is shown where the resolver led, and the platform answers elsewhere.
+
+Follow-ups never raise *weak*, and their absence lowers nothing. Quiet vantages make none.
 
 The evidence column below is the best grade a rule can give.
 

@@ -8,7 +8,8 @@ from monitor.analysis.case import Case
 from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog import EndpointKind
-from probes.measurement import AnyObservation, DnsAnswer, Layer
+from probes.follow_up_reasons import Reason
+from probes.measurement import AnyObservation, DnsAnswer, Layer, Measurement
 from tests.build import (
     HOST,
     V4,
@@ -18,6 +19,7 @@ from tests.build import (
     control,
     dns,
     egress,
+    follow_up,
     health,
     http,
     look,
@@ -86,6 +88,18 @@ TWO_QUERIES = dns(
 )
 OTHER_ADDRESS_EOF = (tcp(address=V4_OTHER), tls("eof_error", address=V4_OTHER))
 FOREIGN = dict(BLOCKPAGE, status=302, location="http://blocked.isp.example/")
+
+CONTROL_OTHER = (
+    control(dns(addresses=(V4_OTHER,)), tcp(address=V4_OTHER), tls(address=V4_OTHER), http()),
+)
+"""A control that was given another address than the field was."""
+HONEST = (follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER)),)
+
+
+def innocuous(failure: str | None = None) -> Measurement:
+    """Another name, said at the address that failed."""
+    return follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(failure, server_name="innocuous.example"))
+
 
 EXAMPLES: dict[str, tuple[Case, Case]] = {
     "look.none": (case(), case(look(reached=True))),
@@ -158,6 +172,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         failing(dns("dns_bogon_error", addresses=("127.0.0.1",))),
         failing(dns("dns_bogon_error", addresses=("127.0.0.1",)), controls=DEAD_CONTROL),
     ),
+    "dns.hijack": (
+        failing(dns(), tcp("connection_refused"), follow_ups=HONEST, controls=CONTROL_OTHER),
+        failing(dns(), tcp("connection_refused"), follow_ups=HONEST),
+    ),
     "tls.certificate": (
         failing(dns(), tcp(), tls("ssl_unknown_authority")),
         failing(dns(), tcp(), tls("ssl_unknown_authority"), controls=DEAD_CONTROL),
@@ -223,6 +241,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "tls.alert": (
         failing(dns(), tcp(), tls("ssl_failed_handshake", alert=True)),
         failing(dns(), tcp(), tls("ssl_failed_handshake")),
+    ),
+    "tls.address": (
+        failing(*RESET, follow_ups=(innocuous("connection_reset"),)),
+        failing(*RESET, follow_ups=(innocuous(),)),
     ),
     "tls.handshake": (
         failing(dns(), tcp(), tls("ssl_failed_handshake")),
