@@ -42,13 +42,21 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _lines(stream: IO[bytes], path: Path, first: bytes) -> Iterator[tuple[str, bytes]]:
-    line, number, several = first, 1, False
+    line, number, alone = first, 1, True
     while line:
-        following = _line(stream, path, number + 1)
-        several = several or bool(following.strip())
-        if line.strip():
-            yield (f"{path}:{number}" if several else str(path)), line
-        line, number = following, number + 1
+        following, next_number = _next_line(stream, path, number)
+        alone = alone and not following
+        yield (str(path) if alone else f"{path}:{number}"), line
+        line, number = following, next_number
+
+
+def _next_line(stream: IO[bytes], path: Path, number: int) -> tuple[bytes, int]:
+    """The next line that is not blank, and its number; empty at the end."""
+    line = b"\n"
+    while line and not line.strip():
+        number += 1
+        line = _line(stream, path, number)
+    return line, number
 
 
 def _line(stream: IO[bytes], path: Path, number: int) -> bytes:

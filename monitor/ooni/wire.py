@@ -8,7 +8,7 @@ the import sees one form. `probe_ip` is read only to take that address out of ev
 import base64
 import binascii
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -31,6 +31,11 @@ class Binary(msgspec.Struct, frozen=True):
     format: str = ""
 
 
+# Within bounds, since what is read here ends up in a database.
+Seconds = Annotated[float, msgspec.Meta(ge=-86_400, le=86_400)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Status = Annotated[int, msgspec.Meta(ge=-1, le=999)]
+Length = Annotated[int, msgspec.Meta(ge=-1, le=2**53)]
 MaybeBinary = str | Binary | None
 MaybeFailure = str | bool | None
 
@@ -53,8 +58,8 @@ class WireQuery(msgspec.Struct, frozen=True):
     failure: MaybeFailure = None
     resolver_address: str | None = None
     answers: list[WireAnswer] | None = None
-    t0: float | None = None
-    t: float | None = None
+    t0: Seconds | None = None
+    t: Seconds | None = None
 
 
 class WireStatus(msgspec.Struct, frozen=True):
@@ -68,10 +73,10 @@ class WireConnect(msgspec.Struct, frozen=True):
     """One TCP connection."""
 
     ip: str = ""
-    port: int = 0
+    port: Port = 0
     status: WireStatus | bool | None = None
-    t0: float | None = None
-    t: float | None = None
+    t0: Seconds | None = None
+    t: Seconds | None = None
 
 
 class WireHandshake(msgspec.Struct, frozen=True):
@@ -85,8 +90,8 @@ class WireHandshake(msgspec.Struct, frozen=True):
     negotiated_protocol: str | None = None
     no_tls_verify: bool | None = None
     peer_certificates: list[MaybeBinary] | None = None
-    t0: float | None = None
-    t: float | None = None
+    t0: Seconds | None = None
+    t: Seconds | None = None
 
 
 class WireRequest(msgspec.Struct, frozen=True):
@@ -99,7 +104,7 @@ class WireRequest(msgspec.Struct, frozen=True):
 class WireResponse(msgspec.Struct, frozen=True):
     """What came back; code 0 or none when nothing did."""
 
-    code: int | None = None
+    code: Status | None = None
     body: MaybeBinary = None
     body_is_truncated: bool | None = None
     headers: dict[str, Any] | None = None
@@ -114,8 +119,8 @@ class WireTransaction(msgspec.Struct, frozen=True):
     failure: MaybeFailure = None
     address: str | None = None
     tags: list[str] | None = None
-    t0: float | None = None
-    t: float | None = None
+    t0: Seconds | None = None
+    t: Seconds | None = None
 
 
 class WireControlStatus(msgspec.Struct, frozen=True):
@@ -137,8 +142,8 @@ class WireControlHttp(msgspec.Struct, frozen=True):
     """The last response the test helper got; -1 where it got none."""
 
     failure: MaybeFailure = None
-    status_code: int | None = None
-    body_length: int | None = None
+    status_code: Status | None = None
+    body_length: Length | None = None
     title: str | None = None
     headers: dict[str, Any] | None = None
 
@@ -178,7 +183,6 @@ class WireMeasurement(msgspec.Struct, frozen=True):
     report_id: str | None = None
     measurement_uid: str | None = None
     id: str | None = None
-    test_runtime: float | None = None
 
     @property
     def started_at(self) -> datetime:
