@@ -35,7 +35,7 @@ from probes.settings import ProbeSettings
 from probes.toml_node import Document, Invalid, Node, did_you_mean, listed, read_table, text
 from probes.toml_problem import Problem
 from probes.toml_source import SourceError, read_source
-from probes.vantage import VantagePoint, VantageRole
+from probes.vantage import Profile, VantagePoint, VantageRole
 
 CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 """Names the file when `--config` is absent."""
@@ -173,6 +173,8 @@ def _vantage(node: Node) -> VantagePoint:
     values = read_table(node, VANTAGE, required=VANTAGE_REQUIRED, elsewhere=elsewhere("vantage"))
     if "role" in values:
         values["role"] = VantageRole(values["role"])
+    if "profile" in values:
+        values["profile"] = Profile(values["profile"])
     return VantagePoint(**values)
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from monitor.config import UNKNOWN_COUNTRY
 from monitor.settings import Settings
 from probes.catalog import ReferenceScope
-from probes.vantage import VantagePoint, VantageRole
+from probes.vantage import Profile, VantagePoint, VantageRole
+
+QUIET_INTERVAL = 600.0
+"""Seconds below which a quiet vantage has little room to be quiet in."""
 
 
 def advice(settings: Settings) -> tuple[str, ...]:
@@ -18,6 +21,7 @@ def advice(settings: Settings) -> tuple[str, ...]:
     return (
         *_about_controls(field, control),
         *_about_field(field),
+        *_about_quiet(settings),
         *_about_references(settings),
         *_about_database(settings),
     )
@@ -66,6 +70,22 @@ def _about_field(field: Sequence[VantagePoint]) -> Iterator[str]:
         yield (
             f"No asn for {', '.join(unknown)}: networks are told apart by it, so those of one "
             "country count as one."
+        )
+
+
+def _about_quiet(settings: Settings) -> Iterator[str]:
+    quiet = [vantage for vantage in settings.vantages if vantage.profile is Profile.QUIET]
+    for vantage in quiet:
+        if not _is_field(vantage):
+            yield (
+                f"Control {vantage.id} is quiet, which changes nothing: it is asked when a field "
+                "vantage met a failure, and at once."
+            )
+    hidden = [vantage.id for vantage in quiet if _is_field(vantage)]
+    if hidden and settings.interval < QUIET_INTERVAL:
+        yield (
+            f"Quiet, at an interval under ten minutes: {', '.join(hidden)}. With much blocked a "
+            'cycle may outlast it, and its looks stand close. Set interval = "10m" or more.'
         )
 
 

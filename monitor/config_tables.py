@@ -25,7 +25,7 @@ from monitor.config_values import (
     vantage_id,
 )
 from probes.toml_node import Shape, flag, listed, one_of, text, whole
-from probes.vantage import VantageRole
+from probes.vantage import Profile, VantageRole
 
 Shapes = Mapping[str, Shape[Any]]
 
@@ -87,6 +87,7 @@ VANTAGE: Shapes = {
     "role": one_of([role.value for role in VantageRole]),
     "egress": egress,
     "resolver": resolver,
+    "profile": one_of([profile.value for profile in Profile]),
 }
 """`[[vantage]]`."""
 

@@ -31,20 +31,25 @@ class ControlHealth(msgspec.Struct, frozen=True, kw_only=True):
     looks: tuple[Measurement, ...]
 
 
-class _Shared(Generic[T]):
+class Shared(Generic[T]):
     """One piece of work that several requests wait for; it ends when nobody waits any more."""
 
     def __init__(
-        self, work: Callable[[], Coroutine[Any, Any, T]], now: Callable[[], float]
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        now: Callable[[], float],
+        gathering: float = GATHERING,
     ) -> None:
+        """`now` gives POSIX seconds; `gathering` is how long to wait for further requests."""
         self._work = work
         self._now = now
+        self._gathering = gathering
         self._begun_at: float | None = None
         self._waiting = 0
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> T:
-        await asyncio.sleep(GATHERING)
+        await asyncio.sleep(self._gathering)
         self._begun_at = self._now()
         return await self._work()
 
@@ -71,8 +76,8 @@ class ControlDesk:
     def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
         self._looking = looking
         self._controls = tuple(controls)
-        self._looks: dict[tuple[str, str], _Shared[Measurement]] = {}
-        self._checks: dict[str, _Shared[ControlHealth]] = {}
+        self._looks: dict[tuple[str, str], Shared[Measurement]] = {}
+        self._checks: dict[str, Shared[ControlHealth]] = {}
 
     @property
     def staffed(self) -> bool:
@@ -91,11 +96,11 @@ class ControlDesk:
 
     def _shared_look(
         self, control: VantagePoint, target: Target, after: float, cycle: str
-    ) -> _Shared[Measurement]:
+    ) -> Shared[Measurement]:
         key = (control.id, target.endpoint.id)
         shared = self._looks.get(key)
         if shared is None or not shared.serves(after):
-            shared = self._looks[key] = _Shared(
+            shared = self._looks[key] = Shared(
                 lambda: self._looking.at(control.id, target, cycle=cycle, look=Look.CONTROL),
                 self._now,
             )
@@ -103,10 +108,10 @@ class ControlDesk:
 
     def _shared_check(
         self, control: VantagePoint, after: float, cycle: str
-    ) -> _Shared[ControlHealth]:
+    ) -> Shared[ControlHealth]:
         shared = self._checks.get(control.id)
         if shared is None or not shared.serves(after):
-            shared = self._checks[control.id] = _Shared(
+            shared = self._checks[control.id] = Shared(
                 lambda: self._check(control, cycle), self._now
             )
         return shared

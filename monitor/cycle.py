@@ -6,25 +6,30 @@
 
 The second round of references comes after the last failure: an uplink that died in mid-cycle
 must not turn into accusations. Likewise every failure is judged against a control look that
-began after it.
+began after it. A quiet vantage, whose looks are spread over minutes, has its references asked near
+every failure as well.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import uuid_utils
 
 from monitor.analysis.case import Case
+from monitor.analysis.controls import ABLE
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
 from monitor.analysis.rules import judge
 from monitor.analysis.suspicion import answered, settled, suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
+from monitor.checkup import Checkups
 from monitor.control_desk import ControlDesk, ControlHealth
 from monitor.looking import Looking, ReferenceLooks
+from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
 from probes.catalog import Endpoint, Platform, Role
 from probes.look import Target
@@ -44,6 +49,19 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     attempts: tuple[Measurement, ...]
     controls: tuple[Measurement, ...] = ()
+    health: VantageHealth | None = None
+    """The vantage's own right after the last look failed, where that was asked."""
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One cycle of one vantage, as those who look need to know it."""
+
+    vantage: VantagePoint
+    cycle: str
+    early: VantageHealth
+    """What the references told before anything was looked at."""
+    pace: Pace
+    checkups: Checkups
 
 
 class CycleRunner:
@@ -69,129 +87,142 @@ class CycleRunner:
 
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
-        if self._looking.vantage(vantage_id).role is VantageRole.CONTROL:
+        vantage = self._looking.vantage(vantage_id)
+        if vantage.role is VantageRole.CONTROL:
             return 0
+        pace = pace_of(vantage, self._settings.interval)
         roles = (role for platform in self._settings.catalog.platforms for role in platform.roles)
-        return sum(len(_split(role.endpoints, role.sample)[0]) for role in roles)
+        return sum(len(_split(role.endpoints, pace.sampled(role.sample))[0]) for role in roles)
 
     async def run(self, vantage_id: str) -> Cycle:
         """One whole cycle. May be cancelled at any point; then nothing of it remains."""
         vantage = self._looking.vantage(vantage_id)
         cycle = str(uuid_utils.uuid7())
         started_at = self._looking.now()
-        before = await self._looking.at_references(vantage_id, cycle=cycle)
-        if vantage.role is VantageRole.CONTROL:
-            health = assess(vantage, before, (), self._looking.now())
-            return self._cycle(cycle, vantage, started_at, health, before)
+        pace = pace_of(vantage, self._settings.interval)
+        before = await self._at_references(vantage_id, cycle, pace)
         early = assess(vantage, before, (), self._looking.now())
-        looked = await self._look_at_everything(vantage, cycle, early)
-        references = before
+        if vantage.role is VantageRole.CONTROL:
+            return self._cycle(cycle, vantage, started_at, early, before)
+        visit = Visit(
+            vantage=vantage,
+            cycle=cycle,
+            early=early,
+            pace=pace,
+            checkups=Checkups(
+                vantage,
+                partial(self._at_references, vantage_id, cycle, pace),
+                self._looking.now,
+                pace.references,
+            ),
+        )
+        looked = await self._look_at_everything(visit)
+        references = before + visit.checkups.looks
         checks: tuple[ControlHealth, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in looked):
-            references += await self._looking.at_references(vantage_id, cycle=cycle)
+            references += await self._at_references(vantage_id, cycle, pace)
             checks = await self._check_controls(looked, cycle)
         witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
         health = assess(vantage, references, witnesses, self._looking.now())
         return self._cycle(cycle, vantage, started_at, health, references, looked, checks)
 
+    async def _at_references(self, vantage_id: str, cycle: str, pace: Pace) -> ReferenceLooks:
+        return await self._looking.at_references(
+            vantage_id, cycle=cycle, wait=lambda: self._rng.uniform(0, pace.references)
+        )
+
     # -- looking -------------------------------------------------------------------------
 
-    async def _look_at_everything(
-        self, vantage: VantagePoint, cycle: str, early: VantageHealth
-    ) -> list[Looked]:
+    async def _look_at_everything(self, visit: Visit) -> list[Looked]:
         roles = [(p, role) for p in self._settings.catalog.platforms for role in p.roles]
         self._rng.shuffle(roles)
         results = await asyncio.gather(
-            *(self._look_at_role(vantage, cycle, early, p, role) for p, role in roles)
+            *(self._look_at_role(visit, platform, role) for platform, role in roles)
         )
         return [looked for several in results for looked in several]
 
-    async def _look_at_role(
-        self,
-        vantage: VantagePoint,
-        cycle: str,
-        early: VantageHealth,
-        platform: Platform,
-        role: Role,
-    ) -> list[Looked]:
+    async def _look_at_role(self, visit: Visit, platform: Platform, role: Role) -> list[Looked]:
         """Every endpoint, or of a pool a sample, and the rest only when one of it fails."""
         endpoints = list(role.endpoints)
         if role.sample:
             self._rng.shuffle(endpoints)
-        first, rest = _split(endpoints, role.sample)
-        looked = await self._look_at_each(vantage, cycle, early, platform, role, first)
+        first, rest = _split(endpoints, visit.pace.sampled(role.sample))
+        looked = await self._look_at_each(visit, platform, role, first, visit.pace.spread)
         if self._on_endpoint is not None:
             for _ in first:
-                self._on_endpoint(vantage.id)
-        hopeless = early.state in _HOPELESS
+                self._on_endpoint(visit.vantage.id)
+        hopeless = visit.early.state in _HOPELESS
         if rest and not hopeless and any(not one.attempts[-1].reached for one in looked):
-            looked += await self._look_at_each(vantage, cycle, early, platform, role, rest)
+            looked += await self._look_at_each(visit, platform, role, rest, visit.pace.pool)
         return looked
 
     async def _look_at_each(
         self,
-        vantage: VantagePoint,
-        cycle: str,
-        early: VantageHealth,
+        visit: Visit,
         platform: Platform,
         role: Role,
         endpoints: Iterable[Endpoint],
+        spread: float,
     ) -> list[Looked]:
-        return await asyncio.gather(
-            *(
-                self._look_closely(vantage, cycle, early, platform, role, endpoint)
-                for endpoint in endpoints
-            )
-        )
+        """Each at a random moment of the next `spread` seconds."""
+
+        async def at(endpoint: Endpoint) -> Looked:
+            await asyncio.sleep(self._rng.uniform(0, spread))
+            return await self._look_closely(visit, platform, role, endpoint)
+
+        return await asyncio.gather(*map(at, endpoints))
 
     async def _look_closely(
-        self,
-        vantage: VantagePoint,
-        cycle: str,
-        early: VantageHealth,
-        platform: Platform,
-        role: Role,
-        endpoint: Endpoint,
+        self, visit: Visit, platform: Platform, role: Role, endpoint: Endpoint
     ) -> Looked:
         """Look once, and where that calls for it again, between two rounds of control looks."""
+        early, cycle = visit.early, visit.cycle
         target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
-        first = await self._looking.at(vantage.id, target, cycle=cycle)
+        first = await self._looking.at(visit.vantage.id, target, cycle=cycle)
         attempts: tuple[Measurement, ...] = (first,)
         controls: tuple[Measurement, ...] = ()
+        health: VantageHealth | None = None
         if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
             controls = await self._desk.look(target, after=attempts[-1].ended_at, cycle=cycle)
             # Down for the controls too: a second look from here could not change the verdict.
             if not controls or any(answered(control) for control in controls):
-                attempts += await self._again(vantage, target, cycle, early, first)
+                attempts += await self._again(visit, target, first)
                 if suspicious(attempts[-1], early.families):
                     controls += await self._desk.look(
                         target, after=attempts[-1].ended_at, cycle=cycle
                     )
+                    if visit.pace.spread:
+                        health = await visit.checkups.after(attempts[-1].ended_at)
         return Looked(
             platform=platform,
             role=role,
             endpoint=endpoint,
             attempts=attempts,
             controls=controls,
+            health=health,
         )
 
     async def _again(
-        self,
-        vantage: VantagePoint,
-        target: Target,
-        cycle: str,
-        early: VantageHealth,
-        first: Measurement,
+        self, visit: Visit, target: Target, first: Measurement
     ) -> tuple[Measurement, ...]:
         attempts: tuple[Measurement, ...] = (first,)
+        families = visit.early.families
+        pause = self._settings.probe.retry_pause
         for retry in range(self._settings.probe.retries):
-            await asyncio.sleep(self._settings.probe.retry_pause * self._rng.uniform(0.5, 1.5))
+            least = visit.pace.retry_pause
+            await asyncio.sleep(
+                max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))
+            )
             attempts += (
                 await self._looking.at(
-                    vantage.id, target, cycle=cycle, look=Look.RETRY, attempt=retry + 2
+                    visit.vantage.id,
+                    target,
+                    cycle=visit.cycle,
+                    look=Look.RETRY,
+                    attempt=retry + 2,
                 ),
             )
-            if not suspicious(attempts[-1], early.families) or settled(attempts, early.families):
+            if not suspicious(attempts[-1], families) or settled(attempts, families):
                 break
         return attempts[1:]
 
@@ -265,6 +296,8 @@ class CycleRunner:
         control_health: dict[str, VantageHealth],
         judged_at: datetime,
     ) -> Verdict:
+        if one.health is not None and one.health.state not in ABLE:
+            health = one.health  # what ails the vantage at the time of a failure outweighs later
         return judge(
             Case(
                 cycle=cycle,

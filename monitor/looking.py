@@ -85,24 +85,24 @@ class Looking:
             _URGENCY.get(look, Urgency.SCHEDULED),
         )
 
-    async def at_references(self, vantage_id: str, *, cycle: str = "") -> ReferenceLooks:
-        """One look at every reference that the vantage's country asks for, side by side."""
-        references = self._catalog.references_for(self.vantage(vantage_id).country)
-        looks = await asyncio.gather(
-            *(
-                self.at(
-                    vantage_id,
-                    Target(
-                        platform=REFERENCE_PLATFORM,
-                        role=reference.scope,
-                        endpoint=reference.endpoint,
-                    ),
-                    cycle=cycle,
-                    look=Look.REFERENCE,
-                )
-                for reference in references
+    async def at_references(
+        self, vantage_id: str, *, cycle: str = "", wait: Callable[[], float] | None = None
+    ) -> ReferenceLooks:
+        """One look at every reference that the vantage's country asks for, side by side.
+
+        `wait` is asked for the seconds that each of them waits first; without it none does.
+        """
+
+        async def at(reference: Reference) -> Measurement:
+            if wait is not None:
+                await asyncio.sleep(wait())
+            target = Target(
+                platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
             )
-        )
+            return await self.at(vantage_id, target, cycle=cycle, look=Look.REFERENCE)
+
+        references = self._catalog.references_for(self.vantage(vantage_id).country)
+        looks = await asyncio.gather(*map(at, references))
         return tuple(zip(references, looks, strict=True))
 
 

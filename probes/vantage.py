@@ -12,6 +12,15 @@ class VantageRole(StrEnum):
     CONTROL = "control"
 
 
+class Profile(StrEnum):
+    """How much a vantage may stand out to whoever watches its line."""
+
+    NORMAL = "normal"
+    QUIET = "quiet"
+    """For hosts at risk: looks spread over the interval, repeats far apart, no follow-up that no
+    ordinary visitor would cause; evidence is weaker for it."""
+
+
 class EgressKind(StrEnum):
     """How packets leave the vantage."""
 
@@ -75,3 +84,4 @@ class VantagePoint(msgspec.Struct, frozen=True, kw_only=True):
     role: VantageRole = VantageRole.FIELD
     egress: Egress = Egress()
     resolver: Resolver = Resolver()
+    profile: Profile = Profile.NORMAL

@@ -1,0 +1,46 @@
+"""How fast a vantage may go: at once, or so spread out that its looks do not stand out.
+
+A quiet vantage looks at everything as the normal one does, but never at everything together: each
+look has a moment of its own in the first part of the interval, drawn anew in every cycle, so that
+neither order nor spacing is a pattern. The rest of the interval is left for repeats.
+"""
+
+import msgspec
+
+from probes.vantage import Profile, VantagePoint
+
+_SPREAD, _REFERENCES, _POOL, _PAUSE = 0.4, 1 / 30, 0.1, 1 / 30
+"""Shares of the interval. A look that waits longest, fails, is repeated twice and then makes the
+rest of a pool be tried still ends within the interval of five minutes."""
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """All in seconds; 0 means at once."""
+
+    spread: float = 0.0
+    """Over which the first looks of a cycle are spread."""
+    references: float = 0.0
+    """Over which one round of looks at references is spread."""
+    pool: float = 0.0
+    """Over which looks at the rest of a pool are spread, once a sampled member failed."""
+    retry_pause: float = 0.0
+    """Least pause before a repeat."""
+    sample: int = 0
+    """Most members of a pool looked at while all is well; 0: as the catalogue says."""
+
+    def sampled(self, sample: int) -> int:
+        """How many members of a pool to look at, when the catalogue says `sample` (0: all)."""
+        return min(sample, self.sample) if sample and self.sample else sample
+
+
+def pace_of(vantage: VantagePoint, interval: float) -> Pace:
+    """The pace of a vantage whose cycles start `interval` seconds apart."""
+    if vantage.profile is not Profile.QUIET:
+        return Pace()
+    return Pace(
+        spread=_SPREAD * interval,
+        references=_REFERENCES * interval,
+        pool=_POOL * interval,
+        retry_pause=_PAUSE * interval,
+        sample=1,
+    )
