@@ -51,7 +51,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """UUIDv7, of the cycle that its looks form."""
     uid: str
-    """OONI's own identification: the measurement's, or the report's with the input."""
+    """OONI's own identification: the measurement's, else the report's; empty when not submitted."""
     test: str
     input: str
     """The URL tested; empty for tests of applications."""
@@ -80,7 +80,7 @@ def convert(
     """A measurement in our types. Raises OoniError naming the field that makes no sense."""
     reader = Reader(wire, BogonList() if bogons is None else bogons)
     started_at = wire.started_at
-    uid = wire.measurement_uid or wire.id or f"{wire.report_id or ''}{wire.input or ''}"
+    uid = _identity(wire)
     vantage = _vantage(wire)
     control: Seen | None = None
     beyond: Seen | None = None
@@ -116,7 +116,7 @@ def convert(
     controls = afterwards(control, _helper(), Look.CONTROL)
     return Imported(
         id=cycle,
-        uid=uid,
+        uid=wire.measurement_uid or wire.report_id or "",
         test=wire.test_name,
         input=reader.scrubber.text(wire.input or ""),
         flag=flag,
@@ -129,6 +129,23 @@ def convert(
         health=_health(vantage, looks, wire.test_keys, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
         platform=platform,
+    )
+
+
+def _identity(wire: WireMeasurement) -> str:
+    """What tells a measurement from every other, wherever the file came from.
+
+    Not `measurement_uid`, which only some sources add, nor `id`, which engines do not vary.
+    """
+    return "\0".join(
+        (
+            wire.report_id or "",
+            wire.test_name,
+            wire.input or "",
+            wire.measurement_start_time,
+            wire.probe_cc,
+            wire.probe_asn,
+        )
     )
 
 

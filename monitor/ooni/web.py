@@ -195,13 +195,28 @@ def _pages(
     for hop, transaction in enumerate(chain):
         host, port = host_port(url_of(transaction))
         under = [o for o in below if _under(o, host, port, addresses)]
-        asked = ask(reader, transaction, under, since=since, address=literal(host), hop=hop)
+        address = literal(host) or _foreign_address(host, below, addresses)
+        asked = ask(reader, transaction, under, since=since, address=address, hop=hop)
         if asked.page is not None:
             pages.append(asked.page)
             since = asked.page.observation.start + _TICK
         elif asked.instead is not None:
             instead.append(asked.instead)
     return pages, instead
+
+
+def _foreign_address(
+    host: str, below: Sequence[AnyObservation], addresses: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Where a page must come from whose name the machine's own resolver did not resolve."""
+    if addresses.get(host) != ():
+        return ""
+    dialled = (
+        o.address
+        for o in below
+        if isinstance(o, TcpObservation) and o.failure is None and o.reason == Reason.HONEST_ADDRESS
+    )
+    return next(dialled, "")
 
 
 def _under(

@@ -182,7 +182,6 @@ class WireMeasurement(msgspec.Struct, frozen=True):
     input: str | None = None
     report_id: str | None = None
     measurement_uid: str | None = None
-    id: str | None = None
 
     @property
     def started_at(self) -> datetime:

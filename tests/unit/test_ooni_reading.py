@@ -241,6 +241,19 @@ def test_ids_are_version_7_of_the_moment_and_differ() -> None:
     assert one.id[14] == "7"
     assert one.id[19] in "89ab"
     assert one.id != other.id
+
+
+def test_ids_are_the_same_wherever_the_file_came_from() -> None:
+    """Only some sources add `measurement_uid`, and engines do not vary `id`."""
+    explorer = imported(TELEGRAM | {"measurement_uid": "20240217120000.1_PK_telegram_0", "id": "x"})
+    assert explorer.id == imported(TELEGRAM).id
+    assert explorer.uid == "20240217120000.1_PK_telegram_0"
+
+
+def test_inputs_of_one_report_differ() -> None:
+    """web_connectivity tests a whole list of sites within one report."""
+    one, other = (imported(web(f"https://{host}/", control={})) for host in ("x.com", "t.me"))
+    assert one.id != other.id
     assert one.looks[0].id != other.looks[0].id
 
 

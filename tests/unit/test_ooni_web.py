@@ -218,6 +218,21 @@ def test_what_the_test_does_beyond_the_look_becomes_follow_ups() -> None:
     }
 
 
+def test_page_of_a_name_that_did_not_resolve_came_from_elsewhere() -> None:
+    """The system's resolver failed, so the page was fetched at an address from another source."""
+    entry = web(
+        URL,
+        queries=[query("x.com", failure="dns_nxdomain_error")],
+        tcp_connect=[connect(V4_HELPER)],
+        tls_handshakes=[handshake("x.com", V4_HELPER)],
+        requests=[request(URL)],
+        control=control(V4_HELPER),
+    )
+    (look,) = imported(entry).looks
+    assert not look.reached
+    assert _verdict(entry).rule_id == "dns.nxdomain"
+
+
 def test_bogon_is_dialled_by_oonis_probe_and_not_by_ours() -> None:
     """A block page at an address nobody can have is a failure of DNS, whatever it serves."""
     entry = web(
