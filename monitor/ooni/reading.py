@@ -8,6 +8,7 @@ what had to come before it ended, as far as that is known, and takes no time oth
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -282,6 +283,7 @@ def host_port(url: str) -> tuple[str, int]:
         return "", 0
 
 
+@lru_cache(maxsize=4096)
 def literal(text: str) -> str:
     """An IP address in its canonical form, without a scope; empty for anything else."""
     try:
