@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from monitor.ooni.reading import Reader, literal, url_of
+from monitor.ooni.reading import LEGAL_REASONS, Reader, literal, url_of
 from monitor.ooni.seen import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
 from monitor.ooni.visits import Visit, connected, visits_of
 from monitor.ooni.wire import WireKeys
@@ -33,7 +33,6 @@ PLATFORMS = {
 """Test → platform in the catalogue."""
 
 _TLS_PORT = 443
-_LEGAL_REASONS = 451
 _WHATSAPP_CHAT = re.compile(r"(?:e\d{1,2}|g)\.whatsapp\.net")
 _WHATSAPP_PORTS = (443, 5222)
 _PAGES: Mapping[tuple[str, str], tuple[str, str]] = {
@@ -185,7 +184,7 @@ def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
     greeted = [o for o in looked if isinstance(o, TlsObservation) and o.failure is None]
     if not endpoint.verify and any(o.verify_error for o in greeted):
         return True
-    return any(o.failure is None and o.status not in (0, _LEGAL_REASONS) for o in asked)
+    return any(o.failure is None and o.status not in (0, LEGAL_REASONS) for o in asked)
 
 
 def endpoints_of(looks: Sequence[Seen], role: str) -> tuple[Endpoint, ...]:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from monitor.analysis.pages import LEGAL_REASONS as LEGAL_REASONS
 from monitor.ooni.failures import failure_of
 from monitor.ooni.wire import (
     WireConnect,
@@ -38,7 +39,6 @@ from probes.measurement import (
 from probes.network import chain_digest
 from probes.scrub import Scrubber, scrub_observation
 
-LEGAL_REASONS = 451
 _SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
 _TRANSPORTS = {"doh": "doh", "dot": "tcp", "tcp": "tcp"}
 _RCODES = {
