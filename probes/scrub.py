@@ -43,11 +43,12 @@ _ESCAPE = re.compile(
 _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
 # A run of more than four numbers goes as a whole: it may be an address with a port behind it.
 _V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
-_V6 = re.compile(r"(?:[0-9A-Fa-f]{1,4}::?|::)(?:[0-9A-Fa-f]{1,4}::?)+(?:[0-9A-Fa-f]{1,4})?")
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_V6 = re.compile(rf"(?:::|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(?:{_GROUP})?")
 _V6_GROUPS = 8
 _V6_LONGEST_RUN = 100
 """Groups of a run that are searched one by one; a longer run is no natural text and goes whole."""
-_NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{5,}")
+_NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}")
 """Without such a stretch a text holds no spelling of an address, not even as one number."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
 _BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
