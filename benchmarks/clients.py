@@ -1,0 +1,211 @@
+"""The programs that are measured, each in a process of its own that probes when it is told to.
+
+A line of standard input is how many probes to make; a line of output is what they cost.
+"""
+
+import asyncio
+import gc
+import itertools
+import json
+import ssl
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import httpx
+import msgspec
+import uuid_utils
+
+from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
+from benchmarks.namespace import RESOLVER
+from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.clock import utc_now
+from probes.catalog import Endpoint, EndpointKind
+from probes.http import make_client
+from probes.look import Looker, Target
+from probes.measurement import Measurement
+from probes.network import SocketNetwork, TlsContexts
+from probes.runner import Runner
+from probes.settings import ProbeSettings
+from probes.system_resolvers import ResolverAddress
+from probes.vantage import VantagePoint
+from storage.sql import SqlStore
+from storage.store import Cycle
+
+CONCURRENCY = 100
+PER_CYCLE = 100
+"""Looks stored in one transaction: about as many as a cycle of the shipped catalogue has."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client is told when it is started."""
+
+    kind: str
+    """ours, ours_both, httpx or stuck."""
+    anchor: str
+    """The trusted certificate."""
+    port: int
+    folder: str
+    """Where a database may be made."""
+    window: float = -1.0
+    """Seconds the resolver is listened to for a second answer; negative: the default."""
+
+
+class Ours:
+    """The prober as `shutwatch run` has it, each look stored."""
+
+    def __init__(
+        self, order: Order, *, names: str, port: int = 0, concurrency: int = CONCURRENCY
+    ) -> None:
+        self._names = names
+        self._port = port or order.port
+        settings = ProbeSettings(
+            rate=10_000,
+            concurrency=concurrency,
+            trust_anchors=(order.anchor,),
+            bogon_allow=("127.0.0.0/8", "::1/128"),
+        )
+        if order.window >= 0:
+            settings = msgspec.structs.replace(settings, dns_window=order.window)
+        self._vantage = VantagePoint(id="bench", country="ZZ")
+        self._looker = Looker(
+            self._vantage,
+            SocketNetwork(self._vantage.egress, TlsContexts(settings.trust_anchors)),
+            settings,
+            make_client(),
+            resolvers=lambda: (ResolverAddress(address=RESOLVER),),
+            now=utc_now,
+        )
+        self._settings = settings
+        self._count = itertools.count()
+        database = Path(order.folder) / f"{order.kind}.db"
+        self._store = SqlStore(f"sqlite:///{database}")
+
+    async def probe(self, count: int) -> None:
+        """Look and store."""
+        await self._store.open()
+        async with Runner(
+            rate=self._settings.rate, concurrency=self._settings.concurrency
+        ) as runner:
+            looks = [runner.run(partial(self._looker.look, self._target())) for _ in range(count)]
+            kept: list[Measurement] = []
+            for look in asyncio.as_completed(looks):
+                measurement = await look
+                assert measurement.reached, measurement
+                kept.append(measurement)
+                if len(kept) == PER_CYCLE:
+                    await self._save(kept)
+                    kept = []
+            if kept:
+                await self._save(kept)
+
+    async def stuck(self, count: int) -> float:
+        """KiB of memory that each of so many looks takes which never get past their handshake."""
+        async with Runner(
+            rate=self._settings.rate, concurrency=self._settings.concurrency
+        ) as runner:
+            gc.collect()
+            before = resident()
+            looks = [
+                asyncio.create_task(runner.run(partial(self._looker.look, self._target())))
+                for _ in range(count)
+            ]
+            await asyncio.sleep(3)
+            assert not any(look.done() for look in looks)
+            gc.collect()
+            return (resident() - before) / count
+
+    def _target(self) -> Target:
+        host = f"n{next(self._count)}.{self._names}"
+        endpoint = Endpoint(kind=EndpointKind.HTTPS, host=host, port=self._port)
+        return Target(platform="bench", role="web", endpoint=endpoint)
+
+    async def _save(self, measurements: list[Measurement]) -> None:
+        now = utc_now()
+        health = VantageHealth(
+            vantage=self._vantage.id,
+            country=self._vantage.country,
+            state=VantageState.OK,
+            rule_id="vantage.ok",
+            references_ok=1,
+            references_total=1,
+            timeout_rate=0.05,
+            families=("ipv4",),
+            at=now,
+        )
+        cycle = Cycle(
+            id=str(uuid_utils.uuid7()),
+            vantage=self._vantage.id,
+            country=self._vantage.country,
+            started_at=now,
+            finished_at=now,
+            health=health,
+            measurements=tuple(measurements),
+            verdicts=(),
+            platforms=(),
+        )
+        await self._store.save(cycle)
+
+
+class PlainHttpx:
+    """What a script would do: one client, one context, a new connection for each probe."""
+
+    def __init__(self, order: Order) -> None:
+        context = ssl.create_default_context(cafile=order.anchor)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(verify=context, limits=limits, trust_env=False)
+        self._places = asyncio.Semaphore(CONCURRENCY)
+        self._port = order.port
+        self._count = itertools.count()
+
+    async def probe(self, count: int) -> None:
+        """GET, and read the body."""
+        await asyncio.gather(*(self._one() for _ in range(count)))
+
+    async def _one(self) -> None:
+        async with self._places:
+            url = f"https://n{next(self._count)}.{ONE_FAMILY}:{self._port}/"
+            response = await self._client.get(url)
+            assert response.status_code == httpx.codes.OK
+            assert len(response.content) > 2000
+
+
+def resident() -> int:
+    """KiB of memory this process has."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise OSError("no VmRSS")
+
+
+async def serve(order: Order) -> None:
+    """Do as standard input says, until it ends."""
+    if order.kind == "stuck":
+        await _measure_stuck(order)
+        return
+    client = _client(order)
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        gc.collect()
+        before = time.process_time()
+        await client.probe(int(line))
+        print(json.dumps(time.process_time() - before), flush=True)
+
+
+def _client(order: Order) -> Ours | PlainHttpx:
+    if order.kind == "httpx":
+        return PlainHttpx(order)
+    return Ours(order, names=BOTH_FAMILIES if order.kind == "ours_both" else ONE_FAMILY)
+
+
+async def _measure_stuck(order: Order) -> None:
+    works = Ours(order, names=ONE_FAMILY)
+    await works.probe(PER_CYCLE)
+    count, port = int(sys.stdin.readline()), int(sys.stdin.readline())
+    stuck = Ours(order, names=ONE_FAMILY, port=port, concurrency=count)
+    print(json.dumps(await stuck.stuck(count)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(msgspec.json.decode(sys.argv[1], type=Order)))
