@@ -12,13 +12,19 @@ time, and remembers what it was sent:
 What no script mentions is the quietest thing a network can do: a resolver that is not scripted
 stays silent, a name without an answer does not exist, a peer that is not scripted never answers.
 Failures are the very exceptions that real sockets raise, so that what is tested with this fake
-goes through the same mapping as what happens in the field. Time is the event loop's; the only
-waits are the delays a script asks for.
+goes through the same mapping as what happens in the field.
+
+Time is the event loop's. On a `VirtualClockLoop` a deadline of ten seconds passes in no time, and
+every duration is exactly what the script says:
+
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        measurement = runner.run(looker.look(target))
 """
 
 import asyncio
 import errno
 import os
+import selectors
 import ssl
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -336,6 +342,35 @@ class ScriptedStream:
 
 async def _forever() -> None:
     await asyncio.get_running_loop().create_future()
+
+
+class VirtualClockLoop(asyncio.SelectorEventLoop):
+    """An event loop that never waits: when nothing is left to do, its clock jumps ahead.
+
+    Only for what stays within the loop. Sockets and threads take real time, of which it knows
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_NeverWaiting(self))
+
+    def time(self) -> float:
+        """Seconds since the loop was made, as far as it was told of any."""
+        return self._now
+
+
+class _NeverWaiting(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualClockLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready; when nothing is, the time until something would be passes at once."""
+        ready = super().select(None if timeout is None else 0)
+        if timeout and not ready:
+            self._loop._now += timeout
+        return ready
 
 
 # -- what real sockets raise -------------------------------------------------------------------

@@ -23,7 +23,6 @@ async def asked(
     trusted: bool = True,
     user_agent: str = "",
     limit: int = LIMIT,
-    timeout: float = 0.2,  # noqa: ASYNC109 # the exchange's own argument
 ) -> tuple[Exchange, bytes]:
     """An exchange with a peer that says this, and what the peer was sent."""
     scripted = ScriptedNetwork()
@@ -34,7 +33,7 @@ async def asked(
         stream,
         url,
         user_agent=user_agent,
-        timeout=timeout,
+        timeout=0.1 if HANG in says else 30.0,
         body_limit=limit,
         suspicious_limit=SUSPICIOUS,
         suspicious_statuses=frozenset({451}),

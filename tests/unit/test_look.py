@@ -34,6 +34,7 @@ from probes.testing import (
     Peer,
     Said,
     ScriptedNetwork,
+    VirtualClockLoop,
     bad_certificate,
     closed_by_peer,
     os_error,
@@ -46,6 +47,9 @@ from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 
 Seen = TypeVar("Seen", bound=Observation)
 S = TypeVar("S", bound=msgspec.Struct)
+
+LOOP = VirtualClockLoop
+"""Deadlines pass in no time here, and durations are exact."""
 
 RESOLVER, SECOND = "192.0.2.53", "192.0.2.54"
 V4, V4_OTHER, V6 = "203.0.113.10", "203.0.113.11", "2001:db8:113::10"
@@ -61,7 +65,7 @@ PAGE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 31\r\n\r\n"
     b"<title>X</title> it's happening"
 )
-WEB = Peer(says=(PAGE,))
+WEB = Peer(connect_delay=0.001, tls_delay=0.001, says=(PAGE,), say_delay=0.001)
 X = "https://x.com/"
 
 
@@ -84,8 +88,8 @@ def scripted(
     resolver = network.resolver(RESOLVER)
     v4 = tuple(a for a in addresses if ":" not in a)
     v6 = tuple(a for a in addresses if ":" in a)
-    resolver.answers(name, "A", DnsReply(addresses=v4))
-    resolver.answers(name, "AAAA", DnsReply(addresses=v6))
+    resolver.answers(name, "A", DnsReply(addresses=v4, delay=0.001))
+    resolver.answers(name, "AAAA", DnsReply(addresses=v6, delay=0.001))
     return network
 
 
