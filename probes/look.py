@@ -161,7 +161,7 @@ class Looker:
             hidden.append(Layer.APP)
         elif endpoint.kind is not EndpointKind.DNS:
             hidden.append(Layer.TCP)
-        if quic:
+        if quic and endpoint.kind is EndpointKind.HTTPS:
             hidden.append(Layer.QUIC)
         return tuple(hidden)
 

@@ -131,6 +131,8 @@ def _mark(endpoint: Endpoint) -> str:
         marks.append(f"answers {', '.join(map(str, endpoint.expect_status))}")
     if endpoint.expect_body:
         marks.append(f"with “{escape(endpoint.expect_body)}”")
+    if endpoint.protocol:
+        marks.append(f"answers in {endpoint.protocol}")
     if not endpoint.verify:
         marks.append("certificate recorded, not judged")
     return f"[dim]  {' '.join(marks)}[/dim]" if marks else ""

@@ -15,7 +15,7 @@ from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_setting
 from monitor.logs import configure
 from monitor.looking import Looking
 from monitor.settings import LogSettings, Settings
-from probes.catalog import Endpoint, EndpointKind
+from probes.catalog import Catalog, Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
 from probes.look import Target
 from probes.measurement import (
@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
                 f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}",
                 BAD_USAGE,
             )
-        targets = [_endpoint(text) for text in endpoints]
+        targets = [_endpoint(text, settings.catalog) for text in endpoints]
         if quic and all(target.kind is not EndpointKind.HTTPS for target in targets):
             raise fail("--quic needs an https:// endpoint: nothing else speaks HTTP/3", BAD_USAGE)
         looks = asyncio.run(_look(settings, vantage or known, targets, quic=quic))
@@ -83,11 +83,15 @@ def register(app: typer.Typer) -> None:
             _print(looks, Console())
 
 
-def _endpoint(text: str) -> Endpoint:
+def _endpoint(text: str, catalog: Catalog) -> Endpoint:
+    """What `text` names, as the catalogue has it where it does: with all that it must answer."""
     try:
-        return parse_endpoint(text if ":" in text else f"https://{text}/")
+        endpoint = parse_endpoint(text if ":" in text else f"https://{text}/")
     except ValueError as error:
         raise fail(f"cannot look at {text!r}: {error}", BAD_USAGE) from error
+    roles = (role for platform in catalog.platforms for role in platform.roles)
+    known = (one for role in roles for one in role.endpoints if one.id == endpoint.id)
+    return next(known, endpoint)
 
 
 async def _look(

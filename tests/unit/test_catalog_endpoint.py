@@ -32,6 +32,9 @@ from probes.catalog_endpoint import parse_endpoint, parse_host, split_host_port
         ("tcp://[2001:67C:4E8:F002::A]:443", "tcp://[2001:67c:4e8:f002::a]:443"),
         ("https://[2001:db8:0::1]/", "https://[2001:db8::1]/"),
         ("dns:stun.fbsbx.com", "dns:stun.fbsbx.com"),
+        ("stun:stun.fbsbx.com", "stun:stun.fbsbx.com:3478"),
+        ("stun://stun.fbsbx.com:3479", "stun:stun.fbsbx.com:3479"),
+        ("stun:[2001:db8:0::7]", "stun:[2001:db8::7]:3478"),
         ("dns:bücher.example", "dns:xn--bcher-kva.example"),
     ],
 )
@@ -65,6 +68,8 @@ def test_an_endpoint_expects_nothing_by_itself() -> None:
         ("tcp://x.com:65536", "a port from 1 to 65535"),
         ("tcp://x.com:443/path", "only a host and a port"),
         ("tls://x.com/path", "only a host and a port"),
+        ("stun:x.com/path", "only a host and a port: stun:host:port"),
+        ("stun:", "is missing"),
         ("https://user:pass@x.com/", "without a user name"),
         ("https://x.com/#part", "without #"),
         ("https://x .com/", "without spaces"),

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from probes.catalog import Catalog, Endpoint, EndpointKind, Need, Platform, ReferenceScope, Role
+from probes.catalog import (
+    Catalog,
+    Endpoint,
+    EndpointKind,
+    Need,
+    Platform,
+    Protocol,
+    ReferenceScope,
+    Role,
+)
 from probes.catalog_load import (
     CatalogError,
     load_catalog,
@@ -146,6 +155,37 @@ def test_flags_alone_can_be_changed() -> None:
     assert all(one.verify for one in role(catalog, "signal", "chat").endpoints)
 
 
+def test_a_protocol_is_said_of_one_endpoint_or_of_a_whole_role() -> None:
+    """It changes nothing about which endpoint it is."""
+    catalog = over_shipped(
+        "[platform.signal.role.calls]\n"
+        'endpoints = ["tcp://192.0.2.7:443", '
+        '{ endpoint = "tcp://192.0.2.8:443", protocol = "mtproto" }, "stun:turn.signal.org"]\n'
+        "[platform.signal.role.more]\n"
+        'protocol = "mtproto"\nendpoints = ["tcp://192.0.2.9:443", "tcp://192.0.2.9:80"]\n'
+    )
+    calls = role(catalog, "signal", "calls").endpoints
+    assert [one.id for one in calls] == [
+        *("tcp://192.0.2.7:443", "tcp://192.0.2.8:443", "stun:turn.signal.org:3478"),
+    ]
+    assert [one.protocol for one in calls] == [None, Protocol.MTPROTO, None]
+    more = role(catalog, "signal", "more").endpoints
+    assert [one.protocol for one in more] == [Protocol.MTPROTO] * 2
+
+
+def test_endpoints_keep_the_protocol_of_what_is_shipped() -> None:
+    """One leaves a pool; the others are asked as before, and a new one if told to."""
+    catalog = over_shipped(
+        '[platform.telegram.role.chat]\nremove = ["tcp://149.154.175.50:80"]\n'
+        'add = ["tcp://192.0.2.9:443", { endpoint = "tcp://192.0.2.10:443", protocol = "mtproto" }]'
+    )
+    chat = role(catalog, "telegram", "chat").endpoints
+    kept = [one for one in chat if not one.host.startswith("192.0.2.")]
+    assert len(kept) == len(role(SHIPPED, "telegram", "chat").endpoints) - 1
+    assert {one.protocol for one in kept} == {Protocol.MTPROTO}
+    assert [one.protocol for one in chat[-2:]] == [None, Protocol.MTPROTO]
+
+
 def test_references_replace_only_those_of_their_kind() -> None:
     """One scope, or one country's domestic list; the others stay."""
     catalog = over_shipped(
@@ -249,6 +289,18 @@ BROKEN = {
         f'{NEWS}endpoints = [\n  {{ endpoint = "tls://news.example", status = 200 }},\n]',
         (4, "platform.news.role.web.endpoints[1].status", "only http and https"),
     ),
+    "protocol of something that has one": (
+        f'{NEWS}endpoints = [{{ endpoint = "tls://news.example", protocol = "mtproto" }}]',
+        (3, "platform.news.role.web.endpoints[1].protocol", "only tcp endpoints"),
+    ),
+    "protocol of a role with others in it": (
+        f'{NEWS}protocol = "mtproto"\nendpoints = ["tcp://news.example:1", "dns:news.example"]',
+        (3, "platform.news.role.web.protocol", "not dns:news.example"),
+    ),
+    "unknown protocol": (
+        f'{NEWS}endpoints = [{{ endpoint = "tcp://news.example:1", protocol = "mtprot" }}]',
+        (3, "platform.news.role.web.endpoints[1].protocol", '"mtproto"'),
+    ),
     "status out of range": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = 20 }}]',
         (3, "platform.news.role.web.endpoints[1].status", "from 100 to 599"),
@@ -259,7 +311,7 @@ BROKEN = {
     ),
     "body outside references": (
         f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", body = "x" }}]',
-        (3, "platform.news.role.web.endpoints[1].body", "endpoint, status, verify"),
+        (3, "platform.news.role.web.endpoints[1].body", "endpoint, status, verify, protocol"),
     ),
     "endpoint table without endpoint": (
         f"{NEWS}endpoints = [{{ status = 200 }}]",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probes.catalog import EndpointKind, Need, Platform, ReferenceScope, Role
+from probes.catalog import EndpointKind, Need, Platform, Protocol, ReferenceScope, Role
 from probes.catalog_load import shipped_catalog, watched_by_default
 
 CATALOG = shipped_catalog()
@@ -142,6 +142,18 @@ def test_telegram_chat_is_a_sampled_pool_of_data_centres_by_address() -> None:
     assert len(chat.endpoints) == 3 * len(hosts)
 
 
+def test_only_telegrams_chat_must_answer_in_a_protocol() -> None:
+    """Every data centre, and no other tcp endpoint: what those speak is not known to us."""
+    asked = {
+        (platform.name, role.name, endpoint.protocol)
+        for platform in PLATFORMS.values()
+        for role in platform.roles
+        for endpoint in role.endpoints
+        if endpoint.kind is EndpointKind.TCP
+    }
+    assert asked == {("telegram", "chat", Protocol.MTPROTO), ("whatsapp", "chat", None)}
+
+
 def test_youtube_proves_itself_by_an_answer_without_content() -> None:
     """generate_204 must answer 204: a block page answers something else."""
     web = role_of(PLATFORMS["youtube"], "web")
@@ -165,7 +177,7 @@ def test_youtube_proves_itself_by_an_answer_without_content() -> None:
         ),
         ("x", "links", ["https://t.co/"]),
         ("facebook", "api", ["https://graph.facebook.com/", "https://b-graph.facebook.com/"]),
-        ("messenger", "calls", ["dns:stun.fbsbx.com"]),
+        ("messenger", "calls", ["dns:stun.fbsbx.com", "stun:stun.fbsbx.com:3478"]),
         ("whatsapp", "registration", ["https://v.whatsapp.net/v2/register"]),
         ("whatsapp", "media", ["tls://mmg.whatsapp.net:443", "tls://static.whatsapp.net:443"]),
         ("telegram", "links", ["https://t.me/", "https://telegram.org/"]),
