@@ -18,6 +18,8 @@ CLIENT, INTERNET = 0, 1
 """The two sides a frame can leave to."""
 
 MOST_FLOWS = 20_000
+FORGET_UDP = 30.0
+"""Seconds of a client's silence after which its port may mean another conversation."""
 MOST_HELD = 4
 """Segments of an unfinished ClientHello or request."""
 ALERT = bytes.fromhex("15030300020228")
@@ -105,6 +107,7 @@ class Censor:
         """No rules, and no memory of earlier ones."""
         self.rules.clear()
         self._residual.clear()
+        self._udp_flows.clear()
 
     def _swallowed(self, server: bytes) -> bool:
         for rule in self.rules.of("cut"):
@@ -157,24 +160,30 @@ class Censor:
         found = self._udp_flows.get(key)
         if found is None:
             self._pass(CLIENT, packet.frame)
-        elif not (found.dead or found.unreachable):
+            return
+        self._judge_udp(found, key[2:])
+        if not (found.dead or found.unreachable):
             self._pass(CLIENT, packet.frame, found.paced)
 
     def _udp_flow(self, packet: Packet) -> UdpFlow:
-        """The flow of a datagram, judged by its address whenever the rules have changed."""
+        """The flow of a datagram that the client sent."""
         key = (packet.source, packet.source_port, packet.destination, packet.destination_port)
         found = self._udp_flows.get(key)
-        if found is None:
+        if found is None or self._now - found.last > FORGET_UDP:
             if len(self._udp_flows) >= MOST_FLOWS:
                 del self._udp_flows[next(iter(self._udp_flows))]
             found = self._udp_flows[key] = UdpFlow()
+        found.last = self._now
+        self._judge_udp(found, key[2:])
+        return found
+
+    def _judge_udp(self, found: UdpFlow, server: tuple[bytes, int]) -> None:
+        """Judge a flow by its address again if the rules have changed."""
         if found.version != self.rules.version:
             found.version = self.rules.version
-            server = key[2:]
             found.unreachable = self._blocked(server, "udp", ("drop", *UNREACHABLE))
             paced = self.rules.of("pace")
             found.paced = [rule for rule in paced if not rule.names and rule.covers(*server)]
-        return found
 
     def _blocked(self, server: tuple[bytes, int], transport: str, hows: tuple[str, ...]) -> str:
         """How a rule blocks a server by its address; empty when none does."""

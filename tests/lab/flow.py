@@ -104,6 +104,8 @@ class UdpFlow:
         self.dead = False
         """Blocked by the name it asked for, once and for all."""
         self.paced: list[Rule] = []
+        self.last = 0.0
+        """When the client last sent one."""
 
 
 class Dead:

@@ -88,6 +88,7 @@ class Internet:
 
     async def _down(self, request: Request) -> None:
         self._sites[request["host"]].down(request["how"])
+        await _settled()  # the loop closes sockets for datagrams in its next round
 
     async def _up(self, request: Request) -> None:
         await self._sites[request["host"]].open()

@@ -43,15 +43,16 @@ class QuicServer:
     def receive(self, here: Datagrams, data: bytes, peer: Any) -> None:
         """Take a datagram."""
         visitor = self._visitors.get(peer)
-        if visitor is None:
-            if not data or not data[0] & 0x80:
+        if visitor is None or visitor.succeeded_by(data):
+            if len(data) < 20 or not data[0] & 0x80:
                 return  # the rest of a connection long gone
             visitor = self._visitors[peer] = _Visitor(self, self._site, here, peer)
         visitor.receive(data)
 
-    def forget(self, peer: Any) -> None:
+    def forget(self, visitor: "_Visitor", peer: Any) -> None:
         """A connection is over."""
-        self._visitors.pop(peer, None)
+        if self._visitors.get(peer) is visitor:
+            del self._visitors[peer]
 
 
 class _Visitor:
@@ -66,17 +67,25 @@ class _Visitor:
         self._reader = HelloReader()
         self._waiting: list[bytes] = []
         self._name = ""
+        self._first = b""
+        """The connection id the client began with."""
         self._quic: QuicConnection | None = None
         self._h3: H3Connection | None = None
         self._requests: dict[int, tuple[dict[bytes, bytes], bytes]] = {}
         self._timer: asyncio.TimerHandle | None = None
+
+    def succeeded_by(self, data: bytes) -> bool:
+        """Whether a datagram begins another connection from the same port."""
+        if self._quic is None or len(data) < 20 or not data[0] & 0x80:
+            return False
+        return _destination(data) not in (self._first, self._quic.host_cid)
 
     def receive(self, data: bytes) -> None:
         if self._quic is None:
             self._waiting.append(data)
             protocol, self._name = self._reader.feed(data)
             if protocol == OTHER:
-                self._server.forget(self._peer)
+                self._server.forget(self, self._peer)
             elif protocol != MORE:
                 self._begin()
             return
@@ -86,9 +95,9 @@ class _Visitor:
         site, name = self._site, self._name
         known = not name or name == site.name or name in site.certificates
         pem = site.certificates.get(name, site.pem) if name != site.name else site.pem
-        first = _destination(self._waiting[0])
+        self._first = _destination(self._waiting[0])
         self._quic = QuicConnection(
-            configuration=_configuration(pem), original_destination_connection_id=first
+            configuration=_configuration(pem), original_destination_connection_id=self._first
         )
         waiting, self._waiting = self._waiting, []
         for data in waiting:
@@ -107,7 +116,7 @@ class _Visitor:
         assert self._quic is not None
         while (event := self._quic.next_event()) is not None:
             if isinstance(event, ConnectionTerminated):
-                self._server.forget(self._peer)
+                self._server.forget(self, self._peer)
             self._happened(event)
         for data, _ in self._quic.datagrams_to_send(now=self._loop.time()):
             self._here.send(data, self._peer)

@@ -114,6 +114,22 @@ def test_http3_changes_with_the_host(lab: Lab) -> None:
         assert h3(lab, "x.com")["status"] == 403
 
 
+@pytest.mark.lab
+def test_another_connection_from_the_same_port(lab: Lab, ptcl: Network) -> None:
+    """A client that vanished leaves nothing that harms the next one from its port."""
+    looks: dict[str, Any] = {"source_port": 40443, "source": ptcl.source}
+    with ptcl.block(address=["x.com"], how="drop"):
+        assert h3(lab, "x.com", timeout=SHORT, **looks)["error"] == "TimeoutError"
+    lab.internet.delay("x.com", http=5)
+    assert h3(lab, "x.com", timeout=SHORT, **looks)["error"] == "TimeoutError"
+    lab.internet.delay("x.com")
+    assert h3(lab, "x.com", **looks)["status"] == 200
+    with ptcl.block(quic=["x.com"], how="drop"):
+        assert h3(lab, "x.com", timeout=SHORT, **looks)["error"] == "TimeoutError"
+    lab.reset()
+    assert h3(lab, "x.com", **looks)["status"] == 200
+
+
 # --- rules ----------------------------------------------------------------
 
 

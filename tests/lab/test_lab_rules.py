@@ -408,7 +408,7 @@ def test_throttled_name_alone(lab: Lab, ptcl: Network, how: str) -> None:
         slow = tls(lab, "video.twimg.com", **object_)
         assert rule.hits > 0
     rates = [seen["size"] * 8 / seen["seconds"] / 1e6 for seen in (slow, fast)]
-    assert rates[1] > 20
+    assert rates[1] > 3
     assert 0.1 < rates[0] < 0.75
 
 

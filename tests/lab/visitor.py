@@ -140,7 +140,7 @@ def _socket(look: Request, address: str, kind: socket.SocketKind) -> socket.sock
     sock = socket.socket(family, kind)
     sock.settimeout(look.get("timeout", 3.0))
     if "source" in look:
-        sock.bind((look["source"], 0))
+        sock.bind((look["source"], look.get("source_port", 0)))
     if "interface" in look:
         sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, look["interface"].encode())
     return sock
