@@ -12,6 +12,7 @@ every failure as well.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -31,12 +32,15 @@ from monitor.control_desk import ControlDesk, ControlHealth
 from monitor.looking import Looking, ReferenceLooks
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
-from probes.catalog import Endpoint, Platform, Role
+from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
+from probes.follow_up import plan_follow_up
 from probes.look import Target
 from probes.measurement import Look, Measurement
-from probes.vantage import VantagePoint, VantageRole
+from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle
 
+FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
+"""A national block fails everything at once; a few questions each tell as much as all of them."""
 _HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """With the uplink gone, looking again would only load a network in trouble."""
 
@@ -49,8 +53,27 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     attempts: tuple[Measurement, ...]
     controls: tuple[Measurement, ...] = ()
+    follow_ups: tuple[Measurement, ...] = ()
+    """Extra observations made because the looks failed, each with its reason."""
     health: VantageHealth | None = None
     """The vantage's own right after the last look failed, where that was asked."""
+
+
+class Allowance:
+    """How many more of something may be done, for each key and in all."""
+
+    def __init__(self, *, each: int, total: int) -> None:
+        self._each = each
+        self._left = total
+        self._taken: Counter[str] = Counter()
+
+    def take(self, key: str) -> bool:
+        """Take one, if there is one left."""
+        if self._left <= 0 or self._taken[key] >= self._each:
+            return False
+        self._left -= 1
+        self._taken[key] += 1
+        return True
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +85,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """What the references told before anything was looked at."""
     pace: Pace
     checkups: Checkups
+    follow_ups: Allowance
 
 
 class CycleRunner:
@@ -115,6 +139,7 @@ class CycleRunner:
                 self._looking.now,
                 pace.references,
             ),
+            follow_ups=Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE),
         )
         looked = await self._look_at_everything(visit)
         references = before + visit.checkups.looks
@@ -181,6 +206,7 @@ class CycleRunner:
         first = await self._looking.at(visit.vantage.id, target, cycle=cycle)
         attempts: tuple[Measurement, ...] = (first,)
         controls: tuple[Measurement, ...] = ()
+        follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
         if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
             controls = await self._desk.look(target, after=attempts[-1].ended_at, cycle=cycle)
@@ -191,6 +217,7 @@ class CycleRunner:
                     controls += await self._desk.look(
                         target, after=attempts[-1].ended_at, cycle=cycle
                     )
+                    follow_ups = await self._follow_up(visit, target, attempts[-1], controls)
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
         return Looked(
@@ -199,8 +226,42 @@ class CycleRunner:
             endpoint=endpoint,
             attempts=attempts,
             controls=controls,
+            follow_ups=follow_ups,
             health=health,
         )
+
+    async def _follow_up(
+        self,
+        visit: Visit,
+        target: Target,
+        failed: Measurement,
+        controls: Sequence[Measurement],
+    ) -> tuple[Measurement, ...]:
+        """Change one thing at a time, where that can tell more: never at a quiet vantage, whose
+        host such questions would single out, and never where the platform is down for everybody."""
+        if visit.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+            return ()
+        if not visit.follow_ups.take(f"{target.platform} {target.role}"):
+            return ()
+        plan = plan_follow_up(
+            target,
+            failed,
+            controls,
+            elsewhere=self._innocuous_host(visit.vantage, target.endpoint.host),
+            open_resolvers=self._settings.probe.open_resolvers,
+        )
+        return (await self._looking.follow_up(visit.vantage.id, plan, cycle=visit.cycle),)
+
+    def _innocuous_host(self, vantage: VantagePoint, suspected: str) -> str:
+        """A foreign reference to say the suspected name to; empty when there is none."""
+        hosts = [
+            reference.endpoint.host
+            for reference in self._settings.catalog.references_for(vantage.country)
+            if reference.scope is ReferenceScope.INTERNATIONAL
+            and reference.endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS)
+            and reference.endpoint.host != suspected
+        ]
+        return self._rng.choice(hosts) if hosts else ""
 
     async def _again(
         self, visit: Visit, target: Target, first: Measurement
@@ -271,7 +332,7 @@ class CycleRunner:
             m.id: m
             for m in (
                 *(look for _, look in references),
-                *(m for one in looked for m in (*one.attempts, *one.controls)),
+                *(m for one in looked for m in (*one.attempts, *one.controls, *one.follow_ups)),
                 *(look for check in checks for look in check.looks),
             )
         }
@@ -310,6 +371,7 @@ class CycleRunner:
                 endpoint=one.endpoint.id,
                 attempts=one.attempts,
                 controls=one.controls,
+                follow_ups=one.follow_ups,
                 health=health,
                 control_health=control_health,
                 judged_at=judged_at,

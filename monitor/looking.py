@@ -8,6 +8,7 @@ from types import TracebackType
 
 from monitor.settings import Settings
 from probes.catalog import Reference
+from probes.follow_up import FollowUpPlan, follow_up
 from probes.http import make_client
 from probes.look import Looker, Target
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
@@ -84,6 +85,11 @@ class Looking:
             partial(looker.look, target, cycle=cycle, look=look, attempt=attempt, quic=quic),
             _URGENCY.get(look, Urgency.SCHEDULED),
         )
+
+    async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
+        """Ask what `plan` says about a failed look, when the rate lets it."""
+        looker = self._lookers[vantage_id]
+        return await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
 
     async def at_references(
         self, vantage_id: str, *, cycle: str = "", wait: Callable[[], float] | None = None

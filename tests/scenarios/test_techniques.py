@@ -74,6 +74,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="nxdomain",
         failures={"dns": "dns_nxdomain_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="dns-refused",
@@ -81,6 +82,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="refused",
         failures={"dns": "dns_refused_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="dns-servfail",
@@ -95,6 +97,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="no_answer",
         failures={"dns": "dns_no_answer"},
+        evidence="conclusive",
     ),
     Technique(
         name="dns-bogon",
@@ -102,6 +105,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="bogon",
         failures={"dns": "dns_bogon_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="dns-no-reply",
@@ -116,6 +120,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="injection",
         failures={"dns": "dns_bogon_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="syn-dropped",
@@ -166,6 +171,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="reset",
         failures={"tls": "connection_reset"},
+        evidence="conclusive",
     ),
     Technique(
         name="hello-fin",
@@ -173,6 +179,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="eof",
         failures={"tls": "eof_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="hello-alert",
@@ -180,6 +187,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="alert",
         failures={"tls": "ssl_failed_handshake"},
+        evidence="conclusive",
     ),
     Technique(
         name="hello-dropped",
@@ -187,6 +195,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="timeout",
         failures={"tls": "generic_timeout_error"},
+        evidence="conclusive",
     ),
     Technique(
         name="certificate-unknown-authority",
@@ -194,6 +203,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="certificate",
         failures={"tls": "ssl_unknown_authority"},
+        evidence="conclusive",
     ),
     Technique(
         name="certificate-wrong-name",
@@ -201,6 +211,7 @@ TECHNIQUES = (
         method="tls",
         sub_method="certificate",
         failures={"tls": "ssl_invalid_hostname"},
+        evidence="conclusive",
     ),
     Technique(
         name="http-reset",
