@@ -16,6 +16,7 @@ from probes.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
 from probes.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
     DnsObservation,
     EgressObservation,
@@ -23,6 +24,7 @@ from probes.measurement import (
     Layer,
     Look,
     Measurement,
+    QuicObservation,
     TcpObservation,
     TlsObservation,
 )
@@ -134,6 +136,39 @@ def http(
         body_length=0 if failure else length,
         body_truncated=truncated,
         expected=expected,
+    )
+
+
+def app(
+    failure: str | None = None,
+    *,
+    protocol: str = "mtproto",
+    address: str = V4,
+    first_reply: float = 0.0,
+    start: float = 0.2,
+) -> AppObservation:
+    """One question in an application's own protocol."""
+    return AppObservation(
+        start=start,
+        duration=0.05,
+        failure=failure,
+        protocol=protocol,
+        address=address,
+        port=443 if protocol == "mtproto" else 3478,
+        first_reply=first_reply,
+    )
+
+
+def quic(failure: str | None = None, *, address: str = V4, start: float = 0.4) -> QuicObservation:
+    """One HTTP/3 request."""
+    return QuicObservation(
+        start=start,
+        duration=0.1,
+        failure=failure,
+        address=address,
+        port=443,
+        server_name=HOST,
+        status=0 if failure else 200,
     )
 
 
@@ -249,6 +284,7 @@ def case(
     control_health: dict[str, VantageHealth] | None = None,
     endpoint: str = ENDPOINT,
     follow_ups: tuple[Measurement, ...] = (),
+    udp_works: bool = False,
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
     seen = (control(endpoint=endpoint),) if controls is None else controls
@@ -264,6 +300,7 @@ def case(
         attempts=attempts,
         controls=seen,
         follow_ups=follow_ups,
+        udp_works=udp_works,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

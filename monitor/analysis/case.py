@@ -27,6 +27,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Looks at the same endpoint from control vantages, in any order, however old."""
     follow_ups: tuple[Measurement, ...] = ()
     """Extra observations of this endpoint in this cycle, each with its reason."""
+    udp_works: bool = False
+    """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle: UDP other than DNS
+    gets through, so its silence here means something."""
     health: VantageHealth
     """Of the field vantage, from references asked after the failures."""
     control_health: Mapping[str, VantageHealth] = {}

@@ -10,6 +10,8 @@ from monitor.analysis.family import family_finding
 from monitor.analysis.findings import Finding, families_of, find
 from monitor.analysis.outcome import Outline, outline, usable
 from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
+from monitor.analysis.quic import quic_finding
+from monitor.analysis.verdict import VantageState
 from probes.measurement import Layer
 
 FAMILY_MISSING = "vantage.family_missing"
@@ -39,6 +41,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """None when no look failed."""
     family_finding: Finding | None
     """Set when the endpoint answers, but never over one family that works otherwise."""
+    quic_finding: Finding | None
+    """Set when the endpoint answers over TCP, but not over QUIC."""
     last: Outline | None
 
 
@@ -48,7 +52,7 @@ def examine(case: Case) -> Facts:
     looked = [one for one in shown if one.egress_failure is None]
     last = looked[-1] if looked else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
-    answered = last is not None and _answered(last, for_last)
+    answered = last is not None and _answered(last, for_last) and not _by_portal(case, last)
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(looked) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
@@ -65,6 +69,7 @@ def examine(case: Case) -> Facts:
         controls=controls,
         finding=finding,
         family_finding=family_finding(case, looked) if answered else None,
+        quic_finding=quic_finding(case, looked) if answered else None,
         last=last or (shown[-1] if shown else None),
     )
 
@@ -72,6 +77,16 @@ def examine(case: Case) -> Facts:
 def _answered(shown: Outline, controls: Controls) -> bool:
     """Reached, and not by way of a cleartext redirect that anyone could have forged."""
     return shown.measurement.reached and not strayed(shown, controls)
+
+
+def _by_portal(case: Case, shown: Outline) -> bool:
+    """Whether a captive portal may have been what answered: it completes any handshake.
+
+    What only the platform can do, prove its name or speak its own protocol, no portal does.
+    """
+    if case.health.state is not VantageState.CAPTIVE_PORTAL:
+        return False
+    return not any(o.failure is None for o in (*shown.leg.tls, *shown.leg.app))
 
 
 def _like_control(shown: Outline, controls: Controls) -> bool:

@@ -141,7 +141,11 @@ def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> E
         residue = len([n for n in silent if n > showing[0] and n not in showing])
         if residue and not loss_explains(rate, residue):
             count += residue
-    return grade(weight, count, timeout_rate=rate, lossy=lossy)
+    evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
+    if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
+        # Firewalls that let some UDP through and not this port are too common for more.
+        return capped(evidence, Evidence.WEAK)
+    return evidence
 
 
 def _stands_alone(case: Case, look: FailedLook) -> bool:

@@ -22,6 +22,7 @@ from probes.catalog import EndpointKind
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (
     AnyObservation,
+    AppObservation,
     DnsAnswer,
     DnsObservation,
     HttpObservation,
@@ -34,7 +35,7 @@ from probes.measurement import (
     layer_of,
 )
 
-_Dialled = TcpObservation | TlsObservation | HttpObservation
+_Dialled = TcpObservation | TlsObservation | HttpObservation | AppObservation
 
 TIMEOUT = "timeout"
 
@@ -43,7 +44,7 @@ DEPTH = {Layer.DNS: 0, Layer.TCP: 1, Layer.TLS: 2, Layer.HTTP: 3, Layer.APP: 3}
 
 NEEDED_DEPTH = {
     EndpointKind.DNS: 1,
-    EndpointKind.STUN: 1,
+    EndpointKind.STUN: 4,
     EndpointKind.TCP: 2,
     EndpointKind.HTTP: 2,
     EndpointKind.TLS: 3,
@@ -77,9 +78,14 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
     **{(Layer.TLS, failure): "certificate" for failure in CERTIFICATE_FAILURES},
     (Layer.HTTP, Failure.CONNECTION_RESET): "reset",
     (Layer.HTTP, Failure.EOF): "eof",
+    (Layer.APP, Failure.CONNECTION_RESET): "reset",
+    (Layer.APP, Failure.EOF): "eof",
+    (Layer.QUIC, Failure.CONNECTION_REFUSED): "refused",
+    **{(Layer.QUIC, failure): "unreachable" for failure in _UNREACHABLE},
+    **{(Layer.QUIC, failure): "certificate" for failure in CERTIFICATE_FAILURES},
     **{
         (layer, failure): TIMEOUT
-        for layer in (Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP)
+        for layer in (Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP, Layer.APP, Layer.QUIC)
         for failure in TIMEOUTS
     },
 }
@@ -92,7 +98,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     """`ipv4`, `ipv6`, or empty when a proxy resolved."""
     depth: int
-    """Layers passed: 0 none, 1 DNS, 2 TCP, 3 TLS, 4 HTTP."""
+    """Layers passed: 0 none, 1 DNS, 2 TCP, 3 TLS, 4 HTTP or the application's own protocol."""
     layer: Layer
     """Where it failed; else the last layer seen to work."""
     failure: str | None = None
@@ -109,6 +115,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     tls: tuple[TlsObservation, ...]
     http: HttpObservation | None
     """The last request, unless the chain went on from there."""
+    app: tuple[AppObservation, ...] = ()
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +209,7 @@ def failures(shown: Outline, outcome: Outcome | None) -> dict[str, str]:
         (Layer.TCP, leg.tcp),
         (Layer.TLS, leg.tls),
         (Layer.HTTP, http),
+        (Layer.APP, leg.app),
     ):
         failed = [o for o in observations if o.failure is not None]
         if failed and len(failed) == len(observations):
@@ -262,7 +270,8 @@ def last_leg(measurement: Measurement) -> Leg:
     dns = tuple(o for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation))
     if not requests:
         host = host_of(measurement.endpoint)
-        return Leg(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None)
+        app = tuple(o for o in measurement.of(Layer.APP) if isinstance(o, AppObservation))
+        return Leg(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
     last = requests[-1]
     onward = host_of(redirect_target(last))
     after = last.start
@@ -320,6 +329,7 @@ def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
 def _dialled(leg: Leg) -> list[_Dialled]:
     found: list[_Dialled] = [*leg.tcp]
     found += leg.tls
+    found += leg.app
     if leg.http is not None:
         found.append(leg.http)
     return found
@@ -352,6 +362,9 @@ def sub_method_of(observation: Observation) -> str:
     word = _SUB_METHODS.get((layer_of(observation), observation.failure or ""), "")
     if word == "handshake" and isinstance(observation, TlsObservation) and observation.alert:
         return "alert"
+    if not word and isinstance(observation, AppObservation) and observation.first_reply:
+        # Something did answer, in words that are not the application's.
+        return "middlebox" if observation.failure else ""
     return word
 
 

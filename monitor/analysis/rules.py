@@ -25,6 +25,14 @@ Decisions worth knowing:
   platform's name servers; conclusive when an open resolver, too, is kept from answering over UDP.
 * *Blocked for another name as well* is tls.address, at the grade the looks have by themselves.
 * *DoH that cannot be used* is the network's matter; no platform is judged by it.
+* *What no portal can do.* Behind a captive portal a handshake or a name that resolves is no answer
+  of the platform's; a certificate that verifies, or its own protocol, is.
+* *An application's own protocol* (MTProto) is only spoken by its servers. Where a connection is
+  made and it is not spoken, something in between made the connection: method tcp, sub-method
+  middlebox, whatever became of the exchange.
+* *UDP* is closed on many networks for all but DNS. QUIC and calls are accused only where another
+  endpoint's UDP got through in the same cycle; calls have the method udp, and never more than weak.
+* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP (tls.reset, …).
 * *Without a control nothing is more than weak*, even what stands alone.
 * *Controls that disagree* (one reached it, one did not) keep the evidence weak.
 * *A proxy's word* for what happened on a layer it hides is never more than weak.
@@ -45,13 +53,15 @@ from monitor.analysis.case import Case as Case
 from monitor.analysis.differential import CONCLUSIVE
 from monitor.analysis.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.findings import Finding
-from monitor.analysis.outcome import TIMEOUT, failures
+from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.analysis.weight import WEIGHTS, Sign, ceiling, llr
+from probes.catalog import EndpointKind
 from probes.measurement import Layer
 
 RULES_VERSION = "2"
 """Stored with every verdict; changes whenever the same case could be judged otherwise."""
+QUIC_BLOCKED = "quic.blocked"
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +90,7 @@ def judge(case: Case) -> Verdict:
 
 def _verdict(facts: Facts, rule: Rule) -> Verdict:
     case = facts.case
-    finding = facts.family_finding if rule in _FAMILY_RULES else facts.finding
+    finding = _finding(facts, rule)
     accused = rule.state is State.BLOCKED and finding is not None
     evidence = finding.evidence if finding is not None and accused else Evidence.NONE
     layer, sub_method = finding.sign if finding is not None and finding.sign else ("", "")
@@ -108,6 +118,12 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
         judged_at=case.judged_at,
         rules_version=RULES_VERSION,
     )
+
+
+def _finding(facts: Facts, rule: Rule) -> Finding | None:
+    if rule in _FAMILY_RULES:
+        return facts.family_finding
+    return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
 
 
 def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:
@@ -198,6 +214,22 @@ def _silent(facts: Facts) -> bool:
     return sign is not None and sign[1] == TIMEOUT
 
 
+def _speaks_foreign(facts: Facts) -> bool:
+    sign = _sign(facts)
+    return (
+        sign is not None
+        and sign[0] is Layer.APP
+        and facts.finding is not None
+        and facts.finding.evidence is not Evidence.NONE
+    )
+
+
+def _is_stun(facts: Facts) -> bool:
+    sign = _sign(facts)
+    at_protocol = sign is not None and sign[0] is Layer.APP
+    return at_protocol and kind_of(facts.case.endpoint) is EndpointKind.STUN
+
+
 _FAMILY_RULES = (
     _family(Layer.DNS, "its name does not resolve as it should"),
     _family(Layer.TCP, "no connection can be made"),
@@ -214,6 +246,17 @@ RULES: tuple[Rule, ...] = (
     ),
     # Did it answer?
     *_FAMILY_RULES,
+    Rule(
+        id=QUIC_BLOCKED,
+        meaning="The platform answers over TCP, but not over QUIC, though it does so elsewhere and"
+        " others do so here.",
+        state=State.BLOCKED,
+        method=Layer.QUIC.value,
+        evidence=Evidence.STRONG,
+        wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
+        " rate of UDP.",
+        matches=lambda facts: facts.quic_finding is not None,
+    ),
     Rule(
         id="endpoint.reached",
         meaning="It answered as it should at the first look.",
@@ -349,6 +392,13 @@ RULES: tuple[Rule, ...] = (
         "The control's references fail though the control is fine.",
     ),
     # Can loss explain it?
+    Rule(
+        id="vantage.no_udp",
+        meaning="Calls' servers do not answer, but nothing else answered over UDP here either.",
+        state=State.INSUFFICIENT,
+        wrong_when="Calls are blocked where no other UDP was tried.",
+        matches=lambda facts: _is_stun(facts) and not facts.case.udp_works,
+    ),
     Rule(
         id="vantage.lossy",
         meaning="It did not answer in time, on a line that loses so much that this is no sign.",
@@ -495,6 +545,27 @@ RULES: tuple[Rule, ...] = (
         "Without encryption another page, or a redirect to a foreign site, comes in place of the"
         " one shown elsewhere.",
         "The site shows each country another page, or sends it to another domain of its own.",
+    ),
+    Rule(
+        id="app.middlebox",
+        meaning="A connection is made, but what answers there does not speak the platform's own"
+        " protocol: something in between made the connection, or cuts it off.",
+        state=State.BLOCKED,
+        method=Layer.TCP.value,
+        sub_method="middlebox",
+        evidence=Evidence.STRONG,
+        wrong_when="The platform's server is overloaded, or its protocol has changed.",
+        matches=lambda facts: _speaks_foreign(facts) and not _is_stun(facts),
+    ),
+    Rule(
+        id="app.stun",
+        meaning="The server that calls need does not answer over UDP, while others do.",
+        state=State.BLOCKED,
+        method="udp",
+        sub_method="stun",
+        evidence=Evidence.WEAK,
+        wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
+        matches=lambda facts: _speaks_foreign(facts) and _is_stun(facts),
     ),
     # Nothing that accuses anybody.
     _excuses(

@@ -2,16 +2,19 @@
 
 from monitor.analysis.outcome import decisive, outline, rank, works
 from monitor.analysis.pages import strays
+from monitor.analysis.quic import quic_failed
 from probes.measurement import Measurement
 
 
 def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
-    """True when the endpoint was not reached, or not over a family that works from here, or by way
-    of a cleartext redirect that anybody could have forged.
+    """True when the endpoint was not reached, or not over a family that works from here, or not
+    over QUIC where that was tried, or by way of a cleartext redirect that anybody could forge.
 
     `families` are those over which a reference answered; others are not the endpoint's fault.
     """
     if not look.reached or strays(look, None):
+        return True
+    if quic_failed(look, families):
         return True
     return any(
         outcome.family in families and not works(outcome, look)

@@ -84,7 +84,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     state: State
     method: str = ""
-    """dns, tcp, tls, http, quic, throttling, shutdown; empty when nothing is accused."""
+    """dns, tcp, tls, http, quic, udp, throttling, shutdown; empty when nothing is accused."""
     sub_method: str = ""
     """nxdomain, bogon, reset, timeout, certificate, blockpage, …"""
     family: str = ""

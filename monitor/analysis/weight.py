@@ -66,6 +66,14 @@ WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.HTTP, "status_451"): Weight.REPEAT,
     (Layer.HTTP, "withheld"): Weight.HINT,
     (Layer.HTTP, "blockpage"): Weight.REPEAT,
+    (Layer.APP, "reset"): Weight.REPEAT,
+    (Layer.APP, "eof"): Weight.REPEAT,
+    (Layer.APP, "middlebox"): Weight.REPEAT,
+    (Layer.APP, "timeout"): Weight.SILENCE,
+    (Layer.QUIC, "refused"): Weight.REPEAT,
+    (Layer.QUIC, "unreachable"): Weight.REPEAT,
+    (Layer.QUIC, "certificate"): Weight.REPEAT,
+    (Layer.QUIC, "timeout"): Weight.SILENCE,
 }
 """A sign that is not listed weighs nothing."""
 

@@ -15,6 +15,7 @@ from tests.build import (
     V4,
     V4_OTHER,
     V6,
+    app,
     case,
     control,
     dns,
@@ -23,6 +24,7 @@ from tests.build import (
     health,
     http,
     look,
+    quic,
     repeated,
     tcp,
     tls,
@@ -96,6 +98,35 @@ CONTROL_OTHER = (
 HONEST = (follow_up(Reason.HONEST_ADDRESS, tcp(address=V4_OTHER), tls(address=V4_OTHER)),)
 
 
+TELEGRAM = f"tcp://{V4}:443"
+STUN = f"stun:{V4}:3478"
+NOT_MTPROTO = app("unknown_failure: not MTProto", first_reply=0.1)
+NO_QUIC = (*WELL, quic("generic_timeout_error"))
+CONTROL_QUIC = (control(*WELL, quic()),)
+
+
+def telegram(*observations: AnyObservation, answered: bool = True) -> Case:
+    """Two looks at a data centre, whose handshake a control completed too."""
+    word = app() if answered else app("eof_error")
+    genuine = control(tcp(), word, reached=answered, endpoint=TELEGRAM)
+    looks = repeated(*observations, times=2, endpoint=TELEGRAM)
+    return case(*looks, controls=(genuine,), endpoint=TELEGRAM)
+
+
+def calls(failure: str, **kwargs: object) -> Case:
+    """Two looks at a server for calls, which answers the control."""
+    genuine = control(app(protocol="stun"), endpoint=STUN)
+    looks = repeated(app(failure, protocol="stun"), times=2, endpoint=STUN)
+    return case(*looks, controls=(genuine,), endpoint=STUN, **kwargs)  # type: ignore[arg-type]
+
+
+def over_quic(*observations: AnyObservation, **kwargs: object) -> Case:
+    """Two looks that reach X over TCP."""
+    kwargs.setdefault("controls", CONTROL_QUIC)
+    kwargs.setdefault("udp_works", True)
+    return case(*repeated(*observations, times=2, reached=True), **kwargs)  # type: ignore[arg-type]
+
+
 def innocuous(failure: str | None = None) -> Measurement:
     """Another name, said at the address that failed."""
     return follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(failure, server_name="innocuous.example"))
@@ -115,6 +146,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         dual(V6_DNS, tcp(address=V6), tls("connection_reset", address=V6)),
         dual(V6_DNS, tcp(address=V6), tls("unknown_failure: odd", address=V6)),
     ),
+    "quic.blocked": (over_quic(*NO_QUIC), over_quic(*NO_QUIC, udp_works=False)),
     "endpoint.reached": (case(look(*WELL, reached=True)), case(look(*WELL))),
     "endpoint.reached_on_retry": (
         case(look(*RESET), look(*WELL, at=2, reached=True)),
@@ -188,6 +220,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "control.dead": (
         failing(*RESET, control_health={"ctl-fra": health(VantageState.OFFLINE)}),
         failing(*RESET, control_health={"ctl-fra": health(VantageState.LOSSY)}),
+    ),
+    "vantage.no_udp": (
+        calls("generic_timeout_error"),
+        calls("generic_timeout_error", udp_works=True),
     ),
     "vantage.lossy": (
         case(*repeated(*SILENT, times=3), field=health(VantageState.LOSSY)),
@@ -277,6 +313,11 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "http.blockpage": (
         cleartext_case(*cleartext(**BLOCKPAGE)),
         cleartext_case(*cleartext(title="Surf safely", length=800)),
+    ),
+    "app.middlebox": (telegram(tcp(), NOT_MTPROTO), telegram(tcp(), NOT_MTPROTO, answered=False)),
+    "app.stun": (
+        calls("generic_timeout_error", udp_works=True),
+        calls("unknown_failure: not STUN", udp_works=True),
     ),
     "http.refused_by_site": (
         cleartext_case(
@@ -599,6 +640,81 @@ def test_an_old_ok_is_no_control() -> None:
     )
     assert judge(case(failed, controls=(just_before,))).rule_id == "tls.reset"
     assert judge(case(failed, controls=(moved,))).rule_id == "control.stale"
+
+
+# -- UDP and applications ----------------------------------------------------------------------
+
+
+def test_silence_over_quic_is_gated_by_loss() -> None:
+    """One lost datagram accuses nobody; silence that loss does not explain grows with looks."""
+    once = case(look(*NO_QUIC, reached=True), controls=CONTROL_QUIC, udp_works=True)
+    assert judge(once).state is State.OK
+    assert judge(over_quic(*NO_QUIC)).evidence is Evidence.WEAK
+    thrice = repeated(*NO_QUIC, times=3, reached=True)
+    verdict = judge(case(*thrice, controls=CONTROL_QUIC, udp_works=True))
+    assert (verdict.method, verdict.sub_method) == ("quic", "timeout")
+    assert verdict.evidence is Evidence.STRONG
+    assert verdict.failures == {"quic": "generic_timeout_error"}
+
+
+def test_follow_ups_over_quic_count_as_looks() -> None:
+    """HTTP/3 asked for after the failure agrees with, or refutes, what the looks showed."""
+    for failure, rule_id in ((None, "endpoint.reached"), ("generic_timeout_error", "quic.blocked")):
+        extra = follow_up(Reason.HTTP3, quic(failure))
+        assert judge(over_quic(*NO_QUIC, follow_ups=(extra,))).rule_id == rule_id
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        (),
+        (control(),),
+        (control(*WELL, quic("generic_timeout_error")),),
+        (control(*WELL, quic(), at=1.0),),
+    ],
+)
+def test_quic_needs_a_control_that_saw_it_work(controls: tuple[Measurement, ...]) -> None:
+    """Without HTTP/3 at the control after the failures, nothing is said of it."""
+    assert judge(over_quic(*NO_QUIC, controls=controls)).rule_id == "endpoint.reached"
+
+
+def test_quic_that_worked_once_is_not_blocked() -> None:
+    """A look that got through clears it."""
+    looks = (look(*NO_QUIC, reached=True), look(*WELL, quic(), at=2, reached=True))
+    assert judge(case(*looks, controls=CONTROL_QUIC, udp_works=True)).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("failure", "replied", "evidence"),
+    [
+        ("unknown_failure: not MTProto", 0.1, Evidence.STRONG),
+        ("eof_error", 0.0, Evidence.STRONG),
+        ("connection_reset", 0.0, Evidence.STRONG),
+        ("generic_timeout_error", 0.0, Evidence.WEAK),
+    ],
+)
+def test_a_middlebox_that_completes_handshakes_is_not_the_application(
+    failure: str, replied: float, evidence: Evidence
+) -> None:
+    """A connection alone is not the platform; whatever became of the exchange, it is tcp."""
+    verdict = judge(telegram(tcp(), app(failure, first_reply=replied)))
+    assert (verdict.rule_id, verdict.evidence) == ("app.middlebox", evidence)
+    assert (verdict.method, verdict.sub_method) == ("tcp", "middlebox")
+    assert verdict.failures == {"app": failure}
+
+
+def test_a_portal_is_no_platform() -> None:
+    """A handshake or a name resolved behind a captive portal is not ok; a verified one is."""
+    captive = health(VantageState.CAPTIVE_PORTAL)
+
+    def seen(endpoint: str, *observations: AnyObservation) -> str:
+        reached = look(*observations, reached=True, endpoint=endpoint)
+        return judge(case(reached, field=captive, endpoint=endpoint)).rule_id
+
+    assert seen(TELEGRAM, tcp()) == "vantage.captive_portal"
+    assert seen("dns:x.com", dns()) == "vantage.captive_portal"
+    assert seen(TELEGRAM, tcp(), app()) == "endpoint.reached"
+    assert seen("https://x.com/", *WELL) == "endpoint.reached"
 
 
 # -- families ----------------------------------------------------------------------------------

@@ -9,13 +9,49 @@ from hypothesis import strategies as st
 
 from monitor.analysis.case import Case
 from monitor.analysis.rules import RULES, judge
-from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageHealth, VantageState
+from monitor.analysis.verdict import (
+    EVIDENCE_ORDER,
+    Evidence,
+    State,
+    VantageHealth,
+    VantageState,
+)
 from probes.failure import Failure
-from probes.measurement import AnyObservation, DnsAnswer, HttpObservation, Layer, Measurement
-from tests.build import V4, V4_OTHER, V6, case, control, dns, egress, health, http, look, tcp, tls
+from probes.follow_up_reasons import Reason
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    HttpObservation,
+    Layer,
+    Look,
+    Measurement,
+)
+from tests.build import (
+    V4,
+    V4_OTHER,
+    V6,
+    app,
+    case,
+    control,
+    dns,
+    egress,
+    health,
+    http,
+    look,
+    quic,
+    tcp,
+    tls,
+)
 
 CONTROL_IDS = ("ctl-fra", "ctl-ams")
-ENDPOINTS = ("https://x.com/", "http://x.com/", "tls://x.com:443", f"tcp://{V4}:443", "dns:x.com")
+ENDPOINTS = (
+    "https://x.com/",
+    "http://x.com/",
+    "tls://x.com:443",
+    f"tcp://{V4}:443",
+    "dns:x.com",
+    f"stun:{V4}:3478",
+)
 
 failures = st.one_of(
     st.none(), st.sampled_from([f.value for f in Failure]), st.just("unknown_failure: odd")
@@ -61,6 +97,8 @@ observations: st.SearchStrategy[AnyObservation] = st.one_of(
         start=starts,
     ),
     st.builds(egress),
+    st.builds(app, failures, address=addresses, first_reply=st.sampled_from([0.0, 0.1])),
+    st.builds(quic, failures, address=addresses, start=starts),
 )
 
 
@@ -128,6 +166,33 @@ healths = st.builds(
 )
 
 
+REFERENCE = "198.51.100.80"
+
+
+@st.composite
+def follow_ups(draw: st.DrawFn, endpoint: str) -> Measurement:
+    """One round of follow-ups: any answers to the questions that are asked."""
+    wrong = draw(st.sampled_from([None, *WORDS[0]]))
+    hello = st.sampled_from([None, *WORDS[2]])
+    asked: list[tuple[Reason, AnyObservation]] = [
+        (Reason.INNOCUOUS_SNI, tls(draw(hello), server_name="innocuous.example")),
+        (Reason.SNI_ELSEWHERE, tls(draw(hello), address=REFERENCE)),
+        (Reason.OPEN_RESOLVER, dns(wrong)),
+        (Reason.HONEST_ADDRESS, tls(draw(hello), address=V4_OTHER)),
+        *(
+            (reason, dns(addresses=(draw(st.sampled_from([V4, V4_OTHER])),)))
+            for reason in (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+        ),
+    ]
+    kept = draw(st.lists(st.sampled_from(asked), max_size=5))
+    return look(
+        *(changed(o, reason=reason.value) for reason, o in kept),
+        at=draw(st.integers(0, 60).map(float)),
+        endpoint=endpoint,
+        kind=Look.FOLLOW_UP,
+    )
+
+
 @st.composite
 def wild_cases(draw: st.DrawFn) -> Case:
     """Any case at all, sensible or not."""
@@ -140,6 +205,8 @@ def wild_cases(draw: st.DrawFn) -> Case:
         field=draw(healths),
         control_health=draw(st.dictionaries(st.sampled_from(CONTROL_IDS), healths)),
         endpoint=endpoint,
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
+        udp_works=draw(st.booleans()),
     )
 
 
@@ -166,6 +233,8 @@ def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
         field=able,
         control_health=dict.fromkeys(CONTROL_IDS, health()),
         endpoint=endpoint,
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
+        udp_works=draw(st.booleans()),
     )
 
 
@@ -203,6 +272,7 @@ def test_order_of_observations_does_not_matter(any_case: Case, random: Any) -> N
         any_case,
         attempts=tuple(map(shuffled, any_case.attempts)),
         controls=tuple(map(shuffled, any_case.controls)),
+        follow_ups=tuple(map(shuffled, any_case.follow_ups)),
     )
     assert judge(other) == judge(any_case)
 
@@ -262,6 +332,48 @@ def test_taking_failures_away_never_raises_evidence(any_case: Case, data: st.Dat
     before = judge(any_case)
     after = judge(changed(any_case, attempts=tuple(map(thinned, any_case.attempts))))
     assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@st.composite
+def agreeing_cases(draw: st.DrawFn) -> Case:
+    """Looks that all show the same one failure, and follow-ups to it."""
+    endpoint = "https://x.com/"
+    seen = draw(stories())
+    times = draw(st.integers(1, 3))
+    looks = tuple(look(*seen, at=2.0 * n, attempt=n + 1) for n in range(times))
+    address = draw(st.sampled_from([V4, V4_OTHER]))
+    witness = control(dns(addresses=(address,)), tcp(address=address), tls(address=address))
+    return case(
+        *looks,
+        controls=(witness,),
+        field=health(families=("ipv4", "ipv6")),
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), min_size=1, max_size=2))),
+    )
+
+
+@given(st.one_of(agreeing_cases(), agreeing_cases(), cases), st.data())
+@settings(max_examples=200)
+def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+    """Follow-ups only add to what the looks show, each of them by itself."""
+
+    def thinned(measurement: Measurement) -> Measurement:
+        kept = tuple(o for o in measurement.observations if data.draw(st.booleans()))
+        return msgspec.structs.replace(measurement, observations=kept)
+
+    before = judge(any_case)
+    after = judge(changed(any_case, follow_ups=tuple(map(thinned, any_case.follow_ups))))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+    assert after.state is before.state
+
+
+@given(st.one_of(agreeing_cases(), cases))
+@settings(max_examples=150)
+def test_only_follow_ups_make_a_verdict_conclusive(any_case: Case) -> None:
+    """Without them nothing is more than strong, and what is conclusive was strong before."""
+    alone = judge(changed(any_case, follow_ups=()))
+    assert alone.evidence is not Evidence.CONCLUSIVE
+    if judge(any_case).evidence is Evidence.CONCLUSIVE:
+        assert alone.evidence is Evidence.STRONG
 
 
 @given(
