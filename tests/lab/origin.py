@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.lab import chat, stun
 from tests.lab.listener import Datagrams, Listener, reset, silence
+from tests.lab.sniff import MORE, sniff
 
 MOST_VISITS = 20_000
 RECORD = 4096
@@ -123,6 +124,7 @@ class Connection(asyncio.Protocol):
         self._spoken = False
         self._late: bytes | None = None
         self._broken = False
+        self._hello = b""
         self._chat = chat.SPEAKERS[site.speaks]() if site.raw else None
         self._secure = port != 80 and not site.raw
         self._http = _Http(site, "https" if self._secure else "http", self._break)
@@ -145,7 +147,10 @@ class Connection(asyncio.Protocol):
         if self._broken:
             return
         if self._site.breaks and self._site.breaks_after == "hello":
-            self._break()
+            # All of it: closing with bytes unread would be a reset.
+            self._hello += data
+            if sniff(self._hello, self._port)[0] != MORE:
+                self._break()
         elif self._chat is not None:
             self._converse(self._chat, data)
         elif self._tls is None:
