@@ -21,6 +21,7 @@ from monitor.record import Recorder
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from monitor.settings import Settings
+from monitor.transfers import Transfers
 from probes.vantage import VantagePoint, VantageRole
 from storage.open_store import open_store
 
@@ -36,16 +37,22 @@ async def cycle_runner(
     *,
     make_network: MakeNetwork | None = None,
     on_endpoint: Callable[[str], None] | None = None,
+    force_transfers: bool = False,
 ) -> AsyncIterator[CycleRunner]:
-    """A CycleRunner with all it needs, for as long as the context lasts."""
+    """A CycleRunner with all it needs, for as long as the context lasts.
+
+    `force_transfers` measures the speed of every platform in every cycle.
+    """
     async with Looking(settings, now=utc_now, make_network=make_network) as looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+        rng = random.Random()  # noqa: S311 # orders looks, guards nothing
         yield CycleRunner(
             settings,
             looking,
             ControlDesk(looking, controls),
-            random.Random(),  # noqa: S311 # orders looks, guards nothing
+            rng,
             on_endpoint,
+            Transfers(settings, looking, controls, rng, forced=force_transfers),
         )
 
 

@@ -2,7 +2,7 @@
 
     references → every endpoint, in random order
                    └ suspicious? control, then the endpoint again after a pause, then control
-                 references again, if anything failed → judge → roll up
+                 references again, if anything failed → transfers → judge → roll up
 
 The second round of references comes after the last failure: an uplink that died in mid-cycle
 must not turn into accusations. Likewise every failure is judged against a control look that
@@ -26,12 +26,14 @@ from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
 from monitor.analysis.rules import judge
 from monitor.analysis.suspicion import answered, settled, suspicious
+from monitor.analysis.throttling import combine
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.checkup import Checkups
 from monitor.control_desk import ControlDesk, ControlHealth
 from monitor.looking import Looking, ReferenceLooks
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
+from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.follow_up import plan_follow_up
 from probes.look import Target
@@ -43,6 +45,9 @@ FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few questions each tell as much as all of them."""
 _HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """With the uplink gone, looking again would only load a network in trouble."""
+
+
+_NO_TRANSFERS = Transferred()
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,16 +103,19 @@ class CycleRunner:
         desk: ControlDesk,
         rng: random.Random,
         on_endpoint: Callable[[str], None] | None = None,
+        transfers: Transfers | None = None,
     ) -> None:
         """`rng` orders the looks and picks pool members; it need not be secret.
 
         `on_endpoint` is told the vantage whenever one of the `endpoints_per_cycle` is done with.
+        Without `transfers` no speed is measured.
         """
         self._settings = settings
         self._looking = looking
         self._desk = desk
         self._rng = rng
         self._on_endpoint = on_endpoint
+        self._transfers = transfers
 
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
@@ -149,7 +157,13 @@ class CycleRunner:
             checks = await self._check_controls(looked, cycle)
         witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
         health = assess(vantage, references, witnesses, self._looking.now())
-        return self._cycle(cycle, vantage, started_at, health, references, looked, checks)
+        transferred = Transferred()
+        if self._transfers is not None:
+            looks = [one.attempts[-1] for one in looked]
+            transferred = await self._transfers.run(vantage, cycle, health, looks)
+        return self._cycle(
+            cycle, vantage, started_at, health, references, looked, checks, transferred
+        )
 
     async def _at_references(self, vantage_id: str, cycle: str, pace: Pace) -> ReferenceLooks:
         return await self._looking.at_references(
@@ -310,17 +324,21 @@ class CycleRunner:
         references: ReferenceLooks,
         looked: Sequence[Looked] = (),
         checks: Sequence[ControlHealth] = (),
+        transferred: Transferred = _NO_TRANSFERS,
     ) -> Cycle:
         judged_at = self._looking.now()
         control_health = {check.health.vantage: check.health for check in checks}
-        verdicts = [
-            (one, self._verdict(one, cycle, vantage, health, control_health, judged_at))
-            for one in looked
-        ]
+        verdicts = combine(
+            [
+                self._verdict(one, cycle, vantage, health, control_health, judged_at)
+                for one in looked
+            ],
+            (*transferred.fresh, *transferred.standing),
+        )
         platforms = tuple(
             roll_up(
                 platform,
-                [verdict for one, verdict in verdicts if one.platform is platform],
+                [verdict for verdict in verdicts if verdict.platform == platform.name],
                 started_at=min(
                     (one.attempts[0].started_at for one in looked if one.platform is platform),
                     default=started_at,
@@ -334,8 +352,11 @@ class CycleRunner:
                 *(look for _, look in references),
                 *(m for one in looked for m in (*one.attempts, *one.controls, *one.follow_ups)),
                 *(look for check in checks for look in check.looks),
+                *transferred.measurements,
             )
         }
+        if self._transfers is not None:
+            self._transfers.count(cycle, measurements.values())
         return Cycle(
             id=cycle,
             vantage=vantage.id,
@@ -344,8 +365,9 @@ class CycleRunner:
             finished_at=self._looking.now(),
             health=health,
             measurements=tuple(measurements.values()),
-            verdicts=tuple(verdict for _, verdict in verdicts),
+            verdicts=tuple(verdicts),
             platforms=platforms,
+            transfers=transferred.fresh,
         )
 
     @staticmethod

@@ -15,6 +15,7 @@ from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.network import Network, SocketNetwork, TlsContexts
 from probes.runner import Runner, Urgency
 from probes.system_resolvers import ResolverAddress, system_resolvers
+from probes.transfer import TransferPlan, transfer
 from probes.vantage import VantagePoint
 
 ReferenceLooks = tuple[tuple[Reference, Measurement], ...]
@@ -90,6 +91,15 @@ class Looking:
         """Ask what `plan` says about a failed look, when the rate lets it."""
         looker = self._lookers[vantage_id]
         return await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
+
+    async def transfer(
+        self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
+    ) -> Measurement:
+        """One round of transfers, when the rate lets it."""
+        looker = self._lookers[vantage_id]
+        return await self._runner.run(
+            partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
+        )
 
     async def at_references(
         self, vantage_id: str, *, cycle: str = "", wait: Callable[[], float] | None = None

@@ -210,6 +210,14 @@ class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
         return family_of(self.address)
 
 
+TRANSFER_TARGET = "transfer_target"
+"""Reason of observations of an object under its own name."""
+TRANSFER_INNOCUOUS = "transfer_innocuous"
+"""Of the same request under an innocuous name on the same address."""
+TRANSFER_REFERENCE = "transfer_reference"
+"""Of an object elsewhere."""
+
+
 class TransferObservation(
     Observation, frozen=True, kw_only=True, omit_defaults=True, tag="transfer"
 ):

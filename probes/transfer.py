@@ -24,6 +24,9 @@ from probes.failure import Failure
 from probes.http import exchange
 from probes.look import Looker, LookUnderWay, Opened, is_literal
 from probes.measurement import (
+    TRANSFER_INNOCUOUS,
+    TRANSFER_REFERENCE,
+    TRANSFER_TARGET,
     Layer,
     Look,
     Measurement,
@@ -33,9 +36,6 @@ from probes.measurement import (
 )
 from probes.network import Stream, TlsFacts
 from probes.proxy import FarSideError
-
-TARGET, INNOCUOUS, REFERENCE = "transfer_target", "transfer_innocuous", "transfer_reference"
-"""Reasons that mark which variant an observation belongs to."""
 
 MARKS = 64
 IDLE_SHARE = 0.5
@@ -53,7 +53,7 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     object: Endpoint
     """An https endpoint."""
-    variants: tuple[str, ...] = (TARGET,)
+    variants: tuple[str, ...] = (TRANSFER_TARGET,)
     """Reasons, in the order they are to be made."""
     innocuous: str = ""
     """Server name of the innocuous variant."""
@@ -119,7 +119,7 @@ class _Round(LookUnderWay):
             opened = await self._open_variant(plan, reason)
             if opened is not None:
                 done = await self._read(plan, reason, opened)
-                reached = reached or (reason == TARGET and done.failure is None)
+                reached = reached or (reason == TRANSFER_TARGET and done.failure is None)
                 self._observations.append(done)
             self._mark(seen, reason)
         return reached
@@ -132,14 +132,14 @@ class _Round(LookUnderWay):
         self._lookups[:] = [(lookup, known or reason) for lookup, known in self._lookups]
 
     async def _open_variant(self, plan: TransferPlan, reason: str) -> Opened | None:
-        endpoint = plan.reference if reason == REFERENCE else plan.object
+        endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
         if endpoint is None:
             return None
         self._given = endpoint.host
         opened = await self._reach(endpoint)
         if opened is None:
             return None
-        innocuous = reason == INNOCUOUS
+        innocuous = reason == TRANSFER_INNOCUOUS
         name = plan.innocuous if innocuous else endpoint.host.rstrip(".")
         shaken = await self._handshake(opened, endpoint.port, name, not innocuous)
         return opened if shaken else None
@@ -187,7 +187,8 @@ class _Round(LookUnderWay):
         return None if stream is None else Opened(stream=stream, address=address)
 
     async def _read(self, plan: TransferPlan, reason: str, opened: Opened) -> TransferObservation:
-        endpoint = plan.reference if reason == REFERENCE else plan.object
+        endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
+        innocuous = reason == TRANSFER_INNOCUOUS
         assert endpoint is not None  # noqa: S101 # narrows for the type checker
         start = self.elapsed()
         counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
@@ -213,8 +214,8 @@ class _Round(LookUnderWay):
             failure=failure,
             url=endpoint.id,
             address=opened.address,
-            server_name=plan.innocuous if reason == INNOCUOUS else endpoint.host.rstrip("."),
-            verified=reason != INNOCUOUS,
+            server_name=plan.innocuous if innocuous else endpoint.host.rstrip("."),
+            verified=not innocuous,
             first_byte=counted.marks[0][0] if counted.marks else 0.0,
             bytes_wanted=plan.bytes_wanted,
             bytes_read=counted.total,

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 
@@ -29,6 +30,8 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """Of this vantage, and the control looks made for it."""
     verdicts: tuple[Verdict, ...]
     platforms: tuple[PlatformVerdict, ...]
+    transfers: tuple[TransferVerdict, ...] = ()
+    """Speeds measured in this cycle. Not stored: measurements and verdicts hold it all."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@
     platform  as bad as its worst core role; with every core role ok, a block of another role
               makes it degraded, and the roles say which.
 
+Speed is measured on objects that need be no endpoint of the role. One that is throttled makes a
+role that works throttled, and never clears one that does not.
+
 Of a pool only some members may have been looked at; those that were speak for the rest. Members
 that nobody looked at are no data, and no data is never ok. A pool whose members all fail is
 blocked when at least half of those looked at are: addresses of large services are retired all
@@ -172,6 +175,14 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
     by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
     looked_at = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
     state = _role_state(role, by_endpoint, looked_at)
+    named = {endpoint.id for endpoint in role.endpoints}
+    slow = [
+        verdict
+        for endpoint, verdict in by_endpoint.items()
+        if endpoint not in named and verdict.state is State.THROTTLED
+    ]
+    if state is State.OK and slow:
+        state, looked_at = State.THROTTLED, slow
     return _Judged(role=role, core=core, state=state, decider=_decider(role, looked_at, state))
 
 

@@ -9,6 +9,12 @@ from collections.abc import Iterable
 from monitor.analysis.differential import AGREEING
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES, RULES_VERSION
+from monitor.analysis.throttling import (
+    NAME_RATIO,
+    ROUNDS_NEEDED,
+    SITE_RATIO,
+    THROTTLING_RULES,
+)
 from monitor.analysis.verdict import Evidence
 from monitor.analysis.weight import (
     LOSS_CHANCE,
@@ -35,6 +41,7 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 |---|---|
 | ok | it answered as it should |
 | blocked | it fails here, works elsewhere at the same time, and nothing innocent explains it |
+| throttled | far slower than all else on the line, or silent half-way |
 | down | it fails at the control too |
 | insufficient | not enough is known to say; the rule's id says what is missing |
 
@@ -89,6 +96,23 @@ and *lossy* let an accusation through, and *lossy* none that rests on timeouts.
 """
 
 
+_SPEED = f"""\
+## Speed
+
+Whether a platform is slowed down is judged by fetching an object of it, in rounds: under its own
+name, under an innocuous name on the same address, and an object elsewhere, in random order. One
+round is enough to say that all is well; when it looks wrong two more follow, and then a control.
+Slow means less than {NAME_RATIO:g} of what the innocuous name gets; where that gives no rate, less
+than {SITE_RATIO:g} of the object elsewhere and of what a control gets, and more than the length of
+the way explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree. A transfer
+that goes silent where another gets on has stalled.
+
+An accusation changes the verdict on an endpoint that was *ok*, or that failed by falling silent
+half-way, to *throttled*. It is *weak* when no control could compare, when an object elsewhere was
+all there was to compare with, or when rates overlap or stalls lie apart.
+"""
+
+
 def render() -> str:
     """The whole document, Markdown."""
     endpoints = _table(
@@ -112,7 +136,21 @@ def render() -> str:
             for rule in HEALTH_RULES
         ),
     )
-    return f"{_INTRODUCTION}\n{endpoints}\n{_VANTAGES}\n{vantages}"
+    speed = _table(
+        ("rule", "meaning", "state", "method", "evidence", "wrong when"),
+        (
+            (
+                f"`{rule.id}`",
+                rule.meaning,
+                rule.state.value,
+                _method("throttling" if rule.sub_method else "", rule.sub_method),
+                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                rule.wrong_when,
+            )
+            for rule in THROTTLING_RULES
+        ),
+    )
+    return f"{_INTRODUCTION}\n{endpoints}\n{_VANTAGES}\n{vantages}\n{_SPEED}\n{speed}"
 
 
 def _method(method: str, sub_method: str) -> str:

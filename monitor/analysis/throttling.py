@@ -47,6 +47,9 @@ from monitor.analysis.verdict import Evidence, State, VantageHealth, VantageStat
 from monitor.analysis.weight import llr, loss_explains
 from probes.failure import TIMEOUTS, failure_class
 from probes.measurement import (
+    TRANSFER_INNOCUOUS,
+    TRANSFER_REFERENCE,
+    TRANSFER_TARGET,
     Layer,
     Measurement,
     TcpObservation,
@@ -54,7 +57,6 @@ from probes.measurement import (
     TransferObservation,
 )
 
-TARGET, INNOCUOUS, REFERENCE = "transfer_target", "transfer_innocuous", "transfer_reference"
 CONTROL = "control"
 
 NAME_RATIO = 0.3
@@ -75,7 +77,7 @@ ENOUGH_SECONDS of fewer."""
 ENOUGH_SECONDS = 2.0
 FURTHER = 4 * 1024
 """Bytes that another transfer has to get beyond the point where the target stalled."""
-AGREEING = 2
+ROUNDS_NEEDED = 2
 """Rounds that have to agree, and two thirds of all."""
 FIRST_FLIGHT = 14_600
 """Bytes a server sends before the first acknowledgement: ten segments."""
@@ -116,6 +118,8 @@ class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
     """Looks `transfer` from the field vantage, oldest first."""
     controls: tuple[Measurement, ...] = ()
     """Looks `transfer` of the same object from control vantages, however old."""
+    distance: float = math.inf
+    """Shortest time, in seconds, that connecting to the object's host lately took."""
     habit: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
     health: VantageHealth
@@ -165,7 +169,11 @@ class TransferRule(msgspec.Struct, frozen=True, kw_only=True):
     matches: "Callable[[TransferFacts], bool]"
 
 
-_NAMES = {TARGET: "target", INNOCUOUS: "innocuous", REFERENCE: "reference"}
+_NAMES = {
+    TRANSFER_TARGET: "target",
+    TRANSFER_INNOCUOUS: "innocuous",
+    TRANSFER_REFERENCE: "reference",
+}
 _COMPARED = ("innocuous", "reference", "control")
 
 
@@ -212,22 +220,30 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
     )
 
 
-def paces(look: Measurement) -> dict[str, Pace]:
-    """Variant (target, innocuous, reference) → its transfer, of those that got as far."""
+def paces(look: Measurement, distance: float = math.inf) -> dict[str, Pace]:
+    """Variant (target, innocuous, reference) → its transfer, of those that got as far.
+
+    `distance` is the shortest time that connecting to the target's host lately took.
+    """
     return {
-        _NAMES[seen.reason]: pace(seen, _round_trip(look, seen.reason))
+        _NAMES[seen.reason]: pace(seen, min(distance, _round_trip(look, seen.reason)))
         for seen in look.observations
         if isinstance(seen, TransferObservation) and seen.reason in _NAMES
     }
 
 
 def _round_trip(look: Measurement, reason: str) -> float:
-    """As connecting took it, or where a proxy hides that the handshake, which is one at least."""
-    worked = [o for o in look.observations if o.reason == reason and o.failure is None]
+    """As connecting took it, or where a proxy hides that the handshake, which is one at least.
+
+    The shortest to that host in the round: a full queue that an earlier transfer left behind is no
+    distance.
+    """
+    same = {reason} if reason == TRANSFER_REFERENCE else {TRANSFER_TARGET, TRANSFER_INNOCUOUS}
+    worked = [o for o in look.observations if o.reason in same and o.failure is None]
     for kind in (TcpObservation, TlsObservation):
         times = [o.duration for o in worked if isinstance(o, kind)]
         if times:
-            return times[-1]
+            return min(times)
     return 0.0
 
 
@@ -296,9 +312,9 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return self.stalled or self.slow_by_name or self.slow_site
 
 
-def round_of(look: Measurement) -> Round:
-    """What one round showed. Never raises."""
-    return Round(look=look, paces=paces(look))
+def round_of(look: Measurement, distance: float = math.inf) -> Round:
+    """What one round showed; `distance` as for `paces`. Never raises."""
+    return Round(look=look, paces=paces(look, distance))
 
 
 def gets_past(other: Pace, point: int) -> bool:
@@ -327,7 +343,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     def agree(self, rounds: Sequence[Round]) -> bool:
         """Enough rounds, and most of those that tell anything."""
-        return len(rounds) >= AGREEING and 3 * len(rounds) >= 2 * len(self.telling)
+        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.telling)
 
     @property
     def able(self) -> bool:
@@ -377,7 +393,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine(case: TransferCase) -> TransferFacts:
     """Reduce a case to the facts the rules ask about. Never raises."""
-    telling = tuple(r for r in map(round_of, case.rounds) if r.telling)
+    telling = tuple(r for r in (round_of(look, case.distance) for look in case.rounds) if r.telling)
     by_name = tuple(r for r in telling if r.slow_by_name)
     by_site = tuple(r for r in telling if r.slow_site and r.ratio("innocuous") is None)
     if len(case.habit) >= HABIT:
@@ -472,6 +488,26 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
     )
 
 
+def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> list[Verdict]:
+    """The verdicts of a cycle with those on speed worked in, one for each endpoint.
+
+    Where an endpoint has a verdict of its own, speed changes it only to accuse, and only where it
+    was ok or failed by falling silent half-way, which a stall explains better. An object that is no
+    endpoint of the catalogue brings a verdict of its own.
+    """
+    combined = {(v.platform, v.role, v.endpoint): v for v in verdicts}
+    for speed in speeds:
+        key = (speed.verdict.platform, speed.verdict.role, speed.verdict.endpoint)
+        known = combined.get(key)
+        if known is None or (speed.accuses and _yields(known)):
+            combined[key] = speed.verdict
+    return list(combined.values())
+
+
+def _yields(verdict: Verdict) -> bool:
+    return verdict.state is State.OK or verdict.failures.get(Layer.HTTP.value, "") in TIMEOUTS
+
+
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
     """Strong when control fared well and nothing but the name, or one fixed point, is left."""
     if not facts.control_fine:
@@ -490,7 +526,11 @@ def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
 
 def _failures(look: Measurement) -> dict[str, str]:
     for seen in look.observations:
-        if isinstance(seen, TransferObservation) and seen.reason == TARGET and seen.failure:
+        if (
+            isinstance(seen, TransferObservation)
+            and seen.reason == TRANSFER_TARGET
+            and seen.failure
+        ):
             return {Layer.TRANSFER.value: failure_class(seen.failure)}
     return {}
 

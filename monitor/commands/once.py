@@ -13,6 +13,7 @@ from rich.table import Table
 
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES
+from monitor.analysis.throttling import THROTTLING_RULES, Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from monitor.app import cycle_runner
 from monitor.commands.options import ConfigOption, load_settings
@@ -30,7 +31,9 @@ STYLES = {
 }
 
 HEALTH_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
-MEANINGS = {rule.id: rule.meaning for rule in RULES}
+MEANINGS = {rule.id: rule.meaning for rule in RULES} | {
+    rule.id: rule.meaning for rule in THROTTLING_RULES
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -42,11 +45,15 @@ def register(app: typer.Typer) -> None:
         json: Annotated[
             bool, typer.Option("--json", help="One JSON object per line on standard output.")
         ] = False,
+        transfers: Annotated[
+            bool,
+            typer.Option("--transfers", help="Measure the speed of every platform as well."),
+        ] = False,
     ) -> None:
         """Look once from every vantage and print what it means. Stores nothing."""
         settings = load_settings(config)
         configure(LogSettings(level="warning", format=settings.log.format))
-        cycles = asyncio.run(look_once(settings))
+        cycles = asyncio.run(look_once(settings, transfers=transfers))
         if json:
             for line in json_lines(cycles):
                 sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
@@ -55,8 +62,11 @@ def register(app: typer.Typer) -> None:
             print_cycles(settings, cycles, Console())
 
 
-async def look_once(settings: Settings) -> list[Cycle]:
-    """One cycle of every vantage, side by side, with a progress bar on standard error."""
+async def look_once(settings: Settings, *, transfers: bool = False) -> list[Cycle]:
+    """One cycle of every vantage, side by side, with a progress bar on standard error.
+
+    `transfers` measures the speed of every platform as well.
+    """
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -67,7 +77,9 @@ async def look_once(settings: Settings) -> list[Cycle]:
     )
     tasks: dict[str, Any] = {}
     async with cycle_runner(
-        settings, on_endpoint=lambda vantage: progress.advance(tasks[vantage])
+        settings,
+        on_endpoint=lambda vantage: progress.advance(tasks[vantage]),
+        force_transfers=transfers,
     ) as runner:
         with progress:
             for vantage in settings.vantages:
@@ -78,12 +90,14 @@ async def look_once(settings: Settings) -> list[Cycle]:
 
 
 def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
-    """The lines of `--json`: endpoints, then platforms, then the vantage, cycle by cycle."""
+    """The lines of `--json`: endpoints, platforms, speeds, then the vantage, cycle by cycle."""
     for cycle in cycles:
         for verdict in cycle.verdicts:
             yield _endpoint_line(verdict)
         for platform in cycle.platforms:
             yield _platform_line(platform)
+        for transfer in cycle.transfers:
+            yield _transfer_line(transfer)
         health = cycle.health
         yield {
             "kind": "vantage",
@@ -132,6 +146,32 @@ def _platform_line(platform: PlatformVerdict) -> dict[str, Any]:
         "evidence": platform.evidence,
         "roles": {role.role: role.state for role in platform.roles},
     }
+
+
+def _transfer_line(transfer: TransferVerdict) -> dict[str, Any]:
+    verdict = transfer.verdict
+    return {
+        "kind": "transfer",
+        "vantage": verdict.vantage,
+        "country": verdict.country,
+        "asn": verdict.asn,
+        "platform": verdict.platform,
+        "role": verdict.role,
+        "object": transfer.object,
+        "class": transfer.kind,
+        "state": verdict.state,
+        "rule_id": verdict.rule_id,
+        "evidence": verdict.evidence,
+        "rounds": transfer.rounds,
+        "bits_per_second": {name: _spread(one) for name, one in transfer.rates.items()},
+        "ratio": {name: _spread(one, 4) for name, one in transfer.ratios.items()},
+        "stalled_at": _spread(transfer.stalled_at) if transfer.stalled_at else None,
+    }
+
+
+def _spread(spread: Spread, digits: int | None = None) -> dict[str, float]:
+    fields = msgspec.structs.asdict(spread)
+    return {name: round(value, digits) for name, value in fields.items()}
 
 
 def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> None:

@@ -7,6 +7,7 @@ import pytest
 from monitor.analysis.health import HEALTH_RULES, HealthRule
 from monitor.analysis.rules import RULES, Rule
 from monitor.analysis.rules_docs import render
+from monitor.analysis.throttling import THROTTLING_RULES, TransferRule
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 
@@ -16,11 +17,11 @@ def test_document_is_fresh() -> None:
     assert DOCUMENT.read_text() == render()
 
 
-ROWS: list[Rule | HealthRule] = [*RULES, *HEALTH_RULES]
+ROWS: list[Rule | HealthRule | TransferRule] = [*RULES, *HEALTH_RULES, *THROTTLING_RULES]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_every_rule_is_explained(row: Rule | HealthRule) -> None:
+def test_every_rule_is_explained(row: Rule | HealthRule | TransferRule) -> None:
     """Each rule has a row with its id, what it means and what would make it wrong."""
     line = next(
         line
