@@ -102,7 +102,7 @@ def _platform_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
     ]
 
 
-def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Column[bool]]:
     return [
         *_text("country", "at", "cycle"),
         *_where(),
@@ -111,6 +111,11 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
         Column("references_total", Integer, nullable=False),
         Column("timeout_rate", Float, nullable=False),
         *_text("families"),
+        Column("clock_skew", Float),
+        Column("stub_resolver", Boolean, nullable=False),
+        Column("nat64", Boolean, nullable=False),
+        *_text("exit_country"),
+        Column("exit_asn", BigInteger, nullable=False),
     ]
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.clock import clock_skew
 from monitor.analysis.outcome import (
     TIMEOUT,
     Outcome,
@@ -24,7 +25,7 @@ from monitor.analysis.outcome import (
 )
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog import EndpointKind, Reference, ReferenceScope
-from probes.failure import TIMEOUTS
+from probes.failure import TIMEOUTS, Failure
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
 from probes.vantage import VantagePoint
 
@@ -33,6 +34,8 @@ LOSSY_RESENDS = 0.3
 MIN_ROUND_TRIPS = 8
 """Fewer round trips than this say nothing about the share."""
 LOSSY_TIMEOUT_RATE = 0.2
+WRONG_CLOCK = 86400.0
+"""Seconds of skew from which on certificates fail, or pass, for the clock's sake alone."""
 
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _NO_WAY_TO_RESOLVER = TIMEOUTS | {
@@ -79,6 +82,10 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     reached_without_dns: bool
     """A platform's endpoint given by address answered in this cycle."""
     loss: Loss
+    clock_skew: float | None
+    """Seconds our clock is ahead, as servers over verified TLS tell it; else, only where a wrong
+    clock shows in certificates that are called expired or not yet valid, as cleartext tells it."""
+    stub_resolver: bool
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
         """The references of these scopes."""
@@ -128,6 +135,8 @@ def assess(
         references_total=len(seen.latest),
         timeout_rate=seen.loss.timeout_rate,
         families=tuple(sorted(families)),
+        clock_skew=seen.clock_skew,
+        stub_resolver=seen.stub_resolver,
         at=at,
     )
 
@@ -217,7 +226,26 @@ def _references(
         egress_failed=bool(latest) and not views,
         reached_without_dns=any(m.reached and not m.of(Layer.DNS) for m in witnesses),
         loss=estimate_loss(references, witnesses),
+        clock_skew=_skew(views, witnesses),
+        stub_resolver=any(_through_stub(look) for _, look in references),
     )
+
+
+def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> float | None:
+    latest = [view.shown.measurement for view in views]
+    proven = clock_skew([*latest, *(look for look in witnesses if look.reached)])
+    if proven is not None or not any(_out_of_date(view) for view in views):
+        return proven
+    # Whoever forges these dates can mute this vantage, but only by breaking references as well.
+    return clock_skew([view.shown.measurement for view in views if view.reached], cleartext=True)
+
+
+def _out_of_date(view: ReferenceView) -> bool:
+    return view.outcome is not None and view.outcome.failure == Failure.SSL_INVALID_CERTIFICATE
+
+
+def _through_stub(look: Measurement) -> bool:
+    return any(isinstance(seen, DnsObservation) and seen.stub for seen in look.observations)
 
 
 def _all_bogon(seen: References) -> bool:
@@ -259,6 +287,10 @@ def _international_cut(seen: References) -> bool:
     return len(foreign) > 1 if uplink_works else bool(foreign or uplink)
 
 
+def _wrong_clock(seen: References) -> bool:
+    return seen.clock_skew is not None and abs(seen.clock_skew) > WRONG_CLOCK
+
+
 def _no_tls(seen: References) -> bool:
     over_tls = [view for view in seen.latest if view.over_tls]
     return bool(over_tls) and not any(view.reached for view in over_tls)
@@ -288,6 +320,14 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=_captive_portal,
     ),
     HealthRule(
+        id="vantage.clock_skew",
+        meaning="The vantage's clock is more than a day off, so certificates look expired or not"
+        " yet valid though they are fine.",
+        state=VantageState.UNKNOWN,
+        wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
+        matches=_wrong_clock,
+    ),
+    HealthRule(
         id="vantage.resolver_down",
         meaning="No reference's name resolves, though the network itself gives signs of life.",
         state=VantageState.OFFLINE,
@@ -310,8 +350,8 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     ),
     HealthRule(
         id="vantage.no_tls",
-        meaning="Cleartext works but no reference answers over TLS: a wrong clock, a device that"
-        " opens all encryption, or a filter on everything.",
+        meaning="Cleartext works but no reference answers over TLS: a device that opens all"
+        " encryption, or a filter on everything.",
         state=VantageState.UNKNOWN,
         wrong_when="The few TLS references are down or blocked by themselves.",
         matches=_no_tls,

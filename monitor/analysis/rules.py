@@ -289,6 +289,18 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     _vantage(
+        "clock_skew",
+        "The vantage's clock is more than a day off, which makes good certificates look bad.",
+        "Somebody breaks the references' certificates and forges dates in cleartext.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.clock_skew",
+    ),
+    _vantage(
+        "elsewhere",
+        "The way out is not where it is configured to be: a VPN left on, or a SIM card abroad.",
+        "The file that tells where addresses are is old, or wrong about this one.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
+    ),
+    _vantage(
         "resolver_down",
         "No name at all resolves at this vantage, so this one failing says nothing.",
         "The country makes every name fail.",
@@ -314,8 +326,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _vantage(
         "no_tls",
-        "No encrypted site can be reached from here: a wrong clock, a device that opens all"
-        " encryption, or a filter on everything.",
+        "No encrypted site can be reached from here: a device that opens all encryption, or a"
+        " filter on everything.",
         "The few TLS references are down or blocked by themselves.",
         lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.no_tls",
     ),

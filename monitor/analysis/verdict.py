@@ -42,7 +42,8 @@ class VantageState(StrEnum):
     INTERNATIONAL_CUT = "international_cut"
     """Foreign references are lost while domestic ones answer."""
     UNKNOWN = "unknown"
-    """No reference was looked at, or only cleartext ones answer."""
+    """No reference was looked at, only cleartext ones answer, the clock is days off, or the way out
+    is not where it is configured to be."""
 
 
 class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,17 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     the references; never 0, since a few successes prove little."""
     families: tuple[str, ...]
     """Address families (`ipv4`, `ipv6`) over which a reference answered; empty when unknown."""
+    clock_skew: float | None = None
+    """Seconds by which the vantage's clock is ahead (negative: behind), to about a second; None
+    when no server told."""
+    stub_resolver: bool = False
+    """Only a local forwarder could be asked for names, which hides injected answers."""
+    nat64: bool = False
+    """The resolver makes up IPv6 addresses for what has IPv4 ones only (NAT64 with DNS64)."""
+    exit_country: str = ""
+    """Country the way out was found in, when that was checked and is not the configured one."""
+    exit_asn: int = 0
+    """Network the way out was found in, likewise."""
     at: datetime
     """UTC; when the last reference look ended."""
 

@@ -318,6 +318,11 @@ def health(
         references_total=4,
         timeout_rate=0.123456789,
         families=("ipv4", "ipv6"),
+        clock_skew=-3.0,
+        stub_resolver=True,
+        nat64=True,
+        exit_country="DE",
+        exit_asn=3320,
         at=at(seconds),
     )
 

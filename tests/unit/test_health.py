@@ -1,13 +1,16 @@
 """The vantage's own health: each rule's case and near miss, and the arithmetic of loss."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from email.utils import format_datetime
 
+import msgspec
 import pytest
 
 from monitor.analysis.health import HEALTH_RULES, assess, estimate_loss
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog import EndpointKind, Reference, ReferenceScope
-from probes.measurement import AnyObservation, Measurement
+from probes.measurement import AnyObservation, HttpObservation, Measurement
 from probes.vantage import VantagePoint
 from tests.build import START, V4, V6, dns, egress, http, look, reference, tcp, tls
 
@@ -76,6 +79,22 @@ def untrusted(ref: Reference) -> Looked:
     return bad(ref, dns(name=host), tcp(), tls("ssl_invalid_certificate", server_name=host))
 
 
+def outdated(ref: Reference) -> Looked:
+    """TLS answers with a certificate that has expired, if one believes our clock."""
+    return untrusted(ref)
+
+
+def dated(ref: Reference, *, behind: timedelta) -> Looked:
+    """An answer whose Date is that far behind our clock."""
+    ref, seen = good(ref)
+    kept = [one for one in seen.observations if not isinstance(one, HttpObservation)]
+    secure = ref.endpoint.kind is not EndpointKind.HTTP
+    url = f"https://{ref.endpoint.host}/" if secure else ref.endpoint.id
+    said = format_datetime(START - behind, usegmt=True)
+    page = http(url=url, headers=(("date", said),), start=0.3)
+    return ref, look(*kept, page, reached=True, endpoint=ref.endpoint.id)
+
+
 def assessed(*looked: Looked, witnesses: Sequence[Measurement] = ()) -> VantageHealth:
     """Health from these looks."""
     return assess(VANTAGE, looked, witnesses, START)
@@ -107,6 +126,10 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
         assessed(good(DAWN), *(no_reply(ref) for ref in (*UPLINK, *FOREIGN))),
         assessed(good(DAWN), good(WIKIPEDIA), *(no_reply(ref) for ref in UPLINK)),
     ),
+    "vantage.clock_skew": (
+        assessed(dated(APPLE, behind=timedelta(days=400)), *map(outdated, FOREIGN)),
+        assessed(dated(APPLE, behind=timedelta(hours=23)), *map(outdated, FOREIGN)),
+    ),
     "vantage.no_tls": (
         assessed(good(APPLE), *(untrusted(ref) for ref in (*FOREIGN, DAWN))),
         assessed(good(APPLE), *(untrusted(ref) for ref in FOREIGN[1:]), good(WIKIPEDIA)),
@@ -128,6 +151,36 @@ def test_health_rule_decides_its_case(rule_id: str) -> None:
     states = {rule.id: rule.state for rule in HEALTH_RULES}
     assert (matching.rule_id, matching.state) == (rule_id, states[rule_id])
     assert near_miss.rule_id != rule_id
+
+
+def test_a_clock_far_off_mutes_even_while_some_certificates_still_verify() -> None:
+    """What servers prove about our clock outweighs that references answer."""
+    wrong = [dated(ref, behind=timedelta(days=60)) for ref in (WIKIPEDIA, DAWN)]
+    health = assessed(*wrong, good(APPLE))
+    assert (health.rule_id, health.state) == ("vantage.clock_skew", VantageState.UNKNOWN)
+    assert health.clock_skew == pytest.approx(60 * 86400, abs=1)
+
+
+def test_forged_dates_in_cleartext_alone_mute_nobody() -> None:
+    """Whoever rewrites cleartext cannot switch the vantage off while certificates verify."""
+    health = assessed(dated(APPLE, behind=timedelta(days=400)), *map(good, FOREIGN))
+    assert (health.state, health.clock_skew) == (VantageState.OK, None)
+
+
+def test_a_platform_that_was_reached_tells_the_time_too() -> None:
+    """References that stop at the handshake say no date; looks of the cycle that answered do."""
+    _, witness = dated(DAWN, behind=timedelta(seconds=90))
+    health = assessed(*map(good, FOREIGN), witnesses=[witness])
+    assert (health.state, health.clock_skew) == (VantageState.OK, 90)
+
+
+def test_a_local_forwarder_is_told() -> None:
+    """Names asked of a stub are noted, for they hide an injected second answer."""
+    ref, seen = good(WIKIPEDIA)
+    through = msgspec.structs.replace(dns(name=ref.endpoint.host), stub=True)
+    stubbed = msgspec.structs.replace(seen, observations=(through, *seen.observations[1:]))
+    assert assessed((ref, stubbed)).stub_resolver
+    assert not assessed((ref, seen)).stub_resolver
 
 
 def test_latest_look_of_each_reference_decides() -> None:

@@ -170,6 +170,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         unwell(VantageState.INTERNATIONAL_CUT),
         unwell(VantageState.INTERNATIONAL_CUT, times=0),
     ),
+    "vantage.clock_skew": (
+        unwell(VantageState.UNKNOWN, "vantage.clock_skew"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
+    "vantage.elsewhere": (
+        unwell(VantageState.UNKNOWN, "vantage.elsewhere"),
+        unwell(VantageState.UNKNOWN, "vantage.no_references"),
+    ),
     "vantage.no_tls": (
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
         unwell(VantageState.UNKNOWN, "vantage.no_references"),
