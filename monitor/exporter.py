@@ -139,6 +139,13 @@ def _reference_ratio(snapshot: Snapshot, at: datetime) -> Rows:
             yield _with_role(view), health.references_ok / health.references_total
 
 
+def _clock_skew(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        health = view.health_at(at)
+        if health and health.clock_skew is not None:
+            yield _with_role(view), health.clock_skew
+
+
 def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
     return ((_with_role(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
 
@@ -256,6 +263,12 @@ GAUGES = (
         "References that worked in a vantage's last cycle, out of all looked at.",
         VANTAGE_ROLE,
         _reference_ratio,
+    ),
+    Family(
+        "vantage_clock_skew_seconds",
+        "Seconds by which a vantage's clock is ahead of what servers say; negative: behind.",
+        VANTAGE_ROLE,
+        _clock_skew,
     ),
     Family(
         "vantage_last_report_timestamp_seconds",

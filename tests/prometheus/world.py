@@ -168,6 +168,7 @@ def health(
         references_total=total,
         timeout_rate=0.01,
         families=("ipv4",),
+        clock_skew=2.0,
         at=at,
     )
 
