@@ -24,6 +24,7 @@ from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
+from monitor.analysis.quic import answered_over_udp
 from monitor.analysis.rules import judge
 from monitor.analysis.suspicion import answered, settled, suspicious
 from monitor.analysis.throttling import combine
@@ -328,9 +329,10 @@ class CycleRunner:
     ) -> Cycle:
         judged_at = self._looking.now()
         control_health = {check.health.vantage: check.health for check in checks}
+        over_udp = answered_over_udp(m for one in looked for m in (*one.attempts, *one.follow_ups))
         verdicts = combine(
             [
-                self._verdict(one, cycle, vantage, health, control_health, judged_at)
+                self._verdict(one, cycle, vantage, health, control_health, over_udp, judged_at)
                 for one in looked
             ],
             (*transferred.fresh, *transferred.standing),
@@ -377,6 +379,7 @@ class CycleRunner:
         vantage: VantagePoint,
         health: VantageHealth,
         control_health: dict[str, VantageHealth],
+        over_udp: frozenset[str],
         judged_at: datetime,
     ) -> Verdict:
         if one.health is not None and one.health.state not in ABLE:
@@ -394,6 +397,7 @@ class CycleRunner:
                 attempts=one.attempts,
                 controls=one.controls,
                 follow_ups=one.follow_ups,
+                udp_works=bool(over_udp - {one.endpoint.id}),
                 health=health,
                 control_health=control_health,
                 judged_at=judged_at,

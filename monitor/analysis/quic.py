@@ -6,7 +6,7 @@ another endpoint's UDP got through from the same vantage in the same cycle, and 
 this one over HTTP/3 afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE, follows
@@ -15,7 +15,13 @@ from monitor.analysis.outcome import DEPTH, Outcome, Outline, outline, sub_metho
 from monitor.analysis.verdict import Evidence
 from monitor.analysis.weight import Sign
 from probes.follow_up_reasons import Reason
-from probes.measurement import Layer, Measurement, QuicObservation
+from probes.measurement import (
+    AnyObservation,
+    AppObservation,
+    Layer,
+    Measurement,
+    QuicObservation,
+)
 
 
 def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
@@ -39,10 +45,24 @@ def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     return None if found is None or found.evidence is Evidence.NONE else found
 
 
+def answered_over_udp(looks: Iterable[Measurement]) -> frozenset[str]:
+    """The endpoints, by id, of which a look got an answer over UDP that was not DNS."""
+    return frozenset(
+        look.endpoint
+        for look in looks
+        for o in look.observations
+        if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
+    )
+
+
 def quic_failed(look: Measurement, families: tuple[str, ...]) -> bool:
     """Whether a look tried QUIC, over families that work (empty: all), and none of it worked."""
     tries = _tries(look, families)
     return bool(tries) and all(o.failure is not None for o in tries)
+
+
+def _is_stun(observation: AnyObservation) -> bool:
+    return isinstance(observation, AppObservation) and observation.protocol == "stun"
 
 
 def _tries(look: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.analysis.case import Case
+from monitor.analysis.quic import answered_over_udp
 from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog import EndpointKind
@@ -173,10 +174,6 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     "vantage.clock_skew": (
         unwell(VantageState.UNKNOWN, "vantage.clock_skew"),
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
-    ),
-    "vantage.elsewhere": (
-        unwell(VantageState.UNKNOWN, "vantage.elsewhere"),
-        unwell(VantageState.UNKNOWN, "vantage.no_references"),
     ),
     "vantage.no_tls": (
         unwell(VantageState.UNKNOWN, "vantage.no_tls"),
@@ -684,6 +681,17 @@ def test_follow_ups_over_quic_count_as_looks() -> None:
 def test_quic_needs_a_control_that_saw_it_work(controls: tuple[Measurement, ...]) -> None:
     """Without HTTP/3 at the control after the failures, nothing is said of it."""
     assert judge(over_quic(*NO_QUIC, controls=controls)).rule_id == "endpoint.reached"
+
+
+def test_udp_that_got_through_is_told_from_dns() -> None:
+    """HTTP/3 and STUN show that UDP gets through; names that resolve and MTProto do not."""
+    seen = [
+        look(dns(), tcp(), quic(), endpoint="https://x.com/"),
+        look(app(protocol="stun"), endpoint=STUN),
+        look(dns(), quic("generic_timeout_error"), endpoint="https://t.co/"),
+        look(tcp(), app(), endpoint=TELEGRAM),
+    ]
+    assert answered_over_udp(seen) == {"https://x.com/", STUN}
 
 
 def test_quic_that_worked_once_is_not_blocked() -> None:
