@@ -113,9 +113,6 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
         *_text("families"),
         Column("clock_skew", Float),
         Column("stub_resolver", Boolean, nullable=False),
-        Column("nat64", Boolean, nullable=False),
-        *_text("exit_country"),
-        Column("exit_asn", BigInteger, nullable=False),
     ]
 
 

@@ -295,12 +295,6 @@ RULES: tuple[Rule, ...] = (
         lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.clock_skew",
     ),
     _vantage(
-        "elsewhere",
-        "The way out is not where it is configured to be: a VPN left on, or a SIM card abroad.",
-        "The file that tells where addresses are is old, or wrong about this one.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
-    ),
-    _vantage(
         "resolver_down",
         "No name at all resolves at this vantage, so this one failing says nothing.",
         "The country makes every name fail.",

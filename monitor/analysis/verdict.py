@@ -42,8 +42,7 @@ class VantageState(StrEnum):
     INTERNATIONAL_CUT = "international_cut"
     """Foreign references are lost while domestic ones answer."""
     UNKNOWN = "unknown"
-    """No reference was looked at, only cleartext ones answer, the clock is days off, or the way out
-    is not where it is configured to be."""
+    """No reference was looked at, only cleartext ones answer, or the clock is days off."""
 
 
 class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,12 +67,6 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     when no server told."""
     stub_resolver: bool = False
     """Only a local forwarder could be asked for names, which hides injected answers."""
-    nat64: bool = False
-    """The resolver makes up IPv6 addresses for what has IPv4 ones only (NAT64 with DNS64)."""
-    exit_country: str = ""
-    """Country the way out was found in, when that was checked and is not the configured one."""
-    exit_asn: int = 0
-    """Network the way out was found in, likewise."""
     at: datetime
     """UTC; when the last reference look ended."""
 

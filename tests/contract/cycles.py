@@ -320,9 +320,6 @@ def health(
         families=("ipv4", "ipv6"),
         clock_skew=-3.0,
         stub_resolver=True,
-        nat64=True,
-        exit_country="DE",
-        exit_asn=3320,
         at=at(seconds),
     )
 

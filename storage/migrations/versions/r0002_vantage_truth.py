@@ -1,4 +1,4 @@
-"""What a vantage's health says about its clock, its resolver and where its way out is."""
+"""What a vantage's health says about its clock and its resolver."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,9 +33,6 @@ def _health() -> Iterable[sa.Column[Any]]:
         *_text("families"),
         sa.Column("clock_skew", sa.Float),
         sa.Column("stub_resolver", sa.Boolean, nullable=False),
-        sa.Column("nat64", sa.Boolean, nullable=False),
-        *_text("exit_country"),
-        sa.Column("exit_asn", sa.BigInteger, nullable=False),
     ]
 
 
@@ -49,8 +46,8 @@ def _remake(table: str, more: tuple[str, ...], *key: str) -> None:
     )
     kept = ", ".join((*_OLD, *more))
     op.execute(
-        f"INSERT INTO {table} ({kept}, stub_resolver, nat64, exit_country, exit_asn) "  # noqa: S608 # names above
-        f"SELECT {kept}, false, false, '', 0 FROM before"
+        f"INSERT INTO {table} ({kept}, stub_resolver) "  # noqa: S608 # names above
+        f"SELECT {kept}, false FROM before"
     )
     op.drop_table("before")
 
