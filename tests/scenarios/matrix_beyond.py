@@ -1,0 +1,289 @@
+"""The rows that the field does not test itself with."""
+
+from tests.lab.lab import Lab
+from tests.lab.network import Network
+from tests.scenarios.matrix import Answer, Scenario, blocked, insufficient, ok, site
+
+_NEVER = "not covered"
+_INNOCENT = "test_innocent.py::test_an_ailing_vantage_accuses_nobody"
+
+
+def _ailing(name: str, story: str, rule_id: str, ooni: str = _NEVER, differs: str = "") -> Scenario:
+    answer = ok() if rule_id == "endpoint.reached" else insufficient(rule_id)
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=ooni,
+        differs=differs,
+        answer=answer,
+        proved_in=_INNOCENT,
+    )
+
+
+def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
+    return Scenario(
+        name=name,
+        group="beyond",
+        story=story,
+        ooni=_NEVER,
+        network="greetings",
+        build=lambda _, network: network.block(sni=[f"{name}.example"], how=how),
+        answer=answer,
+    )
+
+
+def _residual(name: str, how: str, answer: Answer, wrong: str = "") -> Scenario:
+    return Scenario(
+        name=name,
+        group="beyond",
+        story="After a reset for the name, everything to that address suffers for 30 s:"
+        f" {'refused' if how == 'reset' else 'dropped'}.",
+        ooni=_NEVER,
+        network="greetings",
+        build=lambda _, network: network.block(
+            sni=[f"{name}.example"], how="reset", residual=30.0, residual_how=how
+        ),
+        answer=answer,
+        wrong=wrong,
+    )
+
+
+def _later(name: str, story: str, answer: Answer, later: str) -> Scenario:
+    return Scenario(name=name, group="beyond", story=story, ooni=_NEVER, answer=answer, later=later)
+
+
+def _everything_expired(lab: Lab, _: Network) -> None:
+    more = ("wrong-clock.example", "connectivitycheck.gstatic.com")
+    for host in lab.internet.addresses:
+        if host.startswith("www.") or host in more:
+            lab.internet.certificate(host, "expired")
+
+
+def _one_control_blocked(lab: Lab, _: Network) -> None:
+    lab.controls[0].troubles({"one-control-blocked.example": "refused"})
+
+
+def _block_and_one_control_blocked(lab: Lab, network: Network) -> None:
+    host = "blocked-one-control.example"
+    lab.controls[1].troubles({host: "refused"})
+    network.block(sni=[host], how="reset")
+
+
+BEYOND: tuple[Scenario, ...] = (
+    _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
+    _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
+    _ailing(
+        "captive-portal",
+        "A login page stands between the vantage and everything.",
+        "vantage.captive_portal",
+    ),
+    _ailing(
+        "international-cut",
+        "Nothing abroad is reached; the country's own sites are.",
+        "vantage.international_cut",
+    ),
+    _ailing("resolver-dead", "The resolver answers for no name at all.", "vantage.resolver_down"),
+    _ailing("loss", "Thirty packets in a hundred are lost each way, no censor.", "vantage.lossy"),
+    _ailing("slow-line", "Round trips take 800 ms, no censor.", "endpoint.reached"),
+    Scenario(
+        name="full-shutdown",
+        group="beyond",
+        story="Every network of the country falls silent at once.",
+        ooni=_NEVER,
+        answer=insufficient("vantage.offline"),
+        proved_in="test_innocent.py::test_empty_namespace",
+    ),
+    Scenario(
+        name="control-offline",
+        group="beyond",
+        story="A name fails to resolve, and no control is alive.",
+        ooni="accessible",
+        differs="Without a control a failure means nothing yet.",
+        answer=insufficient("control.dead"),
+        proved_in="test_innocent.py::test_dead_control_and_failing_dns",
+    ),
+    Scenario(
+        name="down-worldwide",
+        group="beyond",
+        story="The platform fails everywhere.",
+        ooni="down",
+        answer=Answer(state="down", rule_id="control.also_fails"),
+        proved_in="test_innocent.py::test_down_worldwide",
+    ),
+    Scenario(
+        name="wrong-clock",
+        group="beyond",
+        story="By the vantage's clock every certificate has expired.",
+        ooni=_NEVER,
+        run="wrong-clock",
+        network="field",
+        build=_everything_expired,
+        answer=insufficient("vantage.no_tls"),
+        elsewhere="insufficient",
+    ),
+    Scenario(
+        name="ipv6-only",
+        group="beyond",
+        story="The vantage has IPv6 alone; the site has both.",
+        ooni=_NEVER,
+        run="families",
+        network="v6",
+        build=lambda _, network: network.unroute(4),
+        answer=ok(),
+    ),
+    Scenario(
+        name="ipv6-only-old-site",
+        group="beyond",
+        story="The vantage has IPv6 alone; the site has IPv4 alone.",
+        ooni=_NEVER,
+        run="families",
+        network="v6",
+        hosts=(site("ipv6-only-old-site.example", families=(4,)),),
+        answer=insufficient("vantage.family_missing"),
+    ),
+    Scenario(
+        name="ipv6-broken",
+        group="beyond",
+        story="The vantage has an IPv6 address, and all it sends by it is lost.",
+        ooni=_NEVER,
+        run="families",
+        network="half",
+        build=lambda _, network: network.block(how="drop", family=6),
+        answer=ok(),
+    ),
+    _greeting(
+        "hello-dropped",
+        "drop",
+        "After the greeting with the name nothing comes back.",
+        blocked("tls.timeout", "conclusive"),
+    ),
+    _greeting(
+        "hello-alert",
+        "alert",
+        "The greeting with the name is answered by a forged alert.",
+        blocked("tls.alert", "conclusive"),
+    ),
+    _greeting(
+        "hello-fin",
+        "fin",
+        "After the greeting with the name the connection is closed.",
+        blocked("tls.eof", "conclusive"),
+    ),
+    Scenario(
+        name="stall-16k",
+        group="beyond",
+        story="The stream goes silent after 16 KiB.",
+        ooni=_NEVER,
+        answer=Answer(
+            state="throttled",
+            rule_id="throttling.stall",
+            method="throttling",
+            sub_method="stall",
+            evidence="strong",
+        ),
+        proved_in="test_throttling.py::test_slowed_down_platforms_are_throttled",
+    ),
+    Scenario(
+        name="quic-only",
+        group="beyond",
+        story="QUIC is dropped; TLS over TCP works.",
+        ooni=_NEVER,
+        answer=Answer(
+            state="blocked",
+            rule_id="quic.blocked",
+            method="quic",
+            sub_method="timeout",
+            evidence="strong",
+        ),
+        later="test_applications.py::test_only_http_3_blocked proves the observations; the verdict"
+        " on real packets is to come.",
+    ),
+    Scenario(
+        name="doh-blocked",
+        group="beyond",
+        story="Public DNS over HTTPS is reset; sites work.",
+        ooni=_NEVER,
+        network="doh",
+        build=lambda _, network: network.block(
+            sni=["dns.google", "cloudflare-dns.com", "dns.quad9.net"], how="reset"
+        ),
+        answer=ok(),
+    ),
+    Scenario(
+        name="doh-and-name-blocked",
+        group="beyond",
+        story="Public DNS over HTTPS is reset, and the resolver denies the name.",
+        ooni="blocked (dns)",
+        network="doh",
+        build=lambda _, network: network.block(
+            dns=["doh-and-name-blocked.example"], how="nxdomain"
+        ),
+        answer=blocked("dns.nxdomain", "conclusive"),
+    ),
+    _residual("residual-drop", "drop", blocked("tls.reset", "strong")),
+    _residual(
+        "residual-reset",
+        "reset",
+        blocked("tls.reset", "strong"),
+        "blocked (tcp, refused): the refusals that follow outnumber the reset that caused them",
+    ),
+    Scenario(
+        name="cdn-rotation",
+        group="beyond",
+        story="Each DNS answer holds three other edges out of twelve; all work.",
+        ooni="accessible",
+        hosts=(site("cdn-rotation.example", addresses=12, rotate=3),),
+        answer=ok(),
+    ),
+    Scenario(
+        name="one-control-blocked",
+        group="beyond",
+        story="One of two controls is refused by the site; the field reaches it.",
+        ooni=_NEVER,
+        build=_one_control_blocked,
+        answer=ok(),
+        run="two-controls",
+    ),
+    Scenario(
+        name="blocked-one-control",
+        group="beyond",
+        story="The name is reset here, and one of two controls is refused by the site.",
+        ooni=_NEVER,
+        network="field",
+        build=_block_and_one_control_blocked,
+        answer=blocked("tls.reset", "weak"),
+        run="two-controls",
+    ),
+    _later(
+        "intermittent-block",
+        "Three connections in ten are reset.",
+        ok("endpoint.reached_on_retry"),
+        "Within one cycle it often works, so only several cycles tell; the event detector judges"
+        " those.",
+    ),
+    _later(
+        "on-off-on",
+        "Blocked, unblocked for a while, blocked again.",
+        blocked("tls.reset", "conclusive"),
+        "Each cycle is judged as the rows above; one event over them is the detector's matter.",
+    ),
+    _later(
+        "technique-switch",
+        "In mid-block the censor goes from resets to DNS.",
+        blocked("dns.nxdomain", "conclusive"),
+        "Each cycle is judged as the rows above; one event over them is the detector's matter.",
+    ),
+    _later(
+        "duty-cycle",
+        "Blocked only at certain hours of weekdays.",
+        blocked("tls.reset", "conclusive"),
+        "It takes days of cycles; the event detector will be shown recorded ones.",
+    ),
+    _later(
+        "forged-agent-results",
+        "Somebody sends results in a remote vantage's name.",
+        insufficient("look.none"),
+        "Results come from the monitor's own process alone; there are no remote agents yet.",
+    ),
+)

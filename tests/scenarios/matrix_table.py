@@ -1,0 +1,73 @@
+"""All rows, and docs/scenarios.md written from them so that it cannot fall behind.
+
+python -m tests.scenarios.matrix_table > docs/scenarios.md
+"""
+
+import sys
+from collections.abc import Iterable
+
+from tests.scenarios.matrix import Answer, Scenario
+from tests.scenarios.matrix_beyond import BEYOND
+from tests.scenarios.matrix_ooni import OONI
+
+SCENARIOS: tuple[Scenario, ...] = (*OONI, *BEYOND)
+_INTRODUCTION = """\
+# Scenarios
+
+<!-- Written by `python -m tests.scenarios.matrix_table`; a test fails when this is stale. -->
+
+What shutwatch says of every scenario that OONI's Web Connectivity tests itself with, and of those
+that it does not. Each is set up with real packets in a laboratory of network namespaces, looked at
+by `shutwatch once`, and compared with this table; [rules.md](rules.md) explains rules and evidence.
+
+OONI's column is what its own tests state as the right result: *accessible*, *blocked* by a method,
+*down* (neither accessible nor blocked), or *no verdict*.
+"""
+_HEAD = (
+    "| scenario | what happens | OONI | shutwatch | rule | evidence | why another answer"
+    " | proved by |"
+)
+_MATRIX = "test_matrix_answers.py"
+
+
+def render() -> str:
+    """The whole document."""
+    parts = [_INTRODUCTION, "## What OONI tests", _table(OONI), "## What else happens"]
+    parts.append(_table(row for row in BEYOND if not row.later))
+    parts.append("## Not proved yet")
+    parts.append(_waiting(row for row in SCENARIOS if row.later))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _table(rows: Iterable[Scenario]) -> str:
+    lines = [_HEAD, "|---" * 8 + "|"]
+    for row in rows:
+        answer = row.answer
+        proof = row.proved_in or f"{_MATRIX}::test_scenario[{row.name}]"
+        cells = [
+            f"`{row.name}`",
+            row.story,
+            row.ooni,
+            _said(answer),
+            f"`{answer.rule_id}`",
+            answer.evidence if answer.evidence != "none" else "",
+            f"{row.differs} **Not yet so:** {row.wrong}.".strip() if row.wrong else row.differs,
+            f"`{proof}`",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _waiting(rows: Iterable[Scenario]) -> str:
+    lines = ["| scenario | what happens | a single cycle | why not yet |", "|---" * 4 + "|"]
+    lines += [f"| `{row.name}` | {row.story} | {_said(row.answer)} | {row.later} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _said(answer: Answer) -> str:
+    word = answer.sub_method.replace("_", " ")
+    return f"{answer.state} ({answer.method}, {word})" if answer.method else answer.state
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
