@@ -58,7 +58,13 @@ async def cycle_runner(
 
 async def run(settings: Settings) -> None:
     """Watch until SIGTERM or SIGINT. Raises StorageError or ListenError when it cannot start."""
-    publisher = Publisher(settings.vantages, settings.catalog, utc_now, interval=settings.interval)
+    publisher = Publisher(
+        settings.vantages,
+        settings.catalog,
+        utc_now,
+        interval=settings.interval,
+        daily_bytes=settings.probe.daily_bytes,
+    )
     store = open_store(settings.database)
     await store.open()
     try:

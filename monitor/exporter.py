@@ -9,6 +9,7 @@ import platform as python_platform
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import accumulate
+from math import inf
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -172,6 +173,25 @@ def _storage_errors(snapshot: Snapshot, _: datetime) -> Rows:
     return (((operation,), count) for operation, count in snapshot.storage_errors.items())
 
 
+def _bytes(snapshot: Snapshot, _: datetime) -> Rows:
+    return ((_with_role(view), view.bytes_used) for view in snapshot.vantages)
+
+
+def _daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.daily_bytes
+
+
+def _transfer_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        lowest: dict[tuple[str, str], float] = {}
+        for transfer in view.transfers_at(at):
+            if transfer.ratio is not None:
+                key = (transfer.verdict.platform, transfer.ratio[0])
+                lowest[key] = min(transfer.ratio[1].median, lowest.get(key, inf))
+        for (platform, against), ratio in lowest.items():
+            yield (*_of(view), platform, against), ratio
+
+
 def _probes(snapshot: Snapshot, _: datetime) -> Rows:
     for view in snapshot.vantages:
         for platform, count in view.probes.items():
@@ -265,6 +285,18 @@ GAUGES = (
         _reference_ratio,
     ),
     Family(
+        "platform_transfer_ratio",
+        "Speed of a platform's object at a field vantage, divided by that of something else.",
+        (*VANTAGE, "platform", "against"),
+        _transfer_ratio,
+    ),
+    Family(
+        "vantage_daily_bytes_limit",
+        "Bytes a day and vantage from which on no more speed is measured.",
+        (),
+        _daily_bytes_limit,
+    ),
+    Family(
         "vantage_clock_skew_seconds",
         "Seconds by which a vantage's clock is ahead of what servers say; negative: behind.",
         VANTAGE_ROLE,
@@ -302,6 +334,12 @@ COUNTERS = (
         "Operations the store failed at.",
         ("operation",),
         _storage_errors,
+    ),
+    Family(
+        "vantage_bytes",
+        "Bytes a vantage has used, both ways, as far as what was seen tells.",
+        VANTAGE_ROLE,
+        _bytes,
     ),
     Family(
         "probes",

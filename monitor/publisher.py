@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.event import Event
+from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.snapshot import (
     STALE_FLOOR,
@@ -19,6 +20,7 @@ from monitor.snapshot import (
     VantageView,
     frozen_map,
 )
+from monitor.traffic import bytes_of
 from probes.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
@@ -65,12 +67,17 @@ class Publisher:
         now: Callable[[], datetime],
         *,
         interval: float = 300.0,
+        daily_bytes: int = 300_000_000,
     ) -> None:
-        """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles."""
+        """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles.
+
+        `daily_bytes` is the limit that traffic is shown beside.
+        """
         self._now = now
         self._snapshot = Snapshot(
             at=now(),
             interval=interval,
+            daily_bytes=daily_bytes,
             catalog=catalog,
             vantages=tuple(_silent(point, catalog, interval) for point in vantages),
             events=frozen_map({}),
@@ -169,6 +176,7 @@ class Publisher:
             last_success_at=cycle.finished_at if stored else view.last_success_at,
             cycle_started_at=cycle.started_at,
             cycle_finished_at=cycle.finished_at,
+            transfers=_renewed(view.transfers, cycle.transfers),
             stale_after=_stale_after(self._snapshot.interval, length),
         )
 
@@ -204,6 +212,14 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageVi
     )
 
 
+def _renewed(
+    known: Sequence[TransferVerdict], fresh: Sequence[TransferVerdict]
+) -> tuple[TransferVerdict, ...]:
+    """The newest of each object."""
+    newest = {(one.verdict.platform, one.verdict.endpoint): one for one in (*known, *fresh)}
+    return tuple(newest.values())
+
+
 def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:
     """`view` with these looks counted; extra observations made to follow up are not looks."""
     if not measurements:
@@ -218,6 +234,7 @@ def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageV
             failures[layer, failure_class(observation.failure)] += 1
     return msgspec.structs.replace(
         view,
+        bytes_used=view.bytes_used + sum(map(bytes_of, measurements)),
         probes=frozen_map({name: n + probes[name] for name, n in view.probes.items()}),
         failures=frozen_map(
             {

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from monitor.analysis.event import Event
+from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from probes.catalog import Catalog
 from probes.measurement import Layer
@@ -29,6 +30,8 @@ STALE_FLOOR = 180.0
 """Seconds below which nothing is stale. With a very short interval, one cycle full of timeouts
 would otherwise outlast three intervals, and a block would hide itself."""
 
+
+_REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -75,6 +78,10 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """Failed observations by layer and failure class."""
     durations: Mapping[Layer, Histogram]
     """Of every observation, failed or not."""
+    bytes_used: int = 0
+    """On the wire, both ways, about, since the process started."""
+    transfers: tuple[TransferVerdict, ...] = ()
+    """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0
     stale_after: float
     """Seconds after which a judgement is no longer current."""
@@ -99,6 +106,11 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         return tuple(v for v in self.platforms if self._recent(v.judged_at, at))
 
+    def transfers_at(self, at: datetime) -> tuple[TransferVerdict, ...]:
+        """The last speed measured of each object, as long as its platform can be reached."""
+        reached = {v.platform for v in self.platforms_at(at) if v.state in _REACHED}
+        return tuple(one for one in self.transfers if one.verdict.platform in reached)
+
     def state_at(self, at: datetime) -> VantageState:
         """Its health at that moment; unknown when silent, for silence is not health."""
         health = self.health_at(at)
@@ -115,6 +127,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when it was made."""
     interval: float
     """Seconds between two cycles of one vantage, as configured."""
+    daily_bytes: int = 0
+    """Bytes a day and vantage from which on no more speed is measured."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""

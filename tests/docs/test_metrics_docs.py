@@ -39,7 +39,11 @@ def full_scrape() -> Iterator[Metric]:
     """Every family with at least one sample."""
     publisher = world.x_blocked_on_two_of_three()
     publisher.publish(
-        world.cycle(world.FIELD[0], accusations={"x": (State.DEGRADED, "tls", "reset")}),
+        world.cycle(
+            world.FIELD[0],
+            accusations={"x": (State.DEGRADED, "tls", "reset")},
+            transfers=(world.transfer(world.FIELD[0], "x", 1.1),),
+        ),
         [world.event(state=EventState.SUSPECTED)],
     )
     return iter(create_registry(publisher).collect())

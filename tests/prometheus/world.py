@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitor.analysis.event import Event, EventState, NetworkStatus, Scope
+from monitor.analysis.throttling import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     Evidence,
     PlatformVerdict,
@@ -11,6 +12,7 @@ from monitor.analysis.verdict import (
     State,
     VantageHealth,
     VantageState,
+    Verdict,
 )
 from monitor.publisher import Publisher
 from probes.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
@@ -260,6 +262,7 @@ def cycle(
     length: float = 30.0,
     state: VantageHealth | None = None,
     measurements: tuple[Measurement, ...] | None = None,
+    transfers: tuple[TransferVerdict, ...] = (),
 ) -> Cycle:
     """A finished cycle: every platform ok but for those accused."""
     accused = {name: (accusations or {}).get(name, OK) for name in platforms}
@@ -275,6 +278,33 @@ def cycle(
         measurements=measurements,
         verdicts=(),
         platforms=tuple(verdict(point, name, why, at) for name, why in accused.items()),
+        transfers=transfers,
+    )
+
+
+def transfer(point: VantagePoint, platform: str, ratio: float) -> TransferVerdict:
+    """The speed of a platform's start page against an innocuous name on the same address."""
+    return TransferVerdict(
+        kind=TransferClass.OK,
+        object=f"https://web.{platform}.example/",
+        rounds=1,
+        ratios={"innocuous": Spread(low=ratio, median=ratio, high=ratio)},
+        verdict=Verdict(
+            measurement="m",
+            cycle=f"cycle-{point.id}",
+            vantage=point.id,
+            country=point.country,
+            asn=point.asn,
+            network=point.network,
+            vantage_role=point.role,
+            platform=platform,
+            role="web",
+            endpoint=f"https://web.{platform}.example/",
+            state=State.OK,
+            rule_id="throttling.none",
+            judged_at=NOW,
+            rules_version="test",
+        ),
     )
 
 

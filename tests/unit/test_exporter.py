@@ -14,6 +14,7 @@ from monitor.analysis.event import EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.exporter import create_registry, families
 from monitor.publisher import Publisher
+from monitor.traffic import bytes_of
 from probes.failure import Failure
 from probes.measurement import Layer
 from probes.vantage import VantagePoint
@@ -257,8 +258,36 @@ def everything_wrong(fields: Iterable[VantagePoint]) -> Publisher:
     ]
     for point in fields:
         accusations = dict.fromkeys(world.TITLES, TLS_RESET)
-        publisher.publish(world.cycle(point, accusations=accusations), events)
+        transfers = tuple(world.transfer(point, platform, 0.1) for platform in world.TITLES)
+        publisher.publish(world.cycle(point, accusations=accusations, transfers=transfers), events)
     return publisher
+
+
+def test_speed_and_bytes_are_shown_with_the_limit() -> None:
+    """The last ratio stays until the next, bytes add up, and the limit is beside them."""
+    point = world.FIELD[0]
+    publisher = world.publisher()
+    publisher.publish(world.cycle(point, transfers=(world.transfer(point, "x", 0.02),)), [])
+    families = {family.name: family for family in scraped(publisher)}
+    (ratio,) = families["shutwatch_platform_transfer_ratio"].samples
+    assert (ratio.value, ratio.labels["platform"], ratio.labels["against"]) == (
+        0.02,
+        "x",
+        "innocuous",
+    )
+    assert families["shutwatch_vantage_daily_bytes_limit"].samples[0].value == 300_000_000
+
+    def used() -> dict[str, float]:
+        (family,) = (f for f in scraped(publisher) if f.name == "shutwatch_vantage_bytes")
+        return {sample.labels["vantage"]: sample.value for sample in family.samples}
+
+    first = used()
+    assert first[point.id] == sum(map(bytes_of, world.cycle(point).measurements)) > 0
+    assert all(used == 0 for vantage, used in first.items() if vantage != point.id)
+    publisher.publish(world.cycle(point), [])
+    assert used()[point.id] == 2 * first[point.id]
+    families = {family.name: family for family in scraped(publisher)}
+    assert families["shutwatch_platform_transfer_ratio"].samples[0].value == 0.02
 
 
 @pytest.mark.parametrize("countries", [5, 20])
