@@ -86,7 +86,8 @@ def story(lab: Lab, profile: str) -> dict[str, Any]:
     before = counters(lab)
     done = lab.run(["python", str(script), str(path)], timeout=600, check=True)
     after = counters(lab)
-    return {key: after[key] - before[key] for key in after} | json.loads(done.stdout)
+    counted: dict[str, Any] = json.loads(done.stdout)
+    return {key: after[key] - before[key] for key in after} | counted
 
 
 def counters(lab: Lab) -> dict[str, int]:

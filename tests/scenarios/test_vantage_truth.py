@@ -1,0 +1,125 @@
+"""The truth about vantage and control: wrong clocks, one family only, refusals, a CONNECT proxy."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.catalog_load import shipped_catalog
+from tests.lab.hosts import DOMESTIC, Page
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork
+from tests.scenarios.story import once, seen, write_config
+
+pytestmark = pytest.mark.lab
+
+UPLINK = ("captive.apple.com", "detectportal.firefox.com", "connectivitycheck.gstatic.com")
+OVER_TLS = ("www.wikipedia.org", "www.cloudflare.com", "www.gstatic.com", *DOMESTIC["PK"])
+PLATFORM = tuple(
+    sorted(
+        {
+            endpoint.host
+            for platform in shipped_catalog().platforms
+            if platform.name == "x"
+            for role in platform.roles
+            for endpoint in role.endpoints
+        }
+    )
+)
+YEAR = 365 * 86400.0
+PROXY = Path(__file__).parents[1] / "lab" / "connect_proxy.py"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    """Two networks of one country and two controls."""
+    networks = [LabNetwork("ptcl", 17557, "PK"), LabNetwork("jazz", 45669, "PK")]
+    with Lab(networks, controls=2) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(running: Lab) -> Iterator[Lab]:
+    """As new for each story."""
+    yield running
+    running.reset()
+
+
+def test_a_wrong_clock_accuses_nobody(lab: Lab) -> None:
+    """A year off, every certificate looks expired and every server says another date."""
+    for host in (*OVER_TLS, *PLATFORM):
+        lab.internet.certificate(host, "expired")
+    for host in UPLINK:
+        lab.internet.clock(host, YEAR)
+    story = once(lab, platforms=["x"])
+    for network in ("ptcl", "jazz"):
+        vantage = story.vantage(network)
+        assert (vantage["state"], vantage["rule_id"]) == ("unknown", "vantage.clock_skew")
+        assert story.endpoint(network, "https://x.com/")["rule_id"] == "vantage.clock_skew"
+    assert not story.accusations()
+
+
+def test_expired_references_and_a_right_clock_are_no_clock_skew(lab: Lab) -> None:
+    """The same failures, while servers agree with our clock: then it is not the clock."""
+    for host in OVER_TLS:
+        lab.internet.certificate(host, "expired")
+    story = once(lab, platforms=["x"])
+    assert story.vantage("ptcl")["rule_id"] == "vantage.no_tls"
+    assert not story.accusations()
+
+
+def test_an_ipv6_only_vantage_judges_what_has_ipv6(lab: Lab) -> None:
+    """Without IPv4 it is well; what has IPv4 addresses alone cannot be judged from there."""
+    network = lab.network("ptcl")
+    network.unroute(4)
+    story = once(lab, platforms=["x", "telegram"], resolver=network.plan.resolver6)
+    assert story.vantage("ptcl")["state"] == "ok"
+    assert story.platform("ptcl", "x")["state"] == "ok"
+    assert not story.accusations()
+    lines = [
+        line for line in story.lines if line["kind"] == "endpoint" and line["vantage"] == "ptcl"
+    ]
+    literal = [line for line in lines if line["endpoint"].startswith("tcp://149.154.")]
+    assert literal
+    assert {line["rule_id"] for line in literal} == {"vantage.family_missing"}
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_control_refused_by_the_platform_itself_still_reached_it(lab: Lab, status: int) -> None:
+    """A datacentre is turned away over verified TLS: that is an answer, and the block is one."""
+    page = Page(status=status, headers={"server": "cloudflare"}, body="Just a moment...")
+    lab.internet.page("x.com", page, to="controls")
+    with lab.network("ptcl").block(sni=["x.com"], how="reset"):
+        story = once(lab, platforms=["x"])
+    verdict = story.endpoint("ptcl", "https://x.com/")
+    assert (verdict["state"], verdict["rule_id"]) == ("blocked", "tls.reset")
+    assert verdict["evidence"] in ("strong", "conclusive")
+    assert story.states("jazz") == {"x": "ok"}
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_vantage_behind_a_connect_proxy(lab: Lab, blocked: bool) -> None:
+    """TLS is seen end to end through HTTP CONNECT, TCP and DNS are not; a block shows as one."""
+    proxy = lab.popen(["python", str(PROXY)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert proxy.stdout is not None
+    port = int(proxy.stdout.readline())
+    config = write_config(lab, platforms=["x"])
+    text = config.read_text()
+    extra = f'[[vantage]]\nid = "behind"\ncountry = "PK"\negress = "connect://127.0.0.1:{port}"\n\n'
+    config.write_text(text.replace("[references]", f"{extra}[references]"))
+    if blocked:
+        lab.network("ptcl").block(sni=["x.com"], how="reset")
+    done = lab.run(["shutwatch", "once", "--config", str(config), "--json"])
+    proxy.kill()
+    asked = set(proxy.stdout.read().split())
+    story = seen(done)
+    assert story.vantage("behind")["state"] == "ok"
+    assert {"x.com:443", "www.wikipedia.org:443"} <= asked
+    verdict = story.endpoint("behind", "https://x.com/")
+    if not blocked:
+        assert (verdict["state"], verdict["rule_id"]) == ("ok", "endpoint.reached")
+        return
+    # A proxy hands a reset on as the end of the stream.
+    assert (verdict["state"], verdict["rule_id"]) == ("blocked", "tls.eof")
+    assert verdict["failures"] == {"tls": "eof_error"}
