@@ -116,7 +116,9 @@ def _record(data: bytes, offset: int, qtype: int, addresses: list[str], cnames: 
     if len(rdata) != length:
         raise MalformedReplyError("record cut short")
     if rclass == _CLASS_IN and rtype == qtype and length == _ADDRESS_LENGTH.get(rtype):
-        addresses.append(str(ipaddress.ip_address(rdata)))
+        addresses.append(
+            ".".join(map(str, rdata)) if rtype == 1 else str(ipaddress.IPv6Address(rdata))
+        )
     elif rclass == _CLASS_IN and rtype == _CNAME:
         cnames.append(_name(data, offset)[0])
     return offset + int(length)

@@ -184,6 +184,7 @@ class LookUnderWay:
         self._looked_at: set[str] = set()
         self._given = ""
         """The endpoint's own host, as opposed to those that redirects name."""
+        self._endpoint = ""
 
     def elapsed(self) -> float:
         """Seconds since the look began."""
@@ -193,7 +194,7 @@ class LookUnderWay:
 
     async def run(self, endpoint: Endpoint) -> bool:
         """Do what this kind of endpoint asks for; True when it answered as it should."""
-        self._given = endpoint.host
+        self._given, self._endpoint = endpoint.host, endpoint.id
         if endpoint.kind is EndpointKind.DNS:
             return bool(await self._addresses(endpoint.host))
         if endpoint.kind is EndpointKind.STUN:
@@ -219,7 +220,7 @@ class LookUnderWay:
         for lookup, reason in self._lookups:
             seen = await lookup.finish()
             observations += [self._marked_bogon(observation, reason) for observation in seen]
-        scrubber = Scrubber(self._own, self._looked_at)
+        scrubber = Scrubber(self._own, self._looked_at, (self._given, self._endpoint))
         observations += [
             _with_content(observation, answer, scrubber, self._own, suspicious=suspicious)
             for observation, answer, suspicious in self._exchanges
@@ -675,6 +676,9 @@ class LookUnderWay:
 
 
 def is_literal(host: str) -> bool:
+    """Whether a host is an address and not a name."""
+    if ":" not in host and not host[-1:].isdigit():
+        return False  # no name ends in a digit, unless it leads nowhere
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -44,7 +44,7 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
 # A run of more than four numbers goes as a whole: it may be an address with a port behind it.
 _V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
 _GROUP = "[0-9A-Fa-f]{1,4}"
-_V6 = re.compile(rf"(?:::|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(?:{_GROUP})?")
+_V6 = re.compile(rf"(?:::(?!:)|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(?:{_GROUP})?")
 _V6_GROUPS = 8
 _V6_LONGEST_RUN = 100
 """Groups of a run that are searched one by one; a longer run is no natural text and goes whole."""
@@ -54,6 +54,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
 _BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
 """What the digits, letters and dots of an address look like in base64, every fourth character."""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
+"""Unlike `str.lower` this keeps every character in its place."""
 _BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
 """Position 62 and 63 differ between the two alphabets in use."""
 
@@ -61,17 +63,23 @@ _BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
 class Scrubber:
     """Scrubs the texts of one look."""
 
-    def __init__(self, own: Iterable[str], looked_at: Iterable[str] = ()) -> None:
+    def __init__(
+        self, own: Iterable[str], looked_at: Iterable[str] = (), given: Iterable[str] = ()
+    ) -> None:
         """`own`: known addresses of the vantage. `looked_at`: addresses that may stay.
 
-        A loopback address among the own ones is nobody's, so there is nothing to hide.
+        A loopback address among the own ones is nobody's, so there is nothing to hide. `given`
+        are texts that came from the catalogue: nobody could have put our address there.
         """
         known = frozenset(_parsed(address) for address in own if address)
         self._own = _own(frozenset(address for address in known if not address.is_loopback))
+        self._given = frozenset(given)
         self._keep = frozenset(_parsed(address) for address in looked_at) - self._own.addresses
 
     def text(self, text: str) -> str:
         """`text` without addresses."""
+        if not text or text in self._given:
+            return text
         view, positions = _unescaped(text)
         spans = sorted(self._spans(view))
         if not spans:
@@ -84,8 +92,10 @@ class Scrubber:
         """`text` without the vantage's own addresses; others stay."""
         return _cut(text, sorted(self._own_spans(text)))
 
-    def finds(self, text: str) -> bool:
-        """True when `text` holds something to take out; cheaper than taking it out."""
+    def finds(self, *texts: str) -> bool:
+        """True when one of `texts` holds something to take out; cheaper than taking it out."""
+        # No address runs over a line's end, so one search does for all.
+        text = "\n".join(text for text in texts if text and text not in self._given)
         return next(self._spans(_unescaped(text)[0]), None) is not None
 
     def shows_own(self, data: bytes) -> bool:
@@ -115,7 +125,8 @@ class Scrubber:
 
     def _own_spans(self, text: str) -> Iterator[Span]:
         if self._own.written is not None:
-            yield from (match.span() for match in self._own.written.finditer(text))
+            lower = text.translate(_LOWER)
+            yield from (match.span() for match in self._own.written.finditer(lower))
 
     def _plain(self, text: str) -> Iterator[Span]:
         """Addresses written out, unless they may stay."""
@@ -151,7 +162,7 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
 
     addresses: frozenset[IpAddress]
     written: re.Pattern[str] | None = None
-    """In text without escapes."""
+    """In lower-case text without escapes."""
     encoded: re.Pattern[str] | None = None
     """In base64."""
     needles: tuple[bytes, ...] = ()
@@ -164,7 +175,8 @@ def _own(addresses: frozenset[IpAddress]) -> _Own:
     if not addresses:
         return _Own(addresses=addresses)
     texts = {text for address in addresses for text in _spellings(address)}
-    # The longest first, so that no spelling leaves the tail of a longer one behind.
+    # The longest first, so that no spelling leaves the tail of a longer one behind. Each pattern
+    # starts with a plain character: only then can the search skip ahead.
     written = sorted(texts | {text.encode().hex() for text in texts}, key=len, reverse=True)
     plain = [re.escape(text) for text in written]
     plain += [pattern for address in addresses for pattern in _as_number(address)]
@@ -176,12 +188,13 @@ def _own(addresses: frozenset[IpAddress]) -> _Own:
     ]
     return _Own(
         addresses=addresses,
-        written=re.compile("|".join(plain), re.IGNORECASE),
+        written=re.compile("|".join(plain)),
         encoded=re.compile("|".join(encoded)),
         needles=tuple(sorted({*(t.encode() for t in texts), *(a.packed for a in addresses)})),
     )
 
 
+@lru_cache(maxsize=4096)
 def _parsed(address: str) -> IpAddress:
     return ipaddress.ip_address(address.partition("%")[0])
 
@@ -209,7 +222,7 @@ def _as_number(address: IpAddress) -> Iterator[str]:
     """Patterns for an address as one number, decimal or hexadecimal."""
     octets = [f"{octet:02x}" for octet in address.packed]
     yield "[-:. ]?".join(octets)
-    yield rf"(?<!\d){int(address)}(?!\d)"
+    yield rf"{int(address)}(?!\d)"
     if isinstance(address, ipaddress.IPv4Address):
         yield r"\.".join(rf"0x0*{octet:x}(?![0-9a-f])" for octet in address.packed)
 
@@ -217,23 +230,25 @@ def _as_number(address: IpAddress) -> Iterator[str]:
 def _in_base64(data: bytes) -> Iterator[str]:
     """Patterns for `data` inside something longer in base64, one for each alignment.
 
-    A character that also holds bits of a neighbour may be any that agrees in the bits known.
+    A character that also holds bits of what stands before is left out; a last one that also holds
+    bits of what follows may be any that agrees.
     """
     bits = "".join(f"{octet:08b}" for octet in data)
-    for before in (0, 8, 16):
-        known = "." * (before % 6) + bits
+    for skipped in (0, 4, 2):
+        known = bits[skipped:]
         known += "." * (-len(known) % 6)
-        yield "".join(_sextet(known[at : at + 6]) for at in range(0, len(known), 6))
+        first, *rest = [_agreeing(known[at : at + 6]) for at in range(0, len(known), 6)]
+        behind = "".join(f"[{re.escape(letters)}]" for letters in rest)
+        yield from (re.escape(letter) + behind for letter in first)
 
 
-def _sextet(known: str) -> str:
-    """A pattern for the base64 characters that agree with six bits, `.` being any."""
-    agreeing = (
+def _agreeing(known: str) -> str:
+    """The base64 characters that agree with six bits, `.` being any."""
+    return "".join(
         letters
         for value, letters in enumerate(_BASE64_ALPHABET)
         if re.fullmatch(known, f"{value:06b}")
     )
-    return f"[{re.escape(''.join(agreeing))}]"
 
 
 def _decoded(token: str) -> str:
@@ -295,6 +310,10 @@ def _v6_end(groups: Sequence[str], first: int) -> int:
 
 def _unescaped(text: str) -> tuple[str, list[int] | None]:
     """`text` with its escapes undone, and where each character of that stands in `text`."""
+    # Searching for single characters is much quicker than for all that may follow them.
+    marked = "%" in text or "&" in text or "\\" in text
+    if not (marked or ".]" in text or ".)" in text or ".}" in text):
+        return text, None
     escapes = list(_ESCAPE.finditer(text))
     if not escapes:
         return text, None
@@ -350,6 +369,8 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
             answers=tuple(_scrub_answer(a, scrubber) for a in observation.answers),
         )
     if isinstance(observation, TcpObservation | AppObservation | QuicObservation):
+        if not scrubber.is_own(observation.address):
+            return observation
         return msgspec.structs.replace(observation, address=scrubber.address(observation.address))
     if isinstance(observation, TlsObservation):
         return _scrub_tls(observation, scrubber)
@@ -366,6 +387,12 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
 
 
 def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObservation:
+    seen = observation
+    if not scrubber.is_own(seen.address) and not scrubber.finds(
+        *(seen.url, seen.title, seen.location, seen.body),
+        *(text for header in seen.headers for text in header),
+    ):
+        return observation  # as nearly always
     return msgspec.structs.replace(
         observation,
         url=scrubber.text(observation.url),
@@ -378,6 +405,10 @@ def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObserva
 
 
 def _scrub_tls(observation: TlsObservation, scrubber: Scrubber) -> TlsObservation:
+    if not (observation.chain or scrubber.is_own(observation.address)) and not scrubber.finds(
+        observation.server_name, observation.verify_error
+    ):
+        return observation
     shown = any(scrubber.shows_own(certificate) for certificate in observation.chain)
     return msgspec.structs.replace(
         observation,
@@ -389,6 +420,8 @@ def _scrub_tls(observation: TlsObservation, scrubber: Scrubber) -> TlsObservatio
 
 
 def _scrub_answer(answer: DnsAnswer, scrubber: Scrubber) -> DnsAnswer:
+    if not any(map(scrubber.is_own, answer.addresses)) and not scrubber.finds(*answer.cnames):
+        return answer
     # Hijacked to ourselves: the fact stays, the address goes.
     return msgspec.structs.replace(
         answer,
