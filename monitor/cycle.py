@@ -22,11 +22,12 @@ import uuid_utils
 
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE
+from monitor.analysis.fingerprint import Fingerprint
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
 from monitor.analysis.quic import answered_over_udp
 from monitor.analysis.rules import judge
-from monitor.analysis.suspicion import answered, settled, suspicious
+from monitor.analysis.suspicion import answered, reads_alike, settled, suspicious
 from monitor.analysis.throttling import combine
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.checkup import Checkups
@@ -226,7 +227,8 @@ class CycleRunner:
         if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
             controls = await self._desk.look(target, after=attempts[-1].ended_at, cycle=cycle)
             # Down for the controls too: a second look from here could not change the verdict.
-            if not controls or any(answered(control) for control in controls):
+            worth_more = not controls or any(answered(control) for control in controls)
+            if worth_more and not reads_alike(first, controls):
                 attempts += await self._again(visit, target, first)
                 if suspicious(attempts[-1], early.families):
                     controls += await self._desk.look(
@@ -332,7 +334,16 @@ class CycleRunner:
         over_udp = answered_over_udp(m for one in looked for m in (*one.attempts, *one.follow_ups))
         verdicts = combine(
             [
-                self._verdict(one, cycle, vantage, health, control_health, over_udp, judged_at)
+                self._verdict(
+                    one,
+                    cycle,
+                    vantage,
+                    health,
+                    control_health,
+                    over_udp,
+                    self._settings.fingerprints,
+                    judged_at,
+                )
                 for one in looked
             ],
             (*transferred.fresh, *transferred.standing),
@@ -380,6 +391,7 @@ class CycleRunner:
         health: VantageHealth,
         control_health: dict[str, VantageHealth],
         over_udp: frozenset[str],
+        fingerprints: tuple[Fingerprint, ...],
         judged_at: datetime,
     ) -> Verdict:
         if one.health is not None and one.health.state not in ABLE:
@@ -397,6 +409,7 @@ class CycleRunner:
                 attempts=one.attempts,
                 controls=one.controls,
                 follow_ups=one.follow_ups,
+                fingerprints=fingerprints,
                 udp_works=bool(over_udp - {one.endpoint.id}),
                 health=health,
                 control_health=control_health,

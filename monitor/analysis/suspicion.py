@@ -1,7 +1,9 @@
 """Whether a look calls for another one in the same cycle."""
 
+from collections.abc import Iterable
+
 from monitor.analysis.outcome import decisive, outline, rank, works
-from monitor.analysis.pages import strays
+from monitor.analysis.pages import Likeness, compare, strays
 from monitor.analysis.quic import quic_failed
 from probes.measurement import Measurement
 
@@ -43,3 +45,12 @@ def answered(look: Measurement) -> bool:
     """True when something came back to the end, even if only a comparison can tell what."""
     outcome = decisive(look)
     return look.reached or (outcome is not None and outcome.failure is None)
+
+
+def reads_alike(look: Measurement, controls: Iterable[Measurement]) -> bool:
+    """True when a cleartext answer is the one a control got: then nothing is left to ask."""
+    page = outline(look).leg.http
+    others = (outline(control).leg.http for control in controls)
+    return page is not None and any(
+        other is not None and compare(page, other) is Likeness.SAME for other in others
+    )
