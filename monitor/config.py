@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_environ import expander
 from monitor.config_tables import (
     EVENTS,
@@ -18,9 +19,11 @@ from monitor.config_tables import (
     VANTAGE_REQUIRED,
     Shapes,
     elsewhere,
+    fingerprint_shapes,
     probe_shapes,
 )
 from monitor.config_values import file_in
+from monitor.fingerprints import merged, shipped_fingerprints
 from monitor.settings import EventSettings, LogSettings, Settings, ThrottlingSettings
 from probes.catalog import Catalog, ReferenceScope
 from probes.catalog_load import (
@@ -106,6 +109,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
                 "probe": partial(_probe, folder),
                 "throttling": _throttling,
                 "events": _events,
+                "fingerprints": partial(_fingerprints, folder),
                 "log": _log,
                 "vantage": _vantages,
                 "references": _read_apart,
@@ -147,6 +151,13 @@ def _events(node: Node) -> EventSettings:
     """`[events]`."""
     _in_order(node, EVENTS, EventSettings, "confirm_cycles", "window")
     return EventSettings(**read_table(node, EVENTS, elsewhere=elsewhere("events")))
+
+
+def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:
+    """`[fingerprints]`: the shipped ones and those of every file, a later one replacing others."""
+    lists = read_table(node, fingerprint_shapes(folder), elsewhere=elsewhere("fingerprints"))
+    more = [one for each in lists.get("files", ()) for one in each]
+    return merged(shipped_fingerprints(), more)
 
 
 def _log(node: Node) -> LogSettings:

@@ -14,6 +14,7 @@ from monitor.config_values import (
     database,
     duration,
     egress,
+    fingerprint_file,
     header_value,
     host_name,
     https_url,
@@ -73,6 +74,12 @@ THROTTLING: Shapes = {
 }
 """`[throttling]`."""
 
+
+def fingerprint_shapes(folder: Path) -> Shapes:
+    """`[fingerprints]`; names of files are relative to `folder`."""
+    return {"files": listed(fingerprint_file(folder), distinct=False)}
+
+
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
     "format": one_of(["auto", "text", "json"]),
@@ -119,6 +126,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "vantage": frozenset(VANTAGE),
     "references": frozenset(REFERENCES),
     "catalog": frozenset(CATALOG),
+    "fingerprints": frozenset(fingerprint_shapes(Path())),
 }
 """Every key there is, by table; the empty name is the top of the file."""
 

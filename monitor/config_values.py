@@ -9,7 +9,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_egress import parse_egress
+from monitor.fingerprints import FingerprintError, load_fingerprints
 from probes.catalog import EndpointKind
 from probes.catalog_endpoint import parse_endpoint, parse_host, split_host_port
 from probes.countries import country_code
@@ -173,6 +175,20 @@ def pem_file(folder: Path) -> Shape[str]:
                 "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
             ) from None
         return str(path)
+
+    return read
+
+
+def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
+    """What is in a file of fingerprints, TOML or CSV, sought from `folder`."""
+
+    def read(node: Node) -> tuple[Fingerprint, ...]:
+        try:
+            return load_fingerprints(folder / filled(node))
+        except FingerprintError as error:
+            first, more = error.problems[0], len(error.problems) - 1
+            others = f" (and {more} more)" if more else ""
+            raise node.fail(f"correct this: {first}{others}") from None
 
     return read
 

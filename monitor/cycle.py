@@ -22,7 +22,6 @@ import uuid_utils
 
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE
-from monitor.analysis.fingerprint import Fingerprint
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
 from monitor.analysis.quic import answered_over_udp
@@ -334,16 +333,7 @@ class CycleRunner:
         over_udp = answered_over_udp(m for one in looked for m in (*one.attempts, *one.follow_ups))
         verdicts = combine(
             [
-                self._verdict(
-                    one,
-                    cycle,
-                    vantage,
-                    health,
-                    control_health,
-                    over_udp,
-                    self._settings.fingerprints,
-                    judged_at,
-                )
+                self._verdict(one, cycle, vantage, health, control_health, over_udp, judged_at)
                 for one in looked
             ],
             (*transferred.fresh, *transferred.standing),
@@ -383,15 +373,14 @@ class CycleRunner:
             transfers=transferred.fresh,
         )
 
-    @staticmethod
     def _verdict(
+        self,
         one: Looked,
         cycle: str,
         vantage: VantagePoint,
         health: VantageHealth,
         control_health: dict[str, VantageHealth],
         over_udp: frozenset[str],
-        fingerprints: tuple[Fingerprint, ...],
         judged_at: datetime,
     ) -> Verdict:
         if one.health is not None and one.health.state not in ABLE:
@@ -409,7 +398,7 @@ class CycleRunner:
                 attempts=one.attempts,
                 controls=one.controls,
                 follow_ups=one.follow_ups,
-                fingerprints=fingerprints,
+                fingerprints=self._settings.fingerprints,
                 udp_works=bool(over_udp - {one.endpoint.id}),
                 health=health,
                 control_health=control_health,

@@ -6,6 +6,8 @@ is tested against it.
 
 import msgspec
 
+from monitor.analysis.fingerprint import Fingerprint
+from monitor.fingerprints import shipped_fingerprints
 from probes.catalog import Catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
@@ -65,5 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references this configuration watches."""
+    fingerprints: tuple[Fingerprint, ...] = msgspec.field(default_factory=shipped_fingerprints)
+    """Block pages and filtering products that are known: the shipped ones, and those in the files
+    that `[fingerprints]` names."""
     source: str = ""
     """Path of the file, or empty for the built-in defaults."""

@@ -7,10 +7,16 @@ follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(server_name="innocuous.example"))
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from monitor.analysis.case import Case
+from monitor.analysis.fingerprint import Fingerprint
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog import Endpoint, EndpointKind, Reference, ReferenceScope
 from probes.follow_up_reasons import Reason
@@ -92,6 +98,7 @@ def tls(
     address: str = V4,
     server_name: str = HOST,
     alert: bool = False,
+    chain: tuple[bytes, ...] = (),
     start: float = 0.2,
 ) -> TlsObservation:
     """One handshake."""
@@ -103,6 +110,25 @@ def tls(
         port=443,
         server_name=server_name,
         alert=alert,
+        chain=chain,
+    )
+
+
+@cache
+def certificate(name: str) -> bytes:
+    """A certificate, DER, of its own issuer `name`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(issuer)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(START)
+        .not_valid_after(START + timedelta(days=365))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
     )
 
 
@@ -114,6 +140,7 @@ def http(
     hop: int = 0,
     status: int = 200,
     title: str = "",
+    body: str = "",
     headers: tuple[tuple[str, str], ...] = (),
     location: str = "",
     length: int = 1000,
@@ -131,6 +158,7 @@ def http(
         hop=hop,
         status=0 if failure else status,
         title=title,
+        body=body,
         headers=headers,
         location=location,
         body_length=0 if failure else length,
@@ -285,6 +313,7 @@ def case(
     endpoint: str = ENDPOINT,
     follow_ups: tuple[Measurement, ...] = (),
     udp_works: bool = False,
+    fingerprints: tuple[Fingerprint, ...] = (),
 ) -> Case:
     """A case with a healthy vantage and one working, healthy control unless told otherwise."""
     seen = (control(endpoint=endpoint),) if controls is None else controls
@@ -301,6 +330,7 @@ def case(
         controls=seen,
         follow_ups=follow_ups,
         udp_works=udp_works,
+        fingerprints=fingerprints,
         health=field or health(),
         control_health={c.vantage: health(vantage=c.vantage) for c in seen}
         if control_health is None

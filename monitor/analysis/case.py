@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.fingerprint import Fingerprint
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
@@ -27,6 +28,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Looks at the same endpoint from control vantages, in any order, however old."""
     follow_ups: tuple[Measurement, ...] = ()
     """Extra observations of this endpoint in this cycle, each with its reason."""
+    fingerprints: tuple[Fingerprint, ...] = ()
+    """The block pages and filtering products that are known."""
     udp_works: bool = False
     """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle: UDP other than DNS
     gets through, so its silence here means something."""

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from monitor.analysis.block_pages import Match, Medium, best_match, national
 from monitor.analysis.case import Case
 from monitor.analysis.controls import Controls, follows, likenesses, strayed
 from monitor.analysis.differential import FORGED, reread
@@ -31,6 +32,7 @@ from probes.measurement import Layer
 INJECTION: Sign = (Layer.DNS, "injection")
 BOGON: Sign = (Layer.DNS, "bogon")
 CERTIFICATE: Sign = (Layer.TLS, "certificate")
+KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
@@ -48,6 +50,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Where in that look."""
     family: str = ""
     """Set when only this address family is affected."""
+    fingerprint: str = ""
+    """Id of the fingerprint that the looks show, when it bears on the sign."""
 
 
 class FailedLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,12 +125,32 @@ def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
 def _supported(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Finding:
     showing = [look for look in looks if sign in look.signs]
     evidence = graded(case, sign, [look.signs for look in looks])
+    match = _fingerprint(case, sign, showing)
+    known = match is not None and national(case, match)
+    if known:
+        evidence = Evidence.STRONG
     hearsay = all(sign[0] in look.shown.measurement.not_observed for look in showing)
-    if hearsay or not any(look.covered for look in showing):
+    if hearsay or not (known or any(look.covered for look in showing)):
         # Only a proxy's word for what happened on a layer it hides; or no witness.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
-    return Finding(sign=sign, evidence=evidence, shown=first.shown, outcome=first.signs[sign])
+    return Finding(
+        sign=sign,
+        evidence=evidence,
+        shown=first.shown,
+        outcome=first.signs[sign],
+        fingerprint=match.fingerprint.id if match is not None else "",
+    )
+
+
+def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedLook]) -> Match | None:
+    """The fingerprint that looks with this sign show; one known from the country comes first."""
+    medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
+    if medium is None:
+        return None
+    found = [best_match(case, look.shown, medium) for look in showing]
+    matches = [one for one in found if one is not None]
+    return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
 def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> Evidence:
@@ -150,7 +174,7 @@ def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> E
 
 def _stands_alone(case: Case, look: FailedLook) -> bool:
     """Whether a look accuses without anybody having looked from outside."""
-    if BOGON in look.signs:
+    if BOGON in look.signs or KNOWN_PAGE in look.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
     return (
@@ -179,6 +203,8 @@ def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outco
     outcome = best(paths)
     if outcome is None:
         return {}
+    if best_match(case, shown, Medium.PAGE) is not None:
+        return {KNOWN_PAGE: outcome}
     if controls.working and strayed(shown, controls):
         return {_BLOCKPAGE: outcome}
     if outcome.failure is None:

@@ -55,6 +55,8 @@ _COMMON_HEADERS = frozenset(
 """Headers so usual that a block page has them as well."""
 _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
 """Statuses with which sites turn away visitors they take for robots."""
+_CHALLENGES = frozenset({("cf-mitigated", "challenge"), ("x-amzn-waf-action", "challenge")})
+"""Headers with which a site's guard says that it wants to see a person."""
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "net", "or", "org"})
 """Labels under which countries let others register names: example.com.pk, example.gov.br."""
 
@@ -64,7 +66,8 @@ class Likeness(StrEnum):
 
     SAME = "same"
     REFUSED_BY_SITE = "refused_by_site"
-    """Another status, but from the same servers: the site itself turned us away."""
+    """Another status, but from the same servers, or a guard's challenge: the site itself turned us,
+    or the control, away."""
     DIFFERENT = "different"
 
 
@@ -79,11 +82,18 @@ def cleartext_page(shown: Outline) -> HttpObservation | None:
 def compare(page: HttpObservation, control: HttpObservation) -> Likeness:
     """How the final response of a look compares with the control's."""
     shared = _uncommon_headers(page) & _uncommon_headers(control)
+    if challenge(page) != challenge(control):
+        return Likeness.REFUSED_BY_SITE
     if page.status != control.status:
-        refused = page.status in _REFUSALS and bool(shared)
+        refused = bool(shared) and bool(_REFUSALS & {page.status, control.status})
         return Likeness.REFUSED_BY_SITE if refused else Likeness.DIFFERENT
     same = shared or _like_length(page, control) or _title_words(page) & _title_words(control)
     return Likeness.SAME if same else Likeness.DIFFERENT
+
+
+def challenge(page: HttpObservation) -> bool:
+    """Whether a site's guard asks for proof of a person, as it does of robots and datacentres."""
+    return any((name.lower(), value.strip().lower()) in _CHALLENGES for name, value in page.headers)
 
 
 def strays(measurement: Measurement, control: Measurement | None) -> bool:

@@ -16,6 +16,11 @@ The order is the argument. It goes from what ends the question to what needs the
 
 Decisions worth knowing:
 
+* *A known block page* speaks for itself: blocked even without a control and though the site be gone
+  everywhere, weak. One that is known beyond doubt from this very country is strong at once, and
+  without a control. The failure of layer http is then `blockpage:` and the fingerprint's id. What a
+  control was shown as well is no block page, nor is what a site's guard shows to robots.
+* *A control that the site turned away* is no page to compare with: insufficient.
 * *Follow-ups make strong evidence conclusive*, never weak evidence strong, and their absence costs
   nothing but that: `monitor.analysis.differential` says which of them rules out what.
 * *Two addresses are never compared to accuse.* An answer is right when the handshake there
@@ -128,7 +133,10 @@ def _finding(facts: Facts, rule: Rule) -> Finding | None:
 
 def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:
     if finding is not None:
-        return failures(finding.shown, finding.outcome)
+        found = failures(finding.shown, finding.outcome)
+        if rule.id == "http.known_blockpage":
+            found[Layer.HTTP.value] = f"blockpage:{finding.fingerprint}"
+        return found
     if facts.last is None or rule.state is State.OK:
         return {}
     return failures(facts.last, None)
@@ -202,7 +210,7 @@ def _excuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Ru
     )
 
 
-_SHOWN_AS = {"withheld": "status_451"}
+_SHOWN_AS = {"withheld": "status_451", "known_blockpage": "blockpage"}
 
 
 def _sign(facts: Facts) -> Sign | None:
@@ -338,6 +346,14 @@ RULES: tuple[Rule, ...] = (
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
     ),
+    # Does it say so itself?
+    _accuses(
+        Layer.HTTP,
+        "known_blockpage",
+        "Without encryption a page comes that is known to be shown in place of blocked ones.",
+        "The vantage's own site filters with the same product, or the page only quotes those"
+        " words.",
+    ),
     # Does it fail elsewhere too?
     Rule(
         id="http.withheld_everywhere",
@@ -373,6 +389,22 @@ RULES: tuple[Rule, ...] = (
         " others from this very place.",
         "The platform has a server of its own there that is down; where a false certificate was"
         " shown, the resolver keeps an address that now belongs to somebody else.",
+    ),
+    Rule(
+        id="tls.known_certificate",
+        meaning="Somebody answers in the platform's place with a certificate of a product, or of a"
+        " state, that is known to open encryption.",
+        state=State.BLOCKED,
+        method=Layer.TLS.value,
+        sub_method="certificate",
+        evidence=Evidence.CONCLUSIVE,
+        wrong_when="The vantage's own site uses the same product, for some sites only.",
+        matches=lambda facts: (
+            _sign(facts) == (Layer.TLS, "certificate")
+            and facts.finding is not None
+            and bool(facts.finding.fingerprint)
+            and facts.finding.evidence is not Evidence.NONE
+        ),
     ),
     _accuses(
         Layer.TLS,
@@ -577,7 +609,7 @@ RULES: tuple[Rule, ...] = (
     _excuses(
         Layer.HTTP,
         "refused_by_site",
-        "The site's own servers turn this visitor away, as they do robots.",
+        "The site's own servers turn this visitor, or the control, away, as they do robots.",
         "A censor imitates the site's headers.",
     ),
     _excuses(

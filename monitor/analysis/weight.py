@@ -66,6 +66,7 @@ WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.HTTP, "status_451"): Weight.REPEAT,
     (Layer.HTTP, "withheld"): Weight.HINT,
     (Layer.HTTP, "blockpage"): Weight.REPEAT,
+    (Layer.HTTP, "known_blockpage"): Weight.REPEAT,
     (Layer.APP, "reset"): Weight.REPEAT,
     (Layer.APP, "eof"): Weight.REPEAT,
     (Layer.APP, "middlebox"): Weight.REPEAT,

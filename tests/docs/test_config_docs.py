@@ -26,6 +26,7 @@ HEADINGS = {
     "catalog": "`[catalog]`",
     "references": "`[references]`",
     "log": "`[log]`",
+    "fingerprints": "`[fingerprints]`",
 }
 MEANT_IN_WORDS = {
     "a tenth of the interval",
@@ -96,7 +97,9 @@ def test_every_setting_can_be_given() -> None:
         assert set(kind.__struct_fields__) == TABLES[table]
     listener = {"listen_host", "listen_port"}
     tables = {*fields, "vantages"} - {"vantage"}
-    top = set(Settings.__struct_fields__) - listener - tables - {"catalog", "source"}
+    top = (
+        set(Settings.__struct_fields__) - listener - tables - {"catalog", "source", "fingerprints"}
+    )
     assert top | {"listen"} == TABLES[""]
 
 

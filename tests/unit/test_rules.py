@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.analysis.case import Case
+from monitor.analysis.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.quic import answered_over_udp
 from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
 from monitor.analysis.verdict import Evidence, State, VantageState
@@ -18,6 +19,7 @@ from tests.build import (
     V6,
     app,
     case,
+    certificate,
     control,
     dns,
     egress,
@@ -65,14 +67,36 @@ def cleartext(**page: object) -> tuple[AnyObservation, ...]:
     return dns(name="example.com"), tcp(port=80), seen
 
 
-def cleartext_case(*observations: AnyObservation, **origin: object) -> Case:
-    """Two looks at example.com, whose genuine page is `origin`."""
+def cleartext_case(*observations: AnyObservation, known: bool = False, **origin: object) -> Case:
+    """Two looks at example.com, whose genuine page is `origin`; `known` gives the fingerprints."""
     origin.setdefault("title", "Welcome to the Example Gazette")
     return case(
         *repeated(*observations, times=2, endpoint=CLEAR),
         controls=(control(*cleartext(**origin), reached=False, endpoint=CLEAR),),
         endpoint=CLEAR,
+        fingerprints=KNOWN if known else (),
     )
+
+
+DECREE = "This site is blocked under decree 4711."
+KNOWN = (
+    Fingerprint(
+        id="pk-decree",
+        where=Where.BODY,
+        pattern="blocked under decree",
+        scope=Scope.COUNTRY,
+        countries=("PK",),
+        confident=True,
+    ),
+    Fingerprint(
+        id="filter-certificate",
+        where=Where.CERTIFICATE,
+        pattern="Example Filter",
+        scope=Scope.VENDOR,
+    ),
+)
+FILTER = (certificate("Example Filter CA"),)
+HONEST_CA = (certificate("Example Trust CA"),)
 
 
 BLOCKPAGE: dict[str, object] = {"title": "Surf safely", "length": 100}
@@ -196,6 +220,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
             dns(), tcp(), tls(), http(status=451),
             controls=(control(dns(), tcp(), tls("eof_error"), reached=False),),
         ),
+    ),
+    "http.known_blockpage": (
+        cleartext_case(*cleartext(body=DECREE, **BLOCKPAGE), known=True),
+        cleartext_case(*cleartext(body=DECREE, **BLOCKPAGE), known=True, body=DECREE),
+    ),
+    "tls.known_certificate": (
+        failing(dns(), tcp(), tls("ssl_unknown_authority", chain=FILTER), fingerprints=KNOWN),
+        failing(dns(), tcp(), tls("ssl_unknown_authority", chain=HONEST_CA), fingerprints=KNOWN),
     ),
     "control.also_fails": (
         failing(*RESET, controls=DEAD_CONTROL),
