@@ -9,6 +9,7 @@ are spent, the last verdict stands for as long as it would have taken to measure
 Transfers of one vantage never run side by side: they would slow each other down.
 """
 
+import asyncio
 import math
 import random
 from collections import deque
@@ -246,15 +247,18 @@ class Transfers:
         stream = self._stream(vantage, one)
         target = _led_to(one, look)
         made = [await self._round(vantage, one, target, cycle, 1)]
-        wrong = round_of(made[0], stream.distance).suspicious
+        first = round_of(made[0], stream.distance)
+        # The page was reached a moment ago: a slow queue may have eaten the connection, too.
+        wrong = first.suspicious or first.missing
         earlier = list(stream.rounds)[1 - ROUNDS :] if stream.accusing is not None else []
         rounds = [*earlier, *made]
         if wrong != bool(earlier) or (wrong and len(rounds) < ROUNDS):
             # Wrong for the first time, or well again: neither is said on one round alone.
-            made += [
-                await self._round(vantage, one, target, cycle, attempt)
-                for attempt in range(2, ROUNDS + 1)
-            ]
+            for attempt in range(2, ROUNDS + 1):
+                # Queues that the round before filled run empty meanwhile.
+                pause = self._settings.probe.retry_pause
+                await asyncio.sleep(pause * self._rng.uniform(0.5, 1.5))
+                made.append(await self._round(vantage, one, target, cycle, attempt))
             rounds = made
         controls: list[Measurement] = []
         if any(round_of(look, stream.distance).suspicious for look in rounds):

@@ -273,6 +273,11 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return target is not None and (target.stalled or target.rate is not None)
 
     @property
+    def missing(self) -> bool:
+        """The target was not even asked: connecting or the handshake failed."""
+        return "target" not in self.paces
+
+    @property
     def compared(self) -> bool:
         """There is something to hold the target's rate against."""
         return self.ratio("innocuous") is not None or self.ratio("reference") is not None

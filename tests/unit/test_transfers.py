@@ -34,6 +34,8 @@ SETTINGS = Settings(
     catalog=select_platforms(shipped_catalog(), ["x"]),
     probe=ProbeSettings(
         dns_window=0.0,
+        retry_pause=0.0,
+        tcp_timeout=0.1,
         rate=10_000,
         bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
     ),
@@ -141,6 +143,17 @@ async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
     assert verdict.verdict.rule_id == "throttling.stall"
     assert (rounds(made), rounds(made, CONTROL)) == (ROUNDS, 1)
     assert made.measurements[-1].vantage == CONTROL.id
+
+
+async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -> None:
+    """One lost connection does not end a measurement."""
+    world = World()
+    lost = Peer(connect=HANG)
+    world.networks[FIELD.id].peer(PLATFORM, 443, lost, lost, WELL)
+    async with world.transfers(forced=True) as transfers:
+        made = await cycle(transfers)
+    assert rounds(made) == ROUNDS
+    assert [v.kind for v in made.fresh] == [TransferClass.OK]
 
 
 async def test_by_the_clock_each_object_is_due_once_in_a_while() -> None:
