@@ -18,7 +18,7 @@ import msgspec
 import uuid_utils
 
 from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
-from benchmarks.namespace import RESOLVER
+from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.clock import utc_now
 from probes.catalog import Endpoint, EndpointKind
@@ -29,7 +29,7 @@ from probes.network import SocketNetwork, TlsContexts
 from probes.runner import Runner
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
-from probes.vantage import VantagePoint
+from probes.vantage import Egress, EgressKind, VantagePoint
 from storage.sql import SqlStore
 from storage.store import Cycle
 
@@ -68,7 +68,8 @@ class Ours:
         )
         if order.window >= 0:
             settings = msgspec.structs.replace(settings, dns_window=order.window)
-        self._vantage = VantagePoint(id="bench", country="ZZ")
+        egress = Egress(kind=EgressKind.SOURCE, source=",".join(OWN_ADDRESSES))
+        self._vantage = VantagePoint(id="bench", country="ZZ", egress=egress)
         self._looker = Looker(
             self._vantage,
             SocketNetwork(self._vantage.egress, TlsContexts(settings.trust_anchors)),
