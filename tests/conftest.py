@@ -30,7 +30,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of a required kind into a failure that says so."""
     report = yield
-    if report.skipped and REQUIRED & {mark.name for mark in item.iter_markers()}:
+    expected_failure = hasattr(report, "wasxfail")
+    if (
+        report.skipped
+        and not expected_failure
+        and REQUIRED & {mark.name for mark in item.iter_markers()}
+    ):
         report.outcome = "failed"
         report.longrepr = f"skipped, but SHUTWATCH_REQUIRE wants it to run: {report.longrepr}"
     return report
