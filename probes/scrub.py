@@ -43,9 +43,11 @@ _ESCAPE = re.compile(
 _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
 # A run of more than four numbers goes as a whole: it may be an address with a port behind it.
 _V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
+_DOTTED = re.compile(r"[0-9][.\-_][0-9]")
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _V6 = re.compile(rf"(?:::(?!:)|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(?:{_GROUP})?")
 _V6_GROUPS = 8
+_EIGHT_GROUPS = re.compile(rf"(?:{_GROUP}:){{{_V6_GROUPS - 1}}}")
 _V6_LONGEST_RUN = 100
 """Groups of a run that are searched one by one; a longer run is no natural text and goes whole."""
 _NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}")
@@ -130,6 +132,12 @@ class Scrubber:
 
     def _plain(self, text: str) -> Iterator[Span]:
         """Addresses written out, unless they may stay."""
+        if _DOTTED.search(text) is not None:
+            yield from self._plain_v4(text)
+        if "::" in text or _EIGHT_GROUPS.search(text) is not None:
+            yield from self._plain_v6(text)
+
+    def _plain_v4(self, text: str) -> Iterator[Span]:
         for match in _V4.finditer(text):
             numbers = re.split(r"[.\-_]", match.group())
             # "02-17-10-20" is a date: nobody pads the numbers of an address to two digits.
@@ -137,6 +145,8 @@ class Scrubber:
             address = ".".join(str(int(number)) for number in numbers)
             if not dated and (len(numbers) > 4 or not self._may_stay(address)):
                 yield match.span()
+
+    def _plain_v6(self, text: str) -> Iterator[Span]:
         for match in _V6.finditer(text):
             for start, end in _v6_spans(text, *match.span()):
                 if not self._may_stay(text[start:end]):
