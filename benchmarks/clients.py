@@ -84,22 +84,20 @@ class Ours:
         self._store = SqlStore(f"sqlite:///{database}")
 
     async def probe(self, count: int) -> None:
-        """Look and store."""
+        """Look and store, in cycles that go side by side as those of several vantages do."""
         await self._store.open()
         async with Runner(
             rate=self._settings.rate, concurrency=self._settings.concurrency
         ) as runner:
-            looks = [runner.run(partial(self._looker.look, self._target())) for _ in range(count)]
-            kept: list[Measurement] = []
-            for look in asyncio.as_completed(looks):
-                measurement = await look
-                assert measurement.reached, measurement
-                kept.append(measurement)
-                if len(kept) == PER_CYCLE:
-                    await self._save(kept)
-                    kept = []
-            if kept:
-                await self._save(kept)
+            cycles = [self._cycle(runner, PER_CYCLE) for _ in range(count // PER_CYCLE)]
+            await asyncio.gather(*cycles)
+
+    async def _cycle(self, runner: Runner, count: int) -> None:
+        measurements = await asyncio.gather(
+            *(runner.run(partial(self._looker.look, self._target())) for _ in range(count))
+        )
+        assert all(measurement.reached for measurement in measurements)
+        await self._save(measurements)
 
     async def stuck(self, count: int) -> float:
         """KiB of memory that each of so many looks takes which never get past their handshake."""

@@ -25,7 +25,7 @@ import msgspec
 
 from benchmarks import certificates, namespace
 from benchmarks.blackbox import PROGRAM, Blackbox
-from benchmarks.clients import Order
+from benchmarks.clients import PER_CYCLE, Order
 
 OURS = {
     "ours": "shutwatch, IPv4 only, row stored",
@@ -214,7 +214,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--probes", type=int, default=1000, help="of each kind in a round")
+    parser.add_argument(
+        "--probes",
+        type=int,
+        default=1000,
+        help=f"of each kind in a round; a multiple of {PER_CYCLE}",
+    )
     parser.add_argument("--stuck", type=int, default=1000, help="probes to hang for the memory")
     parser.add_argument(
         "--window",
@@ -223,7 +228,10 @@ def _arguments() -> argparse.Namespace:
         help="seconds to listen for a second DNS answer; negative: the default",
     )
     parser.add_argument("--folder", help="where databases are made; a temporary folder by default")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.probes < PER_CYCLE or arguments.probes % PER_CYCLE:
+        parser.error(f"--probes must be a multiple of {PER_CYCLE}")
+    return arguments
 
 
 if __name__ == "__main__":
