@@ -206,7 +206,9 @@ def _own(addresses: frozenset[IpAddress]) -> _Own:
 
 @lru_cache(maxsize=4096)
 def _parsed(address: str) -> IpAddress:
-    return ipaddress.ip_address(address.partition("%")[0])
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    # The same host, and written differently by different versions of Python.
+    return (parsed.ipv4_mapped if parsed.version == 6 else None) or parsed
 
 
 def _spellings(address: IpAddress) -> Iterator[str]:
