@@ -113,6 +113,8 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
         *_text("families"),
         Column("clock_skew", Float),
         Column("stub_resolver", Boolean, nullable=False),
+        *_text("nat64", "exit_country"),
+        Column("exit_asn", BigInteger, nullable=False),
     ]
 
 

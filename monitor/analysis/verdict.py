@@ -67,6 +67,13 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     when no server told."""
     stub_resolver: bool = False
     """Only a local forwarder could be asked for names, which hides injected answers."""
+    nat64: tuple[str, ...] = ()
+    """Prefixes in CIDR notation under which the network translates IPv6 to IPv4; `withheld` stands
+    for one that would show the vantage's own network."""
+    exit_country: str = ""
+    """Country its packets come out in, when that is not where it should be; else empty."""
+    exit_asn: int = 0
+    """AS number of the network they come out of, when that is not the one configured; else 0."""
     at: datetime
     """UTC; when the last reference look ended."""
 

@@ -320,6 +320,9 @@ def health(
         families=("ipv4", "ipv6"),
         clock_skew=-3.0,
         stub_resolver=True,
+        nat64=("64:ff9b::/96",),
+        exit_country="NL",
+        exit_asn=64511,
         at=at(seconds),
     )
 
