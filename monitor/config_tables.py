@@ -53,6 +53,8 @@ def probe_shapes(folder: Path) -> Shapes:
         "trust_anchors": listed(pem_file(folder)),
         "bogon_allow": listed(network),
         "open_resolvers": listed(address),
+        "doh_resolvers": listed(https_url),
+        "innocuous": host_name,
         "user_agent": header_value,
     }
 
@@ -69,7 +71,6 @@ THROTTLING: Shapes = {
     "on_suspicion": flag,
     "object_bytes": size("64KiB", "16MiB"),
     "deadline": duration("2s", "1m"),
-    "innocuous": host_name,
     "reference": https_url,
 }
 """`[throttling]`."""

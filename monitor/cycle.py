@@ -264,7 +264,6 @@ class CycleRunner:
             failed,
             controls,
             elsewhere=self._innocuous_host(visit.vantage, target.endpoint.host),
-            open_resolvers=self._settings.probe.open_resolvers,
         )
         return (await self._looking.follow_up(visit.vantage.id, plan, cycle=visit.cycle),)
 

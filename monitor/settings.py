@@ -35,8 +35,6 @@ class ThrottlingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes asked for of each object."""
     deadline: float = 10.0
     """Seconds after which what came is enough to know the rate."""
-    innocuous: str = "www.example.com"
-    """Server name nobody minds, for comparison on the platform's own address; empty: none."""
     reference: str = "https://www.wikipedia.org/"
     """Object elsewhere, for comparison."""
 

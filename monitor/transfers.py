@@ -310,9 +310,8 @@ class Transfers:
         cycle: str,
         attempt: int,
     ) -> Measurement:
-        throttling = self._settings.throttling
         variants = [TRANSFER_TARGET, TRANSFER_REFERENCE]
-        if throttling.innocuous and not _quiet(vantage):
+        if self._settings.probe.innocuous and not _quiet(vantage):
             variants.append(TRANSFER_INNOCUOUS)
         self._rng.shuffle(variants)
         plan = self._plan(one, target, tuple(variants))
@@ -334,7 +333,7 @@ class Transfers:
             role=one.role,
             object=target,
             variants=variants,
-            innocuous=throttling.innocuous,
+            innocuous=self._settings.probe.innocuous,
             reference=self._reference,
             bytes_wanted=throttling.object_bytes,
             deadline=throttling.deadline,

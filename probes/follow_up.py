@@ -44,16 +44,14 @@ from probes.measurement import (
 )
 from probes.proxy import FarSideError
 from probes.system_resolvers import ResolverAddress
+from probes.vantage import Profile
 
-INNOCUOUS_NAME = "www.example.com"
-"""A server name nobody blocks and most servers refuse politely."""
-DOH_URLS = ("https://dns.google/dns-query", "https://cloudflare-dns.com/dns-query")
 DEADLINE = 20.0
 """Seconds after which whatever is still open is given up."""
 _PER_FAMILY = 1
 """Addresses of each family that are greeted by an innocuous name."""
 _HONEST_PER_FAMILY = 2
-_DNS_PORT = 53
+_DNS_PORT, _HTTPS_PORT = 53, 443
 _MESSAGE_LIMIT = 64 * 1024
 
 
@@ -74,7 +72,6 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that controls used for the name."""
     elsewhere: str = ""
     """Host name of an innocuous server, to say the endpoint's name to."""
-    open_resolvers: tuple[str, ...] = ()
     http3: bool = False
     """The platform advertises HTTP/3 for this endpoint."""
 
@@ -85,7 +82,6 @@ def plan_follow_up(
     controls: Iterable[Measurement],
     *,
     elsewhere: str,
-    open_resolvers: Sequence[str],
 ) -> FollowUpPlan:
     """Read off a failed look, and the controls' looks after it, what is worth asking."""
     endpoint = target.endpoint
@@ -115,7 +111,6 @@ def plan_follow_up(
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
-        open_resolvers=tuple(open_resolvers),
         http3=any(_advertises_http3(control) for control in controls),
     )
 
@@ -197,7 +192,9 @@ class _InnocuousName(_Question):
             await self._ask_through_proxy()
             return
         for address in self.plan.failed_addresses:
-            await self.greet(address, INNOCUOUS_NAME, verify=False, reason=Reason.INNOCUOUS_SNI)
+            await self.greet(
+                address, self._settings.innocuous, verify=False, reason=Reason.INNOCUOUS_SNI
+            )
 
     async def _ask_through_proxy(self) -> None:
         try:
@@ -207,7 +204,7 @@ class _InnocuousName(_Question):
             return
         if stream is not None:
             opened = Opened(stream=stream, address="")
-            await self._handshake(opened, self.plan.port, INNOCUOUS_NAME, verify=False)
+            await self._handshake(opened, self.plan.port, self._settings.innocuous, verify=False)
         self.mark(Reason.INNOCUOUS_SNI)
 
 
@@ -229,9 +226,9 @@ class _HonestAnswers(_Question):
     async def ask(self) -> None:
         plan = self.plan
         told = await asyncio.gather(
-            *(self._udp(address) for address in plan.open_resolvers),
-            *(self._tcp(address) for address in plan.open_resolvers[:1]),
-            *(_Doh(self, url).addresses() for url in DOH_URLS),
+            *(self._udp(address) for address in self._settings.open_resolvers),
+            *(self._tcp(address) for address in self._settings.open_resolvers[:1]),
+            *(_Doh(self, url).addresses() for url in self._settings.doh_resolvers),
         )
         honest = [*plan.known_elsewhere, *(address for answer in told for address in answer)]
         fresh = [
@@ -332,8 +329,10 @@ class _Doh:
         # A look of its own: how the server was reached is not an answer about the name.
         side = LookUnderWay(asking._looker, asking._origin)
         try:
-            host = urlsplit(self._url).hostname or ""
-            opened = await side._open(host, 443, tls=True, verify=True)
+            parts = urlsplit(self._url)
+            opened = await side._open(
+                parts.hostname or "", parts.port or _HTTPS_PORT, tls=True, verify=True
+            )
             if opened is None:
                 raise MalformedReplyError("the DoH server cannot be reached")
             query = encode_query(0, asking.plan.host, rtype)
@@ -341,7 +340,7 @@ class _Doh:
             answer = await exchange(
                 asking._looker.client,
                 opened.stream,
-                f"{self._url}?dns={text}",
+                f"{self._url}{'&' if parts.query else '?'}dns={text}",
                 user_agent=asking._settings.user_agent,
                 timeout=asking._settings.http_timeout,
                 body_limit=_MESSAGE_LIMIT,
@@ -363,11 +362,14 @@ class _Http3(_Question):
 
 
 def _questions(looker: Looker, plan: FollowUpPlan, origin: float) -> list[_Question]:
-    """What is worth asking: never about an address what only a name can be asked."""
+    """What is worth asking: never about an address what only a name can be asked, and nothing
+    where the host would stand out for it."""
+    if looker.vantage.profile is Profile.QUIET:
+        return []
     proxied = looker.vantage.egress.proxied
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
-        if plan.failed_addresses or proxied:
+        if looker.settings.innocuous and (plan.failed_addresses or proxied):
             asked.append(_InnocuousName(looker, plan, origin))
         if plan.failed_addresses and plan.elsewhere and not proxied:
             asked.append(_NameElsewhere(looker, plan, origin))

@@ -33,5 +33,13 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     bogon_allow: tuple[str, ...] = ()
     """Networks in CIDR notation never to call bogon."""
     open_resolvers: tuple[str, ...] = ("8.8.8.8", "1.1.1.1", "9.9.9.9")
+    doh_resolvers: tuple[str, ...] = (
+        "https://dns.google/dns-query",
+        "https://cloudflare-dns.com/dns-query",
+    )
+    """URLs (RFC 8484) that are asked beside the open resolvers."""
+    innocuous: str = "www.example.com"
+    """A server name nobody blocks and most servers refuse politely, said to a platform's own
+    address, for comparison; empty: none."""
     user_agent: str = ""
     """Empty: what a current browser sends."""

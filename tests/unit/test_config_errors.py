@@ -119,6 +119,22 @@ BROKEN = {
         f'[probe]\nopen_resolvers = [\n  "9.9.9.9",\n  "dns.google",\n]\n{VANTAGE}',
         (4, "probe.open_resolvers[2]", '"dns.google"', "an IP address"),
     ),
+    "resolver over HTTPS by address alone": (
+        f'[probe]\ndoh_resolvers = ["9.9.9.9"]\n{VANTAGE}',
+        (2, "probe.doh_resolvers[1]", '"9.9.9.9"', "https://"),
+    ),
+    "resolver over HTTPS without S": (
+        f'[probe]\ndoh_resolvers = ["http://dns.google/dns-query"]\n{VANTAGE}',
+        (2, "probe.doh_resolvers[1]", '"http://dns.google/dns-query"', "an https:// address"),
+    ),
+    "innocuous name that is an address": (
+        f'[probe]\ninnocuous = "192.0.2.7"\n{VANTAGE}',
+        (2, "probe.innocuous", '"192.0.2.7"', "a name, not an address"),
+    ),
+    "innocuous name where it stood before": (
+        f'[throttling]\ninnocuous = "www.example.com"\n{VANTAGE}',
+        (2, "throttling.innocuous", '"www.example.com"', "it belongs under [probe]"),
+    ),
     "network with host bits": (
         f'[probe]\nbogon_allow = ["10.0.0.1/8"]\n{VANTAGE}',
         (2, "probe.bogon_allow[1]", '"10.0.0.1/8"', '"10.0.0.0/8"'),
