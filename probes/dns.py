@@ -1,7 +1,9 @@
 """The DNS layer: ask A and AAAA at one resolver, keep every reply within the window.
 
 The first replies are handed on at once and the socket stays open while the rest of the look
-goes on, because an injected answer is betrayed by the honest one that comes second.
+goes on, because an injected answer is betrayed by the honest one that comes second. A record type
+that stays unanswered holds the look up for a moment only: its answer, or its silence, is recorded
+all the same.
 """
 
 import asyncio
@@ -17,6 +19,11 @@ from probes.system_resolvers import ResolverAddress
 
 _TRIES = 3
 """Queries sent per question, spread evenly over the timeout."""
+RESOLUTION_DELAY = 0.5
+"""Seconds the other record type gets once one has addresses, before the look goes on without it:
+the idea of RFC 8305 section 3, with more patience, since a look wants to see both families."""
+LATE = "late_answer"
+"""Reason of an answer that came when the look had gone on: nothing was tried with it."""
 _MOST_ANSWERS = 8
 """Replies kept per question: enough for evidence, whoever floods us."""
 
@@ -34,6 +41,8 @@ class _Question:
     def __init__(self, rtype: str, ready: "asyncio.Future[None]") -> None:
         self.rtype = rtype
         self.ready = ready
+        self.late: asyncio.Future[None] | None = None
+        """Awaited in place of `ready` once the look went on without a reply."""
         self.ids: list[int] = []
         self.sent_at: list[float] = []
         self.answers: list[DnsAnswer] = []
@@ -49,9 +58,21 @@ class _Question:
 
     def settle(self, now: float, error: str | None = None) -> None:
         """There is a reply, or there will be none: let whoever waits go on."""
-        if not self.ready.done():
+        waiting = self.ready if self.late is None else self.late
+        if not waiting.done():
             self.error, self.ended_at = error, now
+            waiting.set_result(None)
+
+    def pass_over(self) -> None:
+        """Let the look go on; a reply is still waited for."""
+        if not self.ready.done():
+            self.late = self.ready.get_loop().create_future()
             self.ready.set_result(None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a reply, or none to be had any more."""
+        return self.ready.done() if self.late is None else self.late.done()
 
     def is_answered_by(self, reply: Reply, name: str) -> bool:
         """Whether a reply is to one of the queries sent; errors may leave the question out."""
@@ -88,6 +109,7 @@ class DnsLookup:
         self._questions = [_Question(rtype, self._loop.create_future()) for rtype in rtypes]
         self._socket: Datagrams | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
         self._started = self._loop.time()
         self._first_reply_at: float | None = None
         self._resolved = False
@@ -106,7 +128,7 @@ class DnsLookup:
         self._send()
 
     def _send(self) -> None:
-        waiting = [question for question in self._questions if not question.ready.done()]
+        waiting = [question for question in self._questions if not question.settled]
         if not waiting or self._socket is None:
             return
         now = self._loop.time()
@@ -160,9 +182,18 @@ class DnsLookup:
         if self._first_reply_at is None:
             self._first_reply_at = now
         question.settle(now)
+        if reply.addresses and self._grace is None and not all(q.settled for q in self._questions):
+            self._grace = self._loop.call_later(RESOLUTION_DELAY, self._pass_over)
+
+    def _pass_over(self) -> None:
+        for question in self._questions:
+            question.pass_over()
 
     async def replies(self) -> dict[str, tuple[str, ...]]:
-        """Wait for the first reply (or the failure) of each question: record type → addresses."""
+        """Wait for the first reply (or the failure) of each question: record type → addresses.
+
+        Once one has addresses the others get RESOLUTION_DELAY seconds more.
+        """
         for question in self._questions:
             await question.ready
         for question in self._questions:
@@ -197,6 +228,9 @@ class DnsLookup:
     async def finish(self) -> tuple[DnsObservation, ...]:
         """Listen until the window is over, close, and tell what was seen."""
         try:
+            for question in self._questions:
+                if question.late is not None:
+                    await question.late
             if self._first_reply_at is not None:
                 rest = self._first_reply_at + self._window - self._loop.time()
                 if rest > 0:
@@ -209,6 +243,8 @@ class DnsLookup:
         """Let go of socket and timer; safe to call again."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._grace is not None:
+            self._grace.cancel()
         if self._socket is not None:
             self._socket.close()
 
@@ -228,6 +264,7 @@ class DnsLookup:
             start=self._started - self._origin,
             duration=ended - self._started,
             failure=failure,
+            reason=LATE if question.late is not None and question.answers else "",
             name=self._name,
             rtype=question.rtype,
             resolver=self._resolver.label,

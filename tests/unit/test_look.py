@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.analysis.outcome import outline
 from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
+from probes.dns import LATE, RESOLUTION_DELAY
 from probes.http import make_client
 from probes.look import MAX_REDIRECTS, RESOLVER_FALLBACK, Looker, Target
 from probes.measurement import (
@@ -1124,3 +1126,48 @@ async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
         await looker(network).look(target)
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
+
+
+SLOW_DNS = replaced(FAST, dns_timeout=4.0)
+
+
+async def test_a_record_type_that_is_dropped_does_not_hold_the_look_up() -> None:
+    """A resolver that answers A and drops AAAA: the look goes on at once over IPv4, and the silence
+    is recorded as the whole timeout it was."""
+    network = scripted(V4)
+    network.resolver(RESOLVER).answers("x.com", "AAAA")
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    assert measurement.reached
+    (connected,) = seen(measurement, TcpObservation)
+    assert connected.start == pytest.approx(0.001 + RESOLUTION_DELAY)
+    kept = {o.rtype: o for o in seen(measurement, DnsObservation)}
+    assert kept["A"].failure is None
+    assert kept["AAAA"].failure == "generic_timeout_error"
+    assert kept["AAAA"].duration == pytest.approx(4.0)
+    assert kept["AAAA"].tries == 3
+
+
+async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
+    """What came after the look had gone on was never tried, so it is no part of the look."""
+    network = scripted(V4)
+    network.resolver(RESOLVER).answers(
+        "x.com", "AAAA", DnsReply(addresses=(V6,), delay=RESOLUTION_DELAY + 0.2)
+    )
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    late = next(o for o in seen(measurement, DnsObservation) if o.rtype == "AAAA")
+    assert (late.reason, late.addresses, late.failure) == (LATE, (V6,), None)
+    assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
+    assert measurement.reached
+    assert [o.family for o in outline(measurement).outcomes] == ["ipv4"]
+
+
+async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:
+    """An empty answer first: the other type is waited for, however slow."""
+    network = scripted(V6)
+    network.resolver(RESOLVER).answers("x.com", "AAAA", DnsReply(addresses=(V6,), delay=1.2))
+    network.peer(V6, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    assert measurement.reached
+    assert not any(o.reason for o in measurement.observations)
