@@ -10,7 +10,7 @@ from monitor.settings import Settings
 from probes.catalog import Reference
 from probes.follow_up import FollowUpPlan, follow_up
 from probes.http import make_client
-from probes.look import Looker, Target
+from probes.look import Glance, Looker, Target
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.network import Network, SocketNetwork, TlsContexts
 from probes.runner import Runner, Urgency
@@ -79,12 +79,14 @@ class Looking:
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
+        glance: Glance | None = None,
     ) -> Measurement:
-        """One look, when the rate lets it; with `quic` over HTTP/3 too."""
+        """One look, when the rate lets it; with `quic` over HTTP/3 too, with `glance` a modest
+        one."""
         looker = self._lookers[vantage_id]
+        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, quic=quic)
         return await self._runner.run(
-            partial(looker.look, target, cycle=cycle, look=look, attempt=attempt, quic=quic),
-            _URGENCY.get(look, Urgency.SCHEDULED),
+            partial(how, target, glance=glance), _URGENCY.get(look, Urgency.SCHEDULED)
         )
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:

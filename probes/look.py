@@ -79,6 +79,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
 
 
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look that is to cost little leaves out: never what decides whether it is reached."""
+
+    family: str = ""
+    """The one address family to connect over, where the name has it; empty: all."""
+    addresses: int = 2
+    """How many addresses are tried at most."""
+    greet: bool = False
+    """Only shake hands with an https endpoint whose certificate is judged, and ask nothing: who
+    can prove the name is the endpoint, whatever page it would serve."""
+
+
 class Opened(msgspec.Struct, kw_only=True):
     """A stream that got as far as was asked."""
 
@@ -116,12 +128,14 @@ class Looker:
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
+        glance: Glance | None = None,
     ) -> Measurement:
         """Look once. Never raises for what the network does; may be cancelled at any point.
 
         `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`.
+        `glance` says what to leave out.
         """
-        under_way = LookUnderWay(self, asyncio.get_running_loop().time())
+        under_way = LookUnderWay(self, asyncio.get_running_loop().time(), glance)
         started_at = self.now()
         try:
             reached = await under_way.run(target.endpoint)
@@ -147,13 +161,16 @@ class Looker:
             started_at=started_at,
             duration=under_way.elapsed(),
             observations=observations,
-            not_observed=self._not_observed(target.endpoint, quic=quic),
+            not_observed=self._not_observed(target.endpoint, quic=quic, glance=glance),
             reached=reached,
         )
 
-    def _not_observed(self, endpoint: Endpoint, *, quic: bool) -> tuple[Layer, ...]:
+    def _not_observed(
+        self, endpoint: Endpoint, *, quic: bool, glance: Glance | None
+    ) -> tuple[Layer, ...]:
+        left_out = [Layer.HTTP] if glance is not None and _only_greeted(endpoint, glance) else []
         if not self.vantage.egress.proxied:
-            return ()
+            return tuple(left_out)
         # Through a proxy that resolves, neither the answer nor the handshake is ours to see, and
         # no datagram passes through any.
         hidden = [Layer.DNS] if self.vantage.resolver.system else []
@@ -163,14 +180,15 @@ class Looker:
             hidden.append(Layer.TCP)
         if quic and endpoint.kind is EndpointKind.HTTPS:
             hidden.append(Layer.QUIC)
-        return tuple(hidden)
+        return (*hidden, *left_out)
 
 
 class LookUnderWay:
     """The state of one look: what is open, what was seen."""
 
-    def __init__(self, looker: Looker, origin: float) -> None:
+    def __init__(self, looker: Looker, origin: float, glance: Glance | None = None) -> None:
         self._looker = looker
+        self._glance = glance
         self._settings = looker.settings
         self._loop = asyncio.get_running_loop()
         self._origin = origin
@@ -200,7 +218,10 @@ class LookUnderWay:
         if endpoint.kind is EndpointKind.STUN:
             return await self._ask_binding(endpoint)
         # Without a certificate to trust nothing is sent: there is only the handshake to see.
-        if endpoint.kind in _WEB and (endpoint.verify or endpoint.kind is EndpointKind.HTTP):
+        asked = endpoint.verify or endpoint.kind is EndpointKind.HTTP
+        if self._glance is not None and _only_greeted(endpoint, self._glance):
+            asked = False
+        if endpoint.kind in _WEB and asked:
             return await self._follow(endpoint)
         opened = await self._open(
             endpoint.host,
@@ -364,11 +385,13 @@ class LookUnderWay:
         by_family: dict[str, list[str]] = {}
         for address in await self._addresses(host):
             by_family.setdefault(family_of(address), []).append(address)
-        return [
-            by_family[family][: self._settings.max_addresses]
-            for family in self._looker.network.families()
-            if family in by_family
-        ]
+        most = self._settings.max_addresses
+        families = [one for one in self._looker.network.families() if one in by_family]
+        if self._glance is not None:
+            most = min(most, self._glance.addresses)
+            if self._glance.family in families:
+                families = [self._glance.family]
+        return [by_family[family][:most] for family in families]
 
     async def _side_by_side(
         self, families: Sequence[Coroutine[Any, Any, Opened | None]]
@@ -542,6 +565,7 @@ class LookUnderWay:
                 alert=alert,
                 verify_error=verify_error,
                 chain_sha256=chain_digest(chain),
+                chain_bytes=sum(map(len, chain)),
                 chain=chain if failure is not None else (),
             )
         )
@@ -747,6 +771,16 @@ def _is_host(host: str) -> bool:
         host.isascii()
         and len(host) <= _LONGEST_NAME
         and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+    )
+
+
+def _only_greeted(endpoint: Endpoint, glance: Glance) -> bool:
+    """Whether nothing is asked of it: never where the catalogue says what must be answered."""
+    return (
+        glance.greet
+        and endpoint.kind is EndpointKind.HTTPS
+        and endpoint.verify
+        and not (endpoint.expect_status or endpoint.expect_body)
     )
 
 

@@ -133,6 +133,8 @@ class TlsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     """OpenSSL's words for why verification failed."""
     chain_sha256: str = ""
     """Hex digest over the presented certificates, leaf first."""
+    chain_bytes: int = 0
+    """Their length in all: most of what a handshake brings."""
     chain: tuple[bytes, ...] = ()
     """DER certificates, kept only when verification failed."""
 
