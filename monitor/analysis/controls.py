@@ -76,9 +76,21 @@ def _telling(case: Case, control: Outline) -> bool:
     outcome = best(usable(control.outcomes, health.families))
     if outcome is None:
         return False
+    if _got_response(control):
+        return True
     if outcome.sub_method == TIMEOUT and health.state is VantageState.LOSSY:
         return False
     return outcome.failure is None or rank(outcome.sub_method) < 2
+
+
+def _got_response(control: Outline) -> bool:
+    """Whether the site answered the control, though in a way that leads nowhere.
+
+    A redirect to no host at all, or a body that is not what it claims to be, has no name among
+    the failures that accuse, since no network need be at fault. It was seen all the same.
+    """
+    page = control.leg.http
+    return page is not None and page.status > 0
 
 
 def strayed(shown: Outline, controls: Controls) -> bool:

@@ -5,9 +5,13 @@ witness (a bogon, a forged certificate).
 
 **Which failure decides, when there are several.** The best supported one; among equals something
 that acted (a reset) before silence (a timeout), then the more frequent, then the first, since what
-follows may be the residue of the first: many censors drop everything for minutes once they have
-reset a connection. Timeouts after a reset that loss does not explain therefore count as agreeing
-with it.
+follows may be the residue of the first: many censors drop or refuse everything for minutes once
+they have cut off a connection. So two things that come after one that something cut off count as
+agreeing with it: timeouts that loss does not explain, and refusals of connections at an address
+where a greeting or a request was cut off before. A server that fails first and is then taken out
+of service does the same; but it fails for the control as well, which looks after every failure
+that counts, and of a server near by that only we are sent to, two refusals would be no less
+evidence than a cut and a refusal are. A refusal that comes first is nobody's residue.
 
 **What do the follow-ups add?** `monitor.analysis.differential` reads them beside the looks that
 agree: it may give the finding another name, and make strong evidence conclusive.
@@ -34,6 +38,10 @@ BOGON: Sign = (Layer.DNS, "bogon")
 CERTIFICATE: Sign = (Layer.TLS, "certificate")
 KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
+
+_CUT_OFF = ("reset", "eof")
+_REFUSALS = ("refused", "reset")
+"""Of connections: what a censor does that answers for an address."""
 
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
@@ -117,14 +125,17 @@ def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
     def preference(finding: Finding) -> tuple[int, int, int, int]:
         showing = [n for n, signs in enumerate(shown) if finding.sign in signs]
         sub_method = finding.sign[1] if finding.sign else ""
-        return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), len(showing), -showing[0])
+        agreeing = len(showing)
+        if finding.sign is not None and _leaves_residue(finding.sign):
+            agreeing += len(_refused_since(finding.sign, looks))
+        return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), agreeing, -showing[0])
 
     return max(candidates, key=preference, default=None)
 
 
 def _supported(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Finding:
     showing = [look for look in looks if sign in look.signs]
-    evidence = graded(case, sign, [look.signs for look in looks])
+    evidence = graded(case, sign, looks)
     match = _fingerprint(case, sign, showing)
     known = match is not None and national(case, match)
     if known:
@@ -153,16 +164,19 @@ def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedLook]) -> Match
     return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
-def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> Evidence:
-    """The evidence for a sign that looks give which show these signs, in the order made."""
+def graded(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Evidence:
+    """The evidence for a sign that these looks give, in the order made; one at least shows it."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
-    silent = [n for n, signs in enumerate(looks) if any(word == TIMEOUT for _, word in signs)]
-    showing = [n for n, signs in enumerate(looks) if sign in signs]
+    silent = [n for n, look in enumerate(looks) if any(word == TIMEOUT for _, word in look.signs)]
+    showing = [n for n, look in enumerate(looks) if sign in look.signs]
     lossy = case.health.state is VantageState.LOSSY
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
+    refused = _refused_since(sign, looks) if _leaves_residue(sign) else frozenset()
+    if weight is Weight.REPEAT:
+        count += len(refused)
     if weight is Weight.REPEAT and sign[0] is not Layer.DNS and not lossy:
-        residue = len([n for n in silent if n > showing[0] and n not in showing])
+        residue = len([n for n in silent if n > showing[0] and n not in (*showing, *refused)])
         if residue and not loss_explains(rate, residue):
             count += residue
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
@@ -170,6 +184,30 @@ def graded(case: Case, sign: Sign, looks: Sequence[Mapping[Sign, Outcome]]) -> E
         # Firewalls that let some UDP through and not this port are too common for more.
         return capped(evidence, Evidence.WEAK)
     return evidence
+
+
+def _leaves_residue(sign: Sign) -> bool:
+    """Whether it is a greeting or a request that was cut off, which may poison the address."""
+    return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
+
+
+def _refused_since(sign: Sign, looks: Sequence[FailedLook]) -> frozenset[int]:
+    """The looks that were refused a connection where an earlier look was cut off by this sign."""
+    cut: set[str] = set()
+    found = set()
+    for position, look in enumerate(looks):
+        if sign in look.signs:
+            cut |= {p.address for p in look.shown.paths if p.address and _sign_of(p) == sign}
+        elif any(
+            path.layer is Layer.TCP and path.sub_method in _REFUSALS and path.address in cut
+            for path in look.shown.paths
+        ):
+            found.add(position)
+    return frozenset(found)
+
+
+def _sign_of(path: Outcome) -> Sign:
+    return path.layer, path.sub_method
 
 
 def _stands_alone(case: Case, look: FailedLook) -> bool:

@@ -104,6 +104,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
     sub_method: str = ""
     """The failure in the words of verdicts; empty when there is none, or it accuses nobody."""
+    address: str = ""
+    """The address it was on; empty for a query, and where a proxy resolved."""
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,11 +344,11 @@ def _of_address(leg: Leg, address: str) -> Outcome:
     seen = [o for o in here if layer_of(o) is deepest]
     family = family_of(address)
     if all(o.failure is not None for o in seen):
-        return _failed(family, _most_telling(seen))
-    return Outcome(family=family, depth=DEPTH[deepest] + 1, layer=deepest)
+        return _failed(family, _most_telling(seen), address)
+    return Outcome(family=family, depth=DEPTH[deepest] + 1, layer=deepest, address=address)
 
 
-def _failed(family: str, observation: Observation) -> Outcome:
+def _failed(family: str, observation: Observation, address: str = "") -> Outcome:
     layer = layer_of(observation)
     return Outcome(
         family=family,
@@ -354,6 +356,7 @@ def _failed(family: str, observation: Observation) -> Outcome:
         layer=layer,
         failure=observation.failure,
         sub_method=sub_method_of(observation),
+        address=address,
     )
 
 

@@ -20,6 +20,11 @@ Decisions worth knowing:
   everywhere, weak. One that is known beyond doubt from this very country is strong at once, and
   without a control. The failure of layer http is then `blockpage:` and the fingerprint's id. What a
   control was shown as well is no block page, nor is what a site's guard shows to robots.
+* *A cut and what comes after it*: timeouts that loss does not explain, and connections refused at
+  an address where a greeting or request was cut off before, agree with the cut and take its name:
+  many censors go on for minutes. `monitor.analysis.findings` has the innocent ways to it.
+* *A control that got an answer did look*, even one that leads nowhere: a site that redirects
+  everybody to no host at all is down, though that failure has no name and accuses nobody.
 * *A control that the site turned away* is no page to compare with: insufficient.
 * *Follow-ups make strong evidence conclusive*, never weak evidence strong, and their absence costs
   nothing but that: `monitor.analysis.differential` says which of them rules out what.
@@ -64,7 +69,7 @@ from monitor.analysis.weight import WEIGHTS, Sign, ceiling, llr
 from probes.catalog import EndpointKind
 from probes.measurement import Layer
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Stored with every verdict; changes whenever the same case could be judged otherwise."""
 QUIC_BLOCKED = "quic.blocked"
 

@@ -33,7 +33,7 @@ def _greeting(name: str, how: str, story: str, answer: Answer) -> Scenario:
     )
 
 
-def _residual(name: str, how: str, answer: Answer, wrong: str = "") -> Scenario:
+def _residual(name: str, how: str, answer: Answer) -> Scenario:
     return Scenario(
         name=name,
         group="beyond",
@@ -45,7 +45,6 @@ def _residual(name: str, how: str, answer: Answer, wrong: str = "") -> Scenario:
             sni=[f"{name}.example"], how="reset", residual=30.0, residual_how=how
         ),
         answer=answer,
-        wrong=wrong,
     )
 
 
@@ -222,12 +221,7 @@ BEYOND: tuple[Scenario, ...] = (
         answer=blocked("dns.nxdomain", "conclusive"),
     ),
     _residual("residual-drop", "drop", blocked("tls.reset", "strong")),
-    _residual(
-        "residual-reset",
-        "reset",
-        blocked("tls.reset", "strong"),
-        "blocked (tcp, refused): the refusals that follow outnumber the reset that caused them",
-    ),
+    _residual("residual-reset", "reset", blocked("tls.reset", "strong")),
     Scenario(
         name="cdn-rotation",
         group="beyond",

@@ -357,7 +357,6 @@ OONI: tuple[Scenario, ...] = (
             url=f"{scheme}://redirect-broken-{scheme}.example/",
             hosts=(site(f"redirect-broken-{scheme}.example", moved("https://")),),
             answer=down(),
-            wrong="insufficient, `control.dead`: a control that meets the same fault is not heard",
         )
         for scheme in ("http", "https")
     ),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from monitor.analysis.case import Case
@@ -517,6 +518,53 @@ def test_residue_on_a_lossy_line_adds_nothing() -> None:
     assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.WEAK)
 
 
+CUT = (dns(), tcp(), tls("connection_reset"))
+CUT_REQUEST = (dns(), tcp(), tls(), http("connection_reset"))
+SHUT = (dns(), tcp("connection_refused"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "rule_id", "evidence"),
+    [
+        ((CUT, SHUT, SHUT), "tls.reset", Evidence.STRONG),
+        ((CUT, SHUT), "tls.reset", Evidence.STRONG),
+        ((CUT_REQUEST, SHUT, SHUT), "http.reset", Evidence.STRONG),
+        ((CUT, (dns(), tcp("connection_reset"))), "tls.reset", Evidence.STRONG),
+        # Who refused before anything was cut off was not made to by the cut.
+        ((SHUT, CUT, SHUT), "tcp.refused", Evidence.STRONG),
+        ((SHUT, SHUT, CUT), "tcp.refused", Evidence.STRONG),
+        # A refusal elsewhere is nobody's residue.
+        (
+            (CUT, (dns(), tcp("connection_refused", address=V4_OTHER))),
+            "tls.reset",
+            Evidence.WEAK,
+        ),
+        # Nothing was cut off: a server that says no leaves nothing behind.
+        (((dns(), tcp(), tls("ssl_failed_handshake", alert=True)), SHUT, SHUT), "tcp.refused", ...),
+        # An address that a proxy hides cannot be known to be the same.
+        (
+            ((tls("connection_reset", address=""),), (tcp("connection_refused", address=""),)),
+            "tls.reset",
+            Evidence.WEAK,
+        ),
+    ],
+)
+def test_refusals_where_something_was_cut_off_are_its_residue(
+    seen: tuple[tuple[AnyObservation, ...], ...], rule_id: str, evidence: object
+) -> None:
+    """What comes after a cut, at the same address, agrees with it and takes its name."""
+    looks = tuple(look(*one, at=2.0 * n, attempt=n + 1) for n, one in enumerate(seen))
+    verdict = judge(case(*looks))
+    assert verdict.rule_id == rule_id
+    assert evidence in (..., verdict.evidence)
+
+
+def test_a_server_taken_down_after_it_failed_is_down() -> None:
+    """Where the control fails afterwards as well, a cut and refusals are an outage."""
+    looks = (look(*CUT), look(*SHUT, at=2), look(*SHUT, at=4))
+    assert judge(case(*looks, controls=DEAD_CONTROL)).rule_id == "control.also_fails"
+
+
 def test_a_dead_address_beside_a_live_one_is_no_failure() -> None:
     """The address that got furthest decides."""
     seen = (
@@ -653,6 +701,28 @@ def test_a_control_that_could_not_look_is_dead(seen: tuple[AnyObservation, ...])
     """A control's own trouble does not say that the platform is down."""
     verdict = judge(failing(*RESET, controls=(control(*seen, reached=False),)))
     assert verdict.rule_id == "control.dead"
+
+
+BROKEN = http("http_invalid_redirect_location_host")
+
+
+def test_a_control_that_met_the_same_fault_of_the_site_did_look() -> None:
+    """An answer that leads nowhere has no name, yet an answer it is: the site is down."""
+    met = msgspec.structs.replace(BROKEN, status=301, location="https://")
+    there = control(tls(), met, reached=False)
+    verdict = judge(failing(dns(), tcp(), tls(), met, controls=(there,)))
+    assert (verdict.state, verdict.rule_id) == (State.DOWN, "control.also_fails")
+    assert verdict.controls == (there.id,)
+    nothing_came = control(tls(), BROKEN, reached=False)
+    verdict = judge(failing(dns(), tcp(), tls(), met, controls=(nothing_came,)))
+    assert verdict.rule_id == "control.dead"
+
+
+def test_a_fault_of_the_sites_own_that_only_we_meet_accuses_nobody() -> None:
+    """A redirect to no host that the control was not given has no name to be accused by."""
+    met = msgspec.structs.replace(BROKEN, status=301, location="https://")
+    verdict = judge(failing(dns(), tcp(), tls(), met))
+    assert verdict.rule_id == "look.unexplained"
 
 
 def test_a_lossy_controls_timeout_does_not_say_down() -> None:
