@@ -104,7 +104,7 @@ def test_all_ok_is_ok() -> None:
     """A platform whose endpoints all answer is ok and accuses nobody."""
     seen = x()
     assert seen.state is State.OK
-    assert (seen.method, seen.evidence, seen.llr) == ("", Evidence.NONE, -3.0)
+    assert (seen.method, seen.evidence, seen.llr) == ("", Evidence.NONE, -4.0)
     assert (seen.started_at, seen.judged_at) == (START, JUDGED)
 
 
@@ -114,7 +114,7 @@ def test_canonical_host_decides_alone() -> None:
     assert seen.state is State.BLOCKED
     assert roles(seen) == {"web": "blocked", "api": "ok", "media": "ok", "links": "ok"}
     assert (seen.method, seen.sub_method, seen.evidence) == ("tls", "reset", Evidence.STRONG)
-    assert (seen.rule_id, seen.measurement, seen.llr) == ("rule.blocked.x.com", "m-x.com", 4.0)
+    assert (seen.rule_id, seen.measurement, seen.llr) == ("rule.blocked.x.com", "m-x.com", 13.0)
 
 
 def test_other_hosts_of_a_canonical_role_do_not_matter() -> None:
@@ -143,7 +143,7 @@ def test_all_role_needs_every_endpoint() -> None:
     assert (seen.rule_id, seen.evidence, seen.llr) == (
         "rule.blocked.pbs.twimg.com",
         Evidence.STRONG,
-        4.0,
+        13.0,
     )
 
 
@@ -190,7 +190,7 @@ def test_best_evidence_stands_for_the_role() -> None:
 def test_an_outage_of_another_core_role_keeps_it_weak() -> None:
     """The web blocked while the API is down everywhere may be the same outage."""
     seen = x(x_com=State.BLOCKED, api_x_com=State.DOWN, api_twitter_com=State.DOWN)
-    assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.WEAK, 1.5)
+    assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.WEAK, 8.5)
 
 
 OK, BLOCKED, DOWN, UNKNOWN = State.OK, State.BLOCKED, State.DOWN, State.INSUFFICIENT

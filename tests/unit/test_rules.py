@@ -909,4 +909,4 @@ def test_llr_follows_state_and_evidence() -> None:
     weak = judge(case(look(*RESET)))
     strong = judge(failing(*RESET))
     none = judge(EXAMPLES["control.missing"][0])
-    assert [v.llr for v in (ok, weak, strong, none)] == [-3.0, 1.5, 4.0, 0.0]
+    assert [v.llr for v in (ok, weak, strong, none)] == [-4.0, 8.5, 13.0, 0.0]
