@@ -79,14 +79,16 @@ class Looking:
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
+        unadvertised: bool = True,
         glance: Glance | None = None,
     ) -> Measurement:
-        """One look, when the rate lets it; with `quic` over HTTP/3 too, with `glance` a modest
-        one."""
+        """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
+        only where that is offered), with `glance` a modest one."""
         looker = self._lookers[vantage_id]
-        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, quic=quic)
+        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, glance=glance)
         return await self._runner.run(
-            partial(how, target, glance=glance), _URGENCY.get(look, Urgency.SCHEDULED)
+            partial(how, target, quic=quic, unadvertised=unadvertised),
+            _URGENCY.get(look, Urgency.SCHEDULED),
         )
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:

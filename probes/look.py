@@ -19,6 +19,7 @@ import httpx
 import msgspec
 import uuid_utils
 
+from probes.alt_svc import offers_http3
 from probes.bogon import BogonList
 from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
@@ -128,18 +129,21 @@ class Looker:
         look: Look = Look.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
+        unadvertised: bool = True,
         glance: Glance | None = None,
     ) -> Measurement:
         """Look once. Never raises for what the network does; may be cancelled at any point.
 
-        `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`.
+        `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`;
+        without `unadvertised` only where its answer over TCP offers that.
         `glance` says what to leave out.
         """
         under_way = LookUnderWay(self, asyncio.get_running_loop().time(), glance)
         started_at = self.now()
         try:
             reached = await under_way.run(target.endpoint)
-            if quic and not self.vantage.egress.proxied:
+            asks = quic and (unadvertised or under_way.offered_http3(target.endpoint))
+            if asks and not self.vantage.egress.proxied:
                 await under_way.ask_over_quic(target.endpoint)
             observations = await under_way.finish()
         finally:
@@ -673,6 +677,14 @@ class LookUnderWay:
             )
         )
         return binding.failure is None
+
+    def offered_http3(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint's own answer, over verified TLS, offered HTTP/3."""
+        return endpoint.kind is EndpointKind.HTTPS and any(
+            observation.hop == 0
+            and offers_http3(answer.header("alt-svc"), endpoint.host, endpoint.port)
+            for observation, answer, _ in self._exchanges
+        )
 
     async def ask_over_quic(self, endpoint: Endpoint, *, reason: str = "") -> None:
         """One HTTP/3 request to the first address of each family; only of https endpoints."""

@@ -363,6 +363,34 @@ async def test_a_silent_http_3_peer_costs_one_deadline() -> None:
     assert (quic.failure, quic.address, quic.port) == (Failure.GENERIC_TIMEOUT, V4, 443)
 
 
+@pytest.mark.parametrize(
+    ("offer", "asked"),
+    [('h3=":443"; ma=86400', True), ('h3=":8443"', False), ('h3-29=":443"', False), ("", False)],
+)
+async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
+    """A look that is to ask only where its own answer offers it does so, and else does not."""
+    network = ScriptedNetwork()
+    head = f"HTTP/1.1 200 OK\r\nAlt-Svc: {offer}\r\nContent-Length: 0\r\n\r\n"
+    network.peer(V4, 443, Peer(says=(head.encode(),)))
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
+    measurement = await looker(network).look(target, quic=True, unadvertised=False)
+    assert measurement.reached
+    assert bool(measurement.of(Layer.QUIC)) is asked
+
+
+async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
+    """No answer over TCP, no offer; nor does the page that a redirect leads to make one."""
+    network = ScriptedNetwork()
+    onward = b"HTTP/1.1 302 Found\r\nLocation: https://203.0.113.11/\r\nContent-Length: 0\r\n\r\n"
+    offer = b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n'
+    network.peer(V4, 443, Peer(says=(onward,)), Peer(tls=closed_by_peer()))
+    network.peer("203.0.113.11", 443, Peer(says=(offer,)))
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
+    for reached in (True, False):
+        measurement = await looker(network).look(target, quic=True, unadvertised=False)
+        assert (measurement.reached, measurement.of(Layer.QUIC)) == (reached, ())
+
+
 async def test_http_3_is_not_seen_through_a_proxy() -> None:
     """And is not asked beside it."""
     network = ScriptedNetwork()
