@@ -4,6 +4,7 @@ No sockets and no clock of its own: frames and the time come in, frames go out b
 """
 
 import ipaddress
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -45,13 +46,14 @@ class Exits(Protocol):
 
 
 class _Forged(Wire):
-    """Frames the censor makes up leave at once and are never impaired."""
+    """Frames the censor makes up leave at once; only a bad line on the client's side harms them."""
 
-    def __init__(self, exits: Exits) -> None:
+    def __init__(self, exits: Exits, to_client: Callable[[bytes], None]) -> None:
         self._exits = exits
+        self._to_client = to_client
 
     def to_client(self, frame: bytes) -> None:
-        self._exits.send(CLIENT, frame)
+        self._to_client(frame)
 
     def to_internet(self, frame: bytes) -> None:
         self._exits.send(INTERNET, frame)
@@ -63,7 +65,7 @@ class Censor:
     def __init__(self, exits: Exits, routers: tuple[str, str]) -> None:
         self.rules = Rules()
         self._exits = exits
-        self._forged = _Forged(exits)
+        self._forged = _Forged(exits, self._forge)
         packed = (ipaddress.ip_address(router).packed for router in routers)
         self._routers = {len(router): router for router in packed}
         self._flows: dict[Key, Flow] = {}
@@ -76,6 +78,8 @@ class Censor:
     def from_client(self, frame: bytes, now: float) -> None:
         """Take a frame the client sent."""
         self._now = now
+        if any(rule.near and self._impairment(rule).loses() for rule in self.rules.of("impair")):
+            return
         packet = packets.parse(frame)
         if packet is None:
             self._pass(INTERNET, frame)
@@ -121,11 +125,23 @@ class Censor:
             when = self._pacer(rule, side).departure(when, len(frame))
             if when == LOST:
                 return
-        for rule in self.rules.of("impair"):
-            link = self._impairments.setdefault(rule.id, Impairment(rule))
+        self._leave(side, frame, when, self.rules.of("impair"))
+
+    def _impairment(self, rule: Rule) -> Impairment:
+        return self._impairments.setdefault(rule.id, Impairment(rule))
+
+    def _forge(self, frame: bytes) -> None:
+        """Let a frame of our own go to the client."""
+        near = [rule for rule in self.rules.of("impair") if rule.near]
+        self._leave(CLIENT, frame, self._now, near)
+
+    def _leave(self, side: int, frame: bytes, when: float, impairing: Iterable[Rule]) -> None:
+        for rule in impairing:
+            link = self._impairment(rule)
+            # What comes over a bad line near the client has been through that already.
+            if not (rule.near and side == INTERNET) and link.loses():
+                return
             when = link.departure(when, side)
-        if when == LOST:
-            return
         if when > self._now:
             self._exits.send_at(when, side, frame)
         else:
@@ -218,7 +234,7 @@ class Censor:
             router = packet.destination if how == "icmp-port" else self._routers[size]
             code = UNREACHABLE[how][size]
             back = packets.ethernet_back(packet.frame)
-            self._exits.send(CLIENT, packets.icmp_unreachable(back, router, code, packet))
+            self._forge(packets.icmp_unreachable(back, router, code, packet))
 
     def _question(self, packet: Packet) -> bool:
         """Whether a rule has dealt with the question."""
@@ -233,7 +249,7 @@ class Censor:
             source = (packet.destination, packet.destination_port)
             asker = (packet.source, packet.source_port)
             back = packets.ethernet_back(packet.frame)
-            self._exits.send(CLIENT, packets.udp(back, source, asker, _lie(query, rule)))
+            self._forge(packets.udp(back, source, asker, _lie(query, rule)))
         if rule.how == "inject":
             self._exits.send_at(self._now + rule.after, INTERNET, packet.frame)
         return True
@@ -345,8 +361,11 @@ class Censor:
 
         Few segments are held back meanwhile: a client sends no more than ten unacknowledged.
         """
-        found.hear(packet)
-        found.held.append(packet)
+        if not found.hear(packet):
+            # Too early to be read, or said again for want of an acknowledgement: the server's
+            # brings the rest.
+            self._pass_out(found, packet)
+            return
         found.protocol, found.name = sniff(found.heard, found.server[1])
         if found.protocol == MORE and self._cares() and len(found.held) <= MOST_HELD:
             return

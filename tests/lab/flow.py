@@ -1,7 +1,8 @@
 """One TCP connection as the box sees it, and what a censor can make of it.
 
-An effect takes a connection over: from then on every packet of it goes through the effect. The
-wire between client and box loses nothing, so forged segments need no retransmission.
+An effect takes a connection over: from then on every packet of it goes through the effect. What is
+forged and gets lost on the way is said again when the client repeats itself, as censors do that
+look at each packet.
 """
 
 import itertools
@@ -64,17 +65,34 @@ class Flow:
         self.protocol = MORE
         self.name = ""
         self.held: list[Packet] = []
+        self._early: list[Packet] = []
         self.effect: Effect | None = None
         self.paced: list[Rule] = []
         self.stalled: Rule | None = None
         self.version = version
 
-    def hear(self, packet: Packet) -> None:
-        """Add what is new in a client's segment to what was heard."""
-        skip = (self.expected - packet.sequence) % SEQUENCES
-        if skip <= packet.payload_size:
-            self.heard += packet.payload[skip:]
-            self.expected = (packet.sequence + packet.payload_size) % SEQUENCES
+    def hear(self, packet: Packet) -> bool:
+        """Add what is new in a client's segment to what was heard, and hold the segment back.
+
+        False, and nothing is held, when nothing is new, or something before it is missing yet.
+        """
+        ahead = self._ahead(packet)
+        if ahead > 0:
+            self._early.append(packet)
+        if ahead > 0 or -ahead >= packet.payload_size:
+            return False
+        self.held.append(packet)
+        for one in (packet, *sorted(self._early, key=self._ahead)):
+            skip = -self._ahead(one)
+            if 0 <= skip < one.payload_size:
+                self.heard += one.payload[skip:]
+                self.expected = (one.sequence + one.payload_size) % SEQUENCES
+        return True
+
+    def _ahead(self, packet: Packet) -> int:
+        """Bytes missing before a segment; negative where its first ones were heard already."""
+        gap = (packet.sequence - self.expected) % SEQUENCES
+        return gap if gap < SEQUENCES // 2 else gap - SEQUENCES
 
     def enough(self, packet: Packet) -> bool:
         """Whether the client has had all it may have before this packet of the server's."""
@@ -118,20 +136,37 @@ class Dead:
         """Swallowed."""
 
 
+class TornDown:
+    """Whatever the client still says is answered by a reset."""
+
+    def __init__(self, flow: Flow, wire: Wire) -> None:
+        self._flow = flow
+        self._wire = wire
+
+    def from_client(self, packet: Packet) -> None:
+        """A client that never got the reset repeats itself."""
+        if packet.flags & RST:
+            return
+        self._wire.to_client(
+            tcp(
+                self._flow.back,
+                self._flow.server,
+                self._flow.client,
+                flags=RST | ACK,
+                sequence=packet.acknowledged,
+                acknowledged=self._flow.expected,
+            )
+        )
+
+    def from_internet(self, packet: Packet) -> None:
+        """Swallowed."""
+
+
 def reset(flow: Flow, wire: Wire, last: Packet) -> None:
     """Tear both ends down; `last` is what the client sent last."""
-    wire.to_client(
-        tcp(
-            flow.back,
-            flow.server,
-            flow.client,
-            flags=RST | ACK,
-            sequence=last.acknowledged,
-            acknowledged=flow.expected,
-        )
-    )
+    flow.effect = TornDown(flow, wire)
+    flow.effect.from_client(last)
     flow.reset_server(wire)
-    flow.effect = Dead()
 
 
 def refuse(flow: Flow, wire: Wire, syn: Packet) -> None:
@@ -156,21 +191,29 @@ class Hijacked:
         self._flow = flow
         self._wire = wire
         self._sequence = last.acknowledged
-        self._expected = last.next_sequence
-        pieces = [payload[at : at + MSS] for at in range(0, len(payload), MSS)] or [b""]
-        for piece in pieces[:-1]:
-            self._say(ACK, piece)
-        self._say(PSH | FIN | ACK if pieces[-1] else FIN | ACK, pieces[-1])
+        self._expected = flow.expected
+        self._payload = payload
+        self._speak()
         flow.reset_server(wire)
         flow.effect = self
 
     def from_client(self, packet: Packet) -> None:
-        """Acknowledge, so that the client can close in peace."""
+        """Acknowledge, so that the client can close in peace; say all again if it heard nothing."""
         if packet.flags & RST:
             return
-        if packet.payload_size or packet.flags & FIN:
+        if packet.payload_size and not _newer(packet, self._expected):
+            self._sequence = packet.acknowledged
+            self._speak()
+        elif packet.payload_size or packet.flags & FIN:
             self._expected = packet.next_sequence
             self._say(ACK, b"")
+
+    def _speak(self) -> None:
+        payload = self._payload
+        pieces = [payload[at : at + MSS] for at in range(0, len(payload), MSS)] or [b""]
+        for piece in pieces[:-1]:
+            self._say(ACK, piece)
+        self._say(PSH | FIN | ACK if pieces[-1] else FIN | ACK, pieces[-1])
 
     def from_internet(self, packet: Packet) -> None:
         """Swallowed."""
@@ -213,6 +256,8 @@ class Accepted:
         """Acknowledge; answer once; end when the client does."""
         if packet.flags & RST or not (packet.payload_size or packet.flags & FIN):
             return
+        if self._over and packet.payload_size and not _newer(packet, self._expected):
+            self._over, self._sequence = False, packet.acknowledged
         if packet.sequence == self._expected:
             self._expected = packet.next_sequence
         self._say(ACK)
@@ -344,6 +389,11 @@ class Spliced:
                 window=window,
             )
         )
+
+
+def _newer(packet: Packet, expected: int) -> bool:
+    """Whether a segment holds anything after the byte `expected`."""
+    return 0 < (packet.next_sequence - expected) % SEQUENCES < SEQUENCES // 2
 
 
 def _basic_options(options: bytes) -> bytes:

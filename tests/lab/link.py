@@ -58,12 +58,17 @@ class Impairment:
         self._rule = rule
         self._last = [0.0, 0.0]
 
-    def departure(self, now: float, side: int) -> float:
-        """When a frame towards `side` leaves, or LOST."""
+    def loses(self) -> bool:
+        """Throw the dice for one frame."""
         rule = self._rule
         if rule.loss and rule.random.random() < rule.loss:
             rule.hits += 1
-            return LOST
+            return True
+        return False
+
+    def departure(self, now: float, side: int) -> float:
+        """When a frame towards `side` leaves, if it is not lost."""
+        rule = self._rule
         wander = rule.random.uniform(-rule.jitter, rule.jitter) if rule.jitter else 0.0
         self._last[side] = max(self._last[side], now + max(0.0, rule.delay + wander))
         return self._last[side]

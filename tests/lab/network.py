@@ -273,10 +273,20 @@ class Network:
         return self._add("foreign", networks=[*self._domestic, *home, *BLOCK_PAGE])
 
     def impair(
-        self, *, loss: float = 0.0, rtt: float = 0.0, jitter: float = 0.0, seed: int = 1
+        self,
+        *,
+        loss: float = 0.0,
+        rtt: float = 0.0,
+        jitter: float = 0.0,
+        near: bool = False,
+        seed: int = 1,
     ) -> Rule:
-        """Lose frames at random (each way) and delay them by half of `rtt`, give or take."""
-        return self._add("impair", loss=loss, delay=rtt / 2, jitter=jitter, seed=seed)
+        """Lose frames at random (each way) and delay them by half of `rtt`, give or take.
+
+        `near` puts the bad line between client and censor: what the censor makes up is lost and
+        late as well on its way to the client, and not only what others send.
+        """
+        return self._add("impair", loss=loss, delay=rtt / 2, jitter=jitter, near=near, seed=seed)
 
     def unplug(self) -> None:
         """Take the link down: no route, errors at once."""

@@ -69,6 +69,8 @@ class Rule:
     """impair: one way."""
     jitter: float = 0.0
     """impair: the delay varies by up to this much either way."""
+    near: bool = False
+    """impair: the line is bad on the client's side, so that what the box forges suffers as well."""
     chance: float = 1.0
     """How often the rule acts when it matches."""
     seed: int = 0

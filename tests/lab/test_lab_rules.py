@@ -521,6 +521,50 @@ def test_loss(lab: Lab, ptcl: Network) -> None:
     assert 15 < answered < 45, "two frames each survive with probability 0.7"
 
 
+def test_loss_near_the_client_meets_what_is_forged(lab: Lab, ptcl: Network) -> None:
+    """A forged answer is lost like any other where the line between client and box is bad."""
+    question = {"kind": "dns", "server": ptcl.resolver, "name": "x.com", "timeout": 0.3}
+    with ptcl.block(dns=["x.com"], how="nxdomain"):
+        with ptcl.impair(loss=0.3, seed=5):
+            assert all("answers" in look for look in lab.look_many([question] * 40, at_once=40))
+        with ptcl.impair(loss=0.3, near=True, seed=5):
+            seen = lab.look_many([question] * 40, at_once=40)
+    answered = sum("answers" in look for look in seen)
+    assert 8 < answered < 32, "two frames each survive with probability 0.7"
+
+
+@pytest.mark.parametrize("how", ["reset", "fin", "alert"])
+def test_what_is_forged_is_said_again(lab: Lab, ptcl: Network, how: str) -> None:
+    """A client that lost the forged end of its connection repeats itself, and meets it then."""
+    with ptcl.block(sni=["x.com"], how=how):
+        (plain,) = lab.look_many([_greeting(lab)])
+        with ptcl.impair(loss=0.1, near=True, seed=7) as line:
+            seen = lab.look_many([_greeting(lab)] * 12, at_once=12)
+            assert line.hits > 4
+    assert {looked(look) for look in seen} == {looked(plain)}
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_a_block_page_survives_loss(lab: Lab, ptcl: Network, near: bool) -> None:
+    """So does a client that lost the page which stands in for the real one."""
+    request = {
+        "kind": "http",
+        "address": lab.internet.address("x.com"),
+        "port": 80,
+        "host": "x.com",
+        "path": "/",
+        "timeout": 25.0,
+    }
+    with ptcl.page(["x.com"], status=403), ptcl.impair(loss=0.1, near=near, seed=9):
+        seen = lab.look_many([request] * 12, at_once=12)
+    assert [look.get("status") for look in seen] == [403] * 12
+
+
+def _greeting(lab: Lab) -> dict[str, Any]:
+    address = lab.internet.address("x.com")
+    return {"kind": "tls", "address": address, "port": 443, "sni": "x.com", "timeout": 25.0}
+
+
 def test_chance(lab: Lab, ptcl: Network) -> None:
     """A rule with a chance acts on some connections and not on others."""
     with ptcl.block(sni=["x.com"], how="reset", chance=0.3, seed=3) as rule:
