@@ -14,6 +14,7 @@ from monitor.clock import utc_now
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.exporter import create_registry
+from monitor.http3 import Http3
 from monitor.logs import logger
 from monitor.looking import Looking, MakeNetwork
 from monitor.publisher import Publisher
@@ -38,10 +39,12 @@ async def cycle_runner(
     make_network: MakeNetwork | None = None,
     on_endpoint: Callable[[str], None] | None = None,
     force_transfers: bool = False,
+    force_quic: bool = False,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
-    `force_transfers` measures the speed of every platform in every cycle.
+    `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
+    HTTP/3 whatever offers it.
     """
     async with Looking(settings, now=utc_now, make_network=make_network) as looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
@@ -53,6 +56,7 @@ async def cycle_runner(
             rng,
             on_endpoint,
             Transfers(settings, looking, controls, rng, forced=force_transfers),
+            Http3(settings.probe.quic_share, rng, forced=force_quic),
         )
 
 

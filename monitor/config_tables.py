@@ -22,6 +22,7 @@ from monitor.config_values import (
     network,
     pem_file,
     resolver,
+    share,
     size,
     vantage_id,
 )
@@ -52,6 +53,7 @@ def probe_shapes(folder: Path) -> Shapes:
         "daily_bytes": size("1MB", "1000GB"),
         "trust_anchors": listed(pem_file(folder)),
         "bogon_allow": listed(network),
+        "quic_share": share,
         "open_resolvers": listed(address),
         "doh_resolvers": listed(https_url),
         "innocuous": host_name,

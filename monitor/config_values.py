@@ -88,6 +88,15 @@ def byte_count(written: str) -> int:
     return int(match[1]) * _SIZES[match[2]]
 
 
+def share(node: Node) -> float:
+    """A part of a whole, from 0 to 1."""
+    value = node.raw
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
+        raise node.fail("a number from 0 to 1, without quotation marks: 0.1 is one in ten")
+    return float(value)
+
+
 def host_name(node: Node) -> str:
     """A host name, or empty."""
     value = text(node)

@@ -76,7 +76,7 @@ class ControlDesk:
     def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
         self._looking = looking
         self._controls = tuple(controls)
-        self._looks: dict[tuple[str, str], Shared[Measurement]] = {}
+        self._looks: dict[tuple[str, str, bool], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlHealth]] = {}
 
     @property
@@ -84,9 +84,18 @@ class ControlDesk:
         """True when any control vantage is configured."""
         return bool(self._controls)
 
-    async def look(self, target: Target, *, after: float, cycle: str) -> tuple[Measurement, ...]:
-        """The endpoint from every control, each look begun at or after `after` (POSIX seconds)."""
-        wanted = [self._shared_look(control, target, after, cycle) for control in self._controls]
+    async def look(
+        self, target: Target, *, after: float, cycle: str, quic: bool = False
+    ) -> tuple[Measurement, ...]:
+        """The endpoint from every control, each look begun at or after `after` (POSIX seconds).
+
+        With `quic` over HTTP/3 too; a control behind a proxy, which passes no datagrams on, says
+        in `not_observed` that it could not.
+        """
+        wanted = [
+            self._shared_look(control, target, after, cycle, quic=quic)
+            for control in self._controls
+        ]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
@@ -95,13 +104,15 @@ class ControlDesk:
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
     def _shared_look(
-        self, control: VantagePoint, target: Target, after: float, cycle: str
+        self, control: VantagePoint, target: Target, after: float, cycle: str, *, quic: bool
     ) -> Shared[Measurement]:
-        key = (control.id, target.endpoint.id)
+        key = (control.id, target.endpoint.id, quic)
         shared = self._looks.get(key)
         if shared is None or not shared.serves(after):
             shared = self._looks[key] = Shared(
-                lambda: self._looking.at(control.id, target, cycle=cycle, look=Look.CONTROL),
+                lambda: self._looking.at(
+                    control.id, target, cycle=cycle, look=Look.CONTROL, quic=quic
+                ),
                 self._now,
             )
         return shared

@@ -24,19 +24,20 @@ from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
-from monitor.analysis.quic import answered_over_udp
+from monitor.analysis.quic import answered_over_udp, quic_failed
 from monitor.analysis.rules import judge
 from monitor.analysis.suspicion import answered, reads_alike, settled, suspicious
 from monitor.analysis.throttling import combine
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.checkup import Checkups
 from monitor.control_desk import ControlDesk, ControlHealth
+from monitor.http3 import Http3, UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.looking import Looking, ReferenceLooks
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
 from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
-from probes.follow_up import plan_follow_up
+from probes.follow_up import plan_follow_up, plan_http3
 from probes.look import Target
 from probes.measurement import Look, Measurement
 from probes.vantage import Profile, VantagePoint, VantageRole
@@ -92,6 +93,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace
     checkups: Checkups
     follow_ups: Allowance
+    http3: frozenset[str]
+    """Ids of the endpoints whose looks go over HTTP/3 too."""
+    udp: UdpWitness
 
 
 class CycleRunner:
@@ -105,11 +109,12 @@ class CycleRunner:
         rng: random.Random,
         on_endpoint: Callable[[str], None] | None = None,
         transfers: Transfers | None = None,
+        http3: Http3 | None = None,
     ) -> None:
         """`rng` orders the looks and picks pool members; it need not be secret.
 
         `on_endpoint` is told the vantage whenever one of the `endpoints_per_cycle` is done with.
-        Without `transfers` no speed is measured.
+        Without `transfers` no speed is measured; without `http3` nothing is asked over HTTP/3.
         """
         self._settings = settings
         self._looking = looking
@@ -117,6 +122,7 @@ class CycleRunner:
         self._rng = rng
         self._on_endpoint = on_endpoint
         self._transfers = transfers
+        self._http3 = http3 or Http3(0.0, rng)
 
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
@@ -149,6 +155,12 @@ class CycleRunner:
                 pace.references,
             ),
             follow_ups=Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE),
+            http3=self._http3.draw(
+                vantage,
+                early,
+                (e for p in self._settings.catalog.platforms for r in p.roles for e in r.endpoints),
+            ),
+            udp=UdpWitness(partial(self._ask_http3, vantage_id, cycle), self._rng),
         )
         looked = await self._look_at_everything(visit)
         references = before + visit.checkups.looks
@@ -163,7 +175,15 @@ class CycleRunner:
             looks = [one.attempts[-1] for one in looked]
             transferred = await self._transfers.run(vantage, cycle, health, looks)
         return self._cycle(
-            cycle, vantage, started_at, health, references, looked, checks, transferred
+            cycle,
+            vantage,
+            started_at,
+            health,
+            references,
+            looked,
+            visit.udp.looks,
+            checks,
+            transferred,
         )
 
     async def _at_references(self, vantage_id: str, cycle: str, pace: Pace) -> ReferenceLooks:
@@ -218,20 +238,29 @@ class CycleRunner:
         """Look once, and where that calls for it again, between two rounds of control looks."""
         early, cycle = visit.early, visit.cycle
         target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
-        first = await self._looking.at(visit.vantage.id, target, cycle=cycle)
+        async with visit.udp.watching(target) as tell:
+            first = await self._looking.at(
+                visit.vantage.id,
+                target,
+                cycle=cycle,
+                quic=endpoint.id in visit.http3,
+                unadvertised=False,
+            )
+            tell(first)
+        quic = tries_quic(first)
         attempts: tuple[Measurement, ...] = (first,)
         controls: tuple[Measurement, ...] = ()
         follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
         if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
-            controls = await self._desk.look(target, after=attempts[-1].ended_at, cycle=cycle)
-            # Down for the controls too: a second look from here could not change the verdict.
-            worth_more = not controls or any(answered(control) for control in controls)
-            if worth_more and not reads_alike(first, controls):
+            controls = await self._desk.look(
+                target, after=attempts[-1].ended_at, cycle=cycle, quic=quic
+            )
+            if await self._worth_more(visit, endpoint, first, controls):
                 attempts += await self._again(visit, target, first)
                 if suspicious(attempts[-1], early.families):
                     controls += await self._desk.look(
-                        target, after=attempts[-1].ended_at, cycle=cycle
+                        target, after=attempts[-1].ended_at, cycle=cycle, quic=quic
                     )
                     follow_ups = await self._follow_up(visit, target, attempts[-1], controls)
                     if visit.pace.spread:
@@ -246,6 +275,20 @@ class CycleRunner:
             health=health,
         )
 
+    async def _worth_more(
+        self, visit: Visit, endpoint: Endpoint, first: Measurement, controls: Sequence[Measurement]
+    ) -> bool:
+        """Whether a second look from here could change the verdict."""
+        if only_quic_failed(first, visit.early.families):
+            if not any(map(reached_over_quic, controls)):
+                return False
+            return await visit.udp.answers_beside(endpoint)
+        worth_more = not controls or any(map(answered, controls))  # else: down for controls too
+        return worth_more and not reads_alike(first, controls)
+
+    async def _ask_http3(self, vantage_id: str, cycle: str, target: Target) -> Measurement:
+        return await self._looking.follow_up(vantage_id, plan_http3(target), cycle=cycle)
+
     async def _follow_up(
         self,
         visit: Visit,
@@ -254,8 +297,11 @@ class CycleRunner:
         controls: Sequence[Measurement],
     ) -> tuple[Measurement, ...]:
         """Change one thing at a time, where that can tell more: never at a quiet vantage, whose
-        host such questions would single out, and never where the platform is down for everybody."""
+        host such questions would single out, and never where the platform is down for everybody.
+        They are about TCP: where that works, they tell nothing."""
         if visit.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+            return ()
+        if only_quic_failed(failed, visit.early.families):
             return ()
         if not visit.follow_ups.take(f"{target.platform} {target.role}"):
             return ()
@@ -296,9 +342,13 @@ class CycleRunner:
                     cycle=visit.cycle,
                     look=Look.RETRY,
                     attempt=retry + 2,
+                    quic=tries_quic(first),
                 ),
             )
-            if not suspicious(attempts[-1], families) or settled(attempts, families):
+            if not suspicious(attempts[-1], families):
+                break
+            # What TCP came to is no news where QUIC fails, and silence is never settled.
+            if settled(attempts, families) and not quic_failed(attempts[-1], families):
                 break
         return attempts[1:]
 
@@ -324,12 +374,14 @@ class CycleRunner:
         health: VantageHealth,
         references: ReferenceLooks,
         looked: Sequence[Looked] = (),
+        witnesses: Sequence[Measurement] = (),
         checks: Sequence[ControlHealth] = (),
         transferred: Transferred = _NO_TRANSFERS,
     ) -> Cycle:
         judged_at = self._looking.now()
         control_health = {check.health.vantage: check.health for check in checks}
-        over_udp = answered_over_udp(m for one in looked for m in (*one.attempts, *one.follow_ups))
+        looks = [m for one in looked for m in (*one.attempts, *one.follow_ups)] + [*witnesses]
+        over_udp = answered_over_udp(looks)
         verdicts = combine(
             [
                 self._verdict(one, cycle, vantage, health, control_health, over_udp, judged_at)
@@ -337,6 +389,7 @@ class CycleRunner:
             ],
             (*transferred.fresh, *transferred.standing),
         )
+        self._http3.learn(vantage.id, looks, verdicts)
         platforms = tuple(
             roll_up(
                 platform,
@@ -353,6 +406,7 @@ class CycleRunner:
             for m in (
                 *(look for _, look in references),
                 *(m for one in looked for m in (*one.attempts, *one.controls, *one.follow_ups)),
+                *witnesses,
                 *(look for check in checks for look in check.looks),
                 *transferred.measurements,
             )

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uuid_utils
 
+from probes.alt_svc import offers_http3
 from probes.catalog import Endpoint, EndpointKind
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.dns_message import Reply, decode_reply, encode_query
@@ -73,7 +74,9 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: str = ""
     """Host name of an innocuous server, to say the endpoint's name to."""
     http3: bool = False
-    """The platform advertises HTTP/3 for this endpoint."""
+    """HTTP/3 is offered on this host and port."""
+    only_http3: bool = False
+    """Ask nothing else: the endpoint is to show that datagrams leave the vantage."""
 
 
 def plan_follow_up(
@@ -111,7 +114,20 @@ def plan_follow_up(
         given=given,
         known_elsewhere=tuple(dict.fromkeys(known)),
         elsewhere=elsewhere,
-        http3=any(_advertises_http3(control) for control in controls),
+        http3=any(_offers_http3(control, host, port) for control in controls),
+    )
+
+
+def plan_http3(target: Target) -> FollowUpPlan:
+    """Ask an endpoint that offers HTTP/3 for that alone."""
+    endpoint = target.endpoint
+    return FollowUpPlan(
+        target=target,
+        host=endpoint.host,
+        port=endpoint.port,
+        tls=True,
+        http3=True,
+        only_http3=True,
     )
 
 
@@ -367,6 +383,8 @@ def _questions(looker: Looker, plan: FollowUpPlan, origin: float) -> list[_Quest
     if looker.vantage.profile is Profile.QUIET:
         return []
     proxied = looker.vantage.egress.proxied
+    if plan.only_http3:
+        return [] if proxied else [_Http3(looker, plan, origin)]
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
         if looker.settings.innocuous and (plan.failed_addresses or proxied):
@@ -421,11 +439,13 @@ def _first_of_families(addresses: Iterable[str], count: int) -> tuple[str, ...]:
     return tuple(address for family in taken.values() for address in family)
 
 
-def _advertises_http3(look: Measurement) -> bool:
+def _offers_http3(look: Measurement, host: str, port: int) -> bool:
+    """Whether `host` said over verified TLS that it speaks HTTP/3 on the port asked."""
     return any(
-        "h3" in value
+        name == "alt-svc" and offers_http3(value, host, port)
         for observation in look.observations
         if isinstance(observation, HttpObservation)
+        and observation.url.startswith("https:")
+        and urlsplit(observation.url).hostname == host
         for name, value in observation.headers
-        if name == "alt-svc"
     )

@@ -26,6 +26,8 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes read of a healthy body."""
     suspicious_body_limit: int = 512 * 1024
     """Bytes read of a suspicious body."""
+    quic_share: float = 0.1
+    """Share of the looks, 0 to 1, that ask over HTTP/3 as well where it is offered."""
     daily_bytes: int = 300_000_000
     """Bytes a day (UTC) and vantage from which on nothing more is fetched to measure speed."""
     trust_anchors: tuple[str, ...] = ()

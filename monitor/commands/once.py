@@ -49,12 +49,17 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option("--transfers", help="Measure the speed of every platform as well."),
         ] = False,
+        quic: Annotated[
+            bool, typer.Option("--quic", help="Ask over HTTP/3 too whatever offers it.")
+        ] = False,
     ) -> None:
         """Look once from every vantage and print what it means. Stores nothing."""
         settings = load_settings(config)
         configure(LogSettings(level="warning", format=settings.log.format))
-        cycles = asyncio.run(look_once(settings, transfers=transfers))
+        cycles = asyncio.run(look_once(settings, transfers=transfers, quic=quic))
         if json:
+            for note in _notes(cycles):
+                typer.echo(note, err=True)
             for line in json_lines(cycles):
                 sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
             sys.stdout.flush()
@@ -62,10 +67,13 @@ def register(app: typer.Typer) -> None:
             print_cycles(settings, cycles, Console())
 
 
-async def look_once(settings: Settings, *, transfers: bool = False) -> list[Cycle]:
+async def look_once(
+    settings: Settings, *, transfers: bool = False, quic: bool = False
+) -> list[Cycle]:
     """One cycle of every vantage, side by side, with a progress bar on standard error.
 
-    `transfers` measures the speed of every platform as well.
+    `transfers` measures the speed of every platform as well; `quic` asks over HTTP/3 too whatever
+    offers it.
     """
     progress = Progress(
         TextColumn("{task.description}"),
@@ -80,6 +88,7 @@ async def look_once(settings: Settings, *, transfers: bool = False) -> list[Cycl
         settings,
         on_endpoint=lambda vantage: progress.advance(tasks[vantage]),
         force_transfers=transfers,
+        force_quic=quic,
     ) as runner:
         with progress:
             for vantage in settings.vantages:

@@ -135,6 +135,26 @@ BROKEN = {
         f'[throttling]\ninnocuous = "www.example.com"\n{VANTAGE}',
         (2, "throttling.innocuous", '"www.example.com"', "it belongs under [probe]"),
     ),
+    "share above all": (
+        f"[probe]\nquic_share = 1.5\n{VANTAGE}",
+        (2, "probe.quic_share", "1.5", "a number from 0 to 1, without quotation marks"),
+    ),
+    "share below none": (
+        f"[probe]\nquic_share = -0.1\n{VANTAGE}",
+        (2, "probe.quic_share", "-0.1", "a number from 0 to 1, without quotation marks"),
+    ),
+    "share in quotation marks": (
+        f'[probe]\nquic_share = "0.1"\n{VANTAGE}',
+        (2, "probe.quic_share", '"0.1"', "a number from 0 to 1, without quotation marks"),
+    ),
+    "true for a share": (
+        f"[probe]\nquic_share = true\n{VANTAGE}",
+        (2, "probe.quic_share", "true", "a number from 0 to 1, without quotation marks"),
+    ),
+    "share that is no number": (
+        f"[probe]\nquic_share = nan\n{VANTAGE}",
+        (2, "probe.quic_share", "nan", "a number from 0 to 1, without quotation marks"),
+    ),
     "network with host bits": (
         f'[probe]\nbogon_allow = ["10.0.0.1/8"]\n{VANTAGE}',
         (2, "probe.bogon_allow[1]", '"10.0.0.1/8"', '"10.0.0.0/8"'),
