@@ -58,8 +58,6 @@ def register(app: typer.Typer) -> None:
         configure(LogSettings(level="warning", format=settings.log.format))
         cycles = asyncio.run(look_once(settings, transfers=transfers, quic=quic))
         if json:
-            for note in _notes(cycles):
-                typer.echo(note, err=True)
             for line in json_lines(cycles):
                 sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
             sys.stdout.flush()
