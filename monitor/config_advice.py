@@ -6,21 +6,27 @@ from itertools import combinations
 from pathlib import Path
 
 from monitor.config import UNKNOWN_COUNTRY
+from monitor.health_notes import HOW_TO_SEE_PAST_STUB, STUB
 from monitor.settings import Settings
 from probes.catalog import ReferenceScope
+from probes.system_resolvers import ResolverAddress, is_loopback
 from probes.vantage import Profile, VantagePoint, VantageRole
 
 QUIET_INTERVAL = 600.0
 """Seconds below which a quiet vantage has little room to be quiet in."""
 
 
-def advice(settings: Settings) -> tuple[str, ...]:
-    """One sentence for each weakness: what it is and what it means for what can be told."""
+def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[str, ...]:
+    """One sentence for each weakness: what it is and what it means for what can be told.
+
+    `system` are the resolvers of the machine that the monitor is to run on, where they are known.
+    """
     field = [vantage for vantage in settings.vantages if _is_field(vantage)]
     control = [vantage for vantage in settings.vantages if not _is_field(vantage)]
     return (
         *_about_controls(field, control),
         *_about_field(field),
+        *_about_stubs(field, system),
         *_about_quiet(settings),
         *_about_references(settings),
         *_about_database(settings),
@@ -70,6 +76,24 @@ def _about_field(field: Sequence[VantagePoint]) -> Iterator[str]:
         yield (
             f"No asn for {', '.join(unknown)}: networks are told apart by it, so those of one "
             "country count as one."
+        )
+
+
+def _about_stubs(field: Sequence[VantagePoint], system: Sequence[ResolverAddress]) -> Iterator[str]:
+    only_stub = bool(system) and all(resolver.stub for resolver in system)
+    stubs: dict[str, list[str]] = {}
+    for vantage in field:
+        resolver = vantage.resolver
+        if vantage.egress.proxied:
+            continue
+        if resolver.system and only_stub:
+            stubs.setdefault(system[0].address, []).append(vantage.id)
+        elif resolver.address and is_loopback(resolver.address):
+            stubs.setdefault(resolver.address, []).append(vantage.id)
+    for address, ids in stubs.items():
+        yield (
+            f"Only a stub resolver ({address}) for {', '.join(ids)}: {STUB}. For each of them"
+            f" {HOW_TO_SEE_PAST_STUB}."
         )
 
 

@@ -14,7 +14,7 @@ from probes.look import Glance, Looker, Target
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.network import Network, SocketNetwork, TlsContexts
 from probes.runner import Runner, Urgency
-from probes.system_resolvers import ResolverAddress, system_resolvers
+from probes.system_resolvers import ResolverAddress, is_loopback, system_resolvers
 from probes.transfer import TransferPlan, transfer
 from probes.vantage import VantagePoint
 
@@ -133,4 +133,7 @@ def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
 def _resolvers(vantage: VantagePoint) -> Sequence[ResolverAddress]:
     if vantage.resolver.system:
         return system_resolvers()
-    return (ResolverAddress(address=vantage.resolver.address, port=vantage.resolver.port),)
+    address = vantage.resolver.address
+    return (
+        ResolverAddress(address=address, port=vantage.resolver.port, stub=is_loopback(address)),
+    )

@@ -36,12 +36,12 @@ def system_resolvers(
     Empty when the files name none or cannot be read.
     """
     configured = _nameservers(resolv_conf)
-    if configured and all(_is_loopback(address) for address in configured):
-        upstream = [a for a in _nameservers(upstream_conf) if not _is_loopback(a)]
+    if configured and all(is_loopback(address) for address in configured):
+        upstream = [a for a in _nameservers(upstream_conf) if not is_loopback(a)]
         if upstream:
             configured = upstream
     return tuple(
-        ResolverAddress(address=address, stub=_is_loopback(address)) for address in configured
+        ResolverAddress(address=address, stub=is_loopback(address)) for address in configured
     )
 
 
@@ -67,5 +67,6 @@ def _valid(address: str) -> bool:
     return True
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether an address, with or without a scope, is this machine's own: a stub's."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback

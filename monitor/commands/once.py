@@ -17,6 +17,7 @@ from monitor.analysis.throttling import THROTTLING_RULES, Spread, TransferVerdic
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from monitor.app import cycle_runner
 from monitor.commands.options import ConfigOption, load_settings
+from monitor.health_notes import notes
 from monitor.logs import configure
 from monitor.settings import LogSettings, Settings
 from storage.store import Cycle
@@ -58,6 +59,8 @@ def register(app: typer.Typer) -> None:
         configure(LogSettings(level="warning", format=settings.log.format))
         cycles = asyncio.run(look_once(settings, transfers=transfers, quic=quic))
         if json:
+            for note in _notes(cycles):
+                typer.echo(note, err=True)
             for line in json_lines(cycles):
                 sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
             sys.stdout.flush()
@@ -117,7 +120,18 @@ def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
             "rule_id": health.rule_id,
             "references_ok": health.references_ok,
             "references_total": health.references_total,
+            "clock_skew": health.clock_skew,
+            "stub_resolver": health.stub_resolver,
+            "nat64": health.nat64,
+            "exit_country": health.exit_country,
+            "exit_asn": health.exit_asn,
         }
+
+
+def _notes(cycles: list[Cycle]) -> Iterator[str]:
+    """What people should know of each vantage beside its state."""
+    for cycle in cycles:
+        yield from (f"{cycle.vantage}: {note}" for note in notes(cycle.health))
 
 
 def _endpoint_line(verdict: Verdict) -> dict[str, Any]:
@@ -196,6 +210,8 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
         )
         if health.state is not VantageState.OK:
             console.print(HEALTH_MEANINGS.get(health.rule_id, ""), style="yellow")
+        for note in notes(health):
+            console.print(f"Note: {note}.", style="yellow", highlight=False)
         if not cycle.platforms:
             continue
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -10,6 +10,7 @@ from monitor.commands.console import plain_console
 from monitor.config_advice import advice
 from monitor.config_values import DNS_PORT
 from monitor.settings import Settings
+from probes.system_resolvers import system_resolvers
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 
 _MINUTE = 60.0
@@ -31,7 +32,7 @@ def print_summary(settings: Settings) -> None:
     console.print(Padding(names, (0, 0, 0, 2)))
     console.print("\n[bold]References[/bold]")
     console.print(Padding(_references(settings), (0, 0, 0, 2)))
-    warnings = advice(settings)
+    warnings = advice(settings, system_resolvers())
     if warnings:
         console.print("\n[bold yellow]To think over[/bold yellow]")
     for warning in warnings:

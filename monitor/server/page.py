@@ -16,7 +16,9 @@ from markupsafe import Markup
 
 from monitor import __version__
 from monitor.analysis.event import Event, EventState
+from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.health_notes import notes
 from monitor.snapshot import Snapshot, VantageView
 
 REFRESH = 60
@@ -55,6 +57,7 @@ HEALTH_MEANINGS = {
     VantageState.UNKNOWN: "no recent look at a reference",
 }
 """What the health of a vantage means."""
+_RULE_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -101,7 +104,7 @@ def render(snapshot: Snapshot, at: datetime) -> str:
         countries=_matrix(snapshot, at, titles),
         events=sorted(snapshot.events.values(), key=lambda event: event.onset_latest, reverse=True),
         meanings=MEANINGS,
-        health_meanings=HEALTH_MEANINGS,
+        health_words=health_words,
         version=__version__,
         refresh=REFRESH,
         style=Markup(STYLE),  # noqa: S704 - our own file, and its hash is the policy
@@ -130,6 +133,16 @@ def _cells(view: VantageView, at: datetime, titles: dict[str, str]) -> Iterable[
 def method_of(verdict: PlatformVerdict) -> str:
     """`method.sub_method`, `method`, or empty when nothing is accused."""
     return ".".join(filter(None, (verdict.method, verdict.sub_method)))
+
+
+def health_words(view: VantageView, at: datetime) -> str:
+    """What its health means at that moment, and what else is to be known of it."""
+    state, health = view.state_at(at), view.health_at(at)
+    if health is None:
+        return HEALTH_MEANINGS[state]
+    by_rule = _RULE_MEANINGS.get(health.rule_id, "").rstrip(".")
+    meaning = by_rule if by_rule and state is VantageState.UNKNOWN else HEALTH_MEANINGS[state]
+    return "; ".join((meaning, *notes(health)))
 
 
 def _roles_not_ok(verdict: PlatformVerdict) -> str:

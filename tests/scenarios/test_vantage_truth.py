@@ -28,7 +28,9 @@ PLATFORM = tuple(
     )
 )
 YEAR = 365 * 86400.0
-PROXY = Path(__file__).parents[1] / "lab" / "connect_proxy.py"
+LAB = Path(__file__).parents[1] / "lab"
+PROXY = LAB / "connect_proxy.py"
+STUB = LAB / "stub_resolver.py"
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +125,34 @@ def test_a_vantage_behind_a_connect_proxy(lab: Lab, blocked: bool) -> None:
     # A proxy hands a reset on as the end of the stream.
     assert (verdict["state"], verdict["rule_id"]) == ("blocked", "tls.eof")
     assert verdict["failures"] == {"tls": "eof_error"}
+
+
+def test_a_stub_resolver_is_said_to_hide_forged_answers(lab: Lab) -> None:
+    """The forged answer comes first and the stub passes on that alone: no injection can be seen,
+    which the vantage's line and a note for people say."""
+    network = lab.network("ptcl")
+    stub = lab.popen(
+        ["python", str(STUB), "127.0.0.53", network.resolver],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert stub.stdout is not None
+    assert stub.stdout.readline() == "ready\n"
+    with network.block(dns=["x.com"], how="inject") as rule:
+        story = once(lab, platforms=["x"], resolver="127.0.0.53")
+        assert rule.hits
+    stub.kill()
+    assert story.vantage("ptcl")["stub_resolver"] is True
+    assert story.vantage("control-1")["stub_resolver"] is False
+    assert "ptcl: names are asked of a forwarder on this machine" in story.errors
+    assert story.endpoint("ptcl", "https://x.com/")["rule_id"] != "dns.injection"
+
+
+def test_the_clock_and_the_resolver_are_in_the_line_of_a_healthy_vantage(lab: Lab) -> None:
+    """What was seen is told even where nothing is wrong; then there is no note."""
+    story = once(lab, platforms=["x"])
+    line = story.vantage("ptcl")
+    assert abs(line["clock_skew"]) < 3
+    assert (line["stub_resolver"], line["nat64"]) == (False, [])
+    assert (line["exit_country"], line["exit_asn"]) == ("", 0)
+    assert "ptcl:" not in story.errors

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.config import default_settings, load_config
 from monitor.config_advice import advice
+from probes.system_resolvers import ResolverAddress
 
 FIELDS = """
 [[vantage]]
@@ -75,3 +76,42 @@ def test_without_a_file_the_missing_control_is_the_only_advice() -> None:
     found = advice(default_settings())
     assert len(found) == 1
     assert found[0].startswith("No control vantage")
+
+
+STUB = ResolverAddress(address="127.0.0.53", stub=True)
+PROXIED = """
+[[vantage]]
+id = "p"
+country = "PK"
+asn = 5
+egress = "socks5://proxy.example.net"
+[[vantage]]
+id = "r"
+country = "PK"
+asn = 6
+resolver = "192.0.2.53"
+"""
+
+
+def test_a_stub_is_named_with_the_vantages_that_ask_it(tmp_path: Path) -> None:
+    """Those behind a proxy or with a resolver of their own never ask it."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS + PROXIED + CONTROLS)
+    (found,) = advice(load_config(path, {}), (STUB,))
+    assert found.startswith("Only a stub resolver (127.0.0.53) for a, b: ")
+    assert "hides forged answers" in found
+
+
+def test_a_stub_with_another_resolver_behind_it_is_nothing_to_say(tmp_path: Path) -> None:
+    """One that can be asked directly is asked."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS + CONTROLS)
+    assert advice(load_config(path, {}), (STUB, ResolverAddress(address="192.0.2.53"))) == ()
+
+
+def test_a_configured_address_on_loopback_is_a_stub_too(tmp_path: Path) -> None:
+    """Whoever listens there asks somebody else, out of sight."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS.replace("asn = 2", 'asn = 2\nresolver = "127.0.0.1:5353"') + CONTROLS)
+    (found,) = advice(load_config(path, {}))
+    assert found.startswith("Only a stub resolver (127.0.0.1) for b: ")

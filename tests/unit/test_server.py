@@ -9,6 +9,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import httpx
+import msgspec
 import pytest
 
 from monitor.analysis.event import EventState
@@ -321,3 +322,17 @@ def test_ages_read_as_people_say_them(seconds: int, words: str) -> None:
 def test_durations_read_as_people_say_them(seconds: float, words: str) -> None:
     """A length of time uses the unit it was probably configured in."""
     assert duration(seconds) == words
+
+
+async def test_the_page_says_what_to_know_of_a_vantage_beside_its_state() -> None:
+    """A stub that hides forged answers, and why a vantage that answers is not judged from."""
+    publisher = world.publisher()
+    healthy = msgspec.structs.replace(world.health(FIELD[0]), stub_resolver=True)
+    publisher.publish(world.cycle(FIELD[0], state=healthy), [])
+    undecided = msgspec.structs.replace(
+        world.health(FIELD[1], state=VantageState.UNKNOWN), rule_id="vantage.no_tls"
+    )
+    publisher.publish(world.cycle(FIELD[1], state=undecided), [])
+    seen = words_of((await get(publisher, "/")).text)
+    assert "references answer; names are asked of a forwarder on this machine" in seen
+    assert "Cleartext works but no reference answers over TLS" in seen
