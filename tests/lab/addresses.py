@@ -6,6 +6,7 @@
 | ISP resolver of network i | 192.0.2.(53+i) | 2001:db8:53::i+1 |
 | block page, forger, transparent proxy | 203.0.113.80, .81, .82 | 2001:db8:c0::80, 81, 82 |
 | control k | 203.0.113.(11+k) | 2001:db8:c0::(11+k) |
+| direct control k | 203.0.113.(101+k) | 2001:db8:c1::(101+k) |
 | foreign hosts | 198.18.0.0/16 | 2001:db8:f::/48 |
 | hosts of the n-th country | 198.19.n.0/24 | 2001:db8:d:n::/64 |
 """
@@ -35,6 +36,9 @@ OPEN_RESOLVERS = (
 )
 
 MANAGEMENT_CLIENT, MANAGEMENT_FAR = "203.0.113.1", "203.0.113.254"
+MANAGEMENT_FAR6 = "2001:db8:c1::fe"
+DIRECT_TABLE = 90
+"""Number of the client's routing table for direct controls."""
 FORGER = ("203.0.113.81", "2001:db8:c0::81")
 """Where connections go whose certificate is to be forged, one port per forgery."""
 
@@ -87,6 +91,11 @@ def plan_network(index: int, interface: str) -> NetworkPlan:
 def control_addresses(index: int) -> tuple[str, str]:
     """IPv4 and IPv6 address of the index-th control."""
     return f"203.0.113.{11 + index}", f"2001:db8:c0::{11 + index}"
+
+
+def direct_addresses(index: int) -> tuple[str, str]:
+    """IPv4 and IPv6 address of the index-th control that is not behind a proxy."""
+    return f"203.0.113.{101 + index}", f"2001:db8:c1::{101 + index}"
 
 
 def domestic_networks(country: str, countries: tuple[str, ...]) -> tuple[str, ...]:

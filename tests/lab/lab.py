@@ -27,6 +27,7 @@ from tests.lab.addresses import (
     NetworkPlan,
     allocate,
     control_addresses,
+    direct_addresses,
     domestic_networks,
     plan_network,
 )
@@ -36,7 +37,7 @@ from tests.lab.network import LabNetwork, Network
 from tests.lab.settings_text import settings_text
 from tests.lab.wiring import box_lines, client_lines, client_lines6, internet_lines
 from tests.lab.worker import Worker, WorkerError
-from tests.lab.world import Control, Internet
+from tests.lab.world import Control, DirectControl, Internet
 
 PATIENCE = 60.0
 """Seconds `run` waits unless told otherwise."""
@@ -53,6 +54,8 @@ class Lab:
     """Processes that hold the namespaces of client, internet and boxes."""
     networks: list[Network]
     controls: list[Control]
+    direct: list[DirectControl]
+    """Controls without a proxy."""
     internet: Internet
 
     def __init__(
@@ -60,16 +63,19 @@ class Lab:
         networks: Sequence[LabNetwork] = (LabNetwork("ptcl", asn=17557),),
         *,
         controls: int = 1,
+        direct: int = 0,
         more_hosts: Sequence[LabHost] = (),
         quic: bool = False,
     ) -> None:
         """`more_hosts` are served beside hosts.ALL, and instead of those with the same name.
 
+        `direct` controls have no proxy, so that their UDP works as well.
         With `quic`, hosts that can do so speak HTTP/3; it takes a quarter of a second to start.
         """
         self._quic = quic
         self._specs = tuple(networks)
         self._control_count = controls
+        self.direct = [DirectControl(index) for index in range(direct)]
         table = {host.name: host for host in (*hosts.ALL, *more_hosts)}
         self._hosts = tuple(table.values())
         self._stack = ExitStack()
@@ -223,6 +229,7 @@ class Lab:
         return settings_text(
             self.networks,
             self.controls,
+            self.direct,
             ca=str(self.ca),
             database=f"sqlite:///{self.directory / 'shutwatch.db'}",
             interval=interval,
@@ -291,7 +298,7 @@ class Lab:
         }
         peers["controls"] = tuple(
             a for i in range(self._control_count) for a in control_addresses(i)
-        )
+        ) + tuple(a for i in range(len(self.direct)) for a in direct_addresses(i))
         self.internet = Internet(far, addresses, self.directory, peers=peers)
         self.controls = [Control(far, index, given) for index, given in enumerate(fields)]
         self.networks = [
@@ -326,11 +333,11 @@ class Lab:
         addresses: Mapping[str, tuple[str, ...]],
     ) -> None:
         every = [address for found in addresses.values() for address in found]
-        far_lines = internet_lines(plans, self._control_count, every)
+        far_lines = internet_lines(plans, self._control_count, every, len(self.direct))
         with ThreadPoolExecutor(5) as pool:
             jobs = [
-                pool.submit(client.ip, client_lines(plans)),
-                pool.submit(client.ip, client_lines6(plans), six=True),
+                pool.submit(client.ip, client_lines(plans, len(self.direct))),
+                pool.submit(client.ip, client_lines6(plans, len(self.direct)), six=True),
                 pool.submit(internet.ip, far_lines),
                 pool.submit(_offload, client, [plan.interface for plan in plans]),
                 pool.submit(_offload, internet, [plan.far for plan in plans]),

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.lab.addresses import SERVICE_NETWORKS
+from tests.lab.addresses import OPEN_RESOLVERS, SERVICE_NETWORKS
 from tests.lab.hosts import DOMESTIC
 from tests.lab.network import Network
-from tests.lab.world import Control
+from tests.lab.world import Control, DirectControl
 
 PROBE: Mapping[str, Any] = {
     "dns_timeout": "2s",
@@ -28,6 +28,7 @@ INTERNATIONAL = (
 def settings_text(
     networks: Sequence[Network],
     controls: Sequence[Control],
+    direct: Sequence[DirectControl],
     *,
     ca: str,
     database: str,
@@ -54,6 +55,8 @@ def settings_text(
         ),
         *(_field(network, egress, resolver) for network in networks),
         *(_control(control, control_resolver) for control in controls),
+        # The machine's own resolver is the censored network's.
+        *(_control(control, control_resolver or OPEN_RESOLVERS[0]) for control in direct),
         _references(networks),
     ]
     if platforms:
@@ -81,7 +84,7 @@ def _field(network: Network, egress: str, resolver: str) -> str:
     )
 
 
-def _control(control: Control, resolver: str) -> str:
+def _control(control: Control | DirectControl, resolver: str) -> str:
     fields = {"id": control.id, "country": "DE", "role": "control", "egress": control.url}
     return _table("[[vantage]]", {**fields, **({"resolver": resolver} if resolver else {})})
 

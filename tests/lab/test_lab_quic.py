@@ -22,8 +22,8 @@ SHORT = 0.4
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Lab]:
-    """One lab for the module, with QUIC."""
-    with Lab([LabNetwork("ptcl", 17557, "PK")], quic=True) as lab:
+    """One lab for the module, with QUIC and a control that has no proxy."""
+    with Lab([LabNetwork("ptcl", 17557, "PK")], direct=1, quic=True) as lab:
         yield lab
 
 
@@ -199,6 +199,23 @@ def test_throttled_address_over_quic(lab: Lab, ptcl: Network) -> None:
         slow = h3(lab, "video.twimg.com", path="/lab/bytes/60000", timeout=5)
     assert slow["size"] == 60000
     assert slow["size"] * 8 / slow["seconds"] / 1000 < 520
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_direct_control_is_not_censored(lab: Lab, ptcl: Network, family: int) -> None:
+    """Its packets, datagrams too, go round the box, whatever happens there."""
+    control = lab.direct[0]
+    own, field = (control.address, ptcl.source) if family == 4 else (control.address6, ptcl.source6)
+    with ptcl.cut():
+        assert h3(lab, "x.com", family=family, source=own)["status"] == 200
+        seen = h3(lab, "x.com", family=family, source=field, timeout=SHORT)
+        assert seen["error"] == "TimeoutError"
+    peers = [visit["peer"] for visit in lab.internet.visits("x.com")]
+    assert set(peers) == {own}
+    lab.internet.page("x.com", challenge(), to="controls")
+    assert h3(lab, "x.com", family=family, source=own)["status"] == 403
+    assert h3(lab, "x.com", family=family, source=field)["status"] == 200
 
 
 # --- bytes ----------------------------------------------------------------

@@ -8,12 +8,15 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from tests.lab.addresses import (
+    DIRECT_TABLE,
     FORGER,
     MANAGEMENT_CLIENT,
     MANAGEMENT_FAR,
+    MANAGEMENT_FAR6,
     OPEN_RESOLVERS,
     NetworkPlan,
     control_addresses,
+    direct_addresses,
 )
 from tests.lab.hosts import TRANSPARENT_PROXY
 
@@ -39,12 +42,14 @@ def box_lines(plans: Iterable[NetworkPlan], client: int, internet: int) -> str:
     return _text(lines)
 
 
-def client_lines(plans: Iterable[NetworkPlan]) -> str:
-    """The client: one link per network with a routing table of its own, and management."""
+def client_lines(plans: Iterable[NetworkPlan], direct: int = 0) -> str:
+    """The client: one link per network with a routing table of its own, and management, by which
+    the addresses of `direct` controls lead out uncensored."""
     lines = [
         *_up(MANAGEMENT),
         f"addr add {MANAGEMENT_CLIENT}/24 dev {MANAGEMENT}",
         _neighbour(MANAGEMENT_FAR, CORE_MAC, MANAGEMENT),
+        *_direct_lines(direct),
     ]
     for plan in plans:
         lines += [
@@ -59,9 +64,39 @@ def client_lines(plans: Iterable[NetworkPlan]) -> str:
     return _text(lines)
 
 
-def client_lines6(plans: Iterable[NetworkPlan]) -> str:
+def client_lines6(plans: Iterable[NetworkPlan], direct: int = 0) -> str:
     """The client's IPv6 routing rules, which `ip` wants in a batch of their own."""
-    return _text([line for plan in plans for line in _rules(plan, plan.client6)])
+    return _text(
+        [
+            *(line for plan in plans for line in _rules(plan, plan.client6)),
+            *(_direct_rule(direct_addresses(index)[1]) for index in range(direct)),
+        ]
+    )
+
+
+def _direct_lines(count: int) -> list[str]:
+    """Addresses of direct controls, and the way out that is theirs alone."""
+    if not count:
+        return []
+    lines = [_neighbour(MANAGEMENT_FAR6, CORE_MAC, MANAGEMENT)]
+    for index in range(count):
+        address4, address6 = direct_addresses(index)
+        lines += [
+            f"addr add {address4}/32 dev {MANAGEMENT}",
+            f"addr add {address6}/64 dev {MANAGEMENT} nodad",
+            _direct_rule(address4),
+        ]
+    return [
+        *lines,
+        *(
+            f"route replace {way} dev {MANAGEMENT} onlink table {DIRECT_TABLE}"
+            for way in (f"0.0.0.0/0 via {MANAGEMENT_FAR}", f"::/0 via {MANAGEMENT_FAR6}")
+        ),
+    ]
+
+
+def _direct_rule(address: str) -> str:
+    return f"rule add from {address} lookup {DIRECT_TABLE} pref 900"
 
 
 def client_routes(plan: NetworkPlan) -> list[str]:
@@ -87,14 +122,22 @@ def unroute_lines(plan: NetworkPlan, family: int) -> str:
     )
 
 
-def internet_lines(plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[str]) -> str:
+def internet_lines(
+    plans: Iterable[NetworkPlan], controls: int, hosts: Iterable[str], direct: int = 0
+) -> str:
     """The internet: service addresses on `lo`, one link to each box, one to the controls."""
     service = [host for host in hosts if not ipaddress.ip_address(host).is_loopback]
     service += [*OPEN_RESOLVERS, *FORGER, *TRANSPARENT_PROXY]
     lines = [
         *_up(CORE),
         f"addr add {MANAGEMENT_FAR}/24 dev {CORE}",
+        f"addr add {MANAGEMENT_FAR6}/64 dev {CORE} nodad",
         _neighbour(MANAGEMENT_CLIENT, MANAGEMENT_MAC, CORE),
+    ]
+    lines += [
+        _neighbour(address, MANAGEMENT_MAC, CORE)
+        for index in range(direct)
+        for address in direct_addresses(index)
     ]
     for index in range(controls):
         service += control_addresses(index)

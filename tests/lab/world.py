@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tests.lab import certificates
-from tests.lab.addresses import FORGER
+from tests.lab.addresses import FORGER, direct_addresses
 from tests.lab.hosts import Page
 from tests.lab.worker import Worker
 
@@ -203,6 +203,19 @@ class Control:
 
     def _ask(self, what: str, **more: Any) -> Any:
         return self._worker.ask("control", index=self._index, what=what, **more)
+
+
+class DirectControl:
+    """One uncensored vantage that is not behind a proxy, so that datagrams leave it too."""
+
+    def __init__(self, index: int) -> None:
+        self.id = f"direct-{index + 1}"
+        self.address, self.address6 = direct_addresses(index)
+
+    @property
+    def url(self) -> str:
+        """As an egress: both its addresses."""
+        return f"source:{self.address},{self.address6}"
 
 
 def _meant(host: str, names: Sequence[str]) -> bool:

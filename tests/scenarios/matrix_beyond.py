@@ -195,8 +195,31 @@ BEYOND: tuple[Scenario, ...] = (
             sub_method="timeout",
             evidence="strong",
         ),
-        later="test_applications.py::test_only_http_3_blocked proves the observations; the verdict"
-        " on real packets is to come.",
+        proved_in="test_http3.py::test_quic_only",
+    ),
+    Scenario(
+        name="quic-only-proxies",
+        group="beyond",
+        story="QUIC is dropped, and every control is behind a proxy, which passes no datagrams.",
+        ooni=_NEVER,
+        answer=ok(),
+        proved_in="test_http3.py::test_quic_only_and_no_control_that_could_ask",
+    ),
+    Scenario(
+        name="udp-closed",
+        group="beyond",
+        story="No datagram leaves the network but DNS.",
+        ooni=_NEVER,
+        answer=ok(),
+        proved_in="test_http3.py::test_no_udp_at_all",
+    ),
+    Scenario(
+        name="tcp-only",
+        group="beyond",
+        story="TLS over TCP is reset for the name; HTTP/3 works.",
+        ooni=_NEVER,
+        answer=blocked("tls.reset", "conclusive"),
+        proved_in="test_http3.py::test_tcp_only",
     ),
     Scenario(
         name="doh-blocked",
