@@ -254,6 +254,7 @@ def _in_base64(data: bytes) -> Iterator[str]:
         yield from (re.escape(letter) + behind for letter in first)
 
 
+@lru_cache(maxsize=1024)
 def _agreeing(known: str) -> str:
     """The base64 characters that agree with six bits, `.` being any."""
     return "".join(
