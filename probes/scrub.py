@@ -179,7 +179,7 @@ class _Own(msgspec.Struct, frozen=True, kw_only=True):
     """In binary data."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _own(addresses: frozenset[IpAddress]) -> _Own:
     """Made once for the addresses that many looks share."""
     if not addresses:
