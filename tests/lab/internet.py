@@ -12,6 +12,7 @@ from tests.lab import name_server
 from tests.lab.listener import Datagrams
 from tests.lab.name_server import Names, Record
 from tests.lab.origin import Site
+from tests.lab.overload import Overload
 from tests.lab.relay import Relay
 from tests.lab.socks import Control
 from tests.lab.worker import AsyncHandler, Lines, Request, load_packages, obey_async, tuples
@@ -36,11 +37,13 @@ class Internet:
         self._sites: dict[str, Site] = {}
         self._controls: list[Control] = []
         self._born: dict[str, dict[str, Any]] = {}
+        self._struggling: dict[str, asyncio.Task[None]] = {}
         self.handlers: dict[str, AsyncHandler] = {
             "start": self._start,
             "down": self._down,
             "up": self._up,
             "change": self._change,
+            "overload": self._overload,
             "page": self._page,
             "visits": self._visits,
             "lie": self._lie,
@@ -101,9 +104,31 @@ class Internet:
                 raise ValueError(f"cannot change {name}")
             setattr(site, name, value)
 
+    async def _overload(self, request: Request) -> None:
+        """Give a host, or a resolver, too much to do; without `fields` enough is over."""
+        where = request["where"]
+        fields = request["fields"]
+        if where not in self._sites:
+            self._names.struggle(where, Overload(**fields) if fields else None)
+            return
+        await self._relieve(where)
+        await self._sites[where].open()
+        if fields:
+            struggle = self._sites[where].struggle(Overload(**fields))
+            self._struggling[where] = asyncio.create_task(struggle)
+            await asyncio.sleep(0)
+
+    async def _relieve(self, host: str) -> None:
+        task = self._struggling.pop(host, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
     async def _reset(self, _: Request) -> None:
         """Everything as at the start."""
         self._names.repent()
+        for host in list(self._struggling):
+            await self._relieve(host)
         for name, born in self._born.items():
             site = self._sites[name]
             for field, value in born.items():

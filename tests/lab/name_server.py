@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import dataclasses
 import socket
+from collections.abc import Callable
 from typing import Any, cast
 
 from tests.lab import dns_wire
+from tests.lab.overload import Overload
 
 
 @dataclasses.dataclass
@@ -35,6 +37,7 @@ class Names:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
+        self._struggling: dict[str, Overload] = {}
 
     def know(self, name: str, record: Record) -> None:
         """The truth about a name."""
@@ -52,8 +55,26 @@ class Names:
             self._told[resolver, name] = lie
 
     def repent(self) -> None:
-        """Every resolver tells the truth again."""
+        """Every resolver tells the truth again, and at once."""
         self._told.clear()
+        self._struggling.clear()
+
+    def struggle(self, resolver: str, overload: Overload | None) -> None:
+        """Give a resolver too much to do; None: no more."""
+        if overload is None:
+            self._struggling.pop(resolver, None)
+        else:
+            self._struggling[resolver] = overload
+
+    def reply(self, message: bytes, resolver: str, send: Callable[[bytes], None]) -> None:
+        """Answer a question that came by UDP, as soon as the resolver can, if it can."""
+        overload = self._struggling.get(resolver)
+        lost, late = overload.fate() if overload else ("", 0.0)
+        reply = None if lost else self.answer(message, resolver)
+        if reply is not None and late:
+            asyncio.get_running_loop().call_later(late, send, reply)
+        elif reply is not None:
+            send(reply)
 
     def lookup(self, name: str, resolver: str = "") -> tuple[str, ...]:
         """Addresses of a name as that resolver would give them."""
@@ -103,9 +124,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        reply = self._names.answer(data, self._resolver)
-        if reply is not None:
-            self._transport.sendto(reply, addr)
+        self._names.reply(data, self._resolver, lambda reply: self._transport.sendto(reply, addr))
 
 
 class _Tcp(asyncio.Protocol):

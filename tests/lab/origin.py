@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.lab import chat, stun
 from tests.lab.listener import Datagrams, Listener, reset, silence
+from tests.lab.overload import Overload
 from tests.lab.sniff import MORE, sniff
 
 MOST_VISITS = 20_000
@@ -63,6 +64,8 @@ class Site:
     """Ends every connection by reset, eof or silence, for everybody; empty: none."""
     breaks_after: str = "hello"
     """When: after the client's first bytes (hello), or after a request."""
+    overload: Overload | None = None
+    """Set while the server has too much to do."""
     pages_to: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Pages for certain clients alone, latest first: `networks`, `scheme`, `path` and `page`."""
     group: str = ""
@@ -100,6 +103,21 @@ class Site:
             else:
                 silence(connection.transport.get_extra_info("socket"))
 
+    async def struggle(self, overload: Overload) -> None:
+        """Have too much to do until cancelled, and then recover."""
+        self.overload = overload
+        try:
+            while True:
+                busy, closed = overload.pause()
+                await asyncio.sleep(busy)
+                if overload.closed:
+                    for listener in self.listeners:
+                        listener.refuse()
+                    await asyncio.sleep(closed)
+                    await self.open()
+        finally:
+            self.overload = None
+
     def _bind(self, here: Datagrams, data: bytes, peer: Any) -> None:
         reply = stun.answer(data, peer[:2])
         if reply is not None:
@@ -126,6 +144,7 @@ class Connection(asyncio.Protocol):
         self._broken = False
         self._hello = b""
         self._chat = chat.SPEAKERS[site.speaks]() if site.raw else None
+        self._fate, self._wait = site.overload.fate() if site.overload else ("", 0.0)
         self._secure = port != 80 and not site.raw
         self._http = _Http(site, "https" if self._secure else "http", self._break)
 
@@ -138,15 +157,26 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")[0]
         self._site.connections.add(self)
         self._site.visited("tcp", peer, port=self._port)
+        if self._fate == "reset":
+            reset(transport)
+            return
         self._http.start(peer, self._write, self._close)
         if self._secure:
             self._tls = _Tls(self._site, peer, transport)
 
     def data_received(self, data: bytes) -> None:
         """Through TLS where there is TLS, then to HTTP."""
-        if self._broken:
+        if self._broken or self._fate:
+            if self._fate == "eof":
+                self.transport.close()
             return
-        if self._site.breaks and self._site.breaks_after == "hello":
+        if self._wait:
+            wait, self._wait = self._wait, 0.0
+            self._late = data
+            asyncio.get_running_loop().call_later(wait, self._speak)
+        elif self._late is not None:
+            self._late += data
+        elif self._site.breaks and self._site.breaks_after == "hello":
             # All of it: closing with bytes unread would be a reset.
             self._hello += data
             if sniff(self._hello, self._port)[0] != MORE:
@@ -155,8 +185,6 @@ class Connection(asyncio.Protocol):
             self._converse(self._chat, data)
         elif self._tls is None:
             self._http.feed(data)
-        elif self._late is not None:
-            self._late += data
         elif self._site.tls_delay and not self._spoken:
             self._late = data
             asyncio.get_running_loop().call_later(self._site.tls_delay, self._speak)
@@ -185,7 +213,7 @@ class Connection(asyncio.Protocol):
     def _speak(self) -> None:
         self._spoken = True
         data, self._late = self._late or b"", None
-        self._through_tls(data)
+        self.data_received(data)
 
     def _through_tls(self, data: bytes) -> None:
         assert self._tls is not None

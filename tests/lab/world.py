@@ -80,6 +80,13 @@ class Internet:
         """Answer late, in seconds: before the server hello, before the HTTP answer."""
         self._worker.ask("change", host=host, tls_delay=tls, http_delay=http)
 
+    def overload(self, where: str, **fields: float) -> None:
+        """Give a host, or a resolver (by address, over UDP), too much to do.
+
+        `fields` are those of tests.lab.overload.Overload; without any it is over.
+        """
+        self._worker.ask("overload", where=where, fields=fields)
+
     def clock(self, host: str, ahead: float) -> None:
         """Send a Date that many seconds ahead of the truth (negative: behind)."""
         self._worker.ask("change", host=host, clock=ahead)
