@@ -156,7 +156,9 @@ def _mark(verdict: PlatformVerdict, last_ok: datetime | None) -> Mark:
         evidence=verdict.evidence,
         method=method,
         roles=tuple(
-            role.role for role in verdict.roles if role.state in (State.BLOCKED, State.THROTTLED)
+            role.role
+            for role in verdict.roles
+            if role.state in (State.BLOCKED, State.THROTTLED, State.DEGRADED)
         ),
         measurement=verdict.measurement,
         last_ok=last_ok,

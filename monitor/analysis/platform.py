@@ -6,6 +6,16 @@
     platform  as bad as its worst core role; with every core role ok, a block of another role
               makes it degraded, and the roles say which.
 
+QUIC alone blocked keeps people from nothing: browsers and most applications fall back to TCP, at
+once or after a second or two. To call the platform blocked would be wrong, and to call it ok would
+hide interference that a country chose and that often comes before more. So the endpoint's verdict
+stays what was seen, blocked by method quic; everywhere above, that endpoint counts as working, and
+a role whose endpoints otherwise work is degraded, core or not, and so is the platform. HTTP/3 is
+asked for on a share of looks only: an endpoint without such a verdict says nothing about QUIC, so
+one that has it suffices, whichever of the role's it is. The other way round there is nothing to
+soften: while TCP is blocked and HTTP/3 works, browsers get to HTTP/3 only through an answer over
+TCP, so the platform is blocked by what stops TCP.
+
 Speed is measured on objects that need be no endpoint of the role. One that is throttled makes a
 role that works throttled, and never clears one that does not.
 
@@ -33,8 +43,17 @@ from monitor.analysis.verdict import (
 from monitor.analysis.weight import capped, llr
 from probes.catalog import Need, Platform, Role
 
-_WORST_FIRST = (State.BLOCKED, State.THROTTLED, State.DOWN, State.INSUFFICIENT, State.OK)
+_WORST_FIRST = (
+    *(State.BLOCKED, State.THROTTLED, State.DOWN, State.INSUFFICIENT, State.DEGRADED, State.OK),
+)
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_WORKS = (State.OK, State.DEGRADED)
+"""The states of a core role with which the platform does what people come for."""
+
+
+def _use(verdict: Verdict) -> State:
+    """What an endpoint is worth to people."""
+    return State.OK if verdict.only_quic else verdict.state
 
 
 class OwnerVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,12 +150,10 @@ def _owner_state(known: set[State]) -> State:
 
 
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
-    core = [role for role in judged if role.core]
-    other = [role for role in judged if not role.core]
-    worst = _worst(core)
-    if worst is None or worst.state is not State.OK:
+    worst = _worst([role for role in judged if role.core])
+    if worst is None or worst.state not in _WORKS:
         return (worst.state if worst is not None else State.INSUFFICIENT), worst
-    spoiled = _worst([role for role in other if role.state in _ACCUSED])
+    spoiled = _worst([role for role in judged if role.state in _ACCUSED])
     return (State.DEGRADED, spoiled) if spoiled is not None else (State.OK, worst)
 
 
@@ -181,8 +198,11 @@ def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judg
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
+    without_quic = [verdict for verdict in looked_at if verdict.only_quic]
     if state is State.OK and slow:
         state, looked_at = State.THROTTLED, slow
+    elif state is State.OK and without_quic:
+        state, looked_at = State.DEGRADED, without_quic
     return _Judged(role=role, core=core, state=state, decider=_decider(role, looked_at, state))
 
 
@@ -195,12 +215,12 @@ def _role_state(
         canonical = by_endpoint.get(role.endpoints[0].id)
         if canonical is None:
             return State.INSUFFICIENT
-        if canonical.state is not State.OK:
-            return canonical.state
-    states = [verdict.state for verdict in looked_at]
+        if _use(canonical) is not State.OK:
+            return _use(canonical)
+    states = [_use(verdict) for verdict in looked_at]
     if role.need is Need.ANY:
         # IPv6 members say nothing where there is no IPv6; they must not outvote the others.
-        visible = [v.state for v in looked_at if v.rule_id != FAMILY_MISSING]
+        visible = [_use(v) for v in looked_at if v.rule_id != FAMILY_MISSING]
         return _any_works(visible or states)
     complete = bool(role.sample) or len(looked_at) == len(role.endpoints)
     return _all_work(states if complete else [*states, State.INSUFFICIENT])
@@ -229,7 +249,10 @@ def _decider(role: Role, looked_at: Sequence[Verdict], state: State) -> Verdict 
 
     None when the state comes from members that were not looked at.
     """
-    same = [verdict for verdict in looked_at if verdict.state is state]
+    if state is State.DEGRADED:
+        same = list(looked_at)
+    else:
+        same = [verdict for verdict in looked_at if _use(verdict) is state]
     doubtful = [v for v in looked_at if v.state not in (State.OK, State.BLOCKED)]
     canonical = role.endpoints[0].id if role.canonical else ""
     return min(

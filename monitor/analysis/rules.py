@@ -42,7 +42,12 @@ Decisions worth knowing:
   middlebox, whatever became of the exchange.
 * *UDP* is closed on many networks for all but DNS. QUIC and calls are accused only where another
   endpoint's UDP got through in the same cycle; calls have the method udp, and never more than weak.
-* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP (tls.reset, …).
+* *QUIC alone blocked* keeps people from nothing, since programs fall back to TCP. The endpoint is
+  blocked, method quic, as seen; its platform is degraded and not blocked, see
+  `monitor.analysis.platform`.
+* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP (tls.reset, …), at the grade it
+  has without: browsers find HTTP/3 through an answer over TCP, and one server may be ill on one
+  protocol alone. The platform is blocked.
 * *Without a control nothing is more than weak*, even what stands alone.
 * *Controls that disagree* (one reached it, one did not) keep the evidence weak.
 * *A proxy's word* for what happened on a layer it hides is never more than weak.

@@ -497,8 +497,8 @@ def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> l
     """The verdicts of a cycle with those on speed worked in, one for each endpoint.
 
     Where an endpoint has a verdict of its own, speed changes it only to accuse, and only where it
-    was ok or failed by falling silent half-way, which a stall explains better. An object that is no
-    endpoint of the catalogue brings a verdict of its own.
+    works over TCP or failed by falling silent half-way, which a stall explains better. An object
+    that is no endpoint of the catalogue brings a verdict of its own.
     """
     combined = {(v.platform, v.role, v.endpoint): v for v in verdicts}
     for speed in speeds:
@@ -510,7 +510,8 @@ def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> l
 
 
 def _yields(verdict: Verdict) -> bool:
-    return verdict.state is State.OK or verdict.failures.get(Layer.HTTP.value, "") in TIMEOUTS
+    works = verdict.state is State.OK or verdict.only_quic
+    return works or verdict.failures.get(Layer.HTTP.value, "") in TIMEOUTS
 
 
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:

@@ -11,7 +11,8 @@ class State(StrEnum):
 
     OK = "ok"
     DEGRADED = "degraded"
-    """Platforms only: roles that are not core are blocked."""
+    """Platforms: what people come for works, but a role that is not core is blocked or slow, or
+    QUIC is. Roles: all of it works, but not over QUIC. Never an endpoint's."""
     THROTTLED = "throttled"
     BLOCKED = "blocked"
     DOWN = "down"
@@ -110,6 +111,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     judged_at: datetime
     """UTC."""
     rules_version: str
+
+    @property
+    def only_quic(self) -> bool:
+        """Whether nothing but QUIC is blocked: people's programs fall back to TCP, which works."""
+        return self.state is State.BLOCKED and self.method == "quic"
 
 
 class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):

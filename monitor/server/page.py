@@ -39,7 +39,7 @@ NO_DATA = "no data"
 
 MEANINGS = {
     State.OK: "works from here",
-    State.DEGRADED: "parts that are not core are blocked",
+    State.DEGRADED: "parts that are not core, or QUIC alone, are blocked",
     State.THROTTLED: "slowed down on purpose",
     State.BLOCKED: "a core part fails here and works at a control vantage",
     State.DOWN: "fails at the control vantage too, so nobody here is blocking it",

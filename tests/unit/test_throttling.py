@@ -429,6 +429,13 @@ def verdict_of(state: State, **failures: str) -> Verdict:
     )
 
 
+def without_quic() -> Verdict:
+    """A verdict on an endpoint that works over TCP alone."""
+    return msgspec.structs.replace(
+        verdict_of(State.BLOCKED, quic=TIMEOUT), method="quic", sub_method="timeout"
+    )
+
+
 def throttled(endpoint: str = ENDPOINT) -> TransferVerdict:
     """An accusation."""
     found = judge_transfers(case([SLOW] * 3))
@@ -444,11 +451,15 @@ def throttled(endpoint: str = ENDPOINT) -> TransferVerdict:
         (verdict_of(State.BLOCKED, http=TIMEOUT), True),
         (verdict_of(State.BLOCKED, tls="connection_reset"), False),
         (verdict_of(State.DOWN, tcp=TIMEOUT), False),
+        (without_quic(), True),
     ],
-    ids=["ok", "silent", "blocked", "down"],
+    ids=["ok", "silent", "blocked", "down", "only-quic"],
 )
 def test_speed_accuses_only_what_worked_or_fell_silent(own: Verdict, prevails: bool) -> None:
-    """A block of another kind is the better explanation; a stall is, of silence half-way."""
+    """A block of another kind is the better explanation; a stall is, of silence half-way.
+
+    Where QUIC alone is blocked, TCP works, and that it is slow weighs more with people.
+    """
     (found,) = combine([own], [throttled()])
     assert found.rule_id == ("throttling.rate" if prevails else "own")
 
