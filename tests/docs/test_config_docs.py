@@ -216,7 +216,7 @@ def test_every_catalogue_in_the_document_is_right(text: str) -> None:
 def test_the_platforms_in_the_document_are_those_that_are_shipped() -> None:
     """Names, core roles and other roles, platform by platform."""
     table = re.findall(
-        r"^\| `(\w+)` \| (.+?) \| (.*?) ?\|$", section(CATALOG, "What is shipped"), re.MULTILINE
+        r"^\| `([\w-]+)` \| (.+?) \| (.*?) ?\|$", section(CATALOG, "What is shipped"), re.MULTILINE
     )
     documented = {
         name: (set(core.split(", ")), set(filter(None, other.split(", "))))

@@ -220,9 +220,10 @@ REFERENCES: tuple[LabHost, ...] = (
     _site("www.google.com", "Google", "google"),
     _site("www.example.com", "Example Domain", "iana"),
     *(
-        _small(name, "doh", 404, doh=True)
+        _small(name, "doh", 404, doh=True, ports=(443, 80, 853))
         for name in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
     ),
+    _small("one.one.one.one", "doh", 404, ports=(443, 80, 853)),
     _site("www.pta.gov.pk", "Pakistan Telecommunication Authority", "pta", country="PK"),
     _site("www.dawn.com", "Dawn – breaking news", "dawn", country="PK"),
     _site("www.gov.br", "Governo do Brasil", "govbr", country="BR"),

@@ -69,6 +69,11 @@ def _block_and_one_control_blocked(lab: Lab, network: Network) -> None:
     network.block(sni=[host], how="reset")
 
 
+def _doh_and_name_blocked(_: Lab, network: Network) -> None:
+    network.block(sni=["dns.google", "cloudflare-dns.com", "dns.quad9.net"], how="reset")
+    network.block(dns=["doh-and-name-blocked.example"], how="nxdomain")
+
+
 BEYOND: tuple[Scenario, ...] = (
     _ailing("vantage-offline", "The vantage's line is dead.", "vantage.offline"),
     _ailing("vantage-unplugged", "The vantage has no link at all.", "vantage.offline"),
@@ -224,13 +229,11 @@ BEYOND: tuple[Scenario, ...] = (
     Scenario(
         name="doh-blocked",
         group="beyond",
-        story="Public DNS over HTTPS is reset; sites work.",
+        story="Public DNS over HTTPS is reset; sites work. Nobody but the platform public-dns is"
+        " blocked.",
         ooni=_NEVER,
-        network="doh",
-        build=lambda _, network: network.block(
-            sni=["dns.google", "cloudflare-dns.com", "dns.quad9.net"], how="reset"
-        ),
-        answer=ok(),
+        answer=blocked("tls.reset", "conclusive"),
+        proved_in="test_encrypted_dns.py::test_blocked_doh_is_a_finding_of_its_own",
     ),
     Scenario(
         name="doh-and-name-blocked",
@@ -238,9 +241,7 @@ BEYOND: tuple[Scenario, ...] = (
         story="Public DNS over HTTPS is reset, and the resolver denies the name.",
         ooni="blocked (dns)",
         network="doh",
-        build=lambda _, network: network.block(
-            dns=["doh-and-name-blocked.example"], how="nxdomain"
-        ),
+        build=_doh_and_name_blocked,
         answer=blocked("dns.nxdomain", "conclusive"),
     ),
     _residual("residual-drop", "drop", blocked("tls.reset", "strong")),

@@ -20,6 +20,7 @@ CORE = {
     "tiktok": {"web", "api"},
     "telegram": {"chat"},
     "signal": {"chat"},
+    "public-dns": {"doh"},
 }
 OTHER = {
     "x": {"media", "links"},
@@ -33,6 +34,7 @@ OTHER = {
     "tiktok": {"links", "media"},
     "telegram": {"web", "links", "api"},
     "signal": set(),
+    "public-dns": {"dot"},
 }
 CANONICAL = {
     "x": "https://x.com/",
@@ -58,6 +60,7 @@ OWNERS = {
     "tiktok": "ByteDance",
     "telegram": "Telegram",
     "signal": "Signal",
+    "public-dns": "Public DNS",
 }
 
 
@@ -72,7 +75,7 @@ def ids(role: Role) -> list[str]:
 
 
 def test_these_are_the_platforms_and_owners() -> None:
-    """The eleven that are shipped, each under the company that runs it."""
+    """The twelve that are shipped, each under the company that runs it."""
     assert {name: platform.owner for name, platform in PLATFORMS.items()} == OWNERS
 
 
@@ -195,10 +198,24 @@ def test_roles_answer_where_they_are_known_to(
     assert ids(role_of(PLATFORMS[platform], role)) == endpoints
 
 
-def test_signal_is_shipped_and_not_watched_unless_named() -> None:
-    """Its certificates come from an authority of its own, so they are recorded, not judged."""
+def test_encrypted_dns_is_asked_of_three_providers_in_both_ways() -> None:
+    """Any provider that is left will do; over TLS it is asked at its own port."""
+    public = PLATFORMS["public-dns"]
+    assert ids(role_of(public, "doh")) == [
+        f"https://{host}/dns-query"
+        for host in ("dns.google", "cloudflare-dns.com", "dns.quad9.net")
+    ]
+    assert ids(role_of(public, "dot")) == [
+        f"tls://{host}:853" for host in ("dns.google", "one.one.one.one", "dns.quad9.net")
+    ]
+    assert {role.need for role in public.roles} == {Need.ANY}
+
+
+def test_signal_and_public_dns_are_shipped_and_not_watched_unless_named() -> None:
+    """Signal's certificates come from an authority of its own, so they are recorded, not judged;
+    asking public DNS in each cycle is for those who chose to."""
     names = {platform.name for platform in watched_by_default(CATALOG).platforms}
-    assert names == set(PLATFORMS) - {"signal"}
+    assert names == set(PLATFORMS) - {"signal", "public-dns"}
     unjudged = {
         platform.name
         for platform in PLATFORMS.values()
