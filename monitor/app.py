@@ -3,13 +3,14 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from monitor.analysis.verdict import Verdict
 from monitor.clock import utc_now
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
@@ -40,15 +41,18 @@ async def cycle_runner(
     on_endpoint: Callable[[str], None] | None = None,
     force_transfers: bool = False,
     force_quic: bool = False,
+    latest: Sequence[Verdict] = (),
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
-    HTTP/3 whatever offers it.
+    HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
     """
     async with Looking(settings, now=utc_now, make_network=make_network) as looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
+        http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
+        http3.remember(latest)
         yield CycleRunner(
             settings,
             looking,
@@ -56,7 +60,7 @@ async def cycle_runner(
             rng,
             on_endpoint,
             Transfers(settings, looking, controls, rng, forced=force_transfers),
-            Http3(settings.probe.quic_share, rng, forced=force_quic),
+            http3,
         )
 
 
@@ -74,7 +78,8 @@ async def run(settings: Settings) -> None:
     try:
         recorder = Recorder(settings, store, publisher, now=utc_now)
         await recorder.restore()
-        async with cycle_runner(settings) as runner:
+        latest = await store.latest_verdicts()
+        async with cycle_runner(settings, latest=latest) as runner:
             await _until_told_to_stop(settings, publisher, runner, recorder)
     finally:
         await store.close()

@@ -76,6 +76,13 @@ class Http3:
         drawn = {one for one in https if self._rng.random() < self._share}
         return frozenset(drawn.union(memory.blocked.values()))
 
+    def remember(self, verdicts: Iterable[Verdict]) -> None:
+        """Go on asking what an earlier process found blocked; `verdicts` are the newest stored."""
+        for verdict in verdicts:
+            if verdict.rule_id == QUIC_BLOCKED:
+                blocked = self._memory(verdict.vantage).blocked
+                blocked.setdefault(verdict.platform, verdict.endpoint)
+
     def learn(
         self, vantage_id: str, looks: Sequence[Measurement], verdicts: Iterable[Verdict]
     ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.analysis.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from monitor.app import cycle_runner
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.http3 import Http3
@@ -356,6 +357,23 @@ async def test_a_block_of_quic_is_looked_at_again_in_each_cycle_until_it_ends(tr
     await world.cycles(5, share=1e-9, asked=["https://x.com/"], after=ends)
     blocked, again, over = ("quic.blocked", True), ("endpoint.reached", True), "endpoint.reached"
     assert seen == [blocked] * 3 + [again, (over, False)]
+
+
+async def test_a_block_of_quic_is_taken_up_after_a_restart() -> None:
+    """What the store says was blocked last is asked about in the first cycle of a new process."""
+    world = World(site=OFFERING)
+    quick = msgspec.structs.replace(
+        world.settings.probe, quic_share=1e-9, http_timeout=0.3, dns_window=0.0
+    )
+    settings = msgspec.structs.replace(world.settings, probe=quick)
+    tried = []
+    for latest in ([], [blocked_before("https://x.com/")]):
+        async with cycle_runner(
+            settings, make_network=lambda v: world.networks[v.id], latest=latest
+        ) as runner:
+            cycle = await runner.run(FIELD.id)
+        tried.append({m.endpoint for m in cycle.measurements if over_quic([m])})
+    assert tried == [set(), {"https://x.com/"}]
 
 
 async def test_a_network_without_udp_is_told_from_a_block(trust: str) -> None:

@@ -162,6 +162,15 @@ def test_what_was_blocked_is_asked_in_every_cycle_until_it_answers() -> None:
     assert drawn(http3) == frozenset()
 
 
+def test_a_block_is_remembered_beyond_the_process() -> None:
+    """A restart must not have an event end for want of looks; other verdicts mean nothing here."""
+    http3 = Http3(1e-9, random.Random(1))
+    http3.remember([*accused("x.com"), unclear("t.co")])
+    assert drawn(http3) == {"https://x.com/"}
+    other = msgspec.structs.replace(VANTAGE, id="khi-jazz")
+    assert drawn(http3, other) == frozenset()
+
+
 def unclear(host: str) -> Verdict:
     """A verdict on an endpoint that accuses nobody."""
     return msgspec.structs.replace(accused(host)[0], rule_id="endpoint.reached")
