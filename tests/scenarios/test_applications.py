@@ -104,7 +104,10 @@ def cycle(told: tuple[Looks, Seen, dict[str, Any]]) -> Seen:
 def test_a_box_that_completes_handshakes_is_not_telegram(
     looks: Looks, cycle: Seen, network: str, failure: str
 ) -> None:
-    """Connections are made and nobody answers in Telegram's protocol: not reached, at layer app."""
+    """Connections are made and nobody answers in Telegram's protocol: not reached, at layer app.
+
+    Every member of the pool says who did it, a box in between, and so does the platform.
+    """
     assert not looks.reached(network, CENTRE)
     assert looks.failures(network, CENTRE) == {"tcp": {None}, "app": {failure}}
     chat = [
@@ -114,9 +117,12 @@ def test_a_box_that_completes_handshakes_is_not_telegram(
         and line["platform"] == "telegram"
     ]
     assert len(chat) > 2  # one failed, so the whole pool was tried
-    assert not [line for line in chat if line["state"] == "ok"]
-    assert cycle.platform(network, "telegram")["roles"]["chat"] != "ok"
-    assert cycle.platform(network, "telegram")["state"] != "ok"
+    telegram = cycle.platform(network, "telegram")
+    for line in (*chat, telegram):
+        said = [line[key] for key in ("state", "rule_id", "method", "sub_method", "evidence")]
+        assert said == ["blocked", "app.middlebox", "tcp", "middlebox", "strong"], line
+    assert {line["failures"]["app"] for line in chat} == {failure}
+    assert telegram["roles"] == {"chat": "blocked", "web": "ok", "links": "ok", "api": "ok"}
     assert cycle.platform(network, "messenger")["state"] == "ok"
 
 
