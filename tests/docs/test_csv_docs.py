@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.analysis.event import EventState, Scope
+from monitor.analysis.rules import RULES
 from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
 from probes.measurement import Look
@@ -53,6 +54,13 @@ def test_every_kind_has_a_section_and_an_example() -> None:
     for kind in Kind:
         assert f"\n## {kind}\n" in TEXT
         assert f"shutwatch export csv {kind} " in TEXT
+
+
+def test_every_method_a_rule_accuses_by_is_named() -> None:
+    """The column lists the methods of all rules, and no other word but them."""
+    (meaning,) = (meaning for name, _, meaning in _documented(Kind.VERDICTS) if name == "method")
+    methods = {rule.method for rule in RULES if rule.method} | {"throttling"}
+    assert set(re.findall(r"`([a-z_]+)`", meaning)) == methods
 
 
 @pytest.mark.parametrize(
