@@ -1,10 +1,8 @@
 """The Network protocol, and its asyncio implementation: the only owner of sockets.
 
 Sockets are non-blocking and driven by readiness callbacks of the running loop. TLS runs in memory
-between our own reads and writes. asyncio's TLS transport has a read buffer that costs 256 KiB for
-every look that hangs, and hanging looks are the normal case here. An SSLSocket reads and writes
-the socket itself and, before Python 3.13, reports a reset after the handshake as the end of the
-stream, which is the very thing to be told apart; it also takes more system calls.
+between our own reads and writes (docs/adr/0005), and a chain verified within the hour is
+recognised (docs/adr/0004).
 """
 
 import asyncio
@@ -13,7 +11,8 @@ import hashlib
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -21,6 +20,7 @@ import msgspec
 from probes.errors import PeerClosedError
 from probes.measurement import family_of
 from probes.vantage import Egress, EgressKind
+from probes.verified_chains import VerifiedChains
 
 _READ = 16 * 1024
 """Bytes read at a time for TLS."""
@@ -100,15 +100,26 @@ class Network(Protocol):
 
 
 class TlsContexts:
-    """The two client contexts of a process, built once: building one costs milliseconds."""
+    """The two client contexts of a process, built once: building one costs milliseconds.
 
-    def __init__(self, trust_anchors: Sequence[str] = ()) -> None:
+    What they say to a peer is the same, octet for octet but for what is random.
+    """
+
+    def __init__(
+        self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
+    ) -> None:
+        """`trust_anchors` are files of roots to trust beside the system's.
+
+        `verified` is empty, or was filled under the same anchors.
+        """
+        self.verified = VerifiedChains() if verified is None else verified
         self.verifying = ssl.create_default_context()
         for path in trust_anchors:
             self.verifying.load_verify_locations(cafile=path)
-        self.recording = ssl.create_default_context()
+        # Proves that the peer holds the key of the chain it shows, and leaves it to the caller
+        # to trust that chain. With roots OpenSSL would verify it all the same, for nothing.
+        self.recording = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.recording.check_hostname = False
-        # Used only for services with a CA of their own, where the chain is recorded, not judged.
         self.recording.verify_mode = ssl.CERT_NONE
         for context in (self.verifying, self.recording):
             context.set_alpn_protocols(["http/1.1"])
@@ -146,6 +157,10 @@ class SocketNetwork:
 
     async def connect(self, address: str, port: int) -> "SocketStream":
         """Open a TCP connection; the caller sets the deadline and closes the stream."""
+        dial = partial(self._dial, address, port)
+        return SocketStream(await dial(), self._contexts, dial)
+
+    async def _dial(self, address: str, port: int) -> socket.socket:
         sock = self._socket(address, socket.SOCK_STREAM)
         try:
             try:
@@ -160,7 +175,7 @@ class SocketNetwork:
         except BaseException:
             sock.close()
             raise
-        return SocketStream(sock, self._contexts)
+        return sock
 
     def open_datagrams(
         self,
@@ -224,12 +239,25 @@ class SocketDatagrams:
 class SocketStream:
     """Stream over a non-blocking socket, in clear until `start_tls`."""
 
-    __slots__ = ("_contexts", "_incoming", "_outgoing", "_sock", "_tls")
+    __slots__ = (
+        *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_sock", "_tls"),
+        "_used",
+    )
 
-    def __init__(self, sock: socket.socket, contexts: TlsContexts) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        contexts: TlsContexts,
+        dial: Callable[[], Awaitable[socket.socket]],
+    ) -> None:
+        """`dial` opens another connection to the same address."""
         self._sock = sock
         self._contexts = contexts
+        self._dial = dial
+        self._used = False
+        """Whether anything was said in clear, so that another connection would not be the same."""
         self._tls: ssl.SSLObject | None = None
+        self._chain: tuple[bytes, ...] = ()
 
     @property
     def local_address(self) -> str:
@@ -251,20 +279,54 @@ class SocketStream:
         """Shake hands on the running loop, verification on unless told to record only.
 
         When that fails not even an alert is sent: nothing goes to an unverified peer.
+
+        A chain verified for this name within the hour is recognised instead of verified again.
+        Where another one shows up, the handshake is broken off before anything but a hello was
+        sent, and made once more on a new connection, by whose outcome the look stands.
         """
-        context = self._contexts.verifying if verify else self._contexts.recording
+        if not verify:
+            return await self._shake_hands(self._contexts.recording, server_name)
+        known = self._contexts.verified
+        if not self._used and known.expects(server_name):
+            with contextlib.suppress(_UnknownChainError):
+                return await self._shake_hands(self._contexts.recording, server_name, known)
+            self.close()
+            self._tls, self._chain = None, ()
+        try:
+            if self._sock.fileno() < 0:
+                self._sock = await self._dial()
+            facts = await self._shake_hands(self._contexts.verifying, server_name)
+        except BaseException:
+            # Whatever is wrong, the next look is to see it without detours.
+            known.forget(server_name)
+            raise
+        not_after = self._not_after()
+        if not_after is not None:
+            known.add(server_name, self.peer_chain(), not_after)
+        return facts
+
+    async def _shake_hands(
+        self, context: ssl.SSLContext, server_name: str, known: VerifiedChains | None = None
+    ) -> TlsFacts:
+        """Raises _UnknownChainError as soon as the peer shows a chain not in `known`, if given."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._tls = tls
-        while True:
+        finished = False
+        while not finished:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
+                self._recognise(known, server_name)
                 await self._flush()
                 if not await self._fill():
                     self._incoming.write_eof()
+            except ssl.SSLError:
+                self._recognise(known, server_name)
+                raise
             else:
-                break
+                finished = True
+        self._recognise(known, server_name, finished=True)
         await self._flush()
         cipher = tls.cipher()
         return TlsFacts(
@@ -273,23 +335,47 @@ class SocketStream:
             alpn=tls.selected_alpn_protocol() or "",
         )
 
+    def _recognise(
+        self, known: VerifiedChains | None, server_name: str, *, finished: bool = False
+    ) -> None:
+        """Let nothing pass, neither a finished handshake nor a failure, that verifying would not.
+
+        Verification fails as soon as the certificates are there, before what comes after them.
+        """
+        if known is None:
+            return
+        chain = self.peer_chain()
+        if (chain or finished) and not known.holds(server_name, chain):
+            raise _UnknownChainError
+
     def peer_chain(self) -> tuple[bytes, ...]:
         """Public from Python 3.13 on; before that the same call lives on the inner object."""
-        if self._tls is None:
-            return ()
+        if self._tls is None or self._chain:
+            return self._chain
         public = getattr(self._tls, "get_unverified_chain", None)
         try:
             if public is not None:
-                return tuple(public() or ())
-            inner = self._tls._sslobj  # type: ignore[attr-defined]
-            chain = inner.get_unverified_chain() or ()
-            return tuple(certificate.public_bytes(_DER) for certificate in chain)
+                self._chain = tuple(public() or ())
+            else:
+                chain = self._tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+                self._chain = tuple(certificate.public_bytes(_DER) for certificate in chain)
         except (ValueError, AttributeError):
             return ()
+        return self._chain
+
+    def _not_after(self) -> float | None:
+        """POSIX seconds at which the first certificate of the verified path ends; None: unknown."""
+        try:
+            path = self._tls._sslobj.get_verified_chain()  # type: ignore[union-attr]
+            ends = [ssl.cert_time_to_seconds(one.get_info()["notAfter"]) for one in path]
+        except (ValueError, AttributeError, KeyError):
+            return None
+        return min(ends, default=None)
 
     async def send(self, data: bytes) -> None:
         """Write all of `data`."""
         if self._tls is None:
+            self._used = True
             await self._write(data)
         else:
             self._tls.write(data)
@@ -298,6 +384,7 @@ class SocketStream:
     async def receive(self, limit: int) -> bytes:
         """At least one byte, or b"" at the end of the stream."""
         if self._tls is None:
+            self._used = True
             return await self._read(limit)
         while True:
             try:
@@ -338,6 +425,10 @@ class SocketStream:
                 view = view[self._sock.send(view) :]
             except BlockingIOError:
                 await _writable(self._sock)
+
+
+class _UnknownChainError(Exception):
+    """The peer shows another chain than those already verified for its name."""
 
 
 _DER = 2

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -334,8 +335,10 @@ def test_the_fake_has_the_real_networks_shape() -> None:
 
 
 def test_a_trust_anchor_is_added_to_those_of_the_system() -> None:
-    """Extra anchors are trusted beside the system's, for verifying and not for recording."""
+    """Extra anchors are trusted beside the system's; recording trusts none, and has none to try."""
     contexts = trusting_contexts()
     organisations = str([c["subject"] for c in contexts.verifying.get_ca_certs()])
     assert "Lab Trust" in organisations
-    assert len(contexts.verifying.get_ca_certs()) == 1 + len(contexts.recording.get_ca_certs())
+    systems = ssl.create_default_context().get_ca_certs()
+    assert len(contexts.verifying.get_ca_certs()) == 1 + len(systems)
+    assert contexts.recording.get_ca_certs() == []
