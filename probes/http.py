@@ -1,6 +1,6 @@
-"""The HTTP layer: one request through httpx over a stream that is already staged.
+"""The HTTP layer: one request over a stream that is already staged.
 
-httpx prepares the request and holds the response; the connection under it was opened, and its
+httpx writes the request, httptools reads the response; the connection was opened, and its
 certificate verified, layer by layer, so that every failure here is HTTP's own. httpx's client is
 left out on purpose: it keeps cookies, which would tie the looks of a process together whatever
 vantage they come from, logs every URL, and refuses the broken redirects that are to be recorded.
@@ -10,6 +10,7 @@ import asyncio
 import re
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import httptools
 import httpx
@@ -33,12 +34,14 @@ BROWSER = {
 _CHUNK = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
 """Bytes of status line and headers after which a peer is talking nonsense."""
-_STREAM = "shutwatch_stream"
 _TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
 _TITLE_END = re.compile(rb"</title", re.IGNORECASE)
 _TITLE_LIMIT = 4096
 """Bytes of a title element that are looked at."""
 _GZIP = 16 + zlib.MAX_WBITS
+_REQUESTS_KEPT = 1024
+_LONGEST_KEPT = 512
+"""Characters of a URL whose request is kept."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -71,37 +74,24 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(words.split())
 
 
-class StagedTransport(httpx.AsyncBaseTransport):
-    """httpx transport over the stream that the request carries in its extensions.
+class HttpClient:
+    """What writes the requests of a process. It holds no connection, no cookie and no answer.
 
-    The response carries its unread body there.
+    The catalogue's URLs are asked for in every cycle with the same words, so these are kept.
     """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, read up to the end of the headers. Raises as the stream does."""
-        stream: Stream = request.extensions[_STREAM]
-        await stream.send(_serialized(request))
-        parser = _Parser()
-        seen = 0
-        while not parser.headers_complete:
-            data = await stream.receive(_CHUNK)
-            if not data:
-                raise PeerClosedError
-            seen += len(data)
-            if seen > _HEAD_LIMIT and not parser.headers_complete:
-                raise MalformedReplyError("response head too long")
-            parser.feed(data)
-        body = _Body(stream, parser)
-        return httpx.Response(
-            parser.status,
-            headers=parser.headers,
-            stream=body,
-            request=request,
-            extensions={_STREAM: body},
-        )
+    def __init__(self) -> None:
+        self._written = lru_cache(maxsize=_REQUESTS_KEPT)(_written)
+
+    def request(self, url: str, headers: Mapping[str, str]) -> bytes:
+        """A GET of `url` as it goes on the wire. Raises httpx.InvalidURL."""
+        words = tuple(headers.items())
+        # What a peer redirects to may be long, and another each time.
+        return (self._written if len(url) <= _LONGEST_KEPT else _written)(url, words)
 
 
-def _serialized(request: httpx.Request) -> bytes:
+def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    request = httpx.Request("GET", url, headers=headers)
     lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [b"%s: %s" % (name, value) for name, value in request.headers.raw]
     return b"\r\n".join(lines) + b"\r\n\r\n"
@@ -151,42 +141,58 @@ class _Parser:
         return data
 
 
-class _Body(httpx.AsyncByteStream):
-    """The rest of the response, read as it is asked for.
-
-    An iterator of its own and no generator: one that is left before its end would live on as a
-    task of the event loop.
-    """
+class _Response:
+    """A response whose head has been read; the rest is read as it is asked for."""
 
     def __init__(self, stream: Stream, parser: _Parser) -> None:
         self._stream = stream
         self._parser = parser
-        self._sized = any(
-            name.lower() in (b"content-length", b"transfer-encoding") for name, _ in parser.headers
+        self.status = parser.status
+        self.headers = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in parser.headers
         )
+
+    def header(self, wanted: str) -> str:
+        """All values of a header in one, as RFC 9110 section 5.3 joins them."""
+        return ", ".join(value for name, value in self.headers if name == wanted)
 
     @property
     def complete(self) -> bool:
         """True once the whole body was handed out, as far as the peer says how long it is."""
         return self._parser.complete and not self._parser.chunks
 
-    def __aiter__(self) -> "_Body":
-        return self
-
-    async def __anext__(self) -> bytes:
+    async def more(self) -> bytes:
+        """The next part of the body; b"" at its end. Raises as the stream does."""
         parser = self._parser
         while not parser.chunks:
             if parser.complete:
-                raise StopAsyncIteration
+                return b""
             received = await self._stream.receive(_CHUNK)
-            if not received:
-                if self._sized:
-                    raise PeerClosedError
+            if received:
+                parser.feed(received)
+            elif any(name in ("content-length", "transfer-encoding") for name, _ in self.headers):
+                raise PeerClosedError
+            else:
                 # HTTP/1.0 style: the end of the stream is the end of the body.
                 parser.complete = True
-            else:
-                parser.feed(received)
         return parser.take()
+
+
+async def _ask(stream: Stream, request: bytes) -> _Response:
+    """Send `request`, read up to the end of the response's headers. Raises as the stream does."""
+    await stream.send(request)
+    parser = _Parser()
+    seen = 0
+    while not parser.headers_complete:
+        data = await stream.receive(_CHUNK)
+        if not data:
+            raise PeerClosedError
+        seen += len(data)
+        if seen > _HEAD_LIMIT and not parser.headers_complete:
+            raise MalformedReplyError("response head too long")
+        parser.feed(data)
+    return _Response(stream, parser)
 
 
 class _Decoder:
@@ -213,13 +219,13 @@ class _Decoder:
         return plain
 
 
-def make_client() -> StagedTransport:
-    """What carries the requests of a process. It owns no connection: closing it is a formality."""
-    return StagedTransport()
+def make_client() -> HttpClient:
+    """What writes the requests of a process: one for all its looks."""
+    return HttpClient()
 
 
 async def exchange(
-    client: httpx.AsyncBaseTransport,
+    client: HttpClient,
     stream: Stream,
     url: str,
     *,
@@ -249,13 +255,8 @@ async def exchange(
     failure = None
     try:
         async with asyncio.timeout(timeout):
-            request = httpx.Request("GET", url, headers=headers, extensions={_STREAM: stream})
-            response = await client.handle_async_request(request)
-            status = response.status_code
-            received = tuple(
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, value in response.headers.raw
-            )
+            response = await _ask(stream, client.request(url, headers))
+            status, received = response.status, response.headers
             suspicious = not trusted or status in suspicious_statuses
             limit = suspicious_limit if suspicious else body_limit
             truncated = await _read(response, body, limit)
@@ -271,12 +272,11 @@ async def exchange(
     )
 
 
-async def _read(response: httpx.Response, body: bytearray, limit: int) -> bool:
+async def _read(response: _Response, body: bytearray, limit: int) -> bool:
     """Read up to `limit` bytes into `body`, which keeps them when this raises; True: more came."""
-    source: _Body = response.extensions[_STREAM]
-    decoder = _Decoder(response.headers.get("content-encoding", ""))
-    async for data in source:
+    decoder = _Decoder(response.header("content-encoding"))
+    while data := await response.more():
         body += decoder.feed(data, limit - len(body))
         if len(body) >= limit:
-            return decoder.left_over or not source.complete
+            return decoder.left_over or not response.complete
     return False

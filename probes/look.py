@@ -25,7 +25,7 @@ from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of, is_tls_alert
 from probes.failure import Failure
-from probes.http import REDIRECTS, Exchange, exchange
+from probes.http import REDIRECTS, Exchange, HttpClient, exchange
 from probes.measurement import (
     AnyObservation,
     AppObservation,
@@ -107,7 +107,7 @@ class Looker:
         vantage: VantagePoint,
         network: Network,
         settings: ProbeSettings,
-        client: httpx.AsyncBaseTransport,
+        client: HttpClient,
         *,
         resolvers: Callable[[], Sequence[ResolverAddress]],
         now: Callable[[], datetime],
