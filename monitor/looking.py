@@ -6,12 +6,8 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 
-from monitor.budget import Purse, purse_of
-from monitor.exits import Exits
 from monitor.settings import Settings
-from monitor.spending import Spending
 from probes.catalog import Reference
-from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
 from probes.http import make_client
 from probes.look import Glance, Looker, Target
@@ -37,14 +33,9 @@ class Looking:
         *,
         now: Callable[[], datetime],
         make_network: MakeNetwork | None = None,
-        spending: Spending | None = None,
     ) -> None:
-        """`make_network` replaces real sockets, for tests; by default each egress gets its own.
-
-        Every look is counted in `spending`; by default nothing limits it.
-        """
+        """`make_network` replaces real sockets, for tests; by default each egress gets its own."""
         self.now = now
-        self.spending = spending or Spending(settings, now=now, limited=False)
         self._catalog = settings.catalog
         self._client = make_client()
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
@@ -61,10 +52,6 @@ class Looking:
             )
             for vantage in settings.vantages
         }
-        self.exits = Exits(settings, self._ask_echo)
-        if self.exits.checked:
-            for vantage_id, looker in self._lookers.items():
-                looker.on_exit = partial(self.exits.heard, vantage_id)
 
     async def __aenter__(self) -> "Looking":
         await self._runner.__aenter__()
@@ -82,9 +69,6 @@ class Looking:
         """The vantage point of that id."""
         return self._lookers[vantage_id].vantage
 
-    async def _ask_echo(self, vantage_id: str, url: str) -> str:
-        return await ask_echo(self._lookers[vantage_id], url)
-
     async def at(
         self,
         vantage_id: str,
@@ -96,43 +80,29 @@ class Looking:
         quic: bool = False,
         unadvertised: bool = True,
         glance: Glance | None = None,
-        purse: Purse | None = None,
     ) -> Measurement:
         """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
-        only where that is offered), with `glance` a modest one.
-
-        `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
-        """
+        only where that is offered), with `glance` a modest one."""
         looker = self._lookers[vantage_id]
         how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, glance=glance)
-        paid_from = purse or purse_of(look)
-        with self.spending.holding(vantage_id, paid_from, target.endpoint.id):
-            looked = await self._runner.run(
-                partial(how, target, quic=quic, unadvertised=unadvertised),
-                _URGENCY.get(look, Urgency.SCHEDULED),
-            )
-            self.spending.count(looked, paid_from)
-        return looked
+        return await self._runner.run(
+            partial(how, target, quic=quic, unadvertised=unadvertised),
+            _URGENCY.get(look, Urgency.SCHEDULED),
+        )
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
         """Ask what `plan` says about a failed look, when the rate lets it."""
         looker = self._lookers[vantage_id]
-        asked = await self._runner.run(
-            partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY
-        )
-        self.spending.count(asked)
-        return asked
+        return await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
 
     async def transfer(
         self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
     ) -> Measurement:
         """One round of transfers, when the rate lets it."""
         looker = self._lookers[vantage_id]
-        made = await self._runner.run(
+        return await self._runner.run(
             partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
         )
-        self.spending.count(made)
-        return made
 
     async def at_references(
         self, vantage_id: str, *, cycle: str = "", wait: Callable[[], float] | None = None
