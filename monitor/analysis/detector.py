@@ -23,17 +23,19 @@ seen again, and weighs
     −ln(s + (1 − s)·rate),   s = again · exp(−seconds since the last accusation / length)
 
 so over a minute two looks 30 s apart add little more than one, and what packet loss can explain
-never confirms sooner than faults go away. Episodes are brief, lasting or slow (`Cling`).
+never confirms sooner than faults go away. How long those last depends on what is accused (`Cling`):
+one role of a platform can be one server's fault, and weighs less; several at once are not.
 *Conclusive* readings are exempt, since their follow-ups have ruled out what lasts: two confirm. A
-better grade than any before in the run adds at least what it weighs more.
+better grade than any before in the run adds at least what it weighs more. While the control has
+lately met an outage, though, every accusation counts as more of that.
 
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
-shrinkage: a beta prior worth `prior_readings` whose mean is exp(−llr). Accusations count only once
+shrinkage: a beta prior worth `prior_wrong`, whose mean is exp(−llr). Accusations count only once
 the stream cleared without having been suspected, so that a block that stands, or comes and goes and
 is noticed, is never learned as normal; and the rate is capped at what a stream can honestly have
 (`cap_weak`, `cap_strong`) plus the share of readings at which the *control* failed too. Within an
 undecided run its own accusations count as well, for it may be a bad line that nobody knows yet: so
-a stream that was never seen to work needs a little more.
+a stream that was never seen to work needs a little more. During an outage nothing is learned.
 
 **Onset and end are bounds**, of when the score left zero and not of the alarm. Onset: from the last
 clearing reading before the run (None: nothing was seen to work before) to its first accusing one.
@@ -49,7 +51,7 @@ is forgotten in the end. Suspected and blocked remain: silence is no recovery.
 are harmless. Who needs the same result for any order of arrival keeps the readings and, when one
 `comes_late`, gives all of them to `fold`, which sorts.
 
-**Several networks** of a country add up by `joint_score`; two suspected ones confirm.
+**Several networks** of a country add up by `joint_score`: the same fault seldom shows on two.
 
 Sources: E. S. Page, Continuous inspection schemes, Biometrika 1954; G. Lorden, Procedures for
 reacting to a change in distribution, Ann. Math. Stat. 1971; T. L. Lai, Information bounds and quick
@@ -65,7 +67,7 @@ from enum import StrEnum
 import msgspec
 
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
-from monitor.analysis.weight import llr
+from monitor.analysis.weight import NARROWER, llr
 
 YEAR = 365.25 * 86400
 """Seconds."""
@@ -75,6 +77,7 @@ _ANSWERED = frozenset(
 )
 """Sub-methods whose innocent cause is one server at fault. The others come from paths at fault, or
 from resolvers, which keep a wrong answer for as long as it may be cached."""
+_ACCUSED = (State.BLOCKED, State.THROTTLED)
 FORGOTTEN = 1.0
 """Score (nats) below which a suspicion that silence has worn down is none."""
 
@@ -96,6 +99,8 @@ class Cling(StrEnum):
     """Something answered wrongly, and nothing did so before: a server at fault."""
     LASTING = "lasting"
     """Nothing came back, a resolver was wrong, or the evidence is weak: loss, a path at fault."""
+    NARROW = "narrow"
+    """One role of the platform: a server at fault, or the way to one."""
     SLOW = "slow"
     """Throttling: congestion, and verdicts that stand until the speed is measured again."""
 
@@ -168,12 +173,18 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     gap: float = 1800.0
     """Seconds without an accusing or clearing reading after which nothing is known any more."""
     brief: Episodes = Episodes(length=120.0, again=0.5)
-    lasting: Episodes = Episodes(length=240.0)
+    lasting: Episodes = Episodes(length=600.0)
+    narrow: Episodes = Episodes(length=900.0)
     slow: Episodes = Episodes(length=1200.0)
     leak: Episodes = Episodes(length=180.0, again=0.7)
     """Clearing readings while a block stands: a filter overloaded or restarted."""
-    prior_readings: float = 100.0
-    """Readings the prior on a stream's rate of wrong readings is worth."""
+    outage: Episodes = Episodes(length=1800.0, again=0.95)
+    """Accusations after the control failed too."""
+    shared: float = 0.005
+    """The chance that a fault on one network shows on another of the country as well."""
+    prior_wrong: float = 0.02
+    """Wrong readings that the prior on a stream's rate of them is worth: few, since streams differ,
+    so that a few of its own soon outweigh it."""
     memory: float = 2016.0
     """Readings remembered in that rate: a week of five-minute cycles."""
     cap_weak: float = 0.2
@@ -204,7 +215,7 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def corroboration(self) -> float:
         """The most that another network's score adds, since both may share a fault."""
-        return self.confirm_at - self.suspect_at
+        return -math.log(self.shared)
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +254,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last accusing reading."""
     cleared_at: datetime | None = None
     """Of the last clearing reading."""
+    down_at: datetime | None = None
+    """Of the last reading at which the control failed too."""
     open_since: datetime | None = None
     """Of the first clearing reading since the last accusing one."""
     best: float = 0.0
@@ -275,8 +288,8 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     weight = 0.0
     cling = Cling.NONE
     if blocked or throttled:
-        kind, weight = Kind.ACCUSES, llr(State.BLOCKED, evidence)
-        cling = _cling(verdict)
+        kind, cling = Kind.ACCUSES, _cling(verdict)
+        weight = llr(State.BLOCKED, evidence) - (NARROWER if cling is Cling.NARROW else 0.0)
     elif state is State.OK:
         kind, weight = Kind.CLEARS, llr(State.OK, Evidence.NONE)
     return Reading(
@@ -313,7 +326,8 @@ def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Det
     elif reading.kind is Kind.CLEARS:
         state = _cleared(state, reading, settings)
     elif reading.control_failed:
-        state = _with(state, baseline=_learned(state.baseline, settings, down=1.0))
+        baseline = _learned(state.baseline, settings, down=1.0)
+        state = _with(state, down_at=reading.at, baseline=baseline)
     return _with(state, at=reading.at, cycle=reading.cycle)
 
 
@@ -332,7 +346,7 @@ def joint_score(scores: Iterable[float], settings: DetectorSettings) -> float:
     """The score of a country from those of its networks: compare it with `confirm_at`.
 
     The highest counts in full, each further one at most as `corroboration`: a fault of the
-    platform's nearest servers can show on several networks. So two suspected networks confirm.
+    platform's nearest servers can show on several networks. Two suspected networks confirm.
     """
     ranked = sorted(scores, reverse=True)
     return sum(ranked[:1]) + sum(min(score, settings.corroboration) for score in ranked[1:])
@@ -358,8 +372,9 @@ def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> D
         )
     same = _same(state, reading, settings)
     alone = _alone(state, reading, settings)
-    score = state.score + _gain(state, reading, same, alone)
-    fresh = 0.0 if reading.conclusive else 1.0 - same
+    outage = settings.outage.same(_seconds(state.down_at, reading.at))
+    score = state.score + _gain(state, reading, same, alone, outage)
+    fresh = 0.0 if reading.conclusive else (1.0 - same) * (1.0 - outage)
     return _with(
         state,
         phase=_phase(state, score, settings),
@@ -435,21 +450,31 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
     return Phase.SUSPICIOUS
 
 
-def _gain(state: Detector, reading: Reading, same: float, alone: float) -> float:
-    """What an accusing reading adds to the score, given those before it."""
+def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: float) -> float:
+    """What an accusing reading adds to the score, given those before it; the two chances are that
+    it is the fault seen before, and that it is an outage the control met."""
+    upgrade = max(0.0, alone - state.best)
     if reading.conclusive:
-        return alone if state.conclusive else max(0.0, alone - state.best)
-    repeated = -math.log(same + (1.0 - same) * math.exp(-alone))
-    return max(repeated, alone - state.best)
+        gain = alone if state.conclusive else upgrade
+    else:
+        gain = max(upgrade, _weighed(same, alone))
+    return min(gain, _weighed(outage, alone)) if outage > 0.0 else gain
+
+
+def _weighed(same: float, alone: float) -> float:
+    """What is left of a reading's weight when with this chance it is the same fault again."""
+    return -math.log(same + (1.0 - same) * math.exp(-alone))
 
 
 def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> float:
     """The chance that an accusing reading is the fault seen before in its run."""
     if state.score == 0.0 or reading.conclusive:
         return 0.0
-    episodes = {Cling.BRIEF: settings.brief, Cling.SLOW: settings.slow}.get(
-        reading.cling, settings.lasting
-    )
+    episodes = {
+        Cling.BRIEF: settings.brief,
+        Cling.NARROW: settings.narrow,
+        Cling.SLOW: settings.slow,
+    }.get(reading.cling, settings.lasting)
     return episodes.same(_seconds(state.accused_at, reading.at))
 
 
@@ -461,11 +486,11 @@ def _alone(state: Detector, reading: Reading, settings: DetectorSettings) -> flo
     prior = math.exp(-reading.llr)
     # In a standing block the run's own accusations say nothing about wrong ones.
     run, run_strong = (0.0, 0.0) if state.blocked else (state.wrong, state.wrong_strong)
-    total = settings.prior_readings + known.readings + run
+    total = settings.prior_wrong / prior + known.readings + run
     count, cap = known.wrong + run, settings.cap_weak
     if reading.strong:
         count, cap = known.wrong_strong + run_strong, settings.cap_strong
-    rate = (settings.prior_readings * prior + count) / total
+    rate = (settings.prior_wrong + count) / total
     rate = min(rate, cap + known.down / (known.readings + known.down + 1.0))
     return -math.log(min(1.0, max(prior, rate)))
 
@@ -529,6 +554,8 @@ def _cling(verdict: PlatformVerdict) -> Cling:
         return Cling.NONE
     if verdict.state is State.THROTTLED:
         return Cling.SLOW
+    if sum(role.state in _ACCUSED for role in verdict.roles) == 1:
+        return Cling.NARROW
     if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
         return Cling.BRIEF
     return Cling.LASTING

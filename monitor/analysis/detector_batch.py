@@ -76,6 +76,7 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True):
     at: Times
     accused_at: Times
     cleared_at: Times
+    down_at: Times
     open_since: Times
     best: Floats
     conclusive: Times
@@ -119,6 +120,7 @@ def streams_of(states: Sequence[Detector]) -> Streams:
         at=times("at"),
         accused_at=times("accused_at"),
         cleared_at=times("cleared_at"),
+        down_at=times("down_at"),
         open_since=times("open_since"),
         best=floats("best"),
         conclusive=np.array([state.conclusive for state in states], dtype=np.int64),
@@ -149,6 +151,7 @@ def detector_of(streams: Streams, row: int) -> Detector:
         at=time(streams.at),
         accused_at=time(streams.accused_at),
         cleared_at=time(streams.cleared_at),
+        down_at=time(streams.down_at),
         open_since=time(streams.open_since),
         best=float(streams.best[row]),
         conclusive=int(streams.conclusive[row]),
@@ -200,6 +203,7 @@ def update_all(streams: Streams, readings: Readings, settings: DetectorSettings)
     _clear(after, np.flatnonzero(cleared & ~standing), readings, settings)
     _clear_again(after, np.flatnonzero(cleared & standing), readings, settings)
     _learn(after, np.flatnonzero(down), settings, down=1.0)
+    np.copyto(after.down_at, readings.at, where=down)
     np.copyto(after.at, readings.at, where=taken)
     return after
 
@@ -222,10 +226,12 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
     before = s.score[rows]
     same = _same(s, rows, readings, settings)
     alone = _alone(s, rows, readings, settings, standing=False)
-    upgrade = alone - s.best[rows]
-    repeated = -np.log(same + (1.0 - same) * np.exp(-alone))
-    first_proof = np.where(s.conclusive[rows] > 0, alone, np.maximum(0.0, upgrade))
-    score = before + np.where(conclusive, first_proof, np.maximum(repeated, upgrade))
+    upgrade = np.maximum(0.0, alone - s.best[rows])
+    proof = np.where(s.conclusive[rows] > 0, alone, upgrade)
+    gain = np.where(conclusive, proof, np.maximum(_weighed(same, alone), upgrade))
+    outage = settings.outage.again * np.exp(-_seconds(s.down_at[rows], at) / settings.outage.length)
+    gain = np.where(outage > 0.0, np.minimum(gain, _weighed(outage, alone)), gain)
+    score = before + gain
     suspected = (score >= settings.suspect_at) | (s.phase[rows] == _SUSPECTED)
     confirmed = (score >= settings.confirm_at) & (before > 0.0)
     phase = np.where(suspected, _SUSPECTED, _SUSPICIOUS)
@@ -235,7 +241,7 @@ def _accuse(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettin
     s.open_since[rows] = NEVER
     s.best[rows] = np.maximum(s.best[rows], alone)
     s.conclusive[rows] += conclusive
-    fresh = np.where(conclusive, 0.0, 1.0 - same)
+    fresh = np.where(conclusive, 0.0, (1.0 - same) * (1.0 - outage))
     s.wrong[rows] += fresh
     s.wrong_strong[rows] += np.where(strong, fresh, 0.0)
 
@@ -291,8 +297,16 @@ def _clear_again(s: Streams, rows: Rows, readings: Readings, settings: DetectorS
 # -- what they share -----------------------------------------------------------------------------
 
 
+def _weighed(same: Floats, alone: Floats) -> Floats:
+    return -np.log(same + (1.0 - same) * np.exp(-alone))
+
+
 def _same(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettings) -> Floats:
-    kinds = {Cling.BRIEF: settings.brief, Cling.SLOW: settings.slow}
+    kinds = {
+        Cling.BRIEF: settings.brief,
+        Cling.NARROW: settings.narrow,
+        Cling.SLOW: settings.slow,
+    }
     each = [kinds.get(cling, settings.lasting) for cling in CLINGS]
     again = np.array([episodes.again for episodes in each])
     length = np.array([episodes.length for episodes in each])
@@ -311,11 +325,11 @@ def _alone(
     prior = np.exp(-llr)
     known, down = s.known_readings[rows], s.known_down[rows]
     count = np.where(strong, s.known_wrong_strong[rows], s.known_wrong[rows])
-    total = settings.prior_readings + known
+    total = settings.prior_wrong / prior + known
     if not standing:
         count = count + np.where(strong, s.wrong_strong[rows], s.wrong[rows])
         total = total + s.wrong[rows]
-    rate = (settings.prior_readings * prior + count) / total
+    rate = (settings.prior_wrong + count) / total
     cap = np.where(strong, settings.cap_strong, settings.cap_weak) + down / (known + down + 1.0)
     rate = np.minimum(1.0, np.maximum(prior, np.minimum(rate, cap)))
     return np.where(grade == _CONCLUSIVE, llr, -np.log(rate))

@@ -18,6 +18,10 @@ LOSS_CHANCE_STRONG = 0.001
 STRONG_TIMEOUTS = 3
 STRONG_REPEATS = 2
 
+NARROWER = 3.0
+"""Less weight, in nats, of what accuses one role only: a server at fault is that much commoner than
+anything that strikes several roles of a platform at one network and spares the control."""
+
 _ROUNDING = 1 + 1e-9
 """0.1 ** 3 is a hair above 0.001 in binary."""
 
