@@ -2,8 +2,10 @@
 
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,9 +53,13 @@ def side_by_side(
     for seed in seeds:
         waiting.put(seed)
     found: dict[int, T] = {}
+    starting = threading.Lock()
 
     def work() -> None:
-        with make() as lab:
+        with ExitStack() as stack:
+            # One after the other: the first makes the authority that all of them trust.
+            with starting:
+                lab = stack.enter_context(make())
             while True:
                 try:
                     seed = waiting.get_nowait()
