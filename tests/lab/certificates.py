@@ -18,6 +18,8 @@ FORGERIES = (
     "not-yet-valid",
 )
 """OpenSSL calls them 18, 20, 19, 62, 10 and 9."""
+BY = "by "
+"""`by ORGANISATION` is one more: signed by an authority of that name, which nobody trusts."""
 
 
 @functools.cache
@@ -30,6 +32,12 @@ def authority() -> trustme.CA:
 def stranger() -> trustme.CA:
     """An authority nobody trusts."""
     return trustme.CA(organization_name="National Gateway", organization_unit_name="Gateway Root")
+
+
+@functools.cache
+def interceptor(organisation: str) -> trustme.CA:
+    """The authority of a product, or a state, that opens encryption."""
+    return trustme.CA(organization_name=organisation, organization_unit_name="Inspection")
 
 
 @functools.cache
@@ -52,6 +60,8 @@ def forged(name: str, how: str) -> str:
         return _self_signed(name, now)
     if how == "unknown-authority":
         return private(name)
+    if how.startswith(BY):
+        return _pem(interceptor(how.removeprefix(BY)).issue_cert(name, common_name=name))
     if how == "untrusted-chain":
         return private(name) + stranger().cert_pem.bytes().decode()
     if how == "wrong-name":
