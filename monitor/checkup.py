@@ -11,6 +11,7 @@ from typing import Any
 
 from monitor.analysis.health import assess
 from monitor.analysis.verdict import VantageHealth
+from monitor.analysis.whereabouts import AS_CONFIGURED, Whereabouts
 from monitor.control_desk import Shared
 from monitor.looking import ReferenceLooks
 from probes.vantage import VantagePoint
@@ -25,12 +26,15 @@ class Checkups:
         look: Callable[[], Coroutine[Any, Any, ReferenceLooks]],
         now: Callable[[], datetime],
         gathering: float,
+        where: Callable[[], Whereabouts] = lambda: AS_CONFIGURED,
     ) -> None:
-        """`look` makes a round; `gathering` is how many seconds it waits for further failures."""
+        """`look` makes a round; `gathering` is how many seconds it waits for further failures;
+        `where` tells in what the vantage's exit differs from where it should be."""
         self._vantage = vantage
         self._look = look
         self._now = now
         self._gathering = gathering
+        self._where = where
         self._shared: Shared[VantageHealth] | None = None
         self.looks: ReferenceLooks = ()
         """Every look of every round made so far."""
@@ -44,7 +48,7 @@ class Checkups:
     async def _round(self) -> VantageHealth:
         looks = await self._look()
         self.looks += looks
-        return assess(self._vantage, looks, (), self._now())
+        return assess(self._vantage, looks, (), self._now(), self._where())
 
     def _posix(self) -> float:
         return self._now().timestamp()

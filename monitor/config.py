@@ -21,10 +21,17 @@ from monitor.config_tables import (
     elsewhere,
     fingerprint_shapes,
     probe_shapes,
+    vantage_check_shapes,
 )
 from monitor.config_values import file_in
 from monitor.fingerprints import merged, shipped_fingerprints
-from monitor.settings import EventSettings, LogSettings, Settings, ThrottlingSettings
+from monitor.settings import (
+    EventSettings,
+    LogSettings,
+    Settings,
+    ThrottlingSettings,
+    VantageCheckSettings,
+)
 from probes.catalog import Catalog, ReferenceScope
 from probes.catalog_load import (
     CatalogError,
@@ -110,6 +117,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
                 "throttling": _throttling,
                 "events": _events,
                 "fingerprints": partial(_fingerprints, folder),
+                "vantage_check": partial(_vantage_check, folder),
                 "log": _log,
                 "vantage": _vantages,
                 "references": _read_apart,
@@ -158,6 +166,15 @@ def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:
     lists = read_table(node, fingerprint_shapes(folder), elsewhere=elsewhere("fingerprints"))
     more = [one for each in lists.get("files", ()) for one in each]
     return merged(shipped_fingerprints(), more)
+
+
+def _vantage_check(folder: Path, node: Node) -> VantageCheckSettings:
+    """`[vantage_check]`; asking where packets come out helps only who can look it up."""
+    shapes = vantage_check_shapes(folder)
+    values = read_table(node, shapes, elsewhere=elsewhere("vantage_check"))
+    if values.get("echo") and not values.get("mmdb"):
+        raise node.table()["echo"].fail("mmdb as well: files that tell where an address is")
+    return VantageCheckSettings(**values)
 
 
 def _log(node: Node) -> LogSettings:

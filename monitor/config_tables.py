@@ -19,6 +19,7 @@ from monitor.config_values import (
     host_name,
     https_url,
     listen,
+    mmdb_file,
     network,
     pem_file,
     resolver,
@@ -83,6 +84,16 @@ def fingerprint_shapes(folder: Path) -> Shapes:
     return {"files": listed(fingerprint_file(folder), distinct=False)}
 
 
+def vantage_check_shapes(folder: Path) -> Shapes:
+    """`[vantage_check]`; names of files are relative to `folder`."""
+    return {
+        "mmdb": listed(mmdb_file(folder)),
+        "echo": listed(https_url),
+        "every": whole(1, 10_000),
+        "siblings": listed(listed(as_number), distinct=False),
+    }
+
+
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
     "format": one_of(["auto", "text", "json"]),
@@ -126,6 +137,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "throttling": frozenset(THROTTLING),
     "events": frozenset(EVENTS),
     "log": frozenset(LOG),
+    "vantage_check": frozenset(vantage_check_shapes(Path())),
     "vantage": frozenset(VANTAGE),
     "references": frozenset(REFERENCES),
     "catalog": frozenset(CATALOG),

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from cryptography import x509
+from maxminddb import InvalidDatabaseError, open_database
 
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_egress import parse_egress
@@ -183,6 +184,22 @@ def pem_file(folder: Path) -> Shape[str]:
             raise node.fail(
                 "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
             ) from None
+        return str(path)
+
+    return read
+
+
+def mmdb_file(folder: Path) -> Shape[str]:
+    """The path of a file in MaxMind's format, relative to `folder`."""
+
+    def read(node: Node) -> str:
+        path = folder / filled(node)
+        try:
+            open_database(str(path)).close()
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except InvalidDatabaseError:
+            raise node.fail("a file in MaxMind's format (.mmdb), unpacked") from None
         return str(path)
 
     return read

@@ -128,9 +128,10 @@ class ControlDesk:
         return shared
 
     async def _check(self, control: VantagePoint, cycle: str) -> ControlHealth:
+        await self._looking.exits.look(control.id)
         looks = await self._looking.at_references(control.id, cycle=cycle)
         return ControlHealth(
-            health=assess(control, looks, (), self._looking.now()),
+            health=assess(control, looks, (), self._looking.now(), self._looking.exits.of(control)),
             looks=tuple(look for _, look in looks),
         )
 

@@ -139,8 +139,10 @@ class CycleRunner:
         cycle = str(uuid_utils.uuid7())
         started_at = self._looking.now()
         pace = pace_of(vantage, self._settings.interval)
+        exits = self._looking.exits
+        await exits.begin(vantage_id)
         before = await self._at_references(vantage_id, cycle, pace)
-        early = assess(vantage, before, (), self._looking.now())
+        early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
         if vantage.role is VantageRole.CONTROL:
             return self._cycle(cycle, vantage, started_at, early, before)
         visit = Visit(
@@ -153,6 +155,7 @@ class CycleRunner:
                 partial(self._at_references, vantage_id, cycle, pace),
                 self._looking.now,
                 pace.references,
+                partial(exits.of, vantage),
             ),
             follow_ups=Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE),
             http3=self._http3.draw(
@@ -166,10 +169,11 @@ class CycleRunner:
         references = before + visit.checkups.looks
         checks: tuple[ControlHealth, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in looked):
+            await exits.look(vantage_id)
             references += await self._at_references(vantage_id, cycle, pace)
             checks = await self._check_controls(looked, cycle)
         witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
-        health = assess(vantage, references, witnesses, self._looking.now())
+        health = assess(vantage, references, witnesses, self._looking.now(), exits.of(vantage))
         transferred = Transferred()
         if self._transfers is not None:
             looks = [one.attempts[-1] for one in looked]

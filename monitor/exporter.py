@@ -147,6 +147,13 @@ def _clock_skew(snapshot: Snapshot, at: datetime) -> Rows:
             yield _with_role(view), health.clock_skew
 
 
+def _exit_match(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        health = view.health_at(at)
+        if health:
+            yield _with_role(view), not (health.exit_country or health.exit_asn)
+
+
 def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
     return ((_with_role(view), _seconds(view.last_report_at)) for view in snapshot.vantages)
 
@@ -301,6 +308,12 @@ GAUGES = (
         "Seconds by which a vantage's clock is ahead of what servers say; negative: behind.",
         VANTAGE_ROLE,
         _clock_skew,
+    ),
+    Family(
+        "vantage_exit_as_configured",
+        "0 when a vantage's packets come out of another country or network than its own, else 1.",
+        VANTAGE_ROLE,
+        _exit_match,
     ),
     Family(
         "vantage_last_report_timestamp_seconds",

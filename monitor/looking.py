@@ -6,8 +6,10 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 
+from monitor.exits import Exits
 from monitor.settings import Settings
 from probes.catalog import Reference
+from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
 from probes.http import make_client
 from probes.look import Glance, Looker, Target
@@ -52,6 +54,10 @@ class Looking:
             )
             for vantage in settings.vantages
         }
+        self.exits = Exits(settings, self._ask_echo)
+        if self.exits.checked:
+            for vantage_id, looker in self._lookers.items():
+                looker.on_exit = partial(self.exits.heard, vantage_id)
 
     async def __aenter__(self) -> "Looking":
         await self._runner.__aenter__()
@@ -68,6 +74,9 @@ class Looking:
     def vantage(self, vantage_id: str) -> VantagePoint:
         """The vantage point of that id."""
         return self._lookers[vantage_id].vantage
+
+    async def _ask_echo(self, vantage_id: str, url: str) -> str:
+        return await ask_echo(self._lookers[vantage_id], url)
 
     async def at(
         self,

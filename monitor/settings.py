@@ -39,6 +39,19 @@ class ThrottlingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Object elsewhere, for comparison."""
 
 
+class VantageCheckSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[vantage_check]` table: whether vantages look from where they are said to."""
+
+    mmdb: tuple[str, ...] = ()
+    """Files in MaxMind's format that tell an address's country, its network, or both."""
+    echo: tuple[str, ...] = ()
+    """https URLs that answer with the address they saw, asked in turn until one does."""
+    every: int = 12
+    """Cycles of one vantage from one look at its exit to the next, while nothing is wrong."""
+    siblings: tuple[tuple[int, ...], ...] = ()
+    """AS numbers of one operator each, which count as one network."""
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[log]` table."""
 
@@ -61,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbeSettings = ProbeSettings()
     throttling: ThrottlingSettings = ThrottlingSettings()
     events: EventSettings = EventSettings()
+    vantage_check: VantageCheckSettings = VantageCheckSettings()
     log: LogSettings = LogSettings()
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog

@@ -120,6 +120,9 @@ class Looker:
         self.resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
         self.now = now
+        self.on_exit: Callable[[str], None] | None = None
+        """Told the vantage's public address where a server happens to say it; it must not be kept,
+        logged or shown."""
 
     async def look(
         self,
@@ -370,6 +373,10 @@ class LookUnderWay:
         return msgspec.structs.replace(observation, reason=reason) if reason else observation
 
     # -- connections ---------------------------------------------------------------------
+
+    async def open_verified(self, host: str, port: int) -> Opened | None:
+        """A stream to `host` whose certificate was verified, if one can be had."""
+        return await self._open(host, port, tls=True, verify=True)
 
     async def _open(self, host: str, port: int, *, tls: bool, verify: bool) -> Opened | None:
         """A stream to `host`, as far as TLS if asked; every address tried is on record."""
@@ -664,6 +671,7 @@ class LookUnderWay:
             port,
             timeout=self._settings.http_timeout,
             on_local_address=self._own.add,
+            on_exit=self._looker.on_exit,
         )
         self._observations.append(
             AppObservation(

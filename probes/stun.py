@@ -1,13 +1,15 @@
 """STUN: the one question that everyone about to make a call asks (RFC 5389).
 
 A binding request over UDP is answered with the address it seemed to come from. That address is the
-vantage's own: it is read only to know the answer for a real one, and forgotten on the spot.
+vantage's own: it is read to know the answer for a real one, and forgotten on the spot unless the
+caller wants to know where packets come out.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable
 from enum import Enum, auto
+from ipaddress import ip_address
 
 import msgspec
 
@@ -60,23 +62,30 @@ def classify(data: bytes, transaction: bytes) -> Reply:
     kind = int.from_bytes(data[:2], "big")
     if kind == _BINDING_ERROR:
         return Reply.ERROR
-    mapped = kind == _BINDING_SUCCESS and _maps_an_address(data[_HEADER:])
+    mapped = kind == _BINDING_SUCCESS and _mapped(data[_HEADER:])
     return Reply.SUCCESS if mapped else Reply.FOREIGN
 
 
-def _maps_an_address(attributes: bytes) -> bool:
-    """Whether a well-formed XOR-MAPPED-ADDRESS is among them; its value goes nowhere."""
+def mapped_address(data: bytes) -> str:
+    """The address that a successful answer says the request came from."""
+    value = _mapped(data[_HEADER:])
+    key = data[4:_HEADER]  # the magic number, then the transaction
+    return str(ip_address(bytes(a ^ b for a, b in zip(value[4:], key, strict=False))))
+
+
+def _mapped(attributes: bytes) -> bytes:
+    """The value of a well-formed XOR-MAPPED-ADDRESS among them; empty when there is none."""
     at = 0
     while at + 4 <= len(attributes):
         kind = int.from_bytes(attributes[at : at + 2], "big")
         length = int.from_bytes(attributes[at + 2 : at + 4], "big")
         value = attributes[at + 4 : at + 4 + length]
         if len(value) < length:
-            return False
+            return b""
         if kind == _XOR_MAPPED_ADDRESS:
-            return length > 1 and _ADDRESS_LENGTHS.get(value[1]) == length
+            return value if length > 1 and _ADDRESS_LENGTHS.get(value[1]) == length else b""
         at += 4 + (length + 3) // 4 * 4
-    return False
+    return b""
 
 
 async def ask_binding(
@@ -86,9 +95,11 @@ async def ask_binding(
     *,
     timeout: float,  # noqa: ASYNC109 # spread over several tries
     on_local_address: Callable[[str], None],
+    on_exit: Callable[[str], None] | None = None,
 ) -> Binding:
     """Ask the server at an IP address, three times if need be, within `timeout` seconds.
 
+    `on_exit` is told the address that the server saw, which must not be kept, logged or shown.
     Never raises for what the network does; may be cancelled at any point.
     """
     loop = asyncio.get_running_loop()
@@ -107,6 +118,8 @@ async def ask_binding(
             # Whoever can send this can also drop the real one: wait on for it.
             foreign = True
         else:
+            if reply is Reply.SUCCESS and on_exit is not None and not answered.done():
+                on_exit(mapped_address(data))
             settle(None if reply is Reply.SUCCESS else REFUSED)
 
     started = loop.time()

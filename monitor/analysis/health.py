@@ -24,6 +24,7 @@ from monitor.analysis.outcome import (
     working_families,
 )
 from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.whereabouts import AS_CONFIGURED, Whereabouts
 from probes.catalog import EndpointKind, Reference, ReferenceScope
 from probes.failure import TIMEOUTS, Failure
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
@@ -86,6 +87,8 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds our clock is ahead, as servers over verified TLS tell it; else, only where a wrong
     clock shows in certificates that are called expired or not yet valid, as cleartext tells it."""
     stub_resolver: bool
+    where: Whereabouts
+    """In what the place where packets come out differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
         """The references of these scopes."""
@@ -113,14 +116,16 @@ def assess(
     references: Sequence[tuple[Reference, Measurement]],
     witnesses: Sequence[Measurement],
     at: datetime,
+    where: Whereabouts = AS_CONFIGURED,
 ) -> VantageHealth:
     """The health of a vantage from its looks at references, in any order and any number of rounds.
 
     `witnesses` are looks of the same cycle at platforms; only those that reached their endpoint
-    are used, so that blocking cannot pass for loss. `at` is when the last reference look ended.
+    are used, so that blocking cannot pass for loss. `at` is when the last reference look ended,
+    `where` in what the vantage's exit differs from where it should be.
     Never raises; no references give the state unknown.
     """
-    seen = _references(references, witnesses)
+    seen = _references(references, witnesses, where)
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.shown.measurement)}
     return VantageHealth(
@@ -137,6 +142,8 @@ def assess(
         families=tuple(sorted(families)),
         clock_skew=seen.clock_skew,
         stub_resolver=seen.stub_resolver,
+        exit_country=where.country,
+        exit_asn=where.asn,
         at=at,
     )
 
@@ -209,7 +216,9 @@ def _round_trips(looks: Sequence[Measurement]) -> tuple[int, int]:
 
 
 def _references(
-    references: Sequence[tuple[Reference, Measurement]], witnesses: Sequence[Measurement]
+    references: Sequence[tuple[Reference, Measurement]],
+    witnesses: Sequence[Measurement],
+    where: Whereabouts,
 ) -> References:
     latest: dict[tuple[str, str], tuple[Reference, Measurement]] = {}
     for reference, look in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
@@ -228,6 +237,7 @@ def _references(
         loss=estimate_loss(references, witnesses),
         clock_skew=_skew(views, witnesses),
         stub_resolver=any(_through_stub(look) for _, look in references),
+        where=where,
     )
 
 
@@ -303,6 +313,23 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         state=VantageState.OFFLINE,
         wrong_when="Never known to be: no look got past the proxy.",
         matches=lambda seen: seen.egress_failed,
+    ),
+    HealthRule(
+        id="vantage.elsewhere",
+        meaning="The vantage's packets come out in another country than the configured one, as with"
+        " a VPN left on: what is seen from there is nothing about the country watched.",
+        state=VantageState.UNKNOWN,
+        wrong_when="The file that tells where addresses are is wrong, or a forged STUN answer where"
+        " no echo server is configured.",
+        matches=lambda seen: bool(seen.where.country),
+    ),
+    HealthRule(
+        id="vantage.other_network",
+        meaning="The vantage's packets come out of another network of the country than the"
+        " configured one, as when a phone roams: neither network can be judged by that.",
+        state=VantageState.UNKNOWN,
+        wrong_when="Both networks are one operator's and not listed as siblings.",
+        matches=lambda seen: bool(seen.where.asn),
     ),
     HealthRule(
         id="vantage.no_references",

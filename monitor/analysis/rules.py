@@ -3,16 +3,18 @@
 The order is the argument. It goes from what ends the question to what needs the most support:
 
 1. **Was there a look?** Without one there is nothing to say. No data is never ok.
-2. **Did it answer?** Then it is ok, whatever failed before: except when it never answers over one
+2. **Did we look from where we think?** A look that came out elsewhere, by a VPN left on or a phone
+   that roams, says nothing about this network: neither that it blocks nor that it does not.
+3. **Did it answer?** Then it is ok, whatever failed before: except when it never answers over one
    address family that works otherwise, and works for this endpoint elsewhere.
-3. **Could we have seen it?** Our own proxy, the vantage's health, a missing address family: as
+4. **Could we have seen it?** Our own proxy, the vantage's health, a missing address family: as
    long as one of them explains the failure, nobody is accused.
-4. **Does it fail elsewhere too?** Then it is down, not blocked.
-5. **What needs no witness?** A false DNS reply, a certificate from nowhere.
-6. **Is there a witness?** No failure accuses anybody unless a control worked after it.
-7. **Can loss explain it?** Timeouts must be too many for the loss at this vantage.
-8. **What acted?** What is left is named by layer and kind.
-9. Anything else is insufficient: a failure nobody can name is not evidence.
+5. **Does it fail elsewhere too?** Then it is down, not blocked.
+6. **What needs no witness?** A false DNS reply, a certificate from nowhere.
+7. **Is there a witness?** No failure accuses anybody unless a control worked after it.
+8. **Can loss explain it?** Timeouts must be too many for the loss at this vantage.
+9. **What acted?** What is left is named by layer and kind.
+10. Anything else is insufficient: a failure nobody can name is not evidence.
 
 Decisions worth knowing:
 
@@ -261,6 +263,20 @@ RULES: tuple[Rule, ...] = (
         state=State.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
         matches=lambda facts: not facts.looked,
+    ),
+    # Did we look from where we think?
+    _vantage(
+        "elsewhere",
+        "The vantage's packets come out in another country, so this look tells nothing about here.",
+        "The file that tells where addresses are is wrong.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
+    ),
+    _vantage(
+        "other_network",
+        "The vantage's packets come out of another network, so this look tells nothing about this"
+        " one.",
+        "Both networks are one operator's and not listed as siblings.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.other_network",
     ),
     # Did it answer?
     *_FAMILY_RULES,

@@ -9,7 +9,13 @@ import pytest
 
 from monitor.config import ConfigError, default_settings, load_config
 from monitor.config_tables import TABLES
-from monitor.settings import EventSettings, LogSettings, Settings, ThrottlingSettings
+from monitor.settings import (
+    EventSettings,
+    LogSettings,
+    Settings,
+    ThrottlingSettings,
+    VantageCheckSettings,
+)
 from probes.catalog_load import CatalogError, parse_catalog, shipped_catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
@@ -26,6 +32,7 @@ HEADINGS = {
     "catalog": "`[catalog]`",
     "references": "`[references]`",
     "log": "`[log]`",
+    "vantage_check": "`[vantage_check]`",
     "fingerprints": "`[fingerprints]`",
 }
 MEANT_IN_WORDS = {
@@ -91,6 +98,7 @@ def test_every_setting_can_be_given() -> None:
         "throttling": ThrottlingSettings,
         "events": EventSettings,
         "log": LogSettings,
+        "vantage_check": VantageCheckSettings,
         "vantage": VantagePoint,
     }
     for table, kind in fields.items():

@@ -3,13 +3,15 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from probes.catalog_load import shipped_catalog
-from tests.lab.hosts import DOMESTIC, Page
+from tests.lab.hosts import DOMESTIC, LabHost, Page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
+from tests.mmdb import asn, country, write_mmdb
 from tests.scenarios.story import once, seen, write_config
 
 pytestmark = pytest.mark.lab
@@ -27,6 +29,9 @@ PLATFORM = tuple(
         }
     )
 )
+ECHO = "echo.example.org"
+VPN_EXIT = "203.0.113.1"
+"""The client's address on the link that no censor stands on."""
 YEAR = 365 * 86400.0
 LAB = Path(__file__).parents[1] / "lab"
 PROXY = LAB / "connect_proxy.py"
@@ -37,7 +42,7 @@ STUB = LAB / "stub_resolver.py"
 def running() -> Iterator[Lab]:
     """Two networks of one country and two controls."""
     networks = [LabNetwork("ptcl", 17557, "PK"), LabNetwork("jazz", 45669, "PK")]
-    with Lab(networks, controls=2) as lab:
+    with Lab(networks, controls=2, more_hosts=[LabHost(name=ECHO)]) as lab:
         yield lab
 
 
@@ -156,3 +161,58 @@ def test_the_clock_and_the_resolver_are_in_the_line_of_a_healthy_vantage(lab: La
     assert (line["stub_resolver"], line["nat64"]) == (False, [])
     assert (line["exit_country"], line["exit_asn"]) == ("", 0)
     assert "ptcl:" not in story.errors
+
+
+def exit_check(lab: Lab, *, echo: bool = True) -> str:
+    """`[vantage_check]` with a file that knows the lab: its networks, controls, and a VPN's end."""
+    places: dict[str, dict[str, Any]] = {"203.0.113.0/24": {**country("DE"), **asn(64496)}}
+    for name in ("ptcl", "jazz"):
+        network = lab.network(name)
+        here = {**country("PK"), **asn(network.spec.asn)}
+        places |= {f"{network.source}/32": here, f"{network.source6}/128": here}
+        page = Page(body=f"{network.source}\n")
+        lab.internet.page(ECHO, page, to=[network.source])
+        lab.internet.page(ECHO, Page(body=f"{network.source6}\n"), to=[network.source6])
+    for control in (VPN_EXIT, "203.0.113.11", "203.0.113.12"):
+        lab.internet.page(ECHO, Page(body=f'{{"ip": "{control}"}}\n'), to=[control])
+    file = write_mmdb(lab.directory / "places.mmdb", places)
+    url = f'echo = ["https://{ECHO}/"]\n' if echo else ""
+    return f'[vantage_check]\nmmdb = ["{file}"]\n{url}'
+
+
+def vpn(lab: Lab) -> None:
+    """Switch on a VPN: the default route leaves by a way that no censor stands on."""
+    lab.network("ptcl").unroute(6)
+    way = "default via 203.0.113.254 dev mgmt0 src 203.0.113.1"
+    lab.run(["ip", "route", "replace", *way.split()], check=True)
+
+
+def direct_vantage(config: Path) -> None:
+    """A third vantage that leaves as the machine's routes say, as one on a laptop does."""
+    extra = '[[vantage]]\nid = "laptop"\ncountry = "PK"\nasn = 17557\nresolver = "192.0.2.53"\n'
+    config.write_text(config.read_text().replace("[references]", f"{extra}\n[references]"))
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_a_vpn_left_on_neither_accuses_nor_clears(lab: Lab, echo: bool) -> None:
+    """Past the censor x.com works, which says nothing about Pakistan; the same file finds nothing
+    wrong with those whose exit is at home, nor with controls. Without an echo server, the one for
+    calls tells as well. Nothing that is printed shows the address."""
+    platforms = ["x", "messenger"]
+    config = write_config(lab, platforms=platforms, extra=exit_check(lab, echo=echo))
+    direct_vantage(config)
+    vpn(lab)
+    with lab.network("ptcl").block(sni=["x.com"], how="reset"):
+        done = lab.run(["shutwatch", "once", "--config", str(config), "--json"])
+    story = seen(done)
+    line = story.vantage("laptop")
+    assert (line["state"], line["rule_id"]) == ("unknown", "vantage.elsewhere")
+    assert (line["exit_country"], line["exit_asn"]) == ("DE", 64496)
+    assert set(story.states("laptop").values()) == {"insufficient"}
+    assert story.endpoint("laptop", "https://x.com/")["rule_id"] == "vantage.elsewhere"
+    assert "laptop: its packets come out in DE, not in PK" in story.errors
+    for name in ("ptcl", "jazz", "control-1", "control-2"):
+        assert (story.vantage(name)["state"], story.vantage(name)["exit_country"]) == ("ok", "")
+    assert story.endpoint("ptcl", "https://x.com/")["state"] == "blocked"
+    assert VPN_EXIT not in done.stdout + done.stderr
+    assert lab.network("ptcl").source not in done.stdout + done.stderr

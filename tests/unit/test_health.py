@@ -9,6 +9,7 @@ import pytest
 
 from monitor.analysis.health import HEALTH_RULES, assess, estimate_loss
 from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.whereabouts import Whereabouts
 from probes.catalog import EndpointKind, Reference, ReferenceScope
 from probes.measurement import AnyObservation, HttpObservation, Measurement
 from probes.vantage import VantagePoint
@@ -100,6 +101,11 @@ def assessed(*looked: Looked, witnesses: Sequence[Measurement] = ()) -> VantageH
     return assess(VANTAGE, looked, witnesses, START)
 
 
+def exiting(where: Whereabouts) -> VantageHealth:
+    """Health with good references and packets that come out somewhere."""
+    return assess(VANTAGE, [good(ref) for ref in ALL], (), START, where)
+
+
 BY_ADDRESS = look(tcp(), reached=True, endpoint=f"tcp://{V4}:443")
 SLOW = tuple(good(ref, retransmits=1) for ref in ALL)
 CLEAN = tuple(good(ref, at=60.0 * n) for n in range(1, 4) for ref in ALL)
@@ -109,6 +115,8 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
         assessed(*(bad(ref, egress()) for ref in ALL)),
         assessed(*(bad(ref, egress()) for ref in ALL[1:]), no_reply(APPLE)),
     ),
+    "vantage.elsewhere": (exiting(Whereabouts("NL")), exiting(Whereabouts())),
+    "vantage.other_network": (exiting(Whereabouts("", 45595)), exiting(Whereabouts())),
     "vantage.no_references": (assessed(), assessed(no_reply(APPLE))),
     "vantage.captive_portal": (
         assessed(*(portal(ref) for ref in UPLINK), *(untrusted(ref) for ref in FOREIGN)),
@@ -324,3 +332,22 @@ def test_looks_that_died_at_the_proxy_are_no_looks() -> None:
     looks = [good(ref) for ref in ALL]
     with_egress = [*looks, bad(DAWN, egress("generic_timeout_error"), at=60.0)]
     assert estimate_loss(with_egress, []) == estimate_loss(looks, [])
+
+
+@pytest.mark.parametrize(
+    ("where", "rule_id"),
+    [
+        (Whereabouts("NL", 64511), "vantage.elsewhere"),
+        (Whereabouts("", 45595), "vantage.other_network"),
+        (Whereabouts(), "vantage.ok"),
+    ],
+)
+def test_an_exit_that_is_elsewhere_outweighs_good_references(
+    where: Whereabouts, rule_id: str
+) -> None:
+    """All answers, but not from here: nothing can be judged; the near miss is an exit that fits."""
+    looks = [good(ref) for ref in ALL]
+    health = assess(VANTAGE, looks, (), START, where)
+    assert health.rule_id == rule_id
+    assert (health.exit_country, health.exit_asn) == (where.country, where.asn)
+    assert (health.state is VantageState.OK) == (rule_id == "vantage.ok")

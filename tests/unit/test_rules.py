@@ -186,6 +186,14 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         case(look(egress()), look(egress(), at=2)),
         case(look(egress()), look(*RESET, at=2)),
     ),
+    "vantage.elsewhere": (
+        unwell(VantageState.UNKNOWN, "vantage.elsewhere"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
+    "vantage.other_network": (
+        unwell(VantageState.UNKNOWN, "vantage.other_network"),
+        unwell(VantageState.UNKNOWN, "vantage.no_tls"),
+    ),
     "vantage.resolver_down": (
         unwell(VantageState.OFFLINE, "vantage.resolver_down"),
         unwell(VantageState.OFFLINE, "vantage.offline"),
@@ -910,3 +918,16 @@ def test_llr_follows_state_and_evidence() -> None:
     strong = judge(failing(*RESET))
     none = judge(EXAMPLES["control.missing"][0])
     assert [v.llr for v in (ok, weak, strong, none)] == [-4.0, 8.5, 13.0, 0.0]
+
+
+@pytest.mark.parametrize("rule_id", ["vantage.elsewhere", "vantage.other_network"])
+def test_what_works_from_elsewhere_is_not_ok_here(rule_id: str) -> None:
+    """A VPN left on must not clear a block: a look that worked says nothing either."""
+    works = case(look(*WELL, reached=True))
+    health = msgspec.structs.replace(works.health, state=VantageState.UNKNOWN, rule_id=rule_id)
+    verdict = judge(msgspec.structs.replace(works, health=health))
+    assert (verdict.state, verdict.rule_id, verdict.evidence) == (
+        State.INSUFFICIENT,
+        rule_id,
+        Evidence.NONE,
+    )

@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.failure import Failure
-from probes.stun import NOT_STUN, REFUSED, Binding, Reply, ask_binding, classify, encode_request
+from probes.stun import (
+    NOT_STUN,
+    REFUSED,
+    Binding,
+    Reply,
+    ask_binding,
+    classify,
+    encode_request,
+    mapped_address,
+)
 from tests.lab import stun as lab_stun
 from tests.loopback import network, unused_port
 
@@ -206,3 +215,10 @@ def test_other_attributes_do_not_matter(
     value = b"\x00" + bytes([1 if address.version == 4 else 2]) + b"pp" + address.packed
     data = message(0x0101, TRANSACTION, *others, (0x0020, value))
     assert classify(data, TRANSACTION) is Reply.SUCCESS
+
+
+@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8:113::77"])
+def test_the_mapped_address_is_read_back(address: str) -> None:
+    """What another implementation hid in its answer comes out again, of both families."""
+    answer = success(encode_request(TRANSACTION), address)
+    assert mapped_address(answer) == address
