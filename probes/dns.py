@@ -258,7 +258,9 @@ class DnsLookup:
         elif first is None:
             failure, ended = Failure.GENERIC_TIMEOUT, self._loop.time()
         else:
-            failure = failure_of_reply(first.rcode, has_addresses=self._resolved)
+            # What a question that stayed open would have brought is not known.
+            open_still = any(q.error is not None or not q.answers for q in self._questions)
+            failure = failure_of_reply(first.rcode, has_addresses=self._resolved or open_still)
             ended = question.sent_at[first.query - 1] + first.delay
         return DnsObservation(
             start=self._started - self._origin,
@@ -275,7 +277,10 @@ class DnsLookup:
 
 
 def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:
-    """The failure a reply code stands for; an empty NOERROR fails only when no type has any."""
+    """The failure a reply code stands for; an empty NOERROR fails only when no type has any.
+
+    `has_addresses` is also to be true where a reply that may hold some never came.
+    """
     if rcode == "NOERROR":
         return None if has_addresses else Failure.DNS_NO_ANSWER
     return _BY_RCODE.get(rcode, Failure.DNS_SERVER_MISBEHAVING)

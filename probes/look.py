@@ -360,8 +360,10 @@ class LookUnderWay:
                 )
             )
         found = tuple(address for observation in seen for address in observation.addresses)
+        # What a question that stayed open would have brought is not known.
+        resolved = bool(found) or not all(observation.answers for observation in seen)
         self._observations += [
-            self._marked_bogon(_with_rcode(observation, resolved=bool(found)), "")
+            self._marked_bogon(_with_rcode(observation, resolved=resolved), "")
             for observation in seen
         ]
         return found

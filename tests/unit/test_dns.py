@@ -97,6 +97,18 @@ def test_an_empty_answer_fails_only_when_no_type_has_any() -> None:
     assert failure_of_reply("NOERROR", has_addresses=False) == "dns_no_answer"
 
 
+@pytest.mark.parametrize("lost", [dns.rdatatype.A, dns.rdatatype.AAAA])
+async def test_an_empty_answer_beside_a_lost_one_is_no_failure(
+    lost: dns.rdatatype.RdataType,
+) -> None:
+    """A name may have addresses of one type alone, and the answer that holds them may get lost."""
+    result = await looked(lambda q: [] if q.question[0].rdtype == lost else [answer(q)])
+    failed = {seen.rtype: seen.failure for seen in result.seen}
+    missing = dns.rdatatype.to_text(lost)
+    assert failed.pop(missing) == "generic_timeout_error"
+    assert set(failed.values()) == {None}
+
+
 async def test_an_injected_answer_is_kept_beside_the_honest_one() -> None:
     """Two datagrams to one query: both are on record, in the order they came."""
     result = await looked(lambda query: [answer(query, FORGED), answer(query, V4)])

@@ -886,6 +886,11 @@ def dns_through_proxy(reply: DnsReply) -> Peer:
         (DnsReply(), DnsReply(), ["dns_no_answer"] * 2),
         (DnsReply(rcode="NXDOMAIN"), DnsReply(rcode="NXDOMAIN"), ["dns_nxdomain_error"] * 2),
         (DnsReply(addresses=("10.0.0.1",)), DnsReply(), ["dns_bogon_error", None]),
+        (
+            DnsReply(raw=b"?"),
+            DnsReply(),
+            ["unknown_failure: MalformedReplyError: DNS reply cut short", None],
+        ),
     ],
 )
 async def test_through_a_proxy_a_given_resolver_is_asked_over_tcp(
