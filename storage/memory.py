@@ -128,6 +128,14 @@ class MemoryStore:
             if _selected(selection, key[0], value.country, value.platform)
         )
 
+    def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Platform verdicts in the order their cycles were received, in batches."""
+        return self._batches(
+            value
+            for key, value in list(self._platforms.items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
         return self._batches(

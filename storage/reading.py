@@ -35,16 +35,17 @@ class Listing(Generic[T]):
         self,
         table: Table,
         codec: Codec[T],
-        *order: str,
+        *order: str | Column[Any],
         weigh: Callable[[T], int] = lambda value: 0,  # noqa: ARG005
     ) -> None:
-        """`order` names columns; together they must be unique, so that no row is lost.
+        """`order` names columns; together they must be unique, so that no row is lost. One of
+        another table needs a `where` that joins it.
 
         `weigh` tells the bytes in a value that can be large.
         """
         self.table = table
         self.codec = codec
-        self.order = [table.c[name] for name in order]
+        self.order = [table.c[name] if isinstance(name, str) else name for name in order]
         self._weigh = weigh
         self._columns = [table.c[name] for name in codec.names] + self.order
 
@@ -116,6 +117,16 @@ MEASUREMENTS = Listing(
 )
 VERDICTS = Listing(schema.verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint")
 PLATFORMS = Listing(schema.platform_verdict, codecs.PLATFORM, *_JUDGEMENT)
+RECEIVED_PLATFORMS = Listing(
+    schema.platform_verdict,
+    codecs.PLATFORM,
+    *(schema.cycle.c.received_at, "country", "cycle", "platform", "vantage", "judged_at"),
+)
+"""Needs `OF_CYCLE`."""
+OF_CYCLE = and_(
+    schema.cycle.c.country == schema.platform_verdict.c.country,
+    schema.cycle.c.id == schema.platform_verdict.c.cycle,
+)
 EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 LATEST_VERDICTS = Listing(

@@ -121,6 +121,13 @@ class SqlStore:
         table = schema.verdict
         return self._pages(reading.VERDICTS, *reading.matching(table, table.c.judged_at, selection))
 
+    def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Platform verdicts in the order their cycles were received, in batches."""
+        table = schema.platform_verdict
+        where, start = reading.matching(table, table.c.judged_at, selection)
+        where += [reading.OF_CYCLE, *([] if start is None else [start])]
+        return self._pages(reading.RECEIVED_PLATFORMS, where)
+
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
         return self._pages(reading.EVENTS, reading.overlapping(selection))

@@ -87,6 +87,11 @@ class Store(Protocol):
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""
 
+    def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Platform verdicts in the order their cycles were received, in batches: what a replay
+        must follow. `since` and `until` select by judging time; those of one cycle stand
+        together, in no promised order."""
+
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap.
 

@@ -150,6 +150,17 @@ async def test_recent_platforms_begin_at_the_moment_asked_for(store: Store) -> N
     assert len(await store.recent_platforms(at(0))) == 3
 
 
+async def test_platform_verdicts_are_listed_as_they_were_received(store: Store) -> None:
+    """A cycle that arrives late stands where it arrived, and a cycle's verdicts stand together."""
+    for number in (3, 1, 2, *range(4, 4 + PAGE)):
+        await store.save(cycle(number))
+    listed = [one.cycle for one in await flat(store.received_platforms(EVERYTHING))]
+    saved = [cycle(number) for number in (3, 1, 2, *range(4, 4 + PAGE))]
+    assert listed == [one.id for one in saved for _ in one.platforms]
+    selected = Selection(since=at(0), until=at(0))
+    assert await flat(store.received_platforms(selected)) == []
+
+
 async def test_saving_a_cycle_again_changes_nothing(store: Store) -> None:
     """Neither history nor latest changes, even when the same cycle was judged again later."""
     saved = cycle(1)

@@ -1,0 +1,378 @@
+"""What many strangers' measurements of one network together say: a two-sided sequential test.
+
+A vantage of ours looks every few minutes, twice and with a control. A crowd does not: different
+people measure when they like, one row of theirs is an opinion, and rows taken together were often
+taken by one person with one broken device. So rows become *samples* (those of one sitting, or of
+one day), and a sample of `failed` out of `total` is weighed by its likelihood under two
+beta-binomial models: nothing is blocked and failures come at the stream's own base rate, or the
+platform is blocked. The beta-binomial is what makes twenty rows of one sitting worth little more
+than two: its `correlation` says how alike rows of one sample are.
+
+Two sums are kept. *Up* gathers evidence for a block (never below zero, so that its first sample
+marks the onset), *down* gathers evidence against one. When up reaches `accuse`, one verdict
+*blocked* is called; when down reaches `clear`, one verdict *ok*; then both begin again. What lies
+between is called nothing: no opinion is not ok.
+
+Four things keep a noisy place from being accused, and a standing block from becoming normal:
+
+* **Its own history.** The base rate, how alike the rows of a sample are and how alike neighbouring
+  samples are (a broken device is as broken tomorrow) are learned, drawn towards what the test
+  is known to do; but only from stretches that were called *ok*, and never above `ceiling`. What
+  fails from the first row on is thus never learned from.
+* **An excuse.** Where other owners' platforms fail as well, in the same place at the same time,
+  failing that much is no sign. An excuse may stop an accusation; it never acquits: *ok* is judged
+  against the base rate alone.
+* **Somebody's broken device.** A sample may have one in it, and one that is there today is there
+  tomorrow; counts of a whole country must fail by more than that to accuse, and by less to acquit.
+* **Corroboration.** A test that fails without a cause accuses only where another platform of the
+  same owner is blocked already; until then its evidence waits.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import exp, lgamma, log, log1p
+
+import msgspec
+
+_LEAST_RATE, _MOST_RATE = 0.002, 0.98
+_LEAST_CORRELATION, _MOST_CORRELATION = 0.01, 0.6
+_MOST_MEMORY = 0.7
+_ROUGH = 0.3
+"""How little an excuse says about one sample: other platforms and countries are not this one."""
+_PENDING = 400
+"""Samples that wait to be learned from; older ones of an undecided stretch are forgotten."""
+_MEMORY_SAMPLES = 400.0
+"""Samples after which a stream's history begins to fade."""
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """How often rows fail: a beta distribution by its mean and by how alike rows of one sample are.
+
+    Both between 0 and 1. A correlation of 1/3 around 0.5 is the uniform distribution.
+    """
+
+    mean: float
+    correlation: float
+
+
+ANY_SHARE = Rate(0.5, 1 / 3)
+"""A block that an unknown share of what was measured is behind: every rate is as likely."""
+LARGE_SHARE = Rate(2 / 3, 1 / 4)
+"""The same, the larger the likelier."""
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one stream that belong together: one sitting, or one day's counts."""
+
+    at: datetime
+    """UTC; when the first of them was measured."""
+    until: datetime
+    """UTC; when the last was, or the end of the day that was counted."""
+    total: int
+    failed: float
+    """Rows that failed, each between 0 and 1."""
+    confirmed: int = 0
+    """Of these, rows with a known block page."""
+    excuse: float = 0.0
+    """Share (0–1) of failures that other owners' platforms show in the same place and time."""
+    corroborated: bool = True
+    """False while a test that needs it has nobody to back it up."""
+    elsewhere: float = 0.0
+    """Share (0–1) that the platform itself fails by in the other countries, where there are any:
+    what fails everywhere is down, or its test is."""
+    odds: float = 0.0
+    """Natural log of how much likelier a block is here than usual, since it is blocked nearby."""
+    measurement: str = ""
+    methods: tuple[str, ...] = ()
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a kind of stream before any of it was seen; docs/replay.md says why."""
+
+    quiet: Rate
+    """While nothing is blocked."""
+    prior_weight: float
+    """How many rows `quiet` counts for against the stream's own history."""
+    blocked: Rate
+    """While it is, for accusing: what a block that is worth the name looks like."""
+    partly: Rate
+    """For acquitting: what even a block of few looks like."""
+    trouble: Rate = Rate(0.02, 0.3)
+    """How rows fail in a sample with somebody's broken device in it."""
+    troubled: float = 0.0
+    """Share of samples that have one; high, since such a device is there for days."""
+    memory: float
+    """Correlation of neighbouring samples, before any was seen."""
+    accuse: float
+    """Nats of evidence for one verdict *blocked*: ln(samples a year / false verdicts a year)."""
+    clear: float
+    """Nats of evidence for one verdict *ok*."""
+    ceiling: float = 0.2
+    """Base rate above which failing is not taken for normal, whatever history or excuse says."""
+    most: float = 8.0
+    """Nats that one sample may add: its rows may all be one person's."""
+    forget: timedelta
+    """A silence after which gathered evidence no longer counts."""
+
+
+class Decision(StrEnum):
+    """What was last called."""
+
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    BLOCKED = "blocked"
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict on a stream."""
+
+    blocked: bool
+    at: datetime
+    """UTC; when what it is about began."""
+    called_at: datetime
+    """UTC; when it was known."""
+    llr: float
+    """Nats, blocked against not blocked."""
+    confirmed: bool
+    """Known block pages were among the rows."""
+    sample: Sample
+    """The sample it begins with."""
+    methods: tuple[str, ...]
+
+
+class History(msgspec.Struct, frozen=True):
+    """Sums over the samples a stream learned from."""
+
+    total: float = 0.0
+    failed: float = 0.0
+    samples: float = 0.0
+    pairs: float = 0.0
+    """Sum of total - 1."""
+    spread: float = 0.0
+    """Sum of squared deviations, in binomial variances."""
+    squares: float = 0.0
+    products: float = 0.0
+    """Of neighbouring deviations; `squares` of single ones; both in their own variances."""
+    last: float = 0.0
+    """The last deviation."""
+
+
+class Track(msgspec.Struct, frozen=True, kw_only=True):
+    """All a stream remembers. Never changed in place."""
+
+    decision: Decision = Decision.UNKNOWN
+    up: float = 0.0
+    down: float = 0.0
+    up_from: Sample | None = None
+    """The sample with which evidence for a block began."""
+    down_from: Sample | None = None
+    first_failed: Sample | None = None
+    """The first that spoke for a block, while the stream was never called ok."""
+    last_good: Sample | None = None
+    """The last that spoke against a block."""
+    last_bad: Sample | None = None
+    """The last that spoke for one."""
+    called: datetime | None = None
+    """Where the last call began."""
+    last: datetime | None = None
+    """When the last sample ended."""
+    confirmed: bool = False
+    methods: tuple[str, ...] = ()
+    history: History = History()
+    pending: tuple[tuple[int, float], ...] = ()
+
+
+def likelihood(failed: float, total: float, rate: Rate) -> float:
+    """Natural log of the chance of exactly these failures, in the order they came."""
+    strength = 1 / rate.correlation - 1
+    a, b = rate.mean * strength, (1 - rate.mean) * strength
+    return (
+        lgamma(failed + a)
+        - lgamma(a)
+        + lgamma(total - failed + b)
+        - lgamma(b)
+        - lgamma(total + a + b)
+        + lgamma(a + b)
+    )
+
+
+def base_rate(history: History, model: Model) -> Rate:
+    """How often this stream fails while nothing is blocked: its own history, drawn to the prior."""
+    quiet, weight = model.quiet, model.prior_weight
+    mean = (history.failed + weight * quiet.mean) / (history.total + weight)
+    pairs = history.pairs + weight
+    correlation = (history.spread - history.samples + weight * quiet.correlation) / pairs
+    return Rate(
+        min(max(mean, _LEAST_RATE), max(model.ceiling, quiet.mean)),
+        min(max(correlation, _LEAST_CORRELATION), _MOST_CORRELATION),
+    )
+
+
+def memory(history: History, model: Model) -> float:
+    """Correlation of neighbouring samples while nothing is blocked."""
+    weight = min(model.prior_weight, 20.0)
+    alike = (history.products + weight * model.memory) / (history.squares + weight)
+    return min(max(alike, 0.0), _MOST_MEMORY)
+
+
+def evidence(sample: Sample, quiet: Rate, blocked: Rate, model: Model) -> float:
+    """Nats of one sample, `blocked` against the base rate `quiet`."""
+    failed = min(max(sample.failed, 0.0), float(sample.total))
+    innocent = likelihood(failed, sample.total, quiet)
+    if model.troubled:
+        trouble = likelihood(failed, sample.total, model.trouble) + log(model.troubled)
+        innocent = _log_sum(innocent + log1p(-model.troubled), trouble)
+    found = likelihood(failed, sample.total, blocked) - innocent
+    return min(max(found, -model.most), model.most)
+
+
+def _log_sum(one: float, other: float) -> float:
+    """ln(e^one + e^other)."""
+    high, low = max(one, other), min(one, other)
+    return high + log1p(exp(low - high))
+
+
+def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Call, ...]]:
+    """Take in the next sample of a stream; samples must come in the order they ended."""
+    if sample.total < 1:
+        return track, ()
+    if track.last is not None and sample.at - track.last > model.forget:
+        track = _begin_again(track)
+    track = msgspec.structs.replace(track, last=sample.until)
+    quiet = base_rate(track.history, model)
+    alike = memory(track.history, model)
+    worth = (1 - alike) / (1 + alike)
+    innocent = max(min(sample.excuse, model.ceiling), min(sample.elsewhere, _MOST_RATE))
+    excused = quiet
+    if innocent > quiet.mean:
+        excused = Rate(innocent, max(quiet.correlation, _ROUGH))
+    against = evidence(sample, excused, model.blocked, model) * worth
+    certain = msgspec.structs.replace(model, troubled=0.0)
+    acquitting = evidence(sample, quiet, model.partly, certain) * worth
+    if sample.confirmed:
+        against, acquitting = max(against, model.accuse / 2), max(acquitting, 0.0)
+    track = _gather(track, sample, model, against, acquitting)
+    if track.up >= model.accuse - sample.odds and sample.corroborated:
+        return _accuse(track, sample)
+    if track.down >= model.clear:
+        return _clear(track, sample, model, acquitting)
+    return track, ()
+
+
+def _begin_again(track: Track) -> Track:
+    """After a silence nothing that was being gathered counts any more."""
+    return msgspec.structs.replace(
+        track, up=0.0, down=0.0, up_from=None, down_from=None, confirmed=False, methods=()
+    )
+
+
+def _gather(track: Track, sample: Sample, model: Model, against: float, acquitting: float) -> Track:
+    up, down = max(0.0, track.up + against), max(0.0, track.down - acquitting)
+    if not sample.corroborated:
+        # Evidence may wait, but must not pile up beyond what it will be asked for.
+        up = min(up, model.accuse)
+    bad = against > 0
+    first = track.first_failed
+    if first is None and bad and track.decision is Decision.UNKNOWN:
+        first = sample
+    return msgspec.structs.replace(
+        track,
+        up=up,
+        down=down,
+        up_from=(track.up_from or sample) if up > 0 else None,
+        down_from=(track.down_from or sample) if down > 0 else None,
+        first_failed=first,
+        last_bad=sample if bad else track.last_bad,
+        last_good=sample if acquitting < 0 else track.last_good,
+        confirmed=up > 0 and (track.confirmed or bool(sample.confirmed)),
+        methods=tuple(dict.fromkeys((*track.methods, *sample.methods))) if up > 0 else (),
+        pending=(*track.pending, (sample.total, sample.failed))[-_PENDING:],
+    )
+
+
+def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
+    begin = track.up_from or sample
+    if track.decision is Decision.UNKNOWN and track.first_failed is not None:
+        begin = track.first_failed
+    calls: list[Call] = []
+    called = track.called
+    good = track.last_good
+    if track.decision is Decision.OPEN:
+        # What was ok last bounds the onset from below.
+        good = good if good is not None and good.at < begin.at else None
+        if good is not None and (called is None or good.at > called):
+            calls.append(_call(track, good, sample, blocked=False, llr=0.0))
+            called = good.at
+    if called is not None and begin.at <= called:
+        begin = sample
+    calls.append(_call(track, begin, sample, blocked=True, llr=track.up))
+    after = msgspec.structs.replace(
+        _begin_again(track), decision=Decision.BLOCKED, called=begin.at, pending=()
+    )
+    return after, tuple(calls)
+
+
+def _clear(
+    track: Track, sample: Sample, model: Model, acquitting: float
+) -> tuple[Track, tuple[Call, ...]]:
+    calls: list[Call] = []
+    called = track.called
+    begin = sample if acquitting < 0 else track.last_good or sample
+    if track.decision is Decision.BLOCKED:
+        begin = track.down_from or sample
+        bad = track.last_bad
+        if bad is not None and bad.at < begin.at and (called is None or bad.at > called):
+            # What was blocked last bounds the end from below.
+            calls.append(_call(track, bad, sample, blocked=True, llr=0.0))
+            called = bad.at
+    if called is not None and begin.at <= called:
+        begin = sample
+    calls.append(_call(track, begin, sample, blocked=False, llr=-track.down))
+    history = track.history
+    if track.decision is not Decision.BLOCKED:
+        for total, failed in track.pending:
+            history = _learn(history, total, failed, model)
+    # What speaks for a block goes on being gathered; ok for a while does not take it back twice.
+    after = msgspec.structs.replace(
+        track,
+        decision=Decision.OPEN,
+        called=begin.at,
+        down=0.0,
+        down_from=None,
+        first_failed=None,
+        pending=(),
+        history=history,
+    )
+    return after, tuple(calls)
+
+
+def _call(track: Track, begin: Sample, now: Sample, *, blocked: bool, llr: float) -> Call:
+    return Call(
+        blocked=blocked,
+        at=begin.at,
+        called_at=now.until,
+        llr=llr,
+        confirmed=blocked and track.confirmed,
+        sample=begin,
+        methods=(track.methods or begin.methods) if blocked else (),
+    )
+
+
+def _learn(history: History, total: int, failed: float, model: Model) -> History:
+    rate = base_rate(history, model)
+    variance = total * rate.mean * (1 - rate.mean)
+    deviation = failed - total * rate.mean
+    own = deviation / (variance * (1 + (total - 1) * rate.correlation)) ** 0.5
+    # One wild sample must not make its stream deaf.
+    own = min(max(own, -3.0), 3.0)
+    keep = min(1.0, _MEMORY_SAMPLES / max(history.samples, 1.0))
+    return History(
+        total=history.total * keep + total,
+        failed=history.failed * keep + failed,
+        samples=history.samples * keep + 1,
+        pairs=history.pairs * keep + total - 1,
+        spread=history.spread * keep + min(deviation**2 / variance, float(total)),
+        squares=history.squares * keep + own**2,
+        products=history.products * keep + own * history.last,
+        last=own,
+    )
