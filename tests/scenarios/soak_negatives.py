@@ -99,19 +99,25 @@ def _failing(lab: Lab, dice: random.Random) -> Sequence[Event]:
     return events
 
 
-def _turned_away(lab: Lab, dice: random.Random) -> None:
-    """Refused to one control or both, as platforms refuse datacentres."""
-    for control in dice.sample(lab.controls, dice.randint(1, 2)):
-        how = dice.choice(["refused", "unreachable", "silent", "reset"])
-        control.troubles({"turned-away.example": how})
-
-
-def _expired_at_control(lab: Lab, dice: random.Random) -> None:
-    """Everything a control looks at to know itself is expired, for a while: a wrong clock there."""
-    names = ("www.wikipedia.org", "www.cloudflare.com", "www.gstatic.com")
+def _controls(lab: Lab, dice: random.Random) -> None:
+    """A host refuses one control or both, as platforms refuse datacentres. Now and then, too, what
+    tells controls and vantages their own health is expired, or one control cannot reach that, or is
+    gone."""
+    hows = ["refused", "unreachable", "silent", "reset"]
+    troubles = {control.id: {"turned-away.example": dice.choice(hows)} for control in lab.controls}
     if dice.random() < 0.5:
+        troubles[dice.choice(lab.controls).id].clear()
+    names = ("www.wikipedia.org", "www.cloudflare.com", "www.gstatic.com")
+    ailing, ailment = dice.choice(lab.controls), dice.random()
+    if ailment < 0.15:
         for name in names:
             lab.internet.certificate(name, "expired")
+    elif ailment < 0.3:
+        troubles[ailing.id] |= dict.fromkeys(names, dice.choice(hows))
+    elif ailment < 0.45:
+        ailing.kill(dice.choice(["refuse", "silence"]))
+    for control in lab.controls:
+        control.troubles(troubles[control.id])
 
 
 HOSTS = (
@@ -128,7 +134,7 @@ HOSTS = (
     Host(name="expired", story="its certificate has expired", trouble=_expired),
     Host(name="renewed", story="its expired certificate is renewed meanwhile", trouble=_renewed),
     Host(name="failing", story="goes down meanwhile, may come back", trouble=_failing),
-    Host(name="turned-away", story="turns controls away", trouble=_turned_away),
+    Host(name="turned-away", story="turns one control or both away"),
     Host(
         name="old",
         story="has IPv4 alone",
@@ -231,7 +237,7 @@ def cycle(
     for network in lab.networks:
         impair(lab, network, lines[network.name], dice)
     events = [event for host in HOSTS for event in host.trouble(lab, dice) or ()]
-    _expired_at_control(lab, dice)
+    _controls(lab, dice)
     rows = {host.name: host.url or f"https://{host.host}/" for host in HOSTS}
     (lab.directory / "rows.toml").write_text(catalogue(rows), encoding="utf-8")
     listed = ", ".join(f'"{name}"' for name in (*rows, *platforms))

@@ -99,9 +99,10 @@ def test_no_adversarial_negative_is_blocked() -> None:
         f"{count} runs: {len(runs)} seeds, and {negatives.LINES} vantages in each cycle, every one"
         " on a line drawn for itself (loss of 5–40 % each way, round trips of 50–1500 ms, jitter,"
         " a slow resolver, or all of these). Hosts and controls are in trouble as the tables say;"
-        " in half of the cycles the sites that tell a control its own health show expired"
-        " certificates as well. Nobody censors anything. The columns count endpoint verdicts;"
-        " the last line holds platforms' too.\n",
+        " in three cycles of twenty each, the sites that tell a vantage its own health show expired"
+        " certificates to everybody, or one of two controls cannot reach them, or is gone. Nobody"
+        " censors anything. The columns count endpoint verdicts; the last line holds platforms'"
+        " too.\n",
         negatives.report(runs),
     )
     assert negatives.accused(runs) == {}
@@ -138,12 +139,16 @@ def test_techniques_are_told_on_bad_lines() -> None:
 def test_throttling_is_told_on_bad_lines() -> None:
     """Who slows down is told from what is slow; nothing honest is ever accused."""
     runs = side_by_side(throttling.make, _seeds("throttling"), throttling.cycle)
+    lines = " ".join(
+        f"On a {name} line {loss:.1%} of the frames are lost each way between client and censor,"
+        f" and a round trip takes {1000 * rtt:.0f} ms."
+        for name, (loss, rtt) in throttling.NOISE.items()
+    )
     _write(
         "throttling",
         "What is slowed down, and what is slow",
-        f"{len(runs)} runs of each way, one network for each; on a fair line 1 % of the frames are"
-        " lost each way and a round trip takes 100 ms, on a bad one 10 % and 300 ms. There TCP gets"
-        " about 100 kbit/s at best, so that no rate a throttle allows can be seen.\n",
+        f"{len(runs)} runs of each way, one network for each. {lines} On the bad one TCP gets far"
+        " less than a megabit, whoever it is, so that a throttle to that much changes nothing.\n",
         throttling.report(runs),
     )
     wrong = throttling.missed(runs)
