@@ -5,7 +5,6 @@ between our own reads and writes (docs/adr/0005), and a chain verified within th
 recognised (docs/adr/0004).
 """
 
-import asyncio
 import contextlib
 import hashlib
 import socket
@@ -19,6 +18,7 @@ import msgspec
 
 from probes.errors import PeerClosedError
 from probes.measurement import family_of
+from probes.readiness import INPUT, WatchedSocket
 from probes.vantage import Egress, EgressKind
 from probes.verified_chains import VerifiedChains
 
@@ -138,11 +138,9 @@ class SocketNetwork:
         """Both, unless bound to source addresses: then only theirs."""
         return tuple(sorted(self._source)) or ("ipv4", "ipv6")
 
-    def _socket(self, address: str, kind: socket.SocketKind) -> socket.socket:
+    def _socket(self, address: str, kind: socket.SocketKind) -> WatchedSocket:
         family = family_of(address)
-        sock = socket.socket(
-            socket.AF_INET6 if family == "ipv6" else socket.AF_INET, kind | socket.SOCK_NONBLOCK
-        )
+        sock = WatchedSocket(socket.AF_INET6 if family == "ipv6" else socket.AF_INET, kind)
         try:
             if self._interface:
                 sock.setsockopt(
@@ -160,16 +158,13 @@ class SocketNetwork:
         dial = partial(self._dial, address, port)
         return SocketStream(await dial(), self._contexts, dial)
 
-    async def _dial(self, address: str, port: int) -> socket.socket:
+    async def _dial(self, address: str, port: int) -> WatchedSocket:
         sock = self._socket(address, socket.SOCK_STREAM)
         try:
             try:
                 sock.connect((address, port))
             except BlockingIOError:
-                await _writable(sock)
-                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if error:
-                    raise OSError(error, "connect failed") from None
+                await sock.connected()
             # One flight, one segment: a look is a handful of small writes.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
@@ -199,17 +194,16 @@ class SocketDatagrams:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: WatchedSocket,
         on_datagram: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
     ) -> None:
         self._sock = sock
         self._on_datagram = on_datagram
         self._on_error = on_error
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
+        sock.watch(INPUT, self._readable)
 
-    def _readable(self) -> None:
+    def _readable(self, _events: int) -> None:
         try:
             data = self._sock.recv(65535)
         except BlockingIOError:
@@ -231,9 +225,7 @@ class SocketDatagrams:
 
     def close(self) -> None:
         """Stop listening and close."""
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock.fileno())
-            self._sock.close()
+        self._sock.close()
 
 
 class SocketStream:
@@ -246,9 +238,9 @@ class SocketStream:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: WatchedSocket,
         contexts: TlsContexts,
-        dial: Callable[[], Awaitable[socket.socket]],
+        dial: Callable[[], Awaitable[WatchedSocket]],
     ) -> None:
         """`dial` opens another connection to the same address."""
         self._sock = sock
@@ -376,7 +368,7 @@ class SocketStream:
         """Write all of `data`."""
         if self._tls is None:
             self._used = True
-            await self._write(data)
+            await self._sock.send_all(data)
         else:
             self._tls.write(data)
             await self._flush()
@@ -385,7 +377,7 @@ class SocketStream:
         """At least one byte, or b"" at the end of the stream."""
         if self._tls is None:
             self._used = True
-            return await self._read(limit)
+            return await self._sock.receive(limit)
         while True:
             try:
                 return self._tls.read(limit)
@@ -403,28 +395,13 @@ class SocketStream:
 
     async def _fill(self) -> bool:
         """Hand TLS what comes next; False at the end of the stream."""
-        data = await self._read(_READ)
+        data = await self._sock.receive(_READ)
         self._incoming.write(data)
         return bool(data)
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await self._write(self._outgoing.read())
-
-    async def _read(self, limit: int) -> bytes:
-        while True:
-            try:
-                return self._sock.recv(limit)
-            except BlockingIOError:
-                await _readable(self._sock)
-
-    async def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self._sock.send(view) :]
-            except BlockingIOError:
-                await _writable(self._sock)
+            await self._sock.send_all(self._outgoing.read())
 
 
 class _UnknownChainError(Exception):
@@ -433,33 +410,6 @@ class _UnknownChainError(Exception):
 
 _DER = 2
 """`_ssl.ENCODING_DER`."""
-
-
-async def _readable(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    descriptor = sock.fileno()
-    loop.add_reader(descriptor, _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(descriptor)
-
-
-async def _writable(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    descriptor = sock.fileno()
-    loop.add_writer(descriptor, _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_writer(descriptor)
-
-
-def _wake(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)
 
 
 def chain_digest(chain: Sequence[bytes]) -> str:

@@ -72,12 +72,12 @@ async def _serve_tcp(listener: socket.socket, answers: Answers | None) -> None:
     while True:
         sock, _ = await loop.sock_accept(listener)
         with sock:
-            if answers is None:
-                continue
             sock.setblocking(False)
             data = b""
             while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
                 data += await loop.sock_recv(sock, 1000)
+            if answers is None:
+                continue  # hang up
             for reply in answers(dns.message.from_wire(data[2:]))[:1]:
                 wire = reply if isinstance(reply, bytes) else reply.to_wire()
                 await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
