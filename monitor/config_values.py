@@ -139,7 +139,7 @@ def egress(node: Node) -> Egress:
 
 
 def resolver(node: Node) -> Resolver:
-    """`system`, or an address with or without a port."""
+    """`system`, an address with or without a port, or the URL of a DNS-over-HTTPS server."""
     return node.parsed(_resolver)
 
 
@@ -244,6 +244,8 @@ def _file_remedy(error: OSError, folder: Path) -> str:
 def _resolver(written: str) -> Resolver:
     if written == "system":
         return Resolver()
+    if "://" in written:
+        return Resolver(url=_doh_url(written))
     try:
         return Resolver(address=_address(written), port=DNS_PORT)
     except ValueError:
@@ -253,9 +255,16 @@ def _resolver(written: str) -> Resolver:
         return Resolver(address=str(ip_address(host)), port=port)
     except ValueError:
         raise ValueError(
-            '"system", or the address of a resolver, not its name: "192.0.2.53", '
-            '"192.0.2.53:5353" or "[2001:db8::53]:53"'
+            '"system", the address of a resolver, not its name, as in "192.0.2.53", '
+            '"192.0.2.53:5353" or "[2001:db8::53]:53", or "https://dns.example/dns-query"'
         ) from None
+
+
+def _doh_url(written: str) -> str:
+    found = _https_url(written)
+    if "?" in found:
+        raise ValueError("the URL of a DNS-over-HTTPS server without ? and what follows it")
+    return found
 
 
 def _listen(written: str) -> tuple[str, int]:

@@ -139,7 +139,8 @@ def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
 
 
 def _resolvers(vantage: VantagePoint) -> Sequence[ResolverAddress]:
-    if vantage.resolver.system:
+    if vantage.resolver.system or vantage.resolver.url:
+        # One that is asked over HTTPS has a name, which is all the machine's own are asked for.
         return system_resolvers()
     address = vantage.resolver.address
     return (

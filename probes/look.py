@@ -23,10 +23,12 @@ from probes.alt_svc import offers_http3
 from probes.bogon import BogonList
 from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
+from probes.dns_message import Reply
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of, is_tls_alert
 from probes.failure import Failure
 from probes.http import REDIRECTS, Exchange, HttpClient, exchange
 from probes.measurement import (
+    DOH,
     AnyObservation,
     AppObservation,
     DnsAnswer,
@@ -47,7 +49,7 @@ from probes.settings import ProbeSettings
 from probes.stun import ask_binding
 from probes.system_resolvers import ResolverAddress
 from probes.telegram import ask_res_pq
-from probes.vantage import VantagePoint
+from probes.vantage import Resolver, VantagePoint
 
 T = TypeVar("T")
 
@@ -120,9 +122,25 @@ class Looker:
         self.resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
         self.now = now
+        self._bootstrap: Looker | None = None
         self.on_exit: Callable[[str], None] | None = None
         """Told the vantage's public address where a server happens to say it; it must not be kept,
         logged or shown."""
+
+    @property
+    def bootstrap(self) -> "Looker":
+        """The same vantage, but names go to the machine's resolvers, or to its proxy: the way to a
+        resolver that is itself known by a name."""
+        if self._bootstrap is None:
+            self._bootstrap = Looker(
+                msgspec.structs.replace(self.vantage, resolver=Resolver()),
+                self.network,
+                self.settings,
+                self.client,
+                resolvers=self.resolvers,
+                now=self.now,
+            )
+        return self._bootstrap
 
     async def look(
         self,
@@ -285,7 +303,9 @@ class LookUnderWay:
             self._looked_at.add(host)
             return () if host != self._given and host in self._looker.bogons else (host,)
         if host not in self._resolved:
-            if self._looker.vantage.egress.proxied:
+            if self._looker.vantage.resolver.url:
+                found = await self._resolve_over_https(host)
+            elif self._looker.vantage.egress.proxied:
                 found = await self._resolve_through_proxy(host)
             else:
                 found = await self._resolve(host)
@@ -359,6 +379,48 @@ class LookUnderWay:
                     answers=answers,
                 )
             )
+        return self._answered(seen)
+
+    async def _resolve_over_https(self, host: str) -> tuple[str, ...]:
+        """The name at the DNS-over-HTTPS server that is this vantage's resolver."""
+        return self._answered(
+            await _all([self._ask_over_https(host, rtype) for rtype in ("A", "AAAA")])
+        )
+
+    async def _ask_over_https(self, host: str, rtype: str) -> DnsObservation:
+        from probes.doh import ask_doh  # builds on this module, and few vantages need it
+
+        start = self.elapsed()
+        url = self._looker.vantage.resolver.url
+        answers: tuple[DnsAnswer, ...] = ()
+        said: Reply | str
+        try:
+            async with asyncio.timeout(self._settings.dns_timeout):
+                said = await ask_doh(self._looker.bootstrap, url, host, rtype)
+        except (TimeoutError, ValueError) as error:
+            said = failure_of(error)
+        if not isinstance(said, str):
+            answer = DnsAnswer(
+                delay=self.elapsed() - start,
+                rcode=said.rcode,
+                addresses=said.addresses,
+                cnames=said.cnames,
+            )
+            answers = (answer,)
+        through = " through proxy" if self._looker.vantage.egress.proxied else ""
+        return DnsObservation(
+            start=start,
+            duration=self.elapsed() - start,
+            failure=said if isinstance(said, str) else None,
+            name=host,
+            rtype=rtype,
+            resolver=f"{url}{through}",
+            transport=DOH,
+            answers=answers,
+        )
+
+    def _answered(self, seen: Sequence[DnsObservation]) -> tuple[str, ...]:
+        """Put the answers of a resolver reached over a stream on record; the addresses in them."""
         found = tuple(address for observation in seen for address in observation.addresses)
         # What a question that stayed open would have brought is not known.
         resolved = bool(found) or not all(observation.answers for observation in seen)

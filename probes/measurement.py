@@ -81,6 +81,10 @@ class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer, the same query may not."""
 
 
+DOH = "doh"
+"""The transport of DNS over HTTPS: nobody on the way can read the question or forge the answer."""
+
+
 class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
     """One name, one record type, one resolver, and every reply within the window."""
 
@@ -88,7 +92,7 @@ class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     rtype: str
     """A or AAAA."""
     resolver: str
-    """Address and port asked, or `address:port through proxy`."""
+    """Address and port asked, or URL; with ` through proxy` behind it where that was the way."""
     transport: str = "udp"
     """udp, tcp or doh."""
     stub: bool = False

@@ -61,15 +61,17 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resolver(msgspec.Struct, frozen=True, kw_only=True):
-    """The resolver a vantage asks: the system's (address empty) or one given by address."""
+    """The resolver a vantage asks: the system's (all empty), one by address, or one over HTTPS."""
 
     address: str = ""
     port: int = 53
+    url: str = ""
+    """Of a DNS-over-HTTPS server (RFC 8484); address and port then mean nothing."""
 
     @property
     def system(self) -> bool:
         """True when the machine's own configuration names the resolvers."""
-        return not self.address
+        return not (self.address or self.url)
 
 
 class VantagePoint(msgspec.Struct, frozen=True, kw_only=True):

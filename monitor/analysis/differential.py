@@ -178,7 +178,12 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
 
 
 def _led_astray(clues: _Clues, honest: set[str]) -> bool:
-    """An honest address verifies, and none that our resolver gave is known to be the platform's."""
+    """An honest address verifies, and none that our resolver gave is known to be the platform's.
+
+    Never where that was a server of somebody else's, asked over HTTPS.
+    """
+    if any(shown.leg.resolved_elsewhere for shown in clues.shown):
+        return False
     return _verified(clues) and not any(
         _answered_addresses(shown) & honest for shown in clues.shown
     )

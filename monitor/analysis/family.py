@@ -47,6 +47,11 @@ def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | 
     outcomes = [_of_family(shown, family) for shown in looked]
     if any(outcome is None or not outcome.sub_method for outcome in outcomes):
         return None
+    if any(
+        shown.leg.resolved_elsewhere and outcome is not None and outcome.layer is Layer.DNS
+        for shown, outcome in zip(looked, outcomes, strict=True)
+    ):
+        return None
     controls = controls_for(case, looked[-1:])
     working = [control for control in controls.working if _works_over(control, family, looked[-1])]
     covered = [

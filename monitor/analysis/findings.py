@@ -37,6 +37,7 @@ INJECTION: Sign = (Layer.DNS, "injection")
 BOGON: Sign = (Layer.DNS, "bogon")
 CERTIFICATE: Sign = (Layer.TLS, "certificate")
 KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
+OTHER_RESOLVER: Sign = (Layer.DNS, "other_resolver")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
 _CUT_OFF = ("reset", "eof")
@@ -248,7 +249,10 @@ def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outco
     if outcome.failure is None:
         sign = _page_sign(shown, controls)
         return {sign: outcome} if sign else {}
-    if outcome.layer in _BEFORE_HTTP:
+    if shown.leg.resolved_elsewhere:
+        if outcome.layer is Layer.DNS:
+            return {OTHER_RESOLVER: outcome}
+    elif outcome.layer in _BEFORE_HTTP:
         # Once TLS verified, the address was right whatever the resolver said.
         if shown.injected:
             return {INJECTION: outcome}

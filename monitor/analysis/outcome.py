@@ -21,6 +21,7 @@ import msgspec
 from probes.catalog import EndpointKind
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (
+    DOH,
     AnyObservation,
     AppObservation,
     DnsAnswer,
@@ -118,6 +119,12 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpObservation | None
     """The last request, unless the chain went on from there."""
     app: tuple[AppObservation, ...] = ()
+
+    @property
+    def resolved_elsewhere(self) -> bool:
+        """The name was asked of a DNS-over-HTTPS server alone, whose answers are its own and not
+        those of the vantage's network."""
+        return bool(self.dns) and all(o.transport == DOH for o in self.dns)
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):

@@ -633,6 +633,13 @@ RULES: tuple[Rule, ...] = (
     ),
     # Nothing that accuses anybody.
     _excuses(
+        Layer.DNS,
+        "other_resolver",
+        "The resolver that this vantage asks over HTTPS gives no usable address; it is not the"
+        " network's own, which is not accused of that.",
+        "The network blocks that resolver for this name alone, which needs a block of its servers.",
+    ),
+    _excuses(
         Layer.HTTP,
         "refused_by_site",
         "The site's own servers turn this visitor, or the control, away, as they do robots.",

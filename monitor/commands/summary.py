@@ -72,6 +72,8 @@ def _way_out(egress: Egress) -> str:
 
 
 def _asked(resolver: Resolver) -> str:
+    if resolver.url:
+        return resolver.url
     if resolver.system or resolver.port == DNS_PORT:
         return resolver.address or "system"
     return _host_port(resolver.address, resolver.port)

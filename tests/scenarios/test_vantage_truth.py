@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from probes.catalog_load import shipped_catalog
@@ -216,3 +217,51 @@ def test_a_vpn_left_on_neither_accuses_nor_clears(lab: Lab, echo: bool) -> None:
     assert story.endpoint("ptcl", "https://x.com/")["state"] == "blocked"
     assert VPN_EXIT not in done.stdout + done.stderr
     assert lab.network("ptcl").source not in done.stdout + done.stderr
+
+
+DOH = "https://dns.google/dns-query"
+
+
+@pytest.mark.parametrize("way", ["socks", "connect", "direct"])
+def test_a_resolver_over_https_sees_past_a_lying_network(lab: Lab, way: str) -> None:
+    """The network's resolver says that x.com does not exist. Who asks a server of his own, by a
+    proxy of either kind or directly, reaches it, and the answers carry that server's name."""
+    proxy = lab.popen(["python", str(PROXY)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert proxy.stdout is not None
+    port = int(proxy.stdout.readline())
+    network = lab.network("ptcl")
+    egress = {
+        "socks": lab.controls[1].url,
+        "connect": f"connect://127.0.0.1:{port}",
+        "direct": f"source:{network.source},{network.source6}",
+    }[way]
+    config = write_config(lab, platforms=["x"], probe={"dns_timeout": "4s"})
+    extra = f'[[vantage]]\nid = "own"\ncountry = "PK"\nresolver = "{DOH}"\negress = "{egress}"\n'
+    config.write_text(config.read_text().replace("[references]", f"{extra}\n[references]"))
+    with network.block(dns=["x.com"], how="nxdomain"):
+        story = seen(lab.run(["shutwatch", "once", "--config", str(config), "--json"]))
+        options = ["--config", str(config), "--vantage", "own", "--json"]
+        done = lab.run(["shutwatch", "probe", "https://x.com/", *options])
+    proxy.kill()
+    assert story.endpoint("ptcl", "https://x.com/")["rule_id"] == "dns.nxdomain"
+    assert story.endpoint("own", "https://x.com/")["rule_id"] == "endpoint.reached"
+    assert story.vantage("own")["rule_id"] == "vantage.ok"
+    (measurement,) = [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+    names = [one for one in measurement["observations"] if one["layer"] == "dns"]
+    label = DOH if way == "direct" else f"{DOH} through proxy"
+    assert {(one["name"], one["resolver"], one["transport"]) for one in names} == {
+        ("x.com", label, "doh")
+    }
+
+
+def test_a_network_that_blocks_the_resolver_over_https_is_not_called_a_censor_of_platforms(
+    lab: Lab,
+) -> None:
+    """No name resolves then, so nothing can be said about any platform."""
+    config = write_config(lab, platforms=["x"], resolver=DOH, probe={"dns_timeout": "4s"})
+    with lab.network("ptcl").block(sni=["dns.google"], how="reset") as rule:
+        story = seen(lab.run(["shutwatch", "once", "--config", str(config), "--json"]))
+        assert rule.hits
+    assert set(story.states("ptcl").values()) == {"insufficient"}
+    assert story.states("jazz") == {"x": "ok"}
+    assert not story.accusations()

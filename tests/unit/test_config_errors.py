@@ -119,6 +119,14 @@ BROKEN = {
         f'[probe]\nopen_resolvers = [\n  "9.9.9.9",\n  "dns.google",\n]\n{VANTAGE}',
         (4, "probe.open_resolvers[2]", '"dns.google"', "an IP address"),
     ),
+    "a vantage's resolver over HTTPS without S": (
+        f'{VANTAGE}resolver = "http://dns.example/dns-query"\n',
+        (4, "vantage[1].resolver", '"http://dns.example/dns-query"', "an https:// address"),
+    ),
+    "a vantage's resolver over HTTPS with a query": (
+        f'{VANTAGE}resolver = "https://dns.example/dns-query?ct"\n',
+        (4, "vantage[1].resolver", '"https://dns.example/dns-query', "without ?"),
+    ),
     "resolver over HTTPS by address alone": (
         f'[probe]\ndoh_resolvers = ["9.9.9.9"]\n{VANTAGE}',
         (2, "probe.doh_resolvers[1]", '"9.9.9.9"', "https://"),

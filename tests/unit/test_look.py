@@ -1,6 +1,7 @@
 """One look, layer by layer, on a scripted network: what is recorded and what decides."""
 
 import asyncio
+import base64
 import errno
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from probes.testing import (
     VirtualClockLoop,
     bad_certificate,
     closed_by_peer,
+    encode_reply,
     os_error,
     over_tcp,
     refused,
@@ -1176,3 +1178,68 @@ async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:
     measurement = await look(network, settings=SLOW_DNS)
     assert measurement.reached
     assert not any(o.reason for o in measurement.observations)
+
+
+DOH_URL = "https://dns.example/dns-query"
+DOH_ADDRESS = "203.0.113.53"
+
+
+def doh_says(*replies: DnsReply) -> list[Peer]:
+    """A DNS-over-HTTPS server: what it answers to one connection after the other."""
+
+    def answering(reply: DnsReply) -> Peer:
+        def said(sent: bytes) -> bytes:
+            target = sent.split(b" ", 2)[1].decode()
+            text = target.partition("?dns=")[2]
+            query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            body = encode_reply(query, reply)
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+        return Peer(says=(said,))
+
+    return [answering(reply) for reply in replies]
+
+
+async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
+    """Its name is the one thing the machine's resolver is asked; its words are no one else's."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    network.peer(DOH_ADDRESS, 443, *doh_says(DnsReply(addresses=(V4,)), DnsReply()))
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    assert measurement.reached
+    assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
+    found = seen(measurement, DnsObservation)
+    assert {(o.name, o.resolver, o.transport, o.failure) for o in found} == {
+        ("x.com", DOH_URL, "doh", None)
+    }
+    assert seen(measurement, TcpObservation)[0].address == V4
+
+
+async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -> None:
+    """Nobody is asked in its place, least of all the network's own resolver."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    network.peer(DOH_ADDRESS, 443, Peer(tls=reset_by_peer()))
+    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    assert not measurement.reached
+    found = seen(measurement, DnsObservation)
+    assert [o.failure for o in found] == ["dns_non_recoverable_failure"] * 2
+    assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
+    assert not seen(measurement, TcpObservation)
+
+
+async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> None:
+    """The proxy looks its name up and nobody else does; the endpoint goes by address."""
+    network = ScriptedNetwork()
+    first, second = doh_says(DnsReply(addresses=(V4,)), DnsReply())
+    opened = b"\x05\x00\x00\x01" + b"\0" * 6
+    network.peer(
+        "192.0.2.1",
+        1080,
+        *(Peer(says=(HELLO, opened, *peer.says)) for peer in (first, second)),
+        Peer(says=(HELLO, opened, PAGE)),
+    )
+    measurement = await look(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
+    asked = [stream.sent for stream in network.streams]
+    assert all(b"\x03\x0bdns.example\x01\xbb" in sent for sent in asked[:2])
+    assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{DOH_URL} through proxy"}
+    assert measurement.not_observed == (Layer.TCP,)

@@ -1,6 +1,7 @@
 """Each rule of judgement: a case it decides, and one as near as possible that it does not."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog import EndpointKind
 from probes.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, DnsAnswer, Layer, Measurement
+from probes.measurement import AnyObservation, DnsAnswer, DnsObservation, Layer, Measurement
 from tests.build import (
     HOST,
     V4,
@@ -156,6 +157,12 @@ def over_quic(*observations: AnyObservation, **kwargs: object) -> Case:
 def innocuous(failure: str | None = None) -> Measurement:
     """Another name, said at the address that failed."""
     return follow_up(Reason.INNOCUOUS_SNI, tcp(), tls(failure, server_name="innocuous.example"))
+
+
+def over_https(failure: str | None = None, **fields: Any) -> DnsObservation:
+    """A query that a DNS-over-HTTPS server was asked in place of the network's resolver."""
+    url = "https://dns.example/dns-query"
+    return msgspec.structs.replace(dns(failure, resolver=url, **fields), transport="doh")
 
 
 EXAMPLES: dict[str, tuple[Case, Case]] = {
@@ -374,6 +381,10 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
             *cleartext(status=403, headers=(("server", "nginx"),), **BLOCKPAGE),
             headers=(("server", "nginx"),),
         ),
+    ),
+    "dns.other_resolver": (
+        failing(over_https("dns_bogon_error", addresses=("10.0.0.1",))),
+        failing(dns("dns_bogon_error", addresses=("10.0.0.1",))),
     ),
     "http.unexpected": (
         failing(dns(), tcp(), tls(), http(status=403, expected=False)),
@@ -931,3 +942,15 @@ def test_what_works_from_elsewhere_is_not_ok_here(rule_id: str) -> None:
         rule_id,
         Evidence.NONE,
     )
+
+
+@pytest.mark.parametrize(
+    "failure", ["dns_nxdomain_error", "dns_servfail_error", "dns_refused_error", "dns_bogon_error"]
+)
+def test_a_resolver_over_https_never_accuses_the_networks_own(failure: str) -> None:
+    """The same reply from the network's resolver is a block; what connects and fails still is."""
+    fields: dict[str, Any] = {"addresses": ("10.0.0.1",)} if failure.startswith("dns_bogon") else {}
+    assert judge(failing(over_https(failure, **fields))).rule_id == "dns.other_resolver"
+    assert judge(failing(dns(failure, **fields))).method == "dns"
+    reset = judge(failing(over_https(), tcp(), tls("connection_reset")))
+    assert (reset.state, reset.rule_id) == (State.BLOCKED, "tls.reset")
