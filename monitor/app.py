@@ -11,6 +11,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEve
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.analysis.verdict import Verdict
+from monitor.budget import Effort
 from monitor.clock import utc_now
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
@@ -23,9 +24,11 @@ from monitor.record import Recorder
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from monitor.settings import Settings
+from monitor.spending import DayIsSpentError, Spending
 from monitor.transfers import Transfers
 from probes.vantage import VantagePoint, VantageRole
 from storage.open_store import open_store
+from storage.store import Store
 
 log = logger(__name__)
 
@@ -42,13 +45,16 @@ async def cycle_runner(
     force_transfers: bool = False,
     force_quic: bool = False,
     latest: Sequence[Verdict] = (),
+    spending: Spending | None = None,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
     HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
+    Without `spending` nothing limits the bytes that are used.
     """
-    async with Looking(settings, now=utc_now, make_network=make_network) as looking:
+    looking = Looking(settings, now=utc_now, make_network=make_network, spending=spending)
+    async with looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
         http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
@@ -79,14 +85,16 @@ async def run(settings: Settings) -> None:
         recorder = Recorder(settings, store, publisher, now=utc_now)
         await recorder.restore()
         latest = await store.latest_verdicts()
-        async with cycle_runner(settings, latest=latest) as runner:
-            await _until_told_to_stop(settings, publisher, runner, recorder)
+        spending = Spending(settings, now=utc_now)
+        async with cycle_runner(settings, latest=latest, spending=spending) as runner:
+            schedule = _Schedule(settings, publisher, runner, recorder, spending)
+            await _until_told_to_stop(settings, publisher, schedule, store)
     finally:
         await store.close()
 
 
 async def _until_told_to_stop(
-    settings: Settings, publisher: Publisher, runner: CycleRunner, recorder: Recorder
+    settings: Settings, publisher: Publisher, schedule: "_Schedule", store: Store
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -96,19 +104,30 @@ async def _until_told_to_stop(
     server = asyncio.create_task(
         serve(app, settings.listen_host, settings.listen_port, listening=_listening)
     )
-    scheduler = _Schedule(settings, publisher, runner, recorder)
     stopped = asyncio.create_task(stop.wait())
+    watching = asyncio.create_task(_watch(schedule, store))
     try:
-        scheduler.start()
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if server.done():
             await server  # raises what ended it
         log.info("stopping")
     finally:
-        await scheduler.stop()
-        for task in (server, stopped):
+        watching.cancel()
+        await schedule.stop()
+        tasks = (server, stopped, watching)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(server, stopped, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _watch(schedule: "_Schedule", store: Store) -> None:
+    """Look, once it is known what an earlier process used of today's bytes."""
+    try:
+        await schedule.spending.restore(store)
+    except Exception:
+        # A vantage that uses too much for a day is better than one that does not look.
+        log.exception("bytes used today are not known, counting from 0")
+    schedule.start()
 
 
 def _listening(host: str, port: int) -> None:
@@ -124,7 +143,9 @@ class _Schedule:
         publisher: Publisher,
         runner: CycleRunner,
         recorder: Recorder,
+        spending: Spending,
     ) -> None:
+        self.spending = spending
         self._settings = settings
         self._publisher = publisher
         self._runner = runner
@@ -156,7 +177,8 @@ class _Schedule:
 
     async def stop(self) -> None:
         """No new cycles; those under way are ended, for half a cycle is no cycle."""
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
         for task in self._under_way:
             task.cancel()
         if self._under_way:
@@ -174,9 +196,21 @@ class _Schedule:
             self._under_way.discard(task)
 
     async def _look_and_record(self, vantage: VantagePoint) -> None:
+        effort = self.spending.turn(vantage.id)
+        if effort is Effort.NONE:
+            log.info("cycle put off, to make the day's bytes last", vantage=vantage.id)
+            self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
+            return
         try:
-            cycle = await self._runner.run(vantage.id)
+            cycle = await self._runner.run(vantage.id, effort)
+            self.spending.cycle_done(vantage.id, effort, cycle.measurements)
+            self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
             await self._recorder.record(cycle)
+        except DayIsSpentError:
+            log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
+            self._publisher.turn_taken(
+                vantage.id, Effort.NONE, self.spending.spent(vantage.id).total
+            )
         except Exception:
             # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
             # vantage's last report grows old, and the alert on that fires.

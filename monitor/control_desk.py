@@ -14,7 +14,7 @@ import msgspec
 from monitor.analysis.health import assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.looking import Looking
-from probes.look import Target
+from probes.look import Glance, Target
 from probes.measurement import Look, Measurement
 from probes.vantage import VantagePoint
 
@@ -76,7 +76,7 @@ class ControlDesk:
     def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
         self._looking = looking
         self._controls = tuple(controls)
-        self._looks: dict[tuple[str, str, bool], Shared[Measurement]] = {}
+        self._looks: dict[tuple[str, str, bool, Glance | None], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlHealth]] = {}
 
     @property
@@ -85,15 +85,21 @@ class ControlDesk:
         return bool(self._controls)
 
     async def look(
-        self, target: Target, *, after: float, cycle: str, quic: bool = False
+        self,
+        target: Target,
+        *,
+        after: float,
+        cycle: str,
+        quic: bool = False,
+        glance: Glance | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from every control, each look begun at or after `after` (POSIX seconds).
 
         With `quic` over HTTP/3 too; a control behind a proxy, which passes no datagrams on, says
-        in `not_observed` that it could not.
+        in `not_observed` that it could not. `glance` says what to leave out.
         """
         wanted = [
-            self._shared_look(control, target, after, cycle, quic=quic)
+            self._shared_look(control, target, after, cycle, quic=quic, glance=glance)
             for control in self._controls
         ]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
@@ -104,14 +110,26 @@ class ControlDesk:
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
     def _shared_look(
-        self, control: VantagePoint, target: Target, after: float, cycle: str, *, quic: bool
+        self,
+        control: VantagePoint,
+        target: Target,
+        after: float,
+        cycle: str,
+        *,
+        quic: bool,
+        glance: Glance | None,
     ) -> Shared[Measurement]:
-        key = (control.id, target.endpoint.id, quic)
+        key = (control.id, target.endpoint.id, quic, glance)
         shared = self._looks.get(key)
         if shared is None or not shared.serves(after):
             shared = self._looks[key] = Shared(
                 lambda: self._looking.at(
-                    control.id, target, cycle=cycle, look=Look.CONTROL, quic=quic
+                    control.id,
+                    target,
+                    cycle=cycle,
+                    look=Look.CONTROL,
+                    quic=quic,
+                    glance=glance,
                 ),
                 self._now,
             )

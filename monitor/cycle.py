@@ -11,6 +11,7 @@ every failure as well.
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -29,22 +30,27 @@ from monitor.analysis.rules import judge
 from monitor.analysis.suspicion import answered, reads_alike, settled, suspicious
 from monitor.analysis.throttling import combine
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
+from monitor.budget import Effort, Purse
 from monitor.checkup import Checkups
 from monitor.control_desk import ControlDesk, ControlHealth
 from monitor.http3 import Http3, UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.looking import Looking, ReferenceLooks
+from monitor.modesty import Closeness, Modesty, reference_glance
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
+from monitor.spending import DayIsSpentError
 from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.follow_up import plan_follow_up, plan_http3
-from probes.look import Target
+from probes.look import Glance, Target
 from probes.measurement import Look, Measurement
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle
 
 FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few questions each tell as much as all of them."""
+_FOLLOW_UP_BYTES = 100_000
+"""What the questions of one follow-up take at most, about."""
 _HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """With the uplink gone, looking again would only load a network in trouble."""
 
@@ -96,6 +102,15 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     http3: frozenset[str]
     """Ids of the endpoints whose looks go over HTTP/3 too."""
     udp: UdpWitness
+    closeness: Closeness
+    no_more_after: float = math.inf
+    """Time of the event loop after which nothing further is begun, so that the cycle ends before
+    the next one is due."""
+
+    @property
+    def late(self) -> bool:
+        """Whether it is time to come to an end."""
+        return asyncio.get_running_loop().time() > self.no_more_after
 
 
 class CycleRunner:
@@ -123,6 +138,7 @@ class CycleRunner:
         self._on_endpoint = on_endpoint
         self._transfers = transfers
         self._http3 = http3 or Http3(0.0, rng)
+        self._modesty = Modesty(looking.spending)
 
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
@@ -133,15 +149,23 @@ class CycleRunner:
         roles = (role for platform in self._settings.catalog.platforms for role in platform.roles)
         return sum(len(_split(role.endpoints, pace.sampled(role.sample))[0]) for role in roles)
 
-    async def run(self, vantage_id: str) -> Cycle:
-        """One whole cycle. May be cancelled at any point; then nothing of it remains."""
+    async def run(self, vantage_id: str, effort: Effort = Effort.WHOLE) -> Cycle:
+        """One cycle. May be cancelled at any point; then nothing of it remains.
+
+        Raises DayIsSpentError when the vantage's bytes of the day do not even suffice for its
+        first looks.
+        """
+        began = asyncio.get_running_loop().time()
         vantage = self._looking.vantage(vantage_id)
         cycle = str(uuid_utils.uuid7())
         started_at = self._looking.now()
         pace = pace_of(vantage, self._settings.interval)
         exits = self._looking.exits
         await exits.begin(vantage_id)
-        before = await self._at_references(vantage_id, cycle, pace)
+        at_references = partial(
+            self._at_references, vantage_id, cycle, pace, reference_glance(effort)
+        )
+        before = await at_references()
         early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
         if vantage.role is VantageRole.CONTROL:
             return self._cycle(cycle, vantage, started_at, early, before)
@@ -152,7 +176,7 @@ class CycleRunner:
             pace=pace,
             checkups=Checkups(
                 vantage,
-                partial(self._at_references, vantage_id, cycle, pace),
+                at_references,
                 self._looking.now,
                 pace.references,
                 partial(exits.of, vantage),
@@ -164,13 +188,15 @@ class CycleRunner:
                 (e for p in self._settings.catalog.platforms for r in p.roles for e in r.endpoints),
             ),
             udp=UdpWitness(partial(self._ask_http3, vantage_id, cycle), self._rng),
+            closeness=self._modesty.begin(vantage_id, effort, early.families),
+            no_more_after=began + pace.last_begun,
         )
         looked = await self._look_at_everything(visit)
         references = before + visit.checkups.looks
         checks: tuple[ControlHealth, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in looked):
             await exits.look(vantage_id)
-            references += await self._at_references(vantage_id, cycle, pace)
+            references += await at_references()
             checks = await self._check_controls(looked, cycle)
         witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
         health = assess(vantage, references, witnesses, self._looking.now(), exits.of(vantage))
@@ -190,9 +216,14 @@ class CycleRunner:
             transferred,
         )
 
-    async def _at_references(self, vantage_id: str, cycle: str, pace: Pace) -> ReferenceLooks:
+    async def _at_references(
+        self, vantage_id: str, cycle: str, pace: Pace, glance: Glance | None
+    ) -> ReferenceLooks:
         return await self._looking.at_references(
-            vantage_id, cycle=cycle, wait=lambda: self._rng.uniform(0, pace.references)
+            vantage_id,
+            cycle=cycle,
+            wait=lambda: self._rng.uniform(0, pace.references),
+            glance=glance,
         )
 
     # -- looking -------------------------------------------------------------------------
@@ -216,7 +247,8 @@ class CycleRunner:
             for _ in first:
                 self._on_endpoint(visit.vantage.id)
         hopeless = visit.early.state in _HOPELESS
-        if rest and not hopeless and any(not one.attempts[-1].reached for one in looked):
+        more = rest and not hopeless and not visit.late
+        if more and any(not one.attempts[-1].reached for one in looked):
             looked += await self._look_at_each(visit, platform, role, rest, visit.pace.pool)
         return looked
 
@@ -242,13 +274,16 @@ class CycleRunner:
         """Look once, and where that calls for it again, between two rounds of control looks."""
         early, cycle = visit.early, visit.cycle
         target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
+        glance, purse = visit.closeness.first(endpoint)
         async with visit.udp.watching(target) as tell:
             first = await self._looking.at(
                 visit.vantage.id,
                 target,
                 cycle=cycle,
-                quic=endpoint.id in visit.http3,
+                quic=endpoint.id in visit.http3 and glance is None,
                 unadvertised=False,
+                glance=glance,
+                purse=purse,
             )
             tell(first)
         quic = tries_quic(first)
@@ -257,18 +292,15 @@ class CycleRunner:
         follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
         if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
-            controls = await self._desk.look(
-                target, after=attempts[-1].ended_at, cycle=cycle, quic=quic
-            )
+            controls = await self._at_controls(visit, target, attempts[-1], quic=quic)
             if await self._worth_more(visit, endpoint, first, controls):
-                attempts += await self._again(visit, target, first)
+                attempts += await self._again(visit, platform, role, target, first)
                 if suspicious(attempts[-1], early.families):
-                    controls += await self._desk.look(
-                        target, after=attempts[-1].ended_at, cycle=cycle, quic=quic
-                    )
+                    controls += await self._at_controls(visit, target, attempts[-1], quic=quic)
                     follow_ups = await self._follow_up(visit, target, attempts[-1], controls)
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
+        visit.closeness.noted(endpoint, wrong=suspicious(attempts[-1], early.families))
         return Looked(
             platform=platform,
             role=role,
@@ -278,6 +310,21 @@ class CycleRunner:
             follow_ups=follow_ups,
             health=health,
         )
+
+    async def _at_controls(
+        self, visit: Visit, target: Target, failed: Measurement, *, quic: bool
+    ) -> tuple[Measurement, ...]:
+        """The endpoint from the controls, after a look that failed; none once bytes are spent."""
+        try:
+            return await self._desk.look(
+                target,
+                after=failed.ended_at,
+                cycle=visit.cycle,
+                quic=quic,
+                glance=visit.closeness.at_control(failed),
+            )
+        except DayIsSpentError:
+            return ()
 
     async def _worth_more(
         self, visit: Visit, endpoint: Endpoint, first: Measurement, controls: Sequence[Measurement]
@@ -307,6 +354,9 @@ class CycleRunner:
             return ()
         if only_quic_failed(failed, visit.early.families):
             return ()
+        spending, asked = self._looking.spending, visit.vantage.id
+        if visit.late or not spending.affords(asked, Purse.SUSPICION, _FOLLOW_UP_BYTES):
+            return ()
         if not visit.follow_ups.take(f"{target.platform} {target.role}"):
             return ()
         plan = plan_follow_up(
@@ -329,7 +379,7 @@ class CycleRunner:
         return self._rng.choice(hosts) if hosts else ""
 
     async def _again(
-        self, visit: Visit, target: Target, first: Measurement
+        self, visit: Visit, platform: Platform, role: Role, target: Target, first: Measurement
     ) -> tuple[Measurement, ...]:
         attempts: tuple[Measurement, ...] = (first,)
         families = visit.early.families
@@ -339,6 +389,9 @@ class CycleRunner:
             await asyncio.sleep(
                 max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))
             )
+            allowed, glance = visit.closeness.again(platform, role, target.endpoint, first)
+            if visit.late or not allowed:
+                break
             attempts += (
                 await self._looking.at(
                     visit.vantage.id,
@@ -347,6 +400,7 @@ class CycleRunner:
                     look=Look.RETRY,
                     attempt=retry + 2,
                     quic=tries_quic(first),
+                    glance=glance,
                 ),
             )
             if not suspicious(attempts[-1], families):
@@ -366,7 +420,10 @@ class CycleRunner:
         failed = [control for control in controls if not answered(control)]
         # One that reached everything has shown its health; its last check will do.
         after = max((control.ended_at for control in failed), default=0.0)
-        return await self._desk.health(after=after, cycle=cycle)
+        try:
+            return await self._desk.health(after=after, cycle=cycle)
+        except DayIsSpentError:
+            return ()
 
     # -- judging -------------------------------------------------------------------------
 
@@ -415,8 +472,6 @@ class CycleRunner:
                 *transferred.measurements,
             )
         }
-        if self._transfers is not None:
-            self._transfers.count(cycle, measurements.values())
         return Cycle(
             id=cycle,
             vantage=vantage.id,

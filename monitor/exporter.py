@@ -184,6 +184,18 @@ def _bytes(snapshot: Snapshot, _: datetime) -> Rows:
     return ((_with_role(view), view.bytes_used) for view in snapshot.vantages)
 
 
+def _daily_bytes(snapshot: Snapshot, at: datetime) -> Rows:
+    for view in snapshot.vantages:
+        day, used = view.day_bytes or (None, 0)
+        yield _with_role(view), used if day == at.date() else 0
+
+
+def _cycles(snapshot: Snapshot, _: datetime) -> Rows:
+    for view in snapshot.vantages:
+        for effort, count in view.turns.items():
+            yield (*_of(view), effort), count
+
+
 def _daily_bytes_limit(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.daily_bytes
 
@@ -298,8 +310,14 @@ GAUGES = (
         _transfer_ratio,
     ),
     Family(
+        "vantage_daily_bytes",
+        "Bytes a vantage has used today, UTC, both ways, about.",
+        VANTAGE_ROLE,
+        _daily_bytes,
+    ),
+    Family(
         "vantage_daily_bytes_limit",
-        "Bytes a day and vantage from which on no more speed is measured.",
+        "Bytes that a vantage uses at most in one day, UTC.",
         (),
         _daily_bytes_limit,
     ),
@@ -341,6 +359,12 @@ COUNTERS = (
         "Scheduled cycles that did not run.",
         VANTAGE,
         _schedule_missed,
+    ),
+    Family(
+        "cycles",
+        "Turns of a vantage by how closely was looked; none: left out, to make bytes last.",
+        (*VANTAGE, "effort"),
+        _cycles,
     ),
     Family(
         "storage_errors",

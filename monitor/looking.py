@@ -6,8 +6,10 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 
+from monitor.budget import Purse, purse_of
 from monitor.exits import Exits
 from monitor.settings import Settings
+from monitor.spending import Spending
 from probes.catalog import Reference
 from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
@@ -35,9 +37,14 @@ class Looking:
         *,
         now: Callable[[], datetime],
         make_network: MakeNetwork | None = None,
+        spending: Spending | None = None,
     ) -> None:
-        """`make_network` replaces real sockets, for tests; by default each egress gets its own."""
+        """`make_network` replaces real sockets, for tests; by default each egress gets its own.
+
+        Every look is counted in `spending`; by default nothing limits it.
+        """
         self.now = now
+        self.spending = spending or Spending(settings, now=now, limited=False)
         self._catalog = settings.catalog
         self._client = make_client()
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
@@ -89,36 +96,54 @@ class Looking:
         quic: bool = False,
         unadvertised: bool = True,
         glance: Glance | None = None,
+        purse: Purse | None = None,
     ) -> Measurement:
         """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
-        only where that is offered), with `glance` a modest one."""
+        only where that is offered), with `glance` a modest one.
+
+        `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
+        """
         looker = self._lookers[vantage_id]
         how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, glance=glance)
-        return await self._runner.run(
-            partial(how, target, quic=quic, unadvertised=unadvertised),
-            _URGENCY.get(look, Urgency.SCHEDULED),
-        )
+        paid_from = purse or purse_of(look)
+        with self.spending.holding(vantage_id, paid_from, target.endpoint.id):
+            looked = await self._runner.run(
+                partial(how, target, quic=quic, unadvertised=unadvertised),
+                _URGENCY.get(look, Urgency.SCHEDULED),
+            )
+            self.spending.count(looked, paid_from)
+        return looked
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
         """Ask what `plan` says about a failed look, when the rate lets it."""
         looker = self._lookers[vantage_id]
-        return await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
+        asked = await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
+        self.spending.count(asked)
+        return asked
 
     async def transfer(
         self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
     ) -> Measurement:
         """One round of transfers, when the rate lets it."""
         looker = self._lookers[vantage_id]
-        return await self._runner.run(
+        made = await self._runner.run(
             partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
         )
+        self.spending.count(made)
+        return made
 
     async def at_references(
-        self, vantage_id: str, *, cycle: str = "", wait: Callable[[], float] | None = None
+        self,
+        vantage_id: str,
+        *,
+        cycle: str = "",
+        wait: Callable[[], float] | None = None,
+        glance: Glance | None = None,
     ) -> ReferenceLooks:
         """One look at every reference that the vantage's country asks for, side by side.
 
         `wait` is asked for the seconds that each of them waits first; without it none does.
+        `glance` says what to leave out.
         """
 
         async def at(reference: Reference) -> Measurement:
@@ -127,7 +152,9 @@ class Looking:
             target = Target(
                 platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
             )
-            return await self.at(vantage_id, target, cycle=cycle, look=Look.REFERENCE)
+            return await self.at(
+                vantage_id, target, cycle=cycle, look=Look.REFERENCE, glance=glance
+            )
 
         references = self._catalog.references_for(self.vantage(vantage_id).country)
         looks = await asyncio.gather(*map(at, references))

@@ -5,11 +5,13 @@ look has a moment of its own in the first part of the interval, drawn anew in ev
 neither order nor spacing is a pattern. The rest of the interval is left for repeats.
 """
 
+import math
+
 import msgspec
 
 from probes.vantage import Profile, VantagePoint
 
-_SPREAD, _REFERENCES, _POOL, _PAUSE = 0.4, 1 / 30, 0.1, 1 / 30
+_SPREAD, _REFERENCES, _POOL, _PAUSE, _LAST = 0.4, 1 / 30, 0.1, 1 / 30, 0.7
 """Shares of the interval. A look that waits longest, fails, is repeated twice and then makes the
 rest of a pool be tried still ends within the interval of five minutes."""
 
@@ -25,6 +27,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Over which looks at the rest of a pool are spread, once a sampled member failed."""
     retry_pause: float = 0.0
     """Least pause before a repeat."""
+    last_begun: float = math.inf
+    """After which nothing further is begun in a cycle, whatever it would tell."""
     sample: int = 0
     """Most members of a pool looked at while all is well; 0: as the catalogue says."""
 
@@ -42,5 +46,6 @@ def pace_of(vantage: VantagePoint, interval: float) -> Pace:
         references=_REFERENCES * interval,
         pool=_POOL * interval,
         retry_pause=_PAUSE * interval,
+        last_begun=_LAST * interval,
         sample=1,
     )

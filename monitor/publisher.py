@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.event import Event
 from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.budget import Effort
 from monitor.snapshot import (
     STALE_FLOOR,
     STALE_INTERVALS,
@@ -132,6 +133,22 @@ class Publisher:
             )
         )
 
+    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+        """Count a turn of a vantage, and show the bytes it has used today (UTC)."""
+        day = self._now().date()
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(
+                    view,
+                    turns=frozen_map({**view.turns, effort: view.turns[effort] + 1}),
+                    day_bytes=(day, spent),
+                )
+                if view.point.id == vantage
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
     def storage_error(self, kind: str) -> None:
         """Count a failure of the store; `kind` is one short word for what was being done.
 
@@ -208,6 +225,7 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageVi
             {(layer, str(f)): 0 for layer, several in EXPECTED_FAILURES.items() for f in several}
         ),
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
+        turns=frozen_map(dict.fromkeys(Effort, 0)),
         stale_after=_stale_after(interval),
     )
 

@@ -6,7 +6,7 @@ of reading, such as staleness, takes that moment as an argument.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import msgspec
 from monitor.analysis.event import Event
 from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
+from monitor.budget import Effort
 from probes.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
@@ -80,6 +81,12 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """Of every observation, failed or not."""
     bytes_used: int = 0
     """On the wire, both ways, about, since the process started."""
+    day_bytes: tuple[date, int] | None = None
+    """The UTC day of the last turn, and bytes used on it until then; None before the first."""
+    turns: Mapping[Effort, int] = msgspec.field(
+        default_factory=lambda: frozen_map(dict.fromkeys(Effort, 0))
+    )
+    """Turns by how closely was looked in them, those left out to save bytes included."""
     transfers: tuple[TransferVerdict, ...] = ()
     """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0

@@ -13,7 +13,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 import msgspec
@@ -25,10 +25,11 @@ from monitor.analysis.throttling import (
     round_of,
 )
 from monitor.analysis.verdict import State, VantageHealth, VantageState
+from monitor.budget import Purse
 from monitor.logs import logger
 from monitor.looking import Looking
 from monitor.settings import Settings
-from monitor.traffic import Traffic, bytes_of
+from monitor.traffic import fetch_bytes
 from probes.catalog import Endpoint, EndpointKind, Platform
 from probes.catalog_endpoint import parse_endpoint
 from probes.failure import TIMEOUTS
@@ -43,7 +44,7 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.transfer import TransferPlan
-from probes.vantage import VantagePoint
+from probes.vantage import Profile, VantagePoint
 
 log = logger(__name__)
 
@@ -96,6 +97,8 @@ class _Stream:
         self.habit: deque[float] = deque(maxlen=HISTORY)
         self.times: deque[float] = deque(maxlen=HISTORY)
         self.connects: deque[float] = deque(maxlen=HISTORY)
+        self.leads_to: Endpoint | None = None
+        """Where redirects led the last look that asked."""
         self.accusing: TransferVerdict | None = None
         self.until = 0.0
         """POSIX seconds up to which `accusing` stands."""
@@ -152,7 +155,6 @@ class Transfers:
         self._forced = forced
         self._objects = [o for p in settings.catalog.platforms for o in objects_of(p)]
         self._reference = parse_endpoint(settings.throttling.reference)
-        self._traffic = Traffic()
         self._streams: dict[tuple[str, str, str], _Stream] = {}
 
     async def run(
@@ -176,9 +178,9 @@ class Transfers:
         # Where the vantage itself is unwell nothing could be told from a rate.
         if health.state is VantageState.OK:
             began = self._now()
-            for _, _, one, look in wanted if self._forced else wanted[:PER_CYCLE]:
+            for urgency, _, one, look in wanted if self._forced else wanted[:PER_CYCLE]:
                 late = self._now() - began > TIME_SHARE * self._settings.interval
-                if (late and not self._forced) or not self._affordable(vantage, measurements):
+                if (late and not self._forced) or not self._affordable(vantage, urgency):
                     break
                 looked, verdict = await self._measure(vantage, cycle, health, one, look)
                 measurements += looked
@@ -188,12 +190,6 @@ class Transfers:
             fresh=tuple(fresh),
             standing=tuple(self._standing(vantage, cycle, health, fresh)),
         )
-
-    def count(self, cycle: str, measurements: Iterable[Measurement]) -> None:
-        """Count the bytes of a finished cycle, of whichever vantage."""
-        for look in measurements:
-            if look.cycle == cycle:  # a control look shared with another cycle is counted there
-                self._traffic.add(look)
 
     # -- when ------------------------------------------------------------------------------
 
@@ -207,8 +203,9 @@ class Transfers:
             stream.connects.extend(_connects(look))
         if one.witness and (look is None or not (look.reached or cut_short)):
             return None  # blocked or down: there is nothing to measure
-        slow = look is not None and _unusual(look, stream.times)
-        if look is not None and look.reached and not slow:
+        asked = look is not None and bool(look.of(Layer.HTTP))
+        slow = asked and look is not None and _unusual(look, stream.times)
+        if asked and look is not None and look.reached and not slow:
             stream.times.append(_seconds(look))
         if self._forced or stream.accusing is not None:
             return 0
@@ -217,14 +214,15 @@ class Transfers:
         by_clock = self._settings.throttling.every > 0 and self._now() >= stream.due
         return 1 if by_clock else None
 
-    def _affordable(self, vantage: VantagePoint, made: Sequence[Measurement]) -> bool:
-        """Whether the day's bytes, less those of this cycle's transfers, allow for one more."""
-        now = sum(bytes_of(look) for look in made if look.vantage == vantage.id)
-        spent = now + self._traffic.spent(vantage.id, self._looking.now().date())
-        cost = ROUNDS * VARIANTS * self._settings.throttling.object_bytes
-        allowed = spent + cost <= self._settings.probe.daily_bytes
+    def _affordable(self, vantage: VantagePoint, urgency: int) -> bool:
+        """Whether the day's bytes allow for one more object, which may take every round."""
+        spending = self._looking.spending
+        cost = ROUNDS * VARIANTS * fetch_bytes(self._settings.throttling.object_bytes)
+        allowed = spending.affords(vantage.id, Purse.SPEED, cost) or (
+            urgency == 0 and spending.affords(vantage.id, Purse.SUSPICION, cost)
+        )
         if not allowed:
-            log.info("speed not measured, the day's bytes are spent", vantage=vantage.id)
+            log.info("speed not measured, no bytes for it now", vantage=vantage.id)
         return allowed
 
     def _stream(self, vantage: VantagePoint, one: TransferObject) -> _Stream:
@@ -245,7 +243,7 @@ class Transfers:
         look: Measurement | None,
     ) -> tuple[list[Measurement], TransferVerdict]:
         stream = self._stream(vantage, one)
-        target = _led_to(one, look)
+        target = stream.leads_to = _led_to(one, look) or stream.leads_to or one.endpoint
         made = [await self._round(vantage, one, target, cycle, 1)]
         first = round_of(made[0], stream.distance)
         # The page was reached a moment ago: a slow queue may have eaten the connection, too.
@@ -367,7 +365,7 @@ class Transfers:
 
 def _quiet(vantage: VantagePoint) -> bool:
     """A quiet vantage sends no foreign name to anybody's address."""
-    return str(getattr(vantage, "profile", "")) == "quiet"
+    return vantage.profile is Profile.QUIET
 
 
 def _seconds(look: Measurement) -> float:
@@ -404,16 +402,16 @@ def _cut_short(look: Measurement) -> bool:
     )
 
 
-def _led_to(one: TransferObject, look: Measurement | None) -> Endpoint:
-    """Where redirects led a look at the object's own endpoint; the object itself otherwise."""
+def _led_to(one: TransferObject, look: Measurement | None) -> Endpoint | None:
+    """Where redirects led a look at the object's own endpoint; None where that is not known."""
     if look is None or look.endpoint != one.endpoint.id:
-        return one.endpoint
+        return None
     hops = [o for o in look.of(Layer.HTTP) if isinstance(o, HttpObservation)]
     try:
-        found = parse_endpoint(hops[-1].url) if hops else one.endpoint
+        found = parse_endpoint(hops[-1].url) if hops else None
     except ValueError:
         return one.endpoint
-    return found if found.kind is EndpointKind.HTTPS else one.endpoint
+    return one.endpoint if found and found.kind is not EndpointKind.HTTPS else found
 
 
 def _report(verdict: TransferVerdict) -> None:

@@ -391,6 +391,9 @@ class SocketStream:
 
     def close(self) -> None:
         """Close without a TLS goodbye: the look is over and the peer owes us nothing."""
+        if self._tls is not None and self._tls.version() is None and self._sock.fileno() >= 0:
+            # Closed in mid-handshake the kernel would go on sending the hello for a minute.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
         self._sock.close()
 
     async def _fill(self) -> bool:
@@ -402,6 +405,10 @@ class SocketStream:
     async def _flush(self) -> None:
         if self._outgoing.pending:
             await self._sock.send_all(self._outgoing.read())
+
+
+_ABORT = struct.pack("ii", 1, 0)
+"""struct linger: on, zero seconds."""
 
 
 class _UnknownChainError(Exception):

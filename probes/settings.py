@@ -29,7 +29,7 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     quic_share: float = 0.1
     """Share of the looks, 0 to 1, that ask over HTTP/3 as well where it is offered."""
     daily_bytes: int = 300_000_000
-    """Bytes a day (UTC) and vantage from which on nothing more is fetched to measure speed."""
+    """Bytes that a vantage uses at most in one day, UTC."""
     trust_anchors: tuple[str, ...] = ()
     """Extra PEM files trusted beside the system's."""
     bogon_allow: tuple[str, ...] = ()

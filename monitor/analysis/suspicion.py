@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from monitor.analysis.outcome import decisive, outline, rank, works
+from monitor.analysis.outcome import Outcome, decisive, outline, rank, works
 from monitor.analysis.pages import Likeness, compare, strays
 from monitor.analysis.quic import quic_failed
-from probes.measurement import Measurement
+from probes.measurement import Layer, Measurement
 
 
 def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
@@ -19,9 +19,14 @@ def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
     if quic_failed(look, families):
         return True
     return any(
-        outcome.family in families and not works(outcome, look)
+        outcome.family in families and not works(outcome, look) and not _untried(outcome)
         for outcome in outline(look).outcomes
     )
+
+
+def _untried(outcome: Outcome) -> bool:
+    """Addresses were given and none was dialled: a modest look goes over one family only."""
+    return outcome.layer is Layer.DNS and outcome.failure is None
 
 
 def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from tests.lab.network import Network
 from tests.lab.world import Control, DirectControl
 
 PROBE: Mapping[str, Any] = {
+    "daily_bytes": "1000GB",
     "dns_timeout": "2s",
     "tcp_timeout": "3s",
     "tls_timeout": "3s",

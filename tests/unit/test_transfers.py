@@ -3,7 +3,7 @@
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,8 @@ from monitor.analysis.throttling import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.looking import Looking
 from monitor.settings import Settings, ThrottlingSettings
-from monitor.traffic import Traffic, bytes_of
+from monitor.spending import Spending
+from monitor.traffic import bytes_of
 from monitor.transfers import ROUNDS, Transferred, Transfers, objects_of
 from probes.catalog_load import parse_catalog, select_platforms, shipped_catalog
 from probes.measurement import Look, Measurement
@@ -50,7 +51,7 @@ def answer(size: int, sent: int | None = None) -> tuple[Said, ...]:
     return (head, *(body[at : at + 4096] for at in range(0, len(body), 4096)))
 
 
-WELL = Peer(says=answer(SIZE))
+WELL = Peer(says=answer(SIZE), say_delay=0.002)
 STALLS = Peer(says=(*answer(SIZE, 12288), HANG))
 
 
@@ -78,9 +79,16 @@ class World:
             made.peer(ELSEWHERE, 443, WELL)
 
     @asynccontextmanager
-    async def transfers(self, *, forced: bool = False) -> AsyncIterator[Transfers]:
-        """The Transfers of this world."""
-        looking = Looking(self.settings, now=self.now, make_network=lambda v: self.networks[v.id])
+    async def transfers(
+        self, *, forced: bool = False, limited: bool = False
+    ) -> AsyncIterator[Transfers]:
+        """The Transfers of this world, with the day's bytes looked after when `limited`."""
+        looking = Looking(
+            self.settings,
+            now=self.now,
+            make_network=lambda v: self.networks[v.id],
+            spending=Spending(self.settings, now=self.now, limited=limited),
+        )
         async with looking:
             yield Transfers(self.settings, looking, (CONTROL,), random.Random(1), forced=forced)
 
@@ -91,9 +99,7 @@ async def cycle(
     state: VantageState = VantageState.OK,
 ) -> Transferred:
     """The transfers of one cycle in which the page loaded, unless told otherwise."""
-    made = await transfers.run(FIELD, "cycle-1", health(state), looks or (page(),))
-    transfers.count("cycle-1", made.measurements)
-    return made
+    return await transfers.run(FIELD, "cycle-1", health(state), looks or (page(),))
 
 
 def page(seconds: float = 0.1) -> Measurement:
@@ -229,46 +235,37 @@ async def test_while_throttled_each_cycle_takes_one_round_until_three_clear_it()
 
 async def test_a_verdict_stands_where_the_days_bytes_are_spent() -> None:
     """Nothing more is fetched, the accusation holds for a while as a verdict of each cycle."""
-    cost = ROUNDS * 3 * SIZE
-    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=cost + 1000)
+    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=5_000_000)
     world = World(msgspec.structs.replace(SETTINGS, probe=probe))
     world.platform(STALLS)
-    async with world.transfers(forced=True) as transfers:
-        (first,) = (await cycle(transfers)).fresh
-        held = await cycle(transfers)
-        assert (held.measurements, held.fresh) == ((), ())
-        assert [v.verdict.measurement for v in held.standing] == [first.verdict.measurement]
-        world.at = START + timedelta(hours=2)
-        assert (await cycle(transfers)).standing == ()
+    async with world.transfers(forced=True, limited=True) as transfers:
+        made = [await cycle(transfers) for _ in range(20)]
+        assert rounds(made[0]) == ROUNDS
+        assert (made[-1].measurements, made[-1].fresh) == ((), ())
+        last = next(one.fresh[0] for one in reversed(made) if one.fresh)
+        held = made[-1].standing
+        assert [v.verdict.measurement for v in held] == [last.verdict.measurement]
+        world.at += timedelta(hours=2)
+        world.platform(Peer(connect=HANG))
+        assert (await cycle(transfers, look(dns(), tcp(), tls("connection_reset")))).standing == ()
 
 
 async def test_a_day_of_cycles_stays_under_the_limit() -> None:
-    """Whatever is asked for, no vantage uses more than its bytes, and the next day begins anew."""
-    limit = 2_000_000
+    """Whatever is asked for, speed keeps to its share at every hour, and a new day begins anew."""
+    limit = 20_000_000
     probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=limit)
     world = World(msgspec.structs.replace(SETTINGS, probe=probe))
     world.at = datetime(2024, 2, 17, tzinfo=UTC)
-    used: Sequence[int]
-    async with world.transfers(forced=True) as transfers:
-        used = [_bytes(await cycle(transfers)) for _ in range(40)]
-        assert limit * 0.6 < sum(used) <= limit
-        assert used[-1] == 0
-        world.at += timedelta(days=1)
+    used = 0
+    async with world.transfers(forced=True, limited=True) as transfers:
+        for hour in range(24):
+            for _ in range(6):
+                used += _bytes(await cycle(transfers))
+            assert used <= limit * 0.42 * (hour + 13) / 36
+            world.at += timedelta(hours=1)
+        assert used > limit * 0.2
         assert _bytes(await cycle(transfers)) > 0
 
 
 def _bytes(made: Transferred) -> int:
     return sum(bytes_of(m) for m in made.measurements if m.vantage == FIELD.id)
-
-
-def test_traffic_counts_days_apart() -> None:
-    """Bytes belong to the day a look began on, also when it is counted after midnight."""
-    late, early = page(), page()
-    late = msgspec.structs.replace(late, started_at=datetime(2024, 2, 18, 0, 1, tzinfo=UTC))
-    early = msgspec.structs.replace(early, started_at=datetime(2024, 2, 17, 23, 59, tzinfo=UTC))
-    traffic = Traffic()
-    for one in (early, late, early):
-        traffic.add(one)
-    assert traffic.spent(FIELD.id, late.started_at.date()) == bytes_of(late) > 1000
-    assert traffic.spent(FIELD.id, early.started_at.date()) == 0
-    assert traffic.spent("another", late.started_at.date()) == 0
