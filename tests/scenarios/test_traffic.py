@@ -1,0 +1,72 @@
+"""What a cycle takes of a line, on real packets: the estimate holds, and modest cycles are modest."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.lab.network import LabNetwork
+
+pytestmark = pytest.mark.lab
+
+CYCLE = """
+import asyncio, json, pathlib, sys
+from monitor.app import cycle_runner
+from monitor.budget import Effort
+from monitor.config import load_config
+from monitor.traffic import bytes_of
+
+async def cycle():
+    settings = load_config(pathlib.Path(sys.argv[1]), {})
+    async with cycle_runner(settings) as runner:
+        return await runner.run("line", Effort(sys.argv[2]))
+
+made = asyncio.run(cycle())
+print(json.dumps({
+    "estimate": sum(bytes_of(look) for look in made.measurements if look.vantage == "line"),
+    "states": sorted({str(one.state) for one in made.platforms}),
+    "seconds": (made.finished_at - made.started_at).total_seconds(),
+}))
+"""
+"""One cycle of the shipped catalogue from one vantage."""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Lab]:
+    """One network and one control."""
+    with Lab([LabNetwork("line", 17557)], controls=1) as lab:
+        yield lab
+
+
+def counted(lab: Lab, effort: str) -> tuple[int, dict[str, Any]]:
+    """Bytes that the vantage's interface counted, both ways, and what the cycle says of itself."""
+    config, script = lab.config_file(), lab.directory / "cycle.py"
+    script.write_text(CYCLE)
+    before = interface_bytes(lab)
+    done = lab.run(["python", str(script), str(config), effort], timeout=150, check=True)
+    said: dict[str, Any] = json.loads(done.stdout)
+    return interface_bytes(lab) - before, said
+
+
+def interface_bytes(lab: Lab) -> int:
+    """Of the one network's link, as the kernel counts them."""
+    shown = lab.run(["ip", "-s", "-j", "link", "show", lab.network("line").interface], check=True)
+    stats = json.loads(shown.stdout)[0]["stats64"]
+    return int(stats["rx"]["bytes"]) + int(stats["tx"]["bytes"])
+
+
+def test_the_estimate_of_a_healthy_cycle_is_a_little_high(running: Lab) -> None:
+    """What is counted against the day's bytes is what the line carried, or up to a quarter more."""
+    real, said = counted(running, "whole")
+    assert said["states"] == ["ok"]
+    assert real <= said["estimate"] <= 1.25 * real
+
+
+def test_a_modest_cycle_takes_a_fraction_and_finds_the_same(running: Lab) -> None:
+    """Every platform is found ok for less than a third of the bytes, estimated as well."""
+    real, said = counted(running, "modest")
+    assert said["states"] == ["ok"]
+    assert real <= 500_000
+    assert real <= said["estimate"] <= 1.25 * real
