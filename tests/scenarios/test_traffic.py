@@ -1,4 +1,4 @@
-"""What a cycle takes of a line, on real packets: the estimate holds, and modest cycles are modest."""
+"""What a cycle takes of a line, on real packets: the estimate holds, modest cycles are modest."""
 
 import json
 from collections.abc import Iterator
