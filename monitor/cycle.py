@@ -23,7 +23,8 @@ import uuid_utils
 
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE
-from monitor.analysis.health import assess
+from monitor.analysis.health import assess, hints_at_nat64
+from monitor.analysis.outcome import working_families
 from monitor.analysis.platform import roll_up
 from monitor.analysis.quic import answered_over_udp, quic_failed
 from monitor.analysis.rules import judge
@@ -167,6 +168,11 @@ class CycleRunner:
         )
         before = await at_references()
         early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
+        nat64 = await self._learn_nat64(vantage_id, before)
+        if nat64 and early.state is not VantageState.OK:
+            before = await at_references()
+            early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
+        early = msgspec.structs.replace(early, nat64=nat64)
         if vantage.role is VantageRole.CONTROL:
             return self._cycle(cycle, vantage, started_at, early, before)
         visit = Visit(
@@ -200,6 +206,7 @@ class CycleRunner:
             checks = await self._check_controls(looked, cycle)
         witnesses = tuple(m for one in looked for m in one.attempts if m.reached)
         health = assess(vantage, references, witnesses, self._looking.now(), exits.of(vantage))
+        health = msgspec.structs.replace(health, nat64=nat64)
         transferred = Transferred()
         if self._transfers is not None:
             looks = [one.attempts[-1] for one in looked]
@@ -215,6 +222,14 @@ class CycleRunner:
             checks,
             transferred,
         )
+
+    async def _learn_nat64(self, vantage_id: str, references: ReferenceLooks) -> tuple[str, ...]:
+        """The prefixes of the network's NAT64; asked for only where something hints at one."""
+        if not hints_at_nat64(references):
+            self._looking.forget_nat64(vantage_id)
+            return ()
+        alone = not any("ipv4" in working_families(look) for _, look in references)
+        return await self._looking.learn_nat64(vantage_id, alone=alone)
 
     async def _at_references(
         self, vantage_id: str, cycle: str, pace: Pace, glance: Glance | None

@@ -10,6 +10,7 @@ from monitor.budget import Purse, purse_of
 from monitor.exits import Exits
 from monitor.settings import Settings
 from monitor.spending import Spending
+from probes.bogon import NO_NAT64
 from probes.catalog import Reference
 from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
@@ -81,6 +82,14 @@ class Looking:
     def vantage(self, vantage_id: str) -> VantagePoint:
         """The vantage point of that id."""
         return self._lookers[vantage_id].vantage
+
+    async def learn_nat64(self, vantage_id: str, *, alone: bool) -> tuple[str, ...]:
+        """Ask how the vantage's network makes up IPv6 addresses; the prefixes, in CIDR notation."""
+        return await self._lookers[vantage_id].learn_nat64(alone=alone)
+
+    def forget_nat64(self, vantage_id: str) -> None:
+        """The vantage is on a network that has IPv4 of its own."""
+        self._lookers[vantage_id].translate(NO_NAT64)
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         return await ask_echo(self._lookers[vantage_id], url)

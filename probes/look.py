@@ -20,7 +20,7 @@ import msgspec
 import uuid_utils
 
 from probes.alt_svc import offers_http3
-from probes.bogon import BogonList
+from probes.bogon import NO_NAT64, BogonList
 from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.dns_message import Reply
@@ -42,6 +42,7 @@ from probes.measurement import (
     TlsObservation,
     family_of,
 )
+from probes.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.network import Network, Stream, chain_digest
 from probes.proxy import FarSideError, ProxyError, open_through
 from probes.scrub import Scrubber, scrub_observation
@@ -121,11 +122,49 @@ class Looker:
         self.client = client
         self.resolvers = resolvers
         self.bogons = BogonList(settings.bogon_allow)
+        self.nat64 = NO_NAT64
         self.now = now
         self._bootstrap: Looker | None = None
         self.on_exit: Callable[[str], None] | None = None
         """Told the vantage's public address where a server happens to say it; it must not be kept,
         logged or shown."""
+
+    async def learn_nat64(self, *, alone: bool) -> tuple[str, ...]:
+        """Ask how the network's NAT64 makes up addresses, and look accordingly from now on.
+
+        `alone`: no IPv4 works. The prefixes learnt, in CIDR notation, none where there is no NAT64
+        or none can be seen, as through a proxy; `withheld` for one beside our own address.
+        """
+        own: set[str] = set()
+        found: tuple[str, ...] = ()
+        resolvers = self.resolvers()[:1] if not self.vantage.egress.proxied else ()
+        for resolver in resolvers:
+            lookup = DnsLookup(
+                self.network,
+                resolver,
+                WELL_KNOWN_NAME,
+                rtypes=("AAAA",),
+                timeout=self.settings.dns_timeout,
+                window=0.0,
+                origin=asyncio.get_running_loop().time(),
+                on_local_address=own.add,
+            )
+            try:
+                lookup.start()
+                found = (await lookup.replies())["AAAA"]
+            finally:
+                lookup.close()
+        self.translate(Nat64(learn(found), alone))
+        return tuple(
+            "withheld" if any(_neighbours(address, prefix) for address in own) else str(prefix)
+            for prefix in self.nat64.prefixes
+        )
+
+    def translate(self, nat64: Nat64) -> None:
+        """Take addresses for what they are on a network with this NAT64."""
+        if nat64 != self.nat64:
+            self.nat64 = nat64
+            self.bogons = BogonList(self.settings.bogon_allow, nat64)
 
     @property
     def bootstrap(self) -> "Looker":
@@ -300,8 +339,11 @@ class LookUnderWay:
         send us round the vantage's own network.
         """
         if is_literal(host):
-            self._looked_at.add(host)
-            return () if host != self._given and host in self._looker.bogons else (host,)
+            if host != self._given and host in self._looker.bogons:
+                return ()
+            dialled = self._looker.nat64.dialled((host,))
+            self._looked_at.update((host, *dialled))
+            return dialled
         if host not in self._resolved:
             if self._looker.vantage.resolver.url:
                 found = await self._resolve_over_https(host)
@@ -311,7 +353,8 @@ class LookUnderWay:
                 found = await self._resolve(host)
             self._looked_at.update(found)
             self._resolved[host] = found
-        return tuple(a for a in self._resolved[host] if a not in self._looker.bogons)
+        honest = tuple(a for a in self._resolved[host] if a not in self._looker.bogons)
+        return self._looker.nat64.dialled(honest)
 
     async def _resolve(self, host: str) -> tuple[str, ...]:
         resolvers = self._looker.resolvers()
@@ -792,6 +835,12 @@ def is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _neighbours(address: str, prefix: ipaddress.IPv6Network) -> bool:
+    """Whether a prefix would show which network an IPv6 address of ours is in."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return parsed.version == 6 and parsed in prefix.supernet(new_prefix=min(48, prefix.prefixlen))
 
 
 async def _all(several: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

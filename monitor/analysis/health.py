@@ -148,6 +148,22 @@ def assess(
     )
 
 
+def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
+    """Whether IPv6 addresses were given for references and no reference answered over IPv4, or an
+    address was made up by NAT64 as far as everybody knows."""
+    looks = [look for _, look in references]
+    given = [
+        address
+        for look in looks
+        for seen in look.observations
+        if isinstance(seen, DnsObservation) and seen.rtype == "AAAA"
+        for address in seen.addresses
+    ]
+    if any("ipv4" in working_families(look) for look in looks):
+        return any(address.startswith("64:ff9b:") for address in given)
+    return bool(given)
+
+
 def estimate_loss(
     references: Sequence[tuple[Reference, Measurement]], witnesses: Sequence[Measurement]
 ) -> Loss:

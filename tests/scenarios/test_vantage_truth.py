@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from probes.catalog_load import shipped_catalog
+from tests.lab import hosts
 from tests.lab.hosts import DOMESTIC, LabHost, Page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
@@ -265,3 +267,48 @@ def test_a_network_that_blocks_the_resolver_over_https_is_not_called_a_censor_of
     assert set(story.states("ptcl").values()) == {"insufficient"}
     assert story.states("jazz") == {"x": "ok"}
     assert not story.accusations()
+
+
+LOCAL_NAT64 = "64:ff9b:1:fffe::"
+"""A prefix for local use (RFC 8215), which cannot be known but by asking."""
+
+
+def made_up(address: str) -> str:
+    """What DNS64 makes of an IPv4 address, written another way than the monitor does."""
+    return str(ip_address(f"{LOCAL_NAT64}{address}"))
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_an_ipv6_only_network_with_nat64_is_no_liar(lying: bool) -> None:
+    """What has IPv4 alone is reached behind the network's prefix, by name and by address; nothing
+    is called a bogon for the prefix's sake, and a private address in it still is one."""
+    x4 = "198.18.200.1"
+    site = next(host for host in hosts.ALL if host.name == "x.com")
+    chat = next(host for host in hosts.ALL if host.name == "telegram-dc.lab")
+    centres = hosts.TELEGRAM_DATA_CENTRES
+    translated = [
+        msgspec.structs.replace(site, literal=(x4, made_up(x4))),
+        msgspec.structs.replace(
+            chat, literal=(*centres, *(made_up(one) for one in centres if ":" not in one))
+        ),
+        LabHost(name="ipv4only.arpa", literal=("192.0.0.170", made_up("192.0.0.170")), ports=()),
+    ]
+    networks = [LabNetwork("ptcl", 17557, "PK"), LabNetwork("jazz", 45669, "PK")]
+    with Lab(networks, controls=1, more_hosts=translated) as lab:
+        network = lab.network("ptcl")
+        network.unroute(4)
+        if lying:
+            lies = ["10.10.34.36", made_up("10.10.34.36")]
+            network.block(dns=["x.com"], how="bogon", answer=lies, resolver="any")
+        story = once(lab, platforms=["x", "telegram"], resolver=network.plan.resolver6)
+    line = story.vantage("ptcl")
+    assert (line["state"], line["nat64"]) == ("ok", [f"{LOCAL_NAT64}/96"])
+    assert "ptcl: this network has IPv6 alone and translates it to IPv4" in story.errors
+    reached = [one for one in story.lines if one["kind"] == "endpoint" and one["vantage"] == "ptcl"]
+    by_address = [one for one in reached if one["endpoint"].startswith("tcp://149.154.")]
+    assert by_address
+    assert {one["rule_id"] for one in by_address} == {"endpoint.reached"}
+    verdict = story.endpoint("ptcl", "https://x.com/")
+    assert verdict["rule_id"] == ("dns.bogon" if lying else "endpoint.reached")
+    if not lying:
+        assert not story.accusations()

@@ -1243,3 +1243,36 @@ async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> N
     assert all(b"\x03\x0bdns.example\x01\xbb" in sent for sent in asked[:2])
     assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{DOH_URL} through proxy"}
     assert measurement.not_observed == (Layer.TCP,)
+
+
+async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
+    """The prefix is learnt from ipv4only.arpa; then an address without IPv6 is dialled behind it,
+    and an answer under a local prefix is no bogon."""
+    network = ScriptedNetwork(families=("ipv6",))
+    resolver = network.resolver(RESOLVER)
+    prefix = "fd00:64::"
+    resolver.answers("ipv4only.arpa", "AAAA", DnsReply(addresses=(f"{prefix}c000:aa",)))
+    resolver.answers("x.com", "AAAA", DnsReply(addresses=(f"{prefix}cb00:710a",)))
+    network.peer(f"{prefix}cb00:710a", 443, WEB)
+    one = looker(network)
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    bogon = await one.look(target)
+    assert {o.failure for o in seen(bogon, DnsObservation) if o.rtype == "AAAA"} == {
+        "dns_bogon_error"
+    }
+    assert await one.learn_nat64(alone=True) == ("fd00:64::/96",)
+    assert (await one.look(target)).reached
+    by_address = replaced(target, endpoint=parse_endpoint(f"tcp://{V4}:443"))
+    literal = await one.look(by_address)
+    assert [o.address for o in seen(literal, TcpObservation)] == [f"{prefix}cb00:710a"]
+    assert literal.reached
+    assert network.left_open == 0
+
+
+async def test_a_nat64_prefix_beside_our_own_address_is_withheld() -> None:
+    """A router at home may use its own network for it, which would show whose home it is."""
+    network = ScriptedNetwork(own={"ipv4": "2001:db8:64:1::7"})
+    network.resolver(RESOLVER).answers(
+        "ipv4only.arpa", "AAAA", DnsReply(addresses=("2001:db8:64:ff::c000:aa",))
+    )
+    assert await looker(network).learn_nat64(alone=True) == ("withheld",)

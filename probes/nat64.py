@@ -1,0 +1,74 @@
+"""IPv4 behind IPv6: what a network with NAT64 and DNS64 does to addresses (RFC 6052, RFC 7050).
+
+Where there is no IPv4, the resolver makes an IPv6 address of each IPv4 one by putting it behind a
+prefix, and a translator carries what is sent there on. Which prefix it is tells the name
+`ipv4only.arpa`, which has IPv4 addresses alone, and the same two everywhere: an IPv6 address for it
+is made up, and shows the prefix. Nothing made up so is a lie of the resolver's.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+import msgspec
+
+WELL_KNOWN_NAME = "ipv4only.arpa"
+_WELL_KNOWN_ADDRESSES = frozenset(map(IPv4Address, ("192.0.0.170", "192.0.0.171")))
+WELL_KNOWN_PREFIX = IPv6Network("64:ff9b::/96")
+_WHERE = {
+    96: (12, 13, 14, 15),
+    64: (9, 10, 11, 12),
+    56: (7, 9, 10, 11),
+    48: (6, 7, 9, 10),
+    40: (5, 6, 7, 9),
+    32: (4, 5, 6, 7),
+}
+"""Length of the prefix → which octets hold the IPv4 address; octet 8 is skipped, and 0."""
+
+
+class Nat64(msgspec.Struct, frozen=True):
+    """The prefixes of one network."""
+
+    prefixes: tuple[IPv6Network, ...] = ()
+    alone: bool = False
+    """There is no IPv4 but by way of them."""
+
+    def original(self, address: IPv6Address) -> IPv4Address | None:
+        """The IPv4 address behind one that was made up; None for any other."""
+        for prefix in (*self.prefixes, WELL_KNOWN_PREFIX):
+            if address in prefix:
+                return _embedded(address, prefix.prefixlen)
+        return None
+
+    def dialled(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """What to dial for these: themselves, or where only IPv4 ones are given and there is no
+        IPv4, what the network would make of them."""
+        if not (self.alone and self.prefixes) or any(":" in address for address in addresses):
+            return addresses
+        return tuple(_behind(self.prefixes[0], IPv4Address(address)) for address in addresses)
+
+
+def learn(addresses: Iterable[str]) -> tuple[IPv6Network, ...]:
+    """The prefixes that IPv6 addresses of WELL_KNOWN_NAME show; none where it has none."""
+    found = []
+    for text in addresses:
+        address = ip_address(text)
+        if not isinstance(address, IPv6Address):
+            continue
+        length = next((n for n in _WHERE if _embedded(address, n) in _WELL_KNOWN_ADDRESSES), None)
+        if length is not None:
+            found.append(IPv6Network((address, length), strict=False))
+    return tuple(dict.fromkeys(found))
+
+
+def _embedded(address: IPv6Address, length: int) -> IPv4Address | None:
+    octets = address.packed
+    if length not in _WHERE or (length < 96 and octets[8]):
+        return None
+    return IPv4Address(bytes(octets[at] for at in _WHERE[length]))
+
+
+def _behind(prefix: IPv6Network, address: IPv4Address) -> str:
+    octets = bytearray(prefix.network_address.packed)
+    for at, octet in zip(_WHERE[prefix.prefixlen], address.packed, strict=True):
+        octets[at] = octet
+    return str(IPv6Address(bytes(octets)))
