@@ -259,6 +259,25 @@ def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Ca
     return track, ()
 
 
+def reconsider(
+    track: Track, model: Model, odds: float, now: datetime
+) -> tuple[Track, tuple[Call, ...]]:
+    """What was gathered already, in the light of a block that has just been called nearby.
+
+    `odds` as in `Sample`; `now` (UTC) is when that became known.
+    """
+    bad = track.last_bad
+    if (
+        track.decision is Decision.BLOCKED
+        or bad is None
+        or track.last is None
+        or now - track.last > model.forget
+        or track.up < model.accuse - odds
+    ):
+        return track, ()
+    return _accuse(track, msgspec.structs.replace(bad, until=max(now, bad.until)))
+
+
 def _begin_again(track: Track) -> Track:
     """After a silence nothing that was being gathered counts any more."""
     return msgspec.structs.replace(

@@ -46,8 +46,8 @@ def register(app: typer.Typer) -> None:
         """Measurements, verdicts or events as CSV. The columns are explained in docs/csv.md."""
         settings = load_settings(config)
         selection = Selection(
-            since=_moment("--since", since),
-            until=_moment("--until", until),
+            since=moment_of("--since", since),
+            until=moment_of("--until", until),
             country=country.upper(),
             platform=platform,
         )
@@ -80,7 +80,8 @@ async def _copy(settings: Settings, kind: Kind, selection: Selection, out: TextI
         await store.close()
 
 
-def _moment(option: str, text: str) -> datetime | None:
+def moment_of(option: str, text: str) -> datetime | None:
+    """What a person wrote for a moment; None for nothing. Exits with 2 when it is no date."""
     if not text:
         return None
     try:

@@ -18,6 +18,7 @@ from monitor.analysis.crowd import (
     base_rate,
     likelihood,
     observe,
+    reconsider,
 )
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -53,7 +54,8 @@ def _samples(*failed: float, total: int = 1, begin: int = 0, **more: object) -> 
 
 
 def _run(samples: list[Sample], model: Model = MODEL) -> tuple[Track, list[Call]]:
-    track, calls = Track(), []
+    track = Track()
+    calls: list[Call] = []
     for sample in samples:
         track, new = observe(track, sample, model)
         calls += new
@@ -166,6 +168,18 @@ def test_a_block_nearby_makes_the_next_one_easier_to_believe() -> None:
     rows = _samples(*[0] * 10, 1, 1)
     assert _blocked(_run(rows)[1]) == []
     assert _blocked(_run([msgspec.structs.replace(row, odds=log(180)) for row in rows])[1])
+
+
+def test_what_was_gathered_counts_when_a_block_is_called_nearby() -> None:
+    """Two failures are called when another network is, as of their own first; one is not."""
+    two, _ = _run(_samples(*[0] * 10, 1, 1))
+    now = START + 12 * HOUR
+    after, calls = reconsider(two, MODEL, log(180), now)
+    assert (after.decision, calls[-1].at) == (Decision.BLOCKED, START + 10 * HOUR)
+    assert calls[-1].called_at == now
+    one, _ = _run(_samples(*[0] * 10, 1))
+    assert reconsider(one, MODEL, log(180), now) == (one, ())
+    assert reconsider(two, MODEL, log(180), now + 2 * MODEL.forget) == (two, ())
 
 
 def test_silence_forgets_what_was_gathered() -> None:

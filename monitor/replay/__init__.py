@@ -1,0 +1,1 @@
+"""Recorded and imported data, run through the analysis by their own clock."""

@@ -1,0 +1,146 @@
+"""The timeline as a picture. Needs matplotlib, which `pip install shutwatch[plot]` brings."""
+
+import importlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.replay.report import CREDIT, end_text, onset_text
+from monitor.replay.row import ReplayError
+from monitor.replay.run import Lane, Replayed
+
+BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
+"""Told apart by people who do not see red and green as different, and in print."""
+_MOST_LANES = 24
+_MOST_PANELS = 8
+_DPI = 150
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
+    """One country and platform, one line a network."""
+
+    title: str
+    lanes: tuple[Lane, ...]
+    left_out: int
+    marks: tuple[tuple[datetime | None, datetime], ...]
+    """Onset bounds of its events."""
+
+
+def panels(replayed: Replayed) -> list[Panel]:
+    """Places with events first, then those with most data, as many as a picture holds."""
+    places: dict[tuple[str, str], list[Lane]] = {}
+    for lane in replayed.lanes:
+        places.setdefault((lane.country, lane.platform), []).append(lane)
+    events = [(event.country, event.platform) for event in replayed.events]
+    order = sorted(places, key=lambda place: (place not in events, -_known(places[place]), place))
+    found = []
+    for place in order[:_MOST_PANELS]:
+        here = [event for event in replayed.events if (event.country, event.platform) == place]
+        known = [lane for lane in places[place] if lane.decided] or places[place]
+        lanes = sorted(known, key=lambda lane: (not lane.ever_blocked, -_seconds(lane), lane.asn))
+        title = f"{place[0]} · {place[1]}"
+        if here:
+            first = here[0]
+            title += f" — {first.state}, onset {onset_text(first)}, end {end_text(first)}"
+        if len(here) > 1:
+            title += f" (and {len(here) - 1} more)"
+        found.append(
+            Panel(
+                title=title,
+                lanes=tuple(lanes[:_MOST_LANES]),
+                left_out=len(places[place]) - len(lanes[:_MOST_LANES]),
+                marks=tuple((event.onset_earliest, event.onset_latest) for event in here),
+            )
+        )
+    return found
+
+
+def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
+    """Write a PNG. ReplayError without matplotlib, without data or where it cannot be written."""
+    try:
+        figures = importlib.import_module("matplotlib.figure")
+        dates = importlib.import_module("matplotlib.dates")
+        patches = importlib.import_module("matplotlib.patches")
+    except ImportError as error:
+        raise ReplayError(
+            f"--plot needs matplotlib ({error}): pip install 'shutwatch[plot]'"
+        ) from error
+    shown = panels(replayed)
+    if not shown:
+        raise ReplayError("--plot: there is no data to draw")
+    heights = [len(panel.lanes) + 2.5 for panel in shown]
+    figure = figures.Figure(figsize=(13, 0.25 * sum(heights) + 1.0), layout="constrained")
+    axes = figure.subplots(
+        len(shown), 1, squeeze=False, sharex=True, gridspec_kw={"height_ratios": heights}
+    )[:, 0]
+    spans = [span for panel in shown for lane in panel.lanes for span in lane.spans]
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    for axis, panel in zip(axes, shown, strict=True):
+        _draw_panel(axis, panel, start, end)
+    locator = dates.AutoDateLocator(maxticks=14)
+    axes[-1].xaxis.set_major_locator(locator)
+    axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axes[-1].xaxis.get_offset_text().set_visible(False)
+    axes[-1].set_xlabel(f"UTC, {start:%Y-%m-%d} to {end:%Y-%m-%d}", fontsize=8)
+    meanings = (
+        (BLOCKED, "blocked"),
+        (OPEN, "open"),
+        (UNDECIDED, "undecided"),
+        (NO_DATA, "no data (line: block not seen to end)"),
+    )
+    figure.legend(
+        handles=[patches.Patch(facecolor=colour, label=text) for colour, text in meanings],
+        loc="outside upper right",
+        ncols=4,
+        frameon=False,
+        fontsize=8,
+    )
+    if ooni:
+        figure.supxlabel(CREDIT, fontsize=7, color="#666666", x=0.995, ha="right")
+    try:
+        figure.savefig(path, format="png", dpi=_DPI)
+    except OSError as error:
+        raise ReplayError(f"--plot {path}: {error.strerror or error}") from error
+
+
+def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None:
+    colours = {True: BLOCKED, False: OPEN, None: UNDECIDED}
+    for row, lane in enumerate(panel.lanes):
+        axis.broken_barh([(start, end - start)], (row - 0.4, 0.8), facecolor=NO_DATA, linewidth=0)
+        for blocked in (None, False, True):
+            bars = [(s.start, s.end - s.start) for s in lane.spans if s.blocked is blocked]
+            if bars:
+                axis.broken_barh(bars, (row - 0.4, 0.8), facecolor=colours[blocked], linewidth=0)
+        for since, until in lane.blocks:
+            # Nothing was measured, and nothing has shown that the block was over.
+            axis.plot(
+                [since, until or end],
+                [row, row],
+                color=BLOCKED,
+                linewidth=1.2,
+                solid_capstyle="butt",
+            )
+    for earliest, latest in panel.marks:
+        axis.axvline(latest, color="black", linewidth=0.8, linestyle="--")
+        if earliest is not None and earliest < latest:
+            axis.axvspan(earliest, latest, color="black", alpha=0.12, linewidth=0)
+    axis.set_yticks(range(len(panel.lanes)), [lane.label[:28] for lane in panel.lanes], fontsize=8)
+    axis.set_ylim(len(panel.lanes) - 0.4, -0.6)
+    axis.set_xlim(start, end)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_title(panel.title, loc="left", fontsize=9, fontweight="bold")
+    if panel.left_out:
+        note = f"+ {panel.left_out} more networks, too little measured to decide"
+        axis.text(1, 1.01, note, transform=axis.transAxes, ha="right", va="bottom", fontsize=7)
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+
+
+def _seconds(lane: Lane) -> float:
+    return sum((span.end - span.start).total_seconds() for span in lane.spans)
+
+
+def _known(lanes: list[Lane]) -> float:
+    return sum(map(_seconds, lanes))

@@ -1,0 +1,225 @@
+"""Files of rows: the formats that are known, and what is said of those that are wrong."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.replay.files import rows_in
+from monitor.replay.formats import Tally, Wanted
+from monitor.replay.naming import Names
+from monitor.replay.row import ReplayError, Row
+from probes.catalog_load import shipped_catalog
+
+NAMES = Names(shipped_catalog())
+LIST = "measurement_uid,t,test,asn,anomaly,blocking\n"
+ANALYSIS = (
+    "domain,probe_cc,probe_asn,measurement_start_time,top_tls_failure,dns_blocked,dns_down,dns_ok,"
+    "tcp_blocked,tcp_down,tcp_ok,tls_blocked,tls_down,tls_ok\n"
+)
+COUNTS = (
+    "measurement_start_day,probe_cc,test_name,measurement_count,ok_count,anomaly_count,"
+    "confirmed_count,failure_count\n"
+)
+
+
+def _rows(
+    tmp_path: Path,
+    text: str,
+    *,
+    name: str = "some.csv",
+    tally: Tally | None = None,
+    platform: str = "",
+) -> list[Row]:
+    path = tmp_path / name
+    path.write_text(text)
+    return rows_in(path, NAMES, Wanted(platform=platform), tally or Tally())
+
+
+def test_a_list_of_measurements(tmp_path: Path) -> None:
+    """Country and time from where they stand, the method from OONI's word for it."""
+    (row,) = _rows(
+        tmp_path,
+        LIST + "20231108083552.1_KE_telegram_a,2023-11-08 08:35:52+00:00,telegram,12455,1,web\n",
+    )
+    assert row == Row(
+        at=datetime(2023, 11, 8, 8, 35, 52, tzinfo=UTC),
+        until=datetime(2023, 11, 8, 8, 35, 52, tzinfo=UTC),
+        country="KE",
+        asn=12455,
+        platform="telegram",
+        test="telegram",
+        failed=1.0,
+        methods=("http.failure",),
+        uid="20231108083552.1_KE_telegram_a",
+    )
+
+
+def test_web_rows_that_do_not_say_of_what_are_of_the_platform_around_them(tmp_path: Path) -> None:
+    """Of the only application tested in the file, or named by the file, or by the caller."""
+    web = "20231108083552.1_KE_webconnectivity_a,2023-11-08,web_connectivity,1,0,\n"
+    app = "20231108083552.1_KE_whatsapp_a,2023-11-08,whatsapp,1,0,\n"
+    tally = Tally()
+    assert {row.platform for row in _rows(tmp_path, LIST + web + app, tally=tally)} == {"whatsapp"}
+    assert (tally.site, tally.rows) == ("whatsapp", 2)
+    (row,) = _rows(tmp_path, LIST + web, name="ooni_ke_telegram_2023.csv")
+    assert row.platform == "telegram"
+    (row,) = _rows(tmp_path, LIST + web, platform="x")
+    assert row.platform == "x"
+    with pytest.raises(ReplayError, match=r"some.csv:2: .*--platform"):
+        _rows(tmp_path, LIST + web)
+
+
+@pytest.mark.parametrize(
+    ("domain", "platform", "part"),
+    [
+        ("twitter.com", "x", ""),
+        ("mobile.twitter.com", "x", ""),
+        ("abs.twimg.com", "x", "media"),
+        ("www.whatsapp.com", "whatsapp", ""),
+        ("telegram.org", "telegram", ""),
+        ("t.me", "telegram", "links"),
+        ("www.signal.org", "signal", ""),
+        ("googleapis.com", "", ""),
+        ("example.org", "", ""),
+    ],
+)
+def test_domains_belong_to_platforms(domain: str, platform: str, part: str) -> None:
+    """A site and its subdomains, but not whoever shares a parent with it."""
+    found = NAMES.of_domain(domain)
+    assert (found.platform, found.part) == (platform, part) if found else not platform
+
+
+SCORES = {
+    "reset": ("connection_reset", "0,0,0.9,0,0,1,0.8,0.2,0", 0.8, ("tls.reset",)),
+    "lying DNS": ("", "0.95,0.05,0,0,0,0,0,0,0", 0.95, ("dns.failure",)),
+    "site down": ("", "0,0,0.9,0.25,0.75,0,0,0,0", None, ()),
+    "all well": ("", "0,0,0.9,0,0,1,0,0,1", 0.0, ()),
+    "answers differ, the certificate fits": ("", "0.75,0,0.25,0,0,1,0,0,1", 0.0, ()),
+    "answers differ, nothing reached": ("", "0.75,0,0.25,0,0,0,0,0,0", 0.75, ("dns.failure",)),
+    "no data": ("", "0,0,0,0,0,0,0,0,0", None, ()),
+    "name alone": ("", "0,0,0.9,0,0,0,0,0,0", None, ()),
+}
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_analysis_rows_are_read_layer_by_layer(tmp_path: Path, case: str) -> None:
+    """What is blocked beyond doubt accuses; what is down, or not reached, says nothing."""
+    failure, scores, failed, methods = SCORES[case]
+    line = f"twitter.com,PK,17557,2024-02-17 18:00:00.000,{failure},{scores}\n"
+    rows = _rows(tmp_path, ANALYSIS + line)
+    if failed is None:
+        assert rows == []
+    else:
+        assert [(row.platform, row.asn, row.methods) for row in rows] == [("x", 17557, methods)]
+        assert rows[0].failed == pytest.approx(failed)
+
+
+def test_counts_last_as_long_as_they_lie_apart(tmp_path: Path) -> None:
+    """Days, or hours; failures of the test itself are not counted."""
+    days = "2024-01-01,MY,whatsapp,100,90,5,1,4\n2024-01-02,MY,whatsapp,10,10,0,0,0\n"
+    first, _ = _rows(tmp_path, COUNTS + days)
+    assert (first.total, first.failed, first.confirmed) == (96, 6.0, 1)
+    assert first.until - first.at == timedelta(days=1)
+    hours = (
+        "2024-01-01T00:00:00Z,MY,whatsapp,9,9,0,0,0\n2024-01-01T01:00:00Z,MY,whatsapp,9,9,0,0,0\n"
+    )
+    first, _ = _rows(tmp_path, COUNTS + hours)
+    assert first.until - first.at == timedelta(hours=1)
+
+
+def test_gzip_and_json_are_read_too(tmp_path: Path) -> None:
+    """The same rows packed, as an answer of the API, and one object a line."""
+    row = {
+        "measurement_uid": "20240217000000.1_PK_webconnectivity_a",
+        "measurement_start_time": "2024-02-17T00:00:00Z",
+        "test_name": "web_connectivity",
+        "probe_asn": "AS17557",
+        "probe_cc": "PK",
+        "input": "https://twitter.com/",
+        "anomaly": True,
+        "confirmed": False,
+        "failure": False,
+    }
+    answer = _rows(tmp_path, json.dumps({"results": [row], "metadata": {}}), name="a.json")
+    lines = _rows(tmp_path, json.dumps(row) + "\n" + json.dumps(row) + "\n", name="a.jsonl")
+    assert lines == answer * 2
+    assert (answer[0].platform, answer[0].asn, answer[0].failed) == ("x", 17557, 1.0)
+    packed = tmp_path / "a.csv.gz"
+    text = LIST + "20231108083552.1_KE_telegram_a,2023-11-08,telegram,12455,1,web\n"
+    packed.write_bytes(gzip.compress(text.encode()))
+    assert len(rows_in(packed, NAMES, Wanted(), Tally())) == 1
+
+
+def test_what_is_not_wanted_is_left_out(tmp_path: Path) -> None:
+    """By country, platform and time; what belongs to no platform is counted."""
+    text = COUNTS + "".join(
+        f"2024-01-0{day},{country},{test},10,10,0,0,0\n"
+        for day in (1, 2, 3)
+        for country in ("MY", "TH")
+        for test in ("whatsapp", "telegram", "tor")
+    )
+    tally = Tally()
+    path = tmp_path / "some.csv"
+    path.write_text(text)
+    wanted = Wanted(
+        country="TH",
+        platform="telegram",
+        since=datetime(2024, 1, 2, tzinfo=UTC),
+        until=datetime(2024, 1, 3, tzinfo=UTC),
+    )
+    (row,) = rows_in(path, NAMES, wanted, tally)
+    assert (row.country, row.platform, row.at.day) == ("TH", "telegram", 2)
+    assert (tally.rows, tally.kept, tally.unknown) == (18, 1, 6)
+
+
+UID = "20231108083552.1_KE_telegram_a"
+WRONG = {
+    "no time": (LIST + f"{UID},yesterday,telegram,1,0,\n", ":2: column t: 'yesterday'"),
+    "no flag": (LIST + f"{UID},2023-11-08,telegram,1,maybe,\n", ":2: column anomaly: 'maybe'"),
+    "no network": (LIST + f"{UID},2023-11-08,telegram,one,0,\n", ":2: column asn: 'one'"),
+    "a column short": (LIST + f"{UID},2023-11-08,telegram,1\n", ":2: 4 columns where .* has 6"),
+    "second line": (
+        LIST + f"{UID},2023-11-08,telegram,1,0,\n{UID},x,telegram,1,0,\n",
+        ":3: column t",
+    ),
+    "no country": (LIST + "a,2023-11-08,telegram,1,0,\n", ":2: column country.*--country"),
+    "other columns": ("a,b\n1,2\n", ":1: no rows that can be replayed"),
+    "half the columns": ("anomaly,test\n1,telegram\n", ":1: .*without a column time.*asn"),
+    "no score": (
+        ANALYSIS + "x.com,PK,1,2024-02-17,,2,0,0,0,0,0,0,0,0\n",
+        ":2: column dns_blocked: '2'",
+    ),
+    "more than all": (
+        COUNTS + "2024-01-01,MY,whatsapp,5,0,6,0,0\n",
+        ":2: column anomaly_count: '6'",
+    ),
+    "half a row": (COUNTS + "2024-01-01,MY,whatsapp,5.5,0,0,0,0\n", "measurement_count: '5.5'"),
+    "an open quote": (LIST + f'"{UID}\n', ":2: not CSV"),
+    "nothing": ("", "no rows that can be replayed"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
+    """File, line and column, and the value that stands there."""
+    text, message = WRONG[case]
+    with pytest.raises(ReplayError, match=f"some.csv.*{message}"):
+        _rows(tmp_path, text)
+
+
+def test_other_files_are_told_what_they_are(tmp_path: Path) -> None:
+    """Missing, packed with zstd, a damaged gzip file, no text."""
+    cases = {
+        "a.zst": (b"\x28\xb5\x2f\xfd1234", "unzstd"),
+        "a.gz": (b"\x1f\x8b1234", "damaged gzip"),
+        "a.bin": (b"t,asn\n\xff\xfe\xff", "not UTF-8"),
+    }
+    for name, (content, message) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ReplayError, match=message):
+            rows_in(tmp_path / name, NAMES, Wanted(), Tally())
+    with pytest.raises(ReplayError, match="No such file"):
+        rows_in(tmp_path / "none.csv", NAMES, Wanted(), Tally())

@@ -1,0 +1,153 @@
+"""Real blocks, and a real year without one, replayed from OONI's data.
+
+Measurement data © OONI and its contributors, CC BY-NC-SA 4.0. Nothing here was tuned on the daily
+counts; Kenya's list and simulations are all that the assumptions were checked on.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli import app
+from monitor.replay.files import rows_in
+from monitor.replay.formats import Tally, Wanted
+from monitor.replay.naming import Names
+from monitor.replay.pattern import weekly_pattern
+from monitor.replay.run import Replayed, replay_rows
+from monitor.settings import EventSettings
+from probes.catalog_load import shipped_catalog
+
+DATA = Path(os.environ.get("SHUTWATCH_OONI_DATA", ""))
+KENYA = DATA / "ooni_ke_telegram_2023.csv"
+DAILY = DATA / "ooni_imap_im_daily_2023_2024.csv"
+
+pytestmark = [
+    pytest.mark.ooni,
+    pytest.mark.skipif(
+        not os.environ.get("SHUTWATCH_OONI_DATA") or not KENYA.is_file() or not DAILY.is_file(),
+        reason="SHUTWATCH_OONI_DATA names no folder with ooni_ke_telegram_2023.csv",
+    ),
+]
+
+CONTINUOUS, EXAM_HOURS = 12455, (33771, 36926, 37061)
+UNTOUCHED = (30844, 329014, 36866, 15399)
+
+
+@cache
+def _replayed(path: Path, country: str = "") -> Replayed:
+    names = Names(shipped_catalog())
+    rows = rows_in(path, names, Wanted(country=country), Tally())
+    return replay_rows(rows, names, EventSettings())
+
+
+def _day(month: int, day: int) -> datetime:
+    return datetime(2023, month, day, tzinfo=UTC)
+
+
+def _blocks(asn: int) -> Sequence[tuple[datetime, datetime | None]]:
+    (lane,) = [lane for lane in _replayed(KENYA).lanes if lane.asn == asn]
+    return lane.blocks
+
+
+def test_kenya_is_one_event_on_four_networks() -> None:
+    """Telegram in Kenya, exams of 2023: one event, the four networks, and over at the end."""
+    (event,) = _replayed(KENYA).events
+    assert (event.country, event.platform, event.state) == ("KE", "telegram", "ended")
+    assert event.networks_affected == (CONTINUOUS, *EXAM_HOURS)
+
+
+def test_kenya_began_on_8_november() -> None:
+    """Between two rows of that morning, a few hours apart at most."""
+    (event,) = _replayed(KENYA).events
+    assert event.onset_earliest is not None
+    assert event.onset_earliest.date() == event.onset_latest.date() == _day(11, 8).date()
+    assert event.onset_latest - event.onset_earliest < timedelta(hours=6)
+
+
+def test_kenya_ended_when_exams_did() -> None:
+    """The last block was seen on 24 November, and its end by the next rows of that network."""
+    (event,) = _replayed(KENYA).events
+    assert event.end_earliest is not None
+    assert event.end_latest is not None
+    assert event.end_earliest.date() == _day(11, 24).date()
+    assert event.end_latest < _day(11, 29)
+
+
+def test_kenya_one_network_blocked_without_a_break() -> None:
+    """AS12455, nights and weekends too: one block from the 8th to the 24th or later."""
+    ((start, end),) = _blocks(CONTINUOUS)
+    assert start.date() == _day(11, 8).date()
+    assert end is not None
+    assert _day(11, 24) < end < _day(11, 27)
+
+
+@pytest.mark.parametrize("asn", EXAM_HOURS)
+def test_kenya_three_networks_blocked_in_exam_hours(asn: int) -> None:
+    """Several blocks each, none begun outside 06:30 to 17:30 of a weekday there, none before the
+    exams or after them."""
+    blocks = _blocks(asn)
+    assert len(blocks) >= 3
+    for start, _ in blocks:
+        local = start + timedelta(hours=3)
+        assert _day(11, 8) < start < _day(11, 25)
+        assert local.weekday() < 5
+        assert (
+            timedelta(hours=6, minutes=30)
+            <= local - local.replace(hour=0, minute=0)
+            <= (timedelta(hours=17, minutes=30))
+        )
+
+
+def test_kenya_the_pattern_is_told() -> None:
+    """On the network with most rows: mornings and afternoons of weekdays, a break at noon."""
+    (event,) = _replayed(KENYA).events
+    (lane,) = [lane for lane in _replayed(KENYA).lanes if lane.asn == 33771]
+    zone = datetime.fromisoformat("2023-11-08T00:00:00+03:00").tzinfo
+    assert zone is not None
+    pattern = weekly_pattern(lane, event.onset_latest, _day(11, 25), zone)
+    assert pattern.startswith("weekdays 0")
+    assert pattern.count("–") == 2
+    assert "weekends" not in pattern
+
+
+@pytest.mark.parametrize("asn", UNTOUCHED)
+def test_kenya_untouched_networks_are_never_flagged(asn: int) -> None:
+    """They had failures of their own before, and none of them is called a block."""
+    assert _blocks(asn) == ()
+
+
+@pytest.mark.parametrize("country", ["MY", "TH", "ID"])
+def test_a_year_without_blocks_has_no_event(country: str) -> None:
+    """Nothing of whatsapp, telegram or messenger, alone or beside the other countries."""
+    for path_country in ("", country):
+        events = _replayed(DAILY, path_country).events
+        platforms = {event.platform for event in events if event.country == country}
+        assert platforms <= {"signal"}
+
+
+@pytest.mark.parametrize("country", ["", "MM"])
+def test_standing_blocks_are_found_as_such(country: str) -> None:
+    """WhatsApp and Messenger in Myanmar, blocked since before the data begins; not Telegram."""
+    events = [event for event in _replayed(DAILY, country).events if event.country == "MM"]
+    first = {event.platform: event for event in reversed(events)}
+    for platform in ("whatsapp", "messenger"):
+        assert first[platform].onset_earliest is None
+        assert first[platform].confirmed_at is not None
+    assert "telegram" not in first
+
+
+def test_the_command_prints_the_same() -> None:
+    """`replay FILE --json`: one line an event, with what the interface promises."""
+    done = CliRunner().invoke(app, ["replay", str(KENYA), "--json"])
+    assert done.exit_code == 0
+    (line,) = done.stdout.splitlines()
+    event: dict[str, Any] = json.loads(line)
+    assert event["networks"] == [CONTINUOUS, *EXAM_HOURS]
+    assert {block["asn"] for block in event["blocks"]} == {CONTINUOUS, *EXAM_HOURS}
