@@ -98,7 +98,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
         raise ConfigError(problems)
     vantages = values.pop("vantage")
     return Settings(
-        **_with_listener(values),
+        **_with_interval(_with_listener(values)),
         vantages=vantages,
         catalog=_asked_from(vantages, catalog),
         source=str(path),
@@ -138,6 +138,13 @@ def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "listen_host": host_and_port[0], "listen_port": host_and_port[1]}
 
 
+def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
+    """`[events]` knows how often there is something to take in."""
+    events = values.get("events", EventSettings())
+    interval = values.get("interval", events.interval)
+    return {**values, "events": msgspec.structs.replace(events, interval=interval)}
+
+
 def _read_apart(_: Node) -> object:
     """The shape of what `_catalog` reads in a step of its own."""
     return _APART
@@ -157,7 +164,7 @@ def _throttling(node: Node) -> ThrottlingSettings:
 
 def _events(node: Node) -> EventSettings:
     """`[events]`."""
-    _in_order(node, EVENTS, EventSettings, "confirm_cycles", "window")
+    _in_order(node, EVENTS, EventSettings, "false_confirmed", "false_suspected")
     return EventSettings(**read_table(node, EVENTS, elsewhere=elsewhere("events")))
 
 

@@ -25,9 +25,10 @@ from monitor.config_values import (
     resolver,
     share,
     size,
+    user_shares,
     vantage_id,
 )
-from probes.toml_node import Shape, flag, listed, one_of, text, whole
+from probes.toml_node import Shape, flag, listed, number, one_of, text, whole
 from probes.vantage import Profile, VantageRole
 
 Shapes = Mapping[str, Shape[Any]]
@@ -63,9 +64,12 @@ def probe_shapes(folder: Path) -> Shapes:
 
 
 EVENTS: Shapes = {
-    "confirm_cycles": whole(1, 1000),
-    "window": whole(1, 1000),
-    "clear_cycles": whole(1, 1000),
+    "false_suspected": number(0.0001, 100),
+    "false_confirmed": number(0.0001, 100),
+    "false_ends": number(0.01, 1000),
+    "reopen_within": duration("0s", "30d"),
+    "forget_after": duration("1h", "365d"),
+    "shares": user_shares,
 }
 """`[events]`."""
 

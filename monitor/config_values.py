@@ -16,7 +16,7 @@ from monitor.fingerprints import FingerprintError, load_fingerprints
 from probes.catalog import EndpointKind
 from probes.catalog_endpoint import parse_endpoint, parse_host, split_host_port
 from probes.countries import country_code
-from probes.toml_node import Node, Shape, filled, text, whole
+from probes.toml_node import Attempts, Node, Shape, filled, number, text, whole
 from probes.vantage import Egress, Resolver
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -126,6 +126,40 @@ def as_number(node: Node) -> int:
     if number:
         raise node.fail(f"the number alone, without quotation marks: asn = {number[1]}")
     return whole(0, LARGEST_ASN)(node)
+
+
+def user_shares(node: Node) -> dict[str, dict[int, float]]:
+    """Country → AS number → its part of the country's users."""
+    attempts = Attempts()
+    shares: dict[str, dict[int, float]] = {}
+    for code, networks in node.table().items():
+        with attempts.one():
+            shares[_share_country(networks, code)] = _shares_of(networks)
+    attempts.finish()
+    return shares
+
+
+def _share_country(node: Node, code: str) -> str:
+    try:
+        return country_code(code)
+    except ValueError as error:
+        raise node.fail(f"shares.PK = {{ 17557 = 0.3 }}: {error.args[0]}") from None
+
+
+def _shares_of(node: Node) -> dict[int, float]:
+    attempts = Attempts()
+    shares: dict[int, float] = {}
+    for written, share in node.table().items():
+        with attempts.one():
+            if not written.isascii() or not written.isdigit():
+                raise share.fail(
+                    "the AS number alone, as in { 17557 = 0.3 }", wrong="is no network"
+                )
+            shares[int(written)] = number(0.0, 1.0)(share)
+    attempts.finish()
+    if sum(shares.values()) > 1.0 + 1e-9:
+        raise node.fail("parts of one country's users, which together make 1 at most")
+    return shares
 
 
 def country(node: Node) -> str:

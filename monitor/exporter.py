@@ -127,6 +127,11 @@ def _event_seen(snapshot: Snapshot, _: datetime) -> Rows:
     return ((pair, len(event.networks)) for pair, event in _events(snapshot))
 
 
+def _circumstance_state(snapshot: Snapshot, _: datetime) -> Rows:
+    for event in snapshot.circumstances:
+        yield (event.kind, event.country, event.platform, event.vantage, event.state), 1
+
+
 def _vantage_state(snapshot: Snapshot, at: datetime) -> Rows:
     for view in snapshot.vantages:
         for state in VantageState:
@@ -290,6 +295,12 @@ GAUGES = (
         "Networks of the country looked from during an active event.",
         PAIR,
         _event_seen,
+    ),
+    Family(
+        "circumstance_state",
+        "Always 1; an active event that is no block (shutdown, outage, ...) and its state.",
+        ("kind", "country", "platform", "vantage", "state"),
+        _circumstance_state,
     ),
     Family(
         "vantage_state",

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.event import Event
+from monitor.analysis.event import Event, EventKind
 from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget import Effort
@@ -120,6 +120,7 @@ class Publisher:
                 for view in views
             ),
             events=self._shown(active_events),
+            circumstances=self._circumstances(active_events),
         )
 
     def cycle_missed(self, vantage: str) -> None:
@@ -180,6 +181,7 @@ class Publisher:
                 for view in self._snapshot.vantages
             ),
             events=self._shown(active_events),
+            circumstances=self._circumstances(active_events),
         )
 
     def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
@@ -204,8 +206,26 @@ class Publisher:
             {
                 (event.country, event.platform): event
                 for event in sorted(events, key=lambda event: event.detected_at)
-                if event.active and event.country in countries and event.platform in platforms
+                if event.active
+                and event.kind is EventKind.BLOCK
+                and event.country in countries
+                and event.platform in platforms
             }
+        )
+
+    def _circumstances(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Active events of other kinds, of what is configured."""
+        snapshot = self._snapshot
+        countries, platforms = ("", *snapshot.countries), ("", *snapshot.platforms)
+        vantages = ("", *(view.point.id for view in snapshot.vantages))
+        return tuple(
+            event
+            for event in events
+            if event.active
+            and event.kind is not EventKind.BLOCK
+            and event.country in (*countries, *(v.point.country for v in snapshot.vantages))
+            and event.platform in platforms
+            and event.vantage in vantages
         )
 
     def _swap(self, **changes: object) -> None:

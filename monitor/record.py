@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.event_fold import EventBook, advance, book_from
+from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of
+from monitor.analysis.verdict import PlatformVerdict
+from monitor.conclusions import changeable, conclusions_of, readable, restored, since
 from monitor.logs import logger
 from monitor.publisher import Publisher
 from monitor.settings import Settings
-from storage.store import Cycle, StorageError, Store
+from storage.store import Conclusion, Cycle, Selection, StorageError, Store
 
 log = logger(__name__)
 
 PENDING = 100
 """Cycles kept while the store fails; beyond that the oldest are given up, and said so."""
 
-REMEMBERED = timedelta(days=2)
-"""How far back stored verdicts are read to take up detection after a restart."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recorder:
@@ -46,36 +47,120 @@ class Recorder:
         self._publisher = publisher
         self._now = now
         self._book = EventBook()
+        self._owed: list[Step] = []
+        """Steps that no cycle has carried to the store yet."""
         self._pending: deque[Pending] = deque()
         self._turn = asyncio.Lock()
 
+    @property
+    def book(self) -> EventBook:
+        """All that is concluded now."""
+        return self._book
+
     async def restore(self) -> None:
         """Take up what an earlier process left. Raises StorageError."""
-        history = await self._store.recent_platforms(self._now() - REMEMBERED)
-        active = await self._store.active_events()
-        logged = {event.id: await self._last_logged(event.id) for event in active}
-        self._book = book_from(history, active, self._settings.events, logged=logged)
+        saved = await self._store.conclusions()
+        if saved and readable(saved):
+            await self._go_on(saved)
+        else:
+            await self._from_history()
         self._publisher.restore(
-            await self._store.latest_platforms(), await self._store.latest_health(), active
+            await self._store.latest_platforms(),
+            await self._store.latest_health(),
+            self._book.active,
         )
+
+    async def _go_on(self, saved: Sequence[Conclusion]) -> None:
+        begun = since(saved) or _EPOCH
+        verdicts = await self._store.recent_platforms(begun)
+        health = await self._store.recent_health(begun)
+        try:
+            book = restored(saved, verdicts, health, self._settings.events, {})
+        except (ValueError, msgspec.DecodeError) as error:
+            log.warning("conclusions cannot be read", error=str(error))
+            await self._from_history()
+            return
+        logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
+        self._book = msgspec.structs.replace(book, logged=logged)
+
+    async def _from_history(self) -> None:
+        """Conclude everything anew: nothing is concluded yet, or it was by another version."""
+        latest = await self._store.latest_platforms()
+        places = sorted({(verdict.country, verdict.platform) for verdict in latest})
+        if places:
+            log.info("concluding from all of history", platforms=len(places))
+        for place in places:
+            step = await self._rebuilt(place)
+            self._book = step.book
+            self._owed.append(step)
+
+    async def record(self, cycle: Cycle) -> None:
+        """Detect, store and show one cycle."""
+        async with self._turn:
+            steps = [*self._owed, await self._concluded(cycle)]
+            for place in steps[-1].late:
+                steps.append(await self._rebuilt(place, cycle))
+                self._book = steps[-1].book
+            self._owed.clear()
+            self._pending.append(_pending(cycle, steps))
+            stored = await self._store_pending()
+            self._publisher.publish(cycle, self._book.active, stored=stored)
+        _report(cycle, stored=stored)
+        for step in steps:
+            for entry in step.log:
+                _report_event(entry)
+
+    async def _concluded(self, cycle: Cycle) -> Step:
+        book = self._book
+        for verdict in cycle.platforms:
+            event = _ended(book, (verdict.country, verdict.platform))
+            if event is not None and event.id not in book.logged:
+                # May be reopened: its log is to be gone on with, not begun again.
+                logged = {**book.logged, event.id: await self._last_logged(event.id)}
+                book = msgspec.structs.replace(book, logged=logged)
+        step = advance(book, cycle.platforms, self._settings.events, health=cycle.health)
+        self._book = step.book
+        return step
+
+    async def _rebuilt(self, place: Place, cycle: Cycle | None = None) -> Step:
+        """One platform in one country concluded from all that is stored, and this cycle."""
+        wanted = Selection(country=place[0], platform=place[1])
+        known = {e.id: e async for page in self._store.events(wanted) for e in page}
+        for pending in self._pending:
+            known |= {e.id: e for e in pending.changed if (e.country, e.platform) == place}
+        logged = dict(self._book.logged)
+        for event_id in known.keys() - logged.keys():
+            logged[event_id] = await self._last_logged(event_id)
+        book = msgspec.structs.replace(self._book, logged=logged)
+        rebuild = Rebuild(book, place, known.values(), self._settings.events)
+        cycles = [*(pending.cycle for pending in self._pending), *([cycle] if cycle else [])]
+        async for verdicts in self._history(wanted, cycles):
+            rebuild.take(verdicts)
+        return rebuild.step()
+
+    async def _history(
+        self, wanted: Selection, cycles: Iterable[Cycle]
+    ) -> AsyncIterator[list[PlatformVerdict]]:
+        """Every verdict once, in order: those stored, and those of cycles that are not yet."""
+        place = (wanted.country, wanted.platform)
+        waiting = {
+            key_of(verdict): verdict
+            for cycle in cycles
+            for verdict in cycle.platforms
+            if (verdict.country, verdict.platform) == place
+        }
+        async for page in self._store.platforms(wanted):
+            last = key_of(page[-1])
+            due = {key: waiting.pop(key) for key in sorted(waiting) if key <= last}
+            due |= {key_of(verdict): verdict for verdict in page}
+            yield [due[key] for key in sorted(due)]
+        yield [waiting[key] for key in sorted(waiting)]
 
     async def _last_logged(self, event_id: str) -> int:
         last = 0
         async for entries in self._store.event_log(event_id):
             last = max(last, *(entry.sequence for entry in entries))
         return last
-
-    async def record(self, cycle: Cycle) -> None:
-        """Detect, store and show one cycle."""
-        async with self._turn:
-            step = advance(self._book, cycle.platforms, self._settings.events)
-            self._book = step.book
-            self._pending.append(Pending(cycle=cycle, changed=step.changed, log=step.log))
-            stored = await self._store_pending()
-            self._publisher.publish(cycle, self._book.active, stored=stored)
-        _report(cycle, stored=stored)
-        for entry in step.log:
-            _report_event(entry)
 
     async def _store_pending(self) -> bool:
         """Store what waits, oldest first; True when all of it is durable."""
@@ -84,8 +169,15 @@ class Recorder:
             log.error("cycle given up, the store keeps failing", cycle=given_up.cycle.id)
         while self._pending:
             waiting = self._pending[0]
+            # With the last of them, all conclusions: they are those of now.
+            touched = waiting.touched if len(self._pending) == 1 else ()
             try:
-                await self._store.save(waiting.cycle, waiting.changed, waiting.log)
+                await self._store.save(
+                    waiting.cycle,
+                    waiting.changed,
+                    waiting.log,
+                    conclusions_of(self._book, touched),
+                )
             except StorageError as error:
                 self._publisher.storage_error("save")
                 log.error("cycle not stored", cycle=waiting.cycle.id, error=str(error))
@@ -100,6 +192,23 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     cycle: Cycle
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
+    touched: tuple[Place, ...]
+    """Whose conclusions are to be stored with it."""
+
+
+def _pending(cycle: Cycle, steps: Sequence[Step]) -> Pending:
+    changed = {event.id: event for step in steps for event in step.changed}
+    return Pending(
+        cycle=cycle,
+        changed=tuple(changed.values()),
+        log=tuple(entry for step in steps for entry in step.log),
+        touched=tuple(dict.fromkeys(place for step in steps for place in step.touched)),
+    )
+
+
+def _ended(book: EventBook, place: Place) -> Event | None:
+    timeline = book.places.get(place)
+    return timeline.current.event if timeline is not None else None
 
 
 def _report(cycle: Cycle, *, stored: bool) -> None:
@@ -123,6 +232,7 @@ def _report_event(entry: EventLogEntry) -> None:
         "event",
         change=entry.change,
         event_id=entry.event,
+        kind=event.kind,
         country=event.country,
         platform=event.platform,
         state=event.state,

@@ -140,7 +140,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""
     events: Mapping[tuple[str, str], Event]
-    """Active events by country and platform, of what is configured only."""
+    """Active blocks by country and platform, of what is configured only."""
+    circumstances: tuple[Event, ...] = ()
+    """Active events of every other kind (shutdowns, outages, …), oldest first."""
     storage_errors: Mapping[str, int]
     """By what was being done."""
 

@@ -236,6 +236,19 @@ def whole(minimum: int, maximum: int) -> Shape[int]:
     return read
 
 
+def number(minimum: float, maximum: float) -> Shape[float]:
+    """A number within bounds, both included."""
+
+    def read(node: Node) -> float:
+        if isinstance(node.raw, bool) or not isinstance(node.raw, int | float):
+            raise node.fail(f"a number from {minimum:g} to {maximum:g}, without quotation marks")
+        if not minimum <= node.raw <= maximum:
+            raise node.fail(f"a number from {minimum:g} to {maximum:g}")
+        return float(node.raw)
+
+    return read
+
+
 def one_of(words: Collection[str]) -> Shape[str]:
     """One of a few words."""
 

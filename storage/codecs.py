@@ -4,6 +4,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.codec import Codec
+from storage.store import Conclusion
 
 MEASUREMENT = Codec(Measurement, packed=("observations",))
 VERDICT = Codec(Verdict)
@@ -11,3 +12,4 @@ PLATFORM = Codec(PlatformVerdict)
 HEALTH = Codec(VantageHealth)
 EVENT = Codec(Event)
 EVENT_LOG = Codec(EventLogEntry)
+CONCLUSION = Codec(Conclusion)

@@ -14,7 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
-from storage.store import Cycle, Selection, StorageError
+from storage.store import Conclusion, Cycle, Selection, StorageError
 from storage.times import Arrivals, utc_now
 
 T = TypeVar("T")
@@ -55,6 +55,8 @@ class MemoryStore:
         self._platforms: dict[tuple[Any, ...], PlatformVerdict] = {}
         self._events: dict[str, Event] = {}
         self._log: dict[tuple[str, int], EventLogEntry] = {}
+        self._health: dict[tuple[Any, ...], VantageHealth] = {}
+        self._conclusions: dict[tuple[str, str], Conclusion] = {}
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
@@ -68,7 +70,11 @@ class MemoryStore:
         self._open = False
 
     async def save(
-        self, cycle: Cycle, events: Sequence[Event] = (), log: Sequence[EventLogEntry] = ()
+        self,
+        cycle: Cycle,
+        events: Sequence[Event] = (),
+        log: Sequence[EventLogEntry] = (),
+        conclusions: Sequence[Conclusion] = (),
     ) -> None:
         """Store a whole cycle and its effects."""
         await self._turn()
@@ -86,6 +92,8 @@ class MemoryStore:
                 self._events[event.id] = event
         for entry in log:
             self._log.setdefault((entry.event, entry.sequence), entry)
+        for conclusion in storable(tuple(conclusions), tuple[Conclusion, ...]):
+            self._conclusions[conclusion.country, conclusion.platform] = conclusion
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""
@@ -107,6 +115,16 @@ class MemoryStore:
         await self._turn()
         return [value for key, value in sorted(self._platforms.items()) if key[0] >= since]
 
+    async def recent_health(self, since: datetime) -> list[VantageHealth]:
+        """Health of vantages at or after `since`, oldest first."""
+        await self._turn()
+        return [value for key, value in sorted(self._health.items()) if key[0] >= since]
+
+    async def conclusions(self) -> list[Conclusion]:
+        """What was concluded of everything when it was last saved."""
+        await self._turn()
+        return [value for _, value in sorted(self._conclusions.items())]
+
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed, by detection time."""
         await self._turn()
@@ -117,6 +135,14 @@ class MemoryStore:
         return self._batches(
             value
             for key, value in sorted(self._measurements.items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
+    def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Stored platform verdicts by judging time, in batches."""
+        return self._batches(
+            value
+            for key, value in sorted(self._platforms.items())
             if _selected(selection, key[0], value.country, value.platform)
         )
 
@@ -162,6 +188,7 @@ class MemoryStore:
             whose = (platform.country, platform.vantage, platform.platform)
             self._latest_platforms.offer(whose, platform, cycle, received_at)
         health = cycle.health
+        self._health.setdefault((health.at, health.country, cycle.id, health.vantage), health)
         self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
 
     def _events_in_order(self) -> list[Event]:

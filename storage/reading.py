@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.sql.functions import coalesce
 
-from monitor.analysis.event import EventState
+from monitor.analysis.event import ACTIVE_STATES
 from probes.measurement import HttpObservation, Measurement, TlsObservation
 from storage import codecs, schema
 from storage.codec import Codec
@@ -129,6 +129,8 @@ OF_CYCLE = and_(
 )
 EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
+HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
+CONCLUSIONS = Listing(schema.conclusion, codecs.CONCLUSION, "country", "platform")
 LATEST_VERDICTS = Listing(
     schema.latest_verdict, codecs.VERDICT, "country", "vantage", "platform", "role", "endpoint"
 )
@@ -137,7 +139,7 @@ LATEST_PLATFORMS = Listing(
 )
 LATEST_HEALTH = Listing(schema.latest_health, codecs.HEALTH, "country", "vantage")
 
-ACTIVE = schema.event_table.c.state.in_([EventState.SUSPECTED.value, EventState.CONFIRMED.value])
+ACTIVE = schema.event_table.c.state.in_([state.value for state in ACTIVE_STATES])
 """Events that have neither ended nor been dismissed."""
 
 

@@ -176,11 +176,14 @@ latest_health = Table(
 event_table = Table(
     "event",
     metadata,
-    *_text("country", "id", "platform", "state", "scope", "evidence"),
+    *_text("country", "id", "kind", "platform", "vantage", "state", "scope", "evidence"),
     *_maybe_text("onset_earliest"),
     *_text("onset_latest", "detected_at"),
     *_maybe_text("confirmed_at", "end_earliest", "end_latest"),
-    *_text("updated_at", "first_measurement", "rules_version", "roles", "methods", "networks"),
+    *_text("updated_at", "first_measurement", "rules_version"),
+    Column("reopened", Integer, nullable=False),
+    Column("share_affected", Float),
+    *_text("pattern", "roles", "methods", "networks"),
     PrimaryKeyConstraint("country", "id"),
 )
 
@@ -193,6 +196,15 @@ event_log = Table(
     PrimaryKeyConstraint("country", "event", "sequence"),
     ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"]),
     Index(None, "event", "sequence"),
+)
+
+conclusion = Table(
+    "conclusion",
+    metadata,
+    *_text("country", "platform", "kind"),
+    *_maybe_text("until"),
+    *_text("until_key", "state"),
+    PrimaryKeyConstraint("country", "platform"),
 )
 
 for _verb in ("update", "delete"):

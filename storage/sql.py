@@ -23,7 +23,7 @@ from storage.errors import storage_errors
 from storage.migrate import migrate
 from storage.reading import Key, Listing
 from storage.sqlite import file_of, read_engine, write_engine
-from storage.store import Cycle, Selection, StorageError
+from storage.store import Conclusion, Cycle, Selection, StorageError
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
 
@@ -78,7 +78,11 @@ class SqlStore:
             await asyncio.to_thread(session.close)
 
     async def save(
-        self, cycle: Cycle, events: Sequence[Event] = (), log: Sequence[EventLogEntry] = ()
+        self,
+        cycle: Cycle,
+        events: Sequence[Event] = (),
+        log: Sequence[EventLogEntry] = (),
+        conclusions: Sequence[Conclusion] = (),
     ) -> None:
         """Store a whole cycle and its effects in one durable transaction.
 
@@ -86,7 +90,8 @@ class SqlStore:
         stored whole or not at all, and saving it again is safe.
         """
         session = self._opened()
-        await session.run(session.writers, self._write, session, cycle, tuple(events), tuple(log))
+        written = (cycle, tuple(events), tuple(log), tuple(conclusions))
+        await session.run(session.writers, self._write, session, *written)
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""
@@ -105,6 +110,14 @@ class SqlStore:
         judged_at = schema.platform_verdict.c.judged_at
         return await self._all(reading.PLATFORMS, [judged_at >= time_text(since)])
 
+    async def recent_health(self, since: datetime) -> list[VantageHealth]:
+        """Health of vantages at or after `since`, oldest first."""
+        return await self._all(reading.HEALTH, [schema.vantage_health.c.at >= time_text(since)])
+
+    async def conclusions(self) -> list[Conclusion]:
+        """What was concluded of everything when it was last saved."""
+        return await self._all(reading.CONCLUSIONS)
+
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed, by detection time."""
         return await self._all(reading.EVENTS, [reading.ACTIVE])
@@ -114,6 +127,13 @@ class SqlStore:
         table = schema.measurement
         return self._pages(
             reading.MEASUREMENTS, *reading.matching(table, table.c.started_at, selection)
+        )
+
+    def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Stored platform verdicts by judging time, in batches."""
+        table = schema.platform_verdict
+        return self._pages(
+            reading.PLATFORMS, *reading.matching(table, table.c.judged_at, selection)
         )
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
@@ -168,15 +188,17 @@ class SqlStore:
         cycle: Cycle,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
+        conclusions: Sequence[Conclusion],
     ) -> None:
         try:
-            self._transact(session, cycle, events, log)
+            self._transact(session, cycle, events, log, conclusions)
         except UnicodeEncodeError:
             self._transact(
                 session,
                 storable(cycle, Cycle),
                 storable(events, tuple[Event, ...]),
                 storable(log, tuple[EventLogEntry, ...]),
+                storable(conclusions, tuple[Conclusion, ...]),
             )
 
     def _transact(
@@ -185,9 +207,12 @@ class SqlStore:
         cycle: Cycle,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
+        conclusions: Sequence[Conclusion],
     ) -> None:
         with storage_errors(self._file), session.write.begin() as connection:
-            session.writer.write(connection, cycle, events, log, self._arrivals.stamp())
+            session.writer.write(
+                connection, cycle, events, log, conclusions, self._arrivals.stamp()
+            )
 
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
         return [value async for page in self._pages(listing, where) for value in page]

@@ -34,6 +34,26 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """Speeds measured in this cycle. Not stored: measurements and verdicts hold it all."""
 
 
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a detector had concluded of one thing up to some moment, to go on from after a restart.
+
+    Never history: it can be made again from what is.
+    """
+
+    country: str
+    """Empty for what has no country."""
+    platform: str
+    """Empty for the vantages themselves."""
+    kind: str
+    """What wrote `state`, and in which form; another one is of no use to its reader."""
+    until: datetime | None
+    """When the last thing in it was judged (UTC); None when nothing has gone in yet."""
+    until_key: str
+    """What tells that from others of the same moment."""
+    state: str
+    """JSON."""
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which stored rows are wanted. Empty fields select everything."""
 
@@ -55,12 +75,16 @@ class Store(Protocol):
         """Finish what is under way and let go of the database."""
 
     async def save(
-        self, cycle: Cycle, events: Sequence[Event] = (), log: Sequence[EventLogEntry] = ()
+        self,
+        cycle: Cycle,
+        events: Sequence[Event] = (),
+        log: Sequence[EventLogEntry] = (),
+        conclusions: Sequence[Conclusion] = (),
     ) -> None:
         """Store a whole cycle, its effect on `latest` and on events, in one durable transaction.
 
         Saving the same cycle or measurement again changes nothing. An older cycle that arrives
-        late adds to history and leaves `latest` alone.
+        late adds to history and leaves `latest` alone. A conclusion replaces the one before.
         """
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
@@ -75,6 +99,12 @@ class Store(Protocol):
     async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
         """Platform verdicts judged at or after `since`, oldest first, to restart a detector."""
 
+    async def recent_health(self, since: datetime) -> list[VantageHealth]:
+        """Health of vantages at or after `since`, oldest first, to restart a detector."""
+
+    async def conclusions(self) -> list[Conclusion]:
+        """What was concluded of everything when it was last saved."""
+
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed."""
 
@@ -83,6 +113,9 @@ class Store(Protocol):
 
         What arrives while a listing is under way may or may not appear in it.
         """
+
+    def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Stored platform verdicts by judging time, in batches."""
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, or_, tuple_
+from sqlalchemy import Connection, Dialect, or_, true, tuple_
 
 from monitor.analysis.event import Event, EventLogEntry
 from storage import codecs, schema
 from storage.current import current_events
 from storage.statements import insert_new, upsert
-from storage.store import Cycle
+from storage.store import Conclusion, Cycle
 from storage.summary import Summary, summarise
 from storage.times import time_text
 
@@ -76,6 +76,9 @@ class Writer:
             lambda incoming, stored: incoming.updated_at > stored.updated_at,
         )
         self._log = insert_new(schema.event_log, dialect, log)
+        self._conclusion = upsert(
+            schema.conclusion, dialect, codecs.CONCLUSION.names, lambda *_: true()
+        )
 
     def write(
         self,
@@ -83,6 +86,7 @@ class Writer:
         cycle: Cycle,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
+        conclusions: Sequence[Conclusion],
         received_at: datetime,
     ) -> None:
         """Write everything; the caller holds the transaction."""
@@ -97,6 +101,7 @@ class Writer:
             connection,
             ((*codecs.EVENT_LOG.encode(entry), entry.snapshot.country) for entry in log),
         )
+        self._conclusion.run(connection, map(codecs.CONCLUSION.encode, conclusions))
 
     def _write_cycle(self, connection: Connection, cycle: Cycle, received: str) -> None:
         latest = (time_text(cycle.started_at), received)

@@ -1,46 +1,39 @@
-"""What one vantage saw of one platform lately, folded verdict by verdict.
+"""What one vantage sees of one platform: the detector's opinion, and what it rests upon.
 
-Blocked is a state, not a verdict: it begins with strong evidence, or with two weak verdicts among
-the last few, and lasts until enough verdicts in a row were ok. Insufficient, down and throttled
-verdicts take their place among the last few but neither block nor clear.
+The detector knows numbers. What a person asks (how is it blocked, which parts, how well is it
+known) is gathered here from the verdicts that accused since the present run of them began.
 """
 
 from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.detector import Detector, DetectorSettings, Phase, reading_of, stale, update
+from monitor.analysis.event import Scope
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
-from monitor.settings import EventSettings
 
-_STRONG = EVIDENCE_ORDER[Evidence.STRONG]
-_WEAK_NEEDED = 2
-"""Weak verdicts within the window that together say blocked."""
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict, as far as events need it."""
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """The accusing verdicts since the first of a run, added up."""
 
-    at: datetime
-    """UTC; when the first look behind the verdict began."""
-    state: State
-    evidence: Evidence
-    method: str
-    """`method.sub_method`, or empty."""
-    roles: tuple[str, ...]
-    """Roles that are blocked or throttled."""
+    onset_earliest: datetime | None
+    """UTC; when the last clean look before it began; None without one."""
+    onset_latest: datetime
+    """UTC; when the first accusing look began."""
     measurement: str
-    last_ok: datetime | None
-    """When the verdict before it that was ok began, if any was."""
-
-    @property
-    def accuses(self) -> bool:
-        """Whether it says blocked, wholly or in part."""
-        return self.state in (State.BLOCKED, State.DEGRADED)
-
-    @property
-    def strong(self) -> bool:
-        """Whether it accuses with strong or better evidence."""
-        return self.accuses and EVIDENCE_ORDER[self.evidence] >= _STRONG
+    """Id of the measurement that decided the first one."""
+    last: datetime
+    """UTC; when the last accusing look began."""
+    methods: tuple[str, ...]
+    """`method.sub_method` in the order first seen."""
+    roles: tuple[str, ...]
+    """Roles blocked or throttled at any time, sorted."""
+    evidence: Evidence
+    """The best grade."""
+    scope: Scope
+    """Full once a core role was concerned."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +43,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     asn: int
     network: str
     """Its name; the vantage's id where neither number nor name is configured."""
-    cycle: str = ""
-    """Of the last verdict."""
-    marks: tuple[Mark, ...] = ()
-    """The last verdicts, oldest first, at most `window`."""
-    last_ok: datetime | None = None
-    oks: int = 0
-    """Verdicts ok in a row, not counting those that neither block nor clear."""
-    open_since: datetime | None = None
-    """When the first of those began."""
-    last_blocked: datetime | None = None
-    blocked: bool = False
-    onset: Mark | None = None
-    """The accusing verdict with which the present, or else the last, block began; None before
-    the first one, and when it lies further back than the stream remembers."""
+    detector: Detector = Detector()
+    run: Run | None = None
+    """The present run of accusing verdicts, or the last one; None before the first."""
+    known: bool = False
+    """A verdict that says something (not insufficient) was seen."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -71,22 +55,28 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
         return (self.asn, "" if self.asn else self.network)
 
     @property
-    def seen(self) -> bool:
-        """Whether anything was known of the platform here lately."""
-        return any(mark.state is not State.INSUFFICIENT for mark in self.marks)
+    def suspected(self) -> bool:
+        """Whether the detector holds that it is blocked, or suspects so, as of the last reading."""
+        return self.detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
 
     @property
-    def accusing(self) -> tuple[Mark, ...]:
-        """The verdicts kept that belong to the present block; none while it is open."""
-        if not self.blocked:
-            return ()
-        since = self.onset.at if self.onset is not None else None
-        return tuple(m for m in self.marks if m.accuses and (since is None or m.at >= since))
+    def certain(self) -> bool:
+        """Whether this vantage alone has seen enough to be certain."""
+        return self.detector.phase is Phase.BLOCKED
 
-    def confirms(self, settings: EventSettings) -> bool:
-        """Whether this vantage alone saw enough strong verdicts lately."""
-        strong = sum(mark.strong for mark in self.marks)
-        return self.blocked and strong >= settings.confirm_cycles
+    @property
+    def recovering(self) -> bool:
+        """Whether it was blocked and is seen open, too few times to be sure."""
+        return self.detector.phase is Phase.RECOVERING
+
+    @property
+    def open(self) -> bool:
+        """Whether it works, as far as one can tell."""
+        return self.detector.phase in (Phase.CLEAR, Phase.SUSPICIOUS)
+
+    def observed(self, now: datetime, settings: DetectorSettings) -> bool:
+        """Whether what is known of it is recent enough to count at `now` (UTC)."""
+        return not stale(self.detector, now, settings)
 
 
 def stream_of(verdict: PlatformVerdict) -> Stream:
@@ -99,67 +89,37 @@ def stream_of(verdict: PlatformVerdict) -> Stream:
     )
 
 
-def known(stream: Stream, verdict: PlatformVerdict) -> bool:
-    """Whether the stream already holds this verdict, or a later one: history is not rewritten."""
-    last = stream.marks[-1].at if stream.marks else None
-    return verdict.cycle == stream.cycle or (last is not None and verdict.started_at <= last)
-
-
-def observe(stream: Stream, verdict: PlatformVerdict, settings: EventSettings) -> Stream:
-    """The stream after one more verdict."""
-    mark = _mark(verdict, stream.last_ok)
-    marks = (*stream.marks, mark)[-settings.window :]
-    after = msgspec.structs.replace(stream, cycle=verdict.cycle, marks=marks)
-    if mark.accuses:
-        return _accused(after, mark)
-    if mark.state is State.OK:
-        return _worked(after, mark, settings)
-    return after
-
-
-def _accused(stream: Stream, mark: Mark) -> Stream:
-    stream = msgspec.structs.replace(stream, oks=0, open_since=None, last_blocked=mark.at)
-    if stream.blocked or not _says_blocked(stream.marks):
-        return stream
-    return msgspec.structs.replace(stream, blocked=True, onset=_onset(stream.marks))
-
-
-def _worked(stream: Stream, mark: Mark, settings: EventSettings) -> Stream:
-    oks = stream.oks + 1
+def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:
+    """The stream after one more verdict; older ones than the last are not taken in."""
+    detector = update(stream.detector, reading_of(verdict), settings)
+    accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
     return msgspec.structs.replace(
         stream,
-        last_ok=mark.at,
-        oks=oks,
-        open_since=stream.open_since or mark.at,
-        blocked=stream.blocked and oks < settings.clear_cycles,
+        detector=detector,
+        run=_run(stream.run, detector, verdict) if accuses else stream.run,
+        known=stream.known or verdict.state is not State.INSUFFICIENT,
     )
 
 
-def _says_blocked(marks: tuple[Mark, ...]) -> bool:
-    accusing = [mark for mark in marks if mark.accuses]
-    return any(mark.strong for mark in accusing[-1:]) or len(accusing) >= _WEAK_NEEDED
-
-
-def _onset(marks: tuple[Mark, ...]) -> Mark:
-    """The first accusing verdict since the last ok, if those suffice; else the first kept."""
-    oks = [position for position, mark in enumerate(marks) if mark.state is State.OK]
-    run = marks[oks[-1] + 1 :] if oks else marks
-    chosen = run if _says_blocked(run) else marks
-    return next(mark for mark in chosen if mark.accuses)
-
-
-def _mark(verdict: PlatformVerdict, last_ok: datetime | None) -> Mark:
+def _run(run: Run | None, detector: Detector, verdict: PlatformVerdict) -> Run:
     method = f"{verdict.method}.{verdict.sub_method}" if verdict.method else ""
-    return Mark(
-        at=verdict.started_at,
-        state=verdict.state,
-        evidence=verdict.evidence,
-        method=method,
-        roles=tuple(
-            role.role
-            for role in verdict.roles
-            if role.state in (State.BLOCKED, State.THROTTLED, State.DEGRADED)
-        ),
+    now = Run(
+        onset_earliest=detector.onset_earliest,
+        onset_latest=detector.onset_latest or verdict.started_at,
         measurement=verdict.measurement,
-        last_ok=last_ok,
+        last=verdict.started_at,
+        methods=(method,) if method else (),
+        roles=tuple(sorted(role.role for role in verdict.roles if role.state in _ACCUSED)),
+        evidence=verdict.evidence,
+        scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
+    )
+    if run is None or run.onset_latest != now.onset_latest:
+        return now
+    return msgspec.structs.replace(
+        run,
+        last=now.last,
+        methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
+        roles=tuple(sorted({*run.roles, *now.roles})),
+        evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
+        scope=Scope.FULL if Scope.FULL in (run.scope, now.scope) else Scope.PARTIAL,
     )

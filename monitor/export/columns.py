@@ -54,6 +54,14 @@ def _affected(event: Event) -> list[NetworkStatus]:
     return [network for network in event.networks if network.affected]
 
 
+def _recovering(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.recovering]
+
+
+def _unobserved(event: Event) -> list[NetworkStatus]:
+    return [network for network in event.networks if network.unobserved]
+
+
 def _blocked_now(event: Event) -> list[NetworkStatus]:
     return [network for network in event.networks if network.blocked_now]
 
@@ -187,4 +195,11 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = (
     Column("updated_at", "UTC time", lambda event: event.updated_at),
     Column("first_measurement_id", "text", lambda event: event.first_measurement),
     Column("rules_version", "text", lambda event: event.rules_version),
+    Column("kind", "text", lambda event: event.kind.value),
+    Column("vantage", "text", lambda event: event.vantage),
+    Column("networks_recovering", "list", lambda event: _numbers(_recovering(event))),
+    Column("networks_unobserved", "list", lambda event: _numbers(_unobserved(event))),
+    Column("share_affected", "number", lambda event: event.share_affected),
+    Column("pattern", "text", lambda event: event.pattern),
+    Column("reopened", "number", lambda event: event.reopened),
 )

@@ -6,7 +6,7 @@ shows nothing finer than what the operator configured; how a vantage gets out is
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib.resources import files
 
@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from monitor import __version__
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.event import Event, EventKind, EventState, NetworkStatus
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.health_notes import notes
@@ -103,6 +103,7 @@ def render(snapshot: Snapshot, at: datetime) -> str:
         headline=_headline(snapshot, at),
         countries=_matrix(snapshot, at, titles),
         events=sorted(snapshot.events.values(), key=lambda event: event.onset_latest, reverse=True),
+        circumstances=[(event, circumstance(event, titles)) for event in snapshot.circumstances],
         meanings=MEANINGS,
         health_words=health_words,
         version=__version__,
@@ -160,6 +161,9 @@ def _headline(snapshot: Snapshot, at: datetime) -> Headline:
         return Headline("blocked", f"{_count(confirmed, 'confirmed block')}{more}")
     if suspected:
         return Headline("suspected", _count(suspected, "suspected block"))
+    fading = sum(event.state in (EventState.RECOVERING, EventState.UNOBSERVED) for event in events)
+    if fading:
+        return Headline("suspected", f"{_count(fading, 'block')} may be over, not sure yet")
     field = [view for view in snapshot.vantages if view.is_field]
     states = [{verdict.state for verdict in view.platforms_at(at)} for view in field]
     seeing_a_block = sum(State.BLOCKED in seen for seen in states)
@@ -171,6 +175,27 @@ def _headline(snapshot: Snapshot, at: datetime) -> Headline:
         return Headline("insufficient", "Nothing current to judge: no vantage can tell")
     but = f", but {blind} of {len(field)} field vantages cannot tell" if blind else ""
     return Headline("ok", f"No block detected{but}")
+
+
+def circumstance(event: Event, titles: Mapping[str, str]) -> str:
+    """An event that is no block, as a sentence."""
+    sure = event.state is EventState.CONFIRMED
+    match event.kind:
+        case EventKind.SHUTDOWN:
+            how = "is cut off from the internet" if sure else "may be cut off from the internet"
+            return f"{event.country} {how}: every network watched there is offline"
+        case EventKind.INTERNATIONAL_CUT:
+            how = "is cut off from abroad" if sure else "may be cut off from abroad"
+            return f"{event.country} {how}: only sites within the country answer"
+        case EventKind.VANTAGE_SILENT:
+            return f"Vantage {event.vantage} reaches nothing or is not heard of"
+        case EventKind.OUTAGE:
+            name = titles.get(event.platform, event.platform)
+            return f"{name} fails everywhere, at the controls too: an outage of its own"
+        case EventKind.INSTRUMENT:
+            return "All vantages were lost at once: look for the fault at this monitor first"
+        case EventKind.BLOCK:
+            return f"{titles.get(event.platform, event.platform)} is blocked in {event.country}"
 
 
 def _count(number: int, thing: str) -> str:
@@ -211,6 +236,19 @@ def words(word: str) -> str:
     return word.replace("_", " ")
 
 
+def condition(network: NetworkStatus) -> str:
+    """What one network of an event shows now, in words."""
+    if network.blocked_now:
+        words_now = "blocked"
+    elif network.recovering:
+        words_now = "seems open again"
+    elif network.unobserved:
+        words_now = "was blocked when last seen"
+    else:
+        words_now = "was blocked" if network.affected else "not blocked"
+    return f"{words_now}, {network.pattern}" if network.pattern else words_now
+
+
 def onset(event: Event) -> str:
     """When a block began, with the doubt there is."""
     if event.onset_earliest is None:
@@ -228,5 +266,6 @@ _ENVIRONMENT.filters |= {
     "slug": slug,
     "words": words,
     "onset": onset,
+    "condition": condition,
 }
 _PAGE = _ENVIRONMENT.from_string((_TEMPLATES / "index.html").read_text("utf-8"))

@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.analysis.event import Event, EventLogEntry, EventState, NetworkStatus, Scope
+from monitor.analysis.event import (
+    Episode,
+    Event,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Scope,
+)
 from monitor.analysis.verdict import (
     Evidence,
     PlatformVerdict,
@@ -351,7 +358,16 @@ def event(
         methods=methods,
         networks=(
             NetworkStatus(
-                asn=9541, network="Cyber", affected=True, blocked_now=False, methods=("dns.bogon",)
+                asn=9541,
+                network="Cyber",
+                affected=True,
+                blocked_now=False,
+                methods=("dns.bogon",),
+                recovering=True,
+                episodes=(
+                    Episode(onset_earliest=None, onset_latest=at(300), end_earliest=at(400)),
+                ),
+                pattern="Mon-Fri 04:00-08:00 UTC",
             ),
             NetworkStatus(asn=17557, network="PTCL", affected=True, blocked_now=True),
             NetworkStatus(asn=135407, network="TES", affected=False, blocked_now=False),
@@ -363,6 +379,9 @@ def event(
         end_earliest=None if end_latest is None else at(end_latest - 1),
         end_latest=None if end_latest is None else at(end_latest),
         updated_at=at(updated),
+        reopened=2,
+        pattern="Mon-Fri 04:00-08:00 UTC",
+        share_affected=0.25,
         first_measurement="m-khi-ptcl-000001-x-0",
         evidence=Evidence.STRONG,
         rules_version="2024.1",

@@ -74,13 +74,15 @@ async def test_events_of_a_cycle_already_stored_are_not_lost(store: Store) -> No
 
 
 async def test_active_events_are_those_that_go_on(store: Store) -> None:
-    """Suspected and confirmed events are active, ended and dismissed ones are not."""
+    """Events that have not ended or been dismissed are active, and come by detection time."""
     states = list(EventState)
     await store.save(
         cycle(1),
         [event(f"event-{n}", state=state, detected=600 - n) for n, state in enumerate(states)],
     )
     assert [(e.state, e.id) for e in await store.active_events()] == [
+        (EventState.UNOBSERVED, "event-3"),
+        (EventState.RECOVERING, "event-2"),
         (EventState.CONFIRMED, "event-1"),
         (EventState.SUSPECTED, "event-0"),
     ]

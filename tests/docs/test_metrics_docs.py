@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from prometheus_client.metrics_core import Metric
 
-from monitor.analysis.event import EventState
+from monitor.analysis.event import EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.exporter import create_registry
 from tests.prometheus import world
@@ -44,7 +45,12 @@ def full_scrape() -> Iterator[Metric]:
             accusations={"x": (State.DEGRADED, "tls", "reset")},
             transfers=(world.transfer(world.FIELD[0], "x", 1.1),),
         ),
-        [world.event(state=EventState.SUSPECTED)],
+        [
+            world.event(state=EventState.SUSPECTED),
+            msgspec.structs.replace(
+                world.event(), id="outage", kind=EventKind.OUTAGE, country="", platform="x"
+            ),
+        ],
     )
     return iter(create_registry(publisher).collect())
 

@@ -165,7 +165,7 @@ def test_pages_of_the_client_itself() -> None:
 def test_configuration() -> None:
     """The monitor reads the configuration: a vantage per network and control, as asked for."""
     with Lab(THREE, controls=2) as lab:
-        default = load_config(lab.config_file(interval="7s", extra="[events]\nwindow = 4"), {})
+        default = load_config(lab.config_file(interval="7s", extra="[events]\nfalse_ends = 4"), {})
         other = load_config(
             lab.config_file(egress="interface", resolver="system", control_resolver="8.8.8.8"), {}
         )
@@ -178,7 +178,7 @@ def test_configuration() -> None:
     control = default.vantages[4].egress
     assert (control.proxy_host, control.proxy_port) == ("203.0.113.12", 1080)
     assert (control.username, control.password) == ("control2", "secret-2")
-    assert (default.interval, default.events.window) == (7.0, 4)
+    assert (default.interval, default.events.false_ends) == (7.0, 4.0)
     assert default.probe.trust_anchors == (ca,)
     domestic = {r.country for r in default.catalog.references if r.country}
     assert domestic == {"PK", "BR"}

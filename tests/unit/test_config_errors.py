@@ -179,9 +179,9 @@ BROKEN = {
         f'[probe]\ntrust_anchors = ["shutwatch.toml"]\n{VANTAGE}',
         (2, "probe.trust_anchors[1]", '"shutwatch.toml"', "-----BEGIN CERTIFICATE-----"),
     ),
-    "window too short": (
-        f"[events]\nconfirm_cycles = 4\n{VANTAGE}",
-        (2, "events.confirm_cycles", "4", "confirm_cycles may be at most window"),
+    "more certain than suspected": (
+        f"[events]\nfalse_confirmed = 0.5\n{VANTAGE}",
+        (2, "events.false_confirmed", "0.5", "false_confirmed may be at most false_suspected"),
     ),
     "log level unknown": (
         f'[log]\nlevel = "verbose"\n{VANTAGE}',

@@ -40,9 +40,12 @@ open_resolvers = ["2620:FE::FE"]
 user_agent = "ours/1"
 
 [events]
-confirm_cycles = 1
-window = 1
-clear_cycles = 5
+false_suspected = 0.5
+false_confirmed = 0.01
+false_ends = 3
+reopen_within = "24h"
+forget_after = "7d"
+shares.PK = { 17557 = 0.3, 45669 = 0.25 }
 
 [log]
 level = "debug"
@@ -121,7 +124,16 @@ def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
         open_resolvers=("2620:fe::fe",),
         user_agent="ours/1",
     )
-    assert everything.events == EventSettings(confirm_cycles=1, window=1, clear_cycles=5)
+    assert everything.events == EventSettings(
+        false_suspected=0.5,
+        false_confirmed=0.01,
+        false_ends=3.0,
+        reopen_within=86400.0,
+        forget_after=7 * 86400.0,
+        shares={"PK": {17557: 0.3, 45669: 0.25}},
+        interval=everything.interval,
+    )
+    assert everything.events.detector.base_interval == max(300.0, everything.interval)
     assert everything.log == LogSettings(level="debug", format="json")
     assert everything.source == str(tmp_path / "shutwatch.toml")
 

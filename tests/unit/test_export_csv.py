@@ -201,6 +201,13 @@ async def test_events(store: Store) -> None:
         "updated_at": "2024-02-17T12:10:00.000000Z",
         "first_measurement_id": "m-khi-ptcl-000001-x-0",
         "rules_version": "2024.1",
+        "kind": "block",
+        "vantage": "",
+        "networks_recovering": "AS9541",
+        "networks_unobserved": "",
+        "share_affected": "0.25",
+        "pattern": "Mon-Fri 04:00-08:00 UTC",
+        "reopened": "2",
     }
 
 

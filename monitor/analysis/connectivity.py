@@ -1,0 +1,320 @@
+"""What befalls vantages: one falls silent, a country is shut down or cut off, or it is us.
+
+Read from the health of every vantage, cycle by cycle, and from who has not been heard of. A vantage
+that lost all its references is *dark*; so is one whose own proxy cannot be used, and one that has
+not reported for `SILENT` intervals. One with only domestic references left is *cut*.
+
+* **Shutdown**: every field vantage of a country is dark, on two networks or more, while somebody
+  elsewhere is well. Suspected at once, confirmed when every one of them was dark at `SURE` cycles
+  or has fallen silent.
+* **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
+  Confirmed likewise, from two networks on.
+* **Vantage silent**: one is dark for itself. It accuses nobody.
+* **Instrument**: all vantages, controls included, went dark within `TOGETHER` of each other. No
+  government does that to vantages in several places; our own line or our own fault does.
+
+A vantage that was dark long before the others takes no part: it is merely broken.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from monitor.analysis.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
+from probes.vantage import VantageRole
+
+SILENT = 3
+"""Intervals without a report after which a vantage counts as silent."""
+SILENT_FLOOR = 180.0
+"""The same in seconds, at least: a cycle full of timeouts may take longer than its interval."""
+SURE = 2
+"""Dark cycles in a row after which that is no blip."""
+TOGETHER = timedelta(hours=1)
+REMEMBERED = timedelta(days=1)
+"""A vantage that has been dark for longer says nothing of its country any more."""
+
+
+class Condition(StrEnum):
+    """What a vantage can reach."""
+
+    WELL = "well"
+    CUT = "cut"
+    DARK = "dark"
+    UNCLEAR = "unclear"
+    """A login page, an unknown exit: neither lost nor well."""
+
+
+_CONDITIONS: Mapping[VantageState, Condition] = {
+    VantageState.OK: Condition.WELL,
+    VantageState.LOSSY: Condition.WELL,
+    VantageState.OFFLINE: Condition.DARK,
+    VantageState.INTERNATIONAL_CUT: Condition.CUT,
+}
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """The last of one vantage."""
+
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    field: bool
+    condition: Condition
+    since: datetime
+    """When the first report of the present condition came."""
+    before: datetime | None
+    """When the last report of another condition came; None: it has always been so."""
+    at: datetime
+    """Of the last report."""
+    count: int = 1
+    """Reports in a row of this condition."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells networks apart."""
+        return (self.asn, "" if self.asn else self.network or self.vantage)
+
+
+class Connectivity(msgspec.Struct, frozen=True, kw_only=True):
+    """The last of every vantage, and the active events about them. Never changed in place."""
+
+    sights: dict[str, Sight] = {}
+    events: dict[str, Event] = {}
+    """By subject: kind and country or vantage."""
+
+
+class _Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is so now."""
+
+    kind: EventKind
+    country: str
+    vantage: str
+    sights: tuple[Sight, ...]
+    sure: bool
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind} {self.country} {self.vantage}"
+
+
+def take_in(
+    state: Connectivity, health: VantageHealth, interval: float
+) -> tuple[Connectivity, tuple[Change, ...]]:
+    """The state after one more report, and what that did to events, in order.
+
+    `interval` is how many seconds apart a vantage's reports are.
+    """
+    known = state.sights.get(health.vantage)
+    if known is not None and health.at <= known.at:
+        return state, ()
+    sights = {**state.sights, health.vantage: _sight(known, health, interval)}
+    now = [_now(sight, health.at, interval) for sight in sights.values()]
+    findings = {finding.subject: finding for finding in _findings(now, health.at, interval)}
+    events = dict(state.events)
+    changes: list[Change] = []
+    for subject, finding in findings.items():
+        for change in _goes_on(events.get(subject), finding, health.at):
+            events[subject] = change.event
+            changes.append(change)
+    for subject in sorted(events.keys() - findings.keys()):
+        change = _over(events.pop(subject), now, health.at)
+        changes.append(change)
+    return Connectivity(sights=sights, events=events), tuple(changes)
+
+
+def _sight(known: Sight | None, health: VantageHealth, interval: float) -> Sight:
+    condition = _CONDITIONS.get(health.state, Condition.UNCLEAR)
+    new = Sight(
+        vantage=health.vantage,
+        country=health.country,
+        asn=health.asn,
+        network=health.network,
+        field=health.vantage_role == VantageRole.FIELD,
+        condition=condition,
+        since=health.at,
+        before=known.at if known is not None else None,
+        at=health.at,
+    )
+    if known is None:
+        return new
+    before = _now(known, health.at, interval)
+    if before.condition is not condition:
+        return new
+    return msgspec.structs.replace(
+        new, since=before.since, before=before.before, count=before.count + 1
+    )
+
+
+def _now(sight: Sight, now: datetime, interval: float) -> Sight:
+    """The vantage as it is at `now`: one that no longer reports is dark since it last did."""
+    if now - sight.at <= timedelta(seconds=max(SILENT * interval, SILENT_FLOOR)):
+        return sight
+    if sight.condition is Condition.DARK:
+        return msgspec.structs.replace(sight, count=SURE)
+    return msgspec.structs.replace(
+        sight, condition=Condition.DARK, since=sight.at, before=sight.at, count=SURE
+    )
+
+
+# -- what is so now ----------------------------------------------------------------------------
+
+
+def _findings(sights: Sequence[Sight], now: datetime, interval: float) -> Iterator[_Finding]:
+    lost = [s for s in sights if s.condition in (Condition.DARK, Condition.CUT)]
+    dark = [s for s in lost if s.condition is Condition.DARK]
+    countries = {sight.country for sight in sights}
+    everywhere = any(not s.field for s in sights) or len(countries) > 1
+    if len(dark) == len(sights) > 1 and everywhere and _together(dark):
+        yield _Finding(
+            kind=EventKind.INSTRUMENT, country="", vantage="", sights=tuple(dark), sure=_sure(dark)
+        )
+        return
+    told: set[str] = set()
+    for country in sorted({sight.country for sight in lost if sight.field}):
+        finding = _national(country, sights, now, interval)
+        if finding is not None:
+            told |= {sight.vantage for sight in finding.sights}
+            yield finding
+    for sight in dark:
+        if sight.vantage not in told and _sure([sight]):
+            yield _Finding(
+                kind=EventKind.VANTAGE_SILENT,
+                country=sight.country,
+                vantage=sight.vantage,
+                sights=(sight,),
+                sure=True,
+            )
+
+
+def _national(
+    country: str, sights: Sequence[Sight], now: datetime, interval: float
+) -> _Finding | None:
+    """Whether all of a country is lost, as far as it is watched."""
+    here = [s for s in sights if s.field and s.country == country]
+    counting = [s for s in here if not _long_gone(s, now)]
+    if not counting or any(s.condition not in (Condition.DARK, Condition.CUT) for s in counting):
+        return None
+    cut = any(sight.condition is Condition.CUT for sight in counting)
+    networks = len({sight.key for sight in counting})
+    if not cut:
+        well = (s for s in sights if s.condition is Condition.WELL and s not in here)
+        fresh = any(now - s.at <= timedelta(seconds=max(2 * interval, SILENT_FLOOR)) for s in well)
+        if networks < 2 or not fresh or not _together(counting):
+            return None
+    return _Finding(
+        kind=EventKind.INTERNATIONAL_CUT if cut else EventKind.SHUTDOWN,
+        country=country,
+        vantage="",
+        sights=tuple(counting),
+        sure=networks > 1 and _sure(counting),
+    )
+
+
+def _long_gone(sight: Sight, now: datetime) -> bool:
+    return sight.condition is Condition.DARK and now - sight.since > REMEMBERED
+
+
+def _together(sights: Iterable[Sight]) -> bool:
+    """Whether at least the last two of them were lost within a short time."""
+    since = sorted(sight.since for sight in sights)
+    return len(since) > 1 and since[-1] - since[-2] <= TOGETHER
+
+
+def _sure(sights: Iterable[Sight]) -> bool:
+    return all(sight.count >= SURE for sight in sights)
+
+
+# -- events ------------------------------------------------------------------------------------
+
+_METHODS = {
+    EventKind.SHUTDOWN: "shutdown.offline",
+    EventKind.INTERNATIONAL_CUT: "shutdown.international_cut",
+    EventKind.VANTAGE_SILENT: "shutdown.vantage",
+    EventKind.INSTRUMENT: "shutdown.instrument",
+}
+
+
+def _goes_on(before: Event | None, finding: _Finding, now: datetime) -> Iterator[Change]:
+    event = before or _new(finding, now)
+    if before is None:
+        yield Change(name="opened", detail=_names(finding.sights), event=event)
+    networks = _networks(finding.sights, event.networks)
+    if networks != event.networks:
+        new = {n.asn for n in networks} - {n.asn for n in event.networks}
+        event = msgspec.structs.replace(event, networks=networks, updated_at=now)
+        named = "network_affected" if new else ""
+        yield Change(name=named, detail=_names(finding.sights) if named else "", event=event)
+    if finding.sure and event.state is EventState.SUSPECTED:
+        event = msgspec.structs.replace(
+            event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
+        )
+        yield Change(name="confirmed", detail=_names(finding.sights), event=event)
+
+
+def _new(finding: _Finding, now: datetime) -> Event:
+    # With the last of them lost, all were; some had gone before.
+    last = max(finding.sights, key=lambda sight: (sight.since, sight.vantage))
+    method = _METHODS[finding.kind]
+    named = f"{finding.subject}\n{last.since.isoformat()}"
+    return Event(
+        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        kind=finding.kind,
+        country=finding.country,
+        platform="",
+        vantage=finding.vantage,
+        state=EventState.SUSPECTED,
+        scope=Scope.FULL,
+        roles=(),
+        methods=(method,),
+        networks=_networks(finding.sights, ()),
+        onset_earliest=last.before,
+        onset_latest=last.since,
+        detected_at=now,
+        updated_at=now,
+        first_measurement="",
+        evidence=Evidence.STRONG.value,
+        rules_version="",
+    )
+
+
+def _networks(
+    sights: Iterable[Sight], before: Iterable[NetworkStatus]
+) -> tuple[NetworkStatus, ...]:
+    statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
+    for sight in sights:
+        statuses[sight.asn, sight.network] = NetworkStatus(
+            asn=sight.asn, network=sight.network, affected=True, blocked_now=True
+        )
+    return tuple(statuses[key] for key in sorted(statuses))
+
+
+def _over(event: Event, sights: Iterable[Sight], now: datetime) -> Change:
+    """An event whose condition no longer holds: those concerned are back, or it became another."""
+    concerned = {(network.asn, network.network) for network in event.networks}
+    back = [
+        s
+        for s in sights
+        if (s.asn, s.network) in concerned
+        and s.condition not in (Condition.DARK, Condition.CUT)
+        and (not event.country or s.country == event.country)
+    ]
+    first = min(back, key=lambda sight: sight.since, default=None)
+    sure = event.state is EventState.CONFIRMED
+    after = msgspec.structs.replace(
+        event,
+        state=EventState.ENDED if sure else EventState.DISMISSED,
+        networks=tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks),
+        end_earliest=first.before if first is not None else now,
+        end_latest=first.since if first is not None else now,
+        updated_at=now,
+    )
+    return Change(name="ended" if sure else "dismissed", event=after)
+
+
+def _names(sights: Iterable[Sight]) -> str:
+    return ", ".join(sorted(sight.vantage for sight in sights))

@@ -1,0 +1,115 @@
+"""What the detectors have concluded, as it is kept in the store between one process and the next.
+
+The state of every timeline before its last hour is stored with each cycle, in the cycle's own
+transaction; after a restart that hour is read again and put on top. So a restart changes nothing,
+wherever it cuts. States written by another version are of no use: then all of history is folded
+anew.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.analysis.connectivity import Connectivity
+from monitor.analysis.event import Event
+from monitor.analysis.event_fold import EVERYWHERE, EventBook, Place, advance
+from monitor.analysis.event_place import PlaceState
+from monitor.analysis.outage import Outages
+from monitor.analysis.timeline import Timeline
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.settings import EventSettings
+from storage.store import Conclusion
+
+KIND = "timeline-1"
+"""Changes whenever what is stored could mean something else."""
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+_State = PlaceState | Outages | Connectivity
+
+
+def conclusions_of(book: EventBook, places: Iterable[Place]) -> tuple[Conclusion, ...]:
+    """What to store of the timelines of `places`."""
+    return tuple(_conclusion(place, _timeline(book, place)) for place in places)
+
+
+def restored(
+    saved: Iterable[Conclusion],
+    verdicts: Iterable[PlatformVerdict],
+    health: Iterable[VantageHealth],
+    settings: EventSettings,
+    logged: Mapping[str, int],
+) -> EventBook:
+    """The book as it was when the last cycle was stored.
+
+    `verdicts` and `health` hold everything judged since the earliest `until` of what was saved;
+    `logged` the sequence of the last stored log entry of every event that may change. Raises
+    ValueError for a state that cannot be read.
+    """
+    places: dict[Place, Timeline[PlaceState, PlatformVerdict]] = {}
+    outages: dict[str, Timeline[Outages, PlatformVerdict]] = {}
+    vantages: Timeline[Connectivity, VantageHealth] | None = None
+    for conclusion in saved:
+        if (conclusion.country, conclusion.platform) == EVERYWHERE:
+            vantages = _restore(conclusion, Connectivity)
+        elif not conclusion.country:
+            outages[conclusion.platform] = _restore(conclusion, Outages)
+        else:
+            places[conclusion.country, conclusion.platform] = _restore(conclusion, PlaceState)
+    book = EventBook(places=places, outages=outages)
+    if vantages is not None:
+        book = msgspec.structs.replace(book, vantages=vantages)
+    for one in health:
+        book = advance(book, (), settings, health=one).book
+    for verdict in verdicts:
+        book = advance(book, (verdict,), settings).book
+    return msgspec.structs.replace(book, logged=dict(logged))
+
+
+def readable(saved: Iterable[Conclusion]) -> bool:
+    """Whether all of this was written by a version that concluded as this one does."""
+    return all(conclusion.kind == KIND for conclusion in saved)
+
+
+def since(saved: Iterable[Conclusion]) -> datetime | None:
+    """From when on history must be read again; None: from its beginning."""
+    moments = [conclusion.until for conclusion in saved]
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known and len(known) == len(moments) else None
+
+
+def changeable(book: EventBook) -> tuple[Event, ...]:
+    """Every event that may still change: those active, and the last of each place."""
+    events: dict[str, Event] = {event.id: event for event in book.active}
+    for timeline in book.places.values():
+        for state in (timeline.settled, timeline.current):
+            if state.event is not None:
+                events[state.event.id] = state.event
+    return tuple(events.values())
+
+
+def _timeline(book: EventBook, place: Place) -> Timeline[Any, Any]:
+    if place == EVERYWHERE:
+        return book.vantages
+    country, platform = place
+    return book.places[place] if country else book.outages[platform]
+
+
+def _conclusion(place: Place, timeline: Timeline[_State, Any]) -> Conclusion:
+    at, key = timeline.until or (None, "")
+    return Conclusion(
+        country=place[0],
+        platform=place[1],
+        kind=KIND,
+        until=at,
+        until_key=key,
+        state=msgspec.json.encode(timeline.settled).decode(),
+    )
+
+
+def _restore(conclusion: Conclusion, kind: Callable[..., _S]) -> Timeline[_S, Any]:
+    state: _S = msgspec.json.decode(conclusion.state, type=kind)
+    until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
+    return Timeline(settled=state, until=until, current=state)

@@ -1,0 +1,62 @@
+"""What detectors go on from: their conclusions, and the verdicts and health since."""
+
+import msgspec
+import pytest
+
+from storage.store import Conclusion, Selection, Store
+from tests.contract.cycles import AWKWARD, at, cycle
+from tests.contract.listing import EVERYTHING, flat
+
+X = Conclusion(
+    country="PK", platform="x", kind="test-1", until=at(300), until_key="cycle a", state='{"a":1}'
+)
+VANTAGES = Conclusion(
+    country="", platform="", kind="test-1", until=None, until_key="", state=f'"{AWKWARD}"'
+)
+
+
+async def test_conclusions_come_back_exactly(store: Store) -> None:
+    """Every field survives, those of what has no country and no platform too."""
+    await store.save(cycle(1), conclusions=[X, VANTAGES])
+    assert await store.conclusions() == [VANTAGES, X]
+
+
+async def test_a_conclusion_replaces_the_one_before(store: Store) -> None:
+    """There is one for each platform in each country: the last that was saved."""
+    later = msgspec.structs.replace(X, until=at(600), state="{}")
+    await store.save(cycle(1), conclusions=[X])
+    await store.save(cycle(2), conclusions=[later])
+    await store.save(cycle(3))
+    assert await store.conclusions() == [later]
+
+
+async def test_history_since_a_moment(store: Store) -> None:
+    """Verdicts and health from a moment on, that moment included, oldest first."""
+    cycles = [cycle(number) for number in (1, 2, 3)]
+    for one in reversed(cycles):
+        await store.save(one)
+    second = cycles[1]
+    verdicts = await store.recent_platforms(second.platforms[0].judged_at)
+    assert {verdict.cycle for verdict in verdicts} == {one.id for one in cycles[1:]}
+    health = await store.recent_health(second.health.at)
+    assert health == [one.health for one in cycles[1:]]
+
+
+@pytest.mark.parametrize("platform", ["x", "whatsapp", ""])
+async def test_history_of_one_platform(store: Store, platform: str) -> None:
+    """All verdicts on one platform in one country, in the order judged."""
+    made = [cycle(1), cycle(2), cycle(1, country="BR", vantage="gru-vivo")]
+    for one in made:
+        await store.save(one)
+    found = await flat(store.platforms(Selection(country="PK", platform=platform)))
+    expected = [
+        verdict
+        for one in made[:2]
+        for verdict in one.platforms
+        if platform in ("", verdict.platform)
+    ]
+    assert sorted(found, key=lambda v: (v.cycle, v.platform)) == sorted(
+        expected, key=lambda v: (v.cycle, v.platform)
+    )
+    assert [v.judged_at for v in found] == sorted(v.judged_at for v in found)
+    assert len(await flat(store.platforms(EVERYTHING))) == sum(len(c.platforms) for c in made)

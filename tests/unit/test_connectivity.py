@@ -1,0 +1,170 @@
+"""What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
+
+.  ok    o  offline    c  international cut    l  lossy    p  captive portal    (space) no report
+"""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.analysis.connectivity import Connectivity, take_in
+from monitor.analysis.event import Change, Event, EventKind, EventState
+from monitor.analysis.verdict import VantageHealth, VantageState
+from tests.build import START
+
+INTERVAL = 300.0
+STATES = {
+    ".": VantageState.OK,
+    "o": VantageState.OFFLINE,
+    "c": VantageState.INTERNATIONAL_CUT,
+    "l": VantageState.LOSSY,
+    "p": VantageState.CAPTIVE_PORTAL,
+}
+PLACES = {
+    "a": ("PK", 17557, "field"),
+    "b": ("PK", 59257, "field"),
+    "c": ("PK", 45669, "field"),
+    "k": ("KE", 33771, "field"),
+    "n": ("NL", 1136, "control"),
+}
+
+
+def at(cycle: float) -> datetime:
+    """When a cycle was reported."""
+    return START + timedelta(seconds=INTERVAL * cycle)
+
+
+def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
+    """The report a letter stands for."""
+    country, asn, role = PLACES[vantage]
+    return VantageHealth(
+        vantage=vantage,
+        country=country,
+        asn=asn,
+        network=f"net {vantage}",
+        vantage_role=role,
+        state=STATES[letter],
+        rule_id="vantage.test",
+        references_ok=0,
+        references_total=3,
+        timeout_rate=0.01,
+        families=("ipv4",),
+        at=at(cycle) + timedelta(seconds=ord(vantage) - ord("a")),
+    )
+
+
+def tell(**story: str) -> tuple[Connectivity, list[Change]]:
+    """A story by vantage, told to the end."""
+    state, changes = Connectivity(), list[Change]()
+    for cycle in range(max(map(len, story.values()))):
+        for vantage, letters in story.items():
+            if letters[cycle : cycle + 1].strip():
+                state, made = take_in(state, health(letters[cycle], cycle, vantage), INTERVAL)
+                changes += made
+    return state, changes
+
+
+def kinds(changes: list[Change]) -> set[EventKind]:
+    """What the events of a story are about."""
+    return {change.event.kind for change in changes}
+
+
+def last(changes: list[Change]) -> Event:
+    """The one event of a story in its last form."""
+    assert len({change.event.id for change in changes}) == 1
+    return changes[-1].event
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"a": "......", "b": "......", "n": "......"},
+        {"a": "..l.l.", "b": ".p.p..", "n": "......"},
+        {"a": "..o...", "b": "......", "n": "......"},
+    ],
+    ids=["all well", "trouble of other kinds", "one cycle lost"],
+)
+def test_nothing_happens(story: dict[str, str]) -> None:
+    """Vantages that are well, lossy or behind a portal are no event, nor is one lost cycle."""
+    assert not tell(**story)[1]
+
+
+def test_a_country_shut_down() -> None:
+    """All its networks dark while somebody elsewhere is well: suspected, then confirmed."""
+    _, changes = tell(a="..ooo", b="..ooo", n=".....")
+    event = last(changes)
+    assert [change.name for change in changes] == ["opened", "confirmed"]
+    assert (event.kind, event.country, event.platform) == (EventKind.SHUTDOWN, "PK", "")
+    assert event.state is EventState.CONFIRMED
+    assert event.networks_affected == (17557, 59257)
+    assert event.onset_earliest == at(1) + timedelta(seconds=1)
+    assert event.onset_latest == at(2) + timedelta(seconds=1)
+
+
+def test_a_country_fallen_silent() -> None:
+    """Vantages that stop reporting are as dark as those that report darkness."""
+    _, changes = tell(a="..      ", b="..      ", n="........")
+    event = last(changes)
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.onset_latest == at(1) + timedelta(seconds=1)
+
+
+def test_back_again() -> None:
+    """The first vantage to be well again ends it, within bounds."""
+    _, changes = tell(a="..ooo...", b="..oooo..", n="........")
+    event = changes[-1].event
+    ended = [c.event for c in changes if c.name == "ended" and c.event.kind is EventKind.SHUTDOWN]
+    assert [e.end_earliest for e in ended] == [at(4)]
+    assert [e.end_latest for e in ended] == [at(5)]
+    assert not event.active
+
+
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [
+        ({"a": "..ooooo", "b": ".......", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..ooooo", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..     ", "b": ".......", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..ccccc", "b": "..ccccc", "n": "......."}, EventKind.INTERNATIONAL_CUT),
+        ({"a": "..ccccc", "b": "..ooooo", "n": "......."}, EventKind.INTERNATIONAL_CUT),
+        ({"a": "..ooooo", "b": "..ooooo", "n": "..ooooo"}, EventKind.INSTRUMENT),
+        ({"a": "..ooooo", "b": "..ooooo", "k": "..ooooo"}, EventKind.INSTRUMENT),
+    ],
+    ids=[
+        *("one of two", "the only one", "one no longer heard of", "cut", "cut and dark"),
+        *("all, the control too", "several countries at once"),
+    ],
+)
+def test_what_it_is_called(story: dict[str, str], kind: EventKind) -> None:
+    """Who is lost, and who is not, tells what it is; it ends up as nothing else."""
+    state, changes = tell(**story)
+    assert {event.kind for event in state.events.values()} == {kind}
+    assert all(
+        not change.event.active or change.event.kind is kind or change.name == "opened"
+        for change in changes
+    )
+
+
+def test_one_vantage_is_never_a_country() -> None:
+    """A country watched from one network is not called shut down, nor cut off for sure."""
+    assert EventKind.SHUTDOWN not in kinds(tell(a="..ooooo", n=".......")[1])
+    event = last(tell(a="..ccccc", n=".......")[1])
+    assert (event.kind, event.state) == (EventKind.INTERNATIONAL_CUT, EventState.SUSPECTED)
+
+
+def test_two_broken_at_different_times_are_no_shutdown() -> None:
+    """A vantage that broke hours before the other says nothing of the country."""
+    _, changes = tell(a=".." + 40 * "o", b=40 * "." + "oo", n=42 * ".")
+    assert kinds(changes) == {EventKind.VANTAGE_SILENT}
+
+
+def test_one_long_gone_does_not_hide_a_shutdown() -> None:
+    """A vantage dark for more than a day no longer counts, dark or not."""
+    _, changes = tell(a="." + 300 * "o", b=297 * "." + "oooo", c=297 * "." + "oooo", n=301 * ".")
+    assert EventKind.SHUTDOWN in kinds(changes)
+
+
+def test_a_report_twice_changes_nothing() -> None:
+    """What was taken in already is known by its time."""
+    state, _ = tell(a="..o", n="...")
+    assert take_in(state, health("o", 2, "a"), INTERVAL) == (state, ())

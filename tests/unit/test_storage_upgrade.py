@@ -1,0 +1,116 @@
+"""A database of the first release keeps every row through all migrations since."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from monitor.analysis.event import EventKind
+from storage.migrate import MIGRATIONS
+from storage.sql import SqlStore
+from tests.contract.listing import EVERYTHING, flat
+
+TIME = "2024-02-17T12:00:00.000000Z"
+EVENT = {
+    "id": "event-1",
+    "platform": "x",
+    "state": "confirmed",
+    "scope": "full",
+    "evidence": "strong",
+    "roles": '["web"]',
+    "methods": '["tls.reset"]',
+    "networks": '[{"asn":17557,"network":"PTCL","affected":true,"blocked_now":true}]',
+    "onset_earliest": None,
+    "confirmed_at": None,
+    "end_earliest": None,
+    "end_latest": None,
+}
+SNAPSHOT = (
+    '{"id":"event-1","country":"PK","platform":"x","state":"confirmed","scope":"full",'
+    '"roles":["web"],"methods":["tls.reset"],"networks":[],"onset_earliest":null,'
+    f'"onset_latest":"{TIME}","detected_at":"{TIME}","updated_at":"{TIME}",'
+    '"first_measurement":"m","evidence":"strong","rules_version":"1"}'
+)
+LINE = {"event": "event-1", "sequence": 1, "change": "opened", "snapshot": SNAPSHOT}
+
+
+def _at_revision(file: Path, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
+    return [(row[1], row[2]) for row in database.execute(f"PRAGMA table_info({table})")]
+
+
+def _fill(database: sqlite3.Connection, table: str, given: dict[str, object]) -> None:
+    """One row, with values of each column's kind where none is given."""
+    plain = {"INTEGER": 0, "BIGINT": 17557, "FLOAT": 0.5, "BOOLEAN": 0}
+    row = {}
+    for name, kind in _columns(database, table):
+        made: object = plain.get(kind, "PK" if name == "country" else "")
+        if name.endswith("_at") or name in ("at", "onset_latest"):
+            made = TIME
+        row[name] = given.get(name, made)
+    marks = ", ".join("?" for _ in row)
+    database.execute(f"INSERT INTO {table} VALUES ({marks})", list(row.values()))  # noqa: S608
+
+
+def _counts(database: sqlite3.Connection, tables: Iterable[str]) -> dict[str, int]:
+    return {
+        table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in tables
+    }
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_every_row_survives(revision: str, tmp_path: Path) -> None:
+    """Tables filled at an older version hold as many rows after opening with this one."""
+    file = tmp_path / "old.db"
+    _at_revision(file, revision)
+    health: dict[str, object] = {
+        "state": "ok",
+        "families": "[]",
+        "nat64": "[]",
+        "vantage_role": "field",
+    }
+    tables: dict[str, dict[str, object]] = {
+        "cycle": {},
+        "measurement": {"observations": b""},
+        "verdict": {},
+        "platform_verdict": {},
+        "vantage_health": health,
+        "latest_health": health,
+        "latest_platform": {},
+        "latest_verdict": {},
+        "event": dict(EVENT),
+        "event_log": dict(LINE),
+    }
+    with closing(sqlite3.connect(file)) as database:
+        for table, given in tables.items():
+            _fill(database, table, given)
+        database.commit()
+        before = _counts(database, tables)
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    (event,) = await flat(store.events(EVERYTHING))
+    (line,) = await flat(store.event_log("event-1"))
+    (state,) = await store.latest_health()
+    await store.close()
+    assert (event.kind, event.platform, event.networks_affected) == (EventKind.BLOCK, "x", (17557,))
+    assert line.snapshot.kind is EventKind.BLOCK
+    assert state.timeout_rate == 0.5
+    with closing(sqlite3.connect(file)) as database:
+        assert _counts(database, tables) == before == dict.fromkeys(tables, 1)
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            database.execute("DELETE FROM event_log")
