@@ -6,6 +6,7 @@ its result, as ours is a row in the database. It resolves one family, where ours
 """
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.certificates import ONE_FAMILY
+from benchmarks.names import name
 
 PROGRAM = "prometheus-blackbox-exporter"
 CONCURRENCY = 100
@@ -61,6 +63,7 @@ class Blackbox:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        atexit.register(self._process.kill)  # whatever else goes wrong
         self._count = 0
 
     @staticmethod
@@ -79,13 +82,13 @@ class Blackbox:
 
     async def probe(self, port: int, count: int) -> float:
         """Have it make so many probes; the CPU seconds they cost it."""
-        names = [f"n{self._count + n}.{ONE_FAMILY}" for n in range(count)]
+        hosts = [name(self._count + n, ONE_FAMILY) for n in range(count)]
         self._count += count
         limits = httpx.Limits(max_connections=CONCURRENCY)
         async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
             await self._ready(client)
             before = self.cpu()
-            await asyncio.gather(*(_ask(client, name, port) for name in names))
+            await asyncio.gather(*(_ask(client, host, port) for host in hosts))
             return self.cpu() - before
 
     def stop(self) -> None:
@@ -105,8 +108,8 @@ class Blackbox:
         sys.exit(f"{PROGRAM} does not start")
 
 
-async def _ask(client: httpx.AsyncClient, name: str, port: int) -> None:
-    parameters = {"module": "https_2xx", "target": f"https://{name}:{port}/"}
+async def _ask(client: httpx.AsyncClient, host: str, port: int) -> None:
+    parameters = {"module": "https_2xx", "target": f"https://{host}:{port}/"}
     response = await client.get(f"{_HERE}/probe", params=parameters)
     assert "\nprobe_success 1" in response.text, response.text
     assert "\nprobe_http_version 1.1" in response.text

@@ -10,6 +10,7 @@ import json
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +19,11 @@ import msgspec
 import uuid_utils
 
 from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
+from benchmarks.names import PER_CYCLE, name, new_name
 from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.clock import utc_now
+from monitor.garbage import spare_searches
 from probes.catalog import Endpoint, EndpointKind
 from probes.http import make_client
 from probes.look import Looker, Target
@@ -30,19 +33,18 @@ from probes.runner import Runner
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
 from probes.vantage import Egress, EgressKind, VantagePoint
+from probes.verified_chains import VerifiedChains
 from storage.sql import SqlStore
 from storage.store import Cycle
 
 CONCURRENCY = 100
-PER_CYCLE = 100
-"""Looks stored in one transaction: about as many as a cycle of the shipped catalogue has."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a client is told when it is started."""
 
     kind: str
-    """ours, ours_both, httpx or stuck."""
+    """ours, ours_cold, ours_both, httpx or stuck."""
     anchor: str
     """The trusted certificate."""
     port: int
@@ -56,9 +58,17 @@ class Ours:
     """The prober as `shutwatch run` has it, each look stored."""
 
     def __init__(
-        self, order: Order, *, names: str, port: int = 0, concurrency: int = CONCURRENCY
+        self,
+        order: Order,
+        *,
+        domain: str,
+        cold: bool = False,
+        port: int = 0,
+        concurrency: int = CONCURRENCY,
     ) -> None:
-        self._names = names
+        self._domain = domain
+        self._name = new_name if cold else name
+        self.chains = CountedChains()
         self._port = port or order.port
         settings = ProbeSettings(
             rate=10_000,
@@ -72,7 +82,10 @@ class Ours:
         self._vantage = VantagePoint(id="bench", country="ZZ", egress=egress)
         self._looker = Looker(
             self._vantage,
-            SocketNetwork(self._vantage.egress, TlsContexts(settings.trust_anchors)),
+            SocketNetwork(
+                self._vantage.egress,
+                TlsContexts(settings.trust_anchors, verified=self.chains),
+            ),
             settings,
             make_client(),
             resolvers=lambda: (ResolverAddress(address=RESOLVER),),
@@ -116,7 +129,7 @@ class Ours:
             return (resident() - before) / count
 
     def _target(self) -> Target:
-        host = f"n{next(self._count)}.{self._names}"
+        host = self._name(next(self._count), self._domain)
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=host, port=self._port)
         return Target(platform="bench", role="web", endpoint=endpoint)
 
@@ -147,6 +160,33 @@ class Ours:
         await self._store.save(cycle)
 
 
+class CountedChains(VerifiedChains):
+    """Tells how many handshakes were spared the verification of a chain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recognised = 0
+        self.verified = 0
+
+    def expects(self, host: str) -> bool:
+        """As ever; a chain of the benchmark never changes, so what is expected comes."""
+        expected = super().expects(host)
+        if expected:
+            self.recognised += 1
+        return expected
+
+    def add(self, host: str, chain: Sequence[bytes], not_after: float) -> None:
+        """As ever."""
+        self.verified += 1
+        super().add(host, chain, not_after)
+
+    def share(self) -> float:
+        """Of the handshakes since this was last asked, the share with a chain recognised."""
+        recognised, verified = self.recognised, self.verified
+        self.recognised = self.verified = 0
+        return recognised / (recognised + verified)
+
+
 class PlainHttpx:
     """What a script would do: one client, one context, a new connection for each probe."""
 
@@ -164,7 +204,7 @@ class PlainHttpx:
 
     async def _one(self) -> None:
         async with self._places:
-            url = f"https://n{next(self._count)}.{ONE_FAMILY}:{self._port}/"
+            url = f"https://{name(next(self._count), ONE_FAMILY)}:{self._port}/"
             response = await self._client.get(url)
             assert response.status_code == httpx.codes.OK
             assert len(response.content) > 2000
@@ -184,25 +224,30 @@ async def serve(order: Order) -> None:
         await _measure_stuck(order)
         return
     client = _client(order)
+    if isinstance(client, Ours):
+        spare_searches()  # as `shutwatch run` does
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         gc.collect()
         before = time.process_time()
         await client.probe(int(line))
-        print(json.dumps(time.process_time() - before), flush=True)
+        cpu = time.process_time() - before
+        shares = [client.chains.share()] if isinstance(client, Ours) else []
+        print(json.dumps([cpu, *shares]), flush=True)
 
 
 def _client(order: Order) -> Ours | PlainHttpx:
     if order.kind == "httpx":
         return PlainHttpx(order)
-    return Ours(order, names=BOTH_FAMILIES if order.kind == "ours_both" else ONE_FAMILY)
+    domain = BOTH_FAMILIES if order.kind == "ours_both" else ONE_FAMILY
+    return Ours(order, domain=domain, cold=order.kind == "ours_cold")
 
 
 async def _measure_stuck(order: Order) -> None:
-    works = Ours(order, names=ONE_FAMILY)
+    works = Ours(order, domain=ONE_FAMILY)
     await works.probe(PER_CYCLE)
     count, port = int(sys.stdin.readline()), int(sys.stdin.readline())
-    stuck = Ours(order, names=ONE_FAMILY, port=port, concurrency=count)
+    stuck = Ours(order, domain=ONE_FAMILY, port=port, concurrency=count)
     print(json.dumps(await stuck.stuck(count)), flush=True)
 
 

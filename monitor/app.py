@@ -16,6 +16,7 @@ from monitor.clock import utc_now
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.exporter import create_registry
+from monitor.garbage import spare_searches
 from monitor.http3 import Http3
 from monitor.logs import logger
 from monitor.looking import Looking, MakeNetwork
@@ -106,6 +107,7 @@ async def _until_told_to_stop(
     )
     stopped = asyncio.create_task(stop.wait())
     watching = asyncio.create_task(_watch(schedule, store))
+    spare_searches()
     try:
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if server.done():
