@@ -7,7 +7,7 @@ import msgspec
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE, controls_for, follows
 from monitor.analysis.findings import FailedLook, Finding, failed_at, strongest
-from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, works
+from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, contradicting, works
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from monitor.analysis.weight import Sign, capped
 from probes.measurement import Layer
@@ -30,6 +30,9 @@ may not exchange one family's routes."""
 def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     """What stops a family that failed in every look though the endpoint answered over another.
 
+    One look is enough where two contradicting answers show that somebody forges them: a forged
+    answer that gets lost lets a look through.
+
     Only for a family that works otherwise from this vantage, and over which a control reached the
     same host afterwards; None when there is none, or nothing accuses.
     """
@@ -44,20 +47,27 @@ def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
 
 
 def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | None:
-    outcomes = [_of_family(shown, family) for shown in looked]
-    if any(outcome is None or not outcome.sub_method for outcome in outcomes):
-        return None
+    failed = [
+        (shown, outcome)
+        for shown in looked
+        if (outcome := _of_family(shown, family)) is not None and outcome.sub_method
+    ]
+    if len(failed) < len(looked):
+        failed = [
+            (shown, outcome)
+            for shown, outcome in failed
+            if outcome.layer is Layer.DNS and _contradicted(shown, family)
+        ]
     if any(
-        shown.leg.resolved_elsewhere and outcome is not None and outcome.layer is Layer.DNS
-        for shown, outcome in zip(looked, outcomes, strict=True)
+        shown.leg.resolved_elsewhere and outcome.layer is Layer.DNS for shown, outcome in failed
     ):
         return None
     controls = controls_for(case, looked[-1:])
     working = [control for control in controls.working if _works_over(control, family, looked[-1])]
     covered = [
         FailedLook(shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True)
-        for shown, outcome in zip(looked, outcomes, strict=True)
-        if outcome is not None and any(follows(c.measurement, shown) for c in working)
+        for shown, outcome in failed
+        if any(follows(c.measurement, shown) for c in working)
     ]
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE:
@@ -65,6 +75,12 @@ def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | 
     doubtful = bool(controls.failing) or found.sign in _INNOCENT
     limit = Evidence.WEAK if doubtful else Evidence.STRONG
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
+
+
+def _contradicted(shown: Outline, family: str) -> bool:
+    """Whether the query for this family's addresses got replies that cannot both be true."""
+    rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
+    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.leg.dns)
 
 
 def _paths(shown: Outline, family: str) -> list[Outcome]:

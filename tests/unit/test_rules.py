@@ -872,6 +872,26 @@ def test_family_silence_is_weak_at_most() -> None:
     assert (verdict.rule_id, verdict.evidence) == ("family.tcp", Evidence.WEAK)
 
 
+@pytest.mark.parametrize("forged", [True, False])
+def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> None:
+    """The look that the honest answer let through does not undo what two answers to one query show,
+    while a lone bogon may be a passing fault."""
+    answers = [
+        DnsAnswer(delay=0.01, rcode="NOERROR", addresses=(address,), query=1)
+        for address in ("127.0.0.1", V4)
+    ]
+    lie = dns("dns_bogon_error", answers=tuple(answers if forged else answers[:1]))
+    v6 = V6_WELL
+    first = look(lie, *v6, reached=True)
+    last = look(*WELL, *v6, at=2, reached=True)
+    verdict = judge(case(first, last, field=health(families=BOTH), controls=CONTROL_BOTH))
+    if not forged:
+        assert verdict.state is State.OK
+        return
+    assert (verdict.state, verdict.rule_id) == (State.BLOCKED, "family.dns")
+    assert (verdict.family, verdict.sub_method) == ("ipv4", "bogon")
+
+
 def test_family_silence_that_loss_explains_is_ok() -> None:
     """One timeout over IPv6 beside a working IPv4 accuses nobody."""
     seen = look(*WELL, V6_DNS, tcp("generic_timeout_error", address=V6), reached=True)
