@@ -42,6 +42,56 @@ def _write(what: str, title: str, *parts: str) -> None:
     (DOCS / f"soak-{what}.md").write_text(text, encoding="utf-8")
 
 
+def write_negatives(runs: negatives.Runs) -> None:
+    """Write docs/soak-negatives.md."""
+    count = sum(map(len, runs.values()))
+    _write(
+        "negatives",
+        "What must accuse nobody",
+        f"{count} runs: {len(runs)} seeds, and {negatives.LINES} vantages in each cycle, every one"
+        " on a line drawn for itself (loss of 5–40 % each way, round trips of 50–1500 ms, jitter,"
+        " a slow resolver, or all of these). Hosts and controls are in trouble as the tables say;"
+        " in three cycles of twenty each, the sites that tell a vantage its own health show expired"
+        " certificates to everybody, or one of two controls cannot reach them, or is gone. Nobody"
+        " censors anything. The columns count endpoint verdicts; the last line holds platforms'"
+        " too.\n",
+        negatives.report(runs),
+    )
+
+
+def write_positives(runs: positives.Runs) -> None:
+    """Write docs/soak-positives.md."""
+    innocent = positives.accused(runs)
+    _write(
+        "positives",
+        "What must be told on a bad line",
+        f"{len(runs)} runs of each technique, one network for each. On every network"
+        f" {positives.LOSS:.0%} of the frames are lost each way between client and censor, so that"
+        f" what the censor forges is lost as well, and a round trip takes"
+        f" {1000 * positives.RTT:.0f} ms. An answer is right when endpoint and platform are blocked"
+        " by the method stated; the kind is the sub-method.\n",
+        positives.report(runs),
+        f"Said above weak of what nobody interfered with, on these networks and on one that is only"
+        f" bad: {innocent or 'nothing'}.\n",
+    )
+
+
+def write_throttling(runs: throttling.Runs) -> None:
+    """Write docs/soak-throttling.md."""
+    lines = " ".join(
+        f"On a {name} line {loss:.1%} of the frames are lost each way between client and censor,"
+        f" and a round trip takes {1000 * rtt:.0f} ms."
+        for name, (loss, rtt) in throttling.NOISE.items()
+    )
+    _write(
+        "throttling",
+        "What is slowed down, and what is slow",
+        f"{len(runs)} runs of each way, one network for each. {lines} On the bad one TCP gets far"
+        " less than a megabit, whoever it is, so that a throttle to that much changes nothing.\n",
+        throttling.report(runs),
+    )
+
+
 # -- a sample ------------------------------------------------------------------------------------
 
 
@@ -92,19 +142,7 @@ def test_a_sample_of_bad_lines_accuses_nobody(sample: Sample) -> None:
 def test_no_adversarial_negative_is_blocked() -> None:
     """Two hundred runs, and no endpoint or platform blocked with evidence above weak."""
     runs = side_by_side(negatives.make, _seeds("negatives"), negatives.cycle)
-    count = sum(map(len, runs.values()))
-    _write(
-        "negatives",
-        "What must accuse nobody",
-        f"{count} runs: {len(runs)} seeds, and {negatives.LINES} vantages in each cycle, every one"
-        " on a line drawn for itself (loss of 5–40 % each way, round trips of 50–1500 ms, jitter,"
-        " a slow resolver, or all of these). Hosts and controls are in trouble as the tables say;"
-        " in three cycles of twenty each, the sites that tell a vantage its own health show expired"
-        " certificates to everybody, or one of two controls cannot reach them, or is gone. Nobody"
-        " censors anything. The columns count endpoint verdicts; the last line holds platforms'"
-        " too.\n",
-        negatives.report(runs),
-    )
+    write_negatives(runs)
     assert negatives.accused(runs) == {}
 
 
@@ -113,25 +151,13 @@ def test_no_adversarial_negative_is_blocked() -> None:
 def test_techniques_are_told_on_bad_lines() -> None:
     """State and method are right in at least 95 of 100 runs of each technique."""
     runs = side_by_side(positives.make, _seeds("positives"), positives.cycle)
-    innocent = positives.accused(runs)
-    _write(
-        "positives",
-        "What must be told on a bad line",
-        f"{len(runs)} runs of each technique, one network for each. On every network"
-        f" {positives.LOSS:.0%} of the frames are lost each way between client and censor, so that"
-        f" what the censor forges is lost as well, and a round trip takes"
-        f" {1000 * positives.RTT:.0f} ms. An answer is right when endpoint and platform are blocked"
-        " by the method stated; the kind is the sub-method.\n",
-        positives.report(runs),
-        f"Said above weak of what nobody interfered with, on these networks and on one that is only"
-        f" bad: {innocent or 'nothing'}.\n",
-    )
+    write_positives(runs)
     assert {
         name: seeds
         for name, seeds in positives.missed(runs).items()
         if len(seeds) > (1 - positives.WANTED / 100) * len(runs)
     } == {}
-    assert innocent == {}
+    assert positives.accused(runs) == {}
 
 
 @pytest.mark.soak
@@ -139,18 +165,7 @@ def test_techniques_are_told_on_bad_lines() -> None:
 def test_throttling_is_told_on_bad_lines() -> None:
     """Who slows down is told from what is slow; nothing honest is ever accused."""
     runs = side_by_side(throttling.make, _seeds("throttling"), throttling.cycle)
-    lines = " ".join(
-        f"On a {name} line {loss:.1%} of the frames are lost each way between client and censor,"
-        f" and a round trip takes {1000 * rtt:.0f} ms."
-        for name, (loss, rtt) in throttling.NOISE.items()
-    )
-    _write(
-        "throttling",
-        "What is slowed down, and what is slow",
-        f"{len(runs)} runs of each way, one network for each. {lines} On the bad one TCP gets far"
-        " less than a megabit, whoever it is, so that a throttle to that much changes nothing.\n",
-        throttling.report(runs),
-    )
+    write_throttling(runs)
     wrong = throttling.missed(runs)
     honest = {name for name, way in throttling.WAYS.items() if not way.sub_method}
     assert {name: seeds for name, seeds in wrong.items() if name in honest and seeds} == {}
