@@ -1,0 +1,132 @@
+"""How good the detection is: precision, recall, delay, false alarms, ours beside other rules.
+
+    .venv/bin/python benchmarks/detection.py --jobs 2 --write docs/accuracy.md
+
+Simulates countries with networks that are watched, under noise and under blocks, as observations
+that go through the real rules of judgement, the real sequential test and the real events. All
+follows from --seed.
+"""
+
+import argparse
+import math
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.simulation.blocks import KINDS, Block, Kind
+from benchmarks.simulation.noise import DAY, FITTED, HELD_OUT, YEAR, Family, draw
+from benchmarks.simulation.report import write_report
+from benchmarks.simulation.rivals import Alarm
+from benchmarks.simulation.run import simulate
+from benchmarks.simulation.score import CleanYear, Trial, held_against
+from benchmarks.simulation.world import BUCKET, World
+from monitor.settings import EventSettings
+
+T = TypeVar("T")
+NETWORKS, CONTROLS = 3, 2
+BEFORE, AFTER = 1.5 * DAY, 1.0 * DAY
+"""Seconds of noise alone around a block."""
+SETS: Mapping[str, tuple[tuple[Family, ...], float, int]] = {
+    "as assumed": (FITTED, 1.0, 0),
+    "twice the noise": (FITTED, 2.0, 1_000_000),
+    "held out": ((*FITTED, *HELD_OUT), 1.0, 2_000_000),
+}
+"""Families, how much of them, and what is added to the seed."""
+
+
+def clean_year(task: tuple[str, int]) -> CleanYear:
+    """Simulate a year of noise alone."""
+    name, number = task
+    families, times, offset = SETS[name]
+    seed = offset + number
+    episodes = draw(
+        random.Random(seed),
+        families,
+        vantages=NETWORKS,
+        controls=CONTROLS,
+        seconds=YEAR,
+        times=times,
+    )
+    outcome = simulate(World(seed, episodes, NETWORKS), int(YEAR // BUCKET), EventSettings())
+    return CleanYear(
+        suspected={rule: len(alarms) for rule, alarms in outcome.alarms.items()},
+        confirmed={
+            rule: sum(alarm.confirmed < math.inf for alarm in alarms)
+            for rule, alarms in outcome.alarms.items()
+        },
+        fast=outcome.fast,
+        readings=outcome.readings,
+    )
+
+
+def trial(task: tuple[int, int]) -> Trial:
+    """Simulate one block among noise."""
+    kind_number, number = task
+    kind = KINDS[kind_number]
+    seed = 10_000_000 + kind_number * 100_000 + number
+    block, alarms = one_block(kind, seed)
+    return Trial(
+        kind=kind.name, found={rule: held_against(block, each) for rule, each in alarms.items()}
+    )
+
+
+def one_block(
+    kind: Kind, seed: int, families: Sequence[Family] = FITTED
+) -> tuple[Block, Mapping[str, list[Alarm]]]:
+    """A block of a kind, and the alarms of each rule."""
+    rng = random.Random(seed)
+    block = kind.make(rng, BEFORE + rng.uniform(0.0, DAY))
+    seconds = block.times[-1][1] + AFTER
+    noise = draw(rng, families, vantages=block.networks, controls=CONTROLS, seconds=seconds)
+    world = World(seed, [*noise, *block.episodes], block.networks)
+    return block, simulate(world, int(seconds // BUCKET), EventSettings()).alarms
+
+
+def main() -> None:
+    """Simulate, print, and write the document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--years", type=int, default=300, help="clean years of each set")
+    parser.add_argument("--harder-years", type=int, default=100, help="of the other two sets")
+    parser.add_argument("--trials", type=int, default=200, help="blocks of each kind")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="added to every seed")
+    parser.add_argument("--write", type=Path, help="the document to write")
+    asked = parser.parse_args()
+    years = [
+        (name, asked.seed + number)
+        for name in SETS
+        for number in range(asked.years if name == "as assumed" else asked.harder_years)
+    ]
+    trials = [
+        (kind, asked.seed + number) for number in range(asked.trials) for kind in range(len(KINDS))
+    ]
+    began = time.monotonic()
+    with multiprocessing.Pool(asked.jobs) as pool:
+        found = list(_counted(pool.imap(trial, trials, 4), len(trials), "blocks"))
+        clean = list(_counted(pool.imap(clean_year, years, 2), len(years), "years"))
+    by_set: dict[str, list[CleanYear]] = {name: [] for name in SETS}
+    for (name, _), year in zip(years, clean, strict=True):
+        by_set[name].append(year)
+    command = " ".join(["benchmarks/detection.py", *sys.argv[1:]])
+    text = write_report(by_set, found, command)
+    print(text)
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    if asked.write:
+        asked.write.write_text(text, encoding="utf-8")
+
+
+def _counted(results: Iterable[T], total: int, what: str) -> Iterable[T]:
+    for number, result in enumerate(results, 1):
+        if number % 50 == 0 or number == total:
+            print(f"{number}/{total} {what}", file=sys.stderr, flush=True)
+        yield result
+
+
+if __name__ == "__main__":
+    main()

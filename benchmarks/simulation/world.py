@@ -1,0 +1,359 @@
+"""One country under episodes: what each look comes to, cycle by cycle.
+
+A cycle runs as in `monitor.cycle`: references, every endpoint, where something failed the controls,
+the endpoint again after a pause, controls again and follow-ups, then references once more.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+
+from benchmarks.simulation.looks import (
+    CONTROLS,
+    LONGEST,
+    WELL,
+    CycleLooks,
+    EndpointLooks,
+    FollowUps,
+    endpoints,
+    enough,
+    references,
+    verdict_on,
+    worth_repeating,
+)
+from benchmarks.simulation.noise import Episode, Strikes
+from monitor.analysis.verdict import PlatformVerdict
+
+BUCKET = 300.0
+CYCLE = 150.0
+"""Seconds no cycle outlasts."""
+SAME_SERVER = 0.97
+"""Chance that a server that just failed fails again under another name: our assumption."""
+QUIET = 4.0
+LEAKY = 0.2
+"""Share of cycles in which some looks get past a filter."""
+RETRIES, PAUSE = 2, 2.0
+FOLLOW_UPS_PER_ROLE = 2
+_SEND_AGAIN = (0.0, 1.0, 3.0, 7.0)
+"""Seconds at which a connection's first packet goes out."""
+_BY_NAME = frozenset({"tls_reset", "tls_timeout", "tls_alert"})
+"""Fates a censor brings on by the name in the ClientHello."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What one cycle came to."""
+
+    verdict: PlatformVerdict
+    """Of no place and time yet."""
+    duration: float
+    """Seconds until it was judged."""
+
+
+class World:
+    """Episodes, and looks into them. The same look at the same time always comes to the same."""
+
+    def __init__(self, seed: int, episodes: Sequence[Episode], vantages: int) -> None:
+        self.seed = seed
+        self.vantages = vantages
+        self._buckets: list[dict[int, list[Episode]]] = [defaultdict(list) for _ in range(vantages)]
+        self._everywhere: dict[int, list[Episode]] = defaultdict(list)
+        for one in episodes:
+            shared = one.place < 0 or one.strikes is Strikes.CONTROL
+            buckets = self._everywhere if shared else self._buckets[one.place]
+            first = int(max(0.0, one.start - CYCLE) // BUCKET)
+            for number in range(first, int(max(0.0, one.end) // BUCKET) + 1):
+                buckets[number].append(one)
+        # What only strikes controls matters only when something else fails.
+        self._shared = {
+            number
+            for number, here in self._everywhere.items()
+            if any(one.strikes is not Strikes.CONTROL for one in here)
+        }
+
+    def dirty(self, vantage: int) -> list[int]:
+        """Numbers of the buckets in which a cycle of this vantage may see anything."""
+        return sorted({*self._buckets[vantage], *self._shared})
+
+    def cycle(self, vantage: int, at: float) -> Seen:
+        """The cycle of a vantage that starts at this second."""
+        number = int(at // BUCKET)
+        here = self._buckets[vantage].get(number, [])
+        if not here and number not in self._shared:
+            return _CLEAN
+        active = [
+            one
+            for one in (*here, *self._everywhere.get(number, ()))
+            if one.start < at + CYCLE and one.end > at
+        ]
+        # A cycle in which nothing has failed yet is over in less than QUIET seconds.
+        if not any(one.strikes is not Strikes.CONTROL and one.start < at + QUIET for one in active):
+            return _CLEAN
+        if any(
+            one.strikes is Strikes.UPLINK and one.start <= at and one.end > at + CYCLE
+            for one in active
+        ):
+            return _DARK
+        # Hashes of numbers are the same in every process.
+        rng = random.Random(hash((self.seed, vantage, round(at * 1000))))
+        if rng.random() >= LEAKY:
+            active = [
+                msgspec.structs.replace(one, level=1.0) if one.strikes is Strikes.BLOCK else one
+                for one in active
+            ]
+            censor = active[0].strikes in (Strikes.BLOCK, Strikes.SLOW)
+            if len(active) == 1 and censor and active[0].start <= at and active[0].end > at + CYCLE:
+                return _standing(active[0].strikes, active[0].fate, active[0].hosts)
+        return _Cycle(active, rng).run(at)
+
+
+@cache
+def _standing(strikes: Strikes, fate: str, hosts: tuple[int, ...]) -> Seen:
+    """A cycle amid nothing but one block that lets nothing through; all of them are alike."""
+    alone = Episode(strikes=strikes, start=0.0, end=2 * CYCLE, fate=fate, hosts=hosts)
+    return _Cycle([alone], random.Random(1)).run(0.0)
+
+
+class _Cycle:
+    """One cycle in which something may happen."""
+
+    def __init__(self, active: Sequence[Episode], rng: random.Random) -> None:
+        self._active = active
+        self._rng = rng
+        self._asked: dict[str, int] = defaultdict(int)
+
+    def run(self, at: float) -> Seen:
+        before = self._at_references(at)
+        hopeless = not any(fate in WELL for fate in before)
+        begin = at + max(map(_lasts, before))
+        looked, ends = [], [begin]
+        for number in range(len(endpoints())):
+            one, end = self._at_endpoint(number, begin + self._rng.uniform(0.0, 2.0), hopeless)
+            looked.append(one)
+            ends.append(end)
+        end = max(ends)
+        after: tuple[str, ...] = ()
+        if not hopeless and any(one.attempts[-1] not in WELL for one in looked):
+            after = self._at_references(end)
+            end += max(map(_lasts, after))
+        throttled = self._any(Strikes.SLOW, at)
+        last = [one.attempts[-1] in WELL for one in looked]
+        if not throttled and all(last):
+            # Whatever the references say, and at whichever attempt: what answers is ok.
+            return Seen(_CLEAN.verdict, end - at)
+        if hopeless and not any(last):
+            return Seen(_DARK.verdict, end - at)
+        before, after = _sorted(before, after)
+        looks = CycleLooks(
+            endpoints=tuple(looked),
+            before=before,
+            after=after,
+            control_well=tuple(self._control_well(number, end) for number in range(len(CONTROLS))),
+            skewed=self._any(Strikes.CLOCK, at),
+            throttled=throttled,
+        )
+        return Seen(verdict_on(looks), end - at)
+
+    # -- looks -----------------------------------------------------------------------------
+
+    def _at_references(self, at: float) -> tuple[str, ...]:
+        return tuple(
+            self._fate(at + self._rng.uniform(0.0, 0.5), None, cleartext=r.endpoint.port == 80)
+            for r in references()
+        )
+
+    def _at_endpoint(self, number: int, at: float, hopeless: bool) -> tuple[EndpointLooks, float]:
+        fates = [self._fate(at, number)]
+        at += _lasts(fates[0])
+        if hopeless or not worth_repeating(fates[0]):
+            return EndpointLooks(tuple(fates)), at
+        controls = self._at_controls(at)
+        if not any(fate in WELL for fate in controls):
+            return EndpointLooks(tuple(fates), controls), at
+        for _ in range(RETRIES):
+            at += PAUSE * self._rng.uniform(0.5, 1.5)
+            fates.append(self._fate(at, number))
+            at += _lasts(fates[-1])
+            if enough(tuple(fates)):
+                break
+        if not worth_repeating(fates[-1]):
+            return EndpointLooks(tuple(fates), controls), at
+        controls = self._at_controls(at)
+        at += max(map(_lasts, controls))
+        return EndpointLooks(tuple(fates), controls, self._follow_up(number, fates[-1], at)), at
+
+    def _at_controls(self, at: float) -> tuple[str, ...]:
+        return tuple(
+            self._platform_outage(at) or "ok" if self._control_well(number, at) else "dns_timeout"
+            for number in range(len(CONTROLS))
+        )
+
+    def _follow_up(self, number: int, fate: str, at: float) -> FollowUps:
+        role = endpoints()[number][0].name
+        if self._asked[role] >= FOLLOW_UPS_PER_ROLE:
+            return FollowUps()
+        self._asked[role] += 1
+        innocuous = elsewhere = resolver = honest = ""
+        if fate.startswith("tls"):
+            innocuous = self._fate(at, number, name=False)
+            elsewhere = self._fate(at, number, address=False)
+        if fate.startswith("dns") or fate == "tls_forged":
+            resolver = "dns_timeout" if self._line(at, 3) == "dns_timeout" else "ok"
+            honest = self._fate(at, number, resolver=False)
+        return FollowUps(
+            innocuous="" if innocuous in ("dns_timeout",) else innocuous,
+            elsewhere="" if elsewhere in ("dns_timeout",) else elsewhere,
+            resolver=resolver,
+            honest="" if honest in ("dns_timeout",) else honest,
+        )
+
+    # -- fates -----------------------------------------------------------------------------
+
+    def _fate(
+        self,
+        at: float,
+        number: int | None,
+        *,
+        cleartext: bool = False,
+        name: bool = True,
+        address: bool = True,
+        resolver: bool = True,
+    ) -> str:
+        """Of a look at an endpoint (None: at a reference), or at what a follow-up varies: without
+        the name, at another address, without the resolver."""
+        if self._any(Strikes.UPLINK, at):
+            return "dns_timeout"
+        line = self._line(at, 4)
+        if line not in WELL:
+            return line
+        struck = ""
+        if resolver and name and address:
+            struck = self._names(at, number)
+        if not struck and number is not None:
+            struck = self._struck(at, number, name=name, address=address)
+        if not struck and not cleartext:
+            struck = self._large(at) or ("tls_expired" if self._any(Strikes.CLOCK, at) else "")
+        return struck or line
+
+    def _struck(self, at: float, number: int, *, name: bool, address: bool) -> str:
+        for one in self._now(at):
+            if one.hosts and number not in one.hosts:
+                continue
+            by_name = one.strikes is Strikes.BLOCK and one.fate in _BY_NAME
+            by_address = one.strikes in (Strikes.HOSTS, Strikes.OUTAGE, Strikes.REGION) or (
+                one.strikes is Strikes.BLOCK and one.fate.startswith("tcp")
+            )
+            if one.fate.startswith("dns"):
+                by_name = by_address = False  # seen to among the names
+            if one.strikes is Strikes.BLOCK and one.fate == "tls_forged":
+                by_name = True
+            # The server that just failed fails for every name: its fault is not drawn again.
+            again = not name and one.strikes is Strikes.HOSTS and self._rng.random() < SAME_SERVER
+            if ((by_name and name) or (by_address and address)) and (again or self._hits(one)):
+                return one.fate
+        return ""
+
+    def _names(self, at: float, number: int | None) -> str:
+        for one in self._now(at):
+            dns = one.fate.startswith("dns")
+            every = one.strikes is Strikes.NAMES
+            platforms = number is not None and dns and not one.hosts
+            struck = one.strikes in (
+                Strikes.PLATFORM_NAMES,
+                Strikes.BLOCK,
+                Strikes.OUTAGE,
+                Strikes.REGION,
+            )
+            if (every or (platforms and struck)) and self._hits(one):
+                return one.fate
+        return ""
+
+    def _hits(self, one: Episode) -> bool:
+        return one.level >= 1.0 or self._rng.random() < one.level
+
+    def _line(self, at: float, tries: int) -> str:
+        """What loss on the line makes of a look: each try is lost with chance 1 − (1 − p)²."""
+        lost = 0.0
+        until = 0.0
+        for one in self._now(at):
+            if one.strikes is Strikes.LINE:
+                lost = 1.0 - (1.0 - lost) * (1.0 - one.level)
+                until = max(until, one.end)
+        if lost == 0.0:
+            return "ok"
+        chance = 1.0 - (1.0 - lost) ** 2
+        again = False
+        for layer, most in (("dns", 3), ("tcp", tries), ("tls", 4)):
+            for number in range(most):
+                if at + _SEND_AGAIN[number] > until or self._rng.random() >= chance:
+                    break
+                again = True
+            else:
+                return f"{layer}_timeout"
+        return "resent" if again else "ok"
+
+    def _large(self, at: float) -> str:
+        for one in self._now(at):
+            if one.strikes is Strikes.LARGE and self._hits(one):
+                return "tls_timeout"
+        return ""
+
+    def _platform_outage(self, at: float) -> str:
+        for one in self._now(at):
+            if one.strikes is Strikes.OUTAGE and self._hits(one):
+                return one.fate
+        return ""
+
+    def _control_well(self, number: int, at: float) -> bool:
+        return not any(
+            one.strikes is Strikes.CONTROL and one.place == number for one in self._now(at)
+        )
+
+    def _any(self, strikes: Strikes, at: float) -> bool:
+        return any(one.strikes is strikes for one in self._now(at))
+
+    def _now(self, at: float) -> list[Episode]:
+        return [one for one in self._active if one.start <= at < one.end]
+
+
+def _sorted(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """References of one scope and kind are alike: fewer patterns to judge."""
+    rows = [
+        (reference.scope.value, reference.endpoint.kind.value, *fates)
+        for reference, *fates in zip(references(), before, after or before, strict=True)
+    ]
+    kinds = [row[:2] for row in rows]
+    rows = [
+        row for kind in dict.fromkeys(kinds) for row in sorted(r for r in rows if r[:2] == kind)
+    ]
+    return tuple(row[2] for row in rows), tuple(row[3] for row in rows) if after else ()
+
+
+def _lasts(fate: str) -> float:
+    return LONGEST if fate.endswith("timeout") else 0.5
+
+
+_CLEAN = Seen(
+    verdict_on(
+        CycleLooks(
+            endpoints=(EndpointLooks(("ok",)),) * len(endpoints()),
+            before=("ok",) * len(references()),
+        )
+    ),
+    5.0,
+)
+_DARK = Seen(
+    verdict_on(
+        CycleLooks(
+            endpoints=(EndpointLooks(("dns_timeout",)),) * len(endpoints()),
+            before=("dns_timeout",) * len(references()),
+        )
+    ),
+    2 * LONGEST + 2.0,
+)
+CLEAN = _CLEAN
+"""What a cycle comes to while nothing is wrong."""
