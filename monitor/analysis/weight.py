@@ -92,12 +92,12 @@ _LLR: Mapping[tuple[State, Evidence], float] = {
 (about 1, and 1 in 50 for an ok one) over its chance without. At one reading in five minutes 8.5,
 13 and 16 stand for 21, 0.2 and 0.01 wrong episodes of that grade in a stream-year.
 
-Held against the noise of benchmarks/simulation (42 stream-years, seeds 500 to 513, first readings of
-episodes, outages that the control met left out): weak 0.2 a stream-year, strong 0.7 on several roles
-(all of them silence or a resolver's) and 0.8 on one role, conclusive none. So weak ones are trusted
-far less than there, since the noise of real lines is not known; strong ones on one role likewise, by
-`NARROWER`; and strong ones on several roles about one nat more, which their slow growth (`LASTING`)
-makes up for."""
+Held against the noise of benchmarks/simulation (42 stream-years, seeds 500 to 513, the first
+readings of episodes, without outages that the control met): weak 0.2 a stream-year, strong 0.7 on
+several roles (all of them silence or a resolver's) and 0.8 on one role, conclusive none. So weak
+ones are trusted far less than there, since the noise of real lines is not known; strong ones on one
+role likewise, by `NARROWER`; and strong ones on several roles about one nat more, which their slow
+growth (`Cling.LASTING`) makes up for."""
 
 
 def llr(state: State, evidence: Evidence) -> float:
