@@ -57,7 +57,7 @@ def take_in(
     fresh = [word for word in words.values() if word.at >= horizon]
     changes: list[Change] = []
     event = state.event
-    if all(word.down for word in fresh):
+    if fresh and all(word.down for word in fresh):
         if event is None:
             event = _new(verdict, fresh)
             changes.append(Change(name="opened", detail=f"{len(fresh)} vantages", event=event))

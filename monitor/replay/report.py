@@ -32,6 +32,7 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
             "confirmed_at": event.confirmed_at,
             "end_earliest": event.end_earliest,
             "end_latest": event.end_latest,
+            "kind": event.kind,
             "id": event.id,
             "roles": event.roles,
             "evidence": event.evidence,

@@ -21,6 +21,10 @@ LaneKey = tuple[str, str, int, str]
 
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
 _MOST_GAP, _LEAST_GAP = timedelta(days=3), timedelta(hours=1)
+_APART = 5 * 86400.0
+"""Seconds between two decisions about a network that few people measure."""
+_FALSE_CONFIRMED = 1e-5
+"""So few that one decision, strong evidence by itself, is not enough to confirm."""
 _GAPS = 8
 """Usual distances between two samples after which there is no data."""
 
@@ -198,8 +202,18 @@ def _gap_limit(data: Sequence[tuple[datetime, datetime]]) -> timedelta:
 
 
 def crowd_settings(settings: EventSettings) -> EventSettings:
-    """The settings for verdicts that are decisions already: one *ok* suffices to clear."""
-    return msgspec.structs.replace(settings, clear_cycles=1)
+    """The settings for verdicts that are decisions already, at irregular times.
+
+    One *blocked* suffices to suspect, two confirm, one *ok* clears: the budget behind each is that
+    of `monitor.replay.weighing`, and silence between two of them is as long as nobody measured.
+    """
+    return msgspec.structs.replace(
+        settings,
+        interval=_APART,
+        false_suspected=0.02,
+        false_confirmed=_FALSE_CONFIRMED,
+        false_ends=12.0,
+    )
 
 
 def replay_rows(rows: Iterable[Row], names: Names, settings: EventSettings) -> Replayed:

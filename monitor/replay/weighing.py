@@ -297,8 +297,8 @@ class Weigher:
         )
         network = f"AS{row.asn}" if row.asn else "all"
         return PlatformVerdict(
-            cycle=f"{network}/{row.part}/{row.platform}/{self._serial}",
-            vantage="/".join(filter(None, (f"ooni-{network}", row.part))),
+            cycle=f"{self._serial:012d}",
+            vantage="/".join(filter(None, (f"ooni-{row.country}-{network}", row.part))),
             country=row.country,
             asn=row.asn,
             network=row.network or ("" if row.asn else "all networks"),
