@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 from typer.testing import CliRunner
 
 from monitor.analysis.event_fold import EventBook, advance
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import Evidence, State
 from monitor.cli import app
 from monitor.replay.database import replay_store
 from monitor.settings import EventSettings
@@ -28,19 +27,12 @@ def _cycles() -> list[Cycle]:
     found = []
     for number, state in enumerate(STORY):
         one = cycle(number, state=state)
-        begun = one.started_at + number * timedelta(minutes=5)
-        later = begun - one.started_at
+        blocked = state is State.BLOCKED
+        grade = Evidence.CONCLUSIVE if blocked else Evidence.NONE
         platforms = tuple(
-            msgspec.structs.replace(
-                verdict, started_at=verdict.started_at + later, judged_at=verdict.judged_at + later
-            )
-            for verdict in one.platforms
+            msgspec.structs.replace(verdict, evidence=grade) for verdict in one.platforms
         )
-        found.append(
-            msgspec.structs.replace(
-                one, started_at=begun, finished_at=one.finished_at + later, platforms=platforms
-            )
-        )
+        found.append(msgspec.structs.replace(one, platforms=platforms))
     return found
 
 
