@@ -27,6 +27,7 @@ import os
 import selectors
 import ssl
 import struct
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
@@ -107,6 +108,8 @@ class ScriptedResolver:
         self._error: tuple[OSError, float] | None = None
         self._silent = silent
         self._ignored: set[str] = set()
+        self._asked: Counter[tuple[str, str]] = Counter()
+        """How often each question came over UDP."""
 
     def answers(self, name: str, rtype: str, *replies: DnsReply) -> "ScriptedResolver":
         """Send these to each query of that name and type; the other type has no addresses."""
@@ -135,7 +138,7 @@ class ScriptedResolver:
         replies = self._udp.get(
             (name, rtype), (DnsReply(rcode="NOERROR" if known else "NXDOMAIN"),)
         )
-        count = self.queries.count((name, rtype))
+        count = self._asked[name, rtype]
         return tuple(reply for reply in replies if reply.to_query in (0, count))
 
 
@@ -249,6 +252,7 @@ class ScriptedDatagrams:
             return
         name, rtype = question_of(data)
         resolver.queries.append((name, rtype))
+        resolver._asked[name, rtype] += 1
         if resolver._error is not None:
             error, delay = resolver._error
             self._timers.append(self._loop.call_later(delay, self._on_error, error))
