@@ -3,7 +3,7 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
 
@@ -16,6 +16,7 @@ from monitor.clock import utc_now
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.exporter import create_registry
+from monitor.fast_lane import FastLane
 from monitor.garbage import spare_searches
 from monitor.http3 import Http3
 from monitor.logs import logger
@@ -29,7 +30,7 @@ from monitor.spending import DayIsSpentError, Spending
 from monitor.transfers import Transfers
 from probes.vantage import VantagePoint, VantageRole
 from storage.open_store import open_store
-from storage.store import Store
+from storage.store import Cycle, Store
 
 log = logger(__name__)
 
@@ -152,6 +153,9 @@ class _Schedule:
         self._publisher = publisher
         self._runner = runner
         self._recorder = recorder
+        self._fast_lane = FastLane(settings, spending)
+        self._turns = {vantage.id: asyncio.Lock() for vantage in settings.vantages}
+        """Held while a vantage looks: one cycle of it at a time."""
         self._under_way: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
@@ -187,7 +191,17 @@ class _Schedule:
             await asyncio.wait(self._under_way, timeout=STOP_DEADLINE)
 
     async def _cycle(self, vantage: VantagePoint) -> None:
-        task = asyncio.create_task(self._look_and_record(vantage), name=f"cycle {vantage.id}")
+        await self._protected(self._turn(vantage), vantage)
+
+    async def _hurry(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        # A cycle of the schedule that began meanwhile looks at these, too, and asks again after.
+        if not self._turns[vantage.id].locked():
+            looking = self._look_and_record(vantage, Effort.HURRIED, platforms)
+            await self._protected(looking, vantage)
+
+    async def _protected(self, work: Coroutine[None, None, None], vantage: VantagePoint) -> None:
+        """Do it, even if the scheduler gives up on it; `stop` ends it."""
+        task = asyncio.create_task(work, name=f"cycle {vantage.id}")
         self._under_way.add(task)
         try:
             await asyncio.shield(task)
@@ -197,17 +211,24 @@ class _Schedule:
         finally:
             self._under_way.discard(task)
 
-    async def _look_and_record(self, vantage: VantagePoint) -> None:
+    async def _turn(self, vantage: VantagePoint) -> None:
         effort = self.spending.turn(vantage.id)
         if effort is Effort.NONE:
             log.info("cycle put off, to make the day's bytes last", vantage=vantage.id)
             self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
             return
+        await self._look_and_record(vantage, effort)
+
+    async def _look_and_record(
+        self, vantage: VantagePoint, effort: Effort, only: frozenset[str] = frozenset()
+    ) -> None:
         try:
-            cycle = await self._runner.run(vantage.id, effort)
+            async with self._turns[vantage.id]:
+                cycle = await self._runner.run(vantage.id, effort, only)
             self.spending.cycle_done(vantage.id, effort, cycle.measurements)
             self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
             await self._recorder.record(cycle)
+            self._hurry_after(vantage, cycle)
         except DayIsSpentError:
             log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
             self._publisher.turn_taken(
@@ -217,6 +238,20 @@ class _Schedule:
             # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
             # vantage's last report grows old, and the alert on that fires.
             log.exception("cycle failed", vantage=vantage.id)
+
+    def _hurry_after(self, vantage: VantagePoint, cycle: Cycle) -> None:
+        """Look again soon where the detector could not decide."""
+        platforms = self._fast_lane.wanted(vantage, cycle, self._recorder.book)
+        if platforms and self._scheduler.running:
+            self._scheduler.add_job(
+                self._hurry,
+                "date",
+                args=[vantage, platforms],
+                id=f"{vantage.id} hurried",
+                replace_existing=True,
+                run_date=utc_now() + timedelta(seconds=self._fast_lane.pace),
+                misfire_grace_time=None,
+            )
 
     def _missed(self, event: JobEvent) -> None:
         self._publisher.cycle_missed(event.job_id)

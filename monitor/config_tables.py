@@ -69,6 +69,7 @@ EVENTS: Shapes = {
     "false_ends": number(0.01, 1000),
     "reopen_within": duration("0s", "30d"),
     "forget_after": duration("1h", "365d"),
+    "fast_lane": duration("0s", "10m"),
     "shares": user_shares,
 }
 """`[events]`."""

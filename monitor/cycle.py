@@ -14,7 +14,7 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -43,8 +43,8 @@ from monitor.spending import DayIsSpentError
 from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.follow_up import plan_follow_up, plan_http3
-from probes.look import Glance, Target
 from probes.measurement import Look, Measurement
+from probes.target import Glance, Target
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle
 
@@ -95,6 +95,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
     vantage: VantagePoint
     cycle: str
+    platforms: tuple[Platform, ...]
+    """What is looked at."""
     early: VantageHealth
     """What the references told before anything was looked at."""
     pace: Pace
@@ -150,8 +152,16 @@ class CycleRunner:
         roles = (role for platform in self._settings.catalog.platforms for role in platform.roles)
         return sum(len(_split(role.endpoints, pace.sampled(role.sample))[0]) for role in roles)
 
-    async def run(self, vantage_id: str, effort: Effort = Effort.WHOLE) -> Cycle:
+    async def run(
+        self,
+        vantage_id: str,
+        effort: Effort = Effort.WHOLE,
+        only: Collection[str] = (),
+    ) -> Cycle:
         """One cycle. May be cancelled at any point; then nothing of it remains.
+
+        A hurried one looks `only` at the platforms of these names, and measures no speed: a verdict
+        of throttling stands as long as it would have.
 
         Raises DayIsSpentError when the vantage's bytes of the day do not even suffice for its
         first looks.
@@ -175,9 +185,15 @@ class CycleRunner:
         early = msgspec.structs.replace(early, nat64=nat64)
         if vantage.role is VantageRole.CONTROL:
             return self._cycle(cycle, vantage, started_at, early, before)
+        platforms = tuple(
+            platform
+            for platform in self._settings.catalog.platforms
+            if effort is not Effort.HURRIED or platform.name in only
+        )
         visit = Visit(
             vantage=vantage,
             cycle=cycle,
+            platforms=platforms,
             early=early,
             pace=pace,
             checkups=Checkups(
@@ -191,7 +207,7 @@ class CycleRunner:
             http3=self._http3.draw(
                 vantage,
                 early,
-                (e for p in self._settings.catalog.platforms for r in p.roles for e in r.endpoints),
+                (e for p in platforms for r in p.roles for e in r.endpoints),
             ),
             udp=UdpWitness(partial(self._ask_http3, vantage_id, cycle), self._rng),
             closeness=self._modesty.begin(vantage_id, effort, early.families),
@@ -208,10 +224,12 @@ class CycleRunner:
         health = assess(vantage, references, witnesses, self._looking.now(), exits.of(vantage))
         health = msgspec.structs.replace(health, nat64=nat64)
         transferred = Transferred()
-        if self._transfers is not None:
+        if self._transfers is not None and effort is Effort.HURRIED:
+            transferred = self._transfers.standing(vantage, cycle, health, only)
+        elif self._transfers is not None:
             looks = [one.attempts[-1] for one in looked]
             transferred = await self._transfers.run(vantage, cycle, health, looks)
-        return self._cycle(
+        done = self._cycle(
             cycle,
             vantage,
             started_at,
@@ -222,6 +240,7 @@ class CycleRunner:
             checks,
             transferred,
         )
+        return msgspec.structs.replace(done, hurried=effort is Effort.HURRIED)
 
     async def _learn_nat64(self, vantage_id: str, references: ReferenceLooks) -> tuple[str, ...]:
         """The prefixes of the network's NAT64; asked for only where something hints at one."""
@@ -244,7 +263,7 @@ class CycleRunner:
     # -- looking -------------------------------------------------------------------------
 
     async def _look_at_everything(self, visit: Visit) -> list[Looked]:
-        roles = [(p, role) for p in self._settings.catalog.platforms for role in p.roles]
+        roles = [(platform, role) for platform in visit.platforms for role in platform.roles]
         self._rng.shuffle(roles)
         results = await asyncio.gather(
             *(self._look_at_role(visit, platform, role) for platform, role in roles)
@@ -475,7 +494,8 @@ class CycleRunner:
                     default=started_at,
                 ),
             )
-            for platform in (self._settings.catalog.platforms if looked else ())
+            for platform in self._settings.catalog.platforms
+            if any(one.platform is platform for one in looked)
         )
         measurements = {
             m.id: m

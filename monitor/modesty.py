@@ -14,8 +14,8 @@ from monitor.budget import Effort, Purse
 from monitor.spending import Spending
 from monitor.traffic import bytes_of
 from probes.catalog import Endpoint, Platform, Role
-from probes.look import Glance
 from probes.measurement import Layer, Measurement
+from probes.target import Glance
 
 _CHEAP = 3_000
 """Bytes: a connection attempt that nobody answers, questions to the resolver included."""
@@ -60,6 +60,8 @@ class Closeness:
 
     def first(self, endpoint: Endpoint) -> tuple[Glance | None, Purse | None]:
         """What to leave out of the first look, and who pays when it is not the routine."""
+        if self._effort is Effort.HURRIED:
+            return None, Purse.SUSPICION
         if self._effort is not Effort.MODEST:
             return None, None
         if endpoint.id not in self._wary:
@@ -74,7 +76,7 @@ class Closeness:
     ) -> tuple[bool, Glance | None]:
         """Whether the bytes allow for a repeat of a look that went wrong, and its glance."""
         cost = bytes_of(first)
-        closely = cost if self._effort is Effort.WHOLE else _CLOSER * cost
+        closely = _CLOSER * cost if self._effort is Effort.MODEST else cost
         if self._spending.affords(self._vantage, Purse.SUSPICION, closely):
             return True, None
         needed = cost <= _CHEAP or self._is_essential(platform, role, endpoint)

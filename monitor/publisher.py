@@ -187,10 +187,18 @@ class Publisher:
     def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
         length = (cycle.finished_at - cycle.started_at).total_seconds()
         watched = self._snapshot.platforms
+        platforms = tuple(v for v in cycle.platforms if v.platform in watched)
+        if cycle.hurried:
+            seen = {verdict.platform for verdict in platforms}
+            return msgspec.structs.replace(
+                view,
+                health=cycle.health,
+                platforms=(*(v for v in view.platforms if v.platform not in seen), *platforms),
+            )
         return msgspec.structs.replace(
             view,
             health=cycle.health,
-            platforms=tuple(v for v in cycle.platforms if v.platform in watched),
+            platforms=platforms,
             last_report_at=cycle.finished_at,
             last_success_at=cycle.finished_at if stored else view.last_success_at,
             cycle_started_at=cycle.started_at,

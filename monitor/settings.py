@@ -33,6 +33,8 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds after its end within which a block that comes back is the same event."""
     forget_after: float = 30 * 86400.0
     """Seconds after which an event that nobody can see any more is closed."""
+    fast_lane: float = 30.0
+    """Seconds from one look at what is suspicious to the next, out of turn; 0: never."""
     shares: Mapping[str, Mapping[int, float]] = {}
     """Country → AS number → its part of the country's users (0–1)."""
     interval: float = 300.0

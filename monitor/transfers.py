@@ -13,7 +13,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from statistics import median
 
 import msgspec
@@ -189,6 +189,15 @@ class Transfers:
             measurements=tuple(measurements),
             fresh=tuple(fresh),
             standing=tuple(self._standing(vantage, cycle, health, fresh)),
+        )
+
+    def standing(
+        self, vantage: VantagePoint, cycle: str, health: VantageHealth, platforms: Collection[str]
+    ) -> Transferred:
+        """What stands of these platforms in a cycle that measures nothing."""
+        known = self._standing(vantage, cycle, health, ())
+        return Transferred(
+            standing=tuple(one for one in known if one.verdict.platform in platforms)
         )
 
     # -- when ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.throttling import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.rejudging import Rejudging
 
 
 class StorageError(Exception):
@@ -30,8 +31,22 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """Of this vantage, and the control looks made for it."""
     verdicts: tuple[Verdict, ...]
     platforms: tuple[PlatformVerdict, ...]
+    hurried: bool = False
+    """Only what was suspicious was looked at, out of turn. Not stored."""
     transfers: tuple[TransferVerdict, ...] = ()
     """Speeds measured in this cycle. Not stored: measurements and verdicts hold it all."""
+
+
+class StoredCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of a cycle itself; what was seen in it is listed by itself."""
+
+    id: str
+    vantage: str
+    country: str
+    started_at: datetime
+    finished_at: datetime
+    health: VantageHealth
+    """Of the vantage, as it was judged then."""
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +123,10 @@ class Store(Protocol):
     async def active_events(self) -> list[Event]:
         """Events that have neither ended nor been dismissed."""
 
+    def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
+        """Stored cycles by the time they finished, in batches; `since` and `until` select by that
+        time, `platform` selects nothing."""
+
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches, holding no more than one in memory.
 
@@ -134,3 +153,31 @@ class Store(Protocol):
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
+
+    async def save_rejudged(
+        self,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict] = (),
+        platforms: Sequence[PlatformVerdict] = (),
+        events: Sequence[Event] = (),
+    ) -> None:
+        """Store a part of a recomputation beside what was stored before, in one durable
+        transaction. `rejudging` replaces what the part before said of it."""
+
+    async def rejudgings(self) -> list[Rejudging]:
+        """Every recomputation, oldest first, those cut short among them."""
+
+    def rejudged_verdicts(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Verdict]]:
+        """As `verdicts`, of one recomputation; nothing for an id that does not exist."""
+
+    def rejudged_platforms(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """As `platforms`, of one recomputation."""
+
+    def rejudged_events(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Event]]:
+        """As `events`, of one recomputation."""

@@ -45,6 +45,7 @@ false_confirmed = 0.01
 false_ends = 3
 reopen_within = "24h"
 forget_after = "7d"
+fast_lane = "20s"
 shares.PK = { 17557 = 0.3, 45669 = 0.25 }
 
 [log]
@@ -130,6 +131,7 @@ def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
         false_ends=3.0,
         reopen_within=86400.0,
         forget_after=7 * 86400.0,
+        fast_lane=20.0,
         shares={"PK": {17557: 0.3, 45669: 0.25}},
         interval=everything.interval,
     )
