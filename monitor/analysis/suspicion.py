@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from monitor.analysis.outcome import Outcome, decisive, outline, rank, works
-from monitor.analysis.pages import Likeness, compare, strays
+from monitor.analysis.pages import Likeness, cleartext_page, compare, strays
 from monitor.analysis.quic import quic_failed
 from probes.measurement import Layer, Measurement
 
@@ -53,8 +53,12 @@ def answered(look: Measurement) -> bool:
 
 
 def reads_alike(look: Measurement, controls: Iterable[Measurement]) -> bool:
-    """True when a cleartext answer is the one a control got: then nothing is left to ask."""
-    page = outline(look).leg.http
+    """True when a cleartext answer is the one a control got: then nothing is left to ask.
+
+    Over TLS the answer was never in doubt; what calls for another look there is something else,
+    such as a family that fails.
+    """
+    page = cleartext_page(outline(look))
     others = (outline(control).leg.http for control in controls)
     return page is not None and any(
         other is not None and compare(page, other) is Likeness.SAME for other in others
