@@ -292,7 +292,8 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         up = min(up, model.accuse)
     bad = against > 0
     first = track.first_failed
-    if first is None and bad and track.decision is Decision.UNKNOWN:
+    standing = model.partly != model.blocked
+    if first is None and bad and standing and track.decision is Decision.UNKNOWN:
         first = sample
     return msgspec.structs.replace(
         track,
@@ -316,7 +317,7 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
     calls: list[Call] = []
     called = track.called
     good = track.last_good
-    if track.decision is Decision.OPEN:
+    if track.decision is Decision.OPEN or track.first_failed is None:
         # What was ok last bounds the onset from below.
         good = good if good is not None and good.at < begin.at else None
         if good is not None and (called is None or good.at > called):
