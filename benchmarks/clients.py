@@ -26,12 +26,13 @@ from monitor.clock import utc_now
 from monitor.garbage import spare_searches
 from probes.catalog import Endpoint, EndpointKind
 from probes.http import make_client
-from probes.look import Looker, Target
+from probes.look import Looker
 from probes.measurement import Measurement
 from probes.network import SocketNetwork, TlsContexts
 from probes.runner import Runner
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
 from probes.verified_chains import VerifiedChains
 from storage.sql import SqlStore

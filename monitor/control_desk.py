@@ -14,8 +14,8 @@ import msgspec
 from monitor.analysis.health import assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.looking import Looking
-from probes.look import Glance, Target
 from probes.measurement import Look, Measurement
+from probes.target import Glance, Target
 from probes.vantage import VantagePoint
 
 GATHERING = 0.2

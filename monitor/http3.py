@@ -27,8 +27,8 @@ from monitor.analysis.suspicion import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from probes.alt_svc import offers_http3
 from probes.catalog import Endpoint, EndpointKind
-from probes.look import Target
-from probes.measurement import HttpObservation, Look, Measurement, QuicObservation
+from probes.measurement import HttpObservation, Layer, Look, Measurement, QuicObservation
+from probes.target import Target
 from probes.vantage import Profile, VantagePoint
 
 LONGEST_REST = 64
@@ -48,6 +48,8 @@ class _Memory:
         self.next_rest = 1
         self.blocked: dict[str, str] = {}
         """Platform → the endpoint of it that is asked in every cycle."""
+        self.offering: dict[str, Target] = {}
+        """What offered HTTP/3 when it was last asked, by id of the endpoint."""
 
 
 class Http3:
@@ -83,6 +85,10 @@ class Http3:
                 blocked = self._memory(verdict.vantage).blocked
                 blocked.setdefault(verdict.platform, verdict.endpoint)
 
+    def offering(self, vantage_id: str) -> dict[str, Target]:
+        """What is known to offer HTTP/3 to a vantage, by id of the endpoint; to be added to."""
+        return self._memory(vantage_id).offering
+
     def learn(
         self, vantage_id: str, looks: Sequence[Measurement], verdicts: Iterable[Verdict]
     ) -> None:
@@ -113,12 +119,20 @@ class Http3:
 class UdpWitness:
     """Whether anything but DNS answered over UDP in one cycle of one vantage."""
 
-    def __init__(self, ask: AskWitness, rng: random.Random) -> None:
-        """`ask` asks an endpoint over HTTP/3; `rng` picks which."""
+    def __init__(
+        self, ask: AskWitness, rng: random.Random, known: dict[str, Target] | None = None
+    ) -> None:
+        """`ask` asks an endpoint over HTTP/3; `rng` picks which.
+
+        `known` is what offered HTTP/3 in earlier cycles: modest looks do not ask for an offer. It
+        is kept up to date.
+        """
         self._ask = ask
         self._rng = rng
         self._answered: set[str] = set()
-        self._offering: dict[str, Target] = {}
+        self._known = {} if known is None else known
+        self._unable: set[str] = set()
+        """Endpoints that are no witness in this cycle: not reached, or asked already."""
         self._under_way = 0
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -131,8 +145,12 @@ class UdpWitness:
 
         def tell(look: Measurement) -> None:
             self._answered |= answered_over_udp([look])
-            if _offers(look, target.endpoint) and not tries_quic(look):
-                self._offering[target.endpoint.id] = target
+            if _offers(look, target.endpoint):
+                self._known[target.endpoint.id] = target
+            elif look.reached and look.of(Layer.HTTP):
+                self._known.pop(target.endpoint.id, None)
+            if not look.reached or tries_quic(look):
+                self._unable.add(target.endpoint.id)
 
         self._under_way += 1
         try:
@@ -151,11 +169,15 @@ class UdpWitness:
             await self._changed.wait()
         async with self._turn:
             while not self._others(endpoint) and len(self.looks) < WITNESSES:
-                able = [t for t in self._offering.values() if t.endpoint.host != endpoint.host]
+                able = [
+                    target
+                    for one, target in self._known.items()
+                    if one not in self._unable and target.endpoint.host != endpoint.host
+                ]
                 if not able:
                     break
                 target = self._rng.choice(able)
-                del self._offering[target.endpoint.id]
+                self._unable.add(target.endpoint.id)
                 self.looks.append(await self._ask(target))
                 self._answered |= answered_over_udp(self.looks)
         return self._others(endpoint)

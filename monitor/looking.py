@@ -15,11 +15,12 @@ from probes.catalog import Reference
 from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
 from probes.http import make_client
-from probes.look import Glance, Looker, Target
+from probes.look import Looker
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.network import Network, SocketNetwork, TlsContexts
 from probes.runner import Runner, Urgency
 from probes.system_resolvers import ResolverAddress, is_loopback, system_resolvers
+from probes.target import Glance, Target
 from probes.transfer import TransferPlan, transfer
 from probes.vantage import VantagePoint
 

@@ -30,8 +30,9 @@ from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.dns_message import Reply, decode_reply, encode_query
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of
 from probes.follow_up_reasons import Reason
+from probes.host import is_literal
 from probes.http import exchange
-from probes.look import Looker, LookUnderWay, Opened, Target, is_literal
+from probes.look import Looker, LookUnderWay, Opened
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -45,6 +46,7 @@ from probes.measurement import (
 )
 from probes.proxy import FarSideError
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.vantage import Profile
 
 DEADLINE = 20.0

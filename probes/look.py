@@ -8,25 +8,25 @@ here judges; what went wrong is recorded and the look goes on where it can.
 """
 
 import asyncio
-import hashlib
 import ipaddress
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import uuid_utils
 
 from probes.alt_svc import offers_http3
+from probes.answer import SUSPICIOUS_STATUSES, as_stated, trustworthy, with_content
 from probes.bogon import NO_NAT64, BogonList
 from probes.catalog import DEFAULT_PORTS, Endpoint, EndpointKind, Protocol
 from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.dns_message import Reply
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of, is_tls_alert
 from probes.failure import Failure
-from probes.http import REDIRECTS, Exchange, HttpClient, exchange
+from probes.host import is_literal
+from probes.http import Exchange, HttpClient, exchange
 from probes.measurement import (
     DOH,
     AnyObservation,
@@ -45,10 +45,12 @@ from probes.measurement import (
 from probes.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.network import Network, Stream, chain_digest
 from probes.proxy import FarSideError, ProxyError, open_through
+from probes.redirect import redirect
 from probes.scrub import Scrubber, scrub_observation
 from probes.settings import ProbeSettings
 from probes.stun import ask_binding
 from probes.system_resolvers import ResolverAddress
+from probes.target import Glance, Target
 from probes.telegram import ask_res_pq
 from probes.vantage import Resolver, VantagePoint
 
@@ -57,42 +59,9 @@ T = TypeVar("T")
 MAX_REDIRECTS = 10
 RESOLVER_FALLBACK = "resolver_fallback"
 """Reason of observations at a resolver that stayed silent, so that the next one was asked."""
-_UNAVAILABLE_FOR_LEGAL_REASONS = 451
-_SUSPICIOUS_STATUSES = frozenset({_UNAVAILABLE_FOR_LEGAL_REASONS})
-_KEPT_BODY = 16 * 1024
-"""Characters of a suspicious body that are kept as evidence."""
-_KEPT_TITLE = 200
-"""Characters of a title that are kept."""
 _GRACE = 0.5
 """Seconds the other family gets, once one has a connection, before the look goes on without it."""
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
-_LONGEST_NAME, _LONGEST_LABEL = 253, 63
-_ORDINARY_HEADERS = frozenset(
-    {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
-)
-"""Kept of a healthy answer; of a suspicious one every header is."""
-_NEVER_KEPT = frozenset({"set-cookie"})
-"""Cookies identify the visitor; that one was set is kept, its value is not."""
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look is for: an endpoint and its place in the catalogue."""
-
-    platform: str
-    role: str
-    endpoint: Endpoint
-
-
-class Glance(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look that is to cost little leaves out: never what decides whether it is reached."""
-
-    family: str = ""
-    """The one address family to connect over, where the name has it; empty: all."""
-    addresses: int = 2
-    """How many addresses are tried at most."""
-    greet: bool = False
-    """Only shake hands with an https endpoint whose certificate is judged, and ask nothing: who
-    can prove the name is the endpoint, whatever page it would serve."""
 
 
 class Opened(msgspec.Struct, kw_only=True):
@@ -232,7 +201,7 @@ class Looker:
     def _not_observed(
         self, endpoint: Endpoint, *, quic: bool, glance: Glance | None
     ) -> tuple[Layer, ...]:
-        left_out = [Layer.HTTP] if glance is not None and _only_greeted(endpoint, glance) else []
+        left_out = [Layer.HTTP] if glance is not None and glance.only_greets(endpoint) else []
         if not self.vantage.egress.proxied:
             return tuple(left_out)
         # Through a proxy that resolves, neither the answer nor the handshake is ours to see, and
@@ -283,7 +252,7 @@ class LookUnderWay:
             return await self._ask_binding(endpoint)
         # Without a certificate to trust nothing is sent: there is only the handshake to see.
         asked = endpoint.verify or endpoint.kind is EndpointKind.HTTP
-        if self._glance is not None and _only_greeted(endpoint, self._glance):
+        if self._glance is not None and self._glance.only_greets(endpoint):
             asked = False
         if endpoint.kind in _WEB and asked:
             return await self._follow(endpoint)
@@ -307,7 +276,7 @@ class LookUnderWay:
             observations += [self._marked_bogon(observation, reason) for observation in seen]
         scrubber = Scrubber(self._own, self._looked_at, (self._given, self._endpoint))
         observations += [
-            _with_content(observation, answer, scrubber, self._own, suspicious=suspicious)
+            with_content(observation, answer, scrubber, self._own, suspicious=suspicious)
             for observation, answer, suspicious in self._exchanges
         ]
         observations.sort(key=lambda observation: observation.start)
@@ -714,17 +683,17 @@ class LookUnderWay:
                 timeout=self._settings.http_timeout,
                 body_limit=self._settings.body_limit,
                 suspicious_limit=self._settings.suspicious_body_limit,
-                suspicious_statuses=_SUSPICIOUS_STATUSES,
+                suspicious_statuses=SUSPICIOUS_STATUSES,
                 trusted=secure,
             )
             opened.stream.close()
-            onward, failure = _redirect(url, answer)
+            onward, failure = redirect(url, answer)
             named = urlsplit(onward).hostname or ""
             if is_literal(named):
                 # Where a block page is served from is evidence, dialled or not.
                 self._looked_at.add(named)
             last = not onward or hop == MAX_REDIRECTS
-            expected = not last or _as_stated(endpoint, answer)
+            expected = not last or as_stated(endpoint, answer)
             observation = HttpObservation(
                 start=start,
                 duration=answer.duration,
@@ -735,12 +704,12 @@ class LookUnderWay:
                 status=answer.status,
                 expected=expected,
             )
-            suspicious = not secure or not expected or answer.status in _SUSPICIOUS_STATUSES
+            suspicious = not secure or not expected or answer.status in SUSPICIOUS_STATUSES
             self._exchanges.append((observation, answer, suspicious))
             if last or observation.failure is not None:
                 break
             url = onward
-        return observation.failure is None and expected and _trustworthy(endpoint, url, answer)
+        return observation.failure is None and expected and trustworthy(endpoint, url, answer)
 
     # -- applications --------------------------------------------------------------------
 
@@ -826,17 +795,6 @@ class LookUnderWay:
         self._observations += await _all(looks)
 
 
-def is_literal(host: str) -> bool:
-    """Whether a host is an address and not a name."""
-    if ":" not in host and not host[-1:].isdigit():
-        return False  # no name ends in a digit, unless it leads nowhere
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _neighbours(address: str, prefix: ipaddress.IPv6Network) -> bool:
     """Whether a prefix would show which network an IPv6 address of ours is in."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -869,103 +827,4 @@ def _no_resolver(host: str, start: float) -> DnsObservation:
         rtype="A",
         resolver="none configured",
         stub=True,
-    )
-
-
-def _redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
-    """Where an answer sends us (empty: nowhere), and the failure of a broken Location."""
-    if answer.failure is not None or answer.status not in REDIRECTS:
-        return "", None
-    location = answer.header("location")
-    if not location:
-        return "", None
-    try:
-        onward = urljoin(url, location).partition("#")[0]
-        parts = urlsplit(onward)
-        usable = parts.scheme in _WEB and parts.port != 0 and _is_host(parts.hostname or "")
-        usable = usable and httpx.URL(onward).host != "" and not _lacks_host(location)
-    except (ValueError, httpx.InvalidURL):
-        usable = False
-    return (onward, None) if usable else ("", Failure.HTTP_INVALID_REDIRECT)
-
-
-def _lacks_host(location: str) -> bool:
-    """`https:///x` and the like, which urljoin would take for a path on the same host."""
-    parts = urlsplit(location)
-    return not parts.hostname and (bool(parts.scheme) or location.startswith("//"))
-
-
-def _is_host(host: str) -> bool:
-    """Whether a host can be resolved, dialled and put into a TLS server name."""
-    if is_literal(host):
-        return "%" not in host  # a scope means something only on the machine that wrote it
-    labels = host.removesuffix(".").split(".")
-    return (
-        host.isascii()
-        and len(host) <= _LONGEST_NAME
-        and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
-    )
-
-
-def _only_greeted(endpoint: Endpoint, glance: Glance) -> bool:
-    """Whether nothing is asked of it: never where the catalogue says what must be answered."""
-    return (
-        glance.greet
-        and endpoint.kind is EndpointKind.HTTPS
-        and endpoint.verify
-        and not (endpoint.expect_status or endpoint.expect_body)
-    )
-
-
-def _as_stated(endpoint: Endpoint, answer: Exchange) -> bool:
-    """Whether the answer is what the catalogue says it must be; True when it says nothing."""
-    if endpoint.expect_status and answer.status not in endpoint.expect_status:
-        return False
-    return endpoint.expect_body.encode() in answer.body
-
-
-def _trustworthy(endpoint: Endpoint, last_url: str, answer: Exchange) -> bool:
-    """Whether the last answer proves reach by itself.
-
-    Over verified TLS any status does, except the one that says the law forbids it. In cleartext
-    only an answer the catalogue spells out does: anyone on the path could have written another.
-    """
-    if last_url.startswith("https:"):
-        return answer.status != _UNAVAILABLE_FOR_LEGAL_REASONS
-    return bool(endpoint.expect_status or endpoint.expect_body)
-
-
-def _with_content(
-    observation: HttpObservation,
-    answer: Exchange,
-    scrubber: Scrubber,
-    own: set[str],
-    *,
-    suspicious: bool,
-) -> HttpObservation:
-    """The observation with what the answer held, none of it showing the vantage's address."""
-    body, text = answer.body, ""
-    if suspicious:
-        text = scrubber.text(body.decode("utf-8", "replace"))
-        digest = hashlib.sha256(text.encode()).hexdigest()
-    else:
-        # Scrubbing every healthy page would cost more than the look; its digest must only not
-        # depend on our own address.
-        for address in own:
-            body = body.replace(address.encode(), b"")
-        digest = hashlib.sha256(body).hexdigest()
-    kept = tuple(
-        (name, "" if name in _NEVER_KEPT else value)
-        for name, value in answer.headers
-        if suspicious or name in _ORDINARY_HEADERS
-    )
-    return msgspec.structs.replace(
-        observation,
-        title=scrubber.text(answer.title)[:_KEPT_TITLE],
-        headers=kept,
-        location=answer.header("location"),
-        body_length=len(answer.body),
-        body_truncated=answer.truncated,
-        body_sha256=digest if answer.status else "",
-        body=text[:_KEPT_BODY],
     )

@@ -21,8 +21,9 @@ import uuid_utils
 from probes.catalog import Endpoint
 from probes.errors import failure_of
 from probes.failure import Failure
+from probes.host import is_literal
 from probes.http import exchange
-from probes.look import Looker, LookUnderWay, Opened, is_literal
+from probes.look import Looker, LookUnderWay, Opened
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,

@@ -17,7 +17,6 @@ from monitor.looking import Looking
 from monitor.settings import LogSettings, Settings
 from probes.catalog import Catalog, Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
-from probes.look import Target
 from probes.measurement import (
     AnyObservation,
     AppObservation,
@@ -32,6 +31,7 @@ from probes.measurement import (
     TransferObservation,
     layer_of,
 )
+from probes.target import Target
 
 _MILLI = 1000.0
 

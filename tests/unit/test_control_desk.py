@@ -13,9 +13,9 @@ from monitor.settings import Settings
 from probes.catalog import Catalog
 from probes.catalog_endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.look import Target
 from probes.measurement import Layer, Look, Measurement
 from probes.settings import ProbeSettings
+from probes.target import Target
 from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 from tests.build import START

@@ -15,7 +15,7 @@ from probes.failure import Failure
 from probes.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.follow_up_reasons import Reason
 from probes.http import make_client
-from probes.look import Looker, Target
+from probes.look import Looker
 from probes.measurement import (
     DnsObservation,
     Look,
@@ -27,6 +27,7 @@ from probes.measurement import (
 )
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.testing import (
     HANG,
     DnsReply,

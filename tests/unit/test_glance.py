@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from probes.catalog import Endpoint
 from probes.catalog_endpoint import parse_endpoint
 from probes.http import make_client
-from probes.look import Glance, Looker, Target
+from probes.look import Looker
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Glance, Target
 from probes.testing import DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import VantagePoint
 

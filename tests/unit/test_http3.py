@@ -12,8 +12,8 @@ from monitor.analysis.verdict import VantageState, Verdict
 from monitor.http3 import LONGEST_REST, Http3, UdpWitness, only_quic_failed
 from probes.catalog_endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.look import Target
 from probes.measurement import Look, Measurement
+from probes.target import Target
 from probes.testing import VirtualClockLoop
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint
 from tests.build import app, case, dns, health, http, look, quic, tcp, tls

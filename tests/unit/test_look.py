@@ -17,7 +17,7 @@ from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
 from probes.dns import LATE, RESOLUTION_DELAY
 from probes.http import make_client
-from probes.look import MAX_REDIRECTS, RESOLVER_FALLBACK, Looker, Target
+from probes.look import MAX_REDIRECTS, RESOLVER_FALLBACK, Looker
 from probes.measurement import (
     DnsObservation,
     EgressObservation,
@@ -31,6 +31,7 @@ from probes.measurement import (
 )
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.testing import (
     HANG,
     DnsReply,

@@ -19,7 +19,7 @@ from probes.catalog import Endpoint, Protocol
 from probes.catalog_endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.http import make_client
-from probes.look import Looker, Target
+from probes.look import Looker
 from probes.measurement import (
     AppObservation,
     Layer,
@@ -30,6 +30,7 @@ from probes.measurement import (
 from probes.network import Network
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.telegram import NOT_MTPROTO
 from probes.testing import (
     HANG,

@@ -14,7 +14,7 @@ import pytest
 from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
 from probes.http import make_client
-from probes.look import Looker, Target
+from probes.look import Looker
 from probes.measurement import (
     DnsObservation,
     HttpObservation,
@@ -25,6 +25,7 @@ from probes.measurement import (
 from probes.runner import Runner
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
+from probes.target import Target
 from probes.vantage import VantagePoint
 from tests.loopback import (
     Conversation,
