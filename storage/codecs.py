@@ -4,6 +4,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.codec import Codec
+from storage.rejudging import Rejudging
 from storage.store import Conclusion
 
 MEASUREMENT = Codec(Measurement, packed=("observations",))
@@ -13,3 +14,4 @@ HEALTH = Codec(VantageHealth)
 EVENT = Codec(Event)
 EVENT_LOG = Codec(EventLogEntry)
 CONCLUSION = Codec(Conclusion)
+REJUDGING = Codec(Rejudging)

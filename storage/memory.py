@@ -14,7 +14,8 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
-from storage.store import Conclusion, Cycle, Selection, StorageError
+from storage.rejudging import Rejudging
+from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, utc_now
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class MemoryStore:
         self._arrivals = Arrivals(clock)
         self._page = page
         self._open = False
-        self._cycles: set[tuple[str, str]] = set()
+        self._cycles: dict[tuple[str, str], StoredCycle] = {}
         self._measurements: dict[tuple[datetime, str, str], Measurement] = {}
         self._verdicts: dict[tuple[Any, ...], Verdict] = {}
         self._platforms: dict[tuple[Any, ...], PlatformVerdict] = {}
@@ -57,6 +58,10 @@ class MemoryStore:
         self._log: dict[tuple[str, int], EventLogEntry] = {}
         self._health: dict[tuple[Any, ...], VantageHealth] = {}
         self._conclusions: dict[tuple[str, str], Conclusion] = {}
+        self._rejudgings: dict[str, Rejudging] = {}
+        self._rejudged_verdicts: dict[str, dict[tuple[Any, ...], Verdict]] = {}
+        self._rejudged_platforms: dict[str, dict[tuple[Any, ...], PlatformVerdict]] = {}
+        self._rejudged_events: dict[str, dict[str, Event]] = {}
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
@@ -130,6 +135,16 @@ class MemoryStore:
         await self._turn()
         return [event for event in self._events_in_order() if event.active]
 
+    def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
+        """Stored cycles by the time they finished, in batches."""
+        return self._batches(
+            cycle
+            for cycle in sorted(
+                self._cycles.values(), key=lambda c: (c.finished_at, c.country, c.id)
+            )
+            if _selected(selection, cycle.finished_at, cycle.country, selection.platform)
+        )
+
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         return self._batches(
@@ -174,8 +189,70 @@ class MemoryStore:
             entry for key, entry in sorted(self._log.items()) if key[0] == event_id
         )
 
+    async def save_rejudged(
+        self,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict] = (),
+        platforms: Sequence[PlatformVerdict] = (),
+        events: Sequence[Event] = (),
+    ) -> None:
+        """Store a part of a recomputation."""
+        await self._turn()
+        self._rejudgings[rejudging.id] = rejudging
+        judged = self._rejudged_verdicts.setdefault(rejudging.id, {})
+        for verdict in verdicts:
+            place = (verdict.platform, verdict.role, verdict.endpoint)
+            judged.setdefault((*_judgement(verdict), *place), verdict)
+        rolled_up = self._rejudged_platforms.setdefault(rejudging.id, {})
+        for platform in platforms:
+            rolled_up.setdefault((*_judgement(platform), platform.platform), platform)
+        found = self._rejudged_events.setdefault(rejudging.id, {})
+        for event in events:
+            found.setdefault(event.id, event)
+
+    async def rejudgings(self) -> list[Rejudging]:
+        """Every recomputation, oldest first."""
+        await self._turn()
+        return sorted(self._rejudgings.values(), key=lambda one: (one.at, one.id))
+
+    def rejudged_verdicts(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Verdict]]:
+        """Verdicts of one recomputation by judging time, in batches."""
+        return self._batches(
+            value
+            for key, value in sorted(self._rejudged_verdicts.get(rejudging, {}).items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
+    def rejudged_platforms(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Platform verdicts of one recomputation by judging time, in batches."""
+        return self._batches(
+            value
+            for key, value in sorted(self._rejudged_platforms.get(rejudging, {}).items())
+            if _selected(selection, key[0], value.country, value.platform)
+        )
+
+    def rejudged_events(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Event]]:
+        """Events of one recomputation by detection time, in batches."""
+        found = self._rejudged_events.get(rejudging, {})
+        return self._batches(
+            event for event in _in_order(found.values()) if _overlaps(selection, event)
+        )
+
     def _add(self, cycle: Cycle, received_at: datetime) -> None:
-        self._cycles.add((cycle.country, cycle.id))
+        self._cycles[cycle.country, cycle.id] = StoredCycle(
+            id=cycle.id,
+            vantage=cycle.vantage,
+            country=cycle.country,
+            started_at=cycle.started_at,
+            finished_at=cycle.finished_at,
+            health=cycle.health,
+        )
         for look in cycle.measurements:
             self._measurements.setdefault((look.started_at, look.country, look.id), look)
         for verdict in cycle.verdicts:
@@ -192,7 +269,7 @@ class MemoryStore:
         self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
 
     def _events_in_order(self) -> list[Event]:
-        return sorted(self._events.values(), key=lambda e: (e.detected_at, e.country, e.id))
+        return _in_order(self._events.values())
 
     async def _batches(self, values: Iterable[T]) -> AsyncIterator[Sequence[T]]:
         rest: Iterator[T] | None = None
@@ -209,6 +286,10 @@ class MemoryStore:
         if not self._open:
             raise StorageError("the store in memory is not open")
         await asyncio.sleep(0)
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.detected_at, event.country, event.id))
 
 
 def _judgement(verdict: Verdict | PlatformVerdict) -> tuple[Any, ...]:

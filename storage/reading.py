@@ -16,8 +16,8 @@ from monitor.analysis.event import ACTIVE_STATES
 from probes.measurement import HttpObservation, Measurement, TlsObservation
 from storage import codecs, schema
 from storage.codec import Codec
-from storage.store import Selection, StorageError
-from storage.times import time_text
+from storage.store import Selection, StorageError, StoredCycle
+from storage.times import text_time, time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -108,6 +108,26 @@ def _measurement_weight(measurement: Measurement) -> int:
     )
 
 
+class _StoredCycleCodec(Codec[StoredCycle]):
+    """Reads a cycle from its vantage's health and the ordering columns of `CYCLES`."""
+
+    def __init__(self) -> None:
+        super().__init__(StoredCycle)
+        self.names = codecs.HEALTH.names
+
+    def decode(self, cells: Sequence[Any]) -> StoredCycle:
+        finished_at, country, id_, started_at = cells[len(self.names) :]
+        health = codecs.HEALTH.decode(cells)
+        return StoredCycle(
+            id=id_,
+            vantage=health.vantage,
+            country=country,
+            started_at=text_time(started_at),
+            finished_at=text_time(finished_at),
+            health=health,
+        )
+
+
 _JUDGEMENT = ("judged_at", "country", "cycle", "vantage", "platform")
 MEASUREMENTS = Listing(
     schema.measurement,
@@ -127,10 +147,28 @@ OF_CYCLE = and_(
     schema.cycle.c.country == schema.platform_verdict.c.country,
     schema.cycle.c.id == schema.platform_verdict.c.cycle,
 )
+CYCLES = Listing(
+    schema.vantage_health,
+    _StoredCycleCodec(),
+    *(schema.cycle.c.finished_at, schema.cycle.c.country, schema.cycle.c.id),
+    schema.cycle.c.started_at,
+)
+"""Needs `HEALTH_OF_CYCLE`."""
+HEALTH_OF_CYCLE = and_(
+    schema.cycle.c.country == schema.vantage_health.c.country,
+    schema.cycle.c.id == schema.vantage_health.c.cycle,
+    schema.cycle.c.vantage == schema.vantage_health.c.vantage,
+)
 EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id")
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
 CONCLUSIONS = Listing(schema.conclusion, codecs.CONCLUSION, "country", "platform")
+REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")
+REJUDGED_VERDICTS = Listing(
+    schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint"
+)
+REJUDGED_PLATFORMS = Listing(schema.rejudged_platform, codecs.PLATFORM, *_JUDGEMENT)
+REJUDGED_EVENTS = Listing(schema.rejudged_event, codecs.EVENT, "detected_at", "country", "id")
 LATEST_VERDICTS = Listing(
     schema.latest_verdict, codecs.VERDICT, "country", "vantage", "platform", "role", "endpoint"
 )
@@ -139,8 +177,13 @@ LATEST_PLATFORMS = Listing(
 )
 LATEST_HEALTH = Listing(schema.latest_health, codecs.HEALTH, "country", "vantage")
 
-ACTIVE = schema.event_table.c.state.in_([state.value for state in ACTIVE_STATES])
-"""Events that have neither ended nor been dismissed."""
+
+def active(table: Table) -> ColumnElement[bool]:
+    """Events that have neither ended nor been dismissed."""
+    return table.c.state.in_([state.value for state in ACTIVE_STATES])
+
+
+ACTIVE = active(schema.event_table)
 
 
 def matching(
@@ -154,19 +197,21 @@ def matching(
     return where, start
 
 
-def overlapping(selection: Selection) -> list[ColumnElement[bool]]:
+def overlapping(
+    selection: Selection, table: Table = schema.event_table
+) -> list[ColumnElement[bool]]:
     """Events that may have been going on at some moment of the selection.
 
     `storage.memory` says the same in Python.
     """
-    events = schema.event_table.c
-    where = _place(schema.event_table, selection)
+    events = table.c
+    where = _place(table, selection)
     if selection.until is not None:
         begun = coalesce(events.onset_earliest, events.onset_latest)
         where.append(begun < time_text(selection.until))
     if selection.since is not None:
         over = coalesce(events.end_latest, events.updated_at)
-        where.append(or_(ACTIVE, over > time_text(selection.since)))
+        where.append(or_(active(table), over > time_text(selection.since)))
     return where
 
 
@@ -174,6 +219,6 @@ def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.country:
         where.append(table.c.country == selection.country)
-    if selection.platform:
+    if selection.platform and "platform" in table.c:
         where.append(table.c.platform == selection.platform)
     return [and_(*where)] if where else []

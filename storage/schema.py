@@ -1,7 +1,8 @@
 """The tables. What each column means is in docs/storage.md, which a test holds to this file.
 
 - Every key begins with the country, and where rows pile up the time comes second: one country's
-  months lie together, and the tables can later be spread by country and cut by month.
+  months lie together, and the tables can later be spread by country and cut by month. Only what was
+  recomputed lies by recomputation: it is read, and can be thrown away, as one.
 - Times are text (`storage.times`). Lists and nested values are JSON text, but for the
   observations: they are most of the database, so their JSON is compressed (zlib).
 - Big columns come last: SQLite then reads the small ones without touching the big.
@@ -59,6 +60,7 @@ cycle = Table(
         for name in ("measurement_count", "verdict_count", "platform_count")
     ),
     PrimaryKeyConstraint("country", "id"),
+    Index(None, "finished_at"),
 )
 
 measurement = Table(
@@ -146,6 +148,7 @@ vantage_health = Table(
     metadata,
     *_health_columns(),
     PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
+    Index(None, "country", "cycle"),
 )
 
 latest_verdict = Table(
@@ -172,20 +175,22 @@ latest_health = Table(
     PrimaryKeyConstraint("country", "vantage"),
 )
 
+
+def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "id", "kind", "platform", "vantage", "state", "scope", "evidence"),
+        *_maybe_text("onset_earliest"),
+        *_text("onset_latest", "detected_at"),
+        *_maybe_text("confirmed_at", "end_earliest", "end_latest"),
+        *_text("updated_at", "first_measurement", "rules_version"),
+        Column("reopened", Integer, nullable=False),
+        Column("share_affected", Float),
+        *_text("pattern", "roles", "methods", "networks"),
+    ]
+
+
 # `event` names the table here and the hook registry of SQLAlchemy above.
-event_table = Table(
-    "event",
-    metadata,
-    *_text("country", "id", "kind", "platform", "vantage", "state", "scope", "evidence"),
-    *_maybe_text("onset_earliest"),
-    *_text("onset_latest", "detected_at"),
-    *_maybe_text("confirmed_at", "end_earliest", "end_latest"),
-    *_text("updated_at", "first_measurement", "rules_version"),
-    Column("reopened", Integer, nullable=False),
-    Column("share_affected", Float),
-    *_text("pattern", "roles", "methods", "networks"),
-    PrimaryKeyConstraint("country", "id"),
-)
+event_table = Table("event", metadata, *_event_columns(), PrimaryKeyConstraint("country", "id"))
 
 event_log = Table(
     "event_log",
@@ -205,6 +210,46 @@ conclusion = Table(
     *_maybe_text("until"),
     *_text("until_key", "state"),
     PrimaryKeyConstraint("country", "platform"),
+)
+
+rejudging = Table(
+    "rejudging",
+    metadata,
+    *_text("id", "at", "version", "rules_version"),
+    *_maybe_text("finished_at", "since", "until"),
+    *_text("country", "platform"),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("cycles", "kept", "verdicts", "platforms", "events", "differing")
+    ),
+    PrimaryKeyConstraint("id"),
+)
+
+# The rows of one recomputation lie together, in the order they are listed in.
+rejudged_verdict = Table(
+    "rejudged_verdict",
+    metadata,
+    *_text("rejudging"),
+    *_verdict_columns(),
+    PrimaryKeyConstraint(
+        "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "role", "endpoint"
+    ),
+)
+
+rejudged_platform = Table(
+    "rejudged_platform",
+    metadata,
+    *_text("rejudging"),
+    *_platform_columns(),
+    PrimaryKeyConstraint("rejudging", "judged_at", "country", "cycle", "vantage", "platform"),
+)
+
+rejudged_event = Table(
+    "rejudged_event",
+    metadata,
+    *_text("rejudging"),
+    *_event_columns(),
+    PrimaryKeyConstraint("rejudging", "country", "id"),
 )
 
 for _verb in ("update", "delete"):

@@ -22,10 +22,12 @@ from storage.clean import storable
 from storage.errors import storage_errors
 from storage.migrate import migrate
 from storage.reading import Key, Listing
+from storage.rejudging import Rejudging
 from storage.sqlite import file_of, read_engine, write_engine
-from storage.store import Conclusion, Cycle, Selection, StorageError
+from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
+from storage.writing_rejudged import RejudgedWriter
 
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
@@ -122,6 +124,12 @@ class SqlStore:
         """Events that have neither ended nor been dismissed, by detection time."""
         return await self._all(reading.EVENTS, [reading.ACTIVE])
 
+    def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
+        """Stored cycles by the time they finished, in batches."""
+        table = schema.cycle
+        where, start = reading.matching(table, table.c.finished_at, selection)
+        return self._pages(reading.CYCLES, [*where, reading.HEALTH_OF_CYCLE], start)
+
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         table = schema.measurement
@@ -155,6 +163,49 @@ class SqlStore:
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
         return self._pages(reading.EVENT_LOG, [schema.event_log.c.event == event_id])
+
+    async def save_rejudged(
+        self,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict] = (),
+        platforms: Sequence[PlatformVerdict] = (),
+        events: Sequence[Event] = (),
+    ) -> None:
+        """Store a part of a recomputation in one durable transaction."""
+        session = self._opened()
+        # What was stored once is valid text, and recomputing adds none.
+        written = (rejudging, tuple(verdicts), tuple(platforms), tuple(events))
+        await session.run(session.writers, self._write_rejudged, session, *written)
+
+    async def rejudgings(self) -> list[Rejudging]:
+        """Every recomputation, oldest first."""
+        return await self._all(reading.REJUDGINGS)
+
+    def rejudged_verdicts(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Verdict]]:
+        """Verdicts of one recomputation by judging time, in batches."""
+        table = schema.rejudged_verdict
+        where, start = reading.matching(table, table.c.judged_at, selection)
+        where.append(table.c.rejudging == rejudging)
+        return self._pages(reading.REJUDGED_VERDICTS, where, start)
+
+    def rejudged_platforms(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[PlatformVerdict]]:
+        """Platform verdicts of one recomputation by judging time, in batches."""
+        table = schema.rejudged_platform
+        where, start = reading.matching(table, table.c.judged_at, selection)
+        where.append(table.c.rejudging == rejudging)
+        return self._pages(reading.REJUDGED_PLATFORMS, where, start)
+
+    def rejudged_events(
+        self, rejudging: str, selection: Selection
+    ) -> AsyncIterator[Sequence[Event]]:
+        """Events of one recomputation by detection time, in batches."""
+        table = schema.rejudged_event
+        where = [*reading.overlapping(selection, table), table.c.rejudging == rejudging]
+        return self._pages(reading.REJUDGED_EVENTS, where)
 
     def _open(self) -> "_Session":
         folder = Path(self._file).absolute().parent
@@ -214,6 +265,17 @@ class SqlStore:
                 connection, cycle, events, log, conclusions, self._arrivals.stamp()
             )
 
+    def _write_rejudged(
+        self,
+        session: "_Session",
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict],
+        platforms: Sequence[PlatformVerdict],
+        events: Sequence[Event],
+    ) -> None:
+        with storage_errors(self._file), session.write.begin() as connection:
+            session.rejudged_writer.write(connection, rejudging, verdicts, platforms, events)
+
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
         return [value async for page in self._pages(listing, where) for value in page]
 
@@ -253,6 +315,7 @@ class _Session:
         self.read: Engine = read_engine(file, busy_timeout, _READERS)
         self.write: Engine = write_engine(file, busy_timeout)
         self.writer = Writer(self.write.dialect)
+        self.rejudged_writer = RejudgedWriter(self.write.dialect)
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
 

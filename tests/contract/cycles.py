@@ -34,6 +34,7 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
+from storage.rejudging import Rejudging
 from storage.store import Cycle
 
 START = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
@@ -397,4 +398,28 @@ def log_entry(sequence: int, snapshot: Event, change: str = "opened") -> EventLo
         change=change,
         detail="AS17557 PTCL",
         snapshot=snapshot,
+    )
+
+
+def rejudging(
+    id: str = "rejudging-1",  # noqa: A002 # the field's own name
+    seconds: float = 9000.0,
+    *,
+    finished: bool = False,
+) -> Rejudging:
+    """A recomputation of a part of what is stored, begun `seconds` after START."""
+    return Rejudging(
+        id=id,
+        at=at(seconds),
+        finished_at=at(seconds + 60) if finished else None,
+        version="1.2.3",
+        rules_version="2024.2",
+        since=at(0),
+        country="PK",
+        cycles=3,
+        kept=1,
+        verdicts=12,
+        platforms=6,
+        events=1,
+        differing=4,
     )

@@ -6,17 +6,23 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from monitor.analysis.verdict import State
 from storage.schema import metadata
 from storage.sql import SqlStore
-from tests.contract.cycles import REACHED, cycle, event, log_entry, measurement
+from tests.contract.cycles import REACHED, cycle, event, log_entry, measurement, rejudging
 
 TEXT = (Path(__file__).parents[2] / "docs" / "storage.md").read_text(encoding="utf-8")
 LATEST = {
     "latest_verdict": "verdict",
     "latest_platform": "platform_verdict",
     "latest_health": "vantage_health",
+}
+REJUDGED = {
+    "rejudged_verdict": "verdict",
+    "rejudged_platform": "platform_verdict",
+    "rejudged_event": "event",
 }
 
 
@@ -28,6 +34,8 @@ async def file(tmp_path: Path) -> Path:
     failed = measurement("m-1", cycle="c-1", observations=REACHED[:1], reached=False)
     await store.save(cycle(1, measurements=(failed,)))
     await store.save(cycle(2, state=State.BLOCKED), [event()], [log_entry(1, event())])
+    other = [replace(verdict, rule_id="tls.other") for verdict in cycle(2).verdicts]
+    await store.save_rejudged(rejudging(), other)
     await store.close()
     return tmp_path / "shutwatch.db"
 
@@ -55,6 +63,8 @@ def test_every_table_and_column_is_documented(file: Path) -> None:
     documented = _documented()
     for table, history in LATEST.items():
         documented[table] = documented[history] + documented[table]
+    for table, history in REJUDGED.items():
+        documented[table] = documented[table] + documented[history]
     assert documented == stored
     assert set(metadata.tables) < set(stored)
 
