@@ -60,7 +60,7 @@ cycle = Table(
         for name in ("measurement_count", "verdict_count", "platform_count")
     ),
     PrimaryKeyConstraint("country", "id"),
-    Index(None, "finished_at"),
+    Index(None, "finished_at", "country", "id", "started_at"),
 )
 
 measurement = Table(

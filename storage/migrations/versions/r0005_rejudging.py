@@ -56,7 +56,8 @@ def _event() -> list[sa.Column[Any]]:
 
 def upgrade() -> None:
     """Add tables for recomputed results, and the indexes that going through all cycles needs."""
-    op.create_index("cycle_by_finished_at", "cycle", ["finished_at"])
+    order = ("finished_at", "country", "id", "started_at")
+    op.create_index("cycle_by_finished_at_country_id_started_at", "cycle", list(order))
     op.create_index("vantage_health_by_country_cycle", "vantage_health", ["country", "cycle"])
     op.create_table(
         "rejudging",
