@@ -41,7 +41,7 @@ HURRIED = {
     "retry_pause": "0.5s",
 }
 """For samples: less patience means more silence, which is no easier to judge."""
-LONGEST = 400.0
+LONGEST = 900.0
 """Seconds that one cycle may take."""
 
 
