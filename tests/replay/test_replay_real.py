@@ -1,7 +1,8 @@
 """Real blocks, and a real year without one, replayed from OONI's data.
 
-Measurement data © OONI and its contributors, CC BY-NC-SA 4.0. Nothing here was tuned on the daily
-counts; Kenya's list and simulations are all that the assumptions were checked on.
+Measurement data © OONI and its contributors, CC BY-NC-SA 4.0. No constant was fitted to the daily
+counts, but two parts of their model (devices that are broken for long, tests that fail everywhere)
+were added after looking at them, so they are no test of data never seen.
 """
 
 import json
