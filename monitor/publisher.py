@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.event import Event, EventKind
-from monitor.analysis.throttling import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget import Effort
 from monitor.snapshot import (

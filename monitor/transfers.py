@@ -18,12 +18,10 @@ from statistics import median
 
 import msgspec
 
-from monitor.analysis.throttling import (
-    TransferCase,
-    TransferVerdict,
-    judge_transfers,
-    round_of,
-)
+from monitor.analysis.throttling import judge_transfers
+from monitor.analysis.transfer_facts import TransferCase
+from monitor.analysis.transfer_round import round_of
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import State, VantageHealth, VantageState
 from monitor.budget import Purse
 from monitor.logs import logger

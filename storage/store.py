@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.throttling import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.rejudging import Rejudging

@@ -9,12 +9,9 @@ from collections.abc import Iterable
 from monitor.analysis.differential import AGREEING
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES, RULES_VERSION
-from monitor.analysis.throttling import (
-    NAME_RATIO,
-    ROUNDS_NEEDED,
-    SITE_RATIO,
-    THROTTLING_RULES,
-)
+from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.transfer_facts import ROUNDS_NEEDED
+from monitor.analysis.transfer_round import NAME_RATIO, SITE_RATIO
 from monitor.analysis.verdict import Evidence
 from monitor.analysis.weight import (
     LOSS_CHANCE,

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES
-from monitor.analysis.throttling import THROTTLING_RULES, Spread, TransferVerdict
+from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from monitor.app import cycle_runner
 from monitor.commands.options import ConfigOption, load_settings

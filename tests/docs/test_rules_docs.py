@@ -7,7 +7,7 @@ import pytest
 from monitor.analysis.health import HEALTH_RULES, HealthRule
 from monitor.analysis.rules import RULES, Rule
 from monitor.analysis.rules_docs import render
-from monitor.analysis.throttling import THROTTLING_RULES, TransferRule
+from monitor.analysis.throttling_rules import THROTTLING_RULES, TransferRule
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 

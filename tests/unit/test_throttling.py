@@ -8,17 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.throttling import (
-    HABIT,
-    THROTTLING_RULES,
-    TransferCase,
-    TransferClass,
-    TransferVerdict,
-    combine,
-    judge_transfers,
-    pace,
-    round_of,
-)
+from monitor.analysis.throttling import combine, judge_transfers
+from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.transfer_facts import HABIT, TransferCase
+from monitor.analysis.transfer_pace import pace
+from monitor.analysis.transfer_round import round_of
+from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,

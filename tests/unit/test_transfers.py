@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from monitor.analysis.throttling import TransferClass
+from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.looking import Looking
 from monitor.settings import Settings, ThrottlingSettings

@@ -1,0 +1,109 @@
+"""One transfer in short: its rate, or that it stopped.
+
+Rates are in bits per second from the first mark at or after SKIP bytes, so that neither the wait
+for the first byte nor the first flight of packets counts.
+"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from probes.failure import TIMEOUTS
+from probes.measurement import (
+    TRANSFER_INNOCUOUS,
+    TRANSFER_REFERENCE,
+    TRANSFER_TARGET,
+    Measurement,
+    TcpObservation,
+    TlsObservation,
+    TransferObservation,
+)
+
+SKIP = 8 * 1024
+"""Bytes not counted at the start."""
+ENOUGH = 16 * 1024
+"""Bytes after that which make a rate, or ENOUGH_SECONDS of fewer."""
+ENOUGH_SECONDS = 2.0
+FURTHER = 4 * 1024
+"""Bytes that another transfer has to get beyond the point where the target stalled."""
+FIRST_FLIGHT = 14_600
+"""Bytes a server sends before the first acknowledgement: ten segments."""
+VARIANTS: Mapping[str, str] = {
+    TRANSFER_TARGET: "target",
+    TRANSFER_INNOCUOUS: "innocuous",
+    TRANSFER_REFERENCE: "reference",
+}
+"""Reason of a transfer → what it is called."""
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer in short."""
+
+    bytes_read: int
+    stalled: bool
+    """Nothing more came, and nobody said why."""
+    rate: float | None
+    """Bits per second; None when too little came to tell, and after a stall."""
+    counted: int = 0
+    """Bytes the rate was measured on."""
+    seconds: float = 0.0
+    round_trip: float = 0.0
+    """Seconds, as connecting took it; 0 when not known."""
+
+    @property
+    def distance_explains(self) -> bool:
+        """Whether the round trip alone accounts for the rate: a window that opens does that."""
+        trips = math.log2(self.counted / FIRST_FLIGHT + 1) + 1
+        return self.seconds <= 2 * self.round_trip * trips
+
+
+def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
+    """The rate of one transfer, as far as it has one. Never raises."""
+    stalled = seen.failure is not None and seen.failure in TIMEOUTS
+    start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
+    if seen.failure is not None or start is None:
+        return Pace(bytes_read=seen.bytes_read, stalled=stalled, rate=None)
+    end, total = seen.marks[-1]
+    counted, seconds = total - start[1], end - start[0]
+    enough = counted >= ENOUGH or (counted > 0 and seconds >= ENOUGH_SECONDS)
+    return Pace(
+        bytes_read=seen.bytes_read,
+        stalled=False,
+        rate=8 * counted / max(seconds, 1e-6) if enough else None,
+        counted=counted,
+        seconds=seconds,
+        round_trip=round_trip,
+    )
+
+
+def paces(look: Measurement, distance: float = math.inf) -> dict[str, Pace]:
+    """Variant (target, innocuous, reference) → its transfer, of those that got as far.
+
+    `distance` is the shortest time that connecting to the target's host lately took.
+    """
+    return {
+        VARIANTS[seen.reason]: pace(seen, min(distance, _round_trip(look, seen.reason)))
+        for seen in look.observations
+        if isinstance(seen, TransferObservation) and seen.reason in VARIANTS
+    }
+
+
+def _round_trip(look: Measurement, reason: str) -> float:
+    """As connecting took it, or where a proxy hides that the handshake, which is one at least.
+
+    The shortest to that host in the round: a full queue that an earlier transfer left behind is no
+    distance.
+    """
+    same = {reason} if reason == TRANSFER_REFERENCE else {TRANSFER_TARGET, TRANSFER_INNOCUOUS}
+    worked = [o for o in look.observations if o.reason in same and o.failure is None]
+    for kind in (TcpObservation, TlsObservation):
+        times = [o.duration for o in worked if isinstance(o, kind)]
+        if times:
+            return min(times)
+    return 0.0
+
+
+def gets_past(other: Pace, point: int) -> bool:
+    """Whether a transfer got clearly beyond the byte at which another one stopped."""
+    return other.bytes_read >= point + FURTHER

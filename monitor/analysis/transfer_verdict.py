@@ -1,0 +1,56 @@
+"""What the transfers of one object mean, as a value."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from monitor.analysis.verdict import State, Verdict
+
+_COMPARED = ("innocuous", "reference", "control")
+"""The most telling first."""
+
+
+class TransferClass(StrEnum):
+    """What the transfers of one object show."""
+
+    OK = "ok"
+    THROTTLED = "throttled"
+    STALLED = "stalled"
+    SLOW_UPLINK = "slow_uplink"
+    """Everything is slow here: not an accusation."""
+    INSUFFICIENT = "insufficient"
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Several values of one quantity."""
+
+    low: float
+    median: float
+    high: float
+
+
+class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transfers of one object mean, with the numbers behind it."""
+
+    kind: TransferClass
+    verdict: Verdict
+    object: str
+    """URL of the object."""
+    rounds: int
+    rates: Mapping[str, Spread] = {}
+    """Bits per second by variant: target, innocuous, reference, control."""
+    ratios: Mapping[str, Spread] = {}
+    """Target's rate divided by that of innocuous, reference, control."""
+    stalled_at: Spread | None = None
+    """Bytes of the answer after which nothing more came."""
+
+    @property
+    def accuses(self) -> bool:
+        """Whether it says throttled."""
+        return self.verdict.state is State.THROTTLED
+
+    @property
+    def ratio(self) -> tuple[str, Spread] | None:
+        """The most telling ratio there is, and against what."""
+        return next(((k, self.ratios[k]) for k in _COMPARED if k in self.ratios), None)
