@@ -7,12 +7,13 @@ import asyncio
 from urllib.parse import urlsplit
 
 from probes.http import Exchange, exchange
-from probes.look import Looker, LookUnderWay
+from probes.look_under_way import LookUnderWay
+from probes.standpoint import Standpoint
 
 _HTTPS_PORT = 443
 
 
-async def fetch(looker: Looker, url: str, *, limit: int) -> Exchange | None:
+async def fetch(standpoint: Standpoint, url: str, *, limit: int) -> Exchange | None:
     """What an https URL answers, as the vantage reaches any site; None when it was not reached.
 
     At most `limit` bytes of the body. Redirects are not followed. The
@@ -20,17 +21,19 @@ async def fetch(looker: Looker, url: str, *, limit: int) -> Exchange | None:
     be cancelled at any point.
     """
     parts = urlsplit(url)
-    side = LookUnderWay(looker, asyncio.get_running_loop().time())
+    side = LookUnderWay(standpoint, asyncio.get_running_loop().time())
     try:
-        opened = await side.open_verified(parts.hostname or "", parts.port or _HTTPS_PORT)
+        opened = await side.connections.open_verified(
+            parts.hostname or "", parts.port or _HTTPS_PORT
+        )
         if opened is None:
             return None
         return await exchange(
-            looker.client,
+            standpoint.client,
             opened.stream,
             url,
-            user_agent=looker.settings.user_agent,
-            timeout=looker.settings.http_timeout,
+            user_agent=standpoint.settings.user_agent,
+            timeout=standpoint.settings.http_timeout,
             body_limit=limit,
             suspicious_limit=limit,
             suspicious_statuses=frozenset(),

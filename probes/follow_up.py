@@ -26,13 +26,14 @@ import uuid_utils
 
 from probes.alt_svc import offers_http3
 from probes.catalog import Endpoint, EndpointKind
-from probes.dns import DnsLookup, ask_over_stream, failure_of_reply
+from probes.connections import Opened
+from probes.dns import ask_over_stream, failure_of_reply
 from probes.dns_message import Reply, decode_reply, encode_query
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of
 from probes.follow_up_reasons import Reason
 from probes.host import is_literal
 from probes.http import exchange
-from probes.look import Looker, LookUnderWay, Opened
+from probes.look_under_way import LookUnderWay
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -45,6 +46,7 @@ from probes.measurement import (
     family_of,
 )
 from probes.proxy import FarSideError
+from probes.standpoint import Standpoint
 from probes.system_resolvers import ResolverAddress
 from probes.target import Target
 from probes.vantage import Profile
@@ -133,7 +135,7 @@ def plan_http3(target: Target) -> FollowUpPlan:
     )
 
 
-async def follow_up(looker: Looker, plan: FollowUpPlan, *, cycle: str) -> Measurement:
+async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -> Measurement:
     """Ask everything in the plan. Never raises for what the network does; may be cancelled.
 
     The measurement's look is `follow_up`, each observation carries its reason, and `reached` says
@@ -141,8 +143,8 @@ async def follow_up(looker: Looker, plan: FollowUpPlan, *, cycle: str) -> Measur
     """
     loop = asyncio.get_running_loop()
     origin = loop.time()
-    started_at = looker.now()
-    questions = _questions(looker, plan, origin)
+    started_at = standpoint.now()
+    questions = _questions(standpoint, plan, origin)
     try:
         async with asyncio.timeout(DEADLINE):
             await asyncio.gather(*(question.ask() for question in questions))
@@ -150,7 +152,7 @@ async def follow_up(looker: Looker, plan: FollowUpPlan, *, cycle: str) -> Measur
         pass  # what was seen until then is what there is
     finally:
         observations = await _collect(questions)
-    vantage = looker.vantage
+    vantage = standpoint.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
@@ -176,8 +178,8 @@ class _Question(LookUnderWay, ABC):
     decides = False
     """Whether success shows the endpoint itself to work."""
 
-    def __init__(self, looker: Looker, plan: FollowUpPlan, origin: float) -> None:
-        super().__init__(looker, origin)
+    def __init__(self, standpoint: Standpoint, plan: FollowUpPlan, origin: float) -> None:
+        super().__init__(standpoint, origin)
         self.plan = plan
         self.worked = False
 
@@ -185,52 +187,47 @@ class _Question(LookUnderWay, ABC):
     async def ask(self) -> None:
         """Ask; everything ends up in the observations."""
 
-    def mark(self, reason: str, since: int = 0) -> None:
-        """Give the observations made from number `since` on their reason."""
-        self._observations[since:] = [
-            msgspec.structs.replace(observation, reason=reason)
-            for observation in self._observations[since:]
-        ]
-
     async def greet(self, address: str, name: str, *, verify: bool, reason: str) -> bool:
         """Connect and, where the endpoint speaks TLS, shake hands under `name`."""
-        since = len(self._observations)
-        opened = await self._connect(address, self.plan.port)
+        since = len(self.record.observations)
+        opened = await self.connections.connect(address, self.plan.port)
         worked = opened is not None
         if opened is not None and self.plan.tls:
-            worked = await self._handshake(opened, self.plan.port, name, verify)
+            worked = await self.connections.handshake(opened, self.plan.port, name, verify)
             opened.stream.close()
-        self.mark(reason, since)
+        self.record.mark(reason, since)
         return worked
 
 
 class _InnocuousName(_Question):
     async def ask(self) -> None:
-        if self._looker.vantage.egress.proxied:
+        if self.standpoint.vantage.egress.proxied:
             await self._ask_through_proxy()
             return
         for address in self.plan.failed_addresses:
             await self.greet(
-                address, self._settings.innocuous, verify=False, reason=Reason.INNOCUOUS_SNI
+                address, self.record.settings.innocuous, verify=False, reason=Reason.INNOCUOUS_SNI
             )
 
     async def _ask_through_proxy(self) -> None:
         try:
-            async with asyncio.timeout(self._settings.tcp_timeout):
-                stream = await self._through_proxy(self.plan.host, self.plan.port)
+            async with asyncio.timeout(self.record.settings.tcp_timeout):
+                stream = await self.proxy.open(self.plan.host, self.plan.port)
         except (FarSideError, TimeoutError):
             return
         if stream is not None:
             opened = Opened(stream=stream, address="")
-            await self._handshake(opened, self.plan.port, self._settings.innocuous, verify=False)
-        self.mark(Reason.INNOCUOUS_SNI)
+            await self.connections.handshake(
+                opened, self.plan.port, self.record.settings.innocuous, verify=False
+            )
+        self.record.mark(Reason.INNOCUOUS_SNI)
 
 
 class _NameElsewhere(_Question):
     async def ask(self) -> None:
         families = {family_of(address) for address in self.plan.failed_addresses}
-        found = await self._addresses(self.plan.elsewhere)
-        self.mark(Reason.SNI_ELSEWHERE)
+        found = await self.names.addresses(self.plan.elsewhere)
+        self.record.mark(Reason.SNI_ELSEWHERE)
         for address in _first_of_families(found, _PER_FAMILY):
             if family_of(address) in families:
                 await self.greet(address, self.plan.host, verify=False, reason=Reason.SNI_ELSEWHERE)
@@ -244,17 +241,17 @@ class _HonestAnswers(_Question):
     async def ask(self) -> None:
         plan = self.plan
         told = await asyncio.gather(
-            *(self._udp(address) for address in self._settings.open_resolvers),
-            *(self._tcp(address) for address in self._settings.open_resolvers[:1]),
-            *(_Doh(self, url).addresses() for url in self._settings.doh_resolvers),
+            *(self._udp(address) for address in self.record.settings.open_resolvers),
+            *(self._tcp(address) for address in self.record.settings.open_resolvers[:1]),
+            *(_Doh(self, url).addresses() for url in self.record.settings.doh_resolvers),
         )
         honest = [*plan.known_elsewhere, *(address for answer in told for address in answer)]
         fresh = [
             address
             for address in dict.fromkeys(honest)
-            if address not in plan.given and address not in self._looker.bogons
+            if address not in plan.given and address not in self.standpoint.bogons
         ]
-        families = self._looker.network.families()
+        families = self.standpoint.network.families()
         usable = [address for address in fresh if family_of(address) in families]
         name = plan.host.rstrip(".")
         for address in _first_of_families(usable, _HONEST_PER_FAMILY):
@@ -262,25 +259,15 @@ class _HonestAnswers(_Question):
                 self.worked = True
 
     async def _udp(self, address: str) -> tuple[str, ...]:
-        lookup = DnsLookup(
-            self._looker.network,
-            ResolverAddress(address=address),
-            self.plan.host,
-            rtypes=("A", "AAAA"),
-            timeout=self._settings.dns_timeout,
-            window=self._settings.dns_window,
-            origin=self._origin,
-            on_local_address=self._own.add,
-        )
-        self._lookups.append((lookup, Reason.OPEN_RESOLVER))
-        lookup.start()
+        resolver = ResolverAddress(address=address)
+        lookup = self.names.look_up(resolver, self.plan.host, Reason.OPEN_RESOLVER)
         replies = await lookup.replies()
         return tuple(found for addresses in replies.values() for found in addresses)
 
     async def _tcp(self, address: str) -> tuple[str, ...]:
         async def reply(rtype: str) -> Reply:
-            stream = await self._looker.network.connect(address, _DNS_PORT)
-            self._keep(stream)
+            stream = await self.standpoint.network.connect(address, _DNS_PORT)
+            self.record.keep(stream)
             return await ask_over_stream(stream, self.plan.host, rtype)
 
         label = ResolverAddress(address=address).label
@@ -296,11 +283,11 @@ class _HonestAnswers(_Question):
         """The addresses one resolver gives for the name, each query put on record."""
         found: list[str] = []
         for rtype in ("A", "AAAA"):
-            start = self.elapsed()
+            start = self.record.elapsed()
             failure: str | None = None
             answers: tuple[DnsAnswer, ...] = ()
             try:
-                async with asyncio.timeout(self._settings.dns_timeout):
+                async with asyncio.timeout(self.record.settings.dns_timeout):
                     said = await reply(rtype)
             except (OSError, ValueError, PeerClosedError, MalformedReplyError) as error:
                 failure = failure_of(error)
@@ -308,17 +295,17 @@ class _HonestAnswers(_Question):
                 found += said.addresses
                 answers = (
                     DnsAnswer(
-                        delay=self.elapsed() - start,
+                        delay=self.record.elapsed() - start,
                         rcode=said.rcode,
                         addresses=said.addresses,
                         cnames=said.cnames,
                     ),
                 )
                 failure = failure_of_reply(said.rcode, has_addresses=bool(found) or rtype == "AAAA")
-            self._observations.append(
+            self.record.observations.append(
                 DnsObservation(
                     start=start,
-                    duration=self.elapsed() - start,
+                    duration=self.record.elapsed() - start,
                     failure=failure,
                     reason=reason,
                     name=self.plan.host,
@@ -345,10 +332,10 @@ class _Doh:
     async def _reply(self, rtype: str) -> Reply:
         asking = self._asking
         # A look of its own: how the server was reached is not an answer about the name.
-        side = LookUnderWay(asking._looker, asking._origin)
+        side = LookUnderWay(asking.standpoint, asking.record.origin)
         try:
             parts = urlsplit(self._url)
-            opened = await side._open(
+            opened = await side.connections.open(
                 parts.hostname or "", parts.port or _HTTPS_PORT, tls=True, verify=True
             )
             if opened is None:
@@ -356,11 +343,11 @@ class _Doh:
             query = encode_query(0, asking.plan.host, rtype)
             text = base64.urlsafe_b64encode(query).rstrip(b"=").decode()
             answer = await exchange(
-                asking._looker.client,
+                asking.standpoint.client,
                 opened.stream,
                 f"{self._url}{'&' if parts.query else '?'}dns={text}",
-                user_agent=asking._settings.user_agent,
-                timeout=asking._settings.http_timeout,
+                user_agent=asking.record.settings.user_agent,
+                timeout=asking.record.settings.http_timeout,
                 body_limit=_MESSAGE_LIMIT,
                 suspicious_limit=_MESSAGE_LIMIT,
                 suspicious_statuses=frozenset(),
@@ -376,27 +363,27 @@ class _Doh:
 class _Http3(_Question):
     async def ask(self) -> None:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host=self.plan.host, port=self.plan.port)
-        await self.ask_over_quic(endpoint, reason=Reason.HTTP3)
+        await self.applications.ask_over_quic(endpoint, reason=Reason.HTTP3)
 
 
-def _questions(looker: Looker, plan: FollowUpPlan, origin: float) -> list[_Question]:
+def _questions(standpoint: Standpoint, plan: FollowUpPlan, origin: float) -> list[_Question]:
     """What is worth asking: never about an address what only a name can be asked, and nothing
     where the host would stand out for it."""
-    if looker.vantage.profile is Profile.QUIET:
+    if standpoint.vantage.profile is Profile.QUIET:
         return []
-    proxied = looker.vantage.egress.proxied
+    proxied = standpoint.vantage.egress.proxied
     if plan.only_http3:
-        return [] if proxied else [_Http3(looker, plan, origin)]
+        return [] if proxied else [_Http3(standpoint, plan, origin)]
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
-        if looker.settings.innocuous and (plan.failed_addresses or proxied):
-            asked.append(_InnocuousName(looker, plan, origin))
+        if standpoint.settings.innocuous and (plan.failed_addresses or proxied):
+            asked.append(_InnocuousName(standpoint, plan, origin))
         if plan.failed_addresses and plan.elsewhere and not proxied:
-            asked.append(_NameElsewhere(looker, plan, origin))
+            asked.append(_NameElsewhere(standpoint, plan, origin))
     if not proxied and not is_literal(plan.host):
-        asked.append(_HonestAnswers(looker, plan, origin))
+        asked.append(_HonestAnswers(standpoint, plan, origin))
         if plan.http3:
-            asked.append(_Http3(looker, plan, origin))
+            asked.append(_Http3(standpoint, plan, origin))
     return asked
 
 

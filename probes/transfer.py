@@ -19,11 +19,12 @@ import msgspec
 import uuid_utils
 
 from probes.catalog import Endpoint
+from probes.connections import Opened
 from probes.errors import failure_of
 from probes.failure import Failure
 from probes.host import is_literal
 from probes.http import exchange
-from probes.look import Looker, LookUnderWay, Opened
+from probes.look_under_way import LookUnderWay
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
@@ -37,6 +38,7 @@ from probes.measurement import (
 )
 from probes.network import Stream, TlsFacts
 from probes.proxy import FarSideError
+from probes.standpoint import Standpoint
 
 MARKS = 64
 IDLE_SHARE = 0.5
@@ -66,21 +68,21 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def transfer(
-    looker: Looker, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
+    standpoint: Standpoint, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
 ) -> Measurement:
     """One round. Never raises for what the network does; may be cancelled at any point.
 
     Every observation carries the reason of its variant. `reached` says that the target variant
     got all it asked for, or as much as there was, or was still getting it at the deadline.
     """
-    under_way = _Round(looker, asyncio.get_running_loop().time())
-    started_at = looker.now()
+    under_way = _Round(standpoint, asyncio.get_running_loop().time())
+    started_at = standpoint.now()
     try:
         reached = await under_way.run_round(plan)
         observations = await under_way.finish()
     finally:
         await under_way.close()
-    vantage = looker.vantage
+    vantage = standpoint.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
@@ -95,17 +97,17 @@ async def transfer(
         look=Look.TRANSFER,
         attempt=attempt,
         started_at=started_at,
-        duration=under_way.elapsed(),
+        duration=under_way.record.elapsed(),
         observations=observations,
-        not_observed=_not_observed(looker),
+        not_observed=_not_observed(standpoint),
         reached=reached,
     )
 
 
-def _not_observed(looker: Looker) -> tuple[Layer, ...]:
-    if not looker.vantage.egress.proxied:
+def _not_observed(standpoint: Standpoint) -> tuple[Layer, ...]:
+    if not standpoint.vantage.egress.proxied:
         return ()
-    return (Layer.DNS, Layer.TCP) if looker.vantage.resolver.system else (Layer.TCP,)
+    return (Layer.DNS, Layer.TCP) if standpoint.vantage.resolver.system else (Layer.TCP,)
 
 
 class _Round(LookUnderWay):
@@ -116,47 +118,41 @@ class _Round(LookUnderWay):
         self._chosen: dict[str, str] = {}
         reached = False
         for reason in plan.variants:
-            seen = len(self._observations)
+            seen = len(self.record.observations)
             opened = await self._open_variant(plan, reason)
             if opened is not None:
                 done = await self._read(plan, reason, opened)
                 reached = reached or (reason == TRANSFER_TARGET and done.failure is None)
-                self._observations.append(done)
-            self._mark(seen, reason)
+                self.record.observations.append(done)
+            self.record.mark(reason, seen)
+            self.names.mark(reason)
         return reached
-
-    def _mark(self, since: int, reason: str) -> None:
-        self._observations[since:] = [
-            msgspec.structs.replace(observation, reason=reason)
-            for observation in self._observations[since:]
-        ]
-        self._lookups[:] = [(lookup, known or reason) for lookup, known in self._lookups]
 
     async def _open_variant(self, plan: TransferPlan, reason: str) -> Opened | None:
         endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
         if endpoint is None:
             return None
-        self._given = endpoint.host
+        self.record.given = endpoint.host
         opened = await self._reach(endpoint)
         if opened is None:
             return None
         innocuous = reason == TRANSFER_INNOCUOUS
         name = plan.innocuous if innocuous else endpoint.host.rstrip(".")
-        shaken = await self._handshake(opened, endpoint.port, name, not innocuous)
+        shaken = await self.connections.handshake(opened, endpoint.port, name, not innocuous)
         return opened if shaken else None
 
     async def _reach(self, endpoint: Endpoint) -> Opened | None:
         """A connection to the host, to the same address each time."""
-        if self._looker.vantage.egress.proxied:
+        if self.standpoint.vantage.egress.proxied:
             return await self._reach_through_proxy(endpoint)
         host = endpoint.host
         if host in self._chosen:
-            return await self._connect(self._chosen[host], endpoint.port)
-        families = self._looker.network.families()
-        found = [a for a in await self._addresses(host) if family_of(a) in families]
+            return await self.connections.connect(self._chosen[host], endpoint.port)
+        families = self.standpoint.network.families()
+        found = [a for a in await self.names.addresses(host) if family_of(a) in families]
         found.sort(key=lambda address: families.index(family_of(address)))
-        for address in found[: self._settings.max_addresses]:
-            opened = await self._connect(address, endpoint.port)
+        for address in found[: self.record.settings.max_addresses]:
+            opened = await self.connections.connect(address, endpoint.port)
             if opened is not None:
                 self._chosen[host] = address
                 return opened
@@ -164,21 +160,21 @@ class _Round(LookUnderWay):
 
     async def _reach_through_proxy(self, endpoint: Endpoint) -> Opened | None:
         target = endpoint.host
-        if not self._looker.vantage.resolver.system:
-            found = await self._addresses(endpoint.host)
+        if not self.standpoint.vantage.resolver.system:
+            found = await self.names.addresses(endpoint.host)
             if not found:
                 return None
             target = found[0]
         address = target if is_literal(target) else ""
-        start = self.elapsed()
+        start = self.record.elapsed()
         try:
-            async with asyncio.timeout(self._settings.tcp_timeout):
-                stream = await self._through_proxy(target, endpoint.port)
+            async with asyncio.timeout(self.record.settings.tcp_timeout):
+                stream = await self.proxy.open(target, endpoint.port)
         except (FarSideError, TimeoutError) as error:
-            self._observations.append(
+            self.record.observations.append(
                 TcpObservation(
                     start=start,
-                    duration=self.elapsed() - start,
+                    duration=self.record.elapsed() - start,
                     failure=error.failure if isinstance(error, FarSideError) else failure_of(error),
                     address=address,
                     port=endpoint.port,
@@ -191,13 +187,13 @@ class _Round(LookUnderWay):
         endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
         innocuous = reason == TRANSFER_INNOCUOUS
         assert endpoint is not None  # noqa: S101 # narrows for the type checker
-        start = self.elapsed()
+        start = self.record.elapsed()
         counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
         answer = await exchange(
-            self._looker.client,
+            self.standpoint.client,
             counted,
             endpoint.id,
-            user_agent=self._settings.user_agent,
+            user_agent=self.record.settings.user_agent,
             timeout=plan.deadline,
             body_limit=plan.bytes_wanted,
             suspicious_limit=plan.bytes_wanted,

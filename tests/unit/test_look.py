@@ -17,7 +17,7 @@ from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
 from probes.dns import LATE, RESOLUTION_DELAY
 from probes.http import make_client
-from probes.look import MAX_REDIRECTS, RESOLVER_FALLBACK, Looker
+from probes.look import Looker
 from probes.measurement import (
     DnsObservation,
     EgressObservation,
@@ -29,6 +29,8 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
+from probes.names import RESOLVER_FALLBACK
+from probes.redirect_chain import MAX_REDIRECTS
 from probes.settings import ProbeSettings
 from probes.system_resolvers import ResolverAddress
 from probes.target import Target
