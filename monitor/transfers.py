@@ -10,7 +10,6 @@ Transfers of one vantage never run side by side: they would slow each other down
 """
 
 import asyncio
-import math
 import random
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -22,11 +21,12 @@ from monitor.analysis.throttling import judge_transfers
 from monitor.analysis.transfer_facts import TransferCase
 from monitor.analysis.transfer_round import round_of
 from monitor.analysis.transfer_verdict import TransferVerdict
-from monitor.analysis.verdict import State, VantageHealth, VantageState
+from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.budget import Purse
 from monitor.logs import logger
 from monitor.looking import Looking
 from monitor.settings import Settings
+from monitor.speed_memory import HISTORY, ROUNDS, SpeedMemory
 from monitor.traffic import fetch_bytes
 from probes.catalog import Endpoint, EndpointKind, Platform
 from probes.catalog_endpoint import parse_endpoint
@@ -38,7 +38,6 @@ from probes.measurement import (
     HttpObservation,
     Layer,
     Measurement,
-    TcpObservation,
     TlsObservation,
 )
 from probes.transfer import TransferPlan
@@ -46,22 +45,17 @@ from probes.vantage import Profile, VantagePoint
 
 log = logger(__name__)
 
-ROUNDS, VARIANTS = 3, 3
+VARIANTS = 3
 PER_CYCLE = 4
 """Objects measured in one cycle at most, so that cycles keep their interval."""
 TIME_SHARE = 1 / 3
 """Share of the interval after which no further object is begun."""
 FIRST_WITHIN = 1 / 4
 """Share of the time between measurements within which the first ones come."""
-HISTORY = 20
-"""Looks that make up what is usual."""
 LEAST_HISTORY = 5
+"""Looks without which nothing is known to be usual."""
 TIMES_SLOWER, SECONDS_SLOWER = 4.0, 1.5
 """Both against the usual time make a look suspicious."""
-STANDS = 1.5
-"""A verdict that cannot be renewed stands for this many times the time between measurements."""
-LONGEST_UNRENEWED = 3600.0
-"""Seconds it stands where nothing is measured by the clock."""
 
 
 class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,26 +79,16 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     """Measured before, still in force, as verdicts of this cycle."""
 
 
-class _Stream:
+class _Stream(SpeedMemory):
     """What is remembered of one object at one vantage."""
 
     def __init__(self, due: float) -> None:
+        super().__init__()
         self.due = due
         """POSIX seconds."""
-        self.rounds: deque[Measurement] = deque(maxlen=ROUNDS)
-        self.habit: deque[float] = deque(maxlen=HISTORY)
         self.times: deque[float] = deque(maxlen=HISTORY)
-        self.connects: deque[float] = deque(maxlen=HISTORY)
         self.leads_to: Endpoint | None = None
         """Where redirects led the last look that asked."""
-        self.accusing: TransferVerdict | None = None
-        self.until = 0.0
-        """POSIX seconds up to which `accusing` stands."""
-
-    @property
-    def distance(self) -> float:
-        """Shortest time that connecting lately took, before any transfer filled a queue."""
-        return min(self.connects, default=math.inf)
 
 
 def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
@@ -207,7 +191,7 @@ class Transfers:
         stream = self._stream(vantage, one)
         cut_short = look is not None and _cut_short(look)
         if look is not None:
-            stream.connects.extend(_connects(look))
+            stream.noticed(look)
         if one.witness and (look is None or not (look.reached or cut_short)):
             return None  # blocked or down: there is nothing to measure
         asked = look is not None and bool(look.of(Layer.HTTP))
@@ -250,12 +234,12 @@ class Transfers:
         look: Measurement | None,
     ) -> tuple[list[Measurement], TransferVerdict]:
         stream = self._stream(vantage, one)
-        target = stream.leads_to = _led_to(one, look) or stream.leads_to or one.endpoint
+        target = stream.leads_to = led_to(one, look) or stream.leads_to or one.endpoint
         made = [await self._round(vantage, one, target, cycle, 1)]
         first = round_of(made[0], stream.distance)
         # The page was reached a moment ago: a slow queue may have eaten the connection, too.
         wrong = first.suspicious or first.missing
-        earlier = list(stream.rounds)[1 - ROUNDS :] if stream.accusing is not None else []
+        earlier = stream.earlier
         rounds = [*earlier, *made]
         if wrong != bool(earlier) or (wrong and len(rounds) < ROUNDS):
             # Wrong for the first time, or well again: neither is said on one round alone.
@@ -286,26 +270,11 @@ class Transfers:
                 judged_at=self._looking.now(),
             )
         )
-        self._remember(stream, made, verdict)
+        every, now = self._settings.throttling.every, self._now()
+        stream.due = now + every * self._rng.uniform(0.9, 1.1)
+        stream.remember(made, verdict, now, every)
         _report(verdict)
         return [*made, *controls], verdict
-
-    def _remember(
-        self, stream: _Stream, made: Sequence[Measurement], verdict: TransferVerdict
-    ) -> None:
-        every = self._settings.throttling.every
-        stream.due = self._now() + every * self._rng.uniform(0.9, 1.1)
-        stream.rounds.extend(made)
-        for look in made:
-            seen = round_of(look, stream.distance)
-            ratio = seen.ratio("reference")
-            if ratio is not None and not seen.suspicious:
-                stream.habit.append(ratio)
-        if verdict.accuses:
-            stream.accusing = verdict
-            stream.until = self._now() + (STANDS * every or LONGEST_UNRENEWED)
-        elif verdict.verdict.state is State.OK:
-            stream.accusing = None
 
     async def _round(
         self,
@@ -356,10 +325,8 @@ class Transfers:
         judged = {(v.verdict.platform, v.verdict.endpoint) for v in fresh}
         for one in self._objects:
             stream = self._stream(vantage, one)
-            known = stream.accusing
-            if known is None or self._now() > stream.until:
-                stream.accusing = None
-            elif (one.platform, one.endpoint.id) not in judged:
+            known = stream.standing(self._now())
+            if known is not None and (one.platform, one.endpoint.id) not in judged:
                 verdict = msgspec.structs.replace(
                     known.verdict, cycle=cycle, judged_at=self._looking.now()
                 )
@@ -382,15 +349,6 @@ def _seconds(look: Measurement) -> float:
     return sum(asked)
 
 
-def _connects(look: Measurement) -> list[float]:
-    """How long each connection to the endpoint's own first hop took."""
-    return [
-        o.duration
-        for o in look.of(Layer.TCP)
-        if isinstance(o, TcpObservation) and o.failure is None
-    ]
-
-
 def _unusual(look: Measurement, times: Sequence[float]) -> bool:
     if not look.reached or len(times) < LEAST_HISTORY:
         return False
@@ -409,7 +367,7 @@ def _cut_short(look: Measurement) -> bool:
     )
 
 
-def _led_to(one: TransferObject, look: Measurement | None) -> Endpoint | None:
+def led_to(one: TransferObject, look: Measurement | None) -> Endpoint | None:
     """Where redirects led a look at the object's own endpoint; None where that is not known."""
     if look is None or look.endpoint != one.endpoint.id:
         return None

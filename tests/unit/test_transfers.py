@@ -14,9 +14,10 @@ from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.looking import Looking
 from monitor.settings import Settings, ThrottlingSettings
+from monitor.speed_memory import ROUNDS
 from monitor.spending import Spending
 from monitor.traffic import bytes_of
-from monitor.transfers import ROUNDS, Transferred, Transfers, objects_of
+from monitor.transfers import Transferred, Transfers, objects_of
 from probes.catalog_load import parse_catalog, select_platforms, shipped_catalog
 from probes.measurement import Look, Measurement
 from probes.settings import ProbeSettings
