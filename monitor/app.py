@@ -60,8 +60,7 @@ async def cycle_runner(
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
         http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
-        http3.remember(latest)
-        yield CycleRunner(
+        runner = CycleRunner(
             settings,
             looking,
             ControlDesk(looking, controls),
@@ -70,6 +69,8 @@ async def cycle_runner(
             Transfers(settings, looking, controls, rng, forced=force_transfers),
             http3,
         )
+        runner.remember(latest)
+        yield runner
 
 
 async def run(settings: Settings) -> None:

@@ -143,6 +143,11 @@ class CycleRunner:
         self._http3 = http3 or Http3(0.0, rng)
         self._modesty = Modesty(looking.spending)
 
+    def remember(self, latest: Sequence[Verdict]) -> None:
+        """Go on being wary of what an earlier process found; `latest` are the newest stored."""
+        self._http3.remember(latest)
+        self._modesty.remember(latest)
+
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
         vantage = self._looking.vantage(vantage_id)
@@ -209,7 +214,11 @@ class CycleRunner:
                 early,
                 (e for p in platforms for r in p.roles for e in r.endpoints),
             ),
-            udp=UdpWitness(partial(self._ask_http3, vantage_id, cycle), self._rng),
+            udp=UdpWitness(
+                partial(self._ask_http3, vantage_id, cycle),
+                self._rng,
+                self._http3.offering(vantage_id),
+            ),
             closeness=self._modesty.begin(vantage_id, effort, early.families),
             no_more_after=began + pace.last_begun,
         )
@@ -240,6 +249,7 @@ class CycleRunner:
             checks,
             transferred,
         )
+        visit.closeness.learn([one.attempts[-1] for one in looked], done.verdicts)
         return msgspec.structs.replace(done, hurried=effort is Effort.HURRIED)
 
     async def _learn_nat64(self, vantage_id: str, references: ReferenceLooks) -> tuple[str, ...]:
@@ -308,13 +318,13 @@ class CycleRunner:
         """Look once, and where that calls for it again, between two rounds of control looks."""
         early, cycle = visit.early, visit.cycle
         target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
-        glance, purse = visit.closeness.first(endpoint)
+        glance, purse = visit.closeness.first(platform, role, endpoint)
         async with visit.udp.watching(target) as tell:
             first = await self._looking.at(
                 visit.vantage.id,
                 target,
                 cycle=cycle,
-                quic=endpoint.id in visit.http3 and glance is None,
+                quic=endpoint.id in visit.http3 and not (glance and glance.greet),
                 unadvertised=False,
                 glance=glance,
                 purse=purse,
@@ -334,7 +344,6 @@ class CycleRunner:
                     follow_ups = await self._follow_up(visit, target, attempts[-1], controls)
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
-        visit.closeness.noted(endpoint, wrong=suspicious(attempts[-1], early.families))
         return Looked(
             platform=platform,
             role=role,

@@ -18,9 +18,15 @@ def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
         return True
     if quic_failed(look, families):
         return True
-    return any(
-        outcome.family in families and not works(outcome, look) and not _untried(outcome)
+    return bool(failing(look, families))
+
+
+def failing(look: Measurement, families: tuple[str, ...]) -> frozenset[str]:
+    """Those of `families` over which a look was tried and did not work."""
+    return frozenset(
+        outcome.family
         for outcome in outline(look).outcomes
+        if outcome.family in families and not works(outcome, look) and not _untried(outcome)
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from monitor.analysis.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.app import cycle_runner
+from monitor.budget import Effort
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.http3 import Http3
@@ -167,8 +168,10 @@ class World:
         forced: bool = False,
         asked: Sequence[str] = (),
         after: Callable[[Cycle], None] = lambda _: None,
+        effort: Effort = Effort.WHOLE,
     ) -> list[Cycle]:
-        """So many cycles, one after the other; `after` is told each.
+        """So many cycles, one after the other, the first one whole and the others with `effort`;
+        `after` is told each.
 
         `asked` are endpoints that earlier cycles found blocked over QUIC.
         """
@@ -186,8 +189,8 @@ class World:
                 rng,
                 http3=http3,
             )
-            for _ in range(count):
-                done.append(await runner.run(self.field.id))
+            for turn in range(count):
+                done.append(await runner.run(self.field.id, effort if turn else Effort.WHOLE))
                 after(done[-1])
         assert all(network.left_open == 0 for network in self.networks.values())
         assert all(cycle.health.state is VantageState.OK for cycle in done)
@@ -197,7 +200,8 @@ class World:
 def blocked_before(one: str) -> Verdict:
     """An earlier cycle's verdict on an endpoint of X."""
     seen = look(dns(), tcp(), tls(), http(), reached=True, endpoint=one)
-    return msgspec.structs.replace(judge(case(seen, endpoint=one)), rule_id=QUIC_BLOCKED)
+    verdict = judge(case(seen, endpoint=one))
+    return msgspec.structs.replace(verdict, state=State.BLOCKED, rule_id=QUIC_BLOCKED)
 
 
 def now() -> datetime:
@@ -266,6 +270,38 @@ async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
     assert world.own.resolver(OPEN).queries != []
     assert rules(cycle)["https://x.com/"] == "tls.address"  # it resets whatever the name
     assert Counter(rules(cycle).values())["endpoint.reached"] == len(SITES) + 1
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Peer(tls=reset_by_peer()),
+        Peer(says=(b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nContent-Length: 0\r\n\r\n",)),
+    ],
+    ids=["reset", "page"],
+)
+async def test_a_modest_cycle_finds_what_a_whole_one_found_blocked(block: Peer) -> None:
+    """An event does not end because less was looked at, also where only a page tells the block:
+    the other site of its role is looked at as closely, all others are greeted."""
+    world = World()
+    world.own.peer(ADDRESS["x.com"], 443, block)
+    first, *modest = await world.cycles(3, share=0.0, effort=Effort.MODEST)
+    (found,) = (v for v in first.verdicts if v.endpoint == "https://x.com/")
+    assert found.state is State.BLOCKED
+    for cycle in modest:
+        (again,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+        assert (again.state, again.rule_id, again.evidence) == (
+            *(found.state, found.rule_id),
+            found.evidence,
+        )
+        asked = {
+            m.endpoint
+            for m in cycle.measurements
+            if m.look is Look.SCHEDULED and Layer.HTTP not in m.not_observed
+        }
+        assert asked & {f"https://{host}/" for host in SITES} == {
+            f"https://{host}/" for host in SITES[:2]
+        }
 
 
 # -- HTTP/3 --------------------------------------------------------------------------------------
@@ -340,8 +376,12 @@ async def test_one_look_over_http_3_that_fails_is_made_conclusive(trust: str) ->
     }
 
 
-async def test_a_block_of_quic_is_looked_at_again_in_each_cycle_until_it_ends(trust: str) -> None:
-    """By chance alone the next look over HTTP/3 would be cycles away."""
+@pytest.mark.parametrize("effort", [Effort.WHOLE, Effort.MODEST])
+async def test_a_block_of_quic_is_looked_at_again_in_each_cycle_until_it_ends(
+    trust: str, effort: Effort
+) -> None:
+    """By chance alone the next look over HTTP/3 would be cycles away, and modest looks, which ask
+    for no page, hear of no HTTP/3: neither for the blocked site nor for a witness."""
     world = World(site=OFFERING, trust_anchors=(trust,))
     for network in world.networks.values():
         for host in SITES:
@@ -354,13 +394,15 @@ async def test_a_block_of_quic_is_looked_at_again_in_each_cycle_until_it_ends(tr
         if len(seen) == 3:
             world.own.datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
 
-    await world.cycles(5, share=1e-9, asked=["https://x.com/"], after=ends)
+    await world.cycles(5, share=1e-9, asked=["https://x.com/"], after=ends, effort=effort)
     blocked, again, over = ("quic.blocked", True), ("endpoint.reached", True), "endpoint.reached"
     assert seen == [blocked] * 3 + [again, (over, False)]
 
 
-async def test_a_block_of_quic_is_taken_up_after_a_restart() -> None:
-    """What the store says was blocked last is asked about in the first cycle of a new process."""
+@pytest.mark.parametrize("effort", [Effort.WHOLE, Effort.MODEST])
+async def test_a_block_of_quic_is_taken_up_after_a_restart(effort: Effort) -> None:
+    """What the store says was blocked last is asked about in the first cycle of a new process,
+    also where that is a modest one."""
     world = World(site=OFFERING)
     quick = msgspec.structs.replace(
         world.settings.probe, quic_share=1e-9, http_timeout=0.3, dns_window=0.0
@@ -371,7 +413,7 @@ async def test_a_block_of_quic_is_taken_up_after_a_restart() -> None:
         async with cycle_runner(
             settings, make_network=lambda v: world.networks[v.id], latest=latest
         ) as runner:
-            cycle = await runner.run(FIELD.id)
+            cycle = await runner.run(FIELD.id, effort)
         tried.append({m.endpoint for m in cycle.measurements if over_quic([m])})
     assert tried == [set(), {"https://x.com/"}]
 
