@@ -21,20 +21,23 @@ from functools import partial
 import msgspec
 import uuid_utils
 
-from monitor.analysis.case import Case
-from monitor.analysis.controls import ABLE
 from monitor.analysis.health import assess, hints_at_nat64
 from monitor.analysis.outcome import working_families
-from monitor.analysis.platform import roll_up
-from monitor.analysis.quic import answered_over_udp, quic_failed
-from monitor.analysis.rules import judge
-from monitor.analysis.suspicion import answered, reads_alike, settled, suspicious
-from monitor.analysis.throttling import combine
+from monitor.analysis.quic import quic_failed
+from monitor.analysis.suspicion import answered, settled, suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.budget import Effort, Purse
 from monitor.checkup import Checkups
 from monitor.control_desk import ControlDesk, ControlHealth
 from monitor.http3 import Http3, UdpWitness, only_quic_failed, reached_over_quic, tries_quic
+from monitor.judging import (
+    HOPELESS,
+    Looked,
+    Seen,
+    not_settled_by,
+    platforms_on,
+    verdicts_on,
+)
 from monitor.looking import Looking, ReferenceLooks
 from monitor.modesty import Closeness, Modesty, reference_glance
 from monitor.pace import Pace, pace_of
@@ -52,25 +55,7 @@ FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few questions each tell as much as all of them."""
 _FOLLOW_UP_BYTES = 100_000
 """What the questions of one follow-up take at most, about."""
-_HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
-"""With the uplink gone, looking again would only load a network in trouble."""
-
-
 _NO_TRANSFERS = Transferred()
-
-
-class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """All looks at one endpoint in one cycle."""
-
-    platform: Platform
-    role: Role
-    endpoint: Endpoint
-    attempts: tuple[Measurement, ...]
-    controls: tuple[Measurement, ...] = ()
-    follow_ups: tuple[Measurement, ...] = ()
-    """Extra observations made because the looks failed, each with its reason."""
-    health: VantageHealth | None = None
-    """The vantage's own right after the last look failed, where that was asked."""
 
 
 class Allowance:
@@ -290,7 +275,7 @@ class CycleRunner:
         if self._on_endpoint is not None:
             for _ in first:
                 self._on_endpoint(visit.vantage.id)
-        hopeless = visit.early.state in _HOPELESS
+        hopeless = visit.early.state in HOPELESS
         more = rest and not hopeless and not visit.late
         if more and any(not one.attempts[-1].reached for one in looked):
             looked += await self._look_at_each(visit, platform, role, rest, visit.pace.pool)
@@ -335,7 +320,7 @@ class CycleRunner:
         controls: tuple[Measurement, ...] = ()
         follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
-        if early.state not in _HOPELESS and suspicious(attempts[-1], early.families):
+        if early.state not in HOPELESS and suspicious(attempts[-1], early.families):
             controls = await self._at_controls(visit, target, attempts[-1], quic=quic)
             if await self._worth_more(visit, endpoint, first, controls):
                 attempts += await self._again(visit, platform, role, target, first)
@@ -345,9 +330,9 @@ class CycleRunner:
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
         return Looked(
-            platform=platform,
-            role=role,
-            endpoint=endpoint,
+            platform=platform.name,
+            role=role.name,
+            endpoint=endpoint.id,
             attempts=attempts,
             controls=controls,
             follow_ups=follow_ups,
@@ -377,8 +362,7 @@ class CycleRunner:
             if not any(map(reached_over_quic, controls)):
                 return False
             return await visit.udp.answers_beside(endpoint)
-        worth_more = not controls or any(map(answered, controls))  # else: down for controls too
-        return worth_more and not reads_alike(first, controls)
+        return not_settled_by(controls, first)
 
     async def _ask_http3(self, vantage_id: str, cycle: str, target: Target) -> Measurement:
         return await self._looking.follow_up(vantage_id, plan_http3(target), cycle=cycle)
@@ -482,30 +466,19 @@ class CycleRunner:
         checks: Sequence[ControlHealth] = (),
         transferred: Transferred = _NO_TRANSFERS,
     ) -> Cycle:
-        judged_at = self._looking.now()
-        control_health = {check.health.vantage: check.health for check in checks}
-        looks = [m for one in looked for m in (*one.attempts, *one.follow_ups)] + [*witnesses]
-        over_udp = answered_over_udp(looks)
-        verdicts = combine(
-            [
-                self._verdict(one, cycle, vantage, health, control_health, over_udp, judged_at)
-                for one in looked
-            ],
-            (*transferred.fresh, *transferred.standing),
+        seen = Seen(
+            cycle=cycle,
+            vantage=vantage,
+            health=health,
+            looked=tuple(looked),
+            witnesses=tuple(witnesses),
+            control_health={check.health.vantage: check.health for check in checks},
+            speeds=(*transferred.fresh, *transferred.standing),
+            judged_at=self._looking.now(),
         )
-        self._http3.learn(vantage.id, looks, verdicts)
-        platforms = tuple(
-            roll_up(
-                platform,
-                [verdict for verdict in verdicts if verdict.platform == platform.name],
-                started_at=min(
-                    (one.attempts[0].started_at for one in looked if one.platform is platform),
-                    default=started_at,
-                ),
-            )
-            for platform in self._settings.catalog.platforms
-            if any(one.platform is platform for one in looked)
-        )
+        verdicts = verdicts_on(seen, self._settings.fingerprints)
+        platforms = platforms_on(seen, verdicts, self._settings.catalog.platforms)
+        self._http3.learn(vantage.id, seen.looks, verdicts)
         measurements = {
             m.id: m
             for m in (
@@ -527,39 +500,6 @@ class CycleRunner:
             verdicts=tuple(verdicts),
             platforms=platforms,
             transfers=transferred.fresh,
-        )
-
-    def _verdict(
-        self,
-        one: Looked,
-        cycle: str,
-        vantage: VantagePoint,
-        health: VantageHealth,
-        control_health: dict[str, VantageHealth],
-        over_udp: frozenset[str],
-        judged_at: datetime,
-    ) -> Verdict:
-        if one.health is not None and one.health.state not in ABLE:
-            health = one.health  # what ails the vantage at the time of a failure outweighs later
-        return judge(
-            Case(
-                cycle=cycle,
-                vantage=vantage.id,
-                country=vantage.country,
-                asn=vantage.asn,
-                network=vantage.network,
-                platform=one.platform.name,
-                role=one.role.name,
-                endpoint=one.endpoint.id,
-                attempts=one.attempts,
-                controls=one.controls,
-                follow_ups=one.follow_ups,
-                fingerprints=self._settings.fingerprints,
-                udp_works=bool(over_udp - {one.endpoint.id}),
-                health=health,
-                control_health=control_health,
-                judged_at=judged_at,
-            )
         )
 
 
