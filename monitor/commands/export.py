@@ -41,10 +41,15 @@ def register(app: typer.Typer) -> None:
         output: Annotated[
             Path, typer.Option("--output", "-o", help="File to write; - for standard output.")
         ] = Path("-"),
+        rejudging: Annotated[
+            str, typer.Option(help="What `shutwatch rejudge` kept under this id, in their place.")
+        ] = "",
         config: ConfigOption = None,
     ) -> None:
         """Measurements, verdicts or events as CSV. The columns are explained in docs/csv.md."""
         settings = load_settings(config)
+        if rejudging and kind is Kind.MEASUREMENTS:
+            raise fail("measurements are never recomputed: leave --rejudging out", BAD_USAGE)
         selection = Selection(
             since=moment_of("--since", since),
             until=moment_of("--until", until),
@@ -52,30 +57,60 @@ def register(app: typer.Typer) -> None:
             platform=platform,
         )
         try:
-            rows = _export(settings, kind, selection, output)
+            if rejudging:
+                asyncio.run(_check(settings, rejudging))
+            rows = _export(settings, kind, selection, output, rejudging)
+        except _NotThereError as error:
+            raise fail(str(error), BAD_USAGE) from error
         except (StorageError, OSError) as error:
             raise fail(str(error)) from error
         typer.echo(f"{rows} {kind}", err=True)
 
 
-def _export(settings: Settings, kind: Kind, selection: Selection, output: Path) -> int:
+class _NotThereError(Exception):
+    """There is no whole recomputation of that id."""
+
+
+async def _check(settings: Settings, rejudging: str) -> None:
+    store = open_store(settings.database, create=False)
+    await store.open()
+    try:
+        known = {one.id: one for one in await store.rejudgings()}
+    finally:
+        await store.close()
+    if rejudging not in known:
+        newest = ", ".join(list(known)[-3:])
+        there = f"the newest are {newest}" if newest else "`shutwatch rejudge` makes one"
+        raise _NotThereError(f"--rejudging {rejudging!r}: there is no such recomputation; {there}")
+    if known[rejudging].finished_at is None:
+        raise _NotThereError(
+            f"--rejudging {rejudging}: it was cut short, or is still under way; run "
+            "`shutwatch rejudge` again"
+        )
+
+
+def _export(
+    settings: Settings, kind: Kind, selection: Selection, output: Path, rejudging: str
+) -> int:
     if str(output) == "-":
         # A csv writer ends its own lines; a translating stream would double them.
         with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            return asyncio.run(_copy(settings, kind, selection, out))
+            return asyncio.run(_copy(settings, kind, selection, out, rejudging))
     partial = output.with_name(output.name + ".partial")
     with partial.open("w", encoding="utf-8", newline="") as out:
-        rows = asyncio.run(_copy(settings, kind, selection, out))
+        rows = asyncio.run(_copy(settings, kind, selection, out, rejudging))
     # Whoever finds a file of the name asked for finds a whole one.
     partial.replace(output)
     return rows
 
 
-async def _copy(settings: Settings, kind: Kind, selection: Selection, out: TextIO) -> int:
+async def _copy(
+    settings: Settings, kind: Kind, selection: Selection, out: TextIO, rejudging: str
+) -> int:
     store = open_store(settings.database, create=False)
     await store.open()
     try:
-        return await write_csv(kind, store, selection, out)
+        return await write_csv(kind, store, selection, out, rejudging=rejudging)
     finally:
         await store.close()
 

@@ -1,0 +1,1 @@
+"""Verdicts and events recomputed from what is stored, beside those there are."""

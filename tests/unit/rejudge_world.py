@@ -1,0 +1,196 @@
+"""A story on scripted networks, recorded as `shutwatch run` would: two networks, two controls, and
+every kind of trouble once, so that there is something to judge again.
+
+The story is told in five-minute turns. All vantages look side by side, so that they share controls.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import msgspec
+
+from monitor.control_desk import ControlDesk
+from monitor.cycle import CycleRunner
+from monitor.http3 import Http3
+from monitor.looking import Looking
+from monitor.publisher import Publisher
+from monitor.record import Recorder
+from monitor.settings import Settings, ThrottlingSettings
+from monitor.transfers import Transfers
+from probes.settings import ProbeSettings
+from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
+from probes.vantage import Profile, VantagePoint
+from storage.memory import MemoryStore
+from storage.store import Store
+from tests.build import START
+from tests.scripted_quic import quic_site
+from tests.unit.test_cycle import (
+    ADDRESS,
+    CONTROL,
+    FIELD,
+    OPEN,
+    POOL,
+    REFERENCES,
+    RESOLVER,
+    SITES,
+    catalogue,
+    now,
+    page,
+)
+
+INTERVAL = 300.0
+TURNS = 17
+JAZZ = msgspec.structs.replace(FIELD, id="lhe-jazz", asn=45669)
+QUIET = msgspec.structs.replace(FIELD, id="isb-quiet", asn=38264, profile=Profile.QUIET)
+OTHER_CONTROL = msgspec.structs.replace(CONTROL, id="ctl-fra", country="DE")
+FIELDS, CONTROLS = (FIELD, JAZZ, QUIET), (CONTROL, OTHER_CONTROL)
+SIZE = 64 * 1024
+ELSEWHERE = "203.0.113.90"
+
+
+def _answer(sent: int = SIZE) -> tuple[bytes, ...]:
+    head = f'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: {SIZE}\r\n\r\n'.encode()
+    return (head, *(bytes(4096) for _ in range(sent // 4096)))
+
+
+SITE = Peer(connect_delay=0.02, tls_delay=0.02, says=_answer(), say_delay=0.002)
+STALLS = msgspec.structs.replace(SITE, says=(*_answer(12288), HANG))
+RESETS = Peer(tls=reset_by_peer(), chain=())
+SILENT = Peer(connect=HANG)
+
+
+def settings(trust: str, database: str = "memory:") -> Settings:
+    """Of the whole installation; `trust` is the file of the authority that HTTP/3 goes by."""
+    return Settings(
+        interval=INTERVAL,
+        database=database,
+        vantages=(*FIELDS, *CONTROLS),
+        catalog=catalogue(),
+        probe=ProbeSettings(
+            rate=10_000,
+            bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
+            open_resolvers=(OPEN,),
+            doh_resolvers=(),
+            trust_anchors=(trust,),
+            quic_share=1.0,
+        ),
+        throttling=ThrottlingSettings(every=900.0, object_bytes=SIZE, deadline=2.0),
+    )
+
+
+class Story:
+    """The world as it changes from turn to turn."""
+
+    def __init__(self, configured: Settings) -> None:
+        self.settings = configured
+        self.networks = {v.id: self._network() for v in configured.vantages}
+
+    def _network(self) -> ScriptedNetwork:
+        network = ScriptedNetwork(families=("ipv4",))
+        names = network.resolver(RESOLVER)
+        network.resolver(OPEN)
+        for host, address in {**ADDRESS, "www.wikipedia.org": ELSEWHERE}.items():
+            names.answers(host, "A", DnsReply(addresses=(address,)))
+            network.peer(address, 443, page() if host in REFERENCES else SITE)
+            network.peer(address, 80, page())
+        for host in SITES:
+            network.datagram_peer(ADDRESS[host], 443, quic_site(host))
+        for address in POOL:
+            network.peer(address, 443, Peer())
+        return network
+
+    def site(self, host: str, peer: Peer, *vantages: VantagePoint) -> None:
+        """What a host does to these vantages, from now on; to all when none is named."""
+        for vantage in vantages or self.settings.vantages:
+            self.networks[vantage.id].peer(ADDRESS[host], 443, peer)
+
+    def turn(self, number: int) -> None:
+        """What happens before that turn."""
+        changes: Mapping[int, Callable[[], None]] = {
+            2: self._blocks,
+            5: self._outage,
+            7: self._uplink_dies,
+            8: self._uplink_is_back,
+            9: self._lifted,
+            11: self._slowed_and_without_quic,
+            14: self._all_well,
+        }
+        changes.get(number, lambda: None)()
+
+    def _blocks(self) -> None:
+        self.site("x.com", RESETS, FIELD)
+        for vantage in (JAZZ, QUIET):
+            names = self.networks[vantage.id].resolver(RESOLVER)
+            names.answers("x.com", "A", DnsReply(rcode="NXDOMAIN"))
+        for address in POOL:
+            self.networks[FIELD.id].peer(address, 443, SILENT)
+
+    def _outage(self) -> None:
+        self.site("www.facebook.com", RESETS)
+
+    def _uplink_dies(self) -> None:
+        for address in (*ADDRESS.values(), ELSEWHERE):
+            self.networks[FIELD.id].peer(address, 443, SILENT)
+            self.networks[FIELD.id].peer(address, 80, SILENT)
+
+    def _uplink_is_back(self) -> None:
+        for host in (*SITES, *REFERENCES):
+            self.site(host, page() if host in REFERENCES else SITE, FIELD)
+            self.networks[FIELD.id].peer(ADDRESS[host], 80, page())
+        self.networks[FIELD.id].peer(ELSEWHERE, 443, SITE)
+        self.site("x.com", RESETS, FIELD)
+
+    def _lifted(self) -> None:
+        self.site("x.com", SITE)
+        self.site("www.facebook.com", SITE)
+        for vantage in (JAZZ, QUIET):
+            names = self.networks[vantage.id].resolver(RESOLVER)
+            names.answers("x.com", "A", DnsReply(addresses=(ADDRESS["x.com"],)))
+        for address in POOL:
+            self.networks[FIELD.id].peer(address, 443, Peer())
+
+    def _slowed_and_without_quic(self) -> None:
+        self.site("www.youtube.com", STALLS, JAZZ)
+        self.networks[FIELD.id].datagram_peer(ADDRESS["t.co"], 443, lambda _: ())
+
+    def _all_well(self) -> None:
+        self.site("www.youtube.com", SITE)
+
+
+async def record(configured: Settings, store: Store, turns: int = TURNS) -> None:
+    """Live through the story and store it, through the monitor's own recorder."""
+    story = Story(configured)
+    publisher = Publisher(configured.vantages, configured.catalog, now)
+    recorder = Recorder(configured, store, publisher, now=now)
+    await recorder.restore()
+    rng = random.Random(1)
+    looking = Looking(configured, now=now, make_network=lambda v: story.networks[v.id])
+    async with looking:
+        runner = CycleRunner(
+            configured,
+            looking,
+            ControlDesk(looking, CONTROLS),
+            rng,
+            None,
+            Transfers(configured, looking, CONTROLS, rng),
+            Http3(1.0, rng),
+        )
+
+        async def cycle(vantage: VantagePoint) -> None:
+            await recorder.record(await runner.run(vantage.id))
+
+        for number in range(turns):
+            story.turn(number)
+            await asyncio.gather(*(cycle(vantage) for vantage in configured.vantages))
+            over = START + timedelta(seconds=INTERVAL * (number + 1)) - now()
+            await asyncio.sleep(max(0.0, over.total_seconds()))
+
+
+async def recorded(configured: Settings) -> MemoryStore:
+    """A store with the whole story in it."""
+    store = MemoryStore(page=50)
+    await store.open()
+    await record(configured, store)
+    return store
