@@ -10,6 +10,7 @@ from monitor.budget import Purse, purse_of
 from monitor.exits import Exits
 from monitor.settings import Settings
 from monitor.spending import Spending
+from monitor.traffic import request_bytes
 from probes.bogon import NO_NAT64
 from probes.catalog import Reference
 from probes.echo import ask_echo
@@ -93,7 +94,10 @@ class Looking:
         self._lookers[vantage_id].translate(NO_NAT64)
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
-        return await ask_echo(self._lookers[vantage_id], url)
+        """Empty, too, where no bytes of the day are left to ask with."""
+        if not self.spending.buy(vantage_id, Purse.LOOKS, request_bytes()):
+            return ""
+        return await self._runner.run(partial(ask_echo, self._lookers[vantage_id], url))
 
     async def at(
         self,

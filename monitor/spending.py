@@ -101,6 +101,13 @@ class Spending:
         """Whether the day's bytes suffice for `cost` more, whatever for."""
         return not self._limited or cost <= self._budgets[vantage].left(self.spent(vantage))
 
+    def buy(self, vantage: str, purse: Purse, cost: int) -> bool:
+        """Count `cost` bytes of what leaves no measurement, if the day's bytes suffice for it."""
+        if not self.lasts(vantage, cost):
+            return False
+        self._traffic.pay(vantage, self._now().date(), purse, cost)
+        return True
+
     def usual(self, vantage: str, endpoint: str) -> int:
         """Bytes that the last look at an endpoint took."""
         return self._looks.get((vantage, endpoint), _USUAL_LOOK)

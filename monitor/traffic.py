@@ -62,6 +62,13 @@ def fetch_bytes(size: int) -> int:
     return round(opened + _REQUEST + _HEAD + _OVERHEAD * (size + _IN_FLIGHT_FAST))
 
 
+def request_bytes() -> int:
+    """Bytes on the wire, both ways, of one https request that is answered in a few words, where
+    both address families are tried."""
+    opened = _CONNECTION + hello_bytes() + 2 * _PACKET + _SERVER_HELLO + _USUAL_CHAIN
+    return 2 * (_QUERY + _REPLY + opened) + _REQUEST + _HEAD
+
+
 def routine_bytes(vantage: str, looks: Iterable[Measurement]) -> int:
     """Bytes of those of `looks` that a vantage makes in every cycle."""
     return sum(
@@ -135,13 +142,16 @@ class Traffic:
         `purse` is what it was for, where that is not what its kind says.
         """
         count = bytes_of(measurement)
-        day = measurement.started_at.date()
-        known, spent = self._days.get(measurement.vantage, (day, NOTHING))
+        paid_from = purse or purse_of(measurement.look)
+        self.pay(measurement.vantage, measurement.started_at.date(), paid_from, count)
+        return count
+
+    def pay(self, vantage: str, day: date, purse: Purse, count: int) -> None:
+        """Count so many bytes on a day."""
+        known, spent = self._days.get(vantage, (day, NOTHING))
         if day >= known:  # one may begin before midnight and be done after it
             before = spent if day == known else NOTHING
-            paid = before.plus(purse or purse_of(measurement.look), count)
-            self._days[measurement.vantage] = (day, paid)
-        return count
+            self._days[vantage] = (day, before.plus(purse, count))
 
     def spent(self, vantage: str, day: date) -> Spent:
         """Bytes of one vantage on one day, nothing for days gone by, and what is held."""

@@ -1,8 +1,9 @@
 """Rate, concurrency and order of looks: one dispatcher for a whole process.
 
-Every look, from whichever vantage and for whatever reason, passes through here, so that the
-configured rate and concurrency hold for the process. One task takes work, waits for the throttle
-(which polls, so only one may wait on it) and for a free place, and starts the look.
+Every look, and whatever else is asked, from whichever vantage and for whatever reason, passes
+through here, so that the configured rate and concurrency hold for the process. One task takes
+work, waits for the throttle (which polls, so only one may wait on it) and for a free place, and
+starts the look.
 """
 
 import asyncio
@@ -11,14 +12,16 @@ import math
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
 from probes.measurement import Measurement
 
+T = TypeVar("T")
 Start = Callable[[], Coroutine[Any, Any, Measurement]]
 """Makes the coroutine of one look, called when its turn has come."""
+_Start = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Urgency(IntEnum):
@@ -42,9 +45,9 @@ class Runner:
             rate_limit=bucket, period=period, retry_interval=max(0.001, period / 5)
         )
         self._places = asyncio.Semaphore(concurrency)
-        self._waiting: asyncio.PriorityQueue[
-            tuple[Urgency, int, Start, asyncio.Future[Measurement]]
-        ] = asyncio.PriorityQueue()
+        self._waiting: asyncio.PriorityQueue[tuple[Urgency, int, _Start, asyncio.Future[Any]]] = (
+            asyncio.PriorityQueue()
+        )
         self._order = itertools.count()
         self._under_way: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
@@ -61,9 +64,11 @@ class Runner:
         while not self._waiting.empty():
             self._waiting.get_nowait()[3].cancel()
 
-    async def run(self, start: Start, urgency: Urgency = Urgency.SCHEDULED) -> Measurement:
+    async def run(
+        self, start: Callable[[], Coroutine[Any, Any, T]], urgency: Urgency = Urgency.SCHEDULED
+    ) -> T:
         """Have one look made and return it. Cancelling this cancels the look."""
-        done: asyncio.Future[Measurement] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((urgency, next(self._order), start, done))
         return await done
 
@@ -81,7 +86,7 @@ class Runner:
             task.add_done_callback(self._finished)
             done.add_done_callback(partial(_cancel_with, task))
 
-    async def _next(self) -> tuple[Urgency, int, Start, "asyncio.Future[Measurement]"]:
+    async def _next(self) -> tuple[Urgency, int, _Start, "asyncio.Future[Any]"]:
         while True:
             entry = await self._waiting.get()
             if not entry[3].cancelled():
@@ -92,11 +97,11 @@ class Runner:
         self._places.release()
 
     @staticmethod
-    async def _look(start: Start, done: "asyncio.Future[Measurement]") -> None:
+    async def _look(start: _Start, done: "asyncio.Future[Any]") -> None:
         if done.cancelled():
             return
         try:
-            measurement = await start()
+            made = await start()
         except asyncio.CancelledError:
             done.cancel()
             raise
@@ -105,10 +110,10 @@ class Runner:
                 done.set_exception(error)
             return
         if not done.done():
-            done.set_result(measurement)
+            done.set_result(made)
 
 
-def _cancel_with(task: "asyncio.Task[None]", done: "asyncio.Future[Measurement]") -> None:
+def _cancel_with(task: "asyncio.Task[None]", done: "asyncio.Future[Any]") -> None:
     """Nobody wants the look any more: end it."""
     if done.cancelled():
         task.cancel()

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from monitor.analysis.event import EventState
 from monitor.analysis.verdict import State, VantageState
+from monitor.budget import Effort
 from monitor.exporter import create_registry, families
 from monitor.publisher import Publisher
 from monitor.traffic import bytes_of
@@ -203,6 +204,27 @@ def test_counters_and_histogram_carry_what_was_counted() -> None:
     assert value(publisher, "schedule_missed_total", vantage=PTCL.id) == 1
     assert value(publisher, "storage_errors_total", operation="save") == 1
     assert value(publisher, "storage_errors_total", operation="read") == 0
+
+
+def test_turns_and_todays_bytes_are_told() -> None:
+    """Turns by effort, those left out too; bytes of the day, which begin at 0 after midnight, and
+    the limit beside them, for controls as well."""
+    publisher = world.publisher()
+    publisher.turn_taken(PTCL.id, Effort.WHOLE, 1_000)
+    publisher.turn_taken(PTCL.id, Effort.NONE, 2_500)
+    publisher.turn_taken(CONTROL[0].id, Effort.WHOLE, 700)
+    for effort, turns in {"whole": 1, "modest": 0, "hurried": 0, "none": 1}.items():
+        assert value(publisher, "cycles_total", vantage=PTCL.id, effort=effort) == turns
+    assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 2_500
+    assert value(publisher, "vantage_daily_bytes", vantage=CONTROL[0].id) == 700
+    assert value(publisher, "vantage_daily_bytes", vantage=FIELD[1].id) == 0
+    assert value(publisher, "vantage_daily_bytes_limit") == 300_000_000
+    clock = Clock()
+    publisher = world.publisher(now=clock)
+    publisher.turn_taken(PTCL.id, Effort.WHOLE, 1_000)
+    assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 1_000
+    clock.advance(86_400)
+    assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 0
 
 
 def test_build_and_interval_are_told() -> None:

@@ -283,6 +283,40 @@ async def test_a_stream_may_be_closed_again() -> None:
         assert stream.peer_chain() == ()
 
 
+@pytest.mark.parametrize(
+    ("gives_up_in", "seen"), [("clear", b""), ("handshake", ConnectionResetError), ("tls", b"")]
+)
+async def test_only_a_handshake_that_is_given_up_ends_in_a_reset(
+    gives_up_in: str, seen: bytes | type[OSError]
+) -> None:
+    """Closed in mid-handshake the kernel would send the hello again for a minute, to nobody; a
+    stream in clear, or one whose handshake is done, ends as any other does."""
+    told: asyncio.Future[bytes | type[OSError]] = asyncio.get_running_loop().create_future()
+
+    async def end_of(peer: Conversation) -> None:
+        try:
+            told.set_result(await peer.receive())
+        except OSError as error:
+            told.set_result(type(error))
+
+    async def silent(peer: Conversation) -> None:
+        if gives_up_in == "handshake":
+            await peer.client_hello()
+        await end_of(peer)
+
+    context = honest_context() if gives_up_in == "tls" else None
+    async with serving(end_of if gives_up_in == "tls" else silent, tls=context) as port:
+        stream = await network().connect("127.0.0.1", port)
+        if gives_up_in == "tls":
+            await stream.start_tls(NAME, verify=True)
+        elif gives_up_in == "handshake":
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await stream.start_tls(NAME, verify=True)
+        stream.close()
+        assert await asyncio.wait_for(told, 5) == seen
+
+
 # -- datagrams -----------------------------------------------------------------------------------
 
 
