@@ -6,18 +6,18 @@ wherever it cuts. States written by another version are of no use: then all of h
 anew.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.analysis.connectivity import Connectivity
+from monitor.analysis.connectivity import Connectivity, of_these
 from monitor.analysis.event import Event
 from monitor.analysis.event_fold import EVERYWHERE, EventBook, Place, advance
 from monitor.analysis.event_place import PlaceState
 from monitor.analysis.outage import Outages
-from monitor.analysis.timeline import Timeline
+from monitor.analysis.timeline import Timeline, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.settings import EventSettings
 from storage.store import Conclusion
@@ -41,28 +41,29 @@ def restored(
     health: Iterable[VantageHealth],
     settings: EventSettings,
     logged: Mapping[str, int],
+    vantages: Collection[str],
 ) -> EventBook:
     """The book as it was when the last cycle was stored.
 
     `verdicts` and `health` hold everything judged since the earliest `until` of what was saved;
-    `logged` the sequence of the last stored log entry of every event that may change. Raises
-    ValueError for a state that cannot be read.
+    `logged` the sequence of the last stored log entry of every event that may change. `vantages`
+    are those that are watched now: one that was taken out of the configuration has not fallen
+    silent. Raises ValueError for a state that cannot be read.
     """
     places: dict[Place, Timeline[PlaceState, PlatformVerdict]] = {}
     outages: dict[str, Timeline[Outages, PlatformVerdict]] = {}
-    vantages: Timeline[Connectivity, VantageHealth] | None = None
+    condition: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
     for conclusion in saved:
         if (conclusion.country, conclusion.platform) == EVERYWHERE:
-            vantages = _restore(conclusion, Connectivity)
+            condition = _restore(conclusion, Connectivity, lambda state: of_these(state, vantages))
         elif not conclusion.country:
             outages[conclusion.platform] = _restore(conclusion, Outages)
         else:
             places[conclusion.country, conclusion.platform] = _restore(conclusion, PlaceState)
-    book = EventBook(places=places, outages=outages)
-    if vantages is not None:
-        book = msgspec.structs.replace(book, vantages=vantages)
+    book = EventBook(places=places, outages=outages, vantages=condition)
     for one in health:
-        book = advance(book, (), settings, health=one).book
+        if one.vantage in vantages:
+            book = advance(book, (), settings, health=one).book
     for verdict in verdicts:
         book = advance(book, (verdict,), settings).book
     return msgspec.structs.replace(book, logged=dict(logged))
@@ -109,7 +110,13 @@ def _conclusion(place: Place, timeline: Timeline[_State, Any]) -> Conclusion:
     )
 
 
-def _restore(conclusion: Conclusion, kind: Callable[..., _S]) -> Timeline[_S, Any]:
-    state: _S = msgspec.json.decode(conclusion.state, type=kind)
+def _as_it_is(state: _S) -> _S:
+    return state
+
+
+def _restore(
+    conclusion: Conclusion, kind: Callable[..., _S], of_now: Callable[[_S], _S] = _as_it_is
+) -> Timeline[_S, Any]:
+    state: _S = of_now(msgspec.json.decode(conclusion.state, type=kind))
     until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
     return Timeline(settled=state, until=until, current=state)

@@ -75,7 +75,8 @@ class Recorder:
         verdicts = await self._store.recent_platforms(begun)
         health = await self._store.recent_health(begun)
         try:
-            book = restored(saved, verdicts, health, self._settings.events, {})
+            watched = {vantage.id for vantage in self._settings.vantages}
+            book = restored(saved, verdicts, health, self._settings.events, {}, watched)
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("conclusions cannot be read", error=str(error))
             await self._from_history()

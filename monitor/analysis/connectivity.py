@@ -5,8 +5,8 @@ that lost all its references is *dark*; so is one whose own proxy cannot be used
 not reported for `SILENT` intervals. One with only domestic references left is *cut*.
 
 * **Shutdown**: every field vantage of a country is dark, on two networks or more, while somebody
-  elsewhere is well. Suspected at once, confirmed when every one of them was dark at `SURE` cycles
-  or has fallen silent.
+  elsewhere is well. Suspected as soon as that somebody has said so since, confirmed when every one
+  of them was dark at `SURE` cycles or has fallen silent.
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
   Confirmed likewise, from two networks on.
 * **Vantage silent**: one is dark for itself. It accuses nobody.
@@ -14,10 +14,16 @@ not reported for `SILENT` intervals. One with only domestic references left is *
   government does that to vantages in several places; our own line or our own fault does.
 
 A vantage that was dark long before the others takes no part: it is merely broken.
+
+Vantages report one after the other, so a loss, and the end of one, looks uneven for a moment.
+Nobody is therefore called dark but next to a *witness*: somebody who is well, has said so since the
+loss, and had said so `SURE` times in a row before the last dark report came. And nobody is called
+silent but while others are heard: when the monitor itself was stopped, it is not they who said
+nothing.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -73,6 +79,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last report."""
     count: int = 1
     """Reports in a row of this condition."""
+    sure_at: datetime | None = None
+    """When the report came that made it `SURE` of them; None before."""
 
     @property
     def key(self) -> tuple[int, str]:
@@ -86,6 +94,8 @@ class Connectivity(msgspec.Struct, frozen=True, kw_only=True):
     sights: dict[str, Sight] = {}
     events: dict[str, Event] = {}
     """By subject: kind and country or vantage."""
+    listening_since: datetime | None = None
+    """From when on there always was somebody who reported; None before the first report."""
 
 
 class _Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +106,8 @@ class _Finding(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str
     sights: tuple[Sight, ...]
     sure: bool
+    witnessed: bool = True
+    """Somebody was well for long enough to tell; it takes that to begin, and not to go on."""
 
     @property
     def subject(self) -> str:
@@ -112,10 +124,15 @@ def take_in(
     known = state.sights.get(health.vantage)
     if known is not None and health.at <= known.at:
         return state, ()
-    sights = {**state.sights, health.vantage: _sight(known, health, interval)}
-    now = [_now(sight, health.at, interval) for sight in sights.values()]
-    findings = {finding.subject: finding for finding in _findings(now, health.at, interval)}
+    listening = _listening_since(state, health.at, interval)
+    sights = {**state.sights, health.vantage: _sight(known, health, listening, interval)}
+    now = [_now(sight, health.at, listening, interval) for sight in sights.values()]
     events = dict(state.events)
+    findings = {
+        finding.subject: finding
+        for finding in _findings(now, health.at, interval)
+        if finding.subject in events or finding.witnessed
+    }
     changes: list[Change] = []
     for subject, finding in findings.items():
         for change in _goes_on(events.get(subject), finding, health.at):
@@ -124,10 +141,30 @@ def take_in(
     for subject in sorted(events.keys() - findings.keys()):
         change = _over(events.pop(subject), now, health.at)
         changes.append(change)
-    return Connectivity(sights=sights, events=events), tuple(changes)
+    after = Connectivity(sights=sights, events=events, listening_since=listening)
+    return after, tuple(changes)
 
 
-def _sight(known: Sight | None, health: VantageHealth, interval: float) -> Sight:
+def of_these(state: Connectivity, vantages: Collection[str]) -> Connectivity:
+    """Only what is known of these vantages: those that are watched no longer are not silent."""
+    sights = {name: sight for name, sight in state.sights.items() if name in vantages}
+    return msgspec.structs.replace(state, sights=sights)
+
+
+def _longest_pause(interval: float) -> timedelta:
+    return timedelta(seconds=max(SILENT * interval, SILENT_FLOOR))
+
+
+def _listening_since(state: Connectivity, now: datetime, interval: float) -> datetime:
+    newest = max((sight.at for sight in state.sights.values()), default=None)
+    if newest is None or now - newest > _longest_pause(interval):
+        return now
+    return state.listening_since or min(sight.at for sight in state.sights.values())
+
+
+def _sight(
+    known: Sight | None, health: VantageHealth, listening: datetime, interval: float
+) -> Sight:
     condition = _CONDITIONS.get(health.state, Condition.UNCLEAR)
     new = Sight(
         vantage=health.vantage,
@@ -142,22 +179,30 @@ def _sight(known: Sight | None, health: VantageHealth, interval: float) -> Sight
     )
     if known is None:
         return new
-    before = _now(known, health.at, interval)
+    before = _now(known, health.at, listening, interval)
     if before.condition is not condition:
         return new
+    count = before.count + 1
+    sure_at = before.sure_at or (health.at if count >= SURE else None)
     return msgspec.structs.replace(
-        new, since=before.since, before=before.before, count=before.count + 1
+        new, since=before.since, before=before.before, count=count, sure_at=sure_at
     )
 
 
-def _now(sight: Sight, now: datetime, interval: float) -> Sight:
+def _now(sight: Sight, now: datetime, listening: datetime, interval: float) -> Sight:
     """The vantage as it is at `now`: one that no longer reports is dark since it last did."""
-    if now - sight.at <= timedelta(seconds=max(SILENT * interval, SILENT_FLOOR)):
+    if now - max(sight.at, listening) <= _longest_pause(interval):
         return sight
     if sight.condition is Condition.DARK:
-        return msgspec.structs.replace(sight, count=SURE)
+        return msgspec.structs.replace(sight, at=now, count=SURE)
     return msgspec.structs.replace(
-        sight, condition=Condition.DARK, since=sight.at, before=sight.at, count=SURE
+        sight,
+        condition=Condition.DARK,
+        since=sight.at,
+        before=sight.at,
+        at=now,
+        count=SURE,
+        sure_at=now,
     )
 
 
@@ -188,6 +233,7 @@ def _findings(sights: Sequence[Sight], now: datetime, interval: float) -> Iterat
                 vantage=sight.vantage,
                 sights=(sight,),
                 sure=True,
+                witnessed=_alone(sight, sights),
             )
 
 
@@ -201,17 +247,45 @@ def _national(
         return None
     cut = any(sight.condition is Condition.CUT for sight in counting)
     networks = len({sight.key for sight in counting})
-    if not cut:
-        well = (s for s in sights if s.condition is Condition.WELL and s not in here)
-        fresh = any(now - s.at <= timedelta(seconds=max(2 * interval, SILENT_FLOOR)) for s in well)
-        if networks < 2 or not fresh or not _together(counting):
-            return None
+    if cut:
+        return _Finding(
+            kind=EventKind.INTERNATIONAL_CUT,
+            country=country,
+            vantage="",
+            sights=tuple(counting),
+            sure=networks > 1 and _sure(counting),
+        )
+    recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
+    elsewhere = [s for s in sights if s not in here and s.condition is Condition.WELL]
+    well = [sight for sight in elsewhere if now - sight.at <= recent]
+    if networks < 2 or not well or not _together(counting):
+        return None
     return _Finding(
-        kind=EventKind.INTERNATIONAL_CUT if cut else EventKind.SHUTDOWN,
+        kind=EventKind.SHUTDOWN,
         country=country,
         vantage="",
         sights=tuple(counting),
-        sure=networks > 1 and _sure(counting),
+        sure=_sure(counting),
+        witnessed=any(_witnessed(counting, by) for by in well),
+    )
+
+
+def _alone(sight: Sight, sights: Sequence[Sight]) -> bool:
+    """Whether a dark vantage is dark while its neighbours are not; where all are, others count."""
+    others = [s for s in sights if s.vantage != sight.vantage]
+    here = [s for s in others if s.field and s.country == sight.country]
+    lost = (Condition.DARK, Condition.CUT)
+    for witnesses in (here, others):
+        able = [s for s in witnesses if s.condition not in lost]
+        if able:
+            return any(_witnessed([sight], by) for by in able)
+    return True
+
+
+def _witnessed(lost: Iterable[Sight], by: Sight) -> bool:
+    """Whether somebody was well since these were lost, and surely so when they last were not."""
+    return by.sure_at is not None and all(
+        by.sure_at < sight.at and sight.since < by.at for sight in lost
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor.analysis.connectivity import Connectivity, take_in
+from monitor.analysis.connectivity import Connectivity, of_these, take_in
 from monitor.analysis.event import Change, Event, EventKind, EventState
 from monitor.analysis.verdict import VantageHealth, VantageState
 from tests.build import START
@@ -81,11 +81,15 @@ def last(changes: list[Change]) -> Event:
         {"a": "......", "b": "......", "n": "......"},
         {"a": "..l.l.", "b": ".p.p..", "n": "......"},
         {"a": "..o...", "b": "......", "n": "......"},
+        dict.fromkeys("abkn", "..." + 40 * " " + "..."),
     ],
-    ids=["all well", "trouble of other kinds", "one cycle lost"],
+    ids=["all well", "trouble of other kinds", "one cycle lost", "the monitor stopped for hours"],
 )
 def test_nothing_happens(story: dict[str, str]) -> None:
-    """Vantages that are well, lossy or behind a portal are no event, nor is one lost cycle."""
+    """Vantages that are well, lossy or behind a portal are no event, nor is one lost cycle.
+
+    Nor is a silence in which nobody listened: whoever reports first afterwards accuses nobody.
+    """
     assert not tell(**story)[1]
 
 
@@ -117,6 +121,55 @@ def test_back_again() -> None:
     assert [e.end_earliest for e in ended] == [at(4)]
     assert [e.end_latest for e in ended] == [at(5)]
     assert not event.active
+
+
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [
+        ({"a": "..ooo....", "b": "..oooo...", "n": "........."}, EventKind.SHUTDOWN),
+        ({"a": "..ooooooo", "b": "..  ooooo", "n": "........."}, EventKind.SHUTDOWN),
+        (
+            {"a": "..ooo....", "b": "..oooo...", "k": "..oooo...", "n": "..oooo..."},
+            EventKind.INSTRUMENT,
+        ),
+        (
+            {"a": "..oooo...", "b": "..oooo...", "k": "..oooo...", "n": "..ooo...."},
+            EventKind.INSTRUMENT,
+        ),
+        ({"a": "..cccc....", "b": "..ccc.....", "n": ".........."}, EventKind.INTERNATIONAL_CUT),
+    ],
+    ids=["a country back", "a country lost", "all back", "all back, the control first", "cut"],
+)
+def test_one_after_the_other(story: dict[str, str], kind: EventKind) -> None:
+    """Vantages are lost together and come back together, but report so one by one: that is one
+    event, and not one of another kind about those that are late."""
+    _, changes = tell(**story)
+    assert kinds(changes) == {kind}
+    assert len({change.event.id for change in changes}) == 1
+
+
+def test_still_dark_when_the_others_are_back() -> None:
+    """One that stays dark after a shutdown is silent for itself, as soon as that is certain."""
+    state, changes = tell(a="..ooo....", b="..ooooooo", n=".........")
+    assert {event.kind for event in state.events.values()} == {EventKind.VANTAGE_SILENT}
+    opened = [c.event for c in changes if c.name == "opened"]
+    assert [event.kind for event in opened] == [EventKind.SHUTDOWN, EventKind.VANTAGE_SILENT]
+    assert opened[-1].detected_at == at(6) + timedelta(seconds=1)
+
+
+def test_no_shutdown_before_somebody_was_well_during_it() -> None:
+    """While the control has not reported since, it may as well be our own line."""
+    assert kinds(tell(a="..oooo", b="..oooo", n="..  oo")[1]) == {EventKind.INSTRUMENT}
+    assert kinds(tell(a="..oooo", b="..oooo", n="..  ..")[1]) == {EventKind.SHUTDOWN}
+
+
+def test_one_that_is_watched_no_longer_is_not_silent() -> None:
+    """What is known of vantages that are gone from the configuration is left behind."""
+    state, _ = tell(a="....", b="....", n="....")
+    state = of_these(state, {"n"})
+    for cycle in range(4, 20):
+        state, changes = take_in(state, health(".", cycle, "n"), INTERVAL)
+        assert not changes
 
 
 @pytest.mark.parametrize(

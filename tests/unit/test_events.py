@@ -532,7 +532,7 @@ def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
     saved = conclusions_of(book, places)
     begun = since(saved)
     stored = [v for v in verdicts[:cut] if begun is None or v.judged_at >= begun]
-    again = restored(saved, stored, (), DEFAULTS, book.logged)
+    again = restored(saved, stored, (), DEFAULTS, book.logged, NETWORKS)
     assert again == book
     after = told(verdicts[cut:], again)
     straight = told(verdicts)

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from monitor.analysis.event import Event, EventKind, EventState
 from monitor.config import default_settings
 from monitor.publisher import Publisher
 from monitor.record import Recorder
 from monitor.settings import Settings
+from probes.vantage import VantagePoint
 from storage.memory import MemoryStore
 from storage.store import Cycle
 from tests.contract.cycles import cycle as any_cycle
@@ -130,3 +132,29 @@ async def test_what_the_store_refuses_is_not_lost() -> None:
         await process.record(one)
     assert await blocks(store) == await after(STORY)
     assert len(await store.recent_platforms(at(0) - timedelta(days=1))) == len(STORY)
+
+
+@pytest.mark.parametrize("left", [("khi-ptcl",), ("khi-ptcl", "khi-zong")])
+async def test_a_vantage_no_longer_configured_is_not_silent(
+    left: tuple[str, ...],
+) -> None:
+    """It is missed only as long as it is meant to be there."""
+    store = MemoryStore()
+    await store.open()
+    both = _watching("khi-ptcl", "khi-zong")
+    process = await recorder(store, both)
+    for number in range(20):
+        for vantage in ("khi-ptcl", "khi-zong"):
+            await process.record(cycle(".", number, vantage))
+    process = await recorder(store, _watching(*left))
+    for number in range(20, 40):
+        await process.record(cycle(".", number))
+    silent = [event for event in await flat(store.events(EVERYTHING)) if event.active]
+    assert {(event.kind, event.vantage) for event in silent} == (
+        {(EventKind.VANTAGE_SILENT, "khi-zong")} if "khi-zong" in left else set()
+    )
+
+
+def _watching(*vantages: str) -> Settings:
+    points = tuple(VantagePoint(id=vantage, country="PK") for vantage in vantages)
+    return msgspec.structs.replace(SETTINGS, vantages=points)
