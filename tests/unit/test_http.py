@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.http import BROWSER, Exchange, exchange, make_client
-from probes.testing import HANG, Peer, Said, ScriptedNetwork, reset_by_peer
+from probes.testing import HANG, Peer, Said, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from tests.loopback import Conversation, honest_context, network, serving
 
 LIMIT, SUSPICIOUS = 100, 1000
@@ -187,7 +187,8 @@ def test_any_body_in_any_pieces_comes_out_as_it_went_in(body: bytes, seed: int, 
         size = rng.randint(1, 60)
         pieces.append(response[:size])
         response = response[size:]
-    answer = asyncio.run(answer_to(*pieces, limit=1000))
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        answer = runner.run(answer_to(*pieces, limit=1000))
     assert answer.failure is None
     assert answer.body == (b"".join(halves) if how == "chunks" else body)
 

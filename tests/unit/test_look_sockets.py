@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import dns.message
+import msgspec
 import pytest
 
 from probes.catalog import Endpoint, EndpointKind
@@ -49,6 +50,10 @@ QUICK = ProbeSettings(
     dns_window=0.02,
     bogon_allow=("127.0.0.0/8", "::1/128"),
 )
+PATIENT = msgspec.structs.replace(
+    QUICK, dns_timeout=20.0, tcp_timeout=20.0, tls_timeout=20.0, http_timeout=20.0
+)
+"""No busy machine is as slow as that."""
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n<title>X</title>"
 
 
@@ -130,14 +135,19 @@ def shown(measurement: Measurement) -> list[str | None]:
 async def test_a_healthy_site_is_seen_over_both_families() -> None:
     """Real DNS, TCP, TLS and HTTP, with both families connected and one of them asked."""
     async with resolving(names) as resolver, on_both(page, "both.example") as port:
-        measurement = await looker(resolver).look(target(f"https://both.example:{port}/"))
+        looks = [
+            await looker(resolver, PATIENT).look(target(f"https://both.example:{port}/"))
+            for _ in range(10)
+        ]
+    measurement = looks[0]
     assert measurement.reached
     assert set(shown(measurement)) == {None}
     kinds = [type(o) for o in measurement.observations]
     assert [kinds.count(k) for k in (DnsObservation, TcpObservation, TlsObservation)] == [2, 2, 2]
     (http,) = [o for o in measurement.observations if isinstance(o, HttpObservation)]
     assert (http.status, http.title, http.address) == (200, "X", "127.0.0.1")
-    assert measurement.duration == pytest.approx(0.02, abs=0.2)
+    # What a look waits for it waits for each time; what it spends on a busy machine it does not.
+    assert min(one.duration for one in looks) == pytest.approx(0.02, abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +169,15 @@ async def test_each_failure_is_on_its_layer(
     """The layer that fails is the one the server failed on, on real sockets."""
     name = "x.example"
     tls = None
+    settings = PATIENT
+    if failures[-1] == "generic_timeout_error":
+        # Only where the server hangs is our own deadline to pass.
+        layer = "http_timeout" if how else "tls_timeout"
+        settings = msgspec.structs.replace(PATIENT, **{layer: 0.3})
     if how:
         tls = honest_context(name) if how == "honest" else forged_context(how, name)
     async with resolving(names) as resolver, serving(handler, tls=tls) as port:
-        measurement = await looker(resolver).look(target(f"https://{name}:{port}/"))
+        measurement = await looker(resolver, settings).look(target(f"https://{name}:{port}/"))
     assert shown(measurement) == failures
     assert not measurement.reached
 
@@ -170,7 +185,9 @@ async def test_each_failure_is_on_its_layer(
 async def test_a_closed_port_and_a_dropped_syn_are_told_apart() -> None:
     """Refused at once, or nothing until our deadline."""
     async with resolving(names) as resolver, full_backlog() as (full, _):
-        refused = await looker(resolver).look(target(f"https://x.example:{unused_port()}/"))
+        refused = await looker(resolver, PATIENT).look(
+            target(f"https://x.example:{unused_port()}/")
+        )
         dropped = await looker(resolver).look(target(f"https://x.example:{full}/"))
     assert shown(refused) == [None, None, "connection_refused"]
     assert shown(dropped) == [None, None, "generic_timeout_error"]
@@ -190,7 +207,9 @@ async def test_a_redirect_in_clear_to_a_secure_site_is_followed() -> None:
             peer.end()
 
         async with serving(moved) as port:
-            measurement = await looker(resolver).look(target(f"http://plain.example:{port}/"))
+            measurement = await looker(resolver, PATIENT).look(
+                target(f"http://plain.example:{port}/")
+            )
     assert measurement.reached
     hops = [o for o in measurement.observations if isinstance(o, HttpObservation)]
     assert [(h.hop, h.status) for h in hops] == [(0, 301), (1, 200)]
@@ -201,7 +220,7 @@ async def test_a_chain_with_an_authority_of_its_own_is_recorded() -> None:
     tls = forged_context("unknown-authority", "chat.example")
     async with resolving(names) as resolver, serving(page, tls=tls) as port:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host="chat.example", port=port, verify=False)
-        measurement = await looker(resolver).look(
+        measurement = await looker(resolver, PATIENT).look(
             Target(platform="signal", role="chat", endpoint=endpoint)
         )
     assert measurement.reached

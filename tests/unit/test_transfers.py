@@ -1,8 +1,8 @@
 """When speed is measured, what of, how often before judging, and never beyond the day's bytes."""
 
+import asyncio
 import itertools
 import random
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,10 +21,11 @@ from monitor.transfers import Transferred, Transfers, objects_of
 from probes.catalog_load import parse_catalog, select_platforms, shipped_catalog
 from probes.measurement import Look, Measurement
 from probes.settings import ProbeSettings
-from probes.testing import HANG, DnsReply, Peer, Said, ScriptedNetwork
+from probes.testing import HANG, DnsReply, Peer, Said, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
 from tests.build import START, dns, health, http, look, tcp, tls
 
+LOOP = VirtualClockLoop
 RESOLVER, PLATFORM, ELSEWHERE = "192.0.2.53", "203.0.113.10", "203.0.113.20"
 SIZE = 64 * 1024
 FIELD = VantagePoint(
@@ -62,13 +63,14 @@ class World:
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.settings = settings
         self.at = START
-        self._began = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self.networks = {v.id: ScriptedNetwork(families=("ipv4",)) for v in settings.vantages}
         self.platform(WELL)
 
     def now(self) -> datetime:
-        """`at`, and as much more as has really gone by."""
-        return self.at + timedelta(seconds=time.monotonic() - self._began)
+        """`at`, and as much more as has gone by on the loop's clock."""
+        return self.at + timedelta(seconds=self._loop.time() - self._began)
 
     def platform(self, from_field: Peer) -> None:
         """What the platform's server does to the field vantage; control always gets its answer."""
