@@ -10,7 +10,8 @@ that none of the three purposes starves another:
 Each fills evenly over the day, from a head start on. So the bytes last until midnight, with looks
 spread evenly, whatever a cycle costs:
 
-    the purse holds a whole cycle     → look at everything closely
+    the purse holds a whole cycle     → look at everything closely, where the day's rest then
+                                        suffices for a modest one at every turn
     it holds a modest one             → look at everything, see `Effort.MODEST`
     it holds less                     → wait for the next turn, but not for long: where whatever is
                                         left of the day suffices, a modest cycle comes all the same
@@ -26,6 +27,7 @@ each counted or held before the next is asked about.
 Pure: what was spent and what time it is come as arguments. Bytes are whole, times are seconds.
 """
 
+import math
 from enum import StrEnum
 
 import msgspec
@@ -172,9 +174,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     def effort(self, costs: Costs, spent: Spent, at: float, since: float) -> Effort:
         """What a turn `at` seconds after midnight may do, the last cycle `since` seconds ago."""
         credit = min(self.credit(Purse.LOOKS, spent, at), self.left(spent))
-        if costs.expected(Effort.WHOLE) <= credit:
+        whole, modest = costs.expected(Effort.WHOLE), costs.expected(Effort.MODEST)
+        # One turn more than there are, or the last one would wait for the purse to be full.
+        to_come = math.ceil((DAY - at) / self.interval) * modest
+        if whole <= credit and whole + to_come <= self.share(Purse.LOOKS) - spent.looks:
             return Effort.WHOLE
-        modest = costs.expected(Effort.MODEST)
         if modest <= credit:
             return Effort.MODEST
         left = self.left(spent)

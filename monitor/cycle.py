@@ -39,7 +39,7 @@ from monitor.judging import (
     verdicts_on,
 )
 from monitor.looking import Looking, ReferenceLooks
-from monitor.modesty import Closeness, Modesty, reference_glance
+from monitor.modesty import Closeness, Modesty, reference_glance, reference_purse
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
 from monitor.spending import DayIsSpentError
@@ -47,7 +47,7 @@ from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.follow_up import plan_follow_up, plan_http3
 from probes.measurement import Look, Measurement
-from probes.target import Glance, Target
+from probes.target import Target
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle
 
@@ -163,9 +163,7 @@ class CycleRunner:
         pace = pace_of(vantage, self._settings.interval)
         exits = self._looking.exits
         await exits.begin(vantage_id)
-        at_references = partial(
-            self._at_references, vantage_id, cycle, pace, reference_glance(effort)
-        )
+        at_references = partial(self._at_references, vantage_id, cycle, pace, effort)
         before = await at_references()
         early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
         nat64 = await self._learn_nat64(vantage_id, before)
@@ -246,13 +244,14 @@ class CycleRunner:
         return await self._looking.learn_nat64(vantage_id, alone=alone)
 
     async def _at_references(
-        self, vantage_id: str, cycle: str, pace: Pace, glance: Glance | None
+        self, vantage_id: str, cycle: str, pace: Pace, effort: Effort
     ) -> ReferenceLooks:
         return await self._looking.at_references(
             vantage_id,
             cycle=cycle,
             wait=lambda: self._rng.uniform(0, pace.references),
-            glance=glance,
+            glance=reference_glance(effort),
+            purse=reference_purse(effort),
         )
 
     # -- looking -------------------------------------------------------------------------

@@ -153,11 +153,12 @@ class Looking:
         cycle: str = "",
         wait: Callable[[], float] | None = None,
         glance: Glance | None = None,
+        purse: Purse | None = None,
     ) -> ReferenceLooks:
         """One look at every reference that the vantage's country asks for, side by side.
 
         `wait` is asked for the seconds that each of them waits first; without it none does.
-        `glance` says what to leave out.
+        `glance` says what to leave out, `purse` who pays where that is not the routine.
         """
 
         async def at(reference: Reference) -> Measurement:
@@ -167,7 +168,7 @@ class Looking:
                 platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
             )
             return await self.at(
-                vantage_id, target, cycle=cycle, look=Look.REFERENCE, glance=glance
+                vantage_id, target, cycle=cycle, look=Look.REFERENCE, glance=glance, purse=purse
             )
 
         references = self._catalog.references_for(self.vantage(vantage_id).country)

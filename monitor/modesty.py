@@ -31,7 +31,12 @@ _REPEAT_ADDRESSES = 1
 
 def reference_glance(effort: Effort) -> Glance | None:
     """What looks at references leave out: pages. Which families work they are to show."""
-    return Glance(greet=True) if effort is Effort.MODEST else None
+    return None if effort is Effort.WHOLE else Glance(greet=True)
+
+
+def reference_purse(effort: Effort) -> Purse | None:
+    """Who pays for looks at references, when it is not the routine."""
+    return Purse.SUSPICION if effort is Effort.HURRIED else None
 
 
 _Role = tuple[str, str]

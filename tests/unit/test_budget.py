@@ -54,6 +54,14 @@ def test_what_is_too_dear_is_looked_at_modestly_and_closely_in_between() -> None
     assert 0.9 < spent.total / BUDGET.share(Purse.LOOKS) <= 1
 
 
+def test_no_turn_is_left_out_for_close_looks_before() -> None:
+    """Where modest cycles all day take nearly all there is, whole ones at its start must not."""
+    done, spent = day(BUDGET, Costs(whole=1_844_000, modest=555_200))
+    assert len(done) == 288
+    assert longest_gap(done) == BUDGET.interval
+    assert spent.total / BUDGET.share(Purse.LOOKS) > 0.97
+
+
 def test_where_not_even_that_fits_turns_are_left_out_evenly() -> None:
     """The wait stays within ten minutes and a turn while the day's bytes suffice for that."""
     done, spent = day(BUDGET, Costs(whole=6_000_000, modest=1_500_000), jitter=30.0)

@@ -155,6 +155,19 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
         assert view.day_bytes[1] == spending.spent(view.point.id).total > 0
 
 
+async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
+    """References included, or hurry would take the bytes that the schedule lives on."""
+    spending = Spending(SETTINGS, now=utc_now)
+    scripted = network()
+    async with cycle_runner(SETTINGS, make_network=lambda _: scripted, spending=spending) as runner:
+        await runner.run(FIELD.id, Effort.HURRIED, {"x"})
+        hurried = spending.spent(FIELD.id)
+        assert hurried == Spent(suspicion=hurried.total)
+        assert hurried.total > 0
+        await runner.run(FIELD.id, Effort.WHOLE)
+    assert spending.spent(FIELD.id).looks > hurried.total
+
+
 # -- what leaves no measurement ------------------------------------------------------------------
 
 

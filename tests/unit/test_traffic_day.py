@@ -6,14 +6,16 @@ Time is virtual and the network scripted, so bytes are the estimate, which
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
-from monitor.budget import Effort
+from monitor.budget import Effort, Spent
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.looking import Looking
@@ -110,8 +112,45 @@ def _binding(request: bytes) -> list[bytes]:
     return [] if reply is None else [reply]
 
 
-async def simulated(hours: float, *, blocked: bool) -> tuple[list[Cycle], Spending]:
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a day, or of the beginning of one."""
+
+    hours: float
+    cycles: list[Cycle]
+    efforts: Counter[Effort]
+    """Turns by what they did."""
+    field: Spent
+    control: Spent
+
+    @property
+    def states(self) -> Counter[State]:
+        """How often each state was found, over all platforms and cycles."""
+        return Counter(verdict.state for cycle in self.cycles for verdict in cycle.platforms)
+
+    @property
+    def longest_unseen(self) -> float:
+        """Seconds for which some platform was not looked at, the end of the time included."""
+        seen: dict[str, list[float]] = defaultdict(list)
+        for cycle in self.cycles:
+            for verdict in cycle.platforms:
+                seen[verdict.platform].append((verdict.started_at - MIDNIGHT).total_seconds())
+        assert set(seen) == {platform.name for platform in SETTINGS.catalog.platforms}
+        ends = self.hours * 3600.0
+        return max(max(b - a for a, b in pairwise([*times, ends])) for times in seen.values())
+
+    @property
+    def longest_cycle(self) -> float:
+        """Seconds from the beginning of a cycle to its end."""
+        return max((one.finished_at - one.started_at).total_seconds() for one in self.cycles)
+
+
+def simulated(hours: float, *, blocked: bool) -> Day:
     """The cycles of a field vantage from midnight on, every five minutes."""
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        return runner.run(_simulated(hours, blocked=blocked))
+
+
+async def _simulated(hours: float, *, blocked: bool) -> Day:
     loop = asyncio.get_running_loop()
 
     def now() -> datetime:
@@ -121,6 +160,7 @@ async def simulated(hours: float, *, blocked: bool) -> tuple[list[Cycle], Spendi
     networks = {FIELD.id: world(blocked=blocked), CONTROL.id: world(blocked=False)}
     rng = random.Random(7)
     cycles = []
+    efforts: Counter[Effort] = Counter()
     looking = Looking(SETTINGS, now=now, make_network=lambda v: networks[v.id], spending=spending)
     async with looking:
         runner = CycleRunner(
@@ -133,6 +173,7 @@ async def simulated(hours: float, *, blocked: bool) -> tuple[list[Cycle], Spendi
         for turn in range(round(hours * 12)):
             await asyncio.sleep(max(0.0, turn * SETTINGS.interval - loop.time()))
             effort = spending.turn(FIELD.id)
+            efforts[effort] += 1
             if effort is Effort.NONE:
                 continue
             cycle = await runner.run(FIELD.id, effort)
@@ -140,42 +181,88 @@ async def simulated(hours: float, *, blocked: bool) -> tuple[list[Cycle], Spendi
             cycles.append(cycle)
             assert spending.spent(FIELD.id).total < SETTINGS.probe.daily_bytes
             assert spending.spent(CONTROL.id).total < SETTINGS.probe.daily_bytes
-    return cycles, spending
+    return Day(
+        hours=hours,
+        cycles=cycles,
+        efforts=efforts,
+        field=spending.spent(FIELD.id),
+        control=spending.spent(CONTROL.id),
+    )
 
 
-def longest_unseen(cycles: list[Cycle], hours: float) -> float:
-    """Seconds for which some platform was not looked at, the end of the time included."""
-    seen: dict[str, list[float]] = defaultdict(list)
-    for cycle in cycles:
-        for verdict in cycle.platforms:
-            seen[verdict.platform].append((verdict.started_at - MIDNIGHT).total_seconds())
-    assert set(seen) == {platform.name for platform in SETTINGS.catalog.platforms}
-    ends = hours * 3600.0
-    return max(max(b - a for a, b in pairwise([*times, ends])) for times in seen.values())
-
-
-HOURS = [pytest.param(2.0), pytest.param(24.0, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
-
-
-@pytest.mark.parametrize("hours", HOURS)
-def test_a_healthy_day_keeps_to_its_bytes_and_looks_at_every_turn(hours: float) -> None:
+def healthy(hours: float) -> Day:
     """Every platform is found ok every five minutes, within what so much of the day may use."""
-    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        cycles, spending = runner.run(simulated(hours, blocked=False))
-    assert longest_unseen(cycles, hours) <= 330.0
-    states = {(v.platform, v.state) for cycle in cycles for v in cycle.platforms}
-    assert {state for _, state in states} == {State.OK}, states
-    assert spending.spent(FIELD.id).total < SETTINGS.probe.daily_bytes * (hours + 4) / 28
+    day = simulated(hours, blocked=False)
+    assert day.longest_unseen <= 330.0
+    assert set(day.states) == {State.OK}
+    assert day.field.total < SETTINGS.probe.daily_bytes * (hours + 4) / 28
+    return day
 
 
-@pytest.mark.parametrize("hours", HOURS)
-def test_a_day_of_silence_keeps_to_its_bytes_and_stays_blocked(hours: float) -> None:
+def silent(hours: float) -> Day:
     """With everything blocked by silence each platform is looked at every quarter of an hour at
     least, and found blocked each time."""
-    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        cycles, spending = runner.run(simulated(hours, blocked=True))
-    assert longest_unseen(cycles, hours) <= 900.0
-    states = [v.state for cycle in cycles for v in cycle.platforms]
-    assert states.count(State.BLOCKED) == len(states)
-    assert spending.spent(FIELD.id).total < SETTINGS.probe.daily_bytes
-    assert spending.spent(CONTROL.id).total < SETTINGS.probe.daily_bytes
+    day = simulated(hours, blocked=True)
+    assert day.longest_unseen <= 900.0
+    assert set(day.states) == {State.BLOCKED}
+    assert day.field.total < SETTINGS.probe.daily_bytes
+    assert day.control.total < SETTINGS.probe.daily_bytes
+    return day
+
+
+def test_a_healthy_beginning_keeps_to_its_bytes_and_looks_at_every_turn() -> None:
+    """Two hours after midnight, in which bytes are saved already."""
+    day = healthy(2.0)
+    assert day.efforts[Effort.NONE] == 0
+    assert day.efforts[Effort.MODEST] > 0
+
+
+def test_a_beginning_in_silence_keeps_to_its_bytes_and_stays_blocked() -> None:
+    """Two hours after midnight, in which the bytes kept for suspicion run out."""
+    day = silent(2.0)
+    assert day.efforts[Effort.MODEST] > 0
+
+
+# -- whole days ----------------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[2] / "docs"
+_INTRODUCTION = """# A day's bytes
+
+Written by `make soak` (`pytest -m soak`). Whole days of 24 hours of the shipped catalogue and
+settings, one field vantage and one control, a turn every {interval:.0f} minutes from midnight
+(UTC) on, each with {limit:.0f} MB. Time is virtual and the network is scripted
+(`probes/testing.py`): every site answers over both address families, start pages with 150 KB, or
+every platform is met with silence after the connection, chat services before it. Bytes are the
+estimate that the budget goes by, which a test holds against the counters of an interface, on real
+packets (tests/scenarios/test_traffic.py). A day is good when neither vantage used more than it
+may, every platform was looked at at least every 15 minutes, and always found to be what it was.
+"""
+
+
+def _row(name: str, day: Day) -> str:
+    efforts = [day.efforts[one] for one in (Effort.WHOLE, Effort.MODEST, Effort.NONE)]
+    purses = (day.field.looks, day.field.speed, day.field.suspicion, day.field.total)
+    cells = [
+        *(name, *efforts),
+        f"{day.longest_unseen / 60:.0f} min",
+        f"{day.longest_cycle:.0f} s",
+        *(f"{count / 1e6:.1f} MB" for count in (*purses, day.control.total)),
+        *(" ".join(sorted(day.states)),),
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_whole_days_keep_to_their_bytes() -> None:
+    """A healthy day, and one in which everything is blocked; writes docs/soak-traffic.md."""
+    rows = [_row("all is well", healthy(24.0)), _row("silence", silent(24.0))]
+    text = _INTRODUCTION.format(
+        interval=SETTINGS.interval / 60, limit=SETTINGS.probe.daily_bytes / 1e6
+    )
+    head = (
+        "| day | whole | modest | left out | longest unseen | longest cycle"
+        " | looks | speed | suspicion | field | control | found |"
+    )
+    lines = [text, head, "|" + "---|" * 12, *rows, ""]
+    (DOCS / "soak-traffic.md").write_text("\n".join(lines), encoding="utf-8")
