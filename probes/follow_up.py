@@ -6,6 +6,7 @@ from a moved service, or a middlebox from a broken server. Each question here ch
 | the same | asked of | tells |
 |---|---|---|
 | address | an innocuous server name | whether the name or the address is blocked |
+| address | the name again, after that | whether that difference was one of time |
 | server name | an innocuous address | whether the name is blocked wherever it is said |
 | name | open resolvers over UDP, TCP and HTTPS | whether our resolver lies, or the path to any |
 | name | an address only honest sources gave, verified | whether those answers were the true ones |
@@ -204,10 +205,22 @@ class _InnocuousName(_Question):
         if self.standpoint.vantage.egress.proxied:
             await self._ask_through_proxy()
             return
+        innocuous = self.record.settings.innocuous
         for address in self.plan.failed_addresses:
-            await self.greet(
-                address, self.record.settings.innocuous, verify=False, reason=Reason.INNOCUOUS_SNI
-            )
+            await self.greet(address, innocuous, verify=False, reason=Reason.INNOCUOUS_SNI)
+            if self._answered(address):
+                name = self.plan.host.rstrip(".")
+                await self.greet(address, name, verify=True, reason=Reason.NAME_AGAIN)
+
+    def _answered(self, address: str) -> bool:
+        """Whether the innocuous name got any answer of TLS there: a certificate, or an alert."""
+        return any(
+            isinstance(o, TlsObservation)
+            and o.reason == Reason.INNOCUOUS_SNI
+            and o.address == address
+            and (o.failure is None or o.alert)
+            for o in self.record.observations
+        )
 
     async def _ask_through_proxy(self) -> None:
         try:
@@ -221,6 +234,22 @@ class _InnocuousName(_Question):
                 opened, self.plan.port, self.record.settings.innocuous, verify=False
             )
         self.record.mark(Reason.INNOCUOUS_SNI)
+        if self._answered(""):
+            await self._again_through_proxy()
+
+    async def _again_through_proxy(self) -> None:
+        since = len(self.record.observations)
+        try:
+            async with asyncio.timeout(self.record.settings.tcp_timeout):
+                stream = await self.proxy.open(self.plan.host, self.plan.port)
+        except (FarSideError, TimeoutError):
+            return
+        if stream is not None:
+            opened = Opened(stream=stream, address="")
+            await self.connections.handshake(
+                opened, self.plan.port, self.plan.host.rstrip("."), verify=True
+            )
+        self.record.mark(Reason.NAME_AGAIN, since)
 
 
 class _NameElsewhere(_Question):

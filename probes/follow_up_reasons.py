@@ -13,6 +13,9 @@ class Reason(StrEnum):
     INNOCUOUS_SNI = "innocuous_sni"
     """An innocuous server name on the address that failed, certificate not judged: any TLS answer,
     a certificate or an alert, shows that the address and TLS to it are not what is blocked."""
+    NAME_AGAIN = "name_again"
+    """The endpoint's server name on that address once more, right after the innocuous one got an
+    answer there: if it works now, whatever was wrong is over, and the name was not it."""
     SNI_ELSEWHERE = "sni_elsewhere"
     """The endpoint's server name on an innocuous address, certificate not judged: if that fails
     as well, the name is what is blocked, wherever it is said."""

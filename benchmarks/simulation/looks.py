@@ -70,6 +70,8 @@ class FollowUps(msgspec.Struct, frozen=True):
 
     innocuous: str = ""
     """Another name at the same address."""
+    again: str = ""
+    """The name there once more, after that."""
     elsewhere: str = ""
     """The same name at another address."""
     resolver: str = ""
@@ -334,6 +336,8 @@ def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measureme
 
     if asked.innocuous:
         add(Reason.INNOCUOUS_SNI, *shaken(asked.innocuous, build.V4, "innocuous.example"))
+    if asked.again:
+        add(Reason.NAME_AGAIN, *shaken(asked.again, build.V4, host))
     if asked.elsewhere:
         add(Reason.SNI_ELSEWHERE, *shaken(asked.elsewhere, "198.51.100.7", host))
     if asked.resolver:

@@ -195,15 +195,18 @@ class _Cycle:
         if self._asked[role] >= FOLLOW_UPS_PER_ROLE:
             return FollowUps()
         self._asked[role] += 1
-        innocuous = elsewhere = resolver = honest = ""
+        innocuous = again = elsewhere = resolver = honest = ""
         if fate.startswith("tls"):
             innocuous = self._fate(at, number, name=False)
+            if innocuous in WELL or innocuous == "tls_alert":
+                again = self._fate(at + _lasts(innocuous), number)
             elsewhere = self._fate(at, number, address=False)
         if fate.startswith("dns") or fate == "tls_forged":
             resolver = "dns_timeout" if self._line(at, 3) == "dns_timeout" else "ok"
             honest = self._fate(at, number, resolver=False)
         return FollowUps(
             innocuous="" if innocuous in ("dns_timeout",) else innocuous,
+            again="" if again.startswith("dns") else again,
             elsewhere="" if elsewhere in ("dns_timeout",) else elsewhere,
             resolver=resolver,
             honest="" if honest in ("dns_timeout",) else honest,

@@ -72,7 +72,7 @@ from monitor.analysis.weight import NARROWER, llr
 YEAR = 365.25 * 86400
 """Seconds."""
 _ANSWERED = frozenset(
-    {"reset", "refused", "eof", "alert", "address", "certificate", "blockpage", "known_blockpage"}
+    {"reset", "refused", "eof", "alert", "certificate", "blockpage", "known_blockpage"}
     | {"injection", "bogon"}
 )
 """Sub-methods whose innocent cause is one server at fault. The others come from paths at fault, or

@@ -3,8 +3,9 @@
 A failure that two looks share may still have an innocent cause: a faulty server near by, a route
 that is down, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
 
-* *Another name at the same address.* If that gets any answer of TLS, the server is there and the
-  name is what was cut off. If it fails just as well, what is blocked, or broken, is the address:
+* *Another name at the same address.* If that gets any answer of TLS, and our name, said there once
+  more after it, is cut off again, the server is there and the name is what was cut off. Without that
+  once more, whatever was wrong may have ended in between. If the other name fails just as well, what is blocked, or broken, is the address:
   so the rule says, and the evidence stays where it was.
 * *The same name at another address*, one that answers otherwise. If that fails alike, the name is
   what is cut off, wherever it is said, and whatever became of the address. Only resets and silence
@@ -202,14 +203,25 @@ def _forged(clues: _Clues) -> bool:
 
 
 def _only_this_name(clues: _Clues, word: str) -> bool:
-    if word in _HELLO and _other_name_answers(clues, word):
+    if word in _HELLO and _other_name_answers(clues, word) & _fails_again(clues):
         return True
     return word in _CUT_OFF and _name_fails_too(clues, word)
 
 
-def _other_name_answers(clues: _Clues, word: str) -> bool:
-    """An innocuous name got an answer of TLS at an address where ours was cut off."""
-    return any(o.failure is None or (o.alert and word != "alert") for o in _innocuous(clues, word))
+def _other_name_answers(clues: _Clues, word: str) -> set[str]:
+    """Addresses where ours was cut off and an innocuous name got an answer of TLS."""
+    return {
+        o.address
+        for o in _innocuous(clues, word)
+        if o.failure is None or (o.alert and word != "alert")
+    }
+
+
+def _fails_again(clues: _Clues) -> set[str]:
+    """Addresses where our name was cut off once more, after the innocuous one."""
+    again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
+    worked = {o.address for o in again if o.failure is None}
+    return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
 
 
 def _other_name_fails_too(clues: _Clues, word: str) -> bool:

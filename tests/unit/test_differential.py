@@ -53,6 +53,12 @@ def innocuous(failure: str | None = None, **kwargs: Any) -> Measurement:
     return follow_up(Reason.INNOCUOUS_SNI, tcp(address=address), hello)
 
 
+def again(failure: str | None, address: str = HERE) -> Measurement:
+    """What our own name came to once more, after an innocuous one."""
+    hello = tls(failure, address=address, alert=failure == ALERT)
+    return follow_up(Reason.NAME_AGAIN, tcp(address=address), hello)
+
+
 def elsewhere(failure: str | None = None, **kwargs: Any) -> Measurement:
     """The platform's name at a reference's address."""
     hello = tls(failure, address=REFERENCE, **kwargs)
@@ -94,17 +100,33 @@ CUTS = [
 
 @pytest.mark.parametrize(("failure", "rule_id"), CUTS)
 def test_only_this_name_is_cut_off(failure: str, rule_id: str) -> None:
-    """An innocuous name answered at the very address makes strong evidence conclusive."""
+    """An innocuous name answered at the very address, and ours cut off once more after it, make
+    strong evidence conclusive."""
     seen = cut(failure, alert=True)
     assert read(*seen) == (rule_id, Evidence.STRONG)
-    assert read(*seen, follow_ups=(innocuous(),)) == (rule_id, Evidence.CONCLUSIVE)
+    follow_ups = (innocuous(), again(failure))
+    assert read(*seen, follow_ups=follow_ups) == (rule_id, Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_what_was_wrong_may_be_over(failure: str, rule_id: str) -> None:
+    """An innocuous name that is answered tells nothing where ours is answered again as well, or
+    was not said again, or elsewhere."""
+    seen = cut(failure, alert=True)
+    for follow_ups in (
+        (innocuous(), again(None)),
+        (innocuous(),),
+        (again(failure),),
+        (innocuous(), again(failure, address=THERE)),
+    ):
+        assert read(*seen, follow_ups=follow_ups) == (rule_id, Evidence.STRONG)
 
 
 @pytest.mark.parametrize(("failure", "rule_id"), CUTS)
 def test_an_alert_is_an_answer_but_to_an_alert(failure: str, rule_id: str) -> None:
     """An alert for a foreign name shows a server; where ours got one as well it tells nothing."""
     alert = innocuous(ALERT, alert=True)
-    _, evidence = read(*cut(failure, alert=True), follow_ups=(alert,))
+    _, evidence = read(*cut(failure, alert=True), follow_ups=(alert, again(failure)))
     assert evidence is (Evidence.STRONG if rule_id == "tls.alert" else Evidence.CONCLUSIVE)
 
 
@@ -361,7 +383,8 @@ def test_a_hijack_that_ends_at_the_platform_is_none() -> None:
 
 def test_a_reset_is_of_the_name_even_if_another_address_works() -> None:
     """A censor may look at both: where an innocuous name is let through, the name is what acts."""
-    found = read(*cut(), follow_ups=(innocuous(), honest()), controls=CONTROL_THERE)
+    follow_ups = (innocuous(), again("connection_reset"), honest())
+    found = read(*cut(), follow_ups=follow_ups, controls=CONTROL_THERE)
     assert found == ("tls.reset", Evidence.CONCLUSIVE)
 
 

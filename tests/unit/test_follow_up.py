@@ -395,6 +395,10 @@ async def test_an_innocuous_name_on_the_address_that_failed(
     measurement = await asked(network)
     (seen,) = (o for o in of(measurement, Reason.INNOCUOUS_SNI) if isinstance(o, TlsObservation))
     assert (seen.server_name, seen.failure, seen.alert) == ("innocuous.example", failure, alert)
+    again = [o for o in of(measurement, Reason.NAME_AGAIN) if isinstance(o, TlsObservation)]
+    # Our own name is said once more only after an answer, or it would tell nothing.
+    assert [o.server_name for o in again] == (["x.com"] if failure is None or alert else [])
+    assert all(o.address == GIVEN and o.start >= seen.start for o in again)
 
 
 async def test_the_name_elsewhere_is_said_over_families_that_failed() -> None:
@@ -537,9 +541,13 @@ async def test_behind_a_proxy_only_the_innocuous_name_is_asked(through: str) -> 
     egress = Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080)
     what = plan(failed_addresses=(), given=(), http3=True, known_elsewhere=(TRUE,))
     measurement = await asked(network, what, egress=egress)
-    assert {o.reason for o in measurement.observations} == {Reason.INNOCUOUS_SNI}
-    expected = [("", "innocuous.example", None)] if through == "through" else []
+    passes = through == "through"
+    reasons = {Reason.INNOCUOUS_SNI, Reason.NAME_AGAIN} if passes else {Reason.INNOCUOUS_SNI}
+    assert {o.reason for o in measurement.observations} == reasons
+    expected = [("", "innocuous.example", None)] if passes else []
     assert handshakes(measurement, Reason.INNOCUOUS_SNI) == expected
+    names = [name for _, name, _ in handshakes(measurement, Reason.NAME_AGAIN)]
+    assert names == (["x.com"] if passes else [])
     assert {address for address, _ in network.connects} == {"192.0.2.1"}
     assert network.resolver(RESOLVER).queries == network.resolver(OPEN).queries == []
     assert not measurement.reached
@@ -580,5 +588,5 @@ async def test_settings_leave_questions_out(
 ) -> None:
     """An empty name and empty lists ask nothing, and the rest is asked as ever."""
     measurement = await asked(world(), None, changed(**changes))
-    usual = {*Reason} - {Reason.HTTP3}
+    usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN}
     assert {o.reason for o in measurement.observations} == usual - missing

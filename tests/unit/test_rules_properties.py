@@ -209,6 +209,7 @@ def follow_ups(draw: st.DrawFn, endpoint: str) -> Measurement:
     hello = st.sampled_from([None, *WORDS[2]])
     asked: list[tuple[Reason, AnyObservation]] = [
         (Reason.INNOCUOUS_SNI, tls(draw(hello), server_name="innocuous.example")),
+        (Reason.NAME_AGAIN, tls(draw(hello))),
         (Reason.SNI_ELSEWHERE, tls(draw(hello), address=REFERENCE)),
         (Reason.OPEN_RESOLVER, dns(wrong)),
         (Reason.HONEST_ADDRESS, tls(draw(hello), address=V4_OTHER)),
