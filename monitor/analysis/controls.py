@@ -2,7 +2,8 @@
 
 One counts when its vantage is well, it is of the same endpoint, and it started at or after the end
 of the field look it is compared with. A platform can go down between two looks, so an older "ok"
-is no control. Of each control vantage only its latest look speaks.
+is no control. Of each control vantage only its latest look speaks, but an earlier one that failed
+remains a doubt: what comes and goes at the control may do so here by itself.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[Outline, ...] = ()
     gap: str = ""
     """Why none counts: `missing`, `stale` or `dead`; empty when one does."""
+    wavering: bool = False
+    """A control failed after a failure here, whatever it came to later: the endpoint is unwell."""
+    patience: float = 0.0
+    """Seconds that a working control waited for the slowest answer that it got."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -50,7 +55,15 @@ def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
     return Controls(
         working=tuple(shown for shown in latest.values() if _works(shown)),
         failing=tuple(shown for shown in latest.values() if not _works(shown)),
+        wavering=not all(map(_works, telling)),
+        patience=max(map(_slowest, filter(_works, latest.values())), default=0.0),
     )
+
+
+def _slowest(control: Outline) -> float:
+    leg = control.leg
+    waits = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure is None]
+    return max(waits, default=0.0)
 
 
 def follows(control: Measurement, shown: Outline) -> bool:

@@ -72,7 +72,7 @@ def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | 
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE:
         return None
-    doubtful = bool(controls.failing) or found.sign in _INNOCENT
+    doubtful = controls.wavering or found.sign in _INNOCENT
     limit = Evidence.WEAK if doubtful else Evidence.STRONG
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
 

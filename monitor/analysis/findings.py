@@ -44,6 +44,9 @@ _CUT_OFF = ("reset", "eof")
 _REFUSALS = ("refused", "reset")
 """Of connections: what a censor does that answers for an address."""
 
+SLOW, SLOW_SHARE = 1.0, 0.25
+"""Seconds, and share of the time waited in vain here, from which on a control's wait is long."""
+_DIALLED = (Layer.TCP, Layer.TLS, Layer.APP)
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
@@ -91,9 +94,18 @@ def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
         return Finding(
             sign=None, evidence=Evidence.NONE, shown=last, outcome=decisive_here(case, last)
         )
-    limit = Evidence.WEAK if controls.failing else Evidence.STRONG
+    limit = Evidence.WEAK if controls.wavering or _slow_there(found, controls) else Evidence.STRONG
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
     return _with_follow_ups(case, found, evidence, counted, controls)
+
+
+def _slow_there(found: Finding, controls: Controls) -> bool:
+    """Whether silence here may be an answer that comes too late, as one nearly did at a control."""
+    if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
+        return False
+    leg = found.shown.leg
+    waited = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure]
+    return bool(waited) and controls.patience > max(SLOW, SLOW_SHARE * max(waited))
 
 
 def _with_follow_ups(

@@ -854,6 +854,26 @@ def test_a_portal_is_no_platform() -> None:
     assert seen("https://x.com/", *WELL) == "endpoint.reached"
 
 
+def test_a_control_that_failed_meanwhile_keeps_evidence_weak() -> None:
+    """Two looks meet an outage, and so does the control between them; then it is over."""
+    meanwhile = control(*RESET, reached=False, at=1.5)
+    looks = repeated(*RESET, times=2)
+    steady = judge(case(*looks, controls=(control(*WELL, at=1.5), control(*WELL))))
+    wavering = judge(case(*looks, controls=(meanwhile, control(*WELL))))
+    assert (steady.rule_id, steady.evidence) == ("tls.reset", Evidence.STRONG)
+    assert (wavering.rule_id, wavering.evidence) == ("tls.reset", Evidence.WEAK)
+
+
+@pytest.mark.parametrize(("took", "evidence"), [(0.3, Evidence.STRONG), (6.0, Evidence.WEAK)])
+def test_silence_where_the_control_waited_long_is_weak(took: float, evidence: Evidence) -> None:
+    """A server that lets the control wait for most of our patience may let us wait for longer."""
+    silent = msgspec.structs.replace(tls("generic_timeout_error"), duration=10.0)
+    greeted = msgspec.structs.replace(tls(), duration=took)
+    controls = (control(dns(), tcp(), greeted, http()),)
+    verdict = judge(case(*repeated(dns(), tcp(), silent, times=3), controls=controls))
+    assert (verdict.rule_id, verdict.evidence) == ("tls.timeout", evidence)
+
+
 # -- families ----------------------------------------------------------------------------------
 
 
