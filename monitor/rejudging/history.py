@@ -14,7 +14,7 @@ from storage.store import Selection, Store, StoredCycle
 
 LONGEST = timedelta(days=1)
 """A cycle that seems to have lasted longer met a clock that jumped."""
-_TIDY_EVERY = 32
+_TIDY_EVERY = 8
 """Cycles between two times of letting go of what no cycle will ask for."""
 
 T = TypeVar("T")

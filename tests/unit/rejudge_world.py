@@ -6,11 +6,13 @@ The story is told in five-minute turns. All vantages look side by side, so that 
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import msgspec
 
+from monitor.analysis.event_fold import EventBook, advance
+from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.http3 import Http3
@@ -23,8 +25,9 @@ from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import Profile, VantagePoint
 from storage.memory import MemoryStore
-from storage.store import Store
+from storage.store import Cycle, Store
 from tests.build import START
+from tests.contract.listing import EVERYTHING, flat
 from tests.scripted_quic import quic_site
 from tests.unit.test_cycle import (
     ADDRESS,
@@ -46,6 +49,7 @@ JAZZ = msgspec.structs.replace(FIELD, id="lhe-jazz", asn=45669)
 QUIET = msgspec.structs.replace(FIELD, id="isb-quiet", asn=38264, profile=Profile.QUIET)
 OTHER_CONTROL = msgspec.structs.replace(CONTROL, id="ctl-fra", country="DE")
 FIELDS, CONTROLS = (FIELD, JAZZ, QUIET), (CONTROL, OTHER_CONTROL)
+X = SITES[:2]
 SIZE = 64 * 1024
 ELSEWHERE = "203.0.113.90"
 
@@ -120,10 +124,11 @@ class Story:
         changes.get(number, lambda: None)()
 
     def _blocks(self) -> None:
-        self.site("x.com", RESETS, FIELD)
-        for vantage in (JAZZ, QUIET):
-            names = self.networks[vantage.id].resolver(RESOLVER)
-            names.answers("x.com", "A", DnsReply(rcode="NXDOMAIN"))
+        for host in X:
+            self.site(host, RESETS, FIELD)
+            for vantage in (JAZZ, QUIET):
+                names = self.networks[vantage.id].resolver(RESOLVER)
+                names.answers(host, "A", DnsReply(rcode="NXDOMAIN"))
         for address in POOL:
             self.networks[FIELD.id].peer(address, 443, SILENT)
 
@@ -140,14 +145,16 @@ class Story:
             self.site(host, page() if host in REFERENCES else SITE, FIELD)
             self.networks[FIELD.id].peer(ADDRESS[host], 80, page())
         self.networks[FIELD.id].peer(ELSEWHERE, 443, SITE)
-        self.site("x.com", RESETS, FIELD)
+        for host in X:
+            self.site(host, RESETS, FIELD)
 
     def _lifted(self) -> None:
-        self.site("x.com", SITE)
-        self.site("www.facebook.com", SITE)
+        for host in (*X, "www.facebook.com"):
+            self.site(host, SITE)
         for vantage in (JAZZ, QUIET):
             names = self.networks[vantage.id].resolver(RESOLVER)
-            names.answers("x.com", "A", DnsReply(addresses=(ADDRESS["x.com"],)))
+            for host in X:
+                names.answers(host, "A", DnsReply(addresses=(ADDRESS[host],)))
         for address in POOL:
             self.networks[FIELD.id].peer(address, 443, Peer())
 
@@ -194,3 +201,47 @@ async def recorded(configured: Settings) -> MemoryStore:
     await store.open()
     await record(configured, store)
     return store
+
+
+async def cycles_of(store: Store) -> list[Cycle]:
+    """What a store holds, in the order it ended."""
+    looks, verdicts = (
+        await flat(store.measurements(EVERYTHING)),
+        await flat(store.verdicts(EVERYTHING)),
+    )
+    platforms = await flat(store.platforms(EVERYTHING))
+    return [
+        Cycle(
+            id=one.id,
+            vantage=one.vantage,
+            country=one.country,
+            started_at=one.started_at,
+            finished_at=one.finished_at,
+            health=one.health,
+            measurements=tuple(look for look in looks if look.cycle == one.id),
+            verdicts=tuple(verdict for verdict in verdicts if verdict.cycle == one.id),
+            platforms=tuple(platform for platform in platforms if platform.cycle == one.id),
+        )
+        for one in await flat(store.cycles(EVERYTHING))
+    ]
+
+
+async def store_all(
+    cycles: Iterable[Cycle],
+    store: Store,
+    configured: Settings,
+    verdict: Callable[[Verdict], Verdict] = lambda one: one,
+    platform: Callable[[PlatformVerdict], PlatformVerdict] = lambda one: one,
+) -> None:
+    """Store cycles and their events as if other rules had judged them: `verdict` and `platform`
+    say what those would have made of each verdict."""
+    book = EventBook()
+    for one in cycles:
+        judged = msgspec.structs.replace(
+            one,
+            verdicts=tuple(map(verdict, one.verdicts)),
+            platforms=tuple(map(platform, one.platforms)),
+        )
+        step = advance(book, judged.platforms, configured.events, health=judged.health)
+        book = step.book
+        await store.save(judged, step.changed, step.log)
