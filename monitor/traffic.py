@@ -40,7 +40,8 @@ _USUAL_CHAIN = 4_000
 """Where the certificates' length was not noted, as in older measurements."""
 _DOH = 10_000
 """One question over a connection of its own, whose handshake is not on record."""
-_QUIC, _QUIC_SILENT = 9_000, 8_000
+_QUIC, _QUIC_SILENT = 12_500, 13_000
+"""One question over HTTP/3, answered, or sent again for as long as a look waits."""
 _REQUEST, _HEAD = 700, 1_500
 _IN_FLIGHT, _IN_FLIGHT_FAST = 17_000, 34_000
 """What was under way when the rest of an answer was no longer wanted: a server's first flight, and

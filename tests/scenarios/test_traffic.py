@@ -17,15 +17,18 @@ from monitor.app import cycle_runner
 from monitor.budget import Effort
 from monitor.config import load_config
 from monitor.traffic import bytes_of
+from probes.measurement import QuicObservation
 
 async def cycle():
     settings = load_config(pathlib.Path(sys.argv[1]), {})
-    async with cycle_runner(settings) as runner:
+    async with cycle_runner(settings, force_quic="quic" in sys.argv) as runner:
         return await runner.run("line", Effort(sys.argv[2]))
 
 made = asyncio.run(cycle())
 print(json.dumps({
     "estimate": sum(bytes_of(look) for look in made.measurements if look.vantage == "line"),
+    "quic": [str(o.failure or "") for look in made.measurements if look.vantage == "line"
+             for o in look.observations if isinstance(o, QuicObservation)],
     "states": sorted({str(one.state) for one in made.platforms}),
     "seconds": (made.finished_at - made.started_at).total_seconds(),
 }))
@@ -40,12 +43,12 @@ def running() -> Iterator[Lab]:
         yield lab
 
 
-def counted(lab: Lab, effort: str) -> tuple[int, dict[str, Any]]:
+def counted(lab: Lab, *how: str) -> tuple[int, dict[str, Any]]:
     """Bytes that the vantage's interface counted, both ways, and what the cycle says of itself."""
     config, script = lab.config_file(), lab.directory / "cycle.py"
     script.write_text(CYCLE)
     before = interface_bytes(lab)
-    done = lab.run(["python", str(script), str(config), effort], timeout=150, check=True)
+    done = lab.run(["python", str(script), str(config), *how], timeout=150, check=True)
     said: dict[str, Any] = json.loads(done.stdout)
     return interface_bytes(lab) - before, said
 
@@ -69,4 +72,24 @@ def test_a_modest_cycle_takes_a_fraction_and_finds_the_same(running: Lab) -> Non
     real, said = counted(running, "modest")
     assert said["states"] == ["ok"]
     assert real <= 500_000
+    assert real <= said["estimate"] <= 1.25 * real
+
+
+@pytest.fixture(scope="module")
+def offering() -> Iterator[Lab]:
+    """One network whose sites offer HTTP/3, and one control."""
+    with Lab([LabNetwork("line", 17557)], controls=1, quic=True) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_the_estimate_holds_over_http_3(offering: Lab, blocked: bool) -> None:
+    """Whatever offers HTTP/3 is asked over it, and answers, or is silent on UDP."""
+    if blocked:
+        offering.network("line").block(udp=[443], how="drop")
+    real, said = counted(offering, "whole", "quic")
+    offering.reset()
+    assert said["states"] == ["ok"]
+    assert len(said["quic"]) > 40
+    assert all(map(bool, said["quic"])) if blocked else not any(said["quic"])
     assert real <= said["estimate"] <= 1.25 * real
