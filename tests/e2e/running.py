@@ -1,5 +1,6 @@
 """A running `shutwatch run` in a lab: its log, its metrics, its end."""
 
+import asyncio
 import signal
 import subprocess
 import threading
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.analysis.event import EventLogEntry
+from storage.open_store import open_store
 from tests.lab.lab import Lab
 
 T = TypeVar("T")
@@ -85,6 +88,20 @@ class Monitor:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
         return time.monotonic() - started
+
+
+def stored_log(lab: Lab, event: str) -> list[EventLogEntry]:
+    """The log of an event as it is in the database, oldest first."""
+    return asyncio.run(_stored_log(f"sqlite:///{lab.directory / 'shutwatch.db'}", event))
+
+
+async def _stored_log(database: str, event: str) -> list[EventLogEntry]:
+    store = open_store(database)
+    await store.open()
+    try:
+        return [entry async for page in store.event_log(event) for entry in page]
+    finally:
+        await store.close()
 
 
 @contextmanager
