@@ -7,13 +7,8 @@ import hypothesis
 import pytest
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
-# How long it takes to think of cases says how busy the machine is: the first test that needs any
-# waits until all modules have been read for constants.
-patient = hypothesis.settings(
-    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.register_profile("ci", patient, derandomize=True)
-hypothesis.settings.register_profile("default", patient)
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(",")))
