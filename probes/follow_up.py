@@ -262,30 +262,50 @@ class _NameElsewhere(_Question):
                 await self.greet(address, self.plan.host, verify=False, reason=Reason.SNI_ELSEWHERE)
 
 
-class _HonestAnswers(_Question):
-    """Ask others about the name, then try what only they know."""
+class _HonestAddresses(_Question):
+    """Try addresses that only honest sources gave."""
 
     decides = True
 
+    def fresh(self, honest: Iterable[str]) -> tuple[str, ...]:
+        """Those of these addresses that our own resolver did not give and that can be tried."""
+        families = self.standpoint.network.families()
+        usable = [
+            address
+            for address in dict.fromkeys(honest)
+            if address not in self.plan.given
+            and address not in self.standpoint.bogons
+            and family_of(address) in families
+        ]
+        return _first_of_families(usable, _HONEST_PER_FAMILY)
+
+    async def greet_honest(self, addresses: Iterable[str]) -> None:
+        """A handshake at each, verified for the name."""
+        for address in addresses:
+            name = self.plan.host.rstrip(".")
+            if await self.greet(address, name, verify=True, reason=Reason.HONEST_ADDRESS):
+                self.worked = True
+
+
+class _KnownElsewhere(_HonestAddresses):
+    """What controls know needs nobody to be asked, so a slow line leaves time to try it."""
+
     async def ask(self) -> None:
-        plan = self.plan
+        await self.greet_honest(self.fresh(self.plan.known_elsewhere))
+
+
+class _HonestAnswers(_HonestAddresses):
+    """Ask others about the name, then try what only they know."""
+
+    async def ask(self) -> None:
         told = await asyncio.gather(
             *(self._udp(address) for address in self.record.settings.open_resolvers),
             *(self._tcp(address) for address in self.record.settings.open_resolvers[:1]),
             *(_Doh(self, url).addresses() for url in self.record.settings.doh_resolvers),
         )
-        honest = [*plan.known_elsewhere, *(address for answer in told for address in answer)]
-        fresh = [
-            address
-            for address in dict.fromkeys(honest)
-            if address not in plan.given and address not in self.standpoint.bogons
-        ]
-        families = self.standpoint.network.families()
-        usable = [address for address in fresh if family_of(address) in families]
-        name = plan.host.rstrip(".")
-        for address in _first_of_families(usable, _HONEST_PER_FAMILY):
-            if await self.greet(address, name, verify=True, reason=Reason.HONEST_ADDRESS):
-                self.worked = True
+        known = self.plan.known_elsewhere
+        fresh = self.fresh([*known, *(address for answer in told for address in answer)])
+        await self.greet_honest([address for address in fresh if address not in known])
 
     async def _udp(self, address: str) -> tuple[str, ...]:
         resolver = ResolverAddress(address=address)
@@ -410,6 +430,7 @@ def _questions(standpoint: Standpoint, plan: FollowUpPlan, origin: float) -> lis
         if plan.failed_addresses and plan.elsewhere and not proxied:
             asked.append(_NameElsewhere(standpoint, plan, origin))
     if not proxied and not is_literal(plan.host):
+        asked.append(_KnownElsewhere(standpoint, plan, origin))
         asked.append(_HonestAnswers(standpoint, plan, origin))
         if plan.http3:
             asked.append(_Http3(standpoint, plan, origin))

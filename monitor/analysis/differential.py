@@ -4,9 +4,9 @@ A failure that two looks share may still have an innocent cause: a faulty server
 that is down, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
 
 * *Another name at the same address.* If that gets any answer of TLS, and our name, said there once
-  more after it, is cut off again, the server is there and the name is what was cut off. Without that
-  once more, whatever was wrong may have ended in between. If the other name fails just as well, what is blocked, or broken, is the address:
-  so the rule says, and the evidence stays where it was.
+  more after it, is cut off again, the server is there and the name is what was cut off. Without
+  that once more, whatever was wrong may have ended in between. If the other name fails just as
+  well, what is blocked, or broken, is the address: so the rule says, and the evidence stays.
 * *The same name at another address*, one that answers otherwise. If that fails alike, the name is
   what is cut off, wherever it is said, and whatever became of the address. Only resets and silence
   count here: some servers answer a name that is not theirs with an alert, or hang up.

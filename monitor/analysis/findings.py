@@ -28,7 +28,15 @@ from monitor.analysis.differential import FORGED, reread
 from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, best, kind_of, rank, usable
 from monitor.analysis.pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
-from monitor.analysis.weight import WEIGHTS, Sign, Weight, capped, grade, loss_explains
+from monitor.analysis.weight import (
+    AGREEING_LOOKS,
+    WEIGHTS,
+    Sign,
+    Weight,
+    capped,
+    grade,
+    loss_explains,
+)
 from probes.catalog import EndpointKind
 from probes.failure import Failure
 from probes.measurement import Layer
@@ -186,9 +194,9 @@ def graded(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Evidence:
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
     refused = _refused_since(sign, looks) if _leaves_residue(sign) else frozenset()
-    if weight is Weight.REPEAT:
+    if weight in AGREEING_LOOKS:
         count += len(refused)
-    if weight is Weight.REPEAT and sign[0] is not Layer.DNS and not lossy:
+    if weight in AGREEING_LOOKS and sign[0] is not Layer.DNS and not lossy:
         residue = len([n for n in silent if n > showing[0] and n not in (*showing, *refused)])
         if residue and not loss_explains(rate, residue):
             count += residue

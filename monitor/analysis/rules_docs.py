@@ -14,10 +14,11 @@ from monitor.analysis.transfer_facts import ROUNDS_NEEDED
 from monitor.analysis.transfer_round import NAME_RATIO, SITE_RATIO
 from monitor.analysis.verdict import Evidence
 from monitor.analysis.weight import (
+    AGREEING_LOOKS,
     LOSS_CHANCE,
     LOSS_CHANCE_STRONG,
-    STRONG_REPEATS,
     STRONG_TIMEOUTS,
+    Weight,
 )
 
 _INTRODUCTION = f"""\
@@ -48,11 +49,13 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 |---|---|
 | none | nobody is accused |
 | weak | one sign, or one with an innocent explanation left |
-| strong | {STRONG_REPEATS} looks that agree, or a sign that honest networks do not give |
+| strong | looks that agree, or a sign that honest networks do not give |
 | conclusive | strong, and follow-ups ruled out the innocent explanations |
 
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
-{STRONG_REPEATS} that agree for *strong*. Silence needs no sender: packet loss makes it. The loss \
+{AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.FITFUL]} where an \
+overloaded server does the same now
+and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. The loss \
 at the vantage
 is measured on references and on whatever else answers, as the chance that one look times out with
 nothing blocked. Timeouts accuse somebody only when that chance, multiplied by itself once for each

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from monitor.analysis.outcome import Outcome, decisive, outline, rank, works
 from monitor.analysis.pages import Likeness, cleartext_page, compare, strays
 from monitor.analysis.quic import quic_failed
+from monitor.analysis.weight import AGREEING_LOOKS, WEIGHTS, Weight
 from probes.measurement import Layer, Measurement
 
 
@@ -36,20 +37,24 @@ def _untried(outcome: Outcome) -> bool:
 
 
 def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
-    """True when the last two looks came to the same, in a way that packet loss cannot produce.
+    """True when the last looks came to the same, in a way that packet loss cannot produce: two, or
+    three of what an overloaded server does.
 
-    A third one would tell nothing more. Silence is never settled: each further look that meets
+    Another one would tell nothing more. Silence is never settled: each further look that meets
     it makes loss a worse explanation.
     """
-    if len(attempts) < 2:
+    last = decisive(attempts[-1], families)
+    if last is None:
         return False
-    last, before = (decisive(look, families) for look in attempts[-2:])
-    if last is None or before is None:
+    weight = WEIGHTS.get((last.layer, last.sub_method), Weight.REPEAT)
+    needed = AGREEING_LOOKS.get(weight, 2)
+    if len(attempts) < needed:
         return False
-    alike = (last.layer, last.failure, last.sub_method)
-    if alike != (before.layer, before.failure, before.sub_method):
-        return False
-    return last.failure is None or rank(last.sub_method) == 0
+    came_to = {
+        (one.layer, one.failure, one.sub_method) if one is not None else None
+        for one in (decisive(look, families) for look in attempts[-needed:])
+    }
+    return len(came_to) == 1 and (last.failure is None or rank(last.sub_method) == 0)
 
 
 def answered(look: Measurement) -> bool:

@@ -1,7 +1,8 @@
 """What each kind of failure is worth as evidence, and when silence may accuse.
 
 Somebody has to *send* a reset, a false DNS reply or a forged certificate: one look suffices for
-weak evidence and two that agree for strong. Silence needs no sender, packet loss makes it, so
+weak evidence and two that agree for strong, or three where a server that has too much to do sends
+the same now and then. Silence needs no sender, packet loss makes it, so
 timeouts count only when the loss measured at the same vantage cannot explain them: the chance
 that all of them are loss, `timeout_rate` to the power of their number, must be small.
 """
@@ -16,7 +17,6 @@ LOSS_CHANCE = 0.005
 """Timeouts that loss explains with a chance above this accuse nobody."""
 LOSS_CHANCE_STRONG = 0.001
 STRONG_TIMEOUTS = 3
-STRONG_REPEATS = 2
 
 NARROWER = 3.0
 """Less weight, in nats, of what accuses one role only: a server at fault is that much commoner than
@@ -36,6 +36,9 @@ class Weight(StrEnum):
     """Strong at once: honest networks do not do this."""
     REPEAT = "repeat"
     """Weak once, strong when two looks agree."""
+    FITFUL = "fitful"
+    """Weak once, strong when three looks agree: a server with too much to do does it now and then,
+    to the control less often than to us by mere chance."""
     SILENCE = "silence"
     """Gated by loss; strong from three looks."""
     HINT = "hint"
@@ -43,6 +46,9 @@ class Weight(StrEnum):
     NOTHING = "nothing"
     """Accuses nobody."""
 
+
+AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.FITFUL: 3}
+"""Looks that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.DNS, "injection"): Weight.PROOF,
@@ -53,26 +59,26 @@ WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.DNS, "no_answer"): Weight.REPEAT,
     (Layer.DNS, "timeout"): Weight.SILENCE,
     (Layer.DNS, "hijack"): Weight.REPEAT,
-    (Layer.TCP, "refused"): Weight.REPEAT,
-    (Layer.TCP, "reset"): Weight.REPEAT,
+    (Layer.TCP, "refused"): Weight.FITFUL,
+    (Layer.TCP, "reset"): Weight.FITFUL,
     (Layer.TCP, "unreachable"): Weight.REPEAT,
     (Layer.TCP, "timeout"): Weight.SILENCE,
-    (Layer.TLS, "reset"): Weight.REPEAT,
-    (Layer.TLS, "eof"): Weight.REPEAT,
-    (Layer.TLS, "alert"): Weight.REPEAT,
+    (Layer.TLS, "reset"): Weight.FITFUL,
+    (Layer.TLS, "eof"): Weight.FITFUL,
+    (Layer.TLS, "alert"): Weight.FITFUL,
     (Layer.TLS, "timeout"): Weight.SILENCE,
     (Layer.TLS, "certificate"): Weight.REPEAT,
     (Layer.TLS, "handshake"): Weight.HINT,
-    (Layer.TLS, "address"): Weight.REPEAT,
-    (Layer.HTTP, "reset"): Weight.REPEAT,
-    (Layer.HTTP, "eof"): Weight.REPEAT,
+    (Layer.TLS, "address"): Weight.FITFUL,
+    (Layer.HTTP, "reset"): Weight.FITFUL,
+    (Layer.HTTP, "eof"): Weight.FITFUL,
     (Layer.HTTP, "timeout"): Weight.SILENCE,
     (Layer.HTTP, "status_451"): Weight.REPEAT,
     (Layer.HTTP, "withheld"): Weight.HINT,
     (Layer.HTTP, "blockpage"): Weight.REPEAT,
     (Layer.HTTP, "known_blockpage"): Weight.REPEAT,
-    (Layer.APP, "reset"): Weight.REPEAT,
-    (Layer.APP, "eof"): Weight.REPEAT,
+    (Layer.APP, "reset"): Weight.FITFUL,
+    (Layer.APP, "eof"): Weight.FITFUL,
     (Layer.APP, "middlebox"): Weight.REPEAT,
     (Layer.APP, "timeout"): Weight.SILENCE,
     (Layer.QUIC, "refused"): Weight.REPEAT,
@@ -114,8 +120,8 @@ def grade(weight: Weight, looks: int, *, timeout_rate: float, lossy: bool) -> Ev
     """The evidence that `looks` agreeing looks make; `timeout_rate` is 0–1, of the vantage."""
     if weight is Weight.PROOF:
         return Evidence.STRONG
-    if weight is Weight.REPEAT:
-        return Evidence.STRONG if looks >= STRONG_REPEATS else Evidence.WEAK
+    if weight in AGREEING_LOOKS:
+        return Evidence.STRONG if looks >= AGREEING_LOOKS[weight] else Evidence.WEAK
     if weight is Weight.HINT:
         return Evidence.WEAK
     if weight is Weight.SILENCE and not lossy and not loss_explains(timeout_rate, looks):

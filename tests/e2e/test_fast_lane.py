@@ -84,6 +84,7 @@ def test_minutes_from_block_to_confirmed_and_back() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_twenty_of_twenty() -> None:
     """The same twenty times, four at a time, with the times of each in the documentation."""
     found = side_by_side(_lab, range(1, 21), _run)

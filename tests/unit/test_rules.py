@@ -48,7 +48,7 @@ DEAD_CONTROL = (control(dns(), tcp("connection_refused"), reached=False),)
 
 def failing(*observations: AnyObservation, **kwargs: object) -> Case:
     """Two looks that show the same, and a control that works."""
-    return case(*repeated(*observations, times=2), **kwargs)  # type: ignore[arg-type]
+    return case(*repeated(*observations, times=3), **kwargs)  # type: ignore[arg-type]
 
 
 def dual(*observations: AnyObservation, **kwargs: object) -> Case:
@@ -73,7 +73,7 @@ def cleartext_case(*observations: AnyObservation, known: bool = False, **origin:
     """Two looks at example.com, whose genuine page is `origin`; `known` gives the fingerprints."""
     origin.setdefault("title", "Welcome to the Example Gazette")
     return case(
-        *repeated(*observations, times=2, endpoint=CLEAR),
+        *repeated(*observations, times=3, endpoint=CLEAR),
         controls=(control(*cleartext(**origin), reached=False, endpoint=CLEAR),),
         endpoint=CLEAR,
         fingerprints=KNOWN if known else (),
@@ -136,7 +136,7 @@ def telegram(*observations: AnyObservation, answered: bool = True) -> Case:
     """Two looks at a data centre, whose handshake a control completed too."""
     word = app() if answered else app("eof_error")
     genuine = control(tcp(), word, reached=answered, endpoint=TELEGRAM)
-    looks = repeated(*observations, times=2, endpoint=TELEGRAM)
+    looks = repeated(*observations, times=3, endpoint=TELEGRAM)
     return case(*looks, controls=(genuine,), endpoint=TELEGRAM)
 
 
@@ -283,7 +283,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
         case(*repeated(*RESET, times=3), field=health(VantageState.LOSSY)),
     ),
     "loss.possible": (
-        case(*repeated(*SILENT, times=2), field=health(timeout_rate=0.1)),
+        case(*repeated(*SILENT, times=3), field=health(timeout_rate=0.3)),
         case(*repeated(*SILENT, times=3), field=health(timeout_rate=0.1)),
     ),
     "dns.nxdomain": (
@@ -320,7 +320,7 @@ EXAMPLES: dict[str, tuple[Case, Case]] = {
     ),
     "tcp.timeout": (
         failing(dns(), tcp("generic_timeout_error")),
-        failing(dns(), tcp("generic_timeout_error"), field=health(timeout_rate=0.08)),
+        failing(dns(), tcp("generic_timeout_error"), field=health(timeout_rate=0.3)),
     ),
     "tls.reset": (failing(*RESET), failing(*RESET, controls=())),
     "tls.eof": (
@@ -432,7 +432,8 @@ def test_rule_leaves_its_near_miss(rule_id: str) -> None:
     ("observations", "times", "evidence"),
     [
         (RESET, 1, Evidence.WEAK),
-        (RESET, 2, Evidence.STRONG),
+        (RESET, 2, Evidence.WEAK),
+        (RESET, 3, Evidence.STRONG),
         ((dns("dns_nxdomain_error"),), 1, Evidence.WEAK),
         ((dns("dns_nxdomain_error"),), 2, Evidence.STRONG),
         ((dns("dns_bogon_error", addresses=("10.0.0.1",)),), 1, Evidence.STRONG),
@@ -507,7 +508,7 @@ def test_evidence_that_stands_alone_is_weak_without_a_control(
 )
 def test_doubtful_certificates_do_not_stand_alone(failure: str, field: object) -> None:
     """An expired certificate, or any seen from an unwell vantage, needs a control."""
-    seen = repeated(dns(), tcp(), tls(failure), times=2)
+    seen = repeated(dns(), tcp(), tls(failure), times=3)
     verdict = judge(case(*seen, controls=(), field=field))  # type: ignore[arg-type]
     assert verdict.rule_id == "control.missing"
 
@@ -572,6 +573,8 @@ def test_refusals_where_something_was_cut_off_are_its_residue(
     seen: tuple[tuple[AnyObservation, ...], ...], rule_id: str, evidence: object
 ) -> None:
     """What comes after a cut, at the same address, agrees with it and takes its name."""
+    if evidence is Evidence.STRONG:
+        seen = (*seen, seen[-1])
     looks = tuple(look(*one, at=2.0 * n, attempt=n + 1) for n, one in enumerate(seen))
     verdict = judge(case(*looks))
     assert verdict.rule_id == rule_id
@@ -598,9 +601,9 @@ def test_a_dead_address_beside_a_live_one_is_no_failure() -> None:
 
 
 def test_a_look_shows_every_way_its_addresses_failed() -> None:
-    """A reset on one of two addresses agrees with the next look's reset."""
+    """A reset on one of two addresses agrees with the next looks' resets."""
     both = (*RESET, tcp(address=V4_OTHER), tls("eof_error", address=V4_OTHER))
-    verdict = judge(case(look(*both), look(*RESET, at=2)))
+    verdict = judge(case(look(*both), look(*RESET, at=2), look(*RESET, at=4)))
     assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
 
 
@@ -642,7 +645,7 @@ def test_last_hop_of_a_redirect_decides() -> None:
         tcp(start=0.6),
         tls("connection_reset", start=0.7),
     )
-    verdict = judge(case(*repeated(*seen, times=2, endpoint=endpoint), endpoint=endpoint))
+    verdict = judge(case(*repeated(*seen, times=3, endpoint=endpoint), endpoint=endpoint))
     assert (verdict.rule_id, verdict.evidence) == ("tls.reset", Evidence.STRONG)
 
 
@@ -827,7 +830,7 @@ def test_quic_that_worked_once_is_not_blocked() -> None:
         ("unknown_failure: not MTProto", 0.1, Evidence.STRONG),
         ("eof_error", 0.0, Evidence.STRONG),
         ("connection_reset", 0.0, Evidence.STRONG),
-        ("generic_timeout_error", 0.0, Evidence.WEAK),
+        ("generic_timeout_error", 0.0, Evidence.STRONG),
     ],
 )
 def test_a_middlebox_that_completes_handshakes_is_not_the_application(
@@ -855,9 +858,9 @@ def test_a_portal_is_no_platform() -> None:
 
 
 def test_a_control_that_failed_meanwhile_keeps_evidence_weak() -> None:
-    """Two looks meet an outage, and so does the control between them; then it is over."""
+    """The looks meet an outage, and so does the control between them; then it is over."""
     meanwhile = control(*RESET, reached=False, at=1.5)
-    looks = repeated(*RESET, times=2)
+    looks = repeated(*RESET, times=3)
     steady = judge(case(*looks, controls=(control(*WELL, at=1.5), control(*WELL))))
     wavering = judge(case(*looks, controls=(meanwhile, control(*WELL))))
     assert (steady.rule_id, steady.evidence) == ("tls.reset", Evidence.STRONG)
@@ -925,7 +928,7 @@ def test_family_silence_that_loss_explains_is_ok() -> None:
 def test_address_endpoint_without_dns() -> None:
     """A data centre given by address is judged from its connections alone."""
     endpoint = f"tcp://{V4}:443"
-    looks = repeated(tcp("connection_refused"), times=2, endpoint=endpoint)
+    looks = repeated(tcp("connection_refused"), times=3, endpoint=endpoint)
     verdict = judge(case(*looks, controls=(control(tcp(), endpoint=endpoint),), endpoint=endpoint))
     assert (verdict.rule_id, verdict.evidence) == ("tcp.refused", Evidence.STRONG)
 
@@ -942,7 +945,7 @@ def test_name_endpoint() -> None:
     """A bare name is judged from its resolution, whatever families the vantage has."""
     endpoint = "dns:stun.fbsbx.com"
     seen = dns("dns_nxdomain_error", name="stun.fbsbx.com", rtype="AAAA")
-    looks = repeated(seen, times=2, endpoint=endpoint)
+    looks = repeated(seen, times=3, endpoint=endpoint)
     answer = control(dns(name="stun.fbsbx.com"), endpoint=endpoint)
     verdict = judge(case(*looks, controls=(answer,), endpoint=endpoint))
     assert verdict.rule_id == "dns.nxdomain"

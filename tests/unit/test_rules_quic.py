@@ -147,7 +147,7 @@ def test_weak_evidence_stays_weak() -> None:
     [
         ((dns(), tcp(), tls("connection_reset")), "tls.reset", Evidence.STRONG),
         ((dns(), tcp("connection_refused")), "tcp.refused", Evidence.STRONG),
-        ((dns(), tcp("generic_timeout_error")), "tcp.timeout", Evidence.WEAK),
+        ((dns(), tcp("generic_timeout_error")), "tcp.timeout", Evidence.STRONG),
     ],
 )
 @pytest.mark.parametrize("asked", ["look", "follow-up"])
@@ -157,11 +157,11 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
     """HTTP/3 that works takes nothing from the block of TCP, adds nothing, and clears nobody."""
     extra = (follow_up(Reason.HTTP3, quic()),) if asked == "follow-up" else ()
     beside = (quic(),) if asked == "look" else ()
-    looks = repeated(*seen_over_tcp, *beside, times=2)
+    looks = repeated(*seen_over_tcp, *beside, times=3)
     verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, udp_works=True))
     assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
     assert verdict == msgspec.structs.replace(
-        judge(case(*repeated(*seen_over_tcp, times=2), controls=WITNESS)),
+        judge(case(*repeated(*seen_over_tcp, times=3), controls=WITNESS)),
         measurement=verdict.measurement,
     )
     platform = video(x_com=verdict)
@@ -171,7 +171,7 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
 
 def test_both_blocked_is_named_by_what_stops_tcp() -> None:
     """Where neither works, TCP is what people would fall back to."""
-    looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=2)
+    looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=3)
     verdict = judge(case(*looks, controls=WITNESS, udp_works=True))
     assert (verdict.rule_id, verdict.state) == ("tls.reset", State.BLOCKED)
     assert video(x_com=verdict).state is State.BLOCKED
