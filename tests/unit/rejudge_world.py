@@ -118,6 +118,7 @@ class Story:
             7: self._uplink_dies,
             8: self._uplink_is_back,
             9: self._lifted,
+            10: self._out_for_a_while,
             11: self._slowed_and_without_quic,
             14: self._all_well,
         }
@@ -135,16 +136,28 @@ class Story:
     def _outage(self) -> None:
         self.site("www.facebook.com", RESETS)
 
-    def _uplink_dies(self) -> None:
+    def _cut_off(self, vantage: VantagePoint) -> None:
         for address in (*ADDRESS.values(), ELSEWHERE):
-            self.networks[FIELD.id].peer(address, 443, SILENT)
-            self.networks[FIELD.id].peer(address, 80, SILENT)
+            self.networks[vantage.id].peer(address, 443, SILENT)
+            self.networks[vantage.id].peer(address, 80, SILENT)
+
+    def _connect(self, vantage: VantagePoint) -> None:
+        for host in (*SITES, *REFERENCES):
+            self.site(host, page() if host in REFERENCES else SITE, vantage)
+            self.networks[vantage.id].peer(ADDRESS[host], 80, page())
+        self.networks[vantage.id].peer(ELSEWHERE, 443, SITE)
+
+    def _out_for_a_while(self) -> None:
+        """In the middle of a cycle of the vantage that takes its time, unnoticed at its ends."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(15.0, self._cut_off, QUIET)
+        loop.call_later(120.0, self._connect, QUIET)
+
+    def _uplink_dies(self) -> None:
+        self._cut_off(FIELD)
 
     def _uplink_is_back(self) -> None:
-        for host in (*SITES, *REFERENCES):
-            self.site(host, page() if host in REFERENCES else SITE, FIELD)
-            self.networks[FIELD.id].peer(ADDRESS[host], 80, page())
-        self.networks[FIELD.id].peer(ELSEWHERE, 443, SITE)
+        self._connect(FIELD)
         for host in X:
             self.site(host, RESETS, FIELD)
 

@@ -277,7 +277,8 @@ async def test_an_endpoint_added_since_says_nothing_about_the_past(
         _, said = await again(lived, _with(configured, changed, *others))
         assert said == []
     strict = replace(added, roles=(replace(web, need=Need.ALL, endpoints=more),))
-    _, said = await again(lived, _with(configured, strict, *others))
+    well = Selection(until=START + timedelta(seconds=7 * INTERVAL))
+    _, said = await again(lived, _with(configured, strict, *others), well)
     now = {c.new["state"] for c in said if c.kind is What.PLATFORM and c.new}
     assert State.INSUFFICIENT not in now
 
