@@ -55,8 +55,8 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
 {AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.FITFUL]} where an \
 overloaded server does the same now
-and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. The loss \
-at the vantage
+and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. \
+The loss at the vantage
 is measured on references and on whatever else answers, as the chance that one look times out with
 nothing blocked. Timeouts accuse somebody only when that chance, multiplied by itself once for each
 failed look, is at most {LOSS_CHANCE}; they are *strong* from {STRONG_TIMEOUTS} looks on and at \

@@ -552,7 +552,7 @@ SHUT = (dns(), tcp("connection_refused"))
         ((CUT, (dns(), tcp("connection_reset"))), "tls.reset", Evidence.STRONG),
         # Who refused before anything was cut off was not made to by the cut.
         ((SHUT, CUT, SHUT), "tcp.refused", Evidence.STRONG),
-        ((SHUT, SHUT, CUT), "tcp.refused", Evidence.STRONG),
+        ((SHUT, SHUT, CUT), "tcp.refused", ...),
         # A refusal elsewhere is nobody's residue.
         (
             (CUT, (dns(), tcp("connection_refused", address=V4_OTHER))),
