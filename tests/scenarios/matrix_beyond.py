@@ -52,6 +52,13 @@ def _later(name: str, story: str, answer: Answer, later: str) -> Scenario:
     return Scenario(name=name, group="beyond", story=story, ooni=_NEVER, answer=answer, later=later)
 
 
+def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
+    """What only several cycles tell: the answer is that of one of them."""
+    return Scenario(
+        name=name, group="beyond", story=story, ooni=_NEVER, answer=answer, proved_in=proved_in
+    )
+
+
 def _everything_expired(lab: Lab, _: Network) -> None:
     more = ("wrong-clock.example", "connectivitycheck.gstatic.com")
     for host in lab.internet.addresses:
@@ -93,10 +100,10 @@ BEYOND: tuple[Scenario, ...] = (
     Scenario(
         name="full-shutdown",
         group="beyond",
-        story="Every network of the country falls silent at once.",
+        story="Every network of the country falls silent at once: an event of its own kind.",
         ooni=_NEVER,
         answer=insufficient("vantage.offline"),
-        proved_in="test_innocent.py::test_empty_namespace",
+        proved_in="../e2e/test_events.py::test_shutdown",
     ),
     Scenario(
         name="control-offline",
@@ -273,30 +280,39 @@ BEYOND: tuple[Scenario, ...] = (
         answer=blocked("tls.reset", "weak"),
         run="two-controls",
     ),
-    _later(
+    _in_time(
         "intermittent-block",
-        "Three connections in ten are reset.",
+        "Three connections in ten are reset, cycle after cycle. Who tries again gets through, so"
+        " there is no event.",
         ok("endpoint.reached_on_retry"),
-        "Within one cycle it often works, so only several cycles tell; the event detector judges"
-        " those.",
+        "../e2e/test_events.py::test_intermittent_block",
     ),
-    _later(
+    _in_time(
+        "mostly-blocked",
+        "Eight connections in ten are reset, so that some cycles get through and others do not:"
+        " one event.",
+        blocked("tls.reset", "strong"),
+        "../e2e/test_events.py::test_a_block_that_often_fails",
+    ),
+    _in_time(
         "on-off-on",
-        "Blocked, unblocked for a while, blocked again.",
+        "Blocked, unblocked for a while, blocked again: one event, reopened.",
         blocked("tls.reset", "conclusive"),
-        "Each cycle is judged as the rows above; one event over them is the detector's matter.",
+        "../e2e/test_events.py::test_on_off_on",
     ),
-    _later(
+    _in_time(
         "technique-switch",
-        "In mid-block the censor goes from resets to DNS.",
+        "In mid-block the censor goes from resets to DNS: one event with both methods.",
         blocked("dns.nxdomain", "conclusive"),
-        "Each cycle is judged as the rows above; one event over them is the detector's matter.",
+        "../e2e/test_events.py::test_technique_switch",
     ),
-    _later(
+    _in_time(
         "duty-cycle",
-        "Blocked only at certain hours of weekdays.",
+        "Blocked only at certain hours of weekdays: one event with its timetable. Shown with"
+        " weeks of verdicts, not packets, and with Kenya's exams of 2023 as OONI measured them"
+        " (`tests/replay/test_replay_real.py`).",
         blocked("tls.reset", "conclusive"),
-        "It takes days of cycles; the event detector will be shown recorded ones.",
+        "../unit/test_events.py::test_exam_hours_are_one_event_with_a_timetable",
     ),
     _later(
         "forged-agent-results",
