@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -156,8 +157,8 @@ def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
 def _closing(rejudging: Rejudging, tally: Tally, *, kept: bool) -> Iterator[str]:
     yield (
         f"{rejudging.cycles} cycles judged again by rules {rejudging.rules_version}: "
-        f"{rejudging.differing} of {rejudging.verdicts} verdicts on endpoints differ, and "
-        f"{len(tally.events)} events."
+        f"{rejudging.differing} of {rejudging.verdicts} verdicts on endpoints differ. "
+        f"Events that differ: {len(tally.events)}."
     )
     if rejudging.kept:
         yield (
@@ -181,12 +182,19 @@ def _told(said: dict[str, Any] | None) -> str:
     """What a change says of an event, in a few words."""
     if said is None:
         return ""
-    parts = []
-    for name, value in said.items():
-        if name == "id":
-            parts.append(str(value)[:12])
-        elif value not in (None, "", (), 0):
-            text = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            moment = getattr(text, "strftime", None)
-            parts.append(f"{name} {moment('%Y-%m-%d %H:%M') if moment else text}")
-    return ", ".join(parts)
+    if "onset_latest" in said and "state" in said and "networks_affected" in said:
+        # The whole event: the rest can be exported.
+        networks = " ".join(f"AS{number}" for number in said["networks_affected"])
+        until = _shown(said["end_latest"]) or "now"
+        when = f"{_shown(said['onset_latest'])} to {until}"
+        return ", ".join(filter(None, (said["state"], when, networks, _shown(said["methods"]))))
+    differing = {name: value for name, value in said.items() if name != "id"} or said
+    return ", ".join(f"{name} {_shown(value) or '-'}" for name, value in differing.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "" if value is None else str(value)
