@@ -13,7 +13,7 @@ from collections.abc import Callable
 from probes.dns_message import TYPES, Reply, decode_reply, encode_query
 from probes.errors import MalformedReplyError, PeerClosedError, failure_of
 from probes.failure import Failure
-from probes.measurement import DnsAnswer, DnsObservation
+from probes.measurement import LATE_ANSWER, DnsAnswer, DnsObservation
 from probes.network import Datagrams, Network, Stream, receive_exactly
 from probes.system_resolvers import ResolverAddress
 
@@ -22,8 +22,6 @@ _TRIES = 3
 RESOLUTION_DELAY = 0.5
 """Seconds the other record type gets once one has addresses, before the look goes on without it:
 the idea of RFC 8305 section 3, with more patience, since a look wants to see both families."""
-LATE = "late_answer"
-"""Reason of an answer that came when the look had gone on: nothing was tried with it."""
 _MOST_ANSWERS = 8
 """Replies kept per question: enough for evidence, whoever floods us."""
 
@@ -266,7 +264,7 @@ class DnsLookup:
             start=self._started - self._origin,
             duration=ended - self._started,
             failure=failure,
-            reason=LATE if question.late is not None and question.answers else "",
+            reason=LATE_ANSWER if question.late is not None and question.answers else "",
             name=self._name,
             rtype=question.rtype,
             resolver=self._resolver.label,

@@ -14,6 +14,10 @@ REFERENCE_PLATFORM = "reference"
 """Stands in the `platform` column of measurements of references; no platform may be named so."""
 
 
+LATE_ANSWER = "late_answer"
+"""Reason of a DNS answer that came when the look had gone on: nothing was tried with it."""
+
+
 class Layer(StrEnum):
     """The layers of one look, in the order they are reached."""
 

@@ -7,7 +7,14 @@ import msgspec
 from monitor.analysis.case import Case
 from monitor.analysis.controls import ABLE, controls_for, follows
 from monitor.analysis.findings import FailedLook, Finding, failed_at, strongest
-from monitor.analysis.outcome import TIMEOUT, Outcome, Outline, contradicting, works
+from monitor.analysis.outcome import (
+    TIMEOUT,
+    Outcome,
+    Outline,
+    came_late,
+    contradicting,
+    works,
+)
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from monitor.analysis.weight import Sign, capped
 from probes.measurement import Layer
@@ -30,6 +37,8 @@ may not exchange one family's routes."""
 def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     """What stops a family that failed in every look though the endpoint answered over another.
 
+    Looks that the resolver told of the family too late do not count: they did not try it.
+
     One look is enough where two contradicting answers show that somebody forges them: a forged
     answer that gets lost lets a look through.
 
@@ -46,7 +55,10 @@ def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
 
 
-def _on_family(case: Case, looked: Sequence[Outline], family: str) -> Finding | None:
+def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | None:
+    looked = [shown for shown in every if family not in came_late(shown.measurement)]
+    if not looked:
+        return None
     failed = [
         (shown, outcome)
         for shown in looked

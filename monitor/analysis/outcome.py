@@ -22,6 +22,7 @@ from probes.catalog import EndpointKind
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (
     DOH,
+    LATE_ANSWER,
     AnyObservation,
     AppObservation,
     DnsAnswer,
@@ -199,6 +200,28 @@ def working_families(measurement: Measurement) -> tuple[str, ...]:
 def works(outcome: Outcome, measurement: Measurement) -> bool:
     """Whether a family got as far as this kind of endpoint asks for."""
     return outcome.failure is None and outcome.depth >= NEEDED_DEPTH[kind_of(measurement.endpoint)]
+
+
+def came_late(measurement: Measurement) -> frozenset[str]:
+    """Families whose addresses came when the look had gone on without them: not tried at all.
+
+    Only the host the look began with counts; a look that dialled a family is not late for it.
+    """
+    dialled = {
+        family_of(o.address)
+        for o in measurement.observations
+        if isinstance(o, TcpObservation) and o.address and not o.reason
+    }
+    late = {
+        _FAMILY_OF_RTYPE[o.rtype]
+        for o in measurement.observations
+        if isinstance(o, DnsObservation)
+        and o.reason == LATE_ANSWER
+        and o.failure is None
+        and o.addresses
+        and o.rtype in _FAMILY_OF_RTYPE
+    }
+    return frozenset(late - dialled)
 
 
 def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcome | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.analysis.outcome import Outcome, decisive, outline, rank, works
+from monitor.analysis.outcome import Outcome, came_late, decisive, outline, rank, works
 from monitor.analysis.pages import Likeness, cleartext_page, compare, strays
 from monitor.analysis.quic import quic_failed
 from monitor.analysis.weight import AGREEING_LOOKS, WEIGHTS, Weight
@@ -23,12 +23,14 @@ def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
 
 
 def failing(look: Measurement, families: tuple[str, ...]) -> frozenset[str]:
-    """Those of `families` over which a look was tried and did not work."""
-    return frozenset(
+    """Those of `families` over which a look was tried and did not work, or would have been tried
+    had the resolver answered in time."""
+    failed = {
         outcome.family
         for outcome in outline(look).outcomes
         if outcome.family in families and not works(outcome, look) and not _untried(outcome)
-    )
+    }
+    return frozenset(failed | (came_late(look) & set(families)))
 
 
 def _untried(outcome: Outcome) -> bool:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from monitor.analysis.outcome import outline
 from probes.catalog import Endpoint, EndpointKind
 from probes.catalog_endpoint import parse_endpoint
-from probes.dns import LATE, RESOLUTION_DELAY
+from probes.dns import RESOLUTION_DELAY
 from probes.http import make_client
 from probes.look import Looker
 from probes.measurement import (
+    LATE_ANSWER,
     DnsObservation,
     EgressObservation,
     HttpObservation,
@@ -1167,7 +1168,7 @@ async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
     network.peer(V4, 443, WEB)
     measurement = await look(network, settings=SLOW_DNS)
     late = next(o for o in seen(measurement, DnsObservation) if o.rtype == "AAAA")
-    assert (late.reason, late.addresses, late.failure) == (LATE, (V6,), None)
+    assert (late.reason, late.addresses, late.failure) == (LATE_ANSWER, (V6,), None)
     assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
     assert measurement.reached
     assert [o.family for o in outline(measurement).outcomes] == ["ipv4"]

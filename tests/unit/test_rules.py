@@ -10,10 +10,18 @@ from monitor.analysis.case import Case
 from monitor.analysis.fingerprint import Fingerprint, Scope, Where
 from monitor.analysis.quic import answered_over_udp
 from monitor.analysis.rules import RULES, RULES_VERSION, Rule, judge
+from monitor.analysis.suspicion import suspicious
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.catalog import EndpointKind
 from probes.follow_up_reasons import Reason
-from probes.measurement import AnyObservation, DnsAnswer, DnsObservation, Layer, Measurement
+from probes.measurement import (
+    LATE_ANSWER,
+    AnyObservation,
+    DnsAnswer,
+    DnsObservation,
+    Layer,
+    Measurement,
+)
 from tests.build import (
     HOST,
     V4,
@@ -913,6 +921,20 @@ def test_one_forged_answer_is_enough_where_another_got_lost(forged: bool) -> Non
         return
     assert (verdict.state, verdict.rule_id) == (State.BLOCKED, "family.dns")
     assert (verdict.family, verdict.sub_method) == ("ipv4", "bogon")
+
+
+def test_a_look_told_of_a_family_too_late_did_not_try_it() -> None:
+    """It calls for another look, and neither clears nor accuses the family it did not try."""
+    late = msgspec.structs.replace(V6_DNS, reason=LATE_ANSWER)
+    untried = look(*WELL, late, reached=True)
+    reset = (*WELL, V6_DNS, tcp(address=V6), tls("connection_reset", address=V6))
+    assert suspicious(untried, BOTH)
+    assert not suspicious(untried, ("ipv4",))
+    later = [look(*reset, at=2.0 * n, attempt=n + 1, reached=True) for n in (1, 2, 3)]
+    seen = case(untried, *later, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert (judge(seen).rule_id, judge(seen).evidence) == ("family.tls", Evidence.STRONG)
+    alone = case(untried, field=health(families=BOTH), controls=CONTROL_BOTH)
+    assert judge(alone).state is State.OK
 
 
 def test_family_silence_that_loss_explains_is_ok() -> None:
