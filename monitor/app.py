@@ -216,7 +216,7 @@ class _Schedule:
         effort = self.spending.turn(vantage.id)
         if effort is Effort.NONE:
             log.info("cycle put off, to make the day's bytes last", vantage=vantage.id)
-            self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
+            await self._left_out(vantage)
             return
         await self._look_and_record(vantage, effort)
 
@@ -232,13 +232,18 @@ class _Schedule:
             self._hurry_after(vantage, cycle)
         except DayIsSpentError:
             log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
-            self._publisher.turn_taken(
-                vantage.id, Effort.NONE, self.spending.spent(vantage.id).total
-            )
+            await self._left_out(vantage)
         except Exception:
             # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
             # vantage's last report grows old, and the alert on that fires.
             log.exception("cycle failed", vantage=vantage.id)
+
+    async def _left_out(self, vantage: VantagePoint) -> None:
+        """Put on record that the vantage is there though it does not look: whoever is silent might
+        be cut off."""
+        spent = self.spending.spent(vantage.id).total
+        self._publisher.turn_taken(vantage.id, Effort.NONE, spent)
+        await self._recorder.record(self._runner.left_out(vantage.id))
 
     def _hurry_after(self, vantage: VantagePoint, cycle: Cycle) -> None:
         """Look again soon where the detector could not decide."""

@@ -142,6 +142,23 @@ class CycleRunner:
         roles = (role for platform in self._settings.catalog.platforms for role in platform.roles)
         return sum(len(_split(role.endpoints, pace.sampled(role.sample))[0]) for role in roles)
 
+    def left_out(self, vantage_id: str) -> Cycle:
+        """A turn in which nothing is looked at: nothing is known, which is not silence."""
+        vantage = self._looking.vantage(vantage_id)
+        now = self._looking.now()
+        return Cycle(
+            id=str(uuid_utils.uuid7()),
+            vantage=vantage.id,
+            country=vantage.country,
+            started_at=now,
+            finished_at=now,
+            health=assess(vantage, (), (), now),
+            measurements=(),
+            verdicts=(),
+            platforms=(),
+            hurried=True,
+        )
+
     async def run(
         self,
         vantage_id: str,

@@ -1,6 +1,7 @@
 """What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
 
-.  ok    o  offline    c  international cut    l  lossy    p  captive portal    (space) no report
+.  ok    o  offline    c  international cut    l  lossy    p  captive portal    u  nothing known
+(space) no report
 """
 
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ STATES = {
     "c": VantageState.INTERNATIONAL_CUT,
     "l": VantageState.LOSSY,
     "p": VantageState.CAPTIVE_PORTAL,
+    "u": VantageState.UNKNOWN,
 }
 PLACES = {
     "a": ("PK", 17557, "field"),
@@ -221,3 +223,9 @@ def test_a_report_twice_changes_nothing() -> None:
     """What was taken in already is known by its time."""
     state, _ = tell(a="..o", n="...")
     assert take_in(state, health("o", 2, "a"), INTERVAL) == (state, ())
+
+
+def test_a_vantage_that_saves_bytes_is_not_silent() -> None:
+    """Turns left out are reported as nothing known: neither dark nor well, and no shutdown."""
+    _, changes = tell(a=".." + 8 * "u", b=".." + 8 * "u", n=10 * ".")
+    assert changes == []

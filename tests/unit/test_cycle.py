@@ -434,3 +434,20 @@ async def test_a_quiet_vantage_sends_no_datagram_but_to_its_resolver() -> None:
     (cycle,) = await world.cycles(share=1.0, forced=True)
     assert over_quic(cycle.measurements) == []
     assert not world.datagrams
+
+
+async def test_a_turn_left_out_is_on_record_and_asks_nothing() -> None:
+    """It says that the vantage is there and that nothing is known, and keeps what was shown."""
+    world = World()
+    async with Looking(
+        world.settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
+    ) as looking:
+        desk = ControlDesk(looking, world.controls)
+        runner = CycleRunner(world.settings, looking, desk, random.Random(1))
+        cycle = runner.left_out(world.field.id)
+    assert (cycle.health.state, cycle.health.rule_id) == (
+        VantageState.UNKNOWN,
+        "vantage.no_references",
+    )
+    assert (cycle.platforms, cycle.measurements, cycle.hurried) == ((), (), True)
+    assert world.own.connects == []
