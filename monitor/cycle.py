@@ -24,7 +24,7 @@ import uuid_utils
 from monitor.analysis.health import assess, hints_at_nat64
 from monitor.analysis.outcome import working_families
 from monitor.analysis.quic import quic_failed
-from monitor.analysis.suspicion import answered, settled, suspicious
+from monitor.analysis.suspicion import answered, fitful, settled, suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.budget import Effort, Purse
 from monitor.checkup import Checkups
@@ -53,6 +53,9 @@ from storage.store import Cycle
 
 FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few questions each tell as much as all of them."""
+FITFUL_PAUSE = 3.0
+"""Times as long before the last look at what may be a server that has too much to do: it may do so
+for some seconds."""
 _FOLLOW_UP_BYTES = 100_000
 """What the questions of one follow-up take at most, about."""
 _NO_TRANSFERS = Transferred()
@@ -426,8 +429,12 @@ class CycleRunner:
     ) -> tuple[Measurement, ...]:
         attempts: tuple[Measurement, ...] = (first,)
         families = visit.early.families
-        pause = self._settings.probe.retry_pause
-        for retry in range(self._settings.probe.retries):
+        pause, retries = self._settings.probe.retry_pause, self._settings.probe.retries
+        for retry in range(retries + 1 if retries else 0):
+            if retry == retries:
+                if not fitful(attempts, families):
+                    break
+                pause *= FITFUL_PAUSE
             least = visit.pace.retry_pause
             await asyncio.sleep(
                 max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))

@@ -16,7 +16,7 @@ from monitor.analysis.case import Case
 from monitor.analysis.health import assess
 from monitor.analysis.platform import roll_up
 from monitor.analysis.rules import judge
-from monitor.analysis.suspicion import settled, suspicious
+from monitor.analysis.suspicion import fitful, settled, suspicious
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from probes.catalog import Platform, Reference, Role
 from probes.catalog_load import shipped_catalog
@@ -129,6 +129,12 @@ def references() -> tuple[Reference, ...]:
 def worth_repeating(fate: str) -> bool:
     """Whether one look with this fate calls for another."""
     return suspicious(_look(0, fate, 0.0), ("ipv4",))
+
+
+@cache
+def once_more(fate: str) -> bool:
+    """Whether a look with this fate calls for one more than others do."""
+    return fitful([_look(0, fate, 0.0)], ("ipv4",))
 
 
 @cache

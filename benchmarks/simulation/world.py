@@ -20,6 +20,7 @@ from benchmarks.simulation.looks import (
     FollowUps,
     endpoints,
     enough,
+    once_more,
     references,
     verdict_on,
     worth_repeating,
@@ -35,7 +36,7 @@ SAME_SERVER = 0.97
 QUIET = 4.0
 LEAKY = 0.2
 """Share of cycles in which some looks get past a filter."""
-RETRIES, PAUSE = 2, 2.0
+RETRIES, PAUSE, FITFUL_PAUSE = 2, 2.0, 3.0
 FOLLOW_UPS_PER_ROLE = 2
 _SEND_AGAIN = (0.0, 1.0, 3.0, 7.0)
 """Seconds at which a connection's first packet goes out."""
@@ -172,8 +173,13 @@ class _Cycle:
         controls = self._at_controls(at)
         if not any(fate in WELL for fate in controls):
             return EndpointLooks(tuple(fates), controls), at
-        for _ in range(RETRIES):
-            at += PAUSE * self._rng.uniform(0.5, 1.5)
+        for number_of_retry in range(RETRIES + 1):
+            pause = PAUSE
+            if number_of_retry == RETRIES:
+                if not once_more(fates[-1]):
+                    break
+                pause *= FITFUL_PAUSE
+            at += pause * self._rng.uniform(0.5, 1.5)
             fates.append(self._fate(at, number))
             at += _lasts(fates[-1])
             if enough(tuple(fates)):

@@ -1,6 +1,6 @@
 """Whether a look calls for another one in the same cycle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from monitor.analysis.outcome import Outcome, came_late, decisive, outline, rank, works
 from monitor.analysis.pages import Likeness, cleartext_page, compare, strays
@@ -38,9 +38,16 @@ def _untried(outcome: Outcome) -> bool:
     return outcome.layer is Layer.DNS and outcome.failure is None
 
 
+def fitful(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
+    """True when the last look came to what an overloaded server does now and then: that takes one
+    more look than other failures, and some time between."""
+    last = decisive(attempts[-1], families)
+    return last is not None and WEIGHTS.get((last.layer, last.sub_method)) is Weight.FITFUL
+
+
 def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
     """True when the last looks came to the same, in a way that packet loss cannot produce: two, or
-    three of what an overloaded server does.
+    four of what an overloaded server does.
 
     Another one would tell nothing more. Silence is never settled: each further look that meets
     it makes loss a worse explanation.

@@ -1,7 +1,7 @@
 """What each kind of failure is worth as evidence, and when silence may accuse.
 
 Somebody has to *send* a reset, a false DNS reply or a forged certificate: one look suffices for
-weak evidence and two that agree for strong, or three where a server that has too much to do sends
+weak evidence and two that agree for strong, or four where a server that has too much to do sends
 the same now and then. Silence needs no sender, packet loss makes it, so
 timeouts count only when the loss measured at the same vantage cannot explain them: the chance
 that all of them are loss, `timeout_rate` to the power of their number, must be small.
@@ -37,8 +37,8 @@ class Weight(StrEnum):
     REPEAT = "repeat"
     """Weak once, strong when two looks agree."""
     FITFUL = "fitful"
-    """Weak once, strong when three looks agree: a server with too much to do does it now and then,
-    to the control less often than to us by mere chance."""
+    """Weak once, strong when four looks agree: a server with too much to do does it now and then,
+    and to us alone by mere chance."""
     SILENCE = "silence"
     """Gated by loss; strong from three looks."""
     HINT = "hint"
@@ -47,7 +47,7 @@ class Weight(StrEnum):
     """Accuses nobody."""
 
 
-AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.FITFUL: 3}
+AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.FITFUL: 4}
 """Looks that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {

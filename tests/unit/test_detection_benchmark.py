@@ -13,6 +13,7 @@ from benchmarks.simulation.looks import (
     EndpointLooks,
     FollowUps,
     endpoints,
+    once_more,
     references,
     verdict_on,
 )
@@ -35,7 +36,7 @@ def cycle(fate: str, attempts: int, follow_ups: FollowUps) -> CycleLooks:
 @pytest.mark.parametrize("fate", sorted(set(FATES) - {"ok", "resent", "http_503"}))
 def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
     """Simulated looks are real to the rules: each failure gets a verdict that accuses its layer."""
-    verdict = verdict_on(cycle(fate, 3, FollowUps()))
+    verdict = verdict_on(cycle(fate, 4 if once_more(fate) else 3, FollowUps()))
     assert verdict.state is State.BLOCKED
     assert verdict.evidence is Evidence.STRONG
     assert verdict.method == fate.partition("_")[0]
@@ -44,9 +45,10 @@ def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
 @pytest.mark.parametrize("fate", ["tls_reset", "tls_timeout", "dns_nxdomain", "dns_bogon"])
 def test_follow_ups_prove_what_names_are_blocked_for(fate: str) -> None:
     """The follow-ups that a censor of names brings on make the verdict conclusive."""
-    tls = FollowUps(innocuous="ok", elsewhere=fate)
+    tls = FollowUps(innocuous="ok", again=fate, elsewhere=fate)
     dns = FollowUps(resolver="ok", honest="ok")
-    verdict = verdict_on(cycle(fate, 3, tls if fate.startswith("tls") else dns))
+    looks = 4 if once_more(fate) else 3
+    verdict = verdict_on(cycle(fate, looks, tls if fate.startswith("tls") else dns))
     assert verdict.evidence is Evidence.CONCLUSIVE
 
 

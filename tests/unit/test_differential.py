@@ -77,7 +77,7 @@ def asked(reason: Reason, failure: str | None = None, **kwargs: Any) -> Measurem
     return follow_up(reason, dns(failure, resolver=resolver, **kwargs))
 
 
-def failing(*seen: AnyObservation, times: int = 3, **kwargs: Any) -> Case:
+def failing(*seen: AnyObservation, times: int = 4, **kwargs: Any) -> Case:
     """Looks that all show the same, enough of them for silence to count."""
     return case(*repeated(*seen, times=times), **kwargs)
 
@@ -202,7 +202,7 @@ def test_follow_ups_need_a_control_all_the_same() -> None:
 def test_follow_ups_of_others_and_of_before_do_not_count() -> None:
     """Only what was asked about this endpoint, after it failed, is compared."""
     early = case(
-        *repeated(*cut(), times=3, duration=1.0),
+        *repeated(*cut(), times=4, duration=1.0),
         follow_ups=(follow_up(Reason.INNOCUOUS_SNI, tls(server_name=INNOCUOUS), at=0.5),),
     )
     assert judge(early).evidence is Evidence.STRONG
@@ -214,7 +214,7 @@ def test_follow_ups_of_others_and_of_before_do_not_count() -> None:
 
 def test_what_a_proxy_says_is_not_made_conclusive() -> None:
     """Hearsay stays weak."""
-    looks = repeated(tcp("connection_refused", address=""), times=3, not_observed=(Layer.TCP,))
+    looks = repeated(tcp("connection_refused", address=""), times=4, not_observed=(Layer.TCP,))
     assert judge(case(*looks, follow_ups=(honest(),))).evidence is Evidence.WEAK
 
 
@@ -234,12 +234,12 @@ def test_only_the_name_lies(failure: str, word: str) -> None:
     """The platform answers at an address from somebody else, so the resolver is what blocks."""
     seen = dns(failure, addresses=("10.0.0.1",))
     rule_id = f"dns.{word}"
-    assert read(seen, times=3) == (rule_id, Evidence.STRONG)
-    assert read(seen, times=3, follow_ups=(honest(),)) == (rule_id, Evidence.CONCLUSIVE)
+    assert read(seen, times=4) == (rule_id, Evidence.STRONG)
+    assert read(seen, times=4, follow_ups=(honest(),)) == (rule_id, Evidence.CONCLUSIVE)
     broken = honest("connection_reset")
-    assert read(seen, times=3, follow_ups=(broken,)) == (rule_id, Evidence.STRONG)
+    assert read(seen, times=4, follow_ups=(broken,)) == (rule_id, Evidence.STRONG)
     other = honest(name="twitter.com")
-    assert read(seen, times=3, follow_ups=(other,)) == (rule_id, Evidence.STRONG)
+    assert read(seen, times=4, follow_ups=(other,)) == (rule_id, Evidence.STRONG)
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,13 @@ def forged() -> AnyObservation:
 def test_injection_seen_twice_while_others_answer() -> None:
     """An answer over TCP or DoH shows what the forged one hides."""
     seen = (forged(), tcp(SILENCE, address="198.51.100.66"))
-    assert read(*seen, times=3) == ("dns.injection", Evidence.STRONG)
+    assert read(*seen, times=4) == ("dns.injection", Evidence.STRONG)
     for follow_up_made in (asked(Reason.DOH), asked(Reason.OPEN_RESOLVER_TCP), honest()):
-        found = read(*seen, times=3, follow_ups=(follow_up_made,))
+        found = read(*seen, times=4, follow_ups=(follow_up_made,))
         assert found == ("dns.injection", Evidence.CONCLUSIVE)
     assert read(*seen, times=1, follow_ups=(honest(),)) == ("dns.injection", Evidence.STRONG)
     udp = asked(Reason.OPEN_RESOLVER)
-    assert read(*seen, times=3, follow_ups=(udp,)) == ("dns.injection", Evidence.STRONG)
+    assert read(*seen, times=4, follow_ups=(udp,)) == ("dns.injection", Evidence.STRONG)
 
 
 # -- addresses ---------------------------------------------------------------------------------
@@ -287,21 +287,21 @@ def test_injection_seen_twice_while_others_answer() -> None:
 def test_wrong_host_with_a_wrong_certificate_is_a_hijack() -> None:
     """Somebody else's server where our resolver led, the platform where an honest one did."""
     seen = (dns(), tcp(), tls("ssl_invalid_hostname"))
-    found = read(*seen, times=3, follow_ups=(honest(),), controls=CONTROL_THERE)
+    found = read(*seen, times=4, follow_ups=(honest(),), controls=CONTROL_THERE)
     assert found == ("dns.hijack", Evidence.CONCLUSIVE)
     verdict = judge(failing(*seen, follow_ups=(honest(),), controls=CONTROL_THERE))
     assert (verdict.method, verdict.sub_method) == ("dns", "hijack")
     assert verdict.failures == {"tls": "ssl_invalid_hostname"}
     once = read(*seen, times=1, follow_ups=(honest(),), controls=CONTROL_THERE)
     assert once == ("dns.hijack", Evidence.WEAK)
-    alone = read(*seen, times=3, follow_ups=(honest(),), controls=())
+    alone = read(*seen, times=4, follow_ups=(honest(),), controls=())
     assert alone == ("dns.hijack", Evidence.WEAK)
 
 
 def test_an_expired_certificate_is_no_conclusive_hijack() -> None:
     """Honest servers forget to renew: led astray perhaps, but not beyond doubt."""
     seen = (dns(), tcp(), tls("ssl_invalid_certificate"))
-    found = read(*seen, times=3, follow_ups=(honest(),), controls=CONTROL_THERE)
+    found = read(*seen, times=4, follow_ups=(honest(),), controls=CONTROL_THERE)
     assert found == ("dns.hijack", Evidence.STRONG)
 
 
@@ -310,9 +310,9 @@ def test_wrong_certificate_at_an_honest_address_is_a_man_in_the_middle() -> None
     seen = (dns(), tcp(), tls("ssl_unknown_authority"))
     for source in (Reason.DOH, Reason.OPEN_RESOLVER_TCP):
         same = asked(source, addresses=(HERE,))
-        found = read(*seen, times=3, follow_ups=(same,), controls=CONTROL_THERE)
+        found = read(*seen, times=4, follow_ups=(same,), controls=CONTROL_THERE)
         assert found == ("tls.certificate", Evidence.CONCLUSIVE)
-    unasked = read(*seen, times=3)
+    unasked = read(*seen, times=4)
     assert unasked == ("tls.certificate", Evidence.STRONG)
 
 
@@ -320,9 +320,9 @@ def test_an_address_over_udp_is_no_honest_one() -> None:
     """The same injector may have answered for the open resolver."""
     seen = (dns(), tcp(), tls("ssl_unknown_authority"))
     same = asked(Reason.OPEN_RESOLVER, addresses=(HERE,))
-    found = read(*seen, times=3, follow_ups=(same,), controls=CONTROL_THERE)
+    found = read(*seen, times=4, follow_ups=(same,), controls=CONTROL_THERE)
     assert found == ("tls.certificate", Evidence.STRONG)
-    found = read(*seen, times=3, follow_ups=(same, honest()), controls=CONTROL_THERE)
+    found = read(*seen, times=4, follow_ups=(same, honest()), controls=CONTROL_THERE)
     assert found == ("dns.hijack", Evidence.CONCLUSIVE)
 
 
@@ -434,5 +434,5 @@ def test_certificates_at_a_vantage_with_a_wrong_clock_are_not_conclusive() -> No
     """Only from a vantage that is well does a certificate prove a man in the middle."""
     seen = (dns(), tcp(), tls("ssl_unknown_authority"))
     same = asked(Reason.DOH, addresses=(HERE,))
-    found = read(*seen, times=3, follow_ups=(same,), field=health(VantageState.LOSSY))
+    found = read(*seen, times=4, follow_ups=(same,), field=health(VantageState.LOSSY))
     assert found == ("tls.certificate", Evidence.STRONG)

@@ -47,7 +47,7 @@ VIDEO = Platform(
 ROLES = {e.host: role.name for role in VIDEO.roles for e in role.endpoints}
 
 
-def over_tcp_only(*, times: int = 3) -> Verdict:
+def over_tcp_only(*, times: int = 4) -> Verdict:
     """What is said of X when it answers over TCP and never over QUIC."""
     looks = repeated(*WELL, SILENT, times=times, reached=True)
     return judge(case(*looks, controls=WITNESS, udp_works=True))
@@ -157,11 +157,11 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
     """HTTP/3 that works takes nothing from the block of TCP, adds nothing, and clears nobody."""
     extra = (follow_up(Reason.HTTP3, quic()),) if asked == "follow-up" else ()
     beside = (quic(),) if asked == "look" else ()
-    looks = repeated(*seen_over_tcp, *beside, times=3)
+    looks = repeated(*seen_over_tcp, *beside, times=4)
     verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, udp_works=True))
     assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
     assert verdict == msgspec.structs.replace(
-        judge(case(*repeated(*seen_over_tcp, times=3), controls=WITNESS)),
+        judge(case(*repeated(*seen_over_tcp, times=4), controls=WITNESS)),
         measurement=verdict.measurement,
     )
     platform = video(x_com=verdict)
@@ -171,7 +171,7 @@ def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
 
 def test_both_blocked_is_named_by_what_stops_tcp() -> None:
     """Where neither works, TCP is what people would fall back to."""
-    looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=3)
+    looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=4)
     verdict = judge(case(*looks, controls=WITNESS, udp_works=True))
     assert (verdict.rule_id, verdict.state) == ("tls.reset", State.BLOCKED)
     assert video(x_com=verdict).state is State.BLOCKED
