@@ -14,8 +14,9 @@ help: ## what there is to type
 run: $(VENV)/.run ## install, then watch from this machine; page and metrics on http://127.0.0.1:10100
 	$(BIN)/shutwatch run
 
+# Two at a time: most tests wait for packets. A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, then run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## style, types and import rules
 	$(BIN)/ruff check .
