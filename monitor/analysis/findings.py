@@ -48,6 +48,7 @@ KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
 OTHER_RESOLVER: Sign = (Layer.DNS, "other_resolver")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
+_NO_REPLY: Sign = (Layer.DNS, TIMEOUT)
 _CUT_OFF = ("reset", "eof")
 _REFUSALS = ("refused", "reset")
 """Of connections: what a censor does that answers for an address."""
@@ -133,7 +134,11 @@ def _with_follow_ups(
         [look.shown for look in counted if found.sign in look.signs],
         controls.working,
     )
-    return msgspec.structs.replace(found, sign=reading.sign, evidence=reading.evidence)
+    evidence = reading.evidence
+    if reading.sign == _NO_REPLY and evidence is Evidence.STRONG:
+        # A resolver that is slow, or cut off from the platform's name servers, does the same.
+        evidence = Evidence.WEAK
+    return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
 def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:

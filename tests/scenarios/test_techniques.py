@@ -113,6 +113,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="timeout",
         failures={"dns": "generic_timeout_error"},
+        evidence="weak",
     ),
     Technique(
         name="dns-injected",

@@ -38,7 +38,8 @@ def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
     """Simulated looks are real to the rules: each failure gets a verdict that accuses its layer."""
     verdict = verdict_on(cycle(fate, 4 if once_more(fate) else 3, FollowUps()))
     assert verdict.state is State.BLOCKED
-    assert verdict.evidence is Evidence.STRONG
+    # Silence of a resolver has too many innocent causes to be more by itself.
+    assert verdict.evidence is (Evidence.WEAK if fate == "dns_timeout" else Evidence.STRONG)
     assert verdict.method == fate.partition("_")[0]
 
 
