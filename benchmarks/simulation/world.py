@@ -176,7 +176,7 @@ class _Cycle:
         for number_of_retry in range(RETRIES + 1):
             pause = PAUSE
             if number_of_retry == RETRIES:
-                if not once_more(fates[-1]):
+                if not any(map(once_more, fates)):
                     break
                 pause *= FITFUL_PAUSE
             at += pause * self._rng.uniform(0.5, 1.5)

@@ -39,10 +39,13 @@ def _untried(outcome: Outcome) -> bool:
 
 
 def fitful(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
-    """True when the last look came to what an overloaded server does now and then: that takes one
-    more look than other failures, and some time between."""
-    last = decisive(attempts[-1], families)
-    return last is not None and WEIGHTS.get((last.layer, last.sub_method)) is Weight.FITFUL
+    """True when a look came to what an overloaded server does now and then: that takes one more
+    look than other failures, and some time between."""
+    came_to = (decisive(look, families) for look in attempts)
+    return any(
+        one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.FITFUL
+        for one in came_to
+    )
 
 
 def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
