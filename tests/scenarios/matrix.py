@@ -3,7 +3,7 @@
 One row per scenario. A row is set up in the lab by `build` (on the censored network that the row
 names, on the internet, or both) and looked at through the real command; its answer is the one
 thought right, and `differs` says why where the field's documented answer is another one. Rows
-with `proved_in` are proved by that test, rows with `later` are not yet proved, and say why.
+with `proved_in` are proved by that test.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,7 +58,6 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """The test that proves it, as FILE::TEST, where that is not the matrix's own."""
     wrong: str = ""
     """What is said so far instead of the answer, where that is known to be wrong."""
-    later: str = ""
 
     @property
     def host(self) -> str:

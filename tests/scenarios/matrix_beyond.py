@@ -48,10 +48,6 @@ def _residual(name: str, how: str, answer: Answer) -> Scenario:
     )
 
 
-def _later(name: str, story: str, answer: Answer, later: str) -> Scenario:
-    return Scenario(name=name, group="beyond", story=story, ooni=_NEVER, answer=answer, later=later)
-
-
 def _in_time(name: str, story: str, answer: Answer, proved_in: str) -> Scenario:
     """What only several cycles tell: the answer is that of one of them."""
     return Scenario(
@@ -314,10 +310,11 @@ BEYOND: tuple[Scenario, ...] = (
         blocked("tls.reset", "conclusive"),
         "../unit/test_events.py::test_exam_hours_are_one_event_with_a_timetable",
     ),
-    _later(
+    _in_time(
         "forged-agent-results",
-        "Somebody sends results in a remote vantage's name.",
-        insufficient("look.none"),
-        "Results come from the monitor's own process alone; there are no remote agents yet.",
+        "Somebody sends results in a vantage's name. The monitor takes none from anybody: all come"
+        " from its own process, as long as there are no remote agents.",
+        ok(),
+        "../unit/test_server.py::test_results_sent_by_anybody_are_taken_by_nobody",
     ),
 )

@@ -33,9 +33,7 @@ _MATRIX = "test_matrix_answers.py"
 def render() -> str:
     """The whole document."""
     parts = [_INTRODUCTION, "## What OONI tests", _table(OONI), "## What else happens"]
-    parts.append(_table(row for row in BEYOND if not row.later))
-    parts.append("## Not proved yet")
-    parts.append(_waiting(row for row in SCENARIOS if row.later))
+    parts.append(_table(BEYOND))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -55,12 +53,6 @@ def _table(rows: Iterable[Scenario]) -> str:
             f"`{proof}`",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _waiting(rows: Iterable[Scenario]) -> str:
-    lines = ["| scenario | what happens | a single cycle | why not yet |", "|---" * 4 + "|"]
-    lines += [f"| `{row.name}` | {row.story} | {_said(row.answer)} | {row.later} |" for row in rows]
     return "\n".join(lines)
 
 

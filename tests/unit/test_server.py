@@ -152,6 +152,21 @@ async def test_nothing_can_be_changed(path: str) -> None:
         assert (await asking.delete(path)).status_code == 405
 
 
+async def test_results_sent_by_anybody_are_taken_by_nobody() -> None:
+    """Only the monitor's own process makes results: what is sent in a vantage's name, wherever to
+    and in whatever form, is refused and changes nothing."""
+    publisher = world.x_blocked_on_two_of_three()
+    before = publisher.snapshot
+    forged = world.cycle(world.FIELD[0])
+    paths = ("/", "/metrics", "/ingest", "/api/v1/measurements", "/api/v1/batches", "/-/reload")
+    async with client(publisher) as asking:
+        for path in paths:
+            for method in ("POST", "PUT", "PATCH"):
+                sent = await asking.request(method, path, content=msgspec.json.encode(forged))
+                assert sent.status_code in (404, 405)
+    assert publisher.snapshot == before
+
+
 async def test_the_page_needs_nothing_from_outside() -> None:
     """No script, no inline style, and nothing loaded but the page's own icon; tags are balanced."""
     page = Page((await get(world.x_blocked_on_two_of_three(), "/")).text)
