@@ -1,0 +1,37 @@
+"""docs/soak-*.md hold whole sets, of everything there is, that came out as they must."""
+
+import re
+from pathlib import Path
+
+from tests.scenarios import soak_negatives as negatives
+from tests.scenarios import soak_positives as positives
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(what: str) -> list[list[str]]:
+    """The cells of every line of a document's tables, heads left out."""
+    text = (DOCS / f"soak-{what}.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| (.*) \|$", text, re.MULTILINE)
+    cells = [line.split(" | ") for line in lines]
+    return [row for row in cells if not set(row[0]) <= {"-"}]
+
+
+def test_every_technique_was_told() -> None:
+    """Each technique was tried a hundred times or more, and told in 95 of a hundred."""
+    found = {row[0]: row[2] for row in rows("positives") if row[0] != "technique"}
+    assert set(found) == set(positives.ALL)
+    for name, words in found.items():
+        good, runs = map(int, words.split(" of "))
+        assert runs >= 100, name
+        assert good >= positives.WANTED / 100 * runs, name
+
+
+def test_nobody_innocent_was_accused() -> None:
+    """Two hundred runs, over every kind of line and host, and not one accusation above weak."""
+    table = [row for row in rows("negatives") if row[0] not in ("line", "host")]
+    runs = {row[0]: int(row[1]) for row in table if row[0] in negatives.KINDS}
+    assert set(runs) == set(negatives.KINDS)
+    assert sum(runs.values()) >= 200
+    assert {host.name for host in negatives.HOSTS} <= {row[0] for row in table}
+    assert {row[0] for row in table if row[-1] != "0"} == set()
