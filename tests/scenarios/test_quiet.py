@@ -14,8 +14,9 @@ from tests.scenarios.story import Seen, seen, write_config
 
 pytestmark = pytest.mark.lab
 
-INTERVAL = 10.0
-"""Seconds; first looks are spread over 4 s of it, repeats stand 0.33 s apart at least."""
+INTERVAL = 20.0
+"""Seconds; first looks are spread over 8 s of it, repeats stand 0.67 s apart at least, and nothing
+begins in its last three tenths: long enough for the fourth look on a machine with other work to do."""
 X_HOSTS = ("x.com", "api.x.com", "abs.twimg.com", "pbs.twimg.com", "video.twimg.com", "t.co")
 
 
