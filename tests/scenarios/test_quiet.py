@@ -16,7 +16,7 @@ pytestmark = pytest.mark.lab
 
 INTERVAL = 20.0
 """Seconds; first looks are spread over 8 s of it, repeats stand 0.67 s apart at least, and nothing
-begins in its last three tenths: long enough for the fourth look on a machine with other work to do."""
+begins in its last three tenths: enough for the fourth look on a machine with other work to do."""
 X_HOSTS = ("x.com", "api.x.com", "abs.twimg.com", "pbs.twimg.com", "video.twimg.com", "t.co")
 
 
