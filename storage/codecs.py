@@ -4,6 +4,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.codec import Codec
+from storage.human import Annotation, Review
 from storage.rejudging import Rejudging
 from storage.store import Conclusion
 
@@ -15,3 +16,5 @@ EVENT = Codec(Event)
 EVENT_LOG = Codec(EventLogEntry)
 CONCLUSION = Codec(Conclusion)
 REJUDGING = Codec(Rejudging)
+REVIEW = Codec(Review)
+ANNOTATION = Codec(Annotation)

@@ -4,7 +4,7 @@ One contract suite runs over both, so either may be read as the description of t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -14,6 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
+from storage.human import Annotation, Review, no_such_event
 from storage.rejudging import Rejudging
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, utc_now
@@ -58,6 +59,8 @@ class MemoryStore:
         self._log: dict[tuple[str, int], EventLogEntry] = {}
         self._health: dict[tuple[Any, ...], VantageHealth] = {}
         self._conclusions: dict[tuple[str, str], Conclusion] = {}
+        self._reviews: dict[tuple[datetime, str, str, str], Review] = {}
+        self._annotations: dict[tuple[datetime, str, str], Annotation] = {}
         self._rejudgings: dict[str, Rejudging] = {}
         self._rejudged_verdicts: dict[str, dict[tuple[Any, ...], Verdict]] = {}
         self._rejudged_platforms: dict[str, dict[tuple[Any, ...], PlatformVerdict]] = {}
@@ -197,6 +200,57 @@ class MemoryStore:
         events: Sequence[Event] = (),
     ) -> None:
         """Store a part of a recomputation."""
+    async def add_review(self, review: Review) -> None:
+        """Store a person's mark on an event, for ever."""
+        await self._turn()
+        review = storable(review, Review)
+        known = self._events.get(review.event)
+        if known is None or known.country != review.country:
+            raise StorageError(no_such_event(review))
+        self._reviews.setdefault((review.at, review.country, review.event, review.id), review)
+
+    async def reviews(self, event_id: str = "") -> list[Review]:
+        """The reviews of one event, or of all, by the time they were given."""
+        await self._turn()
+        return [
+            review for _, review in sorted(self._reviews.items()) if event_id in ("", review.event)
+        ]
+
+    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
+        """Store them; returns how many were not there before."""
+        await self._turn()
+        before = len(self._annotations)
+        for one in storable(tuple(annotations), tuple[Annotation, ...]):
+            self._annotations.setdefault((one.since, one.country, one.id), one)
+        return len(self._annotations) - before
+
+    async def remove_annotations(self, ids: Collection[str]) -> int:
+        """Forget the annotations of these ids; returns how many there were."""
+        await self._turn()
+        before = len(self._annotations)
+        self._annotations = {
+            key: one for key, one in self._annotations.items() if one.id not in ids
+        }
+        return before - len(self._annotations)
+
+    async def annotations(
+        self,
+        country: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        platform: str = "",
+    ) -> list[Annotation]:
+        """Annotations by when they begin, of a place and time."""
+        await self._turn()
+        return [
+            one
+            for _, one in sorted(self._annotations.items())
+            if country in ("", one.country)
+            and (not platform or one.platform in ("", platform))
+            and (until is None or one.since < until)
+            and (since is None or one.since >= since or (one.until or one.since) > since)
+        ]
+
         await self._turn()
         self._rejudgings[rejudging.id] = rejudging
         judged = self._rejudged_verdicts.setdefault(rejudging.id, {})

@@ -168,6 +168,8 @@ CONCLUSIONS = Listing(schema.conclusion, codecs.CONCLUSION, "country", "platform
 REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")
 REJUDGED_VERDICTS = Listing(
     schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint"
+REVIEWS = Listing(schema.review, codecs.REVIEW, "at", "country", "event", "id")
+ANNOTATIONS = Listing(schema.annotation, codecs.ANNOTATION, "since", "country", "id")
 )
 REJUDGED_PLATFORMS = Listing(schema.rejudged_platform, codecs.PLATFORM, *_JUDGEMENT)
 REJUDGED_EVENTS = Listing(schema.rejudged_event, codecs.EVENT, "detected_at", "country", "id")
@@ -220,6 +222,26 @@ def overlapping(
 def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.country:
+def around(selection: Selection) -> list[ColumnElement[bool]]:
+    """Annotations that may bear on what a selection selects: those of its time, and where it names
+    a platform those of that one and of none in particular.
+
+    `storage.memory` says the same in Python.
+    """
+    annotations = schema.annotation.c
+    where: list[ColumnElement[bool]] = []
+    if selection.country:
+        where.append(annotations.country == selection.country)
+    if selection.platform:
+        where.append(annotations.platform.in_([selection.platform, ""]))
+    if selection.until is not None:
+        where.append(annotations.since < time_text(selection.until))
+    if selection.since is not None:
+        since = time_text(selection.since)
+        where.append(or_(annotations.until > since, annotations.since >= since))
+    return where
+
+
         where.append(table.c.country == selection.country)
     if selection.platform and "platform" in table.c:
         where.append(table.c.platform == selection.platform)

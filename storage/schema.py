@@ -212,6 +212,24 @@ conclusion = Table(
     PrimaryKeyConstraint("country", "platform"),
 )
 
+review = Table(
+    "review",
+    metadata,
+    *_text("country", "event", "at", "id", "mark", "reviewer", "note"),
+    PrimaryKeyConstraint("country", "event", "id"),
+    ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"]),
+    Index(None, "event", "at"),
+)
+
+annotation = Table(
+    "annotation",
+    metadata,
+    *_text("country", "since", "id"),
+    *_maybe_text("until"),
+    *_text("platform", "kind", "source", "added_at", "text"),
+    PrimaryKeyConstraint("country", "since", "id"),
+)
+
 rejudging = Table(
     "rejudging",
     metadata,
@@ -252,9 +270,11 @@ rejudged_event = Table(
     PrimaryKeyConstraint("rejudging", "country", "id"),
 )
 
-for _verb in ("update", "delete"):
-    _refuse: Any = DDL(  # type: ignore[no-untyped-call]
-        f"CREATE TRIGGER event_log_refuses_{_verb} BEFORE {_verb.upper()} ON event_log "
-        "BEGIN SELECT RAISE(ABORT, 'event_log is append-only'); END"
-    ).execute_if(dialect="sqlite")
-    event.listen(event_log, "after_create", _refuse)
+for _table in (event_log, review):
+    for _verb in ("update", "delete"):
+        _refuse: Any = DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER {_table.name}_refuses_{_verb} BEFORE {_verb.upper()} "
+            f"ON {_table.name} "
+            f"BEGIN SELECT RAISE(ABORT, '{_table.name} is append-only'); END"
+        ).execute_if(dialect="sqlite")
+        event.listen(_table, "after_create", _refuse)

@@ -5,7 +5,7 @@ ourselves; a few others read. The event loop only ever waits for them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from probes.measurement import Measurement
 from storage import reading, schema
 from storage.clean import storable
 from storage.errors import storage_errors
+from storage.human import Annotation, Review
 from storage.migrate import migrate
 from storage.reading import Key, Listing
 from storage.rejudging import Rejudging
@@ -27,6 +28,7 @@ from storage.sqlite import file_of, read_engine, write_engine
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
+from storage.writing_human import HumanWriter
 from storage.writing_rejudged import RejudgedWriter
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -169,6 +171,39 @@ class SqlStore:
         rejudging: Rejudging,
         verdicts: Sequence[Verdict] = (),
         platforms: Sequence[PlatformVerdict] = (),
+    async def add_review(self, review: Review) -> None:
+        """Store a person's mark on an event, for ever."""
+        session = self._opened()
+        await session.run(session.writers, self._add_review, session, storable(review, Review))
+
+    async def reviews(self, event_id: str = "") -> list[Review]:
+        """The reviews of one event, or of all, by the time they were given."""
+        return await self._all(
+            reading.REVIEWS, [schema.review.c.event == event_id] if event_id else []
+        )
+
+    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
+        """Store them in one durable transaction; returns how many were not there before."""
+        session = self._opened()
+        valid = storable(tuple(annotations), tuple[Annotation, ...])
+        return await session.run(session.writers, self._add_annotations, session, valid)
+
+    async def remove_annotations(self, ids: Collection[str]) -> int:
+        """Forget the annotations of these ids; returns how many there were."""
+        session = self._opened()
+        return await session.run(session.writers, self._remove_annotations, session, tuple(ids))
+
+    async def annotations(
+        self,
+        country: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        platform: str = "",
+    ) -> list[Annotation]:
+        """Annotations by when they begin, of a place and time."""
+        wanted = Selection(since=since, until=until, country=country, platform=platform)
+        return await self._all(reading.ANNOTATIONS, reading.around(wanted))
+
         events: Sequence[Event] = (),
     ) -> None:
         """Store a part of a recomputation in one durable transaction."""
@@ -281,6 +316,18 @@ class SqlStore:
 
     async def _pages(
         self,
+    def _add_review(self, session: "_Session", review: Review) -> None:
+        with storage_errors(self._file), session.write.begin() as connection:
+            session.human_writer.add_review(connection, review)
+
+    def _add_annotations(self, session: "_Session", annotations: Sequence[Annotation]) -> int:
+        with storage_errors(self._file), session.write.begin() as connection:
+            return session.human_writer.add_annotations(connection, annotations)
+
+    def _remove_annotations(self, session: "_Session", ids: Collection[str]) -> int:
+        with storage_errors(self._file), session.write.begin() as connection:
+            return session.human_writer.remove_annotations(connection, ids)
+
         listing: Listing[T],
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None = None,
@@ -320,6 +367,7 @@ class _Session:
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
 
     async def run(self, threads: ThreadPoolExecutor, work: Callable[..., R], *arguments: Any) -> R:
+        self.human_writer = HumanWriter(self.write.dialect)
         """`work` in one of `threads`."""
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 

@@ -1,6 +1,6 @@
 """What the rest may ask of memory: the Store protocol and the values that cross it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.human import Annotation, Review
 from storage.rejudging import Rejudging
 
 
@@ -158,6 +159,32 @@ class Store(Protocol):
         self,
         rejudging: Rejudging,
         verdicts: Sequence[Verdict] = (),
+    async def add_review(self, review: Review) -> None:
+        """Store a person's mark on an event, for ever, without touching the event or its log.
+
+        StorageError when there is no such event. The same review again changes nothing.
+        """
+
+    async def reviews(self, event_id: str = "") -> list[Review]:
+        """The reviews of one event, or of all, by the time they were given."""
+
+    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
+        """Store them in one durable transaction; returns how many were not there before."""
+
+    async def remove_annotations(self, ids: Collection[str]) -> int:
+        """Forget the annotations of these ids; returns how many there were."""
+
+    async def annotations(
+        self,
+        country: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        platform: str = "",
+    ) -> list[Annotation]:
+        """Annotations by when they begin: of one country or all, those that touch the time from
+        `since` (inclusive) to `until` (exclusive). With a platform: of that one, and of none in
+        particular."""
+
         platforms: Sequence[PlatformVerdict] = (),
         events: Sequence[Event] = (),
     ) -> None:

@@ -34,6 +34,7 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
+from storage.human import Annotation, AnnotationKind, Mark, Review, annotation_id
 from storage.rejudging import Rejudging
 from storage.store import Cycle
 
@@ -422,4 +423,51 @@ def rejudging(
         platforms=6,
         events=1,
         differing=4,
+    )
+
+
+def review(
+    id: str = "review-1",  # noqa: A002 # the field's own name
+    seconds: float = 1200.0,
+    mark: Mark = Mark.CONFIRMED,
+    *,
+    of: str = "event-1",
+    country: str = "PK",
+    note: str = AWKWARD,
+    reviewer: str = "Asma",
+) -> Review:
+    """One person's mark on an event, given `seconds` after START."""
+    return Review(
+        id=id,
+        country=country,
+        event=of,
+        at=at(seconds),
+        mark=mark,
+        note=note,
+        reviewer=reviewer,
+    )
+
+
+def annotation(
+    seconds: float = 0.0,
+    until: float | None = None,
+    *,
+    country: str = "PK",
+    platform: str = "",
+    kind: AnnotationKind = AnnotationKind.ELECTION,
+    text: str = AWKWARD,
+) -> Annotation:
+    """Something that happened `seconds` after START, for a moment or for a while."""
+    begin, end = at(seconds), None if until is None else at(until)
+    source = "https://news.example/story"
+    return Annotation(
+        id=annotation_id(country, begin, end, platform, kind, text, source),
+        country=country,
+        since=begin,
+        until=end,
+        platform=platform,
+        kind=kind,
+        text=text,
+        source=source,
+        added_at=at(90000),
     )

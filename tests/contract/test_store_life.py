@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from storage.store import StorageError, Store
-from tests.contract.cycles import at, cycle, event, log_entry
+from tests.contract.cycles import annotation, at, cycle, event, log_entry
 from tests.contract.listing import EVERYTHING, contents, flat
 
 USES: list[Callable[[Store], Awaitable[object]]] = [
@@ -21,6 +21,10 @@ USES: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: flat(store.verdicts(EVERYTHING)),
     lambda store: flat(store.events(EVERYTHING)),
     lambda store: flat(store.event_log("event-1")),
+    lambda store: store.reviews(),
+    lambda store: store.annotations(),
+    lambda store: store.add_annotations([annotation()]),
+    lambda store: store.remove_annotations(["1"]),
 ]
 
 

@@ -11,7 +11,16 @@ from msgspec.structs import replace
 from monitor.analysis.verdict import State
 from storage.schema import metadata
 from storage.sql import SqlStore
-from tests.contract.cycles import REACHED, cycle, event, log_entry, measurement, rejudging
+from tests.contract.cycles import (
+    REACHED,
+    annotation,
+    cycle,
+    event,
+    log_entry,
+    measurement,
+    rejudging,
+    review,
+)
 
 TEXT = (Path(__file__).parents[2] / "docs" / "storage.md").read_text(encoding="utf-8")
 LATEST = {
@@ -34,6 +43,8 @@ async def file(tmp_path: Path) -> Path:
     failed = measurement("m-1", cycle="c-1", observations=REACHED[:1], reached=False)
     await store.save(cycle(1, measurements=(failed,)))
     await store.save(cycle(2, state=State.BLOCKED), [event()], [log_entry(1, event())])
+    await store.add_review(review())
+    await store.add_annotations([annotation()])
     other = [replace(verdict, rule_id="tls.other") for verdict in cycle(2).verdicts]
     await store.save_rejudged(rejudging(), other)
     await store.close()

@@ -15,6 +15,7 @@ from probes.measurement import Measurement
 from storage import codecs, schema
 from storage.clean import storable
 from storage.codec import Codec
+from storage.human import Annotation, Review
 from storage.times import Arrivals, text_time, time_text
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -59,6 +60,8 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
         codecs.HEALTH,
         codecs.EVENT,
         codecs.EVENT_LOG,
+        codecs.REVIEW,
+        codecs.ANNOTATION,
     ],
     ids=lambda codec: codec.kind.__name__,
 )
@@ -87,6 +90,8 @@ def test_any_value_survives_its_cells(codec: Codec[Any]) -> None:
         (VantageHealth, schema.latest_health),
         (Event, schema.event_table),
         (EventLogEntry, schema.event_log),
+        (Review, schema.review),
+        (Annotation, schema.annotation),
     ],
 )
 def test_every_field_has_its_column(kind: type[msgspec.Struct], table: Any) -> None:
