@@ -8,8 +8,9 @@ from pathlib import Path
 from monitor.config import UNKNOWN_COUNTRY
 from monitor.health_notes import HOW_TO_SEE_PAST_STUB, STUB
 from monitor.settings import Settings
+from probes.bogon import BogonList
 from probes.catalog import ReferenceScope
-from probes.system_resolvers import ResolverAddress, is_loopback
+from probes.system_resolvers import ResolverAddress, is_stub
 from probes.vantage import Profile, VantagePoint, VantageRole
 
 QUIET_INTERVAL = 600.0
@@ -26,7 +27,7 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
     return (
         *_about_controls(field, control),
         *_about_field(field),
-        *_about_stubs(field, system),
+        *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
         *_about_quiet(settings),
         *_about_references(settings),
         *_about_database(settings),
@@ -79,7 +80,9 @@ def _about_field(field: Sequence[VantagePoint]) -> Iterator[str]:
         )
 
 
-def _about_stubs(field: Sequence[VantagePoint], system: Sequence[ResolverAddress]) -> Iterator[str]:
+def _about_stubs(
+    field: Sequence[VantagePoint], system: Sequence[ResolverAddress], bogons: BogonList
+) -> Iterator[str]:
     only_stub = bool(system) and all(resolver.stub for resolver in system)
     stubs: dict[str, list[str]] = {}
     for vantage in field:
@@ -88,7 +91,7 @@ def _about_stubs(field: Sequence[VantagePoint], system: Sequence[ResolverAddress
             continue
         if resolver.system and only_stub:
             stubs.setdefault(system[0].address, []).append(vantage.id)
-        elif resolver.address and is_loopback(resolver.address):
+        elif resolver.address and is_stub(resolver.address, bogons):
             stubs.setdefault(resolver.address, []).append(vantage.id)
     for address, ids in stubs.items():
         yield (

@@ -11,7 +11,7 @@ from monitor.exits import Exits
 from monitor.settings import Settings
 from monitor.spending import Spending
 from monitor.traffic import request_bytes
-from probes.bogon import NO_NAT64
+from probes.bogon import NO_NAT64, BogonList
 from probes.catalog import Reference
 from probes.echo import ask_echo
 from probes.follow_up import FollowUpPlan, follow_up
@@ -20,7 +20,7 @@ from probes.look import Looker
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.network import Network, SocketNetwork, TlsContexts
 from probes.runner import Runner, Urgency
-from probes.system_resolvers import ResolverAddress, is_loopback, system_resolvers
+from probes.system_resolvers import ResolverAddress, is_stub, system_resolvers
 from probes.target import Glance, Target
 from probes.transfer import TransferPlan, transfer
 from probes.vantage import VantagePoint
@@ -59,7 +59,7 @@ class Looking:
                 make_network(vantage),
                 settings.probe,
                 self._client,
-                resolvers=partial(_resolvers, vantage),
+                resolvers=partial(_resolvers, vantage, BogonList(settings.probe.bogon_allow)),
                 now=now,
             )
             for vantage in settings.vantages
@@ -180,11 +180,10 @@ def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
     return SocketNetwork(vantage.egress, contexts)
 
 
-def _resolvers(vantage: VantagePoint) -> Sequence[ResolverAddress]:
+def _resolvers(vantage: VantagePoint, bogons: BogonList) -> Sequence[ResolverAddress]:
     if vantage.resolver.system or vantage.resolver.url:
         # One that is asked over HTTPS has a name, which is all the machine's own are asked for.
         return system_resolvers()
     address = vantage.resolver.address
-    return (
-        ResolverAddress(address=address, port=vantage.resolver.port, stub=is_loopback(address)),
-    )
+    stub = is_stub(address, bogons)
+    return (ResolverAddress(address=address, port=vantage.resolver.port, stub=stub),)

@@ -274,9 +274,13 @@ _ALSO_KNOWN_AS = {
 """What people write instead → code."""
 
 
+INVENTED = {"XA": "Demo country (invented)", "XB": "Elsewhere (invented)"}
+"""Codes that ISO 3166-1 leaves to its users, for what accuses no real country: demonstrations."""
+
+
 def country_code(text: str) -> str:
     """`text` itself when it is a code. Raises ValueError whose text says what would be right."""
-    if text in COUNTRIES:
+    if text in COUNTRIES or text in INVENTED:
         return text
     meant = _meant(text.strip().upper())
     if meant:

@@ -21,7 +21,7 @@ from probes.catalog_load import (
     select_platforms,
     shipped_catalog,
 )
-from probes.countries import COUNTRIES, country_code
+from probes.countries import COUNTRIES, INVENTED, country_code
 from probes.toml_problem import Problem
 
 SHIPPED = shipped_catalog()
@@ -363,6 +363,13 @@ def test_the_countries_are_those_of_iso_3166_and_kosovo() -> None:
     assert {"PK", "BR", "KE", "UG", "MM", "TR", "XK"} <= COUNTRIES.keys()
     assert not {"UK", "ZZ", "EU", "XX", "AA"} & COUNTRIES.keys()
     assert len(set(COUNTRIES.values())) == len(COUNTRIES)
+
+
+def test_invented_countries_may_be_named_and_are_no_real_ones() -> None:
+    """Demonstrations have codes that ISO 3166-1 leaves to its users, and nobody else has."""
+    assert [country_code(code) for code in INVENTED] == ["XA", "XB"]
+    assert not INVENTED.keys() & COUNTRIES.keys()
+    assert all("invented" in name for name in INVENTED.values())
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,11 @@ def test_a_stub_with_another_resolver_behind_it_is_nothing_to_say(tmp_path: Path
 
 
 def test_a_configured_address_on_loopback_is_a_stub_too(tmp_path: Path) -> None:
-    """Whoever listens there asks somebody else, out of sight."""
+    """Whoever listens there asks somebody else, out of sight, unless that network is a real one."""
     path = tmp_path / "shutwatch.toml"
     path.write_text(FIELDS.replace("asn = 2", 'asn = 2\nresolver = "127.0.0.1:5353"') + CONTROLS)
     (found,) = advice(load_config(path, {}))
     assert found.startswith("Only a stub resolver (127.0.0.1) for b: ")
+    allowed = '[probe]\nbogon_allow = ["127.0.0.0/24"]\n'
+    path.write_text(allowed + path.read_text())
+    assert advice(load_config(path, {})) == ()
