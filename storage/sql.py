@@ -35,6 +35,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 _READERS = 4
+_ALL = Selection()
 
 
 class SqlStore:
@@ -135,9 +136,8 @@ class SqlStore:
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         table = schema.measurement
-        return self._pages(
-            reading.MEASUREMENTS, *reading.matching(table, table.c.started_at, selection)
-        )
+        where, start = reading.matching(table, table.c.started_at, selection)
+        return self._pages(reading.MEASUREMENTS, where, start, selection)
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Stored platform verdicts by judging time, in batches."""
@@ -160,17 +160,12 @@ class SqlStore:
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
-        return self._pages(reading.EVENTS, reading.overlapping(selection))
+        return self._pages(reading.EVENTS, reading.overlapping(selection), wanted=selection)
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
         return self._pages(reading.EVENT_LOG, [schema.event_log.c.event == event_id])
 
-    async def save_rejudged(
-        self,
-        rejudging: Rejudging,
-        verdicts: Sequence[Verdict] = (),
-        platforms: Sequence[PlatformVerdict] = (),
     async def add_review(self, review: Review) -> None:
         """Store a person's mark on an event, for ever."""
         session = self._opened()
@@ -204,6 +199,11 @@ class SqlStore:
         wanted = Selection(since=since, until=until, country=country, platform=platform)
         return await self._all(reading.ANNOTATIONS, reading.around(wanted))
 
+    async def save_rejudged(
+        self,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict] = (),
+        platforms: Sequence[PlatformVerdict] = (),
         events: Sequence[Event] = (),
     ) -> None:
         """Store a part of a recomputation in one durable transaction."""
@@ -311,11 +311,6 @@ class SqlStore:
         with storage_errors(self._file), session.write.begin() as connection:
             session.rejudged_writer.write(connection, rejudging, verdicts, platforms, events)
 
-    async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
-        return [value async for page in self._pages(listing, where) for value in page]
-
-    async def _pages(
-        self,
     def _add_review(self, session: "_Session", review: Review) -> None:
         with storage_errors(self._file), session.write.begin() as connection:
             session.human_writer.add_review(connection, review)
@@ -328,15 +323,24 @@ class SqlStore:
         with storage_errors(self._file), session.write.begin() as connection:
             return session.human_writer.remove_annotations(connection, ids)
 
+    async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
+        return [value async for page in self._pages(listing, where) for value in page]
+
+    async def _pages(
+        self,
         listing: Listing[T],
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None = None,
+        wanted: Selection = _ALL,
     ) -> AsyncIterator[Sequence[T]]:
-        after: Key | None = None
+        after: Key | None = wanted.after or None
+        if after and start is not None:
+            where = [*where, start]
+        limit = wanted.batch or self._page
         while True:
             session = self._opened()
             page, after = await session.run(
-                session.readers, self._read, session, listing, where, start, after
+                session.readers, self._read, session, listing, where, start, after, limit
             )
             if page:
                 yield page
@@ -350,9 +354,10 @@ class SqlStore:
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None,
         after: Key | None,
+        limit: int,
     ) -> tuple[list[T], Key | None]:
         with storage_errors(self._file), session.read.connect() as connection:
-            return listing.page(connection, where, start, after, self._page)
+            return listing.page(connection, where, start, after, limit)
 
 
 class _Session:
@@ -362,12 +367,12 @@ class _Session:
         self.read: Engine = read_engine(file, busy_timeout, _READERS)
         self.write: Engine = write_engine(file, busy_timeout)
         self.writer = Writer(self.write.dialect)
+        self.human_writer = HumanWriter(self.write.dialect)
         self.rejudged_writer = RejudgedWriter(self.write.dialect)
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
 
     async def run(self, threads: ThreadPoolExecutor, work: Callable[..., R], *arguments: Any) -> R:
-        self.human_writer = HumanWriter(self.write.dialect)
         """`work` in one of `threads`."""
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 

@@ -79,6 +79,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Exclusive, UTC."""
     country: str = ""
     platform: str = ""
+    asn: int | None = None
+    """AS number; of events, one of those that blocked."""
+    vantage: str = ""
+    state: str = ""
+    """For what has a state; measurements have none."""
+    event: str = ""
+    """Id, for events alone."""
+    after: tuple[str, ...] = ()
+    """Only what is listed behind this place, as `storage.place.place_of` gives it."""
+    batch: int = 0
+    """How many values a batch has at most; 0: as many as suits the store."""
 
 
 class Store(Protocol):
@@ -155,10 +166,6 @@ class Store(Protocol):
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
 
-    async def save_rejudged(
-        self,
-        rejudging: Rejudging,
-        verdicts: Sequence[Verdict] = (),
     async def add_review(self, review: Review) -> None:
         """Store a person's mark on an event, for ever, without touching the event or its log.
 
@@ -185,6 +192,10 @@ class Store(Protocol):
         `since` (inclusive) to `until` (exclusive). With a platform: of that one, and of none in
         particular."""
 
+    async def save_rejudged(
+        self,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict] = (),
         platforms: Sequence[PlatformVerdict] = (),
         events: Sequence[Event] = (),
     ) -> None:
