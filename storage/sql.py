@@ -35,7 +35,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 _READERS = 4
-_ALL = Selection()
 
 
 class SqlStore:
@@ -136,8 +135,9 @@ class SqlStore:
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         table = schema.measurement
-        where, start = reading.matching(table, table.c.started_at, selection)
-        return self._pages(reading.MEASUREMENTS, where, start, selection)
+        return self._pages(
+            reading.MEASUREMENTS, *reading.matching(table, table.c.started_at, selection)
+        )
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Stored platform verdicts by judging time, in batches."""
@@ -160,7 +160,7 @@ class SqlStore:
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
-        return self._pages(reading.EVENTS, reading.overlapping(selection), wanted=selection)
+        return self._pages(reading.EVENTS, reading.overlapping(selection))
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
@@ -331,16 +331,12 @@ class SqlStore:
         listing: Listing[T],
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None = None,
-        wanted: Selection = _ALL,
     ) -> AsyncIterator[Sequence[T]]:
-        after: Key | None = wanted.after or None
-        if after and start is not None:
-            where = [*where, start]
-        limit = wanted.batch or self._page
+        after: Key | None = None
         while True:
             session = self._opened()
             page, after = await session.run(
-                session.readers, self._read, session, listing, where, start, after, limit
+                session.readers, self._read, session, listing, where, start, after
             )
             if page:
                 yield page
@@ -354,10 +350,9 @@ class SqlStore:
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None,
         after: Key | None,
-        limit: int,
     ) -> tuple[list[T], Key | None]:
         with storage_errors(self._file), session.read.connect() as connection:
-            return listing.page(connection, where, start, after, limit)
+            return listing.page(connection, where, start, after, self._page)
 
 
 class _Session:

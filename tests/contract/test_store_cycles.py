@@ -157,6 +157,11 @@ async def test_platform_verdicts_are_listed_as_they_were_received(store: Store) 
     listed = [one.cycle for one in await flat(store.received_platforms(EVERYTHING))]
     saved = [cycle(number) for number in (3, 1, 2, *range(4, 4 + PAGE))]
     assert listed == [one.id for one in saved for _ in one.platforms]
+    assert [one.id for one in await flat(store.received_cycles(""))] == [one.id for one in saved]
+    assert [one.health for one in await flat(store.received_cycles("PK"))] == [
+        one.health for one in saved
+    ]
+    assert await flat(store.received_cycles("BR")) == []
     selected = Selection(since=at(0), until=at(0))
     assert await flat(store.received_platforms(selected)) == []
 

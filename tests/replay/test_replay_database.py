@@ -2,21 +2,28 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import pytest
 from typer.testing import CliRunner
 
+from monitor.analysis.event import EventKind, EventLogEntry
 from monitor.analysis.event_fold import EventBook, advance
-from monitor.analysis.verdict import Evidence, State
+from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.cli import app
 from monitor.replay.database import replay_store
+from monitor.replay.run import Replayed
 from monitor.settings import EventSettings
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from storage.store import Cycle, Selection, Store
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
+from tests.unit.test_record import STORY as STORY_OF_A_DAY
+from tests.unit.test_record import cycle as cycle_of
+from tests.unit.test_record import recorder
 
 SETTINGS = EventSettings()
 STORY = [State.OK] * 4 + [State.BLOCKED] * 6 + [State.OK] * 6
@@ -60,6 +67,58 @@ async def test_events_and_their_log_come_again() -> None:
     )
     assert all(len(lane.blocks) == 1 for lane in replayed.lanes)
     assert len(replayed.lanes) == len(events)
+
+
+async def _as_recorded(cycles: Iterable[Cycle]) -> tuple[Replayed, list[EventLogEntry]]:
+    """What a replay makes of what a monitor stored, and the log the monitor itself wrote."""
+    store = MemoryStore(page=7)
+    await store.open()
+    process = await recorder(store)
+    for one in cycles:
+        await process.record(one)
+    log = [
+        entry
+        for event in await flat(store.events(EVERYTHING))
+        for entry in await flat(store.event_log(event.id))
+    ]
+    return await replay_store(store, EVERYTHING, SETTINGS), log
+
+
+def _in_order(log: Iterable[EventLogEntry]) -> list[EventLogEntry]:
+    return sorted(log, key=lambda entry: (entry.event, entry.sequence))
+
+
+@pytest.mark.parametrize("hours_late", [0, 3])
+async def test_what_came_hours_late_is_replayed_as_it_came(hours_late: int) -> None:
+    """The log tells what was known when, whatever had to be concluded anew for it."""
+    moved = STORY_OF_A_DAY[20 : 20 + 12 * hours_late]
+    rest = [one for one in STORY_OF_A_DAY if one not in moved]
+    replayed, log = await _as_recorded([*rest, *moved])
+    assert log
+    assert _in_order(replayed.log) == _in_order(log)
+
+
+async def test_a_shutdown_is_replayed() -> None:
+    """What befell the vantages themselves is in the health stored with each cycle."""
+    cycles = []
+    for number in range(40):
+        dark = 20 <= number < 32
+        for vantage, asn in (("khi-ptcl", 17557), ("khi-zong", 59257), ("lhe-jazz", 45669)):
+            one = cycle_of("?" if dark else ".", number, vantage)
+            health = msgspec.structs.replace(
+                one.health,
+                asn=asn,
+                state=VantageState.OFFLINE if dark else VantageState.OK,
+            )
+            cycles.append(msgspec.structs.replace(one, health=health))
+        away = cycle_of(".", number, "nbo")
+        elsewhere = msgspec.structs.replace(away.health, country="KE", asn=33771)
+        cycles.append(
+            msgspec.structs.replace(away, country="KE", health=elsewhere, platforms=())
+        )
+    replayed, log = await _as_recorded(cycles)
+    assert EventKind.SHUTDOWN in {event.kind for event in replayed.events}
+    assert _in_order(replayed.log) == _in_order(log)
 
 
 async def test_a_selection_is_replayed_alone() -> None:
