@@ -15,6 +15,7 @@ from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
+from storage.place import place_of
 from storage.rejudging import Rejudging
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, utc_now
@@ -151,9 +152,13 @@ class MemoryStore:
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         return self._batches(
-            value
-            for key, value in sorted(self._measurements.items())
-            if _selected(selection, key[0], value.country, value.platform)
+            (
+                value
+                for key, value in sorted(self._measurements.items())
+                if _selected(selection, key[0], value.country, value.platform)
+                and _narrowed(selection, value)
+            ),
+            selection.batch,
         )
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
@@ -167,9 +172,13 @@ class MemoryStore:
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""
         return self._batches(
-            value
-            for key, value in sorted(self._verdicts.items())
-            if _selected(selection, key[0], value.country, value.platform)
+            (
+                value
+                for key, value in sorted(self._verdicts.items())
+                if _selected(selection, key[0], value.country, value.platform)
+                and _narrowed(selection, value)
+            ),
+            selection.batch,
         )
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
@@ -183,7 +192,12 @@ class MemoryStore:
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
         return self._batches(
-            event for event in self._events_in_order() if _overlaps(selection, event)
+            (
+                event
+                for event in self._events_in_order()
+                if _overlaps(selection, event) and _narrowed(selection, event)
+            ),
+            selection.batch,
         )
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
@@ -325,12 +339,12 @@ class MemoryStore:
     def _events_in_order(self) -> list[Event]:
         return _in_order(self._events.values())
 
-    async def _batches(self, values: Iterable[T]) -> AsyncIterator[Sequence[T]]:
+    async def _batches(self, values: Iterable[T], size: int = 0) -> AsyncIterator[Sequence[T]]:
         rest: Iterator[T] | None = None
         while True:
             await self._turn()
             rest = iter(values) if rest is None else rest
-            batch = list(islice(rest, self._page))
+            batch = list(islice(rest, size or self._page))
             if not batch:
                 return
             yield batch
@@ -370,3 +384,21 @@ def _overlaps(selection: Selection, event: Event) -> bool:
 
 def _placed(selection: Selection, country: str, platform: str) -> bool:
     return selection.country in ("", country) and selection.platform in ("", platform)
+
+
+def _narrowed(selection: Selection, value: Measurement | Verdict | Event) -> bool:
+    """Whether it is of the network, vantage, state and id wanted, and behind the place given."""
+    if isinstance(value, Event):
+        networks = value.networks_affected
+        fits = selection.event in ("", value.id)
+    else:
+        networks = (value.asn,)
+        fits = True
+    if not isinstance(value, Measurement):
+        fits = fits and selection.state in ("", value.state)
+    return (
+        fits
+        and selection.vantage in ("", value.vantage)
+        and (selection.asn is None or selection.asn in networks)
+        and (not selection.after or place_of(value) > selection.after)
+    )

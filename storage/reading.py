@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.sql.functions import coalesce
 
 from monitor.analysis.event import ACTIVE_STATES
@@ -201,6 +213,20 @@ def matching(
     return where, start
 
 
+def _affects(table: Table, asn: int) -> ColumnElement[bool]:
+    """Events in which this network blocked at some time."""
+    networks = func.json_each(table.c.networks).table_valued("value")
+    network = networks.c.value
+    return exists(
+        select(1)
+        .select_from(networks)
+        .where(
+            func.json_extract(network, "$.asn") == asn,
+            func.json_extract(network, "$.affected").is_(True),
+        )
+    )
+
+
 def overlapping(
     selection: Selection, table: Table = schema.event_table
 ) -> list[ColumnElement[bool]]:
@@ -243,6 +269,13 @@ def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.country:
         where.append(table.c.country == selection.country)
-    if selection.platform and "platform" in table.c:
-        where.append(table.c.platform == selection.platform)
+    for name in ("platform", "vantage", "state"):
+        wanted = getattr(selection, name)
+        if wanted and name in table.c:
+            where.append(table.c[name] == wanted)
+    if selection.asn is not None:
+        where += [table.c.asn == selection.asn] if "asn" in table.c else []
+        where += [_affects(table, selection.asn)] if "networks" in table.c else []
+    if selection.event and "first_measurement" in table.c:
+        where.append(table.c.id == selection.event)
     return [and_(*where)] if where else []

@@ -35,6 +35,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 _READERS = 4
+_ALL = Selection()
 
 
 class SqlStore:
@@ -135,9 +136,8 @@ class SqlStore:
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
         """Stored measurements by start time, in batches."""
         table = schema.measurement
-        return self._pages(
-            reading.MEASUREMENTS, *reading.matching(table, table.c.started_at, selection)
-        )
+        where, start = reading.matching(table, table.c.started_at, selection)
+        return self._pages(reading.MEASUREMENTS, where, start, selection)
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Stored platform verdicts by judging time, in batches."""
@@ -149,7 +149,8 @@ class SqlStore:
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""
         table = schema.verdict
-        return self._pages(reading.VERDICTS, *reading.matching(table, table.c.judged_at, selection))
+        where, start = reading.matching(table, table.c.judged_at, selection)
+        return self._pages(reading.VERDICTS, where, start, selection)
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Platform verdicts in the order their cycles were received, in batches."""
@@ -160,7 +161,7 @@ class SqlStore:
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
-        return self._pages(reading.EVENTS, reading.overlapping(selection))
+        return self._pages(reading.EVENTS, reading.overlapping(selection), wanted=selection)
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
@@ -331,12 +332,16 @@ class SqlStore:
         listing: Listing[T],
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None = None,
+        wanted: Selection = _ALL,
     ) -> AsyncIterator[Sequence[T]]:
-        after: Key | None = None
+        after: Key | None = wanted.after or None
+        if after and wanted.since is not None and after[0] < time_text(wanted.since):
+            after = None
+        limit = wanted.batch or self._page
         while True:
             session = self._opened()
             page, after = await session.run(
-                session.readers, self._read, session, listing, where, start, after
+                session.readers, self._read, session, listing, where, start, after, limit
             )
             if page:
                 yield page
@@ -350,9 +355,10 @@ class SqlStore:
         where: Sequence[ColumnElement[bool]],
         start: ColumnElement[bool] | None,
         after: Key | None,
+        limit: int,
     ) -> tuple[list[T], Key | None]:
         with storage_errors(self._file), session.read.connect() as connection:
-            return listing.page(connection, where, start, after, self._page)
+            return listing.page(connection, where, start, after, limit)
 
 
 class _Session:

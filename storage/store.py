@@ -79,6 +79,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Exclusive, UTC."""
     country: str = ""
     platform: str = ""
+    asn: int | None = None
+    """AS number; of events, one of those that blocked."""
+    vantage: str = ""
+    state: str = ""
+    """For what has a state; measurements have none."""
+    event: str = ""
+    """Id, for events alone."""
+    after: tuple[str, ...] = ()
+    """Only what is listed behind this place, as `storage.place.place_of` gives it."""
+    batch: int = 0
+    """How many values a batch has at most; 0: as many as suits the store."""
 
 
 class Store(Protocol):

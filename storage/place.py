@@ -1,0 +1,29 @@
+"""Where a value stands in a listing, so that another listing can go on behind it.
+
+The place is made of the columns a listing is ordered by, as text. It says nothing about how many
+come before, so what arrives or goes meanwhile neither repeats nor hides anything.
+"""
+
+from typing import Any
+
+from monitor.analysis.event import Event
+from monitor.analysis.verdict import Verdict
+from probes.measurement import Measurement
+from storage.times import time_text
+
+LENGTHS: dict[type[Any], int] = {Event: 3, Verdict: 7, Measurement: 3}
+"""How many parts the place of a value of each kind has."""
+
+
+def place_of(value: Event | Verdict | Measurement) -> tuple[str, ...]:
+    """The place of a stored value; the first part is its time."""
+    match value:
+        case Event():
+            return (time_text(value.detected_at), value.country, value.id)
+        case Verdict():
+            return (
+                *(time_text(value.judged_at), value.country, value.cycle, value.vantage),
+                *(value.platform, value.role, value.endpoint),
+            )
+        case Measurement():
+            return (time_text(value.started_at), value.country, value.id)
