@@ -22,6 +22,7 @@ from monitor.config_values import (
     mmdb_file,
     network,
     pem_file,
+    public_url,
     resolver,
     share,
     size,
@@ -127,6 +128,7 @@ TOP: Shapes = {
     "jitter": duration("0s", "7d"),
     "database": database,
     "listen": listen,
+    "public_url": public_url,
 }
 """Settings before the first table."""
 

@@ -6,6 +6,7 @@ Each takes a Node and returns a value, or raises Invalid after noting what would
 import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from maxminddb import InvalidDatabaseError, open_database
@@ -182,6 +183,12 @@ def listen(node: Node) -> tuple[str, int]:
     return node.parsed(_listen)
 
 
+def public_url(node: Node) -> str:
+    """An http or https address without a slash at its end, or empty."""
+    value = text(node)
+    return node.parsed(_public_url) if value else ""
+
+
 def database(node: Node) -> str:
     """The URL of a database this version can keep its memory in."""
     return node.parsed(_database)
@@ -309,6 +316,16 @@ def _listen(written: str) -> tuple[str, int]:
     if number < 0:
         raise ValueError("a port after the address", f'"{written}:10100"')
     return host, number
+
+
+def _public_url(written: str) -> str:
+    found = urlsplit(written)
+    plain = found.scheme in ("http", "https") and found.hostname and "@" not in found.netloc
+    if not plain or found.query or found.fragment or not written.isprintable() or " " in written:
+        raise ValueError(
+            'an http or https address without a password, as in "https://watch.example.org"'
+        )
+    return written.rstrip("/")
 
 
 def _database(written: str) -> str:

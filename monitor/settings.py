@@ -109,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """SQLAlchemy URL."""
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
+    public_url: str = ""
+    """Where people reach the page from outside, without a slash at its end; empty: nowhere."""
     probe: ProbeSettings = ProbeSettings()
     throttling: ThrottlingSettings = ThrottlingSettings()
     events: EventSettings = EventSettings()

@@ -75,6 +75,14 @@ BROKEN = {
         f'listen = "127.0.0.1:70000"\n{VANTAGE}',
         (1, "listen", '"127.0.0.1:70000"', "from 0 to 65535"),
     ),
+    "public address without scheme": (
+        f'public_url = "watch.example.org"\n{VANTAGE}',
+        (1, "public_url", '"watch.example.org"', '"https://watch.example.org"'),
+    ),
+    "public address with a password": (
+        f'public_url = "https://me:secret@watch.example.org"\n{VANTAGE}',
+        (1, "public_url", '"https://****@watch.example.org"', "without a password"),
+    ),
     "key misspelt": (
         f'[probe]\ndns_timout = "4s"\n{VANTAGE}',
         (2, "probe.dns_timout", '"4s"', 'did you mean "dns_timeout"?'),

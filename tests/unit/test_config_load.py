@@ -20,6 +20,7 @@ interval = "90s"
 jitter = "2s"
 database = "sqlite:////var/lib/shutwatch/data.db"
 listen = "[::1]:9000"
+public_url = "https://watch.example.org/shutwatch/"
 
 [probe]
 dns_timeout = "1s"
@@ -107,6 +108,7 @@ def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
     assert (everything.interval, everything.jitter) == (90.0, 2.0)
     assert everything.database == "sqlite:////var/lib/shutwatch/data.db"
     assert (everything.listen_host, everything.listen_port) == ("::1", 9000)
+    assert everything.public_url == "https://watch.example.org/shutwatch"
     assert everything.probe == ProbeSettings(
         dns_timeout=1.0,
         tcp_timeout=2.0,
