@@ -23,6 +23,7 @@ from monitor.logs import logger
 from monitor.looking import Looking, MakeNetwork
 from monitor.publisher import Publisher
 from monitor.record import Recorder
+from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from monitor.settings import Settings
@@ -103,7 +104,8 @@ async def _until_told_to_stop(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(publisher, create_registry(publisher))
+    access = Access(settings.server, own_hosts=True)
+    app = create_app(publisher, create_registry(publisher), access=access)
     server = asyncio.create_task(
         serve(app, settings.listen_host, settings.listen_port, listening=_listening)
     )

@@ -21,13 +21,16 @@ from monitor.config_tables import (
     elsewhere,
     fingerprint_shapes,
     probe_shapes,
+    server_shapes,
     vantage_check_shapes,
 )
 from monitor.config_values import file_in
 from monitor.fingerprints import merged, shipped_fingerprints
+from monitor.loopback import is_loopback
 from monitor.settings import (
     EventSettings,
     LogSettings,
+    ServerSettings,
     Settings,
     ThrottlingSettings,
     VantageCheckSettings,
@@ -119,6 +122,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
                 "fingerprints": partial(_fingerprints, folder),
                 "vantage_check": partial(_vantage_check, folder),
                 "log": _log,
+                "server": partial(_server, folder),
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
@@ -127,6 +131,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
             elsewhere=elsewhere(""),
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
+    _private(root, values)
     return {name: value for name, value in values.items() if value is not _APART}
 
 
@@ -182,6 +187,24 @@ def _vantage_check(folder: Path, node: Node) -> VantageCheckSettings:
     if values.get("echo") and not values.get("mmdb"):
         raise node.table()["echo"].fail("mmdb as well: files that tell where an address is")
     return VantageCheckSettings(**values)
+
+
+def _server(folder: Path, node: Node) -> ServerSettings:
+    """`[server]`."""
+    return ServerSettings(**read_table(node, server_shapes(folder), elsewhere=elsewhere("server")))
+
+
+def _private(root: Node, values: Mapping[str, Any]) -> None:
+    """Note an address that others can reach, where nothing says who may look."""
+    if "listen" not in values or values.get("server", ServerSettings()).guarded:
+        return
+    if not is_loopback(values["listen"][0]):
+        with suppress(Invalid):
+            raise root.table()["listen"].fail(
+                "say under [server] who may look, with users or tokens, or public = true for "
+                "anybody; or listen on 127.0.0.1 only",
+                wrong="can be reached from other machines",
+            )
 
 
 def _log(node: Node) -> LogSettings:

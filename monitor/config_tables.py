@@ -26,7 +26,9 @@ from monitor.config_values import (
     resolver,
     share,
     size,
+    tokens_file,
     user_shares,
+    users_file,
     vantage_id,
 )
 from probes.toml_node import Shape, flag, listed, number, one_of, text, whole
@@ -100,6 +102,11 @@ def vantage_check_shapes(folder: Path) -> Shapes:
     }
 
 
+def server_shapes(folder: Path) -> Shapes:
+    """`[server]`; names of files are relative to `folder`."""
+    return {"users": users_file(folder), "tokens": tokens_file(folder), "public": flag}
+
+
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
     "format": one_of(["auto", "text", "json"]),
@@ -144,6 +151,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "throttling": frozenset(THROTTLING),
     "events": frozenset(EVENTS),
     "log": frozenset(LOG),
+    "server": frozenset(server_shapes(Path())),
     "vantage_check": frozenset(vantage_check_shapes(Path())),
     "vantage": frozenset(VANTAGE),
     "references": frozenset(REFERENCES),

@@ -4,8 +4,10 @@ Each takes a Node and returns a value, or raises Invalid after noting what would
 """
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -14,11 +16,14 @@ from maxminddb import InvalidDatabaseError, open_database
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_egress import parse_egress
 from monitor.fingerprints import FingerprintError, load_fingerprints
+from monitor.passwords import User, read_tokens, read_users
 from probes.catalog import EndpointKind
 from probes.catalog_endpoint import parse_endpoint, parse_host, split_host_port
 from probes.countries import country_code
 from probes.toml_node import Attempts, Node, Shape, filled, number, text, whole
 from probes.vantage import Egress, Resolver
+
+T = TypeVar("T")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
@@ -256,6 +261,38 @@ def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
             first, more = error.problems[0], len(error.problems) - 1
             others = f" (and {more} more)" if more else ""
             raise node.fail(f"correct this: {first}{others}") from None
+
+    return read
+
+
+def users_file(folder: Path) -> Shape[tuple[User, ...]]:
+    """Who is in a file of users, sought from `folder`; nobody where none is named."""
+    return _people_file(folder, read_users, "`shutwatch password NAME`")
+
+
+def tokens_file(folder: Path) -> Shape[tuple[str, ...]]:
+    """Digests of what is in a file of tokens, sought from `folder`; none where none is named."""
+    return _people_file(folder, read_tokens, "`openssl rand -hex 32`")
+
+
+def _people_file(
+    folder: Path, parse: Callable[[str], tuple[T, ...]], maker: str
+) -> Shape[tuple[T, ...]]:
+    def read(node: Node) -> tuple[T, ...]:
+        name = text(node)
+        if not name:
+            return ()
+        try:
+            found = parse((folder / name).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except UnicodeDecodeError:
+            raise node.fail("a file of text in UTF-8") from None
+        except ValueError as error:
+            raise node.fail(str(error)) from None
+        if not found:
+            raise node.fail(f"a file with at least one line, such as {maker} writes")
+        return found
 
     return read
 

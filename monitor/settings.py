@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.detector import DetectorSettings
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.fingerprints import shipped_fingerprints
+from monitor.passwords import User
 from probes.catalog import Catalog
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
@@ -90,6 +91,22 @@ class VantageCheckSettings(msgspec.Struct, frozen=True, kw_only=True):
     """AS numbers of one operator each, which count as one network."""
 
 
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[server]` table: who may see the page, the metrics and the interface."""
+
+    users: tuple[User, ...] = ()
+    """Who may look, with a password."""
+    tokens: tuple[str, ...] = ()
+    """SHA-256 digests of the tokens that let a program look."""
+    public: bool = False
+    """Whether anybody may read, nothing finer than a network."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether not everybody sees everything."""
+        return bool(self.users or self.tokens or self.public)
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[log]` table."""
 
@@ -116,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events: EventSettings = EventSettings()
     vantage_check: VantageCheckSettings = VantageCheckSettings()
     log: LogSettings = LogSettings()
+    server: ServerSettings = ServerSettings()
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references this configuration watches."""

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.publisher import Publisher
+from monitor.server.access import Access, Gate
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON, POLICY, render
 
@@ -20,10 +21,13 @@ def create_app(
     publisher: Publisher,
     registry: CollectorRegistry,
     ready: Callable[[], tuple[bool, str]] | None = None,
+    *,
+    access: Access | None = None,
 ) -> Starlette:
     """The application over one publisher.
 
     `ready` tells whether there is anything to show, and why not; by default the publisher does.
+    `access` decides who may see it; by default everybody.
     Handlers are plain functions on purpose: Starlette runs them in a thread, so that rendering
     thousands of samples does not hold up the probes' event loop. They read one immutable
     snapshot each.
@@ -58,5 +62,9 @@ def create_app(
             Route("/-/ready", readiness),
             Route("/icon.svg", icon),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(GZipMiddleware, minimum_size=1000),
+            Middleware(Gate, access=access or Access()),
+        ],
     )

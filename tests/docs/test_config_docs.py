@@ -12,6 +12,7 @@ from monitor.config_tables import TABLES
 from monitor.settings import (
     EventSettings,
     LogSettings,
+    ServerSettings,
     Settings,
     ThrottlingSettings,
     VantageCheckSettings,
@@ -32,6 +33,7 @@ HEADINGS = {
     "catalog": "`[catalog]`",
     "references": "`[references]`",
     "log": "`[log]`",
+    "server": "`[server]`",
     "vantage_check": "`[vantage_check]`",
     "fingerprints": "`[fingerprints]`",
 }
@@ -98,6 +100,7 @@ def test_every_setting_can_be_given() -> None:
         "throttling": ThrottlingSettings,
         "events": EventSettings,
         "log": LogSettings,
+        "server": ServerSettings,
         "vantage_check": VantageCheckSettings,
         "vantage": VantagePoint,
     }

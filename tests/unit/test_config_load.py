@@ -351,7 +351,7 @@ def test_listen_addresses_are_understood(
     written: str, host: str, port: int, tmp_path: Path
 ) -> None:
     """Host and port, IPv6 in brackets, port 0 for any free one."""
-    settings = load(tmp_path, f'listen = "{written}"\n{VANTAGE}')
+    settings = load(tmp_path, f'listen = "{written}"\n{VANTAGE}[server]\npublic = true\n')
     assert (settings.listen_host, settings.listen_port) == (host, port)
 
 
