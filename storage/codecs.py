@@ -5,6 +5,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.codec import Codec
 from storage.human import Annotation, Review
+from storage.outbox import Notice
 from storage.rejudging import Rejudging
 from storage.store import Conclusion
 
@@ -16,5 +17,6 @@ EVENT = Codec(Event)
 EVENT_LOG = Codec(EventLogEntry)
 CONCLUSION = Codec(Conclusion)
 REJUDGING = Codec(Rejudging)
+NOTICE = Codec(Notice)
 REVIEW = Codec(Review)
 ANNOTATION = Codec(Annotation)

@@ -16,6 +16,7 @@ from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
 from storage.place import place_of
+from storage.outbox import Notice, NoticeState
 from storage.rejudging import Rejudging
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, utc_now
@@ -60,6 +61,7 @@ class MemoryStore:
         self._log: dict[tuple[str, int], EventLogEntry] = {}
         self._health: dict[tuple[Any, ...], VantageHealth] = {}
         self._conclusions: dict[tuple[str, str], Conclusion] = {}
+        self._outbox: dict[tuple[str, str, int, str, str], Notice] = {}
         self._reviews: dict[tuple[datetime, str, str, str], Review] = {}
         self._annotations: dict[tuple[datetime, str, str], Annotation] = {}
         self._rejudgings: dict[str, Rejudging] = {}
@@ -84,6 +86,7 @@ class MemoryStore:
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         conclusions: Sequence[Conclusion] = (),
+        notices: Sequence[Notice] = (),
     ) -> None:
         """Store a whole cycle and its effects."""
         await self._turn()
@@ -103,6 +106,22 @@ class MemoryStore:
             self._log.setdefault((entry.event, entry.sequence), entry)
         for conclusion in storable(tuple(conclusions), tuple[Conclusion, ...]):
             self._conclusions[conclusion.country, conclusion.platform] = conclusion
+        for notice in storable(tuple(notices), tuple[Notice, ...]):
+            self._outbox.setdefault(notice.key, notice)
+
+    async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
+        """Notices by when they were made."""
+        await self._turn()
+        return [
+            notice
+            for notice in sorted(self._outbox.values(), key=lambda one: (one.created_at, one.key))
+            if state in (None, notice.state) and event in ("", notice.event)
+        ]
+
+    async def update_notices(self, notices: Sequence[Notice]) -> None:
+        """Put these in the place of their earlier forms."""
+        await self._turn()
+        self._outbox |= {one.key: one for one in storable(tuple(notices), tuple[Notice, ...])}
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""

@@ -177,6 +177,10 @@ EVENTS = Listing(schema.event_table, codecs.EVENT, "detected_at", "country", "id
 EVENT_LOG = Listing(schema.event_log, codecs.EVENT_LOG, "sequence", "country")
 HEALTH = Listing(schema.vantage_health, codecs.HEALTH, "at", "country", "cycle", "vantage")
 CONCLUSIONS = Listing(schema.conclusion, codecs.CONCLUSION, "country", "platform")
+OUTBOX = Listing(
+    *(schema.outbox, codecs.NOTICE),
+    *("created_at", "country", "event", "sequence", "route", "target"),
+)
 REVIEWS = Listing(schema.review, codecs.REVIEW, "at", "country", "event", "id")
 ANNOTATIONS = Listing(schema.annotation, codecs.ANNOTATION, "since", "country", "id")
 REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")

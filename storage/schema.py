@@ -230,6 +230,23 @@ annotation = Table(
     PrimaryKeyConstraint("country", "since", "id"),
 )
 
+outbox = Table(
+    "outbox",
+    metadata,
+    *_text("country", "event"),
+    Column("sequence", Integer, nullable=False),
+    *_text("route", "target", "occasion", "state", "created_at"),
+    *_maybe_text("retry_at", "settled_at"),
+    Column("attempts", Integer, nullable=False),
+    *_text("reason"),
+    PrimaryKeyConstraint("country", "event", "sequence", "route", "target"),
+    ForeignKeyConstraint(
+        ["country", "event", "sequence"],
+        ["event_log.country", "event_log.event", "event_log.sequence"],
+    ),
+    Index(None, "state", "created_at"),
+)
+
 rejudging = Table(
     "rejudging",
     metadata,

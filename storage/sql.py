@@ -22,6 +22,7 @@ from storage.clean import storable
 from storage.errors import storage_errors
 from storage.human import Annotation, Review
 from storage.migrate import migrate
+from storage.outbox import Notice, NoticeState
 from storage.reading import Key, Listing
 from storage.rejudging import Rejudging
 from storage.sqlite import file_of, read_engine, write_engine
@@ -29,6 +30,7 @@ from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycl
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
 from storage.writing_human import HumanWriter
+from storage.writing_outbox import OutboxWriter
 from storage.writing_rejudged import RejudgedWriter
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -88,6 +90,7 @@ class SqlStore:
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         conclusions: Sequence[Conclusion] = (),
+        notices: Sequence[Notice] = (),
     ) -> None:
         """Store a whole cycle and its effects in one durable transaction.
 
@@ -95,8 +98,21 @@ class SqlStore:
         stored whole or not at all, and saving it again is safe.
         """
         session = self._opened()
-        written = (cycle, tuple(events), tuple(log), tuple(conclusions))
+        written = (cycle, tuple(events), tuple(log), tuple(conclusions), tuple(notices))
         await session.run(session.writers, self._write, session, *written)
+
+    async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
+        """Notices by when they were made."""
+        columns = schema.outbox.c
+        where = [columns.state == state.value] if state is not None else []
+        where += [columns.event == event] if event else []
+        return await self._all(reading.OUTBOX, where)
+
+    async def update_notices(self, notices: Sequence[Notice]) -> None:
+        """Put these in the place of their earlier forms, in one durable transaction."""
+        session = self._opened()
+        valid = storable(tuple(notices), tuple[Notice, ...])
+        await session.run(session.writers, self._update_notices, session, valid)
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""
@@ -276,9 +292,10 @@ class SqlStore:
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
         conclusions: Sequence[Conclusion],
+        notices: Sequence[Notice],
     ) -> None:
         try:
-            self._transact(session, cycle, events, log, conclusions)
+            self._transact(session, cycle, events, log, conclusions, notices)
         except UnicodeEncodeError:
             self._transact(
                 session,
@@ -286,6 +303,7 @@ class SqlStore:
                 storable(events, tuple[Event, ...]),
                 storable(log, tuple[EventLogEntry, ...]),
                 storable(conclusions, tuple[Conclusion, ...]),
+                storable(notices, tuple[Notice, ...]),
             )
 
     def _transact(
@@ -295,11 +313,17 @@ class SqlStore:
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
         conclusions: Sequence[Conclusion],
+        notices: Sequence[Notice],
     ) -> None:
         with storage_errors(self._file), session.write.begin() as connection:
             session.writer.write(
                 connection, cycle, events, log, conclusions, self._arrivals.stamp()
             )
+            session.outbox_writer.add(connection, notices)
+
+    def _update_notices(self, session: "_Session", notices: Sequence[Notice]) -> None:
+        with storage_errors(self._file), session.write.begin() as connection:
+            session.outbox_writer.update(connection, notices)
 
     def _write_rejudged(
         self,
@@ -369,6 +393,7 @@ class _Session:
         self.write: Engine = write_engine(file, busy_timeout)
         self.writer = Writer(self.write.dialect)
         self.human_writer = HumanWriter(self.write.dialect)
+        self.outbox_writer = OutboxWriter(self.write.dialect)
         self.rejudged_writer = RejudgedWriter(self.write.dialect)
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")

@@ -11,6 +11,7 @@ from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.human import Annotation, Review
+from storage.outbox import Notice, NoticeState
 from storage.rejudging import Rejudging
 
 
@@ -107,12 +108,21 @@ class Store(Protocol):
         events: Sequence[Event] = (),
         log: Sequence[EventLogEntry] = (),
         conclusions: Sequence[Conclusion] = (),
+        notices: Sequence[Notice] = (),
     ) -> None:
-        """Store a whole cycle, its effect on `latest` and on events, in one durable transaction.
+        """Store a whole cycle, its effect on `latest` and on events, and what is to be told of
+        that, in one durable transaction.
 
         Saving the same cycle or measurement again changes nothing. An older cycle that arrives
-        late adds to history and leaves `latest` alone. A conclusion replaces the one before.
+        late adds to history and leaves `latest` alone. A conclusion replaces the one before. A
+        notice that is there stays as it is; one must tell of a line of the log that is there.
         """
+
+    async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
+        """Notices in one state, or in any, of one event or of all, by when they were made."""
+
+    async def update_notices(self, notices: Sequence[Notice]) -> None:
+        """Put these in the place of their earlier forms, in one durable transaction."""
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""

@@ -35,6 +35,7 @@ from probes.measurement import (
     TransferObservation,
 )
 from storage.human import Annotation, AnnotationKind, Mark, Review, annotation_id
+from storage.outbox import Notice
 from storage.rejudging import Rejudging
 from storage.store import Cycle
 
@@ -399,6 +400,28 @@ def log_entry(sequence: int, snapshot: Event, change: str = "opened") -> EventLo
         change=change,
         detail="AS17557 PTCL",
         snapshot=snapshot,
+    )
+
+
+def notice(
+    sequence: int = 1,
+    seconds: float = 700.0,
+    *,
+    of: str = "event-1",
+    country: str = "PK",
+    route: str = "ops",
+    target: str = "1-json",
+    occasion: str = "confirmed",
+) -> Notice:
+    """What is to be told of one line of an event's log, made `seconds` after START."""
+    return Notice(
+        country=country,
+        event=of,
+        sequence=sequence,
+        route=route,
+        target=target,
+        occasion=occasion,
+        created_at=at(seconds),
     )
 
 

@@ -18,6 +18,7 @@ from tests.contract.cycles import (
     event,
     log_entry,
     measurement,
+    notice,
     rejudging,
     review,
 )
@@ -43,6 +44,7 @@ async def file(tmp_path: Path) -> Path:
     failed = measurement("m-1", cycle="c-1", observations=REACHED[:1], reached=False)
     await store.save(cycle(1, measurements=(failed,)))
     await store.save(cycle(2, state=State.BLOCKED), [event()], [log_entry(1, event())])
+    await store.save(cycle(2), [event()], [log_entry(1, event())], notices=[notice(1)])
     await store.add_review(review())
     await store.add_annotations([annotation()])
     other = [replace(verdict, rule_id="tls.other") for verdict in cycle(2).verdicts]
