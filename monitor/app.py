@@ -82,6 +82,7 @@ async def run(settings: Settings) -> None:
         utc_now,
         interval=settings.interval,
         daily_bytes=settings.probe.daily_bytes,
+        public_url=settings.public_url,
     )
     store = open_store(settings.database)
     await store.open()

@@ -25,14 +25,18 @@ from prometheus_client.registry import Collector
 from monitor import __version__
 from monitor.analysis.event import Event
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.local_time import local_text, utc_text
+from monitor.method_words import method_in_words
 from monitor.publisher import Publisher
 from monitor.snapshot import BUCKETS, Snapshot, VantageView
+from probes.countries import COUNTRIES
 
 PREFIX = "shutwatch_"
 
 VANTAGE = ("country", "network", "asn", "vantage")
 VANTAGE_ROLE = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
+ONSET = ("onset_earliest", "onset_latest", "onset_local")
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
@@ -75,6 +79,11 @@ def _events(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], Event]]:
     return ((pair, event) for pair, event in _pairs(snapshot) if event)
 
 
+def _public_url(snapshot: Snapshot, _: datetime) -> Rows:
+    if snapshot.public_url:
+        yield (snapshot.public_url,), 1
+
+
 def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
@@ -98,7 +107,9 @@ def _role_state(snapshot: Snapshot, at: datetime) -> Rows:
 def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
     for view, verdict in _verdicts(snapshot, at):
         if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
-            yield (*_of(view), verdict.platform, verdict.method, verdict.sub_method), 1
+            method, sub_method = verdict.method, verdict.sub_method
+            meaning = method_in_words(method, sub_method)
+            yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
 
 
 def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
@@ -107,12 +118,19 @@ def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
 
 
 def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
-    return ((pair, event is not None) for pair, event in _pairs(snapshot))
+    known = {platform.name: platform for platform in snapshot.catalog.platforms}
+    for pair, event in _pairs(snapshot):
+        platform = known[pair[1]]
+        yield (*pair, platform.title, platform.owner), event is not None
 
 
 def _event_state(snapshot: Snapshot, _: datetime) -> Rows:
     for pair, event in _events(snapshot):
-        yield (*pair, event.state), 1
+        confirmed = str(event.confirmed_at is not None).lower()
+        earliest = utc_text(event.onset_earliest) if event.onset_earliest else ""
+        latest = utc_text(event.onset_latest)
+        local = local_text(event.onset_latest, event.country)
+        yield (*pair, event.state, event.id, confirmed, earliest, latest, local), 1
 
 
 def _event_onset(snapshot: Snapshot, _: datetime) -> Rows:
@@ -164,7 +182,9 @@ def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
 
 
 def _vantage_info(snapshot: Snapshot, _: datetime) -> Rows:
-    return (((*_with_role(view), view.point.egress.kind), 1) for view in snapshot.vantages)
+    for view in snapshot.vantages:
+        country = COUNTRIES.get(view.point.country, view.point.country)
+        yield (*_with_role(view), view.point.egress.kind, country), 1
 
 
 def _last_success(snapshot: Snapshot, _: datetime) -> Rows:
@@ -233,12 +253,16 @@ INFOS = (
     Family(
         "platform_blocked_method",
         "How a platform that is blocked, degraded or throttled at a vantage is interfered with.",
-        (*VANTAGE, "platform", "method", "sub_method"),
+        (*VANTAGE, "platform", "method", "sub_method", "meaning"),
         _blocked_method,
     ),
     Family(
-        "vantage", "Facts about a configured vantage.", (*VANTAGE_ROLE, "egress"), _vantage_info
+        "vantage",
+        "Facts about a configured vantage.",
+        (*VANTAGE_ROLE, "egress", "country_name"),
+        _vantage_info,
     ),
+    Family("public_url", "Where people reach the page from outside.", ("url",), _public_url),
 )
 
 GAUGES = (
@@ -269,13 +293,13 @@ GAUGES = (
     Family(
         "blocking_event_active",
         "1 while an event (a detected block of a platform in a country) is active, else 0.",
-        PAIR,
+        (*PAIR, "title", "owner"),
         _event_active,
     ),
     Family(
         "blocking_event_state",
-        "Always 1; its label tells the state an active event is in.",
-        (*PAIR, "state"),
+        "Always 1; its labels tell an active event's state, id and onset, for messages.",
+        (*PAIR, "state", "event", "confirmed", *ONSET),
         _event_state,
     ),
     Family(

@@ -69,16 +69,19 @@ class Publisher:
         *,
         interval: float = 300.0,
         daily_bytes: int = 300_000_000,
+        public_url: str = "",
     ) -> None:
         """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles.
 
-        `daily_bytes` is the limit that traffic is shown beside.
+        `daily_bytes` is the limit that traffic is shown beside, `public_url` where people reach
+        the page from outside.
         """
         self._now = now
         self._snapshot = Snapshot(
             at=now(),
             interval=interval,
             daily_bytes=daily_bytes,
+            public_url=public_url,
             catalog=catalog,
             vantages=tuple(_silent(point, catalog, interval) for point in vantages),
             events=frozen_map({}),

@@ -136,6 +136,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two cycles of one vantage, as configured."""
     daily_bytes: int = 0
     """Bytes a day and vantage from which on no more speed is measured."""
+    public_url: str = ""
+    """Where people reach the page from outside; empty: nowhere."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""

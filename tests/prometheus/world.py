@@ -41,6 +41,18 @@ TITLES = {
     "telegram": "Telegram",
 }
 
+OWNERS = {
+    "x": "X Corp.",
+    **dict.fromkeys(
+        ("facebook", "messenger", "instagram", "threads", "meta", "whatsapp"),
+        "Meta",
+    ),
+    "youtube": "Google",
+    "tiktok": "ByteDance",
+    "telegram": "Telegram",
+}
+PUBLIC_URL = "https://watch.example.org"
+
 Accusation = tuple[State, str, str]
 """State, method and sub-method."""
 
@@ -71,7 +83,8 @@ def catalog(names: Iterable[str] = TITLES) -> Catalog:
     """Platforms with a core web role, a core API and a media role each."""
     return Catalog(
         platforms=tuple(
-            Platform(name=name, title=TITLES[name], owner="", roles=_roles(name)) for name in names
+            Platform(name=name, title=TITLES[name], owner=OWNERS[name], roles=_roles(name))
+            for name in names
         )
     )
 
@@ -147,7 +160,13 @@ def publisher(
     interval: float = 300.0,
 ) -> Publisher:
     """A publisher that has heard of nothing yet."""
-    return Publisher(tuple(vantages), catalog(platforms), now or Clock(), interval=interval)
+    return Publisher(
+        tuple(vantages),
+        catalog(platforms),
+        now or Clock(),
+        interval=interval,
+        public_url=PUBLIC_URL,
+    )
 
 
 def health(

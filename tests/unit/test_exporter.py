@@ -92,6 +92,8 @@ def test_methods_are_those_of_each_network() -> None:
     assert value(publisher, info, vantage="khi-ptcl", method="tls", sub_method="reset") == 1
     assert value(publisher, info, vantage="lhe-nayatel", method="dns", sub_method="nxdomain") == 1
     assert count(publisher, info) == 2
+    said = "connections are cut once the platform's name is seen"
+    assert value(publisher, info, vantage="khi-ptcl", meaning=said) == 1
 
 
 def test_role_states_tell_which_part() -> None:
@@ -133,6 +135,34 @@ def test_an_active_event_tells_state_onset_and_networks() -> None:
     assert value(publisher, "blocking_event_networks_affected", **pair) == 2
     assert value(publisher, "blocking_event_networks_seen", **pair) == 3
     assert count(publisher, "blocking_event_onset_timestamp_seconds") == 1
+
+
+def test_an_active_event_tells_what_a_message_needs() -> None:
+    """Its id, whether it was ever confirmed, and its onset in UTC and on the country's clocks."""
+    publisher = world.x_blocked_on_two_of_three()
+    told = {
+        "event": "PK-x",
+        "confirmed": "true",
+        "onset_earliest": "2026-03-01 11:43 UTC",
+        "onset_latest": "2026-03-01 11:48 UTC",
+        "onset_local": "2026-03-01 16:48 local time (UTC+05:00)",
+    }
+    assert value(publisher, "blocking_event_state", **told) == 1
+    suspected = world.event(state=EventState.SUSPECTED, onset_known=False)
+    publisher.publish(world.cycle(PTCL), [suspected])
+    told = {"confirmed": "false", "onset_earliest": "", "state": "suspected"}
+    assert value(publisher, "blocking_event_state", **told) == 1
+
+
+def test_names_for_people_stand_beside_codes() -> None:
+    """Country, platform and owner have their names, and the page its address where there is one."""
+    publisher = world.publisher()
+    assert value(publisher, "vantage_info", vantage="khi-ptcl", country_name="Pakistan") == 1
+    whatsapp = {"platform": "whatsapp", "title": "WhatsApp", "owner": "Meta"}
+    assert value(publisher, "blocking_event_active", country="PK", **whatsapp) == 0
+    assert value(publisher, "public_url_info", url="https://watch.example.org") == 1
+    hidden = Publisher(world.FIELD, world.catalog(), Clock())
+    assert count(hidden, "public_url_info") == 0
 
 
 def test_controls_report_health_but_no_platforms() -> None:
