@@ -72,6 +72,6 @@ def test_dashboards_and_the_page_are_in_it(unpacked: Path) -> None:
     """Rules, dashboard and page templates are packed too."""
     packed = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert "dashboards/prometheus/shutwatch.rules.yml" in packed
-    assert "dashboards/grafana/shutwatch-overview.json" in packed
+    assert "dashboards/grafana/json/shutwatch-overview.json" in packed
     assert [name for name in packed if name.startswith("monitor/server/templates/")]
     assert not [name for name in packed if name.startswith(("tests/", "benchmarks/"))]

@@ -1,69 +1,90 @@
-"""The Grafana dashboard: its conventions, and its queries against a real Prometheus."""
+"""The Grafana dashboards: their conventions, read from the committed files."""
 
-import json
 import re
-from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import yaml
 from grafana_foundation_sdk.models import units
 
 from dashboards.grafana import generate
+from dashboards.grafana.boards import palette
+from monitor.analysis.event import EventState
 from monitor.analysis.verdict import State, VantageState
-from tests.prometheus import live, world
-from tests.prometheus.server import PrometheusServer, Sample
+from tests.prometheus.boards import (
+    ANNOTATIONS,
+    DOCUMENTS,
+    FOLDER,
+    NAMES,
+    PANELS,
+    QUERIES,
+    SOURCE,
+    VARIABLES,
+    Shown,
+)
 
-FOLDER = Path(generate.__file__).parent
-BOARD: dict[str, Any] = json.loads(generate.OUTPUT.read_text("utf-8"))
-PANELS: list[dict[str, Any]] = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
-VARIABLES: list[dict[str, Any]] = BOARD["templating"]["list"]
-QUERIES = [(panel, target) for panel in PANELS for target in panel["targets"]]
-EXPRESSIONS = [target["expr"] for _, target in QUERIES] + [
-    annotation["expr"] for annotation in BOARD["annotations"]["list"]
+UNITS = {value for value in vars(units).values() if isinstance(value, str)}
+EXPRESSIONS = sorted({asked.target["expr"] for asked in QUERIES}) + [
+    annotation["expr"] for annotation in ANNOTATIONS
 ]
-SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-
-NARROWED = {"country": "PK", "platform": "x", "network": "PTCL", "vantage": "khi-ptcl"}
-
-
-def titled(panel: dict[str, Any]) -> str:
-    """A test id."""
-    return str(panel["title"])
+GREYS = {palette.GREY, palette.SLATE}
+RANGES = {
+    r"(?:sum|count|max)_over_time\(shutwatch_blocking_event_\w+\{[^}]*\}\[\$__range\]\)",
+    r"(?:rate|increase)\(\w+_(?:total|count|bucket)\{[^}]*\}\[\$__rate_interval\]\)",
+}
+"""What may be asked of a stretch of time: counters by their rate, events over the whole range."""
 
 
-def of_query(value: object) -> str:
-    """A test id for a panel or one of its targets."""
-    assert isinstance(value, dict)
-    return str(value.get("title") or value["refId"])
+@pytest.mark.parametrize("path", generate.files(), ids=lambda path: str(path.name))
+def test_the_committed_file_is_the_generated_one(path: Any) -> None:
+    """Nobody edited it by hand, or forgot `python -m dashboards.grafana.generate`."""
+    assert path.read_text("utf-8") == generate.files()[path]
 
 
-def filled(expression: str, **chosen: str) -> str:
-    """The expression as Grafana would send it; variables not chosen stand for all."""
-    values = {"__rate_interval": "30s", "job": ".*", **dict.fromkeys(NARROWED, ".*"), **chosen}
-    return re.sub(r"\$(\w+)", lambda found: values[found.group(1)], expression)
+def test_nothing_else_is_committed_there() -> None:
+    """A dashboard that is no longer generated is gone."""
+    assert set((FOLDER / "json").iterdir()) <= set(generate.files())
 
 
-def test_the_committed_file_is_the_generated_one() -> None:
-    """Nobody edited the JSON by hand, or forgot to generate it."""
-    assert generate.OUTPUT.read_text("utf-8") == generate.text()
-
-
-def test_the_dashboard_is_fixed() -> None:
+@pytest.mark.parametrize("uid", DOCUMENTS)
+def test_dashboards_are_fixed(uid: str) -> None:
     """Schema, uid and read-only state are those that provisioning and links rely on."""
-    assert BOARD["schemaVersion"] == 41
-    assert BOARD["uid"] == "shutwatch-overview"
-    assert BOARD["editable"] is False
-    assert BOARD["timezone"] == "utc"
+    document = DOCUMENTS[uid]
+    assert document["schemaVersion"] == 41
+    assert document["uid"] == uid
+    assert document["editable"] is False
+    assert document["timezone"] == "utc"
+    assert document["title"].startswith("shutwatch ")
+    assert document["description"].endswith(".")
+    (link,) = document["links"]
+    assert (link["type"], link["tags"]) == ("dashboards", document["tags"])
+    assert (link["includeVars"], link["keepTime"]) == (True, True)
 
 
-def test_ids_are_unique_and_panels_do_not_overlap() -> None:
+def test_the_five_are_in_the_order_of_their_reading() -> None:
+    """Overview, timeline, evidence, vantages, monitor; the titles sort that way too."""
+    assert [uid.removeprefix("shutwatch-") for uid in DOCUMENTS] == [
+        "overview",
+        "timeline",
+        "evidence",
+        "vantages",
+        "monitor",
+    ]
+    titles = [document["title"] for document in DOCUMENTS.values()]
+    assert titles == sorted(titles)
+
+
+@pytest.mark.parametrize("uid", DOCUMENTS)
+def test_ids_are_unique_and_panels_do_not_overlap(uid: str) -> None:
     """Each panel has an id and a place of its own on the 24 columns."""
-    ids = [panel["id"] for panel in BOARD["panels"]]
+    panels = DOCUMENTS[uid]["panels"]
+    ids = [panel["id"] for panel in panels]
     assert len(set(ids)) == len(ids)
-    places = [panel["gridPos"] for panel in BOARD["panels"]]
+    titles = [panel["title"] for panel in panels]
+    assert len(set(titles)) == len(titles)
+    places = [panel["gridPos"] for panel in panels]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     for one, other in combinations(places, 2):
         beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
@@ -71,60 +92,143 @@ def test_ids_are_unique_and_panels_do_not_overlap() -> None:
         assert beside or below
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=titled)
-def test_panels_are_complete(panel: dict[str, Any]) -> None:
+@pytest.mark.parametrize("shown", PANELS, ids=str)
+def test_panels_are_complete(shown: Shown) -> None:
     """Each panel has title, description, the chosen data source, a known unit and a gap text."""
+    panel = shown.panel
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["datasource"] == SOURCE
-    known = {value for value in vars(units).values() if isinstance(value, str)}
-    assert panel["fieldConfig"]["defaults"]["unit"] in known
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
     assert panel["fieldConfig"]["defaults"]["noValue"] == "no data"
     refs = [target["refId"] for target in panel["targets"]]
     assert refs == sorted(set(refs))
     assert all(target["datasource"] == SOURCE for target in panel["targets"])
+    for override in panel["fieldConfig"]["overrides"]:
+        properties = {one["id"]: one["value"] for one in override["properties"]}
+        assert properties.get("unit", "short") in UNITS
+
+
+@pytest.mark.parametrize("shown", PANELS, ids=str)
+def test_tables_name_every_column(shown: Shown) -> None:
+    """What a table's queries give is shown under a name or hidden, and overrides hit a column."""
+    panel = shown.panel
+    if panel["type"] != "table":
+        return
+    organize = panel["transformations"][-1]["options"]
+    assert panel["transformations"][-1]["id"] == "organize"
+    assert list(organize["indexByName"]) == list(organize["renameByName"])
+    several = len(panel["targets"]) > 1
+    for target in panel["targets"]:
+        (found,) = re.findall(r"^(?:max|min|sum|count) by \(([^)]*)\)", target["expr"])
+        value = f"Value #{target['refId']}" if several else "Value"
+        for column in [*found.split(", "), value]:
+            assert column in organize["renameByName"] or column in organize["excludeByName"]
+    for override in panel["fieldConfig"]["overrides"]:
+        assert override["matcher"]["options"] in organize["renameByName"].values()
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_queries_follow_the_rules(expression: str) -> None:
     """Every selector is held to the chosen job, and every counter to a rate over the right time."""
-    selectors = re.findall(r"shutwatch_\w+(\{[^}]*\})?", expression)
-    assert selectors
-    assert all('job=~"$job"' in selector for selector in selectors)
-    assert set(re.findall(r"\[([^\]]*)\]", expression)) <= {"$__rate_interval"}
-    for counter in re.finditer(r"shutwatch_\w+_(total|count|bucket|sum)\b", expression):
+    selectors = re.findall(
+        r"\b(?:shutwatch|process|scrape)_\w+(\{[^}]*\})?|\bup(\{[^}]*\})", expression
+    )
+    if "ALERTS" in expression:  # rules drop the label job when they aggregate
+        assert 'alertname=~"Shutwatch.+"' in expression
+    else:
+        assert selectors
+    assert all('job=~"$job"' in "".join(selector) for selector in selectors)
+    allowed = sum(len(re.findall(pattern, expression)) for pattern in RANGES)
+    assert allowed == expression.count("[")
+    for counter in re.finditer(r"\w+_(total|count|bucket|sum)\{", expression):
         assert re.search(r"(rate|increase)\($", expression[: counter.start()])
     assert "avg" not in expression
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=titled)
-def test_no_data_is_never_green(panel: dict[str, Any]) -> None:
-    """Where colour has a meaning, nothing known (null, insufficient, unknown) is grey."""
-    defaults = panel["fieldConfig"]["defaults"]
-    for mapping in defaults.get("mappings", []):
+@pytest.mark.parametrize("shown", PANELS, ids=str)
+def test_no_data_is_never_green(shown: Shown) -> None:
+    """Where colour has a meaning, nothing known is grey, and only what is good is green."""
+    defaults = shown.panel["fieldConfig"]["defaults"]
+    mappings = list(defaults.get("mappings", []))
+    for override in shown.panel["fieldConfig"]["overrides"]:
+        for one in override["properties"]:
+            mappings += one["value"] if one["id"] == "mappings" else []
+    for mapping in mappings:
         if mapping["type"] == "special":
             assert mapping["options"]["match"] == "null+nan"
-            assert mapping["options"]["result"]["color"] == generate.GREY
+            assert mapping["options"]["result"]["color"] == palette.GREY
         else:
             for result in mapping["options"].values():
-                grey = result["color"] == generate.GREY
-                assert grey == (result["text"] in ("insufficient", "unknown"))
-                assert (result["color"] == generate.GREEN) == (result["text"] == "ok")
-    if panel["type"] in ("stat", "status-history"):
+                text = result["text"]
+                if text in palette.UNKNOWN:
+                    assert result["color"] in GREYS
+                assert (result["color"] == palette.GREEN) == (text in palette.GOOD)
+    if shown.panel["type"] in ("stat", "status-history", "state-timeline"):
         assert any(mapping["type"] == "special" for mapping in defaults["mappings"])
 
 
 def test_every_state_has_a_number() -> None:
-    """The panels know every state that the metrics can hold, with blocked as the worst."""
-    assert {state for state, _ in generate.PLATFORM_STATES} == set(map(str, State))
-    assert {state for state, _ in generate.VANTAGE_STATES} == set(map(str, VantageState))
-    assert generate.PLATFORM_STATES[-1][0] == "blocked"
+    """The panels know every state that the metrics can hold, with the worst last."""
+    assert {state for state, _ in palette.PLATFORM_STATES} == set(map(str, State))
+    assert palette.PLATFORM_STATES[-1][0] == "blocked"
+    assert {state for state, _ in palette.VANTAGE_STATES} == set(map(str, VantageState))
+    over = {EventState.ENDED, EventState.DISMISSED, EventState.WITHDRAWN}
+    events = {state for state, _ in palette.EVENT_STATES} - {"cannot tell", "no event"}
+    assert events == {str(state) for state in EventState if state not in over}
+    assert palette.EVENT_STATES[-1][0] == "confirmed"
 
 
-def test_variables_are_those_promised() -> None:
+def _linear(colour: str) -> numpy.ndarray[Any, Any]:
+    encoded = numpy.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    return numpy.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _cielab(linear: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    to_xyz = [[0.41246, 0.35758, 0.18044], [0.21267, 0.71515, 0.07218], [0.01933, 0.11919, 0.9503]]
+    xyz = numpy.array(to_xyz) @ numpy.clip(linear, 0, 1) / [0.95047, 1, 1.08883]
+    f = numpy.where(xyz > 216 / 24389, numpy.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return numpy.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+SIGHT = {
+    "full": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "no red": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+"""What is left of a colour (linear RGB) without one kind of cone: Machado and others, 2009."""
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("states", ["PLATFORM_STATES", "VANTAGE_STATES", "EVENT_STATES"])
+def test_colours_stay_apart_for_everybody(states: str, sight: str) -> None:
+    """Any two states of a set differ by at least 20 in CIELAB, ten times what can just be seen."""
+    seen = {
+        state: _cielab(numpy.array(SIGHT[sight]) @ _linear(colour))
+        for state, colour in getattr(palette, states)
+    }
+    for one, other in combinations(seen, 2):
+        assert numpy.linalg.norm(seen[one] - seen[other]) > 20, (one, other)
+
+
+@pytest.mark.parametrize("uid", DOCUMENTS)
+def test_variables_are_those_promised(uid: str) -> None:
     """Data source, job, country, platform, network and vantage, in an order that narrows down."""
-    names = [variable["name"] for variable in VARIABLES]
-    assert names == ["datasource", "job", "country", "platform", "network", "vantage"]
+    assert DOCUMENTS[uid]["templating"]["list"] == VARIABLES
+    assert NAMES == ["datasource", "job", "country", "platform", "network", "vantage"]
     for index, variable in enumerate(VARIABLES[1:], 1):
         assert variable["datasource"] == SOURCE
         assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (
@@ -133,150 +237,67 @@ def test_variables_are_those_promised() -> None:
             ".*",
         )
         used = set(re.findall(r"\$(\w+)", variable["query"]["query"]))
-        assert used <= set(names[:index])
+        assert used <= set(NAMES[:index])
 
 
-def test_data_links_carry_the_variables_on() -> None:
-    """Each link leads to this dashboard and sets or keeps variables that exist."""
-    names = {variable["name"] for variable in VARIABLES}
-    links = [link for panel in PANELS for link in panel["fieldConfig"]["defaults"].get("links", [])]
-    assert len(links) == 3
-    for link in links:
-        assert link["url"].startswith(f"/d/{BOARD['uid']}?")
-        assert "${__url_time_range}" in link["url"]
-        kept = set(re.findall(r"\$\{(\w+):queryparam\}", link["url"]))
-        assert kept == {"datasource", "job"}
-        assert set(re.findall(r"var-(\w+)=", link["url"])) <= names
+def links_of(shown: Shown) -> list[dict[str, Any]]:
+    """The data links of a panel, those of single columns included."""
+    config = shown.panel["fieldConfig"]
+    found: list[dict[str, Any]] = list(config["defaults"].get("links", []))
+    for override in config["overrides"]:
+        for one in override["properties"]:
+            found += one["value"] if one["id"] == "links" else []
+    return found
 
 
-def test_nothing_is_loaded_from_elsewhere() -> None:
-    """The dashboard holds no address of another server and no map."""
-    text = generate.OUTPUT.read_text("utf-8")
-    assert "http" not in text
+@pytest.mark.parametrize("shown", PANELS, ids=str)
+def test_data_links_carry_the_variables_on(shown: Shown) -> None:
+    """Each link leads to one of the five with all variables: narrowed to the series, or kept."""
+    for link in links_of(shown):
+        uid, question = re.fullmatch(r"/d/([\w-]+)\?(.*)", link["url"]).groups()  # type: ignore[union-attr]
+        assert uid in DOCUMENTS
+        assert question.endswith("&${__url_time_range}")
+        kept = re.findall(r"\$\{(\w+):queryparam\}", question)
+        narrowed = re.findall(r"var-(\w+)=", question)
+        assert sorted([*kept, *narrowed]) == sorted(NAMES)
+        for label in re.findall(r"\$\{__field\.labels\.(\w+)\}", question):
+            legends = [target["legendFormat"] for target in shown.panel["targets"]]
+            assert all(f"{{{{{label}}}}}" in legend for legend in legends)
+        for column in re.findall(r'\$\{__data\.fields\["([^"]+)"\]\}', question):
+            organize = shown.panel["transformations"][-1]["options"]
+            assert column in organize["renameByName"].values()
+
+
+def test_links_lead_from_overview_to_timeline_to_evidence() -> None:
+    """Each step of reading has a link to the next that narrows to country and platform."""
+    ways = {
+        (shown.board, re.split(r"[/?]", link["url"])[2])
+        for shown in PANELS
+        for link in links_of(shown)
+        if "var-country=" in link["url"] and "var-platform=" in link["url"]
+    }
+    assert {
+        ("shutwatch-overview", "shutwatch-timeline"),
+        ("shutwatch-timeline", "shutwatch-evidence"),
+    } <= ways
+
+
+@pytest.mark.parametrize("uid", DOCUMENTS)
+def test_nothing_is_loaded_from_elsewhere(uid: str) -> None:
+    """The dashboards hold no address of another server and no map."""
+    text = (FOLDER / "json" / f"{uid}.json").read_text("utf-8")
+    assert "http://" not in text
+    assert "https://" not in text
     assert "geomap" not in text
 
 
-def test_provisioning_matches_the_dashboard() -> None:
+def test_provisioning_matches_the_dashboards() -> None:
     """The provisioned source has a fixed uid, and nobody edits what is provisioned."""
     sources = yaml.safe_load((FOLDER / "provisioning/datasources/shutwatch.yaml").read_text())
     (source,) = sources["datasources"]
     assert (source["uid"], source["type"]) == ("shutwatch-prometheus", "prometheus")
+    assert source["editable"] is False
     providers = yaml.safe_load((FOLDER / "provisioning/dashboards/shutwatch.yaml").read_text())
     (provider,) = providers["providers"]
     assert provider["allowUiUpdates"] is False
     assert provider["options"]["path"] in (FOLDER / "README.md").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def prometheus() -> Iterator[PrometheusServer]:
-    """A Prometheus that has scraped X blocked on two of three networks for some seconds."""
-    with live.x_blocked() as (address, _), PrometheusServer([address]) as running:
-        counting = 'min(count_over_time(shutwatch_probes_total{platform="x"}[1m])) > 3'
-        running.eventually(lambda: running.value(counting))
-        yield running
-
-
-@pytest.mark.prometheus
-@pytest.mark.parametrize("chosen", [{}, NARROWED], ids=["all", "narrowed"])
-@pytest.mark.parametrize(("panel", "target"), QUERIES, ids=of_query)
-def test_every_panel_has_data_during_a_block(
-    prometheus: PrometheusServer,
-    panel: dict[str, Any],
-    target: dict[str, Any],
-    chosen: dict[str, str],
-) -> None:
-    """Each query is valid and finds data, for everything and narrowed to one blocking vantage."""
-    expression = filled(target["expr"], **chosen)
-    samples = prometheus.query(expression)
-    assert samples
-    assert all(sample.value == sample.value for sample in samples), "no NaN"
-    for label in re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")):
-        assert all(label in sample.labels for sample in samples), panel["title"]
-    if target["range"]:
-        assert prometheus.query_range(expression, 10)
-
-
-@pytest.mark.prometheus
-@pytest.mark.parametrize("variable", VARIABLES[1:], ids=lambda variable: str(variable["name"]))
-def test_every_variable_offers_what_is_there(
-    prometheus: PrometheusServer, variable: dict[str, Any]
-) -> None:
-    """Each variable's query finds the values of the world being scraped."""
-    query = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
-    assert query is not None
-    points = (*world.FIELD, *world.CONTROL)
-    expected = {
-        "job": {"shutwatch"},
-        "country": {"PK"},
-        "platform": set(world.TITLES),
-        "network": {point.network for point in points},
-        "vantage": {point.id for point in points},
-    }
-    values = prometheus.label_values(query.group(2), filled(query.group(1)))
-    assert set(values) == expected[variable["name"]]
-
-
-def samples_of(prometheus: PrometheusServer, title: str, ref: str = "A") -> list[Sample]:
-    """What one query of one panel finds."""
-    expressions = [
-        target["expr"]
-        for panel, target in QUERIES
-        if panel["title"] == title and target["refId"] == ref
-    ]
-    return prometheus.query(filled(expressions[-1]))
-
-
-@pytest.mark.prometheus
-def test_the_states_on_the_board_are_the_true_ones(prometheus: PrometheusServer) -> None:
-    """X in PK is blocked and nothing else; so are the two networks, and the third is ok."""
-    words = [state for state, _ in generate.PLATFORM_STATES]
-    by_country = {
-        (one.labels["country"], one.labels["platform"]): words[int(one.value)]
-        for one in samples_of(prometheus, "Platforms by country")
-    }
-    assert by_country == {
-        ("PK", platform): "blocked" if platform == "x" else "ok" for platform in world.TITLES
-    }
-    by_network = {
-        one.labels["network"]: words[int(one.value)]
-        for one in samples_of(prometheus, "Platforms by network")
-        if one.labels["platform"] == "x"
-    }
-    assert by_network == {"PTCL": "blocked", "Nayatel": "blocked", "Jazz": "ok"}
-
-
-@pytest.mark.prometheus
-def test_the_numbers_on_the_board_are_the_true_ones(prometheus: PrometheusServer) -> None:
-    """One event, all vantages see, no blind spot, and two of three networks affected."""
-    numbers = {
-        title: [one.value for one in samples_of(prometheus, title)]
-        for title in ("Field vantages that can see", "Blind spots")
-    }
-    assert numbers == {"Field vantages that can see": [1], "Blind spots": [0]}
-    (state,) = samples_of(prometheus, "Active events")
-    assert state.labels == {"country": "PK", "platform": "x", "state": "confirmed"}
-    (affected,) = samples_of(prometheus, "Active events", "C")
-    (seen,) = samples_of(prometheus, "Active events", "D")
-    assert (affected.value, seen.value) == (2, 3)
-    methods = {
-        (one.labels["network"], one.labels["method"], one.labels["sub_method"])
-        for one in samples_of(prometheus, "Methods by network")
-    }
-    assert methods == {("PTCL", "tls", "reset"), ("Nayatel", "dns", "nxdomain")}
-
-
-@pytest.mark.prometheus
-def test_the_annotation_marks_the_block(prometheus: PrometheusServer) -> None:
-    """The annotation's query finds the block and nothing else, with what its title needs."""
-    (annotation,) = BOARD["annotations"]["list"]
-    (found,) = prometheus.query(filled(annotation["expr"]))
-    assert found.labels == {"country": "PK", "platform": "x"}
-    assert annotation["titleFormat"] == "{{platform}} in {{country}}"
-
-
-@pytest.mark.prometheus
-def test_gaps_stay_gaps(prometheus: PrometheusServer) -> None:
-    """For a country nobody looks at, no panel invents a value."""
-    for _, target in QUERIES:
-        if "$country" in target["expr"]:
-            assert prometheus.query(filled(target["expr"], country="ZZ")) == []

@@ -1,0 +1,1 @@
+"""The five dashboards, one module each, and what they share."""

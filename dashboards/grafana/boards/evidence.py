@@ -1,0 +1,152 @@
+"""Evidence: what failed and why, next to what the controls saw at the same time.
+
+Prometheus counts failures by vantage and layer, not by platform. What single looks showed is in
+the database.
+"""
+
+from typing import Any
+
+from grafana_foundation_sdk.models import units
+
+from dashboards.grafana.boards.board import Board
+from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
+from dashboards.grafana.boards.palette import PLATFORM_STATES
+from dashboards.grafana.boards.parts import graph, history, query
+from dashboards.grafana.boards.promql import (
+    CONTROL,
+    FIELD,
+    JOB,
+    RATE,
+    STATE,
+    coded,
+    failures_of,
+    layers_of,
+    role_of,
+    slowest_tenth_of,
+)
+from dashboards.grafana.boards.timeline import methods
+
+BY = "vantage_role, layer"
+
+
+def parts() -> list[Any]:
+    """Which parts of the platforms are hit, and how."""
+    roles = history(
+        "Parts of platforms",
+        "The worst state of each part of a platform on any chosen network: web, api, media, chat "
+        "and so on. Which parts fail tells a block from a broken look.",
+        query(
+            coded("shutwatch_role_state", STATE, PLATFORM_STATES, "country, platform, role"),
+            "{{country}} · {{platform}} · {{role}}",
+        ),
+        PLATFORM_STATES,
+        14,
+    )
+    return [methods(), roles]
+
+
+def comparison() -> list[Any]:
+    """Field against control, layer by layer."""
+    layers = graph(
+        "Failures by layer, field and control",
+        "Failed layers of looks out of all layers looked at, of all platforms together. A failure "
+        "at the control too is no block.",
+        [
+            query(
+                f"{failures_of(selector, BY)}\n/\n({layers_of(selector, BY)} > 0)",
+                "{{vantage_role}} · {{layer}}",
+                ref,
+            )
+            for ref, selector in (("A", FIELD), ("B", CONTROL))
+        ],
+        units.PercentUnit,
+        interval="5m",
+    )
+    duration = graph(
+        "Time per layer, 90th percentile, field and control",
+        "Nine in ten looks passed a layer faster than this. Timeouts are in it.",
+        [
+            query(slowest_tenth_of(selector), "{{vantage_role}} · {{layer}}", ref)
+            for ref, selector in (("A", FIELD), ("B", CONTROL))
+        ],
+        units.Seconds,
+        interval="5m",
+    )
+    references = graph(
+        "References that answered, field and control",
+        "The share of references that worked at the worst vantage of each kind. While references "
+        "fail at a vantage, what fails there says little about platforms.",
+        [
+            query(
+                "min by (vantage_role) (\n  shutwatch_vantage_reference_success_ratio"
+                f"{{{selector}}}\n)",
+                "{{vantage_role}}",
+                ref,
+            )
+            for ref, selector in (("A", FIELD), ("B", CONTROL))
+        ],
+        units.PercentUnit,
+    ).max(1)
+    looks = graph(
+        "Looks at the platform, field and control",
+        "Looks made per second. Control looks are made when something failed in the field.",
+        [
+            query(
+                "sum by (vantage_role, platform) (\n"
+                f'  rate(shutwatch_probes_total{{{JOB},platform=~"$platform"}}[{RATE}])\n'
+                f"  {role_of(selector)}\n)",
+                "{{vantage_role}} · {{platform}}",
+                ref,
+            )
+            for ref, selector in (("A", FIELD), ("B", CONTROL))
+        ],
+        units.CountsPerSecond,
+        interval="5m",
+    )
+    return [layers, duration, references, looks]
+
+
+def reasons() -> list[Any]:
+    """What the failures were."""
+    kinds = [
+        graph(
+            f"Reasons of failures, {kind}",
+            f"Failed layers per second {where}, by layer and kind of failure, of those that "
+            "happened at all.",
+            [
+                query(
+                    f"{failures_of(selector, 'layer, failure')} > 0",
+                    "{{layer}} · {{failure}}",
+                )
+            ],
+            units.CountsPerSecond,
+            interval="5m",
+        ).data_links([from_series("The vantages", VANTAGES)])
+        for kind, where, selector in (
+            ("field", "at the chosen field vantages", FIELD),
+            ("control", "at all control vantages", CONTROL),
+        )
+    ]
+    speed = graph(
+        "Speed of the platform",
+        "How fast an object of the platform came, divided by how fast something else did. Far "
+        "below one is throttling; above one is possible.",
+        [
+            query(
+                "min by (platform, network, against) (\n"
+                f"  shutwatch_platform_transfer_ratio{{{STATE}}}\n)",
+                "{{platform}} · {{network}} · against {{against}}",
+            )
+        ],
+        units.PercentUnit,
+        width=24,
+    )
+    return [*kinds, speed]
+
+
+BOARD = Board(
+    EVIDENCE,
+    "shutwatch 3: evidence",
+    "What failed and why, layer by layer, next to what the controls saw.",
+    (("How", parts), ("Field against control", comparison), ("Reasons", reasons)),
+)

@@ -1,0 +1,44 @@
+"""Ways from one dashboard to the next. What the reader has chosen so far goes with them."""
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType
+
+OVERVIEW, TIMELINE, EVIDENCE, VANTAGES, MONITOR = (
+    f"shutwatch-{name}" for name in ("overview", "timeline", "evidence", "vantages", "monitor")
+)
+"""Fixed uids: they are part of every link."""
+
+TAG = "shutwatch"
+
+VARIABLES = ("datasource", "job", "country", "platform", "network", "vantage")
+
+
+def from_series(title: str, uid: str, *labels: str) -> dashboard.DashboardLink:
+    """A link on a series, narrowed to these labels of it."""
+    return _link(title, uid, {label: f"${{__field.labels.{label}}}" for label in labels})
+
+
+def from_row(title: str, uid: str, **names: str) -> dashboard.DashboardLink:
+    """A link in a table, narrowed to what stands in its row: variable → name of the column."""
+    return _link(title, uid, {key: f'${{__data.fields["{name}"]}}' for key, name in names.items()})
+
+
+def _link(title: str, uid: str, narrowed: dict[str, str]) -> dashboard.DashboardLink:
+    chosen = [
+        f"var-{name}={narrowed[name]}" if name in narrowed else f"${{{name}:queryparam}}"
+        for name in VARIABLES
+    ]
+    url = f"/d/{uid}?{'&'.join(chosen)}&${{__url_time_range}}"
+    return dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
+
+
+def to_the_others() -> dashboard.DashboardLink:
+    """The row of links at the top, with variables and time."""
+    return (
+        dashboard.DashboardLink("shutwatch")
+        .type(DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .icon("external link")
+        .include_vars(True)
+        .keep_time(True)
+    )

@@ -1,0 +1,215 @@
+"""Overview: what is blocked where, and can it be seen at all."""
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import stat
+from grafana_foundation_sdk.builders import table as table_builders
+from grafana_foundation_sdk.models import units
+
+from dashboards.grafana.boards.board import Board
+from dashboards.grafana.boards.links import OVERVIEW, TIMELINE, VANTAGES, from_row, from_series
+from dashboards.grafana.boards.palette import (
+    AMBER,
+    GREEN,
+    GREY,
+    ORANGE,
+    PLATFORM_STATES,
+    PURPLE,
+    RED,
+    SLATE,
+)
+from dashboards.grafana.boards.parts import (
+    as_unit,
+    coloured,
+    graph,
+    history,
+    instant,
+    linked,
+    listing,
+    number,
+    query,
+    steps,
+)
+from dashboards.grafana.boards.promql import (
+    CIRCUMSTANCES,
+    EVENT,
+    FIELD,
+    PAIR,
+    STATE,
+    VANTAGE,
+    coded,
+)
+
+
+def numbers() -> list[Any]:
+    """Four big numbers."""
+    return [_active(), _seeing(), _blind(), _oldest()]
+
+
+def _active() -> stat.Panel:
+    return number(
+        "Events now",
+        "Blocks of one platform in one country that are active now, suspected or confirmed.",
+        f"sum(max by ({PAIR}) (shutwatch_blocking_event_active{{{EVENT}}}))",
+        units.Short,
+    ).thresholds(steps((None, GREY), (1, RED)))
+
+
+def _seeing() -> stat.Panel:
+    return number(
+        "Field vantages that can see",
+        "Field vantages whose own link is healthy, out of all configured. Below one, part of "
+        "what happens goes unseen.",
+        f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
+        f"/ count(shutwatch_vantage_info{{{FIELD}}})",
+        units.PercentUnit,
+    ).thresholds(steps((None, RED), (0.5, AMBER), (1, GREEN)))
+
+
+def _blind() -> stat.Panel:
+    return number(
+        "Blind spots",
+        "Pairs of country and platform about which no network can tell anything: a block there "
+        "would go unseen.",
+        f"count(\n  max by ({PAIR}) (shutwatch_blocking_event_active{{{EVENT}}})\n"
+        f"  unless on ({PAIR})\n"
+        f'  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},state!="insufficient"}}) == 1)\n'
+        f") or 0 * sum(shutwatch_blocking_event_active{{{EVENT}}})",
+        units.Short,
+    ).thresholds(steps((None, GREEN), (1, AMBER)))
+
+
+def _oldest() -> stat.Panel:
+    return number(
+        "Oldest report",
+        "Time since the last report of the vantage that has been silent longest, of those that "
+        "ever reported.",
+        f"time() - min(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
+        units.Seconds,
+    ).thresholds(steps((None, GREEN), (900, AMBER), (1800, RED)))
+
+
+def blocked() -> list[Any]:
+    """What is blocked where, over time and now."""
+    by_country = history(
+        "Platforms by country",
+        "The worst state of each platform on any network of a country. Grey is no data or not "
+        "enough to tell, never good news. A line leads to its timeline.",
+        query(
+            coded("shutwatch_platform_state", STATE, PLATFORM_STATES, PAIR),
+            "{{country}} · {{platform}}",
+        ),
+        PLATFORM_STATES,
+        12,
+    ).data_links([from_series("Timeline of this platform", TIMELINE, "country", "platform")])
+    ratio = graph(
+        "Networks blocking",
+        "Networks of a country on which a platform is blocked, out of those that could tell. "
+        "No line means that none could.",
+        [
+            query(
+                f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})",
+                "{{country}} · {{platform}}",
+            )
+        ],
+        units.PercentUnit,
+        width=24,
+    ).max(1)
+    return [by_country, events(), _alerts(), ratio]
+
+
+def events() -> table_builders.Panel:
+    """The active events as a table."""
+    panel = listing(
+        "Active events",
+        "Every active event: since when, and on how many of the networks looked from. The time is "
+        "the first moment known to be blocked.",
+        [
+            instant(f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})"),
+            *(
+                instant(f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}", ref)
+                for ref, family, factor in (
+                    ("B", "shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
+                    ("C", "shutwatch_blocking_event_networks_affected", ""),
+                    ("D", "shutwatch_blocking_event_networks_seen", ""),
+                )
+            ),
+        ],
+        {
+            "country": "Country",
+            "platform": "Platform",
+            "state": "State",
+            "Value #B": "Blocked since",
+            "Value #C": "Networks affected",
+            "Value #D": "Networks seen",
+        },
+        hidden=("Value #A",),
+    )
+    link = from_row("Timeline of this event", TIMELINE, country="Country", platform="Platform")
+    panel.override_by_name("Platform", [linked(link)])
+    panel.override_by_name("Blocked since", [as_unit(units.DatetimeISO)])
+    states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
+    panel.override_by_name("State", coloured(states))
+    return panel
+
+
+def _alerts() -> table_builders.Panel:
+    panel = listing(
+        "Firing alerts",
+        "Alerts of shutwatch's rules that fire now, ShutwatchWatchdog always among them. Without "
+        "the rules in Prometheus there are none here.",
+        [
+            instant(
+                "count by (alertname, severity, country, platform, vantage) (\n"
+                '  ALERTS{alertname=~"Shutwatch.+",alertstate="firing",'
+                'country=~"$country|",platform=~"$platform|"}\n)'
+            )
+        ],
+        {
+            "severity": "Severity",
+            "alertname": "Alert",
+            "country": "Country",
+            "platform": "Platform",
+            "vantage": "Vantage",
+        },
+        hidden=("Value",),
+    )
+    panel.override_by_name(
+        "Vantage", [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]
+    )
+    panel.override_by_name(
+        "Severity", coloured({"critical": RED, "warning": ORANGE, "info": SLATE})
+    )
+    return panel
+
+
+def circumstances() -> list[Any]:
+    """What else is going on, which may explain what was seen."""
+    panel = listing(
+        "Outages, shutdowns and silent vantages",
+        "What is no block of a platform and explains failures: an outage of the platform "
+        "everywhere, a shutdown of a country, a vantage that is silent.",
+        [instant(f"max by (kind, country, platform, vantage, state) ({CIRCUMSTANCES})")],
+        {
+            "kind": "What",
+            "country": "Country",
+            "platform": "Platform",
+            "vantage": "Vantage",
+            "state": "State",
+        },
+        hidden=("Value",),
+        width=24,
+        height=6,
+    )
+    panel.override_by_name(
+        "Vantage", [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]
+    )
+    return [panel]
+
+
+BOARD = Board(
+    OVERVIEW,
+    "shutwatch 1: overview",
+    "Which platforms are blocked where, and whether the monitor can see at all.",
+    (("Now", numbers), ("Blocking", blocked), ("What else is going on", circumstances)),
+)

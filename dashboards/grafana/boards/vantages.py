@@ -1,0 +1,208 @@
+"""Vantage health: whether those who look can see."""
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.models import units
+
+from dashboards.grafana.boards.board import Board
+from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
+from dashboards.grafana.boards.palette import (
+    AMBER,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    VANTAGE_STATES,
+)
+from dashboards.grafana.boards.parts import (
+    as_unit,
+    coloured,
+    graph,
+    history,
+    instant,
+    listing,
+    query,
+)
+from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE, coded
+
+EXIT = (("elsewhere", RED), ("as configured", GREEN))
+
+
+def health() -> list[Any]:
+    """State and place of each vantage."""
+    states = history(
+        "Vantage health",
+        "What the references told about each vantage. While it is not ok nothing it sees is "
+        "judged, unless it is lossy or cut off from abroad.",
+        query(coded("shutwatch_vantage_state", VANTAGE, VANTAGE_STATES, "vantage"), "{{vantage}}"),
+        VANTAGE_STATES,
+        8,
+    ).data_links([from_series("Evidence of this vantage", EVIDENCE, "vantage")])
+    exits = history(
+        "Exits",
+        "Whether a vantage's packets come out in the country and network they are said to. "
+        "Elsewhere is a VPN left on, or a phone that roams. Without [vantage_check] nobody looks.",
+        query(
+            f"min by (vantage) (shutwatch_vantage_exit_as_configured{{{VANTAGE}}})", "{{vantage}}"
+        ),
+        EXIT,
+        8,
+    )
+    return [_list(), states, exits]
+
+
+def _list() -> table.Panel:
+    by = "country, network, asn, vantage"
+    panel = listing(
+        "Vantages",
+        "Each configured vantage: where it is, how packets leave, its state, its last report, and "
+        "the bytes used today. A vantage that never reported has no last report.",
+        [
+            instant(f"max by ({by}, vantage_role, egress) (shutwatch_vantage_info{{{VANTAGE}}})"),
+            instant(f"max by ({by}, state) (shutwatch_vantage_state{{{VANTAGE}}} == 1)", "B"),
+            instant(
+                f"max by ({by}) (shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}}"
+                " > 0) * 1000",
+                "C",
+            ),
+            instant(f"max by ({by}) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})", "D"),
+        ],
+        {
+            "vantage": "Vantage",
+            "vantage_role": "Role",
+            "country": "Country",
+            "network": "Network",
+            "asn": "AS",
+            "egress": "Way out",
+            "state": "State",
+            "Value #C": "Last report",
+            "Value #D": "Bytes today",
+        },
+        hidden=("Value #A", "Value #B"),
+        width=24,
+    )
+    panel.override_by_name("Last report", [as_unit(units.DatetimeISO)])
+    panel.override_by_name("Bytes today", [as_unit(units.BytesSI)])
+    panel.override_by_name(
+        "State",
+        coloured(
+            {
+                "unknown": GREY,
+                "ok": GREEN,
+                "lossy": AMBER,
+                "captive_portal": PURPLE,
+                "offline": ORANGE,
+                "international_cut": RED,
+            }
+        ),
+    )
+    return panel
+
+
+def reports() -> list[Any]:
+    """How regularly they report, and what the references told."""
+    age = graph(
+        "Time since last report",
+        "How long ago each vantage finished its last cycle. A vantage that never reported has no "
+        "line; its alert tells.",
+        [
+            query(
+                "time() - max by (vantage) "
+                f"(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
+                "{{vantage}}",
+            )
+        ],
+        units.Seconds,
+    )
+    references = graph(
+        "References that answered",
+        "References that worked in the last cycle of each vantage, out of all looked at.",
+        [
+            query(
+                f"min by (vantage) (shutwatch_vantage_reference_success_ratio{{{VANTAGE}}})",
+                "{{vantage}}",
+            )
+        ],
+        units.PercentUnit,
+    ).max(1)
+    skew = graph(
+        "Clock against servers",
+        "Seconds by which each vantage's clock is off, ahead or behind, by what servers say. "
+        "Beyond a day nothing is judged there.",
+        [
+            query(
+                f"max by (vantage) (abs(shutwatch_vantage_clock_skew_seconds{{{VANTAGE}}}))",
+                "{{vantage}}",
+            )
+        ],
+        units.Seconds,
+    )
+    missed = graph(
+        "Missed cycles",
+        "Scheduled cycles that did not run, by vantage: the one before was still running, or the "
+        "machine slept.",
+        [
+            query(
+                "sum by (vantage) "
+                f"(increase(shutwatch_schedule_missed_total{{{VANTAGE}}}[{RATE}]))",
+                "{{vantage}}",
+            )
+        ],
+        units.Short,
+        interval="5m",
+    )
+    return [age, references, skew, missed]
+
+
+def traffic() -> list[Any]:
+    """What looking costs."""
+    used = graph(
+        "Bytes of the day",
+        "Bytes each vantage has used today (UTC), both ways, out of what it may use at most. "
+        "Near one, looks get more modest, then fewer.",
+        [
+            query(
+                f"max by (vantage) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
+                f"/ scalar(max(shutwatch_vantage_daily_bytes_limit{{{JOB}}}))",
+                "{{vantage}}",
+            )
+        ],
+        units.PercentUnit,
+    )
+    rate = graph(
+        "Traffic",
+        "Bytes per second of each vantage, both ways: an estimate on the high side.",
+        [
+            query(
+                f"sum by (vantage) (rate(shutwatch_vantage_bytes_total{{{VANTAGE}}}[{RATE}]))",
+                "{{vantage}}",
+            )
+        ],
+        units.BytesPerSecondSI,
+        interval="5m",
+    )
+    turns = graph(
+        "Turns by effort",
+        "Turns of all chosen vantages: whole, modest or none to save bytes, hurried where "
+        "something is suspicious.",
+        [
+            query(
+                f"sum by (effort) (increase(shutwatch_cycles_total{{{VANTAGE}}}[{RATE}]))",
+                "{{effort}}",
+            )
+        ],
+        units.Short,
+        width=24,
+        interval="5m",
+    )
+    return [used, rate, turns]
+
+
+BOARD = Board(
+    VANTAGES,
+    "shutwatch 4: vantage health",
+    "Whether those who look can see: their links, references, clocks, exits and traffic.",
+    (("Health", health), ("Reports", reports), ("Bytes", traffic)),
+)
