@@ -3,7 +3,19 @@
 import typer
 
 from monitor import __version__
-from monitor.commands import config, export, once, ooni, password, probe, rejudge, replay, run
+from monitor.commands import (
+    annotate,
+    config,
+    event,
+    export,
+    once,
+    ooni,
+    password,
+    probe,
+    rejudge,
+    replay,
+    run,
+)
 
 app = typer.Typer(
     name="shutwatch",
@@ -29,7 +41,7 @@ def root(
     """Tell within minutes, with evidence, when a country blocks a platform."""
 
 
-for command in (run, once, probe, export, ooni, replay, rejudge, config, password):
+for command in (run, once, probe, export, ooni, replay, rejudge, event, annotate, config, password):
     command.register(app)
 
 

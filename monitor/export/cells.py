@@ -65,6 +65,12 @@ def text_cell(text: str) -> str:
     return _FORMULA.sub(r"\1'", _INVISIBLE.sub(_escape, text))
 
 
+def visible(text: str) -> str:
+    """`text` with invisible characters written out as in `text_cell`, for a terminal: nothing in it
+    can move the cursor, hide, or turn the direction of what follows."""
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_escape, text)
+
+
 def _escape(match: re.Match[str]) -> str:
     point = ord(match[0])
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

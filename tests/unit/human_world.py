@@ -1,0 +1,59 @@
+"""An installation with two detected events, for the commands people judge them with."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from typer.testing import CliRunner, Result
+
+from monitor.cli import app
+from storage.sql import SqlStore
+from tests.contract.cycles import cycle, event, log_entry
+
+PK_EVENT, BR_EVENT = "aaaa1111bbbb2222cccc", "aaaa9999bbbb2222cccc"
+
+
+class Installation:
+    """A configuration and its database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "shutwatch.db"
+        self.config = folder / "shutwatch.toml"
+        self.config.write_text(
+            f'database = "sqlite:///{self.file}"\n[[vantage]]\nid = "khi-ptcl"\ncountry = "PK"\n'
+        )
+
+    def fill(self) -> None:
+        """Store two events with their logs."""
+        here = event(PK_EVENT)
+        there = event(BR_EVENT, country="BR", platform="whatsapp", detected=900)
+
+        async def fill() -> None:
+            store = SqlStore(f"sqlite:///{self.file}")
+            await store.open()
+            await store.save(cycle(1), [here], [log_entry(1, here)])
+            await store.save(cycle(2), [there], [log_entry(1, there)])
+            await store.close()
+
+        asyncio.run(fill())
+
+    def run(self, *arguments: str) -> Result:
+        """One command."""
+        return CliRunner().invoke(app, [*arguments, "--config", str(self.config)])
+
+    def lines(self, *arguments: str) -> list[Any]:
+        """What one command with --json prints."""
+        done = self.run(*arguments, "--json")
+        assert done.exit_code == 0, done.output
+        return [msgspec.json.decode(line) for line in done.stdout.splitlines()]
+
+    def rows(self, *tables: str) -> dict[str, list[Any]]:
+        """Everything in these tables, cell by cell."""
+        with closing(sqlite3.connect(self.file)) as database:
+            return {
+                table: database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+                for table in tables
+            }
