@@ -1,27 +1,40 @@
 """`shutwatch export`: what is stored, as files for reports."""
 
 import asyncio
+import io
 import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, BinaryIO
 
 import typer
 
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.export.csv import write_csv
+from monitor.export.dictionary import write_dictionary
+from monitor.export.kinds import Kind
+from monitor.export.ooni_lines import write_ooni
+from monitor.export.parquet import MissingExtraError, write_parquet
 from monitor.settings import Settings
 from storage.open_store import open_store
-from storage.store import Selection, StorageError
+from storage.store import Selection, StorageError, Store
 
-
-class Kind(StrEnum):
-    """What can be exported."""
-
-    MEASUREMENTS = "measurements"
-    VERDICTS = "verdicts"
-    EVENTS = "events"
+SinceOption = Annotated[
+    str, typer.Option(help="First moment, UTC: 2024-02-17 or 2024-02-17T18:00.")
+]
+UntilOption = Annotated[str, typer.Option(help="First moment no longer wanted, UTC.")]
+CountryOption = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code.")]
+PlatformOption = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
+OutputOption = Annotated[
+    Path, typer.Option("--output", "-o", help="File to write; - for standard output.")
+]
+RejudgingOption = Annotated[
+    str, typer.Option(help="What `shutwatch rejudge` kept under this id, in their place.")
+]
+KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
+STANDARD_OUTPUT = Path("-")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,40 +44,107 @@ def register(app: typer.Typer) -> None:
 
     @export.command()
     def csv(
-        kind: Annotated[Kind, typer.Argument(help="What to export.")],
-        since: Annotated[
-            str, typer.Option(help="First moment, UTC: 2024-02-17 or 2024-02-17T18:00.")
-        ] = "",
-        until: Annotated[str, typer.Option(help="First moment no longer wanted, UTC.")] = "",
-        country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code.")] = "",
-        platform: Annotated[str, typer.Option(help="Platform name, as in the catalogue.")] = "",
-        output: Annotated[
-            Path, typer.Option("--output", "-o", help="File to write; - for standard output.")
-        ] = Path("-"),
-        rejudging: Annotated[
-            str, typer.Option(help="What `shutwatch rejudge` kept under this id, in their place.")
-        ] = "",
+        kind: KindArgument,
+        since: SinceOption = "",
+        until: UntilOption = "",
+        country: CountryOption = "",
+        platform: PlatformOption = "",
+        output: OutputOption = STANDARD_OUTPUT,
+        rejudging: RejudgingOption = "",
         config: ConfigOption = None,
     ) -> None:
         """Measurements, verdicts or events as CSV. The columns are explained in docs/csv.md."""
+        settings = _settings(config, kind, rejudging)
+        selection = selection_of(since, until, country, platform)
+
+        async def write(store: Store, out: BinaryIO) -> int:
+            # A csv writer ends its own lines; a translating stream would double them.
+            text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+            try:
+                return await write_csv(kind, store, selection, text, rejudging=rejudging)
+            finally:
+                text.detach()
+
+        _report(_export(settings, output, write), kind.value)
+
+    @export.command()
+    def parquet(
+        kind: KindArgument,
+        since: SinceOption = "",
+        until: UntilOption = "",
+        country: CountryOption = "",
+        platform: PlatformOption = "",
+        output: OutputOption = STANDARD_OUTPUT,
+        rejudging: RejudgingOption = "",
+        config: ConfigOption = None,
+    ) -> None:
+        """The columns of the CSV files, with types, as Parquet. Needs shutwatch[parquet]."""
+        settings = _settings(config, kind, rejudging)
+        selection = selection_of(since, until, country, platform)
+
+        async def write(store: Store, out: BinaryIO) -> int:
+            return await write_parquet(kind, store, selection, out, rejudging=rejudging)
+
+        _report(_export(settings, output, write), kind.value)
+
+    @export.command()
+    def ooni(
+        since: SinceOption = "",
+        until: UntilOption = "",
+        country: CountryOption = "",
+        platform: PlatformOption = "",
+        output: OutputOption = STANDARD_OUTPUT,
+        config: ConfigOption = None,
+    ) -> None:
+        """Measurements in OONI's data format, one JSON object a line."""
         settings = load_settings(config)
-        if rejudging and kind is Kind.MEASUREMENTS:
-            raise fail("measurements are never recomputed: leave --rejudging out", BAD_USAGE)
-        selection = Selection(
-            since=moment_of("--since", since),
-            until=moment_of("--until", until),
-            country=country.upper(),
-            platform=platform,
-        )
+        selection = selection_of(since, until, country, platform)
+
+        async def write(store: Store, out: BinaryIO) -> int:
+            return await write_ooni(store, selection, out)
+
+        _report(_export(settings, output, write), "measurements")
+
+    @export.command()
+    def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
+        """What every column of every file means, as CSV."""
         try:
-            if rejudging:
-                asyncio.run(_check(settings, rejudging))
-            rows = _export(settings, kind, selection, output, rejudging)
+            with _opened(output) as out:
+                text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+                rows = write_dictionary(text)
+                text.detach()
+        except OSError as error:
+            raise fail(str(error)) from error
+        _report(rows, "columns")
+
+
+def selection_of(since: str, until: str, country: str, platform: str) -> Selection:
+    """What the options ask for; exits with 2 when a moment is no date."""
+    return Selection(
+        since=moment_of("--since", since),
+        until=moment_of("--until", until),
+        country=country.upper(),
+        platform=platform,
+    )
+
+
+def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
+    """The settings, once it is sure that what is asked for exists."""
+    settings = load_settings(config)
+    if rejudging and kind is Kind.MEASUREMENTS:
+        raise fail("measurements are never recomputed: leave --rejudging out", BAD_USAGE)
+    if rejudging:
+        try:
+            asyncio.run(_check(settings, rejudging))
         except _NotThereError as error:
             raise fail(str(error), BAD_USAGE) from error
-        except (StorageError, OSError) as error:
+        except StorageError as error:
             raise fail(str(error)) from error
-        typer.echo(f"{rows} {kind}", err=True)
+    return settings
+
+
+def _report(rows: int, what: str) -> None:
+    typer.echo(f"{rows} {what}", err=True)
 
 
 class _NotThereError(Exception):
@@ -90,29 +170,38 @@ async def _check(settings: Settings, rejudging: str) -> None:
 
 
 def _export(
-    settings: Settings, kind: Kind, selection: Selection, output: Path, rejudging: str
+    settings: Settings, output: Path, write: Callable[[Store, BinaryIO], Awaitable[int]]
 ) -> int:
-    if str(output) == "-":
-        # A csv writer ends its own lines; a translating stream would double them.
-        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            return asyncio.run(_copy(settings, kind, selection, out, rejudging))
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as out:
-        rows = asyncio.run(_copy(settings, kind, selection, out, rejudging))
-    # Whoever finds a file of the name asked for finds a whole one.
-    partial.replace(output)
-    return rows
+    """Let `write` fill the file; exits with 1 when it cannot, with 2 without its library."""
 
+    async def run(out: BinaryIO) -> int:
+        store = open_store(settings.database, create=False)
+        await store.open()
+        try:
+            return await write(store, out)
+        finally:
+            await store.close()
 
-async def _copy(
-    settings: Settings, kind: Kind, selection: Selection, out: TextIO, rejudging: str
-) -> int:
-    store = open_store(settings.database, create=False)
-    await store.open()
     try:
-        return await write_csv(kind, store, selection, out, rejudging=rejudging)
-    finally:
-        await store.close()
+        with _opened(output) as out:
+            return asyncio.run(run(out))
+    except MissingExtraError as error:
+        raise fail(str(error), BAD_USAGE) from error
+    except (StorageError, OSError) as error:
+        raise fail(str(error)) from error
+
+
+@contextmanager
+def _opened(output: Path) -> Iterator[BinaryIO]:
+    """The file to write; whoever finds one of the name asked for finds a whole one."""
+    if output == STANDARD_OUTPUT:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            yield out
+        return
+    partial = output.with_name(output.name + ".partial")
+    with partial.open("wb") as out:
+        yield out
+    partial.replace(output)
 
 
 def moment_of(option: str, text: str) -> datetime | None:

@@ -1,5 +1,7 @@
 """docs/csv.md is the promise made to those who cite the files: it is held to the code."""
 
+import csv
+import io
 import re
 from collections.abc import Iterable
 from enum import StrEnum
@@ -11,6 +13,8 @@ from monitor.analysis.event import EventState, Scope
 from monitor.analysis.rules import RULES
 from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
+from monitor.export.dictionary import write_dictionary
+from monitor.export.meanings import MEANINGS
 from probes.measurement import Look
 from probes.vantage import VantageRole
 
@@ -80,3 +84,23 @@ def test_every_word_a_cell_may_hold_is_named(
     """Columns with a fixed set of words list all of them."""
     (meaning,) = (meaning for name, _, meaning in _documented(kind) if name == column)
     assert {word.value for word in words} <= set(re.findall(r"`([a-z_]+)`", meaning))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_shipped_dictionary_says_what_the_document_says(kind: Kind) -> None:
+    """`shutwatch export dictionary` and docs/csv.md give each column the same meaning.
+
+    A new column's meaning is also written to monitor/export/meanings.py.
+    """
+    assert {name: meaning for name, _, meaning in _documented(kind)} == MEANINGS[kind]
+
+
+def test_the_dictionary_is_a_csv_file_of_plain_sentences() -> None:
+    """One row a column, in the order of the files, without Markdown."""
+    out = io.StringIO(newline="")
+    count = write_dictionary(out)
+    header, *rows = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    assert header == ["file", "column", "unit", "meaning"]
+    assert count == len(rows) == sum(len(columns(kind)) for kind in Kind)
+    assert not [row for row in rows if re.search(r"`|\]\(", row[3])]
+    assert ["events", "methods"] in [row[:2] for row in rows]

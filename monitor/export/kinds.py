@@ -1,0 +1,67 @@
+"""What can be exported: its columns, and where its rows come from."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from monitor.export.columns import EVENT_COLUMNS, MEASUREMENT_COLUMNS, VERDICT_COLUMNS, Column, Look
+from storage.store import Selection, Store
+
+
+class Kind(StrEnum):
+    """What can be written."""
+
+    MEASUREMENTS = "measurements"
+    VERDICTS = "verdicts"
+    EVENTS = "events"
+
+
+class Export(msgspec.Struct, frozen=True):
+    """One kind of file."""
+
+    columns: tuple[Column[Any], ...]
+    batches: Callable[[Store, Selection], AsyncIterator[Sequence[Any]]]
+    prepare: Callable[[Any], Any] = lambda value: value
+    """Makes what the columns read of what the store gives."""
+    recomputed: Callable[[Store, str, Selection], AsyncIterator[Sequence[Any]]] | None = None
+    """The same of one recomputation, by its id; None for what is never recomputed."""
+
+
+EXPORTS = {
+    Kind.MEASUREMENTS: Export(
+        MEASUREMENT_COLUMNS, lambda store, wanted: store.measurements(wanted), Look.of
+    ),
+    Kind.VERDICTS: Export(
+        VERDICT_COLUMNS,
+        lambda store, wanted: store.verdicts(wanted),
+        recomputed=lambda store, of, wanted: store.rejudged_verdicts(of, wanted),
+    ),
+    Kind.EVENTS: Export(
+        EVENT_COLUMNS,
+        lambda store, wanted: store.events(wanted),
+        recomputed=lambda store, of, wanted: store.rejudged_events(of, wanted),
+    ),
+}
+
+
+def columns(kind: Kind | str) -> tuple[Column[Any], ...]:
+    """The columns of a kind of file, in order. ValueError for an unknown kind."""
+    return EXPORTS[Kind(kind)].columns
+
+
+def batches(
+    kind: Kind | str, store: Store, selection: Selection, rejudging: str = ""
+) -> AsyncIterator[Sequence[Any]]:
+    """What is selected, not yet prepared, in the order of time.
+
+    With `rejudging` the results of the recomputation of that id, in place of the first ones.
+    ValueError for an unknown kind, and for a recomputation of what is never recomputed.
+    """
+    export = EXPORTS[Kind(kind)]
+    if not rejudging:
+        return export.batches(store, selection)
+    if export.recomputed is None:
+        raise ValueError(f"{kind} are what was seen, and never recomputed")
+    return export.recomputed(store, rejudging, selection)
