@@ -106,7 +106,7 @@ async def _until_told_to_stop(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     access = Access(settings.server, own_hosts=True)
-    app = create_app(publisher, create_registry(publisher), access=access)
+    app = create_app(publisher, create_registry(publisher), access=access, store=store)
     server = asyncio.create_task(
         serve(app, settings.listen_host, settings.listen_port, listening=_listening)
     )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from monitor.analysis.event import Event, NetworkStatus
-from monitor.analysis.verdict import Verdict
+from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from probes.measurement import (
     DnsObservation,
@@ -202,4 +202,23 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = (
     Column("share_affected", "number", lambda event: event.share_affected),
     Column("pattern", "text", lambda event: event.pattern),
     Column("reopened", "number", lambda event: event.reopened),
+)
+
+VANTAGE_COLUMNS: tuple[Column[VantageHealth], ...] = (
+    Column("country", "text", lambda health: health.country),
+    Column("vantage", "text", lambda health: health.vantage),
+    Column("asn", "number", lambda health: health.asn),
+    Column("network", "text", lambda health: health.network),
+    Column("vantage_role", "text", lambda health: health.vantage_role),
+    Column("at", "UTC time", lambda health: health.at),
+    Column("state", "text", lambda health: health.state.value),
+    Column("rule_id", "text", lambda health: health.rule_id),
+    Column("references_ok", "number", lambda health: health.references_ok),
+    Column("references_total", "number", lambda health: health.references_total),
+    Column("timeout_rate", "number", lambda health: round(health.timeout_rate, 6)),
+    Column("families", "list", lambda health: _list(health.families)),
+    Column("clock_skew_seconds", "number", lambda health: health.clock_skew),
+    Column("stub_resolver", "yes or no", lambda health: health.stub_resolver),
+    Column("exit_country", "text", lambda health: health.exit_country or None),
+    Column("exit_asn", "number", lambda health: health.exit_asn or None),
 )

@@ -9,12 +9,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from monitor.publisher import Publisher
-from monitor.server.access import Access, Gate
+from monitor.server.access import Access, Gate, sees_vantages
+from monitor.server.api import create_api
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON, POLICY, render
+from storage.store import Store
 
 
 def create_app(
@@ -23,11 +25,13 @@ def create_app(
     ready: Callable[[], tuple[bool, str]] | None = None,
     *,
     access: Access | None = None,
+    store: Store | None = None,
 ) -> Starlette:
     """The application over one publisher.
 
     `ready` tells whether there is anything to show, and why not; by default the publisher does.
-    `access` decides who may see it; by default everybody.
+    `access` decides who may see it; by default everybody. With a `store` there is the interface
+    for programs too.
     Handlers are plain functions on purpose: Starlette runs them in a thread, so that rendering
     thousands of samples does not hold up the probes' event loop. They read one immutable
     snapshot each.
@@ -54,6 +58,9 @@ def create_app(
     def icon(_: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml")
 
+    api: list[BaseRoute] = (
+        [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages))]
+    )
     return Starlette(
         routes=[
             Route("/", index),
@@ -61,6 +68,7 @@ def create_app(
             Route("/-/healthy", healthy),
             Route("/-/ready", readiness),
             Route("/icon.svg", icon),
+            *api,
         ],
         middleware=[
             Middleware(SecurityHeaders),

@@ -1,12 +1,16 @@
 """Narrower selections, and listings that go on behind a place."""
 
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.analysis.event import EventState
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import State, Verdict
+from probes.measurement import Measurement
 from storage.place import LENGTHS, place_of
 from storage.store import Selection, Store
 from tests.contract.cycles import at, cycle, event, measurement
@@ -21,22 +25,26 @@ async def _filled(store: Store) -> None:
     await store.save(cycle(9, measurements=(other,), vantage="isb"))
 
 
+def _fits(value: Measurement | Verdict, narrow: Mapping[str, Any]) -> bool:
+    return all(getattr(value, name) == wanted for name, wanted in narrow.items())
+
+
 async def test_network_vantage_and_state_select(store: Store) -> None:
     """Each of them alone, and together, keeps exactly what is of it."""
     await _filled(store)
     looks = await flat(store.measurements(EVERYTHING))
     verdicts = await flat(store.verdicts(EVERYTHING))
-    for narrow in (
+    narrowed: list[dict[str, Any]] = [
         {"asn": 45669},
         {"vantage": "khi-jazz"},
         {"asn": 17557, "vantage": "khi-ptcl"},
-    ):
-        fits = lambda v, n=narrow: all(getattr(v, k) == w for k, w in n.items())  # noqa: E731
+    ]
+    for narrow in narrowed:
         found = await flat(store.measurements(Selection(**narrow)))
-        assert found == [look for look in looks if fits(look)]
+        assert found == [look for look in looks if _fits(look, narrow)]
         assert 0 < len(found) < len(looks)
         judged = await flat(store.verdicts(Selection(**narrow)))
-        assert judged == [one for one in verdicts if fits(one)]
+        assert judged == [one for one in verdicts if _fits(one, narrow)]
     blocked = await flat(store.verdicts(Selection(state="blocked")))
     assert blocked == [one for one in verdicts if one.state is State.BLOCKED]
     assert await flat(store.verdicts(Selection(state="no-such-state"))) == []
@@ -67,7 +75,12 @@ async def test_a_listing_goes_on_behind_any_place(store: Store) -> None:
     """From every value on, what follows is what followed, also with a time to begin at."""
     await _filled(store)
     await store.save(cycle(4), [event(), event("event-2", platform="facebook", detected=700)])
-    for listing in (store.measurements, store.verdicts, store.events):
+    listings: list[Callable[[Selection], AsyncIterator[Sequence[Any]]]] = [
+        store.measurements,
+        store.verdicts,
+        store.events,
+    ]
+    for listing in listings:
         everything = await flat(listing(EVERYTHING))
         assert len(everything) > 1
         for position, value in enumerate(everything, 1):

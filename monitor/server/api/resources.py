@@ -1,0 +1,110 @@
+"""What there is to ask for: one table, from which routes, documents and pages are made."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from monitor.analysis.event import Event, EventState
+from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
+from monitor.export.columns import (
+    EVENT_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    VANTAGE_COLUMNS,
+    VERDICT_COLUMNS,
+    Column,
+    Look,
+)
+from monitor.server.api import parameters as p
+from probes.measurement import Measurement
+from storage.place import LENGTHS, place_of
+from storage.store import Selection, Store
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of thing: `/name` gives pages of JSON, `/name.csv` all of it as a file."""
+
+    name: str
+    summary: str
+    order: str
+    """By which columns its rows come."""
+    filters: tuple[p.Parameter, ...]
+    columns: tuple[Column[Any], ...]
+    rows: Callable[[Store, Selection], AsyncIterator[Sequence[Any]]]
+    """What the store lists, in batches; honours `after` and `batch`."""
+    prepare: Callable[[Any], Any] = _same
+    """Makes what the columns read."""
+    place: Callable[[Any], tuple[str, ...]] = place_of
+    place_length: int
+    public: bool = True
+    """Whether there is anything in it for readers who may not see vantages."""
+
+
+def place_of_vantage(health: VantageHealth) -> tuple[str, ...]:
+    """Where a vantage stands among all; the first part is any moment, for cursors to have one."""
+    return ("2000-01-01T00:00:00.000000Z", health.country, health.vantage)
+
+
+async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequence[VantageHealth]]:
+    """The newest health of every vantage: few, so they are selected here."""
+    yield [
+        health
+        for health in sorted(await store.latest_health(), key=place_of_vantage)
+        if selection.country in ("", health.country)
+        and selection.vantage in ("", health.vantage)
+        and selection.state in ("", health.state)
+        and selection.asn in (None, health.asn)
+        and place_of_vantage(health) > selection.after
+    ]
+
+
+_PLACE = (p.COUNTRY, p.PLATFORM, p.ASN)
+_TIME = (p.SINCE, p.UNTIL)
+_VERDICT_STATES = [state for state in State if state is not State.DEGRADED]
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        name="events",
+        summary="Blocks and other events that were detected, as they stand now",
+        order="detected_at",
+        filters=(*_PLACE, *_TIME, p.state(EventState), p.EVENT),
+        columns=EVENT_COLUMNS,
+        rows=lambda store, wanted: store.events(wanted),
+        place_length=LENGTHS[Event],
+    ),
+    Resource(
+        name="verdicts",
+        summary="What was concluded of each endpoint in each cycle, and by which rule",
+        order="judged_at",
+        filters=(*_PLACE, *_TIME, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
+        columns=VERDICT_COLUMNS,
+        rows=lambda store, wanted: store.verdicts(wanted),
+        place_length=LENGTHS[Verdict],
+    ),
+    Resource(
+        name="measurements",
+        summary="What was seen in each look, with no judgement in it",
+        order="started_at",
+        filters=(*_PLACE, *_TIME, p.EVENT, p.VANTAGE),
+        columns=MEASUREMENT_COLUMNS,
+        rows=lambda store, wanted: store.measurements(wanted),
+        prepare=Look.of,
+        place_length=LENGTHS[Measurement],
+    ),
+    Resource(
+        name="vantages",
+        summary="The newest health of every vantage that ever reported; for operators alone",
+        order="country, vantage",
+        filters=(p.COUNTRY, p.ASN, p.state(VantageState), p.VANTAGE),
+        columns=VANTAGE_COLUMNS,
+        rows=_vantages,
+        place=place_of_vantage,
+        place_length=3,
+        public=False,
+    ),
+)
+"""In the order of the documents."""

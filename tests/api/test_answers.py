@@ -1,0 +1,238 @@
+"""What the interface gives: rows, columns, files, tags, and refusals that say why."""
+
+import csv
+import io
+
+import httpx
+import pytest
+
+from monitor.export.csv import write_csv
+from monitor.server.api.resources import RESOURCES, Resource
+from storage.store import Selection, Store
+
+LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
+
+
+async def rows(client: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, object]]:
+    """The rows of one page."""
+    answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, object]] = answer.json()["data"]
+    return found
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+async def test_a_page_has_the_columns_of_the_file(
+    operator: httpx.AsyncClient, resource: Resource
+) -> None:
+    """Every row of JSON has exactly the columns of the CSV file, and says the same."""
+    found = await rows(operator, resource.name, limit="1000")
+    answer = await operator.get(f"{resource.name}.csv")
+    assert answer.headers["content-type"].startswith("text/csv; charset=utf-8")
+    assert f'filename="shutwatch-{resource.name}.csv"' in answer.headers["content-disposition"]
+    lines = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert found
+    assert len(lines) == len(found)
+    for row, line in zip(found, lines, strict=True):
+        assert list(row) == list(line) == [column.name for column in resource.columns]
+        for column in resource.columns:
+            value, text = row[column.name], line[column.name]
+            match value:
+                case None:
+                    said = ""
+                case bool():
+                    said = "true" if value else "false"
+                case list():
+                    said = (" | " if column.unit == "names" else " ").join(value)
+                case float():
+                    said = repr(value)
+                case _:
+                    said = str(value)
+            # The apostrophe that keeps a cell from running is in files alone.
+            assert said.replace("'", "") == text.replace("'", "")
+
+
+@pytest.mark.parametrize("resource", LISTED, ids=lambda resource: resource.name)
+async def test_a_file_is_the_one_of_the_command_line(
+    operator: httpx.AsyncClient, store: Store, resource: Resource
+) -> None:
+    """Byte by byte."""
+    out = io.StringIO(newline="")
+    await write_csv(resource.name, store, Selection(country="PK"), out)
+    answer = await operator.get(f"{resource.name}.csv", params={"country": "pk"})
+    assert answer.content == out.getvalue().encode()
+
+
+async def test_filters_select(operator: httpx.AsyncClient) -> None:
+    """Each filter keeps what it says, and what they keep together is of all of them."""
+    verdicts = await rows(operator, "verdicts", limit="1000")
+    for name, value in (
+        ("country", "BR"),
+        ("platform", "x"),
+        ("vantage", "odd"),
+        ("state", "blocked"),
+    ):
+        found = await rows(operator, "verdicts", limit="1000", **{name: value})
+        assert found == [row for row in verdicts if row[name] == value]
+        assert 0 < len(found) < len(verdicts)
+    for written in ("45669", "AS45669"):
+        assert {row["asn"] for row in await rows(operator, "measurements", asn=written)} == {45669}
+    since, until = "2024-02-17T12:05:00Z", "2024-02-17T17:10:00+05:00"
+    within = await rows(operator, "measurements", since=since, until=until)
+    assert {str(row["started_at"])[:16] for row in within} == {"2024-02-17T12:05"}
+
+
+async def test_a_plus_sign_that_was_not_escaped_is_understood(operator: httpx.AsyncClient) -> None:
+    """`+05:00` typed into a browser arrives with a space."""
+    right = await operator.get("measurements?until=2024-02-17T17:10:00%2B05:00")
+    typed = await operator.get("measurements?until=2024-02-17T17:10:00+05:00")
+    assert right.json()["data"] == typed.json()["data"] != []
+
+
+async def test_an_event_leads_to_what_it_rests_on(operator: httpx.AsyncClient) -> None:
+    """`event` keeps its country, its platform and its time, to the moment it ended."""
+    (one,) = await rows(operator, "events", event="event-2")
+    assert one["platform"] == "facebook"
+    assert one["end_latest"] == "2024-02-17T12:11:40.000000Z"
+    for name, time in (("verdicts", "judged_at"), ("measurements", "started_at")):
+        found = await rows(operator, name, event="event-2")
+        assert {(row["country"], row["platform"]) for row in found} == {("PK", "facebook")}
+        assert all("12:00" <= str(row[time])[11:16] <= "12:11" for row in found)
+        assert found
+
+
+async def test_vantages_are_told_with_their_health(operator: httpx.AsyncClient) -> None:
+    """Every vantage that reported, once; the usual filters select."""
+    found = await rows(operator, "vantages")
+    assert [row["vantage"] for row in found] == ["gru-claro", "khi-ptcl", "odd"]
+    assert {row["state"] for row in found} == {"ok"}
+    assert len(await rows(operator, "vantages", country="BR")) == 1
+    assert await rows(operator, "vantages", state="offline") == []
+
+
+async def test_nothing_finer_than_a_network_is_public(anybody: httpx.AsyncClient) -> None:
+    """Without the right to see vantages none is named anywhere: rows, files, cursors, refusals."""
+    seen = ""
+    for name in ("events", "verdicts", "measurements"):
+        for path in (name, f"{name}.csv"):
+            params = {"limit": "1"} if path == name else {}
+            answer = await anybody.get(path, params=params)
+            assert answer.status_code == 200
+            seen += answer.text
+    assert "AS17557" in seen
+    for secret in ("khi-ptcl", "gru-claro", "192.0.2.53"):
+        # Ids of cycles and measurements hold the vantage in these made-up cycles alone.
+        assert secret not in seen.replace("m-khi-ptcl", "").replace("m-gru-claro", "")
+    for path in ("vantages", "vantages.csv", "verdicts?vantage=khi-ptcl"):
+        refused = await anybody.get(path)
+        assert refused.status_code == 403
+        assert refused.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_cursor_tells_the_public_nothing(
+    anybody: httpx.AsyncClient, operator: httpx.AsyncClient
+) -> None:
+    """It works, cannot be read, and one that was made by hand is refused."""
+    first = (await anybody.get("verdicts", params={"limit": "1"})).json()
+    second = (await anybody.get(f"http://monitor{first['next']}")).json()
+    assert second["data"] != first["data"]
+    plain = (await operator.get("verdicts", params={"limit": "1"})).json()["next"]
+    assert plain.split("cursor=")[1] not in first["next"]
+    assert (await anybody.get(f"http://monitor{plain}")).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["events", "verdicts", "measurements", "vantages", "openapi.json"])
+async def test_what_a_reader_has_is_not_sent_again(operator: httpx.AsyncClient, path: str) -> None:
+    """The ETag, in any of its forms, gives 304 and no body; another one gives the page."""
+    first = await operator.get(path)
+    etag = first.headers["etag"]
+    for tag in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
+        again = await operator.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    other = await operator.get(path, headers={"If-None-Match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+PATHS = ["openapi.json", *(f"{one.name}{end}" for one in RESOURCES for end in ("", ".csv"))]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_methods_are_those_of_reading(operator: httpx.AsyncClient, path: str) -> None:
+    """HEAD says what GET does without a body, OPTIONS what is allowed, and nothing else is."""
+    get, head = await operator.get(path), await operator.head(path)
+    assert head.status_code == 200
+    assert head.content == b""
+    for name in ("content-type", "content-disposition", "etag"):
+        assert head.headers.get(name) == get.headers.get(name)
+    options = await operator.options(path)
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
+        refused = await operator.request(method, path)
+        assert (refused.status_code, refused.json()["status"]) == (405, 405)
+        assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("since=yesterday", "since"),
+        ("since=0001-01-01T00:00%2B14:00", "since"),
+        ("until=2024-13-01", "until"),
+        ("country=PAK", "country"),
+        ("country=", "country"),
+        ("asn=4294967296", "asn"),
+        ("asn=-1", "asn"),
+        ("asn=%D9%A3", "asn"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("state=sad", "state"),
+        ("platform=x%00", "platform"),
+        ("cursor=", "cursor"),
+        ("cursor=WyJldmVudHMiXQ", "cursor"),
+        ("country=PK&country=BR", "country"),
+        ("plattform=x", "plattform"),
+    ],
+)
+async def test_a_refusal_names_the_parameter(
+    operator: httpx.AsyncClient, query: str, parameter: str
+) -> None:
+    """As problem+json, with what would be right."""
+    answer = await operator.get(f"verdicts?{query}")
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["parameter"]) == (400, 400, parameter)
+    assert len(told["detail"]) > 10
+
+
+async def test_a_name_alike_is_suggested(operator: httpx.AsyncClient) -> None:
+    """A slip of the finger is told."""
+    told = (await operator.get("verdicts?plattform=x")).json()
+    assert "did you mean platform?" in told["detail"]
+
+
+@pytest.mark.parametrize("path", ["nothing", "events/", "events/event-1", ""])
+async def test_what_is_not_there_is_a_problem_too(operator: httpx.AsyncClient, path: str) -> None:
+    """Unknown paths say what there is, and lead nowhere else."""
+    answer = await operator.get(f"http://monitor/api/v1/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_unknown_event_is_told(operator: httpx.AsyncClient) -> None:
+    """In place of everything there is, or of nothing."""
+    answer = await operator.get("verdicts?event=none")
+    assert (answer.status_code, answer.json()["parameter"]) == (404, "event")
+    other = await operator.get("verdicts?event=event-1&country=BR")
+    assert (other.status_code, other.json()["parameter"]) == (400, "country")
+
+
+@pytest.mark.parametrize("path", ["events", "events.csv", "verdicts.csv", "vantages"])
+async def test_a_store_that_does_not_answer_is_told_without_naming_its_file(
+    operator: httpx.AsyncClient, store: Store, path: str
+) -> None:
+    """503, before a single byte of a file is sent."""
+    await store.close()
+    answer = await operator.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "store.db" not in answer.text

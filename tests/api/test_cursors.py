@@ -1,0 +1,108 @@
+"""Pages: every row once, whatever their size, and whatever is stored meanwhile."""
+
+import itertools
+
+import httpx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.server.api.cursor import Cursors
+from storage.store import Store
+from tests.contract.cycles import cycle, event
+
+_COUNT = itertools.count(1000)
+"""Of cycles stored while pages are read; each once in this process."""
+
+
+async def _all_ids(client: httpx.AsyncClient, path: str, key: str) -> list[str]:
+    answer = await client.get(path, params={"limit": "1000"})
+    assert answer.json()["next"] is None
+    return [row[key] for row in answer.json()["data"]]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    stored=st.lists(st.sampled_from(["none", "new", "old"]), min_size=1, max_size=6),
+)
+async def test_every_row_comes_once(
+    store: Store, operator: httpx.AsyncClient, sizes: list[int], stored: list[str]
+) -> None:
+    """Rows there at the beginning come once and in order, beside new and late ones."""
+    before = await _all_ids(operator, "measurements", "measurement_id")
+    found: list[str] = []
+    path: str | None = "measurements"
+    cursor = ""
+    turns = zip(itertools.cycle(sizes), itertools.chain(stored, itertools.repeat("none")))
+    for size, meanwhile in turns:
+        params = {"limit": str(size), **({"cursor": cursor} if cursor else {})}
+        page = (await operator.get("measurements", params=params)).json()
+        assert len(page["data"]) <= size
+        found += [row["measurement_id"] for row in page["data"]]
+        path = page["next"]
+        if path is None:
+            break
+        cursor = path.partition("cursor=")[2]
+        if meanwhile != "none":
+            number = next(_COUNT)
+            seconds = number * 10.0 if meanwhile == "new" else -number * 10.0
+            await store.save(cycle(number, platforms=("x",), endpoints=1, seconds=seconds))
+    assert len(found) == len(set(found))
+    known = set(before)
+    assert [one for one in found if one in known] == before
+
+
+async def test_events_and_verdicts_have_pages_too(
+    store: Store, operator: httpx.AsyncClient
+) -> None:
+    """`next` leads through all of them, with the filters it began with."""
+    await store.save(cycle(50), [event(f"e-{n}", detected=600 + n % 2) for n in range(7)])
+    for path, key, params in (
+        ("events", "event_id", {"country": "PK"}),
+        ("verdicts", "measurement_id", {"state": "blocked"}),
+        ("vantages", "vantage", {"country": "PK"}),
+    ):
+        whole = (await operator.get(path, params={**params, "limit": "1000"})).json()["data"]
+        found = []
+        address: str | None = f"http://monitor/api/v1/{path}?limit=2&" + "&".join(
+            f"{name}={value}" for name, value in params.items()
+        )
+        while address:
+            answer = await operator.get(address)
+            found += answer.json()["data"]
+            following = answer.json()["next"]
+            address = f"http://monitor{following}" if following else None
+            if following:
+                assert answer.headers["link"] == f'<{following}>; rel="next"'
+        assert found == whole
+        assert len({row[key] for row in found}) == len(found) >= 2
+
+
+async def test_since_counts_beside_a_cursor(operator: httpx.AsyncClient) -> None:
+    """A cursor of an earlier time does not undo a later beginning."""
+    first = (await operator.get("measurements", params={"limit": "1"})).json()
+    late = "&since=2024-02-17T12:10:00Z"
+    rows = (await operator.get(f"http://monitor{first['next']}{late}")).json()["data"]
+    assert rows
+    assert all(row["started_at"] >= "2024-02-17T12:10" for row in rows)
+
+
+@given(place=st.lists(st.text(), min_size=1, max_size=6), resource=st.text(), hidden=st.booleans())
+def test_a_cursor_says_where_it_was_made(place: list[str], resource: str, *, hidden: bool) -> None:
+    """What is written is read, by the same process, for the same listing."""
+    cursors = Cursors()
+    whole = ["2024-02-17T12:00:00.000000Z", *place]
+    text = cursors.write(resource, whole, hidden=hidden)
+    assert cursors.read(text, resource, len(whole), hidden=hidden) == tuple(whole)
+    assert text.isascii()
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@given(text=st.text() | st.binary().map(lambda raw: raw.hex()), hidden=st.booleans())
+def test_anything_else_is_no_cursor(text: str, *, hidden: bool) -> None:
+    """Made-up text is refused with ValueError, and with nothing else."""
+    try:
+        Cursors().read(text, "events", 3, hidden=hidden)
+    except ValueError:
+        return
+    raise AssertionError(f"{text!r} was taken for a cursor")

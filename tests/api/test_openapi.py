@@ -1,0 +1,107 @@
+"""The OpenAPI document says what there is, all of it, and docs/api.md as well."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.routing import Route
+
+from monitor.server.api import create_api
+from monitor.server.api.openapi import document
+from monitor.server.api.parameters import PAGING
+from monitor.server.api.resources import RESOURCES
+from storage.memory import MemoryStore
+
+TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+
+
+def _routes() -> set[str]:
+    app = create_api(MemoryStore(), lambda _: True)
+    return {route.path for route in app.routes if isinstance(route, Route)}
+
+
+def test_every_route_is_described_and_nothing_else() -> None:
+    """Paths of the document and of the application are the same."""
+    assert set(document()["paths"]) == _routes()
+
+
+def test_every_parameter_is_described() -> None:
+    """Each operation has the parameters its requests are read by; only pages have limit, cursor."""
+    paths = document()["paths"]
+    for resource in RESOURCES:
+        for path, parameters in (
+            (f"/{resource.name}", (*resource.filters, *PAGING)),
+            (f"/{resource.name}.csv", resource.filters),
+        ):
+            described = {one["name"]: one for one in paths[path]["get"]["parameters"]}
+            assert list(described) == [one.name for one in parameters]
+            for one in parameters:
+                assert described[one.name]["schema"] == one.schema
+                assert described[one.name]["description"] == one.meaning
+
+
+def test_examples_are_right() -> None:
+    """Each parameter's example is one that is read, but for the cursor's, which nobody can make."""
+    for resource in RESOURCES:
+        for one in resource.filters:
+            assert one.read(one.example) is not None
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        found = {value["$ref"]} if "$ref" in value else set()
+        return found.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """No part is pointed to that is not there."""
+    whole = document()
+    for reference in _references(whole):
+        part: Any = whole
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+        assert part
+
+
+def _fits(value: Any, schema: dict[str, Any]) -> bool:
+    kinds: dict[str, Any] = {
+        "string": str,
+        "number": (int, float),
+        "boolean": bool,
+        "array": list,
+        "object": dict,
+        "integer": int,
+        "null": type(None),
+    }
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    right = any(
+        isinstance(value, kinds[kind]) and (kind == "boolean" or not isinstance(value, bool))
+        for kind in types
+    )
+    return right and ("items" not in schema or all(_fits(one, schema["items"]) for one in value))
+
+
+async def test_answers_are_as_described(operator: httpx.AsyncClient) -> None:
+    """Every member of every row is described, and of a type that was promised."""
+    described = (await operator.get("openapi.json")).json()
+    assert described == document()
+    for resource in RESOURCES:
+        schema = described["components"]["schemas"][f"{resource.name}_row"]
+        for row in (await operator.get(resource.name)).json()["data"]:
+            assert set(row) == set(schema["properties"]) == set(schema["required"])
+            for name, value in row.items():
+                assert _fits(value, schema["properties"][name]), (name, value)
+
+
+def test_every_route_and_parameter_is_in_the_manual() -> None:
+    """docs/api.md has each route, and beside it each parameter, and no other."""
+    told = dict(re.findall(r"^\| `/api/v1(/[a-z.]+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+    assert set(told) == _routes()
+    for path, operations in document()["paths"].items():
+        parameters = [one["name"] for one in operations["get"].get("parameters", [])]
+        assert re.findall(r"`(\w+)`", told[path]) == parameters
+    meanings = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+    known = {one.name for each in RESOURCES for one in (*each.filters, *PAGING)}
+    assert known <= set(meanings)
