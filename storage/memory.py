@@ -15,8 +15,8 @@ from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
-from storage.place import place_of
 from storage.outbox import Notice, NoticeState
+from storage.place import place_of
 from storage.rejudging import Rejudging
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, utc_now
@@ -198,6 +198,14 @@ class MemoryStore:
                 and _narrowed(selection, value)
             ),
             selection.batch,
+        )
+
+    def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
+        """All stored cycles of a country in the order they were received, in batches."""
+        return self._batches(
+            cycle
+            for cycle in list(self._cycles.values())
+            if not country or cycle.country == country
         )
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:

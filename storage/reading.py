@@ -121,14 +121,14 @@ def _measurement_weight(measurement: Measurement) -> int:
 
 
 class _StoredCycleCodec(Codec[StoredCycle]):
-    """Reads a cycle from its vantage's health and the ordering columns of `CYCLES`."""
+    """Reads a cycle from its vantage's health and the last ordering columns of a listing."""
 
     def __init__(self) -> None:
         super().__init__(StoredCycle)
         self.names = codecs.HEALTH.names
 
     def decode(self, cells: Sequence[Any]) -> StoredCycle:
-        finished_at, country, id_, started_at = cells[len(self.names) :]
+        country, id_, started_at, finished_at = cells[len(self.names) :][-4:]
         health = codecs.HEALTH.decode(cells)
         return StoredCycle(
             id=id_,
@@ -159,11 +159,14 @@ OF_CYCLE = and_(
     schema.cycle.c.country == schema.platform_verdict.c.country,
     schema.cycle.c.id == schema.platform_verdict.c.cycle,
 )
-CYCLES = Listing(
-    schema.vantage_health,
-    _StoredCycleCodec(),
-    *(schema.cycle.c.finished_at, schema.cycle.c.country, schema.cycle.c.id),
-    schema.cycle.c.started_at,
+_CYCLE = (
+    *(schema.cycle.c.country, schema.cycle.c.id),
+    *(schema.cycle.c.started_at, schema.cycle.c.finished_at),
+)
+CYCLES = Listing(schema.vantage_health, _StoredCycleCodec(), schema.cycle.c.finished_at, *_CYCLE)
+"""Needs `HEALTH_OF_CYCLE`."""
+RECEIVED_CYCLES = Listing(
+    schema.vantage_health, _StoredCycleCodec(), schema.cycle.c.received_at, *_CYCLE
 )
 """Needs `HEALTH_OF_CYCLE`."""
 HEALTH_OF_CYCLE = and_(

@@ -168,6 +168,11 @@ class SqlStore:
         where, start = reading.matching(table, table.c.judged_at, selection)
         return self._pages(reading.VERDICTS, where, start, selection)
 
+    def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
+        """All stored cycles of a country in the order they were received, in batches."""
+        where = [] if not country else [schema.cycle.c.country == country]
+        return self._pages(reading.RECEIVED_CYCLES, [*where, reading.HEALTH_OF_CYCLE])
+
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Platform verdicts in the order their cycles were received, in batches."""
         table = schema.platform_verdict

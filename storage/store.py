@@ -161,6 +161,10 @@ class Store(Protocol):
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
         """Stored verdicts by judging time, in batches."""
 
+    def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
+        """All stored cycles of a country, of all without one, in the order they were received, in
+        batches: cycles whose verdicts `received_platforms` lists come in the same order."""
+
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
         """Platform verdicts in the order their cycles were received, in batches: what a replay
         must follow. `since` and `until` select by judging time; those of one cycle stand

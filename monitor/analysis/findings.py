@@ -48,7 +48,7 @@ KNOWN_PAGE: Sign = (Layer.HTTP, "known_blockpage")
 OTHER_RESOLVER: Sign = (Layer.DNS, "other_resolver")
 _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 
-_NO_REPLY: Sign = (Layer.DNS, TIMEOUT)
+_RESOLVERS_FAULT: tuple[Sign, ...] = ((Layer.DNS, TIMEOUT), (Layer.DNS, "servfail"))
 _CUT_OFF = ("reset", "eof")
 _REFUSALS = ("refused", "reset")
 """Of connections: what a censor does that answers for an address."""
@@ -135,7 +135,7 @@ def _with_follow_ups(
         controls.working,
     )
     evidence = reading.evidence
-    if reading.sign == _NO_REPLY and evidence is Evidence.STRONG:
+    if reading.sign in _RESOLVERS_FAULT and evidence is Evidence.STRONG:
         # A resolver that is slow, or cut off from the platform's name servers, does the same.
         evidence = Evidence.WEAK
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)

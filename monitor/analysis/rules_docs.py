@@ -79,7 +79,9 @@ acted. Strong evidence becomes *conclusive* when at least {AGREEING} looks agree
 - a false certificate is shown at an address the platform really has, while all is well otherwise;
 - a false certificate is shown where the resolver led, and the platform answers elsewhere.
 
-Follow-ups never raise *weak*, and their absence lowers nothing. Quiet vantages make none.
+Follow-ups never raise *weak*, and their absence lowers nothing. Quiet vantages make none. A
+resolver that reports a fault or is silent has too many innocent reasons to be more than *weak* by
+itself.
 
 The evidence column below is the best grade a rule can give.
 

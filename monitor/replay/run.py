@@ -1,6 +1,7 @@
 """Verdicts through the event fold, by the clock of the data."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -8,8 +9,8 @@ from statistics import median
 import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.event_fold import EventBook, advance
-from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance
+from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
 from monitor.replay.naming import Names
 from monitor.replay.row import Row
 from monitor.replay.weighing import Sitting, Weigher, sittings
@@ -98,16 +99,33 @@ class Replay:
         self._lanes: dict[LaneKey, _LaneNotes] = {}
         self._verdicts = 0
 
-    def take(self, verdicts: Sequence[PlatformVerdict]) -> None:
-        """The platform verdicts of one finished cycle."""
-        step = advance(self._book, verdicts, self._settings)
-        self._book = step.book
-        self._events.update((event.id, event) for event in step.changed)
-        self._log += step.log
+    def take(
+        self, verdicts: Sequence[PlatformVerdict], health: VantageHealth | None = None
+    ) -> tuple[Place, ...]:
+        """The platform verdicts of one finished cycle, and the health of its vantage.
+
+        Returns where one came too late: there `again` must follow.
+        """
+        step = advance(self._book, verdicts, self._settings, health=health)
+        self._keep(step)
         for verdict in verdicts:
             if verdict.vantage_role == VantageRole.FIELD:
                 self._verdicts += 1
                 self._notes(verdict).decided(verdict)
+        return step.late
+
+    @contextmanager
+    def again(self, place: Place) -> Iterator[Rebuild]:
+        """Conclude a place anew: what there was of it goes into the rebuild, in order."""
+        known = [e for e in self._events.values() if (e.country, e.platform) == place]
+        rebuild = Rebuild(self._book, place, known, self._settings)
+        yield rebuild
+        self._keep(rebuild.step())
+
+    def _keep(self, step: Step) -> None:
+        self._book = step.book
+        self._events.update((event.id, event) for event in step.changed)
+        self._log += step.log
 
     def seen(self, sitting: Sitting) -> None:
         """There was data, whether or not it decided anything."""

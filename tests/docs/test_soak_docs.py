@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.e2e.test_fast_lane import CONFIRMED, HOWS, RECOVERING, SUSPECTED
 from tests.scenarios import soak_negatives as negatives
 from tests.scenarios import soak_positives as positives
 
@@ -35,3 +36,14 @@ def test_nobody_innocent_was_accused() -> None:
     assert sum(runs.values()) >= 200
     assert {host.name for host in negatives.HOSTS} <= {row[0] for row in table}
     assert {row[0] for row in table if row[-1] != "0"} == set()
+
+
+def test_twenty_of_twenty_blocks_were_found_in_time() -> None:
+    """Twenty runs, of every way to cut off, none slower than it may be."""
+    table = [row for row in rows("fast-lane") if row[0] != "seed"]
+    assert len(table) >= 20
+    assert {row[1].strip("`") for row in table} == set(HOWS)
+    for _, _, *seconds in table:
+        suspected, confirmed, recovering = map(int, seconds)
+        assert (suspected <= SUSPECTED, confirmed <= CONFIRMED) == (True, True)
+        assert recovering <= RECOVERING

@@ -113,9 +113,7 @@ async def test_a_shutdown_is_replayed() -> None:
             cycles.append(msgspec.structs.replace(one, health=health))
         away = cycle_of(".", number, "nbo")
         elsewhere = msgspec.structs.replace(away.health, country="KE", asn=33771)
-        cycles.append(
-            msgspec.structs.replace(away, country="KE", health=elsewhere, platforms=())
-        )
+        cycles.append(msgspec.structs.replace(away, country="KE", health=elsewhere, platforms=()))
     replayed, log = await _as_recorded(cycles)
     assert EventKind.SHUTDOWN in {event.kind for event in replayed.events}
     assert _in_order(replayed.log) == _in_order(log)

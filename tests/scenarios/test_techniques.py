@@ -90,6 +90,7 @@ TECHNIQUES = (
         method="dns",
         sub_method="servfail",
         failures={"dns": "dns_servfail_error"},
+        evidence="weak",
     ),
     Technique(
         name="dns-empty",

@@ -38,8 +38,9 @@ def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
     """Simulated looks are real to the rules: each failure gets a verdict that accuses its layer."""
     verdict = verdict_on(cycle(fate, 4 if once_more(fate) else 3, FollowUps()))
     assert verdict.state is State.BLOCKED
-    # Silence of a resolver has too many innocent causes to be more by itself.
-    assert verdict.evidence is (Evidence.WEAK if fate == "dns_timeout" else Evidence.STRONG)
+    # A resolver in trouble has too many innocent causes to be more by itself.
+    resolvers = fate in ("dns_timeout", "dns_servfail")
+    assert verdict.evidence is (Evidence.WEAK if resolvers else Evidence.STRONG)
     assert verdict.method == fate.partition("_")[0]
 
 
