@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from monitor import __version__
-from monitor.analysis.event import Event
+from monitor.analysis.event import Event, Scope
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.local_time import local_text, utc_text
 from monitor.method_words import method_in_words
@@ -88,6 +88,14 @@ def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
+def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), not snapshot.config_refused
+
+
+def _config_used_at(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), _seconds(snapshot.config_used_at)
+
+
 def _interval(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.interval
 
@@ -124,13 +132,21 @@ def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
         yield (*pair, platform.title, platform.owner), event is not None
 
 
+def _effect(event: Event) -> str:
+    """What an event does to people: a word for messages, which must not claim more than that."""
+    if event.methods and all(method.startswith("throttling") for method in event.methods):
+        return "throttled"
+    return "partial" if event.scope is Scope.PARTIAL else "blocked"
+
+
 def _event_state(snapshot: Snapshot, _: datetime) -> Rows:
     for pair, event in _events(snapshot):
         confirmed = str(event.confirmed_at is not None).lower()
         earliest = utc_text(event.onset_earliest) if event.onset_earliest else ""
         latest = utc_text(event.onset_latest)
         local = local_text(event.onset_latest, event.country)
-        yield (*pair, event.state, event.id, confirmed, earliest, latest, local), 1
+        told = (_effect(event), event.id, confirmed, earliest, latest, local)
+        yield (*pair, event.state, *told), 1
 
 
 def _event_onset(snapshot: Snapshot, _: datetime) -> Rows:
@@ -273,6 +289,18 @@ GAUGES = (
         _interval,
     ),
     Family(
+        "config_last_reload_successful",
+        "0 when the configuration was read again and could not be used, else 1.",
+        (),
+        _config_successful,
+    ),
+    Family(
+        "config_last_reload_success_timestamp_seconds",
+        "Since when the configuration in use is.",
+        (),
+        _config_used_at,
+    ),
+    Family(
         "platform_state",
         "1 for the state a platform is in at a field vantage, 0 for every other state.",
         (*VANTAGE, "platform", "state"),
@@ -299,7 +327,7 @@ GAUGES = (
     Family(
         "blocking_event_state",
         "Always 1; its labels tell an active event's state, id and onset, for messages.",
-        (*PAIR, "state", "event", "confirmed", *ONSET),
+        (*PAIR, "state", "effect", "event", "confirmed", *ONSET),
         _event_state,
     ),
     Family(

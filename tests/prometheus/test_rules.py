@@ -55,6 +55,25 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+ABOUT_A_PLATFORM = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled")
+ABOUT_A_COUNTRY = ("Country", "International", "Coverage", "Vantage", "Traffic", "Clock")
+
+
+def told_of(alert: str) -> set[str]:
+    """Annotations that a message needs beside what every alert has."""
+    name = alert.removeprefix("Shutwatch")
+    if name in ABOUT_A_PLATFORM:
+        return {
+            *("country_name", "platform_name", "effect", "networks", "extent"),
+            *("since", "event", "event_url", "whole_owner"),
+        }
+    if name == "PlatformDegraded":
+        return {"country_name", "platform_name", "networks"}
+    if name == "PlatformOutageElsewhere":
+        return {"platform_name"}
+    return {"country_name"} if name.startswith(ABOUT_A_COUNTRY) else set()
+
+
 @pytest.mark.prometheus
 def test_promtool_accepts_the_rules() -> None:
     """`promtool check rules` finds nothing, duplicates included, and sees every rule."""
@@ -111,7 +130,9 @@ def test_alerts_are_complete(rule: dict[str, Any]) -> None:
     """Each alert has our prefix, a severity, texts, a runbook that exists, and keeps firing."""
     assert re.fullmatch(r"Shutwatch([A-Z][a-z]+)+", rule["alert"])
     assert rule["labels"]["severity"] in ("critical", "warning", "info")
-    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert set(rule["annotations"]) == (
+        {"summary", "description", "runbook_url"} | told_of(rule["alert"])
+    )
     assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
     assert (RUNBOOKS / rule["annotations"]["runbook_url"]).is_file()
     assert rule["keep_firing_for"]

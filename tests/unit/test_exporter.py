@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+import msgspec
 import pytest
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from monitor.analysis.event import EventState
+from monitor.analysis.event import EventState, Scope
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget import Effort
 from monitor.exporter import create_registry, families
@@ -152,6 +153,19 @@ def test_an_active_event_tells_what_a_message_needs() -> None:
     publisher.publish(world.cycle(PTCL), [suspected])
     told = {"confirmed": "false", "onset_earliest": "", "state": "suspected"}
     assert value(publisher, "blocking_event_state", **told) == 1
+
+
+def test_an_event_is_never_said_to_be_more_than_it_was() -> None:
+    """Slowed down by every method is throttled, parts that are not core are partial, else blocked."""
+    event = world.event()
+    partial = msgspec.structs.replace(event, scope=Scope.PARTIAL)
+    throttled = msgspec.structs.replace(event, methods=("throttling.rate", "throttling.stall"))
+    both = msgspec.structs.replace(event, methods=("throttling.rate", "tls.reset"))
+    effects = {"blocked": event, "partial": partial, "throttled": throttled}
+    for effect, shown in [*effects.items(), ("blocked", both)]:
+        publisher = world.publisher()
+        publisher.publish(world.cycle(PTCL), [shown])
+        assert value(publisher, "blocking_event_state", effect=effect) == 1
 
 
 def test_names_for_people_stand_beside_codes() -> None:
