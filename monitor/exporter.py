@@ -88,50 +88,6 @@ def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
-def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
-    yield (), not snapshot.config_refused
-
-
-def _config_used_at(snapshot: Snapshot, _: datetime) -> Rows:
-    yield (), _seconds(snapshot.config_used_at)
-
-
-def _interval(snapshot: Snapshot, _: datetime) -> Rows:
-    yield (), snapshot.interval
-
-
-def _platform_state(snapshot: Snapshot, at: datetime) -> Rows:
-    for view, verdict in _verdicts(snapshot, at):
-        for state in State:
-            yield (*_of(view), verdict.platform, state), verdict.state is state
-
-
-def _role_state(snapshot: Snapshot, at: datetime) -> Rows:
-    for view, verdict in _verdicts(snapshot, at):
-        for role in verdict.roles:
-            yield (*_of(view), verdict.platform, role.role, role.state), 1
-
-
-def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
-    for view, verdict in _verdicts(snapshot, at):
-        if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
-            method, sub_method = verdict.method, verdict.sub_method
-            meaning = method_in_words(method, sub_method)
-            yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
-
-
-def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
-    for pair, (blocked, told) in snapshot.networks_blocked(at).items():
-        yield pair, len(blocked) / told
-
-
-def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
-    known = {platform.name: platform for platform in snapshot.catalog.platforms}
-    for pair, event in _pairs(snapshot):
-        platform = known[pair[1]]
-        yield (*pair, platform.title, platform.owner), event is not None
-
-
 def _effect(event: Event) -> str:
     """What an event does to people: a word for messages, which must not claim more than that."""
     if event.methods and all(method.startswith("throttling") for method in event.methods):
@@ -287,18 +243,6 @@ GAUGES = (
         "Configured time between the starts of two cycles of one vantage.",
         (),
         _interval,
-    ),
-    Family(
-        "config_last_reload_successful",
-        "0 when the configuration was read again and could not be used, else 1.",
-        (),
-        _config_successful,
-    ),
-    Family(
-        "config_last_reload_success_timestamp_seconds",
-        "Since when the configuration in use is.",
-        (),
-        _config_used_at,
     ),
     Family(
         "platform_state",

@@ -156,7 +156,7 @@ def test_an_active_event_tells_what_a_message_needs() -> None:
 
 
 def test_an_event_is_never_said_to_be_more_than_it_was() -> None:
-    """Slowed down by every method is throttled, parts that are not core are partial, else blocked."""
+    """Only slowed down is throttled, only parts that are not core is partial, all else blocked."""
     event = world.event()
     partial = msgspec.structs.replace(event, scope=Scope.PARTIAL)
     throttled = msgspec.structs.replace(event, methods=("throttling.rate", "throttling.stall"))
