@@ -88,6 +88,42 @@ def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
+def _interval(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.interval
+
+
+def _platform_state(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        for state in State:
+            yield (*_of(view), verdict.platform, state), verdict.state is state
+
+
+def _role_state(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        for role in verdict.roles:
+            yield (*_of(view), verdict.platform, role.role, role.state), 1
+
+
+def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
+    for view, verdict in _verdicts(snapshot, at):
+        if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
+            method, sub_method = verdict.method, verdict.sub_method
+            meaning = method_in_words(method, sub_method)
+            yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
+
+
+def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
+    for pair, (blocked, told) in snapshot.networks_blocked(at).items():
+        yield pair, len(blocked) / told
+
+
+def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
+    known = {platform.name: platform for platform in snapshot.catalog.platforms}
+    for pair, event in _pairs(snapshot):
+        platform = known[pair[1]]
+        yield (*pair, platform.title, platform.owner), event is not None
+
+
 def _effect(event: Event) -> str:
     """What an event does to people: a word for messages, which must not claim more than that."""
     if event.methods and all(method.startswith("throttling") for method in event.methods):
