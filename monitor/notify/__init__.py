@@ -1,0 +1,1 @@
+"""Tell people of events: what to say, to whom, when, and again until it arrived."""

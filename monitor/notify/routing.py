@@ -1,0 +1,58 @@
+"""Who is to be told: lines of events' logs → notices for the targets of routes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from monitor.analysis.event import Event, EventLogEntry, EventState
+from monitor.notify.occasion import CLOSING, Occasion, occasion_of
+from monitor.notify.settings import Route
+from storage.outbox import Notice
+
+
+def notices_of(
+    entries: Iterable[EventLogEntry], routes: Sequence[Route], now: datetime
+) -> tuple[Notice, ...]:
+    """What is to be told of these lines, made at `now` (UTC); the same lines give the same keys.
+
+    That something is over, or taken back, is noted for every target: which of them were told of
+    it is known when it is sent, and a route may have been narrowed since.
+    """
+    return tuple(
+        Notice(
+            country=entry.snapshot.country,
+            event=entry.event,
+            sequence=entry.sequence,
+            route=route.name,
+            target=target.name,
+            occasion=occasion,
+            created_at=now,
+        )
+        for entry, occasion in _worth_telling(entries)
+        for route in routes
+        if occasion in CLOSING or wanted(route, entry.snapshot, occasion)
+        for target in route.urls
+    )
+
+
+def wanted(route: Route, event: Event, occasion: Occasion) -> bool:
+    """Whether a route asks to be told of this."""
+    return (
+        event.kind in route.kinds
+        and (not route.countries or event.country in route.countries)
+        # A shutdown has no platform, and hits those asked for as well.
+        and (not route.platforms or event.platform in ("", *route.platforms))
+        and (route.minimum == EventState.SUSPECTED or _sure(event, occasion))
+    )
+
+
+def _sure(event: Event, occasion: Occasion) -> bool:
+    return occasion is not Occasion.SUSPECTED and event.confirmed_at is not None
+
+
+def _worth_telling(
+    entries: Iterable[EventLogEntry],
+) -> Iterator[tuple[EventLogEntry, Occasion]]:
+    for entry in entries:
+        occasion = occasion_of(entry)
+        if occasion is not None:
+            yield entry, occasion
