@@ -1,10 +1,25 @@
 """Composition root of `shutwatch run`: the only place that wires everything, and schedules it."""
 
 import asyncio
+import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from datetime import UTC, timedelta
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -13,16 +28,18 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor.analysis.verdict import Verdict
 from monitor.budget import Effort
 from monitor.clock import utc_now
+from monitor.config import load_config
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner
 from monitor.exporter import create_registry
 from monitor.fast_lane import FastLane
 from monitor.garbage import spare_searches
 from monitor.http3 import Http3
-from monitor.logs import logger
+from monitor.logs import configure, logger
 from monitor.looking import Looking, MakeNetwork
 from monitor.publisher import Publisher
 from monitor.record import Recorder
+from monitor.reload import Reloader, same_looks
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
@@ -31,10 +48,12 @@ from monitor.spending import DayIsSpentError, Spending
 from monitor.transfers import Transfers
 from probes.vantage import VantagePoint, VantageRole
 from storage.open_store import open_store
-from storage.store import Cycle, Store
+from storage.store import Cycle, StorageError, Store
 
 log = logger(__name__)
 
+LET_GO_DEADLINE = 30.0
+"""Seconds to wait for a cycle that is being stored when its vantage is taken out."""
 STOP_DEADLINE = 4.0
 """Seconds a cycle under way gets to end once we are told to stop; the rest must fit into five."""
 
@@ -91,27 +110,48 @@ async def run(settings: Settings) -> None:
         await recorder.restore()
         latest = await store.latest_verdicts()
         spending = Spending(settings, now=utc_now)
-        async with cycle_runner(settings, latest=latest, spending=spending) as runner:
+        async with _Runners(spending) as runners:
+            runner = await runners.begin(settings, latest)
             schedule = _Schedule(settings, publisher, runner, recorder, spending)
-            await _until_told_to_stop(settings, publisher, schedule, store)
+            access = Access(settings.server, own_hosts=True)
+            change = _Change(store, publisher, recorder, runners, schedule, access)
+            reloader = Reloader(
+                settings,
+                lambda path: load_config(path, os.environ),
+                change.apply,
+                publisher.config_refused,
+            )
+            await _until_told_to_stop(settings, publisher, schedule, store, access, reloader)
     finally:
         await store.close()
 
 
 async def _until_told_to_stop(
-    settings: Settings, publisher: Publisher, schedule: "_Schedule", store: Store
+    settings: Settings,
+    publisher: Publisher,
+    schedule: "_Schedule",
+    store: Store,
+    access: Access,
+    reloader: Reloader,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    access = Access(settings.server, own_hosts=True)
-    app = create_app(publisher, create_registry(publisher), access=access, store=store)
+    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+    app = create_app(
+        publisher,
+        create_registry(publisher),
+        access=access,
+        store=store,
+        reload=reloader.reload,
+    )
     server = asyncio.create_task(
         serve(app, settings.listen_host, settings.listen_port, listening=_listening)
     )
     stopped = asyncio.create_task(stop.wait())
     watching = asyncio.create_task(_watch(schedule, store))
+    reloading = asyncio.create_task(reloader.run())
     spare_searches()
     try:
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,8 +160,9 @@ async def _until_told_to_stop(
         log.info("stopping")
     finally:
         watching.cancel()
+        reloading.cancel()
         await schedule.stop()
-        tasks = (server, stopped, watching)
+        tasks = (server, stopped, watching, reloading)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -139,6 +180,102 @@ async def _watch(schedule: "_Schedule", store: Store) -> None:
 
 def _listening(host: str, port: int) -> None:
     log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+
+
+class _Runners:
+    """The runner of the settings in use, and those of earlier ones until their cycles are over."""
+
+    def __init__(self, spending: Spending) -> None:
+        self._spending = spending
+        self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "_Runners":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            for context in self._open.values():
+                stack.push_async_exit(context)
+        self._open.clear()
+
+    async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
+        """A runner for these settings; `latest` are the newest verdicts stored."""
+        context = cycle_runner(settings, latest=latest, spending=self._spending)
+        runner = await context.__aenter__()
+        self._open[runner] = context
+        return runner
+
+    def end(self, runner: CycleRunner, unused: Coroutine[None, None, None]) -> None:
+        """Let go of it as soon as it is unused."""
+
+        async def wait() -> None:
+            await unused
+            await self._open.pop(runner).__aexit__(None, None, None)
+
+        task = asyncio.create_task(wait())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+class _Change:
+    """Goes over from one configuration to another while everything runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        recorder: Recorder,
+        runners: _Runners,
+        schedule: "_Schedule",
+        access: Access,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._recorder = recorder
+        self._runners = runners
+        self._schedule = schedule
+        self._access = access
+
+    async def apply(self, old: Settings, new: Settings) -> None:
+        """Take `new` into use. What may fail comes first, and leaves everything as it was."""
+        kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
+        added = {vantage.id for vantage in new.vantages} - kept
+        schedule = self._schedule
+        before = runner = schedule.runner
+        if not same_looks(old, new):
+            latest = await self._store.latest_verdicts() if added else []
+            runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
+            runner.inherit(before, kept)
+        schedule.spending.use(new)
+        await self._count_today(added - {vantage.id for vantage in old.vantages})
+        await schedule.let_go(vantage.id for vantage in old.vantages if vantage.id not in kept)
+        await self._recorder.use(new)
+        self._publisher.use(
+            new.vantages,
+            new.catalog,
+            self._recorder.book.active,
+            interval=new.interval,
+            daily_bytes=new.probe.daily_bytes,
+            public_url=new.public_url,
+        )
+        schedule.use(new, runner)
+        if runner is not before:
+            self._runners.end(before, schedule.unused(before))
+        self._access.use(new.server)
+        if new.log != old.log:
+            configure(new.log)
+
+    async def _count_today(self, vantages: Collection[str]) -> None:
+        if not vantages:
+            return
+        try:
+            await self._schedule.spending.restore(self._store, vantages)
+        except StorageError as error:
+            log.warning("bytes used today are not known, counting from 0", error=str(error))
 
 
 class _Schedule:
@@ -160,30 +297,91 @@ class _Schedule:
         self._fast_lane = FastLane(settings, spending)
         self._turns = {vantage.id: asyncio.Lock() for vantage in settings.vantages}
         """Held while a vantage looks: one cycle of it at a time."""
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        """Each with its vantage."""
+        self._recording: set[asyncio.Task[None]] = set()
+        """Those of them that are past looking: what they saw must not get lost half-way."""
+        self._in_use: Counter[CycleRunner] = Counter()
+        self._let_go_of_one = asyncio.Condition()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """Add the jobs, spread over a moment so that they do not all start at once."""
-        interval = self._settings.interval
-        jitter = self._settings.jitter if self._settings.jitter >= 0 else interval / 10
-        vantages = self._settings.vantages
-        for position, vantage in enumerate(vantages):
-            spread = min(interval, 2.0) * position / len(vantages)
-            self._scheduler.add_job(
-                self._cycle,
-                "interval",
-                args=[vantage],
-                id=vantage.id,
-                seconds=interval,
-                jitter=jitter or None,
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=max(1, int(interval)),
-                next_run_time=utc_now() + timedelta(seconds=spread),
-            )
+        for vantage in self._settings.vantages:
+            self._add(vantage)
         self._scheduler.start()
+
+    def _add(self, vantage: VantagePoint) -> None:
+        interval = self._settings.interval
+        vantages = self._settings.vantages
+        spread = min(interval, 2.0) * vantages.index(vantage) / len(vantages)
+        self._scheduler.add_job(
+            self._cycle,
+            "interval",
+            args=[vantage],
+            id=vantage.id,
+            **self._pace(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=max(1, int(interval)),
+            next_run_time=utc_now() + timedelta(seconds=spread),
+        )
+
+    def _pace(self) -> dict[str, float | None]:
+        interval, jitter = self._settings.interval, self._settings.jitter
+        return {"seconds": interval, "jitter": (jitter if jitter >= 0 else interval / 10) or None}
+
+    # -- another configuration ---------------------------------------------------------------
+
+    @property
+    def runner(self) -> CycleRunner:
+        """The one that cycles are begun with."""
+        return self._runner
+
+    async def let_go(self, vantages: Iterable[str]) -> None:
+        """No more cycles of these vantages. One under way is given up, unless it is being stored:
+        then it is waited for."""
+        gone = frozenset(vantages)
+        for vantage in gone:
+            for job in (vantage, _hurried(vantage)):
+                if self._scheduler.get_job(job) is not None:
+                    self._scheduler.remove_job(job)
+        tasks = [task for task, vantage in self._under_way.items() if vantage in gone]
+        for task in tasks:
+            if task not in self._recording:
+                task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LET_GO_DEADLINE)
+
+    def use(self, settings: Settings, runner: CycleRunner) -> None:
+        """Go by other settings from now on; vantages that stay keep their next turn, or have it
+        sooner where the interval became shorter."""
+        before = self._pace()
+        self._settings = settings
+        self._runner = runner
+        self._fast_lane.use(settings)
+        for vantage in settings.vantages:
+            self._turns.setdefault(vantage.id, asyncio.Lock())
+        if not self._scheduler.running:
+            return
+        latest = utc_now() + timedelta(seconds=settings.interval)
+        for vantage in settings.vantages:
+            job = self._scheduler.get_job(vantage.id)
+            if job is None:
+                self._add(vantage)
+            elif self._pace() != before:
+                due = min(job.next_run_time, latest)
+                self._scheduler.reschedule_job(vantage.id, trigger="interval", **self._pace())
+                grace = max(1, int(settings.interval))
+                self._scheduler.modify_job(vantage.id, next_run_time=due, misfire_grace_time=grace)
+
+    async def unused(self, runner: CycleRunner) -> None:
+        """Wait until no cycle of that runner is under way."""
+        async with self._let_go_of_one:
+            await self._let_go_of_one.wait_for(lambda: not self._in_use[runner])
+
+    # -- turns ---------------------------------------------------------------------------------
 
     async def stop(self) -> None:
         """No new cycles; those under way are ended, for half a cycle is no cycle."""
@@ -206,14 +404,17 @@ class _Schedule:
     async def _protected(self, work: Coroutine[None, None, None], vantage: VantagePoint) -> None:
         """Do it, even if the scheduler gives up on it; `stop` ends it."""
         task = asyncio.create_task(work, name=f"cycle {vantage.id}")
-        self._under_way.add(task)
+        self._under_way[task] = vantage.id
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if task.cancelled() and this is not None and not this.cancelling():
+                return  # let go of, which is no failure
             task.cancel()
             raise
         finally:
-            self._under_way.discard(task)
+            self._under_way.pop(task, None)
 
     async def _turn(self, vantage: VantagePoint) -> None:
         effort = self.spending.turn(vantage.id)
@@ -227,11 +428,12 @@ class _Schedule:
         self, vantage: VantagePoint, effort: Effort, only: frozenset[str] = frozenset()
     ) -> None:
         try:
-            async with self._turns[vantage.id]:
-                cycle = await self._runner.run(vantage.id, effort, only)
+            async with self._turns[vantage.id], self._using() as runner:
+                cycle = await runner.run(vantage.id, effort, only)
             self.spending.cycle_done(vantage.id, effort, cycle.measurements)
             self._publisher.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
-            await self._recorder.record(cycle)
+            with self._past_looking():
+                await self._recorder.record(cycle)
             self._hurry_after(vantage, cycle)
         except DayIsSpentError:
             log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
@@ -240,6 +442,30 @@ class _Schedule:
             # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
             # vantage's last report grows old, and the alert on that fires.
             log.exception("cycle failed", vantage=vantage.id)
+
+    @asynccontextmanager
+    async def _using(self) -> AsyncIterator[CycleRunner]:
+        """The runner of now, which is kept until this is over."""
+        runner = self._runner
+        self._in_use[runner] += 1
+        try:
+            yield runner
+        finally:
+            self._in_use[runner] -= 1
+            if not self._in_use[runner]:
+                del self._in_use[runner]
+            async with self._let_go_of_one:
+                self._let_go_of_one.notify_all()
+
+    @contextmanager
+    def _past_looking(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        if task is not None:
+            self._recording.add(task)
+        try:
+            yield
+        finally:
+            self._recording.discard(task)
 
     async def _left_out(self, vantage: VantagePoint) -> None:
         """Put on record that the vantage is there though it does not look: whoever is silent might
@@ -250,13 +476,15 @@ class _Schedule:
 
     def _hurry_after(self, vantage: VantagePoint, cycle: Cycle) -> None:
         """Look again soon where the detector could not decide."""
+        if vantage not in self._settings.vantages:
+            return
         platforms = self._fast_lane.wanted(vantage, cycle, self._recorder.book)
         if platforms and self._scheduler.running:
             self._scheduler.add_job(
                 self._hurry,
                 "date",
                 args=[vantage, platforms],
-                id=f"{vantage.id} hurried",
+                id=_hurried(vantage.id),
                 replace_existing=True,
                 run_date=utc_now() + timedelta(seconds=self._fast_lane.pace),
                 misfire_grace_time=None,
@@ -265,3 +493,8 @@ class _Schedule:
     def _missed(self, event: JobEvent) -> None:
         self._publisher.cycle_missed(event.job_id)
         log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
+
+
+def _hurried(vantage: str) -> str:
+    """Id of the job that looks again soon."""
+    return f"{vantage} hurried"

@@ -104,7 +104,12 @@ def vantage_check_shapes(folder: Path) -> Shapes:
 
 def server_shapes(folder: Path) -> Shapes:
     """`[server]`; names of files are relative to `folder`."""
-    return {"users": users_file(folder), "tokens": tokens_file(folder), "public": flag}
+    return {
+        "users": users_file(folder),
+        "tokens": tokens_file(folder),
+        "public": flag,
+        "reload": flag,
+    }
 
 
 LOG: Shapes = {

@@ -136,6 +136,13 @@ class CycleRunner:
         self._http3.remember(latest)
         self._modesty.remember(latest)
 
+    def inherit(self, before: "CycleRunner", vantages: Collection[str]) -> None:
+        """Go on with what the runner of other settings knew of these vantages."""
+        self._http3.inherit(before._http3, vantages)
+        self._modesty.inherit(before._modesty, vantages)
+        if self._transfers is not None and before._transfers is not None:
+            self._transfers.inherit(before._transfers, vantages)
+
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage looks at while all is well."""
         vantage = self._looking.vantage(vantage_id)

@@ -88,6 +88,14 @@ def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
 
 
+def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), not snapshot.config_refused
+
+
+def _config_used_at(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), _seconds(snapshot.config_used_at)
+
+
 def _interval(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.interval
 
@@ -279,6 +287,18 @@ GAUGES = (
         "Configured time between the starts of two cycles of one vantage.",
         (),
         _interval,
+    ),
+    Family(
+        "config_last_reload_successful",
+        "0 when the configuration was read again and could not be used, else 1.",
+        (),
+        _config_successful,
+    ),
+    Family(
+        "config_last_reload_success_timestamp_seconds",
+        "Since when the configuration in use is.",
+        (),
+        _config_used_at,
     ),
     Family(
         "platform_state",

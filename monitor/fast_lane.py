@@ -41,6 +41,10 @@ class FastLane:
         self._hurried: dict[str, deque[datetime]] = {}
         self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
 
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
+
     @property
     def pace(self) -> float:
         """Seconds from one such cycle to the next."""

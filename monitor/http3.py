@@ -16,7 +16,7 @@ before anything is asked again: `UdpWitness`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -84,6 +84,12 @@ class Http3:
             if verdict.rule_id == QUIC_BLOCKED:
                 blocked = self._memory(verdict.vantage).blocked
                 blocked.setdefault(verdict.platform, verdict.endpoint)
+
+    def inherit(self, before: "Http3", vantages: Collection[str]) -> None:
+        """Go on with what another one knew of these vantages."""
+        self._memories = {
+            name: memory for name, memory in before._memories.items() if name in vantages
+        }
 
     def offering(self, vantage_id: str) -> dict[str, Target]:
         """What is known to offer HTTP/3 to a vantage, by id of the endpoint; to be added to."""

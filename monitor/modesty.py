@@ -9,7 +9,7 @@ one family, so that its verdict keeps its evidence, and so is whatever costs nex
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -59,6 +59,12 @@ class Modesty:
             if verdict.state is State.BLOCKED:
                 wary = self._wary.setdefault(verdict.vantage, {})
                 wary[verdict.platform, verdict.role] = frozenset()
+
+    def inherit(self, before: "Modesty", vantages: Collection[str]) -> None:
+        """Go on with what another one knew of these vantages."""
+        self._wary = {name: known for name, known in before._wary.items() if name in vantages}
+        for name in vantages:
+            self._cycles[name] = before._cycles[name]
 
     def begin(self, vantage: str, effort: Effort, families: Sequence[str]) -> "Closeness":
         """A cycle of that effort begins; `families` work from the vantage."""

@@ -86,6 +86,7 @@ class Publisher:
             vantages=tuple(_silent(point, catalog, interval) for point in vantages),
             events=frozen_map({}),
             storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
+            config_used_at=now(),
         )
 
     @property
@@ -161,6 +162,39 @@ class Publisher:
         word = kind if kind.isidentifier() and len(kind) <= 32 else "other"
         errors = self._snapshot.storage_errors
         self._swap(storage_errors=frozen_map({**errors, word: errors.get(word, 0) + 1}))
+
+    def use(
+        self,
+        vantages: Sequence[VantagePoint],
+        catalog: Catalog,
+        active_events: Sequence[Event],
+        *,
+        interval: float,
+        daily_bytes: int,
+        public_url: str,
+    ) -> None:
+        """Show what another configuration watches, with all that is known of what stays.
+
+        A vantage that differs in anything begins anew. The arguments are those of `__init__`.
+        """
+        known = {view.point.id: view for view in self._snapshot.vantages}
+        fresh = [_silent(point, catalog, interval) for point in vantages]
+        self._swap(
+            interval=interval,
+            daily_bytes=daily_bytes,
+            public_url=public_url,
+            catalog=catalog,
+            vantages=tuple(_gone_on(known.get(view.point.id), view) for view in fresh),
+            config_refused=False,
+            config_used_at=self._now(),
+        )
+        self._swap(
+            events=self._shown(active_events), circumstances=self._circumstances(active_events)
+        )
+
+    def config_refused(self) -> None:
+        """Show that the configuration was read again and could not be used."""
+        self._swap(config_refused=True)
 
     def restore(
         self,
@@ -258,6 +292,24 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageVi
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
         turns=frozen_map(dict.fromkeys(Effort, 0)),
         stale_after=_stale_after(interval),
+    )
+
+
+def _gone_on(known: VantageView | None, fresh: VantageView) -> VantageView:
+    """What is known of a vantage, in the shape that another configuration gives it."""
+    if known is None or known.point != fresh.point:
+        return fresh
+    length = 0.0
+    if known.cycle_started_at is not None and known.cycle_finished_at is not None:
+        length = (known.cycle_finished_at - known.cycle_started_at).total_seconds()
+    # A fresh vantage's interval has made its floor; the last cycle may have been longer.
+    stale_after = max(fresh.stale_after, STALE_INTERVALS * length)
+    return msgspec.structs.replace(
+        known,
+        platforms=tuple(v for v in known.platforms if v.platform in fresh.probes),
+        transfers=tuple(t for t in known.transfers if t.verdict.platform in fresh.probes),
+        probes=frozen_map({name: known.probes.get(name, 0) for name in fresh.probes}),
+        stale_after=stale_after,
     )
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of
+from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.conclusions import changeable, conclusions_of, readable, restored, since
 from monitor.logs import logger
@@ -56,6 +56,12 @@ class Recorder:
     def book(self) -> EventBook:
         """All that is concluded now."""
         return self._book
+
+    async def use(self, settings: Settings) -> None:
+        """Go by other settings from now on, with everything that was concluded by the old ones."""
+        async with self._turn:
+            self._settings = settings
+            self._book = watching(self._book, {vantage.id for vantage in settings.vantages})
 
     async def restore(self) -> None:
         """Take up what an earlier process left. Raises StorageError."""

@@ -100,6 +100,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 digests of the tokens that let a program look."""
     public: bool = False
     """Whether anybody may read, nothing finer than a network."""
+    reload: bool = False
+    """Whether operators may have the configuration read again by `POST /-/reload`."""
 
     @property
     def guarded(self) -> bool:

@@ -147,6 +147,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
     storage_errors: Mapping[str, int]
     """By what was being done."""
+    config_refused: bool = False
+    """Whether the configuration was read again and could not be used."""
+    config_used_at: datetime
+    """UTC; since when this one is."""
 
     @property
     def countries(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ The budget is pure; this knows the time, what was spent, and what cycles have co
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -35,7 +35,16 @@ class Spending:
         self._now = now
         self._limited = limited
         self._traffic = Traffic()
-        self._budgets = {
+        self._budgets: dict[str, Budget] = {}
+        self.use(settings)
+        self._cycles: dict[tuple[str, Effort], deque[int]] = {}
+        self._last: dict[str, float] = {}
+        self._looks: dict[tuple[str, str], int] = {}
+
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on; what was spent today stays spent."""
+        # Vantages that are gone keep their budgets: a cycle of one may still be ending.
+        self._budgets |= {
             vantage.id: Budget(
                 limit=settings.probe.daily_bytes,
                 interval=settings.interval,
@@ -44,9 +53,6 @@ class Spending:
             )
             for vantage in settings.vantages
         }
-        self._cycles: dict[tuple[str, Effort], deque[int]] = {}
-        self._last: dict[str, float] = {}
-        self._looks: dict[tuple[str, str], int] = {}
 
     # -- what was done ---------------------------------------------------------------------
 
@@ -56,12 +62,16 @@ class Spending:
         if look.look not in (Look.TRANSFER, Look.FOLLOW_UP):
             self._looks[look.vantage, look.endpoint] = cost
 
-    async def restore(self, store: Store) -> None:
-        """Count what an earlier process spent today. Raises StorageError."""
+    async def restore(self, store: Store, vantages: Collection[str] | None = None) -> None:
+        """Count what an earlier process spent today, of these vantages or of all.
+
+        Raises StorageError. Whatever was counted before must not be counted again.
+        """
+        wanted = frozenset(self._budgets if vantages is None else vantages)
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
         async for looks in store.measurements(Selection(since=midnight)):
             for look in looks:
-                if look.vantage in self._budgets:
+                if look.vantage in wanted:
                     self._traffic.add(look)
 
     def cycle_done(self, vantage: str, effort: Effort, looks: Iterable[Measurement]) -> None:

@@ -139,6 +139,12 @@ class Transfers:
         self._reference = parse_endpoint(settings.throttling.reference)
         self._streams: dict[tuple[str, str, str], _Stream] = {}
 
+    def inherit(self, before: "Transfers", vantages: Collection[str]) -> None:
+        """Go on with what another one measured from these vantages."""
+        self._streams = {
+            key: stream for key, stream in before._streams.items() if key[0] in vantages
+        }
+
     async def run(
         self,
         vantage: VantagePoint,

@@ -10,14 +10,14 @@ An event that turns out different because something came in late is *revised*; o
 was no reason after all is *withdrawn*. The log tells both, beside what was known before.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
 
 from monitor.analysis import connectivity, event_place, outage
-from monitor.analysis.connectivity import Connectivity
+from monitor.analysis.connectivity import Connectivity, of_these
 from monitor.analysis.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.event_place import PlaceState
 from monitor.analysis.outage import Outages
@@ -55,6 +55,20 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
         ]
         active = [event for event in events if event is not None and event.active]
         return tuple(sorted(active, key=lambda event: (event.detected_at, event.id)))
+
+
+def watching(book: EventBook, vantages: Collection[str]) -> EventBook:
+    """The book from when on only these vantages are watched: the others have not fallen silent."""
+    known = book.vantages
+    return msgspec.structs.replace(
+        book,
+        vantages=msgspec.structs.replace(
+            known,
+            settled=of_these(known.settled, vantages),
+            recent=tuple(one for one in known.recent if one[1].vantage in vantages),
+            current=of_these(known.current, vantages),
+        ),
+    )
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,11 @@ class Access:
         self._users = {user.name: user for user in settings.users}
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
+    @property
+    def reload_allowed(self) -> bool:
+        """Whether whoever is let in may have the configuration read again."""
+        return self._settings.reload
+
     async def refusal(self, scope: Scope) -> Response | None:
         """What to answer instead, or None; then `scope` says who asks."""
         headers = Headers(scope=scope)

@@ -16,6 +16,7 @@ from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON, POLICY, render
+from monitor.server.reload import Reload, reload_route
 from storage.store import Store
 
 
@@ -26,17 +27,19 @@ def create_app(
     *,
     access: Access | None = None,
     store: Store | None = None,
+    reload: Reload | None = None,
 ) -> Starlette:
     """The application over one publisher.
 
     `ready` tells whether there is anything to show, and why not; by default the publisher does.
     `access` decides who may see it; by default everybody. With a `store` there is the interface
-    for programs too.
+    for programs too. `reload` reads the configuration again, where that is allowed.
     Handlers are plain functions on purpose: Starlette runs them in a thread, so that rendering
     thousands of samples does not hold up the probes' event loop. They read one immutable
     snapshot each.
     """
     is_ready = ready or publisher.ready
+    gate = access or Access()
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -67,12 +70,13 @@ def create_app(
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", readiness),
+            reload_route(reload, lambda: gate.reload_allowed),
             Route("/icon.svg", icon),
             *api,
         ],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(GZipMiddleware, minimum_size=1000),
-            Middleware(Gate, access=access or Access()),
+            Middleware(Gate, access=gate),
         ],
     )
