@@ -4,6 +4,7 @@ One contract suite runs over both, so either may be read as the description of t
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -18,8 +19,9 @@ from storage.human import Annotation, Review, no_such_event
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.rejudging import Rejudging
+from storage.rollup import COUNTS, Availability, Period, counted
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
-from storage.times import Arrivals, utc_now
+from storage.times import Arrivals, text_time, time_text, utc_now
 
 T = TypeVar("T")
 
@@ -68,6 +70,8 @@ class MemoryStore:
         self._rejudged_verdicts: dict[str, dict[tuple[Any, ...], Verdict]] = {}
         self._rejudged_platforms: dict[str, dict[tuple[Any, ...], PlatformVerdict]] = {}
         self._rejudged_events: dict[str, dict[str, Event]] = {}
+        self._rollups: Counter[tuple[Any, ...]] = Counter()
+        """Period, time, and the rest of the key with the state → verdicts."""
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
@@ -227,6 +231,17 @@ class MemoryStore:
             selection.batch,
         )
 
+    def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
+        """How much of each hour or day a platform could be reached, in batches."""
+        return self._batches(
+            (
+                value
+                for value in self._availability(selection)
+                if not selection.after or place_of(value) > selection.after
+            ),
+            selection.batch,
+        )
+
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
         return self._batches(
@@ -362,6 +377,62 @@ class MemoryStore:
         health = cycle.health
         self._health.setdefault((health.at, health.country, cycle.id, health.vantage), health)
         self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
+        for one in () if cycle.hurried else counted(cycle.platforms):
+            series = (one.country, one.platform, one.asn, one.network)
+            self._rollups[Period.HOUR, one.hour, *series, one.state] += 1
+            self._rollups[Period.DAY, one.day, *series, one.state] += 1
+
+    def _availability(self, wanted: Selection) -> list[Availability]:
+        rows: dict[tuple[Any, ...], Counter[str]] = {}
+        looked: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+        for (period, at, country, platform, asn, network, state), count in self._rollups.items():
+            begun = text_time(at)
+            if period is not wanted.period or not _selected(wanted, begun, country, platform):
+                continue
+            if wanted.asn not in (None, asn):
+                continue
+            whose = (asn, network) if wanted.by_network else (None, "")
+            key = (country, platform, begun, *whose)
+            rows.setdefault(key, Counter())[state] += count
+            looked.setdefault(key, set()).add((asn, network))
+        found = []
+        for (country, platform, begun, asn, network), counts in rows.items():
+            networks = looked[country, platform, begun, asn, network]
+            found.append(
+                Availability(
+                    country=country,
+                    platform=platform,
+                    starts_at=begun,
+                    asn=asn,
+                    network=network,
+                    period=wanted.period,
+                    networks=len(networks),
+                    hours=self._hours_seen(country, platform, begun, wanted.period, networks),
+                    **{state: counts[state] for state in COUNTS},
+                )
+            )
+        return sorted(found, key=place_of)
+
+    def _hours_seen(
+        self,
+        country: str,
+        platform: str,
+        begun: datetime,
+        period: Period,
+        networks: Collection[tuple[Any, ...]],
+    ) -> int:
+        length = len("2024-02-17T12" if period is Period.HOUR else "2024-02-17")
+        prefix = time_text(begun)[:length]
+        return len(
+            {
+                (at, asn, network)
+                for kind, at, where, what, asn, network, _ in self._rollups
+                if kind is Period.HOUR
+                and at.startswith(prefix)
+                and (where, what) == (country, platform)
+                and (asn, network) in networks
+            }
+        )
 
     def _events_in_order(self) -> list[Event]:
         return _in_order(self._events.values())

@@ -9,14 +9,15 @@ from typing import Any
 from monitor.analysis.event import Event
 from monitor.analysis.verdict import Verdict
 from probes.measurement import Measurement
+from storage.rollup import Availability
 from storage.times import time_text
 
-LENGTHS: dict[type[Any], int] = {Event: 3, Verdict: 7, Measurement: 3}
+LENGTHS: dict[type[Any], int] = {Event: 3, Verdict: 7, Measurement: 3, Availability: 5}
 """How many parts the place of a value of each kind has."""
 
 
-def place_of(value: Event | Verdict | Measurement) -> tuple[str, ...]:
-    """The place of a stored value; the first part is its time."""
+def place_of(value: Event | Verdict | Measurement | Availability) -> tuple[str, ...]:
+    """The place of a stored value; but for availability the first part is its time."""
     match value:
         case Event():
             return (time_text(value.detected_at), value.country, value.id)
@@ -27,3 +28,9 @@ def place_of(value: Event | Verdict | Measurement) -> tuple[str, ...]:
             )
         case Measurement():
             return (time_text(value.started_at), value.country, value.id)
+        case Availability():
+            # With zeros, so that AS numbers as text sort as numbers do.
+            return (
+                *(value.country, value.platform, time_text(value.starts_at)),
+                *(f"{value.asn or 0:010}", value.network),
+            )

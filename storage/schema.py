@@ -151,6 +151,28 @@ vantage_health = Table(
     Index(None, "country", "cycle"),
 )
 
+
+def _availability(name: str, *more: Column[int]) -> Table:
+    """Counts of verdicts. The rows lie in the order of their key, which is how they are read."""
+    return Table(
+        name,
+        metadata,
+        *_text("country", "platform", "starts_at"),
+        Column("asn", BigInteger, nullable=False),
+        *_text("network"),
+        *(
+            Column(state, Integer, nullable=False)
+            for state in ("ok", "degraded", "throttled", "blocked", "down", "insufficient")
+        ),
+        *more,
+        PrimaryKeyConstraint("country", "platform", "starts_at", "asn", "network"),
+        sqlite_with_rowid=False,
+    )
+
+
+availability_hour = _availability("availability_hour")
+availability_day = _availability("availability_day", Column("hours", Integer, nullable=False))
+
 latest_verdict = Table(
     "latest_verdict",
     metadata,

@@ -23,8 +23,11 @@ from storage.errors import storage_errors
 from storage.human import Annotation, Review
 from storage.migrate import migrate
 from storage.outbox import Notice, NoticeState
+from storage.place import place_of
 from storage.reading import Key, Listing
+from storage.reading_rollup import availability_page
 from storage.rejudging import Rejudging
+from storage.rollup import Availability
 from storage.sqlite import file_of, read_engine, write_engine
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, time_text, utc_now
@@ -183,6 +186,21 @@ class SqlStore:
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
         """Events by detection time, in batches; `since` and `until` select by overlap."""
         return self._pages(reading.EVENTS, reading.overlapping(selection), wanted=selection)
+
+    async def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
+        """How much of each hour or day a platform could be reached, in batches."""
+        limit = selection.batch or self._page
+        after = selection.after
+        while True:
+            session = self._opened()
+            page = await session.run(
+                session.readers, self._read_availability, session, selection, after, limit
+            )
+            if page:
+                yield page
+                after = place_of(page[-1])
+            if len(page) < limit:
+                return
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
@@ -352,6 +370,12 @@ class SqlStore:
     def _remove_annotations(self, session: "_Session", ids: Collection[str]) -> int:
         with storage_errors(self._file), session.write.begin() as connection:
             return session.human_writer.remove_annotations(connection, ids)
+
+    def _read_availability(
+        self, session: "_Session", selection: Selection, after: tuple[str, ...], limit: int
+    ) -> list[Availability]:
+        with storage_errors(self._file), session.read.connect() as connection:
+            return availability_page(connection, selection, after, limit)
 
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
         return [value async for page in self._pages(listing, where) for value in page]

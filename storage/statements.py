@@ -38,6 +38,18 @@ def insert_new(table: Table, dialect: Dialect, names: Sequence[str]) -> Statemen
     return Statement(_insert(table, dialect).on_conflict_do_nothing(), dialect, names)
 
 
+def add_to(
+    table: Table, dialect: Dialect, names: Sequence[str], counts: Sequence[str]
+) -> Statement:
+    """Insert rows; one whose key is there already has its `counts` added to those there."""
+    statement = _insert(table, dialect)
+    added = {name: table.c[name] + statement.excluded[name] for name in counts}
+    keys = list(table.primary_key.columns)
+    return Statement(
+        statement.on_conflict_do_update(index_elements=keys, set_=added), dialect, names
+    )
+
+
 def upsert(table: Table, dialect: Dialect, names: Sequence[str], newer: Any) -> Statement:
     """Insert rows; one whose key is there already replaces it only where `newer` holds.
 

@@ -13,6 +13,7 @@ from probes.measurement import Measurement
 from storage.human import Annotation, Review
 from storage.outbox import Notice, NoticeState
 from storage.rejudging import Rejudging
+from storage.rollup import Availability, Period
 
 
 class StorageError(Exception):
@@ -87,6 +88,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """For what has a state; measurements have none."""
     event: str = ""
     """Id, for events alone."""
+    period: Period = Period.HOUR
+    """For availability alone, like `by_network`."""
+    by_network: bool = True
+    """Without: all networks of a country together."""
     after: tuple[str, ...] = ()
     """Only what is listed behind this place, as `storage.place.place_of` gives it."""
     batch: int = 0
@@ -176,6 +181,10 @@ class Store(Protocol):
         An event runs from `onset_earliest` (`onset_latest` when that is unknown) to `end_latest`,
         or on and on while it is active.
         """
+
+    def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
+        """How much of each hour or day a platform could be reached, by country, platform, time and
+        network, in batches; `since` and `until` select by when the hour or day began."""
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""

@@ -24,6 +24,7 @@ from storage.statements import insert_new, upsert
 from storage.store import Conclusion, Cycle
 from storage.summary import Summary, summarise
 from storage.times import time_text
+from storage.writing_rollup import RollupWriter
 
 _LATEST = ("cycle_started_at", "received_at")
 _CYCLE = (
@@ -49,6 +50,7 @@ class Writer:
         health = (*codecs.HEALTH.names, "cycle")
         event, log = codecs.EVENT.names, (*codecs.EVENT_LOG.names, "country")
         measurement = (*codecs.MEASUREMENT.names, "received_at", *Summary.__struct_fields__)
+        self._rollup = RollupWriter(dialect)
         self._cycle = insert_new(schema.cycle, dialect, _CYCLE)
         self._measurement = insert_new(schema.measurement, dialect, measurement)
         self._verdict = insert_new(schema.verdict, dialect, verdict)
@@ -115,6 +117,8 @@ class Writer:
         self._latest_verdict.run(connection, ((*row, *latest) for row in verdicts))
         self._latest_platform.run(connection, ((*row, *latest) for row in platforms))
         self._latest_health.run(connection, [(*health, *latest)])
+        if not cycle.hurried:
+            self._rollup.write(connection, cycle.platforms)
 
 
 def _cycle_row(cycle: Cycle, received: str) -> tuple[Any, ...]:

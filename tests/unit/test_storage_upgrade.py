@@ -5,14 +5,19 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
 from monitor.analysis.event import EventKind
+from monitor.analysis.verdict import State
 from storage.migrate import MIGRATIONS
+from storage.rollup import Period
 from storage.sql import SqlStore
+from storage.store import Selection
+from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
 
 TIME = "2024-02-17T12:00:00.000000Z"
@@ -114,3 +119,32 @@ async def test_every_row_survives(revision: str, tmp_path: Path) -> None:
         assert _counts(database, tables) == before == dict.fromkeys(tables, 1)
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             database.execute("DELETE FROM event_log")
+
+
+async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
+    """A database of before there were counts gets those it would have had, looks out of turn left
+    out."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    for number in range(40):
+        state = State.BLOCKED if 10 <= number < 20 else State.OK
+        await store.save(cycle(number, state=state))
+        await store.save(cycle(number, country="BR", vantage="gru", platforms=("x",)))
+    out_of_turn = cycle(50, platforms=("x",), state=State.BLOCKED, seconds=4000)
+    await store.save(msgspec.structs.replace(out_of_turn, hurried=True))
+    selections = [Selection(period=period) for period in Period]
+    counted = [await flat(store.availability(wanted)) for wanted in selections]
+    await store.close()
+    assert all(counted)
+    with closing(sqlite3.connect(file)) as database:
+        for (table,) in database.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'availability%'"
+        ).fetchall():
+            database.execute(f"DROP TABLE {table}")
+        database.execute("UPDATE alembic_version SET version_num = '0007'")
+        database.commit()
+    _at_revision(file, "0008")
+    await store.open()
+    assert [await flat(store.availability(wanted)) for wanted in selections] == counted
+    await store.close()
