@@ -70,7 +70,7 @@ def create_app(
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", readiness),
-            reload_route(reload, lambda: gate.reload_allowed),
+            *([] if reload is None else [reload_route(reload, lambda: gate.reload_allowed)]),
             Route("/icon.svg", icon),
             *api,
         ],

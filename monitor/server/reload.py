@@ -12,15 +12,15 @@ Reload = Callable[[], Awaitable[Reloaded]]
 """Does it."""
 
 
-def reload_route(reload: Reload | None, allowed: Callable[[], bool]) -> Route:
-    """The route; without `reload`, or while it is not `allowed`, it says how to allow it.
+def reload_route(reload: Reload, allowed: Callable[[], bool]) -> Route:
+    """The route; while it is not `allowed`, it says how to allow it.
 
     Who may come this far at all is for the gate to say. What is wrong with a file is said in the
     log alone: the reader of an answer need not be the one who may read the file.
     """
 
     async def answer(request: Request) -> Response:
-        if reload is None or not allowed():
+        if not allowed():
             return _said("Off. Set reload = true under [server], or send SIGHUP.\n", 403)
         if _from_another_page(request):
             return _said("Not from a page elsewhere.\n", 403)

@@ -278,10 +278,15 @@ async def test_the_public_cannot_have_it_done() -> None:
 
 
 async def test_asking_for_it_with_get_changes_nothing() -> None:
-    """A link is no way to do it."""
+    """A link is no way to do it, and a server that can reload nothing has no such address."""
     publisher = Publisher([PTCL], world.catalog(["x"]), lambda: NOW)
-    app = create_app(publisher, create_registry(publisher))
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
-        assert (await asking.get("/-/reload")).status_code == 405
-        assert (await asking.post("/-/reload")).status_code == 403
+
+    async def reload() -> Reloaded:
+        raise AssertionError("nobody may come this far")
+
+    for known, status in ((reload, 405), (None, 404)):
+        access = Access(ServerSettings(reload=True))
+        app = create_app(publisher, create_registry(publisher), access=access, reload=known)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+            assert (await asking.get("/-/reload")).status_code == status
