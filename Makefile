@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint lock bench soak clean
+.PHONY: help run test demo check lint lock bench soak clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,9 @@ run: $(VENV)/.run ## install, then watch from this machine; page and metrics on 
 # Two at a time: most tests wait for packets. A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, then run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
+	$(BIN)/shutwatch demo $(ARGS)
 
 lint: $(VENV)/.dev ## style, types and import rules
 	$(BIN)/ruff check .

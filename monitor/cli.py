@@ -6,6 +6,7 @@ from monitor import __version__
 from monitor.commands import (
     annotate,
     config,
+    demo,
     event,
     export,
     once,
@@ -41,7 +42,20 @@ def root(
     """Tell within minutes, with evidence, when a country blocks a platform."""
 
 
-for command in (run, once, probe, export, ooni, replay, rejudge, event, annotate, config, password):
+for command in (
+    run,
+    once,
+    probe,
+    demo,
+    export,
+    ooni,
+    replay,
+    rejudge,
+    event,
+    annotate,
+    config,
+    password,
+):
     command.register(app)
 
 

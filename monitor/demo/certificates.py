@@ -1,0 +1,110 @@
+"""Certificates of the demonstration's hosts, made when it starts, under a root nobody else trusts.
+
+Keys live in this process and are gone with it.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFETIME = timedelta(days=7)
+
+OnName = Callable[[str], int | None]
+"""Told the name in a ClientHello; an alert of TLS to refuse it with, or None."""
+
+
+class Greeting(ssl.SSLObject):
+    """A server's side of one handshake, which tells somebody what name it was greeted by."""
+
+    on_name: OnName
+
+
+class Authority:
+    """A root of trust, and what it signs."""
+
+    def __init__(self, title: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
+        self.certificate = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    @property
+    def pem(self) -> bytes:
+        """The root's certificate, for those who are to trust it."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """A server's context with a new key and certificate for one host."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            self._builder(
+                x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]), key.public_key()
+            )
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return _server_context(secret + certificate.public_bytes(Encoding.PEM))
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + LIFETIME)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(signer, critical=False)
+        )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _server_context(pem: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    context.sslobject_class = Greeting
+    context.sni_callback = _named
+    # The ssl module takes keys from files alone; this one its owner alone can read, and it goes.
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        Path(file.name).write_bytes(pem)
+        context.load_cert_chain(file.name)
+    return context
+
+
+def _named(greeting: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+    assert isinstance(greeting, Greeting)  # noqa: S101 # the context makes no others
+    return greeting.on_name(name or "")

@@ -1,0 +1,99 @@
+"""The resolver of one network of the demonstration, over UDP and TCP."""
+
+import asyncio
+import struct
+from collections.abc import Mapping
+from typing import cast
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from monitor.demo.censor import Censor, Means
+from monitor.demo.plan import ADDRESSES, BLOCK_PAGE
+
+TTL = 60
+_LONGEST_QUERY = 4096
+
+
+def answer(
+    wire: bytes,
+    client: str,
+    censor: Censor,
+    *,
+    addresses: Mapping[str, str] = ADDRESSES,
+) -> bytes | None:
+    """The reply to a query from that address; None for what is no query."""
+    try:
+        query = dns.message.from_wire(wire)
+    except (dns.exception.DNSException, struct.error):
+        return None
+    if query.flags & dns.flags.QR or len(query.question) != 1:
+        return None
+    (question,) = query.question
+    name = question.name.to_text(omit_final_dot=True).lower()
+    reply = dns.message.make_response(query, recursion_available=True)
+    lie = censor.lie(client, name)
+    address = BLOCK_PAGE if lie is Means.BLOCK_PAGE else addresses.get(name)
+    if lie is Means.NXDOMAIN or address is None:
+        reply.set_rcode(dns.rcode.NXDOMAIN)
+    elif question.rdtype == dns.rdatatype.A and question.rdclass == dns.rdataclass.IN:
+        # There is IPv4 alone; for other types the name exists and has nothing.
+        reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", address))
+    return reply.to_wire()
+
+
+class OverUdp(asyncio.DatagramProtocol):
+    """One socket of a resolver."""
+
+    def __init__(self, censor: Censor) -> None:
+        self._censor = censor
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is bound."""
+        # asyncio's own class for it does not inherit from the one it documents.
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """A question came."""
+        reply = answer(data, addr[0], self._censor)
+        if reply is not None and self._transport is not None:
+            self._transport.sendto(reply, addr)
+
+
+class OverTcp(asyncio.Protocol):
+    """One connection to a resolver; two bytes of length go before each message (RFC 1035)."""
+
+    def __init__(self, censor: Censor) -> None:
+        self._censor = censor
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a question, or several."""
+        assert self._transport is not None  # noqa: S101 # for mypy
+        self._buffer += data
+        while len(self._buffer) >= 2:
+            length = int.from_bytes(self._buffer[:2], "big")
+            if length > _LONGEST_QUERY:
+                self._transport.abort()
+                return
+            if len(self._buffer) < 2 + length:
+                return
+            query, self._buffer = self._buffer[2 : 2 + length], self._buffer[2 + length :]
+            client = str(self._transport.get_extra_info("peername")[0])
+            reply = answer(query, client, self._censor)
+            if reply is None:
+                self._transport.abort()
+                return
+            self._transport.write(len(reply).to_bytes(2, "big") + reply)

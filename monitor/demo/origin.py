@@ -1,0 +1,206 @@
+"""Servers of the demonstration's hosts, and the line to them: TLS and HTTP on asyncio.
+
+Whether a connection survives the name it says is asked of the censor in mid-handshake, where a real
+one reads the ClientHello; what it cuts gets a real RST.
+"""
+
+import asyncio
+import html
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from email.utils import formatdate
+
+import h11
+import msgspec
+
+from monitor.demo.certificates import Greeting
+from monitor.demo.plan import PORTAL, PORTAL_PATH, PORTAL_WORD
+
+Contexts = Callable[[str], ssl.SSLContext]
+"""The server's context for a name; of unknown names, too."""
+Cuts = Callable[[str, str], bool]
+"""Whether a connection from an address dies for having said a name."""
+
+_ABORT = struct.pack("ii", 1, 0)
+"""SO_LINGER that makes closing send a reset."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What is served."""
+
+    status: int
+    title: str
+    text: str
+
+
+Pages = Callable[[str, str], Page]
+"""The page of a host and path."""
+
+
+def site(host: str, path: str) -> Page:
+    """A host that is what its name says."""
+    if host == PORTAL and path == PORTAL_PATH:
+        return Page(200, PORTAL_WORD, PORTAL_WORD)
+    return Page(200, host, f"This stands for {host} in a demonstration of shutwatch.")
+
+
+def block_page(host: str, _: str) -> Page:
+    """What a resolver that lies leads to."""
+    return Page(403, "Not available", f"{host} is not available in the demonstration's country.")
+
+
+class Origin(asyncio.Protocol):
+    """One connection to a server."""
+
+    def __init__(
+        self, pages: Pages, *, contexts: Contexts | None = None, cuts: Cuts | None = None
+    ) -> None:
+        """Speaks TLS when there are `contexts`."""
+        self._pages = pages
+        self._contexts = contexts
+        self._cuts = cuts
+        self._cut = False
+        self._http = h11.Connection(h11.SERVER)
+        self._request: h11.Request | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._greeting: Greeting | None = None
+        self._greeted = False
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def _line(self) -> asyncio.Transport:
+        assert self._transport is not None  # noqa: S101 # for mypy
+        return self._transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
+        self._transport = transport
+        if self._contexts is not None:
+            context = self._contexts("")
+            greeting = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+            assert isinstance(greeting, Greeting)  # noqa: S101 # the context makes no others
+            greeting.on_name = self._named
+            self._greeting = greeting
+
+    def data_received(self, data: bytes) -> None:
+        """Something came: of a greeting, of a request."""
+        if self._greeting is None:
+            self._hear(data)
+            return
+        self._incoming.write(data)
+        if self._greeted or self._greet(self._greeting):
+            self._decrypt(self._greeting)
+
+    def _named(self, name: str) -> int | None:
+        client = str(self._line.get_extra_info("peername")[0])
+        if self._cuts is not None and self._cuts(client, name):
+            self._cut = True
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # never sent: the line is cut
+        if self._greeting is not None and self._contexts is not None:
+            self._greeting.context = self._contexts(name)
+        return None
+
+    def _greet(self, greeting: Greeting) -> bool:
+        """Go on with the handshake; True once it is over."""
+        try:
+            greeting.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+        except ssl.SSLError:
+            if self._cut:
+                self._reset()
+            else:
+                self._flush()
+                self._line.close()
+        else:
+            self._greeted = True
+            self._flush()
+        return self._greeted
+
+    def _decrypt(self, greeting: Greeting) -> None:
+        while not self._line.is_closing():
+            try:
+                data = greeting.read(65536)
+            except ssl.SSLWantReadError:
+                return
+            except ssl.SSLError:
+                self._line.abort()
+                return
+            if not data:
+                self._line.close()
+                return
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            self._http.receive_data(data)
+            self._answer()
+        except h11.ProtocolError:
+            self._line.close()
+
+    def _answer(self) -> None:
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._request = event
+            elif isinstance(event, h11.EndOfMessage):
+                self._respond()
+                if self._http.our_state is not h11.DONE:
+                    self._line.close()
+                    return
+                self._http.start_next_cycle()
+            elif not isinstance(event, h11.Data):
+                return
+
+    def _respond(self) -> None:
+        assert self._request is not None  # noqa: S101 # there is one before its end
+        name = _host(self._request)
+        path = self._request.target.decode("latin-1").partition("?")[0]
+        page = self._pages(name, path)
+        body = _document(page)
+        headers = [
+            ("Date", formatdate(usegmt=True)),
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+        ]
+        head = h11.Response(status_code=page.status, headers=headers, reason=b"")
+        said = [self._http.send(head)]
+        if self._request.method != b"HEAD":
+            said.append(self._http.send(h11.Data(data=body)))
+        said.append(self._http.send(h11.EndOfMessage()))
+        self._say(b"".join(part or b"" for part in said))
+
+    def _say(self, data: bytes) -> None:
+        if self._greeting is None:
+            self._line.write(data)
+        else:
+            self._greeting.write(data)
+            self._flush()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            self._line.write(data)
+
+    def _reset(self) -> None:
+        sock = self._line.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self._line.abort()
+
+
+def _host(request: h11.Request) -> str:
+    """The name asked for, without a port."""
+    named = next((value for key, value in request.headers if key == b"host"), b"")
+    return named.decode("latin-1").partition(":")[0].lower()
+
+
+def _document(page: Page) -> bytes:
+    title, text = html.escape(page.title), html.escape(page.text)
+    return (
+        "<!DOCTYPE html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><h1>{title}</h1><p>{text}</p></body></html>\n"
+    ).encode()

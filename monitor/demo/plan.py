@@ -1,0 +1,107 @@
+"""What there is in the demonstration's world: networks, platforms, hosts, addresses. Values only.
+
+The country, its networks and their numbers are invented: a demonstration that named real ones would
+accuse them. AS numbers are those kept for documentation (RFC 5398), and names end in `.test`, which
+nobody can register (RFC 6761). Addresses are loopback ones, of which Linux has sixteen million.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+COUNTRY, ELSEWHERE = "XA", "XB"
+LOOPBACK = "127.84.0.0/16"
+"""All of the world is in here."""
+_PREFIX = LOOPBACK.partition(".0.0/")[0]
+
+
+class DemoNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's network, with one vantage in it."""
+
+    id: str
+    """Of the vantage."""
+    number: int
+    asn: int
+    title: str
+    control: bool = False
+
+    @property
+    def client(self) -> str:
+        """Address that the vantage looks from, which tells the world whose line a packet is on."""
+        return f"{_PREFIX}.{self.number}.2"
+
+    @property
+    def resolver(self) -> str:
+        """Address of the provider's resolver."""
+        return f"{_PREFIX}.{self.number}.53"
+
+
+TELECOM = DemoNetwork(id="demo-telecom", number=1, asn=64496, title="Demo Telecom")
+MOBILE = DemoNetwork(id="demo-mobile", number=2, asn=64497, title="Demo Mobile")
+CABLE = DemoNetwork(id="demo-cable", number=3, asn=64498, title="Demo Cable")
+FIELD = (TELECOM, MOBILE, CABLE)
+CONTROLS = (
+    DemoNetwork(id="control-one", number=8, asn=64505, title="Demo Hosting One", control=True),
+    DemoNetwork(id="control-two", number=9, asn=64506, title="Demo Hosting Two", control=True),
+)
+NETWORKS = (*FIELD, *CONTROLS)
+BY_CLIENT: Mapping[str, DemoNetwork] = {network.client: network for network in NETWORKS}
+
+PLATFORMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "x": {
+        "web": ("https://x.test/", "https://twitter.test/"),
+        "api": ("https://api.x.test/",),
+        "media": ("https://media.x.test/",),
+        "links": ("https://links.x.test/",),
+    },
+    "whatsapp": {
+        "chat": ("tls://chat.whatsapp.test",),
+        "registration": ("https://register.whatsapp.test/",),
+        "web": ("https://web.whatsapp.test/",),
+        "media": ("tls://media.whatsapp.test",),
+    },
+    "youtube": {
+        "web": ("https://www.youtube.test/",),
+        "links": ("https://links.youtube.test/",),
+        "api": ("https://api.youtube.test/",),
+        "media": ("https://media.youtube.test/",),
+    },
+}
+"""Platform → role → endpoints, without ports: every role that the shipped catalogue has of them."""
+VICTIM = "x"
+
+PORTAL = "portal.test"
+"""Answers in cleartext, for everybody alike."""
+PORTAL_PATH, PORTAL_WORD = "/success.txt", "success"
+INTERNATIONAL = ("encyclopedia.test", "network.test", "static.test")
+DOMESTIC = ("government.test", "newspaper.test")
+
+
+def host_of(endpoint: str) -> str:
+    """The host of an endpoint as written above."""
+    return endpoint.partition("://")[2].partition("/")[0]
+
+
+def hosts_of(platform: str) -> tuple[str, ...]:
+    """Every host of a platform."""
+    return tuple(host_of(one) for role in PLATFORMS[platform].values() for one in role)
+
+
+_HOSTS = (
+    *(host for platform in PLATFORMS for host in hosts_of(platform)),
+    *(PORTAL, *INTERNATIONAL, *DOMESTIC),
+)
+ADDRESSES: Mapping[str, str] = {
+    host: f"{_PREFIX}.100.{number}" for number, host in enumerate(_HOSTS, start=1)
+}
+"""Host → its one address."""
+BLOCK_PAGE = f"{_PREFIX}.200.1"
+"""Where a lying resolver leads."""
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the world listens, on all its addresses alike."""
+
+    tls: int
+    http: int
+    dns: int

@@ -1,0 +1,159 @@
+"""The demonstration on a terminal: a line for everything that happens, and a table below it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.verdict import State
+from monitor.demo.plan import FIELD, PLATFORMS
+from monitor.demo.story import Sight
+
+STYLES = {
+    State.OK: "green",
+    State.BLOCKED: "bold red",
+    State.DEGRADED: "yellow",
+    State.THROTTLED: "yellow",
+    State.DOWN: "magenta",
+    State.INSUFFICIENT: "dim",
+}
+TITLES = {"x": "X", "whatsapp": "WhatsApp", "youtube": "YouTube"}
+CHANGES = {
+    "opened": "suspected",
+    "confirmed": "confirmed",
+    "network_affected": "another network",
+    "method_added": "another method",
+    "network_recovering": "may be open again",
+    "network_recovered": "open again",
+    "recovering": "may be over",
+    "reblocked": "blocked again",
+    "reopened": "blocked again",
+    "ended": "ended",
+    "dismissed": "dismissed",
+}
+"""Change of an event's log → how a line begins; others go by their own name."""
+
+EVENT_STYLES = {
+    "opened": "bold yellow",
+    "confirmed": "bold red",
+    "network_affected": "red",
+    "method_added": "red",
+    "network_recovering": "yellow",
+    "recovering": "bold yellow",
+    "network_recovered": "green",
+    "ended": "bold green",
+}
+
+
+class Screen:
+    """Use as a context manager: the table is there for as long."""
+
+    def __init__(self, console: Console, *, seconds: Callable[[], float]) -> None:
+        """`seconds` gives the time since the story began."""
+        self.console = console
+        self._seconds = seconds
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "Screen":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def heading(self, *lines: str) -> None:
+        """What this is, before it begins."""
+        for line in lines:
+            self.console.print(line)
+
+    def happens(self, what: str) -> None:
+        """Something happens in the world."""
+        self._line(f"[bold cyan]world[/]      {escape(what)}")
+
+    def found(self, what: str) -> None:
+        """The monitor found what was to be found."""
+        self._line(f"           [green]as it should: {escape(what)}[/]")
+
+    def missed(self, what: str) -> None:
+        """The monitor did not find it in time."""
+        self._line(f"           [bold red]not found: {escape(what)}[/]")
+
+    def logged(self, entry: EventLogEntry) -> None:
+        """The monitor wrote this into the log of the event."""
+        name = CHANGES.get(entry.change, entry.change.replace("_", " "))
+        style = EVENT_STYLES.get(entry.change, "bold")
+        about = escape(about_change(entry))
+        self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")
+
+    def show(self, sight: Sight) -> None:
+        """Bring the table up to date; on what is no terminal there is none."""
+        if self._live is not None:
+            self._live.update(matrix(sight), refresh=True)
+
+    def _line(self, text: str) -> None:
+        self.console.print(f"[dim]{clock(self._seconds())}[/]  {text}", soft_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """`0:07`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def about_change(entry: EventLogEntry) -> str:
+    """What is to be said of a change beside its name; empty for nothing."""
+    event = entry.snapshot
+    what = f"{TITLES.get(event.platform, event.platform)} in {event.country}"
+    if entry.change in ("opened", "reopened", "reblocked"):
+        return f"{what}, {entry.detail}, evidence {event.evidence}"
+    if entry.change == "confirmed":
+        return f"{what} is blocked, {entry.detail}"
+    if entry.change == "ended":
+        return f"{what}, {bounds(event)}"
+    return entry.detail
+
+
+def bounds(event: Event) -> str:
+    """When it began and ended, as well as that is known."""
+    began = _between(event.onset_earliest, event.onset_latest)
+    return f"it began {began} and ended {_between(event.end_earliest, event.end_latest)} UTC"
+
+
+def _between(earliest: datetime | None, latest: datetime | None) -> str:
+    if earliest is None or latest is None:
+        known = earliest or latest
+        return f"about {known:%H:%M:%S}" if known is not None else "at a time unknown"
+    return f"between {earliest:%H:%M:%S} and {latest:%H:%M:%S}"
+
+
+def matrix(sight: Sight) -> Table:
+    """Platforms by networks, as of the last cycles."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for network in FIELD:
+        table.add_column(f"{network.title}\nAS{network.asn}")
+    for platform in PLATFORMS:
+        cells = []
+        for network in FIELD:
+            verdict = sight.verdicts.get((network.id, platform))
+            if verdict is None:
+                cells.append("[dim]no data yet[/]")
+                continue
+            method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
+            how = f" {method}" if method else ""
+            cells.append(f"[{STYLES[verdict.state]}]{verdict.state}{how}[/]")
+        table.add_row(TITLES[platform], *cells)
+    return table

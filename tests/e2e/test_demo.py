@@ -1,0 +1,139 @@
+"""`shutwatch demo` where there is nothing but a loopback device, and without any privilege."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.analysis.event import Event, EventState
+from monitor.demo.plan import CABLE, COUNTRY, MOBILE, TELECOM
+from storage.open_store import open_store
+from storage.store import Selection
+from tests.e2e.running import wait_for
+from tests.lab.namespaces import Namespace, Namespaces, why_refused
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+LIMIT = 300.0
+"""Seconds that a very slow machine may take; an idle one tells the hurried story in a quarter
+minute."""
+NO_PRIVILEGE = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
+SHUTWATCH = [sys.executable, "-m", "monitor"]
+
+
+class Lonely:
+    """A machine without a network, and a user without privileges on it."""
+
+    def __init__(self, namespace: Namespace, folder: Path) -> None:
+        self.folder = folder
+        self._enter = [*namespace.enter(Path(__file__).parents[2]), *NO_PRIVILEGE]
+
+    def python(self, code: str) -> str:
+        """What this code prints there."""
+        done = subprocess.run(
+            [*self._enter, sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.stdout.strip() or done.stderr
+
+    def page(self, path: str) -> str:
+        """What the demonstration's server says; empty while it does not."""
+        url = f"http://127.0.0.1:10100{path}"
+        code = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=20).read().decode())"
+        said = self.python(code)
+        return "" if "URLError" in said else said
+
+    @contextmanager
+    def demo(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """`shutwatch demo` for as long as the context lasts."""
+        with (self.folder / "said").open("w") as said:
+            process = subprocess.Popen(
+                [*self._enter, *SHUTWATCH, "demo", *options, "--folder", str(self.folder / "kept")],
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        return (self.folder / "said").read_text()
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[Lonely]:
+    """One for each test."""
+    if reason := why_refused():
+        pytest.skip(f"no network namespaces here: {reason}")
+    with Namespaces() as namespaces:
+        namespace = namespaces.make()
+        namespace.wait_up()
+        yield Lonely(namespace, tmp_path)
+
+
+async def _events(folder: Path) -> list[tuple[Event, list[str]]]:
+    """Stored events of the invented country, each with the changes in its log."""
+    store = open_store(f"sqlite:///{folder / 'shutwatch.db'}", create=False)
+    await store.open()
+    try:
+        events = [e async for page in store.events(Selection(country=COUNTRY)) for e in page]
+        return [
+            (event, [entry.change async for page in store.event_log(event.id) for entry in page])
+            for event in events
+        ]
+    finally:
+        await store.close()
+
+
+async def test_the_whole_story(lonely: Lonely) -> None:
+    """No root, no network: X is blocked by three means on three networks, found, lifted, ended.
+
+    It was suspected, confirmed and over on the terminal and in the database, as one event.
+    """
+    assert "PermissionError" in lonely.python("import socket; socket.create_server(('', 80))")
+    assert "unreachable" in lonely.python("import socket; socket.create_connection(('1.1.1.1', 1))")
+    with lonely.demo("--exit", "--pace", "10") as process:
+        assert process.wait(LIMIT) == 0, lonely.said
+    assert "page      http://127.0.0.1:10100/" in lonely.said
+    at = [lonely.said.index(word) for word in ("suspected: ", "confirmed: ", "ended: X in XA")]
+    assert at == sorted(at)
+    ((event, changes),) = await _events(lonely.folder / "kept")
+    assert event.state is EventState.ENDED
+    assert event.methods == ("tls.reset", "dns.nxdomain", "dns.hijack")
+    assert event.networks_affected == (TELECOM.asn, MOBILE.asn, CABLE.asn)
+    assert event.evidence == "conclusive"
+    assert event.end_latest is not None
+    assert event.onset_earliest is not None
+    assert event.onset_earliest < event.onset_latest < event.end_latest
+    assert [changes.count(name) for name in ("opened", "confirmed", "ended")] == [1, 1, 1]
+    assert "reopened" not in changes
+
+
+async def test_held_at_its_height(lonely: Lonely) -> None:
+    """With --hold the block stands, page and metrics show it, and an interrupt ends it with 0."""
+    with lonely.demo("--hold", "--pace", "10") as process:
+        high = f"as it should: the same block, on {CABLE.title} too"
+        wait_for(lambda: process.poll() is not None or high in lonely.said, high, LIMIT)
+        assert process.poll() is None, lonely.said
+        assert "Demo Telecom" in lonely.page("/")
+        assert "dns.hijack" in lonely.page("/")
+        families = text_string_to_metric_families(lonely.page("/metrics"))
+        (sample,) = next(f for f in families if f.name == "shutwatch_blocking_event_state").samples
+        wanted = {"country": COUNTRY, "platform": "x", "state": "confirmed"}
+        assert wanted.items() <= sample.labels.items()
+        process.terminate()
+        assert process.wait(30) == 0, lonely.said
+    ((event, _),) = await _events(lonely.folder / "kept")
+    assert event.state is EventState.CONFIRMED
