@@ -6,20 +6,31 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from msgspec.structs import replace
 
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.export.csv import write_csv
 from monitor.export.dictionary import write_dictionary
-from monitor.export.kinds import Kind
+from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
 from monitor.settings import Settings
 from storage.open_store import open_store
+from storage.rollup import Period
 from storage.store import Selection, StorageError, Store
+
+
+class By(StrEnum):
+    """What one row of availability speaks of."""
+
+    NETWORK = "network"
+    COUNTRY = "country"
+
 
 SinceOption = Annotated[
     str, typer.Option(help="First moment, UTC: 2024-02-17 or 2024-02-17T18:00.")
@@ -32,6 +43,10 @@ OutputOption = Annotated[
 ]
 RejudgingOption = Annotated[
     str, typer.Option(help="What `shutwatch rejudge` kept under this id, in their place.")
+]
+PeriodOption = Annotated[Period, typer.Option(help="Of availability: rows by hour or by day.")]
+ByOption = Annotated[
+    By, typer.Option(help="Of availability: each network, or a country's taken together.")
 ]
 KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 STANDARD_OUTPUT = Path("-")
@@ -51,11 +66,17 @@ def register(app: typer.Typer) -> None:
         platform: PlatformOption = "",
         output: OutputOption = STANDARD_OUTPUT,
         rejudging: RejudgingOption = "",
+        period: PeriodOption = Period.HOUR,
+        by: ByOption = By.NETWORK,
         config: ConfigOption = None,
     ) -> None:
-        """Measurements, verdicts or events as CSV. The columns are explained in docs/csv.md."""
+        """What is stored, as CSV. The columns are explained in docs/csv.md."""
         settings = _settings(config, kind, rejudging)
-        selection = selection_of(since, until, country, platform)
+        selection = replace(
+            selection_of(since, until, country, platform),
+            period=period,
+            by_network=by is By.NETWORK,
+        )
 
         async def write(store: Store, out: BinaryIO) -> int:
             # A csv writer ends its own lines; a translating stream would double them.
@@ -76,11 +97,17 @@ def register(app: typer.Typer) -> None:
         platform: PlatformOption = "",
         output: OutputOption = STANDARD_OUTPUT,
         rejudging: RejudgingOption = "",
+        period: PeriodOption = Period.HOUR,
+        by: ByOption = By.NETWORK,
         config: ConfigOption = None,
     ) -> None:
         """The columns of the CSV files, with types, as Parquet. Needs shutwatch[parquet]."""
         settings = _settings(config, kind, rejudging)
-        selection = selection_of(since, until, country, platform)
+        selection = replace(
+            selection_of(since, until, country, platform),
+            period=period,
+            by_network=by is By.NETWORK,
+        )
 
         async def write(store: Store, out: BinaryIO) -> int:
             return await write_parquet(kind, store, selection, out, rejudging=rejudging)
@@ -131,8 +158,8 @@ def selection_of(since: str, until: str, country: str, platform: str) -> Selecti
 def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
     """The settings, once it is sure that what is asked for exists."""
     settings = load_settings(config)
-    if rejudging and kind is Kind.MEASUREMENTS:
-        raise fail("measurements are never recomputed: leave --rejudging out", BAD_USAGE)
+    if rejudging and EXPORTS[kind].recomputed is None:
+        raise fail(f"{kind} is never recomputed: leave --rejudging out", BAD_USAGE)
     if rejudging:
         try:
             asyncio.run(_check(settings, rejudging))

@@ -18,6 +18,7 @@ from probes.measurement import (
     Measurement,
     TlsObservation,
 )
+from storage.rollup import DEFINITION, Availability
 from storage.summary import Deciding, Summary, deciding, summary_of
 
 T = TypeVar("T")
@@ -102,6 +103,10 @@ def _http(row: Look, field: str) -> Value:
         return None
     value: Value = getattr(http, field)
     return value
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
@@ -202,6 +207,28 @@ EVENT_COLUMNS: tuple[Column[Event], ...] = (
     Column("share_affected", "number", lambda event: event.share_affected),
     Column("pattern", "text", lambda event: event.pattern),
     Column("reopened", "number", lambda event: event.reopened),
+)
+
+AVAILABILITY_COLUMNS: tuple[Column[Availability], ...] = (
+    Column("country", "text", lambda row: row.country),
+    Column("platform", "text", lambda row: row.platform),
+    Column("asn", "number", lambda row: row.asn),
+    Column("network", "text", lambda row: row.network),
+    Column("period", "text", lambda row: row.period.value),
+    Column("starts_at", "UTC time", lambda row: row.starts_at),
+    Column("availability", "number", lambda row: _share(row.availability)),
+    Column("coverage", "number", lambda row: _share(row.coverage)),
+    Column("judged", "number", lambda row: row.judged),
+    Column("reachable", "number", lambda row: row.reachable),
+    Column("ok", "number", lambda row: row.ok),
+    Column("degraded", "number", lambda row: row.degraded),
+    Column("throttled", "number", lambda row: row.throttled),
+    Column("blocked", "number", lambda row: row.blocked),
+    Column("down", "number", lambda row: row.down),
+    Column("insufficient", "number", lambda row: row.insufficient),
+    Column("hours_seen", "number", lambda row: row.hours),
+    Column("networks_count", "number", lambda row: row.networks),
+    Column("definition", "text", lambda _: DEFINITION),
 )
 
 VANTAGE_COLUMNS: tuple[Column[VantageHealth], ...] = (

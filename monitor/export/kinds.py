@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from monitor.export.columns import EVENT_COLUMNS, MEASUREMENT_COLUMNS, VERDICT_COLUMNS, Column, Look
+from monitor.export.columns import (
+    AVAILABILITY_COLUMNS,
+    EVENT_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    VERDICT_COLUMNS,
+    Column,
+    Look,
+)
 from storage.store import Selection, Store
 
 
@@ -16,6 +23,7 @@ class Kind(StrEnum):
     MEASUREMENTS = "measurements"
     VERDICTS = "verdicts"
     EVENTS = "events"
+    AVAILABILITY = "availability"
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -43,6 +51,9 @@ EXPORTS = {
         lambda store, wanted: store.events(wanted),
         recomputed=lambda store, of, wanted: store.rejudged_events(of, wanted),
     ),
+    Kind.AVAILABILITY: Export(
+        AVAILABILITY_COLUMNS, lambda store, wanted: store.availability(wanted)
+    ),
 }
 
 
@@ -63,5 +74,5 @@ def batches(
     if not rejudging:
         return export.batches(store, selection)
     if export.recomputed is None:
-        raise ValueError(f"{kind} are what was seen, and never recomputed")
+        raise ValueError(f"{kind} is never recomputed")
     return export.recomputed(store, rejudging, selection)

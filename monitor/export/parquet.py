@@ -19,7 +19,7 @@ GROUP_ROWS = 20_000
 """Rows of one row group: what is in memory at a time, unless asked for otherwise."""
 GROUP_CHARACTERS = 16_000_000
 """A row group ends early when its texts exceed this."""
-_FRACTIONS = frozenset({"llr", "share_affected"})
+_FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage"})
 """Columns of unit `number` that are no whole numbers."""
 
 

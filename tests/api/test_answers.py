@@ -8,6 +8,7 @@ import pytest
 
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
+from storage.rollup import DEFINITION
 from storage.store import Selection, Store
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
@@ -99,6 +100,40 @@ async def test_an_event_leads_to_what_it_rests_on(operator: httpx.AsyncClient) -
         assert {(row["country"], row["platform"]) for row in found} == {("PK", "facebook")}
         assert all("12:00" <= str(row[time])[11:16] <= "12:11" for row in found)
         assert found
+
+
+async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient) -> None:
+    """By hour or day, network or country; with its definition in every row, JSON and CSV."""
+    apart = await rows(operator, "availability", country="BR", platform="x")
+    assert [(row["asn"], row["blocked"], row["availability"]) for row in apart] == [(17557, 4, 0.0)]
+    together = await rows(
+        operator, "availability", country="PK", platform="x", period="day", by="country"
+    )
+    assert len(together) == 1
+    assert together[0] | {"definition": ""} == {
+        "country": "PK",
+        "platform": "x",
+        "asn": None,
+        "network": None,
+        "period": "day",
+        "starts_at": "2024-02-17T00:00:00.000000Z",
+        "availability": 1.0,
+        "coverage": round(2 / 48, 6),
+        "judged": 5,
+        "reachable": 5,
+        "ok": 5,
+        "degraded": 0,
+        "throttled": 0,
+        "blocked": 0,
+        "down": 0,
+        "insufficient": 0,
+        "hours_seen": 2,
+        "networks_count": 2,
+        "definition": "",
+    }
+    file = await operator.get("availability.csv?period=day")
+    lines = list(csv.DictReader(io.StringIO(file.text, newline="")))
+    assert {row["definition"] for row in (*apart, *lines)} == {DEFINITION}
 
 
 async def test_vantages_are_told_with_their_health(operator: httpx.AsyncClient) -> None:

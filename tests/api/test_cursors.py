@@ -61,6 +61,7 @@ async def test_events_and_verdicts_have_pages_too(
         ("events", "event_id", {"country": "PK"}),
         ("verdicts", "measurement_id", {"state": "blocked"}),
         ("vantages", "vantage", {"country": "PK"}),
+        ("availability", "starts_at", {"platform": "x", "country": "PK"}),
     ):
         whole = (await operator.get(path, params={**params, "limit": "1000"})).json()["data"]
         found = []
@@ -91,9 +92,8 @@ async def test_since_counts_beside_a_cursor(operator: httpx.AsyncClient) -> None
 def test_a_cursor_says_where_it_was_made(place: list[str], resource: str, *, hidden: bool) -> None:
     """What is written is read, by the same process, for the same listing."""
     cursors = Cursors()
-    whole = ["2024-02-17T12:00:00.000000Z", *place]
-    text = cursors.write(resource, whole, hidden=hidden)
-    assert cursors.read(text, resource, len(whole), hidden=hidden) == tuple(whole)
+    text = cursors.write(resource, place, hidden=hidden)
+    assert cursors.read(text, resource, len(place), hidden=hidden) == tuple(place)
     assert text.isascii()
     assert text.replace("-", "").replace("_", "").isalnum()
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from starlette.routing import Route
 
+from monitor.export.columns import VANTAGE_COLUMNS
 from monitor.server.api import create_api
 from monitor.server.api.openapi import document
 from monitor.server.api.parameters import PAGING
@@ -93,6 +94,12 @@ async def test_answers_are_as_described(operator: httpx.AsyncClient) -> None:
             assert set(row) == set(schema["properties"]) == set(schema["required"])
             for name, value in row.items():
                 assert _fits(value, schema["properties"][name]), (name, value)
+
+
+def test_the_columns_of_vantages_are_in_the_manual() -> None:
+    """They are in no file of the command line, so they are explained here: all, in order."""
+    rows = re.findall(r"^\| `(\w+)` \| ([a-zA-Z ]+) \| [^|]+\. \|$", TEXT, re.MULTILINE)
+    assert rows == [(column.name, column.unit) for column in VANTAGE_COLUMNS]
 
 
 def test_every_route_and_parameter_is_in_the_manual() -> None:

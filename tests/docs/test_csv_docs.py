@@ -17,6 +17,7 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.meanings import MEANINGS
 from probes.measurement import Look
 from probes.vantage import VantageRole
+from storage.rollup import DEFINITION, Period
 
 TEXT = (Path(__file__).parents[2] / "docs" / "csv.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -75,6 +76,7 @@ def test_every_method_a_rule_accuses_by_is_named() -> None:
         (Kind.VERDICTS, "state", set(State) - {State.DEGRADED}),
         (Kind.VERDICTS, "evidence", Evidence),
         (Kind.EVENTS, "state", EventState),
+        (Kind.AVAILABILITY, "period", Period),
         (Kind.EVENTS, "scope", Scope),
     ],
 )
@@ -104,3 +106,8 @@ def test_the_dictionary_is_a_csv_file_of_plain_sentences() -> None:
     assert count == len(rows) == sum(len(columns(kind)) for kind in Kind)
     assert not [row for row in rows if re.search(r"`|\]\(", row[3])]
     assert ["events", "methods"] in [row[:2] for row in rows]
+
+
+def test_availability_is_defined_in_one_sentence() -> None:
+    """The document has the very sentence that every row carries."""
+    assert f"    {DEFINITION}\n" in TEXT

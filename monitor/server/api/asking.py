@@ -51,6 +51,8 @@ async def asked(
             403, "vantages are for operators alone: ask for a network, by asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
+    if "by" in values:
+        values["by_network"] = values.pop("by") == "network"
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
     selection = Selection(**values, after=after, batch=limit + 1 if paged else 0)
     if selection.event and resource.name != _HISTORY:
@@ -62,7 +64,10 @@ def _after(text: str, resource: Resource, cursors: Cursors, *, hidden: bool) -> 
     if not text:
         return ()
     try:
-        return cursors.read(text, resource.name, resource.place_length, hidden=hidden)
+        place = cursors.read(text, resource.name, resource.place_length, hidden=hidden)
+        if not resource.is_place(place):
+            raise ValueError(text)
+        return place
     except ValueError as error:
         raise ProblemError(
             400, "cursor is not, or no longer, one that was given out here: begin again", "cursor"

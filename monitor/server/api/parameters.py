@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from monitor.server.api.problem import ProblemError
+from storage.rollup import Period
 
 LARGEST_ASN = 2**32 - 1
 LARGEST_PAGE = 1000
@@ -132,7 +133,8 @@ VANTAGE = Parameter(
 )
 SINCE = Parameter(
     name="since",
-    meaning="First moment wanted; of events, none that was over before.",
+    meaning="First moment wanted; of events, none that was over before; of availability, none that "
+    "began before.",
     wanted="a date or a moment of UTC, such as 2024-02-17 or 2024-02-17T18:00Z",
     schema=_TIME,
     example="2024-02-17T00:00:00Z",
@@ -154,6 +156,22 @@ EVENT = Parameter(
     schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
     example="5f2b7c9d1e3a4b6c",
     read=_matching(_NAME),
+)
+PERIOD = Parameter(
+    name="period",
+    meaning="Rows by the hour, unless told, or by the day, of UTC.",
+    wanted=f"one of {', '.join(Period)}",
+    schema={**_TEXT, "enum": list(Period), "default": Period.HOUR},
+    example="day",
+    read=Period,
+)
+BY = Parameter(
+    name="by",
+    meaning="A row for each network, unless told, or one for all of a country together.",
+    wanted="one of network, country",
+    schema={**_TEXT, "enum": ["network", "country"], "default": "network"},
+    example="country",
+    read=one_of(["network", "country"]),
 )
 LIMIT = Parameter(
     name="limit",

@@ -8,6 +8,7 @@ import msgspec
 from monitor.analysis.event import Event, EventState
 from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
 from monitor.export.columns import (
+    AVAILABILITY_COLUMNS,
     EVENT_COLUMNS,
     MEASUREMENT_COLUMNS,
     VANTAGE_COLUMNS,
@@ -18,6 +19,7 @@ from monitor.export.columns import (
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
 from storage.place import LENGTHS, place_of
+from storage.rollup import Availability
 from storage.store import Selection, Store
 
 
@@ -40,13 +42,15 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Makes what the columns read."""
     place: Callable[[Any], tuple[str, ...]] = place_of
     place_length: int
+    is_place: Callable[[Sequence[str]], bool] = lambda place: True  # noqa: ARG005
+    """Whether parts of that number can be a place."""
     public: bool = True
     """Whether there is anything in it for readers who may not see vantages."""
 
 
 def place_of_vantage(health: VantageHealth) -> tuple[str, ...]:
-    """Where a vantage stands among all; the first part is any moment, for cursors to have one."""
-    return ("2000-01-01T00:00:00.000000Z", health.country, health.vantage)
+    """Where a vantage stands among all."""
+    return (health.country, health.vantage)
 
 
 async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequence[VantageHealth]]:
@@ -77,6 +81,16 @@ RESOURCES: tuple[Resource, ...] = (
         place_length=LENGTHS[Event],
     ),
     Resource(
+        name="availability",
+        summary="How much of each hour or day a platform could be reached, and how much is known",
+        order="country, platform and starts_at",
+        filters=(*_PLACE, *_TIME, p.PERIOD, p.BY),
+        columns=AVAILABILITY_COLUMNS,
+        rows=lambda store, wanted: store.availability(wanted),
+        place_length=LENGTHS[Availability],
+        is_place=lambda place: place[3].isascii() and place[3].isdecimal() and len(place[3]) == 10,
+    ),
+    Resource(
         name="verdicts",
         summary="What was concluded of each endpoint in each cycle, and by which rule",
         order="judged_at",
@@ -103,7 +117,7 @@ RESOURCES: tuple[Resource, ...] = (
         columns=VANTAGE_COLUMNS,
         rows=_vantages,
         place=place_of_vantage,
-        place_length=3,
+        place_length=2,
         public=False,
     ),
 )
