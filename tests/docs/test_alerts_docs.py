@@ -44,3 +44,45 @@ def test_severity_delay_and_runbook_are_as_documented() -> None:
 def test_every_recorded_series_is_documented_and_the_other_way_round() -> None:
     """The table of recorded series and the rule file name the same series."""
     assert set(re.findall(r"^\| `(\S+:\S+)` \|", TEXT, re.MULTILINE)) == set(rules("record"))
+
+
+def test_every_annotation_of_a_block_is_documented() -> None:
+    """The table for webhooks and the annotations of an alert about a platform are the same."""
+    table = TEXT[TEXT.index("### For a webhook") :]
+    told = rules("alert")["ShutwatchPlatformBlockConfirmed"]["annotations"]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(told)
+
+
+def test_the_message_shown_is_a_real_one() -> None:
+    """What the document shows is what the committed templates make, word for word."""
+    messages = ROOT / "tests" / "prometheus" / "messages"
+    shown = re.findall(r"^```text\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    assert (messages / "one-confirmed.text").read_text("utf-8") in shown
+    first = [
+        (messages / f"{story}.text").read_text("utf-8").splitlines()[0]
+        for story in ("all-of-meta", "several")
+    ]
+    assert "\n".join([*first, ""]) in shown
+
+
+def test_receivers_and_inhibitions_are_documented() -> None:
+    """The receivers of the configuration are those of the table, and each alert that silences
+    others stands in the table of what silences what."""
+    config = yaml.safe_load((ROOT / "dashboards/alertmanager/alertmanager.yml").read_text("utf-8"))
+    table = TEXT[TEXT.index("### Who is told what") : TEXT.index("### What silences what")]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [
+        receiver["name"] for receiver in config["receivers"]
+    ]
+    table = TEXT[TEXT.index("### What silences what") : TEXT.index("### A message")]
+    told = {name for row in re.findall(r"^\| (Sh[^|]+)\|", table, re.M) for name in words(row)}
+    assert told == {
+        name
+        for rule in config["inhibit_rules"]
+        for matcher in rule["source_matchers"]
+        for name in words(matcher)
+    }
+
+
+def words(text: str) -> list[str]:
+    """Names of alerts in a text."""
+    return re.findall(r"Shutwatch\w+", text)

@@ -29,13 +29,39 @@ START = 30.0
 
 FETCH = """
 import sys, urllib.error, urllib.request
+body = sys.argv[2].encode() if len(sys.argv) > 2 else None
+request = urllib.request.Request(sys.argv[1], body, {"Content-Type": "application/json"})
 try:
-    with urllib.request.urlopen(sys.argv[1], timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=10) as answer:
         sys.stdout.buffer.write(answer.read())
 except urllib.error.HTTPError as error:
     sys.stdout.buffer.write(error.read())
 """
-"""Run inside the namespace to ask one question."""
+"""Run inside the namespace to ask one question, or to send a body of JSON."""
+
+
+def fetch(url: str, enter: Sequence[str] = (), body: str = "") -> bytes:
+    """What a server answers, refusals too; with a body of JSON the request is a POST. OSError when
+    there is no answer."""
+    if enter:
+        done = subprocess.run(
+            [*enter, sys.executable, "-c", FETCH, url, *filter(None, [body])],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode:
+            raise OSError(done.stderr.decode(errors="replace").strip()[-300:])
+        return done.stdout
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        url, body.encode() or None, {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+            content: bytes = answer.read()
+    except urllib.error.HTTPError as error:
+        content = error.read()
+    return content
 
 
 class PrometheusError(Exception):
@@ -71,9 +97,11 @@ class PrometheusServer:
         interval: str = "1s",
         enter: Sequence[str] = (),
         port: int | None = None,
+        alertmanager: str = "",
     ) -> None:
         """Scrape `targets` (`host:port`) and evaluate the rules every `interval`.
 
+        Alerts go to `alertmanager` (`host:port`), if any.
         Without a `port` it takes a free one, or 9090 in a namespace, which is its own.
         """
         self._targets = list(targets)
@@ -81,6 +109,7 @@ class PrometheusServer:
         self._job = job
         self._interval = interval
         self._enter = list(enter)
+        self._alertmanager = alertmanager
         self.port = port or (9090 if enter else free_port())
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,12 +117,24 @@ class PrometheusServer:
     def __enter__(self) -> Self:
         """Start it and wait until it is ready."""
         self._folder = tempfile.TemporaryDirectory(prefix="shutwatch-prometheus-")
+        (Path(self._folder.name) / "prometheus.yml").write_text(
+            yaml.safe_dump(self._config()), "utf-8"
+        )
+        self._start()
+        return self
+
+    def restart(self) -> None:
+        """End it and start it again on the same data, as after an update."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        assert self._folder is not None
         folder = Path(self._folder.name)
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(self._config()), "utf-8")
-        with (folder / "log").open("wb") as log:
+        with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *_dying_with_us(),
+                    *dying_with_us(),
                     *self._enter,
                     "prometheus",
                     f"--config.file={folder / 'prometheus.yml'}",
@@ -110,7 +151,6 @@ class PrometheusServer:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        return self
 
     def __exit__(
         self,
@@ -119,6 +159,12 @@ class PrometheusServer:
         trace: TracebackType | None,
     ) -> None:
         """End the one process that was started, and remove its data."""
+        self._stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -127,9 +173,6 @@ class PrometheusServer:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
 
     def query(self, expression: str) -> list[Sample]:
         """Samples of an instant query, right now."""
@@ -204,24 +247,10 @@ class PrometheusServer:
 
     def _get(self, path: str) -> bytes:
         url = f"http://127.0.0.1:{self.port}{path}"
-        if self._enter:
-            done = subprocess.run(
-                [*self._enter, sys.executable, "-c", FETCH, url],
-                capture_output=True,
-                timeout=30,
-                check=False,
-            )
-            if done.returncode:
-                raise PrometheusError(done.stderr.decode(errors="replace").strip()[-300:])
-            return done.stdout
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                body: bytes = answer.read()
-        except urllib.error.HTTPError as error:
-            body = error.read()
+            return fetch(url, self._enter)
         except OSError as error:
             raise PrometheusError(f"{url}: {error}") from error
-        return body
 
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + START
@@ -243,7 +272,13 @@ class PrometheusServer:
         return (Path(self._folder.name) / "log").read_text("utf-8", "replace")[-2000:]
 
     def _config(self) -> dict[str, Any]:
+        alerting = (
+            {"alertmanagers": [{"static_configs": [{"targets": [self._alertmanager]}]}]}
+            if self._alertmanager
+            else {}
+        )
         return {
+            "alerting": alerting,
             "global": {
                 "scrape_interval": self._interval,
                 "scrape_timeout": self._interval,
@@ -274,7 +309,7 @@ def free_port() -> int:
     return port
 
 
-def _dying_with_us() -> list[str]:
+def dying_with_us() -> list[str]:
     """A prefix that has the process killed when the test run is killed before it can clean up."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

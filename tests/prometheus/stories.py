@@ -1,0 +1,176 @@
+"""Alerts as Alertmanager gets them, for messages that are rendered and compared.
+
+python -m tests.prometheus.stories  # writes tests/prometheus/messages anew, to be read
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.prometheus.alertmanager import FOLDER
+
+MESSAGES = Path(__file__).parent / "messages"
+"""One file for each story and form."""
+
+Alert = dict[str, Any]
+
+CONFIRMED = "ShutwatchPlatformBlockConfirmed"
+SUSPECTED = "ShutwatchPlatformBlockSuspected"
+THROTTLED = "ShutwatchPlatformThrottled"
+SHUTDOWN = "ShutwatchCountryShutdownSuspected"
+
+PTCL = "PTCL (AS17557): connections are cut once the platform's name is seen (tls.reset)"
+NAYATEL = "Nayatel (AS23674): the name is said not to exist (dns.nxdomain)"
+META = ("Facebook", "Messenger", "Instagram", "Threads", "Meta", "WhatsApp")
+OVER = "2026-03-01T14:32:10Z"
+
+
+def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -> Alert:
+    """An alert about a platform in Pakistan, firing since 11:50."""
+    platform = title.lower()
+    return {
+        "status": "firing",
+        "labels": {
+            "alertname": alertname,
+            "country": "PK",
+            "platform": platform,
+            "severity": "critical" if alertname == CONFIRMED else "warning",
+        },
+        "annotations": {
+            "summary": f"{title} in Pakistan",
+            "description": "What each network does is told beside this.",
+            "country_name": "Pakistan",
+            "platform_name": title,
+            "owner": owner,
+            "effect": "blocked",
+            "networks": f"{NAYATEL}; {PTCL}",
+            "extent": "2 of 3 networks looked from",
+            "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
+            "last seen open 2026-03-01 11:43 UTC",
+            "event": f"pk-{platform}",
+            "event_url": f"https://watch.example.org/events/pk-{platform}",
+            "whole_owner": "",
+            "runbook_url": f"docs/runbooks/{alertname}.md",
+        }
+        | annotations,
+        "startsAt": "2026-03-01T11:50:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+
+
+def other(alertname: str, summary: str, description: str, **labels: str) -> Alert:
+    """An alert that is about no platform."""
+    return {
+        "status": "firing",
+        "labels": {"alertname": alertname, "severity": "critical", **labels},
+        "annotations": {
+            "summary": summary,
+            "description": description,
+            "runbook_url": f"docs/runbooks/{alertname}.md",
+            **({"country_name": "Pakistan"} if "country" in labels else {}),
+        },
+        "startsAt": "2026-03-01T11:50:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+
+
+def over(alert: Alert) -> Alert:
+    """The same alert, resolved."""
+    return alert | {"status": "resolved", "endsAt": OVER}
+
+
+X = about(CONFIRMED, "X", "X Corp.")
+STORIES: Mapping[str, Sequence[Alert]] = {
+    "one-confirmed": [X],
+    "one-suspected": [
+        about(
+            SUSPECTED,
+            "X",
+            "X Corp.",
+            networks=PTCL,
+            extent="1 of 3 networks looked from",
+            since="2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), when it was "
+            "first looked at: it began at some time before",
+        )
+    ],
+    "one-ended": [over(X)],
+    "suspicion-gone": [over(about(SUSPECTED, "X", "X Corp."))],
+    "several": [
+        X,
+        about(CONFIRMED, "WhatsApp", effect="partial", networks="Jazz (AS45669): calls cannot be "
+              "set up (udp.stun)", extent="1 of 3 networks looked from"),
+        about(SUSPECTED, "TikTok", "ByteDance", networks=PTCL),
+        about(THROTTLED, "YouTube", "Google", effect="throttled",
+              networks="PTCL (AS17557): it is slowed down (throttling.rate)"),
+        over(about(CONFIRMED, "Telegram", "Telegram")),
+    ],
+    # As it is when the last of them fires: only its own alert says yet that now it is all of them.
+    "all-of-meta": [
+        *(about(CONFIRMED, title) for title in META[:-1]),
+        about(CONFIRMED, META[-1], whole_owner="Meta"),
+        X,
+    ],
+    "shutdown": [
+        other(
+            SHUTDOWN,
+            "Offline: every watched network of Pakistan",
+            "All field vantages there lost all connectivity while a vantage elsewhere is well.",
+            country="PK",
+        )
+    ],
+    "monitor-down": [
+        over(other("ShutwatchMonitorDown", "shutwatch cannot be scraped", "", job="shutwatch")),
+        other("ShutwatchStorageErrors", "shutwatch at i cannot store what it sees",
+              "Evidence is being lost.", job="shutwatch", instance="i"),
+    ],
+    "without-a-page": [about(CONFIRMED, "X", "X Corp.", event_url="", extent="")],
+}  # fmt: skip
+FORMS = ("text", "telegram")
+"""Forms that are compared whole, of every story."""
+
+
+def render(alerts: Sequence[Alert], form: str) -> str:
+    """What the committed templates make of alerts, by amtool."""
+    data = {
+        "receiver": "newsroom",
+        "status": "firing",
+        "alerts": list(alerts),
+        "groupLabels": {"country": "PK"},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://127.0.0.1:9093",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.json"
+        path.write_text(json.dumps(data), "utf-8")
+        done = subprocess.run(
+            [
+                *("amtool", "template", "render"),
+                f"--template.type={'html' if form in ('email', 'telegram') else 'text'}",
+                f"--template.glob={FOLDER / '*.tmpl'}",
+                f'--template.text={{{{ template "shutwatch.{form}" . }}}}',
+                f"--template.data={path}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def main() -> None:
+    """Write every message anew."""
+    MESSAGES.mkdir(exist_ok=True)
+    for name, alerts in STORIES.items():
+        for form in FORMS:
+            (MESSAGES / f"{name}.{form}").write_text(render(alerts, form), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

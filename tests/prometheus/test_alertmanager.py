@@ -1,0 +1,317 @@
+"""Alertmanager's configuration: what it tells whom, in which words, and what it leaves unsaid."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
+from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, render
+
+pytestmark = pytest.mark.prometheus
+
+RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
+
+NEWSROOM = {
+    "ShutwatchPlatformBlockConfirmed",
+    "ShutwatchPlatformBlockSuspected",
+    "ShutwatchPlatformThrottled",
+    "ShutwatchCountryShutdownSuspected",
+    "ShutwatchInternationalCutSuspected",
+}
+BLOCKS = ("PlatformBlockConfirmed", "PlatformBlockSuspected", "PlatformThrottled")
+
+
+def config() -> Any:
+    """The committed configuration."""
+    return yaml.safe_load(CONFIG.read_text("utf-8"))
+
+
+@cache
+def alerts() -> dict[str, dict[str, Any]]:
+    """Alerting rules by name."""
+    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run amtool."""
+    return subprocess.run(
+        ["amtool", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_amtool_accepts_the_configuration() -> None:
+    """`amtool check-config` finds the receivers and the templates, and nothing wrong."""
+    done = amtool("check-config", str(CONFIG))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 receivers" in done.stdout
+    assert done.stdout.count("SUCCESS") == 2  # of the configuration and of the templates
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    """Whatever is a secret is named by the file it stands in."""
+    pattern = r"^\s*-?\s*(\w*(?:password|token|url|key|secret)\w*):"
+    secrets = re.findall(pattern, CONFIG.read_text("utf-8"), re.MULTILINE)
+    assert {"smtp_auth_password_file", "bot_token_file", "api_url_file", "url_file"} <= set(secrets)
+    assert all(name.endswith("_file") for name in secrets), secrets
+
+
+def test_what_it_names_exists() -> None:
+    """Each alert named by a route, an inhibition or a template is one that the rules can fire."""
+    named = set(re.findall(r"Shutwatch\w+", CONFIG.read_text("utf-8")))
+    for template in FOLDER.glob("*.tmpl"):
+        named |= set(re.findall(r"Shutwatch\w+", template.read_text("utf-8")))
+    assert NEWSROOM <= named <= set(alerts())
+
+
+@pytest.mark.parametrize("name", sorted(alerts()))
+def test_every_alert_goes_to_those_it_concerns(name: str) -> None:
+    """What a country does goes to the newsroom, what ails shutwatch to who keeps it going."""
+    severity = alerts()[name]["labels"]["severity"]
+    done = amtool(
+        *("config", "routes", "test", f"--config.file={CONFIG}"),
+        *(f"alertname={name}", f"severity={severity}", "country=PK"),
+    )
+    if name == "ShutwatchWatchdog":
+        expected = "watchdog"
+    elif name in NEWSROOM:
+        expected = "newsroom"
+    else:
+        expected = "nobody" if severity == "info" else "operators"
+    assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("story", STORIES)
+def test_messages_read_as_committed(story: str, form: str) -> None:
+    """Every word of a message is as it was last read by a person."""
+    assert render(STORIES[story], form) == (MESSAGES / f"{story}.{form}").read_text("utf-8")
+
+
+@pytest.mark.parametrize("form", ["text", "telegram", "slack", "email"])
+def test_every_form_states_what_a_message_must(form: str) -> None:
+    """Country, platforms, networks, methods, onset on both clocks and the evidence are in each."""
+    said = render(STORIES["one-confirmed"], form)
+    if form == "slack":  # the title is a field of its own there
+        said += render(STORIES["one-confirmed"], "subject")
+    for fact in (
+        "Pakistan",
+        "X: blocked (confirmed)",
+        "PTCL (AS17557)",
+        "Nayatel (AS23674)",
+        "tls.reset",
+        "the name is said not to exist",
+        "2 of 3 networks",
+        "2026-03-01 11:48 UTC",
+        "2026-03-01 16:48 local time",
+        "last seen open 2026-03-01 11:43 UTC",
+        "https://watch.example.org/events/pk-x",
+    ):
+        assert fact in said, fact
+
+
+def test_stories_have_the_annotations_of_the_rules() -> None:
+    """What is rendered here is made of the same pieces as what the rules send."""
+    for told in (alert for story in STORIES.values() for alert in story):
+        rule = alerts()[told["labels"]["alertname"]]
+        assert set(told["annotations"]) == set(rule["annotations"])
+
+
+def test_markup_in_names_is_harmless() -> None:
+    """A network or a platform with HTML in its name stays text, in Telegram and in mail."""
+    hostile = about(
+        "ShutwatchPlatformBlockConfirmed",
+        "<script>alert(1)</script>",
+        networks='<a href="https://evil.example">PTCL</a>',
+        event_url="javascript:alert(1)",
+    )
+    for form in ("telegram", "email"):
+        said = render([hostile], form)
+        assert "<script" not in said
+        assert '<a href="https://evil.example"' not in said
+        assert 'href="javascript:' not in said
+
+
+def test_long_messages_fit_into_telegram() -> None:
+    """Everything blocked on several networks at once: no longer than Telegram takes."""
+    many = [about("ShutwatchPlatformBlockConfirmed", f"Platform {n}") for n in range(20)]
+    said = render(many, "telegram")
+    assert len(said) < 4096
+    assert all(f"Platform {n}" in said for n in range(20))
+    assert "All 20 are named above" in said
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[AlertmanagerServer]:
+    """A real Alertmanager with the committed configuration, less its waits, and a receiver."""
+    with AlertmanagerServer(wait="2s", interval="2s") as running:
+        yield running
+
+
+def test_all_that_goes_at_once_is_one_message_each_way(server: AlertmanagerServer) -> None:
+    """Six platforms of Meta and X in one country, one after the other, are one message by webhook,
+    Telegram, Slack and mail; another country's is its own; when all are over, one more."""
+    wave = [about("ShutwatchPlatformBlockConfirmed", title) for title in META]
+    wave[-1]["annotations"]["whole_owner"] = "Meta"
+    elsewhere = about("ShutwatchPlatformBlockConfirmed", "X", country_name="Brazil")
+    elsewhere["labels"]["country"] = "BR"
+    sent = [_live(alert) for alert in (*wave, elsewhere)]
+    for alert in sent:
+        server.post([alert])
+    server.eventually(lambda: len(server.taken("/newsroom")) == 2 and len(server.mails()) == 2)
+    server.eventually(lambda: len(server.taken("/bot")) == 2 and len(server.taken("/slack")) == 2)
+
+    (pakistan,) = [
+        line["body"]
+        for line in server.taken("/newsroom")
+        if line["body"]["groupLabels"] == {"country": "PK"}
+    ]
+    assert {alert["labels"]["platform"] for alert in pakistan["alerts"]} == {
+        title.lower() for title in META
+    }
+    assert pakistan["alerts"][0]["annotations"]["country_name"] == "Pakistan"
+    (mail,) = [mail for mail in server.mails() if "Pakistan" in mail["subject"]]
+    assert mail["subject"].startswith("Pakistan – blocked: all of Meta (")
+    assert "https://watch.example.org/events/pk-whatsapp" in mail["text"]
+    assert "<h2" in mail["html"]
+    (telegram,) = [t["body"] for t in server.taken("/bot") if "Pakistan" in t["body"]["text"]]
+    assert telegram["parse_mode"] == "HTML"
+    assert telegram["text"].startswith("<b>Pakistan – blocked: all of Meta (")
+    (slack,) = [
+        attachment
+        for line in server.taken("/slack")
+        for attachment in line["body"]["attachments"]
+        if "Pakistan" in attachment["title"]
+    ]
+    assert "<https://watch.example.org/events/pk-facebook|Evidence>" in slack["text"]
+
+    server.post([_live(alert, ended=True) for alert in wave])
+    server.eventually(lambda: len(server.mails()) == 3 and len(server.taken("/newsroom")) == 3)
+    assert server.mails()[-1]["subject"].startswith("Pakistan – over: ")
+    ended = server.taken("/newsroom")[-1]["body"]
+    assert {alert["status"] for alert in ended["alerts"]} == {"resolved"}
+    assert len(ended["alerts"]) == len(META)
+
+
+def _live(alert: dict[str, Any], *, ended: bool = False) -> dict[str, Any]:
+    """What Prometheus would post: no status, and times of now."""
+    kept = {key: alert[key] for key in ("labels", "annotations")}
+    return kept | (PAST if ended else {})
+
+
+PAST = {"startsAt": "2026-03-01T11:00:00Z", "endsAt": "2026-03-01T12:00:00Z"}
+
+SILENCED = [
+    ("PlatformOutageElsewhere", {"platform": "x"}, BLOCKS, {"country": "AA", "platform": "x"}),
+    ("CountryShutdownSuspected", {"country": "AB"}, BLOCKS, {"country": "AB", "platform": "p1"}),
+    ("InternationalCutSuspected", {"country": "AC"}, BLOCKS, {"country": "AC", "platform": "p2"}),
+    ("CountryUnseen", {"country": "AD"}, BLOCKS, {"country": "AD", "platform": "p3"}),
+    (
+        "CountryShutdownSuspected",
+        {"country": "AE"},
+        ("VantageSilent", "VantageUplinkDown", "CountryUnseen", "CoverageInsufficient"),
+        {"country": "AE", "vantage": "v"},
+    ),
+    (
+        "PlatformBlockConfirmed",
+        {"country": "AF", "platform": "p4"},
+        ("PlatformBlockSuspected", "PlatformThrottled", "PlatformDegraded"),
+        {"country": "AF", "platform": "p4"},
+    ),
+    (
+        "VantageSilent",
+        {"country": "AG", "vantage": "v"},
+        ("VantageUplinkDown",),
+        {"country": "AG", "vantage": "v"},
+    ),
+    (
+        "CycleStalled",
+        {"job": "shutwatch", "instance": "i"},
+        ("VantageSilent",),
+        {"job": "shutwatch", "instance": "i", "country": "AH", "vantage": "v"},
+    ),
+]
+"""Source and its labels, targets and theirs, which it silences."""
+
+HEARD = [
+    ("PlatformOutageElsewhere", {"platform": "y"}, BLOCKS, {"country": "BA", "platform": "z"}),
+    ("CountryShutdownSuspected", {"country": "BB"}, BLOCKS, {"country": "BC", "platform": "q1"}),
+    # A vantage that is lost says nothing against what the others of the country see.
+    (
+        "VantageSilent",
+        {"country": "BD", "vantage": "v"},
+        BLOCKS,
+        {"country": "BD", "platform": "q2"},
+    ),
+    (
+        "VantageUplinkDown",
+        {"country": "BE", "vantage": "v"},
+        BLOCKS,
+        {"country": "BE", "platform": "q3"},
+    ),
+    (
+        "PlatformBlockConfirmed",
+        {"country": "BF", "platform": "q4"},
+        ("PlatformBlockSuspected",),
+        {"country": "BF", "platform": "q5"},
+    ),
+    (
+        "PlatformBlockSuspected",
+        {"country": "BG", "platform": "q6"},
+        ("PlatformBlockConfirmed",),
+        {"country": "BG", "platform": "q6"},
+    ),
+    (
+        "CycleStalled",
+        {"job": "shutwatch", "instance": "i"},
+        ("VantageSilent",),
+        {"job": "shutwatch", "instance": "j", "country": "BH", "vantage": "v"},
+    ),
+    ("CountryUnseen", {"country": "BI"}, ("VantageSilent",), {"country": "BI", "vantage": "v"}),
+]
+"""The same, where it must not."""
+
+
+def test_what_explains_a_block_silences_it_and_nothing_else_does(
+    server: AlertmanagerServer,
+) -> None:
+    """Each inhibition, and beside each a case that is nearly the same and must be heard."""
+    posted, expected = [], {}
+    for cases, state in ((SILENCED, "suppressed"), (HEARD, "active")):
+        for source, labels, targets, target_labels in cases:
+            posted.append(_live(other(f"Shutwatch{source}", source, "", **labels)))
+            for target in targets:
+                apart = _apart(target, target_labels, labels) if targets is BLOCKS else {}
+                named = target_labels | apart
+                one = _live(other(f"Shutwatch{target}", target, "", **named))
+                posted.append(one)
+                expected[_key(one["labels"])] = state
+    server.post(posted)
+
+    def states() -> dict[str, str]:
+        held = {_key(alert["labels"]): alert["status"]["state"] for alert in server.states()}
+        return {key: held.get(key, "missing") for key in expected}
+
+    server.eventually(lambda: states() == expected or "missing" not in states().values())
+    server.eventually(lambda: states() == expected, 20)
+
+
+def _key(labels: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def _apart(target: str, labels: dict[str, str], source: dict[str, str]) -> dict[str, str]:
+    """What sets blocks apart, so that a confirmed one does not silence the others by itself."""
+    free = "platform" if "platform" not in source else "country"
+    return {free: f"{labels[free]}-{target}"}
+
+
+def test_nothing_went_wrong(server: AlertmanagerServer) -> None:
+    """Alertmanager had nothing to warn of: no template failed, no message was refused."""
+    assert server.log() == ""
