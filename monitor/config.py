@@ -10,6 +10,7 @@ import msgspec
 
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_environ import expander
+from monitor.config_notify import read_notify
 from monitor.config_tables import (
     EVENTS,
     LOG,
@@ -27,6 +28,7 @@ from monitor.config_tables import (
 from monitor.config_values import file_in
 from monitor.fingerprints import merged, shipped_fingerprints
 from monitor.loopback import is_loopback
+from monitor.notify.settings import NotifySettings
 from monitor.settings import (
     EventSettings,
     LogSettings,
@@ -95,7 +97,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     root = document.root
     in_catalog_file: list[Problem] = []
     catalog = _catalog(root, path.parent, in_catalog_file)
-    values = _values(root, path.parent)
+    values = _values(root, path.parent, catalog)
     problems = [*sorted(document.problems, key=lambda one: one.line), *in_catalog_file]
     if problems:
         raise ConfigError(problems)
@@ -108,7 +110,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     )
 
 
-def _values(root: Node, folder: Path) -> dict[str, Any]:
+def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
     """Everything but the catalogue; empty when anything is wrong."""
     values: dict[str, Any] = {}
     with suppress(Invalid):
@@ -123,6 +125,7 @@ def _values(root: Node, folder: Path) -> dict[str, Any]:
                 "vantage_check": partial(_vantage_check, folder),
                 "log": _log,
                 "server": partial(_server, folder),
+                "notify": partial(_notify, folder, catalog),
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
@@ -205,6 +208,13 @@ def _private(root: Node, values: Mapping[str, Any]) -> None:
                 "anybody; or listen on 127.0.0.1 only",
                 wrong="can be reached from other machines",
             )
+
+
+def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
+    """`[notify]`."""
+    # A catalogue with mistakes of its own knows less than it should.
+    platforms = () if node.document.problems else [one.name for one in catalog.platforms]
+    return read_notify(node, folder, platforms, elsewhere)
 
 
 def _log(node: Node) -> LogSettings:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.config_notify import notify_shapes, route_shapes
 from monitor.config_values import (
     address,
     as_number,
@@ -157,6 +158,8 @@ TABLES: Mapping[str, frozenset[str]] = {
     "events": frozenset(EVENTS),
     "log": frozenset(LOG),
     "server": frozenset(server_shapes(Path())),
+    "notify": frozenset(notify_shapes()),
+    "notify.route": frozenset(route_shapes(Path())),
     "vantage_check": frozenset(vantage_check_shapes(Path())),
     "vantage": frozenset(VANTAGE),
     "references": frozenset(REFERENCES),
@@ -178,4 +181,4 @@ def elsewhere(table: str) -> dict[str, str]:
 def _place(table: str) -> str:
     if not table:
         return "at the top of the file, before the first line in [brackets]"
-    return f"under {'[[vantage]]' if table == 'vantage' else f'[{table}]'}"
+    return f"under {f'[[{table}]]' if table in ('vantage', 'notify.route') else f'[{table}]'}"

@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.detector import DetectorSettings
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.fingerprints import shipped_fingerprints
+from monitor.notify.settings import NotifySettings
 from monitor.passwords import User
 from probes.catalog import Catalog
 from probes.settings import ProbeSettings
@@ -136,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vantage_check: VantageCheckSettings = VantageCheckSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()
+    notify: NotifySettings = NotifySettings()
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references this configuration watches."""

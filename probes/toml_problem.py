@@ -8,10 +8,19 @@ KeyPath = tuple[str | int, ...]
 """Where a value stands: table and key names, and positions in arrays counted from 0."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_SECRET = re.compile(r"pass|pwd|secret|token|credential|auth|api_?key", re.IGNORECASE)
+_SECRET = re.compile(
+    r"pass|pwd|secret|token|credential|auth|api_?key|\burls?\b|ping_?url", re.IGNORECASE
+)
 """Names whose values are never shown."""
 _WAY_OUT = re.compile(r"egr|prox", re.IGNORECASE)
 """Names, rightly spelt or not, whose values may hold credentials beside what is worth showing."""
+_ODD_SCHEME = re.compile(
+    r"(?<![A-Za-z0-9+.-])"
+    r"(?!(?:https?|tcp|tls|stun|dns|socks5?|connect|postgres|[a-z+]*sql[a-z0-9+]*)://)"
+    r"[A-Za-z][A-Za-z0-9+.-]*://",
+    re.IGNORECASE,
+)
+"""Begins an address of none of the kinds we know: of a service, say, with a token in its path."""
 _SCHEME = re.compile(r"[A-Za-z0-9+.-]+:/{0,2}")
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#\s]*)(?::\d+(?![^/]))?")
 _HARMLESS = re.compile(r"(?:source:[0-9A-Fa-f:.%/]*|interface:\S*|direct)")
@@ -85,6 +94,9 @@ def hide_credentials(text: str, key: str = "") -> str:
     if _HARMLESS.fullmatch(text):
         return text
     if "@" not in text and not _WAY_OUT.search(key):
+        odd = _ODD_SCHEME.match(text)
+        if odd:
+            return f"{odd[0]}{_HIDDEN}"
         name, question, _ = text.partition("?")
         return f"{name}?{_HIDDEN}" if question and "://" in name else text
     scheme = _SCHEME.match(text)
@@ -97,7 +109,8 @@ def hide_credentials_in_line(line: str) -> str:
     """A line of a file that is not TOML, with its value hidden where that may hold credentials."""
     name, equals, value = line.partition("=")
     colons = value.replace("://", "", 1).count(":")
-    if "@" in line or _SECRET.search(line) or (_WAY_OUT.search(line) and colons > 1):
+    hidden = _SECRET.search(line) or _ODD_SCHEME.search(line)
+    if "@" in line or hidden or (_WAY_OUT.search(line) and colons > 1):
         return f"{name}{equals} {_HIDDEN}" if equals and "@" not in name else _HIDDEN
     return line
 

@@ -9,6 +9,7 @@ import pytest
 
 from monitor.config import ConfigError, default_settings, load_config
 from monitor.config_tables import TABLES
+from monitor.notify.settings import NotifySettings, Route
 from monitor.settings import (
     EventSettings,
     LogSettings,
@@ -33,6 +34,8 @@ HEADINGS = {
     "catalog": "`[catalog]`",
     "references": "`[references]`",
     "log": "`[log]`",
+    "notify": "`[notify]`",
+    "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
     "vantage_check": "`[vantage_check]`",
     "fingerprints": "`[fingerprints]`",
@@ -47,6 +50,7 @@ MEANT_IN_WORDS = {
 }
 """Defaults that are no value of the file."""
 VANTAGE = 'id = "here"\ncountry = "PK"\n'
+ROUTE = 'name = "ops"\nurls = ["json://127.0.0.1/"]\n'
 
 
 def section(text: str, heading: str) -> str:
@@ -76,6 +80,9 @@ def shown_in(table: str, key: str, value: str) -> str:
         control = '[[vantage]]\nid = "another"\ncountry = "BR"\n'
         return f"[[vantage]]\n{kept}{line}{control}"
     vantage = f"[[vantage]]\n{VANTAGE}"
+    if table == "notify.route":
+        kept = "".join(f"{row}\n" for row in ROUTE.splitlines() if not row.startswith(f"{key} "))
+        return f"{vantage}[[notify.route]]\n{kept}{line}"
     return f"{line}{vantage}" if not table else f"{vantage}[{table}]\n{line}"
 
 
@@ -102,11 +109,13 @@ def test_every_setting_can_be_given() -> None:
         "log": LogSettings,
         "server": ServerSettings,
         "vantage_check": VantageCheckSettings,
+        "notify": NotifySettings,
+        "notify.route": Route,
         "vantage": VantagePoint,
     }
     for table, kind in fields.items():
-        # Events know the interval, which stands at the top of the file.
-        assert set(kind.__struct_fields__) - {"interval"} == TABLES[table]
+        # Events know the interval, which stands at the top of the file; routes are tables.
+        assert set(kind.__struct_fields__) - {"interval", "route"} == TABLES[table]
     listener = {"listen_host", "listen_port"}
     tables = {*fields, "vantages"} - {"vantage"}
     top = (
@@ -134,6 +143,8 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("references", "uplink"),
         ("references", "international"),
         ("references", "domestic"),
+        ("notify.route", "name"),
+        ("notify.route", "urls"),
     }
 
 
@@ -143,7 +154,8 @@ def test_only_these_keys_have_a_default_in_words() -> None:
 def test_every_default_is_the_one_in_force(table: str, key: str, tmp_path: Path) -> None:
     """Writing the documented default into the file changes nothing."""
     given = load(tmp_path, shown_in(table, key, ROWS[table, key][0]))
-    left_out = load(tmp_path, f"[[vantage]]\n{VANTAGE}")
+    route = f"[[notify.route]]\n{ROUTE}" if table == "notify.route" else ""
+    left_out = load(tmp_path, f"[[vantage]]\n{VANTAGE}{route}")
     assert given.vantages[0] == left_out.vantages[0]
     assert (
         msgspec.structs.replace(given, vantages=left_out.vantages, catalog=left_out.catalog)

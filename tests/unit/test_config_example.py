@@ -11,6 +11,7 @@ import pytest
 from monitor.config import default_settings, load_config
 from monitor.config_advice import advice
 from monitor.config_tables import TABLES
+from monitor.notify.settings import Route
 from monitor.settings import Settings
 from probes.vantage import EgressKind, VantagePoint, VantageRole
 
@@ -105,6 +106,9 @@ def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> No
         "log",
     ):
         assert getattr(switched_on, name) == getattr(built_in, name), name
+    (told,) = switched_on.notify.route
+    assert told == Route(name="newsroom", urls=told.urls)
+    assert msgspec.structs.replace(switched_on.notify, route=()) == built_in.notify
     assert switched_on.jitter == built_in.interval / 10
     assert switched_on.catalog.platforms == built_in.catalog.platforms
 
