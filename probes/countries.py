@@ -1,8 +1,12 @@
-"""The country codes of ISO 3166-1 alpha-2, and XK, which its users assign to Kosovo."""
+"""The country codes of ISO 3166-1 alpha-2, XK, which users assign to Kosovo, and invented ones."""
 
 import difflib
 
+INVENTED = {"XD": "Demoland (invented)", "XE": "Elsewhere (invented)"}
+"""Codes that ISO 3166-1 leaves to its users, for what accuses no real country: demonstrations."""
+
 COUNTRIES = {
+    **INVENTED,
     "AD": "Andorra",
     "AE": "United Arab Emirates",
     "AF": "Afghanistan",
@@ -274,13 +278,9 @@ _ALSO_KNOWN_AS = {
 """What people write instead → code."""
 
 
-INVENTED = {"XA": "Demo country (invented)", "XB": "Elsewhere (invented)"}
-"""Codes that ISO 3166-1 leaves to its users, for what accuses no real country: demonstrations."""
-
-
 def country_code(text: str) -> str:
     """`text` itself when it is a code. Raises ValueError whose text says what would be right."""
-    if text in COUNTRIES or text in INVENTED:
+    if text in COUNTRIES:
         return text
     meant = _meant(text.strip().upper())
     if meant:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-COUNTRY, ELSEWHERE = "XA", "XB"
+COUNTRY, ELSEWHERE = "XD", "XE"
 LOOPBACK = "127.84.0.0/16"
 """All of the world is in here."""
 _PREFIX = LOOPBACK.partition(".0.0/")[0]

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.verdict import State
+from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.demo.story import Sight
+from probes.countries import COUNTRIES
 
 STYLES = {
     State.OK: "green",
@@ -58,6 +59,7 @@ class Screen:
         self.console = console
         self._seconds = seconds
         self._live: Live | None = None
+        self._seen: dict[tuple[str, str], str] | None = None
         if console.is_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -78,7 +80,7 @@ class Screen:
     def heading(self, *lines: str) -> None:
         """What this is, before it begins."""
         for line in lines:
-            self.console.print(line)
+            self.console.print(line, soft_wrap=True)
 
     def happens(self, what: str) -> None:
         """Something happens in the world."""
@@ -101,7 +103,9 @@ class Screen:
 
     def show(self, sight: Sight) -> None:
         """Bring the table up to date; on what is no terminal there is none."""
-        if self._live is not None:
+        seen = {key: _cell(verdict) for key, verdict in sight.verdicts.items()}
+        if self._live is not None and seen != self._seen:
+            self._seen = seen
             self._live.update(matrix(sight), refresh=True)
 
     def _line(self, text: str) -> None:
@@ -116,7 +120,7 @@ def clock(seconds: float) -> str:
 def about_change(entry: EventLogEntry) -> str:
     """What is to be said of a change beside its name; empty for nothing."""
     event = entry.snapshot
-    what = f"{TITLES.get(event.platform, event.platform)} in {event.country}"
+    what = f"{TITLES.get(event.platform, event.platform)} in {COUNTRIES[event.country]}"
     if entry.change in ("opened", "reopened", "reblocked"):
         return f"{what}, {entry.detail}, evidence {event.evidence}"
     if entry.change == "confirmed":
@@ -149,11 +153,12 @@ def matrix(sight: Sight) -> Table:
         cells = []
         for network in FIELD:
             verdict = sight.verdicts.get((network.id, platform))
-            if verdict is None:
-                cells.append("[dim]no data yet[/]")
-                continue
-            method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
-            how = f" {method}" if method else ""
-            cells.append(f"[{STYLES[verdict.state]}]{verdict.state}{how}[/]")
+            cells.append(_cell(verdict) if verdict is not None else "[dim]no data yet[/]")
         table.add_row(TITLES[platform], *cells)
     return table
+
+
+def _cell(verdict: PlatformVerdict) -> str:
+    method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
+    how = f" {method}" if method else ""
+    return f"[{STYLES[verdict.state]}]{verdict.state}{how}[/]"

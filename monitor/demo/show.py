@@ -103,7 +103,7 @@ async def _tell(wish: Wish, teller: Teller, screen: Screen) -> None:
 def _heading(wish: Wish, port: int) -> tuple[str, ...]:
     taken = f"  (port {wish.port} is taken)" if wish.port not in (0, port) else ""
     return (
-        "[bold]shutwatch demo[/]: an invented country with three networks, on this machine alone.",
+        "[bold]shutwatch demo[/]: an invented country and its networks, on this machine alone.",
         "The monitor is the real one. It is told nothing but its configuration.",
         "",
         f"  page      http://{HOST}:{port}/{taken}",

@@ -107,7 +107,9 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     with lonely.demo("--exit", "--pace", "10") as process:
         assert process.wait(LIMIT) == 0, lonely.said
     assert "page      http://127.0.0.1:10100/" in lonely.said
-    at = [lonely.said.index(word) for word in ("suspected: ", "confirmed: ", "ended: X in XA")]
+    at = [
+        lonely.said.index(word) for word in ("suspected: ", "confirmed: ", "ended: X in Demoland")
+    ]
     assert at == sorted(at)
     ((event, changes),) = await _events(lonely.folder / "kept")
     assert event.state is EventState.ENDED

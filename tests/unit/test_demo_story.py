@@ -159,8 +159,8 @@ def test_lines_say_what_changed_and_names_are_no_markup() -> None:
     said = printed.getvalue()
     assert "1:07" in said
     assert "[red]not a colour[/]" in said
-    assert "suspected: X in XA, AS17557 PTCL, evidence strong" in said
-    assert "ended: X in XA, it began between 12:00:00 and 12:05:00" in said
+    assert "suspected: X in Demoland (invented), AS17557 PTCL, evidence strong" in said
+    assert "ended: X in Demoland (invented), it began between 12:00:00 and 12:05:00" in said
     assert "scope widened: AS17557 PTCL" in said
     assert clock(59.9) == "0:59"
     unknown = msgspec.structs.replace(snapshot, onset_earliest=None, end_latest=None)
