@@ -65,9 +65,12 @@ def layers_of(selector: str, by: str) -> str:
 
 
 def slowest_tenth_of(selector: str) -> str:
-    """Seconds within which nine in ten layers of some vantages were done, by role and layer."""
+    """Seconds within which nine in ten layers of some vantages were done, by role and layer.
+
+    Without any, the quantile is not a number, which no comparison lets pass.
+    """
     return (
         "histogram_quantile(0.9, sum by (le, layer, vantage_role) (\n"
         f"  rate(shutwatch_probe_duration_seconds_bucket{{{JOB}}}[{RATE}])\n"
-        f"  {role_of(selector)}\n))"
+        f"  {role_of(selector)}\n)) >= 0"
     )

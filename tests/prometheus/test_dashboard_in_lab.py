@@ -1,0 +1,74 @@
+"""The Grafana dashboards during a real block: packets, monitor, Prometheus, every query."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.running import wait_for
+from tests.prometheus import lab_block
+from tests.prometheus.boards import ANNOTATIONS, QUERIES, VARIABLES, filled
+from tests.prometheus.lab_block import Stage
+
+pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """X blocked on two of three networks in two ways, while TikTok is down for everybody."""
+    with lab_block.staged() as stage:
+        stage.lab.network("ptcl").block(sni=lab_block.X, how="reset")
+        stage.lab.network("zong").block(dns=lab_block.X, how="nxdomain")
+        stage.lab.internet.down(*lab_block.TIKTOK)
+        blocked = {"ptcl": "blocked", "jazz": "ok", "zong": "blocked"}
+        wait_for(
+            lambda: (
+                stage.states("x") == blocked
+                and stage.event() == "confirmed"
+                and "outage" in stage.circumstances()
+                and stage.prometheus.value('shutwatch_circumstance_state{kind="outage"}')
+                and stage.prometheus.query("shutwatch_platform_transfer_ratio")
+            ),
+            "the block and the outage",
+            240,
+        )
+        yield stage
+
+
+def test_every_query_has_data(stage: Stage) -> None:
+    """Panels, variables and annotations: each of their queries finds something."""
+    asked = {str(query): query.target["expr"] for query in QUERIES}
+    asked |= {f"annotation {one['name']}": one["expr"] for one in ANNOTATIONS}
+    questions: list[dict[str, object]] = [{"query": filled(one)} for one in asked.values()]
+    answers = stage.ask("query", questions)
+    empty = [
+        name
+        for name, found in zip(asked, answers, strict=True)
+        if not found or any(sample["value"][1] == "NaN" for sample in found)
+    ]
+    assert empty == []
+    for variable in VARIABLES[1:]:
+        query = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+        assert query is not None
+        assert stage.prometheus.label_values(query.group(2), filled(query.group(1)))
+
+
+def test_the_block_is_on_the_boards(stage: Stage) -> None:
+    """The methods, the alert and the annotation are those of this block, and of nothing else."""
+    by = {str(query): filled(query.target["expr"]) for query in QUERIES}
+    methods = {
+        (one.labels["asn"], one.labels["method"], one.labels["sub_method"])
+        for one in stage.prometheus.query(by["timeline-Methods by network-A"])
+        if one.labels["platform"] == "x"
+    }
+    assert methods == {("17557", "tls", "reset"), ("59257", "dns", "nxdomain")}
+    alerts = {
+        (one.labels["alertname"], one.labels.get("platform"))
+        for one in stage.prometheus.query(by["overview-Firing alerts-A"])
+    }
+    assert ("ShutwatchPlatformBlockConfirmed", "x") in alerts
+    assert not any(
+        name.startswith("ShutwatchPlatformBlock") and platform != "x" for name, platform in alerts
+    )
+    (marked,) = stage.prometheus.query(filled(ANNOTATIONS[0]["expr"]))
+    assert marked.labels == {"country": "PK", "platform": "x"}
