@@ -6,6 +6,7 @@ from monitor import __version__
 from monitor.commands import (
     annotate,
     config,
+    db,
     demo,
     event,
     export,
@@ -54,6 +55,7 @@ for command in (
     event,
     annotate,
     config,
+    db,
     password,
 ):
     command.register(app)

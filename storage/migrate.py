@@ -9,9 +9,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
+from storage.errors import storage_errors
+from storage.sqlite import read_engine, write_engine
 from storage.store import StorageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another program's lock on a file."""
 
 _one_at_a_time = threading.Lock()
 """Alembic keeps what it is working on in a global."""
@@ -32,6 +36,17 @@ def migrate(read: Engine, write: Engine, file: str, scripts: Path = MIGRATIONS) 
         # Whoever else migrated while we waited for the lock left nothing to do, which is fine.
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def migrate_file(file: str) -> None:
+    """Upgrade an SQLite file that nobody else uses. StorageError as from `migrate`, or SQLite."""
+    read, write = read_engine(file, _BUSY_TIMEOUT, 1), write_engine(file, _BUSY_TIMEOUT)
+    try:
+        with storage_errors(file):
+            migrate(read, write, file)
+    finally:
+        read.dispose()
+        write.dispose()
 
 
 def _is_current(connection: Connection, config: Config, file: str) -> bool:
