@@ -18,9 +18,11 @@ from monitor.demo.plan import (
     PORTAL,
     PORTAL_PATH,
     PORTAL_WORD,
+    TELEPHONE,
     DemoNetwork,
     Ports,
 )
+from monitor.demo.receiver import PATH
 
 CONFIG, CATALOG, ANCHOR = "shutwatch.toml", "catalog.toml", "root.pem"
 DATABASE, LOG = "shutwatch.db", "shutwatch.log"
@@ -60,6 +62,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     hasty: bool
     """Whether to believe an end much sooner, and wrongly more often, than shipped settings do."""
     anchor: bytes
+    messages: bool
+    """Whether what sends messages is installed."""
 
 
 def write(wanted: Wanted) -> Path:
@@ -102,6 +106,7 @@ def config_text(wanted: Wanted) -> str:
                 f"domestic.{COUNTRY} = {_toml(domestic)}",
             ]
         ),
+        *([_route(ports)] if wanted.messages else []),
         *(_vantage(network, ports) for network in NETWORKS),
     )
     return _HEAD + "\n\n".join(sections) + "\n"
@@ -118,6 +123,17 @@ def catalog_text(ports: Ports) -> str:
         for role, endpoints in roles.items()
     ]
     return _HEAD + "\n\n".join(sections) + "\n"
+
+
+def _route(ports: Ports) -> str:
+    return _table(
+        "[[notify.route]]",
+        {
+            "name": "newsroom",
+            "urls": [f"json://{TELEPHONE}:{ports.messages}{PATH}"],
+            "gather": "0s",
+        },
+    )
 
 
 def _events(wanted: Wanted) -> Mapping[str, Any]:

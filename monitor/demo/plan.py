@@ -97,6 +97,8 @@ ADDRESSES: Mapping[str, str] = {
 """Host → its one address."""
 BLOCK_PAGE = f"{_PREFIX}.200.1"
 """Where a lying resolver leads."""
+TELEPHONE = f"{_PREFIX}.250.1"
+"""Where messages to people arrive."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,3 +107,4 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     tls: int
     http: int
     dns: int
+    messages: int

@@ -13,6 +13,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.demo.story import Sight
+from monitor.export.cells import visible
 from probes.countries import COUNTRIES
 
 STYLES = {
@@ -100,6 +101,12 @@ class Screen:
         style = EVENT_STYLES.get(entry.change, "bold")
         about = escape(about_change(entry))
         self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")
+
+    def message(self, title: str, text: str) -> None:
+        """A message arrived at whoever wants to be told."""
+        self._line(f"[bold blue]telephone[/]  {escape(visible(title))}")
+        for line in text.splitlines():
+            self.console.print(f"{'':17}[dim]{escape(visible(line))}[/]", soft_wrap=True)
 
     def show(self, sight: Sight) -> None:
         """Bring the table up to date; on what is no terminal there is none."""

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -54,7 +56,10 @@ async def show(wish: Wish, console: Console) -> Outcome:
     Raises WorldError, ListenError and StorageError when it cannot start, OSError for the folder.
     """
     began = time.monotonic()
-    async with world() as made:
+    screen = Screen(console, seconds=lambda: time.monotonic() - began)
+    # Nothing here is for a proxy, and nothing is to leave the machine.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+    async with world(screen.message) as made:
         port = free_port(wish.port)
         wanted = Wanted(
             folder=wish.folder,
@@ -64,9 +69,9 @@ async def show(wish: Wish, console: Console) -> Outcome:
             fast_lane=FAST_LANE / wish.pace,
             hasty=wish.pace >= HASTY,
             anchor=made.anchor,
+            messages=find_spec("apprise") is not None,
         )
         settings = load_config(write(wanted), {})
-        screen = Screen(console, seconds=lambda: time.monotonic() - began)
         with _logging_to(wish.folder / LOG), screen:
             screen.heading(*_heading(wish, port))
             return await _watched(wish, settings, made.censor, screen)

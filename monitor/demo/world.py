@@ -12,9 +12,10 @@ from monitor.demo.censor import Censor
 from monitor.demo.certificates import Authority
 from monitor.demo.name_server import OverTcp, OverUdp
 from monitor.demo.origin import Origin, block_page, site
-from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PORTAL, Ports
+from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PORTAL, TELEPHONE, Ports
+from monitor.demo.receiver import OnMessage, Receiver
 
-FIRST = Ports(tls=8443, http=8080, dns=5300)
+FIRST = Ports(tls=8443, http=8080, dns=5300, messages=9090)
 """Where it listens, unless that is taken: then on the next ports that are free everywhere."""
 TRIES = 50
 STANDS_FOR = "shutwatch demo: a root for hosts that do not exist"
@@ -35,8 +36,11 @@ class World:
 
 
 @asynccontextmanager
-async def world() -> AsyncIterator[World]:
-    """Open to all until its censor has rules; gone when the context is left. Raises WorldError."""
+async def world(on_message: OnMessage) -> AsyncIterator[World]:
+    """Open to all until its censor has rules; gone when the context is left. Raises WorldError.
+
+    `on_message` gets title and text of what is sent to the telephone.
+    """
     censor = Censor()
     authority = Authority(STANDS_FOR)
     honest, forged = _certificates(authority), _forger()
@@ -46,6 +50,9 @@ async def world() -> AsyncIterator[World]:
                 tls=await _on_first_free(stack, FIRST.tls, partial(_tls, honest, forged, censor)),
                 http=await _on_first_free(stack, FIRST.http, _cleartext),
                 dns=await _on_first_free(stack, FIRST.dns, partial(_resolvers, censor)),
+                messages=await _on_first_free(
+                    stack, FIRST.messages, partial(_telephone, on_message)
+                ),
             )
         except OSError as error:
             raise WorldError(_why(error)) from error
@@ -96,6 +103,10 @@ async def _tls(
 
 async def _cleartext(stack: AsyncExitStack, port: int) -> None:
     await _listen(stack, partial(Origin, site), [ADDRESSES[PORTAL]], port)
+
+
+async def _telephone(on_message: OnMessage, stack: AsyncExitStack, port: int) -> None:
+    await _listen(stack, partial(Receiver, on_message), [TELEPHONE], port)
 
 
 async def _resolvers(censor: Censor, stack: AsyncExitStack, port: int) -> None:

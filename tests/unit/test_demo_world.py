@@ -33,6 +33,7 @@ from monitor.demo.plan import (
     PORTAL,
     PORTAL_PATH,
     TELECOM,
+    TELEPHONE,
     Ports,
     hosts_of,
 )
@@ -40,11 +41,20 @@ from monitor.demo.world import FIRST, World, world
 from probes.catalog_load import shipped_catalog
 from probes.countries import INVENTED
 
-PORTS = Ports(tls=8443, http=8080, dns=5300)
+PORTS = Ports(tls=8443, http=8080, dns=5300, messages=9090)
+
+
+def ignored(_: str, __: str) -> None:
+    """For messages nobody waits for."""
 
 
 def wanted(
-    folder: Path, ports: Ports = PORTS, anchor: bytes = b"", *, hasty: bool = False
+    folder: Path,
+    ports: Ports = PORTS,
+    anchor: bytes = b"",
+    *,
+    hasty: bool = False,
+    messages: bool = True,
 ) -> Wanted:
     """A demonstration in this folder."""
     return Wanted(
@@ -54,6 +64,7 @@ def wanted(
         interval=3.0,
         fast_lane=1.0,
         hasty=hasty,
+        messages=messages,
         anchor=anchor,
     )
 
@@ -72,6 +83,7 @@ def test_all_addresses_are_on_loopback_and_each_is_given_once() -> None:
         *(address for network in NETWORKS for address in (network.client, network.resolver)),
         *ADDRESSES.values(),
         BLOCK_PAGE,
+        TELEPHONE,
     ]
     assert len(set(given_out)) == len(given_out)
     assert all(ip_address(address) in ip_network(LOOPBACK) for address in given_out)
@@ -80,7 +92,7 @@ def test_all_addresses_are_on_loopback_and_each_is_given_once() -> None:
 
 async def test_the_configuration_is_good_and_leads_nowhere_else(tmp_path: Path) -> None:
     """The written files load without a mistake or advice, and watch hosts of the world alone."""
-    async with world() as made:
+    async with world(ignored) as made:
         settings = load_config(write(wanted(tmp_path, made.ports, made.anchor)), {})
     assert advice(settings) == ()
     platforms = settings.catalog.platforms
@@ -172,7 +184,7 @@ def test_what_is_no_query_gets_no_reply(wire: bytes) -> None:
 @pytest.fixture
 async def made() -> AsyncIterator[World]:
     """The world, for one test."""
-    async with world() as one:
+    async with world(ignored) as one:
         yield one
 
 
@@ -274,9 +286,49 @@ async def test_resolvers_answer_over_udp_and_tcp(made: World) -> None:
     assert addresses(dns.message.from_wire(over_tcp)) == [ADDRESSES["x.test"]]
 
 
+async def posted(body: bytes, *, chunks: int = 1) -> tuple[bytes, list[tuple[str, str]]]:
+    """The answer to a POST to the telephone, sent in so many pieces, and what arrived."""
+    got: list[tuple[str, str]] = []
+    async with world(lambda title, text: got.append((title, text))) as made:
+        reader, writer = await asyncio.open_connection(TELEPHONE, made.ports.messages)
+        head = f"POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        request = head.encode() + body
+        size = max(1, len(request) // chunks)
+        for begin in range(0, len(request), size):
+            writer.write(request[begin : begin + size])
+            await writer.drain()
+            await asyncio.sleep(0)
+        answered = await reader.read()
+        writer.close()
+    return answered, got
+
+
+async def test_a_message_arrives_at_the_telephone() -> None:
+    """Title and text, however many segments it takes; what else is posted along is nobody's."""
+    body = b'{"version": "1.0", "title": "X is blocked", "message": "in Demoland", "type": "info"}'
+    for chunks in (1, 7):
+        answered, got = await posted(body, chunks=chunks)
+        assert answered.startswith(b"HTTP/1.1 204")
+        assert got == [("X is blocked", "in Demoland")]
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b'{"title": 1, "message": ""}'])
+async def test_what_is_no_message_is_refused(body: bytes) -> None:
+    """Whoever brings it is told, and nobody else hears of it."""
+    answered, got = await posted(body)
+    assert answered.startswith(b"HTTP/1.1 400")
+    assert got == []
+
+
+def test_without_apprise_nobody_is_to_be_told(tmp_path: Path) -> None:
+    """The configuration stays good where the extra is not installed."""
+    assert "[[notify.route]]" in config_text(wanted(tmp_path))
+    assert "notify" not in config_text(wanted(tmp_path, messages=False))
+
+
 async def test_two_demonstrations_stand_side_by_side() -> None:
     """Ports that are taken are left to whoever has them."""
-    async with world() as one, world() as other:
+    async with world(ignored) as one, world(ignored) as other:
         assert one.ports.tls >= FIRST.tls
         pairs = [
             (one.ports.tls, other.ports.tls),
@@ -290,7 +342,7 @@ async def test_two_demonstrations_stand_side_by_side() -> None:
 
 async def test_nothing_is_left_of_a_world() -> None:
     """Its ports are free again at once."""
-    async with world() as first:
+    async with world(ignored) as first:
         ports = first.ports
-    async with world() as second:
+    async with world(ignored) as second:
         assert second.ports == ports

@@ -1,0 +1,77 @@
+"""Where the demonstration's messages arrive: the telephone of somebody who wants to be told.
+
+Takes what Apprise posts to a `json://` address.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import h11
+import msgspec
+
+OnMessage = Callable[[str, str], None]
+"""Told title and text of each message."""
+
+PATH = "/messages"
+_LONGEST = 1024 * 1024
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What is posted, as far as it matters."""
+
+    title: str
+    message: str
+
+
+class Receiver(asyncio.Protocol):
+    """One connection of whoever brings messages."""
+
+    def __init__(self, on_message: OnMessage) -> None:
+        self._on_message = on_message
+        self._http = h11.Connection(h11.SERVER)
+        self._body = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a request."""
+        assert self._transport is not None  # noqa: S101 # for mypy
+        try:
+            self._http.receive_data(data)
+            done = self._take()
+        except h11.ProtocolError:
+            done = True
+        if done:
+            self._transport.close()
+
+    def _take(self) -> bool:
+        """Whether the connection is over."""
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > _LONGEST:
+                    return True
+            elif isinstance(event, h11.EndOfMessage):
+                self._answer(204 if self._deliver() else 400)
+                return True
+            elif not isinstance(event, h11.Request):
+                return event is not h11.NEED_DATA
+
+    def _deliver(self) -> bool:
+        try:
+            said = msgspec.json.decode(self._body, type=Message)
+        except msgspec.DecodeError:
+            return False
+        self._on_message(said.title, said.message)
+        return True
+
+    def _answer(self, status: int) -> None:
+        assert self._transport is not None  # noqa: S101 # for mypy
+        head = h11.Response(status_code=status, headers=[("Connection", "close")], reason=b"")
+        for event in (head, h11.EndOfMessage()):
+            self._transport.write(self._http.send(event) or b"")
