@@ -8,14 +8,15 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from monitor.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
 from monitor.server.headers import SecurityHeaders
-from monitor.server.page import ICON, POLICY, render
+from monitor.server.page import ICON
+from monitor.server.pages import Pages
 from monitor.server.reload import Reload, reload_route
 from storage.store import Store
 
@@ -33,10 +34,11 @@ def create_app(
 
     `ready` tells whether there is anything to show, and why not; by default the publisher does.
     `access` decides who may see it; by default everybody. With a `store` there is the interface
-    for programs too. `reload` reads the configuration again, where that is allowed.
-    Handlers are plain functions on purpose: Starlette runs them in a thread, so that rendering
-    thousands of samples does not hold up the probes' event loop. They read one immutable
-    snapshot each.
+    for programs, and the page knows what was, not only what is. `reload` reads the configuration
+    again, where that is allowed.
+    What takes long is done in a thread, so that rendering thousands of samples does not hold up
+    the probes' event loop: Starlette runs plain functions in one, pages see to it themselves. Each
+    reads one immutable snapshot.
     """
     is_ready = ready or publisher.ready
     gate = access or Access()
@@ -52,21 +54,16 @@ def create_app(
         yes, reason = is_ready()
         return PlainTextResponse(f"{reason}\n", status_code=200 if yes else 503)
 
-    def index(_: Request) -> Response:
-        return HTMLResponse(
-            render(publisher.snapshot, publisher.now()),
-            headers={"Content-Security-Policy": POLICY},
-        )
-
     def icon(_: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml")
 
     api: list[BaseRoute] = (
         [] if store is None else [Mount("/api/v1", create_api(store, sees_vantages))]
     )
+    pages = Pages(publisher, store)
     return Starlette(
         routes=[
-            Route("/", index),
+            *pages.routes(),
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
             Route("/-/ready", readiness),
@@ -74,6 +71,7 @@ def create_app(
             Route("/icon.svg", icon),
             *api,
         ],
+        exception_handlers={404: pages.problem},
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(GZipMiddleware, minimum_size=1000),

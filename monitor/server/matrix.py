@@ -1,0 +1,194 @@
+"""What is shown of now: every platform in every country and network, the worst that is seen.
+
+Nothing known is a state of its own, never ok: a cell is only as good as what was looked at lately,
+and says of how many networks.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.event import Event, EventState
+from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.server.said import NO_DATA
+from monitor.snapshot import Snapshot, VantageView
+
+WORST_FIRST = (
+    State.BLOCKED,
+    State.THROTTLED,
+    State.DEGRADED,
+    State.DOWN,
+    State.OK,
+    State.INSUFFICIENT,
+    NO_DATA,
+)
+"""Which of several states is shown. What could not be told says nothing against what could."""
+_RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
+
+Network = tuple[str, int, str]
+"""Country, AS number and name."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One platform somewhere."""
+
+    platform: str
+    """Its name in the catalogue."""
+    title: str
+    state: str
+    """A State, or `no_data`."""
+    networks: int
+    """How many networks are in that state."""
+    of: int
+    """How many networks there are."""
+    methods: tuple[str, ...] = ()
+    """`method.sub_method` of those that accuse."""
+    roles: tuple[str, ...] = ()
+    """Parts that do not work."""
+    event: Event | None = None
+    """The active block of this platform in this country."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One country, one network, or one vantage."""
+
+    country: str
+    asn: int = 0
+    network: str = ""
+    vantage: str = ""
+    """Only for those who may see it."""
+    networks: int = 1
+    cells: tuple[Cell, ...]
+
+
+def country_rows(snapshot: Snapshot, at: datetime) -> tuple[Row, ...]:
+    """One row for each country, platforms in the catalogue's order."""
+    return tuple(
+        Row(
+            country=country,
+            networks=len({view.network for view in _field(snapshot, country)}),
+            cells=_cells(snapshot, country, _field(snapshot, country), at),
+        )
+        for country in snapshot.countries
+    )
+
+
+def network_rows(
+    snapshot: Snapshot, country: str, at: datetime, *, vantages: bool
+) -> tuple[Row, ...]:
+    """One row for each network of a country, or for each vantage where those may be seen."""
+    views = _field(snapshot, country)
+    groups: dict[tuple[Network, str], list[VantageView]] = {}
+    for view in views:
+        groups.setdefault((view.network, view.point.id if vantages else ""), []).append(view)
+    return tuple(
+        Row(
+            country=country,
+            asn=network[1],
+            network=network[2],
+            vantage=vantage,
+            cells=_cells(snapshot, country, members, at),
+        )
+        for (network, vantage), members in groups.items()
+    )
+
+
+def _field(snapshot: Snapshot, country: str) -> list[VantageView]:
+    return [view for view in snapshot.vantages if view.is_field and view.point.country == country]
+
+
+def _cells(
+    snapshot: Snapshot, country: str, views: Sequence[VantageView], at: datetime
+) -> tuple[Cell, ...]:
+    current = {view.point.id: {v.platform: v for v in view.platforms_at(at)} for view in views}
+    return tuple(
+        _cell(
+            platform.name,
+            platform.title,
+            [(view.network, current[view.point.id].get(platform.name)) for view in views],
+            snapshot.events.get((country, platform.name)),
+        )
+        for platform in snapshot.catalog.platforms
+    )
+
+
+def _cell(
+    name: str,
+    title: str,
+    seen: Sequence[tuple[Network, PlatformVerdict | None]],
+    event: Event | None,
+) -> Cell:
+    by_network: dict[Network, str] = {}
+    for network, verdict in seen:
+        state = verdict.state if verdict else NO_DATA
+        by_network[network] = _worst((state, by_network.get(network, state)))
+    state = _worst(by_network.values())
+    telling = [verdict for _, verdict in seen if verdict is not None and verdict.state == state]
+    return Cell(
+        platform=name,
+        title=title,
+        state=state,
+        networks=sum(one == state for one in by_network.values()),
+        of=len(by_network),
+        methods=tuple(dict.fromkeys(method_of(v) for v in telling if v.method)),
+        roles=tuple(
+            dict.fromkeys(
+                role.role for v in telling for role in v.roles if role.state is not State.OK
+            )
+        ),
+        event=event,
+    )
+
+
+def _worst(states: Iterable[str]) -> str:
+    return min((str(state) for state in states), key=_RANK.__getitem__, default=NO_DATA)
+
+
+def method_of(verdict: PlatformVerdict) -> str:
+    """`method.sub_method`, `method`, or empty when nothing is accused."""
+    return ".".join(filter(None, (verdict.method, verdict.sub_method)))
+
+
+class Overall(msgspec.Struct, frozen=True, kw_only=True):
+    """What the one line at the top is made of."""
+
+    confirmed: int
+    suspected: int
+    fading: int
+    """Blocks that seem over or are out of sight."""
+    seeing: int
+    """Vantages that saw a block in their last cycle."""
+    blind: int
+    """Field vantages that cannot tell."""
+    field: int
+    """Field vantages."""
+
+    @property
+    def state(self) -> str:
+        """As a class of colour."""
+        if self.confirmed:
+            return "blocked"
+        if self.suspected or self.fading or self.seeing:
+            return "suspected"
+        return "insufficient" if self.blind == self.field else "ok"
+
+
+def overall(snapshot: Snapshot, at: datetime) -> Overall:
+    """Everything at that moment, counted."""
+    events = snapshot.events.values()
+    states = [
+        {verdict.state for verdict in view.platforms_at(at)}
+        for view in snapshot.vantages
+        if view.is_field
+    ]
+    return Overall(
+        confirmed=sum(event.state is EventState.CONFIRMED for event in events),
+        suspected=sum(event.state is EventState.SUSPECTED for event in events),
+        fading=sum(
+            event.state in (EventState.RECOVERING, EventState.UNOBSERVED) for event in events
+        ),
+        seeing=sum(State.BLOCKED in seen for seen in states),
+        blind=sum(seen <= {State.INSUFFICIENT} for seen in states),
+        field=len(states),
+    )

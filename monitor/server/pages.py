@@ -1,0 +1,571 @@
+"""The pages: what is known now, events, one event and what it rests on, countries, vantages.
+
+What is known now is read from the publisher's snapshot; what was, from the store, in its own
+threads. A page is made in a thread too, so that nothing holds up the probes' event loop.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from monitor.analysis.event import Event, EventKind, EventState
+from monitor.analysis.health import HEALTH_RULES
+from monitor.analysis.rules import RULES
+from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.logs import logger
+from monitor.publisher import Publisher
+from monitor.server import said, timeline
+from monitor.server.access import sees_vantages
+from monitor.server.evidence import (
+    EndpointEvidence,
+    Evidence,
+    EvidenceReader,
+    NetworkEvidence,
+)
+from monitor.server.languages import BY_CODE, Words, language_of
+from monitor.server.looks import follow_up_lines, side_by_side
+from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
+from monitor.server.page import POLICY, Reader, render
+from monitor.server.sentences import (
+    between,
+    ending,
+    foreign,
+    headline,
+    moment,
+    network_name,
+    onset,
+    what_happened,
+)
+from monitor.snapshot import Snapshot, VantageView
+from storage.store import Selection, StorageError, Store
+
+log = logger(__name__)
+
+MOST_EVENTS = 200
+"""On one page."""
+DAYS = (7, 30, 90, 365)
+"""How far back the list of events can look."""
+_COUNTRY = re.compile("[A-Z]{2}")
+_NAME = re.compile("[a-z0-9_.-]{1,60}")
+_LONGEST_ID = 100
+_EPISODES = 5
+"""Shown of one network."""
+_RULES = {
+    **{rule.id: (rule.meaning, rule.wrong_when) for rule in RULES},
+    **{rule.id: (rule.meaning, rule.wrong_when) for rule in THROTTLING_RULES},
+}
+"""Rule → what it means, and when it would be wrong."""
+_HEALTH_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
+
+Page = Callable[[Request], Awaitable[Response]]
+
+
+class Pages:
+    """Everything people look at."""
+
+    def __init__(self, publisher: Publisher, store: Store | None = None) -> None:
+        """Without a store only what goes on now is shown."""
+        self._publisher = publisher
+        self._store = store
+        self._evidence = EvidenceReader(store) if store is not None else None
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        return [
+            Route("/", self._now),
+            Route("/events", self._events),
+            Route("/events/{id}", self._event),
+            Route("/countries/{code}", self._country),
+            Route("/vantages", self._vantages),
+        ]
+
+    async def problem(self, request: Request, _: Exception) -> Response:
+        """What is not there."""
+        reader = reader_of(request)
+        message = reader.words.gettext("There is no such page")
+        return await self._page("problem.html", reader, status=404, said=message)
+
+    async def _now(self, request: Request) -> Response:
+        reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
+        return await asyncio.to_thread(_now, reader, snapshot, at)
+
+    async def _country(self, request: Request) -> Response:
+        reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
+        code = request.path_params["code"]
+        if code not in snapshot.countries:
+            return await self.problem(request, LookupError())
+        return await asyncio.to_thread(_country, reader, snapshot, at, code)
+
+    async def _vantages(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        if not reader.operator:
+            return await self.problem(request, LookupError())
+        words = reader.words
+        vantages = [
+            (view, view.state_at(at), health_words(words, view, at), view.health_at(at))
+            for view in self._publisher.snapshot.vantages
+        ]
+        return await self._page("vantages.html", reader, vantages=vantages)
+
+    async def _events(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        wanted = _Wanted.of(request.query_params)
+        problem = False
+        found: deque[Event] = deque(maxlen=MOST_EVENTS + 1)
+        try:
+            if self._store is not None:
+                selection = wanted.selection(at)
+                async with aclosing(self._store.events(selection)) as batches:  # type: ignore[type-var]
+                    async for batch in batches:
+                        found += [one for one in batch if _may_see(reader, one)]
+        except StorageError as error:
+            log.error("events cannot be read", error=str(error))
+            problem = True
+        snapshot = self._publisher.snapshot
+        events = {event.id: event for event in found}
+        for event in (*snapshot.events.values(), *snapshot.circumstances):
+            if _may_see(reader, event) and wanted.includes(event):
+                events.setdefault(event.id, event)
+        listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        return await asyncio.to_thread(
+            _events, reader, snapshot, at, listed, wanted, problem=problem
+        )
+
+    async def _event(self, request: Request) -> Response:
+        reader, at = reader_of(request), self._publisher.now()
+        id_ = request.path_params["id"]
+        event, evidence, problem = None, NOTHING, False
+        try:
+            if self._evidence is not None and len(id_) <= _LONGEST_ID and id_.isprintable():
+                event = await self._evidence.event(id_)
+                if event is not None and _may_see(reader, event):
+                    evidence = await self._evidence.of(event)
+        except StorageError as error:
+            log.error("evidence cannot be read", error=str(error))
+            problem = True
+        snapshot = self._publisher.snapshot
+        event = event or _known_now(snapshot, id_)
+        if event is None or not _may_see(reader, event):
+            return await self.problem(request, LookupError())
+        return await asyncio.to_thread(
+            _event, reader, snapshot, at, event, evidence, problem=problem
+        )
+
+    async def _page(
+        self, name: str, reader: Reader, *, status: int = 200, **context: object
+    ) -> Response:
+        at = self._publisher.now()
+        return await asyncio.to_thread(_answer, name, reader, at, status, context)
+
+
+NOTHING = Evidence(networks=(), left_out=0, log=(), reviews=(), annotations=())
+
+
+def reader_of(request: Request) -> Reader:
+    """Who asks, in which language."""
+    query = dict(request.query_params)
+    asked = query.pop("lang", "")
+    return Reader(
+        language=language_of(asked, request.headers.get("accept-language", "")),
+        chosen=asked in BY_CODE,
+        operator=sees_vantages(request),
+        path=request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/"),
+        query={name: value[:_LONGEST_ID] for name, value in list(query.items())[:10]},
+    )
+
+
+def _answer(
+    name: str, reader: Reader, at: datetime, status: int, context: Mapping[str, Any]
+) -> Response:
+    return HTMLResponse(
+        render(name, reader, at, **context),
+        status_code=status,
+        headers={
+            "Content-Security-Policy": POLICY,
+            "Content-Language": reader.language.code,
+            "Vary": "Accept-Language",
+        },
+    )
+
+
+def _may_see(reader: Reader, event: Event) -> bool:
+    return reader.operator or event.kind is not EventKind.VANTAGE_SILENT
+
+
+def _known_now(snapshot: Snapshot, id_: str) -> Event | None:
+    active = (*snapshot.events.values(), *snapshot.circumstances)
+    return next((event for event in active if event.id == id_), None)
+
+
+def titles_of(snapshot: Snapshot) -> dict[str, str]:
+    """Platform → its own name."""
+    return {platform.name: platform.title for platform in snapshot.catalog.platforms}
+
+
+# -- now ---------------------------------------------------------------------------------------
+
+
+def _now(reader: Reader, snapshot: Snapshot, at: datetime) -> Response:
+    words, titles = reader.words, titles_of(snapshot)
+    now = overall(snapshot, at)
+    events = sorted(snapshot.events.values(), key=_urgency)
+
+    def cell_link(row: Row, cell: Cell) -> str:
+        if cell.event is not None:
+            return reader.link(f"events/{cell.event.id}")
+        return reader.link(f"countries/{row.country}")
+
+    context = {
+        "live": "live" in reader.query,
+        "overall": now,
+        "headline": top_line(words, now),
+        "events": [(event, headline(words, event, titles)) for event in events],
+        "circumstances": [
+            (
+                event,
+                what_happened(words, event, titles),
+                words.gettext("since %(when)s", when=onset(words, event)),
+            )
+            for event in snapshot.circumstances
+            if _may_see(reader, event)
+        ],
+        "rows": country_rows(snapshot, at),
+        "country_head": lambda row: Markup('<a href="{}">{}</a><span class="dim">{}</span>').format(
+            reader.link(f"countries/{row.country}"),
+            words.country(row.country),
+            words.ngettext("%(n)s network", "%(n)s networks", row.networks),
+        ),
+        "cell_link": cell_link,
+        "titles": titles,
+        "vantage_count": len(snapshot.vantages),
+        "interval": snapshot.interval,
+    }
+    return _answer("now.html", reader, at, 200, context)
+
+
+def _urgency(event: Event) -> tuple[int, float]:
+    """What is certain first, then the newest."""
+    order = (
+        EventState.CONFIRMED,
+        EventState.SUSPECTED,
+        EventState.RECOVERING,
+        EventState.UNOBSERVED,
+    )
+    return order.index(event.state), -event.onset_latest.timestamp()
+
+
+def top_line(words: Words, now: Overall) -> Markup:
+    """The one sentence to read."""
+    if now.confirmed:
+        said_first = words.ngettext(
+            "%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed
+        )
+        if not now.suspected:
+            return said_first
+        more = words.ngettext("%(n)s more suspected", "%(n)s more suspected", now.suspected)
+        return words.listed([said_first, more])
+    if now.suspected:
+        return words.ngettext("%(n)s suspected block", "%(n)s suspected blocks", now.suspected)
+    if now.fading:
+        return words.ngettext(
+            "%(n)s block may be over, not sure yet",
+            "%(n)s blocks may be over, not sure yet",
+            now.fading,
+        )
+    if now.seeing:
+        return words.ngettext(
+            "No event yet, but %(n)s vantage saw a block in the last cycle",
+            "No event yet, but %(n)s vantages saw a block in the last cycle",
+            now.seeing,
+        )
+    if now.blind == now.field:
+        return words.gettext("Nothing current to judge: no vantage can tell")
+    if now.blind:
+        return words.gettext(
+            "No block detected, but %(x)s of %(n)s field vantages cannot tell",
+            x=words.number(now.blind),
+            n=words.number(now.field),
+        )
+    return words.gettext("No block detected")
+
+
+def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Response:
+    words, titles = reader.words, titles_of(snapshot)
+    events = sorted(
+        (event for event in snapshot.events.values() if event.country == code), key=_urgency
+    )
+
+    def network_head(row: Row) -> Markup:
+        name = network_name(row.network, row.asn)
+        if not row.vantage:
+            return name
+        return Markup('{}<span class="dim">{}</span>').format(name, foreign(row.vantage, 80))
+
+    context = {
+        "code": code,
+        "country": words.country(code),
+        "events": [(event, headline(words, event, titles)) for event in events],
+        "rows": network_rows(snapshot, code, at, vantages=reader.operator),
+        "network_head": network_head,
+        "cell_link": lambda _, cell: (
+            reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
+        ),
+    }
+    return _answer("country.html", reader, at, 200, context)
+
+
+def health_words(words: Words, view: VantageView, at: datetime) -> Markup:
+    """What the health of a vantage means at that moment, and what else is to be known of it."""
+    state, health = view.state_at(at), view.health_at(at)
+    meaning = words.gettext(said.VANTAGE_MEANINGS[state])
+    if health is None:
+        return meaning
+    by_rule = _HEALTH_MEANINGS.get(health.rule_id, "").rstrip(".")
+    if by_rule and state is VantageState.UNKNOWN:
+        meaning = english(by_rule)
+    return Markup(words.pause).join((meaning, *_notes(words, health)))  # noqa: S704 - our own
+
+
+def _notes(words: Words, health: VantageHealth) -> list[Markup]:
+    found = []
+    if health.stub_resolver:
+        found.append(
+            words.gettext(
+                "names are asked of a forwarder on its own machine, which hides forged answers"
+            )
+        )
+    if health.nat64:
+        found.append(words.gettext("its network has IPv6 alone and translates it to IPv4"))
+    if health.exit_country:
+        there, here = words.country(health.exit_country), words.country(health.country)
+        found.append(
+            words.gettext(
+                "its packets come out in %(there)s, not in %(here)s", there=there, here=here
+            )
+        )
+    elif health.exit_asn:
+        there, here = str(health.exit_asn), str(health.asn)
+        found.append(
+            words.gettext(
+                "its packets come out of AS%(there)s, not of AS%(here)s", there=there, here=here
+            )
+        )
+    return found
+
+
+def english(text: str) -> Markup:
+    """Words that exist in English only, marked so that a screen reader reads them right."""
+    return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
+
+
+# -- events ------------------------------------------------------------------------------------
+
+
+class _Wanted:
+    """What of the list of events is wanted; anything that is not understood is left out."""
+
+    def __init__(self, country: str, platform: str, state: str, days: int) -> None:
+        self.country = country
+        self.platform = platform
+        self.state = state
+        self.days = days
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "_Wanted":
+        country, platform = query.get("country", ""), query.get("platform", "")
+        state, days = query.get("state", ""), query.get("days", "")
+        return cls(
+            country if _COUNTRY.fullmatch(country) else "",
+            platform if _NAME.fullmatch(platform) else "",
+            state if state in said.EVENT_STATES else "",
+            int(days) if days in map(str, DAYS) else DAYS[1],
+        )
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.country or self.platform or self.state)
+
+    def selection(self, at: datetime) -> Selection:
+        return Selection(
+            since=at - timedelta(days=self.days),
+            country=self.country,
+            platform=self.platform,
+            state=self.state,
+        )
+
+    def includes(self, event: Event) -> bool:
+        return (
+            self.country in ("", event.country)
+            and self.platform in ("", event.platform)
+            and self.state in ("", event.state)
+        )
+
+    def query(self, **changed: object) -> dict[str, object]:
+        """What to ask for, with one thing changed."""
+        asked = {
+            "country": self.country,
+            "platform": self.platform,
+            "state": self.state,
+            "days": self.days,
+            **changed,
+        }
+        return {name: value for name, value in asked.items() if value}
+
+
+def _events(
+    reader: Reader,
+    snapshot: Snapshot,
+    at: datetime,
+    listed: Sequence[Event],
+    wanted: _Wanted,
+    *,
+    problem: bool,
+) -> Response:
+    words, titles = reader.words, titles_of(snapshot)
+    shown = listed[:MOST_EVENTS]
+    axis = timeline.axis_of(shown, at, timedelta(days=wanted.days))
+    asked = wanted.query(since=f"{at - timedelta(days=wanted.days):%Y-%m-%d}")
+    asked.pop("days")
+    context = {
+        "events": [
+            (
+                event,
+                what_happened(words, event, titles),
+                onset(words, event),
+                ending(words, event),
+                timeline.event_bars(axis, event),
+            )
+            for event in shown
+        ],
+        "cut": len(listed) > MOST_EVENTS,
+        "problem": problem,
+        "filtered": wanted.filtered,
+        "filters": _filters(reader, snapshot, wanted, titles),
+        "time_axis": axis,
+        "tick_label": _tick_label(words, axis),
+        "files": f"{reader.root}api/v1/events",
+        "file_query": f"?{urlencode(asked)}",
+    }
+    return _answer("events.html", reader, at, 200, context)
+
+
+def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
+    return words.clock if axis.in_hours else words.short_day
+
+
+def _filters(
+    reader: Reader, snapshot: Snapshot, wanted: _Wanted, titles: Mapping[str, str]
+) -> list[tuple[Markup, list[tuple[str, object, bool]]]]:
+    words = reader.words
+    everything = words.gettext("all")
+
+    def choices(
+        name: str, values: Sequence[tuple[object, object]], now: object
+    ) -> list[tuple[str, object, bool]]:
+        return [
+            (reader.link("events", **wanted.query(**{name: value})), shown, value == now)
+            for value, shown in values
+        ]
+
+    countries = [("", everything), *((c, words.country(c)) for c in snapshot.countries)]
+    platforms = [("", everything), *titles.items()]
+    states = [("", everything), *((s, words.gettext(m)) for s, m in said.EVENT_STATES.items())]
+    days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
+    return [
+        (words.gettext("Country"), choices("country", countries, wanted.country)),
+        (words.gettext("Platform"), choices("platform", platforms, wanted.platform)),
+        (words.gettext("State"), choices("state", states, wanted.state)),
+        (words.gettext("Last"), choices("days", days, wanted.days)),
+    ]
+
+
+# -- one event ---------------------------------------------------------------------------------
+
+
+def _event(
+    reader: Reader,
+    snapshot: Snapshot,
+    at: datetime,
+    event: Event,
+    evidence: Evidence,
+    *,
+    problem: bool,
+) -> Response:
+    words, titles = reader.words, titles_of(snapshot)
+    until = at if event.active else (event.end_latest or event.updated_at)
+    axis = timeline.axis_of([event], until, timedelta(days=3650))
+    downloads = [
+        ("events", words.gettext("This event")),
+        ("verdicts", words.gettext("Verdicts")),
+        ("measurements", words.gettext("Measurements")),
+    ]
+    context = {
+        "event": event,
+        "what": what_happened(words, event, titles),
+        "onset": onset(words, event),
+        "until": ending(words, event),
+        "evidence": evidence,
+        "problem": problem,
+        "time_axis": axis,
+        "tick_label": _tick_label(words, axis),
+        "networks": [_network(words, axis, event, one) for one in event.networks],
+        "proofs": [_proof(words, one) for one in evidence.networks],
+        "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
+    }
+    return _answer("event.html", reader, at, 200, context)
+
+
+def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
+    bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
+    if network.affected and not network.episodes:
+        bars = list(timeline.event_bars(axis, event))
+    told = []
+    for one in network.episodes[-_EPISODES:]:
+        began = (
+            words.gettext(
+                "before %(moment)s, when it was first looked at",
+                moment=moment(words, one.onset_latest, event.country),
+            )
+            if one.onset_earliest is None
+            else between(words, one.onset_earliest, one.onset_latest, event.country)
+        )
+        ended = (
+            between(words, one.end_earliest, one.end_latest, event.country)
+            if one.end_earliest is not None and one.end_latest is not None
+            else None
+        )
+        told.append((began, ended))
+    return network, bars, told
+
+
+def _proof(words: Words, found: NetworkEvidence) -> tuple[Any, ...]:
+    return found.status, found, [_endpoint(words, one) for one in found.endpoints]
+
+
+def _endpoint(words: Words, one: EndpointEvidence) -> tuple[Any, ...]:
+    meaning, wrong_when = _RULES.get(one.verdict.rule_id, ("", ""))
+    return (
+        one,
+        side_by_side(words, one.look, one.control),
+        follow_up_lines(words, one.follow_ups),
+        _rule_words(words, meaning),
+        _rule_words(words, wrong_when),
+    )
+
+
+def _rule_words(words: Words, meaning: str) -> Markup:
+    """A sentence of the table of rules: translated, or marked as English."""
+    if not meaning:
+        return Markup("–")
+    return words.gettext(meaning) if words.has(meaning) else english(meaning)
