@@ -40,6 +40,7 @@ from monitor.looking import Looking, MakeNetwork
 from monitor.publisher import Publisher
 from monitor.record import Recorder
 from monitor.reload import Reloader, same_looks
+from monitor.retention import Retention
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
@@ -152,6 +153,8 @@ async def _until_told_to_stop(
     stopped = asyncio.create_task(stop.wait())
     watching = asyncio.create_task(_watch(schedule, store))
     reloading = asyncio.create_task(reloader.run())
+    retention = Retention(lambda: reloader.settings.retention, store, publisher, now=utc_now)
+    pruning = asyncio.create_task(retention.run())
     spare_searches()
     try:
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -161,8 +164,9 @@ async def _until_told_to_stop(
     finally:
         watching.cancel()
         reloading.cancel()
+        pruning.cancel()
         await schedule.stop()
-        tasks = (server, stopped, watching, reloading)
+        tasks = (server, stopped, watching, reloading, pruning)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

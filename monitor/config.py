@@ -14,6 +14,7 @@ from monitor.config_notify import read_notify
 from monitor.config_tables import (
     EVENTS,
     LOG,
+    RETENTION,
     THROTTLING,
     TOP,
     VANTAGE,
@@ -32,6 +33,7 @@ from monitor.notify.settings import NotifySettings
 from monitor.settings import (
     EventSettings,
     LogSettings,
+    RetentionSettings,
     ServerSettings,
     Settings,
     ThrottlingSettings,
@@ -123,6 +125,7 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
                 "events": _events,
                 "fingerprints": partial(_fingerprints, folder),
                 "vantage_check": partial(_vantage_check, folder),
+                "retention": _retention,
                 "log": _log,
                 "server": partial(_server, folder),
                 "notify": partial(_notify, folder, catalog),
@@ -215,6 +218,12 @@ def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
     # A catalogue with mistakes of its own knows less than it should.
     platforms = () if node.document.problems else [one.name for one in catalog.platforms]
     return read_notify(node, folder, platforms, elsewhere)
+
+
+def _retention(node: Node) -> RetentionSettings:
+    """`[retention]`."""
+    _in_order(node, RETENTION, RetentionSettings, "raw", "hourly")
+    return RetentionSettings(**read_table(node, RETENTION, elsewhere=elsewhere("retention")))
 
 
 def _log(node: Node) -> LogSettings:

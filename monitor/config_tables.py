@@ -19,6 +19,7 @@ from monitor.config_values import (
     header_value,
     host_name,
     https_url,
+    kept,
     listen,
     mmdb_file,
     network,
@@ -113,6 +114,9 @@ def server_shapes(folder: Path) -> Shapes:
     }
 
 
+RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
+"""`[retention]`."""
+
 LOG: Shapes = {
     "level": one_of(["debug", "info", "warning", "error", "critical"]),
     "format": one_of(["auto", "text", "json"]),
@@ -156,6 +160,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "probe": frozenset(probe_shapes(Path())),
     "throttling": frozenset(THROTTLING),
     "events": frozenset(EVENTS),
+    "retention": frozenset(RETENTION),
     "log": frozenset(LOG),
     "server": frozenset(server_shapes(Path())),
     "notify": frozenset(notify_shapes()),

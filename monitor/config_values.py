@@ -6,6 +6,7 @@ Each takes a Node and returns a value, or raises Invalid after noting what would
 import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -61,6 +62,18 @@ def duration(shortest: str, longest: str) -> Shape[float]:
         if not least <= length <= most:
             raise node.fail(f'a time from "{shortest}" to "{longest}"')
         return length
+
+    return read
+
+
+def kept(shortest: str, longest: str) -> Shape[float]:
+    """How long something is kept, between two bounds, in seconds; infinite for `"forever"`."""
+    finite = duration(shortest, longest)
+
+    def read(node: Node) -> float:
+        if node.value == "forever":
+            return inf
+        return finite(node)
 
     return read
 

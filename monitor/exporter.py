@@ -96,6 +96,14 @@ def _config_used_at(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), _seconds(snapshot.config_used_at)
 
 
+def _pruned(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.pruned_rows
+
+
+def _prune_done(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), _seconds(snapshot.prune_done_at)
+
+
 def _interval(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), snapshot.interval
 
@@ -301,6 +309,12 @@ GAUGES = (
         _config_used_at,
     ),
     Family(
+        "prune_last_success_timestamp_seconds",
+        "When old rows were last deleted without an error; 0 before the first time.",
+        (),
+        _prune_done,
+    ),
+    Family(
         "platform_state",
         "1 for the state a platform is in at a field vantage, 0 for every other state.",
         (*VANTAGE, "platform", "state"),
@@ -434,6 +448,12 @@ COUNTERS = (
         "Operations the store failed at.",
         ("operation",),
         _storage_errors,
+    ),
+    Family(
+        "pruned_rows",
+        "Old rows deleted, as the configuration wants.",
+        (),
+        _pruned,
     ),
     Family(
         "vantage_bytes",

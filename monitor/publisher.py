@@ -54,7 +54,7 @@ EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
 }
 """What blocking usually looks like: counted from zero, so that a rate sees the first one too."""
 
-STORAGE_OPERATIONS = ("save", "read")
+STORAGE_OPERATIONS = ("save", "read", "prune")
 """What storage errors are counted under from the start."""
 
 
@@ -162,6 +162,14 @@ class Publisher:
         word = kind if kind.isidentifier() and len(kind) <= 32 else "other"
         errors = self._snapshot.storage_errors
         self._swap(storage_errors=frozen_map({**errors, word: errors.get(word, 0) + 1}))
+
+    def pruned(self, rows: int) -> None:
+        """Count old rows that were deleted."""
+        self._swap(pruned_rows=self._snapshot.pruned_rows + rows)
+
+    def prune_done(self) -> None:
+        """Note that nothing is left that is too old."""
+        self._swap(prune_done_at=self._now())
 
     def use(
         self,

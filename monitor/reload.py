@@ -48,6 +48,7 @@ def same_looks(old: Settings, new: Settings) -> bool:
     """Whether both look from the same places at the same things in the same way."""
     apart = {
         "log": old.log,
+        "retention": old.retention,
         "server": old.server,
         "public_url": old.public_url,
         "events": old.events,

@@ -6,6 +6,7 @@ is tested against it.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 
 import msgspec
 
@@ -110,6 +111,15 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.users or self.tokens or self.public)
 
 
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[retention]` table: how long what is stored is kept. Infinite is for ever."""
+
+    raw: float = 90 * 86400.0
+    """Seconds for measurements, verdicts and the health of vantages."""
+    hourly: float = inf
+    """Seconds for availability by the hour."""
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[log]` table."""
 
@@ -135,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     throttling: ThrottlingSettings = ThrottlingSettings()
     events: EventSettings = EventSettings()
     vantage_check: VantageCheckSettings = VantageCheckSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()
     notify: NotifySettings = NotifySettings()

@@ -147,6 +147,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
     storage_errors: Mapping[str, int]
     """By what was being done."""
+    pruned_rows: int = 0
+    """Old rows deleted since the process started."""
+    prune_done_at: datetime | None = None
+    """UTC; when the last round of deleting ended well; None: none yet in this process."""
     config_refused: bool = False
     """Whether the configuration was read again and could not be used."""
     config_used_at: datetime

@@ -19,6 +19,7 @@ from storage.human import Annotation, Review, no_such_event
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.rejudging import Rejudging
+from storage.retention import Prunable
 from storage.rollup import COUNTS, Availability, Period, counted
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, text_time, time_text, utc_now
@@ -72,6 +73,7 @@ class MemoryStore:
         self._rejudged_events: dict[str, dict[str, Event]] = {}
         self._rollups: Counter[tuple[Any, ...]] = Counter()
         """Period, time, and the rest of the key with the state → verdicts."""
+        self._hours_looked: set[tuple[Any, ...]] = set()
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
@@ -299,6 +301,28 @@ class MemoryStore:
             and (since is None or one.since >= since or (one.until or one.since) > since)
         ]
 
+    async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
+        """Delete rows of one table that are older than `before`, a few at a time."""
+        await self._turn()
+        tables: dict[Prunable, tuple[dict[Any, Any], Callable[[Any, Any], datetime]]] = {
+            Prunable.VERDICT: (self._verdicts, lambda key, _: key[0]),
+            Prunable.PLATFORM_VERDICT: (self._platforms, lambda key, _: key[0]),
+            Prunable.MEASUREMENT: (self._measurements, lambda key, _: key[0]),
+            Prunable.VANTAGE_HEALTH: (self._health, lambda key, _: key[0]),
+            Prunable.CYCLE: (self._cycles, lambda _, value: value.finished_at),
+            Prunable.AVAILABILITY_HOUR: (self._rollups, lambda key, _: text_time(key[1])),
+        }
+        table, at = tables[what]
+        old = [key for key, value in table.items() if at(key, value) < before]
+        if what is Prunable.AVAILABILITY_HOUR:
+            old = [key for key in old if key[0] is Period.HOUR]
+        for start in range(0, len(old), self._page):
+            await self._turn()
+            some = old[start : start + self._page]
+            for key in some:
+                del table[key]
+            yield len(some)
+
     async def save_rejudged(
         self,
         rejudging: Rejudging,
@@ -379,6 +403,7 @@ class MemoryStore:
         self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
         for one in () if cycle.hurried else counted(cycle.platforms):
             series = (one.country, one.platform, one.asn, one.network)
+            self._hours_looked.add((one.hour, *series))
             self._rollups[Period.HOUR, one.hour, *series, one.state] += 1
             self._rollups[Period.DAY, one.day, *series, one.state] += 1
 
@@ -426,9 +451,8 @@ class MemoryStore:
         return len(
             {
                 (at, asn, network)
-                for kind, at, where, what, asn, network, _ in self._rollups
-                if kind is Period.HOUR
-                and at.startswith(prefix)
+                for at, where, what, asn, network in self._hours_looked
+                if at.startswith(prefix)
                 and (where, what) == (country, platform)
                 and (asn, network) in networks
             }

@@ -5,6 +5,7 @@ ourselves; a few others read. The event loop only ever waits for them.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -27,6 +28,7 @@ from storage.place import place_of
 from storage.reading import Key, Listing
 from storage.reading_rollup import availability_page
 from storage.rejudging import Rejudging
+from storage.retention import SOUGHT, Batch, Prunable, delete_rows, old_keys
 from storage.rollup import Availability
 from storage.sqlite import file_of, read_engine, write_engine
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
@@ -239,6 +241,25 @@ class SqlStore:
         wanted = Selection(since=since, until=until, country=country, platform=platform)
         return await self._all(reading.ANNOTATIONS, reading.around(wanted))
 
+    async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
+        """Delete rows of one table that are older than `before`, a few at a time."""
+        batch = Batch()
+        while True:
+            session = self._opened()
+            keys = await session.run(
+                session.readers, self._read_old_keys, session, what, time_text(before)
+            )
+            rest = keys
+            while rest:
+                session = self._opened()
+                some, rest = rest[: batch.size], rest[batch.size :]
+                batch.took(
+                    await session.run(session.writers, self._delete_rows, session, what, some)
+                )
+                yield len(some)
+            if len(keys) < SOUGHT:
+                return
+
     async def save_rejudged(
         self,
         rejudging: Rejudging,
@@ -376,6 +397,20 @@ class SqlStore:
     ) -> list[Availability]:
         with storage_errors(self._file), session.read.connect() as connection:
             return availability_page(connection, selection, after, limit)
+
+    def _read_old_keys(
+        self, session: "_Session", what: Prunable, before: str
+    ) -> list[tuple[Any, ...]]:
+        with storage_errors(self._file), session.read.connect() as connection:
+            return old_keys(connection, what, before)
+
+    def _delete_rows(
+        self, session: "_Session", what: Prunable, keys: Sequence[tuple[Any, ...]]
+    ) -> float:
+        begun = time.monotonic()
+        with storage_errors(self._file), session.write.begin() as connection:
+            delete_rows(connection, what, keys)
+        return time.monotonic() - begun
 
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
         return [value async for page in self._pages(listing, where) for value in page]

@@ -13,6 +13,7 @@ from probes.measurement import Measurement
 from storage.human import Annotation, Review
 from storage.outbox import Notice, NoticeState
 from storage.rejudging import Rejudging
+from storage.retention import Prunable
 from storage.rollup import Availability, Period
 
 
@@ -214,6 +215,11 @@ class Store(Protocol):
         """Annotations by when they begin: of one country or all, those that touch the time from
         `since` (inclusive) to `until` (exclusive). With a platform: of that one, and of none in
         particular."""
+
+    def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
+        """Delete rows of one table that are older than `before`, a few in each of many short
+        transactions; gives after each how many those were. Whoever stops in between has deleted
+        so much and no more."""
 
     async def save_rejudged(
         self,

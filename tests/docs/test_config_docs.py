@@ -13,6 +13,7 @@ from monitor.notify.settings import NotifySettings, Route
 from monitor.settings import (
     EventSettings,
     LogSettings,
+    RetentionSettings,
     ServerSettings,
     Settings,
     ThrottlingSettings,
@@ -34,6 +35,7 @@ HEADINGS = {
     "catalog": "`[catalog]`",
     "references": "`[references]`",
     "log": "`[log]`",
+    "retention": "`[retention]`",
     "notify": "`[notify]`",
     "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
@@ -107,6 +109,7 @@ def test_every_setting_can_be_given() -> None:
         "throttling": ThrottlingSettings,
         "events": EventSettings,
         "log": LogSettings,
+        "retention": RetentionSettings,
         "server": ServerSettings,
         "vantage_check": VantageCheckSettings,
         "notify": NotifySettings,

@@ -103,6 +103,7 @@ def test_what_is_switched_off_stands_at_its_default(switched_on: Settings) -> No
         "probe",
         "throttling",
         "events",
+        "retention",
         "log",
     ):
         assert getattr(switched_on, name) == getattr(built_in, name), name
