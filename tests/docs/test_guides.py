@@ -1,0 +1,244 @@
+"""The guides say what is so: links lead somewhere, commands parse, and print what is said there."""
+
+import ast
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from monitor.analysis.event import EventState
+from monitor.cli import app
+from storage.sql import SqlStore
+from tests.contract.cycles import cycle, event, log_entry
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
+    if ".venv" not in page.parts
+)
+GUIDES = [
+    DOCS / name
+    for name in (
+        *("first-week.md", "vantage-points.md", "what-an-alert-means.md", "backup.md"),
+        "troubleshooting.md",
+    )
+]
+EVENT = "aaaa1111bbbb2222cccc"
+NOTES = re.findall(r"```\n(since,.*?)```", (DOCS / "csv.md").read_text(), re.DOTALL)[0]
+GROUP: Any = typer.main.get_command(app)
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What the parser raises for what it cannot take."""
+
+
+def _named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def _prose(text: str) -> str:
+    """Without code, in which brackets are no links and signs no headings."""
+    return re.sub(r"^( *)```.*?^\1```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """What `#…` can name in a page, as GitHub makes it of headings."""
+    anchors: list[str] = []
+    for heading in re.findall(r"^#+ (.+?)$", _prose(page.read_text()), re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        same = sum(known == anchor or known.startswith(f"{anchor}-") for known in anchors)
+        anchors.append(anchor if anchor not in anchors else f"{anchor}-{same}")
+    return set(anchors)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Every relative link names a file or folder that is there, and a heading of it."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        named = (page.parent / path).resolve() if path else page
+        known = not anchor or (named.is_file() and anchor in _anchors(named))
+        if not named.exists() or not named.is_relative_to(ROOT) or not known:
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_guide_can_be_found() -> None:
+    """The index names every page of the folder that stands by itself, and the README the index."""
+    index = (DOCS / "README.md").read_text()
+    assert "(docs/README.md)" in (ROOT / "README.md").read_text()
+    for guide in GUIDES:
+        assert f"({guide.name})" in index
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Language and content of each block of code."""
+    for indent, language, body in re.findall(
+        r"^( *)```(\w*)\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL
+    ):
+        yield language, re.sub(f"^{indent}", "", body, flags=re.MULTILINE)
+
+
+def _typed(page: Path) -> Iterator[tuple[str, bool]]:
+    """Command lines of `shutwatch` on a page, and whether each is whole.
+
+    One in a block of code is whole; one in a sentence may only name a command.
+    """
+    text = page.read_text()
+    for language, body in _blocks(text):
+        if language in ("sh", "console", ""):
+            for line in body.replace("\\\n", " ").splitlines():
+                found = re.search(r"(?:^|\$ |[ /])(shutwatch (?![a-z-]+:).*)", line)
+                prompt = language != "console" or line.startswith("$ ")
+                if found and prompt and not line.lstrip().startswith("#"):
+                    yield found[1], True
+    for line in re.findall(r"`(shutwatch [^`]*)`", _prose(text)):
+        yield line, False
+
+
+def _parse(line: str, *, whole: bool) -> None:
+    """Have the command line's own parser read it; raises click's errors."""
+    plain = re.sub(r"\$\([^)]*\)", "x", line)  # what a shell puts in
+    words = shlex.split(re.split(r" [|>&;] | && |\s#\s", plain)[0])[1:]
+    words = [word for word in words if word != "…"]
+    context = GROUP.make_context("shutwatch", ["check"])
+    command = GROUP
+    while hasattr(command, "commands"):
+        if not words:
+            assert not whole, f"{line}: no command"
+            return
+        if words[0].startswith("--"):
+            command.make_context("shutwatch", words, resilient_parsing=True)
+            return
+        name = words.pop(0)
+        command = command.get_command(context, name)
+        assert command is not None, f"{line}: no command {name}"
+    try:
+        command.make_context(line, words, parent=context)
+    except typer.BadParameter as error:
+        if whole or type(error).__name__ != "MissingParameter":
+            raise
+
+
+COMMAND_LINES = sorted(
+    {(_named(page), line, whole) for page in GUIDES for line, whole in _typed(page)}
+    | {
+        (_named(page), line, True)
+        for page in (ROOT / "README.md", DOCS / "demo.md", DOCS / "csv.md")
+        for line, whole in _typed(page)
+        if whole
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "line", "whole"), COMMAND_LINES)
+def test_every_command_in_the_guides_parses(page: str, line: str, whole: bool) -> None:
+    """The command line's own parser takes it: the command, its options and their values exist."""
+    try:
+        _parse(line, whole=whole)
+    except UsageError as error:
+        pytest.fail(f"{page}: {line}: {error}")
+
+
+def test_a_wrong_command_would_be_noticed() -> None:
+    """The test above can fail: by an unknown command, option or value, and by too little."""
+    for line in ("shutwatch observe", "shutwatch run --fast", "shutwatch export csv everything"):
+        with pytest.raises((AssertionError, UsageError)):
+            _parse(line, whole=True)
+    with pytest.raises(UsageError):
+        _parse("shutwatch event show", whole=True)
+    assert len(COMMAND_LINES) > 30
+
+
+# -- what commands print -------------------------------------------------------------------------
+
+
+def _plain(text: str) -> list[str]:
+    """Lines without what differs each time: numbers, spaces, and paths of this test."""
+    lines = [re.sub(r"\s+", " ", line).strip() for line in text.strip().splitlines()]
+    return [re.sub(r"\d[\d,.]*", "#", line) for line in lines]
+
+
+@pytest.fixture
+async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration, a database with one block in it, and a file of annotations."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "notes.csv").write_text(NOTES)
+    named = tmp_path / "named.toml"
+    named.write_text('[[vantage]]\nid = "khi-ptcl"\ncountry = "PK"\n')
+    monkeypatch.setenv("SHUTWATCH_CONFIG", str(named))
+    opened = event(EVENT)
+    confirmed = event(EVENT, state=EventState.CONFIRMED, updated=720)
+    store = SqlStore(f"sqlite:///{tmp_path / 'shutwatch.db'}")
+    await store.open()
+    await store.save(cycle(1), [opened], [log_entry(1, opened)])
+    await store.save(cycle(2), [confirmed], [log_entry(2, confirmed, "confirmed")])
+    await store.close()
+    return tmp_path
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=_named)
+def test_commands_print_what_the_guide_says(guide: Path, installation: Path) -> None:
+    """Each command with its answer is run, in the order of the page, and answers just that, but
+    for numbers; a line of … stands for any that follow."""
+    if guide.name != "first-week.md":
+        shutil.copy(installation / "named.toml", installation / "shutwatch.toml")
+    for language, body in _blocks(guide.read_text()):
+        if language != "console":
+            continue
+        line, _, answer = body.partition("\n")
+        here = str(installation / "backup") + "/"
+        words = shlex.split(line.removeprefix("$ shutwatch ").replace("/backup/", here))
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, (line, done.output)
+        printed = _plain((done.stdout + done.stderr).replace(here, "/backup/"))
+        expected = _plain(answer)
+        if "…" in expected:
+            expected = expected[: expected.index("…")]
+            printed = printed[: len(expected)]
+        assert printed == expected, line
+
+
+def _said() -> list[str]:
+    """All text of the product's code, with … where something is put in."""
+    texts: list[str] = []
+    for folder in ("monitor", "probes", "storage"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.JoinedStr):
+                    parts = (p.value if isinstance(p, ast.Constant) else "…" for p in node.values)
+                    texts.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.append(node.value)
+    return texts
+
+
+def test_messages_in_troubleshooting_are_said_somewhere() -> None:
+    """What the page tells people to look for is in the code, word by word."""
+    said = "\n".join(_said())
+    page = (DOCS / "troubleshooting.md").read_text()
+    section = page.split("## It does not start")[1].split("##")[0]
+    starts = "\n".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE)[2:])
+    turns = page.split("misses turns")[1].split("##")[0]
+    quoted = [
+        *re.findall(r"`([^`]+ [^`]+)`", starts),
+        *re.findall(r"^- `([^`]+)`", turns, re.MULTILINE),
+    ]
+    assert len(quoted) > 6
+    for message in quoted:
+        for part in message.split("…"):
+            assert part.strip() in said, message
