@@ -1,13 +1,14 @@
-"""Write the Grafana dashboards: `python -m dashboards.grafana.generate`.
+"""Write the Grafana dashboards and alert rules: `python -m dashboards.grafana.generate`.
 
-The JSON beside this file is what users load. It is generated so that titles, units and queries
-follow one pattern, and committed so that nobody needs this program to use it.
+The files beside this one are what users load. They are generated so that titles, units and queries
+follow one pattern, and committed so that nobody needs this program to use them.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dashboards.grafana import alerting
 from dashboards.grafana.boards import evidence, monitor, overview, timeline, vantages
 from dashboards.grafana.boards.board import build
 
@@ -17,13 +18,21 @@ BOARDS = tuple(module.BOARD for module in (overview, timeline, evidence, vantage
 
 def files() -> Mapping[Path, str]:
     """Every generated file and its text."""
-    return {
-        FOLDER / "json" / f"{board.uid}.json": json.dumps(
-            build(board), indent=2, sort_keys=True, ensure_ascii=False
+    documents = {board.uid: build(board) for board in BOARDS}
+    made = {
+        FOLDER / "json" / f"{uid}.json": json.dumps(
+            document, indent=2, sort_keys=True, ensure_ascii=False
         )
         + "\n"
-        for board in BOARDS
+        for uid, document in documents.items()
     }
+    panels = {
+        (uid, panel["title"]): panel["id"]
+        for uid, document in documents.items()
+        for panel in document["panels"]
+    }
+    made[FOLDER / "provisioning/alerting/shutwatch.yaml"] = alerting.text(panels)
+    return made
 
 
 if __name__ == "__main__":

@@ -1,0 +1,134 @@
+"""Grafana's alert rules: the same alerts as Prometheus and Alertmanager, delivered by Grafana."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboards.grafana import alerting
+from tests.prometheus import board_world
+from tests.prometheus.boards import DOCUMENTS, FOLDER
+from tests.prometheus.server import PrometheusServer
+
+FILE = FOLDER / "provisioning/alerting/shutwatch.yaml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+RULES: list[dict[str, Any]] = [rule for group in DOCUMENT["groups"] for rule in group["rules"]]
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(alerting.PROMETHEUS.read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+
+
+def named(rule: dict[str, Any]) -> str:
+    """A test id."""
+    return str(rule["title"])
+
+
+def test_whoever_is_told_by_alertmanager_is_told_by_grafana() -> None:
+    """Each alert that is critical or a warning has one rule of the same severity; no other has."""
+    told = {
+        name: alert["labels"]["severity"]
+        for name, alert in ALERTS.items()
+        if alert["labels"]["severity"] in alerting.TOLD
+    }
+    assert {rule["title"]: rule["labels"]["severity"] for rule in RULES} == told
+    assert len(RULES) == len(told) >= 10
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_rules_are_complete(rule: dict[str, Any]) -> None:
+    """Each has a fixed uid of a length Grafana takes, a panel that exists, and all it must say."""
+    assert rule["uid"] == rule["title"]
+    assert len(rule["uid"]) <= 40
+    panels = {panel["id"]: panel["type"] for panel in DOCUMENTS[rule["dashboardUid"]]["panels"]}
+    assert panels[rule["panelId"]] != "row"
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['title']}.md"
+    query, condition = rule["data"]
+    assert rule["condition"] == condition["refId"]
+    assert condition["model"]["expression"] == query["refId"] == query["model"]["refId"]
+    assert query["datasourceUid"] == query["model"]["datasource"]["uid"] == "shutwatch-prometheus"
+    # Nothing fires: all is well. Prometheus does not answer: that is told as an error.
+    assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_words_are_grafanas(rule: dict[str, Any]) -> None:
+    """Labels are the only thing a text asks for; no dollar, which provisioning would replace."""
+    for text in rule["annotations"].values():
+        assert "$" not in text
+        for action in re.findall(r"\{\{\s*(.*?)\s*\}\}", text):
+            assert re.fullmatch(r"\.Labels\.\w+|with \.Labels\.\w+|\.|end|else", action), action
+        assert text.count("{{ with") == text.count("{{ end }}")
+
+
+@pytest.mark.parametrize(
+    ("template", "kept"),
+    [
+        ("on {{ $labels.country }}", "on {{ $labels.country }}"),
+        ('a {{ with printf "x" | query }}found{{ else }}none{{ end }} b', "a none b"),
+        ('a {{ with printf "x" | query }}found{{ end }} b', "a b"),
+        (
+            "{{ with $labels.instance }} at {{ . }}{{ end }}",
+            "{{ with $labels.instance }} at {{ . }}{{ end }}",
+        ),
+        (
+            (
+                '{{ with printf "x" | query }}{{ if . }}y{{ else }}z{{ end }}{{ else }}'
+                "{{ if $labels.a }}k{{ else }}l{{ end }}{{ end }}"
+            ),
+            "{{ if $labels.a }}k{{ else }}l{{ end }}",
+        ),
+    ],
+)
+def test_what_asks_prometheus_is_left_out(template: str, kept: str) -> None:
+    """Where Prometheus is asked, the words for no answer stand; all other parts stay."""
+    assert alerting.plain(template) == kept
+
+
+def test_other_matchers_are_refused() -> None:
+    """An inhibition by anything but names cannot be said, and is a mistake instead of a silence."""
+    rule = {"target_matchers": ["severity = info"], "source_matchers": ["alertname = A"]}
+    with pytest.raises(alerting.AlertingError, match="severity"):
+        alerting.firing("B", [rule])
+
+
+@pytest.fixture(scope="module")
+def prometheus() -> Iterator[PrometheusServer]:
+    """A Prometheus with the rules, in whose world X is blocked."""
+    with (
+        board_world.serving() as address,
+        PrometheusServer([address], [alerting.PROMETHEUS]) as running,
+    ):
+        running.eventually(lambda: running.firing("ShutwatchPlatformBlockConfirmed"), 90)
+        yield running
+
+
+@pytest.mark.prometheus
+def test_what_fires_in_prometheus_fires_in_grafana(prometheus: PrometheusServer) -> None:
+    """Each rule's query is valid, and finds what Prometheus says fires, with its labels."""
+    found = {rule["title"]: prometheus.query(rule["data"][0]["model"]["expr"]) for rule in RULES}
+    (blocked,) = found.pop("ShutwatchPlatformBlockConfirmed")
+    assert blocked.labels == {"country": "PK", "platform": "x"}
+    assert blocked.value > RULES[0]["data"][1]["model"]["conditions"][0]["evaluator"]["params"][0]
+    assert not any(
+        samples for name, samples in found.items() if name.startswith("ShutwatchPlatform")
+    )
+
+
+@pytest.mark.prometheus
+def test_what_alertmanager_holds_back_grafana_does(prometheus: PrometheusServer) -> None:
+    """While the source fires the target does not, where the labels are equal and only there."""
+    name = "ShutwatchPlatformBlockConfirmed"
+    rule = {
+        "target_matchers": [f"alertname = {name}"],
+        "source_matchers": ["alertname = ShutwatchWatchdog"],
+    }
+    assert prometheus.query(alerting.firing(name, []))
+    assert not prometheus.query(alerting.firing(name, [rule]))
+    assert prometheus.query(alerting.firing(name, [{**rule, "equal": ["platform"]}]))
+    assert prometheus.query(alerting.firing("ShutwatchWatchdog", [rule]))
