@@ -162,9 +162,10 @@ class AlertmanagerServer:
         return answer
 
     def log(self) -> str:
-        """What it has said: warnings and errors."""
+        """What it has said: warnings and errors, but for one that a namespace causes."""
         assert self._folder is not None
-        return (Path(self._folder.name) / "log").read_text(errors="replace")
+        lines = (Path(self._folder.name) / "log").read_text(errors="replace").splitlines()
+        return "\n".join(line for line in lines if "could not resolve current working" not in line)
 
     @property
     def _taken(self) -> Path:

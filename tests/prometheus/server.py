@@ -302,6 +302,18 @@ def without_delays(rules: Path, into: Path) -> Path:
     return into
 
 
+def with_short_delays(rules: Path, into: Path, wait: str = "1s", keep: str = "3s") -> Path:
+    """A copy of a rule file whose alerts wait and linger where those do, but for seconds."""
+    document = yaml.safe_load(rules.read_text("utf-8"))
+    for group in document["groups"]:
+        for rule in group["rules"]:
+            for delay, short in (("for", wait), ("keep_firing_for", keep)):
+                if delay in rule:
+                    rule[delay] = short
+    into.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    return into
+
+
 def free_port() -> int:
     """A loopback port nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
