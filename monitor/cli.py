@@ -17,6 +17,7 @@ from monitor.commands import (
     rejudge,
     replay,
     run,
+    report,
 )
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ for command in (
     demo,
     export,
     ooni,
+    report,
     replay,
     rejudge,
     event,

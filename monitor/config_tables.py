@@ -144,6 +144,7 @@ TOP: Shapes = {
     "interval": duration("1s", "7d"),
     "jitter": duration("0s", "7d"),
     "database": database,
+    "signing_key": text,
     "listen": listen,
     "public_url": public_url,
 }

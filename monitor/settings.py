@@ -137,6 +137,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds by which a cycle's start is varied at random; negative: a tenth of the interval."""
     database: str = "sqlite:///shutwatch.db"
     """SQLAlchemy URL."""
+    signing_key: str = ""
+    """File of the key that signs reports; empty: beside the database."""
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
     public_url: str = ""

@@ -30,12 +30,13 @@ async def write_csv(
     count = 0
     async for batch in found:
         # In a thread: a slow disk or pipe must not hold up whatever else this process does.
-        await asyncio.to_thread(_write_rows, writer, export, batch)
+        await asyncio.to_thread(write_rows, writer, export, batch)
         count += len(batch)
     return count
 
 
-def _write_rows(writer: Any, export: Export, batch: Sequence[Any]) -> None:
+def write_rows(writer: Any, export: Export, batch: Sequence[Any]) -> None:
+    """Write what the store gave as rows, with a `csv.writer` that ends its own lines."""
     for value in batch:
         row = export.prepare(value)
         writer.writerow([cell(column.value(row)) for column in export.columns])

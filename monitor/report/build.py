@@ -1,0 +1,108 @@
+"""From the store to a signed archive."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from monitor import __version__
+from monitor.report import charts, html, pdf
+from monitor.report.archive import Manifest, write_archive
+from monitor.report.extras import library
+from monitor.report.findings import Findings, Wanted
+from monitor.report.gather import gather
+from monitor.report.key import fingerprint, public_text
+from monitor.report.story import Imprint, document
+from probes.countries import COUNTRIES
+from storage.store import Store
+from storage.times import time_text
+
+HTML, PDF, README = "report.html", "report.pdf", "README.txt"
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A report that was written."""
+
+    manifest: Manifest
+    findings: Findings
+    headline: str
+
+
+async def build(
+    store: Store,
+    wanted: Wanted,
+    out: Path,
+    key: Ed25519PrivateKey,
+    *,
+    title: str,
+    interval: float,
+    generated_at: datetime,
+) -> Made:
+    """Write the report to `out`, whole or not at all. `title` is the platform's name for people,
+    `interval` the seconds between two looks.
+
+    Raises MissingExtraError before anything is read, StorageError, TooLargeError, OSError.
+    """
+    for needed in ("matplotlib", "fpdf", "uharfbuzz"):
+        library(needed)
+    partial = out.with_name(f"{out.name}.partial")
+    try:
+        # Beside what is written, where there is room for it.
+        with tempfile.TemporaryDirectory(prefix=".shutwatch-", dir=out.parent) as name:
+            folder = Path(name)
+            findings = await gather(store, wanted, folder, interval)
+            public = public_text(key)
+            imprint = Imprint(
+                version=__version__,
+                generated_at=generated_at,
+                fingerprint=fingerprint(public),
+                title=title,
+            )
+            drawn = charts.draw(
+                findings, folder, title, COUNTRIES.get(wanted.country, wanted.country)
+            )
+            page = document(findings, imprint)
+            (folder / HTML).write_bytes(html.render(page, folder))
+            (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))
+            (folder / README).write_text(_readme(imprint), encoding="utf-8")
+            names = [README, PDF, HTML, *drawn, *_data(folder)]
+            about = {
+                "made_by": f"shutwatch {__version__}",
+                "rules_versions": findings.rules_versions,
+                "generated_at": time_text(generated_at),
+                "country": wanted.country,
+                "platform": wanted.platform,
+                "since": time_text(wanted.since),
+                "until": time_text(wanted.until),
+            }
+            manifest = write_archive(partial, folder, names, about, key)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Made(manifest, findings, page.title)
+
+
+def _data(folder: Path) -> Sequence[str]:
+    return sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
+
+
+def _readme(imprint: Imprint) -> str:
+    return f"""This is a report made by shutwatch {imprint.version}.
+
+report.pdf    to read and to print
+report.html   the same as a web page; it loads nothing from anywhere
+charts/       the pictures, PNG and SVG
+data/         what it rests on; data/dictionary.csv says what every column means
+MANIFEST.json every file with its SHA-256, and the key that signed it
+MANIFEST.sig  the signature
+
+To see that nothing was changed, offline:
+
+    shutwatch verify report.zip --key {imprint.fingerprint}
+
+This fingerprint is only worth something when you have it from somewhere else
+than this file: from those who made the report.
+"""

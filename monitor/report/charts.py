@@ -1,0 +1,206 @@
+"""The charts, as PNG for print and SVG for the screen; the same findings give the same bytes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from monitor.analysis.event import Event
+from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
+from monitor.report.extras import library
+from monitor.report.findings import Findings, Lane
+from monitor.report.slots import Slot
+from monitor.report.text import plain
+
+MIXED = "#762a83"
+"""Open at one look and blocked at another, within one stretch."""
+_MOST_LANES = 24
+_MOST_POINTS = 120
+_LABEL = 26
+_DPI = 200
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "shutwatch",
+    "path.simplify": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_LINES = ("-", "--", "-.", ":")
+_COLOURS = ("#1b6ca8", "#b2182b", "#4d7c0f", "#7b3f99", "#b45309", "#0f766e", "#4b5563")
+
+
+def draw(findings: Findings, folder: Path, title: str, country: str) -> list[str]:
+    """Write the charts into `folder`/charts; their names, none when there is nothing to draw."""
+    if not findings.lanes:
+        return []
+    (folder / "charts").mkdir()
+    matplotlib = library("matplotlib")
+    names = []
+    with matplotlib.rc_context(_STYLE):
+        for name, figure in (
+            ("timeline", _timeline(findings, title, country)),
+            ("availability", _availability(findings, title, country)),
+        ):
+            png, svg = f"charts/{name}.png", f"charts/{name}.svg"
+            figure.savefig(folder / png, dpi=_DPI, metadata={"Software": None})
+            figure.savefig(folder / svg, metadata={"Date": None, "Creator": None})
+            names += [png, svg]
+    return names
+
+
+def _figure(rows: float) -> tuple[Any, Any]:
+    figure = library("matplotlib.figure").Figure(figsize=(8.4, rows), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _bounds(findings: Findings) -> tuple[datetime, datetime]:
+    """From the first look to the last, and a little more, within what the report is about."""
+    start = min(lane.first for lane in findings.lanes)
+    end = max(lane.last for lane in findings.lanes)
+    room = max((end - start) * 0.01, findings.slot)
+    return start - room, end + room
+
+
+def _timeline(findings: Findings, title: str, country: str) -> Any:
+    lanes = findings.lanes[:_MOST_LANES]
+    figure, axis = _figure(1.5 + 0.42 * len(lanes))
+    start, end = _bounds(findings)
+    for row, lane in enumerate(lanes):
+        axis.broken_barh([(start, end - start)], (row - 0.36, 0.72), facecolor=NO_DATA, linewidth=0)
+        for colour, since, until in _bars(lane.slots, findings.slot):
+            axis.broken_barh(
+                [(since, until - since)], (row - 0.36, 0.72), facecolor=colour, linewidth=0
+            )
+    for story in findings.stories:
+        _mark(axis, story.event)
+    axis.set_yticks(range(len(lanes)), [_label(lane) for lane in lanes])
+    axis.set_ylim(len(lanes) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    _time_axis(axis, start, end)
+    left = len(findings.lanes) - len(lanes)
+    more = f" (and {left} more networks)" if left else ""
+    axis.set_title(
+        f"{plain(title, 40)} in {country}: what was seen{more}", loc="left", weight="bold"
+    )
+    patches = library("matplotlib.patches")
+    words = (
+        (BLOCKED, "blocked"),
+        (OPEN, "open"),
+        (MIXED, "open and blocked"),
+        (UNDECIDED, "undecided"),
+        (NO_DATA, "nothing known"),
+    )
+    figure.legend(
+        handles=[patches.Patch(facecolor=colour, label=text) for colour, text in words],
+        loc="outside lower center",
+        ncols=len(words),
+        frameon=False,
+    )
+    return figure
+
+
+def _bars(slots: Sequence[Slot], width: timedelta) -> list[tuple[str, datetime, datetime]]:
+    """Colour, from when and to when; what is alike is one bar, over one empty stretch as well,
+    since looks do not come by the clock."""
+    bars: list[tuple[str, datetime, datetime]] = []
+    for slot in slots:
+        colour = _colour(slot)
+        if bars and slot.start - bars[-1][2] <= width:
+            before, since, _ = bars.pop()
+            bars.append((before, since, slot.start))
+            if before == colour:
+                bars[-1] = (before, since, slot.end)
+                continue
+        bars.append((colour, slot.start, slot.end))
+    return bars
+
+
+def _colour(slot: Slot) -> str:
+    if slot.open and slot.blocked:
+        return MIXED
+    if slot.blocked:
+        return BLOCKED
+    return OPEN if slot.open else UNDECIDED
+
+
+def _mark(axis: Any, event: Event) -> None:
+    """Onset and end, each with the time between its bounds."""
+    for earliest, latest, style in (
+        (event.onset_earliest, event.onset_latest, "--"),
+        (event.end_earliest, event.end_latest, ":"),
+    ):
+        if latest is not None:
+            axis.axvline(latest, color="black", linewidth=1, linestyle=style)
+        if earliest is not None and latest is not None and earliest < latest:
+            axis.axvspan(earliest, latest, color="black", alpha=0.15, linewidth=0)
+
+
+def _label(lane: Lane) -> str:
+    asn, called = lane.network
+    number = f"AS{asn}" if asn else ""
+    return "\n".join(filter(None, (plain(called, _LABEL), number))) or "?"
+
+
+def _time_axis(axis: Any, start: datetime, end: datetime) -> None:
+    dates = library("matplotlib.dates")
+    locator = dates.AutoDateLocator(maxticks=9, tz=UTC)
+    axis.xaxis.set_major_locator(locator)
+    formatter = dates.ConciseDateFormatter(locator, tz=UTC)
+    axis.xaxis.set_major_formatter(formatter)
+    axis.set_xlim(start, end)
+    axis.xaxis.get_offset_text().set_visible(False)
+    axis.set_xlabel(f"UTC, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+
+
+def _availability(findings: Findings, title: str, country: str) -> Any:
+    lanes = findings.lanes[:_MOST_LANES]
+    figure, axis = _figure(2.7)
+    start, end = _bounds(findings)
+    for number, lane in enumerate(lanes):
+        points = _shares(lane, start, end)
+        axis.step(
+            [at for at, _ in points],
+            [float("nan") if share is None else 100 * share for _, share in points],
+            where="post",
+            color=_COLOURS[number % len(_COLOURS)],
+            linestyle=_LINES[number % len(_LINES)],
+            linewidth=1.8,
+            # The number first: then the line begins from the left, whatever the name's script.
+            label=" ".join(reversed(_label(lane).split("\n"))),
+        )
+    for story in findings.stories:
+        _mark(axis, story.event)
+    axis.set_ylim(-4, 104)
+    axis.set_ylabel("% open")
+    axis.grid(axis="y", color="#dddddd", linewidth=0.6)
+    _time_axis(axis, start, end)
+    axis.set_title(
+        f"{plain(title, 40)} in {country}: share of verdicts that found it open",
+        loc="left",
+        weight="bold",
+    )
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=3)
+    return figure
+
+
+def _shares(lane: Lane, start: datetime, end: datetime) -> list[tuple[datetime, float | None]]:
+    """Open share over time in at most so many steps; None where nothing could say."""
+    width = max((end - start) / _MOST_POINTS, lane.slots[0].end - lane.slots[0].start)
+    sums: dict[int, tuple[int, int]] = {}
+    for slot in lane.slots:
+        number = (slot.start - start) // width
+        was_open, decided = sums.get(number, (0, 0))
+        sums[number] = (was_open + slot.open, decided + slot.open + slot.blocked)
+    points: list[tuple[datetime, float | None]] = []
+    empty = 0
+    for number in range((end - start) // width + 1):
+        was_open, decided = sums.get(number, (0, 0))
+        empty = 0 if decided else empty + 1
+        if decided:
+            points.append((start + number * width, was_open / decided))
+        elif empty > 1:
+            points.append((start + number * width, None))
+    return points

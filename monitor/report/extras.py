@@ -1,0 +1,25 @@
+"""Libraries that only reports need, loaded when one is made and not before."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+
+class MissingExtraError(Exception):
+    """A library is not installed; the message names what brings it."""
+
+
+def library(name: str) -> Any:
+    """The module `name`. Raises MissingExtraError."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a report needs {name.partition('.')[0]} ({error}): pip install 'shutwatch[report]'"
+        ) from error
+
+
+def fonts() -> Path:
+    """The folder of the DejaVu fonts that come with matplotlib: Latin, Arabic script, Cyrillic,
+    Greek, and no library of the system needed to use them."""
+    return Path(library("matplotlib").get_data_path()) / "fonts" / "ttf"

@@ -1,0 +1,101 @@
+"""What a report is made of, gathered from the store; everything in it is bounded in size."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.verdict import Verdict
+from monitor.report.slots import Slot
+from probes.measurement import Measurement
+from storage.human import Annotation, Review
+
+Network = tuple[int, str]
+"""AS number and configured name."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report is asked to be about."""
+
+    country: str
+    platform: str
+    since: datetime
+    until: datetime
+    with_vantages: bool = False
+    """Whether vantages are named, and not only their networks."""
+    all_measurements: bool = False
+    """Whether every look goes in, and not only those around the events."""
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """What one network showed over the time of the report."""
+
+    network: Network
+    slots: tuple[Slot, ...]
+    looks: int
+    """Judgements of the platform; each is of one cycle of one vantage."""
+    blocked: int
+    undecided: int
+    vantages: int
+    first: datetime
+    last: datetime
+    longest_gap: timedelta
+    """Between two judgements."""
+    unwell: int
+    """Cycles in which the vantage itself was not well, so that nobody was accused."""
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a rule decided on one network."""
+
+    network: Network
+    rule: str
+    state: str
+    count: int
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict of *blocked*, with the look it rests on and the control look beside it."""
+
+    verdict: Verdict
+    field: Measurement
+    control: Measurement | None
+    follow_ups: tuple[Measurement, ...] = ()
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """One event with all that belongs to it."""
+
+    event: Event
+    log: tuple[EventLogEntry, ...]
+    log_left_out: int
+    reviews: tuple[Review, ...]
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """All a report says."""
+
+    wanted: Wanted
+    stories: tuple[Story, ...]
+    """Blocks of the platform in the country, oldest first."""
+    stories_left_out: int
+    beside: tuple[Event, ...]
+    """Other events that bear on it: outages, shutdowns, vantages lost."""
+    annotations: tuple[Annotation, ...]
+    lanes: tuple[Lane, ...]
+    slot: timedelta
+    """Length of the slots of `lanes`."""
+    applied: tuple[Applied, ...]
+    examples: tuple[Example, ...]
+    controls: int
+    """Control vantages that looked."""
+    control_looks: int
+    """Control looks in the measurements that are part of the report."""
+    control_unwell: int
+    """Cycles in which a control itself was not well."""
+    rules_versions: tuple[str, ...]
+    rows: Mapping[str, int]
+    """Rows written to each file of data."""
+    windows: tuple[tuple[datetime, datetime], ...]
+    """The times whose raw measurements are part of the report."""

@@ -1,0 +1,195 @@
+"""The document as a PDF for print and for sending on: fpdf2, with the letters of Arabic script
+joined and set from right to left, and tags for screen readers' sake in the order of reading."""
+
+import logging
+from datetime import datetime
+from itertools import zip_longest
+from pathlib import Path
+
+from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
+from monitor.report.extras import fonts, library
+from monitor.report.text import unmarked
+
+_INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
+_MARGIN = 18
+_FAMILY = "DejaVu"
+
+
+def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
+    """The PDF; charts are taken from `folder`. Raises MissingExtraError."""
+    library("uharfbuzz")
+    # Of thousands of letters it says which it lacks; here they are replaced before.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
+    pages = _Pages(document, folder, generated_at)
+    for block, following in zip_longest(document.blocks, document.blocks[1:]):
+        pages.add(block, following)
+    return pages.finish()
+
+
+class _Pages:
+    def __init__(self, document: Document, folder: Path, generated_at: datetime) -> None:
+        fpdf = library("fpdf")
+        self._fonts = library("fpdf.fonts")
+        self._folder = folder
+
+        class Paper(fpdf.FPDF):  # type: ignore[misc, name-defined] # loaded when first needed
+            def footer(paper) -> None:  # noqa: N805
+                # Wherever the page ended, in a list for one, the foot begins at the margin.
+                paper.set_xy(_MARGIN, -12)
+                paper.set_font(_FAMILY, size=7)
+                paper.set_text_color(*_GREY)
+                paper.cell(0, 5, self._fit(document.footer))
+                paper.set_x(_MARGIN)
+                paper.cell(0, 5, f"{paper.page_no()} / {{nb}}", align="R")
+
+        pdf = Paper(format="A4")
+        self._pdf = pdf
+        for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
+            pdf.add_font(_FAMILY, style, fonts() / f"{file}.ttf")
+        self._known = frozenset(pdf.fonts[_FAMILY.lower()].cmap)
+        # This is English: a line that begins with a name in Urdu is still read from the left.
+        pdf.set_text_shaping(True, direction="ltr")
+        pdf.set_creation_date(generated_at)
+        pdf.set_title(unmarked(document.title))
+        pdf.set_subject(unmarked(document.subtitle))
+        pdf.set_producer("shutwatch")
+        pdf.set_lang("en")
+        pdf.set_margins(_MARGIN, 16, _MARGIN)
+        pdf.set_auto_page_break(True, 18)
+        pdf.add_page()
+        pdf.set_text_color(*_INK)
+        self._write(document.title, 16.5, bold=True, height=7.5)
+        self._write(document.subtitle, 9, height=5)
+        pdf.set_draw_color(*_RED)
+        pdf.set_line_width(0.8)
+        pdf.line(_MARGIN, pdf.get_y() + 1, pdf.w - _MARGIN, pdf.get_y() + 1)
+        pdf.ln(3)
+
+    def _fit(self, text: str) -> str:
+        """`text` without marks, letters that the font lacks written as their number."""
+        return "".join(
+            one if ord(one) in self._known or one in "\u200c\u200d" else f"[U+{ord(one):04X}]"
+            for one in unmarked(text)
+        )
+
+    def _write(self, text: str, size: float, *, bold: bool = False, height: float = 5) -> None:
+        self._pdf.set_font(_FAMILY, "B" if bold else "", size)
+        self._pdf.multi_cell(0, height, self._fit(text), align="L", new_x="LMARGIN", new_y="NEXT")
+
+    def add(self, block: Block, following: Block | None = None) -> None:
+        """Write a block; a heading goes to the page of what follows it."""
+        pdf = self._pdf
+        match block:
+            case Heading():
+                picture = following if isinstance(following, Picture) else None
+                self._keep(34 if picture is None else 14 + self._height(picture))
+                self._heading(block)
+            case Para(lead=True):
+                self._lead(block.text)
+            case Para():
+                self._write(block.text, 9, height=4.6)
+                pdf.ln(1.5)
+            case Bullets():
+                for item in block.items:
+                    self._bullet(item)
+                pdf.ln(1.5)
+            case Facts():
+                self._table(("", ""), block.rows, (18, 82), headed=False)
+            case Table():
+                self._keep(24)
+                self._write(block.caption, 8.5, bold=True, height=4.4)
+                pdf.ln(0.8)
+                self._table(block.header, block.rows, block.widths)
+            case Picture():
+                self._picture(block)
+
+    def _keep(self, height: float) -> None:
+        """A new page when so much does not fit on this one."""
+        if self._pdf.will_page_break(height):
+            self._pdf.add_page()
+
+    def _heading(self, heading: Heading) -> None:
+        self._pdf.ln(4 if heading.level == 2 else 2)
+        self._pdf.set_text_color(*(_RED if heading.level == 2 else _INK))
+        self._pdf.start_section(unmarked(self._fit(heading.text)), level=heading.level - 2)
+        self._write(heading.text, 13 if heading.level == 2 else 10.5, bold=True, height=6.5)
+        self._pdf.set_text_color(*_INK)
+        self._pdf.ln(1)
+
+    def _lead(self, text: str) -> None:
+        pdf = self._pdf
+        self._keep(16)
+        top, page = pdf.get_y(), pdf.page_no()
+        pdf.set_left_margin(_MARGIN + 4)
+        pdf.set_x(_MARGIN + 4)
+        self._write(text, 11, height=5.6)
+        pdf.set_left_margin(_MARGIN)
+        pdf.set_x(_MARGIN)
+        if pdf.page_no() == page:
+            pdf.set_draw_color(*_RED)
+            pdf.set_line_width(1.1)
+            pdf.line(_MARGIN + 1, top, _MARGIN + 1, pdf.get_y())
+        pdf.ln(2)
+
+    def _bullet(self, text: str) -> None:
+        pdf = self._pdf
+        pdf.set_font(_FAMILY, "", 9)
+        pdf.set_x(_MARGIN)
+        pdf.cell(4, 4.6, "•")
+        pdf.set_left_margin(_MARGIN + 4)
+        self._write(text, 9, height=4.6)
+        pdf.set_left_margin(_MARGIN)
+        pdf.set_x(_MARGIN)
+        pdf.ln(0.8)
+
+    def _table(
+        self,
+        header: tuple[str, ...],
+        rows: tuple[tuple[str, ...], ...],
+        widths: tuple[int, ...],
+        *,
+        headed: bool = True,
+    ) -> None:
+        pdf = self._pdf
+        pdf.set_font(_FAMILY, "", 7.6)
+        pdf.set_draw_color(190, 190, 190)
+        pdf.set_line_width(0.15)
+        style = self._fonts.FontFace(emphasis="BOLD", fill_color=_SOFT)
+        with pdf.table(
+            col_widths=widths,
+            first_row_as_headings=headed,
+            headings_style=style,
+            line_height=4,
+            padding=1,
+            text_align="LEFT",
+            v_align="TOP",
+            borders_layout="ALL",
+        ) as table:
+            if headed:
+                table.row([self._fit(cell) for cell in header])
+            for cells in rows:
+                row = table.row()
+                for number, cell in enumerate(cells):
+                    bold = self._fonts.FontFace(emphasis="BOLD") if number == 0 else None
+                    row.cell(self._fit(cell), style=bold)
+        pdf.ln(3)
+
+    def _height(self, picture: Picture) -> float:
+        """Of a picture with its caption, mm."""
+        with library("PIL.Image").open(self._folder / f"{picture.name}.png") as image:
+            height = (self._pdf.w - 2 * _MARGIN) * image.height / image.width
+        return float(height) + 14
+
+    def _picture(self, picture: Picture) -> None:
+        pdf = self._pdf
+        self._keep(self._height(picture))
+        file = self._folder / f"{picture.name}.png"
+        pdf.image(file, w=pdf.w - 2 * _MARGIN, alt_text=unmarked(picture.alt)[:2000])
+        pdf.ln(1)
+        pdf.set_text_color(*_GREY)
+        self._write(picture.caption, 8, height=4.2)
+        pdf.set_text_color(*_INK)
+        pdf.ln(2)
+
+    def finish(self) -> bytes:
+        return bytes(self._pdf.output())

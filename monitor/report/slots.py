@@ -1,0 +1,89 @@
+"""Counting what was seen in a bounded number of slots, however long the time."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.analysis.verdict import State
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """What one network showed in one stretch of time."""
+
+    start: datetime
+    end: datetime
+    looks: int
+    open: int
+    blocked: int
+    """Blocked or throttled."""
+    down: int
+
+    @property
+    def undecided(self) -> int:
+        """Looks from which nothing could be concluded."""
+        return self.looks - self.open - self.blocked - self.down
+
+    @property
+    def share_open(self) -> float | None:
+        """Open looks among those that say open or blocked; None where none does."""
+        decided = self.open + self.blocked
+        return self.open / decided if decided else None
+
+
+_GROUP = {
+    State.OK: "open",
+    State.DEGRADED: "open",
+    State.BLOCKED: "blocked",
+    State.THROTTLED: "blocked",
+    State.DOWN: "down",
+    State.INSUFFICIENT: "undecided",
+}
+
+
+class Slots:
+    """Slots of all networks, which double in length whenever there would be too many."""
+
+    def __init__(self, origin: datetime, width: timedelta, most: int = 600) -> None:
+        self._origin = origin
+        self.width = width
+        self._most = most
+        self._counts: dict[tuple[int, str], dict[int, Counter[str]]] = {}
+
+    def add(self, network: tuple[int, str], at: datetime, state: State) -> None:
+        """Count one look."""
+        number = (at - self._origin) // self.width
+        while number >= self._most:
+            self._double()
+            number = (at - self._origin) // self.width
+        here = self._counts.setdefault(network, {})
+        here.setdefault(number, Counter())[_GROUP[state]] += 1
+
+    def _double(self) -> None:
+        self.width *= 2
+        for network, slots in self._counts.items():
+            merged: dict[int, Counter[str]] = {}
+            for number, counts in slots.items():
+                merged.setdefault(number // 2, Counter()).update(counts)
+            self._counts[network] = merged
+
+    def of(self, network: tuple[int, str]) -> tuple[Slot, ...]:
+        """The slots of one network that have looks, in order."""
+        return tuple(
+            Slot(
+                start=self._origin + number * self.width,
+                end=self._origin + (number + 1) * self.width,
+                looks=counts.total(),
+                open=counts["open"],
+                blocked=counts["blocked"],
+                down=counts["down"],
+            )
+            for number, counts in sorted(self._counts.get(network, {}).items())
+        )
+
+    def all(self) -> Iterator[tuple[tuple[int, str], Slot]]:
+        """Every slot that has looks, network by network."""
+        for network in sorted(self._counts):
+            for slot in self.of(network):
+                yield network, slot

@@ -1,0 +1,212 @@
+"""Check a report to the last byte, offline, whoever made it and whatever was done to it.
+
+The file comes from a stranger. Nothing in it is unpacked to disk, nothing is held in memory but
+the manifest, and nothing is believed before the signature is: first the form, which leaves no byte
+unaccounted for, then the signature of the manifest, then every file against the manifest.
+"""
+
+import hashlib
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from monitor.report.archive import (
+    FORMAT,
+    LARGEST,
+    MANIFEST,
+    SIGNATURE,
+    FileEntry,
+    Manifest,
+    directory,
+    is_trap,
+    local_header,
+    packed_bytes,
+)
+from monitor.report.key import fingerprint, signed_by
+
+MOST_FILES = 1000
+_LONGEST_NAME = 200
+_LONGEST_ENTRY = 46 + _LONGEST_NAME
+"""Bytes in the table of contents."""
+_END = struct.Struct("<4s4H2LH")
+"""APPNOTE.TXT of PKWARE, 4.3.16, without a comment."""
+_MANIFEST_LIMIT = 1_000_000
+"""Bytes."""
+_SIGNATURE_LENGTH = 89
+"""Of the last file: 64 bytes in base64, and a line end."""
+_PIECE = 1 << 20
+"""Bytes that are unpacked at a time."""
+_SAFE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+_SHOWN = 80
+
+
+class NotAsMadeError(Exception):
+    """The report is not as it was made; the message names the file that differs, and how."""
+
+
+def verify(path: Path) -> Manifest:
+    """What the signed manifest of a report says, when every byte is as it was made.
+
+    Raises NotAsMadeError; OSError when the file cannot be read.
+    """
+    with path.open("rb") as raw:
+        infos = _contents(raw)
+        _check_form(raw, infos)
+        text = _whole(raw, infos[-2])
+        manifest = _manifest(text)
+        signature = _whole(raw, infos[-1]).decode("ascii", "replace")
+        if not signature.endswith("\n") or not signed_by(manifest.public_key, signature[:-1], text):
+            raise NotAsMadeError(
+                f"{MANIFEST} or {SIGNATURE} was changed: the signature does not fit"
+            )
+        _check_names(infos[:-2], manifest)
+        for info, listed in zip(infos[:-2], manifest.files, strict=True):
+            _check_file(raw, info, listed)
+    return manifest
+
+
+def _contents(raw: BinaryIO) -> list[zipfile.ZipInfo]:
+    """The table of contents, with names that are harmless and all different."""
+    size = raw.seek(0, 2)
+    if size > LARGEST:
+        raise NotAsMadeError("larger than any report")
+    # Before a library reads a table of contents of whatever length.
+    raw.seek(max(0, size - _END.size))
+    tail = raw.read()
+    if len(tail) != _END.size or not tail.startswith(b"PK\x05\x06"):
+        raise NotAsMadeError("its end is damaged or missing, or it is no report")
+    *_, count, length, _, _ = _END.unpack(tail)
+    if count > MOST_FILES or length > MOST_FILES * _LONGEST_ENTRY:
+        raise NotAsMadeError(f"it holds {count} files, more than any report")
+    try:
+        with zipfile.ZipFile(raw) as archive:
+            infos = archive.infolist()
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        NotImplementedError,
+        struct.error,
+        OverflowError,
+        EOFError,
+    ) as error:
+        raise NotAsMadeError(
+            f"its end, the table of contents, is damaged or it is no ZIP file ({error})"
+        ) from error
+    seen: set[str] = set()
+    for info in infos:
+        shown = repr(info.orig_filename[:_SHOWN])
+        if len(info.filename) > _LONGEST_NAME or not _SAFE.fullmatch(info.orig_filename):
+            raise NotAsMadeError(f"{shown} is no name that a report has")
+        if info.filename in seen:
+            raise NotAsMadeError(f"{shown} is there twice")
+        seen.add(info.filename)
+    missing = [name for name in (MANIFEST, SIGNATURE) if name not in seen]
+    if missing:
+        raise NotAsMadeError(f"{missing[0]} is missing")
+    if [info.filename for info in infos[-2:]] != [MANIFEST, SIGNATURE]:
+        raise NotAsMadeError(f"{infos[-1].filename} was added: {SIGNATURE} is always the last file")
+    return infos
+
+
+def _check_form(raw: BinaryIO, infos: list[zipfile.ZipInfo]) -> None:
+    """Whether the archive is written in the one way there is, so that no byte is left over."""
+    offset = 0
+    for info in infos:
+        ours = info.filename in (MANIFEST, SIGNATURE)
+        methods = (zipfile.ZIP_STORED,) if ours else (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if info.compress_type not in methods:
+            raise NotAsMadeError(f"{info.filename} was packed anew, by another method")
+        if info.header_offset != offset:
+            raise NotAsMadeError(f"{info.filename} is not where it was put: something is between")
+        _expect(raw, offset, local_header(info), info.filename)
+        offset += len(local_header(info)) + info.compress_size
+    for name, part in directory(infos):
+        _expect(raw, offset, part, name or "the end of the archive")
+        offset += len(part)
+    if raw.seek(0, 2) != offset:
+        raise NotAsMadeError("something was added behind the end of the archive")
+
+
+def _expect(raw: BinaryIO, offset: int, wanted: bytes, name: str) -> None:
+    raw.seek(offset)
+    if raw.read(len(wanted)) != wanted:
+        raise NotAsMadeError(f"{name}: its entry in the archive was changed")
+
+
+def _whole(raw: BinaryIO, info: zipfile.ZipInfo) -> bytes:
+    """One of the two small files that are stored as they are."""
+    limit = _MANIFEST_LIMIT if info.filename == MANIFEST else _SIGNATURE_LENGTH
+    if info.file_size > limit or info.file_size != info.compress_size:
+        raise NotAsMadeError(f"{info.filename} was changed: it is too long")
+    text = b"".join(packed_bytes(raw, info))
+    if zlib.crc32(text) != info.CRC:
+        raise NotAsMadeError(f"{info.filename} was changed")
+    return text
+
+
+def _manifest(text: bytes) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(text, type=Manifest)
+        digits = fingerprint(manifest.public_key)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise NotAsMadeError(f"{MANIFEST} was changed: it cannot be read ({error})") from error
+    if manifest.format != FORMAT:
+        raise NotAsMadeError(f"{MANIFEST}: a format this version does not know")
+    if manifest.fingerprint != digits:
+        raise NotAsMadeError(f"{MANIFEST} was changed: the fingerprint is of another key")
+    return manifest
+
+
+def _check_names(infos: list[zipfile.ZipInfo], manifest: Manifest) -> None:
+    there = [info.filename for info in infos]
+    listed = [one.name for one in manifest.files]
+    for name in listed:
+        if name not in there:
+            raise NotAsMadeError(f"{name!r} is missing")
+    for name in there:
+        if name not in listed:
+            raise NotAsMadeError(f"{name} was added")
+    if there != listed:
+        raise NotAsMadeError("the files are in another order")
+
+
+def _check_file(raw: BinaryIO, info: zipfile.ZipInfo, listed: FileEntry) -> None:
+    """One file against what is signed of it, without ever unpacking more than is signed."""
+    if (info.compress_size, info.file_size) != (listed.packed_size, listed.size):
+        raise NotAsMadeError(f"{info.filename} was changed: it has another size")
+    if is_trap(listed.size, listed.packed_size):
+        raise NotAsMadeError(f"{info.filename} would unpack to {listed.size} bytes: a trap")
+    packed, unpacked = hashlib.sha256(), hashlib.sha256()
+    size = 0
+    for chunk, data in _unpacked(raw, info):
+        packed.update(chunk)
+        unpacked.update(data)
+        size += len(data)
+        if size > listed.size:
+            raise NotAsMadeError(f"{info.filename} was changed: it is longer than it was")
+    if packed.hexdigest() != listed.packed_sha256:
+        raise NotAsMadeError(f"{info.filename} was changed")
+    if unpacked.hexdigest() != listed.sha256:
+        raise NotAsMadeError(f"{info.filename} was changed: it is not what is signed")
+
+
+def _unpacked(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[tuple[bytes, bytes]]:
+    """Packed bytes, each once, and what they unpack to, a piece at a time."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        yield from ((chunk, chunk) for chunk in packed_bytes(raw, info))
+        return
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        for chunk in packed_bytes(raw, info):
+            yield chunk, unpacker.decompress(chunk, _PIECE)
+            while unpacker.unconsumed_tail and not unpacker.eof:
+                yield b"", unpacker.decompress(unpacker.unconsumed_tail, _PIECE)
+        yield b"", unpacker.flush()
+    except zlib.error as error:
+        raise NotAsMadeError(f"{info.filename} was changed: it cannot be unpacked") from error
