@@ -37,6 +37,7 @@ from monitor.garbage import spare_searches
 from monitor.http3 import Http3
 from monitor.logs import configure, logger
 from monitor.looking import Looking, MakeNetwork
+from monitor.notify.telling import Telling
 from monitor.publisher import Publisher
 from monitor.record import Recorder
 from monitor.reload import Reloader, same_looks
@@ -107,7 +108,8 @@ async def run(settings: Settings) -> None:
     store = open_store(settings.database)
     await store.open()
     try:
-        recorder = Recorder(settings, store, publisher, now=utc_now)
+        telling = Telling(settings, store, publisher)
+        recorder = Recorder(settings, store, publisher, now=utc_now, herald=telling.courier)
         await recorder.restore()
         latest = await store.latest_verdicts()
         spending = Spending(settings, now=utc_now)
@@ -115,14 +117,16 @@ async def run(settings: Settings) -> None:
             runner = await runners.begin(settings, latest)
             schedule = _Schedule(settings, publisher, runner, recorder, spending)
             access = Access(settings.server, own_hosts=True)
-            change = _Change(store, publisher, recorder, runners, schedule, access)
+            change = _Change(store, publisher, recorder, runners, schedule, access, telling)
             reloader = Reloader(
                 settings,
                 lambda path: load_config(path, os.environ),
                 change.apply,
                 publisher.config_refused,
             )
-            await _until_told_to_stop(settings, publisher, schedule, store, access, reloader)
+            await _until_told_to_stop(
+                settings, publisher, schedule, store, access, reloader, telling
+            )
     finally:
         await store.close()
 
@@ -134,6 +138,7 @@ async def _until_told_to_stop(
     store: Store,
     access: Access,
     reloader: Reloader,
+    telling: Telling,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -153,6 +158,7 @@ async def _until_told_to_stop(
     stopped = asyncio.create_task(stop.wait())
     watching = asyncio.create_task(_watch(schedule, store))
     reloading = asyncio.create_task(reloader.run())
+    messages = asyncio.create_task(telling.run())
     retention = Retention(lambda: reloader.settings.retention, store, publisher, now=utc_now)
     pruning = asyncio.create_task(retention.run())
     spare_searches()
@@ -164,12 +170,13 @@ async def _until_told_to_stop(
     finally:
         watching.cancel()
         reloading.cancel()
+        messages.cancel()
         pruning.cancel()
         await schedule.stop()
         tasks = (server, stopped, watching, reloading, pruning)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, messages, return_exceptions=True)
 
 
 async def _watch(schedule: "_Schedule", store: Store) -> None:
@@ -236,6 +243,7 @@ class _Change:
         runners: _Runners,
         schedule: "_Schedule",
         access: Access,
+        telling: Telling,
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -243,6 +251,7 @@ class _Change:
         self._runners = runners
         self._schedule = schedule
         self._access = access
+        self._telling = telling
 
     async def apply(self, old: Settings, new: Settings) -> None:
         """Take `new` into use. What may fail comes first, and leaves everything as it was."""
@@ -270,6 +279,7 @@ class _Change:
         if runner is not before:
             self._runners.end(before, schedule.unused(before))
         self._access.use(new.server)
+        self._telling.use(new)
         if new.log != old.log:
             configure(new.log)
 

@@ -229,6 +229,22 @@ def _storage_errors(snapshot: Snapshot, _: datetime) -> Rows:
     return (((operation,), count) for operation, count in snapshot.storage_errors.items())
 
 
+def _notifications(snapshot: Snapshot, _: datetime) -> Rows:
+    return (((name,), route.sent) for name, route in snapshot.routes.items())
+
+
+def _notification_failures(snapshot: Snapshot, _: datetime) -> Rows:
+    return (((name,), route.failures) for name, route in snapshot.routes.items())
+
+
+def _notifications_pending(snapshot: Snapshot, _: datetime) -> Rows:
+    return (((name,), route.pending) for name, route in snapshot.routes.items())
+
+
+def _ping_failures(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.ping_failures
+
+
 def _bytes(snapshot: Snapshot, _: datetime) -> Rows:
     return ((_with_role(view), view.bytes_used) for view in snapshot.vantages)
 
@@ -290,6 +306,12 @@ INFOS = (
 )
 
 GAUGES = (
+    Family(
+        "notifications_pending",
+        "Notices of a route that wait to be delivered.",
+        ("route",),
+        _notifications_pending,
+    ),
     Family(
         "cycle_interval_seconds",
         "Configured time between the starts of two cycles of one vantage.",
@@ -454,6 +476,24 @@ COUNTERS = (
         "Old rows deleted, as the configuration wants.",
         (),
         _pruned,
+    ),
+    Family(
+        "notifications",
+        "Notices delivered to targets of a route.",
+        ("route",),
+        _notifications,
+    ),
+    Family(
+        "notification_failures",
+        "Attempts to deliver to a target of a route that failed.",
+        ("route",),
+        _notification_failures,
+    ),
+    Family(
+        "ping_failures",
+        "Pings of `notify.ping_url` that were not answered.",
+        (),
+        _ping_failures,
     ),
     Family(
         "vantage_bytes",

@@ -17,6 +17,7 @@ from monitor.snapshot import (
     STALE_FLOOR,
     STALE_INTERVALS,
     Histogram,
+    RouteView,
     Snapshot,
     VantageView,
     frozen_map,
@@ -199,6 +200,33 @@ class Publisher:
         self._swap(
             events=self._shown(active_events), circumstances=self._circumstances(active_events)
         )
+
+    def notified(self, route: str, count: int) -> None:
+        """Count notices that were delivered to a target of a route."""
+        before = self._snapshot.routes.get(route, RouteView())
+        self._count_route(route, msgspec.structs.replace(before, sent=before.sent + count))
+
+    def notification_failed(self, route: str) -> None:
+        """Count an attempt at a target of a route that failed."""
+        before = self._snapshot.routes.get(route, RouteView())
+        self._count_route(route, msgspec.structs.replace(before, failures=before.failures + 1))
+
+    def notifications_pending(self, pending: Mapping[str, int]) -> None:
+        """Show how many notices of each route wait; routes that are not named are gone."""
+        before = self._snapshot.routes
+        routes = {
+            route: msgspec.structs.replace(before.get(route, RouteView()), pending=count)
+            for route, count in pending.items()
+        }
+        if routes != before:
+            self._swap(routes=frozen_map(routes))
+
+    def ping_failed(self) -> None:
+        """Count a ping that was not answered."""
+        self._swap(ping_failures=self._snapshot.ping_failures + 1)
+
+    def _count_route(self, route: str, now: RouteView) -> None:
+        self._swap(routes=frozen_map({**self._snapshot.routes, route: now}))
 
     def config_refused(self) -> None:
         """Show that the configuration was read again and could not be used."""

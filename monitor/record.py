@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -21,6 +22,7 @@ from monitor.conclusions import changeable, conclusions_of, readable, restored, 
 from monitor.logs import logger
 from monitor.publisher import Publisher
 from monitor.settings import Settings
+from storage.outbox import Notice
 from storage.store import Conclusion, Cycle, Selection, StorageError, Store
 
 log = logger(__name__)
@@ -29,6 +31,16 @@ PENDING = 100
 """Cycles kept while the store fails; beyond that the oldest are given up, and said so."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Herald(Protocol):
+    """Whoever tells people of events."""
+
+    def announce(self, entries: Sequence[EventLogEntry]) -> Sequence[Notice]:
+        """What is to be told of lines of events' logs: to be stored along with them."""
+
+    def wake(self) -> None:
+        """Something to be told was stored."""
 
 
 class Recorder:
@@ -41,11 +53,14 @@ class Recorder:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
+        herald: Herald | None = None,
     ) -> None:
+        """`now` gives the current UTC time; without a `herald` nobody is told of events."""
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
+        self._herald = herald
         self._book = EventBook()
         self._owed: list[Step] = []
         """Steps that no cycle has carried to the store yet."""
@@ -109,7 +124,7 @@ class Recorder:
                 steps.append(await self._rebuilt(place, cycle))
                 self._book = steps[-1].book
             self._owed.clear()
-            self._pending.append(_pending(cycle, steps))
+            self._pending.append(self._with_notices(_pending(cycle, steps)))
             stored = await self._store_pending()
             self._publisher.publish(cycle, self._book.active, stored=stored)
         _report(cycle, stored=stored)
@@ -184,13 +199,22 @@ class Recorder:
                     waiting.changed,
                     waiting.log,
                     conclusions_of(self._book, touched),
+                    waiting.notices,
                 )
             except StorageError as error:
                 self._publisher.storage_error("save")
                 log.error("cycle not stored", cycle=waiting.cycle.id, error=str(error))
                 return False
             self._pending.popleft()
+            if waiting.notices and self._herald is not None:
+                self._herald.wake()
         return True
+
+    def _with_notices(self, pending: Pending) -> Pending:
+        if self._herald is None:
+            return pending
+        notices = tuple(self._herald.announce(pending.log))
+        return msgspec.structs.replace(pending, notices=notices)
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +225,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[EventLogEntry, ...]
     touched: tuple[Place, ...]
     """Whose conclusions are to be stored with it."""
+    notices: tuple[Notice, ...] = ()
+    """What is to be told of it."""
 
 
 def _pending(cycle: Cycle, steps: Sequence[Step]) -> Pending:

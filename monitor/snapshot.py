@@ -59,6 +59,16 @@ def frozen_map(entries: Mapping[K, V]) -> Mapping[K, V]:
     return MappingProxyType(dict(entries))
 
 
+class RouteView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the notices of one route; counters start at zero with the process."""
+
+    sent: int = 0
+    failures: int = 0
+    """Attempts that failed."""
+    pending: int = 0
+    """Notices that wait, now."""
+
+
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one configured vantage; counters start at zero with the process."""
 
@@ -145,6 +155,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Active blocks by country and platform, of what is configured only."""
     circumstances: tuple[Event, ...] = ()
     """Active events of every other kind (shutdowns, outages, …), oldest first."""
+    routes: Mapping[str, RouteView] = frozen_map({})
+    """By the name of the `[[notify.route]]`."""
+    ping_failures: int = 0
     storage_errors: Mapping[str, int]
     """By what was being done."""
     pruned_rows: int = 0

@@ -52,6 +52,7 @@ def full_scrape() -> Iterator[Metric]:
             ),
         ],
     )
+    publisher.notifications_pending({"newsroom": 1})
     return iter(create_registry(publisher).collect())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monitor.analysis.event import Event, EventKind, EventState
+from monitor.analysis.event import Event, EventKind, EventLogEntry, EventState
 from monitor.notify.occasion import CLOSING, Occasion, occasion_of
 from monitor.notify.routing import notices_of, wanted
 from monitor.notify.settings import Target
@@ -120,6 +120,21 @@ def test_the_same_lines_make_the_same_notices() -> None:
     again = notices_of(lines, [route(minimum="suspected")], ONSET + timedelta(days=1))
     assert len({one.key for one in first}) == 2
     assert [one.key for one in first] == [one.key for one in again]
+
+
+def test_what_old_data_shows_to_be_over_long_ago_is_no_news() -> None:
+    """A newer version that finds more in what is stored tells of what lasts, and takes back."""
+    began = [entry("opened", SUSPECTED), entry("confirmed", block(), sequence=2)]
+    over = entry("ended", block(EventState.ENDED), sequence=3)
+    gone = entry("withdrawn", block(EventState.WITHDRAWN), sequence=3)
+    later = ONSET + timedelta(days=90)
+
+    def told(*lines: EventLogEntry) -> list[str]:
+        return [one.occasion for one in notices_of(lines, [route()], later)]
+
+    assert told(*began, over) == []
+    assert told(*began) == ["confirmed"]
+    assert told(gone) == ["withdrawn"]
 
 
 def test_no_secret_of_an_address_is_in_a_notice_or_in_what_is_printed() -> None:

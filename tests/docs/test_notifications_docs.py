@@ -1,0 +1,60 @@
+"""docs/notifications.md says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.analysis.event import EventKind
+from monitor.config import load_config
+from monitor.notify.message import message, section
+from monitor.notify.occasion import Occasion
+from monitor.notify.settings import NotifySettings, Route
+from monitor.notify.timing import FIRST_RETRY, LONGEST_RETRY
+from tests.unit.notify_world import TITLES, block, told
+
+TEXT = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
+WORDS = " ".join(TEXT.split())
+
+
+def test_every_occasion_is_explained_and_no_other() -> None:
+    """The rows of the table are the words of the outbox."""
+    assert re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE) == [one.value for one in Occasion]
+
+
+def test_the_message_shown_is_the_one_sent() -> None:
+    """Word by word, but for its last line."""
+    sent = message([section(told(Occasion.CONFIRMED, block()), TITLES)])
+    shown = " ".join(re.sub(r"^> ?", "", TEXT, flags=re.MULTILINE).split())
+    body = sent.body.rpartition("\n")[0]
+    assert f"**{sent.title}** {' '.join(body.split())} " in shown
+
+
+def test_the_defaults_it_names_are_in_force() -> None:
+    """Times in the text are those of the settings."""
+    route = Route(name="x", urls=())
+    assert f"waits `gather` ({route.gather:g} s)" in WORDS
+    assert f"`digest` ({route.digest / 3600:g} h)" in WORDS
+    assert f"`give_up` ({NotifySettings().give_up / 86400:g} days)" in WORDS
+    retries = [f"{FIRST_RETRY * 2**n:g} s" for n in range(3)]
+    assert f"after {', '.join(retries[:2])}, {retries[2]} and so on up to half an hour" in WORDS
+    assert LONGEST_RETRY == 1800
+    assert EventKind.VANTAGE_SILENT not in route.kinds
+    assert EventKind.INSTRUMENT not in route.kinds
+
+
+@pytest.mark.parametrize("text", re.findall(r"^ *```toml\n(.+?)^ *```", TEXT, re.M | re.S))
+def test_every_file_in_the_document_is_right(text: str, tmp_path: Path) -> None:
+    """Examples are whole files that `check` accepts."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(re.sub(r"^ +", "", text, flags=re.MULTILINE))
+    notify = load_config(path, {"PING_ID": "made-up"}).notify
+    assert notify.route or notify.ping_url
+
+
+def test_what_the_log_says_is_named() -> None:
+    """The words to look for in the log are those that are logged."""
+    source = (Path(__file__).parents[2] / "monitor" / "notify" / "courier.py").read_text()
+    for words in ("notification failed", "notification given up"):
+        assert f"`{words}`" in WORDS
+        assert f'"{words}"' in source
