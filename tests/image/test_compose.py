@@ -1,0 +1,207 @@
+"""compose.yaml: what it must hold so that nothing is open, lost or told by it."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitor.config import load_config
+from monitor.passwords import remembered
+from tests.image.container import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+FOLDER = ROOT / "compose"
+
+
+def mounts(service: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Source, target and options of each mount."""
+    return [(*parts, "")[:3] for parts in (entry.split(":") for entry in service["volumes"])]
+
+
+def test_the_four_services_are_there() -> None:
+    """shutwatch, Prometheus, Alertmanager and Grafana, and nothing else."""
+    assert list(SERVICES) == ["shutwatch", "prometheus", "alertmanager", "grafana"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_is_confined(name: str) -> None:
+    """Read-only, without capabilities or ways to get them, restarted, not on the host's network."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert service["pids_limit"] > 0
+    powers = {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "userns_mode"}
+    assert not powers & set(service)
+    assert service.get("user", "") not in ("root", "0")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_image_is_pinned(name: str) -> None:
+    """A whole version, never a moving tag; ours is the version of the project."""
+    assert re.search(r":v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?$", SERVICES[name]["image"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert SERVICES["shutwatch"]["image"] == f"shutwatch:{project['version']}"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_tells_whether_it_is_healthy(name: str) -> None:
+    """A check that asks the service itself, with a limit of time."""
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert "http://127.0.0.1:" in " ".join(check["test"])
+    assert {"interval", "timeout", "start_period"} <= set(check)
+
+
+def test_only_grafana_listens_to_others() -> None:
+    """Every port but Grafana's is bound to this machine's own address."""
+    outside = {
+        name: [port for port in service["ports"] if not port.startswith("127.0.0.1:")]
+        for name, service in SERVICES.items()
+    }
+    assert {name for name, ports in outside.items() if ports} == {"grafana"}
+    assert all(SERVICES[name]["ports"] for name in SERVICES)
+
+
+def test_neighbours_meet_only_whom_they_need() -> None:
+    """Grafana reaches Prometheus alone: neither the monitor nor Alertmanager."""
+    together = {
+        frozenset({one, other})
+        for one in SERVICES
+        for other in SERVICES
+        if one != other and set(SERVICES[one]["networks"]) & set(SERVICES[other]["networks"])
+    }
+    assert together == {
+        frozenset({"prometheus", name}) for name in ("shutwatch", "alertmanager", "grafana")
+    }
+    used = {network for service in SERVICES.values() for network in service["networks"]}
+    assert used == set(COMPOSE["networks"])
+
+
+def test_secrets_are_files() -> None:
+    """No secret stands in the file or in an environment; each is read from a file of its own."""
+    assert all(list(secret) == ["file"] for secret in COMPOSE["secrets"].values())
+    for service in SERVICES.values():
+        assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|TOKEN|SECRET|KEY", name):
+                assert name.endswith("__FILE")
+                assert value.removeprefix("/run/secrets/") in COMPOSE["secrets"]
+    committed = subprocess.run(
+        ["git", "ls-files", "compose/secrets"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {Path(line).name for line in committed.stdout.split()} == {".gitignore"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_must_last_is_in_a_named_volume(name: str) -> None:
+    """One named volume each to write into; all else that is mounted is read-only and exists."""
+    named = [mount for mount in mounts(SERVICES[name]) if not mount[0].startswith("./")]
+    assert [source in COMPOSE["volumes"] for source, _, _ in named] == [True]
+    for source, _, options in mounts(SERVICES[name]):
+        if source.startswith("./"):
+            assert options == "ro"
+            made = source == "./compose/shutwatch.toml"  # by the operator, from the example
+            assert made or (ROOT / source).exists(), source
+
+
+def test_grafana_tells_nobody() -> None:
+    """No reports, no look for updates, no feed, no pictures and no plugins from elsewhere."""
+    environment = SERVICES["grafana"]["environment"]
+    off = [
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "GF_NEWS_NEWS_FEED_ENABLED",
+        "GF_AUTH_ANONYMOUS_ENABLED",
+        "GF_USERS_ALLOW_SIGN_UP",
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED",
+    ]
+    assert all(environment[name] == "false" for name in off)
+    assert environment["GF_SECURITY_DISABLE_GRAVATAR"] == "true"
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+
+
+def test_grafana_finds_its_dashboards_and_prometheus() -> None:
+    """The folder of the provider is the one mounted; the source is the same but for its address."""
+    targets = {target: source for source, target, _ in mounts(SERVICES["grafana"])}
+    grafana = ROOT / "dashboards/grafana"
+    providers = yaml.safe_load((grafana / "provisioning/dashboards/shutwatch.yaml").read_text())
+    (provider,) = providers["providers"]
+    assert targets[provider["options"]["path"]] == "./dashboards/grafana/json"
+    (own,) = yaml.safe_load((FOLDER / "datasource.yaml").read_text())["datasources"]
+    provisioned = yaml.safe_load((grafana / "provisioning/datasources/shutwatch.yaml").read_text())
+    (usual,) = provisioned["datasources"]
+    assert own.pop("url") == "http://prometheus:9090"
+    usual.pop("url")
+    assert own == usual
+
+
+def test_prometheus_scrapes_with_the_token_and_alerts() -> None:
+    """Its job, rules and Alertmanager are those of the services beside it."""
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    assert job["job_name"] == "shutwatch"
+    assert job["static_configs"] == [{"targets": ["shutwatch:10100"]}]
+    assert job["authorization"] == {"credentials_file": "/run/secrets/metrics_token"}
+    assert "metrics_token" in SERVICES["prometheus"]["secrets"]
+    targets = {target for _, target, _ in mounts(SERVICES["prometheus"])}
+    assert set(config["rule_files"]) <= targets
+    (group,) = config["alerting"]["alertmanagers"]
+    assert group["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+
+
+@pytest.mark.prometheus
+def test_prometheus_accepts_its_file(tmp_path: Path) -> None:
+    """promtool finds no mistake in it."""
+    shutil.copy(ROOT / "dashboards/prometheus/shutwatch.rules.yml", tmp_path)
+    (tmp_path / "token").write_text("x" * 32)
+    text = (FOLDER / "prometheus.yml").read_text()
+    text = text.replace("/etc/prometheus/", "").replace("/run/secrets/metrics_token", "token")
+    (tmp_path / "prometheus.yml").write_text(text)
+    done = subprocess.run(
+        ["promtool", "check", "config", str(tmp_path / "prometheus.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_shutwatch_accepts_its_file(tmp_path: Path) -> None:
+    """The example loads: guarded, open inside its container, its database in the volume."""
+    users = tmp_path / "users"
+    users.write_text(remembered("reader", "correct horse battery staple").line + "\n")
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef" * 4)
+    text = (FOLDER / "shutwatch.example.toml").read_text("utf-8")
+    text = text.replace("/run/secrets/page_users", str(users))
+    text = text.replace("/run/secrets/metrics_token", str(token))
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(text, "utf-8")
+    settings = load_config(path, {})
+    assert settings.server.guarded
+    assert (settings.listen_host, settings.listen_port) == ("0.0.0.0", 10100)
+    volume = next(target for source, target, _ in mounts(SERVICES["shutwatch"]) if source == "data")
+    assert settings.database == f"sqlite:///{volume}/shutwatch.db"
+
+
+def test_the_health_check_is_the_images_own() -> None:
+    """compose.yaml and Dockerfile ask the same question."""
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    (asked,) = re.findall(r"HEALTHCHECK[^\[]*\\\n  CMD (\[.*\])", dockerfile)
+    assert SERVICES["shutwatch"]["healthcheck"]["test"] == ["CMD", *yaml.safe_load(asked)]
+
+
+def test_the_base_can_be_chosen() -> None:
+    """Both stages build on the argument BASE, whose default is a pinned version of Python."""
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.M) == ["${BASE}", "${BASE}"]
+    assert re.search(r"^ARG BASE=\S+:\d+\.\d+(\.\d+)?-slim-\w+", dockerfile, re.M)
