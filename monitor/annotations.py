@@ -19,6 +19,9 @@ COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")
 OPTIONAL = ("until", "platform")
 """Columns that a file may lack, and cells that may be empty."""
 
+PASSED_OVER = ("annotation_id", "added_at")
+"""Columns of exported annotations that say nothing a person would write."""
+
 FILE_LIMIT = 10_000_000
 """Bytes of a file."""
 _TEXT_LIMIT, _SOURCE_LIMIT = 2000, 2000
@@ -126,7 +129,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 def _header_problems(names: Sequence[str]) -> list[str]:
     problems = []
     for position, name in enumerate(names):
-        if name not in COLUMNS:
+        if name not in (*COLUMNS, *PASSED_OVER):
             hint = did_you_mean(name, COLUMNS) or _HEADER
             problems.append(f"line 1: unknown column {_shown(name)}; {hint}")
         elif name in names[:position]:

@@ -18,6 +18,7 @@ from probes.measurement import (
     Measurement,
     TlsObservation,
 )
+from storage.human import Annotation, Review
 from storage.rollup import DEFINITION, Availability
 from storage.summary import Deciding, Summary, deciding, summary_of
 
@@ -248,4 +249,26 @@ VANTAGE_COLUMNS: tuple[Column[VantageHealth], ...] = (
     Column("stub_resolver", "yes or no", lambda health: health.stub_resolver),
     Column("exit_country", "text", lambda health: health.exit_country or None),
     Column("exit_asn", "number", lambda health: health.exit_asn or None),
+)
+
+REVIEW_COLUMNS: tuple[Column[Review], ...] = (
+    Column("review_id", "text", lambda review: review.id),
+    Column("event_id", "text", lambda review: review.event),
+    Column("country", "text", lambda review: review.country),
+    Column("reviewed_at", "UTC time", lambda review: review.at),
+    Column("mark", "text", lambda review: review.mark.value),
+    Column("reviewer", "text", lambda review: review.reviewer),
+    Column("note", "text", lambda review: review.note),
+)
+
+ANNOTATION_COLUMNS: tuple[Column[Annotation], ...] = (
+    Column("annotation_id", "text", lambda one: one.id),
+    Column("since", "UTC time", lambda one: one.since),
+    Column("until", "UTC time", lambda one: one.until),
+    Column("country", "text", lambda one: one.country),
+    Column("platform", "text", lambda one: one.platform),
+    Column("kind", "text", lambda one: one.kind.value),
+    Column("text", "text", lambda one: one.text),
+    Column("source", "text", lambda one: one.source),
+    Column("added_at", "UTC time", lambda one: one.added_at),
 )

@@ -14,7 +14,10 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
     """File, column, unit and meaning, in the order of the files' columns."""
-    for kind in (Kind.EVENTS, Kind.VERDICTS, Kind.MEASUREMENTS, Kind.AVAILABILITY):
+    for kind in (
+        *(Kind.EVENTS, Kind.VERDICTS, Kind.MEASUREMENTS, Kind.AVAILABILITY),
+        *(Kind.REVIEWS, Kind.ANNOTATIONS),
+    ):
         for column in columns(kind):
             yield kind.value, column.name, column.unit, plain(MEANINGS[kind][column.name])
 

@@ -7,13 +7,16 @@ from typing import Any
 import msgspec
 
 from monitor.export.columns import (
+    ANNOTATION_COLUMNS,
     AVAILABILITY_COLUMNS,
     EVENT_COLUMNS,
     MEASUREMENT_COLUMNS,
+    REVIEW_COLUMNS,
     VERDICT_COLUMNS,
     Column,
     Look,
 )
+from monitor.export.human import annotations, reviews
 from storage.store import Selection, Store
 
 
@@ -24,6 +27,8 @@ class Kind(StrEnum):
     VERDICTS = "verdicts"
     EVENTS = "events"
     AVAILABILITY = "availability"
+    REVIEWS = "reviews"
+    ANNOTATIONS = "annotations"
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -54,6 +59,8 @@ EXPORTS = {
     Kind.AVAILABILITY: Export(
         AVAILABILITY_COLUMNS, lambda store, wanted: store.availability(wanted)
     ),
+    Kind.REVIEWS: Export(REVIEW_COLUMNS, reviews),
+    Kind.ANNOTATIONS: Export(ANNOTATION_COLUMNS, annotations),
 }
 
 

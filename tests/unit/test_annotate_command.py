@@ -50,6 +50,21 @@ def test_a_file_is_taken_once(here: Installation) -> None:
     assert "General election" in here.run("annotate", "list").stdout
 
 
+def test_what_was_exported_can_be_imported_elsewhere(here: Installation, tmp_path: Path) -> None:
+    """Annotations move from one installation to another by their CSV file, and stay the same."""
+    _imported(here, GOOD)
+    file = tmp_path / "out.csv"
+    assert here.run("export", "csv", "annotations", "-o", str(file)).exit_code == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other = Installation(elsewhere)
+    other.fill()
+    for said in ("3 added, 0 there already", "0 added, 3 there already"):
+        assert said in other.run("annotate", "import", str(file)).stderr
+    ids = [one["id"] for one in here.lines("annotate", "list")]
+    assert [one["id"] for one in other.lines("annotate", "list")] == ids
+
+
 def test_a_longer_file_adds_only_what_is_new(here: Installation) -> None:
     """Whoever keeps one file and adds to it may import it every time."""
     _imported(here, GOOD)

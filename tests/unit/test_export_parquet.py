@@ -21,7 +21,15 @@ from monitor.export.kinds import Kind, columns
 from monitor.export.parquet import write_parquet
 from storage.memory import MemoryStore
 from storage.store import Selection, Store
-from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, cycle, event, measurement
+from tests.contract.cycles import (
+    AWKWARD,
+    EVERY_OBSERVATION,
+    annotation,
+    cycle,
+    event,
+    measurement,
+    review,
+)
 
 EVERYTHING = Selection()
 
@@ -35,6 +43,8 @@ async def store() -> AsyncIterator[Store]:
     named = msgspec.structs.replace(odd, id="m-named", network="=HYPERLINK(1)" + AWKWARD)
     await store.save(cycle(1, state=State.BLOCKED), [event()])
     await store.save(cycle(2, measurements=(odd, named)))
+    await store.add_review(review())
+    await store.add_annotations([annotation(platform="x"), annotation(60, 90, platform="x")])
     yield store
     await store.close()
 
