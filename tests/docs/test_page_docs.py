@@ -1,0 +1,22 @@
+"""docs/page.md names every page and every language there is."""
+
+import re
+from pathlib import Path
+
+from monitor.server.languages import BY_CODE
+from monitor.server.pages import Pages
+from tests.prometheus import world
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/page.md").read_text(encoding="utf-8")
+
+
+def test_every_page_is_documented_and_no_other() -> None:
+    """The table of addresses is the list of routes."""
+    documented = set(re.findall(r"^\| `(/[^`]*)` \|", DOCUMENT, re.MULTILINE))
+    routes = {route.path for route in Pages(world.publisher()).routes()}
+    assert documented == {path.replace("{id}", "ID").replace("{code}", "PK") for path in routes}
+
+
+def test_every_language_is_documented() -> None:
+    """Each can be asked for as the document says."""
+    assert set(re.findall(r"\?lang=(\w+)", DOCUMENT)) == set(BY_CODE)
