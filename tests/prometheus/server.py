@@ -24,7 +24,7 @@ import yaml
 
 T = TypeVar("T")
 
-START = 30.0
+START = 90.0
 """Seconds a busy machine gets to start it."""
 
 FETCH = """

@@ -156,7 +156,7 @@ def render(alerts: Sequence[Alert], form: str) -> str:
             ],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
     if done.returncode:

@@ -42,7 +42,7 @@ def alerts() -> dict[str, dict[str, Any]]:
 def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run amtool."""
     return subprocess.run(
-        ["amtool", *arguments], capture_output=True, text=True, timeout=60, check=False
+        ["amtool", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
 
 

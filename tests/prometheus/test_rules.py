@@ -50,7 +50,7 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=FOLDER,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -83,6 +83,7 @@ def test_promtool_accepts_the_rules() -> None:
 
 
 @pytest.mark.prometheus
+@pytest.mark.timeout(400)
 def test_every_case_of_the_rules_holds() -> None:
     """`promtool test rules` passes."""
     done = promtool("test", "rules", CASES.name)
