@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from monitor.notify.message import Message
 from monitor.notify.settings import Target
@@ -21,27 +21,19 @@ _STATUS = re.compile(r"error=(\d{3})\b")
 _NO_CONNECTION = re.compile(r"connection error", re.IGNORECASE)
 
 
-class Carrier(Protocol):
-    """Whatever delivers messages."""
-
-    async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """Empty when the service took the message within so many seconds, else why not: in a few
-        words that hold nothing of the address or of the service's answer."""
-
-
 class NotInstalledError(Exception):
     """Apprise is not there; the message says what to do."""
 
 
 class AppriseCarrier:
-    """Delivers through Apprise."""
+    """Delivers through Apprise: a `monitor.notify.courier.Carrier`."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, threading.Thread] = {}
         """The last attempt at each address."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """As `Carrier.deliver`."""
+        """Empty when the service took it, else why not; see `Carrier.deliver`."""
         before = self._under_way.get(target.url)
         if before is not None and before.is_alive():
             return "the attempt before is still under way"

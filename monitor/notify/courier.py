@@ -15,9 +15,8 @@ import msgspec
 
 from monitor.analysis.event import EventLogEntry
 from monitor.logs import logger
-from monitor.notify.carrier import Carrier
 from monitor.notify.lines import Told
-from monitor.notify.message import Section, batches, message, section
+from monitor.notify.message import Message, Section, batches, message, section
 from monitor.notify.occasion import CLOSING, OPENING, Occasion
 from monitor.notify.plan import plan
 from monitor.notify.routing import notices_of, wanted
@@ -40,6 +39,14 @@ NOT_CONFIGURED = "its route, or this address of it, is no longer configured"
 
 Place = tuple[str, str]
 """Names of a route and of one of its targets."""
+
+
+class Carrier(Protocol):
+    """Whatever delivers messages."""
+
+    async def deliver(self, target: Target, message: Message, within: float) -> str:
+        """Empty when the service took the message within so many seconds, else why not: in a few
+        words that hold nothing of the address or of the service's answer."""
 
 
 class Tally(Protocol):
