@@ -26,6 +26,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEve
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.analysis.verdict import Verdict
+from monitor.around import Around
 from monitor.budget import Effort
 from monitor.clock import utc_now
 from monitor.config import load_config
@@ -161,6 +162,7 @@ async def _until_told_to_stop(
     messages = asyncio.create_task(telling.run())
     retention = Retention(lambda: reloader.settings.retention, store, publisher, now=utc_now)
     pruning = asyncio.create_task(retention.run())
+    noting = asyncio.create_task(Around(store, publisher, now=utc_now).run())
     spare_searches()
     try:
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -173,7 +175,7 @@ async def _until_told_to_stop(
         messages.cancel()
         pruning.cancel()
         await schedule.stop()
-        tasks = (server, stopped, watching, reloading, pruning)
+        tasks = (server, stopped, watching, reloading, pruning, noting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, messages, return_exceptions=True)
@@ -263,8 +265,10 @@ class _Change:
             latest = await self._store.latest_verdicts() if added else []
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
             runner.inherit(before, kept)
+        # One that comes back was counted all along.
+        unknown = {name for name in added if not schedule.spending.knows(name)}
         schedule.spending.use(new)
-        await self._count_today(added - {vantage.id for vantage in old.vantages})
+        await self._count_today(unknown)
         await schedule.let_go(vantage.id for vantage in old.vantages if vantage.id not in kept)
         await self._recorder.use(new)
         self._publisher.use(

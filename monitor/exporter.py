@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from monitor import __version__
 from monitor.analysis.event import Event, Scope
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.export.cells import visible
 from monitor.local_time import local_text, utc_text
 from monitor.method_words import method_in_words
 from monitor.publisher import Publisher
@@ -32,6 +33,8 @@ from monitor.snapshot import BUCKETS, Snapshot, VantageView
 from probes.countries import COUNTRIES
 
 PREFIX = "shutwatch_"
+ANNOTATION_TEXT = 120
+"""Characters of an annotation in a label, at most."""
 
 VANTAGE = ("country", "network", "asn", "vantage")
 VANTAGE_ROLE = (*VANTAGE, "vantage_role")
@@ -86,6 +89,13 @@ def _public_url(snapshot: Snapshot, _: datetime) -> Rows:
 
 def _build_info(_: Snapshot, __: datetime) -> Rows:
     yield (__version__, python_platform.python_version()), 1
+
+
+def _annotations(snapshot: Snapshot, _: datetime) -> Rows:
+    for one in snapshot.annotations:
+        text = visible(one.text)
+        told = text if len(text) <= ANNOTATION_TEXT else f"{text[: ANNOTATION_TEXT - 1]}…"
+        yield (one.country, one.platform, one.kind, told, one.id), one.since.timestamp()
 
 
 def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
@@ -317,6 +327,12 @@ GAUGES = (
         "Configured time between the starts of two cycles of one vantage.",
         (),
         _interval,
+    ),
+    Family(
+        "annotation_since_timestamp_seconds",
+        "When something began that people noted: an election, an order, a denial, ...",
+        (*PAIR, "kind", "text", "annotation"),
+        _annotations,
     ),
     Family(
         "config_last_reload_successful",

@@ -27,6 +27,7 @@ from probes.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
 from probes.vantage import VantagePoint
+from storage.human import Annotation
 from storage.store import Cycle
 
 EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
@@ -227,6 +228,12 @@ class Publisher:
 
     def _count_route(self, route: str, now: RouteView) -> None:
         self._swap(routes=frozen_map({**self._snapshot.routes, route: now}))
+
+    def annotated(self, annotations: Sequence[Annotation]) -> None:
+        """Show these annotations in the place of those shown before."""
+        shown = tuple(annotations)
+        if shown != self._snapshot.annotations:
+            self._swap(annotations=shown)
 
     def config_refused(self) -> None:
         """Show that the configuration was read again and could not be used."""

@@ -23,6 +23,12 @@ Apply = Callable[[Settings, Settings], Awaitable[None]]
 """Goes over from the first to the second."""
 
 
+_OF_LOOKS = (
+    *("interval", "vantages", "catalog", "probe", "throttling", "vantage_check", "fingerprints"),
+)
+"""Settings that decide how and where is looked, and how one look is judged."""
+
+
 class Reloaded(msgspec.Struct, frozen=True):
     """How it went."""
 
@@ -46,15 +52,7 @@ def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:
 
 def same_looks(old: Settings, new: Settings) -> bool:
     """Whether both look from the same places at the same things in the same way."""
-    apart = {
-        "log": old.log,
-        "retention": old.retention,
-        "server": old.server,
-        "public_url": old.public_url,
-        "events": old.events,
-        "source": old.source,
-    }
-    return msgspec.structs.replace(new, **apart) == old
+    return all(getattr(old, name) == getattr(new, name) for name in _OF_LOOKS)
 
 
 class Reloader:

@@ -19,6 +19,7 @@ from monitor.budget import Effort
 from probes.catalog import Catalog
 from probes.measurement import Layer
 from probes.vantage import VantagePoint, VantageRole
+from storage.human import Annotation
 
 BUCKETS = (0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds in seconds, inclusive; an eighth bucket takes the rest. DNS timeouts (4 s) fall
@@ -164,6 +165,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Old rows deleted since the process started."""
     prune_done_at: datetime | None = None
     """UTC; when the last round of deleting ended well; None: none yet in this process."""
+    annotations: tuple[Annotation, ...] = ()
+    """What people noted of the world around, by when it began; never part of what was detected."""
     config_refused: bool = False
     """Whether the configuration was read again and could not be used."""
     config_used_at: datetime

@@ -54,6 +54,10 @@ class Spending:
             for vantage in settings.vantages
         }
 
+    def knows(self, vantage: str) -> bool:
+        """Whether it answers for this vantage, or did before other settings came."""
+        return vantage in self._budgets
+
     # -- what was done ---------------------------------------------------------------------
 
     def count(self, look: Measurement, purse: Purse | None = None) -> None:

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from monitor.analysis.event import EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
 from monitor.exporter import create_registry
+from tests.contract.cycles import annotation
 from tests.prometheus import world
 
 TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
@@ -53,6 +54,7 @@ def full_scrape() -> Iterator[Metric]:
         ],
     )
     publisher.notifications_pending({"newsroom": 1})
+    publisher.annotated([annotation()])
     return iter(create_registry(publisher).collect())
 
 
