@@ -48,6 +48,7 @@ from monitor.server.sentences import (
     what_happened,
 )
 from monitor.snapshot import Snapshot, VantageView
+from storage.human import Mark, Review, standing
 from storage.store import Selection, StorageError, Store
 
 log = logger(__name__)
@@ -98,7 +99,21 @@ class Pages:
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
-        return await asyncio.to_thread(_now, reader, snapshot, at)
+        marks = await self._marks()
+        return await asyncio.to_thread(_now, reader, snapshot, at, marks)
+
+    async def _marks(self) -> dict[str, Mark]:
+        """Event → what people think of it; few, and not worth failing for."""
+        if self._store is None:
+            return {}
+        by_event: dict[str, list[Review]] = {}
+        try:
+            for review in await self._store.reviews():
+                by_event.setdefault(review.event, []).append(review)
+        except StorageError as error:
+            log.error("reviews cannot be read", error=str(error))
+        holding = {event: standing(reviews) for event, reviews in by_event.items()}
+        return {event: review.mark for event, review in holding.items() if review is not None}
 
     async def _country(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
@@ -138,8 +153,9 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
+        held = await self._marks()
         return await asyncio.to_thread(
-            _events, reader, snapshot, at, listed, wanted, problem=problem
+            _events, reader, snapshot, at, listed, wanted, held, problem=problem
         )
 
     async def _event(self, request: Request) -> Response:
@@ -216,7 +232,7 @@ def titles_of(snapshot: Snapshot) -> dict[str, str]:
 # -- now ---------------------------------------------------------------------------------------
 
 
-def _now(reader: Reader, snapshot: Snapshot, at: datetime) -> Response:
+def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Mark]) -> Response:
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
@@ -229,6 +245,7 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime) -> Response:
     context = {
         "live": "live" in reader.query,
         "overall": now,
+        "held": held,
         "headline": top_line(words, now),
         "events": [(event, headline(words, event, titles)) for event in events],
         "circumstances": [
@@ -429,6 +446,7 @@ def _events(
     at: datetime,
     listed: Sequence[Event],
     wanted: _Wanted,
+    held: Mapping[str, Mark],
     *,
     problem: bool,
 ) -> Response:
@@ -448,6 +466,7 @@ def _events(
             )
             for event in shown
         ],
+        "held": held,
         "cut": len(listed) > MOST_EVENTS,
         "problem": problem,
         "filtered": wanted.filtered,

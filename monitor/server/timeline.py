@@ -25,6 +25,8 @@ _STEPS = (
     timedelta(days=365),
 )
 MOST_TICKS = 6
+MOST_BARS = 100
+"""Of one event."""
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,13 @@ def axis_of(events: Sequence[Event], at: datetime, longest: timedelta) -> Axis:
 
 
 def event_bars(axis: Axis, event: Event) -> tuple[Bar, ...]:
-    """One event: doubtful where it began, sure, doubtful where it ended."""
+    """One event: doubtful where it began, sure, doubtful where it ended; hours in which no network
+    blocked stay free, where there are not too many of them to draw."""
+    episodes = [one for network in event.networks for one in network.episodes]
+    if len(episodes) > 1:
+        bars = dict.fromkeys(bar for one in episodes for bar in episode_bars(axis, one, event))
+        if len(bars) <= MOST_BARS:
+            return tuple(sorted(bars, key=lambda bar: bar.sure))
     return tuple(
         _bars(
             axis,

@@ -302,6 +302,15 @@ async def test_an_event_shows_what_it_rests_on(store: Store) -> None:
     assert "Official denial" in seen
 
 
+@pytest.mark.parametrize("path", ["/", "/events"])
+async def test_what_people_think_of_an_event_stands_beside_it(path: str, store: Store) -> None:
+    """A review shows wherever the event does, and changes nothing of how it is called."""
+    async with client(seed.publisher(), store) as asking:
+        seen = words_of((await asking.get(path)).text)
+    assert seen.count("A person confirms it") == 1
+    assert "X is blocked in Pakistan on 3 of 4 networks" in seen
+
+
 async def test_an_event_that_is_over_tells_both_bounds_of_its_end(store: Store) -> None:
     """And that nothing is stored any more to show, where that is so."""
     async with client(seed.publisher(), store) as asking:
