@@ -13,7 +13,9 @@ def time_text(moment: datetime) -> str:
     """`moment` as text. ValueError when it carries no time zone: guessing one would be a lie."""
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone cannot be stored: {moment!r}")
-    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def text_time(text: str) -> datetime:

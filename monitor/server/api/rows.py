@@ -19,6 +19,9 @@ vantage, and a small resolver serves few."""
 _BETWEEN_ITEMS = re.compile(r" (?!through proxy)(?<!through )")
 """An item may say that it was reached ` through proxy`."""
 
+_NO_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names"})
+"""Units of columns that hold texts and times."""
+
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": ["string", "null"]},
     "hex": {"type": ["string", "null"]},
@@ -50,12 +53,26 @@ def csv_rows(
     columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str]
 ) -> bytes:
     """Lines of a file, as `shutwatch export csv` writes them."""
-    readers = [_nothing if column.name in hidden else column.value for column in columns]
-    return _lines([cell(read(value)) for read in readers] for value in values)
+    # A column at a time: in most of them a few words come over and over.
+    listed = list(values)
+    return _lines(zip(*(_cells(c, listed, c.name in hidden) for c in columns), strict=True))
 
 
-def _nothing(_: Any) -> Value:
-    return None
+class _Texts(dict[Value, str]):
+    """Cells of one column of one batch, each worked out once."""
+
+    def __missing__(self, value: Value) -> str:
+        text = self[value] = cell(value)
+        return text
+
+
+def _cells(column: Column[Any], values: Sequence[Any], hide: bool) -> Iterable[str]:
+    if hide:
+        return [""] * len(values)
+    found = map(column.value, values)
+    # Numbers that are equal need not look alike: 1, 1.0 and true, 0.0 and -0.0.
+    repeated = column.unit in _NO_NUMBERS
+    return map(_Texts().__getitem__ if repeated else cell, found)
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:
