@@ -46,6 +46,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "platform_name": title,
             "owner": owner,
             "effect": "blocked",
+            "state": "suspected" if alertname == SUSPECTED else "confirmed",
             "networks": f"{NAYATEL}; {PTCL}",
             "extent": "2 of 3 networks looked from",
             "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
@@ -96,6 +97,8 @@ STORIES: Mapping[str, Sequence[Alert]] = {
             "first looked at: it began at some time before",
         )
     ],
+    "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
+    "opening": [about(CONFIRMED, "X", "X Corp.", state="recovering")],
     "one-ended": [over(X)],
     "suspicion-gone": [over(about(SUSPECTED, "X", "X Corp."))],
     "several": [

@@ -64,8 +64,8 @@ def told_of(alert: str) -> set[str]:
     name = alert.removeprefix("Shutwatch")
     if name in ABOUT_A_PLATFORM:
         return {
-            *("country_name", "platform_name", "owner", "effect", "networks", "extent"),
-            *("since", "event", "event_url", "whole_owner"),
+            *("country_name", "platform_name", "owner", "effect", "state", "networks"),
+            *("extent", "since", "event", "event_url", "whole_owner"),
         }
     if name == "PlatformDegraded":
         return {"country_name", "platform_name", "networks"}
