@@ -52,7 +52,14 @@ def register(app: typer.Typer) -> None:
             raise fail("--exit or --hold, not both", BAD_USAGE)
         console = plain_console()
         with _folder(folder) as place, suppress(KeyboardInterrupt):
-            wish = Wish(folder=place, port=port, pace=pace, leave=leave, hold=hold)
+            wish = Wish(
+                folder=place,
+                port=port,
+                pace=pace,
+                leave=leave,
+                hold=hold,
+                keep=folder is not None,
+            )
             try:
                 outcome = asyncio.run(show(wish, console))
             except (WorldError, ListenError, OSError) as error:

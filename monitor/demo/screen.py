@@ -60,6 +60,8 @@ class Screen:
         self.console = console
         self._seconds = seconds
         self._live: Live | None = None
+        self._messages = False
+        """Whether one has arrived."""
         self._seen: dict[tuple[str, str], str] | None = None
         if console.is_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -103,10 +105,15 @@ class Screen:
         self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")
 
     def message(self, title: str, text: str) -> None:
-        """A message arrived at whoever wants to be told."""
+        """A message arrived at whoever wants to be told; the first one is shown whole."""
         self._line(f"[bold blue]telephone[/]  {escape(visible(title))}")
-        for line in text.splitlines():
+        shown, self._messages = not self._messages, True
+        for line in text.splitlines() if shown else ():
             self.console.print(f"{'':17}[dim]{escape(visible(line))}[/]", soft_wrap=True)
+
+    def reported(self, made: bool, said: str) -> None:
+        """A report was made, or could not be."""
+        self._line(f"[bold blue]report[/]     {'' if made else 'none: '}{escape(visible(said))}")
 
     def show(self, sight: Sight) -> None:
         """Bring the table up to date; on what is no terminal there is none."""

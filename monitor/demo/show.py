@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from monitor.app import run as run_monitor
 from monitor.config import load_config
 from monitor.demo.censor import Censor
 from monitor.demo.files import CONFIG, LOG, Wanted, write
+from monitor.demo.reporting import report
 from monitor.demo.screen import Screen
 from monitor.demo.story import STORY
 from monitor.demo.telling import Outcome, Teller
@@ -48,6 +50,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """End when the story has."""
     hold: bool = False
     """Stand still while the block is at its height."""
+    keep: bool = False
+    """The folder is there after the end."""
 
 
 async def show(wish: Wish, console: Console) -> Outcome:
@@ -98,7 +102,10 @@ async def _watched(wish: Wish, settings: Settings, censor: Censor, screen: Scree
 
 
 async def _tell(wish: Wish, teller: Teller, screen: Screen) -> None:
+    began = datetime.now(UTC)
     await teller.tell()
+    if teller.outcome is Outcome.FOUND and (wish.keep or not wish.leave):
+        screen.reported(*await report(wish.folder / CONFIG, began))
     if wish.leave:
         return
     screen.heading("", "The monitor goes on, and so do page and metrics. Ctrl-C ends it.")

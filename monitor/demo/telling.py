@@ -9,7 +9,7 @@ from monitor.demo.screen import Screen
 from monitor.demo.story import Chapter, Sight
 from monitor.demo.watching import Watcher
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds that the monitor gets to notice one turn of the story; a quiet machine takes a few."""
 GLANCE = 0.25
 """Seconds from one look into the database to the next."""

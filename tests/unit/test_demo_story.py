@@ -3,6 +3,8 @@
 import asyncio
 import io
 import socket
+from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ from monitor.analysis.event import Event, EventState, NetworkStatus
 from monitor.analysis.verdict import State
 from monitor.demo.censor import OPEN, Censor
 from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
+from monitor.demo.reporting import report
 from monitor.demo.screen import Screen, about_change, clock
 from monitor.demo.show import HOST, free_port
 from monitor.demo.story import STORY, Chapter, Sight, all_open, blocks, in_state, suspected
@@ -165,6 +168,31 @@ def test_lines_say_what_changed_and_names_are_no_markup() -> None:
     assert clock(59.9) == "0:59"
     unknown = msgspec.structs.replace(snapshot, onset_earliest=None, end_latest=None)
     assert "it began about 12:05:00" in about_change(log_entry(4, unknown, "ended"))
+
+
+def test_messages_and_reports_are_shown_as_text() -> None:
+    """What arrives is somebody else's text: no markup of it works, and no control character."""
+    printed = io.StringIO()
+    screen = Screen(Console(file=printed, width=200), seconds=lambda: 0.0)
+    screen.message("X [red]blocked[/]", "in Demoland\nby \x1b[31mresets")
+    screen.message("Over", "not shown again")
+    screen.reported(True, "report.zip: X blocked")
+    screen.reported(False, "report needs matplotlib")
+    said = printed.getvalue()
+    assert "telephone  X [red]blocked[/]\n" in said
+    assert " in Demoland\n" in said
+    assert "\x1b" not in said
+    assert "telephone  Over" in said
+    assert "not shown again" not in said
+    assert "report     report.zip: X blocked" in said
+    assert "report     none: report needs matplotlib" in said
+
+
+async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    """The last line of what the command said."""
+    made, said = await report(tmp_path / "shutwatch.toml", datetime(2026, 1, 1, tzinfo=UTC))
+    assert not made
+    assert "shutwatch.toml" in said
 
 
 def test_the_table_is_drawn_on_terminals_alone() -> None:
