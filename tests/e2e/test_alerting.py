@@ -20,7 +20,7 @@ from tests.prometheus.alertmanager import AlertmanagerServer
 from tests.prometheus.server import PrometheusServer, with_short_delays
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(600)]
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
 HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"
@@ -29,7 +29,7 @@ PUBLIC = 'public_url = "https://watch.example.org"\n'
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com"]
 NETWORKS = ("ptcl", "jazz", "vivo")
 CONFIRMED, SUSPECTED = "ShutwatchPlatformBlockConfirmed", "ShutwatchPlatformBlockSuspected"
-LONG = 90.0
+LONG = 180.0
 """Seconds a busy machine may take for what takes ten."""
 
 
