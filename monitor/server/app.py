@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -14,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from monitor.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
+from monitor.server.exposition import exposition
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON
 from monitor.server.pages import Pages
@@ -44,8 +44,8 @@ def create_app(
     gate = access or Access()
 
     def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type, "Vary": "Accept"})
+        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type, "Vary": "Accept"})
 
     def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")
