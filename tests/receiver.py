@@ -6,6 +6,7 @@ writes one JSON object a line to FILE and answers 503 while FILE.closed exists.
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,8 @@ class Inbox:
         self.letters: list[Letter] = []
         """Each with the `path` it was sent to."""
         self.status = 200
+        self.delay = 0.0
+        """Seconds before it is answered."""
 
     def url(self, path: str = "") -> str:
         """As Apprise writes the address of a webhook."""
@@ -59,6 +62,7 @@ def receiving() -> Iterator[Inbox]:
     letters: list[Letter] = []
 
     def take(letter: Letter) -> int:
+        time.sleep(inbox.delay)
         if inbox.status == 200:
             letters.append(letter)
         return inbox.status

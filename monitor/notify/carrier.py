@@ -29,22 +29,41 @@ class AppriseCarrier:
     """Delivers through Apprise: a `monitor.notify.courier.Carrier`."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, threading.Thread] = {}
-        """The last attempt at each address."""
+        self._last: dict[str, _Attempt] = {}
+        """At each address."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
         """Empty when the service took it, else why not; see `Carrier.deliver`."""
-        before = self._under_way.get(target.url)
-        if before is not None and before.is_alive():
+        before = self._last.get(target.url)
+        if before is not None and before.thread.is_alive():
             return "the attempt before is still under way"
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        thread = _in_thread(lambda: _send(target.url, message), answer)
-        self._under_way[target.url] = thread
+        if before is not None and before.late and before.message == message and before.taken:
+            before.late = False
+            return ""  # it came through after all, only too late to be waited for
+        attempt = self._last[target.url] = _Attempt(target.url, message)
         try:
             async with asyncio.timeout(within):
-                return await answer
+                return await attempt.answer
         except TimeoutError:
+            attempt.late = True
             return f"no answer within {within:g} s"
+
+
+class _Attempt:
+    """One message on its way to one address, in a thread of its own."""
+
+    def __init__(self, url: str, message: Message) -> None:
+        self.message = message
+        self.late = False
+        """Nobody waits for it any more."""
+        self.taken = False
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.thread = _in_thread(lambda: self._run(url), self.answer)
+
+    def _run(self, url: str) -> str:
+        reason = _send(url, self.message)
+        self.taken = not reason
+        return reason
 
 
 def fault_of(url: str) -> str:

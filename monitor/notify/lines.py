@@ -136,4 +136,4 @@ def _where(event: Event) -> Iterator[str]:
 def _how(event: Event) -> Iterator[str]:
     for number, method in enumerate(event.methods[:METHODS_NAMED]):
         yield f"{'Also' if number else 'How'}: {method_words(method)}"
-    yield f"Evidence: {_EVIDENCE.get(event.evidence, event.evidence)}"
+    yield f"Evidence: {_EVIDENCE.get(event.evidence) or plain_name(event.evidence)}"

@@ -53,5 +53,7 @@ def network_names(networks: Sequence[NetworkStatus]) -> str:
 
 def method_words(method: str) -> str:
     """What `method.sub_method` looks like to people on the network, as a sentence."""
-    told = _METHODS.get(method) or _LAYERS.get(method.partition(".")[0], "")
-    return f"{told} ({method})" if told else method
+    if method in _METHODS:
+        return f"{_METHODS[method]} ({method})"
+    told = _LAYERS.get(method.partition(".")[0], "")
+    return f"{told} ({plain_name(method)})" if told else plain_name(method)

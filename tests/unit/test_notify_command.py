@@ -199,6 +199,24 @@ async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None
         )
 
 
+async def test_what_came_through_late_is_not_sent_again() -> None:
+    """The service took it after nobody waited any more: the next attempt finds that out."""
+    with receiving() as inbox:
+        inbox.delay = 0.5
+        target, carrier = Target(name="1-json", url=inbox.url("x")), AppriseCarrier()
+        sent = trial_message("x", ONSET)
+        assert await carrier.deliver(target, sent, 0.01) == "no answer within 0.01 s"
+        inbox.delay = 0.0
+        said = "the attempt before is still under way"
+        while said == "the attempt before is still under way":
+            await asyncio.sleep(0.05)
+            said = await carrier.deliver(target, sent, 60)
+        assert said == ""
+        assert len(inbox.letters) == 1
+        assert await carrier.deliver(target, sent, 60) == ""
+        assert len(inbox.letters) == 2
+
+
 async def test_no_address_gets_onto_the_log() -> None:
     """Not even at the most talkative level, when it works and when it does not."""
     root, said = logging.getLogger(), io.StringIO()

@@ -238,7 +238,7 @@ def test_every_method_there_is_is_told_in_words() -> None:
     assert method_words("tls.reset") == (
         "The connection is cut when the platform's name is sent. (tls.reset)"
     )
-    assert method_words("carrier_pigeon") == "carrier_pigeon"
+    assert method_words("carrier pigeon") == "carrier pigeon"
 
 
 def test_several_at_once_are_one_message_the_most_urgent_named_first() -> None:
@@ -296,7 +296,8 @@ def test_a_hostile_name_is_nothing_but_a_name() -> None:
     """Wherever a name stands it ends no line, turns nothing around, and marks nothing up."""
     network = replace(PTCL, asn=0, network=HOSTILE)
     event = block(
-        networks=(network,), platform=HOSTILE, country=f"P{HOSTILE}", roles=(HOSTILE,),
+        networks=(network,), methods=("tls.reset", f"tls.{HOSTILE}", HOSTILE), evidence=HOSTILE,
+        platform=HOSTILE, country=f"P{HOSTILE}", roles=(HOSTILE,),
         scope=Scope.PARTIAL, pattern=HOSTILE, vantage=HOSTILE,
     )  # fmt: skip
     plain = say(told(Occasion.SPREAD, block(), detail="AS1 A"))
