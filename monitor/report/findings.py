@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
 from monitor.report.slots import Slot
 from probes.measurement import Measurement
 from storage.human import Annotation, Review
+
+UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
+"""States of what must not be called a block."""
 
 Network = tuple[int, str]
 """AS number and configured name."""
@@ -99,3 +102,20 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Rows written to each file of data."""
     windows: tuple[tuple[datetime, datetime], ...]
     """The times whose raw measurements are part of the report."""
+
+    @property
+    def main_story(self) -> Story | None:
+        """The event the report is first about: the last that was confirmed, else the last."""
+        proven = [one for one in self.stories if one.event.state not in UNPROVEN]
+        known = proven or list(self.stories)
+        return known[-1] if known else None
+
+
+class Imprint(msgspec.Struct, frozen=True, kw_only=True):
+    """Who made the report, with what."""
+
+    version: str
+    generated_at: datetime
+    fingerprint: str
+    title: str
+    """The platform's name for people."""

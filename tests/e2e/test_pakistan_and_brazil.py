@@ -2,7 +2,10 @@
 
 import csv
 import io
+import json
+import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,37 @@ def test_pakistan(pakistan: Lab) -> None:
         )
         assert monitor.stop() < 5
         assert monitor.process.returncode == 0
+
+
+def report_for_the_newspaper(lab: Lab, config: Path) -> None:
+    """The report of the story says what happened, betrays no vantage, and cannot be changed."""
+    out = lab.directory / "report.zip"
+    since = (datetime.now(UTC) - timedelta(hours=12)).isoformat()
+    asked = ["--country", "PK", "--platform", "x", "--since", since, "-o", str(out)]
+    lab.run(["shutwatch", "report", *asked, "--config", str(config)], check=True, timeout=600)
+    lab.run(["shutwatch", "verify", str(out)], check=True, timeout=300)
+    with zipfile.ZipFile(out) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    page = files["report.html"].decode()
+    assert "X blocked in Pakistan: 3 of 3 networks observed" in page
+    for told in ("AS17557", "AS45669", "AS59257", "tls.reset", "tls.timeout", "dns.nxdomain"):
+        assert told in page
+    looks = [json.loads(line) for line in files["data/measurements.jsonl"].splitlines()]
+    assert {look["vantage"] for look in looks} == {"AS17557", "AS45669", "AS59257", "control"}
+    # The vantages' own addresses in the lab.
+    assert not [name for name, data in files.items() if b"198.51.100." in data]
+    changed = out.read_bytes().replace(b"data/events.csv", b"data/events.csw", 1)
+    out.write_bytes(changed)
+    done = lab.run(["shutwatch", "verify", str(out)], timeout=300)
+    assert (done.returncode, "data/events.csv" in done.stderr) == (3, True)
+
+
+@pytest.mark.timeout(1200)
+def test_the_report_of_pakistan(pakistan: Lab) -> None:
+    """What can be handed to a newspaper of that story, from the database it left behind."""
+    if not (pakistan.directory / "shutwatch.db").exists():
+        test_pakistan(pakistan)
+    report_for_the_newspaper(pakistan, write_config(pakistan, extra=HASTY))
 
 
 def _blocked_within_two_cycles(monitor: Monitor, network: str, before: int) -> None:

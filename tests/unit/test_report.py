@@ -4,8 +4,11 @@ import asyncio
 import csv
 import io
 import json
+import os
 import re
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,6 +25,7 @@ from monitor.analysis.verdict import State
 from monitor.cli import app
 from monitor.export.cells import text_cell
 from monitor.report.build import Made
+from monitor.report.findings import Imprint
 from monitor.report.gather import gather
 from monitor.report.key import (
     KeyFileError,
@@ -33,7 +37,7 @@ from monitor.report.key import (
     signed_by,
 )
 from monitor.report.slots import Slots
-from monitor.report.story import Imprint, document
+from monitor.report.story import document
 from monitor.report.text import name, plain, unmarked
 from monitor.report.words import span
 from storage.memory import MemoryStore
@@ -445,3 +449,24 @@ def test_bad_usage_is_named(tmp_path: Path, changed: dict[str, str], said: str) 
     assert done.exit_code == 2
     assert said in done.output
     assert list(tmp_path.iterdir()) == [config]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_year_takes_hardly_more_memory_than_a_day(tmp_path: Path) -> None:
+    """Every look of a year goes through, one batch in memory at a time."""
+    peaks = {}
+    for days in (1, 365):
+        folder = tmp_path / str(days)
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("report_memory.py")), folder, str(days)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = json.loads(done.stdout)
+        assert told["rows"] == days * 288
+        peaks[days] = told["peak_mb"]
+    assert peaks[365] < peaks[1] + 80
