@@ -1,0 +1,224 @@
+"""What reading costs when there is a lot: the current state, ninety days of hours, a million rows.
+
+    .venv/bin/python benchmarks/store.py [--measurements 10000000] [--rows 1000000] [--keep FILE]
+
+Fills a database (about 1 KB for each measurement) in a temporary folder unless `--keep` names a
+file, which is then used again. Each question is asked as the interface asks it and beside what one
+would write without the tables that answer it. Time is told as it passed and, since a busy machine
+leaves only that comparable, as CPU time of the process that answers.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from benchmarks import store_rows
+from storage.rollup import Availability
+from storage.sql import SqlStore
+from storage.store import Selection
+from storage.times import time_text
+
+ROUNDS = 15
+PATIENCE = 600.0
+"""Seconds without a byte."""
+SERVER = Path(__file__).with_name("store_server.py")
+
+
+def main() -> None:
+    """Fill, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measurements", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--keep", type=Path)
+    asked = parser.parse_args()
+    with _database(asked.keep, asked.measurements, asked.rows) as file:
+        asyncio.run(_questions(str(file)))
+        for kind in ("verdicts", "measurements"):
+            _files(str(file), kind, asked.rows)
+
+
+@contextmanager
+def _database(keep: Path | None, measurements: int, rows: int) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="shutwatch-bench-"))
+    file = keep or folder / "store.db"
+    try:
+        if not file.exists():
+            asyncio.run(store_rows.make(str(file)))
+            seconds = store_rows.fill(str(file), measurements)
+            store_rows.fill_verdicts(str(file), rows)
+            store_rows.fill_availability(str(file))
+            print(f"filled in {seconds:.0f} s")
+        with closing(sqlite3.connect(file)) as database:
+            (count,) = database.execute("SELECT count(*) FROM measurement").fetchone()
+        print(f"{count:,} measurements, {file.stat().st_size / 1e9:.1f} GB")
+        yield file
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _questions(file: str) -> None:
+    store = SqlStore(f"sqlite:///{file}", create=False)
+    await store.open()
+    state = await _median(store.latest_platforms)
+    days = timedelta(days=store_rows.DAYS)
+    hours = Selection(
+        country="PK",
+        platform="x",
+        since=store_rows.END - days,
+        by_network=False,
+        batch=store_rows.DAYS * 24,
+    )
+
+    async def listed() -> list[Availability]:
+        return [row async for batch in store.availability(hours) for row in batch]
+
+    assert len(await listed()) == store_rows.DAYS * 24
+    availability = await _median(listed)
+    await store.close()
+    since = time_text(store_rows.END - days)
+    with closing(sqlite3.connect(file)) as database:
+        newest = _once(
+            database,
+            "SELECT * FROM (SELECT country, vantage, platform, reached, row_number() OVER "
+            "(PARTITION BY country, vantage, platform ORDER BY started_at DESC) AS newest "
+            "FROM measurement) WHERE newest = 1",
+        )
+        counted = _once(
+            database,
+            "SELECT substr(started_at, 1, 13), avg(reached), count(*) FROM measurement "
+            "WHERE country = 'PK' AND platform = 'x' AND started_at >= ? GROUP BY 1",
+            since,
+        )
+    _tell("current state of everything", state, "newest look of each, window function", newest)
+    _tell("90 days of hourly availability", availability, "counted from the looks", counted)
+
+
+class Spent(NamedTuple):
+    """How long something took."""
+
+    passed: float
+    """Seconds."""
+    cpu: float
+    """Seconds of this process."""
+
+
+async def _median(ask: Callable[[], Awaitable[object]]) -> Spent:
+    """Asked again and again."""
+    spent = []
+    for _ in range(ROUNDS):
+        passed, cpu = time.perf_counter(), time.process_time()
+        await ask()
+        spent.append(Spent(time.perf_counter() - passed, time.process_time() - cpu))
+    return Spent(*map(statistics.median, zip(*spent, strict=True)))
+
+
+def _once(database: sqlite3.Connection, query: str, *values: str) -> Spent:
+    passed, cpu = time.perf_counter(), time.process_time()
+    database.execute(query, values).fetchall()
+    return Spent(time.perf_counter() - passed, time.process_time() - cpu)
+
+
+def _tell(what: str, ours: Spent, other: str, theirs: Spent) -> None:
+    print(
+        f"{what}: {ours.passed * 1e3:.1f} ms ({ours.cpu * 1e3:.1f} ms of CPU); {other}: "
+        f"{theirs.passed * 1e3:,.0f} ms ({theirs.cpu * 1e3:,.0f} ms): {theirs.cpu / ours.cpu:,.0f} "
+        "times the CPU",
+        flush=True,
+    )
+
+
+class Cost(NamedTuple):
+    """What one file took."""
+
+    rows: int
+    seconds: float
+    cpu: float
+    """Seconds of the process that made the file."""
+    most: float
+    """Mebibytes resident at most, in that process."""
+    before: float
+    """The same before the first row, where it is known."""
+
+
+def _files(file: str, kind: str, rows: int) -> None:
+    ours = _from_interface(file, kind, rows)
+    table = kind.removesuffix("s")
+    theirs = _from_rival(file, table, rows)
+    for name, cost in (("the interface", ours), ("SQLAlchemy and csv.writer", theirs)):
+        print(
+            f"{kind} as CSV from {name}: {cost.rows:,} rows in {cost.seconds:.1f} s, "
+            f"{cost.cpu:.1f} s of CPU, {cost.most:.0f} MiB at most ({cost.before:.0f} before)",
+            flush=True,
+        )
+    print(f"  ratio of CPU per row: {(ours.cpu / ours.rows) / (theirs.cpu / theirs.rows):.2f}")
+
+
+def _from_interface(file: str, kind: str, rows: int) -> Cost:
+    begun_at = store_rows.END - store_rows.INTERVAL * -(-rows // store_rows.PER_CYCLE)
+    command = [sys.executable, str(SERVER), file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as server:
+        assert server.stdout is not None
+        address = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        httpx.get(f"{address}/{kind}?limit=10").raise_for_status()
+        before, cpu = _resident(server.pid), _cpu(server.pid)
+        begun = time.perf_counter()
+        lines = -1
+        params = {"since": time_text(begun_at)}
+        with httpx.stream(
+            "GET", f"{address}/{kind}.csv", params=params, timeout=PATIENCE
+        ) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_raw():
+                lines += chunk.count(b"\r\n")
+        seconds = time.perf_counter() - begun
+        cost = Cost(lines, seconds, _cpu(server.pid) - cpu, _resident(server.pid), before)
+        server.terminate()
+    return cost
+
+
+def _from_rival(file: str, table: str, rows: int) -> Cost:
+    command = [sys.executable, str(SERVER), file, table, str(rows)]
+    begun = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as child:
+        assert child.stdout is not None
+        count = int(child.stdout.readline())
+        # Closing its end of the pipe is the last it does before it ends.
+        _, _, usage = os.wait4(child.pid, 0)
+        child.returncode = 0
+    seconds = time.perf_counter() - begun
+    return Cost(count, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, 0)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(SERVER.parents[1])}
+
+
+def _resident(pid: int) -> float:
+    """Mebibytes at most so far."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def _cpu(pid: int) -> float:
+    """Seconds in user and kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()

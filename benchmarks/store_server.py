@@ -1,0 +1,51 @@
+"""Serves the interface over one database, in a process of its own, for `store.py` to read.
+
+`python store_server.py DATABASE` prints the port. With a table and a number of rows it is what one
+would write instead: SQLAlchemy, a row at a time, and a csv.writer; it prints how many rows.
+"""
+
+import asyncio
+import csv
+import sys
+from pathlib import Path
+
+from sqlalchemy import MetaData, Table, create_engine, select
+
+from monitor.server.api import create_api
+from monitor.server.serve import serve
+from storage.sql import SqlStore
+
+
+async def interface(file: str) -> None:
+    """Until killed."""
+    store = SqlStore(f"sqlite:///{file}", create=False)
+    await store.open()
+
+    def listening(_: str, port: int) -> None:
+        print(port, flush=True)
+
+    await serve(create_api(store, lambda _: True), "127.0.0.1", 0, listening=listening)
+
+
+def rival(file: str, name: str, rows: int) -> int:
+    """Every plain column of a table, as a file."""
+    engine = create_engine(f"sqlite:///{file}")
+    table = Table(name, MetaData(), autoload_with=engine)
+    columns = [column for column in table.c if column.name != "observations"]
+    time = table.c["started_at" if "endpoint" in table.c and name == "measurement" else "judged_at"]
+    count = 0
+    with engine.connect() as connection, Path("/dev/null").open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow([column.name for column in columns])
+        query = select(*columns).order_by(time.desc()).limit(rows)
+        for row in connection.execution_options(yield_per=1000).execute(query):
+            writer.writerow(row)
+            count += 1
+    return count
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        asyncio.run(interface(sys.argv[1]))
+    else:
+        print(rival(sys.argv[1], sys.argv[2], int(sys.argv[3])))
