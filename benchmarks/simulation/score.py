@@ -71,10 +71,11 @@ def poisson_upper(count: int, share: float = 0.95) -> float:
     low, high = 0.0, 10.0 + 3.0 * count
     for _ in range(100):
         mean = (low + high) / 2
-        term = total = math.exp(-mean)
-        for number in range(1, count + 1):
-            term *= mean / number
-            total += term
+        # Each term by its logarithm: exp(−mean) alone is 0 where there are thousands.
+        total = sum(
+            math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
+            for number in range(count + 1)
+        )
         low, high = (mean, high) if total > 1.0 - share else (low, mean)
     return high
 

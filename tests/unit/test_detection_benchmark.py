@@ -118,6 +118,8 @@ def test_poisson_bounds() -> None:
     """None in 300 years leaves room for one in a hundred, as tables have it."""
     assert poisson_upper(0) == pytest.approx(2.996, abs=1e-3)
     assert poisson_upper(5) == pytest.approx(10.513, abs=1e-3)
+    # Thousands, where a normal distribution will do.
+    assert poisson_upper(3495) == pytest.approx(3495 + 1.645 * 3495**0.5, rel=1e-3)
     assert quantile([1.0, math.inf, 2.0], 0.95) == math.inf
 
 
