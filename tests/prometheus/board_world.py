@@ -12,6 +12,7 @@ import msgspec
 from monitor.analysis.event import EventKind, EventState
 from monitor.analysis.verdict import State
 from monitor.publisher import Publisher
+from tests.contract.cycles import annotation
 from tests.prometheus import live, world
 
 THROTTLED: world.Accusation = (State.THROTTLED, "throttling", "rate")
@@ -21,6 +22,9 @@ DOWN: world.Accusation = (State.DOWN, "", "")
 def publish(shown: Publisher) -> None:
     """One more cycle of every vantage, at the publisher's own time."""
     at = shown.now()
+    shown.annotated([annotation(text="Election"), annotation(60, platform="x", text="An order")])
+    shown.notifications_pending({"newsroom": 1})
+    shown.notified("newsroom", 1)
     accused: tuple[dict[str, world.Accusation], ...] = (
         {"x": world.TLS_RESET, "telegram": DOWN},
         {"x": world.DNS_NXDOMAIN, "telegram": DOWN},

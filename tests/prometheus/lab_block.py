@@ -4,18 +4,19 @@ import json
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from tests.e2e.running import PORT, Monitor, running, wait_for
+from tests.lab.hosts import Page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.prometheus.server import PrometheusServer
-from tests.scenarios.story import write_config
 
 RULES = Path(__file__).parents[2] / "dashboards/prometheus/shutwatch.rules.yml"
 NETWORKS = {"ptcl": 17557, "jazz": 45669, "zong": 59257}
@@ -39,9 +40,14 @@ false_ends = 1000
 [throttling]
 every = "20s"
 object_bytes = "64KiB"
+
+[[notify.route]]
+name = "newsroom"
+urls = ["json://127.0.0.1:9/"]
+gather = "1s"
 """
 """A budget of errors that lets strong evidence be believed within a few cycles, and speed measured
-often, so that the story need not last for hours."""
+often, so that the story need not last for hours. Nobody takes the messages: they wait."""
 
 ASK = """
 import json, sys, urllib.request
@@ -99,15 +105,22 @@ class Stage(msgspec.Struct, frozen=True):
                 and not self.circumstances()
             )
 
-        wait_for(calm, "calm", 240)
+        wait_for(calm, "calm", 400)
 
 
 @contextmanager
-def staged() -> Iterator[Stage]:
-    """Three networks of Pakistan, two controls, the monitor and Prometheus, before the block."""
+def staged(
+    interval: str = "5s", pages: Mapping[str, Page] = MappingProxyType({})
+) -> Iterator[Stage]:
+    """Three networks of Pakistan, two controls, the monitor and Prometheus, before the block.
+
+    `pages` are what these hosts serve instead of their usual page.
+    """
     networks = [LabNetwork(name, asn) for name, asn in NETWORKS.items()]
     with Lab(networks, controls=2) as lab:
-        config = write_config(lab, interval="5s", platforms=PLATFORMS, extra=HASTY)
+        for host, page in pages.items():
+            lab.internet.page(host, page)
+        config = lab.config_file(interval=interval, platforms=PLATFORMS, extra=HASTY)
         with (
             running(lab, config) as monitor,
             PrometheusServer([f"127.0.0.1:{PORT}"], [RULES], enter=lab.enter) as prometheus,

@@ -56,14 +56,14 @@ def serving(
 
     running = threading.Thread(target=thread, daemon=True)
     running.start()
-    started.wait(10)
+    started.wait(60)
     try:
         yield str(state["address"])
     finally:
         stop = state["stop"]
         assert callable(stop)
         stop()
-        running.join(5)
+        running.join(60)
         assert not running.is_alive()
 
 

@@ -14,9 +14,9 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards.grafana.boards.links import TAG, to_the_others
-from dashboards.grafana.boards.palette import PURPLE, RED
+from dashboards.grafana.boards.palette import PURPLE, RED, SLATE
 from dashboards.grafana.boards.parts import SOURCE
-from dashboards.grafana.boards.promql import CIRCUMSTANCES, EVENT, JOB, PAIR
+from dashboards.grafana.boards.promql import CIRCUMSTANCES, EVENT, JOB, NOTED, PAIR
 
 ANNOTATIONS = (
     (
@@ -31,8 +31,14 @@ ANNOTATIONS = (
         f"max by (kind, country, platform, vantage) ({CIRCUMSTANCES})",
         "{{kind}} {{country}} {{platform}} {{vantage}}",
     ),
+    (
+        "What people noted",
+        SLATE,
+        f"max by (country, platform, kind, text) ({NOTED}) * 1000",
+        "{{kind}} in {{country}} {{platform}}: {{text}}",
+    ),
 )
-"""Name, colour, query and title of each."""
+"""Name, colour, query and title of each. What people noted tells its own time, in milliseconds."""
 
 
 class Board(NamedTuple):
@@ -78,6 +84,8 @@ def build(board: Board) -> dict[str, Any]:
     # The SDK has no field for how an annotation from Prometheus is worded.
     for annotation, (*_, title) in zip(document["annotations"]["list"], ANNOTATIONS, strict=True):
         annotation |= {"titleFormat": title, "step": "60s"}
+        if NOTED in annotation["expr"]:
+            annotation |= {"useValueForTime": "on"}
     return document
 
 

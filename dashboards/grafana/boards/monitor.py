@@ -7,8 +7,18 @@ from grafana_foundation_sdk.models import units
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import MONITOR
 from dashboards.grafana.boards.palette import AMBER, GREEN, GREY, RED
-from dashboards.grafana.boards.parts import graph, instant, listing, number, query, steps
+from dashboards.grafana.boards.parts import (
+    graph,
+    instant,
+    listing,
+    number,
+    query,
+    state_names,
+    steps,
+)
 from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE
+
+CONFIGURATION = (("refused", RED), ("in use", GREEN))
 
 
 def numbers() -> list[Any]:
@@ -18,6 +28,7 @@ def numbers() -> list[Any]:
         "Processes of shutwatch that Prometheus can scrape, out of all it should.",
         f"sum(up{{{JOB}}}) / count(up{{{JOB}}})",
         units.PercentUnit,
+        width=4,
     ).thresholds(steps((None, RED), (1, GREEN)))
     stored = number(
         "Oldest stored cycle",
@@ -25,23 +36,34 @@ def numbers() -> list[Any]:
         "those that ever had one.",
         f"time() - min(\n  shutwatch_cycle_last_success_timestamp_seconds{{{VANTAGE}}} > 0\n)",
         units.Seconds,
+        width=4,
     ).thresholds(steps((None, GREEN), (900, AMBER), (1800, RED)))
     since = number(
         "Running for",
         "Time since the process started that started last. Counters began anew then.",
         f"time() - max(process_start_time_seconds{{{JOB}}})",
         units.Seconds,
+        width=4,
     ).thresholds(steps((None, GREY)))
+    configuration = number(
+        "Configuration",
+        "Whether the configuration in use is the file as it was last read. Refused is a file with "
+        "a mistake: the one before is still in use, and the log says what is wrong.",
+        f"min(shutwatch_config_last_reload_successful{{{JOB}}})",
+        units.Short,
+        width=4,
+    ).thresholds(steps((None, GREY)))
+    configuration.mappings(state_names(CONFIGURATION))
     version = listing(
         "Version",
         "Version of shutwatch, and of the Python it runs on.",
         [instant(f"count by (version, python, instance) (shutwatch_build_info{{{JOB}}})")],
         {"instance": "Instance", "version": "shutwatch", "python": "Python"},
         hidden=("Value",),
-        width=6,
+        width=8,
         height=4,
     )
-    return [up, stored, since, version]
+    return [up, stored, configuration, since, version]
 
 
 def work() -> list[Any]:
@@ -96,6 +118,37 @@ def work() -> list[Any]:
     return [cycle, trouble, looks, scrape]
 
 
+def messages() -> list[Any]:
+    """Whether people are told, where shutwatch itself tells them."""
+    sent = graph(
+        "Notifications",
+        "Notices of events that shutwatch itself delivered, and attempts that failed, by route. "
+        "Without a route there is nothing here; Alertmanager counts its own.",
+        [
+            query(
+                f"sum by (route) (increase(shutwatch_notifications_total{{{JOB}}}[{RATE}]))",
+                "{{route}}: delivered",
+            ),
+            query(
+                "sum by (route) "
+                f"(increase(shutwatch_notification_failures_total{{{JOB}}}[{RATE}]))",
+                "{{route}}: attempts failed",
+                "B",
+            ),
+        ],
+        units.Short,
+        interval="5m",
+    )
+    waiting = graph(
+        "Notifications that wait",
+        "Notices not delivered yet: for quiet hours to end, for their digest, or for the next "
+        "attempt.",
+        [query(f"sum by (route) (shutwatch_notifications_pending{{{JOB}}})", "{{route}}")],
+        units.Short,
+    )
+    return [sent, waiting]
+
+
 def cost() -> list[Any]:
     """What the process takes."""
     memory = graph(
@@ -140,5 +193,5 @@ BOARD = Board(
     MONITOR,
     "shutwatch 5: the monitor",
     "Whether the monitor keeps up, stores what it sees, and what it costs.",
-    (("Now", numbers), ("Work", work), ("Cost", cost)),
+    (("Now", numbers), ("Work", work), ("Messages", messages), ("Cost", cost)),
 )

@@ -45,5 +45,5 @@ EVENT_STATES: States = (
 UNKNOWN = frozenset({"insufficient", "unknown", "cannot tell", "unobserved"})
 """States in which nothing is known."""
 
-GOOD = frozenset({"ok", "no event", "as configured"})
+GOOD = frozenset({"ok", "no event", "as configured", "in use"})
 """States that may be green."""

@@ -13,6 +13,12 @@ CONTROL = f'{JOB},vantage_role="control"'
 CIRCUMSTANCES = f'shutwatch_circumstance_state{{{JOB},country=~"$country|",platform=~"$platform|"}}'
 """Labels that do not apply are empty: what concerns no country or platform concerns all."""
 
+NOTED = (
+    "shutwatch_annotation_since_timestamp_seconds"
+    f'{{{JOB},country=~"$country",platform=~"$platform|"}}'
+)
+"""When it began; the platform is empty where it is about none in particular."""
+
 RATE = "$__rate_interval"
 PAIR = "country, platform"
 
