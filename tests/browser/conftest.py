@@ -1,0 +1,17 @@
+"""One browser for all tests here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.chromium import CHROMIUM, Chromium
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A real Chromium before a seeded server; skipped where there is none."""
+    if not CHROMIUM.exists():
+        pytest.skip("needs Chromium: apt-get install chromium")
+    made = Chromium(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()

@@ -1,0 +1,133 @@
+"""The pages in a real Chromium, as people meet them."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from monitor.server.languages import BY_CODE
+from tests.browser import seed
+from tests.browser.chromium import SIZES, Chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+
+PATHS = ("/", "/events", f"/events/{seed.EVENT}", "/countries/PK", "/vantages")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("lang", list(BY_CODE))
+def test_every_page_is_whole_and_free_of_barriers(lang: str, size: str, chromium: Chromium) -> None:
+    """Each page, in each language, on a phone and on a desk: the console is silent, nothing is
+    asked of anybody else, nothing has to be scrolled sideways, and axe-core finds no serious
+    violation."""
+
+    async def look() -> None:
+        context = await chromium.screen(size)
+        visit = await chromium.visit(context, f"/events/{seed.ENDED}?lang={lang}")
+        for path in PATHS:
+            await chromium.go(visit, f"{path}?lang={lang}")
+            assert visit.complaints == [], path
+            assert [url for url in visit.requests if not url.startswith(chromium.base)] == []
+            # What is folded away counts as well.
+            await visit.page.evaluate(
+                "document.querySelectorAll('details').forEach(one => { one.open = true })"
+            )
+            wide = await visit.page.evaluate(
+                "[document.documentElement.scrollWidth, window.innerWidth]"
+            )
+            assert wide[0] <= wide[1], path
+            assert await visit.page.evaluate("document.documentElement.lang") == lang
+            assert await chromium.barriers(visit.page) == [], path
+            assert visit.complaints == [], path
+        await context.close()
+
+    chromium.run(look())
+
+
+def test_a_stranger_finds_everything_in_two_clicks(chromium: Chromium, tmp_path: Path) -> None:
+    """Without scripts, from the first page: what is blocked and since when stand there, how it is
+    known is one click away, and the data of the event two, as a file."""
+
+    async def ask() -> None:
+        context = await chromium.screen("phone", scripts=False)
+        visit = await chromium.visit(context, "/")
+        page = visit.page
+        first = await page.locator("main").inner_text()
+        assert "X is blocked in Pakistan on 3 of 4 networks" in first
+        assert "since between 14:02 and 14:07 UTC on 17 Feb 2024 (19:02–19:07 in Karachi)" in first
+        await page.get_by_role("link", name="How do we know? X is blocked in Pakistan").click()
+        await page.wait_for_url("**/events/*")
+        known = await page.locator("main").inner_text()
+        assert "the connection was cut (reset)" in known
+        assert "The connection is cut when the platform's name is sent." in known
+        async with page.expect_download() as caught:
+            await page.get_by_role("link", name="Measurements (CSV)").click()
+        path = tmp_path / "measurements.csv"
+        await (await caught.value).save_as(path)
+        rows = path.read_bytes().split(b"\r\n")
+        assert rows[0].startswith(b"measurement_id,")
+        assert any(row.startswith(b"look-cycle-0,") for row in rows)
+        await context.close()
+
+    chromium.run(ask())
+
+
+def test_every_page_is_at_most_two_clicks_away(chromium: Chromium) -> None:
+    """Following the links of the first page, and theirs, comes by every page there is."""
+
+    async def links(page: Page) -> set[str]:
+        found: list[str] = await page.evaluate(
+            "[...document.querySelectorAll('main a, header a')].map(one => one.pathname)"
+        )
+        return set(found)
+
+    async def walk() -> set[str]:
+        context = await chromium.screen("desktop")
+        visit = await chromium.visit(context, "/")
+        near = await links(visit.page)
+        await visit.page.goto(f"{chromium.base}/events")
+        reached = near | await links(visit.page)
+        await context.close()
+        return reached
+
+    reached = chromium.run(walk())
+    wanted = {"/", "/events", "/vantages", "/countries/PK", "/countries/BR", "/countries/KE"}
+    assert wanted | {f"/events/{one.id}" for one in seed.events()} <= reached
+
+
+def test_text_of_others_is_only_text(chromium: Chromium) -> None:
+    """A block page's title of ten megabytes, with markup and turned direction, runs nothing, loads
+    nothing and leaves the page as it is."""
+
+    async def look() -> None:
+        context = await chromium.screen("desktop")
+        visit = await chromium.visit(context, f"/events/{seed.EVENT}")
+        page = visit.page
+        assert "X is blocked in Pakistan" in await page.title()
+        assert await page.locator("script, img[src=x], iframe").count() == 0
+        shown = await page.locator("main").inner_text()
+        assert "<script>document.title='owned'</script>" in shown
+        assert "\\u202eevil" in shown
+        assert "\u202e" not in shown
+        assert len(shown) < 20_000
+        assert visit.complaints == []
+        await context.close()
+
+    chromium.run(look())
+
+
+def test_the_keyboard_gets_past_the_links(chromium: Chromium) -> None:
+    """The first key press offers to skip to the content, and doing so gets there."""
+
+    async def press() -> str:
+        context = await chromium.screen("desktop")
+        visit = await chromium.visit(context, "/")
+        await visit.page.keyboard.press("Tab")
+        focused = await visit.page.evaluate("document.activeElement.textContent")
+        await visit.page.keyboard.press("Enter")
+        there: str = await visit.page.evaluate("document.activeElement.id")
+        await context.close()
+        assert focused == "Skip to the content"
+        return there
+
+    assert chromium.run(press()) == "main"
