@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,11 @@ from tests.prometheus import lab_block
 from tests.prometheus.boards import ANNOTATIONS, QUERIES, VARIABLES, filled
 from tests.prometheus.lab_block import Stage
 
+NOTES = f"""\
+since,country,kind,text,source
+{datetime.now(UTC):%Y-%m-%d},PK,election,General election,https://news.example/election
+"""
+
 pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(400)]
 
 
@@ -17,6 +23,11 @@ pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(400)]
 def stage() -> Iterator[Stage]:
     """X blocked on two of three networks in two ways, while TikTok is down for everybody."""
     with lab_block.staged() as stage:
+        notes = stage.lab.directory / "notes.csv"
+        notes.write_text(NOTES)
+        config = str(stage.lab.directory / "shutwatch.toml")
+        imported = ["shutwatch", "annotate", "import", str(notes), "--config", config]
+        stage.lab.run(imported, check=True, timeout=120)
         stage.lab.network("ptcl").block(sni=lab_block.X, how="reset")
         stage.lab.network("zong").block(dns=lab_block.X, how="nxdomain")
         stage.lab.internet.down(*lab_block.TIKTOK)
@@ -28,6 +39,7 @@ def stage() -> Iterator[Stage]:
                 and "outage" in stage.circumstances()
                 and stage.prometheus.value('shutwatch_circumstance_state{kind="outage"}')
                 and stage.prometheus.query("shutwatch_platform_transfer_ratio")
+                and stage.prometheus.query("shutwatch_annotation_since_timestamp_seconds")
             ),
             "the block and the outage",
             240,

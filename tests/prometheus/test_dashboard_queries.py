@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.grafana.boards import palette
+from tests.contract.cycles import START
 from tests.prometheus import board_world, world
 from tests.prometheus.boards import ANNOTATIONS, QUERIES, VARIABLES, Asked, expressions, filled
 from tests.prometheus.server import PrometheusServer, Sample
@@ -193,9 +194,14 @@ def test_tables_of_vantages_hold_all(prometheus: PrometheusServer) -> None:
 
 def test_the_annotations_mark_what_happens(prometheus: PrometheusServer) -> None:
     """The annotations' queries find the block, and what else goes on, with what titles need."""
-    blocks, others = (prometheus.query(filled(one["expr"])) for one in ANNOTATIONS)
+    blocks, others, noted = (prometheus.query(filled(one["expr"])) for one in ANNOTATIONS)
     assert [found.labels for found in blocks] == [{"country": "PK", "platform": "x"}]
     assert {found.labels["kind"] for found in others} == {"outage", "vantage_silent"}
+    assert {(found.labels["text"], found.value) for found in noted} == {
+        ("Election", START.timestamp() * 1000),
+        ("An order", START.timestamp() * 1000 + 60_000),
+    }
+    assert [one.get("useValueForTime") for one in ANNOTATIONS] == [None, None, "on"]
     for annotation in ANNOTATIONS:
         assert annotation["titleFormat"].startswith("{{")
 
