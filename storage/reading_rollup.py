@@ -62,15 +62,22 @@ def _behind(key: Sequence[ColumnElement[Any]], after: tuple[str, ...]) -> list[C
 
 
 def _decoded(row: Sequence[Any], period: Period) -> Availability:
+    # Named one by one: years of hours come through here.
     country, platform, starts_at, asn, network, *counts = row
+    ok, degraded, throttled, blocked, down, insufficient, hours, networks = counts
     return Availability(
         country=country,
         platform=platform,
         starts_at=text_time(starts_at),
         asn=asn,
         network=network,
+        ok=ok,
+        degraded=degraded,
+        throttled=throttled,
+        blocked=blocked,
+        down=down,
+        insufficient=insufficient,
+        hours=hours,
+        networks=networks,
         period=period,
-        hours=counts[-2],
-        networks=counts[-1],
-        **dict(zip(COUNTS, counts, strict=False)),
     )
