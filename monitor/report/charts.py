@@ -193,7 +193,7 @@ def _shares(lane: Lane, start: datetime, end: datetime) -> list[tuple[datetime, 
     for slot in lane.slots:
         number = (slot.start - start) // width
         was_open, decided = sums.get(number, (0, 0))
-        sums[number] = (was_open + slot.open, decided + slot.open + slot.blocked)
+        sums[number] = (was_open + slot.open, decided + slot.decided)
     points: list[tuple[datetime, float | None]] = []
     empty = 0
     for number in range((end - start) // width + 1):

@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeVar
 
 import msgspec
 
-from monitor.analysis.event import Event, EventKind
+from monitor.analysis.event import Event, EventKind, EventLogEntry
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import write_csv, write_rows
@@ -33,6 +33,7 @@ from monitor.report.findings import (
 from monitor.report.slots import Slots
 from probes.measurement import Look, Measurement
 from probes.vantage import VantageRole
+from storage.rollup import Availability
 from storage.store import Selection, Store
 
 MOST_STORIES = 40
@@ -138,12 +139,12 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
             if not _concerns(event, wanted):
                 continue
             if event.kind is not EventKind.BLOCK:
-                beside.append(event)
+                beside += [event] if len(beside) < MOST_BESIDE else []
             elif len(stories) < MOST_STORIES:
                 stories.append(await _story(store, event))
             else:
                 left_out += 1
-    return tuple(stories), left_out, tuple(beside[:MOST_BESIDE])
+    return tuple(stories), left_out, tuple(beside)
 
 
 def _concerns(event: Event, wanted: Wanted) -> bool:
@@ -151,12 +152,17 @@ def _concerns(event: Event, wanted: Wanted) -> bool:
 
 
 async def _story(store: Store, event: Event) -> Story:
-    log = [entry async for batch in store.event_log(event.id) for entry in batch]
+    log: list[EventLogEntry] = []
+    left_out = 0
+    async for batch in store.event_log(event.id):
+        room = MOST_LOG - len(log)
+        log += batch[:room]
+        left_out += max(0, len(batch) - room)
     reviews = await store.reviews(event.id)
     return Story(
         event=event,
-        log=tuple(log[:MOST_LOG]),
-        log_left_out=max(0, len(log) - MOST_LOG),
+        log=tuple(log),
+        log_left_out=left_out,
         reviews=tuple(reviews[-MOST_NOTES:]),
     )
 
@@ -206,6 +212,25 @@ class _Lanes:
         self.gaps[network] = max(self.gaps.get(network, timedelta()), at - last)
         self.times[network] = (min(first, at), max(last, at))
 
+    def add_hour(self, hour: Availability) -> None:
+        """What was counted of one network in one hour whose verdicts are gone."""
+        network = (hour.asn or 0, hour.network)
+        looks = {
+            "open": hour.ok + hour.degraded,
+            "blocked": hour.blocked + hour.throttled,
+            "down": hour.down,
+            "undecided": hour.insufficient,
+        }
+        if not sum(looks.values()):
+            return
+        self.slots.count(network, hour.starts_at, looks)
+        states = self.states.setdefault(network, Counter())
+        for state in State:
+            states[state] += getattr(hour, state.value)
+        first, last = self.times.get(network, (hour.starts_at, hour.starts_at))
+        self.gaps[network] = max(self.gaps.get(network, timedelta()), hour.starts_at - last)
+        self.times[network] = (min(first, hour.starts_at), max(last, hour.starts_at))
+
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
             Lane(
@@ -214,7 +239,7 @@ class _Lanes:
                 looks=states.total(),
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
                 undecided=states[State.INSUFFICIENT],
-                vantages=len(self.vantages[network]),
+                vantages=len(self.vantages.get(network, ())),
                 first=self.times[network][0],
                 last=self.times[network][1],
                 longest_gap=self.gaps[network],
@@ -225,21 +250,39 @@ class _Lanes:
 
 
 async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
-    lanes: _Lanes | None = None
+    """Verdict by verdict where they are still stored; before that from what was counted by the
+    hour, which is kept for longer."""
     selection = Selection(
         since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
     )
     # Half as long again as the time between looks: then hardly a slot is empty by chance.
     width = timedelta(seconds=max(1.0, 1.5 * interval))
+    lanes = _Lanes(Slots(wanted.since, width))
+    first: datetime | None = None
     async for batch in store.platforms(selection):
-        if lanes is None:
-            lanes = _Lanes(Slots(batch[0].started_at, width))
+        if first is None:
+            first = batch[0].started_at
+            lanes = await _counted(store, selection, first, width)
         for one in batch:
             if one.vantage_role == VantageRole.FIELD:
                 # When it was looked at, not when that was judged: on that clock events stand.
                 lanes.add((one.asn, one.network), one.vantage, one.started_at, one.state)
                 lanes.versions.add(one.rules_version)
-    return lanes or _Lanes(Slots(wanted.since, width))
+    return lanes if first is not None else await _counted(store, selection, wanted.until, width)
+
+
+async def _counted(
+    store: Store, selection: Selection, before: datetime, width: timedelta
+) -> _Lanes:
+    """Lanes of the whole hours before `before`, ready for what follows."""
+    hour = before.replace(minute=0, second=0, microsecond=0)
+    lanes: _Lanes | None = None
+    if selection.since is None or hour > selection.since:
+        async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
+            lanes = lanes or _Lanes(Slots(batch[0].starts_at, max(width, timedelta(hours=1))))
+            for one in batch:
+                lanes.add_hour(one)
+    return lanes or _Lanes(Slots(before, width))
 
 
 async def _verdicts(
@@ -403,7 +446,7 @@ TIMELINE = (
     ("blocked", "number", "Those that found it blocked or throttled."),
     ("down", "number", "Those that found it failing at the control as well."),
     ("undecided", "number", "Those from which nothing could be concluded."),
-    ("share_open", "number", "open / (open + blocked); empty where both are 0."),
+    ("share_open", "number", "open / (open + blocked + down); empty where all are 0."),
 )
 """The columns of data/timeline.csv."""
 

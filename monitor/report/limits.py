@@ -46,11 +46,11 @@ def limits(findings: Findings, title: str, country: str) -> Iterator[Block]:
 
 
 def _coverage(findings: Findings) -> str:
+    networks = plural(len(findings.lanes), "network")
     vantages = sum(lane.vantages for lane in findings.lanes)
-    return (
-        f"This rests on {plural(vantages, 'vantage point')} in "
-        f"{plural(len(findings.lanes), 'network')}."
-    )
+    if not vantages:
+        return f"This rests on {networks}."
+    return f"This rests on {plural(vantages, 'vantage point')} in {networks}."
 
 
 def _control_sentence(findings: Findings) -> str:
@@ -80,8 +80,9 @@ def _lane_limits(lane: Lane) -> str:
     )
     ill = f"; in {plural(lane.unwell, 'cycle')} the vantage itself was not well"
     unwell = f"{ill}, so nobody was accused" if lane.unwell else ""
+    seen = f"{short(lane.first)} to {short(lane.last)} UTC"
+    source = f"from {plural(lane.vantages, 'vantage')}" if lane.vantages else "counted by the hour"
     return (
-        f"{words.network(*lane.network)}: {plural(lane.looks, 'verdict')} from "
-        f"{plural(lane.vantages, 'vantage')}, {short(lane.first)} to {short(lane.last)} UTC; "
+        f"{words.network(*lane.network)}: {plural(lane.looks, 'verdict')} {source}, {seen}; "
         f"{undecided}; the longest time without one was {length(lane.longest_gap)}{unwell}."
     )

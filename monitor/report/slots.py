@@ -1,7 +1,7 @@
 """Counting what was seen in a bounded number of slots, however long the time."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -23,13 +23,18 @@ class Slot(msgspec.Struct, frozen=True):
     @property
     def undecided(self) -> int:
         """Looks from which nothing could be concluded."""
-        return self.looks - self.open - self.blocked - self.down
+        return self.looks - self.decided
+
+    @property
+    def decided(self) -> int:
+        """Looks that could tell."""
+        return self.open + self.blocked + self.down
 
     @property
     def share_open(self) -> float | None:
-        """Open looks among those that say open or blocked; None where none does."""
-        decided = self.open + self.blocked
-        return self.open / decided if decided else None
+        """Open looks among those that could tell, as availability is defined; None where none
+        could."""
+        return self.open / self.decided if self.decided else None
 
 
 _GROUP = {
@@ -53,12 +58,16 @@ class Slots:
 
     def add(self, network: tuple[int, str], at: datetime, state: State) -> None:
         """Count one look."""
+        self.count(network, at, {_GROUP[state]: 1})
+
+    def count(self, network: tuple[int, str], at: datetime, looks: Mapping[str, int]) -> None:
+        """Count looks of one moment: how many were `open`, `blocked`, `down`, `undecided`."""
         number = (at - self._origin) // self.width
         while number >= self._most:
             self._double()
             number = (at - self._origin) // self.width
         here = self._counts.setdefault(network, {})
-        here.setdefault(number, Counter())[_GROUP[state]] += 1
+        here.setdefault(number, Counter()).update(looks)
 
     def _double(self) -> None:
         self.width *= 2

@@ -42,6 +42,7 @@ from monitor.report.text import name, plain, unmarked
 from monitor.report.words import span
 from storage.memory import MemoryStore
 from storage.open_store import open_store
+from storage.retention import RAW
 from tests.contract.cycles import at
 from tests.unit.report_world import (
     HIDDEN_VANTAGE,
@@ -195,6 +196,7 @@ def test_the_page_loads_nothing_and_runs_nothing(files: Files) -> None:
     assert "<script>" not in files.html
     assert "&lt;script&gt;" in files.html
     assert "url(" not in files.html
+    assert b"<script" not in files.data["charts/timeline.svg"]
 
 
 def test_nothing_invisible_or_turned_around_gets_in(files: Files) -> None:
@@ -283,6 +285,23 @@ async def test_without_an_event_it_says_so_and_claims_no_more(tmp_path: Path) ->
     words = await _said(tmp_path / "second", store=nothing)
     assert "Nothing is known" in words
     assert "No data does not mean that it worked" in words
+
+
+async def test_what_is_kept_by_the_hour_stands_in_for_verdicts_that_are_gone(
+    tmp_path: Path,
+) -> None:
+    """After their age has deleted single verdicts and looks, networks and counts are still told."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    for what in RAW:
+        async for _ in store.prune(what, at(30 * 86400)):
+            pass
+    words = await _said(tmp_path, store=store)
+    assert "X was blocked in Pakistan on 1 of 2 networks observed" in words
+    assert "12 verdicts counted by the hour" in words
+    assert "blocked in 5 of 12 verdicts" in words
+    assert "None is stored for those times" in words
 
 
 async def test_titles_of_ten_megabytes_do_not_swell_the_document(tmp_path: Path) -> None:
