@@ -17,7 +17,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
-from babel.units import format_unit
 from markupsafe import Markup
 
 from probes.countries import COUNTRIES
@@ -93,10 +92,10 @@ class Words:
         said = Markup(self._translations.gettext(message))  # noqa: S704 - a message of our own
         return said % values if values else said
 
-    def ngettext(self, one: str, many: str, n: int, **values: object) -> Markup:
+    def ngettext(self, one: str, many: str, number: int, **values: object) -> Markup:
         """The form that fits the number, which also fills `%(n)s` unless that is given."""
-        said = Markup(self._translations.ngettext(one, many, n))  # noqa: S704 - as above
-        return said % {"n": self.number(n), **values}
+        said = Markup(self._translations.ngettext(one, many, number))  # noqa: S704 - as above
+        return said % {"n": self.number(number), **values}
 
     def has(self, message: str) -> bool:
         """Whether there is a translation, or none is needed."""
@@ -162,7 +161,16 @@ class Words:
         return self.gettext("just now")
 
     def _unit(self, number: float, unit: str) -> str:
-        return str(format_unit(number, f"duration-{unit}", locale=self._locale))
+        # In words of our own: the library has no forms of some units in some languages.
+        n, shown = int(number) if number == int(number) else 2, self.number(number)
+        match unit:
+            case "day":
+                return self.ngettext("%(n)s day", "%(n)s days", n, n=shown)
+            case "hour":
+                return self.ngettext("%(n)s hour", "%(n)s hours", n, n=shown)
+            case "minute":
+                return self.ngettext("%(n)s minute", "%(n)s minutes", n, n=shown)
+        return self.ngettext("%(n)s second", "%(n)s seconds", n, n=shown)
 
 
 @cache

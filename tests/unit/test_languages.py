@@ -138,6 +138,24 @@ def test_numbers_dates_and_places_are_written_as_people_do() -> None:
     ]
 
 
+def test_lengths_of_time_have_words_in_every_language() -> None:
+    """One and several of each unit, and half a second too."""
+    lengths = (60, 300, 3600, 7200, 86400, 5 * 86400, 90, 2.5)
+    assert {
+        code: [str(words_in(BY_CODE[code]).length(n)) for n in lengths] for code in BY_CODE
+    } == {
+        "en": [
+            *("1 minute", "5 minutes", "1 hour", "2 hours", "1 day", "5 days"),
+            *("90 seconds", "2.5 seconds"),
+        ],
+        "ur": ["1 منٹ", "5 منٹ", "1 گھنٹہ", "2 گھنٹے", "1 دن", "5 دن", "90 سیکنڈ", "2.5 سیکنڈ"],
+        "pt": [
+            *("1 minuto", "5 minutos", "1 hora", "2 horas", "1 dia", "5 dias"),
+            *("90 segundos", "2,5 segundos"),
+        ],
+    }
+
+
 @pytest.mark.parametrize(
     ("earliest", "latest", "said_so"),
     [
