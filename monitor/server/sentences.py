@@ -174,8 +174,9 @@ def ending(words: Words, event: Event) -> Markup | None:
 
 
 def between(words: Words, earliest: datetime, latest: datetime, country: str = "") -> Markup:
-    """A moment between two bounds, in UTC and on the country's clocks."""
-    if earliest == latest:
+    """A moment between two bounds, in UTC and on the country's clocks; one where both are within
+    a minute, which is all that is shown."""
+    if _minute(earliest) == _minute(latest):
         return moment(words, latest, country)
     if words.day(earliest) == words.day(latest):
         said = words.gettext(
@@ -203,6 +204,10 @@ def between(words: Words, earliest: datetime, latest: datetime, country: str = "
         shown = (_day_and_clock(words, earliest, zone), shown[1])
     there = Markup('<span dir="ltr">{}–{}</span>').format(*shown)
     return _there(words, said, there, country)
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def moment(words: Words, at: datetime, country: str = "") -> Markup:

@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 LIMIT = 600.0
 """Seconds that a very slow machine may take; an idle one tells the hurried story in a quarter
 minute."""
+STOPPING = 120.0
+"""Seconds that its end may take there; usually it takes one."""
 NO_PRIVILEGE = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 SHUTWATCH = [sys.executable, "-m", "monitor"]
 
@@ -65,7 +67,7 @@ class Lonely:
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(STOPPING)
 
     @property
     def said(self) -> str:
@@ -141,6 +143,6 @@ async def test_held_at_its_height(lonely: Lonely) -> None:
         wanted = {"country": COUNTRY, "platform": "x", "state": "confirmed"}
         assert wanted.items() <= sample.labels.items()
         process.terminate()
-        assert process.wait(30) == 0, lonely.said
+        assert process.wait(STOPPING) == 0, lonely.said
     ((event, _),) = await _events(lonely.folder / "kept")
     assert event.state is EventState.CONFIRMED

@@ -131,6 +131,7 @@ def test_numbers_dates_and_places_are_written_as_people_do() -> None:
         "1,234.5",
         "1.234,5",
     ]
+    assert words_in(BY_CODE["ur"]).country("XD") == "Demoland (invented)"
     assert [words_in(language).country("BR") for language in LANGUAGES] == [
         "Brazil",
         "برازیل",
@@ -177,10 +178,18 @@ def test_lengths_of_time_have_words_in_every_language() -> None:
             "2024-02-17T19:03",
             "between 18:58 and 19:03 UTC on 17 Feb 2024 (23:58–18 Feb 2024, 00:03 in Karachi)",
         ),
+        (
+            "2024-02-17T14:07:01",
+            "2024-02-17T14:07:59",
+            "14:07 UTC on 17 Feb 2024 (19:07 in Karachi)",
+        ),
     ],
 )
 def test_days_are_named_where_they_differ(earliest: str, latest: str, said_so: str) -> None:
-    """A night in one place is a day in another: no time is shown under the wrong date."""
+    """A night in one place is a day in another: no time is shown under the wrong date.
+
+    Bounds within one minute are shown as that minute.
+    """
     first, last = (datetime.fromisoformat(f"{one}+00:00") for one in (earliest, latest))
     assert between(words_in(BY_CODE["en"]), first, last, "PK").striptags() == said_so
 
