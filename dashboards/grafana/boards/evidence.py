@@ -140,7 +140,7 @@ def reasons() -> list[Any]:
         ],
         units.PercentUnit,
         width=24,
-    )
+    ).max(2)
     return [*kinds, speed]
 
 
