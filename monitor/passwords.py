@@ -70,7 +70,7 @@ NOBODY = User(
 
 
 def remembered(name: str, password: str, *, log2_n: int = LOG2_N) -> User:
-    """A line for somebody new; `log2_n` is the cost. Raises ValueError that says what would be right."""
+    """A line for somebody new; `log2_n` is the cost. ValueError, saying what would be right."""
     if not _NAME.fullmatch(name):
         raise ValueError("a name of up to 64 letters, digits, dots, dashes, underscores and @")
     if len(password) < SHORTEST_PASSWORD:
