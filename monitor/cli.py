@@ -17,8 +17,8 @@ from monitor.commands import (
     probe,
     rejudge,
     replay,
-    run,
     report,
+    run,
 )
 
 app = typer.Typer(
@@ -51,9 +51,9 @@ for command in (
     probe,
     demo,
     export,
+    report,
     notify,
     ooni,
-    report,
     replay,
     rejudge,
     event,
