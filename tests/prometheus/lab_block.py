@@ -110,11 +110,14 @@ class Stage(msgspec.Struct, frozen=True):
 
 @contextmanager
 def staged(
-    interval: str = "5s", pages: Mapping[str, Page] = MappingProxyType({})
+    interval: str = "5s",
+    scrapes: str = "1s",
+    pages: Mapping[str, Page] = MappingProxyType({}),
 ) -> Iterator[Stage]:
     """Three networks of Pakistan, two controls, the monitor and Prometheus, before the block.
 
-    `pages` are what these hosts serve instead of their usual page.
+    `scrapes` is the time between two scrapes, and what one may take; `pages` are what these hosts
+    serve instead of their usual page.
     """
     networks = [LabNetwork(name, asn) for name, asn in NETWORKS.items()]
     with Lab(networks, controls=2) as lab:
@@ -123,7 +126,9 @@ def staged(
         config = lab.config_file(interval=interval, platforms=PLATFORMS, extra=HASTY)
         with (
             running(lab, config) as monitor,
-            PrometheusServer([f"127.0.0.1:{PORT}"], [RULES], enter=lab.enter) as prometheus,
+            PrometheusServer(
+                [f"127.0.0.1:{PORT}"], [RULES], interval=scrapes, enter=lab.enter
+            ) as prometheus,
         ):
             stage = Stage(lab, monitor, prometheus)
             stage.await_calm()
