@@ -104,7 +104,7 @@ def test_each_target_gets_a_notice_of_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("occasion", CLOSING - {Occasion.DOUBTED})
+@pytest.mark.parametrize("occasion", sorted(CLOSING - {Occasion.DOUBTED}))
 def test_an_end_is_noted_for_whoever_may_have_been_told(occasion: Occasion) -> None:
     """A route that was narrowed since, or never asked for it, is decided about when it is sent."""
     event = block(EventState(occasion.value))
