@@ -83,8 +83,8 @@ def test_the_exits_address_is_stored_nowhere() -> None:
                 wait_for(partial(monitor.cycles, name), "a cycle")
             assert monitor.platform_states("home")["x"] == "ok"
             assert monitor.platform_states("moved")["x"] == "insufficient"
-            shown = [str(lab.get(PORT, path)) for path in ("/", "/metrics")]
-        assert "its packets come out in NL, not in PK" in shown[0]
+            shown = [str(lab.get(PORT, path)) for path in ("/vantages", "/", "/metrics")]
+        assert "its packets come out in Netherlands, not in Pakistan" in shown[0]
         assert [v for v in lab.internet.visits("echo.example.org") if v["stage"] == "http"]
         assert [v for v in lab.internet.visits("stun.fbsbx.com") if v["stage"] == "stun"]
         texts, raw = _kept(lab, config)
