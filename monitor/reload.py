@@ -95,6 +95,7 @@ class Reloader:
             try:
                 problems = await self._reload()
             except Exception as error:
+                # A bug in reading settings must not end a monitor that works with the old ones.
                 log.exception("configuration not reloaded, our own fault")
                 problems = (f"{type(error).__name__}, see the log",)
             if not problems:

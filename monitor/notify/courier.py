@@ -189,6 +189,7 @@ class Courier:
             self._rests[place] = self._now() + timedelta(seconds=REST)
             log.error("outbox not reached", route=route.name, error=str(error))
         except Exception:
+            # A bug with one target must not keep the others from being told.
             self._rests[place] = self._now() + timedelta(seconds=LONGEST_SLEEP)
             log.exception("delivering failed", route=route.name, target=target.name)
 

@@ -18,7 +18,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DEBIAN = "trixie"
-MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 START = 60.0
@@ -78,7 +77,7 @@ class Images:
         tree = self._folder / "base"
         packages = "--include=python3,python3-venv,ca-certificates"
         subprocess.run(
-            ["debootstrap", "--variant=minbase", packages, DEBIAN, str(tree), MIRROR],
+            ["debootstrap", "--variant=minbase", packages, DEBIAN, str(tree)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
