@@ -10,11 +10,11 @@ from monitor.commands.export import moment_of
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.commands.stored import with_store
 from monitor.export.cells import visible
+from monitor.keys import KeyFileError, grouped, key_path, load_or_make, same_fingerprint
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, build
 from monitor.report.extras import MissingExtraError
 from monitor.report.findings import Wanted
-from monitor.report.key import KeyFileError, grouped, key_path, load_or_make, same_fingerprint
 from monitor.report.text import unmarked
 from monitor.report.verify import NotAsMadeError
 from monitor.report.verify import verify as check

@@ -18,9 +18,11 @@ from typing import Any, BinaryIO
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.report.key import fingerprint, public_text, sign
+from monitor.keys import fingerprint, public_text, sign
 
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
+PURPOSE = b"shutwatch report manifest 1\n"
+"""Signed in front of the manifest, so that a signature is good for nothing else."""
 FORMAT = "shutwatch-report-1"
 LARGEST = 2**31 - 1
 """Bytes of a file, and of the archive: beyond, a ZIP file has another form."""
@@ -102,7 +104,7 @@ def write_archive(
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
         with zipfile.ZipFile(out, "a") as archive:
             archive.writestr(entry(MANIFEST, zipfile.ZIP_STORED), text)
-            signature = f"{sign(key, text)}\n"
+            signature = f"{sign(key, PURPOSE, text)}\n"
             archive.writestr(entry(SIGNATURE, zipfile.ZIP_STORED), signature)
     except zipfile.LargeZipFile as error:
         raise TooLargeError(f"the report would be too large: {error}") from error

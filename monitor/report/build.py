@@ -9,12 +9,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor import __version__
+from monitor.keys import fingerprint, public_text
 from monitor.report import charts, html, pdf
 from monitor.report.archive import Manifest, write_archive
 from monitor.report.extras import library
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.gather import gather
-from monitor.report.key import fingerprint, public_text
 from monitor.report.story import document
 from probes.countries import COUNTRIES
 from storage.store import Store

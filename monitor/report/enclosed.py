@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from monitor.keys import grouped
 from monitor.report import words
 from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings, Imprint
-from monitor.report.key import grouped
 from monitor.report.text import name
 
 

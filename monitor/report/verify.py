@@ -16,10 +16,12 @@ from typing import BinaryIO
 
 import msgspec
 
+from monitor.keys import fingerprint, signed_by
 from monitor.report.archive import (
     FORMAT,
     LARGEST,
     MANIFEST,
+    PURPOSE,
     SIGNATURE,
     FileEntry,
     Manifest,
@@ -28,7 +30,6 @@ from monitor.report.archive import (
     local_header,
     packed_bytes,
 )
-from monitor.report.key import fingerprint, signed_by
 
 MOST_FILES = 1000
 _LONGEST_NAME = 200
@@ -61,7 +62,9 @@ def verify(path: Path) -> Manifest:
         text = _whole(raw, infos[-2])
         manifest = _manifest(text)
         signature = _whole(raw, infos[-1]).decode("ascii", "replace")
-        if not signature.endswith("\n") or not signed_by(manifest.public_key, signature[:-1], text):
+        if not signature.endswith("\n") or not signed_by(
+            manifest.public_key, signature[:-1], PURPOSE, text
+        ):
             raise NotAsMadeError(
                 f"{MANIFEST} or {SIGNATURE} was changed: the signature does not fit"
             )

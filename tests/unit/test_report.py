@@ -24,10 +24,7 @@ from monitor.analysis.event import EventState
 from monitor.analysis.verdict import State
 from monitor.cli import app
 from monitor.export.cells import text_cell
-from monitor.report.build import Made
-from monitor.report.findings import Imprint
-from monitor.report.gather import gather
-from monitor.report.key import (
+from monitor.keys import (
     KeyFileError,
     key_path,
     load_or_make,
@@ -36,6 +33,10 @@ from monitor.report.key import (
     sign,
     signed_by,
 )
+from monitor.report.archive import PURPOSE
+from monitor.report.build import Made
+from monitor.report.findings import Imprint
+from monitor.report.gather import gather
 from monitor.report.slots import Slots
 from monitor.report.story import document
 from monitor.report.text import name, plain, unmarked
@@ -403,12 +404,12 @@ def test_where_the_key_lies() -> None:
 def test_a_signature_is_good_for_nothing_else(tmp_path: Path) -> None:
     """Another text, another key, another spelling of it: no signature."""
     key, other = load_or_make(tmp_path / "a.pem"), load_or_make(tmp_path / "b.pem")
-    signature = sign(key, b"text")
-    assert signed_by(public_text(key), signature, b"text")
-    assert not signed_by(public_text(key), signature, b"text ")
-    assert not signed_by(public_text(other), signature, b"text")
-    assert not signed_by(public_text(key), signature + "\n", b"text")
-    assert not signed_by(public_text(key), "é", b"text")
+    signature = sign(key, PURPOSE, b"text")
+    assert signed_by(public_text(key), signature, PURPOSE, b"text")
+    assert not signed_by(public_text(key), signature, PURPOSE, b"text ")
+    assert not signed_by(public_text(other), signature, PURPOSE, b"text")
+    assert not signed_by(public_text(key), signature + "\n", PURPOSE, b"text")
+    assert not signed_by(public_text(key), "é", PURPOSE, b"text")
     with pytest.raises(ValueError, match="64"):
         same_fingerprint("ab cd", "")
 

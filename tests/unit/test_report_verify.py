@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from monitor.cli import app
+from monitor.keys import fingerprint, grouped, public_text, sign
 from monitor.report.archive import (
     MANIFEST,
+    PURPOSE,
     SIGNATURE,
     FileEntry,
     Manifest,
@@ -26,7 +28,6 @@ from monitor.report.archive import (
     local_header,
     write_archive,
 )
-from monitor.report.key import fingerprint, grouped, public_text, sign
 from monitor.report.verify import NotAsMadeError, verify
 from tests.unit.report_world import KEY, made
 
@@ -215,11 +216,11 @@ def test_a_manifest_of_another_key_is_no_way_around(report: Path, tmp_path: Path
     with zipfile.ZipFile(report) as archive:
         manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
     text = msgspec.json.encode(manifest)
-    theirs = {MANIFEST: text, SIGNATURE: f"{sign(OTHER_KEY, text)}\n".encode()}
+    theirs = {MANIFEST: text, SIGNATURE: f"{sign(OTHER_KEY, PURPOSE, text)}\n".encode()}
     assert MANIFEST in _complaint(_rewritten(report, tmp_path / "x.zip", replaced=theirs))
     renamed = msgspec.structs.replace(manifest, public_key=public_text(OTHER_KEY))
     text = msgspec.json.encode(renamed)
-    theirs = {MANIFEST: text, SIGNATURE: f"{sign(OTHER_KEY, text)}\n".encode()}
+    theirs = {MANIFEST: text, SIGNATURE: f"{sign(OTHER_KEY, PURPOSE, text)}\n".encode()}
     assert "fingerprint" in _complaint(_rewritten(report, tmp_path / "y.zip", replaced=theirs))
 
 
@@ -248,7 +249,7 @@ def _bomb(to: Path, *, claimed: int) -> Path:
         files=(listed,),
     )
     text = msgspec.json.encode(manifest)
-    stored = [(MANIFEST, text), (SIGNATURE, f"{sign(OTHER_KEY, text)}\n".encode())]
+    stored = [(MANIFEST, text), (SIGNATURE, f"{sign(OTHER_KEY, PURPOSE, text)}\n".encode())]
     infos, body = [info], local_header(info) + packed
     for name, data in stored:
         one = entry(name, zipfile.ZIP_STORED)

@@ -1,7 +1,8 @@
-"""The key by which this installation signs its reports: Ed25519, made when first needed.
+"""Ed25519 keys in files of their own, made when first needed, and what is signed with them.
 
-It says that two reports come from the same installation, and that nobody changed one since. Who
-runs the installation it cannot say: for that the fingerprint is published elsewhere.
+An installation's key says that two reports, or two answers to an agent, come from the same
+installation, and that nobody changed one since. An agent's key says the same of its batches. Who is
+behind a key it cannot say: for that a fingerprint is published, or handed over, by another way.
 """
 
 import base64
@@ -19,8 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-PURPOSE = b"shutwatch report manifest 1\n"
-"""Signed in front of the manifest, so that a signature is good for nothing else."""
 KEY_NAME = "shutwatch-signing.pem"
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 64
@@ -113,18 +112,19 @@ def same_fingerprint(written: str, digits: str) -> bool:
     return bare == digits
 
 
-def sign(key: Ed25519PrivateKey, manifest: bytes) -> str:
-    """The signature of a manifest, base64."""
-    return base64.b64encode(key.sign(PURPOSE + manifest)).decode()
+def sign(key: Ed25519PrivateKey, purpose: bytes, message: bytes) -> str:
+    """The signature of a message, base64; good for that `purpose` and for nothing else."""
+    return base64.b64encode(key.sign(purpose + message)).decode()
 
 
-def signed_by(public: str, signature: str, manifest: bytes) -> bool:
-    """Whether that key signed it. Texts that are not in the one form there is are no signature."""
+def signed_by(public: str, signature: str, purpose: bytes, message: bytes) -> bool:
+    """Whether that key signed it for that purpose. Texts that are not in the one form there is are
+    no signature."""
     try:
         raw = base64.b64decode(signature, validate=True)
         if base64.b64encode(raw).decode() != signature:
             return False
-        Ed25519PublicKey.from_public_bytes(_raw(public)).verify(raw, PURPOSE + manifest)
+        Ed25519PublicKey.from_public_bytes(_raw(public)).verify(raw, purpose + message)
     except (ValueError, InvalidSignature):
         return False
     return True

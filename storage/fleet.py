@@ -1,0 +1,163 @@
+"""What is remembered of agents: who may speak for which vantage, what they handed in, what of it
+is still to be judged, and whom to leave out. `FleetStore` is implemented by every store."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from monitor.analysis.verdict import VantageHealth
+from probes.measurement import Measurement
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that may speak for a vantage, and what that vantage is. Never changed but to revoke."""
+
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    role: str
+    """field or control."""
+    profile: str = "normal"
+    """normal or quiet."""
+    key: str
+    """Public half, base64 of 32 bytes."""
+    fingerprint: str
+    """64 hexadecimal digits."""
+    enrolled_at: datetime
+    """UTC."""
+    revoked_at: datetime | None = None
+    """UTC; None while it may speak. A vantage has one such key at most."""
+    reason: str = ""
+    """Why it was revoked."""
+
+
+class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
+    """A vantage whose results are left out of events."""
+
+    vantage: str
+    country: str
+    since: datetime | None = None
+    """UTC; looks begun from then on are left out; None: all of them."""
+    until: datetime | None = None
+    """UTC; None: for as long as this stands."""
+    reason: str
+    at: datetime
+    """UTC; when a person decided it."""
+
+
+class HandedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch as it was sent, with its signature: evidence that can be checked later."""
+
+    country: str
+    vantage: str
+    id: str
+    """UUIDv7 made by the agent."""
+    fingerprint: str
+    """Of the key that signed it; empty for what this collector's own vantages saw."""
+    sent_at: str
+    """As signed."""
+    encoding: str
+    """Of `body`: gzip, zstd or identity."""
+    signature: str
+    """Base64."""
+    body_sha256: str
+    """Hex digest of `body`."""
+    body: bytes
+    """As it was sent."""
+    received_at: datetime
+    """UTC."""
+
+
+class SeenCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """A cycle as a vantage saw it, not judged yet. Times are by the collectors' clock."""
+
+    country: str
+    id: str
+    """UUIDv7 of the cycle."""
+    vantage: str
+    started_at: datetime
+    finished_at: datetime
+    health: VantageHealth
+    """As the agent has it: see `monitor.wire.batch.CycleReport.health`."""
+    hurried: bool = False
+    backfilled: bool = False
+    """It came long after it was seen: it goes to history, and moves no live counter."""
+    measurements: tuple[Measurement, ...] = ()
+
+
+class WaitingCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored cycle that nobody has judged; its measurements are stored as well."""
+
+    country: str
+    id: str
+    vantage: str
+    started_at: datetime
+    finished_at: datetime
+    received_at: datetime
+    """UTC."""
+    health: VantageHealth
+    hurried: bool
+    backfilled: bool
+
+
+class Reception(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch."""
+
+    known: bool
+    """Its id was stored before, with the same body: nothing was changed."""
+    conflict: bool = False
+    """Its id was stored before, with another body: nothing was changed."""
+    measurements: int = 0
+    """How many of its measurements were new."""
+
+
+class FleetStore(Protocol):
+    """What collectors ask of memory. All methods raise StorageError."""
+
+    async def enrol(self, enrolment: Enrolment) -> None:
+        """Store it; the vantage's key before it, if any, is revoked at the same time."""
+
+    async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
+        """Let the vantage's key speak no more; False when it has none that may."""
+
+    async def enrolments(self) -> list[Enrolment]:
+        """Every key there ever was, by vantage and time."""
+
+    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+        """Store a batch, its measurements, what is latest of each vantage and endpoint, counts by
+        the hour, and a note that its cycles wait for judgement, in one durable transaction.
+
+        The same batch again changes nothing, nor does a cycle or a measurement that is known.
+        """
+
+    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+        """Store looks that controls made for a cycle which is handed in later, durably."""
+
+    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
+        """Cycles that nobody has judged, in the order they were received; none of the vantages in
+        `skip`. `Store.save` of a cycle takes it off this list in its own transaction."""
+
+    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+        """All measurements that carry a waiting cycle's id, of its vantage and of controls."""
+
+    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+        """Looks of controls begun from `since` to before `until`, by start: at endpoints (`look` is
+        control) and at references, whichever cycle they were made for."""
+
+    async def latest_control_looks(self, since: datetime) -> list[Measurement]:
+        """The newest look of any control at each endpoint, none begun before `since`."""
+
+    async def handed_in(self, cycles: Sequence[str]) -> list[HandedIn]:
+        """The batches in which these cycles came, for those who check the evidence."""
+
+    async def quarantine(self, quarantine: Quarantine) -> None:
+        """Store a decision; it replaces the vantage's one before it."""
+
+    async def release(self, vantage: str) -> bool:
+        """Take a vantage's quarantine back; False when there is none."""
+
+    async def quarantines(self) -> list[Quarantine]:
+        """Those that stand, by vantage."""
