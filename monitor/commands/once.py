@@ -16,7 +16,7 @@ from monitor.analysis.rules import RULES
 from monitor.analysis.throttling_rules import THROTTLING_RULES
 from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
-from monitor.app import cycle_runner
+from monitor.app.runners import cycle_runner
 from monitor.commands.options import ConfigOption, load_settings
 from monitor.health_notes import notes
 from monitor.logs import configure

@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from monitor.app import run as run_app
+from monitor.app.run import run as run_app
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.logs import configure
 from monitor.server.serve import ListenError

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from monitor.app import run as run_monitor
+from monitor.app.run import run as run_monitor
 from monitor.config import load_config
 from monitor.demo.censor import Censor
 from monitor.demo.files import CONFIG, LOG, Wanted, write

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
 
 CYCLE = """
 import asyncio, json, pathlib, sys
-from monitor.app import cycle_runner
+from monitor.app.runners import cycle_runner
 from monitor.budget import Effort
 from monitor.config import load_config
 from monitor.traffic import bytes_of

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.analysis.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
-from monitor.app import cycle_runner
+from monitor.app.runners import cycle_runner
 from monitor.budget import Effort
 from monitor.control_desk import ControlDesk
 from monitor.cycle import CycleRunner

@@ -8,7 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.app import _Schedule, _watch, cycle_runner
+from monitor.app.run import watch
+from monitor.app.runners import cycle_runner
+from monitor.app.schedule import Schedule
+from monitor.app.turns import Turns
 from monitor.budget import NOTHING, Effort, Purse, Spent
 from monitor.clock import utc_now
 from monitor.looking import Looking
@@ -139,8 +142,8 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
     async with cycle_runner(
         SETTINGS, make_network=lambda v: networks[v.id], spending=spending
     ) as runner:
-        schedule = _Schedule(SETTINGS, publisher, runner, recorder, spending)
-        await _watch(schedule, store)
+        schedule = Schedule(SETTINGS, Turns(runner, recorder, publisher, spending))
+        await watch(schedule, store)
         try:
             async with asyncio.timeout(20):
                 while any(  # noqa: ASYNC110 # snapshots are swapped, and tell nobody

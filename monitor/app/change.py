@@ -1,0 +1,78 @@
+"""From one configuration to the next while everything runs: nothing stops, nothing is forgotten."""
+
+from collections.abc import Collection
+
+from monitor.app.runners import Runners
+from monitor.app.schedule import Schedule
+from monitor.logs import configure, logger
+from monitor.notify.telling import Telling
+from monitor.publisher import Publisher
+from monitor.record import Recorder
+from monitor.reload import same_looks
+from monitor.server.access import Access
+from monitor.settings import Settings
+from storage.store import StorageError, Store
+
+log = logger(__name__)
+
+
+class Change:
+    """Goes over from one configuration to another."""
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        recorder: Recorder,
+        runners: Runners,
+        schedule: Schedule,
+        access: Access,
+        telling: Telling,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._recorder = recorder
+        self._runners = runners
+        self._schedule = schedule
+        self._access = access
+        self._telling = telling
+
+    async def apply(self, old: Settings, new: Settings) -> None:
+        """Take `new` into use. What may fail comes first, and leaves everything as it was."""
+        kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
+        added = {vantage.id for vantage in new.vantages} - kept
+        schedule, turns = self._schedule, self._schedule.turns
+        before = runner = turns.runner
+        if not same_looks(old, new):
+            latest = await self._store.latest_verdicts() if added else []
+            runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
+            runner.inherit(before, kept)
+        # One that comes back was counted all along.
+        unknown = {name for name in added if not turns.spending.knows(name)}
+        turns.spending.use(new)
+        await self._count_today(unknown)
+        await schedule.let_go(vantage.id for vantage in old.vantages if vantage.id not in kept)
+        await self._recorder.use(new)
+        self._publisher.use(
+            new.vantages,
+            new.catalog,
+            self._recorder.book.active,
+            interval=new.interval,
+            daily_bytes=new.probe.daily_bytes,
+            public_url=new.public_url,
+        )
+        schedule.use(new, runner)
+        if runner is not before:
+            self._runners.end(before, turns.unused(before))
+        self._access.use(new.server)
+        self._telling.use(new)
+        if new.log != old.log:
+            configure(new.log)
+
+    async def _count_today(self, vantages: Collection[str]) -> None:
+        if not vantages:
+            return
+        try:
+            await self._schedule.turns.spending.restore(self._store, vantages)
+        except StorageError as error:
+            log.warning("bytes used today are not known, counting from 0", error=str(error))

@@ -1,0 +1,129 @@
+"""What `shutwatch run` is made of: the only place that wires all of it together."""
+
+import asyncio
+import os
+import signal
+
+from monitor.app.change import Change
+from monitor.app.runners import Runners
+from monitor.app.schedule import Schedule
+from monitor.app.turns import Turns
+from monitor.around import Around
+from monitor.clock import utc_now
+from monitor.config import load_config
+from monitor.exporter import create_registry
+from monitor.garbage import spare_searches
+from monitor.logs import logger
+from monitor.notify.telling import Telling
+from monitor.publisher import Publisher
+from monitor.record import Recorder
+from monitor.reload import Reloader
+from monitor.retention import Retention
+from monitor.server.access import Access
+from monitor.server.app import create_app
+from monitor.server.serve import serve
+from monitor.settings import Settings
+from monitor.spending import Spending
+from storage.open_store import open_store
+from storage.store import Store
+
+log = logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Watch until SIGTERM or SIGINT. Raises StorageError or ListenError when it cannot start."""
+    publisher = Publisher(
+        settings.vantages,
+        settings.catalog,
+        utc_now,
+        interval=settings.interval,
+        daily_bytes=settings.probe.daily_bytes,
+        public_url=settings.public_url,
+    )
+    store = open_store(settings.database)
+    await store.open()
+    try:
+        telling = Telling(settings, store, publisher)
+        recorder = Recorder(settings, store, publisher, now=utc_now, herald=telling.courier)
+        await recorder.restore()
+        latest = await store.latest_verdicts()
+        spending = Spending(settings, now=utc_now)
+        async with Runners(spending) as runners:
+            runner = await runners.begin(settings, latest)
+            schedule = Schedule(settings, Turns(runner, recorder, publisher, spending))
+            access = Access(settings.server, own_hosts=True)
+            change = Change(store, publisher, recorder, runners, schedule, access, telling)
+            reloader = Reloader(
+                settings,
+                lambda path: load_config(path, os.environ),
+                change.apply,
+                publisher.config_refused,
+            )
+            await _until_told_to_stop(
+                settings, publisher, schedule, store, access, reloader, telling
+            )
+    finally:
+        await store.close()
+
+
+async def _until_told_to_stop(
+    settings: Settings,
+    publisher: Publisher,
+    schedule: Schedule,
+    store: Store,
+    access: Access,
+    reloader: Reloader,
+    telling: Telling,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+    app = create_app(
+        publisher,
+        create_registry(publisher),
+        access=access,
+        store=store,
+        reload=reloader.reload,
+    )
+    server = asyncio.create_task(
+        serve(app, settings.listen_host, settings.listen_port, listening=_listening)
+    )
+    stopped = asyncio.create_task(stop.wait())
+    watching = asyncio.create_task(watch(schedule, store))
+    reloading = asyncio.create_task(reloader.run())
+    messages = asyncio.create_task(telling.run())
+    retention = Retention(lambda: reloader.settings.retention, store, publisher, now=utc_now)
+    pruning = asyncio.create_task(retention.run())
+    noting = asyncio.create_task(Around(store, publisher, now=utc_now).run())
+    spare_searches()
+    try:
+        await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if server.done():
+            await server  # raises what ended it
+        log.info("stopping")
+    finally:
+        watching.cancel()
+        reloading.cancel()
+        messages.cancel()
+        pruning.cancel()
+        await schedule.stop()
+        tasks = (server, stopped, watching, reloading, pruning, noting)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, messages, return_exceptions=True)
+
+
+async def watch(schedule: Schedule, store: Store) -> None:
+    """Look, once it is known what an earlier process used of today's bytes."""
+    try:
+        await schedule.turns.spending.restore(store)
+    except Exception:
+        # A vantage that uses too much for a day is better than one that does not look.
+        log.exception("bytes used today are not known, counting from 0")
+    schedule.start()
+
+
+def _listening(host: str, port: int) -> None:
+    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")

@@ -1,0 +1,125 @@
+"""When each vantage looks: one job per vantage, and one more where the detector cannot decide.
+
+A cycle that outlasts its interval makes the next one be missed, which is counted and logged.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, timedelta
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.app.turns import Turns
+from monitor.clock import utc_now
+from monitor.cycle import CycleRunner
+from monitor.fast_lane import FastLane
+from monitor.logs import logger
+from monitor.settings import Settings
+from probes.vantage import VantagePoint
+from storage.store import Cycle
+
+log = logger(__name__)
+
+
+class Schedule:
+    """Has every vantage take its turns from `start` until `stop`."""
+
+    def __init__(self, settings: Settings, turns: Turns) -> None:
+        self.turns = turns
+        self._settings = settings
+        self._fast_lane = FastLane(settings, turns.spending)
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+
+    def start(self) -> None:
+        """Add the jobs, spread over a moment so that they do not all start at once."""
+        for vantage in self._settings.vantages:
+            self._add(vantage)
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """No new cycles; those under way are ended."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await self.turns.stop()
+
+    async def let_go(self, vantages: Iterable[str]) -> None:
+        """No more cycles of these vantages. One under way is given up, unless it is being stored:
+        then it is waited for."""
+        gone = frozenset(vantages)
+        for vantage in gone:
+            for job in (vantage, _hurried(vantage)):
+                if self._scheduler.get_job(job) is not None:
+                    self._scheduler.remove_job(job)
+        await self.turns.let_go(gone)
+
+    def use(self, settings: Settings, runner: CycleRunner) -> None:
+        """Go by other settings from now on; vantages that stay keep their next turn, or have it
+        sooner where the interval became shorter."""
+        before = self._pace()
+        self._settings = settings
+        self.turns.runner = runner
+        self._fast_lane.use(settings)
+        if not self._scheduler.running:
+            return
+        latest = utc_now() + timedelta(seconds=settings.interval)
+        for vantage in settings.vantages:
+            job = self._scheduler.get_job(vantage.id)
+            if job is None:
+                self._add(vantage)
+            elif self._pace() != before:
+                due = min(job.next_run_time, latest)
+                self._scheduler.reschedule_job(vantage.id, trigger="interval", **self._pace())
+                grace = max(1, int(settings.interval))
+                self._scheduler.modify_job(vantage.id, next_run_time=due, misfire_grace_time=grace)
+
+    def _add(self, vantage: VantagePoint) -> None:
+        interval = self._settings.interval
+        vantages = self._settings.vantages
+        spread = min(interval, 2.0) * vantages.index(vantage) / len(vantages)
+        self._scheduler.add_job(
+            self._cycle,
+            "interval",
+            args=[vantage],
+            id=vantage.id,
+            **self._pace(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=max(1, int(interval)),
+            next_run_time=utc_now() + timedelta(seconds=spread),
+        )
+
+    def _pace(self) -> dict[str, float | None]:
+        interval, jitter = self._settings.interval, self._settings.jitter
+        return {"seconds": interval, "jitter": (jitter if jitter >= 0 else interval / 10) or None}
+
+    async def _cycle(self, vantage: VantagePoint) -> None:
+        self._hurry_after(vantage, await self.turns.take(vantage))
+
+    async def _hurry(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        self._hurry_after(vantage, await self.turns.hurry(vantage, platforms))
+
+    def _hurry_after(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
+        """Look again soon where the detector could not decide."""
+        if cycle is None or vantage not in self._settings.vantages:
+            return
+        platforms = self._fast_lane.wanted(vantage, cycle, self.turns.keeper.book)
+        if platforms and self._scheduler.running:
+            self._scheduler.add_job(
+                self._hurry,
+                "date",
+                args=[vantage, platforms],
+                id=_hurried(vantage.id),
+                replace_existing=True,
+                run_date=utc_now() + timedelta(seconds=self._fast_lane.pace),
+                misfire_grace_time=None,
+            )
+
+    def _missed(self, event: JobEvent) -> None:
+        self.turns.tally.cycle_missed(event.job_id)
+        log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
+
+
+def _hurried(vantage: str) -> str:
+    """Id of the job that looks again soon."""
+    return f"{vantage} hurried"
