@@ -7,7 +7,7 @@ that come together, from several networks, share one look.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -70,8 +70,34 @@ class Shared(Generic[T]):
                 self.task.cancel()
 
 
+class Desk(Protocol):
+    """Whoever can be asked for control looks: `ControlDesk`, or a collector far away."""
+
+    @property
+    def staffed(self) -> bool:
+        """True when there is any control to ask."""
+
+    def known(self, target: Target) -> tuple[Measurement, ...]:
+        """What controls saw of it before. It may decide what else to ask where no control can be
+        asked now; as a control of a failure it is worth nothing, being older."""
+
+    async def look(
+        self,
+        target: Target,
+        *,
+        after: float,
+        cycle: str,
+        quic: bool = False,
+        glance: Glance | None = None,
+    ) -> tuple[Measurement, ...]:
+        """The endpoint from controls, each look begun at or after `after` (POSIX seconds)."""
+
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+        """How controls are, from looks begun at or after `after` (POSIX seconds)."""
+
+
 class ControlDesk:
-    """Answers requests for control looks."""
+    """Answers requests for control looks: the desk of controls in this process."""
 
     def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
         self._looking = looking
@@ -103,6 +129,10 @@ class ControlDesk:
             for control in self._controls
         ]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
+
+    def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Desk
+        """Nothing: these can be asked."""
+        return ()
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
         """The health of every control, from looks begun at or after `after` (POSIX seconds)."""

@@ -28,7 +28,7 @@ from monitor.analysis.suspicion import answered, fitful, settled, suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.budget import Effort, Purse
 from monitor.checkup import Checkups
-from monitor.control_desk import ControlDesk, ControlHealth
+from monitor.control_desk import ControlHealth, Desk
 from monitor.http3 import Http3, UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.judging import (
     HOPELESS,
@@ -111,7 +111,7 @@ class CycleRunner:
         self,
         settings: Settings,
         looking: Looking,
-        desk: ControlDesk,
+        desk: Desk,
         rng: random.Random,
         on_endpoint: Callable[[str], None] | None = None,
         transfers: Transfers | None = None,
@@ -348,11 +348,14 @@ class CycleRunner:
         health: VantageHealth | None = None
         if early.state not in HOPELESS and suspicious(attempts[-1], early.families):
             controls = await self._at_controls(visit, target, attempts[-1], quic=quic)
-            if await self._worth_more(visit, endpoint, first, controls):
+            known = self._desk.known(target)
+            if await self._worth_more(visit, endpoint, first, controls or known):
                 attempts += await self._again(visit, platform, role, target, first)
                 if suspicious(attempts[-1], early.families):
                     controls += await self._at_controls(visit, target, attempts[-1], quic=quic)
-                    follow_ups = await self._follow_up(visit, target, attempts[-1], controls)
+                    follow_ups = await self._follow_up(
+                        visit, target, attempts[-1], controls or known
+                    )
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
         return Looked(
@@ -383,7 +386,8 @@ class CycleRunner:
     async def _worth_more(
         self, visit: Visit, endpoint: Endpoint, first: Measurement, controls: Sequence[Measurement]
     ) -> bool:
-        """Whether a second look from here could change the verdict."""
+        """Whether a second look from here could change the verdict; `controls` may be older where
+        none could be asked."""
         if only_quic_failed(first, visit.early.families):
             if not any(map(reached_over_quic, controls)):
                 return False
@@ -401,8 +405,9 @@ class CycleRunner:
         controls: Sequence[Measurement],
     ) -> tuple[Measurement, ...]:
         """Change one thing at a time, where that can tell more: never at a quiet vantage, whose
-        host such questions would single out, and never where the platform is down for everybody.
-        They are about TCP: where that works, they tell nothing."""
+        host such questions would single out, and never where the platform is down for everybody,
+        as controls see it now or, where none could be asked, saw it before. They are about TCP:
+        where that works, they tell nothing."""
         if visit.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
             return ()
         if only_quic_failed(failed, visit.early.families):

@@ -8,7 +8,7 @@ from math import isinf
 from monitor.logs import logger
 from monitor.publisher import Publisher
 from monitor.settings import RetentionSettings
-from storage.retention import HOURLY, RAW, Prunable
+from storage.prunable import HOURLY, RAW, Prunable
 from storage.store import StorageError, Store
 
 log = logger(__name__)

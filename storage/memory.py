@@ -18,8 +18,8 @@ from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
+from storage.prunable import Prunable
 from storage.rejudging import Rejudging
-from storage.retention import Prunable
 from storage.rollup import COUNTS, Availability, Period, counted
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
 from storage.times import Arrivals, text_time, time_text, utc_now

@@ -10,35 +10,13 @@ once more was counted already.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, and_, bindparam, delete, select
 
 from storage import schema
-
-
-class Prunable(StrEnum):
-    """Tables of which old rows may be deleted, in the order in which that is done."""
-
-    VERDICT = "verdict"
-    PLATFORM_VERDICT = "platform_verdict"
-    MEASUREMENT = "measurement"
-    VANTAGE_HEALTH = "vantage_health"
-    CYCLE = "cycle"
-    AVAILABILITY_HOUR = "availability_hour"
-
-
-RAW = (
-    Prunable.VERDICT,
-    Prunable.PLATFORM_VERDICT,
-    Prunable.MEASUREMENT,
-    Prunable.VANTAGE_HEALTH,
-)
-"""What was seen and judged, look by look."""
-HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR)
-"""Counts by the hour, and what keeps them right."""
+from storage.prunable import Prunable
 
 TIMES = {
     Prunable.VERDICT: schema.verdict.c.judged_at,

@@ -25,10 +25,11 @@ from storage.human import Annotation, Review
 from storage.migrate import migrate
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
+from storage.prunable import Prunable
 from storage.reading import Key, Listing
 from storage.reading_rollup import availability_page
 from storage.rejudging import Rejudging
-from storage.retention import SOUGHT, Batch, Prunable, delete_rows, old_keys
+from storage.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.rollup import Availability
 from storage.sqlite import file_of, read_engine, write_engine
 from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle

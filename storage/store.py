@@ -12,8 +12,8 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.human import Annotation, Review
 from storage.outbox import Notice, NoticeState
+from storage.prunable import Prunable
 from storage.rejudging import Rejudging
-from storage.retention import Prunable
 from storage.rollup import Availability, Period
 
 

@@ -4,10 +4,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
 from monitor.clock import utc_now
-from monitor.control_desk import ControlDesk
+from monitor.control_desk import ControlDesk, Desk
 from monitor.cycle import CycleRunner
 from monitor.http3 import Http3
 from monitor.looking import Looking, MakeNetwork
@@ -27,14 +28,17 @@ async def cycle_runner(
     force_quic: bool = False,
     latest: Sequence[Verdict] = (),
     spending: Spending | None = None,
+    desk: Desk | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
     HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
-    Without `spending` nothing limits the bytes that are used.
+    Without `spending` nothing limits the bytes that are used. Without `desk` the controls are those
+    of the settings. `now` gives UTC.
     """
-    looking = Looking(settings, now=utc_now, make_network=make_network, spending=spending)
+    looking = Looking(settings, now=now, make_network=make_network, spending=spending)
     async with looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
@@ -42,7 +46,7 @@ async def cycle_runner(
         runner = CycleRunner(
             settings,
             looking,
-            ControlDesk(looking, controls),
+            desk or ControlDesk(looking, controls),
             rng,
             on_endpoint,
             Transfers(settings, looking, controls, rng, forced=force_transfers),
@@ -58,8 +62,17 @@ class Runners:
     Use as an async context manager: its end is that of all runners.
     """
 
-    def __init__(self, spending: Spending) -> None:
+    def __init__(
+        self,
+        spending: Spending,
+        *,
+        desk: Desk | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """As `cycle_runner` takes them."""
         self._spending = spending
+        self._desk = desk
+        self._now = now
         self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -77,7 +90,9 @@ class Runners:
 
     async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
         """A runner for these settings; `latest` are the newest verdicts stored."""
-        context = cycle_runner(settings, latest=latest, spending=self._spending)
+        context = cycle_runner(
+            settings, latest=latest, spending=self._spending, desk=self._desk, now=self._now
+        )
         runner = await context.__aenter__()
         self._open[runner] = context
         return runner

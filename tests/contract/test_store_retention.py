@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from monitor.analysis.event import EventState
-from storage.retention import HOURLY, RAW, Batch, Prunable
+from storage.prunable import HOURLY, RAW, Prunable
+from storage.retention import Batch
 from storage.rollup import Period
 from storage.sql import SqlStore
 from storage.store import Selection, Store

@@ -14,7 +14,7 @@ from monitor.analysis.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.app.runners import cycle_runner
 from monitor.budget import Effort
-from monitor.control_desk import ControlDesk
+from monitor.control_desk import ControlDesk, ControlHealth, Desk
 from monitor.cycle import CycleRunner
 from monitor.http3 import Http3
 from monitor.looking import Looking
@@ -24,6 +24,7 @@ from probes.catalog_endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Layer, Look, Measurement, QuicObservation
 from probes.settings import ProbeSettings
+from probes.target import Target
 from probes.testing import (
     DnsReply,
     Peer,
@@ -169,11 +170,13 @@ class World:
         asked: Sequence[str] = (),
         after: Callable[[Cycle], None] = lambda _: None,
         effort: Effort = Effort.WHOLE,
+        desk: Desk | None = None,
     ) -> list[Cycle]:
         """So many cycles, one after the other, the first one whole and the others with `effort`;
         `after` is told each.
 
-        `asked` are endpoints that earlier cycles found blocked over QUIC.
+        `asked` are endpoints that earlier cycles found blocked over QUIC; without `desk` the
+        controls of this world are asked.
         """
         rng = random.Random(1)
         http3 = Http3(share, rng, forced=forced)
@@ -185,7 +188,7 @@ class World:
             runner = CycleRunner(
                 self.settings,
                 looking,
-                ControlDesk(looking, self.controls),
+                desk or ControlDesk(looking, self.controls),
                 rng,
                 http3=http3,
             )
@@ -270,6 +273,56 @@ async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
     assert world.own.resolver(OPEN).queries != []
     assert rules(cycle)["https://x.com/"] == "tls.address"  # it resets whatever the name
     assert Counter(rules(cycle).values())["endpoint.reached"] == len(SITES) + 1
+
+
+class OutOfReach:
+    """Controls that nobody can ask, and what they once saw."""
+
+    staffed = True
+
+    def __init__(self, *known: Measurement) -> None:
+        self._known = known
+
+    def known(self, target: Target) -> tuple[Measurement, ...]:
+        """What there is on that endpoint."""
+        return tuple(one for one in self._known if one.endpoint == target.endpoint.id)
+
+    async def look(self, *_: object, **__: object) -> tuple[Measurement, ...]:
+        """Nothing."""
+        return ()
+
+    async def health(self, **_: object) -> tuple[ControlHealth, ...]:
+        """Nothing."""
+        return ()
+
+
+SEEN_ELSEWHERE = look(
+    dns(addresses=(ADDRESS["x.com"],)),
+    tcp(address=ADDRESS["x.com"]),
+    tls(address=ADDRESS["x.com"]),
+    http(address=ADDRESS["x.com"]),
+    reached=True,
+    endpoint="https://x.com/",
+)
+
+
+@pytest.mark.parametrize(("known", "follow_ups"), [((), 0), ((SEEN_ELSEWHERE,), 1)])
+async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
+    known: tuple[Measurement, ...], follow_ups: int
+) -> None:
+    """With no control to ask, follow-ups are made where one once reached the endpoint; the verdict
+    has no control either way, and none of the older looks is in the cycle."""
+    world = World()
+    world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
+    (cycle,) = await world.cycles(share=0.0, desk=OutOfReach(*known))
+    made = kinds(cycle)
+    assert made[Look.FOLLOW_UP] == follow_ups
+    assert made[Look.RETRY] == 3
+    assert made[Look.CONTROL] == 0
+    assert not {one.id for one in known} & {one.id for one in cycle.measurements}
+    (found,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+    assert found.controls == ()
+    assert found.state is State.INSUFFICIENT
 
 
 @pytest.mark.parametrize(

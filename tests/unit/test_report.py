@@ -43,7 +43,7 @@ from monitor.report.text import name, plain, unmarked
 from monitor.report.words import span
 from storage.memory import MemoryStore
 from storage.open_store import open_store
-from storage.retention import RAW
+from storage.prunable import RAW
 from tests.contract.cycles import at
 from tests.unit.report_world import (
     HIDDEN_VANTAGE,
