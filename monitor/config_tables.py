@@ -75,6 +75,7 @@ EVENTS: Shapes = {
     "reopen_within": duration("0s", "30d"),
     "forget_after": duration("1h", "365d"),
     "fast_lane": duration("0s", "10m"),
+    "agreement": whole(1, 100),
     "shares": user_shares,
 }
 """`[events]`."""

@@ -38,6 +38,8 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds after which an event that nobody can see any more is closed."""
     fast_lane: float = 30.0
     """Seconds from one look at what is suspicious to the next, out of turn; 0: never."""
+    agreement: int = 1
+    """Vantages that must hold a platform blocked before an event is confirmed."""
     shares: Mapping[str, Mapping[int, float]] = {}
     """Country → AS number → its part of the country's users (0–1)."""
     interval: float = 300.0

@@ -2,7 +2,10 @@
 
 * **Suspected** as soon as the detector suspects a block on one network (strong evidence once, or
   several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
-  or as much from more looks), or when two networks are suspected together.
+  or as much from more looks), or when two networks are suspected together; and as many vantages
+  hold it blocked as `agreement` asks for. A vantage that those of its own network contradict does
+  not count, and where a network has three or more, one alone confirms nothing
+  (`monitor.analysis.agreement`).
 * **Recovering** when no network blocks any more but some have not been open for long; **ended**
   when all are open again, **dismissed** then if it was never confirmed.
 * **Unobserved** when the networks that blocked are no longer seen. Silence is not recovery. After
@@ -22,6 +25,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor.analysis.agreement import outliers, outvoted
 from monitor.analysis.event import (
     Change,
     Episode,
@@ -58,7 +62,10 @@ def take_in(
         **state.streams,
         verdict.vantage: observe(stream, verdict, settings.detector),
     }
-    changes = tuple(_changes(state.event, list(streams.values()), verdict, settings))
+    alone = outliers(streams.values(), verdict.judged_at, settings.detector)
+    doubted = {outlier.vantage for outlier in alone if outlier.accuses}
+    believed = [stream for stream in streams.values() if stream.vantage not in doubted]
+    changes = tuple(_changes(state.event, believed, verdict, settings))
     event = changes[-1].event if changes else state.event
     return PlaceState(streams=streams, event=event), changes
 
@@ -95,7 +102,7 @@ def _moves(
     event: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
 ) -> Iterator[Change]:
     """From one state of an event to the next."""
-    reason = _confirmation(event, streams)
+    reason = _confirmation(event, streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
         event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=verdict.judged_at)
         yield Change(name="confirmed", detail=reason, event=event)
@@ -321,12 +328,17 @@ def _share(
 # -- from state to state -----------------------------------------------------------------------
 
 
-def _confirmation(event: Event, streams: Iterable[Stream]) -> str:
+def _confirmation(
+    event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
+) -> str:
     """Why the event is certain; empty while it is not."""
+    if sum(stream.suspected for stream in streams) < settings.agreement:
+        return ""
     blocked = [status for status in event.networks if status.blocked_now]
     if len(blocked) > 1:
         return f"{len(blocked)} networks"
-    if any(stream.certain for stream in streams):
+    certain = (stream for stream in streams if stream.certain)
+    if any(not outvoted(stream, streams, now, settings.detector) for stream in certain):
         return "repeated looks on one network"
     return ""
 
