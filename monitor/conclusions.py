@@ -19,6 +19,7 @@ from monitor.analysis.event_place import PlaceState
 from monitor.analysis.outage import Outages
 from monitor.analysis.timeline import Timeline, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.left_out import NOBODY, LeftOut
 from monitor.settings import EventSettings
 from storage.store import Conclusion
 
@@ -30,9 +31,11 @@ _T = TypeVar("_T")
 _State = PlaceState | Outages | Connectivity
 
 
-def conclusions_of(book: EventBook, places: Iterable[Place]) -> tuple[Conclusion, ...]:
-    """What to store of the timelines of `places`."""
-    return tuple(_conclusion(place, _timeline(book, place)) for place in places)
+def conclusions_of(
+    book: EventBook, places: Iterable[Place], left_out: LeftOut = NOBODY
+) -> tuple[Conclusion, ...]:
+    """What to store of the timelines of `places`, concluded without what is `left_out`."""
+    return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
 
 
 def restored(
@@ -69,9 +72,13 @@ def restored(
     return msgspec.structs.replace(book, logged=dict(logged))
 
 
-def readable(saved: Iterable[Conclusion]) -> bool:
-    """Whether all of this was written by a version that concluded as this one does."""
-    return all(conclusion.kind == KIND for conclusion in saved)
+def readable(saved: Iterable[Conclusion], left_out: LeftOut = NOBODY) -> bool:
+    """Whether all of this was written by a version that concluded as this one does, and without
+    the same that is left out now."""
+    return all(
+        conclusion.kind == _kind((conclusion.country, conclusion.platform), left_out)
+        for conclusion in saved
+    )
 
 
 def since(saved: Iterable[Conclusion]) -> datetime | None:
@@ -98,12 +105,18 @@ def _timeline(book: EventBook, place: Place) -> Timeline[Any, Any]:
     return book.places[place] if country else book.outages[platform]
 
 
-def _conclusion(place: Place, timeline: Timeline[_State, Any]) -> Conclusion:
+def _kind(place: Place, left_out: LeftOut) -> str:
+    """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
+    digest = left_out.digest(place[0]) if all(place) else ""
+    return f"{KIND} without {digest}" if digest else KIND
+
+
+def _conclusion(place: Place, timeline: Timeline[_State, Any], left_out: LeftOut) -> Conclusion:
     at, key = timeline.until or (None, "")
     return Conclusion(
         country=place[0],
         platform=place[1],
-        kind=KIND,
+        kind=_kind(place, left_out),
         until=at,
         until_key=key,
         state=msgspec.json.encode(timeline.settled).decode(),

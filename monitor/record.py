@@ -19,9 +19,11 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.conclusions import changeable, conclusions_of, readable, restored, since
+from monitor.left_out import NOBODY, LeftOut
 from monitor.logs import logger
 from monitor.publisher import Publisher
 from monitor.settings import Settings
+from storage.fleet import Quarantine
 from storage.outbox import Notice
 from storage.store import Conclusion, Cycle, Selection, StorageError, Store
 
@@ -62,6 +64,7 @@ class Recorder:
         self._now = now
         self._herald = herald
         self._book = EventBook()
+        self._left_out = NOBODY
         self._owed: list[Step] = []
         """Steps that no cycle has carried to the store yet."""
         self._pending: deque[Pending] = deque()
@@ -76,12 +79,41 @@ class Recorder:
         """Go by other settings from now on, with everything that was concluded by the old ones."""
         async with self._turn:
             self._settings = settings
-            self._book = watching(self._book, {vantage.id for vantage in settings.vantages})
+            self._book = watching(self._book, self._believed())
+
+    async def leave_out(self, quarantines: Sequence[Quarantine]) -> None:
+        """Leave these vantages' results out of events, and take in again those of others that were
+        left out. What that changes is concluded from history now, and stored with the next cycle.
+
+        Before `restore` it only says what to conclude without. Raises StorageError, and nothing is
+        changed then.
+        """
+        async with self._turn:
+            before, self._left_out = self._left_out, LeftOut(quarantines)
+            countries = before.differing(self._left_out)
+            book, steps = self._book, list[Step]()
+            places = [place for place in book.places if place[0] in countries]
+            try:
+                for place in places:
+                    steps.append(await self._rebuilt(place))
+                    self._book = steps[-1].book
+            except StorageError:
+                self._left_out, self._book = before, book
+                raise
+            self._owed += steps
+            self._book = watching(self._book, self._believed())
+
+    def _believed(self) -> set[str]:
+        return {
+            vantage.id
+            for vantage in self._settings.vantages
+            if not self._left_out.stands(vantage.id, self._now())
+        }
 
     async def restore(self) -> None:
         """Take up what an earlier process left. Raises StorageError."""
         saved = await self._store.conclusions()
-        if saved and readable(saved):
+        if saved and readable(saved, self._left_out):
             await self._go_on(saved)
         else:
             await self._from_history()
@@ -93,10 +125,11 @@ class Recorder:
 
     async def _go_on(self, saved: Sequence[Conclusion]) -> None:
         begun = since(saved) or _EPOCH
-        verdicts = await self._store.recent_platforms(begun)
+        recent = await self._store.recent_platforms(begun)
+        verdicts = [verdict for verdict in recent if verdict not in self._left_out]
         health = await self._store.recent_health(begun)
         try:
-            watched = {vantage.id for vantage in self._settings.vantages}
+            watched = self._believed()
             book = restored(saved, verdicts, health, self._settings.events, {}, watched)
         except (ValueError, msgspec.DecodeError) as error:
             log.warning("conclusions cannot be read", error=str(error))
@@ -140,7 +173,11 @@ class Recorder:
                 # May be reopened: its log is to be gone on with, not begun again.
                 logged = {**book.logged, event.id: await self._last_logged(event.id)}
                 book = msgspec.structs.replace(book, logged=logged)
-        step = advance(book, cycle.platforms, self._settings.events, health=cycle.health)
+        believed = [verdict for verdict in cycle.platforms if verdict not in self._left_out]
+        stands = self._left_out.stands(cycle.vantage, cycle.started_at)
+        step = advance(
+            book, believed, self._settings.events, health=None if stands else cycle.health
+        )
         self._book = step.book
         return step
 
@@ -154,7 +191,13 @@ class Recorder:
         for event_id in known.keys() - logged.keys():
             logged[event_id] = await self._last_logged(event_id)
         book = msgspec.structs.replace(self._book, logged=logged)
-        rebuild = Rebuild(book, place, known.values(), self._settings.events)
+        rebuild = Rebuild(
+            book,
+            place,
+            known.values(),
+            self._settings.events,
+            left_out=self._left_out.__contains__,
+        )
         cycles = [*(pending.cycle for pending in self._pending), *([cycle] if cycle else [])]
         async for verdicts in self._history(wanted, cycles):
             rebuild.take(verdicts)
@@ -198,7 +241,7 @@ class Recorder:
                     waiting.cycle,
                     waiting.changed,
                     waiting.log,
-                    conclusions_of(self._book, touched),
+                    conclusions_of(self._book, touched, self._left_out),
                     waiting.notices,
                 )
             except StorageError as error:

@@ -120,8 +120,11 @@ class Rebuild:
         settings: EventSettings,
         *,
         lateness: timedelta = LATENESS,
+        left_out: Callable[[PlatformVerdict], bool] = lambda _: False,
     ) -> None:
-        """`known` are all stored events of the place."""
+        """`known` are all stored events of the place; what is `left_out` is history all the same,
+        but speaks for nothing."""
+        self._left_out = left_out
         self._taking = _Taking(book, settings, lateness)
         self._place = place
         self._known = {event.id: event for event in known}
@@ -134,10 +137,11 @@ class Rebuild:
         """Go on with these, which must come in the order of `key_of`; controls' are left out."""
         for verdict in verdicts:
             if verdict.vantage_role == VantageRole.FIELD:
-                timeline = self._timeline or self._begin(verdict)
-                self._timeline, made = self._taking.next_verdict(timeline, verdict)
-                self._changes += made
+                self._timeline = self._timeline or self._begin(verdict)
                 self._last = verdict.judged_at
+                if not self._left_out(verdict):
+                    self._timeline, made = self._taking.next_verdict(self._timeline, verdict)
+                    self._changes += made
 
     def _begin(self, first: PlatformVerdict) -> Timeline[PlaceState, PlatformVerdict]:
         """What began before the history does cannot be found in it again, only be gone on with."""

@@ -16,6 +16,7 @@ from monitor.analysis.event_fold import EventBook, advance
 from monitor.analysis.rules import RULES_VERSION
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from monitor.judging import Seen, platforms_on, verdicts_on
+from monitor.left_out import NOBODY, LeftOut
 from monitor.rejudging.differences import (
     Change,
     Tally,
@@ -65,15 +66,17 @@ async def rejudge(
     *,
     now: Callable[[], datetime],
     keep: bool = True,
+    left_out: LeftOut = NOBODY,
     say: Say = lambda change: None,  # noqa: ARG005
     progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> Rejudged:
     """Recompute what `selection` names, by the time cycles ended. The store must be open.
 
-    `keep` stores the results; `say` hears each change as it is found. What is stored already is
+    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears each
+    change as it is found. What is stored already is
     never altered. StorageError from the store.
     """
-    run = _Run(store, settings, selection, now=now, keep=keep, say=say)
+    run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
     known = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
     history = History(store, known.longest, since, selection.until)
@@ -96,6 +99,7 @@ class _Run:
         *,
         now: Callable[[], datetime],
         keep: bool,
+        left_out: LeftOut,
         say: Say,
     ) -> None:
         self._store = store
@@ -103,6 +107,7 @@ class _Run:
         self._selection = selection
         self._now = now
         self._keep = keep
+        self._left_out = left_out
         self._say = say
         self._platforms = {p.name: p for p in settings.catalog.platforms}
         self._speeds = Speeds(settings)
@@ -135,7 +140,11 @@ class _Run:
                     await self._store_batch()
         elif self._selected(past.cycle.finished_at, past.cycle.country):
             self._count(kept=sum(map(self._wanted, platforms)))
-        step = advance(self._book, platforms, self._settings.events, health=health)
+        believed = [verdict for verdict in platforms if verdict not in self._left_out]
+        stands = self._left_out.stands(past.cycle.vantage, past.cycle.started_at)
+        step = advance(
+            self._book, believed, self._settings.events, health=None if stands else health
+        )
         self._book = step.book
         self._events.update((event.id, event) for event in step.changed)
 

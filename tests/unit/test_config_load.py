@@ -47,6 +47,7 @@ false_ends = 3
 reopen_within = "24h"
 forget_after = "7d"
 fast_lane = "20s"
+agreement = 2
 shares.PK = { 17557 = 0.3, 45669 = 0.25 }
 
 [log]
@@ -134,6 +135,7 @@ def test_every_setting_arrives(everything: Settings, tmp_path: Path) -> None:
         reopen_within=86400.0,
         forget_after=7 * 86400.0,
         fast_lane=20.0,
+        agreement=2,
         shares={"PK": {17557: 0.3, 45669: 0.25}},
         interval=everything.interval,
     )
