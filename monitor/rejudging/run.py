@@ -72,9 +72,9 @@ async def rejudge(
 ) -> Rejudged:
     """Recompute what `selection` names, by the time cycles ended. The store must be open.
 
-    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears each
-    change as it is found. What is stored already is
-    never altered. StorageError from the store.
+    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears
+    each change as it is found. What is stored already is never altered. StorageError from the
+    store.
     """
     run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
     known = await survey(store)
