@@ -43,6 +43,7 @@ from monitor.modesty import Closeness, Modesty, reference_glance, reference_purs
 from monitor.pace import Pace, pace_of
 from monitor.settings import Settings
 from monitor.spending import DayIsSpentError
+from monitor.standing import Standing
 from monitor.transfers import Transferred, Transfers
 from probes.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.follow_up import plan_follow_up, plan_http3
@@ -116,11 +117,13 @@ class CycleRunner:
         on_endpoint: Callable[[str], None] | None = None,
         transfers: Transfers | None = None,
         http3: Http3 | None = None,
+        standing: Standing | None = None,
     ) -> None:
         """`rng` orders the looks and picks pool members; it need not be secret.
 
         `on_endpoint` is told the vantage whenever one of the `endpoints_per_cycle` is done with.
-        Without `transfers` no speed is measured; without `http3` nothing is asked over HTTP/3.
+        Without `transfers` no speed is measured; without `http3` nothing is asked over HTTP/3. With
+        `standing` controls look at every endpoint by the clock, without only when they are asked.
         """
         self._settings = settings
         self._looking = looking
@@ -129,6 +132,7 @@ class CycleRunner:
         self._on_endpoint = on_endpoint
         self._transfers = transfers
         self._http3 = http3 or Http3(0.0, rng)
+        self._standing = standing
         self._modesty = Modesty(looking.spending)
 
     def remember(self, latest: Sequence[Verdict]) -> None:
@@ -199,7 +203,7 @@ class CycleRunner:
             early = assess(vantage, before, (), self._looking.now(), exits.of(vantage))
         early = msgspec.structs.replace(early, nat64=nat64)
         if vantage.role is VantageRole.CONTROL:
-            return self._cycle(cycle, vantage, started_at, early, before)
+            return await self._control_cycle(vantage, cycle, started_at, early, before, effort)
         platforms = tuple(
             platform
             for platform in self._settings.catalog.platforms
@@ -261,6 +265,30 @@ class CycleRunner:
         )
         visit.closeness.learn([one.attempts[-1] for one in looked], done.verdicts)
         return msgspec.structs.replace(done, hurried=effort is Effort.HURRIED)
+
+    async def _control_cycle(
+        self,
+        vantage: VantagePoint,
+        cycle: str,
+        started_at: datetime,
+        health: VantageHealth,
+        references: ReferenceLooks,
+        effort: Effort,
+    ) -> Cycle:
+        """A control's own: how it is, and what it sees where it looks by the clock. Where something
+        failed, its references are asked again, for it may be the one in trouble."""
+        looks: tuple[Measurement, ...] = ()
+        if self._standing is not None and health.state is VantageState.OK:
+            platforms = self._settings.catalog.platforms
+            looks = await self._standing.look(vantage, cycle, platforms, health.families)
+        if not all(map(answered, looks)):
+            pace = pace_of(vantage, self._settings.interval)
+            references += await self._at_references(vantage.id, cycle, pace, effort)
+            exits = self._looking.exits.of(vantage)
+            known = health
+            health = assess(vantage, references, (), self._looking.now(), exits)
+            health = msgspec.structs.replace(health, nat64=known.nat64)
+        return self._cycle(cycle, vantage, started_at, health, references, standing=looks)
 
     async def _learn_nat64(self, vantage_id: str, references: ReferenceLooks) -> tuple[str, ...]:
         """The prefixes of the network's NAT64; asked for only where something hints at one."""
@@ -500,6 +528,7 @@ class CycleRunner:
         witnesses: Sequence[Measurement] = (),
         checks: Sequence[ControlHealth] = (),
         transferred: Transferred = _NO_TRANSFERS,
+        standing: Sequence[Measurement] = (),
     ) -> Cycle:
         seen = Seen(
             cycle=cycle,
@@ -522,6 +551,7 @@ class CycleRunner:
                 *witnesses,
                 *(look for check in checks for look in check.looks),
                 *transferred.measurements,
+                *standing,
             )
         }
         return Cycle(

@@ -129,6 +129,21 @@ class Publisher:
             circumstances=self._circumstances(active_events),
         )
 
+    def backfilled(self, cycle: Cycle, active_events: Sequence[Event]) -> None:
+        """Count a cycle that came long after it was made, and show the events now active. Of its
+        vantage nothing else changes: it tells nothing of now."""
+        count = sum(m.vantage == cycle.vantage for m in cycle.measurements)
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(view, backfilled=view.backfilled + count)
+                if view.point.id == cycle.vantage
+                else view
+                for view in self._snapshot.vantages
+            ),
+            events=self._shown(active_events),
+            circumstances=self._circumstances(active_events),
+        )
+
     def cycle_missed(self, vantage: str) -> None:
         """Count a scheduled cycle that did not run."""
         self._swap(

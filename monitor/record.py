@@ -56,13 +56,19 @@ class Recorder:
         *,
         now: Callable[[], datetime],
         herald: Herald | None = None,
+        keep: bool = True,
     ) -> None:
-        """`now` gives the current UTC time; without a `herald` nobody is told of events."""
+        """`now` gives the current UTC time; without a `herald` nobody is told of events.
+
+        Without `keep`, a cycle that could not be stored is somebody else's care: StorageError is
+        raised, nothing is shown of it, and this recorder is of no more use.
+        """
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
         self._herald = herald
+        self._keep = keep
         self._book = EventBook()
         self._left_out = NOBODY
         self._owed: list[Step] = []
@@ -151,16 +157,36 @@ class Recorder:
 
     async def record(self, cycle: Cycle) -> None:
         """Detect, store and show one cycle."""
+        await self._take((cycle,), live=True)
+
+    async def record_late(self, cycles: Sequence[Cycle]) -> None:
+        """The same for cycles, one at least, that came long after they were made: they go to
+        history and into events, and nothing of them is shown as if it were now.
+
+        What all of them together do to events is stored with the first. Should that be the only one
+        to be stored, the others are taken in anew when they are recorded again.
+        """
+        await self._take(cycles, live=False)
+
+    async def _take(self, cycles: Sequence[Cycle], *, live: bool) -> None:
         async with self._turn:
-            steps = [*self._owed, await self._concluded(cycle)]
-            for place in steps[-1].late:
-                steps.append(await self._rebuilt(place, cycle))
+            made = [await self._concluded(cycle) for cycle in cycles]
+            steps = [*self._owed, *made]
+            for place in dict.fromkeys(place for step in made for place in step.late):
+                steps.append(await self._rebuilt(place, cycles))
                 self._book = steps[-1].book
             self._owed.clear()
-            self._pending.append(self._with_notices(_pending(cycle, steps)))
+            for number, cycle in enumerate(cycles):
+                pending = _pending(cycle, () if number else steps, steps)
+                self._pending.append(self._with_notices(pending))
             stored = await self._store_pending()
-            self._publisher.publish(cycle, self._book.active, stored=stored)
-        _report(cycle, stored=stored)
+            for cycle in cycles:
+                if live:
+                    self._publisher.publish(cycle, self._book.active, stored=stored)
+                else:
+                    self._publisher.backfilled(cycle, self._book.active)
+        for cycle in cycles:
+            _report(cycle, stored=stored, live=live)
         for step in steps:
             for entry in step.log:
                 _report_event(entry)
@@ -181,8 +207,8 @@ class Recorder:
         self._book = step.book
         return step
 
-    async def _rebuilt(self, place: Place, cycle: Cycle | None = None) -> Step:
-        """One platform in one country concluded from all that is stored, and this cycle."""
+    async def _rebuilt(self, place: Place, more: Sequence[Cycle] = ()) -> Step:
+        """One platform in one country concluded from all that is stored, and from these."""
         wanted = Selection(country=place[0], platform=place[1])
         known = {e.id: e async for page in self._store.events(wanted) for e in page}
         for pending in self._pending:
@@ -198,7 +224,7 @@ class Recorder:
             self._settings.events,
             left_out=self._left_out.__contains__,
         )
-        cycles = [*(pending.cycle for pending in self._pending), *([cycle] if cycle else [])]
+        cycles = [*(pending.cycle for pending in self._pending), *more]
         async for verdicts in self._history(wanted, cycles):
             rebuild.take(verdicts)
         return rebuild.step()
@@ -247,6 +273,8 @@ class Recorder:
             except StorageError as error:
                 self._publisher.storage_error("save")
                 log.error("cycle not stored", cycle=waiting.cycle.id, error=str(error))
+                if not self._keep:
+                    raise
                 return False
             self._pending.popleft()
             if waiting.notices and self._herald is not None:
@@ -272,13 +300,14 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be told of it."""
 
 
-def _pending(cycle: Cycle, steps: Sequence[Step]) -> Pending:
+def _pending(cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> Pending:
+    """Of a cycle that carries what `steps` did; `touching` are all that conclusions rest on."""
     changed = {event.id: event for step in steps for event in step.changed}
     return Pending(
         cycle=cycle,
         changed=tuple(changed.values()),
         log=tuple(entry for step in steps for entry in step.log),
-        touched=tuple(dict.fromkeys(place for step in steps for place in step.touched)),
+        touched=tuple(dict.fromkeys(place for step in touching for place in step.touched)),
     )
 
 
@@ -287,12 +316,12 @@ def _ended(book: EventBook, place: Place) -> Event | None:
     return timeline.current.event if timeline is not None else None
 
 
-def _report(cycle: Cycle, *, stored: bool) -> None:
+def _report(cycle: Cycle, *, stored: bool, live: bool) -> None:
     if not stored:
         return
     states = Counter(verdict.state for verdict in cycle.platforms)
     log.info(
-        "cycle complete",
+        "cycle complete" if live else "cycle from before complete",
         cycle=cycle.id,
         vantage=cycle.vantage,
         health=cycle.health.state,

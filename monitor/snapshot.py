@@ -101,6 +101,8 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     transfers: tuple[TransferVerdict, ...] = ()
     """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0
+    backfilled: int = 0
+    """Measurements that came long after they were made; in none of the counts above."""
     stale_after: float
     """Seconds after which a judgement is no longer current."""
 

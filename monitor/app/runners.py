@@ -14,6 +14,7 @@ from monitor.http3 import Http3
 from monitor.looking import Looking, MakeNetwork
 from monitor.settings import Settings
 from monitor.spending import Spending
+from monitor.standing import Standing
 from monitor.transfers import Transfers
 from probes.vantage import VantageRole
 
@@ -29,6 +30,7 @@ async def cycle_runner(
     latest: Sequence[Verdict] = (),
     spending: Spending | None = None,
     desk: Desk | None = None,
+    standing: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
@@ -36,7 +38,7 @@ async def cycle_runner(
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
     HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
     Without `spending` nothing limits the bytes that are used. Without `desk` the controls are those
-    of the settings. `now` gives UTC.
+    of the settings; with `standing` they look at every endpoint by the clock. `now` gives UTC.
     """
     looking = Looking(settings, now=now, make_network=make_network, spending=spending)
     async with looking:
@@ -51,6 +53,7 @@ async def cycle_runner(
             on_endpoint,
             Transfers(settings, looking, controls, rng, forced=force_transfers),
             http3,
+            Standing(looking, rng, settings.interval) if standing else None,
         )
         runner.remember(latest)
         yield runner
@@ -67,11 +70,13 @@ class Runners:
         spending: Spending,
         *,
         desk: Desk | None = None,
+        standing: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """As `cycle_runner` takes them."""
         self._spending = spending
         self._desk = desk
+        self._standing = standing
         self._now = now
         self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -91,7 +96,12 @@ class Runners:
     async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
         """A runner for these settings; `latest` are the newest verdicts stored."""
         context = cycle_runner(
-            settings, latest=latest, spending=self._spending, desk=self._desk, now=self._now
+            settings,
+            latest=latest,
+            spending=self._spending,
+            desk=self._desk,
+            standing=self._standing,
+            now=self._now,
         )
         runner = await context.__aenter__()
         self._open[runner] = context

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
-from monitor.rejudging.rebuild import ControlRound, Surroundings
+from monitor.rejudging.rebuild import AT_ONCE, Surroundings, control_rounds
 from probes.measurement import Look, Measurement
 from probes.vantage import VantageRole
 from storage.store import Selection, Store, StoredCycle
@@ -84,16 +84,19 @@ class History:
         longest: timedelta,
         since: datetime | None,
         until: datetime | None,
+        patience: timedelta = AT_ONCE,
     ) -> None:
         """`longest` is how long a cycle lasts at most. Looks and endpoint verdicts are read of
-        cycles that end within `since` and `until` only."""
+        cycles that end within `since` and `until` only, looks of controls until so much later."""
         self._store = store
         self._longest = longest
         self._since = since
         self._until = until
         begun = None if since is None else since - longest
+        self._patience = patience
         wanted = Selection(since=begun, until=until)
-        self._looks = _Ahead(store.measurements(wanted), lambda look: look.started_at)
+        looks = Selection(since=begun, until=None if until is None else until + patience)
+        self._looks = _Ahead(store.measurements(looks), lambda look: look.started_at)
         self._verdicts = _Ahead(store.verdicts(wanted), lambda verdict: verdict.judged_at)
         self._platforms = _Ahead(store.platforms(Selection()), lambda verdict: verdict.judged_at)
         self._open_looks: dict[str, list[Measurement]] = {}
@@ -127,7 +130,7 @@ class History:
         too_late = self._until is not None and at >= self._until
         if too_early or too_late:
             return Past(cycle=cycle, platforms=platforms)
-        async for look in self._looks.up_to(at):
+        async for look in self._looks.up_to(at + self._patience):
             self._sort_in(look)
         async for verdict in self._verdicts.up_to(at):
             self._open_verdicts.setdefault(verdict.cycle, []).append(verdict)
@@ -148,12 +151,8 @@ class History:
         self._open_looks.setdefault(look.cycle, []).append(look)
 
     def _around(self) -> Surroundings:
-        rounds: dict[str, list[ControlRound]] = {}
-        for (vantage, cycle), looks in self._rounds.items():
-            one = ControlRound(cycle=cycle, own=cycle in self._of_controls, looks=tuple(looks))
-            rounds.setdefault(vantage, []).append(one)
-        for several in rounds.values():
-            several.sort(key=lambda one: one.began)
+        looks = [look for several in self._rounds.values() for look in several]
+        rounds = control_rounds(looks, self._of_controls)
         return Surroundings(controls=self._controls, rounds=rounds, health=self._health)
 
     def _tidy(self, horizon: datetime) -> None:

@@ -5,7 +5,9 @@ Stored are the looks; which of them belong together is read off them:
 * *attempts* and *follow-ups* carry the cycle, the endpoint and their number;
 * *controls*: looks carry the cycle they were first asked for, though several cycles may share one.
   So after the first and after the last failed look, the next look of each control at the same
-  endpoint counts, whichever cycle it was made for, as long as it ended within the cycle;
+  endpoint counts, whichever cycle it was made for, as long as it ended within the cycle. Where
+  none did, as when an agent could ask no control, those count that ended soon enough after the
+  failure (`patience`);
 * *references* carry the cycle; the looks at each of them, in order, are the rounds;
 * *a control's health* comes from its round of references for this cycle, else from the next one
   after its own failure, or the last one when it did not fail.
@@ -14,8 +16,8 @@ Where a vantage came out, and behind what NAT, was never a measurement: it is ta
 health stored with the cycle.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import msgspec
@@ -26,6 +28,7 @@ from monitor.analysis.verdict import VantageHealth
 from monitor.analysis.whereabouts import Whereabouts
 from monitor.judging import HOPELESS, Looked, Seen, not_settled_by
 from monitor.looking import ReferenceLooks
+from monitor.settings import Settings
 from probes.catalog import Catalog, Platform, Reference, ReferenceScope, Role
 from probes.catalog_endpoint import parse_endpoint
 from probes.follow_up_reasons import Reason
@@ -35,6 +38,9 @@ from storage.store import StoredCycle
 
 Place = tuple[str, str, str]
 """Platform, role and endpoint."""
+AT_ONCE = timedelta(0)
+_INTERVALS = 2
+"""In which a control looks at everything once, whatever else it has to do."""
 
 
 class ControlRound(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +74,36 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Vantage → its newest stored health, for where it came out."""
 
 
+def patience_of(settings: Settings) -> timedelta:
+    """How long after a failure a look of a control may end and still count."""
+    return timedelta(seconds=_INTERVALS * settings.interval)
+
+
+def control_rounds(
+    looks: Iterable[Measurement], own: Collection[str]
+) -> dict[str, list[ControlRound]]:
+    """Control → its rounds, by start. `looks` are those of controls at references, by start; `own`
+    are the ids of the controls' own cycles."""
+    by_cycle: dict[tuple[str, str], list[list[Measurement]]] = {}
+    for look in looks:
+        rounds = by_cycle.setdefault((look.vantage, look.cycle), [])
+        same = (look.role, look.endpoint)
+        for known in rounds:
+            if all((one.role, one.endpoint) != same for one in known):
+                known.append(look)
+                break
+        else:
+            rounds.append([look])
+    found: dict[str, list[ControlRound]] = {}
+    for (vantage, cycle), several in by_cycle.items():
+        found.setdefault(vantage, []).extend(
+            ControlRound(cycle=cycle, own=cycle in own, looks=tuple(one)) for one in several
+        )
+    for made in found.values():
+        made.sort(key=lambda one: one.began)
+    return found
+
+
 def vantage_of(cycle: StoredCycle) -> VantagePoint:
     """The vantage as it was then, as far as judging asks about it."""
     return _vantage(cycle.health)
@@ -79,17 +115,21 @@ def rebuild(
     around: Surroundings,
     catalog: Catalog,
     judged_at: datetime,
+    patience: timedelta = AT_ONCE,
 ) -> Seen:
-    """The cycle as it was seen. `looks` are all that were made from its vantage for it."""
+    """The cycle as it was seen. `looks` are all that were made from its vantage for it.
+
+    `patience` is how long after a failure a look of a control may end that still counts, where none
+    was made within the cycle.
+    """
     vantage = vantage_of(cycle)
     references = references_of(looks, catalog, cycle.country)
     rounds = _rounds(references)
     where = _where(cycle.health)
-    first = rounds[0] if rounds else ()
-    early = assess(vantage, first, (), cycle.health.at, where)
+    early = early_health(cycle, references)
     attempts = _grouped(looks, (Look.SCHEDULED, Look.RETRY))
     asked = _grouped(looks, (Look.FOLLOW_UP,))
-    until = cycle.finished_at.timestamp()
+    waited = _Waited(cycle, early.families, patience)
     looked: list[Looked] = []
     witnesses: list[Measurement] = []
     for place, tried in attempts.items():
@@ -101,7 +141,7 @@ def rebuild(
         health: VantageHealth | None = None
         if early.state not in HOPELESS and suspicious(tried[0], early.families):
             known = around.controls.get(place[2], ())
-            controls = _controls(cycle.id, tried, known, until)
+            controls = waited.controls(tried, known)
             if failed and (len(tried) > 1 or not_settled_by(controls, tried[0])):
                 health = _checkup(vantage, rounds, tried[-1], where)
         looked.append(
@@ -125,9 +165,18 @@ def rebuild(
         health=msgspec.structs.replace(health_then, nat64=cycle.health.nat64),
         looked=tuple(looked),
         witnesses=tuple(witnesses),
-        control_health=_control_health(cycle, looked, around, catalog) if checked else {},
+        control_health=_control_health(cycle, looked, around, catalog, waited.until)
+        if checked
+        else {},
         judged_at=judged_at,
     )
+
+
+def early_health(cycle: StoredCycle, references: ReferenceLooks) -> VantageHealth:
+    """What the references told before anything was looked at; `references` are all of the cycle."""
+    rounds = _rounds(references)
+    first = rounds[0] if rounds else ()
+    return assess(vantage_of(cycle), first, (), cycle.health.at, _where(cycle.health))
 
 
 def as_it_was(platform: Platform, looked: Iterable[Looked]) -> Platform:
@@ -238,36 +287,62 @@ def _checkup(
     return None
 
 
-def _controls(
-    cycle: str,
-    tried: Sequence[Measurement],
-    known: Sequence[Measurement],
-    until: float,
-) -> tuple[Measurement, ...]:
-    timely = [
-        look
-        for look in known
-        if look.started_at.timestamp() >= tried[0].ended_at and look.ended_at <= until
-    ]
-    chosen = {look.id: look for look in timely if look.cycle == cycle}
-    for failed in (tried[0], tried[-1]):
-        asked: set[str] = set()
-        for look in timely:
-            after = look.started_at.timestamp() >= failed.ended_at
-            if after and look.vantage not in asked:
-                asked.add(look.vantage)
-                chosen[look.id] = look
-    return tuple(chosen.values())
+class _Waited:
+    """Which looks of controls count in a cycle, and until when any could."""
+
+    def __init__(self, cycle: StoredCycle, families: tuple[str, ...], patience: timedelta) -> None:
+        self._cycle = cycle.id
+        self._finished = cycle.finished_at.timestamp()
+        self._families = families
+        self._patience = patience.total_seconds()
+        self.until = self._finished
+        """POSIX seconds; later where a look from after the cycle was taken."""
+
+    def controls(
+        self, tried: Sequence[Measurement], known: Sequence[Measurement]
+    ) -> tuple[Measurement, ...]:
+        """Those for the looks at one endpoint, of all that are known at it, by start."""
+        begun = tried[0].ended_at
+        after = [look for look in known if look.started_at.timestamp() >= begun]
+        chosen = {look.id: look for look in after if look.cycle == self._cycle}
+        for failed in (tried[0], tried[-1]):
+            asked: set[str] = set()
+            for look in self._following(failed, after):
+                if look.vantage not in asked:
+                    asked.add(look.vantage)
+                    chosen[look.id] = look
+        return tuple(chosen.values())
+
+    def _following(
+        self, failed: Measurement, known: Sequence[Measurement]
+    ) -> Sequence[Measurement]:
+        after = [look for look in known if look.started_at.timestamp() >= failed.ended_at]
+        timely = [
+            look for look in after if look.cycle == self._cycle or look.ended_at <= self._finished
+        ]
+        if timely or not suspicious(failed, self._families):
+            return timely
+        limit = failed.ended_at + self._patience
+        late = [look for look in after if look.ended_at <= limit]
+        if late:
+            self.until = max(self.until, limit)
+        return late
 
 
 def _control_health(
-    cycle: StoredCycle, looked: Sequence[Looked], around: Surroundings, catalog: Catalog
+    cycle: StoredCycle,
+    looked: Sequence[Looked],
+    around: Surroundings,
+    catalog: Catalog,
+    until: float,
 ) -> dict[str, VantageHealth]:
     controls = [look for one in looked for look in one.controls]
     failed = [look.ended_at for look in controls if not answered(look)]
     found: dict[str, VantageHealth] = {}
     for vantage in {look.vantage for look in controls}:
-        chosen = _round_for(cycle, around.rounds.get(vantage, ()), max(failed) if failed else None)
+        known = around.rounds.get(vantage, ())
+        rounds = [one for one in known if one.cycle == cycle.id or one.ended <= until]
+        chosen = _round_for(cycle, rounds, max(failed) if failed else None)
         if chosen is not None:
             found[vantage] = _health_of(chosen, around.health.get(vantage), catalog)
     return found
@@ -276,16 +351,14 @@ def _control_health(
 def _round_for(
     cycle: StoredCycle, rounds: Sequence[ControlRound], after: float | None
 ) -> ControlRound | None:
-    until = cycle.finished_at.timestamp()
-    known = [one for one in rounds if one.ended <= until]
-    for one in known:
-        if one.cycle == cycle.id:
-            return one
+    mine = [one for one in rounds if one.cycle == cycle.id]
+    if mine:
+        return next((one for one in mine if after is None or one.began >= after), mine[-1])
     if after is not None:
-        later = [one for one in known if one.began >= after]
+        later = [one for one in rounds if one.began >= after]
         return min(later, key=lambda one: (one.own, one.began), default=None)
     # Those made because something failed come first: they are what the live cycle went by.
-    return max(known, key=lambda one: (not one.own, one.began), default=None)
+    return max(rounds, key=lambda one: (not one.own, one.began), default=None)
 
 
 def _health_of(

@@ -14,9 +14,9 @@ from monitor import __version__
 from monitor.analysis.event import Event
 from monitor.analysis.event_fold import EventBook, advance
 from monitor.analysis.rules import RULES_VERSION
-from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
-from monitor.judging import Seen, platforms_on, verdicts_on
+from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.left_out import NOBODY, LeftOut
+from monitor.rejudging.bench import Bench, Judged
 from monitor.rejudging.differences import (
     Change,
     Tally,
@@ -25,10 +25,8 @@ from monitor.rejudging.differences import (
     verdict_changes,
 )
 from monitor.rejudging.history import History, Past, survey
-from monitor.rejudging.rebuild import as_it_was, rebuild
-from monitor.rejudging.speeds import Speeds
+from monitor.rejudging.rebuild import patience_of
 from monitor.settings import Settings
-from probes.vantage import VantageRole
 from storage.rejudging import Rejudging
 from storage.store import Selection, Store
 
@@ -40,14 +38,6 @@ BATCH = 2000
 Say = Callable[[Change], None]
 Progress = Callable[[int, int], None]
 """Told how many cycles are done, of how many."""
-
-
-class _Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One cycle judged again."""
-
-    verdicts: tuple[Verdict, ...]
-    platforms: tuple[PlatformVerdict, ...]
-    health: VantageHealth
 
 
 class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +69,7 @@ async def rejudge(
     run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
     known = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
-    history = History(store, known.longest, since, selection.until)
+    history = History(store, known.longest, since, selection.until, patience_of(settings))
     done = 0
     async for past in history.walk():
         await run.take(past)
@@ -109,8 +99,8 @@ class _Run:
         self._keep = keep
         self._left_out = left_out
         self._say = say
-        self._platforms = {p.name: p for p in settings.catalog.platforms}
-        self._speeds = Speeds(settings)
+        self._known = {platform.name for platform in settings.catalog.platforms}
+        self._bench = Bench(settings)
         self._book = EventBook()
         self._events: dict[str, Event] = {}
         self._tally = Tally()
@@ -165,30 +155,16 @@ class _Run:
 
     # -- one cycle -------------------------------------------------------------------------
 
-    def _judge(self, past: Past) -> _Result:
+    def _judge(self, past: Past) -> Judged:
         cycle = past.cycle
         judged_at = max((v.judged_at for v in past.verdicts), default=cycle.finished_at)
-        own = [look for look in past.looks if look.vantage == cycle.vantage]
-        seen = rebuild(cycle, own, past.around, self._settings.catalog, judged_at)
-        if cycle.health.vantage_role != VantageRole.FIELD or not seen.looked:
-            return _Result(verdicts=(), platforms=(), health=seen.health)
-        speeds = self._speeds.judged(seen, past.looks, past.verdicts)
-        seen = msgspec.structs.replace(seen, speeds=speeds)
-        verdicts = verdicts_on(seen, self._settings.fingerprints)
-        return _Result(
-            verdicts=tuple(verdicts),
-            platforms=self._roll_up(seen, verdicts),
-            health=seen.health,
-        )
+        seen = self._bench.see(cycle, past.looks, past.around, judged_at)
+        return self._bench.judge(seen, past.looks, past.verdicts)
 
-    def _roll_up(self, seen: Seen, verdicts: list[Verdict]) -> tuple[PlatformVerdict, ...]:
-        known = [as_it_was(platform, seen.looked) for platform in self._platforms.values()]
-        return platforms_on(seen, verdicts, known)
-
-    def _compare(self, past: Past, result: _Result) -> tuple[PlatformVerdict, ...]:
+    def _compare(self, past: Past, result: Judged) -> tuple[PlatformVerdict, ...]:
         """Notes what differs; the platform verdicts that count from here on."""
         named = {verdict.platform for verdict in result.platforms}
-        self._unknown |= {v.platform for v in past.platforms} - self._platforms.keys()
+        self._unknown |= {v.platform for v in past.platforms} - self._known
         new = [v for v in result.verdicts if v.platform in named and self._wanted(v)]
         old = [v for v in past.verdicts if v.platform in named and self._wanted(v)]
         rolled_up = [v for v in result.platforms if self._wanted(v)]

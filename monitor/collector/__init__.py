@@ -1,0 +1,1 @@
+"""What receives from agents, and judges what it received."""
