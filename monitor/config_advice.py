@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from monitor import database_url
 from monitor.config import UNKNOWN_COUNTRY
 from monitor.health_notes import HOW_TO_SEE_PAST_STUB, STUB
 from monitor.settings import Settings
@@ -134,8 +135,9 @@ def _about_references(settings: Settings) -> Iterator[str]:
 
 
 def _about_database(settings: Settings) -> Iterator[str]:
-    folder = Path(settings.database.removeprefix("sqlite:///").partition("?")[0]).parent
-    if not folder.is_dir():
+    file = database_url.file_of(settings.database)
+    folder = Path(file).parent
+    if file and not folder.is_dir():
         yield f"The folder of the database, {folder}, does not exist on this machine."
 
 

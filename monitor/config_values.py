@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from maxminddb import InvalidDatabaseError, open_database
 
+from monitor import database_url
 from monitor.analysis.fingerprint import Fingerprint
 from monitor.config_egress import parse_egress
 from monitor.fingerprints import FingerprintError, load_fingerprints
@@ -41,7 +42,6 @@ _SIZES = {
 _SIZE = re.compile(r"(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_ID = 63
-_SQLITE = "sqlite:///"
 DNS_PORT = 53
 LARGEST_ASN = 2**32 - 1
 
@@ -209,7 +209,7 @@ def public_url(node: Node) -> str:
 
 def database(node: Node) -> str:
     """The URL of a database this version can keep its memory in."""
-    return node.parsed(_database)
+    return node.parsed(database_url.checked)
 
 
 def address(node: Node) -> str:
@@ -376,23 +376,6 @@ def _public_url(written: str) -> str:
             'an http or https address without a password, as in "https://watch.example.org"'
         )
     return written.rstrip("/")
-
-
-def _database(written: str) -> str:
-    scheme, separator, rest = written.partition("://")
-    if not separator:
-        return _refuse(f'"{_SQLITE}" and the name of a file: "{_SQLITE}shutwatch.db"')
-    if scheme != "sqlite":
-        return _refuse(f'this version keeps its data in SQLite only: "{_SQLITE}shutwatch.db"')
-    name = rest.removeprefix("/").partition("?")[0]
-    if not rest.startswith("/"):
-        return _refuse(
-            f'three slashes before the file: "{_SQLITE}shutwatch.db", '
-            f'or four for a full path: "{_SQLITE}/var/lib/shutwatch/shutwatch.db"'
-        )
-    if name in ("", ":memory:") or name.endswith("/"):
-        return _refuse(f'the name of a file to keep the data in: "{_SQLITE}shutwatch.db"')
-    return written
 
 
 def _host_name(written: str) -> str:

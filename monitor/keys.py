@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from monitor import database_url
+
 KEY_NAME = "shutwatch-signing.pem"
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = 64
@@ -31,11 +33,11 @@ class KeyFileError(Exception):
 
 def key_path(setting: str, source: str, database: str) -> Path:
     """Where the key lies: as set, from the folder of the configuration file, else beside the
-    database, else (without a database) in the folder one is in."""
+    database, else (when that is no file) in the folder one is in."""
     if setting:
         return Path(source).parent / setting
-    scheme, _, file = database.partition(":///")
-    return Path(file).parent / KEY_NAME if scheme and file else Path(KEY_NAME)
+    file = database_url.file_of(database)
+    return Path(file).parent / KEY_NAME if file else Path(KEY_NAME)
 
 
 def load_or_make(path: Path) -> Ed25519PrivateKey:

@@ -74,6 +74,7 @@ class MemoryStore:
         self._rollups: Counter[tuple[Any, ...]] = Counter()
         """Period, time, and the rest of the key with the state → verdicts."""
         self._hours_looked: set[tuple[Any, ...]] = set()
+        self._leading = False
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
@@ -85,6 +86,18 @@ class MemoryStore:
     async def close(self) -> None:
         """Refuse further use until opened again."""
         self._open = False
+        self._leading = False
+
+    async def lead(self) -> bool:
+        """Nobody else has this memory: whoever asks leads."""
+        await self._turn()
+        self._leading = True
+        return True
+
+    @property
+    def leading(self) -> bool:
+        """Whether anybody asked."""
+        return self._leading
 
     async def save(
         self,

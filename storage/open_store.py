@@ -11,8 +11,9 @@ MEMORY_URL = "memory:"
 def open_store(url: str, *, create: bool = True) -> Store:
     """The store that `url` names; its `open` is still to be awaited.
 
-    `url` is `memory:` or an SQLite URL such as `sqlite:///shutwatch.db`. Without `create`, a
-    missing file is an error when opened. StorageError for any other URL, saying what would do.
+    `url` is `memory:`, an SQLite URL such as `sqlite:///shutwatch.db`, or a PostgreSQL URL such as
+    `postgresql://user:password@host/database`. Without `create`, a missing database is an error
+    when opened. StorageError for any other URL, saying what would do.
     """
     if url == MEMORY_URL:
         return MemoryStore()

@@ -16,8 +16,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    exists,
-    func,
     or_,
     select,
     tuple_,
@@ -28,6 +26,7 @@ from monitor.analysis.event import ACTIVE_STATES
 from probes.measurement import HttpObservation, Measurement, TlsObservation
 from storage import codecs, schema
 from storage.codec import Codec
+from storage.networks import network_blocked
 from storage.store import Selection, StorageError, StoredCycle
 from storage.times import text_time, time_text
 
@@ -220,20 +219,6 @@ def matching(
     return where, start
 
 
-def _affects(table: Table, asn: int) -> ColumnElement[bool]:
-    """Events in which this network blocked at some time."""
-    networks = func.json_each(table.c.networks).table_valued("value")
-    network = networks.c.value
-    return exists(
-        select(1)
-        .select_from(networks)
-        .where(
-            func.json_extract(network, "$.asn") == asn,
-            func.json_extract(network, "$.affected").is_(True),
-        )
-    )
-
-
 def overlapping(
     selection: Selection, table: Table = schema.event_table
 ) -> list[ColumnElement[bool]]:
@@ -282,7 +267,7 @@ def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
             where.append(table.c[name] == wanted)
     if selection.asn is not None:
         where += [table.c.asn == selection.asn] if "asn" in table.c else []
-        where += [_affects(table, selection.asn)] if "networks" in table.c else []
+        where += [network_blocked(table.c.networks, selection.asn)] if "networks" in table.c else []
     if selection.event and "first_measurement" in table.c:
         where.append(table.c.id == selection.event)
     return [and_(*where)] if where else []

@@ -1,8 +1,9 @@
 """The tables. What each column means is in docs/storage.md, which a test holds to this file.
 
 - Every key begins with the country, and where rows pile up the time comes second: one country's
-  months lie together, and the tables can later be spread by country and cut by month. Only what was
-  recomputed lies by recomputation: it is read, and can be thrown away, as one.
+  months lie together. On PostgreSQL what piles up is cut by month (`storage.partitions`), and can
+  be spread by country. Only what was recomputed lies by recomputation: it is read, and can be
+  thrown away, as one.
 - Times are text (`storage.times`). Lists and nested values are JSON text, but for the
   observations: they are most of the database, so their JSON is compressed (zlib).
 - Big columns come last: SQLite then reads the small ones without touching the big.
@@ -25,9 +26,11 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     event,
 )
+
+from storage.append_only import refusal
+from storage.columns import TEXT
 
 metadata = MetaData(
     naming_convention={"ix": "%(table_name)s_by_%(column_0_N_name)s", "pk": "%(table_name)s_pk"}
@@ -35,11 +38,11 @@ metadata = MetaData(
 
 
 def _text(*names: str) -> Iterable[Column[str]]:
-    return [Column(name, Text, nullable=False) for name in names]
+    return [Column(name, TEXT, nullable=False) for name in names]
 
 
 def _maybe_text(*names: str) -> Iterable[Column[str]]:
-    return [Column(name, Text) for name in names]
+    return [Column(name, TEXT) for name in names]
 
 
 def _where() -> Iterable[Column[str] | Column[int]]:
@@ -80,6 +83,7 @@ measurement = Table(
     Column("observations", LargeBinary, nullable=False),
     PrimaryKeyConstraint("country", "started_at", "id"),
     Index(None, "started_at"),
+    postgresql_partition_by="RANGE (started_at)",
 )
 
 
@@ -133,6 +137,7 @@ verdict = Table(
         "country", "judged_at", "cycle", "vantage", "platform", "role", "endpoint"
     ),
     Index(None, "judged_at"),
+    postgresql_partition_by="RANGE (judged_at)",
 )
 
 platform_verdict = Table(
@@ -141,6 +146,7 @@ platform_verdict = Table(
     *_platform_columns(),
     PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
     Index(None, "judged_at"),
+    postgresql_partition_by="RANGE (judged_at)",
 )
 
 vantage_health = Table(
@@ -149,6 +155,7 @@ vantage_health = Table(
     *_health_columns(),
     PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
     Index(None, "country", "cycle"),
+    postgresql_partition_by="RANGE (at)",
 )
 
 
@@ -310,10 +317,8 @@ rejudged_event = Table(
 )
 
 for _table in (event_log, review):
-    for _verb in ("update", "delete"):
-        _refuse: Any = DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER {_table.name}_refuses_{_verb} BEFORE {_verb.upper()} "
-            f"ON {_table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{_table.name} is append-only'); END"
-        ).execute_if(dialect="sqlite")
-        event.listen(_table, "after_create", _refuse)
+    for _dialect in ("sqlite", "postgresql"):
+        for _statement in refusal(_table.name, _dialect):
+            # DDL takes a percent sign for the beginning of a name.
+            _refuse: Any = DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]
+            event.listen(_table, "after_create", _refuse)

@@ -1,28 +1,31 @@
-"""The store in an SQL database: SQLite now.
+"""The store in an SQL database: SQLite, or PostgreSQL, which several processes may share.
 
 One thread writes, in the order of the calls, so that a cycle never waits for a lock held by
-ourselves; a few others read. The event loop only ever waits for them.
+ourselves; a few others read. The event loop only ever waits for them. What differs between the
+databases is in `storage.backend`.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine
+from sqlalchemy import ColumnElement, Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage import reading, schema
+from storage.backend import Backend
+from storage.backends import backend_of
 from storage.clean import storable
-from storage.errors import storage_errors
 from storage.human import Annotation, Review
-from storage.migrate import migrate
+from storage.migrate import holds_tables, migrate
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.prunable import Prunable
@@ -31,8 +34,14 @@ from storage.reading_rollup import availability_page
 from storage.rejudging import Rejudging
 from storage.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.rollup import Availability
-from storage.sqlite import file_of, read_engine, write_engine
-from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
+from storage.store import (
+    Conclusion,
+    Cycle,
+    NotLeadingError,
+    Selection,
+    StorageError,
+    StoredCycle,
+)
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
 from storage.writing_human import HumanWriter
@@ -43,6 +52,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
 
 _READERS = 4
+_TRIES = 6
+"""Of a transaction that other writers were in the way of."""
+_DROPS = 60
+"""Times to try to drop a partition that others use, about a second apart."""
 _ALL = Selection()
 
 
@@ -58,19 +71,21 @@ class SqlStore:
         page: int = 500,
         create: bool = True,
     ) -> None:
-        """Nothing is touched before `open`. StorageError for a URL that is not SQLite's.
+        """Nothing is touched before `open`. StorageError for a URL of no such database.
 
-        `url` is as in `sqlite:///shutwatch.db`; `clock` stamps what arrives; `busy_timeout` is
-        how many seconds to wait for another program's lock; `page` how many rows a batch has at
-        most; without `create` a missing file is an error instead of a new database.
+        `url` is as in `sqlite:///shutwatch.db` or `postgresql://user:password@host/database`;
+        `clock` stamps what arrives; `busy_timeout` is how many seconds to wait for another
+        program's lock; `page` how many rows a batch has at most; without `create` a missing
+        database is an error instead of a new one.
         """
-        self._file = file_of(url)
+        self._backend = backend_of(url, busy_timeout)
         self._arrivals = Arrivals(clock)
-        self._busy_timeout = busy_timeout
         self._page = page
         self._create = create
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
+        self._leading: bool | None = None
+        """None when nobody asked."""
 
     async def open(self) -> None:
         """Open, migrating the schema to this version first."""
@@ -85,10 +100,21 @@ class SqlStore:
                     raise
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the file. Closing twice is fine."""
+        """Finish what is under way and let go of the database. Closing twice is fine."""
         session, self._session = self._session, None
         if session is not None:
             await asyncio.to_thread(session.close)
+            self._leading = None
+
+    async def lead(self) -> bool:
+        """Try to be the one process that judges; whether it is now this one."""
+        session = self._opened()
+        return await session.run(session.writers, self._lead, session)
+
+    @property
+    def leading(self) -> bool:
+        """Whether this store led when it last asked or wrote."""
+        return bool(self._leading)
 
     async def save(
         self,
@@ -193,7 +219,7 @@ class SqlStore:
     async def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         """How much of each hour or day a platform could be reached, in batches."""
         limit = selection.batch or self._page
-        after = selection.after
+        after = self._backend.place(selection.after)
         while True:
             session = self._opened()
             page = await session.run(
@@ -243,7 +269,10 @@ class SqlStore:
         return await self._all(reading.ANNOTATIONS, reading.around(wanted))
 
     async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
-        """Delete rows of one table that are older than `before`, a few at a time."""
+        """Delete rows of one table that are older than `before`: whole partitions of them where
+        there are such, else a few at a time."""
+        async for rows in self._drop_partitions(what, time_text(before)):
+            yield rows
         batch = Batch()
         while True:
             session = self._opened()
@@ -260,6 +289,26 @@ class SqlStore:
                 yield len(some)
             if len(keys) < SOUGHT:
                 return
+
+    async def _drop_partitions(self, what: Prunable, before: str) -> AsyncIterator[int]:
+        session = self._opened()
+        await session.run(session.writers, self._make_room, session)
+        tries = 0
+        while old := await session.run(session.readers, self._old_partition, session, what, before):
+            partition, rows = old
+            if await session.run(session.writers, self._drop_partition, session, what, partition):
+                tries = 0
+                if rows:
+                    yield rows
+            else:
+                tries += 1
+                if tries == _DROPS:
+                    raise StorageError(
+                        f"database {self._backend.name} could not be rid of the old rows of "
+                        f"{what}: something reads them all the time; it is tried again next time"
+                    )
+                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # no secret
+            session = self._opened()
 
     async def save_rejudged(
         self,
@@ -305,21 +354,17 @@ class SqlStore:
         return self._pages(reading.REJUDGED_EVENTS, where)
 
     def _open(self) -> "_Session":
-        folder = Path(self._file).absolute().parent
-        if not folder.is_dir():
-            raise StorageError(
-                f"database {self._file} cannot be created, there is no folder {folder}: create "
-                "it, or set `database` to another file"
-            )
-        if not self._create and not Path(self._file).exists():
-            raise StorageError(
-                f"database {self._file} does not exist yet: `shutwatch run` makes it; check "
-                "`database` and the folder you are in"
-            )
-        session = _Session(self._file, self._busy_timeout)
+        self._backend.prepare(create=self._create)
+        session = _Session(self._backend)
         try:
-            with storage_errors(self._file):
-                migrate(session.read, session.write, self._file)
+            with self._backend.errors():
+                if not self._create and not holds_tables(session.read):
+                    raise StorageError(
+                        f"database {self._backend.name} holds nothing yet: `shutwatch run` makes "
+                        "its tables; check `database`"
+                    )
+                migrate(session.read, session.write, self._backend.name)
+                self._backend.make_room(session.write)
         except BaseException:
             session.close()
             raise
@@ -327,7 +372,7 @@ class SqlStore:
 
     def _opened(self) -> "_Session":
         if self._session is None:
-            raise StorageError(f"database {self._file} is not open")
+            raise StorageError(f"database {self._backend.name} is not open")
         return self._session
 
     def _write(
@@ -360,15 +405,56 @@ class SqlStore:
         conclusions: Sequence[Conclusion],
         notices: Sequence[Notice],
     ) -> None:
-        with storage_errors(self._file), session.write.begin() as connection:
-            session.writer.write(
-                connection, cycle, events, log, conclusions, self._arrivals.stamp()
-            )
+        received = self._arrivals.stamp()
+
+        def write(connection: Connection) -> None:
+            session.writer.write(connection, cycle, events, log, conclusions, received)
             session.outbox_writer.add(connection, notices)
 
+        self._transaction(session, write, fenced=True)
+
+    def _transaction(
+        self, session: "_Session", write: Callable[[Connection], R], *, fenced: bool = False
+    ) -> R:
+        """What `write` does, in one transaction; once more if other writers were in its way.
+
+        NotLeadingError, and nothing written, when it is `fenced` and somebody else leads.
+        """
+        with self._backend.errors():
+            for attempt in range(1, _TRIES):
+                try:
+                    return self._once(session, write, fenced=fenced)
+                except DBAPIError as error:
+                    if not self._backend.passes(error):
+                        raise
+                    time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 # no secret
+            return self._once(session, write, fenced=fenced)
+
+    def _once(self, session: "_Session", write: Callable[[Connection], R], *, fenced: bool) -> R:
+        with session.write.begin() as connection:
+            # The lead is held by this very connection: if it goes, so does the transaction.
+            if fenced and self._leading is not None:
+                self._leading = self._backend.leads(connection)
+                if not self._leading:
+                    raise NotLeadingError(
+                        f"another process leads, nothing was written to {self._backend.name}"
+                    )
+            return write(connection)
+
+    def _lead(self, session: "_Session") -> bool:
+        try:
+            self._leading = self._transaction(session, self._backend.lead)
+        except StorageError:
+            self._leading = False
+            raise
+        return self._leading
+
     def _update_notices(self, session: "_Session", notices: Sequence[Notice]) -> None:
-        with storage_errors(self._file), session.write.begin() as connection:
-            session.outbox_writer.update(connection, notices)
+        self._transaction(
+            session,
+            lambda connection: session.outbox_writer.update(connection, notices),
+            fenced=True,
+        )
 
     def _write_rejudged(
         self,
@@ -378,39 +464,56 @@ class SqlStore:
         platforms: Sequence[PlatformVerdict],
         events: Sequence[Event],
     ) -> None:
-        with storage_errors(self._file), session.write.begin() as connection:
-            session.rejudged_writer.write(connection, rejudging, verdicts, platforms, events)
+        write = session.rejudged_writer.write
+        self._transaction(
+            session,
+            lambda connection: write(connection, rejudging, verdicts, platforms, events),
+        )
 
     def _add_review(self, session: "_Session", review: Review) -> None:
-        with storage_errors(self._file), session.write.begin() as connection:
-            session.human_writer.add_review(connection, review)
+        self._transaction(
+            session, lambda connection: session.human_writer.add_review(connection, review)
+        )
 
     def _add_annotations(self, session: "_Session", annotations: Sequence[Annotation]) -> int:
-        with storage_errors(self._file), session.write.begin() as connection:
-            return session.human_writer.add_annotations(connection, annotations)
+        add = session.human_writer.add_annotations
+        return self._transaction(session, lambda connection: add(connection, annotations))
 
     def _remove_annotations(self, session: "_Session", ids: Collection[str]) -> int:
-        with storage_errors(self._file), session.write.begin() as connection:
-            return session.human_writer.remove_annotations(connection, ids)
+        remove = session.human_writer.remove_annotations
+        return self._transaction(session, lambda connection: remove(connection, ids))
 
     def _read_availability(
         self, session: "_Session", selection: Selection, after: tuple[str, ...], limit: int
     ) -> list[Availability]:
-        with storage_errors(self._file), session.read.connect() as connection:
+        with self._backend.errors(), session.read.connect() as connection:
             return availability_page(connection, selection, after, limit)
+
+    def _make_room(self, session: "_Session") -> None:
+        with self._backend.errors():
+            self._backend.make_room(session.write)
+
+    def _old_partition(
+        self, session: "_Session", what: Prunable, before: str
+    ) -> tuple[str, int] | None:
+        with self._backend.errors():
+            return self._backend.old_partition(session.read, what, before)
+
+    def _drop_partition(self, session: "_Session", what: Prunable, partition: str) -> bool:
+        with self._backend.errors():
+            return self._backend.drop_partition(session.write, what, partition)
 
     def _read_old_keys(
         self, session: "_Session", what: Prunable, before: str
     ) -> list[tuple[Any, ...]]:
-        with storage_errors(self._file), session.read.connect() as connection:
+        with self._backend.errors(), session.read.connect() as connection:
             return old_keys(connection, what, before)
 
     def _delete_rows(
         self, session: "_Session", what: Prunable, keys: Sequence[tuple[Any, ...]]
     ) -> float:
         begun = time.monotonic()
-        with storage_errors(self._file), session.write.begin() as connection:
-            delete_rows(connection, what, keys)
+        self._transaction(session, lambda connection: delete_rows(connection, what, keys))
         return time.monotonic() - begun
 
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
@@ -423,7 +526,7 @@ class SqlStore:
         start: ColumnElement[bool] | None = None,
         wanted: Selection = _ALL,
     ) -> AsyncIterator[Sequence[T]]:
-        after: Key | None = wanted.after or None
+        after: Key | None = self._backend.place(wanted.after) or None
         if after and wanted.since is not None and after[0] < time_text(wanted.since):
             after = None
         limit = wanted.batch or self._page
@@ -446,16 +549,17 @@ class SqlStore:
         after: Key | None,
         limit: int,
     ) -> tuple[list[T], Key | None]:
-        with storage_errors(self._file), session.read.connect() as connection:
+        with self._backend.errors(), session.read.connect() as connection:
             return listing.page(connection, where, start, after, limit)
 
 
 class _Session:
     """What is held while the store is open: connections and the threads that use them."""
 
-    def __init__(self, file: str, busy_timeout: float) -> None:
-        self.read: Engine = read_engine(file, busy_timeout, _READERS)
-        self.write: Engine = write_engine(file, busy_timeout)
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.read: Engine = backend.read_engine(_READERS)
+        self.write: Engine = backend.write_engine()
         self.writer = Writer(self.write.dialect)
         self.human_writer = HumanWriter(self.write.dialect)
         self.outbox_writer = OutboxWriter(self.write.dialect)
@@ -473,3 +577,4 @@ class _Session:
         self.readers.shutdown()
         self.read.dispose()
         self.write.dispose()
+        self._backend.let_go()

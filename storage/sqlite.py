@@ -5,38 +5,132 @@ readers never wait for the writer. SQLAlchemy, not the driver, begins transactio
 schema change is one transaction like any other.
 """
 
+import fcntl
+import os
 import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from storage.backend import Backend
+from storage.errors import storage_errors
+from storage.prunable import Prunable
 from storage.store import StorageError
 
-_WANTED = (
+WANTED = (
     "use sqlite:/// and a path, such as sqlite:///shutwatch.db or sqlite:////var/lib/shutwatch.db"
 )
+LEAD = ".lead"
+"""Ends the name of the empty file beside a database that whoever leads holds a lock on."""
 _PAGE_SIZE = 8192
 """Bytes. A measurement takes about one kilobyte; a smaller page leaves more of itself unused."""
 
 
 def file_of(url: str) -> str:
-    """The file an SQLite URL names. StorageError for any other URL.
+    """The file an SQLite URL names. StorageError for any other URL, PostgreSQL's among them.
 
     The URL itself is not repeated in errors, since it may hold a password.
     """
     try:
         parts = make_url(url)
     except ArgumentError:
-        raise StorageError(f"the database URL cannot be read: {_WANTED}") from None
+        raise StorageError(f"the database URL cannot be read: {WANTED}") from None
     if parts.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise StorageError(f"no {parts.drivername} database can be used yet: {_WANTED}")
+        raise StorageError(
+            f"no {parts.drivername} database can be used here: {WANTED}; for PostgreSQL, "
+            "postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
     if parts.query or parts.host:
-        raise StorageError(f"the database URL has parts that mean nothing here: {_WANTED}")
+        raise StorageError(f"the database URL has parts that mean nothing here: {WANTED}")
     if not parts.database or parts.database == ":memory:":
-        raise StorageError(f"the database URL names no file: {_WANTED}, or memory: to forget")
+        raise StorageError(f"the database URL names no file: {WANTED}, or memory: to forget")
     return parts.database
+
+
+class SqliteBackend(Backend):
+    """A store in an SQLite file."""
+
+    def __init__(self, file: str, busy_timeout: float) -> None:
+        """`busy_timeout` is how many seconds to wait for another program's lock."""
+        self.name = file
+        self._busy_timeout = busy_timeout
+        self._lead: int | None = None
+
+    def prepare(self, *, create: bool) -> None:
+        """StorageError when there is no folder for it, or no file and none may be created."""
+        folder = Path(self.name).absolute().parent
+        if not folder.is_dir():
+            raise StorageError(
+                f"database {self.name} cannot be created, there is no folder {folder}: create "
+                "it, or set `database` to another file"
+            )
+        if not create and not Path(self.name).exists():
+            raise StorageError(
+                f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
+                "`database` and the folder you are in"
+            )
+
+    def read_engine(self, size: int) -> Engine:
+        """Up to `size` connections that cannot write."""
+        return read_engine(self.name, self._busy_timeout, size)
+
+    def write_engine(self) -> Engine:
+        """One connection, whose transactions take the write lock at once."""
+        return write_engine(self.name, self._busy_timeout)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raises StorageError, naming the file and what to do."""
+        return storage_errors(self.name)
+
+    def passes(self, error: DBAPIError) -> bool:
+        """Never: whoever writes holds the one lock there is."""
+        del error
+        return False
+
+    def lead(self, connection: Connection) -> bool:
+        """Lock a file beside the database, for as long as this process lives."""
+        del connection
+        if self._lead is None:
+            self._lead = _locked(self.name + LEAD)
+        return self._lead is not None
+
+    def leads(self, connection: Connection) -> bool:
+        """Whether the lock was taken: nobody can take it away."""
+        del connection
+        return self._lead is not None
+
+    def let_go(self) -> None:
+        """Unlock that file."""
+        lead, self._lead = self._lead, None
+        if lead is not None:
+            os.close(lead)
+
+    def make_room(self, write: Engine) -> None:
+        """A file grows by itself."""
+
+    def old_partition(self, read: Engine, what: Prunable, before: str) -> None:
+        """There are none."""
+
+    def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
+        """There are none."""
+        raise AssertionError(f"no partition {partition} of {what} in {write.url.database}")
+
+
+def _locked(file: str) -> int | None:
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be made: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def write_engine(file: str, busy_timeout: float) -> Engine:

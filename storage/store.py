@@ -21,6 +21,10 @@ class StorageError(Exception):
     """The store could not do what it was asked; the message says what, and for which file."""
 
 
+class NotLeadingError(StorageError):
+    """Another process leads: nothing was written."""
+
+
 class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     """One pass over all endpoints from one vantage, complete."""
 
@@ -107,6 +111,21 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
+
+    async def lead(self) -> bool:
+        """Try to be the one process that judges, of all that have this database open; whether it
+        is now this one. Whoever leads says so again every ten seconds at the latest, which also
+        tells whether it still does.
+
+        From the first call on, `save` and `update_notices` raise NotLeadingError, and write
+        nothing, unless this store leads; who never calls it writes freely. The lead is let go by
+        `close`, and lost with the connection: within half a minute when the process, its machine
+        or the network dies without a word. A store of one process leads as soon as it asks.
+        """
+
+    @property
+    def leading(self) -> bool:
+        """Whether this store led when it last asked or wrote."""
 
     async def save(
         self,

@@ -1,10 +1,14 @@
 """Shared by all tests: a skip of a required kind is a failure."""
 
+import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+
+from storage.sql import SqlStore
+from tests.postgresql import Cluster, why_missing
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -39,3 +43,33 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, but SHUTWATCH_REQUIRE wants it to run: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for all tests of this process, with an empty database `empty` that has
+    this version's tables. Whoever asks for it bears the marker `postgres`."""
+    if reason := why_missing():
+        pytest.skip(reason)
+    cluster = Cluster()
+    try:
+        cluster.start()
+        cluster.execute("CREATE DATABASE empty")
+        asyncio.run(_make_tables(cluster.url("empty")))
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+async def _make_tables(url: str) -> None:
+    store = SqlStore(url)
+    await store.open()
+    await store.close()
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """The name of a database of this test's own, with this version's tables in it."""
+    name = cluster.new_database("empty")
+    yield name
+    cluster.drop_database(name)

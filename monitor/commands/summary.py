@@ -9,6 +9,7 @@ from rich.table import Table
 from monitor.commands.console import plain_console
 from monitor.config_advice import advice
 from monitor.config_values import DNS_PORT
+from monitor.database_url import shown
 from monitor.settings import Settings
 from probes.system_resolvers import system_resolvers
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
@@ -22,8 +23,8 @@ def print_summary(settings: Settings) -> None:
     console = plain_console()
     console.print(
         f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Looks "
-        f"every {_length(settings.interval)}, keeps data in {escape(settings.database)}, serves "
-        f"{escape(_listener(settings))}"
+        f"every {_length(settings.interval)}, keeps data in {escape(shown(settings.database))}, "
+        f"serves {escape(_listener(settings))}"
     )
     console.print("\n[bold]From[/bold]")
     console.print(Padding(_vantages(settings.vantages), (0, 0, 0, 2)))

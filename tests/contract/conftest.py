@@ -1,29 +1,51 @@
 """Every test here runs on every store."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from storage.store import Store
+from storage.times import utc_now
+from tests.postgresql import Cluster
 
 PAGE = 7
 """Small, so that every listing of more than a handful of rows needs several pages."""
+KINDS = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    """Makes stores that are not open yet; on SQLite, all of the same file."""
+class MakeStore(Protocol):
+    """Makes stores that are not open yet; all of the same file or database."""
+
+    def __call__(self, clock: Callable[[], datetime] = ...) -> Store:
+        """One of them, on a clock of the test's own."""
+
+
+@pytest.fixture(params=KINDS)
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
+    """Makes stores that are not open yet."""
     if request.param == "memory":
-        only = MemoryStore(page=PAGE)
-        return lambda: only
-    return lambda: SqlStore(f"sqlite:///{tmp_path / 'store.db'}", page=PAGE)
+        made: list[Store] = []
+
+        def only(clock: Callable[[], datetime] = utc_now) -> Store:
+            if not made:
+                made.append(MemoryStore(page=PAGE, clock=clock))
+            return made[0]
+
+        return only
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        url = cluster.url(request.getfixturevalue("database"))
+    return lambda clock=utc_now: SqlStore(url, page=PAGE, clock=clock)
 
 
 @pytest.fixture
-async def store(make_store: Callable[[], Store]) -> AsyncIterator[Store]:
+async def store(make_store: MakeStore) -> AsyncIterator[Store]:
     """An open, empty store."""
     store = make_store()
     await store.open()

@@ -43,6 +43,8 @@ START = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
 HUGE = 512 * 1024
 AWKWARD = "ایکس\u200cبند ہے \u202e=1+1 \x00\x1f😀\n'\"; DROP TABLE event; --"
 """Text with everything that escapes, quotes, encodings and tools stumble over."""
+PLAIN = AWKWARD.replace("\0", "")
+"""The same without U+0000, which PostgreSQL cannot hold outside of JSON."""
 
 
 def at(seconds: float) -> datetime:
@@ -456,7 +458,7 @@ def review(
     *,
     of: str = "event-1",
     country: str = "PK",
-    note: str = AWKWARD,
+    note: str = PLAIN,
     reviewer: str = "Asma",
 ) -> Review:
     """One person's mark on an event, given `seconds` after START."""
@@ -478,7 +480,7 @@ def annotation(
     country: str = "PK",
     platform: str = "",
     kind: AnnotationKind = AnnotationKind.ELECTION,
-    text: str = AWKWARD,
+    text: str = PLAIN,
 ) -> Annotation:
     """Something that happened `seconds` after START, for a moment or for a while."""
     begin, end = at(seconds), None if until is None else at(until)

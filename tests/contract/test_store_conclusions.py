@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from storage.store import Conclusion, Selection, Store
-from tests.contract.cycles import AWKWARD, at, cycle
+from tests.contract.cycles import PLAIN, at, cycle
 from tests.contract.listing import EVERYTHING, flat
 
 X = Conclusion(
     country="PK", platform="x", kind="test-1", until=at(300), until_key="cycle a", state='{"a":1}'
 )
 VANTAGES = Conclusion(
-    country="", platform="", kind="test-1", until=None, until_key="", state=f'"{AWKWARD}"'
+    country="", platform="", kind="test-1", until=None, until_key="", state=f'"{PLAIN}"'
 )
 
 

@@ -15,6 +15,7 @@ from tests.contract.cycles import (
     AWKWARD,
     EVERY_OBSERVATION,
     HUGE,
+    PLAIN,
     at,
     cycle,
     measurement,
@@ -40,7 +41,7 @@ async def test_a_measurement_comes_back_exactly(store: Store) -> None:
             look=Look.CONTROL,
             not_observed=(Layer.DNS, Layer.TCP),
             asn=2**32 - 1,
-            network=AWKWARD,
+            network=PLAIN,
         ),
         msgspec.structs.replace(measurement("m-3", 2), duration=0.1 + 0.2, network="", asn=0),
         measurement("m-4", 3, network="x" * HUGE),
@@ -80,6 +81,27 @@ async def test_text_that_is_not_unicode_costs_only_its_odd_characters(store: Sto
         ("https://x.com/\ufffd", "\ufffdPTCL"),
         ("https://x.com/", "PTCL"),
     ]
+
+
+@pytest.mark.parametrize("endpoints", [1, 40])
+async def test_a_null_character_costs_at_most_itself(store: Store, endpoints: int) -> None:
+    """U+0000 comes back as it is, or as U+FFFD where the database cannot hold it, whether few rows
+    are written or many; what was observed keeps it everywhere, and no question fails over it."""
+    looks = tuple(
+        measurement(
+            f"m-{n:03}",
+            n,
+            network="PT\0CL",
+            observations=EVERY_OBSERVATION if n == 0 else (),
+        )
+        for n in range(endpoints)
+    )
+    await store.save(cycle(1, measurements=looks))
+    stored = await flat(store.measurements(EVERYTHING))
+    assert {one.network for one in stored} in ({"PT\0CL"}, {"PT\ufffdCL"})
+    assert stored[0].observations == EVERY_OBSERVATION
+    assert len(stored) == len({one.id for one in stored}) == endpoints
+    assert await flat(store.measurements(Selection(country="P\0K"))) == []
 
 
 async def test_measurements_are_listed_by_start_in_full(store: Store) -> None:

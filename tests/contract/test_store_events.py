@@ -5,7 +5,7 @@ import pytest
 
 from monitor.analysis.event import Event, EventState
 from storage.store import Selection, Store
-from tests.contract.cycles import AWKWARD, at, cycle, event, log_entry
+from tests.contract.cycles import AWKWARD, PLAIN, at, cycle, event, log_entry
 from tests.contract.listing import EVERYTHING, contents, flat
 
 
@@ -16,7 +16,7 @@ async def test_an_event_and_its_log_come_back_exactly(store: Store) -> None:
         state=EventState.ENDED, updated=5000, end_latest=5000, methods=("dns.nxdomain", AWKWARD)
     )
     log = [log_entry(1, opened), log_entry(2, ended, "ended")]
-    log[1] = msgspec.structs.replace(log[1], detail=AWKWARD)
+    log[1] = msgspec.structs.replace(log[1], detail=PLAIN)
     await store.save(cycle(1), [ended], log)
     assert await flat(store.events(EVERYTHING)) == [ended]
     assert await flat(store.event_log(ended.id)) == log

@@ -1,15 +1,8 @@
 """What is latest: by when a cycle began, not by when it arrived."""
 
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
-
-import pytest
-
 from monitor.analysis.verdict import State
-from storage.memory import MemoryStore
-from storage.sql import SqlStore
 from storage.store import Store
+from tests.contract.conftest import MakeStore
 from tests.contract.cycles import at, cycle
 from tests.contract.listing import EVERYTHING, flat
 
@@ -68,21 +61,11 @@ async def test_what_a_newer_cycle_left_out_stays(store: Store) -> None:
     ]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def make_with_clock(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Callable[[Callable[[], datetime]], Store]:
-    """Makes stores on a clock of the test's own."""
-    if request.param == "memory":
-        return lambda clock: MemoryStore(clock=clock)
-    return lambda clock: SqlStore(f"sqlite:///{tmp_path / 'clock.db'}", clock=clock)
-
-
 async def test_a_clock_that_was_ahead_does_not_freeze_the_latest(
-    make_with_clock: Callable[[Callable[[], datetime]], Store],
+    make_store: MakeStore,
 ) -> None:
     """Rows of a cycle from the future give way to the first cycle with a right clock."""
-    store = make_with_clock(lambda: at(1000))
+    store = make_store(clock=lambda: at(1000))
     await store.open()
     try:
         await store.save(cycle(1, platforms=("x",), seconds=10**8, state=State.BLOCKED))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from storage.outbox import NoticeState
 from storage.sql import SqlStore
 from storage.store import StorageError, Store
-from tests.contract.cycles import AWKWARD, at, cycle, event, log_entry, notice
+from tests.contract.cycles import PLAIN, at, cycle, event, log_entry, notice
 from tests.contract.listing import contents
 
 LOG = [log_entry(n, event(updated=600 + n)) for n in range(1, 13)]
@@ -56,7 +56,7 @@ async def test_saving_again_does_not_make_a_notice_anew(store: Store) -> None:
 async def test_a_notice_is_moved_on_as_a_whole(store: Store) -> None:
     """An update replaces all that is known of the notice, and no other notice."""
     await store.save(cycle(1), [event()], LOG, notices=[notice(1), notice(2)])
-    tried = replace(notice(2), attempts=3, retry_at=at(1000.25), reason=AWKWARD.replace("\0", ""))
+    tried = replace(notice(2), attempts=3, retry_at=at(1000.25), reason=PLAIN)
     await store.update_notices([tried])
     assert await store.outbox() == [notice(1), tried]
     await store.update_notices([])

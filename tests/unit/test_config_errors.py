@@ -57,7 +57,11 @@ BROKEN = {
     ),
     "database of another kind": (
         f'database = "mysql://db/shutwatch"\n{VANTAGE}',
-        (1, "database", '"mysql://db', "SQLite only"),
+        (1, "database", '"mysql://db', "SQLite or PostgreSQL"),
+    ),
+    "database of PostgreSQL without a name": (
+        f'database = "postgresql://db.example/"\n{VANTAGE}',
+        (1, "database", '"postgresql://db.example/"', "the name of the database at the end"),
     ),
     "listen without port": (
         f'listen = "127.0.0.1"\n{VANTAGE}',

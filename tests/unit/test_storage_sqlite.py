@@ -73,7 +73,7 @@ def test_the_setting_names_the_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://user:s3cret@db.example/shutwatch", "no postgresql database"),
+        ("mysql://user:s3cret@db.example/shutwatch", "no mysql database"),
         ("shutwatch.db", "cannot be read"),
         ("", "cannot be read"),
         ("sqlite://", "names no file"),

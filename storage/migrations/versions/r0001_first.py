@@ -6,6 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.append_only import refusal
+from storage.columns import TEXT
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -13,11 +16,11 @@ depends_on = None
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text) for name in names]
+    return [sa.Column(name, TEXT) for name in names]
 
 
 def _integer(*names: str) -> Iterable[sa.Column[Any]]:
@@ -66,7 +69,11 @@ def _health() -> Iterable[sa.Column[Any]]:
 
 def _create(table: str, columns: Iterable[sa.Column[Any]], *key: str, **more: Any) -> None:
     op.create_table(
-        table, *columns, sa.PrimaryKeyConstraint(*key, name=f"{table}_pk"), *more.get("also", ())
+        table,
+        *columns,
+        sa.PrimaryKeyConstraint(*key, name=f"{table}_pk"),
+        *more.get("also", ()),
+        postgresql_partition_by=more.get("by_month"),
     )
 
 
@@ -99,15 +106,22 @@ def upgrade() -> None:
             sa.Column("observations", sa.LargeBinary, nullable=False),
         ],
         *("country", "started_at", "id"),
+        by_month="RANGE (started_at)",
     )
     op.create_index("measurement_by_started_at", "measurement", ["started_at"])
+    if op.get_bind().dialect.name == "postgresql":
+        # It is compressed before it comes.
+        op.execute("ALTER TABLE measurement ALTER COLUMN observations SET STORAGE EXTERNAL")
 
     judgement = ("country", "judged_at", "cycle", "vantage", "platform")
-    _create("verdict", _verdict(), *judgement, "role", "endpoint")
+    by_month = "RANGE (judged_at)"
+    _create("verdict", _verdict(), *judgement, "role", "endpoint", by_month=by_month)
     op.create_index("verdict_by_judged_at", "verdict", ["judged_at"])
-    _create("platform_verdict", _platform(), *judgement)
+    _create("platform_verdict", _platform(), *judgement, by_month=by_month)
     op.create_index("platform_verdict_by_judged_at", "platform_verdict", ["judged_at"])
-    _create("vantage_health", _health(), "country", "at", "cycle", "vantage")
+    _create(
+        *("vantage_health", _health(), "country", "at", "cycle", "vantage"), by_month="RANGE (at)"
+    )
 
     latest = ("cycle_started_at", "received_at")
     _create(
@@ -142,9 +156,5 @@ def upgrade() -> None:
         also=[sa.ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"])],
     )
     op.create_index("event_log_by_event_sequence", "event_log", ["event", "sequence"])
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER event_log_refuses_{verb} BEFORE {verb.upper()} ON event_log "
-                "BEGIN SELECT RAISE(ABORT, 'event_log is append-only'); END"
-            )
+    for statement in refusal("event_log", op.get_bind().dialect.name):
+        op.execute(statement)

@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.columns import TEXT
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -20,7 +22,7 @@ _LATEST = ("cycle_started_at", "received_at")
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def _health() -> Iterable[sa.Column[Any]]:
@@ -45,7 +47,11 @@ def _remake(table: str, more: tuple[str, ...], *key: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE before RENAME CONSTRAINT {table}_pk TO before_pk")
     op.create_table(
-        table, *_health(), *_text(*more), sa.PrimaryKeyConstraint(*key, name=f"{table}_pk")
+        table,
+        *_health(),
+        *_text(*more),
+        sa.PrimaryKeyConstraint(*key, name=f"{table}_pk"),
+        postgresql_partition_by="RANGE (at)" if "at" in key else None,
     )
     kept = ", ".join((*_OLD, *more))
     op.execute(

@@ -6,6 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.append_only import refusal
+from storage.columns import TEXT
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -19,11 +22,11 @@ _OLD = (
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text) for name in names]
+    return [sa.Column(name, TEXT) for name in names]
 
 
 def _event() -> Iterable[sa.Column[Any]]:
@@ -73,12 +76,8 @@ def upgrade() -> None:
     op.drop_table("event_log_before")
     op.drop_table("event_before")
     op.create_index("event_log_by_event_sequence", "event_log", ["event", "sequence"])
-    if not postgresql:
-        for verb in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER event_log_refuses_{verb} BEFORE {verb.upper()} ON event_log "
-                "BEGIN SELECT RAISE(ABORT, 'event_log is append-only'); END"
-            )
+    for statement in refusal("event_log", op.get_bind().dialect.name):
+        op.execute(statement)
     op.create_table(
         "conclusion",
         *_text("country", "platform", "kind"),

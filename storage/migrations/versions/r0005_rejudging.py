@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.columns import TEXT
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -12,11 +14,11 @@ depends_on = None
 
 
 def _text(*names: str) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def _maybe_text(*names: str) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text) for name in names]
+    return [sa.Column(name, TEXT) for name in names]
 
 
 def _verdict() -> list[sa.Column[Any]]:

@@ -6,6 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.append_only import refusal
+from storage.columns import TEXT
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -13,7 +16,7 @@ depends_on = None
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def upgrade() -> None:
@@ -28,13 +31,9 @@ def upgrade() -> None:
     op.create_table(
         "annotation",
         *_text("country", "since", "id"),
-        sa.Column("until", sa.Text),
+        sa.Column("until", TEXT),
         *_text("platform", "kind", "source", "added_at", "text"),
         sa.PrimaryKeyConstraint("country", "since", "id", name="annotation_pk"),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER review_refuses_{verb} BEFORE {verb.upper()} ON review "
-                "BEGIN SELECT RAISE(ABORT, 'review is append-only'); END"
-            )
+    for statement in refusal("review", op.get_bind().dialect.name):
+        op.execute(statement)

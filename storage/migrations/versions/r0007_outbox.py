@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.columns import TEXT
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -13,7 +15,7 @@ depends_on = None
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def upgrade() -> None:
@@ -23,7 +25,7 @@ def upgrade() -> None:
         *_text("country", "event"),
         sa.Column("sequence", sa.Integer, nullable=False),
         *_text("route", "target", "occasion", "state", "created_at"),
-        *(sa.Column(name, sa.Text) for name in ("retry_at", "settled_at")),
+        *(sa.Column(name, TEXT) for name in ("retry_at", "settled_at")),
         sa.Column("attempts", sa.Integer, nullable=False),
         *_text("reason"),
         sa.PrimaryKeyConstraint(

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.columns import TEXT
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -31,7 +33,7 @@ _IN_TURN = """
 
 
 def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
 def _create(name: str, *more: sa.Column[Any]) -> None:

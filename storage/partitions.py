@@ -1,0 +1,150 @@
+"""Months of rows apart, on PostgreSQL: each in a table of its own, made ahead, dropped whole.
+
+A month that nobody foresaw (what was recorded long ago is brought in now) is made when its first
+row comes, in the same transaction. Times too far off for that, a clock gone wrong, lie in the
+partition for all other times, so that nothing is ever refused; should their month be made one
+day, they move there.
+
+Dropping takes a lock that nobody can read or write under, for a moment. It is waited for so
+shortly that nobody notices, and tried again later.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, text
+
+TIMES = {
+    "verdict": "judged_at",
+    "platform_verdict": "judged_at",
+    "measurement": "started_at",
+    "vantage_health": "at",
+}
+"""The tables that are cut, and by which of their columns. `cycle` is not: its key, which tells what
+arrived before, has no time in it, and it is small."""
+
+AHEAD = 3
+"""Months made before they begin, besides the present one."""
+_BACK = 12 * 12
+"""Months back that are still made when a row needs them."""
+_OTHER = "other"
+_KNOWN = "months"
+_MAKING = 0x73687574_6D6F6E74
+"""The advisory lock of whoever makes partitions."""
+_PATIENCE = "200ms"
+"""How long a drop waits for those who read and write, and they for it."""
+
+
+def month_of(moment: str) -> str:
+    """The month of a time as `time_text` gives it: `2026-11`."""
+    return moment[:7]
+
+
+def months_ahead(now: datetime | None = None) -> list[str]:
+    """The present month and those to be made ahead."""
+    first = _number(now or datetime.now(UTC))
+    return [_month(number) for number in range(first, first + AHEAD + 1)]
+
+
+def ensure(connection: Connection, table: str, months: Iterable[str]) -> None:
+    """Make the partitions that rows of these months need; the caller holds the transaction."""
+    known: dict[str, set[str]] = connection.info.setdefault(_KNOWN, {})
+    if table not in known:
+        known[table] = _partitions(connection, table)
+    missing = set(months) - known[table]
+    if not missing and _OTHER in known[table]:
+        return
+    now = _number(datetime.now(UTC))
+    near = {_month(number) for number in range(now - _BACK, now + AHEAD + 1)}
+    wanted = sorted(missing & near)
+    if wanted or _OTHER not in known[table]:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
+        # Somebody may have made them while we waited.
+        known[table] = _partitions(connection, table)
+        if _OTHER not in known[table]:
+            connection.exec_driver_sql(
+                f"CREATE TABLE {table}_{_OTHER} PARTITION OF {table} DEFAULT"
+            )
+        for month in wanted:
+            if month not in known[table]:
+                _make(connection, table, month)
+    # What is too far off is not looked for again.
+    known[table] |= {_OTHER, *months}
+
+
+def make_ahead(engine: Engine, tables: Collection[str] = tuple(TIMES)) -> None:
+    """Make what the months to come need, a table at a time."""
+    for table in tables:
+        with engine.begin() as connection:
+            ensure(connection, table, months_ahead())
+
+
+def forget(connection: Connection) -> None:
+    """What was made in a transaction that is rolled back is gone."""
+    connection.info.pop(_KNOWN, None)
+
+
+def oldest_before(engine: Engine, table: str, before: str) -> tuple[str, int] | None:
+    """The oldest month that is over at `before` (as `time_text` gives it), and its rows."""
+    with engine.connect() as connection:
+        months = sorted(_partitions(connection, table) - {_OTHER})
+        if not months or _bounds(months[0])[1] > before:
+            return None
+        rows = connection.exec_driver_sql(f"SELECT count(*) FROM {_name(table, months[0])}")  # noqa: S608 # our own name
+        return months[0], rows.scalar_one()
+
+
+def drop(connection: Connection, table: str, month: str) -> None:
+    """Drop a month, unless somebody is in the way for longer than a moment; the caller holds the
+    transaction."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_name(table, month)}")
+    forget(connection)
+
+
+def _partitions(connection: Connection, table: str) -> set[str]:
+    names = connection.execute(
+        text(
+            "SELECT part.relname FROM pg_inherits "
+            "JOIN pg_class AS part ON part.oid = inhrelid "
+            "WHERE inhparent = to_regclass(:table)"
+        ),
+        {"table": table},
+    ).scalars()
+    return {name.removeprefix(f"{table}_").replace("_", "-") for name in names}
+
+
+def _make(connection: Connection, table: str, month: str) -> None:
+    name, time = _name(table, month), TIMES[table]
+    first, end = _bounds(month)
+    # Attached, not created as a partition: that would lock the whole table.
+    connection.exec_driver_sql(
+        f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)"
+    )
+    connection.exec_driver_sql(
+        f"WITH moved AS (DELETE FROM {table}_{_OTHER} "  # noqa: S608 # words of our own
+        f"WHERE {time} >= '{first}' AND {time} < '{end}' RETURNING *) "
+        f"INSERT INTO {name} SELECT * FROM moved"
+    )
+    connection.exec_driver_sql(
+        f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{end}')"
+    )
+
+
+def _name(table: str, month: str) -> str:
+    return f"{table}_{month.replace('-', '_')}"
+
+
+def _bounds(month: str) -> tuple[str, str]:
+    """Both as beginnings of times: text that is longer comes after them."""
+    year, number = map(int, month.split("-"))
+    return month, _month(year * 12 + number)
+
+
+def _number(moment: datetime) -> int:
+    """Months since the year 0, from 0."""
+    return moment.year * 12 + moment.month - 1
+
+
+def _month(number: int) -> str:
+    return f"{number // 12:04}-{number % 12 + 1:02}"

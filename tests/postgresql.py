@@ -1,0 +1,148 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, on a socket in it, as a user who is
+nobody in particular.
+
+Its databases sort text as English does, not by the numbers of characters, as most servers out there
+do: what relies on the one or the other shows.
+"""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+_USERS = ("postgres", "nobody")
+_SETTINGS = (
+    *("fsync=off", "full_page_writes=off", "listen_addresses="),
+    *("max_connections=200", "shared_buffers=64MB", "max_wal_size=2GB", "logging_collector=off"),
+)
+_WAIT = 60.0
+
+
+def programs() -> Path | None:
+    """The folder of the newest server there is, None where none is installed."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name)
+    )
+    folders += [Path("/usr/local/bin")]
+    found = [folder for folder in folders if (folder / "postgres").exists()]
+    return found[-1] if found else None
+
+
+def why_missing() -> str | None:
+    """Why no server can be started here; None where one can."""
+    if programs() is None:
+        return "PostgreSQL is not installed (apt-get install postgresql)"
+    if shutil.which("setpriv") is None:
+        return "there is no setpriv (apt-get install util-linux)"
+    if os.geteuid() == 0 and _user() is None:
+        return "root may not run PostgreSQL, and there is no other user to do so"
+    return None
+
+
+def _user() -> pwd.struct_passwd | None:
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next((known[name] for name in _USERS if name in known), None)
+
+
+class Cluster:
+    """One server; `start` it, and `stop` it at the end."""
+
+    def __init__(self, *, settings: tuple[str, ...] = ()) -> None:
+        # Short, since its path is part of a socket's.
+        self.folder = Path(tempfile.mkdtemp(prefix="shutwatch-pg-", dir="/tmp"))
+        self._settings = (*_SETTINGS, *settings)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names = itertools.count()
+        user = _user() if os.geteuid() == 0 else None
+        self._as = ["setpriv", "--pdeathsig", "KILL"]
+        if user is not None:
+            ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+            self._as = ["setpriv", *ids, "--pdeathsig", "KILL"]
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self._make()
+
+    def _program(self, name: str) -> str:
+        folder = programs()
+        assert folder is not None
+        return str(folder / name)
+
+    def _make(self) -> None:
+        locale = ("--locale=C.UTF-8", "--encoding=UTF8")
+        made = [self._program("initdb"), "-D", str(self.folder / "data"), "-U", "shutwatch"]
+        made += ["-A", "trust", "--no-sync", *locale]
+        icu = ["--locale-provider=icu", "--icu-locale=en-US"]
+        for also in (icu, []):  # before PostgreSQL 15 there was no such choice
+            done = subprocess.run(
+                [*self._as, *made, *also], capture_output=True, cwd="/", check=False
+            )
+            if done.returncode == 0:
+                return
+        raise AssertionError(done.stderr.decode())
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = [f"--{setting}" for setting in self._settings]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(*self._as, self._program("postgres"), "-D", str(self.folder / "data")),
+                    *("-k", str(self.folder), *settings),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd="/",
+            )
+        end = time.monotonic() + _WAIT
+        while True:
+            try:
+                psycopg.connect(self.conninfo("postgres")).close()
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError((self.folder / "log").read_text()) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, sent: int = signal.SIGINT) -> None:
+        """Stop it: at once but in order, or as `sent` does."""
+        assert self._process is not None
+        self._process.send_signal(sent)
+        self._process.wait(_WAIT)
+        self._process = None
+
+    def remove(self) -> None:
+        """Stop it, and leave nothing behind."""
+        if self._process is not None:
+            self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder)
+
+    def conninfo(self, database: str) -> str:
+        """For psycopg."""
+        return f"host={self.folder} user=shutwatch dbname={database}"
+
+    def url(self, database: str) -> str:
+        """As in the setting `database`."""
+        return f"postgresql://shutwatch@/{database}?host={self.folder}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """What a statement gives, run by itself."""
+        with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def new_database(self, template: str = "template1") -> str:
+        """The name of a database made now."""
+        name = f"test_{next(self._names)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop it, whoever still uses it."""
+        self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
