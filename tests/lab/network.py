@@ -126,6 +126,7 @@ class Network:
         residual: float = 0.0,
         residual_how: str = "reset",
         chance: float = 1.0,
+        turns: tuple[int, int] | None = None,
         seed: int = 1,
     ) -> Rule:
         """Interfere with names (dns, sni, http, quic), addresses or UDP ports.
@@ -137,6 +138,8 @@ class Network:
 
         For dns, `transports` are the same two; `resolver` is `isp`, `any` or an address, `answer`
         the forged addresses, `after` how much later than the injected answer the true one comes.
+        `chance` leaves each connection to luck; `turns=(8, 2)` interferes with eight in a row, lets
+        two be, and so on, which leaves nothing to it.
         `residual` is how long further connections to the same address suffer `residual_how`.
         """
         given = {"dns": dns, "hello": sni, "request": http, "quic": quic, "udp": udp}
@@ -149,6 +152,7 @@ class Network:
             "networks": self._networks(address, family),
             "ports": [*ports, *udp],
             "chance": chance,
+            "turns": turns or (),
             "seed": seed,
             "residual": residual,
             "residual_how": residual_how,

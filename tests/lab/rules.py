@@ -19,6 +19,7 @@ Kinds, and the `how` each knows:
 
 import dataclasses
 import ipaddress
+import itertools
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -73,12 +74,15 @@ class Rule:
     """impair: the line is bad on the client's side, so that what the box forges suffers as well."""
     chance: float = 1.0
     """How often the rule acts when it matches."""
+    turns: tuple[int, ...] = ()
+    """Of those in a row that match: so many it acts on, then so many it lets be, and again."""
     seed: int = 0
     hits: int = 0
     """How often it acted."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self._matched = itertools.count()
         self._exact = {name for name in self.names if not name.startswith(".")}
         self._exact |= {name[1:] for name in self.names if name.startswith(".")}
         self._below = tuple(name for name in self.names if name.startswith("."))
@@ -112,7 +116,9 @@ class Rule:
         )
 
     def acts(self) -> bool:
-        """Throw the dice of `chance`, and count."""
+        """See whose turn it is, throw the dice of `chance`, and count."""
+        if self.turns and next(self._matched) % sum(self.turns) >= self.turns[0]:
+            return False
         if self.chance < 1.0 and self.random.random() >= self.chance:
             return False
         self.hits += 1

@@ -573,6 +573,14 @@ def test_chance(lab: Lab, ptcl: Network) -> None:
     assert 4 < blocked < 24
 
 
+def test_turns(lab: Lab, ptcl: Network) -> None:
+    """A rule with turns acts on so many connections in a row, then lets so many be, for ever."""
+    with ptcl.block(sni=["x.com"], how="reset", turns=(3, 2)) as rule:
+        blocked = ["error" in tls(lab, "x.com") for _ in range(10)]
+        assert rule.hits == 6
+    assert blocked == [True, True, True, False, False] * 2
+
+
 def test_udp_dropped(lab: Lab, ptcl: Network) -> None:
     """UDP to port 443 vanishes, where before the server's machine said that nobody listens."""
     look = {"address": lab.internet.address("x.com"), "port": 443, "timeout": SHORT}
