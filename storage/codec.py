@@ -1,6 +1,6 @@
 """Values to rows and back, field by field, from the value's own type annotations.
 
-A field is stored as it is (text, numbers, yes or no), as UTC text (times), as its word (an
+A field is stored as it is (text, numbers, yes or no, bytes), as UTC text (times), as its word (an
 enumeration) or as JSON (tuples, mappings, nested values); JSON named as packed is compressed.
 A field added to a type is stored the day it is added, or the write fails: none can be dropped
 in silence.
@@ -20,7 +20,7 @@ from storage.times import text_time, time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
 Convert = Callable[[Any], Any]
-_PLAIN = (str, int, float)
+_PLAIN = (str, int, float, bytes)
 
 
 class Codec(Generic[T]):

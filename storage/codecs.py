@@ -4,6 +4,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.codec import Codec
+from storage.fleet import Enrolment, HandedIn, Quarantine, WaitingCycle
 from storage.human import Annotation, Review
 from storage.outbox import Notice
 from storage.rejudging import Rejudging
@@ -20,3 +21,7 @@ REJUDGING = Codec(Rejudging)
 NOTICE = Codec(Notice)
 REVIEW = Codec(Review)
 ANNOTATION = Codec(Annotation)
+ENROLMENT = Codec(Enrolment)
+QUARANTINE = Codec(Quarantine)
+BATCH = Codec(HandedIn)
+WAITING = Codec(WaitingCycle)

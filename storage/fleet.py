@@ -9,6 +9,10 @@ import msgspec
 
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
+from storage.store import Store
+
+REPLACED = "replaced by another key"
+"""Why a key is revoked when its vantage gets another one."""
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +122,11 @@ class FleetStore(Protocol):
     """What collectors ask of memory. All methods raise StorageError."""
 
     async def enrol(self, enrolment: Enrolment) -> None:
-        """Store it; the vantage's key before it, if any, is revoked at the same time."""
+        """Store it; the vantage's key before it, if any, is revoked at the same time.
+
+        StorageError for a key that was enrolled before, for whichever vantage: a key that was
+        revoked never speaks again.
+        """
 
     async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
         """Let the vantage's key speak no more; False when it has none that may."""
@@ -130,7 +138,9 @@ class FleetStore(Protocol):
         """Store a batch, its measurements, what is latest of each vantage and endpoint, counts by
         the hour, and a note that its cycles wait for judgement, in one durable transaction.
 
-        The same batch again changes nothing, nor does a cycle or a measurement that is known.
+        The same batch again changes nothing, nor does a cycle or a measurement that is known; a
+        known cycle's measurements are not looked at. A caller that is cancelled while waiting
+        cannot know whether it was stored: it is stored whole or not at all.
         """
 
     async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
@@ -161,3 +171,15 @@ class FleetStore(Protocol):
 
     async def quarantines(self) -> list[Quarantine]:
         """Those that stand, by vantage."""
+
+
+class CollectorStore(Store, FleetStore, Protocol):
+    """All that a collector remembers, in one place."""
+
+
+def key_is_taken(enrolment: Enrolment) -> str:
+    """Why it cannot be stored."""
+    return (
+        f"the key {enrolment.fingerprint} was enrolled before, or vantage {enrolment.vantage} got "
+        "another at this moment: make a new key for each vantage; nothing was changed"
+    )

@@ -16,6 +16,7 @@ from probes.measurement import Measurement
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
+from storage.memory_fleet import MemoryFleet
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.prunable import Prunable
@@ -48,11 +49,12 @@ class _Latest(Generic[T]):
         return [self._rows[key][2] for key in sorted(self._rows)]
 
 
-class MemoryStore:
-    """Implements `storage.store.Store`; what it holds outlives `close`, not the process."""
+class MemoryStore(MemoryFleet):
+    """Implements `storage.fleet.CollectorStore`; outlives `close`, not the process."""
 
     def __init__(self, *, clock: Callable[[], datetime] = utc_now, page: int = 500) -> None:
         """`clock` stamps what arrives; `page` is how many values a batch has at most."""
+        super().__init__()
         self._arrivals = Arrivals(clock)
         self._page = page
         self._open = False
@@ -116,6 +118,7 @@ class MemoryStore:
         new = (cycle.country, cycle.id) not in self._cycles
         if new:
             self._add(cycle, received_at)
+        self._inbox.pop((cycle.country, cycle.id), None)
         for event in current_events(events, log):
             kept = self._events.get(event.id)
             newer = kept is None or event.updated_at > kept.updated_at
@@ -322,8 +325,10 @@ class MemoryStore:
             Prunable.PLATFORM_VERDICT: (self._platforms, lambda key, _: key[0]),
             Prunable.MEASUREMENT: (self._measurements, lambda key, _: key[0]),
             Prunable.VANTAGE_HEALTH: (self._health, lambda key, _: key[0]),
+            Prunable.BATCH: (self._batch_bodies, lambda _, value: value.received_at),
             Prunable.CYCLE: (self._cycles, lambda _, value: value.finished_at),
             Prunable.AVAILABILITY_HOUR: (self._rollups, lambda key, _: text_time(key[1])),
+            Prunable.LOOK_HOUR: (self._look_hours, lambda key, _: text_time(key[2])),
         }
         table, at = tables[what]
         old = [key for key, value in table.items() if at(key, value) < before]

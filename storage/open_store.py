@@ -1,14 +1,14 @@
 """From the `database` setting to a store."""
 
+from storage.fleet import CollectorStore
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
-from storage.store import Store
 
 MEMORY_URL = "memory:"
 """Forgets everything when the process ends."""
 
 
-def open_store(url: str, *, create: bool = True) -> Store:
+def open_store(url: str, *, create: bool = True) -> CollectorStore:
     """The store that `url` names; its `open` is still to be awaited.
 
     `url` is `memory:`, an SQLite URL such as `sqlite:///shutwatch.db`, or a PostgreSQL URL such as

@@ -10,8 +10,10 @@ class Prunable(StrEnum):
     PLATFORM_VERDICT = "platform_verdict"
     MEASUREMENT = "measurement"
     VANTAGE_HEALTH = "vantage_health"
+    BATCH = "batch"
     CYCLE = "cycle"
     AVAILABILITY_HOUR = "availability_hour"
+    LOOK_HOUR = "look_hour"
 
 
 RAW = (
@@ -19,7 +21,8 @@ RAW = (
     Prunable.PLATFORM_VERDICT,
     Prunable.MEASUREMENT,
     Prunable.VANTAGE_HEALTH,
+    Prunable.BATCH,
 )
-"""What was seen and judged, look by look."""
-HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR)
+"""What was seen and judged, look by look, and as agents handed it in."""
+HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR, Prunable.LOOK_HOUR)
 """Counts by the hour, and what keeps them right."""

@@ -185,6 +185,17 @@ OUTBOX = Listing(
 )
 REVIEWS = Listing(schema.review, codecs.REVIEW, "at", "country", "event", "id")
 ANNOTATIONS = Listing(schema.annotation, codecs.ANNOTATION, "since", "country", "id")
+ENROLMENTS = Listing(schema.enrolment, codecs.ENROLMENT, "vantage", "enrolled_at", "fingerprint")
+QUARANTINES = Listing(schema.quarantine, codecs.QUARANTINE, "vantage")
+BATCHES = Listing(
+    schema.batch,
+    codecs.BATCH,
+    *("received_at", "country", "vantage", "id"),
+    weigh=lambda batch: len(batch.body),
+)
+WAITING = Listing(
+    schema.inbox, codecs.WAITING, "received_at", "country", "vantage", "batch", "position"
+)
 REJUDGINGS = Listing(schema.rejudging, codecs.REJUDGING, "at", "id")
 REJUDGED_VERDICTS = Listing(
     schema.rejudged_verdict, codecs.VERDICT, *_JUDGEMENT, "role", "endpoint"

@@ -5,8 +5,9 @@ hundredths of a second each. SQLite gives the room to the rows that come next; t
 shrink.
 
 Events, their log and what people add to them are never deleted, nor what is latest, nor the counts
-by the day. Cycles are kept as long as the counts by the hour: they tell that a cycle which arrives
-once more was counted already.
+by the day, nor who was enrolled and who is in quarantine, nor what waits to be judged. Cycles are
+kept as long as the counts by the hour: they tell that a cycle which arrives once more was counted
+already.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,10 @@ TIMES = {
     Prunable.PLATFORM_VERDICT: schema.platform_verdict.c.judged_at,
     Prunable.MEASUREMENT: schema.measurement.c.started_at,
     Prunable.VANTAGE_HEALTH: schema.vantage_health.c.at,
+    Prunable.BATCH: schema.batch.c.received_at,
     Prunable.CYCLE: schema.cycle.c.finished_at,
     Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
+    Prunable.LOOK_HOUR: schema.look_hour.c.starts_at,
 }
 """By which time a row is old."""
 

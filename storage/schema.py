@@ -27,6 +27,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     event,
+    text,
 )
 
 from storage.append_only import refusal
@@ -83,7 +84,15 @@ measurement = Table(
     Column("observations", LargeBinary, nullable=False),
     PrimaryKeyConstraint("country", "started_at", "id"),
     Index(None, "started_at"),
+    Index(None, "cycle"),
     postgresql_partition_by="RANGE (started_at)",
+)
+Index(
+    # What controls see is little beside the rest, and is searched all the time.
+    "measurement_of_controls_by_started_at",
+    measurement.c.started_at,
+    sqlite_where=text("vantage_role = 'control'"),
+    postgresql_where=text("vantage_role = 'control'"),
 )
 
 
@@ -314,6 +323,94 @@ rejudged_event = Table(
     *_text("rejudging"),
     *_event_columns(),
     PrimaryKeyConstraint("rejudging", "country", "id"),
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    *_text("vantage", "country"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
+    *_maybe_text("revoked_at"),
+    *_text("reason"),
+    PrimaryKeyConstraint("fingerprint"),
+)
+Index(
+    # One key speaks for a vantage, also when two people enrol at once.
+    "enrolment_that_may_speak_by_vantage",
+    enrolment.c.vantage,
+    unique=True,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    *_text("vantage", "country"),
+    *_maybe_text("since", "until"),
+    *_text("reason", "at"),
+    PrimaryKeyConstraint("vantage"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    *_text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
+    *_text("body_sha256", "received_at"),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("country", "vantage", "id"),
+    Index(None, "received_at"),
+)
+
+batch_cycle = Table(
+    "batch_cycle",
+    metadata,
+    *_text("country", "vantage", "batch", "cycle"),
+    PrimaryKeyConstraint("country", "vantage", "batch", "cycle"),
+    ForeignKeyConstraint(
+        ["country", "vantage", "batch"],
+        ["batch.country", "batch.vantage", "batch.id"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "cycle"),
+    sqlite_with_rowid=False,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    *_text("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *_text("batch"),
+    Column("position", Integer, nullable=False),
+    Column("hurried", Boolean, nullable=False),
+    Column("backfilled", Boolean, nullable=False),
+    *_text("health"),
+    PrimaryKeyConstraint("country", "id"),
+    Index(None, "received_at"),
+)
+
+latest_look = Table(
+    "latest_look",
+    metadata,
+    *_text("country", "vantage", "platform", "role", "endpoint"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
+    Column("reached", Boolean, nullable=False),
+    *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+    *_text("received_at"),
+    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+)
+
+look_hour = Table(
+    "look_hour",
+    metadata,
+    *_text("country", "platform", "starts_at"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network"),
+    *(Column(name, Integer, nullable=False) for name in ("looks", "reached", "failed")),
+    PrimaryKeyConstraint("country", "platform", "starts_at", "asn", "network"),
+    sqlite_with_rowid=False,
 )
 
 for _table in (event_log, review):

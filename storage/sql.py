@@ -34,6 +34,7 @@ from storage.reading_rollup import availability_page
 from storage.rejudging import Rejudging
 from storage.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.rollup import Availability
+from storage.sql_fleet import SqlFleet
 from storage.store import (
     Conclusion,
     Cycle,
@@ -44,12 +45,14 @@ from storage.store import (
 )
 from storage.times import Arrivals, time_text, utc_now
 from storage.writing import Writer
+from storage.writing_fleet import FleetWriter
 from storage.writing_human import HumanWriter
 from storage.writing_outbox import OutboxWriter
 from storage.writing_rejudged import RejudgedWriter
 
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
+V = TypeVar("V")
 
 _READERS = 4
 _TRIES = 6
@@ -59,8 +62,8 @@ _DROPS = 60
 _ALL = Selection()
 
 
-class SqlStore:
-    """Implements `storage.store.Store`. All methods raise StorageError."""
+class SqlStore(SqlFleet):
+    """Implements `storage.fleet.CollectorStore`. All methods raise StorageError."""
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class SqlStore:
         program's lock; `page` how many rows a batch has at most; without `create` a missing
         database is an error instead of a new one.
         """
+        super().__init__()
         self._backend = backend_of(url, busy_timeout)
         self._arrivals = Arrivals(clock)
         self._page = page
@@ -516,6 +520,30 @@ class SqlStore:
         self._transaction(session, lambda connection: delete_rows(connection, what, keys))
         return time.monotonic() - begun
 
+    def _stamp(self) -> datetime:
+        return self._arrivals.stamp()
+
+    def _fleet_writer(self) -> FleetWriter:
+        return self._opened().fleet_writer
+
+    async def _write_with(self, ready: Callable[[], V], work: Callable[[Connection, V], R]) -> R:
+        session = self._opened()
+
+        def write() -> R:
+            made = ready()
+            return self._transaction(session, lambda connection: work(connection, made))
+
+        return await session.run(session.writers, write)
+
+    async def _read_with(self, work: Callable[[Connection], R]) -> R:
+        session = self._opened()
+
+        def read() -> R:
+            with self._backend.errors(), session.read.connect() as connection:
+                return work(connection)
+
+        return await session.run(session.readers, read)
+
     async def _all(self, listing: Listing[T], where: Sequence[ColumnElement[bool]] = ()) -> list[T]:
         return [value async for page in self._pages(listing, where) for value in page]
 
@@ -561,6 +589,7 @@ class _Session:
         self.read: Engine = backend.read_engine(_READERS)
         self.write: Engine = backend.write_engine()
         self.writer = Writer(self.write.dialect)
+        self.fleet_writer = FleetWriter(self.write.dialect)
         self.human_writer = HumanWriter(self.write.dialect)
         self.outbox_writer = OutboxWriter(self.write.dialect)
         self.rejudged_writer = RejudgedWriter(self.write.dialect)

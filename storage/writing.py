@@ -11,18 +11,18 @@ An event is replaced by a form of it updated later. With a cycle not seen before
 is enough, since one judgement may change an event more than once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, or_, true, tuple_
+from sqlalchemy import Connection, Dialect, bindparam, delete, or_, true, tuple_
 
 from monitor.analysis.event import Event, EventLogEntry
 from storage import codecs, schema
 from storage.current import current_events
+from storage.rows import MEASUREMENT, measurement_row
 from storage.statements import insert_new, upsert
 from storage.store import Conclusion, Cycle
-from storage.summary import Summary, summarise
 from storage.times import time_text
 from storage.writing_rollup import RollupWriter
 
@@ -49,10 +49,9 @@ class Writer:
         verdict, platform = codecs.VERDICT.names, codecs.PLATFORM.names
         health = (*codecs.HEALTH.names, "cycle")
         event, log = codecs.EVENT.names, (*codecs.EVENT_LOG.names, "country")
-        measurement = (*codecs.MEASUREMENT.names, "received_at", *Summary.__struct_fields__)
         self._rollup = RollupWriter(dialect)
         self._cycle = insert_new(schema.cycle, dialect, _CYCLE)
-        self._measurement = insert_new(schema.measurement, dialect, measurement)
+        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
         self._verdict = insert_new(schema.verdict, dialect, verdict)
         self._platform = insert_new(schema.platform_verdict, dialect, platform)
         self._health = insert_new(schema.vantage_health, dialect, health)
@@ -77,6 +76,10 @@ class Writer:
             event,
             lambda incoming, stored: incoming.updated_at > stored.updated_at,
         )
+        self._judged = delete(schema.inbox).where(
+            schema.inbox.c.country == bindparam("of_country"),
+            schema.inbox.c.id == bindparam("of_id"),
+        )
         self._log = insert_new(schema.event_log, dialect, log)
         self._conclusion = upsert(
             schema.conclusion, dialect, codecs.CONCLUSION.names, lambda *_: true()
@@ -96,6 +99,8 @@ class Writer:
         new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
         if new:
             self._write_cycle(connection, cycle, received)
+        # Also when it is known: it may have been handed in once more while it was judged.
+        connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
         current = current_events(events, log)
         statement = self._event if new else self._event_of_known_cycle
         statement.run(connection, map(codecs.EVENT.encode, current))
@@ -110,7 +115,9 @@ class Writer:
         verdicts = [codecs.VERDICT.encode(verdict) for verdict in cycle.verdicts]
         platforms = [codecs.PLATFORM.encode(platform) for platform in cycle.platforms]
         health = [*codecs.HEALTH.encode(cycle.health), cycle.id]
-        self._measurement.run(connection, _measurement_rows(cycle, received))
+        self._measurement.run(
+            connection, (measurement_row(look, received) for look in cycle.measurements)
+        )
         self._verdict.run(connection, verdicts)
         self._platform.run(connection, platforms)
         self._health.run(connection, [health])
@@ -133,10 +140,3 @@ def _cycle_row(cycle: Cycle, received: str) -> tuple[Any, ...]:
         len(cycle.verdicts),
         len(cycle.platforms),
     )
-
-
-def _measurement_rows(cycle: Cycle, received: str) -> Iterable[tuple[Any, ...]]:
-    for measurement in cycle.measurements:
-        summary = summarise(measurement)
-        cells = (getattr(summary, name) for name in Summary.__struct_fields__)
-        yield (*codecs.MEASUREMENT.encode(measurement), received, *cells)

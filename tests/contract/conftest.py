@@ -7,9 +7,9 @@ from typing import Protocol
 
 import pytest
 
+from storage.fleet import CollectorStore
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
-from storage.store import Store
 from storage.times import utc_now
 from tests.postgresql import Cluster
 
@@ -21,7 +21,7 @@ KINDS = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgr
 class MakeStore(Protocol):
     """Makes stores that are not open yet; all of the same file or database."""
 
-    def __call__(self, clock: Callable[[], datetime] = ...) -> Store:
+    def __call__(self, clock: Callable[[], datetime] = ...) -> CollectorStore:
         """One of them, on a clock of the test's own."""
 
 
@@ -29,9 +29,9 @@ class MakeStore(Protocol):
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Makes stores that are not open yet."""
     if request.param == "memory":
-        made: list[Store] = []
+        made: list[CollectorStore] = []
 
-        def only(clock: Callable[[], datetime] = utc_now) -> Store:
+        def only(clock: Callable[[], datetime] = utc_now) -> CollectorStore:
             if not made:
                 made.append(MemoryStore(page=PAGE, clock=clock))
             return made[0]
@@ -45,7 +45,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
 
 
 @pytest.fixture
-async def store(make_store: MakeStore) -> AsyncIterator[Store]:
+async def store(make_store: MakeStore) -> AsyncIterator[CollectorStore]:
     """An open, empty store."""
     store = make_store()
     await store.open()

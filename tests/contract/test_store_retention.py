@@ -44,6 +44,7 @@ async def test_what_is_old_goes_and_the_rest_stays(store: Store) -> None:
         Prunable.PLATFORM_VERDICT: 19 * 2,
         Prunable.MEASUREMENT: 21 * 4,
         Prunable.VANTAGE_HEALTH: 19,
+        Prunable.BATCH: 0,
     }
     assert await flat(store.measurements(EVERYTHING)) == looks
     assert await flat(store.verdicts(EVERYTHING)) == verdicts

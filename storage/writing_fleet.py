@@ -1,0 +1,173 @@
+"""How what agents hand in is written, by as many collectors at once as there are.
+
+Whoever writes takes rows in the same order, table by table and key by key, so that no two wait for
+each other. A batch comes first: its row is what the same batch, handed in elsewhere at the same
+moment, waits for.
+
+A cycle is taken whole, once: one that waits or was judged already gets no further measurements, or
+who knows its id could add to what was concluded from.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, delete, or_, select, true, tuple_, update
+
+from storage import arrival, codecs, schema
+from storage.arrival import ArrivalRows, CycleRows, LookRows
+from storage.fleet import REPLACED, Enrolment, Quarantine, Reception, key_is_taken
+from storage.rows import MEASUREMENT
+from storage.statements import add_to, insert_new, upsert
+from storage.store import StorageError
+from storage.times import time_text
+
+_AT_ONCE = 500
+"""Keys in one question."""
+
+
+def _newer_look(incoming: Any, stored: Any) -> Any:
+    return or_(
+        tuple_(incoming.started_at, incoming.measurement)
+        > tuple_(stored.started_at, stored.measurement),
+        # From a clock that was ahead, as in `storage.writing`.
+        stored.started_at > incoming.received_at,
+    )
+
+
+class FleetWriter:
+    """The statements that store what comes from agents, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        self._batch = insert_new(schema.batch, dialect, arrival.BATCH)
+        self._link = insert_new(schema.batch_cycle, dialect, arrival.BATCH_CYCLE)
+        self._inbox = insert_new(schema.inbox, dialect, arrival.INBOX)
+        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
+        self._latest = upsert(schema.latest_look, dialect, arrival.LATEST, _newer_look)
+        self._hour = add_to(schema.look_hour, dialect, arrival.HOUR, arrival.COUNTS)
+        self._enrolment = insert_new(schema.enrolment, dialect, codecs.ENROLMENT.names)
+        self._quarantine = upsert(
+            schema.quarantine, dialect, codecs.QUARANTINE.names, lambda *_: true()
+        )
+        batch = schema.batch.c
+        self._body = select(batch.body_sha256).where(
+            batch.country == bindparam("of_country"),
+            batch.vantage == bindparam("of_vantage"),
+            batch.id == bindparam("of_id"),
+        )
+
+    def receive(self, connection: Connection, arrived: Sequence[ArrivalRows]) -> list[Reception]:
+        """Write them all; the caller holds the transaction. A reception for each, in order."""
+        receptions = [Reception(known=False)] * len(arrived)
+        order = sorted(range(len(arrived)), key=lambda n: arrived[n].key)
+        fresh = []
+        for n in order:
+            known = self._write_batch(connection, arrived[n])
+            if known is None:
+                fresh.append(n)
+            else:
+                receptions[n] = known
+        owners = self._write_cycles(connection, [(n, arrived[n]) for n in fresh])
+        new = self._write_looks(connection, {look.key: look for _, look in owners})
+        counts = dict.fromkeys(fresh, 0)
+        for owner in {look.key: n for n, look in reversed(owners) if look.key in new}.values():
+            counts[owner] += 1
+        for n, count in counts.items():
+            receptions[n] = Reception(known=False, measurements=count)
+        return receptions
+
+    def _write_batch(self, connection: Connection, arrived: ArrivalRows) -> Reception | None:
+        """What became of it, when it is there already."""
+        if arrived.batch is None or self._batch.run(connection, [arrived.batch]):
+            return None
+        names = ("of_country", "of_vantage", "of_id")
+        stored = connection.scalar(self._body, dict(zip(names, arrived.key, strict=True)))
+        return Reception(known=stored == arrived.sha256, conflict=stored != arrived.sha256)
+
+    def _write_cycles(
+        self, connection: Connection, arrived: Sequence[tuple[int, ArrivalRows]]
+    ) -> list[tuple[int, LookRows]]:
+        """Let new cycles wait; whose the looks are that are to be stored."""
+        cycles = [(n, cycle) for n, one in arrived for cycle in one.cycles]
+        known = self._known_cycles(connection, [cycle for _, cycle in cycles])
+        looks = [(n, look) for n, one in arrived for look in one.looks]
+        waiting: dict[tuple[str, str], list[Any]] = {}
+        for n, cycle in cycles:
+            if cycle.key not in known and cycle.key not in waiting:
+                waiting[cycle.key] = cycle.inbox
+                looks += [(n, look) for look in cycle.looks]
+        self._link.run(connection, sorted({cycle.link for _, cycle in cycles}))
+        self._inbox.run(connection, [row for _, row in sorted(waiting.items())])
+        return looks
+
+    def _known_cycles(
+        self, connection: Connection, cycles: Sequence[CycleRows]
+    ) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for keys in _parts({cycle.key for cycle in cycles}):
+            for table in (schema.inbox, schema.cycle):
+                columns = (table.c.country, table.c.id)
+                rows = connection.execute(select(*columns).where(tuple_(*columns).in_(keys)))
+                found |= {(country, id_) for country, id_ in rows}
+        return found
+
+    def _write_looks(
+        self, connection: Connection, looks: dict[tuple[str, str, str], LookRows]
+    ) -> set[tuple[str, str, str]]:
+        """Write measurements and what follows from them; the keys of those that are new."""
+        wanted = dict(sorted(looks.items()))
+        while wanted:
+            with connection.begin_nested() as attempt:
+                if self._measurement.run(connection, (look.row for look in wanted.values())) == len(
+                    wanted
+                ):
+                    break
+                # Some were there: which, a database that writes many at once does not tell.
+                attempt.rollback()
+            for key in self._known_looks(connection, list(wanted)):
+                del wanted[key]
+        self._latest.run(connection, arrival.newest(wanted.values()))
+        self._hour.run(connection, arrival.summed(wanted.values()))
+        return set(wanted)
+
+    def _known_looks(
+        self, connection: Connection, keys: Sequence[tuple[str, str, str]]
+    ) -> list[tuple[str, str, str]]:
+        table = schema.measurement.c
+        columns = (table.country, table.started_at, table.id)
+        return [
+            (country, started_at, id_)
+            for part in _parts(keys)
+            for country, started_at, id_ in connection.execute(
+                select(*columns).where(tuple_(*columns).in_(part))
+            )
+        ]
+
+    def enrol(self, connection: Connection, enrolment: Enrolment) -> None:
+        """Write it, and revoke the key before it; the caller holds the transaction. StorageError
+        for a key that was enrolled before."""
+        self.revoke(connection, enrolment.vantage, enrolment.enrolled_at, REPLACED)
+        if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(enrolment)]):
+            raise StorageError(key_is_taken(enrolment))
+
+    def revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
+        """Let its key speak no more; the caller holds the transaction. Whether it had one."""
+        table = schema.enrolment
+        mine = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
+        changed = connection.execute(mine.values(revoked_at=time_text(at), reason=reason))
+        return changed.rowcount > 0
+
+    def quarantine(self, connection: Connection, quarantine: Quarantine) -> None:
+        """Write it in the place of the one before; the caller holds the transaction."""
+        self._quarantine.run(connection, [codecs.QUARANTINE.encode(quarantine)])
+
+    def release(self, connection: Connection, vantage: str) -> bool:
+        """Delete it; the caller holds the transaction. Whether there was one."""
+        table = schema.quarantine
+        return connection.execute(delete(table).where(table.c.vantage == vantage)).rowcount > 0
+
+
+def _parts(keys: Iterable[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
+    ordered = sorted(keys)
+    return [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]

@@ -1,0 +1,172 @@
+"""Who may speak, who is left out, and what controls saw."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from probes.measurement import Look
+from storage.fleet import REPLACED, CollectorStore
+from storage.store import StorageError
+from tests.contract.agents import (
+    PLAIN,
+    batch,
+    control_look,
+    enrolment,
+    ids,
+    quarantine,
+    seen_cycle,
+    waits,
+)
+from tests.contract.cycles import at
+from tests.contract.listing import EVERYTHING, flat
+
+ONE_TICK = timedelta(microseconds=1)
+
+
+async def test_a_key_is_enrolled_and_listed(make_store: Callable[[], CollectorStore]) -> None:
+    """As it was given, by vantage and time, also after reopening."""
+    store = make_store()
+    await store.open()
+    assert await store.enrolments() == []
+    made = [
+        enrolment(1, 5, vantage="lhe-nayatel", network=PLAIN),
+        enrolment(2, 0, vantage="khi-ptcl"),
+        *(enrolment(n, n, vantage=f"isb-{n:02}") for n in range(3, 20)),
+    ]
+    for one in made:
+        await store.enrol(one)
+    await store.close()
+    store = make_store()
+    await store.open()
+    assert await store.enrolments() == sorted(made, key=lambda one: one.vantage)
+    await store.close()
+
+
+async def test_a_new_key_revokes_the_one_before(store: CollectorStore) -> None:
+    """In the same transaction, so that a vantage has one key that may speak, never two or none."""
+    old, new, elsewhere = enrolment(1, 0), enrolment(2, 60), enrolment(3, 30, vantage="lhe-1")
+    for one in (old, elsewhere, new):
+        await store.enrol(one)
+    gone = replace(old, revoked_at=new.enrolled_at, reason=REPLACED)
+    assert await store.enrolments() == [gone, new, elsewhere]
+
+
+async def test_a_key_is_revoked_once(store: CollectorStore) -> None:
+    """From then on, and for the reason given first; a vantage without a key has none to revoke."""
+    one = enrolment(1)
+    await store.enrol(one)
+    assert await store.revoke("khi-ptcl", at(60), PLAIN)
+    assert not await store.revoke("khi-ptcl", at(90), "again")
+    assert not await store.revoke("nobody", at(90), "who?")
+    assert await store.enrolments() == [replace(one, revoked_at=at(60), reason=PLAIN)]
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_a_key_is_enrolled_once_for_ever(store: CollectorStore, revoked: bool) -> None:
+    """Neither for another vantage nor again after it was revoked; and what was there stays."""
+    await store.enrol(enrolment(1))
+    await store.enrol(enrolment(2, vantage="lhe-1"))
+    if revoked:
+        await store.revoke("khi-ptcl", at(60), "stolen")
+    before = await store.enrolments()
+    for vantage in ("khi-ptcl", "lhe-1"):
+        with pytest.raises(StorageError, match=r"was enrolled before.*nothing was changed"):
+            await store.enrol(replace(enrolment(1, 90), vantage=vantage))
+        assert await store.enrolments() == before
+
+
+async def test_a_quarantine_replaces_the_one_before(store: CollectorStore) -> None:
+    """One for a vantage, as it was decided last, until it is taken back."""
+    first, other = quarantine(), quarantine("a-vantage", reason="broken clock")
+    await store.quarantine(first)
+    await store.quarantine(other)
+    assert await store.quarantines() == [other, first]
+    later = replace(first, since=None, until=at(1e6), reason="all of it", at=at(60))
+    await store.quarantine(later)
+    assert await store.quarantines() == [other, later]
+    assert await store.release("khi-ptcl")
+    assert not await store.release("khi-ptcl")
+    assert await store.quarantines() == [other]
+
+
+async def test_what_controls_saw_for_a_cycle_is_with_it(store: CollectorStore) -> None:
+    """Stored before the cycle comes or after; of other field vantages nothing is."""
+    one = seen_cycle(1)
+    before, after = control_look(1, 310.0, cycle=one.id), control_look(2, 320.0, cycle=one.id)
+    await store.add_control_looks([before])
+    came = batch(1)
+    foreign = seen_cycle(1, vantage="lhe-evil")
+    crafted = replace(
+        foreign, measurements=tuple(replace(m, cycle=one.id) for m in foreign.measurements)
+    )
+    await store.receive(batch(1, vantage="lhe-evil"), [crafted])
+    assert (await store.receive(came, [one])).measurements == len(one.measurements)
+    await store.add_control_looks([after, before])
+    found = await store.looks_of(waits(one, came))
+    assert sorted(ids(found)) == sorted([*ids(one.measurements), before.id, after.id])
+    assert [look.started_at for look in found] == sorted(look.started_at for look in found)
+
+
+async def test_looks_of_controls_are_listed_by_start(store: CollectorStore) -> None:
+    """At endpoints and references, whichever cycle they were for; from the first moment, before
+    the last; nothing of the field, and nothing controls look at for themselves."""
+    looks = [
+        control_look(n, n * 10.0, cycle=f"c-{n % 3}", look=kind, vantage=vantage)
+        for n, (kind, vantage) in enumerate(
+            (kind, vantage)
+            for kind in (Look.CONTROL, Look.REFERENCE)
+            for vantage in ("ams", "fra")
+            for _ in range(5)
+        )
+    ]
+    await store.add_control_looks(list(reversed(looks)))
+    others = (Look.SCHEDULED, Look.RETRY, Look.TRANSFER, Look.FOLLOW_UP)
+    await store.add_control_looks(
+        [control_look(90 + n, 50.5, look=k) for n, k in enumerate(others)]
+    )
+    await store.receive(batch(0), [seen_cycle(0)])
+    assert await store.control_looks(at(0), at(1e6)) == looks
+    assert await store.control_looks(at(20), at(90)) == looks[2:9]
+    assert await store.control_looks(at(20) + ONE_TICK, at(90) + ONE_TICK) == looks[3:10]
+    assert await store.control_looks(at(90), at(20)) == []
+
+
+async def test_the_newest_look_of_controls_at_each_endpoint(store: CollectorStore) -> None:
+    """Of whichever control it is; none at references, none too old, and no speed measured."""
+    endpoints = ("https://x.com/0", "https://x.com/1")
+    old = [control_look(n, n, endpoint=endpoints[n % 2]) for n in range(6)]
+    fra = control_look(50, 60.0, vantage="fra", endpoint=endpoints[0])
+    ams = control_look(51, 50.0, vantage="ams", endpoint=endpoints[0])
+    await store.add_control_looks([fra, *old])
+    await store.add_control_looks(
+        [
+            *(ams, control_look(52, 70.0, look=Look.REFERENCE)),
+            control_look(53, 80.0, look=Look.TRANSFER, endpoint=endpoints[1]),
+        ]
+    )
+    await store.receive(batch(1), [seen_cycle(1)])
+    assert await store.latest_control_looks(at(0)) == [fra, old[5]]
+    assert await store.latest_control_looks(at(5)) == [fra, old[5]]
+    assert await store.latest_control_looks(at(5) + ONE_TICK) == [fra]
+    assert await store.latest_control_looks(at(61)) == []
+
+
+async def test_a_clock_ahead_does_not_stand_in_the_way(store: CollectorStore) -> None:
+    """A look of the far future is the newest until one arrives, not until that future does."""
+    ahead = control_look(1, 400.0 * 86400 * 365)
+    await store.add_control_looks([ahead])
+    assert await store.latest_control_looks(at(0)) == [ahead]
+    await store.add_control_looks([control_look(2, 60.0)])
+    assert ids(await store.latest_control_looks(at(0))) == [control_look(2, 60.0).id]
+
+
+async def test_looks_of_controls_are_stored_once(store: CollectorStore) -> None:
+    """Sent twice by whoever did not hear the answer, also with others beside them."""
+    looks = [control_look(n, n) for n in range(10)]
+    await store.add_control_looks(looks[:6])
+    await store.add_control_looks(looks)
+    await store.add_control_looks([*looks, *looks])
+    await store.add_control_looks([])
+    assert await flat(store.measurements(EVERYTHING)) == looks
