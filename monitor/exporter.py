@@ -51,6 +51,9 @@ class Family(NamedTuple):
     help: str
     labels: tuple[str, ...]
     rows: Callable[[Snapshot, datetime], Rows]
+    everywhere: bool = False
+    """Of this process: told whether it judges or not. All others only by the one that does, so that
+    nothing is counted twice where there are several."""
 
 
 def _of(view: VantageView) -> tuple[str, ...]:
@@ -104,6 +107,10 @@ def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
 
 def _config_used_at(snapshot: Snapshot, _: datetime) -> Rows:
     yield (), _seconds(snapshot.config_used_at)
+
+
+def _leader(snapshot: Snapshot, _: datetime) -> Rows:
+    yield (), snapshot.leading
 
 
 def _pruned(snapshot: Snapshot, _: datetime) -> Rows:
@@ -299,7 +306,9 @@ def _probe_failures(snapshot: Snapshot, _: datetime) -> Rows:
 
 
 INFOS = (
-    Family("build", "Version of shutwatch and of Python.", ("version", "python"), _build_info),
+    Family(
+        "build", "Version of shutwatch and of Python.", ("version", "python"), _build_info, True
+    ),
     Family(
         "platform_blocked_method",
         "How a platform that is blocked, degraded or throttled at a vantage is interfered with.",
@@ -312,10 +321,17 @@ INFOS = (
         (*VANTAGE_ROLE, "egress", "country_name"),
         _vantage_info,
     ),
-    Family("public_url", "Where people reach the page from outside.", ("url",), _public_url),
+    Family("public_url", "Where people reach the page from outside.", ("url",), _public_url, True),
 )
 
 GAUGES = (
+    Family(
+        "analysis_leader",
+        "1 where what was seen is judged and events are concluded, 0 at other collectors.",
+        (),
+        _leader,
+        everywhere=True,
+    ),
     Family(
         "notifications_pending",
         "Notices of a route that wait to be delivered.",
@@ -339,12 +355,14 @@ GAUGES = (
         "0 when the configuration was read again and could not be used, else 1.",
         (),
         _config_successful,
+        everywhere=True,
     ),
     Family(
         "config_last_reload_success_timestamp_seconds",
         "Since when the configuration in use is.",
         (),
         _config_used_at,
+        everywhere=True,
     ),
     Family(
         "prune_last_success_timestamp_seconds",
@@ -486,6 +504,7 @@ COUNTERS = (
         "Operations the store failed at.",
         ("operation",),
         _storage_errors,
+        everywhere=True,
     ),
     Family(
         "pruned_rows",
@@ -533,23 +552,29 @@ COUNTERS = (
 
 
 def families(snapshot: Snapshot, at: datetime) -> Iterator[Metric]:
-    """Every family with its samples as they stand at that moment (UTC)."""
-    for family in INFOS:
+    """Every family with its samples as they stand at that moment (UTC); where others judge, only
+    those of this process."""
+    for family in _told(INFOS, snapshot):
         info = InfoMetricFamily(PREFIX + family.name, family.help)
         for labels, _ in family.rows(snapshot, at):
             info.add_metric((), dict(zip(family.labels, labels, strict=True)))
         yield info
-    for family in GAUGES:
+    for family in _told(GAUGES, snapshot):
         gauge = GaugeMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
         for labels, value in family.rows(snapshot, at):
             gauge.add_metric(labels, float(value))
         yield gauge
-    for family in COUNTERS:
+    for family in _told(COUNTERS, snapshot):
         counter = CounterMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
         for labels, value in family.rows(snapshot, at):
             counter.add_metric(labels, float(value))
         yield counter
-    yield _durations(snapshot)
+    if snapshot.leading:
+        yield _durations(snapshot)
+
+
+def _told(families: Iterable[Family], snapshot: Snapshot) -> Iterator[Family]:
+    return (family for family in families if snapshot.leading or family.everywhere)
 
 
 def _durations(snapshot: Snapshot) -> Metric:

@@ -72,11 +72,12 @@ class Publisher:
         interval: float = 300.0,
         daily_bytes: int = 300_000_000,
         public_url: str = "",
+        leading: bool = True,
     ) -> None:
         """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles.
 
         `daily_bytes` is the limit that traffic is shown beside, `public_url` where people reach
-        the page from outside.
+        the page from outside; `leading` says whether it is this process that judges.
         """
         self._now = now
         self._snapshot = Snapshot(
@@ -89,6 +90,7 @@ class Publisher:
             events=frozen_map({}),
             storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
             config_used_at=now(),
+            leading=leading,
         )
 
     @property
@@ -129,20 +131,24 @@ class Publisher:
             circumstances=self._circumstances(active_events),
         )
 
-    def backfilled(self, cycle: Cycle, active_events: Sequence[Event]) -> None:
-        """Count a cycle that came long after it was made, and show the events now active. Of its
-        vantage nothing else changes: it tells nothing of now."""
-        count = sum(m.vantage == cycle.vantage for m in cycle.measurements)
+    def lead(self, *, leading: bool) -> None:
+        """Show whether it is this process that judges, from now on."""
+        self._swap(leading=leading)
+
+    def concluded(self, active_events: Sequence[Event]) -> None:
+        """Show the events now active, which replace those shown before, and nothing else: what
+        they follow from tells of the past."""
         self._swap(
-            vantages=tuple(
-                msgspec.structs.replace(view, backfilled=view.backfilled + count)
-                if view.point.id == cycle.vantage
-                else view
-                for view in self._snapshot.vantages
-            ),
-            events=self._shown(active_events),
-            circumstances=self._circumstances(active_events),
+            events=self._shown(active_events), circumstances=self._circumstances(active_events)
         )
+
+    def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
+        """Show these vantages, with all that is known of those that stay as they were."""
+        known = {view.point.id: view for view in self._snapshot.vantages}
+        catalog, interval = self._snapshot.catalog, self._snapshot.interval
+        fresh = [_silent(point, catalog, interval) for point in vantages]
+        self._swap(vantages=tuple(_gone_on(known.get(view.point.id), view) for view in fresh))
+        self.concluded(active_events)
 
     def cycle_missed(self, vantage: str) -> None:
         """Count a scheduled cycle that did not run."""
@@ -202,20 +208,15 @@ class Publisher:
 
         A vantage that differs in anything begins anew. The arguments are those of `__init__`.
         """
-        known = {view.point.id: view for view in self._snapshot.vantages}
-        fresh = [_silent(point, catalog, interval) for point in vantages]
         self._swap(
             interval=interval,
             daily_bytes=daily_bytes,
             public_url=public_url,
             catalog=catalog,
-            vantages=tuple(_gone_on(known.get(view.point.id), view) for view in fresh),
             config_refused=False,
             config_used_at=self._now(),
         )
-        self._swap(
-            events=self._shown(active_events), circumstances=self._circumstances(active_events)
-        )
+        self.watch(vantages, active_events)
 
     def notified(self, route: str, count: int) -> None:
         """Count notices that were delivered to a target of a route."""

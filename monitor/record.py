@@ -180,11 +180,10 @@ class Recorder:
                 pending = _pending(cycle, () if number else steps, steps)
                 self._pending.append(self._with_notices(pending))
             stored = await self._store_pending()
-            for cycle in cycles:
-                if live:
-                    self._publisher.publish(cycle, self._book.active, stored=stored)
-                else:
-                    self._publisher.backfilled(cycle, self._book.active)
+            for cycle in cycles if live else ():
+                self._publisher.publish(cycle, self._book.active, stored=stored)
+            if not live:
+                self._publisher.concluded(self._book.active)
         for cycle in cycles:
             _report(cycle, stored=stored, live=live)
         for step in steps:

@@ -101,8 +101,6 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     transfers: tuple[TransferVerdict, ...] = ()
     """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0
-    backfilled: int = 0
-    """Measurements that came long after they were made; in none of the counts above."""
     stale_after: float
     """Seconds after which a judgement is no longer current."""
 
@@ -173,6 +171,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the configuration was read again and could not be used."""
     config_used_at: datetime
     """UTC; since when this one is."""
+    leading: bool = True
+    """Whether this process judges; of several collectors one does, and tells what it concluded."""
 
     @property
     def countries(self) -> tuple[str, ...]:

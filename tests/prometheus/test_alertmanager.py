@@ -230,12 +230,6 @@ SILENCED = [
         ("VantageUplinkDown",),
         {"country": "AG", "vantage": "v"},
     ),
-    (
-        "CycleStalled",
-        {"job": "shutwatch", "instance": "i"},
-        ("VantageSilent",),
-        {"job": "shutwatch", "instance": "i", "country": "AH", "vantage": "v"},
-    ),
 ]
 """Source and its labels, targets and theirs, which it silences."""
 
@@ -266,12 +260,6 @@ HEARD = [
         {"country": "BG", "platform": "q6"},
         ("PlatformBlockConfirmed",),
         {"country": "BG", "platform": "q6"},
-    ),
-    (
-        "CycleStalled",
-        {"job": "shutwatch", "instance": "i"},
-        ("VantageSilent",),
-        {"job": "shutwatch", "instance": "j", "country": "BH", "vantage": "v"},
     ),
     ("CountryUnseen", {"country": "BI"}, ("VantageSilent",), {"country": "BI", "vantage": "v"}),
 ]

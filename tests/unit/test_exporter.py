@@ -398,3 +398,24 @@ def test_promtool_finds_nothing_to_complain_about() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_collector_that_does_not_lead_tells_only_how_it_is_itself() -> None:
+    """Of several collectors one judges: the others expose no event, no state and no vantage, so
+    that nothing is there twice; and each says whether it leads."""
+    publisher = world.publisher()
+    shown = {metric.name for metric in scraped(publisher)}
+    assert value(publisher, "analysis_leader") == 1
+    publisher.lead(leading=False)
+    told = {metric.name for metric in scraped(publisher)}
+    assert told == {
+        "shutwatch_analysis_leader",
+        "shutwatch_build",
+        "shutwatch_config_last_reload_successful",
+        "shutwatch_config_last_reload_success_timestamp_seconds",
+        "shutwatch_public_url",
+        "shutwatch_storage_errors",
+    }
+    assert value(publisher, "analysis_leader") == 0
+    publisher.lead(leading=True)
+    assert {metric.name for metric in scraped(publisher)} == shown
