@@ -1,7 +1,7 @@
 """A dashboard from its panels: variables, annotations, links and places are the same on all."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard
@@ -49,6 +49,8 @@ class Board(NamedTuple):
     description: str
     rows: Sequence[tuple[str, Callable[[], list[Any]]]]
     """Title of each row, and what makes its panels."""
+    closed: Sequence[tuple[str, Callable[[], list[Any]]]] = ()
+    """Rows below those that are closed until somebody opens them."""
 
 
 def build(board: Board) -> dict[str, Any]:
@@ -80,13 +82,27 @@ def build(board: Board) -> dict[str, Any]:
         builder.with_row(dashboard.Row(title).id(next(ids)))
         for panel in panels():
             builder.with_panel(panel.id(next(ids)))
+    for title, panels in board.closed:
+        row = dashboard.Row(title).id(next(ids))
+        for panel in panels():
+            row.with_panel(panel.id(next(ids)))
+        builder.with_row(row)
     document: dict[str, Any] = json.loads(JSONEncoder().encode(builder.build()))
+    for row in document["panels"]:
+        _stack(row.get("panels") or (), row["gridPos"]["y"] + 1)
     # The SDK has no field for how an annotation from Prometheus is worded.
     for annotation, (*_, title) in zip(document["annotations"]["list"], ANNOTATIONS, strict=True):
         annotation |= {"titleFormat": title, "step": "60s"}
         if NOTED in annotation["expr"]:
             annotation |= {"useValueForTime": "on"}
     return document
+
+
+def _stack(panels: Iterable[dict[str, Any]], top: int) -> None:
+    """One below the other: the SDK leaves the panels of a closed row without a place."""
+    for panel in panels:
+        panel["gridPos"] |= {"x": 0, "y": top}
+        top += panel["gridPos"]["h"]
 
 
 def variables() -> list[Any]:

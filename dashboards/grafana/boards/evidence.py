@@ -1,13 +1,14 @@
 """Evidence: what failed and why, next to what the controls saw at the same time.
 
 Prometheus counts failures by vantage and layer, not by platform. What single looks showed is in
-the database.
+the database: see the last row.
 """
 
 from typing import Any
 
 from grafana_foundation_sdk.models import units
 
+from dashboards.grafana.boards import database
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
 from dashboards.grafana.boards.palette import PLATFORM_STATES
@@ -149,4 +150,5 @@ BOARD = Board(
     "shutwatch 3: evidence",
     "What failed and why, layer by layer, next to what the controls saw.",
     (("How", parts), ("Field against control", comparison), ("Reasons", reasons)),
+    (("Look by look, from the database (PostgreSQL)", database.panels),),
 )
