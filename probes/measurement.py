@@ -245,6 +245,8 @@ class TransferObservation(
     bytes_read: int = 0
     marks: tuple[tuple[float, int], ...] = ()
     """(seconds since the request, bytes read so far), at most 64 of them, the last one included."""
+    held_up: float | None = None
+    """Seconds of it in which the machine kept us from noticing anything; None: nobody counted."""
 
 
 AnyObservation = (

@@ -36,6 +36,7 @@ from probes.measurement import (
     TransferObservation,
     family_of,
 )
+from probes.metronome import Metronome
 from probes.network import Stream, TlsFacts
 from probes.proxy import FarSideError
 from probes.standpoint import Standpoint
@@ -189,18 +190,19 @@ class _Round(LookUnderWay):
         assert endpoint is not None  # noqa: S101 # narrows for the type checker
         start = self.record.elapsed()
         counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
-        answer = await exchange(
-            self.standpoint.client,
-            counted,
-            endpoint.id,
-            user_agent=self.record.settings.user_agent,
-            timeout=plan.deadline,
-            body_limit=plan.bytes_wanted,
-            suspicious_limit=plan.bytes_wanted,
-            suspicious_statuses=frozenset(),
-            trusted=True,
-            more_headers=_PLAIN,
-        )
+        with Metronome() as machine:
+            answer = await exchange(
+                self.standpoint.client,
+                counted,
+                endpoint.id,
+                user_agent=self.record.settings.user_agent,
+                timeout=plan.deadline,
+                body_limit=plan.bytes_wanted,
+                suspicious_limit=plan.bytes_wanted,
+                suspicious_statuses=frozenset(),
+                trusted=True,
+                more_headers=_PLAIN,
+            )
         opened.stream.close()
         failure = answer.failure
         if failure == Failure.GENERIC_TIMEOUT and counted.marks and not counted.stalled:
@@ -217,6 +219,7 @@ class _Round(LookUnderWay):
             bytes_wanted=plan.bytes_wanted,
             bytes_read=counted.total,
             marks=tuple(counted.marks),
+            held_up=round(machine.held_up, 4),
         )
 
 

@@ -76,7 +76,7 @@ from monitor.analysis.weight import WEIGHTS, Sign, ceiling, llr
 from probes.catalog import EndpointKind
 from probes.measurement import Layer
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Stored with every verdict; changes whenever the same case could be judged otherwise."""
 QUIC_BLOCKED = "quic.blocked"
 

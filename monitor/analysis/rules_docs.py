@@ -11,6 +11,7 @@ from monitor.analysis.health import HEALTH_RULES
 from monitor.analysis.rules import RULES, RULES_VERSION
 from monitor.analysis.throttling_rules import THROTTLING_RULES
 from monitor.analysis.transfer_facts import ROUNDS_NEEDED
+from monitor.analysis.transfer_pauses import LEAST, UNSEEN
 from monitor.analysis.transfer_round import NAME_RATIO, SITE_RATIO
 from monitor.analysis.verdict import Evidence
 from monitor.analysis.weight import (
@@ -108,6 +109,11 @@ Slow means less than {NAME_RATIO:g} of what the innocuous name gets; where that 
 than {SITE_RATIO:g} of the object elsewhere and of what a control gets, and more than the length of
 the way explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree. A transfer
 that goes silent where another gets on has stalled.
+
+The machine that measures may be slow itself. So the seconds for which it was held up during a
+transfer are counted, and {UNSEEN:g} times as many ({LEAST * 1000:g} ms at least) are taken off the
+time of what seems slow and added to the others'. What is not slow then, or silent for longer than
+that explains, is *insufficient*; so are rates that swing between rounds by as much as they differ.
 
 An accusation changes the verdict on an endpoint that was *ok*, or that failed by falling silent
 half-way, to *throttled*. It is *weak* when no control could compare, when an object elsewhere was

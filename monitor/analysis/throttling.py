@@ -23,6 +23,11 @@ itself. Compared are, in rounds whose variants come close after each other in ra
    for this stream;
 3. *control*, in any case: what is slow there too is the platform's own trouble.
 
+A vantage can be slow itself. Each transfer counts for how long the machine was held up, and what
+that may have done to a rate or made of a silence is taken in the platform's favour
+(`transfer_pauses`); so is a line on which rates swing from round to round by as much as the two
+that are compared differ.
+
 Slow at the address under either name is no accusation: congestion does the same. Silence is more
 telling, since congestion slows and does not stop: a transfer that stops where another gets on is a
 stall whatever the name. Two rounds at least, and two of three, have to agree; loss measured at the

@@ -36,6 +36,15 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         matches=lambda facts: not facts.able or not facts.telling,
     ),
     TransferRule(
+        id="throttling.machine",
+        meaning="It seems slow, or silent, but the machine that measured was itself held up, or the"
+        " time too short to tell, so this may be its own doing.",
+        state=State.INSUFFICIENT,
+        kind=TransferClass.INSUFFICIENT,
+        wrong_when="It is throttled while the machine is busy, or only to some ten Mbit/s.",
+        matches=lambda facts: facts.pauses_explain,
+    ),
+    TransferRule(
         id="throttling.slow_everywhere",
         meaning="It is as slow, or stops as well, at the control: the platform is in trouble.",
         state=State.INSUFFICIENT,

@@ -8,6 +8,7 @@ from statistics import median
 import msgspec
 
 from monitor.analysis.transfer_pace import VARIANTS, Pace, gets_past, paces
+from monitor.analysis.transfer_pauses import at_least, at_most
 from monitor.analysis.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.analysis.weight import loss_explains
@@ -86,7 +87,20 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slow(self) -> tuple[Round, ...]:
         """The rounds that make the object slow, of the better kind; none when too few agree."""
-        return next((r for r in (self.by_name, self.by_site) if self.agree(r)), ())
+        kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
+        return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
+
+    @property
+    def pauses_explain(self) -> bool:
+        """The machine's own pauses may have done as much: to too many of the rounds that accuse, or
+        to what a control was held against."""
+        if self.stall:
+            return not self.agree([one for one in self.stalls if not one.stall_is_ours])
+        if not self.slow:
+            return False
+        against = "innocuous" if self.slow is self.by_name else "reference"
+        sure = [one for one in self.slow if not one.slow_is_ours(against)]
+        return not self.agree(sure) or (self.control_fine and not self._control_surely_fine)
 
     @property
     def loss_explains(self) -> bool:
@@ -101,8 +115,16 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
             point = max(stall_point(one) for one in self.stalls)
             return any(gets_past(c, point) for c in self.controls)
         rate = _typical_rate(self.slow)
-        limit = NAME_RATIO if self.slow is self.by_name else SITE_RATIO
-        return any(c.rate is not None and rate < limit * c.rate for c in self.controls)
+        return any(c.rate is not None and rate < self._limit * c.rate for c in self.controls)
+
+    @property
+    def _control_surely_fine(self) -> bool:
+        rate = median(at_most(one.paces["target"]) for one in self.slow)
+        return any(rate < self._limit * at_least(c) for c in self.controls)
+
+    @property
+    def _limit(self) -> float:
+        return NAME_RATIO if self.slow is self.by_name else SITE_RATIO
 
     @property
     def slow_everywhere(self) -> bool:
@@ -162,6 +184,14 @@ def stall_point(stalled: Round) -> int:
 def _name_got_past(stalled: Round) -> bool:
     other = stalled.paces.get("innocuous")
     return other is not None and gets_past(other, stall_point(stalled))
+
+
+def _apart(rounds: Sequence[Round], against: str) -> bool:
+    """Whether the target was slower each time than the other ever was: a line whose rates swing by
+    as much as the two differ tells nothing."""
+    targets = [one.rate("target") or 0.0 for one in rounds]
+    others = [one.rate(against) or 0.0 for one in rounds]
+    return max(targets) < min(others)
 
 
 def _typical_rate(rounds: Sequence[Round]) -> float:

@@ -50,6 +50,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     round_trip: float = 0.0
     """Seconds, as connecting took it; 0 when not known."""
+    silence: float = 0.0
+    """Seconds at the end in which nothing came."""
+    held_up: float | None = None
+    """Seconds in which the machine was held up; None when nobody counted."""
 
     @property
     def distance_explains(self) -> bool:
@@ -63,7 +67,13 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
     stalled = seen.failure is not None and seen.failure in TIMEOUTS
     start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
     if seen.failure is not None or start is None:
-        return Pace(bytes_read=seen.bytes_read, stalled=stalled, rate=None)
+        return Pace(
+            bytes_read=seen.bytes_read,
+            stalled=stalled,
+            rate=None,
+            silence=max(0.0, seen.duration - (seen.marks[-1][0] if seen.marks else 0.0)),
+            held_up=seen.held_up,
+        )
     end, total = seen.marks[-1]
     counted, seconds = total - start[1], end - start[0]
     enough = counted >= ENOUGH or (counted > 0 and seconds >= ENOUGH_SECONDS)
@@ -74,6 +84,7 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
         counted=counted,
         seconds=seconds,
         round_trip=round_trip,
+        held_up=seen.held_up,
     )
 
 

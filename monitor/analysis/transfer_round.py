@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.analysis.transfer_pace import Pace, gets_past, paces
+from monitor.analysis.transfer_pauses import at_least, at_most, silence_explained
 from probes.measurement import Measurement
 
 NAME_RATIO = 0.3
@@ -74,6 +75,16 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         if ratio is None or target is None or ratio >= SITE_RATIO:
             return False
         return not target.distance_explains
+
+    @property
+    def stall_is_ours(self) -> bool:
+        """The machine's own pauses may have made the silence."""
+        return silence_explained(self.paces["target"])
+
+    def slow_is_ours(self, variant: str) -> bool:
+        """The machine's own pauses may have made the target slow against that variant."""
+        limit = NAME_RATIO if variant == "innocuous" else SITE_RATIO
+        return at_most(self.paces["target"]) >= limit * at_least(self.paces[variant])
 
     @property
     def suspicious(self) -> bool:

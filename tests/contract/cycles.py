@@ -150,6 +150,7 @@ EVERY_OBSERVATION: tuple[AnyObservation, ...] = (
         bytes_wanted=65536,
         bytes_read=16384,
         marks=((0.1, 1024), (1.25, 16384)),
+        held_up=0.0625,
     ),
     TransferObservation(start=4.0, duration=0.0, url="", address="", server_name=""),
 )

@@ -322,6 +322,100 @@ def test_nothing_seen_is_insufficient() -> None:
     assert judged([round_(None, flow(MBIT), flow(MBIT))] * 3) == "throttling.insufficient"
 
 
+# -- the machine itself ------------------------------------------------------------------------
+
+
+def held(seen: TransferObservation, seconds: float | None) -> TransferObservation:
+    """The same, while the machine was held up for so long."""
+    return msgspec.structs.replace(seen, held_up=seconds)
+
+
+def held_round(
+    target: float, innocuous: float, reference: float, *seconds: float | None
+) -> Measurement:
+    """One round at these rates; the machine was held up for so long in each of its transfers."""
+    flows = map(flow, (target, innocuous, reference))
+    return round_(*(held(seen, each) for seen, each in zip(flows, seconds, strict=True)))
+
+
+def test_an_end_that_was_noticed_late_accuses_nobody() -> None:
+    """A target that took 0.2 s, of which the machine slept 0.15, is not slow; one that took 0.2 s
+    of a machine that was there is."""
+    asleep = held_round(5 * MBIT, 100 * MBIT, 100 * MBIT, 0.15, 0.0, 0.0)
+    awake = held_round(5 * MBIT, 100 * MBIT, 100 * MBIT, 0.0, 0.0, 0.0)
+    found = judge_transfers(case([asleep] * 3))
+    assert (found.verdict.rule_id, found.kind) == ("throttling.machine", TransferClass.INSUFFICIENT)
+    assert found.verdict.state is State.INSUFFICIENT
+    assert judged([awake] * 3) == "throttling.rate"
+
+
+def test_a_beginning_that_was_noticed_late_accuses_nobody() -> None:
+    """What came while the machine slept seems to come at once: that other thing was not faster."""
+    made = held_round(8 * MBIT, 900 * MBIT, 100 * MBIT, 0.0, 0.1, 0.0)
+    assert judged([made] * 3) == "throttling.machine"
+    well = held_round(8 * MBIT, 900 * MBIT, 100 * MBIT, 0.0, 0.0, 0.0)
+    assert judged([well] * 3) == "throttling.rate"
+
+
+def test_milliseconds_accuse_nobody() -> None:
+    """A hundred KiB in 5 and in 1 ms differ by less than what any processor keeps one waiting."""
+    made = held_round(190 * MBIT, 900 * MBIT, 900 * MBIT, 0.0, 0.0, 0.0)
+    assert judged([made] * 3) == "throttling.machine"
+
+
+@pytest.mark.parametrize("rate", [130 * KBIT, MBIT])
+def test_throttling_shows_through_a_machine_that_is_somewhat_busy(rate: float) -> None:
+    """Held up for 30 ms in each transfer, a platform held to a megabit is told, strongly."""
+    made = held_round(rate, 20 * MBIT, 15 * MBIT, 0.03, 0.03, 0.03)
+    verdict = judge_transfers(case([made] * 3, [at_control(held(flow(50 * MBIT), 0.03))])).verdict
+    assert (verdict.rule_id, verdict.evidence) == ("throttling.rate", Evidence.STRONG)
+
+
+def test_two_rounds_of_a_machine_that_was_there_suffice() -> None:
+    """One round in doubt takes nothing from two that are not, and two in doubt leave too few."""
+    sure = held_round(MBIT, 20 * MBIT, 15 * MBIT, 0.0, 0.0, 0.0)
+    doubtful = held_round(MBIT, 20 * MBIT, 15 * MBIT, 0.6, 0.0, 0.0)
+    assert judged([sure, doubtful, sure]) == "throttling.rate"
+    assert judged([sure, doubtful, doubtful]) == "throttling.machine"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rule"), [(0.2, "throttling.stall"), (1.0, "throttling.machine")]
+)
+def test_a_silence_of_our_own_is_no_stall(seconds: float, rule: str) -> None:
+    """Of five seconds of silence one counted asleep explains half; a fifth of one does not."""
+    stalled = msgspec.structs.replace(flow(None, stalled_at=12288), duration=5.1)
+    made = round_(held(stalled, seconds), flow(20 * MBIT), flow(15 * MBIT))
+    assert judged([made] * 3) == rule
+
+
+def test_a_control_that_slept_acquits_nobody_and_accuses_nobody() -> None:
+    """Where all rests on what the control got, that has to be beyond doubt as well."""
+    made = round_(held(flow(MBIT), 0.0), SHORT, held(flow(15 * MBIT), 0.0))
+    awake, asleep = (at_control(held(flow(50 * MBIT), seconds)) for seconds in (0.0, 0.5))
+    assert judged([made] * 3, [awake]) == "throttling.rate"
+    assert judged([made] * 3, [asleep]) == "throttling.machine"
+
+
+def test_a_line_that_swings_as_much_as_the_two_differ_tells_nothing() -> None:
+    """Slow in each round, yet faster in one than the other was in another."""
+    made = [
+        round_(flow(target), flow(10 * target), flow(10 * target))
+        for target in (500 * KBIT, MBIT, 6 * MBIT)
+    ]
+    assert judged(made) == "throttling.unclear"
+    assert judged([made[0], made[1], made[1]]) == "throttling.rate"
+
+
+def test_measurements_that_tell_nothing_of_their_machine_are_judged_as_ever() -> None:
+    """Those of older versions hold no such count: nothing is held against them, or for them."""
+    old = msgspec.json.encode(flow(5 * MBIT))
+    assert b"held_up" not in old
+    seen = msgspec.json.decode(old, type=TransferObservation)
+    assert seen.held_up is None
+    assert judged([round_(seen, flow(100 * MBIT), flow(100 * MBIT))] * 3) == "throttling.rate"
+
+
 # -- whatever the numbers ----------------------------------------------------------------------
 
 RATES = st.floats(10 * KBIT, 500 * MBIT)
@@ -345,6 +439,39 @@ def any_flow(draw: st.DrawFn) -> TransferObservation | None:
 
 ROUNDS = st.lists(st.builds(round_, any_flow(), any_flow(), any_flow()), max_size=4)
 CONTROLS = st.lists(st.builds(at_control, any_flow()), max_size=2)
+
+
+PAUSES = st.lists(st.floats(0, 10), min_size=15, max_size=15)
+
+
+def paused(made: Sequence[Measurement], pauses: Sequence[float]) -> list[Measurement]:
+    """The same rounds on a machine that was held up for so long, transfer by transfer."""
+    left = iter(pauses)
+    return [
+        msgspec.structs.replace(
+            one,
+            observations=tuple(
+                held(o, next(left)) if isinstance(o, TransferObservation) else o
+                for o in one.observations
+            ),
+        )
+        for one in made
+    ]
+
+
+@given(ROUNDS, CONTROLS, PAUSES)
+def test_pauses_of_the_machine_never_accuse(
+    made: list[Measurement], controls: list[Measurement], pauses: list[float]
+) -> None:
+    """Whatever is throttled on a machine that was held up is so on one that was not; and what was
+    told of nobody stays untold."""
+    there = judge_transfers(case(made, controls)).verdict
+    asleep = judge_transfers(case(paused(made, pauses), controls)).verdict
+    if asleep.state is State.THROTTLED:
+        assert there.state is State.THROTTLED
+        assert EVIDENCE_ORDER[asleep.evidence] <= EVIDENCE_ORDER[there.evidence]
+    if asleep != there:
+        assert asleep.state is State.INSUFFICIENT
 
 
 @given(ROUNDS, CONTROLS, st.sampled_from(VantageState))

@@ -1,6 +1,7 @@
 """One round of transfers on a scripted network: what is asked for, what is recorded."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -131,6 +132,22 @@ async def test_marks_are_few_and_hold_the_first_and_the_last() -> None:
     assert list(seen.marks) == sorted(seen.marks)
     assert seen.first_byte == seen.marks[0][0]
     assert seen.marks[-1][1] == seen.bytes_read >= SIZE
+
+
+async def test_each_transfer_counts_for_how_long_the_machine_was_held_up() -> None:
+    """Work that keeps the loop from reading is on record with the transfer it fell into."""
+    scripted = network(Peer(says=answer(SIZE)))
+
+    async def work() -> None:
+        while True:
+            time.sleep(0.03)  # noqa: ASYNC251 # holding the loop up is the point
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(work())
+    seen = transfers(await made_on(scripted))
+    busy.cancel()
+    assert all(one.held_up is not None for one in seen.values())
+    assert sum(one.held_up or 0.0 for one in seen.values()) > 0.05
 
 
 async def test_reading_ends_at_what_was_wanted() -> None:
