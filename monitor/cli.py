@@ -19,6 +19,7 @@ from monitor.commands import (
     replay,
     report,
     run,
+    vantage,
 )
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ for command in (
     config,
     db,
     password,
+    vantage,
 ):
     command.register(app)
 

@@ -128,10 +128,15 @@ def https_url(node: Node) -> str:
     return node.parsed(_https_url)
 
 
+def is_vantage_id(value: str) -> bool:
+    """Whether a vantage can be called that: lower-case letters, digits and single dashes."""
+    return bool(_ID.fullmatch(value)) and len(value) <= _LONGEST_ID
+
+
 def vantage_id(node: Node) -> str:
     """A vantage's name: lower-case letters, digits and dashes."""
     value = text(node)
-    if not _ID.fullmatch(value) or len(value) > _LONGEST_ID:
+    if not is_vantage_id(value):
         usable = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:_LONGEST_ID].strip("-")
         hint = f', such as "{usable}"' if usable and not node.given_by_environment else ""
         raise node.fail(f"lower-case letters, digits and single dashes{hint}")

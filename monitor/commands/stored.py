@@ -7,16 +7,17 @@ from typing import TypeVar
 
 from monitor.commands.options import fail
 from monitor.settings import Settings
+from storage.fleet import CollectorStore
 from storage.open_store import open_store
-from storage.store import StorageError, Store
+from storage.store import StorageError
 
 T = TypeVar("T")
 
 
 @asynccontextmanager
-async def stored(settings: Settings) -> AsyncIterator[Store]:
-    """The configured store, open; StorageError when there is none yet."""
-    store = open_store(settings.database, create=False)
+async def stored(settings: Settings, *, create: bool = False) -> AsyncIterator[CollectorStore]:
+    """The configured store, open; StorageError when there is none yet, unless it is to be made."""
+    store = open_store(settings.database, create=create)
     await store.open()
     try:
         yield store
@@ -24,11 +25,13 @@ async def stored(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+def with_store(
+    settings: Settings, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
+) -> T:
     """What `work` makes of the configured store; exits with 1 when the store cannot."""
 
     async def run() -> T:
-        async with stored(settings) as store:
+        async with stored(settings, create=create) as store:
             return await work(store)
 
     try:
