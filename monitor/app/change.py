@@ -11,7 +11,8 @@ from monitor.record import Recorder
 from monitor.reload import same_looks
 from monitor.server.access import Access
 from monitor.settings import Settings
-from storage.store import StorageError, Store
+from storage.fleet import CollectorStore
+from storage.store import StorageError
 
 log = logger(__name__)
 
@@ -21,7 +22,7 @@ class Change:
 
     def __init__(
         self,
-        store: Store,
+        store: CollectorStore,
         publisher: Publisher,
         recorder: Recorder,
         runners: Runners,
@@ -39,6 +40,8 @@ class Change:
 
     async def apply(self, old: Settings, new: Settings) -> None:
         """Take `new` into use. What may fail comes first, and leaves everything as it was."""
+        # Not part of the file, but an operator who decides expects it to be read now.
+        await self._recorder.leave_out(await self._store.quarantines())
         kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
         added = {vantage.id for vantage in new.vantages} - kept
         schedule, turns = self._schedule, self._schedule.turns

@@ -45,6 +45,7 @@ async def run(settings: Settings) -> None:
     try:
         telling = Telling(settings, store, publisher)
         recorder = Recorder(settings, store, publisher, now=utc_now, herald=telling.courier)
+        await recorder.leave_out(await store.quarantines())
         await recorder.restore()
         latest = await store.latest_verdicts()
         spending = Spending(settings, now=utc_now)

@@ -16,6 +16,7 @@ from monitor.clock import utc_now
 from monitor.commands.console import plain_console
 from monitor.commands.export import moment_of
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.left_out import LeftOut
 from monitor.rejudging.differences import Change, Tally
 from monitor.rejudging.run import Rejudged, rejudge
 from monitor.settings import Settings
@@ -88,6 +89,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 selection,
                 now=utc_now,
                 keep=keep,
+                left_out=LeftOut(await store.quarantines()),
                 say=_say if json else lambda _: None,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )

@@ -21,6 +21,7 @@ from monitor.commands.export import moment_of
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
+from monitor.left_out import LeftOut
 from monitor.replay.database import replay_store
 from monitor.replay.files import rows_in, rows_of
 from monitor.replay.formats import Tally, Wanted
@@ -144,7 +145,8 @@ async def _from_database(options: _Options, settings: Settings) -> Replayed:
     store = open_store(options.database, create=False)
     await store.open()
     try:
-        return await replay_store(store, selection, settings.events)
+        left_out = LeftOut(await store.quarantines())
+        return await replay_store(store, selection, settings.events, left_out)
     finally:
         await store.close()
 

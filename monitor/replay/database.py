@@ -5,14 +5,17 @@ from datetime import datetime
 
 from monitor.analysis.event_fold import Place
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.left_out import NOBODY, LeftOut
 from monitor.replay.run import Replay, Replayed
 from monitor.settings import EventSettings
 from storage.store import Selection, Store
 
 
-async def replay_store(store: Store, selection: Selection, settings: EventSettings) -> Replayed:
-    """Events from the stored platform verdicts and the health of vantages. The store must be open;
-    StorageError from it.
+async def replay_store(
+    store: Store, selection: Selection, settings: EventSettings, left_out: LeftOut = NOBODY
+) -> Replayed:
+    """Events from the stored platform verdicts and the health of vantages, without what is
+    `left_out`. The store must be open; StorageError from it.
 
     The whole history gives the stored events again; a part of it may lack what came before.
     Without a platform in the selection, shutdowns and cuts come out as well.
@@ -22,9 +25,11 @@ async def replay_store(store: Store, selection: Selection, settings: EventSettin
     async for cycle, health, verdicts in _cycles(store, selection):
         received.add(cycle)
         wanted = not selection.platform and _within(selection, health.at)
-        late = replay.take(verdicts, health if wanted else None)
+        believed = [verdict for verdict in verdicts if verdict not in left_out]
+        stands = left_out.stands(health.vantage, health.at)
+        late = replay.take(believed, health if wanted and not stands else None)
         for place in late:
-            await _again(replay, store, selection, place, received)
+            await _again(replay, store, selection, place, received, left_out)
     return replay.finish()
 
 
@@ -52,7 +57,12 @@ async def _one_by_one(
 
 
 async def _again(
-    replay: Replay, store: Store, selection: Selection, place: Place, received: set[str]
+    replay: Replay,
+    store: Store,
+    selection: Selection,
+    place: Place,
+    received: set[str],
+    left_out: LeftOut,
 ) -> None:
     """Conclude a place anew from all that had been received by then, as the monitor did."""
     country, platform = place
@@ -61,7 +71,11 @@ async def _again(
     )
     with replay.again(place) as rebuild:
         async for batch in store.platforms(wanted):
-            rebuild.take([verdict for verdict in batch if verdict.cycle in received])
+            rebuild.take(
+                verdict
+                for verdict in batch
+                if verdict.cycle in received and verdict not in left_out
+            )
 
 
 def _within(selection: Selection, moment: datetime) -> bool:

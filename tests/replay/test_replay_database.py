@@ -13,12 +13,14 @@ from monitor.analysis.event import EventKind, EventLogEntry
 from monitor.analysis.event_fold import EventBook, advance
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.cli import app
+from monitor.left_out import LeftOut
 from monitor.replay.database import replay_store
 from monitor.replay.run import Replayed
 from monitor.settings import EventSettings
 from storage.memory import MemoryStore
 from storage.sql import SqlStore
 from storage.store import Cycle, Selection, Store
+from tests.contract.agents import quarantine
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.test_record import STORY as STORY_OF_A_DAY
@@ -117,6 +119,16 @@ async def test_a_shutdown_is_replayed() -> None:
     replayed, log = await _as_recorded(cycles)
     assert EventKind.SHUTDOWN in {event.kind for event in replayed.events}
     assert _in_order(replayed.log) == _in_order(log)
+
+
+async def test_a_vantage_left_out_brings_nothing_about() -> None:
+    """With the only vantage of the story in quarantine, its verdicts are replayed into no event."""
+    store = MemoryStore()
+    await store.open()
+    await _record(store)
+    assert (await replay_store(store, EVERYTHING, SETTINGS)).events
+    left_out = LeftOut([quarantine("khi-ptcl")])
+    assert not (await replay_store(store, EVERYTHING, SETTINGS, left_out)).events
 
 
 async def test_a_selection_is_replayed_alone() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from monitor.analysis.event import EventKind, EventState
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
+from monitor.left_out import LeftOut
 from monitor.rejudging.differences import Change, What
 from monitor.rejudging.history import History, survey
 from monitor.rejudging.run import Rejudged, rejudge
@@ -21,6 +22,7 @@ from probes.testing import VirtualClockLoop
 from storage.memory import MemoryStore
 from storage.store import Cycle, Selection, Store
 from tests.build import START
+from tests.contract.agents import quarantine
 from tests.contract.listing import EVERYTHING, contents, flat
 from tests.lab.certificates import authority
 from tests.unit.rejudge_world import INTERVAL, cycles_of, recorded, settings, store_all
@@ -205,6 +207,29 @@ async def test_an_event_that_no_rule_supports_any_more_is_gone(
         if (c.kind, c.change) == (What.EVENT, "gone") and c.where["kind"] is EventKind.BLOCK
     ]
     assert (gone.where["platform"], gone.new) == ("facebook", None)
+
+
+async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured: Settings) -> None:
+    """Recomputed without those who saw it, a block is gone; their verdicts are judged all the same,
+    and what is stored stays."""
+    blocks = [
+        event for event in await flat(lived.events(EVERYTHING)) if event.kind is EventKind.BLOCK
+    ]
+    assert {event.country for event in blocks} == {"PK"}
+    vantages = {look.vantage for look in await flat(lived.verdicts(Selection(country="PK")))}
+    gone: list[Change] = []
+    done = await rejudge(
+        lived,
+        configured,
+        EVERYTHING,
+        now=lambda: START,
+        keep=False,
+        left_out=LeftOut(map(quarantine, sorted(vantages))),
+        say=gone.append,
+    )
+    assert done.rejudging.verdicts
+    told = [c for c in gone if c.kind is What.EVENT and c.where["kind"] is EventKind.BLOCK]
+    assert [change.change for change in told] == ["gone"] * len(blocks)
 
 
 async def test_only_what_is_selected_is_judged_again(
