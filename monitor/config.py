@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from monitor.analysis.fingerprint import Fingerprint
+from monitor.config_collector import read_collector
 from monitor.config_environ import expander
 from monitor.config_notify import read_notify
 from monitor.config_tables import (
@@ -103,11 +104,12 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     problems = [*sorted(document.problems, key=lambda one: one.line), *in_catalog_file]
     if problems:
         raise ConfigError(problems)
-    vantages = values.pop("vantage")
+    vantages = values.pop("vantage", ())
     return Settings(
         **_with_interval(_with_listener(values)),
         vantages=vantages,
         catalog=_asked_from(vantages, catalog),
+        catalog_text=_catalog_text(root, path.parent),
         source=str(path),
     )
 
@@ -128,12 +130,14 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
                 "retention": _retention,
                 "log": _log,
                 "server": partial(_server, folder),
+                "collector": partial(read_collector, folder),
                 "notify": partial(_notify, folder, catalog),
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
             },
-            required={"vantage": _NO_VANTAGE},
+            # A collector may leave looking to its agents.
+            required={} if "collector" in root.raw else {"vantage": _NO_VANTAGE},
             elsewhere=elsewhere(""),
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
@@ -237,7 +241,8 @@ def _vantages(node: Node) -> tuple[VantagePoint, ...]:
         raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
     entries = node.entries()
     _distinct_ids(entries)
-    if not any(_may_be_field(entry) for entry in entries):
+    collects = "collector" in node.document.root.raw
+    if not collects and not any(_may_be_field(entry) for entry in entries):
         raise node.fail(
             'add a vantage with role = "field" in the country you watch',
             wrong="looks from nowhere that blocking may happen",
@@ -307,6 +312,14 @@ def _with_file(
     except CatalogError as error:
         in_file.extend(error.problems)
         return catalog, False
+
+
+def _catalog_text(root: Node, folder: Path) -> str:
+    """What stands in the catalogue file that a configuration without mistakes names."""
+    table = root.raw.get("catalog", {})
+    if "file" not in table:
+        return ""
+    return file_in(folder)(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
 
 
 def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None:

@@ -21,8 +21,10 @@ from monitor.config_values import (
     https_url,
     kept,
     listen,
+    listen_or_not,
     mmdb_file,
     network,
+    optional_file,
     pem_file,
     public_url,
     resolver,
@@ -115,6 +117,21 @@ def server_shapes(folder: Path) -> Shapes:
     }
 
 
+def collector_shapes(folder: Path) -> Shapes:
+    """`[collector]`; names of files are relative to `folder`."""
+    return {
+        "listen": listen_or_not,
+        "certificate": optional_file(folder),
+        "certificate_key": optional_file(folder),
+        "behind_proxy": flag,
+        "batches_per_minute": whole(1, 100_000),
+        "controls_per_minute": whole(1, 100_000),
+        "hourly_bytes": size("64MB", "1000GB"),
+        "requests_at_once": whole(1, 10_000),
+        "paused": listed(vantage_id),
+    }
+
+
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
 """`[retention]`."""
 
@@ -165,6 +182,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "retention": frozenset(RETENTION),
     "log": frozenset(LOG),
     "server": frozenset(server_shapes(Path())),
+    "collector": frozenset(collector_shapes(Path())),
     "notify": frozenset(notify_shapes()),
     "notify.route": frozenset(route_shapes(Path())),
     "vantage_check": frozenset(vantage_check_shapes(Path())),

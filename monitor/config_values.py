@@ -206,6 +206,11 @@ def listen(node: Node) -> tuple[str, int]:
     return node.parsed(_listen)
 
 
+def listen_or_not(node: Node) -> tuple[str, int]:
+    """`host:port`, or empty for nowhere."""
+    return listen(node) if text(node) else ("", 0)
+
+
 def public_url(node: Node) -> str:
     """An http or https address without a slash at its end, or empty."""
     value = text(node)
@@ -327,6 +332,16 @@ def file_in(folder: Path) -> Shape[Path]:
         if not is_file:
             raise node.fail(f"a file that exists; looked for in {folder.absolute()}")
         return path
+
+    return read
+
+
+def optional_file(folder: Path) -> Shape[str]:
+    """The path of a file, relative to `folder`, or empty."""
+    named = file_in(folder)
+
+    def read(node: Node) -> str:
+        return str(named(node)) if text(node) else ""
 
     return read
 

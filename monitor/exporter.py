@@ -25,7 +25,9 @@ from prometheus_client.registry import Collector
 from monitor import __version__
 from monitor.analysis.event import Event, Scope
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.collector.counts import IngestCounts
 from monitor.export.cells import visible
+from monitor.exporter_ingest import IngestCollector
 from monitor.local_time import local_text, utc_text
 from monitor.method_words import method_in_words
 from monitor.publisher import Publisher
@@ -602,9 +604,14 @@ class SnapshotCollector(Collector):
         return families(self._publisher.snapshot, self._publisher.now())
 
 
-def create_registry(publisher: Publisher) -> CollectorRegistry:
-    """A registry of its own: our families, and this process's memory, CPU and descriptors."""
+def create_registry(publisher: Publisher, ingest: IngestCounts | None = None) -> CollectorRegistry:
+    """A registry of its own: our families, and this process's memory, CPU and descriptors.
+
+    `ingest` is what agents handed in, where agents are served.
+    """
     registry = CollectorRegistry()
     registry.register(SnapshotCollector(publisher))
+    if ingest is not None:
+        registry.register(IngestCollector(ingest))
     ProcessCollector(registry=registry)
     return registry

@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.config import ConfigError
 from monitor.logs import logger
-from monitor.settings import Settings
+from monitor.settings import CollectorSettings, Settings
 
 log = logger(__name__)
 
@@ -47,6 +47,11 @@ def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:
     if old.database != new.database:
         # Neither is named: a URL may hold a password.
         problems.append("database: still the one it was; another one needs a restart")
+    problems += [
+        f"collector.{name}: still what it was; another one needs a restart"
+        for name in CollectorSettings.__struct_fields__
+        if name != "paused" and getattr(old.collector, name) != getattr(new.collector, name)
+    ]
     return tuple(problems)
 
 

@@ -113,6 +113,30 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.users or self.tokens or self.public)
 
 
+class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[collector]` table: where agents hand in, and how much each may. Limits are those of one
+    process, and hold from its start."""
+
+    listen: tuple[str, int] = ("", 0)
+    """Address and port for agents; no address: they are not served."""
+    certificate: str = ""
+    """PEM file of the certificate and those it rests on; empty: no TLS."""
+    certificate_key: str = ""
+    """PEM file of its key."""
+    behind_proxy: bool = False
+    """Whether a proxy in front speaks TLS, so that other addresses are fine without."""
+    batches_per_minute: int = 120
+    """Of one vantage; as many at once."""
+    controls_per_minute: int = 240
+    """Requests of one vantage for control looks; as many at once."""
+    hourly_bytes: int = 200_000_000
+    """Of one vantage's batches, unpacked; as many at once."""
+    requests_at_once: int = 64
+    """Of all vantages."""
+    paused: tuple[str, ...] = ()
+    """Vantages that are to look at nothing."""
+
+
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[retention]` table: how long what is stored is kept. Infinite is for ever."""
 
@@ -140,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: str = "sqlite:///shutwatch.db"
     """SQLAlchemy URL."""
     signing_key: str = ""
-    """File of the key that signs reports; empty: beside the database."""
+    """File of the key that signs reports and answers to agents; empty: beside the database."""
     listen_host: str = "127.0.0.1"
     listen_port: int = 10100
     public_url: str = ""
@@ -152,10 +176,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     server: ServerSettings = ServerSettings()
+    collector: CollectorSettings = CollectorSettings()
     notify: NotifySettings = NotifySettings()
     vantages: tuple[VantagePoint, ...]
     catalog: Catalog
     """Only the platforms and references this configuration watches."""
+    catalog_text: str = ""
+    """What stands in the operator's own catalogue file, for agents to read as well."""
     fingerprints: tuple[Fingerprint, ...] = msgspec.field(default_factory=shipped_fingerprints)
     """Block pages and filtering products that are known: the shipped ones, and those in the files
     that `[fingerprints]` names."""

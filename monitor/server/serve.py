@@ -3,14 +3,21 @@
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN = 1
 """Whole seconds that answers under way get to finish once we are asked to stop."""
+
+HANDSHAKE = 10.0
+"""Seconds that a TLS handshake may take: until it is over nobody else looks after a connection."""
+FAREWELL = 5.0
+"""Seconds that the end of TLS may take."""
 
 REASONS = {
     errno.EADDRINUSE: "another program already listens there",
@@ -28,17 +35,45 @@ class ListenError(Exception):
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: signals belong to the program, not to its server."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], tls: ssl.SSLContext | None
+    ) -> None:
         super().__init__(config)
         self._tell_started = started
+        self._tls = tls
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._tls is None:
+            await super().startup(sockets)
+        else:
+            await self._start_tls(sockets or [], self._tls)
         self._tell_started()
+
+    async def _start_tls(self, sockets: list[socket.socket], tls: ssl.SSLContext) -> None:
+        """As uvicorn does, which knows neither a context of ours nor these two times."""
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=one,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE,
+                ssl_shutdown_timeout=FAREWELL,
+                backlog=self.config.backlog,
+            )
+            for one in sockets
+        ]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn's own types are looser
+            config=self.config, server_state=self.server_state, app_state={}
+        )
+        return made
 
 
 async def serve(
@@ -47,16 +82,19 @@ async def serve(
     port: int,
     *,
     listening: Callable[[str, int], None] | None = None,
+    connection: type[HttpToolsProtocol] = HttpToolsProtocol,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until cancelled, then stop within two seconds whatever connections are open.
 
     `listening` is called with the address and port once connections are accepted; port 0 takes
-    a free one. Raises ListenError before that, when the address cannot be had.
+    a free one. `connection` looks after one connection, `tls` encrypts it. Raises ListenError
+    before that, when the address cannot be had.
     """
     sockets = await _bind(host, port)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=connection,
         ws="none",
         loop="none",
         lifespan="off",
@@ -70,19 +108,19 @@ async def serve(
         if listening:
             listening(*sockets[0].getsockname()[:2])
 
-    server = _Server(config, started)
+    server = _Server(config, started, tls)
     task = asyncio.create_task(server.serve(sockets))
     try:
         await asyncio.shield(task)
     finally:
         server.should_exit = True
         await _finish(task)
-        for connection in list(server.server_state.connections):
+        for one in list(server.server_state.connections):
             # A reader too slow for what is already written would keep its connection open.
-            if connection.transport is not None:
-                connection.transport.abort()
-        for one in sockets:
-            one.close()
+            if one.transport is not None:
+                one.transport.abort()
+        for listener in sockets:
+            listener.close()
 
 
 async def _finish(task: "asyncio.Task[None]") -> None:

@@ -11,6 +11,7 @@ from monitor.config import ConfigError, default_settings, load_config
 from monitor.config_tables import TABLES
 from monitor.notify.settings import NotifySettings, Route
 from monitor.settings import (
+    CollectorSettings,
     EventSettings,
     LogSettings,
     RetentionSettings,
@@ -39,6 +40,7 @@ HEADINGS = {
     "notify": "`[notify]`",
     "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
+    "collector": "`[collector]`",
     "vantage_check": "`[vantage_check]`",
     "fingerprints": "`[fingerprints]`",
 }
@@ -111,6 +113,7 @@ def test_every_setting_can_be_given() -> None:
         "log": LogSettings,
         "retention": RetentionSettings,
         "server": ServerSettings,
+        "collector": CollectorSettings,
         "vantage_check": VantageCheckSettings,
         "notify": NotifySettings,
         "notify.route": Route,
@@ -122,7 +125,10 @@ def test_every_setting_can_be_given() -> None:
     listener = {"listen_host", "listen_port"}
     tables = {*fields, "vantages"} - {"vantage"}
     top = (
-        set(Settings.__struct_fields__) - listener - tables - {"catalog", "source", "fingerprints"}
+        set(Settings.__struct_fields__)
+        - listener
+        - tables
+        - {"catalog", "catalog_text", "source", "fingerprints"}
     )
     assert top | {"listen"} == TABLES[""]
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,9 @@ from prometheus_client.metrics_core import Metric
 
 from monitor.analysis.event import EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
+from monitor.collector.counts import IngestCounts, Spool
 from monitor.exporter import create_registry
+from monitor.wire.answers import Reason
 from tests.contract.cycles import annotation
 from tests.prometheus import world
 
@@ -55,7 +58,15 @@ def full_scrape() -> Iterator[Metric]:
     )
     publisher.notifications_pending({"newsroom": 1})
     publisher.annotated([annotation()])
-    return iter(create_registry(publisher).collect())
+    return iter(create_registry(publisher, ingested()).collect())
+
+
+def ingested() -> IngestCounts:
+    """What an agent handed in, over TLS."""
+    counts = IngestCounts()
+    counts.acknowledged("khi-ptcl", Spool(waiting=1, dropped=2), 0.1)
+    counts.certificate_expires_at = lambda: datetime(2027, 1, 1, tzinfo=UTC)
+    return counts
 
 
 def scraped() -> dict[str, Documented]:
@@ -95,3 +106,9 @@ def test_every_state_is_documented() -> None:
     """Each word a state label may hold is explained."""
     for state in (*State, *VantageState, EventState.SUSPECTED, EventState.CONFIRMED):
         assert f"`{state}`" in TEXT
+
+
+def test_every_reason_of_a_refusal_is_documented() -> None:
+    """The label tells nothing that the document does not."""
+    for reason in Reason:
+        assert f"`{reason}`" in TEXT

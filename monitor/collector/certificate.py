@@ -1,0 +1,70 @@
+"""The certificate that agents know the collector by; a new one is used without a restart.
+
+Certificates are renewed every few weeks by programs that know nothing of us. Every handshake asks
+for the newest context; a pair of files that does not fit, because only one of them was written yet,
+leaves the one before in use, and is looked at again soon.
+"""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from monitor.config_collector import server_context
+from monitor.logs import logger
+
+log = logger(__name__)
+
+EVERY = 5.0
+"""Seconds between two looks at the files."""
+
+_Mark = tuple[tuple[int, int, int], ...]
+
+
+class Certificate:
+    """A pair of files, and the TLS context made of what was in them when they last fitted."""
+
+    def __init__(self, certificate: str, key: str) -> None:
+        """Raises OSError (ssl.SSLError among them) when they cannot be used."""
+        self._files = (certificate, key)
+        self._mark = self._marked()
+        self._current = server_context(certificate, key)
+        self.expires_at = _expiry(certificate)
+        """UTC; when the certificate in use ends."""
+        self.context = server_context(certificate, key)
+        """For the listener: hands every handshake to the newest context."""
+        self.context.sni_callback = self._hand_over
+
+    def _hand_over(self, handshake: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
+        handshake.context = self._current
+
+    def renew(self) -> bool:
+        """Use the files as they are now, if they changed and fit; whether they are in use now."""
+        try:
+            mark = self._marked()
+            if mark == self._mark:
+                return True
+            current, expires_at = server_context(*self._files), _expiry(self._files[0])
+        except (OSError, ValueError) as error:
+            log.warning("the new certificate cannot be used, keeping the old", error=str(error))
+            return False
+        self._mark, self._current, self.expires_at = mark, current, expires_at
+        log.info("new certificate in use", expires=expires_at.isoformat())
+        return True
+
+    async def watch(self, every: float = EVERY) -> None:
+        """Renew whenever the files change, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await asyncio.to_thread(self.renew)
+
+    def _marked(self) -> _Mark:
+        stats = [Path(file).stat() for file in self._files]
+        return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in stats)
+
+
+def _expiry(certificate: str) -> datetime:
+    first = x509.load_pem_x509_certificates(Path(certificate).read_bytes())[0]
+    return first.not_valid_after_utc.astimezone(UTC)

@@ -1,0 +1,323 @@
+"""What an agent is told besides that a batch is stored: the time, what to do, what controls see."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from monitor.config import default_settings
+from monitor.control_desk import ControlHealth
+from monitor.settings import Settings
+from monitor.spending import DayIsSpentError
+from monitor.wire.answers import (
+    CONTROLS,
+    SETTINGS,
+    TIME,
+    AgentSettings,
+    ControlAnswer,
+    ControlRequest,
+    Moment,
+    Reason,
+)
+from probes.catalog import Endpoint, EndpointKind
+from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.target import Glance, Target
+from storage.memory import MemoryStore
+from storage.store import StorageError
+from tests.collector.world import (
+    NOW,
+    OTHER_KEY,
+    Collector,
+    collecting,
+    enrolment,
+    health,
+    is_signed_answer,
+    measurement,
+    new_id,
+    refusal,
+    request,
+    settings,
+)
+
+X = next(one for one in default_settings().catalog.platforms if one.name == "x")
+LISTED = Target(platform="x", role=X.roles[0].name, endpoint=X.roles[0].endpoints[0])
+
+
+def control_look(cycle: str, endpoint: str, **changed: Any) -> Measurement:
+    """What a control saw a moment ago."""
+    usual = {
+        "vantage": "ams",
+        "country": "NL",
+        "asn": 1136,
+        "network": "KPN",
+        "vantage_role": "control",
+        "look": Look.CONTROL,
+        "endpoint": endpoint,
+        "started_at": NOW,
+    }
+    return measurement(cycle, **{**usual, **changed})
+
+
+class FakeDesk:
+    """A desk whose one control sees everything; it remembers what it was asked."""
+
+    def __init__(self, *, staffed: bool = True, spent: bool = False) -> None:
+        self.staffed = staffed
+        self._spent = spent
+        self.asked: list[tuple[Target, float, str, bool, Glance | None]] = []
+
+    def known(self, _: Target) -> tuple[Measurement, ...]:
+        """Nothing."""
+        return ()
+
+    async def look(
+        self,
+        target: Target,
+        *,
+        after: float,
+        cycle: str,
+        quic: bool = False,
+        glance: Glance | None = None,
+    ) -> tuple[Measurement, ...]:
+        """One look."""
+        if self._spent:
+            raise DayIsSpentError("ams")
+        self.asked.append((target, after, cycle, quic, glance))
+        return (control_look(cycle, target.endpoint.id),)
+
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+        """Fine."""
+        if self._spent:
+            raise DayIsSpentError("ams")
+        assert after == NOW.timestamp()
+        seen = control_look(
+            cycle,
+            "https://www.wikipedia.org/",
+            platform=REFERENCE_PLATFORM,
+            role="international",
+            look=Look.REFERENCE,
+        )
+        return (ControlHealth(health=health(vantage="ams"), looks=(seen,)),)
+
+
+def asking(asked: ControlRequest, **changed: Any) -> tuple[dict[str, str], bytes]:
+    """A signed request for control looks."""
+    return request(msgspec.json.encode(asked), path=CONTROLS, **changed)
+
+
+async def test_the_time_is_told_to_anybody_and_signed() -> None:
+    """An agent without a clock asks before it can sign anything, and knows who answered."""
+    async with collecting() as collector:
+        asked = new_id()
+        response = await collector.ask({"shutwatch-request": asked}, TIME)
+        assert msgspec.json.decode(response.content, type=Moment).at == NOW
+        assert is_signed_answer(response, asked)
+        assert is_signed_answer(await collector.ask({}, TIME), "")
+        odd = await collector.ask({"shutwatch-request": "1\n2".replace("\n", "%0a")}, TIME)
+        assert refusal(odd).reason is Reason.MALFORMED
+
+
+async def test_questions_for_the_time_are_limited_for_all_together() -> None:
+    """Each answer is signed, so strangers get only so many of them a second."""
+    async with collecting() as collector:
+        answers = [await collector.ask({}, TIME) for _ in range(60)]
+        assert [one.status_code for one in answers] == [200] * 50 + [429] * 10
+        assert refusal(answers[-1]).reason is Reason.BUSY
+
+
+async def _orders(collector: Collector, **changed: Any) -> AgentSettings:
+    headers, _ = request(b"", path=SETTINGS, method="GET", encoding="identity", **changed)
+    response = await collector.ask(headers, SETTINGS)
+    assert response.status_code == 200
+    assert is_signed_answer(response, headers["shutwatch-request"])
+    return msgspec.json.decode(response.content, type=AgentSettings)
+
+
+async def test_settings_are_those_of_the_collector() -> None:
+    """Interval, platforms, the operator's own catalogue and the limit of bytes come from the file
+    the collector runs on, with the newest looks of controls."""
+    used = msgspec.structs.replace(
+        settings(), interval=120.0, catalog_text="[platform.own]\n", signing_key="secret.pem"
+    )
+    async with collecting(used=used) as collector:
+        seen = control_look(new_id(), "https://x.com/")
+        older = control_look(
+            new_id(), "https://x.com/", started_at=NOW - timedelta(minutes=5), reached=False
+        )
+        await collector.store.add_control_looks([older, seen])
+        told = await _orders(collector)
+    assert (told.interval, told.catalog, told.issued_at) == (120.0, "[platform.own]\n", NOW)
+    assert told.platforms == tuple(one.name for one in used.catalog.platforms)
+    assert told.daily_bytes == used.probe.daily_bytes
+    assert told.known == (seen,)
+    assert not told.paused
+
+
+async def test_one_vantage_may_be_paused() -> None:
+    """A name under `paused` stops that agent and no other, and is another version."""
+    async with collecting(used=settings(paused=("lhe-a",))) as collector:
+        await collector.store.enrol(enrolment(OTHER_KEY, "lhe-a"))
+        on = await _orders(collector)
+        off = await _orders(collector, key=OTHER_KEY, vantage="lhe-a")
+    assert (on.paused, off.paused) == (False, True)
+    assert on.version != off.version
+
+
+async def test_a_version_changes_with_what_an_agent_does_and_with_nothing_else() -> None:
+    """Receipts name the version, so an agent asks again when there is something new, and only
+    then."""
+    in_use: list[Settings] = [settings()]
+
+    async def version() -> str:
+        async with collecting(used=in_use[0]) as collector:
+            return (await _orders(collector)).version
+
+    first = await version()
+    in_use[0] = msgspec.structs.replace(in_use[0], public_url="https://watch.example.org")
+    assert await version() == first
+    for change in ({"interval": 60.0}, {"catalog_text": "[platform.y]\n"}):
+        in_use[0] = msgspec.structs.replace(settings(), **change)
+        assert await version() != first
+
+
+async def test_settings_are_for_agents_alone() -> None:
+    """Without a valid signature nobody learns what is watched."""
+    async with collecting() as collector:
+        assert refusal(await collector.ask({}, SETTINGS)).reason is Reason.MALFORMED
+        headers, _ = request(b"", key=OTHER_KEY, path=SETTINGS, method="GET", encoding="identity")
+        assert refusal(await collector.ask(headers, SETTINGS)).reason is Reason.UNKNOWN_KEY
+
+
+async def test_controls_look_after_the_question_and_the_looks_are_stored_first() -> None:
+    """The collector's own controls look at the endpoint from now on, with what was asked for, and
+    whatever the agent is told is in the database already."""
+    desk = FakeDesk()
+    cycle, glance = new_id(), Glance(family="ipv4", greet=True)
+    asked = ControlRequest(cycle=cycle, target=LISTED, quic=True, glance=glance, health=True)
+    async with collecting(desk=lambda: desk) as collector:
+        headers, body = asking(asked)
+        response = await collector.send(headers, body, path=CONTROLS)
+        answer = msgspec.json.decode(response.content, type=ControlAnswer)
+        assert is_signed_answer(response, headers["shutwatch-request"])
+        assert desk.asked == [(LISTED, NOW.timestamp(), cycle, True, glance)]
+        (look,) = answer.looks
+        assert (look.endpoint, look.cycle, look.vantage) == (LISTED.endpoint.id, cycle, "ams")
+        (state,) = answer.checks
+        stored = await collector.store.control_looks(NOW, NOW + timedelta(seconds=1))
+        assert {one.id for one in stored} == {look.id, state.looks[0].id}
+
+
+def _same(desk: FakeDesk | None) -> FakeDesk | None:
+    return desk
+
+
+async def test_without_controls_the_answer_is_empty_at_once() -> None:
+    """A collector that has none says so, and does not wait for any."""
+    for desk in (None, FakeDesk(staffed=False), FakeDesk(spent=True)):
+        async with collecting(desk=partial(_same, desk)) as collector:
+            asked = ControlRequest(cycle=new_id(), target=LISTED, health=True)
+            response = await collector.send(*asking(asked), path=CONTROLS)
+            answer = msgspec.json.decode(response.content, type=ControlAnswer)
+            assert (answer.looks, answer.checks) == ((), ())
+
+
+def elsewhere(**changed: Any) -> Target:
+    """A target that is not the catalogue's."""
+    return msgspec.structs.replace(LISTED, **changed)
+
+
+INTERNAL = Endpoint(kind=EndpointKind.HTTP, host="169.254.169.254", port=80)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        elsewhere(endpoint=INTERNAL),
+        elsewhere(platform="nobody"),
+        elsewhere(role="nothing"),
+        elsewhere(endpoint=msgspec.structs.replace(LISTED.endpoint, port=22)),
+        elsewhere(endpoint=msgspec.structs.replace(LISTED.endpoint, path="/elsewhere")),
+    ],
+)
+async def test_a_stolen_key_cannot_send_the_controls_anywhere(target: Target) -> None:
+    """Only what the collector's own catalogue lists is looked at; of anything else the controls
+    have seen nothing."""
+    desk = FakeDesk()
+    async with collecting(desk=lambda: desk) as collector:
+        asked = ControlRequest(cycle=new_id(), target=target)
+        response = await collector.send(*asking(asked), path=CONTROLS)
+        assert msgspec.json.decode(response.content, type=ControlAnswer).looks == ()
+    assert desk.asked == []
+
+
+async def test_an_endpoint_is_looked_at_as_the_collectors_catalogue_defines_it() -> None:
+    """Whatever an agent says an endpoint must answer, the collector's own definition counts."""
+    desk = FakeDesk()
+    loose = msgspec.structs.replace(LISTED.endpoint, verify=False, expect_status=(599,))
+    async with collecting(desk=lambda: desk) as collector:
+        asked = ControlRequest(cycle=new_id(), target=elsewhere(endpoint=loose))
+        assert (await collector.send(*asking(asked), path=CONTROLS)).status_code == 200
+    assert [one[0] for one in desk.asked] == [LISTED]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (msgspec.json.encode(ControlRequest(cycle="1", target=LISTED)), "no UUID"),
+        (
+            msgspec.json.encode(ControlRequest(cycle=new_id(), glance=Glance(family="ipx"))),
+            "glance",
+        ),
+        (
+            msgspec.json.encode(ControlRequest(cycle=new_id(), glance=Glance(addresses=10**9))),
+            "glance",
+        ),
+        (b"[]", "no request"),
+        (b"\xff", "no request"),
+    ],
+)
+async def test_a_broken_question_for_controls_is_refused(body: bytes, words: str) -> None:
+    """It costs the controls nothing, and says what is wrong."""
+    desk = FakeDesk()
+    async with collecting(desk=lambda: desk) as collector:
+        headers, packed = request(body, path=CONTROLS)
+        refused = refusal(await collector.send(headers, packed, path=CONTROLS))
+        assert refused.reason is Reason.MALFORMED
+        assert words in refused.detail
+    assert desk.asked == []
+
+
+async def test_control_looks_are_limited_for_each_vantage() -> None:
+    """One agent cannot keep the controls busy for all others."""
+    desk = FakeDesk()
+    async with collecting(desk=lambda: desk, used=settings(controls_per_minute=3)) as collector:
+        await collector.store.enrol(enrolment(OTHER_KEY, "lhe-a"))
+        asked = ControlRequest(cycle=new_id(), target=LISTED)
+        statuses = [
+            (await collector.send(*asking(asked), path=CONTROLS)).status_code for _ in range(4)
+        ]
+        assert statuses == [200, 200, 200, 429]
+        other = asking(asked, key=OTHER_KEY, vantage="lhe-a")
+        assert (await collector.send(*other, path=CONTROLS)).status_code == 200
+
+
+class Full(MemoryStore):
+    """A store that keeps no looks of controls."""
+
+    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+        """Never."""
+        await asyncio.sleep(0)
+        raise StorageError(f"no room for {len(looks)}")
+
+
+async def test_nothing_is_told_of_controls_that_could_not_be_stored() -> None:
+    """What an agent acts on is evidence, so it is on disk or not told."""
+    desk = FakeDesk()
+    async with collecting(desk=lambda: desk, store=Full()) as collector:
+        asked = ControlRequest(cycle=new_id(), target=LISTED)
+        response = await collector.send(*asking(asked), path=CONTROLS)
+        assert (response.status_code, refusal(response).reason) == (503, Reason.STORAGE)

@@ -1,0 +1,246 @@
+"""An agent and a collector for tests: keys, batches as agents make them, and a real server."""
+
+import asyncio
+import gzip
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+import uuid_utils
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.collector.api import create_agent_api
+from monitor.collector.certificate import Certificate
+from monitor.collector.connections import AgentConnection
+from monitor.collector.counts import IngestCounts
+from monitor.collector.listener import serve_agents
+from monitor.config import default_settings
+from monitor.control_desk import Desk
+from monitor.keys import fingerprint, public_text
+from monitor.settings import CollectorSettings, Settings
+from monitor.wire.answers import BATCHES, Refusal
+from monitor.wire.batch import Batch, CycleReport, encode_batch
+from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
+from probes.measurement import Look, Measurement
+from storage.fleet import CollectorStore, Enrolment
+from storage.memory import MemoryStore
+from storage.times import time_text
+from tests.build import dns, http, look, tcp, tls
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"agent".ljust(32, b"."))
+OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"other".ljust(32, b"."))
+REVOKED_KEY = Ed25519PrivateKey.from_private_bytes(b"revoked".ljust(32, b"."))
+COLLECTOR_KEY = Ed25519PrivateKey.from_private_bytes(b"collector".ljust(32, b"."))
+
+
+def new_id() -> str:
+    """A UUIDv7."""
+    return str(uuid_utils.uuid7())
+
+
+def enrolment(
+    key: Ed25519PrivateKey = AGENT_KEY, vantage: str = "khi-ptcl", role: str = "field"
+) -> Enrolment:
+    """A key enrolled for a vantage of PTCL in Pakistan, as `tests.build.look` looks from."""
+    return Enrolment(
+        vantage=vantage,
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        role=role,
+        key=public_text(key),
+        fingerprint=fingerprint(public_text(key)),
+        enrolled_at=NOW - timedelta(days=30),
+    )
+
+
+def measurement(cycle: str, **changed: Any) -> Measurement:
+    """A healthy look, a minute ago; with any of its fields changed."""
+    seen = look(dns(), tcp(), tls(), http(), reached=True, kind=Look.SCHEDULED, id=new_id())
+    usual = {"cycle": cycle, "started_at": NOW - timedelta(seconds=60)}
+    return msgspec.structs.replace(seen, **{**usual, **changed})
+
+
+def health(**changed: Any) -> VantageHealth:
+    """A healthy vantage."""
+    fine = VantageHealth(
+        vantage="khi-ptcl",
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        state=VantageState.OK,
+        rule_id="vantage.ok",
+        references_ok=6,
+        references_total=6,
+        timeout_rate=0.05,
+        families=("ipv4",),
+        at=NOW - timedelta(seconds=50),
+    )
+    return msgspec.structs.replace(fine, **changed)
+
+
+def report(looks: int = 3, **changed: Any) -> CycleReport:
+    """A cycle of a minute ago with so many healthy looks; with any of its fields changed."""
+    cycle = changed.get("cycle", new_id())
+    usual: dict[str, Any] = {
+        "cycle": cycle,
+        "started_at": NOW - timedelta(seconds=70),
+        "finished_at": NOW - timedelta(seconds=20),
+        "health": health(),
+        "measurements": tuple(
+            measurement(cycle, endpoint=f"https://{number}.x.com/") for number in range(looks)
+        ),
+    }
+    return CycleReport(**{**usual, **changed})
+
+
+def batch(*reports: CycleReport, **changed: Any) -> Batch:
+    """A batch of one healthy cycle, or of those given; with any of its fields changed."""
+    usual: dict[str, Any] = {"vantage": "khi-ptcl", "version": "0.1.0"}
+    return Batch(**{**usual, **changed}, reports=reports or (report(),))
+
+
+def request(
+    body: bytes,
+    *,
+    key: Ed25519PrivateKey = AGENT_KEY,
+    vantage: str = "khi-ptcl",
+    sent_at: datetime = NOW,
+    identity: str = "",
+    encoding: str = "gzip",
+    path: str = BATCHES,
+    method: str = "POST",
+) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a request as an agent signs it; packed where `encoding` is gzip."""
+    packed = gzip.compress(body) if encoding == "gzip" else body
+    headers = signed_headers(
+        key,
+        method=method,
+        path=path,
+        vantage=vantage,
+        request=identity or new_id(),
+        sent_at=time_text(sent_at),
+        encoding=encoding,
+        body=packed,
+    )
+    return headers, packed
+
+
+def good_request(**changed: Any) -> tuple[dict[str, str], bytes]:
+    """A whole batch as it should be."""
+    return request(encode_batch(batch()), **changed)
+
+
+def settings(**collector: Any) -> Settings:
+    """Of a collector that listens on a free port; with any of `[collector]` changed."""
+    table = CollectorSettings(**{"listen": ("127.0.0.1", 0), **collector})
+    return msgspec.structs.replace(default_settings(), collector=table)
+
+
+class Ticks:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Collector:
+    """A collector over real HTTP, and what may be asked of it."""
+
+    def __init__(self, store: CollectorStore, client: httpx.AsyncClient) -> None:
+        self.store = store
+        self.client = client
+        self.counts = IngestCounts()
+        self.clock = Ticks()
+        self.url = ""
+
+    async def send(
+        self, headers: Mapping[str, str], body: bytes, *, path: str = BATCHES
+    ) -> httpx.Response:
+        """POST."""
+        return await self.client.post(path, headers=dict(headers), content=body)
+
+    async def ask(self, headers: Mapping[str, str], path: str) -> httpx.Response:
+        """GET."""
+        return await self.client.get(path, headers=dict(headers))
+
+    async def stored(self) -> int:
+        """Cycles that wait for judgement."""
+        return len(await self.store.waiting(1000))
+
+
+def refusal(response: httpx.Response) -> Refusal:
+    """Why a request was refused."""
+    assert response.headers["content-type"] == "application/json"
+    return msgspec.json.decode(response.content, type=Refusal)
+
+
+def is_signed_answer(response: httpx.Response, request_id: str) -> bool:
+    """Whether it is the collector's own answer to that request."""
+    signature = response.headers.get(SIGNATURE, "")
+    return is_answer(public_text(COLLECTOR_KEY), signature, request_id, response.content)
+
+
+@asynccontextmanager
+async def collecting(
+    *,
+    store: CollectorStore | None = None,
+    used: Settings | None = None,
+    desk: Callable[[], Desk | None] = lambda: None,
+    trust: ssl.SSLContext | bool = False,
+    patience: float = 30.0,
+    now: Callable[[], datetime] = lambda: NOW,
+    certificate: Certificate | None = None,
+    connection: type[AgentConnection] = AgentConnection,
+) -> AsyncIterator[Collector]:
+    """A collector on a free port, where `khi-ptcl` is enrolled and `isb-nayatel` was revoked."""
+    kept = store or MemoryStore()
+    await kept.open()
+    await kept.enrol(enrolment())
+    await kept.enrol(enrolment(REVOKED_KEY, "isb-nayatel"))
+    await kept.revoke("isb-nayatel", NOW - timedelta(days=1), "the machine was taken")
+    in_use = used or settings()
+    scheme = "https" if certificate else "http"
+    async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
+        collector = Collector(kept, client)
+        app = create_agent_api(
+            kept,
+            COLLECTOR_KEY,
+            lambda: in_use,
+            collector.counts,
+            desk=desk,
+            now=now,
+            clock=collector.clock,
+            patience=patience,
+        )
+        where: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(
+            serve_agents(
+                app,
+                in_use.collector,
+                certificate,
+                listening=lambda host, port: where.set_result((host, port)),
+                renewing=0.05,
+                connection=connection,
+            )
+        )
+        task.add_done_callback(lambda _: where.cancel())
+        host, port = await where
+        collector.url = f"{scheme}://{host}:{port}"
+        client.base_url = httpx.URL(collector.url)
+        try:
+            yield collector
+        finally:
+            await client.aclose()
+            task.cancel()
+            await asyncio.wait({task})
+            await kept.close()
