@@ -6,6 +6,7 @@ no ghost series behind.
 """
 
 import platform as python_platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import accumulate
@@ -23,6 +24,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from monitor import __version__
+from monitor.analysis.agreement import WITNESSES
 from monitor.analysis.event import Event, Scope
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.collector.counts import IngestCounts
@@ -218,6 +220,20 @@ def _exit_match(snapshot: Snapshot, at: datetime) -> Rows:
         health = view.health_at(at)
         if health:
             yield _with_role(view), not (health.exit_country or health.exit_asn)
+
+
+def _outliers(snapshot: Snapshot, _: datetime) -> Rows:
+    fields = [view for view in snapshot.vantages if view.is_field]
+    sizes = Counter(view.network for view in fields)
+    for view in fields:
+        if sizes[view.network] > WITNESSES:
+            yield _with_role(view), view.outlier_platforms
+
+
+def _left_out(snapshot: Snapshot, _: datetime) -> Rows:
+    for view in snapshot.vantages:
+        if view.left_out:
+            yield _with_role(view), 1
 
 
 def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
@@ -467,6 +483,18 @@ GAUGES = (
         "0 when a vantage's packets come out of another country or network than its own, else 1.",
         VANTAGE_ROLE,
         _exit_match,
+    ),
+    Family(
+        "vantage_outlier_platforms",
+        "Platforms on which a vantage stands alone against the others of its network.",
+        VANTAGE_ROLE,
+        _outliers,
+    ),
+    Family(
+        "vantage_quarantined",
+        "1 while a person has a vantage left out of events, else absent.",
+        VANTAGE_ROLE,
+        _left_out,
     ),
     Family(
         "vantage_last_report_timestamp_seconds",

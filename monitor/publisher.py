@@ -131,6 +131,24 @@ class Publisher:
             circumstances=self._circumstances(active_events),
         )
 
+    def doubt(
+        self, country: str, outliers: Mapping[str, int], left_out: Callable[[str], bool]
+    ) -> None:
+        """Show on how many platforms vantages of a country differ from the others of their network,
+        and who is left out of events."""
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(
+                    view,
+                    outlier_platforms=outliers.get(view.point.id, 0),
+                    left_out=left_out(view.point.id),
+                )
+                if view.point.country == country
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
     def lead(self, *, leading: bool) -> None:
         """Show whether it is this process that judges, from now on."""
         self._swap(leading=leading)

@@ -19,6 +19,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.conclusions import changeable, conclusions_of, readable, restored, since
+from monitor.differing import differing
 from monitor.left_out import NOBODY, LeftOut
 from monitor.logs import logger
 from monitor.publisher import Publisher
@@ -184,6 +185,7 @@ class Recorder:
                 self._publisher.publish(cycle, self._book.active, stored=stored)
             if not live:
                 self._publisher.concluded(self._book.active)
+            self._doubt({cycle.country for cycle in cycles})
         for cycle in cycles:
             _report(cycle, stored=stored, live=live)
         for step in steps:
@@ -279,6 +281,15 @@ class Recorder:
             if waiting.notices and self._herald is not None:
                 self._herald.wake()
         return True
+
+    def _doubt(self, countries: Iterable[str]) -> None:
+        now, events = self._now(), self._settings.events
+        for country in countries:
+            self._publisher.doubt(
+                country,
+                differing(self._book, country, now, events),
+                lambda vantage: self._left_out.stands(vantage, now),
+            )
 
     def _with_notices(self, pending: Pending) -> Pending:
         if self._herald is None:

@@ -101,6 +101,10 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     transfers: tuple[TransferVerdict, ...] = ()
     """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0
+    outlier_platforms: int = 0
+    """Platforms on which it stands alone against the others of its network."""
+    left_out: bool = False
+    """Whether a person has it left out of events."""
     stale_after: float
     """Seconds after which a judgement is no longer current."""
 

@@ -43,6 +43,10 @@ def documented() -> dict[str, Documented]:
 def full_scrape() -> Iterator[Metric]:
     """Every family with at least one sample."""
     publisher = world.x_blocked_on_two_of_three()
+    neighbours = [msgspec.structs.replace(world.FIELD[0], id=name) for name in ("b", "c")]
+    watched = [*(view.point for view in publisher.snapshot.vantages), *neighbours]
+    publisher.watch(watched, [])
+    publisher.doubt(world.FIELD[0].country, {}, lambda vantage: vantage == "b")
     publisher.publish(
         world.cycle(
             world.FIELD[0],

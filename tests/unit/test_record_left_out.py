@@ -137,3 +137,28 @@ def test_what_differs() -> None:
     assert one.differing(NOBODY) == {"PK"} == NOBODY.differing(one)
     assert one.digest("PK") != LeftOut([decided(PTCL, since=3)]).digest("PK")
     assert not one.digest("BR")
+
+
+async def test_whoever_stands_alone_is_shown(store: MemoryStore) -> None:
+    """On how many platforms a vantage differs from its neighbours is shown, and who is left out."""
+    neighbours = [VantagePoint(id=name, country="PK", asn=17557) for name in ("a", "b", "c")]
+    settings = msgspec.structs.replace(SETTINGS, vantages=tuple(neighbours))
+    publisher = Publisher(settings.vantages, settings.catalog, lambda: at(9))
+    process = Recorder(settings, store, publisher, now=lambda: at(9))
+    for number in range(9):
+        for one in neighbours:
+            letter = "B" if one.id == "a" and number > 4 else "."
+            seen = cycle(letter, number, one.id)
+            platform = msgspec.structs.replace(seen.platforms[0], asn=17557)
+            await process.record(msgspec.structs.replace(seen, platforms=(platform,)))
+    views = {view.point.id: view for view in publisher.snapshot.vantages}
+    assert {name: view.outlier_platforms for name, view in views.items()} == {
+        "a": 1,
+        "b": 0,
+        "c": 0,
+    }
+    assert not any(view.left_out for view in views.values())
+    await process.leave_out([decided("a")])
+    await process.record(cycle(".", 9, "b"))
+    views = {view.point.id: view for view in publisher.snapshot.vantages}
+    assert [view.left_out for view in views.values()] == [True, False, False]
