@@ -32,6 +32,7 @@ from monitor.fingerprints import merged, shipped_fingerprints
 from monitor.loopback import is_loopback
 from monitor.notify.settings import NotifySettings
 from monitor.settings import (
+    COLLECTED_AGREEMENT,
     EventSettings,
     LogSettings,
     RetentionSettings,
@@ -154,8 +155,9 @@ def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
-    """`[events]` knows how often there is something to take in."""
-    events = values.get("events", EventSettings())
+    """`[events]` knows how often there is something to take in, and whether from agents."""
+    agreement = COLLECTED_AGREEMENT if "collector" in values else EventSettings().agreement
+    events = values.get("events", EventSettings(agreement=agreement))
     interval = values.get("interval", events.interval)
     return {**values, "events": msgspec.structs.replace(events, interval=interval)}
 
@@ -180,7 +182,10 @@ def _throttling(node: Node) -> ThrottlingSettings:
 def _events(node: Node) -> EventSettings:
     """`[events]`."""
     _in_order(node, EVENTS, EventSettings, "false_confirmed", "false_suspected")
-    return EventSettings(**read_table(node, EVENTS, elsewhere=elsewhere("events")))
+    values = read_table(node, EVENTS, elsewhere=elsewhere("events"))
+    if "collector" in node.document.root.raw:
+        values.setdefault("agreement", COLLECTED_AGREEMENT)
+    return EventSettings(**values)
 
 
 def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:

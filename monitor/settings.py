@@ -23,6 +23,10 @@ SILENT_INTERVALS = 6
 """Cycles without a word after which nothing is known of a stream, however rare they are."""
 
 
+COLLECTED_AGREEMENT = 2
+"""Vantages whose agreement is asked for where agents hand in, unless it is set."""
+
+
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[events]` table: which errors are allowed, and when an event is over."""
 

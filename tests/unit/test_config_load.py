@@ -401,3 +401,19 @@ def test_the_same_file_gives_equal_settings(tmp_path: Path) -> None:
     # Not JSON, which has no word for "for ever".
     wire: Any = msgspec.msgpack.decode(msgspec.msgpack.encode(first), type=Settings)
     assert wire == first
+
+
+@pytest.mark.parametrize(
+    ("tables", "agreement"),
+    [
+        ("", 1),
+        ("[collector]\n", 2),
+        ("[collector]\n[events]\nreopen_within = '24h'\n", 2),
+        ("[collector]\n[events]\nagreement = 1\n", 1),
+        ("[events]\nagreement = 3\n", 3),
+    ],
+)
+def test_where_agents_hand_in_two_must_agree(tables: str, agreement: int, tmp_path: Path) -> None:
+    """One agent alone confirms no event, unless the operator says that it may."""
+    vantage = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    assert load(tmp_path, tables + vantage).events.agreement == agreement
