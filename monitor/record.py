@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.event import Event, EventLogEntry, EventState
 from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.conclusions import changeable, conclusions_of, readable, restored, since
@@ -174,8 +174,10 @@ class Recorder:
             made = [await self._concluded(cycle) for cycle in cycles]
             steps = [*self._owed, *made]
             for place in dict.fromkeys(place for step in made for place in step.late):
-                steps.append(await self._rebuilt(place, cycles))
+                steps.append(await self._rebuilt(place, cycles, made))
                 self._book = steps[-1].book
+            if not live:
+                steps = without_what_never_was(steps)
             self._owed.clear()
             for number, cycle in enumerate(cycles):
                 pending = _pending(cycle, () if number else steps, steps)
@@ -208,12 +210,16 @@ class Recorder:
         self._book = step.book
         return step
 
-    async def _rebuilt(self, place: Place, more: Sequence[Cycle] = ()) -> Step:
-        """One platform in one country concluded from all that is stored, and from these."""
+    async def _rebuilt(
+        self, place: Place, more: Sequence[Cycle] = (), steps: Sequence[Step] = ()
+    ) -> Step:
+        """One platform in one country concluded from all that is stored, and from `more` cycles,
+        of which these steps were made already."""
         wanted = Selection(country=place[0], platform=place[1])
         known = {e.id: e async for page in self._store.events(wanted) for e in page}
-        for pending in self._pending:
-            known |= {e.id: e for e in pending.changed if (e.country, e.platform) == place}
+        unstored = [pending.changed for pending in self._pending] + [s.changed for s in steps]
+        for changed in unstored:
+            known |= {e.id: e for e in changed if (e.country, e.platform) == place}
         logged = dict(self._book.logged)
         for event_id in known.keys() - logged.keys():
             logged[event_id] = await self._last_logged(event_id)
@@ -319,6 +325,22 @@ def _pending(cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> P
         log=tuple(entry for step in steps for entry in step.log),
         touched=tuple(dict.fromkeys(place for step in touching for place in step.touched)),
     )
+
+
+def without_what_never_was(steps: Sequence[Step]) -> list[Step]:
+    """The steps without events that were begun and taken back in the course of them: nobody ever
+    heard of those."""
+    begun = {entry.event for step in steps for entry in step.log if entry.sequence == 1}
+    last = {event.id: event for step in steps for event in step.changed}
+    gone = {one for one in begun if last[one].state is EventState.WITHDRAWN}
+    return [
+        msgspec.structs.replace(
+            step,
+            changed=tuple(event for event in step.changed if event.id not in gone),
+            log=tuple(entry for entry in step.log if entry.event not in gone),
+        )
+        for step in steps
+    ]
 
 
 def _ended(book: EventBook, place: Place) -> Event | None:

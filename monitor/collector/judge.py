@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from monitor.analysis.health import assess
 from monitor.analysis.suspicion import suspicious
 from monitor.analysis.verdict import VantageHealth
 from monitor.judging import HOPELESS, Seen
@@ -24,6 +25,7 @@ from monitor.rejudging.rebuild import (
     early_health,
     patience_of,
     references_of,
+    vantage_of,
 )
 from monitor.settings import Settings
 from probes.measurement import Look, Measurement
@@ -138,6 +140,22 @@ class Judge:
             platforms=judged.platforms,
             hurried=waiting.hurried,
             transfers=judged.transfers,
+        )
+
+    def unjudged(self, waiting: WaitingCycle) -> Cycle:
+        """The cycle without a verdict: nothing is known of it, not even how the vantage was."""
+        cycle = _stored(waiting)
+        return Cycle(
+            id=waiting.id,
+            vantage=waiting.vantage,
+            country=waiting.country,
+            started_at=waiting.started_at,
+            finished_at=waiting.finished_at,
+            health=assess(vantage_of(cycle), (), (), waiting.finished_at),
+            measurements=(),
+            verdicts=(),
+            platforms=(),
+            hurried=waiting.hurried,
         )
 
     async def _surroundings(self, waiting: WaitingCycle) -> Surroundings:

@@ -1,0 +1,203 @@
+"""One collector leads: it judges what waits, concludes events, tells people, deletes what is old.
+
+All collectors ask the database for the lead every few seconds; one has it. Whoever gets it takes up
+what was concluded as after a restart, and goes on. Whoever loses it, or whose database fails, drops
+all that it concluded, since what is not stored is for whoever leads next to conclude: the same, for
+it follows from the same measurements, so that nobody is told twice. The others show what is stored.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from monitor.collector.inbox import Inbox, wait_of
+from monitor.collector.judge import REMEMBERED, Judge
+from monitor.collector.roster import Roster
+from monitor.logs import logger
+from monitor.publisher import Publisher
+from monitor.record import Herald, Recorder
+from monitor.settings import Settings
+from storage.fleet import CollectorStore
+from storage.store import NotLeadingError, Selection, StorageError
+
+log = logger(__name__)
+
+ASK_EVERY = 3.0
+"""Seconds from asking for the lead, or who is watched, to asking again."""
+PAUSE = 0.5
+"""Seconds between looking for what waits, when nothing did."""
+
+
+class Duty(Protocol):
+    """What only the leader does beside judging: telling people, deleting what is old."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+
+class Leader:
+    """Leads when it may, and shows what is stored when it may not. Run it once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: CollectorStore,
+        publisher: Publisher,
+        *,
+        now: Callable[[], datetime],
+        herald: Herald | None = None,
+        duties: Sequence[Duty] = (),
+        ask_every: float = ASK_EVERY,
+        pause: float = PAUSE,
+    ) -> None:
+        """`now` gives UTC. Without a `herald` nobody is told of events. `ask_every` and `pause` are
+        seconds."""
+        self._store = store
+        self._publisher = publisher
+        self._now = now
+        self._herald = herald
+        self._duties = duties
+        self._ask_every = ask_every
+        self._pause = pause
+        self._roster = Roster(settings, store)
+        self._recorder: Recorder | None = None
+        self._judge: Judge | None = None
+        self._inbox: Inbox | None = None
+        self._shown_at: datetime | None = None
+        self._well = False
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process judges now."""
+        return self._recorder is not None
+
+    @property
+    def held(self) -> int:
+        """Vantages whose cycles wait for a control to look."""
+        return 0 if self._inbox is None else self._inbox.held
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the database answers, and a sentence that says so: whoever brings something may
+        bring it here then, whether or not there is anything to show yet."""
+        if self._well:
+            return True, "ready, leading" if self.leading else "ready, another one leads"
+        return False, "not ready: the database does not answer"
+
+    async def use(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._roster.use(settings)
+        await self._watch()
+        if self._judge is not None:
+            self._judge.use(settings)
+        if self._inbox is not None:
+            self._inbox.use(wait_of(settings))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                if await self._store.lead():
+                    await self._lead()
+                else:
+                    await self._follow()
+                self._well = True
+            except StorageError as error:
+                self._well = False
+                log.error("the database does not answer, asking again", error=str(error))
+            except Exception:
+                # A bug in judging must not end what takes in: it is said, and tried again.
+                log.exception("leading failed, our own fault")
+            await asyncio.sleep(self._ask_every)
+
+    # -- others lead ---------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Show what is stored, about as often as it changes."""
+        if await self._roster.refresh():
+            await self._watch()
+        every = min(self._roster.settings.interval, 60.0)
+        known = self._shown_at
+        if known is not None and (self._now() - known).total_seconds() < every:
+            return
+        self._publisher.restore(
+            await self._store.latest_platforms(),
+            await self._store.latest_health(),
+            await self._store.active_events(),
+        )
+        self._shown_at = self._now()
+
+    async def _watch(self) -> None:
+        settings = self._roster.settings
+        if self._recorder is not None:
+            await self._recorder.use(settings)
+            self._publisher.watch(settings.vantages, self._recorder.book.active)
+        else:
+            self._publisher.watch(settings.vantages, ())
+            self._shown_at = None
+
+    # -- this one leads ------------------------------------------------------------------------
+
+    async def _lead(self) -> None:
+        """Until the lead is lost or the database fails. StorageError only before it began."""
+        if await self._roster.refresh():
+            await self._watch()
+        settings = self._roster.settings
+        recorder = Recorder(
+            settings, self._store, self._publisher, now=self._now, herald=self._herald, keep=False
+        )
+        await recorder.leave_out(await self._store.quarantines())
+        await recorder.restore()
+        judge = Judge(settings, self._store)
+        await _learn(judge, self._store, self._now())
+        inbox = Inbox(
+            self._store,
+            judge,
+            recorder,
+            control_wait=wait_of(settings),
+            now=self._now,
+        )
+        self._recorder, self._judge, self._inbox = recorder, judge, inbox
+        self._publisher.lead(leading=True)
+        log.info("leading the analysis", vantages=len(settings.vantages))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_the_lead(recorder))
+                tasks.create_task(self._work_through(inbox))
+                for duty in self._duties:
+                    tasks.create_task(duty.run())
+        except* StorageError as errors:
+            for error in errors.exceptions:
+                log.warning("no longer leading the analysis", reason=str(error))
+        finally:
+            self._publisher.lead(leading=False)
+            self._recorder = self._judge = self._inbox = None
+            self._shown_at = None
+
+    async def _keep_the_lead(self, recorder: Recorder) -> None:
+        """Say again and again that this one leads, and see who is watched and believed by now."""
+        quarantines = await self._store.quarantines()
+        while True:
+            self._well = True
+            await asyncio.sleep(self._ask_every)
+            if not await self._store.lead():
+                raise NotLeadingError("another collector leads now")
+            if await self._roster.refresh():
+                await self._watch()
+            now = await self._store.quarantines()
+            if now != quarantines:
+                quarantines = now
+                await recorder.leave_out(now)
+                self._publisher.concluded(recorder.book.active)
+
+    async def _work_through(self, inbox: Inbox) -> None:
+        while True:
+            if not await inbox.empty():
+                await asyncio.sleep(self._pause)
+
+
+async def _learn(judge: Judge, store: CollectorStore, now: datetime) -> None:
+    """Tell the judge how controls were lately."""
+    async for page in store.cycles(Selection(since=now - REMEMBERED)):
+        for cycle in page:
+            judge.learn(cycle.id, cycle.finished_at, cycle.health)
