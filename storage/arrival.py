@@ -1,6 +1,7 @@
 """What arrives from agents, made ready to be written before the database is held for it."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +19,8 @@ BY_CONTROLS = (Look.CONTROL, Look.REFERENCE)
 """Looks that `FleetStore.control_looks` lists."""
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
-_FAILURES_AT = [MEASUREMENT.index(name) for name in _FAILURES]
+_failures_of = itemgetter(*(MEASUREMENT.index(name) for name in _FAILURES))
+_begin_and_look = itemgetter(MEASUREMENT.index("started_at"), MEASUREMENT.index("look"))
 
 BATCH = codecs.BATCH.names
 BATCH_CYCLE = ("country", "vantage", "batch", "cycle")
@@ -127,7 +129,7 @@ def counts(look: Measurement) -> tuple[int, int, int]:
 
 def _look_rows(look: Measurement, received: str) -> LookRows:
     row = measurement_row(look, received)
-    started = row[_STARTED_AT]
+    started, why = _begin_and_look(row)
     hour = latest = None
     if look.look is Look.SCHEDULED:
         at = f"{started[:13]}:00:00.000000Z"
@@ -135,15 +137,12 @@ def _look_rows(look: Measurement, received: str) -> LookRows:
     if look.look in OF_LATEST:
         latest = (
             *(look.country, look.vantage, look.platform, look.role, look.endpoint),
-            *(look.asn, look.network, look.vantage_role, look.look.value),
+            *(look.asn, look.network, look.vantage_role, why),
             *(started, look.id, look.cycle, look.reached),
-            *(row[index] for index in _FAILURES_AT),
+            *_failures_of(row),
             received,
         )
     return LookRows((look.country, started, look.id), row, latest, hour)
-
-
-_STARTED_AT = MEASUREMENT.index("started_at")
 
 
 def newest(rows: Iterable[LookRows]) -> list[tuple[Any, ...]]:

@@ -87,8 +87,13 @@ def _packed_converters(hint: Any) -> tuple[Convert, Convert]:
     return _pack, lambda cell: decode(zlib.decompress(cell))
 
 
+_LEVEL = 1
+"""Of compression. The default takes a fifth more time, on pages twice as much, for one part less
+in twenty-five."""
+
+
 def _pack(value: Any) -> bytes:
-    return zlib.compress(_encode_json(value))
+    return zlib.compress(_encode_json(value), _LEVEL)
 
 
 def _unless_none(convert: Convert | None) -> Convert | None:
@@ -97,8 +102,8 @@ def _unless_none(convert: Convert | None) -> Convert | None:
     return lambda cell: None if cell is None else convert(cell)
 
 
-def _word(member: Enum) -> Any:
-    return member.value
+_word = attrgetter("_value_")
+"""As `value`, which Python looks up in a slower way."""
 
 
 _encode_json = msgspec.json.Encoder().encode

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from probes.measurement import (
+    LAYER_OF,
     AnyObservation,
     AppObservation,
     DnsObservation,
@@ -24,7 +25,6 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
     TransferObservation,
-    layer_of,
 )
 
 
@@ -51,14 +51,21 @@ Deciding = dict[Layer, AnyObservation]
 
 def deciding(measurement: Measurement) -> Deciding:
     """What each layer of the look itself is summed up by."""
-    seen: dict[Layer, list[AnyObservation]] = {}
+    # By type, which is what tells the layer, since this is done of every look that arrives.
+    seen: dict[type[AnyObservation], list[AnyObservation]] = {}
     for observation in measurement.observations:
         if not observation.reason:
-            seen.setdefault(layer_of(observation), []).append(observation)
-    lookups = seen.get(Layer.DNS, [])
+            kind = type(observation)
+            if kind in seen:
+                seen[kind].append(observation)
+            else:
+                seen[kind] = [observation]
+    lookups = seen.get(DnsObservation, ())
     return {
-        layer: _deciding(observations, lookups, reached=measurement.reached)
-        for layer, observations in seen.items()
+        LAYER_OF[kind]: observations[0]
+        if len(observations) == 1
+        else _deciding(observations, lookups, reached=measurement.reached)
+        for kind, observations in seen.items()
     }
 
 

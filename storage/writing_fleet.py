@@ -91,15 +91,34 @@ class FleetWriter:
         """Let new cycles wait; whose the looks are that are to be stored."""
         cycles = [(n, cycle) for n, one in arrived for cycle in one.cycles]
         known = self._known_cycles(connection, [cycle for _, cycle in cycles])
-        looks = [(n, look) for n, one in arrived for look in one.looks]
-        waiting: dict[tuple[str, str], list[Any]] = {}
+        new: dict[tuple[str, str], tuple[int, CycleRows]] = {}
         for n, cycle in cycles:
-            if cycle.key not in known and cycle.key not in waiting:
-                waiting[cycle.key] = cycle.inbox
-                looks += [(n, look) for look in cycle.looks]
+            if cycle.key not in known:
+                new.setdefault(cycle.key, (n, cycle))
         self._link.run(connection, sorted({cycle.link for _, cycle in cycles}))
-        self._inbox.run(connection, [row for _, row in sorted(waiting.items())])
-        return looks
+        rows = [cycle.inbox for _, (_, cycle) in sorted(new.items())]
+        if self._inbox.run(connection, rows) < len(rows):
+            # Another collector was given some of them at this moment, and was first.
+            for key in self._waiting_from_elsewhere(connection, new):
+                del new[key]
+        looks = [(n, look) for n, one in arrived for look in one.looks]
+        return looks + [(n, look) for n, cycle in new.values() for look in cycle.looks]
+
+    def _waiting_from_elsewhere(
+        self, connection: Connection, new: dict[tuple[str, str], tuple[int, CycleRows]]
+    ) -> list[tuple[str, str]]:
+        table = schema.inbox.c
+        links = {cycle.link for _, cycle in new.values()}
+        return [
+            (country, id_)
+            for keys in _parts(new)
+            for country, vantage, batch, id_ in connection.execute(
+                select(table.country, table.vantage, table.batch, table.id).where(
+                    tuple_(table.country, table.id).in_(keys)
+                )
+            )
+            if (country, vantage, batch, id_) not in links
+        ]
 
     def _known_cycles(
         self, connection: Connection, cycles: Sequence[CycleRows]

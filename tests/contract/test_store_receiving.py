@@ -155,6 +155,35 @@ async def test_many_at_once_are_each_answered_for_themselves(store: CollectorSto
     assert len(await flat(store.measurements(EVERYTHING))) == 60 * LOOKS + 1
 
 
+async def test_collectors_that_receive_the_same_at_once_store_it_once(
+    make_store: Callable[[], CollectorStore],
+) -> None:
+    """Two of them get every batch, in opposite orders, and a cycle that lies in all of them with
+    other looks in each: one form of it is stored, nothing twice, and neither waits for ever."""
+    one, other = make_store(), make_store()
+    await one.open()
+    await other.open()
+    shared = seen_cycle(99)
+    forms = [
+        replace(shared, measurements=(measurement(f"m-{n}", 29700.0 + n, cycle=shared.id),))
+        for n in range(24)
+    ]
+    brought = [(batch(n), [seen_cycle(n), forms[n]]) for n in range(24)]
+    answers = await asyncio.gather(
+        *(one.receive(*each) for each in brought),
+        *(other.receive(*each) for each in reversed(brought)),
+    )
+    assert sum(answer.known for answer in answers) == 24
+    assert sum(answer.conflict for answer in answers) == 0
+    assert sum(answer.measurements for answer in answers) == 24 * LOOKS + 1
+    assert sorted(ids(await one.waiting(100))) == sorted(seen_cycle(n).id for n in (*range(24), 99))
+    assert len(await flat(other.measurements(EVERYTHING))) == 24 * LOOKS + 1
+    assert len(await one.handed_in([shared.id])) == 24
+    await one.close()
+    if other is not one:
+        await other.close()
+
+
 async def test_text_no_database_takes_costs_its_odd_characters(store: CollectorStore) -> None:
     """A lone surrogate in one agent's page title or name neither stops it nor its neighbours."""
     odd = HttpObservation(start=0.0, duration=0.1, url="https://x.com/", address="", title="\ud800")
