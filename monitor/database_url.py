@@ -1,9 +1,14 @@
 """The setting `database`, as far as it can be told without opening it."""
 
+import re
+
 SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 _SQLITE_LIKE = f'"{SQLITE}shutwatch.db"'
 _POSTGRESQL_LIKE = '"postgresql://shutwatch:${SHUTWATCH_DATABASE_PASSWORD}@db.example/shutwatch"'
+
+_PORT = re.compile(r":([^\]:]*)$")
+"""Behind a host; the address of an IPv6 host is in brackets."""
 
 
 def checked(written: str) -> str:
@@ -12,9 +17,12 @@ def checked(written: str) -> str:
     if not separator:
         return _refuse(f'"{SQLITE}" and the name of a file: {_SQLITE_LIKE}')
     if written.startswith(_POSTGRESQL):
-        place = rest.partition("?")[0]
-        if not place.partition("/")[2]:
+        place, _, name = rest.partition("?")[0].partition("/")
+        if not name:
             return _refuse(f"the name of the database at the end, as in {_POSTGRESQL_LIKE}")
+        port = _PORT.search(place.rpartition("@")[2])
+        if port is not None and not port[1].isdecimal():
+            return _refuse('a number behind the host, as in "db.example:5432"')
         return written
     if scheme != "sqlite":
         return _refuse(f"data is kept in SQLite or PostgreSQL: {_SQLITE_LIKE}, {_POSTGRESQL_LIKE}")

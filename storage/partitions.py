@@ -5,14 +5,15 @@ row comes, in the same transaction. Times too far off for that, a clock gone wro
 partition for all other times, so that nothing is ever refused; should their month be made one
 day, they move there.
 
-Dropping takes a lock that nobody can read or write under, for a moment. It is waited for so
+Making and dropping take a lock, for a moment, that nobody can read under. It is waited for so
 shortly that nobody notices, and tried again later.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 TIMES = {
     "verdict": "judged_at",
@@ -32,7 +33,7 @@ _KNOWN = "months"
 _MAKING = 0x73687574_6D6F6E74
 """The advisory lock of whoever makes partitions."""
 _PATIENCE = "200ms"
-"""How long a drop waits for those who read and write, and they for it."""
+"""How long a change of partitions waits for those who read and write, and they for it."""
 
 
 def month_of(moment: str) -> str:
@@ -47,35 +48,53 @@ def months_ahead(now: datetime | None = None) -> list[str]:
 
 
 def ensure(connection: Connection, table: str, months: Iterable[str]) -> None:
-    """Make the partitions that rows of these months need; the caller holds the transaction."""
+    """Make the partitions that rows of these months need; the caller holds the transaction.
+
+    Where somebody is in the way (`pg_dump` reads for hours) nobody waits: the rows go to the other
+    times, from where they move to their month when it is made after all.
+    """
     known: dict[str, set[str]] = connection.info.setdefault(_KNOWN, {})
     if table not in known:
         known[table] = _partitions(connection, table)
     missing = set(months) - known[table]
-    if not missing and _OTHER in known[table]:
-        return
-    now = _number(datetime.now(UTC))
-    near = {_month(number) for number in range(now - _BACK, now + AHEAD + 1)}
-    wanted = sorted(missing & near)
-    if wanted or _OTHER not in known[table]:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
-        # Somebody may have made them while we waited.
-        known[table] = _partitions(connection, table)
-        if _OTHER not in known[table]:
-            connection.exec_driver_sql(
-                f"CREATE TABLE {table}_{_OTHER} PARTITION OF {table} DEFAULT"
-            )
-        for month in wanted:
-            if month not in known[table]:
-                _make(connection, table, month)
-    # What is too far off is not looked for again.
-    known[table] |= {_OTHER, *months}
+    if missing or _OTHER not in known[table]:
+        now = _number(datetime.now(UTC))
+        near = {_month(number) for number in range(now - _BACK, now + AHEAD + 1)}
+        _make_all(connection, table, sorted(missing & near))
+        # What could not be made, or is too far off, is not tried again by this connection.
+        known[table] |= {_OTHER, *missing}
+
+
+def _make_all(connection: Connection, table: str, months: Sequence[str]) -> None:
+    patience = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
+            # Somebody may have made them while we waited.
+            there = _partitions(connection, table)
+            if _OTHER not in there:
+                other = f"{table}_{_OTHER}"
+                connection.exec_driver_sql(f"CREATE TABLE {other} PARTITION OF {table} DEFAULT")
+            for month in months:
+                if month not in there:
+                    _make(connection, table, month)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{patience}'")
+    except DBAPIError as error:
+        if not is_locked(error):
+            raise
+
+
+def is_locked(error: DBAPIError) -> bool:
+    """Whether a lock did not come free in time."""
+    return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 def make_ahead(engine: Engine, tables: Collection[str] = tuple(TIMES)) -> None:
     """Make what the months to come need, a table at a time."""
     for table in tables:
         with engine.begin() as connection:
+            forget(connection)
             ensure(connection, table, months_ahead())
 
 

@@ -58,8 +58,6 @@ _LEAD = 0x73687574_6C656164
 """The advisory lock of whoever leads; one for each database."""
 _LEADING = "leading"
 _NUL = "\x00"
-_LOCKED = "55P03"
-"""SQLSTATE of a lock that did not come free in time."""
 _PASSES = ("40001", "40P01")
 """SQLSTATE of transactions that were in each other's way."""
 
@@ -141,7 +139,7 @@ class PostgresqlBackend(Backend):
             with write.begin() as connection:
                 partitions.drop(connection, what, partition)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _LOCKED:
+            if partitions.is_locked(error):
                 return False
             raise
         return True
@@ -189,7 +187,7 @@ def postgresql_url(url: str) -> URL:
     repeated, since it may hold a password."""
     try:
         parts = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StorageError(f"the database URL cannot be read: {WANTED}") from None
     if parts.drivername not in DRIVERS:
         raise StorageError(f"no {parts.drivername} database can be used here: {WANTED}")

@@ -298,21 +298,25 @@ class SqlStore(SqlFleet):
         session = self._opened()
         await session.run(session.writers, self._make_room, session)
         tries = 0
-        while old := await session.run(session.readers, self._old_partition, session, what, before):
+        while True:
+            session = self._opened()
+            old = await session.run(session.readers, self._old_partition, session, what, before)
+            if old is None:
+                return
             partition, rows = old
+            session = self._opened()
             if await session.run(session.writers, self._drop_partition, session, what, partition):
                 tries = 0
                 if rows:
                     yield rows
-            else:
-                tries += 1
-                if tries == _DROPS:
-                    raise StorageError(
-                        f"database {self._backend.name} could not be rid of the old rows of "
-                        f"{what}: something reads them all the time; it is tried again next time"
-                    )
-                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # no secret
-            session = self._opened()
+                continue
+            tries += 1
+            if tries == _DROPS:
+                raise StorageError(
+                    f"database {self._backend.name} could not be rid of the old rows of {what}: "
+                    "something reads them all the time; it is tried again next time"
+                )
+            await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 # no secret
 
     async def save_rejudged(
         self,
@@ -446,8 +450,14 @@ class SqlStore(SqlFleet):
             return write(connection)
 
     def _lead(self, session: "_Session") -> bool:
+        def take(connection: Connection) -> bool:
+            # A lead that was lost is told once, before another is taken: somebody else may have
+            # led in between.
+            lost = self._leading and not self._backend.leads(connection)
+            return not lost and self._backend.lead(connection)
+
         try:
-            self._leading = self._transaction(session, self._backend.lead)
+            self._leading = self._transaction(session, take)
         except StorageError:
             self._leading = False
             raise

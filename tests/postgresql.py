@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,7 +20,7 @@ import psycopg
 
 _USERS = ("postgres", "nobody")
 _SETTINGS = (
-    *("fsync=off", "full_page_writes=off", "listen_addresses="),
+    *("fsync=off", "full_page_writes=off"),
     *("max_connections=200", "shared_buffers=64MB", "max_wal_size=2GB", "logging_collector=off"),
 )
 _WAIT = 60.0
@@ -51,13 +52,22 @@ def _user() -> pwd.struct_passwd | None:
     return next((known[name] for name in _USERS if name in known), None)
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
 class Cluster:
     """One server; `start` it, and `stop` it at the end."""
 
-    def __init__(self, *, settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, tcp: bool = False) -> None:
+        """Without `tcp` it is reached by its socket alone, else by `port` of 127.0.0.1 as well."""
+        self.port = _free_port() if tcp else 5432
         # Short, since its path is part of a socket's.
         self.folder = Path(tempfile.mkdtemp(prefix="shutwatch-pg-", dir="/tmp"))
-        self._settings = (*_SETTINGS, *settings)
+        listen = "listen_addresses=127.0.0.1" if tcp else "listen_addresses="
+        self._settings = (*_SETTINGS, f"port={self.port}", listen)
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count()
         user = _user() if os.geteuid() == 0 else None
@@ -125,11 +135,11 @@ class Cluster:
 
     def conninfo(self, database: str) -> str:
         """For psycopg."""
-        return f"host={self.folder} user=shutwatch dbname={database}"
+        return f"host={self.folder} port={self.port} user=shutwatch dbname={database}"
 
     def url(self, database: str) -> str:
         """As in the setting `database`."""
-        return f"postgresql://shutwatch@/{database}?host={self.folder}"
+        return f"postgresql://shutwatch@/{database}?host={self.folder}&port={self.port}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """What a statement gives, run by itself."""

@@ -63,6 +63,10 @@ BROKEN = {
         f'database = "postgresql://db.example/"\n{VANTAGE}',
         (1, "database", '"postgresql://db.example/"', "the name of the database at the end"),
     ),
+    "database of PostgreSQL with a port that is none": (
+        f'database = "postgresql://db.example:x/shutwatch"\n{VANTAGE}',
+        (1, "database", '"postgresql://db.example:x/shutwatch"', "a number behind the host"),
+    ),
     "listen without port": (
         f'listen = "127.0.0.1"\n{VANTAGE}',
         (1, "listen", '"127.0.0.1"', '"127.0.0.1:10100"'),
