@@ -58,8 +58,9 @@ _LEAD = 0x73687574_6C656164
 """The advisory lock of whoever leads; one for each database."""
 _LEADING = "leading"
 _NUL = "\x00"
-_PASSES = ("40001", "40P01")
-"""SQLSTATE of transactions that were in each other's way."""
+_PASSES = ("40001", "40P01", "23514")
+"""SQLSTATE of transactions that were in each other's way; the last one when a month was made just
+as a row for it went to the other times."""
 
 
 class _TextDumper(StrDumper):
