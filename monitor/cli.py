@@ -5,6 +5,7 @@ import typer
 from monitor import __version__
 from monitor.commands import (
     annotate,
+    collector,
     config,
     db,
     demo,
@@ -48,6 +49,7 @@ def root(
 
 for command in (
     run,
+    collector,
     once,
     probe,
     demo,

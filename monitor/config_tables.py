@@ -129,6 +129,7 @@ def collector_shapes(folder: Path) -> Shapes:
         "hourly_bytes": size("64MB", "1000GB"),
         "requests_at_once": whole(1, 10_000),
         "paused": listed(vantage_id),
+        "control_wait": duration("0s", "1d"),
     }
 
 

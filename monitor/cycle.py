@@ -135,6 +135,11 @@ class CycleRunner:
         self._standing = standing
         self._modesty = Modesty(looking.spending)
 
+    @property
+    def desk(self) -> Desk:
+        """Whoever this runner asks for control looks."""
+        return self._desk
+
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Go on being wary of what an earlier process found; `latest` are the newest stored."""
         self._http3.remember(latest)

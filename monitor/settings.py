@@ -139,6 +139,9 @@ class CollectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of all vantages."""
     paused: tuple[str, ...] = ()
     """Vantages that are to look at nothing."""
+    control_wait: float = -1.0
+    """Seconds after its reception for which a failure waits for a control to look; negative: two
+    intervals."""
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):

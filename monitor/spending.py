@@ -67,16 +67,19 @@ class Spending:
             self._looks[look.vantage, look.endpoint] = cost
 
     async def restore(self, store: Store, vantages: Collection[str] | None = None) -> None:
-        """Count what an earlier process spent today, of these vantages or of all.
+        """Count what an earlier process spent today, of all vantages or of these, which are few in
+        a store of many.
 
         Raises StorageError. Whatever was counted before must not be counted again.
         """
-        wanted = frozenset(self._budgets if vantages is None else vantages)
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
-        async for looks in store.measurements(Selection(since=midnight)):
-            for look in looks:
-                if look.vantage in wanted:
-                    self._traffic.add(look)
+        asked = [""] if vantages is None else vantages
+        wanted = frozenset(self._budgets if vantages is None else vantages)
+        for one in asked:
+            async for looks in store.measurements(Selection(since=midnight, vantage=one)):
+                for look in looks:
+                    if look.vantage in wanted:
+                        self._traffic.add(look)
 
     def cycle_done(self, vantage: str, effort: Effort, looks: Iterable[Measurement]) -> None:
         """Learn what the routine looks of a cycle cost."""

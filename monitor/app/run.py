@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 
-from monitor.app.change import Change
+from monitor.app.change import Change, NewLooks
 from monitor.app.runners import Runners
 from monitor.app.schedule import Schedule
 from monitor.app.turns import Turns
@@ -53,7 +53,8 @@ async def run(settings: Settings) -> None:
             runner = await runners.begin(settings, latest)
             schedule = Schedule(settings, Turns(runner, recorder, publisher, spending))
             access = Access(settings.server, own_hosts=True)
-            change = Change(store, publisher, recorder, runners, schedule, access, telling)
+            looks = NewLooks(store, runners, schedule)
+            change = Change(store, publisher, recorder, looks, access, telling)
             reloader = Reloader(
                 settings,
                 lambda path: load_config(path, os.environ),

@@ -30,7 +30,8 @@ CONTROLS_HEARD = timedelta(hours=1)
 
 def wait_of(settings: Settings) -> float:
     """Seconds after its reception for which a cycle waits for a control to look."""
-    return 2 * settings.interval
+    wait = settings.collector.control_wait
+    return wait if wait >= 0 else 2 * settings.interval
 
 
 class Keeper(Protocol):

@@ -87,7 +87,17 @@ class Leader:
     async def use(self, settings: Settings) -> None:
         """Go by other settings from now on."""
         self._roster.use(settings)
-        await self._watch()
+        if self._recorder is not None:
+            await self._recorder.use(self._roster.settings)
+        self._publisher.use(
+            self._roster.settings.vantages,
+            settings.catalog,
+            self._recorder.book.active if self._recorder is not None else (),
+            interval=settings.interval,
+            daily_bytes=settings.probe.daily_bytes,
+            public_url=settings.public_url,
+        )
+        self._shown_at = None
         if self._judge is not None:
             self._judge.use(settings)
         if self._inbox is not None:

@@ -46,6 +46,7 @@ HEADINGS = {
 }
 MEANT_IN_WORDS = {
     "a tenth of the interval",
+    "two intervals",
     "required",
     "none",
     "all that are watched by default",
@@ -145,6 +146,7 @@ def test_only_these_keys_have_a_default_in_words() -> None:
     """Everywhere else the document gives a value to compare with."""
     assert {place for place in EVERY if ROWS[place][0] in MEANT_IN_WORDS} == {
         ("", "jitter"),
+        ("collector", "control_wait"),
         ("vantage", "id"),
         ("vantage", "country"),
         ("catalog", "platforms"),
