@@ -44,7 +44,7 @@ class Statement:
         self._key = itemgetter(*(order.index(name) for name in keys))
         self._staging: Staging | None = None
         self._cut = partitions.TIMES.get(into.name)
-        self._table = into.name
+        self.table = into
         if self._cut is not None:
             self._time = itemgetter(order.index(self._cut))
         if dialect.name == "postgresql":
@@ -65,7 +65,7 @@ class Statement:
             arranged.sort(key=self._key)
             if self._cut is not None:
                 months = {partitions.month_of(self._time(row)) for row in arranged}
-                partitions.ensure(connection, self._table, months)
+                partitions.ensure(connection, self.table.name, months)
             # One statement may not touch a row twice.
             if len(arranged) >= STAGED and len({self._key(row) for row in arranged}) == len(
                 arranged

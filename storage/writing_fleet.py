@@ -8,20 +8,22 @@ A cycle is taken whole, once: one that waits or was judged already gets no furth
 who knows its id could add to what was concluded from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, or_, select, true, tuple_, update
+from sqlalchemy import Connection, Dialect, delete, or_, select, true, tuple_, update
 
 from storage import arrival, codecs, schema
 from storage.arrival import ArrivalRows, CycleRows, LookRows
 from storage.fleet import REPLACED, Enrolment, Quarantine, Reception, key_is_taken
 from storage.rows import MEASUREMENT
-from storage.statements import add_to, insert_new, upsert
+from storage.statements import Statement, add_to, insert_new, upsert
 from storage.store import StorageError
 from storage.times import time_text
 
+Key = tuple[str, ...]
+"""Cells of a primary key."""
 _AT_ONCE = 500
 """Keys in one question."""
 
@@ -50,40 +52,76 @@ class FleetWriter:
         self._quarantine = upsert(
             schema.quarantine, dialect, codecs.QUARANTINE.names, lambda *_: true()
         )
-        batch = schema.batch.c
-        self._body = select(batch.body_sha256).where(
-            batch.country == bindparam("of_country"),
-            batch.vantage == bindparam("of_vantage"),
-            batch.id == bindparam("of_id"),
-        )
 
     def receive(self, connection: Connection, arrived: Sequence[ArrivalRows]) -> list[Reception]:
         """Write them all; the caller holds the transaction. A reception for each, in order."""
-        receptions = [Reception(known=False)] * len(arrived)
-        order = sorted(range(len(arrived)), key=lambda n: arrived[n].key)
-        fresh = []
-        for n in order:
-            known = self._write_batch(connection, arrived[n])
-            if known is None:
-                fresh.append(n)
-            else:
-                receptions[n] = known
+        receptions = self._write_batches(connection, arrived)
+        fresh = [n for n, reception in enumerate(receptions) if reception is None]
         owners = self._write_cycles(connection, [(n, arrived[n]) for n in fresh])
-        new = self._write_looks(connection, {look.key: look for _, look in owners})
+        new = self._write_looks(connection, {look.key: look for _, look in reversed(owners)})
         counts = dict.fromkeys(fresh, 0)
         for owner in {look.key: n for n, look in reversed(owners) if look.key in new}.values():
             counts[owner] += 1
-        for n, count in counts.items():
-            receptions[n] = Reception(known=False, measurements=count)
+        return [
+            Reception(known=False, measurements=counts[n]) if reception is None else reception
+            for n, reception in enumerate(receptions)
+        ]
+
+    def _write_batches(
+        self, connection: Connection, arrived: Sequence[ArrivalRows]
+    ) -> list[Reception | None]:
+        """What became of those that were there already, None for all others."""
+        first: dict[Key, int] = {}
+        for n, one in enumerate(arrived):
+            if one.batch is not None:
+                first.setdefault(one.key, n)
+        rows = {key: arrived[n].batch for key, n in sorted(first.items())}
+        new = self._insert(connection, self._batch, rows)
+        stored = self._bodies(connection, [key for key in first if key not in new])
+        stored |= {key: arrived[first[key]].sha256 for key in new}
+        receptions: list[Reception | None] = []
+        for n, one in enumerate(arrived):
+            if one.batch is None or (one.key in new and first[one.key] == n):
+                receptions.append(None)
+            else:
+                same = stored.get(one.key) == one.sha256
+                receptions.append(Reception(known=same, conflict=not same))
         return receptions
 
-    def _write_batch(self, connection: Connection, arrived: ArrivalRows) -> Reception | None:
-        """What became of it, when it is there already."""
-        if arrived.batch is None or self._batch.run(connection, [arrived.batch]):
-            return None
-        names = ("of_country", "of_vantage", "of_id")
-        stored = connection.scalar(self._body, dict(zip(names, arrived.key, strict=True)))
-        return Reception(known=stored == arrived.sha256, conflict=stored != arrived.sha256)
+    def _bodies(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, str]:
+        """SHA-256 of the bodies of stored batches."""
+        table = schema.batch
+        columns = list(table.primary_key.columns)
+        return {
+            tuple(key): sha256
+            for part in _parts(keys)
+            for *key, sha256 in connection.execute(
+                select(*columns, table.c.body_sha256).where(tuple_(*columns).in_(part))
+            )
+        }
+
+    def _insert(
+        self, connection: Connection, statement: Statement, rows: Mapping[Key, Any]
+    ) -> set[Key]:
+        """Write the rows, which stand in the order of their keys; the keys of those that are
+        new."""
+        wanted = dict(rows)
+        columns = list(statement.table.primary_key.columns)
+        while wanted:
+            with connection.begin_nested() as attempt:
+                if statement.run(connection, wanted.values()) == len(wanted):
+                    break
+                # Some were there: which, a database that writes many at once does not tell.
+                attempt.rollback()
+            before = len(wanted)
+            for part in _parts(wanted):
+                known = select(*columns).where(tuple_(*columns).in_(part))
+                for key in connection.execute(known):
+                    wanted.pop(tuple(key), None)
+            if len(wanted) == before:
+                # Such as U+0000 in an id, of which PostgreSQL makes another character.
+                raise StorageError(f"rows of {statement.table} cannot be told from stored ones")
+        return set(wanted)
 
     def _write_cycles(
         self, connection: Connection, arrived: Sequence[tuple[int, ArrivalRows]]
@@ -100,7 +138,7 @@ class FleetWriter:
         if self._inbox.run(connection, rows) < len(rows):
             # Another collector was given some of them at this moment, and was first.
             for key in self._waiting_from_elsewhere(connection, new):
-                del new[key]
+                new.pop(key, None)
         looks = [(n, look) for n, one in arrived for look in one.looks]
         return looks + [(n, look) for n, cycle in new.values() for look in cycle.looks]
 
@@ -131,37 +169,14 @@ class FleetWriter:
                 found |= {(country, id_) for country, id_ in rows}
         return found
 
-    def _write_looks(
-        self, connection: Connection, looks: dict[tuple[str, str, str], LookRows]
-    ) -> set[tuple[str, str, str]]:
+    def _write_looks(self, connection: Connection, looks: Mapping[Key, LookRows]) -> set[Key]:
         """Write measurements and what follows from them; the keys of those that are new."""
-        wanted = dict(sorted(looks.items()))
-        while wanted:
-            with connection.begin_nested() as attempt:
-                if self._measurement.run(connection, (look.row for look in wanted.values())) == len(
-                    wanted
-                ):
-                    break
-                # Some were there: which, a database that writes many at once does not tell.
-                attempt.rollback()
-            for key in self._known_looks(connection, list(wanted)):
-                del wanted[key]
-        self._latest.run(connection, arrival.newest(wanted.values()))
-        self._hour.run(connection, arrival.summed(wanted.values()))
-        return set(wanted)
-
-    def _known_looks(
-        self, connection: Connection, keys: Sequence[tuple[str, str, str]]
-    ) -> list[tuple[str, str, str]]:
-        table = schema.measurement.c
-        columns = (table.country, table.started_at, table.id)
-        return [
-            (country, started_at, id_)
-            for part in _parts(keys)
-            for country, started_at, id_ in connection.execute(
-                select(*columns).where(tuple_(*columns).in_(part))
-            )
-        ]
+        rows = {key: looks[key].row for key in sorted(looks)}
+        new = self._insert(connection, self._measurement, rows)
+        added = [look for key, look in looks.items() if key in new]
+        self._latest.run(connection, arrival.newest(added))
+        self._hour.run(connection, arrival.summed(added))
+        return new
 
     def enrol(self, connection: Connection, enrolment: Enrolment) -> None:
         """Write it, and revoke the key before it; the caller holds the transaction. StorageError

@@ -197,6 +197,20 @@ async def test_text_no_database_takes_costs_its_odd_characters(store: CollectorS
     assert stored.endpoint == "tls:�"
 
 
+async def test_an_id_no_database_takes_holds_up_nobody(store: CollectorStore) -> None:
+    """The same odd id in two batches: whatever becomes of the second, those beside it are told
+    that they are stored, and they are."""
+    odd = (measurement("m-\0", 1.0), measurement("m-plain", 2.0))
+    await store.receive(FIRST, [replace(seen_cycle(1), measurements=odd)])
+    answers = await asyncio.gather(
+        store.receive(SECOND, [replace(seen_cycle(2), measurements=odd)]),
+        *(store.receive(batch(n), [seen_cycle(n)]) for n in range(3, 9)),
+        return_exceptions=True,
+    )
+    assert answers[1:] == [Reception(known=False, measurements=LOOKS)] * 6
+    assert len(await flat(store.measurements(EVERYTHING))) == 2 + 6 * LOOKS
+
+
 async def test_old_batches_go_with_what_they_brought_and_waiting_cycles_stay(
     store: CollectorStore,
 ) -> None:
