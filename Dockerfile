@@ -18,7 +18,7 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /d
 
 FROM ${BASE}
 RUN useradd --system --uid 10100 --home-dir /data --shell /usr/sbin/nologin shutwatch \
- && mkdir /data && chown shutwatch /data
+ && mkdir /data /keys && chown shutwatch /data /keys
 COPY --from=build /opt/shutwatch /opt/shutwatch
 ENV PATH=/opt/shutwatch/bin:$PATH PYTHONUNBUFFERED=1
 USER shutwatch

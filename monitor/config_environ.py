@@ -1,8 +1,10 @@
-"""`${NAME}` in a configuration: secrets come from the environment, not from the file."""
+"""`${NAME}` in a configuration: secrets come from the environment, or from a file that the
+environment names, as containers get them; not from the configuration."""
 
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from urllib.parse import quote
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
@@ -12,6 +14,8 @@ _CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*)@(.*)", re.DOTALL)
 
 def expander(environ: Mapping[str, str]) -> Callable[[str], str]:
     """A function that replaces `${NAME}` in a text, and turns `$${` into a plain `${`.
+
+    Where there is no variable NAME, but one NAME_FILE, it stands for the one line in that file.
 
     What stands for a user name or a password in a URL is taken literally, so no value has to be
     percent-encoded first. It raises ValueError whose text names what is missing, and holds no
@@ -39,6 +43,8 @@ def _value(environ: Mapping[str, str], found: re.Match[str]) -> str:
         raise ValueError(
             "${NAME} with a name of letters, digits and underscores; for a plain ${ write $${"
         )
+    if name not in environ and f"{name}_FILE" in environ:
+        return _in_file(f"{name}_FILE", environ[f"{name}_FILE"])
     if name not in environ:
         raise ValueError(
             f"set the environment variable {name} before shutwatch starts, "
@@ -47,4 +53,15 @@ def _value(environ: Mapping[str, str], found: re.Match[str]) -> str:
     value = environ[name]
     if not value.isprintable():  # bytes that are not text come as lone surrogates
         raise ValueError(f"the environment variable {name} must hold text on one line")
+    return value
+
+
+def _in_file(variable: str, file: str) -> str:
+    try:
+        value = Path(file).read_text("utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ValueError(f"the file that {variable} names cannot be read: {reason}") from None
+    if not value.isprintable() or not value:
+        raise ValueError(f"the file that {variable} names must hold text on one line")
     return value

@@ -417,3 +417,24 @@ def test_where_agents_hand_in_two_must_agree(tables: str, agreement: int, tmp_pa
     """One agent alone confirms no event, unless the operator says that it may."""
     vantage = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
     assert load(tmp_path, tables + vantage).events.agreement == agreement
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """Without a variable NAME, the one line in the file that NAME_FILE names stands for it."""
+    secret = tmp_path / "secret"
+    secret.write_text("net@work:/w#?\n")
+    line = 'network = "${NAME}"\n'
+    assert field_of(tmp_path, line, NAME_FILE=str(secret)).network == "net@work:/w#?"
+    both = field_of(tmp_path, line, NAME_FILE=str(secret), NAME="nearer")
+    assert both.network == "nearer"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two\nlines\n", b"\xff"])
+def test_a_secret_that_cannot_be_read_is_named(content: bytes | None, tmp_path: Path) -> None:
+    """The mistake names the variable, not what was in the file."""
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    with pytest.raises(ConfigError, match="SECRET_FILE") as caught:
+        load(tmp_path, 'database = "${SECRET}"\n' + VANTAGE, SECRET_FILE=str(secret))
+    assert "lines" not in str(caught.value)
