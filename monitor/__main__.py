@@ -1,5 +1,5 @@
 """`python -m monitor` is `shutwatch`."""
 
-from monitor.cli import main
+from monitor.entry import main
 
 main()

@@ -4,6 +4,7 @@ import typer
 
 from monitor import __version__
 from monitor.commands import (
+    agent,
     annotate,
     collector,
     config,
@@ -50,6 +51,7 @@ def root(
 for command in (
     run,
     collector,
+    agent,
     once,
     probe,
     demo,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from monitor.analysis.fingerprint import Fingerprint
+from monitor.config_agent import read_agent, suits_an_agent
 from monitor.config_collector import read_collector
 from monitor.config_environ import expander
 from monitor.config_notify import read_notify
@@ -33,6 +34,7 @@ from monitor.loopback import is_loopback
 from monitor.notify.settings import NotifySettings
 from monitor.settings import (
     COLLECTED_AGREEMENT,
+    AgentSetup,
     EventSettings,
     LogSettings,
     RetentionSettings,
@@ -86,7 +88,7 @@ def default_settings() -> Settings:
     """What runs without a file: the shipped catalogue, from this machine as it is."""
     vantages = (VantagePoint(id="local", country=UNKNOWN_COUNTRY),)
     catalog = watched_by_default(shipped_catalog())
-    return Settings(vantages=vantages, catalog=_asked_from(vantages, catalog))
+    return Settings(vantages=vantages, catalog=asked_from(vantages, catalog))
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -109,8 +111,9 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(
         **_with_interval(_with_listener(values)),
         vantages=vantages,
-        catalog=_asked_from(vantages, catalog),
+        catalog=asked_from(vantages, catalog),
         catalog_text=_catalog_text(root, path.parent),
+        chosen="platforms" in root.raw.get("catalog", {}),
         source=str(path),
     )
 
@@ -133,6 +136,7 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
                 "server": partial(_server, folder),
                 "collector": partial(read_collector, folder),
                 "notify": partial(_notify, folder, catalog),
+                "agent": partial(_agent, folder),
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
@@ -143,6 +147,9 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
     _private(root, values)
+    if "agent" in root.raw:
+        with suppress(Invalid):
+            suits_an_agent(root)
     return {name: value for name, value in values.items() if value is not _APART}
 
 
@@ -229,6 +236,11 @@ def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
     return read_notify(node, folder, platforms, elsewhere)
 
 
+def _agent(folder: Path, node: Node) -> AgentSetup:
+    """`[agent]`."""
+    return read_agent(node, folder, elsewhere("agent"))
+
+
 def _retention(node: Node) -> RetentionSettings:
     """`[retention]`."""
     _in_order(node, RETENTION, RetentionSettings, "raw", "hourly")
@@ -241,13 +253,15 @@ def _log(node: Node) -> LogSettings:
 
 
 def _vantages(node: Node) -> tuple[VantagePoint, ...]:
-    """Every `[[vantage]]`, no id twice, one at least where blocking may happen."""
+    """Every `[[vantage]]`, no id twice, one at least where blocking may happen; but not for a
+    collector, whose agents look, nor for an agent, which may be a control."""
     if isinstance(node.raw, dict):
         raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
     entries = node.entries()
     _distinct_ids(entries)
-    collects = "collector" in node.document.root.raw
-    if not collects and not any(_may_be_field(entry) for entry in entries):
+    root = node.document.root.raw
+    anywhere = "collector" in root or "agent" in root
+    if not anywhere and not any(_may_be_field(entry) for entry in entries):
         raise node.fail(
             'add a vantage with role = "field" in the country you watch',
             wrong="looks from nowhere that blocking may happen",
@@ -347,8 +361,8 @@ def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None
     return names
 
 
-def _asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
-    """Without domestic references of countries that have no vantage."""
+def asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
+    """The catalogue without domestic references of countries that have no vantage."""
     countries = {vantage.country for vantage in vantages}
     references = tuple(
         reference

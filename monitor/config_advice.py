@@ -23,6 +23,8 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
 
     `system` are the resolvers of the machine that the monitor is to run on, where they are known.
     """
+    if settings.agent is not None:
+        return _of_an_agent(settings, system)
     field = [vantage for vantage in settings.vantages if _is_field(vantage)]
     control = [vantage for vantage in settings.vantages if not _is_field(vantage)]
     return (
@@ -32,6 +34,16 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
         *_about_quiet(settings),
         *_about_references(settings),
         *_about_database(settings),
+    )
+
+
+def _of_an_agent(settings: Settings, system: Sequence[ResolverAddress]) -> tuple[str, ...]:
+    """Controls, other networks and the database are the collectors' business."""
+    field = [vantage for vantage in settings.vantages if _is_field(vantage)]
+    return (
+        *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
+        *_about_quiet(settings),
+        *_about_references(settings),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.config_agent import agent_shapes
 from monitor.config_notify import notify_shapes, route_shapes
 from monitor.config_values import (
     address,
@@ -184,6 +185,7 @@ TABLES: Mapping[str, frozenset[str]] = {
     "log": frozenset(LOG),
     "server": frozenset(server_shapes(Path())),
     "collector": frozenset(collector_shapes(Path())),
+    "agent": frozenset(agent_shapes(Path())),
     "notify": frozenset(notify_shapes()),
     "notify.route": frozenset(route_shapes(Path())),
     "vantage_check": frozenset(vantage_check_shapes(Path())),

@@ -48,6 +48,14 @@ def load_or_make(path: Path) -> Ed25519PrivateKey:
         return _make(path)
 
 
+def load(path: Path) -> Ed25519PrivateKey:
+    """The key at `path`. Raises KeyFileError, also when there is none."""
+    try:
+        return _load(path)
+    except FileNotFoundError as error:
+        raise KeyFileError(f"{path} does not exist") from error
+
+
 def _load(path: Path) -> Ed25519PrivateKey:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -90,6 +98,15 @@ def _make(path: Path) -> Ed25519PrivateKey:
 def public_text(key: Ed25519PrivateKey) -> str:
     """The public half, base64 of its 32 bytes."""
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def is_public(text: str) -> bool:
+    """Whether it is a public key as `public_text` gives it."""
+    try:
+        _raw(text)
+    except ValueError:
+        return False
+    return True
 
 
 def fingerprint(public: str) -> str:

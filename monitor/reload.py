@@ -52,6 +52,10 @@ def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:
         for name in CollectorSettings.__struct_fields__
         if name != "paused" and getattr(old.collector, name) != getattr(new.collector, name)
     ]
+    if old.agent != new.agent:
+        problems.append("agent: still as it was; a change of it needs a restart")
+    elif old.agent is not None and old.vantages != new.vantages:
+        problems.append("vantage: still the one it was; an agent needs a restart for another")
     return tuple(problems)
 
 

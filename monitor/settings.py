@@ -153,6 +153,25 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for availability by the hour."""
 
 
+class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[agent]` table: to whom an agent hands in what it saw, and what it keeps till then."""
+
+    collectors: tuple[str, ...]
+    """`https://` and a name each; any of them will do."""
+    collector_key: str
+    """Public half of the collectors' key, base64 of 32 bytes."""
+    key: str = "agent-key.pem"
+    """File of the agent's own key, from the folder of the configuration file."""
+    spool: str = "spool.db"
+    """File of what nobody has acknowledged yet, from the same folder."""
+    spool_limit: int = 200_000_000
+    """Bytes."""
+    proxy: str = ""
+    """URL of the proxy to hand in through; empty: none."""
+    trust_anchors: tuple[str, ...] = ()
+    """Extra PEM files for the collectors' certificates."""
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[log]` table."""
 
@@ -193,5 +212,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fingerprints: tuple[Fingerprint, ...] = msgspec.field(default_factory=shipped_fingerprints)
     """Block pages and filtering products that are known: the shipped ones, and those in the files
     that `[fingerprints]` names."""
+    agent: AgentSetup | None = None
+    """Only an agent's file has it."""
+    chosen: bool = False
+    """Whether the file itself names the platforms to watch."""
     source: str = ""
     """Path of the file, or empty for the built-in defaults."""

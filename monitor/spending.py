@@ -81,6 +81,11 @@ class Spending:
                     if look.vantage in wanted:
                         self._traffic.add(look)
 
+    def resume(self, vantage: str, spent: Spent) -> None:
+        """Count what an earlier process spent today, where it left a note of it."""
+        for purse in Purse:
+            self._traffic.pay(vantage, self._now().date(), purse, spent.of(purse))
+
     def cycle_done(self, vantage: str, effort: Effort, looks: Iterable[Measurement]) -> None:
         """Learn what the routine looks of a cycle cost."""
         cost = routine_bytes(vantage, looks)

@@ -31,6 +31,11 @@ class Schedule:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
+    @property
+    def vantages(self) -> tuple[VantagePoint, ...]:
+        """Those that take turns."""
+        return self._settings.vantages
+
     def start(self) -> None:
         """Add the jobs, spread over a moment so that they do not all start at once."""
         for vantage in self._settings.vantages:
@@ -72,6 +77,15 @@ class Schedule:
                 self._scheduler.reschedule_job(vantage.id, trigger="interval", **self._pace())
                 grace = max(1, int(settings.interval))
                 self._scheduler.modify_job(vantage.id, next_run_time=due, misfire_grace_time=grace)
+
+    def clock_was_set(self) -> None:
+        """No vantage waits for longer than its interval, wherever the machine's clock went."""
+        latest = utc_now() + timedelta(seconds=self._settings.interval)
+        for vantage in self._settings.vantages:
+            for name in (vantage.id, _hurried(vantage.id)):
+                job = self._scheduler.get_job(name)
+                if job is not None and job.next_run_time > latest:
+                    self._scheduler.modify_job(name, next_run_time=latest)
 
     def _add(self, vantage: VantagePoint) -> None:
         interval = self._settings.interval

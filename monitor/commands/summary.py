@@ -23,8 +23,7 @@ def print_summary(settings: Settings) -> None:
     console = plain_console()
     console.print(
         f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Looks "
-        f"every {_length(settings.interval)}, keeps data in {escape(shown(settings.database))}, "
-        f"serves {escape(_listener(settings))}"
+        f"every {_length(settings.interval)}, {escape(_kept(settings))}"
     )
     console.print("\n[bold]From[/bold]")
     console.print(Padding(_vantages(settings.vantages), (0, 0, 0, 2)))
@@ -40,6 +39,12 @@ def print_summary(settings: Settings) -> None:
         item = Table.grid(padding=(0, 1))
         item.add_row("  -", escape(warning))
         console.print(item)
+
+
+def _kept(settings: Settings) -> str:
+    if settings.agent is not None:
+        return f"hands in to {', '.join(settings.agent.collectors)}"
+    return f"keeps data in {shown(settings.database)}, serves {_listener(settings)}"
 
 
 def _vantages(vantages: tuple[VantagePoint, ...]) -> Table:

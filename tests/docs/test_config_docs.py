@@ -11,6 +11,7 @@ from monitor.config import ConfigError, default_settings, load_config
 from monitor.config_tables import TABLES
 from monitor.notify.settings import NotifySettings, Route
 from monitor.settings import (
+    AgentSetup,
     CollectorSettings,
     EventSettings,
     LogSettings,
@@ -41,6 +42,7 @@ HEADINGS = {
     "notify.route": "`[[notify.route]]`",
     "server": "`[server]`",
     "collector": "`[collector]`",
+    "agent": "`[agent]`",
     "vantage_check": "`[vantage_check]`",
     "fingerprints": "`[fingerprints]`",
 }
@@ -55,6 +57,7 @@ MEANT_IN_WORDS = {
 }
 """Defaults that are no value of the file."""
 VANTAGE = 'id = "here"\ncountry = "PK"\n'
+AGENT = f'collectors = ["https://c.example"]\ncollector_key = "{"A" * 43}="\n'
 ROUTE = 'name = "ops"\nurls = ["json://127.0.0.1/"]\n'
 
 
@@ -88,6 +91,9 @@ def shown_in(table: str, key: str, value: str) -> str:
     if table == "notify.route":
         kept = "".join(f"{row}\n" for row in ROUTE.splitlines() if not row.startswith(f"{key} "))
         return f"{vantage}[[notify.route]]\n{kept}{line}"
+    if table == "agent":
+        kept = "".join(f"{row}\n" for row in AGENT.splitlines() if not row.startswith(f"{key} "))
+        return f"{vantage}[agent]\n{kept}{line}"
     return f"{line}{vantage}" if not table else f"{vantage}[{table}]\n{line}"
 
 
@@ -115,6 +121,7 @@ def test_every_setting_can_be_given() -> None:
         "retention": RetentionSettings,
         "server": ServerSettings,
         "collector": CollectorSettings,
+        "agent": AgentSetup,
         "vantage_check": VantageCheckSettings,
         "notify": NotifySettings,
         "notify.route": Route,
@@ -129,7 +136,7 @@ def test_every_setting_can_be_given() -> None:
         set(Settings.__struct_fields__)
         - listener
         - tables
-        - {"catalog", "catalog_text", "source", "fingerprints"}
+        - {"catalog", "catalog_text", "source", "fingerprints", "chosen"}
     )
     assert top | {"listen"} == TABLES[""]
 
@@ -154,6 +161,8 @@ def test_only_these_keys_have_a_default_in_words() -> None:
         ("references", "uplink"),
         ("references", "international"),
         ("references", "domestic"),
+        ("agent", "collectors"),
+        ("agent", "collector_key"),
         ("notify.route", "name"),
         ("notify.route", "urls"),
     }
@@ -166,7 +175,11 @@ def test_every_default_is_the_one_in_force(table: str, key: str, tmp_path: Path)
     """Writing the documented default into the file changes nothing."""
     given = load(tmp_path, shown_in(table, key, ROWS[table, key][0]))
     # That there is such a table at all may mean something.
-    empty = {"notify.route": f"[[notify.route]]\n{ROUTE}", "collector": "[collector]\n"}
+    empty = {
+        "notify.route": f"[[notify.route]]\n{ROUTE}",
+        "collector": "[collector]\n",
+        "agent": f"[agent]\n{AGENT}",
+    }
     left_out = load(tmp_path, f"[[vantage]]\n{VANTAGE}{empty.get(table, '')}")
     assert given.vantages[0] == left_out.vantages[0]
     assert (

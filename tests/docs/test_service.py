@@ -1,17 +1,18 @@
-"""packaging/shutwatch.service is a unit that systemd takes, hardened, and reloads by signal."""
+"""The units in packaging/ are such as systemd takes, hardened, and reload by signal."""
 
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from monitor.cli import app
 
-UNIT = Path(__file__).parents[2] / "packaging" / "shutwatch.service"
-TEXT = UNIT.read_text()
+PACKAGING = Path(__file__).parents[2] / "packaging"
+UNITS = ("shutwatch.service", "shutwatch-agent.service")
 EXPOSURE = 2.0
 """systemd's own measure, 0 to 10; a service without any hardening has 9.6."""
 
@@ -20,25 +21,41 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit with a program that is there on every machine."""
-    made = tmp_path / UNIT.name
-    made.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", TEXT, flags=re.MULTILINE))
+@pytest.fixture(params=UNITS)
+def text(request: pytest.FixtureRequest) -> str:
+    """A unit as it is shipped."""
+    return (PACKAGING / str(request.param)).read_text()
+
+
+@pytest.fixture(params=UNITS)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A unit with a program that is there on every machine."""
+    made = tmp_path / str(request.param)
+    shipped = (PACKAGING / made.name).read_text()
+    made.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", shipped, flags=re.MULTILINE))
     return made
 
 
-def test_it_starts_a_command_there_is() -> None:
-    """`run` with a configuration, as the command line's own parser takes it."""
-    (started,) = re.findall(r"^ExecStart=\S+/shutwatch (.+)$", TEXT, re.MULTILINE)
-    name, *words = started.split()
-    group = typer.main.get_command(app)
-    group.commands[name].make_context(name, words)  # type: ignore[attr-defined]
+def test_it_starts_a_command_there_is(text: str) -> None:
+    """`run`, or an agent's, with a configuration, as the command line's own parser takes it."""
+    (started,) = re.findall(r"^ExecStart=\S+/shutwatch (.+)$", text, re.MULTILINE)
+    *names, option, config = started.split()
+    found: Any = typer.main.get_command(app)
+    for name in names:
+        found = found.commands[name]
+    context = found.make_context(names[-1], [option, config])
+    assert context.params["config"] == Path(config)
 
 
-def test_reloading_it_sends_the_signal_that_reloads() -> None:
+def test_reloading_it_sends_the_signal_that_reloads(text: str) -> None:
     """SIGHUP to the process itself."""
-    assert re.findall(r"^ExecReload=(.+)$", TEXT, re.MULTILINE) == ["/bin/kill -HUP $MAINPID"]
+    assert re.findall(r"^ExecReload=(.+)$", text, re.MULTILINE) == ["/bin/kill -HUP $MAINPID"]
+
+
+def test_an_agent_may_not_take_more_memory_than_it_needs() -> None:
+    """80 MB and some room for a moment of need."""
+    agents = (PACKAGING / "shutwatch-agent.service").read_text()
+    assert re.findall(r"^MemoryMax=(.+)$", agents, re.MULTILINE) == ["96M"]
 
 
 @needs_systemd
@@ -50,7 +67,7 @@ def test_systemd_takes_it(unit: Path) -> None:
         text=True,
         check=False,
     )
-    told = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    told = [line for line in done.stderr.splitlines() if unit.name in line]
     assert (done.returncode, told) == (0, [])
 
 

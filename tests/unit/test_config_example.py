@@ -16,6 +16,8 @@ from monitor.settings import Settings
 from probes.vantage import EgressKind, VantagePoint, VantageRole
 
 TEXT = files("monitor").joinpath("example_config.toml").read_text(encoding="utf-8")
+AGENTS_TEXT = files("monitor.agent").joinpath("example_agent.toml").read_text(encoding="utf-8")
+"""The one that `shutwatch agent init` writes."""
 SWITCHED_ON = re.sub(r"^#(?=[^\s#])", "", TEXT, flags=re.MULTILINE)
 """The example with every setting and part in it that is switched off switched on."""
 
@@ -84,8 +86,10 @@ def test_the_password_it_shows_comes_from_the_environment(switched_on: Settings)
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_setting_is_shown_and_explained(table: str) -> None:
-    """Each key of each table stands in the example, below or beside a sentence."""
-    shown = set(re.findall(r"^#?([a-z_]+)(?:\.[A-Z]{2})? = ", TEXT, flags=re.MULTILINE))
+    """Each key of each table stands in the example, below or beside a sentence: in that of agents
+    those of an agent."""
+    text = AGENTS_TEXT if table == "agent" else TEXT
+    shown = set(re.findall(r"^#?([a-z_]+)(?:\.[A-Z]{2})? = ", text, flags=re.MULTILINE))
     # The one key without a default that could be shown: a file of the operator's own.
     shown |= set(re.findall(r"docs/catalog.md tells how to write one:  (file) = ", TEXT))
     assert TABLES[table] <= shown
@@ -123,3 +127,12 @@ def test_the_references_it_shows_are_those_that_are_shipped(tmp_path: Path) -> N
         PROXY_PASSWORD="x",  # noqa: S106 - made up
     ).catalog.references
     assert sorted(map(msgspec.json.encode, shown)) == sorted(map(msgspec.json.encode, shipped))
+
+
+def test_the_example_of_an_agent_is_right_as_it_is(tmp_path: Path) -> None:
+    """It loads, and what is switched off in it stands at its default."""
+    as_it_is = load(tmp_path, AGENTS_TEXT)
+    switched_on = load(tmp_path, re.sub(r"^#(?=[^\s#])", "", AGENTS_TEXT, flags=re.MULTILINE))
+    assert as_it_is == switched_on
+    assert as_it_is.agent is not None
+    assert advice(as_it_is) == ()

@@ -1,0 +1,138 @@
+"""What time it is by the collectors' clock, on a machine whose own clock may be years off.
+
+What is heard from a collector is tied to the time since the machine started, which no change of the
+wall clock touches and which goes on while the machine sleeps (CLOCK_BOOTTIME). So a cycle can be
+dated later than it was seen, as long as the machine was not started anew in between.
+
+The agent's own clock is the wall clock, held still against steps while a cycle is under way: one
+cycle's times are all wrong by the same amount, or right.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_DRIFT = 1e-4
+"""Seconds by which a cheap clock goes wrong in one."""
+_STEP = 0.5
+"""Seconds by which the wall clock may leave ours before that follows."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The clocks of the machine."""
+
+    boot: str
+    """Which start of the machine this is."""
+    since_boot: Callable[[], float]
+    """Seconds since then."""
+    wall: Callable[[], float]
+    """POSIX seconds, right or not."""
+
+
+def this_machine() -> Machine:
+    """The one we run on."""
+    return Machine(
+        boot=_BOOT_ID.read_text().strip(),
+        since_boot=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        wall=time.time,
+    )
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """What a collector's clock said at some moment of the machine's."""
+
+    boot: str
+    since_boot: float
+    """Seconds."""
+    at: float
+    """POSIX seconds by the collector."""
+    within: float
+    """Seconds by which that may be wrong: half of what the exchange took."""
+
+
+class AgentClock:
+    """Both clocks: the agent's own, and the collectors' as far as it was heard."""
+
+    def __init__(self, machine: Machine, anchor: Anchor | None = None) -> None:
+        """`anchor` is what an earlier process heard, of use if the machine still runs."""
+        self.machine = machine
+        self._wall, self._since_boot = machine.wall(), machine.since_boot()
+        self.anchor = anchor if anchor is not None and anchor.boot == machine.boot else None
+
+    # -- the agent's own -----------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """UTC by the agent's own clock."""
+        return _utc(self._wall + self.machine.since_boot() - self._since_boot)
+
+    def follow(self) -> bool:
+        """Go by the wall clock again, if that was set meanwhile; call between two cycles."""
+        wall, since_boot = self.machine.wall(), self.machine.since_boot()
+        stepped = abs(wall - (self._wall + since_boot - self._since_boot)) > _STEP
+        if stepped:
+            self._wall, self._since_boot = wall, since_boot
+        return stepped
+
+    def since_boot(self, own: datetime) -> float:
+        """Seconds from the machine's start to a moment of the agent's own clock."""
+        return own.timestamp() - self._wall + self._since_boot
+
+    # -- the collectors' -----------------------------------------------------------------------
+
+    def heard(self, at: datetime, asked: float, answered: float) -> bool:
+        """A collector said it was `at`, between two moments in seconds since boot; whether that
+        tells more than what was known."""
+        found = Anchor(
+            boot=self.machine.boot,
+            since_boot=(asked + answered) / 2,
+            at=at.timestamp(),
+            within=(answered - asked) / 2,
+        )
+        before = self.anchor
+        if before is not None:
+            aged = before.within + _DRIFT * (found.since_boot - before.since_boot)
+            # Being off by more than both could be means that the collectors' clock was set.
+            apart = abs(self._by(before, found.since_boot) - found.at)
+            if found.within > aged and apart <= found.within + aged:
+                return False
+        self.anchor = found
+        return True
+
+    def collectors_now(self) -> datetime | None:
+        """UTC by the collectors' clock; None while no collector was heard since boot."""
+        if self.anchor is None:
+            return None
+        return _utc(self._by(self.anchor, self.machine.since_boot()))
+
+    def best_now(self) -> datetime:
+        """By the collectors' clock if that is known, else by the wall clock."""
+        return self.collectors_now() or _utc(self.machine.wall())
+
+    def offset(self) -> float | None:
+        """Seconds to add to the agent's own clock now; None while that is not known."""
+        known = self.collectors_now()
+        return None if known is None else known.timestamp() - self.now().timestamp()
+
+    def offset_of(self, boot: str, since_boot: float, own: datetime) -> float | None:
+        """Seconds to add to the times of a cycle whose own clock showed `own` so long after that
+        boot; None where nobody can know."""
+        if self.anchor is None or boot != self.anchor.boot:
+            return None
+        return self._by(self.anchor, since_boot) - own.timestamp()
+
+    @staticmethod
+    def _by(anchor: Anchor, since_boot: float) -> float:
+        return anchor.at + since_boot - anchor.since_boot
+
+
+def stamp(at: datetime) -> str:
+    """A moment as requests carry it: `2026-01-02T03:04:05.678901Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
