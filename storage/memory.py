@@ -5,7 +5,15 @@ One contract suite runs over both, so either may be read as the description of t
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -320,12 +328,25 @@ class MemoryStore(MemoryFleet):
     async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
         """Delete rows of one table that are older than `before`, a few at a time."""
         await self._turn()
+        parts: dict[Prunable, Mapping[str, dict[Any, Any]]] = {
+            Prunable.REJUDGED_VERDICT: self._rejudged_verdicts,
+            Prunable.REJUDGED_PLATFORM: self._rejudged_platforms,
+            Prunable.REJUDGED_EVENT: self._rejudged_events,
+        }
+        if what in parts:
+            for whose, rows in parts[what].items():
+                if rows and self._rejudgings[whose].at < before:
+                    gone = len(rows)
+                    rows.clear()
+                    yield gone
+            return
         tables: dict[Prunable, tuple[dict[Any, Any], Callable[[Any, Any], datetime]]] = {
             Prunable.VERDICT: (self._verdicts, lambda key, _: key[0]),
             Prunable.PLATFORM_VERDICT: (self._platforms, lambda key, _: key[0]),
             Prunable.MEASUREMENT: (self._measurements, lambda key, _: key[0]),
             Prunable.VANTAGE_HEALTH: (self._health, lambda key, _: key[0]),
             Prunable.BATCH: (self._batch_bodies, lambda _, value: value.received_at),
+            Prunable.REJUDGING: (self._rejudgings, lambda _, value: value.at),
             Prunable.CYCLE: (self._cycles, lambda _, value: value.finished_at),
             Prunable.AVAILABILITY_HOUR: (self._rollups, lambda key, _: text_time(key[1])),
             Prunable.LOOK_HOUR: (self._look_hours, lambda key, _: text_time(key[2])),

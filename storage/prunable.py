@@ -11,6 +11,10 @@ class Prunable(StrEnum):
     MEASUREMENT = "measurement"
     VANTAGE_HEALTH = "vantage_health"
     BATCH = "batch"
+    REJUDGED_VERDICT = "rejudged_verdict"
+    REJUDGED_PLATFORM = "rejudged_platform"
+    REJUDGED_EVENT = "rejudged_event"
+    REJUDGING = "rejudging"
     CYCLE = "cycle"
     AVAILABILITY_HOUR = "availability_hour"
     LOOK_HOUR = "look_hour"
@@ -22,7 +26,12 @@ RAW = (
     Prunable.MEASUREMENT,
     Prunable.VANTAGE_HEALTH,
     Prunable.BATCH,
+    Prunable.REJUDGED_VERDICT,
+    Prunable.REJUDGED_PLATFORM,
+    Prunable.REJUDGED_EVENT,
+    Prunable.REJUDGING,
 )
-"""What was seen and judged, look by look, and as agents handed it in."""
+"""What was seen and judged, look by look, and as agents handed it in; and recomputations, each as a
+whole once it was made that long ago."""
 HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR, Prunable.LOOK_HOUR)
 """Counts by the hour, and what keeps them right."""

@@ -25,11 +25,18 @@ TIMES = {
     Prunable.MEASUREMENT: schema.measurement.c.started_at,
     Prunable.VANTAGE_HEALTH: schema.vantage_health.c.at,
     Prunable.BATCH: schema.batch.c.received_at,
+    Prunable.REJUDGING: schema.rejudging.c.at,
     Prunable.CYCLE: schema.cycle.c.finished_at,
     Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
     Prunable.LOOK_HOUR: schema.look_hour.c.starts_at,
 }
 """By which time a row is old."""
+PARTS = {
+    Prunable.REJUDGED_VERDICT: schema.rejudged_verdict.c.rejudging,
+    Prunable.REJUDGED_PLATFORM: schema.rejudged_platform.c.rejudging,
+    Prunable.REJUDGED_EVENT: schema.rejudged_event.c.rejudging,
+}
+"""Parts of recomputations, which are as old as those, whatever time they are about."""
 
 SOUGHT = 5000
 """Keys of old rows sought at once."""
@@ -62,7 +69,11 @@ def _key(what: Prunable) -> list[Column[Any]]:
 
 def old_keys(connection: Connection, what: Prunable, before: str) -> list[tuple[Any, ...]]:
     """Keys of rows older than `before` (as `time_text` gives it), at most SOUGHT."""
-    where = TIMES[what] < before
+    if what in PARTS:
+        made = select(schema.rejudging.c.id).where(schema.rejudging.c.at < before)
+        where = PARTS[what].in_(made)
+    else:
+        where = TIMES[what] < before
     if what is Prunable.VANTAGE_HEALTH:
         # Each country's rows lie in the order of time, but nothing orders those of all.
         countries = select(schema.latest_health.c.country).distinct()

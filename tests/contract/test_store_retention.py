@@ -10,7 +10,7 @@ from storage.retention import Batch
 from storage.rollup import Period
 from storage.sql import SqlStore
 from storage.store import Selection, Store
-from tests.contract.cycles import at, cycle, event, log_entry
+from tests.contract.cycles import at, cycle, event, log_entry, rejudging
 from tests.contract.listing import EVERYTHING, contents, flat
 
 LIMIT = at(3000 + 60)
@@ -45,6 +45,10 @@ async def test_what_is_old_goes_and_the_rest_stays(store: Store) -> None:
         Prunable.MEASUREMENT: 21 * 4,
         Prunable.VANTAGE_HEALTH: 19,
         Prunable.BATCH: 0,
+        Prunable.REJUDGED_VERDICT: 0,
+        Prunable.REJUDGED_PLATFORM: 0,
+        Prunable.REJUDGED_EVENT: 0,
+        Prunable.REJUDGING: 0,
     }
     assert await flat(store.measurements(EVERYTHING)) == looks
     assert await flat(store.verdicts(EVERYTHING)) == verdicts
@@ -63,6 +67,34 @@ async def test_conclusions_outlive_what_they_rest_on(store: Store) -> None:
     after = await contents(store, "event-1", "event-2")
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     assert [await flat(store.availability(one)) for one in wanted] == counts
+
+
+async def test_a_recomputation_goes_as_a_whole_by_when_it_was_made(store: Store) -> None:
+    """One made before the limit goes with all its rows; one made since stays whole, however old
+    what it is about."""
+    made = [cycle(number) for number in range(1, 4)]
+    old, new = rejudging("rejudging-1", 3000.0), rejudging("rejudging-2", 9999.0)
+    for whose in (old, new):
+        for one in made:
+            await store.save_rejudged(whose, one.verdicts, one.platforms, [event()])
+
+    async def rows(whose: str) -> list[object]:
+        return [
+            *await flat(store.rejudged_verdicts(whose, EVERYTHING)),
+            *await flat(store.rejudged_platforms(whose, EVERYTHING)),
+            *await flat(store.rejudged_events(whose, EVERYTHING)),
+        ]
+
+    before = await rows(new.id)
+    assert len(before) == 3 * 4 + 3 * 2 + 1
+    assert before == await rows(old.id)
+    gone = await _prune(store, *RAW)
+    assert gone[Prunable.REJUDGED_VERDICT] == 3 * 4
+    assert gone[Prunable.REJUDGED_PLATFORM] == 3 * 2
+    assert gone[Prunable.REJUDGED_EVENT] == gone[Prunable.REJUDGING] == 1
+    assert await store.rejudgings() == [new]
+    assert await rows(new.id) == before
+    assert await rows(old.id) == []
 
 
 async def test_counts_by_the_day_outlive_those_by_the_hour(store: Store) -> None:
