@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, bindparam, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, delete, select
 
 from storage import schema
 from storage.prunable import Prunable
@@ -71,7 +71,7 @@ def old_keys(connection: Connection, what: Prunable, before: str) -> list[tuple[
     """Keys of rows older than `before` (as `time_text` gives it), at most SOUGHT."""
     if what in PARTS:
         made = select(schema.rejudging.c.id).where(schema.rejudging.c.at < before)
-        where = PARTS[what].in_(made)
+        where: ColumnElement[bool] = PARTS[what].in_(made)
     else:
         where = TIMES[what] < before
     if what is Prunable.VANTAGE_HEALTH:
