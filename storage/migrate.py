@@ -54,6 +54,15 @@ def migrate_file(file: str) -> None:
         write.dispose()
 
 
+def version_of(connection: Connection) -> tuple[str | None, str]:
+    """The version of the tables that are there, None when there are none, and this release's."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    assert newest is not None  # noqa: S101 # there is one line of revisions
+    return MigrationContext.configure(connection).get_current_revision(), newest
+
+
 def holds_tables(read: Engine) -> bool:
     """Whether some version made its tables there."""
     with read.connect() as connection:
