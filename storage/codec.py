@@ -6,7 +6,6 @@ A field added to a type is stored the day it is added, or the write fails: none 
 in silence.
 """
 
-import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -16,6 +15,7 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
+from storage.packing import pack, unpack
 from storage.times import text_time, time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -49,7 +49,7 @@ class Codec(Generic[T]):
     def decode(self, cells: Sequence[Any]) -> T:
         """The value whose `encode` gave `cells`; more cells may follow and are ignored.
 
-        Raises ValueError (msgspec.DecodeError, ValidationError among them) or zlib.error when a
+        Raises ValueError (msgspec.DecodeError, ValidationError among them) or PackingError when a
         cell holds something this version cannot read.
         """
         fields = dict(zip(self.names, cells, strict=False))
@@ -84,16 +84,11 @@ def _json_converters(hint: Any) -> tuple[Convert, Convert]:
 
 def _packed_converters(hint: Any) -> tuple[Convert, Convert]:
     decode = msgspec.json.Decoder(hint).decode
-    return _pack, lambda cell: decode(zlib.decompress(cell))
-
-
-_LEVEL = 1
-"""Of compression. The default takes a fifth more time, on pages twice as much, for one part less
-in twenty-five."""
+    return _pack, lambda cell: decode(unpack(cell))
 
 
 def _pack(value: Any) -> bytes:
-    return zlib.compress(_encode_json(value), _LEVEL)
+    return pack(_encode_json(value))
 
 
 def _unless_none(convert: Convert | None) -> Convert | None:

@@ -4,7 +4,6 @@ No cursor stays open between pages, so a reader of years of data holds neither a
 memory.
 """
 
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +26,7 @@ from probes.measurement import HttpObservation, Measurement, TlsObservation
 from storage import codecs, schema
 from storage.codec import Codec
 from storage.networks import network_blocked
+from storage.packing import PackingError
 from storage.store import Selection, StorageError, StoredCycle
 from storage.times import text_time, time_text
 
@@ -100,7 +100,7 @@ class Listing(Generic[T]):
     def _decode(self, row: Sequence[Any]) -> T:
         try:
             return self.codec.decode(row)
-        except (ValueError, zlib.error) as error:
+        except (ValueError, PackingError) as error:
             key = ", ".join(str(cell) for cell in row[-len(self.order) :])
             raise StorageError(
                 f"table {self.table.name} holds a row this version cannot read ({key}): {error}"

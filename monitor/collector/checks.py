@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from monitor.analysis.verdict import VantageHealth
 from monitor.collector.refusal import Refused, malformed
@@ -244,7 +245,10 @@ def _measurements(
         if len(seen) == seen_before:
             raise malformed("a measurement is in it twice")
         started = times.corrected(one.started_at, one.duration)
-        yield one if started is one.started_at else msgspec.structs.replace(one, started_at=started)
+        if started is not one.started_at:
+            # It was made a moment ago and nobody else has it: a copy would cost a sixth of it all.
+            force_setattr(one, "started_at", started)
+        yield one
 
 
 def _measurement(raw: msgspec.Raw) -> Measurement:

@@ -1,14 +1,12 @@
 """A body as it was sent → the bytes it stands for, never more of them than asked for."""
 
-import zlib
-
 import zstandard
 
 from monitor.collector.refusal import Refused, malformed
 from monitor.wire.answers import Reason
 from monitor.wire.batch import ENCODINGS
+from storage.packing import PackingError, gunzip
 
-_GZIP = 16 + zlib.MAX_WBITS
 _WINDOW = 8 * 2**20
 """Bytes that a decoder of zstd must be able to look back (RFC 8878); more is not granted."""
 _BITE = 1024
@@ -34,12 +32,10 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
 
 
 def _gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
-    packed = zlib.decompressobj(_GZIP)
     try:
-        unpacked = packed.decompress(body, most + 1)
-    except zlib.error:
+        return gunzip(body, most + 1)
+    except PackingError:
         raise malformed("the body is no gzip") from None
-    return unpacked, packed.eof and not packed.unused_data
 
 
 def _unzstd(body: bytes, most: int) -> tuple[bytes, bool]:

@@ -1,0 +1,55 @@
+"""A collector on one core, for `ingest.py`: `python ingest_server.py DATABASE CORE ENROLMENTS`.
+
+Prints its port. When its standard input ends it prints what it stored and ends. The part of a
+collector that judges is not in it: that is another process's core where there is much to take in.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from monitor.collector.api import create_agent_api
+from monitor.collector.counts import IngestCounts
+from monitor.collector.listener import serve_agents
+from monitor.config import default_settings
+from monitor.garbage import spare_searches
+from monitor.logs import configure
+from monitor.settings import CollectorSettings, LogSettings
+from storage.fleet import Enrolment
+from storage.open_store import open_store
+
+
+async def main(database: str, enrolments: list[Enrolment]) -> None:
+    """Serve until the input ends."""
+    store = open_store(database)
+    await store.open()
+    for one in enrolments:
+        await store.enrol(one)
+    collector = CollectorSettings(
+        listen=("127.0.0.1", 0), batches_per_minute=100_000, hourly_bytes=10**12
+    )
+    settings = msgspec.structs.replace(default_settings(), collector=collector)
+    counts = IngestCounts()
+    app = create_agent_api(store, Ed25519PrivateKey.generate(), lambda: settings, counts)
+    spare_searches()
+    server = asyncio.create_task(
+        serve_agents(app, collector, None, listening=lambda _, port: print(port, flush=True))
+    )
+    await asyncio.to_thread(sys.stdin.read)
+    server.cancel()
+    await asyncio.wait({server})
+    await store.close()
+    print(counts.batches, counts.measurements, flush=True)
+
+
+if __name__ == "__main__":
+    os.sched_setaffinity(0, {int(sys.argv[2])})
+    configure(LogSettings(level="warning"))
+    threading.current_thread().name = "loop"
+    known = msgspec.json.decode(Path(sys.argv[3]).read_bytes(), type=list[Enrolment])
+    asyncio.run(main(sys.argv[1], known))

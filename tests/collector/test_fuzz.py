@@ -1,0 +1,166 @@
+"""Whatever is sent, a collector answers with a status of its own and never falls over."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.collector.checks import frame_of, read_batch
+from monitor.collector.refusal import Refused
+from monitor.collector.unpacking import unpack
+from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
+from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, encode_batch
+from storage.sql import SqlStore
+from tests.collector.world import (
+    NOW,
+    Collector,
+    batch,
+    collecting,
+    enrolment,
+    good_request,
+    refusal,
+    request,
+)
+
+FRAME = frame_of(NOW, 300.0, 90 * 86400.0)
+ODD: tuple[object, ...] = (
+    *(None, True, False, 0, -1, 10**30, 1.5, -0.0, 1e308, "", "x" * 5000, "\0", "\u202e", [], {}),
+    *("2026-03-01T12:00:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", [[]], [None]),
+)
+"""Values where others are expected."""
+
+
+def mutated(rng: random.Random) -> bytes:
+    """A whole batch in which one to three things are other than they should be."""
+    document = json.loads(encode_batch(batch()))
+    for _ in range(rng.randint(1, 3)):
+        places = list(_places(document))
+        holder, key = rng.choice(places)
+        what = rng.random()
+        if what < 0.6:
+            holder[key] = rng.choice(ODD)
+        elif what < 0.8 and isinstance(holder, dict):
+            del holder[key]
+        else:
+            other, its = rng.choice(places)
+            holder[key] = json.loads(json.dumps(other[its])) if other is not holder else []
+    return json.dumps(document).encode()
+
+
+def _places(value: Any) -> Any:
+    """Every place in a document: what holds it, and under which key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in list(items):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+def broken(rng: random.Random, body: bytes) -> bytes:
+    """Bytes with a few of them changed, lost or doubled."""
+    text = bytearray(body)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(text))
+        change: Callable[[], None] = rng.choice(
+            [
+                lambda at=at: text.__setitem__(at, rng.randrange(256)),
+                lambda at=at: text.__delitem__(slice(at, at + rng.randrange(1, 50))),
+                lambda at=at: text.__setitem__(slice(at, at), text[at : at + 20]),
+            ]
+        )
+        change()
+        if not text:
+            break
+    return bytes(text)
+
+
+def taken_or_refused(body: bytes) -> bool:
+    """Whether a body would be taken; anything but a refusal is a fault."""
+    try:
+        read_batch(body, enrolment(), FRAME)
+    except Refused:
+        return False
+    return True
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=400)
+def test_a_mutated_batch_is_taken_or_refused(seed: int) -> None:
+    """Values of other kinds, missing fields and parts in wrong places are no fault of ours."""
+    taken_or_refused(mutated(random.Random(seed)))
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=200)
+def test_a_broken_batch_is_taken_or_refused(seed: int) -> None:
+    """Neither are changed, lost and doubled bytes."""
+    rng = random.Random(seed)
+    taken_or_refused(broken(rng, encode_batch(batch())))
+
+
+@given(st.binary(max_size=300), st.sampled_from(ENCODINGS))
+@settings(max_examples=400)
+def test_any_bytes_are_unpacked_or_refused(body: bytes, encoding: str) -> None:
+    """Whatever is said to be gzip or zstd is that, or refused."""
+    try:
+        unpacked = unpack(body, encoding, MOST_UNPACKED)
+    except Refused:
+        return
+    assert len(unpacked) <= MOST_UNPACKED
+
+
+def test_the_fuzzer_reaches_what_is_taken_and_what_is_refused() -> None:
+    """It is no fuzzer that only ever sees one of the two."""
+    found = {taken_or_refused(mutated(random.Random(seed))) for seed in range(200)}
+    assert found == {True, False}
+
+
+async def _ask(collector: Collector, rng: random.Random) -> httpx.Response:
+    """One request of some kind, signed or nearly so."""
+    body = mutated(rng) if rng.random() < 0.7 else broken(rng, encode_batch(batch()))
+    path = rng.choice([BATCHES, BATCHES, BATCHES, CONTROLS, SETTINGS, TIME])
+    method = "POST" if path in (BATCHES, CONTROLS) else "GET"
+    encoding = rng.choice(["gzip", "identity", "zstd", "zstd", "br"])
+    if encoding == "zstd":
+        body = zstandard.compress(body)
+    headers, packed = request(body, path=path, method=method, encoding=encoding)
+    for name in list(headers):
+        what = rng.random()
+        if what < 0.02:
+            del headers[name]
+        elif what < 0.06:
+            headers[name] = rng.choice(
+                ["", "x", "0", "9" * 3000, headers[name][::-1], "caf\xe9", "a, b"]
+            )
+    if rng.random() < 0.1:
+        packed = broken(rng, packed)
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    query = rng.choice(["", "", "", "", "?a=1", "?%00"])
+    return await collector.client.request(method, path + query, headers=raw, content=packed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_request_makes_a_collector_fail(seed: int, tmp_path: Path) -> None:
+    """Hundreds of requests over HTTP, each wrong in its own way: every answer is a receipt or a
+    refusal with the status of its reason, the database takes all that is let through, and a good
+    batch is taken after."""
+    rng = random.Random(seed)
+    async with collecting(store=SqlStore(f"sqlite:///{tmp_path}/fuzz.db")) as collector:
+        statuses = set()
+        for _ in range(100):
+            response = await _ask(collector, rng)
+            collector.clock.now += 60
+            assert response.status_code < 500, response.text
+            if response.status_code != 200:
+                refused = refusal(response)
+                assert STATUS[refused.reason] == response.status_code
+            statuses.add(response.status_code)
+        assert len(statuses) >= 3
+        assert (await collector.send(*good_request())).status_code == 200
