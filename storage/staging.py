@@ -53,12 +53,10 @@ class Staging:
     def fill(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Make it hold these rows, and no other, until the transaction ends."""
         made: set[str] = connection.info.setdefault(_MADE, set())
-        if self.name in made:
-            connection.exec_driver_sql(self._empty)
-        else:
+        if self.name not in made:
             connection.exec_driver_sql(self._make)
-            connection.exec_driver_sql(self._empty)
             made.add(self.name)
+        connection.exec_driver_sql(self._empty)
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
             copy.set_types(self._types)

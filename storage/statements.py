@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, select, table, true
+from sqlalchemy import Connection, Dialect, Table, select, table
 from sqlalchemy import column as column_named
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
@@ -51,8 +51,7 @@ class Statement:
             self._staging = Staging(into, order)
             staged = table(self._staging.name, *map(column_named, order))
             rows = select(*(staged.c[name] for name in order))
-            # Without a condition ON CONFLICT would be taken for the join of a FROM by some.
-            rows = rows.where(true()).order_by(*(staged.c[name] for name in keys))
+            rows = rows.order_by(*(staged.c[name] for name in keys))
             inserted = _insert(into, dialect).from_select(order, rows)
             self._from_staging = str(ending(inserted).compile(dialect=dialect))
 

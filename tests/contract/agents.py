@@ -10,9 +10,7 @@ from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.vantage import VantageRole
 from storage.fleet import Enrolment, HandedIn, Quarantine, SeenCycle, WaitingCycle
 from storage.store import Cycle
-from tests.contract.cycles import AWKWARD, at, cycle, measurement
-
-PLAIN = AWKWARD.replace("\0", "")
+from tests.contract.cycles import PLAIN, at, cycle, measurement
 
 
 def batch(
