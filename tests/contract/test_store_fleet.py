@@ -10,7 +10,6 @@ from probes.measurement import Look
 from storage.fleet import REPLACED, CollectorStore
 from storage.store import StorageError
 from tests.contract.agents import (
-    PLAIN,
     batch,
     control_look,
     enrolment,
@@ -19,7 +18,7 @@ from tests.contract.agents import (
     seen_cycle,
     waits,
 )
-from tests.contract.cycles import at
+from tests.contract.cycles import PLAIN, at
 from tests.contract.listing import EVERYTHING, flat
 
 ONE_TICK = timedelta(microseconds=1)
