@@ -49,10 +49,13 @@ class RemoteDesk:
 
     staffed = True
 
-    def __init__(self, line: AsksCollectors, clock: AgentClock) -> None:
-        """Nobody is asked before the collectors' clock was heard."""
+    def __init__(
+        self, line: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
+    ) -> None:
+        """Nobody is asked before the collectors' clock was heard; `deadline` is in seconds."""
         self._line = line
         self._clock = clock
+        self._deadline = deadline
         self._few = asyncio.Semaphore(AT_ONCE)
         self._away_until = 0.0
         self._known: dict[str, list[Measurement]] = {}
@@ -109,7 +112,7 @@ class RemoteDesk:
         if not self.allowed or self._clock.anchor is None or loop.time() < self._away_until:
             return None
         try:
-            async with asyncio.timeout(DEADLINE), self._few:
+            async with asyncio.timeout(self._deadline), self._few:
                 if loop.time() < self._away_until:
                     return None
                 return await self._ask_one_after_the_other(request)
