@@ -1,11 +1,13 @@
 """What reading costs when there is a lot: the current state, ninety days of hours, a million rows.
 
     .venv/bin/python benchmarks/store.py [--measurements 10000000] [--rows 1000000] [--keep FILE]
+    .venv/bin/python benchmarks/store.py --postgresql [--measurements 10000000] [--rows 1000000]
 
-Fills a database (about 1 KB for each measurement) in a temporary folder unless `--keep` names a
-file, which is then used again. Each question is asked as the interface asks it and beside what one
-would write without the tables that answer it. Time is told as it passed and, since a busy machine
-leaves only that comparable, as CPU time of the process that answers.
+Fills a database (more than 1 KB for each measurement) in a temporary folder: an SQLite file, or a
+PostgreSQL server's own; `--keep` names an SQLite file that is used again. Each question is asked as
+the interface asks it, in SQLite also beside what one would write without the tables that answer it.
+Time is told as it passed and, since a busy machine leaves only that comparable, as CPU time of the
+process that asks; a server's own is not in it.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from typing import NamedTuple
 
 import httpx
 
-from benchmarks import store_rows
+from benchmarks import store_postgresql, store_rows, store_sqlite
 from storage.rollup import Availability
 from storage.sql import SqlStore
 from storage.store import Selection
@@ -44,34 +46,61 @@ def main() -> None:
     parser.add_argument("--measurements", type=int, default=10_000_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--postgresql", action="store_true")
     asked = parser.parse_args()
-    with _database(asked.keep, asked.measurements, asked.rows) as file:
-        asyncio.run(_questions(str(file)))
-        for kind in ("verdicts", "measurements"):
-            _files(str(file), kind, asked.rows)
+    made = (
+        _server(asked.measurements, asked.rows)
+        if asked.postgresql
+        else _file(asked.keep, asked.measurements, asked.rows)
+    )
+    with made as url:
+        asyncio.run(_questions(url))
+        for kind in ("verdicts", "measurements", "availability"):
+            _files(url, kind, asked.rows)
 
 
 @contextmanager
-def _database(keep: Path | None, measurements: int, rows: int) -> Iterator[Path]:
+def _file(keep: Path | None, measurements: int, rows: int) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="shutwatch-bench-"))
     file = keep or folder / "store.db"
     try:
         if not file.exists():
-            asyncio.run(store_rows.make(str(file)))
-            seconds = store_rows.fill(str(file), measurements)
-            store_rows.fill_verdicts(str(file), rows)
-            store_rows.fill_availability(str(file))
+            asyncio.run(_make(f"sqlite:///{file}"))
+            seconds = store_sqlite.fill(str(file), measurements, rows)
             print(f"filled in {seconds:.0f} s")
         with closing(sqlite3.connect(file)) as database:
             (count,) = database.execute("SELECT count(*) FROM measurement").fetchone()
-        print(f"{count:,} measurements, {file.stat().st_size / 1e9:.1f} GB")
-        yield file
+        print(f"SQLite: {count:,} measurements, {file.stat().st_size / 1e9:.1f} GB", flush=True)
+        yield f"sqlite:///{file}"
     finally:
         shutil.rmtree(folder)
 
 
-async def _questions(file: str) -> None:
-    store = SqlStore(f"sqlite:///{file}", create=False)
+@contextmanager
+def _server(measurements: int, rows: int) -> Iterator[str]:
+    with store_postgresql.server() as server:
+        name = server.new_database()
+        url = server.url(name)
+        asyncio.run(_make(url))
+        seconds = store_postgresql.fill(url, server.conninfo(name), measurements, rows)
+        print(f"filled in {seconds:.0f} s")
+        ((size,),) = server.execute(f"SELECT pg_database_size('{name}')")  # our own name
+        print(
+            f"PostgreSQL: {measurements:,} measurements, {float(str(size)) / 1e9:.1f} GB",
+            flush=True,
+        )
+        yield url
+
+
+async def _make(url: str) -> None:
+    """An empty database, as opening a store makes it."""
+    store = SqlStore(url)
+    await store.open()
+    await store.close()
+
+
+async def _questions(url: str) -> None:
+    store = SqlStore(url, create=False)
     await store.open()
     state = await _median(store.latest_platforms)
     days = timedelta(days=store_rows.DAYS)
@@ -89,8 +118,12 @@ async def _questions(file: str) -> None:
     assert len(await listed()) == store_rows.DAYS * 24
     availability = await _median(listed)
     await store.close()
+    _tell("current state of everything", state)
+    _tell("90 days of hourly availability", availability)
+    if not url.startswith("sqlite:"):
+        return
     since = time_text(store_rows.END - days)
-    with closing(sqlite3.connect(file)) as database:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
         newest = _once(
             database,
             "SELECT * FROM (SELECT country, vantage, platform, reached, row_number() OVER "
@@ -103,8 +136,8 @@ async def _questions(file: str) -> None:
             "WHERE country = 'PK' AND platform = 'x' AND started_at >= ? GROUP BY 1",
             since,
         )
-    _tell("current state of everything", state, "newest look of each, window function", newest)
-    _tell("90 days of hourly availability", availability, "counted from the looks", counted)
+    _tell("  the first from the looks, by a window function", newest, state)
+    _tell("  the second from the looks, counted", counted, availability)
 
 
 class Spent(NamedTuple):
@@ -132,12 +165,10 @@ def _once(database: sqlite3.Connection, query: str, *values: str) -> Spent:
     return Spent(time.perf_counter() - passed, time.process_time() - cpu)
 
 
-def _tell(what: str, ours: Spent, other: str, theirs: Spent) -> None:
+def _tell(what: str, spent: Spent, beside: Spent | None = None) -> None:
+    more = f": {spent.cpu / beside.cpu:,.0f} times the CPU" if beside else ""
     print(
-        f"{what}: {ours.passed * 1e3:.1f} ms ({ours.cpu * 1e3:.1f} ms of CPU); {other}: "
-        f"{theirs.passed * 1e3:,.0f} ms ({theirs.cpu * 1e3:,.0f} ms): {theirs.cpu / ours.cpu:,.0f} "
-        "times the CPU",
-        flush=True,
+        f"{what}: {spent.passed * 1e3:,.1f} ms ({spent.cpu * 1e3:,.1f} ms of CPU){more}", flush=True
     )
 
 
@@ -154,22 +185,24 @@ class Cost(NamedTuple):
     """The same before the first row, where it is known."""
 
 
-def _files(file: str, kind: str, rows: int) -> None:
-    ours = _from_interface(file, kind, rows)
-    table = kind.removesuffix("s")
-    theirs = _from_rival(file, table, rows)
+def _files(url: str, kind: str, rows: int) -> None:
+    ours = _from_interface(url, kind, rows)
+    table = {"availability": "availability_hour"}.get(kind, kind.removesuffix("s"))
+    theirs = _from_rival(url, table, ours.rows)
     for name, cost in (("the interface", ours), ("SQLAlchemy and csv.writer", theirs)):
         print(
             f"{kind} as CSV from {name}: {cost.rows:,} rows in {cost.seconds:.1f} s, "
             f"{cost.cpu:.1f} s of CPU, {cost.most:.0f} MiB at most ({cost.before:.0f} before)",
             flush=True,
         )
-    print(f"  ratio of CPU per row: {(ours.cpu / ours.rows) / (theirs.cpu / theirs.rows):.2f}")
+    cpu = (ours.cpu / ours.rows) / (theirs.cpu / theirs.rows)
+    passed = (ours.seconds / ours.rows) / (theirs.seconds / theirs.rows)
+    print(f"  ratio per row: {cpu:.2f} of the CPU, {passed:.2f} of the time", flush=True)
 
 
-def _from_interface(file: str, kind: str, rows: int) -> Cost:
+def _from_interface(url: str, kind: str, rows: int) -> Cost:
     begun_at = store_rows.END - store_rows.INTERVAL * -(-rows // store_rows.PER_CYCLE)
-    command = [sys.executable, str(SERVER), file]
+    command = [sys.executable, str(SERVER), url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as server:
         assert server.stdout is not None
         address = f"http://127.0.0.1:{int(server.stdout.readline())}"
@@ -177,7 +210,7 @@ def _from_interface(file: str, kind: str, rows: int) -> Cost:
         before, cpu = _resident(server.pid), _cpu(server.pid)
         begun = time.perf_counter()
         lines = -1
-        params = {"since": time_text(begun_at)}
+        params = {} if kind == "availability" else {"since": time_text(begun_at)}
         with httpx.stream(
             "GET", f"{address}/{kind}.csv", params=params, timeout=PATIENCE
         ) as answer:
@@ -190,8 +223,8 @@ def _from_interface(file: str, kind: str, rows: int) -> Cost:
     return cost
 
 
-def _from_rival(file: str, table: str, rows: int) -> Cost:
-    command = [sys.executable, str(SERVER), file, table, str(rows)]
+def _from_rival(url: str, table: str, rows: int) -> Cost:
+    command = [sys.executable, str(SERVER), url, table, str(rows)]
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as child:
         assert child.stdout is not None

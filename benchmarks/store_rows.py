@@ -1,15 +1,12 @@
-"""Fills a database with the rows of months, as fast as SQLite takes them.
+"""The rows of months: what `store_sqlite` and `store_postgresql` fill databases with.
 
-The rows are the store's own (its codecs, its tables, its indexes), made from looks with
-observations of the usual size; only ids and times differ from one to the next. What matters for
-reading is their number and their order, and both are as a monitor leaves them.
+They are the store's own, from its codecs, made from looks with observations of the usual size; ids,
+times and lengths of time alone differ from one to the next. What matters for reading is their
+number and their order, and both are as a monitor leaves them.
 """
 
 import itertools
-import sqlite3
-import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,8 +24,7 @@ from probes.measurement import (
     TlsObservation,
 )
 from storage import codecs
-from storage.rollup import COUNTS
-from storage.sql import SqlStore
+from storage.rollup import COUNTS, KEY
 from storage.summary import Summary, summarise
 from storage.times import time_text
 
@@ -46,8 +42,6 @@ NETWORKS = 5
 """In each country, with one vantage each."""
 PER_CYCLE = len(COUNTRIES) * NETWORKS * len(PLATFORMS) * ENDPOINTS
 """Looks of all vantages in one interval: 400."""
-_BATCH = 100
-"""Intervals in one transaction."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -170,57 +164,47 @@ def platform_verdict(of: Verdict) -> PlatformVerdict:
 
 
 MEASUREMENT = (*codecs.MEASUREMENT.names, "received_at", *Summary.__struct_fields__)
-MADE = {
-    "id": "'019c' || printf('%08x', i.number * 400 + t.number) || '-7000-8000-000000000000'",
-    "measurement": "printf('look-%012d', i.number * 400 + t.number)",
-    "cycle": "printf('%s-%06d', t.vantage, i.number)",
-    "started_at": "i.minute || t.seconds",
-    "judged_at": "i.minute || t.seconds",
-    "received_at": "i.minute || t.seconds",
-}
-"""Columns that differ from row to row, from the number of an interval and of a template."""
+Rows = tuple[str, Sequence[str], Iterable[Sequence[Any]]]
+"""A table, columns of it, and cells."""
 
 
-def _measurement(of: Measurement) -> list[Any]:
+def made(eight: str, six: str, twelve: str) -> dict[str, str]:
+    """Columns that differ from row to row, in SQL, from the number of an interval and of a
+    template. Given is how to write the number of a row in eight hexadecimal and in twelve decimal
+    digits, and that of the interval in six."""
+    number = "(i.number * 400 + t.number)"
+    moment = "i.minute || t.seconds"
+    return {
+        "id": f"'019c' || {eight} || '-7000-8000-000000000000'",
+        "measurement": f"'look-' || {twelve}",
+        "cycle": f"t.vantage || '-' || {six}",
+        **dict.fromkeys(("started_at", "judged_at", "received_at"), moment),
+        "duration": f"(200000 + {number} * 7919 % 400009) / 1000000.0",
+        "dns_ms": f"(1000 + {number} * 6101 % 60013) / 1000.0",
+        "tcp_ms": f"(9000 + {number} * 5003 % 90001) / 1000.0",
+        "tls_ms": f"(20000 + {number} * 4001 % 130003) / 1000.0",
+        "http_ms": f"(40000 + {number} * 3001 % 220009) / 1000.0",
+    }
+
+
+def seconds(number: int) -> str:
+    """Of the template of that number, the end of its time."""
+    return time_text(END + timedelta(milliseconds=37 * number))[17:]
+
+
+def minute(before: int) -> str:
+    """Of so many intervals before the end, the beginning of the times in it."""
+    return time_text(END - before * INTERVAL)[:17]
+
+
+def measurement(of: Measurement) -> list[Any]:
+    """Its cells, in the order of MEASUREMENT."""
     found = summarise(of)
     summary = [getattr(found, name) for name in Summary.__struct_fields__]
     return [*codecs.MEASUREMENT.encode(of), "", *summary]
 
 
-async def make(file: str) -> None:
-    """An empty database, as opening a store makes it."""
-    store = SqlStore(f"sqlite:///{file}")
-    await store.open()
-    await store.close()
-
-
-def fill(file: str, measurements: int) -> float:
-    """Write that many measurements, oldest first; returns the seconds it took."""
-    begun = time.monotonic()
-    with closing(_opened(file)) as database:
-        templates = [_measurement(one) for one in _looks()]
-        _multiply(database, "measurement", MEASUREMENT, templates, measurements)
-    return time.monotonic() - begun
-
-
-def fill_verdicts(file: str, verdicts: int) -> None:
-    """The newest endpoint verdicts, and the state that everything is in now."""
-    made = [verdict(one, _state(one)) for one in _looks()]
-    rows = [codecs.VERDICT.encode(one) for one in made]
-    now = time_text(END)
-    with closing(_opened(file)) as database, database:
-        _multiply(database, "verdict", codecs.VERDICT.names, rows, verdicts)
-        latest = (*codecs.VERDICT.names, "cycle_started_at", "received_at")
-        database.executemany(_insert("latest_verdict", latest), [(*row, now, now) for row in rows])
-        newest = {(one.vantage, one.platform): platform_verdict(one) for one in made}
-        latest = (*codecs.PLATFORM.names, "cycle_started_at", "received_at")
-        database.executemany(
-            _insert("latest_platform", latest),
-            [(*codecs.PLATFORM.encode(one), now, now) for one in newest.values()],
-        )
-
-
-def _looks() -> list[Measurement]:
+def looks() -> list[Measurement]:
     """One of each kind: what is looked at in one interval."""
     return [
         look(place, platform, number)
@@ -230,77 +214,50 @@ def _looks() -> list[Measurement]:
     ]
 
 
-def _multiply(
-    database: sqlite3.Connection,
-    table: str,
-    names: Sequence[str],
-    templates: Sequence[Sequence[Any]],
-    rows: int,
-) -> None:
-    """Fill a table with every template once in each interval, oldest interval first."""
-    intervals = -(-rows // len(templates))
-    database.execute("DROP TABLE IF EXISTS temp.template")
-    database.execute("DROP TABLE IF EXISTS temp.interval")
-    database.execute(f"CREATE TEMP TABLE template (number, seconds, {', '.join(names)})")
-    database.executemany(
-        f"INSERT INTO template VALUES ({', '.join('?' * (len(names) + 2))})",  # noqa: S608 # as above
-        [
-            (number, time_text(END + timedelta(milliseconds=37 * number))[17:], *cells)
-            for number, cells in enumerate(templates)
-        ],
+def lots() -> tuple[Rows, Rows]:
+    """What is there once in each interval: measurements, and verdicts on them."""
+    seen = looks()
+    verdicts = [codecs.VERDICT.encode(verdict(one, _state(one))) for one in seen]
+    return (
+        ("measurement", MEASUREMENT, [measurement(one) for one in seen]),
+        ("verdict", codecs.VERDICT.names, verdicts),
     )
-    database.execute("CREATE TEMP TABLE interval (number INTEGER PRIMARY KEY, minute)")
-    database.executemany(
-        "INSERT INTO interval VALUES (?, ?)",
-        [(n, time_text(END - (intervals - n) * INTERVAL)[:17]) for n in range(intervals)],
-    )
-    cells = ", ".join(MADE.get(name, f"t.{name}") for name in names)
-    for first in range(0, intervals, _BATCH):
-        with database:
-            database.execute(
-                f"INSERT INTO {table} ({', '.join(names)}) SELECT {cells} "  # noqa: S608 # our own words
-                "FROM interval AS i CROSS JOIN template AS t WHERE i.number BETWEEN ? AND ?",
-                (first, first + _BATCH - 1),
-            )
 
 
-def _insert(table: str, names: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 # our own words
+def rest() -> Iterator[Rows]:
+    """The state everything is in now, and counts by the hour, as ninety days of cycles leave
+    them."""
+    now = (time_text(END),) * 2
+    verdicts = [verdict(one, _state(one)) for one in looks()]
+    latest = ("cycle_started_at", "received_at")
+    cells = [(*codecs.VERDICT.encode(one), *now) for one in verdicts]
+    yield "latest_verdict", (*codecs.VERDICT.names, *latest), cells
+    newest = {(one.vantage, one.platform): platform_verdict(one) for one in verdicts}
+    cells = [(*codecs.PLATFORM.encode(one), *now) for one in newest.values()]
+    yield "latest_platform", (*codecs.PLATFORM.names, *latest), cells
+    yield "availability_hour", (*KEY, *COUNTS), _hours()
 
 
-def fill_availability(file: str) -> None:
-    """Counts by the hour and by the day, as ninety days of cycles leave them."""
-    key = ("country", "platform", "starts_at", "asn", "network")
-    names = (*key, *COUNTS)
-    with closing(_opened(file)) as database, database:
-        insert = _insert("availability_hour", names)
-        for place, platform in itertools.product(PLACES, PLATFORMS):
-            state = _state(look(place, platform, 0))
-            rows = []
-            for hour in range(DAYS * 24):
-                at = time_text(END - timedelta(hours=DAYS * 24 - hour))
-                counts = dict.fromkeys(COUNTS, 0)
-                counts[state] = 11
-                counts[State.INSUFFICIENT] += hour % 2
-                whose = (place.country, platform, at, place.asn, f"Network {place.asn}")
-                rows.append((*whose, *counts.values()))
-            database.executemany(insert, rows)
-        database.execute(
-            "INSERT INTO availability_day SELECT country, platform, "
-            "substr(starts_at, 1, 10) || 'T00:00:00.000000Z', asn, network, sum(ok), "
-            "sum(degraded), sum(throttled), sum(blocked), sum(down), sum(insufficient), count(*) "
-            "FROM availability_hour GROUP BY country, platform, substr(starts_at, 1, 10), asn, "
-            "network"
-        )
+def _hours() -> Iterator[tuple[Any, ...]]:
+    for place, platform in itertools.product(PLACES, PLATFORMS):
+        state = _state(look(place, platform, 0))
+        for hour in range(DAYS * 24):
+            at = time_text(END - timedelta(hours=DAYS * 24 - hour))
+            counts = dict.fromkeys(COUNTS, 0)
+            counts[state] = 11
+            counts[State.INSUFFICIENT] += hour % 2
+            whose = (place.country, platform, at, place.asn, f"Network {place.asn}")
+            yield (*whose, *counts.values())
+
+
+DAYS_OF_HOURS = (
+    "INSERT INTO availability_day SELECT country, platform, "
+    "substr(starts_at, 1, 10) || 'T00:00:00.000000Z', asn, network, sum(ok), "
+    "sum(degraded), sum(throttled), sum(blocked), sum(down), sum(insufficient), count(*) "
+    "FROM availability_hour GROUP BY country, platform, substr(starts_at, 1, 10), asn, network"
+)
+"""Counts by the day, from those by the hour."""
 
 
 def _state(of: Measurement) -> State:
     return State.BLOCKED if (of.platform, of.country) == ("x", "PK") else State.OK
-
-
-def _opened(file: str) -> sqlite3.Connection:
-    database = sqlite3.connect(file)
-    # A power cut would cost a file that can be made again.
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute("PRAGMA cache_size = -200000")
-    return database

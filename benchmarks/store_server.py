@@ -1,6 +1,6 @@
 """Serves the interface over one database, in a process of its own, for `store.py` to read.
 
-`python store_server.py DATABASE` prints the port. With a table and a number of rows it is what one
+`python store_server.py URL` prints the port. With a table and a number of rows it is what one
 would write instead: SQLAlchemy, a row at a time, and a csv.writer; it prints how many rows.
 """
 
@@ -15,10 +15,12 @@ from monitor.server.api import create_api
 from monitor.server.serve import serve
 from storage.sql import SqlStore
 
+TIMES = {"measurement": "started_at", "verdict": "judged_at"}
 
-async def interface(file: str) -> None:
+
+async def interface(url: str) -> None:
     """Until killed."""
-    store = SqlStore(f"sqlite:///{file}", create=False)
+    store = SqlStore(url, create=False)
     await store.open()
 
     def listening(_: str, port: int) -> None:
@@ -27,17 +29,17 @@ async def interface(file: str) -> None:
     await serve(create_api(store, lambda _: True), "127.0.0.1", 0, listening=listening)
 
 
-def rival(file: str, name: str, rows: int) -> int:
+def rival(url: str, name: str, rows: int) -> int:
     """Every plain column of a table, as a file."""
-    engine = create_engine(f"sqlite:///{file}")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     table = Table(name, MetaData(), autoload_with=engine)
     columns = [column for column in table.c if column.name != "observations"]
-    time = table.c["started_at" if "endpoint" in table.c and name == "measurement" else "judged_at"]
+    order = [table.c[TIMES[name]].desc()] if name in TIMES else list(table.primary_key.columns)
     count = 0
     with engine.connect() as connection, Path("/dev/null").open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow([column.name for column in columns])
-        query = select(*columns).order_by(time.desc()).limit(rows)
+        query = select(*columns).order_by(*order).limit(rows)
         for row in connection.execution_options(yield_per=1000).execute(query):
             writer.writerow(row)
             count += 1

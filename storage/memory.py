@@ -18,13 +18,17 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.cells import Columns, Group, Listed, columns_of
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
 from storage.memory_fleet import MemoryFleet
+from storage.memory_rows import stored_cells
 from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.prunable import Prunable
@@ -267,6 +271,31 @@ class MemoryStore(MemoryFleet):
             ),
             selection.batch,
         )
+
+    async def rows(
+        self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Columns]:
+        """The cells of what a listing gives, as they would be stored."""
+        wanted = replace(selection, after=(), batch=0)
+        async for batch in self._listed(kind, wanted, rejudging):
+            yield columns_of(groups, [stored_cells(value) for value in batch])
+
+    def _listed(
+        self, kind: Listed, wanted: Selection, rejudging: str
+    ) -> AsyncIterator[Sequence[Measurement | Verdict | Availability]]:
+        match kind:
+            case Listed.VERDICTS:
+                return (
+                    self.rejudged_verdicts(rejudging, wanted)
+                    if rejudging
+                    else self.verdicts(wanted)
+                )
+            case _ if rejudging:
+                raise ValueError(f"{kind} is never recomputed")
+            case Listed.MEASUREMENTS:
+                return self.measurements(wanted)
+            case Listed.AVAILABILITY:
+                return self.availability(wanted)
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""

@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, null, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+)
 
 from storage import schema
 from storage.rollup import COUNTS, KEY, Availability, Period
@@ -18,11 +29,12 @@ def availability_page(
     connection: Connection, selection: Selection, after: tuple[str, ...], limit: int
 ) -> list[Availability]:
     """The next rows after a place, at most `limit`."""
-    rows = connection.execute(_query(selection, after).limit(limit))
-    return [_decoded(row, selection.period) for row in rows]
+    rows = connection.execute(availability_query(selection, after).limit(limit))
+    return [_decoded(row) for row in rows]
 
 
-def _query(selection: Selection, after: tuple[str, ...]) -> Select[Any]:
+def availability_query(selection: Selection, after: tuple[str, ...]) -> Select[Any]:
+    """All rows after a place, in order: key, counts, `hours`, `networks` and `period`."""
     table = _TABLES[selection.period]
     c = table.c
     where: list[ColumnElement[bool]] = []
@@ -37,15 +49,21 @@ def _query(selection: Selection, after: tuple[str, ...]) -> Select[Any]:
     if selection.until is not None:
         where.append(c.starts_at < time_text(selection.until))
     counts = [c[state] for state in COUNTS]
-    hours = c.hours if "hours" in c else literal(1)
+    period = literal(selection.period.value).label("period")
+    hours = c.hours if "hours" in c else literal(1).label("hours")
     if selection.by_network:
         key = [c[name] for name in KEY]
         where += _behind(key, after)
-        return select(*key, *counts, hours, literal(1)).where(*where).order_by(*key)
+        networks = literal(1).label("networks")
+        return select(*key, *counts, hours, networks, period).where(*where).order_by(*key)
     key = [c[name] for name in _PLACE]
     where += _behind(key, after)
+    sums = [func.sum(c[state]).label(state) for state in COUNTS]
     return (
-        select(*key, null(), literal(""), *map(func.sum, counts), func.sum(hours), func.count())
+        select(
+            *(*key, cast(null(), BigInteger).label("asn"), literal("").label("network")),
+            *(*sums, func.sum(hours).label("hours"), func.count().label("networks"), period),
+        )
         .where(*where)
         .group_by(*key)
         .order_by(*key)
@@ -61,10 +79,10 @@ def _behind(key: Sequence[ColumnElement[Any]], after: tuple[str, ...]) -> list[C
     return [tuple_(*key) > tuple_(*place)]
 
 
-def _decoded(row: Sequence[Any], period: Period) -> Availability:
+def _decoded(row: Sequence[Any]) -> Availability:
     # Named one by one: years of hours come through here.
     country, platform, starts_at, asn, network, *counts = row
-    ok, degraded, throttled, blocked, down, insufficient, hours, networks = counts
+    ok, degraded, throttled, blocked, down, insufficient, hours, networks, period = counts
     return Availability(
         country=country,
         platform=platform,
@@ -79,5 +97,5 @@ def _decoded(row: Sequence[Any], period: Period) -> Availability:
         insufficient=insufficient,
         hours=hours,
         networks=networks,
-        period=period,
+        period=Period(period),
     )

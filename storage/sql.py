@@ -23,6 +23,7 @@ from probes.measurement import Measurement
 from storage import reading, schema
 from storage.backend import Backend
 from storage.backends import backend_of
+from storage.cells import Columns, Group, Listed
 from storage.clean import storable
 from storage.human import Annotation, Review
 from storage.migrate import holds_tables, migrate
@@ -31,6 +32,7 @@ from storage.place import place_of
 from storage.prunable import Prunable
 from storage.reading import Key, Listing
 from storage.reading_rollup import availability_page
+from storage.reading_rows import AvailabilityRows, Pages, TimedRows
 from storage.rejudging import Rejudging
 from storage.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.rollup import Availability
@@ -59,6 +61,8 @@ _TRIES = 6
 """Of a transaction that other writers were in the way of."""
 _DROPS = 60
 """Times to try to drop a partition that others use, about a second apart."""
+_ROWS = 2
+"""How many rows are read at once for each value there is in a batch: they are that much lighter."""
 _ALL = Selection()
 
 
@@ -234,6 +238,21 @@ class SqlStore(SqlFleet):
                 after = place_of(page[-1])
             if len(page) < limit:
                 return
+
+    async def rows(
+        self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Columns]:
+        """The stored rows behind a listing, in batches."""
+        pages: Pages = (
+            AvailabilityRows(groups, selection)
+            if kind is Listed.AVAILABILITY
+            else TimedRows(kind, groups, selection, rejudging)
+        )
+        while not pages.over:
+            session = self._opened()
+            page = await session.run(session.readers, self._read_rows, session, pages)
+            if page:
+                yield page
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
@@ -516,6 +535,10 @@ class SqlStore(SqlFleet):
     def _drop_partition(self, session: "_Session", what: Prunable, partition: str) -> bool:
         with self._backend.errors():
             return self._backend.drop_partition(session.write, what, partition)
+
+    def _read_rows(self, session: "_Session", pages: Pages) -> Columns | None:
+        with self._backend.errors(), session.read.connect() as connection:
+            return pages.next(connection, self._page * _ROWS)
 
     def _read_old_keys(
         self, session: "_Session", what: Prunable, before: str

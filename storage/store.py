@@ -10,6 +10,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
+from storage.cells import Columns, Group, Listed
 from storage.human import Annotation, Review
 from storage.outbox import Notice, NoticeState
 from storage.prunable import Prunable
@@ -205,6 +206,13 @@ class Store(Protocol):
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         """How much of each hour or day a platform could be reached, by country, platform, time and
         network, in batches; `since` and `until` select by when the hour or day began."""
+
+    def rows(
+        self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Columns]:
+        """The stored rows behind `measurements`, `verdicts` or `availability`, in the same order,
+        in batches; `after` and `batch` of the selection are not looked at. With `rejudging` those
+        of that recomputation; ValueError for what is never recomputed."""
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""

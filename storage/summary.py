@@ -1,6 +1,7 @@
 """What one measurement showed in each layer, in a few columns.
 
-The observations hold the whole story; this is the part of it that people sort and count by.
+The observations hold the whole story; this is the part of it that people sort and count by, and
+what files show of it: they are written without a look at the observations.
 A layer's failure here is what stood in the way:
 
 - the endpoint was reached: a layer failed only if nothing in it worked (a broken IPv6 beside a
@@ -43,6 +44,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     http_ms: float | None = None
     http_status: int | None = None
     """Of the deciding response; None when there was none."""
+    resolvers: str = ""
+    """Resolvers asked, each once, apart by one space."""
+    addresses: str = ""
+    """Addresses any of them answered, each once, apart by one space."""
+    tls_chain_sha256: str | None = None
+    """Of the deciding handshake; None when no certificate was shown."""
+    http_url: str | None = None
+    """What was asked for; None when the layer was not seen."""
+    http_title: str | None = None
+    """Of the deciding response, as are the rest; None when there was none."""
+    http_body_bytes: int | None = None
+    http_body_sha256: str | None = None
 
 
 Deciding = dict[Layer, AnyObservation]
@@ -71,24 +84,44 @@ def deciding(measurement: Measurement) -> Deciding:
 
 def summarise(measurement: Measurement) -> Summary:
     """The summary of one measurement."""
-    return summary_of(deciding(measurement))
-
-
-def summary_of(found: Deciding) -> Summary:
-    """The summary of what `deciding` found."""
-    http = found.get(Layer.HTTP)
+    found = deciding(measurement)
+    http, tls = found.get(Layer.HTTP), found.get(Layer.TLS)
+    asked = http if isinstance(http, HttpObservation) else None
+    answer = asked if asked and asked.status else None
+    lookups = [o for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation)]
     return Summary(
         egress_failure=_failure(found.get(Layer.EGRESS)),
         dns_failure=_failure(found.get(Layer.DNS)),
         tcp_failure=_failure(found.get(Layer.TCP)),
-        tls_failure=_failure(found.get(Layer.TLS)),
+        tls_failure=_failure(tls),
         http_failure=_failure(http),
         dns_ms=_milliseconds(found.get(Layer.DNS)),
         tcp_ms=_milliseconds(found.get(Layer.TCP)),
-        tls_ms=_milliseconds(found.get(Layer.TLS)),
+        tls_ms=_milliseconds(tls),
         http_ms=_milliseconds(http),
-        http_status=(http.status or None) if isinstance(http, HttpObservation) else None,
+        http_status=answer.status if answer else None,
+        resolvers=_listed(lookup.resolver for lookup in lookups),
+        addresses=_listed(
+            address
+            for lookup in lookups
+            for answered in lookup.answers
+            for address in answered.addresses
+        ),
+        tls_chain_sha256=(tls.chain_sha256 or None) if isinstance(tls, TlsObservation) else None,
+        http_url=_carried(asked.url) if asked else None,
+        http_title=_carried(answer.title) if answer else None,
+        http_body_bytes=answer.body_length if answer else None,
+        http_body_sha256=answer.body_sha256 if answer else None,
     )
+
+
+def _listed(items: Iterable[str]) -> str:
+    return _carried(" ".join(dict.fromkeys(items)))
+
+
+def _carried(text: str) -> str:
+    """With NUL, which not every database can hold in a text, written out as files show it."""
+    return text.replace("\0", r"\u0000")
 
 
 def _deciding(

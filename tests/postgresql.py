@@ -61,13 +61,14 @@ def _free_port() -> int:
 class Cluster:
     """One server; `start` it, and `stop` it at the end."""
 
-    def __init__(self, *, tcp: bool = False) -> None:
-        """Without `tcp` it is reached by its socket alone, else by `port` of 127.0.0.1 as well."""
+    def __init__(self, *, tcp: bool = False, settings: tuple[str, ...] = ()) -> None:
+        """Without `tcp` it is reached by its socket alone, else by `port` of 127.0.0.1 as well.
+        `settings` come last, as in `shared_buffers=1GB`."""
         self.port = _free_port() if tcp else 5432
         # Short, since its path is part of a socket's.
         self.folder = Path(tempfile.mkdtemp(prefix="shutwatch-pg-", dir="/tmp"))
         listen = "listen_addresses=127.0.0.1" if tcp else "listen_addresses="
-        self._settings = (*_SETTINGS, f"port={self.port}", listen)
+        self._settings = (*_SETTINGS, f"port={self.port}", listen, *settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count()
         user = _user() if os.geteuid() == 0 else None

@@ -11,16 +11,10 @@ import msgspec
 from monitor.analysis.event import Event, NetworkStatus
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
-from probes.measurement import (
-    DnsObservation,
-    HttpObservation,
-    Layer,
-    Measurement,
-    TlsObservation,
-)
+from probes.measurement import Layer, Measurement
 from storage.human import Annotation, Review
 from storage.rollup import DEFINITION, Availability
-from storage.summary import Deciding, Summary, deciding, summary_of
+from storage.summary import Summary, summarise
 
 T = TypeVar("T")
 
@@ -38,14 +32,12 @@ class Look(msgspec.Struct, frozen=True):
     """A measurement with what its columns share."""
 
     measurement: Measurement
-    deciding: Deciding
     summary: Summary
 
     @classmethod
     def of(cls, measurement: Measurement) -> "Look":
         """Worked out once for the whole row."""
-        found = deciding(measurement)
-        return cls(measurement, found, summary_of(found))
+        return cls(measurement, summarise(measurement))
 
 
 def _list(items: Iterable[str]) -> str:
@@ -74,36 +66,6 @@ def _numbers(networks: Iterable[NetworkStatus]) -> str:
 
 def _names(networks: Iterable[NetworkStatus]) -> str:
     return " | ".join(network.network for network in networks if network.network)
-
-
-def _resolvers(measurement: Measurement) -> Iterable[str]:
-    lookups = measurement.of(Layer.DNS)
-    return dict.fromkeys(o.resolver for o in lookups if isinstance(o, DnsObservation))
-
-
-def _addresses(measurement: Measurement) -> Iterable[str]:
-    lookups = measurement.of(Layer.DNS)
-    return dict.fromkeys(
-        address
-        for lookup in lookups
-        if isinstance(lookup, DnsObservation)
-        for answer in lookup.answers
-        for address in answer.addresses
-    )
-
-
-def _chain(row: Look) -> Value:
-    tls = row.deciding.get(Layer.TLS)
-    return (tls.chain_sha256 or None) if isinstance(tls, TlsObservation) else None
-
-
-def _http(row: Look, field: str) -> Value:
-    """A field of the deciding response; without a response there is only the URL asked for."""
-    http = row.deciding.get(Layer.HTTP)
-    if not isinstance(http, HttpObservation) or not (http.status or field == "url"):
-        return None
-    value: Value = getattr(http, field)
-    return value
 
 
 def _share(value: float | None) -> float | None:
@@ -137,13 +99,13 @@ MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
     Column("http_ms", "ms", lambda row: row.summary.http_ms),
     Column("http_status", "number", lambda row: row.summary.http_status),
     Column("not_observed", "list", lambda row: _list(row.measurement.not_observed)),
-    Column("resolvers", "list", lambda row: _list(_resolvers(row.measurement))),
-    Column("addresses", "list", lambda row: _list(_addresses(row.measurement))),
-    Column("tls_chain_sha256", "hex", _chain),
-    Column("http_url", "text", lambda row: _http(row, "url")),
-    Column("http_title", "text", lambda row: _http(row, "title")),
-    Column("http_body_bytes", "bytes", lambda row: _http(row, "body_length")),
-    Column("http_body_sha256", "hex", lambda row: _http(row, "body_sha256")),
+    Column("resolvers", "list", lambda row: row.summary.resolvers),
+    Column("addresses", "list", lambda row: row.summary.addresses),
+    Column("tls_chain_sha256", "hex", lambda row: row.summary.tls_chain_sha256),
+    Column("http_url", "text", lambda row: row.summary.http_url),
+    Column("http_title", "text", lambda row: row.summary.http_title),
+    Column("http_body_bytes", "bytes", lambda row: row.summary.http_body_bytes),
+    Column("http_body_sha256", "hex", lambda row: row.summary.http_body_sha256),
 )
 
 VERDICT_COLUMNS: tuple[Column[Verdict], ...] = (

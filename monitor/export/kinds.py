@@ -17,6 +17,7 @@ from monitor.export.columns import (
     Look,
 )
 from monitor.export.human import annotations, reviews
+from storage.cells import Listed
 from storage.store import Selection, Store
 
 
@@ -40,16 +41,22 @@ class Export(msgspec.Struct, frozen=True):
     """Makes what the columns read of what the store gives."""
     recomputed: Callable[[Store, str, Selection], AsyncIterator[Sequence[Any]]] | None = None
     """The same of one recomputation, by its id; None for what is never recomputed."""
+    listed: Listed | None = None
+    """Its rows as they are stored, which a CSV file is made of; None for what does not pile up."""
 
 
 EXPORTS = {
     Kind.MEASUREMENTS: Export(
-        MEASUREMENT_COLUMNS, lambda store, wanted: store.measurements(wanted), Look.of
+        MEASUREMENT_COLUMNS,
+        lambda store, wanted: store.measurements(wanted),
+        Look.of,
+        listed=Listed.MEASUREMENTS,
     ),
     Kind.VERDICTS: Export(
         VERDICT_COLUMNS,
         lambda store, wanted: store.verdicts(wanted),
         recomputed=lambda store, of, wanted: store.rejudged_verdicts(of, wanted),
+        listed=Listed.VERDICTS,
     ),
     Kind.EVENTS: Export(
         EVENT_COLUMNS,
@@ -57,7 +64,9 @@ EXPORTS = {
         recomputed=lambda store, of, wanted: store.rejudged_events(of, wanted),
     ),
     Kind.AVAILABILITY: Export(
-        AVAILABILITY_COLUMNS, lambda store, wanted: store.availability(wanted)
+        AVAILABILITY_COLUMNS,
+        lambda store, wanted: store.availability(wanted),
+        listed=Listed.AVAILABILITY,
     ),
     Kind.REVIEWS: Export(REVIEW_COLUMNS, reviews),
     Kind.ANNOTATIONS: Export(ANNOTATION_COLUMNS, annotations),

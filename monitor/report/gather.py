@@ -16,7 +16,7 @@ import msgspec
 from monitor.analysis.event import Event, EventKind, EventLogEntry
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
 from monitor.export.cells import cell
-from monitor.export.csv import write_csv, write_rows
+from monitor.export.csv import header, value_lines, write_csv
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni import ooni_measurement
@@ -124,10 +124,14 @@ def network_id(asn: int, role: str) -> str:
 
 
 def _table(kind: Kind, out: TextIO, values: Sequence[Any]) -> int:
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([column.name for column in EXPORTS[kind].columns])
-    write_rows(writer, EXPORTS[kind], values)
+    out.write(header(EXPORTS[kind].columns))
+    _write(kind, out, values)
     return len(values)
+
+
+def _write(kind: Kind, out: TextIO, values: Sequence[Any]) -> None:
+    export = EXPORTS[kind]
+    out.write(value_lines(export.columns, map(export.prepare, values)))
 
 
 async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
@@ -297,12 +301,9 @@ async def _verdicts(
     )
     rows = 0
     with _new(path) as out:
-        writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow([column.name for column in EXPORTS[Kind.VERDICTS].columns])
+        out.write(header(EXPORTS[Kind.VERDICTS].columns))
         async for batch in store.verdicts(selection):
-            await asyncio.to_thread(
-                write_rows, writer, EXPORTS[Kind.VERDICTS], [mark(one) for one in batch]
-            )
+            await asyncio.to_thread(_write, Kind.VERDICTS, out, [mark(one) for one in batch])
             rows += len(batch)
             for one in batch:
                 network = (one.asn, one.network)
@@ -378,12 +379,11 @@ async def _measurements(
         (folder / "measurements.jsonl").open("wb") as raw,
         (folder / "ooni.jsonl").open("wb") as ooni,
     ):
-        writer = csv.writer(table, lineterminator="\r\n")
-        writer.writerow([column.name for column in EXPORTS[Kind.MEASUREMENTS].columns])
+        table.write(header(EXPORTS[Kind.MEASUREMENTS].columns))
 
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
             marked = [mark(look) for look, _ in pairs]
-            write_rows(writer, EXPORTS[Kind.MEASUREMENTS], marked)
+            _write(Kind.MEASUREMENTS, table, marked)
             for look in marked:
                 raw.write(_encode(look) + b"\n")
             for look, control in pairs:

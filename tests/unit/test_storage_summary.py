@@ -73,7 +73,17 @@ def _summary(*observations: AnyObservation, reached: bool = False) -> Summary:
 def test_a_healthy_look() -> None:
     """No failures, a time for each layer in milliseconds, and the status."""
     assert _summary(*REACHED, reached=True) == Summary(
-        dns_ms=20.0, tcp_ms=50.0, tls_ms=100.0, http_ms=200.0, http_status=200
+        dns_ms=20.0,
+        tcp_ms=50.0,
+        tls_ms=100.0,
+        http_ms=200.0,
+        http_status=200,
+        resolvers="192.0.2.53:53",
+        addresses="203.0.113.1",
+        http_url="https://x.com/",
+        http_title="",
+        http_body_bytes=0,
+        http_body_sha256="",
     )
 
 
@@ -106,7 +116,13 @@ def test_the_layer_that_failed_everywhere_is_the_failure() -> None:
         _tls(failure="generic_timeout_error", address=V6),
     )
     assert _summary(*seen) == Summary(
-        tls_failure="connection_reset", dns_ms=10.0, tcp_ms=20.0, tls_ms=30.0
+        tls_failure="connection_reset",
+        dns_ms=10.0,
+        tcp_ms=20.0,
+        tls_ms=30.0,
+        resolvers="192.0.2.53:53",
+        addresses=V4,
+        tls_chain_sha256="x.com",
     )
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import create_engine
 
 from monitor.analysis.event import EventKind
 from monitor.analysis.verdict import State
+from probes.measurement import HttpObservation, TlsObservation
 from storage.migrate import MIGRATIONS
 from storage.rollup import Period
 from storage.sql import SqlStore
 from storage.store import Selection
-from tests.contract.cycles import cycle
+from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
 
 TIME = "2024-02-17T12:00:00.000000Z"
@@ -157,3 +158,70 @@ async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
     await store.open()
     assert [await flat(store.availability(wanted)) for wanted in selections] == counted
     await store.close()
+
+
+def _without_what_is_shown(folder: Path, file: Path) -> None:
+    """With the table of measurements as it was before."""
+    _taken_back_to(folder, file, "0009")
+    with closing(sqlite3.connect(folder / "then.db")) as database:
+        names = ", ".join(name for name, _ in _columns(database, "measurement"))
+        made = [
+            sql
+            for (sql,) in database.execute(
+                "SELECT sql FROM sqlite_schema WHERE tbl_name = 'measurement' AND sql IS NOT NULL "
+                "ORDER BY type DESC"
+            )
+        ]
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("ALTER TABLE measurement RENAME TO later")
+        for (index,) in database.execute(
+            "SELECT name FROM sqlite_schema WHERE tbl_name = 'later' AND type = 'index' "
+            "AND sql IS NOT NULL"
+        ).fetchall():
+            database.execute(f"DROP INDEX {index}")
+        for sql in made:
+            database.execute(sql)
+        database.execute(f"INSERT INTO measurement ({names}) SELECT {names} FROM later")  # noqa: S608
+        database.execute("DROP TABLE later")
+
+
+async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> None:
+    """A database of before looks had it beside their observations gets what it would have had, and
+    keeps everything else; what cannot be read is passed over."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    failed = tuple(
+        msgspec.structs.replace(one, failure="connection_reset")
+        if isinstance(one, TlsObservation | HttpObservation)
+        else one
+        for one in REACHED
+    )
+    seen = (REACHED, EVERY_OBSERVATION, failed, (*REACHED, *failed), REACHED[:2], ())
+    looks = tuple(
+        measurement(f"m-{n}", n, cycle="c-1", observations=seen[n % len(seen)], reached=n % 2 == 0)
+        for n in range(2 * len(seen))
+    )
+    await store.save(cycle(1, measurements=looks))
+    await store.close()
+
+    def everything(database: sqlite3.Connection) -> list[tuple[object, ...]]:
+        return database.execute("SELECT * FROM measurement ORDER BY id").fetchall()
+
+    with closing(sqlite3.connect(file)) as database, database:
+        before = everything(database)
+        columns = [name for name, _ in _columns(database, "measurement")]
+        spoilt = columns.index("observations")
+        database.execute("UPDATE measurement SET observations = x'00' WHERE id = 'm-3'")
+    _without_what_is_shown(tmp_path, file)
+    _at_revision(file, "0010")
+    with closing(sqlite3.connect(file)) as database:
+        assert [name for name, _ in _columns(database, "measurement")] == columns
+        after = everything(database)
+    for old, new in zip(before, after, strict=True):
+        if old[columns.index("id")] == "m-3":
+            assert new[spoilt] == b"\x00"
+            shown = [columns.index(name) for name in ("resolvers", "http_url", "http_title")]
+            assert [new[place] for place in shown] == ["", None, None]
+        else:
+            assert new == old

@@ -5,15 +5,14 @@ holds no transaction, no thread and no turn, only the place where the file goes 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from monitor.export.csv import File, file_of_rows, file_of_values, header
 from monitor.server.api.asking import Asked
 from monitor.server.api.resources import Resource
-from monitor.server.api.rows import csv_header, csv_rows
 from storage.store import Store
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
@@ -33,41 +32,36 @@ async def csv_file(
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    batches = cast("AsyncGenerator[Sequence[Any], None]", resource.rows(store, asked.selection))
+    file = _file(resource, store, asked)
     # Before anything is sent, so that a store that does not answer at all is told as such.
-    first = await _chunk(batches, resource, asked, turns)
-    return StreamingResponse(_body(first, batches, resource, asked, turns), headers=headers)
+    first = await _chunk(file, turns)
+    return StreamingResponse(_body(first, file, resource, turns), headers=headers)
+
+
+def _file(resource: Resource, store: Store, asked: Asked) -> File:
+    columns, hidden = resource.columns, asked.hidden_columns
+    if resource.listed is None:
+        values = resource.rows(store, asked.selection)
+        return file_of_values(columns, values, resource.prepare, hidden=hidden)
+    return file_of_rows(resource.listed, columns, store, asked.selection, hidden=hidden)
 
 
 async def _body(
-    first: bytes | None,
-    batches: AsyncGenerator[Sequence[Any], None],
-    resource: Resource,
-    asked: Asked,
-    turns: asyncio.Semaphore,
+    first: bytes | None, file: File, resource: Resource, turns: asyncio.Semaphore
 ) -> AsyncIterator[bytes]:
     try:
-        yield csv_header(resource.columns)
+        yield header(resource.columns).encode()
         chunk = first
         while chunk is not None:
             yield chunk
-            chunk = await _chunk(batches, resource, asked, turns)
+            chunk = await _chunk(file, turns)
     finally:
-        await batches.aclose()
+        await file.batches.aclose()
 
 
-async def _chunk(
-    batches: AsyncGenerator[Sequence[Any], None],
-    resource: Resource,
-    asked: Asked,
-    turns: asyncio.Semaphore,
-) -> bytes | None:
+async def _chunk(file: File, turns: asyncio.Semaphore) -> bytes | None:
     async with turns:
-        batch = await anext(batches, None)
+        batch = await anext(file.batches, None)
         if batch is None:
             return None
-        return await asyncio.to_thread(_lines, resource, asked, batch)
-
-
-def _lines(resource: Resource, asked: Asked, batch: Sequence[Any]) -> bytes:
-    return csv_rows(resource.columns, map(resource.prepare, batch), asked.hidden_columns)
+        return await asyncio.to_thread(lambda: file.lines(batch).encode())

@@ -18,6 +18,7 @@ from monitor.export.columns import (
 )
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
+from storage.cells import Listed
 from storage.place import LENGTHS, place_of
 from storage.rollup import Availability
 from storage.store import Selection, Store
@@ -40,6 +41,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """What the store lists, in batches; honours `after` and `batch`."""
     prepare: Callable[[Any], Any] = _same
     """Makes what the columns read."""
+    listed: Listed | None = None
+    """What a file is made of without `rows`; None for what does not pile up."""
     place: Callable[[Any], tuple[str, ...]] = place_of
     place_length: int
     is_place: Callable[[Sequence[str]], bool] = lambda place: True  # noqa: ARG005
@@ -87,6 +90,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.PERIOD, p.BY),
         columns=AVAILABILITY_COLUMNS,
         rows=lambda store, wanted: store.availability(wanted),
+        listed=Listed.AVAILABILITY,
         place_length=LENGTHS[Availability],
         is_place=lambda place: place[3].isascii() and place[3].isdecimal() and len(place[3]) == 10,
     ),
@@ -97,6 +101,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
         columns=VERDICT_COLUMNS,
         rows=lambda store, wanted: store.verdicts(wanted),
+        listed=Listed.VERDICTS,
         place_length=LENGTHS[Verdict],
     ),
     Resource(
@@ -106,6 +111,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.EVENT, p.VANTAGE),
         columns=MEASUREMENT_COLUMNS,
         rows=lambda store, wanted: store.measurements(wanted),
+        listed=Listed.MEASUREMENTS,
         prepare=Look.of,
         place_length=LENGTHS[Measurement],
     ),
