@@ -207,7 +207,7 @@ def _from_interface(url: str, kind: str, rows: int) -> Cost:
         assert server.stdout is not None
         address = f"http://127.0.0.1:{int(server.stdout.readline())}"
         httpx.get(f"{address}/{kind}?limit=10").raise_for_status()
-        before, cpu = _resident(server.pid), _cpu(server.pid)
+        before, cpu = _resident(server.pid), cpu_of(server.pid)
         begun = time.perf_counter()
         lines = -1
         params = {} if kind == "availability" else {"since": time_text(begun_at)}
@@ -218,7 +218,7 @@ def _from_interface(url: str, kind: str, rows: int) -> Cost:
             for chunk in answer.iter_raw():
                 lines += chunk.count(b"\r\n")
         seconds = time.perf_counter() - begun
-        cost = Cost(lines, seconds, _cpu(server.pid) - cpu, _resident(server.pid), before)
+        cost = Cost(lines, seconds, cpu_of(server.pid) - cpu, _resident(server.pid), before)
         server.terminate()
     return cost
 
@@ -247,7 +247,7 @@ def _resident(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,236 @@
+"""What the pages cost when there is a lot: a real `shutwatch run` on ten million measurements.
+
+    .venv/bin/python benchmarks/pages.py [--measurements 10000000] [--rounds 15] [--keep FILE]
+
+Fills a database as `store.py` does (a file it kept is used again) and adds events of ninety days,
+two hundred of them, of which one is still on. The monitor runs in a network namespace of its own,
+where nothing can be reached, until each of its twenty vantages has had its turn; then the pages are
+fetched over HTTP. Needs `unshare` and `ip`. Time is told as it passed, from the question to the
+last byte, and as CPU time of the server.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from benchmarks import namespace, store_rows
+from benchmarks.store import cpu_of
+from monitor.analysis.event import (
+    Episode,
+    Event,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Scope,
+)
+from monitor.analysis.rules import RULES_VERSION
+from monitor.analysis.verdict import Evidence
+from storage.sql import SqlStore
+from storage.store import Cycle
+from tests.build import health
+
+EVENTS = 200
+LONG = timedelta(days=5)
+"""How long the one that goes on has lasted."""
+PORT = 10190
+PATIENCE = 300.0
+"""Seconds for a start, and for all vantages to have their turn."""
+ADDRESS = f"http://127.0.0.1:{PORT}"
+PATHS = (
+    "/",
+    "/?lang=ur",
+    "/events?days=365",
+    f"/events/benchmark-{EVENTS - 1:03}",
+    "/countries/PK",
+    "/vantages",
+)
+
+
+def main() -> None:
+    """Fill, start, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measurements", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--keep", type=Path)
+    asked = parser.parse_args()
+    namespace.enter()
+    folder = Path(tempfile.mkdtemp(prefix="shutwatch-bench-"))
+    try:
+        file = asked.keep or folder / "store.db"
+        if not file.exists():
+            asyncio.run(store_rows.make(str(file)))
+            store_rows.fill(str(file), asked.measurements)
+            store_rows.fill_verdicts(str(file), asked.measurements // 10)
+            store_rows.fill_availability(str(file))
+        asyncio.run(_add_events(file))
+        with _monitor(folder, file) as server:
+            _ask(server, asked.rounds)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _event(number: int) -> Event:
+    """The last of them is still on; the others lie evenly in the ninety days before."""
+    last = number == EVENTS - 1
+    country = "PK" if last else store_rows.COUNTRIES[number % len(store_rows.COUNTRIES)]
+    platform = "x" if last else store_rows.PLATFORMS[number % len(store_rows.PLATFORMS)]
+    begun = store_rows.END - LONG
+    if not last:
+        begun -= (EVENTS - number) * timedelta(hours=10)
+    ended = None if last else begun + timedelta(hours=5)
+    soon = begun + timedelta(minutes=6)
+    networks = tuple(
+        NetworkStatus(
+            asn=place.asn,
+            network=f"Network {place.asn}",
+            affected=True,
+            blocked_now=last,
+            methods=("tls.reset",),
+            episodes=(Episode(onset_earliest=begun, onset_latest=soon, end_earliest=ended),),
+        )
+        for place in store_rows.PLACES
+        if place.country == country
+    )
+    return Event(
+        id=f"benchmark-{number:03}",
+        country=country,
+        platform=platform,
+        state=EventState.CONFIRMED if last else EventState.ENDED,
+        scope=Scope.FULL,
+        roles=("web",),
+        methods=("tls.reset",),
+        networks=networks,
+        onset_earliest=begun,
+        onset_latest=soon,
+        detected_at=soon,
+        confirmed_at=soon + timedelta(minutes=3),
+        end_earliest=ended,
+        end_latest=ended,
+        updated_at=ended or store_rows.END,
+        first_measurement="",
+        evidence=Evidence.STRONG,
+        rules_version=RULES_VERSION,
+    )
+
+
+async def _add_events(file: Path) -> None:
+    """With the lines of their logs; there once, they stay as they are."""
+    store = SqlStore(f"sqlite:///{file}", create=False)
+    await store.open()
+    for number in range(EVENTS):
+        event = _event(number)
+        lines = [
+            EventLogEntry(
+                event=event.id,
+                sequence=sequence,
+                at=at,
+                change=change,
+                detail="",
+                snapshot=event,
+            )
+            for sequence, (change, at) in enumerate(_changes(event), 1)
+        ]
+        await store.save(_cycle(event), [event], lines)
+    await store.close()
+
+
+def _changes(event: Event) -> Iterator[tuple[str, datetime]]:
+    yield "opened", event.detected_at
+    for place in range(len(event.networks)):
+        yield "network_added", event.detected_at + timedelta(minutes=place)
+    yield "confirmed", event.confirmed_at or event.detected_at
+    if event.end_latest is not None:
+        yield "ended", event.end_latest
+
+
+def _cycle(event: Event) -> Cycle:
+    """The one that an event was last changed by, which saw nothing else."""
+    place = next(one for one in store_rows.PLACES if one.country == event.country)
+    return Cycle(
+        id=f"cycle of {event.id}",
+        vantage=place.vantage,
+        country=place.country,
+        started_at=event.updated_at,
+        finished_at=event.updated_at,
+        health=msgspec.structs.replace(
+            health(), vantage=place.vantage, country=place.country, at=event.updated_at
+        ),
+        measurements=(),
+        verdicts=(),
+        platforms=(),
+    )
+
+
+@contextmanager
+def _monitor(folder: Path, file: Path) -> Iterator[int]:
+    """The process of one that has had a look from every vantage, in vain."""
+    vantages = "".join(
+        f'[[vantage]]\nid = "{place.vantage}"\ncountry = "{place.country}"\nasn = {place.asn}\n'
+        f'network = "Network {place.asn}"\n\n'
+        for place in store_rows.PLACES
+    )
+    config = folder / "shutwatch.toml"
+    config.write_text(
+        f'interval = "12h"\ndatabase = "sqlite:///{file.resolve()}"\n'
+        f'listen = "127.0.0.1:{PORT}"\n[retention]\nraw = "forever"\n{vantages}'
+    )
+    command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
+    log = folder / "log"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    begun = time.monotonic()
+    with (
+        log.open("w") as out,
+        subprocess.Popen(command, stderr=out, cwd=folder, env=environment) as run,
+    ):
+        try:
+            while not _settled():
+                assert run.poll() is None, log.read_text()[-3000:]
+                assert time.monotonic() - begun < PATIENCE, log.read_text()[-3000:]
+                time.sleep(0.5)
+            print(f"all vantages had their turn {time.monotonic() - begun:.0f} s after the start")
+            yield run.pid
+        finally:
+            run.terminate()
+
+
+def _settled() -> bool:
+    try:
+        text = httpx.get(f"{ADDRESS}/metrics").text
+    except httpx.HTTPError:
+        return False
+    return text.count("\nshutwatch_cycle_last_success_timestamp_seconds{") >= len(store_rows.PLACES)
+
+
+def _ask(server: int, rounds: int) -> None:
+    for path in PATHS:
+        passed, spent, size = [], [], 0
+        for _ in range(rounds + 1):
+            begun, cpu = time.perf_counter(), cpu_of(server)
+            answer = httpx.get(f"{ADDRESS}{path}", timeout=PATIENCE)
+            passed.append(time.perf_counter() - begun)
+            spent.append(cpu_of(server) - cpu)
+            assert answer.status_code == 200, (path, answer.status_code)
+            size = len(answer.content)
+        print(
+            f"{path}: {statistics.median(passed[1:]) * 1e3:.0f} ms ({max(passed[1:]) * 1e3:.0f} at "
+            f"most, {passed[0] * 1e3:.0f} the first time), {statistics.mean(spent[1:]) * 1e3:.0f} "
+            f"ms of CPU, {size / 1000:.0f} KB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
