@@ -91,6 +91,7 @@ def seen(number: int, *, at: datetime, looks: int = 3) -> Cycle:
         vantage=VANTAGE,
         started_at=at - timedelta(seconds=30),
         finished_at=at,
+        health=msgspec.structs.replace(whole.health, at=at),
         measurements=mine,
     )
 

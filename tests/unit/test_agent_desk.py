@@ -104,12 +104,12 @@ async def test_a_collector_that_does_not_answer_is_not_waited_for(
     """After the deadline the cycle goes on without a control."""
     async with collecting(authority()) as (collector, _):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, one.time, deadline=0.5) as (desk, _clock):
-            collector.stall = 3.0
+        async with at_desk(one, collector, one.time, deadline=2.0) as (desk, _clock):
+            collector.stall = 8.0
             began = time.monotonic()
             looks = [desk.look(TARGET, after=0.0, cycle=CYCLE) for _ in range(20)]
             assert set(await asyncio.gather(*looks)) == {()}
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < 6
 
 
 async def test_nobody_is_asked_while_nothing_may_be_sent(tmp_path: Path) -> None:
