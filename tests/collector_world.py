@@ -123,6 +123,7 @@ async def leading(
         herald=Herald(clock),
         ask_every=0.05,
         pause=0.01,
+        settle=0.0,
     )
     task = asyncio.create_task(leader.run())
     try:

@@ -67,7 +67,9 @@ async def _run(
         traffic = DayTraffic(vantage.id, spending, lambda: line.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         desk = RemoteDesk(line, clock)
-        runners = await stack.enter_async_context(Runners(spending, desk=desk, now=clock.now))
+        runners = await stack.enter_async_context(
+            Runners(spending, desk=desk, standing=True, now=clock.now)
+        )
         woken = asyncio.Event()
         keeper = SpoolKeeper(in_use, spool, clock, traffic.today, woken.set)
         turns = AgentTurns(await runners.begin(in_use, ()), keeper, LogTally(), spending)

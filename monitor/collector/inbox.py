@@ -1,4 +1,4 @@
-"""Goes through what waits for judgement, in the order it was received.
+"""Goes through what waits for judgement, in the order it was received, about.
 
 A cycle in which something failed that no control looked at afterwards waits: for those looks,
 which controls make by the clock, or until `control_wait` after it was received. Cycles of its
@@ -64,6 +64,11 @@ class _Held(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+def _ended(waiting: WaitingCycle) -> tuple[datetime, str]:
+    """As events take things in."""
+    return (waiting.finished_at, waiting.id)
+
+
 class Inbox:
     """Judges what waits, and has it kept."""
 
@@ -75,13 +80,19 @@ class Inbox:
         *,
         control_wait: float,
         now: Callable[[], datetime],
+        settle: float = 0.0,
     ) -> None:
-        """`control_wait` is in seconds; `now` gives UTC."""
+        """`control_wait` and `settle` are in seconds; `now` gives UTC.
+
+        What comes in within `settle` is judged in the order it ended: two agents that finish
+        together must not begin an event twice, once for each order in which they may come.
+        """
         self._store = store
         self._judge = judge
         self._keeper = keeper
         self._wait = timedelta(seconds=control_wait)
         self._now = now
+        self._settle = timedelta(seconds=settle)
         self._held: dict[str, _Held] = {}
 
     @property
@@ -102,9 +113,14 @@ class Inbox:
         done = 0
         while True:
             found = await self._store.waiting(AT_ONCE, tuple(self._held))
-            if not found:
+            settled = sorted(filter(self._is_settled, found), key=_ended)
+            if not settled:
                 return done
-            done += await self._take(found, controlled=controlled)
+            done += await self._take(settled, controlled=controlled)
+
+    def _is_settled(self, waiting: WaitingCycle) -> bool:
+        # One from the future was received by a collector whose clock is ahead.
+        return not timedelta(0) <= self._now() - waiting.received_at < self._settle
 
     async def _heard_of_controls(self) -> bool:
         return bool(await self._store.latest_control_looks(self._now() - CONTROLS_HEARD))

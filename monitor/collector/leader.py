@@ -27,6 +27,8 @@ ASK_EVERY = 3.0
 """Seconds from asking for the lead, or who is watched, to asking again."""
 PAUSE = 0.5
 """Seconds between looking for what waits, when nothing did."""
+SETTLE = 2.0
+"""Seconds after its reception for which a cycle waits for others that ended before it."""
 
 
 class Duty(Protocol):
@@ -50,9 +52,10 @@ class Leader:
         duties: Sequence[Duty] = (),
         ask_every: float = ASK_EVERY,
         pause: float = PAUSE,
+        settle: float = SETTLE,
     ) -> None:
-        """`now` gives UTC. Without a `herald` nobody is told of events. `ask_every` and `pause` are
-        seconds."""
+        """`now` gives UTC. Without a `herald` nobody is told of events. `ask_every`, `pause` and
+        `settle` are seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
@@ -60,6 +63,7 @@ class Leader:
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
+        self._settle = settle
         self._roster = Roster(settings, store)
         self._recorder: Recorder | None = None
         self._judge: Judge | None = None
@@ -166,6 +170,7 @@ class Leader:
             recorder,
             control_wait=wait_of(settings),
             now=self._now,
+            settle=self._settle,
         )
         self._recorder, self._judge, self._inbox = recorder, judge, inbox
         self._publisher.lead(leading=True)

@@ -188,6 +188,28 @@ async def test_what_comes_late_is_judged_by_what_controls_saw_then(
     assert desk.inbox.held == 0
 
 
+async def test_those_that_come_together_are_judged_in_the_order_they_ended(
+    desk: Desk, told: list[Told]
+) -> None:
+    """Whichever of them came first: for two seconds a cycle waits for others that ended before."""
+    inbox = Inbox(
+        *(desk.store, desk.judge, desk.kept),
+        control_wait=2 * INTERVAL,
+        now=desk.clock,
+        settle=2.0,
+    )
+    both = [of(told, FIELD.id)[1], of(told, JAZZ.id)[1]]
+    early, late = sorted(both, key=lambda one: (one[0].finished_at, one[0].id))
+    await desk.bring(late)
+    assert await inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=1)
+    await desk.bring(early)
+    assert await inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=2)
+    assert await inbox.empty() == 2
+    assert [cycle.id for cycle in desk.kept.cycles] == [early[0].id, late[0].id]
+
+
 async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: list[Told]) -> None:
     """It is kept without a verdict and without a word on its vantage; the next one is judged."""
     one, after = of(told, JAZZ.id)[:2]

@@ -1,0 +1,279 @@
+"""Collectors over one PostgreSQL database and agents in the field, all in a lab."""
+
+import asyncio
+import gzip
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import zstandard
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.analysis.event import Event, EventKind, EventState
+from monitor.keys import fingerprint, load_or_make, public_text
+from monitor.wire.batch import decode_batch
+from storage.fleet import CollectorStore, Enrolment, WaitingCycle
+from storage.open_store import open_store
+from storage.outbox import Notice
+from storage.times import utc_now
+from tests.contract.listing import EVERYTHING, flat
+from tests.e2e.running import Monitor, wait_for
+from tests.lab.certificates import honest
+from tests.lab.lab import Lab
+from tests.lab.network import Network
+from tests.lab.settings_text import settings_text
+from tests.scenarios.story import QUICK
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+NAME, AGENTS, RECEIVER = "localhost", 8443, 18080
+"""Where agents go: a collector, or the balancer before several; and where messages go."""
+INTERVAL = "5s"
+HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"
+"""Lets strong evidence be believed within a few cycles, as in other stories."""
+
+
+class Collector(Monitor):
+    """A running `shutwatch collector`."""
+
+    def __init__(self, lab: Lab, process: "subprocess.Popen[str]", port: int) -> None:
+        super().__init__(lab, process)
+        self.port = port
+
+    def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """As of any monitor."""
+        body = str(self._lab.get(self.port, "/metrics").get("body", ""))
+        return {
+            tuple(sorted(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(body)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        }
+
+    def leads(self) -> bool:
+        """Whether it says that it leads."""
+        return list(self.samples("shutwatch_analysis_leader").values()) == [1]
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+class Fleet:
+    """One installation: its database, its keys, its collectors and its agents."""
+
+    def __init__(self, lab: Lab, database: str, folder: str) -> None:
+        """`database` is a URL; `folder` is the name of a new one in the lab's."""
+        self.lab = lab
+        self.database = database
+        self.folder = lab.directory / folder
+        self.folder.mkdir()
+        (self.folder / "collector.pem").write_text(honest(NAME))
+        self.key = public_text(load_or_make(self.folder / "signing.pem"))
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def enrol(self, networks: Sequence[Network]) -> None:
+        """Let an agent on each network speak for a vantage of that network's name."""
+        self._asked(partial(self._enrol, networks))
+
+    async def _enrol(self, networks: Sequence[Network], store: CollectorStore) -> None:
+        for network in networks:
+            key = public_text(load_or_make(self.folder / f"{network.name}.pem"))
+            await store.enrol(
+                Enrolment(
+                    vantage=network.name,
+                    country=network.spec.country,
+                    asn=network.spec.asn,
+                    network=network.spec.title or network.name.upper(),
+                    role="field",
+                    key=key,
+                    fingerprint=fingerprint(key),
+                    enrolled_at=utc_now(),
+                )
+            )
+
+    def _config(self, name: str, *, networks: Sequence[Network], listen: int, extra: str) -> Path:
+        controls = () if networks else self.lab.controls[:1]
+        text = settings_text(
+            networks,
+            controls,
+            (),
+            ca=str(self.lab.ca),
+            database=self.database,
+            interval=INTERVAL,
+            listen=f"127.0.0.1:{listen}",
+            egress="source",
+            resolver="isp",
+            control_resolver="",
+            platforms=["x", "telegram"],
+            probe=QUICK,
+            extra=extra,
+        )
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def collector(self, number: int, agents: int, *, told: bool = False) -> Collector:
+        """A collector that serves agents on that port; its control has a name of its own."""
+        route = f'[[notify.route]]\nname = "newsroom"\nurls = ["json://127.0.0.1:{RECEIVER}/"]\n'
+        extra = (
+            f'{HASTY}\n\n[collector]\nlisten = "127.0.0.1:{agents}"\n'
+            f'certificate = "collector.pem"\ncertificate_key = "collector.pem"\n'
+            f'control_wait = "10s"\n{route if told else ""}'
+        )
+        page = 10200 + number
+        config = self._config(f"collector-{number}.toml", networks=(), listen=page, extra=extra)
+        text = config.read_text().replace('id = "', f'id = "c{number}-', 1)
+        config.write_text(f'signing_key = "signing.pem"\n{text}')
+        process = self._popen(["shutwatch", "collector", "--config", str(config)])
+        return Collector(self.lab, process, page)
+
+    def agent(self, network: Network) -> Monitor:
+        """An agent on a network, which hands in at `AGENTS`."""
+        name = network.name
+        extra = (
+            f'[agent]\ncollectors = ["https://{NAME}:{AGENTS}"]\ncollector_key = "{self.key}"\n'
+            f'key = "{name}.pem"\nspool = "{name}.db"\ntrust_anchors = ["{self.lab.ca}"]\n'
+        )
+        config = self._config(f"{name}.toml", networks=[network], listen=10100, extra=extra)
+        return Monitor(
+            self.lab, self._popen(["shutwatch", "agent", "run", "--config", str(config)])
+        )
+
+    def waits(self, network: Network) -> int:
+        """Measurements that wait in the spool of the agent on a network."""
+        config = self.folder / f"{network.name}.toml"
+        asked = ["shutwatch", "agent", "status", "--json", "--config", str(config)]
+        done = self.lab.run(asked, check=True)
+        waiting: int = json.loads(done.stdout)["spooled"]
+        return waiting
+
+    def program(self, module: str, *arguments: object) -> None:
+        """A program of the tests' own, in the lab."""
+        self._popen([sys.executable, "-m", module, *map(str, arguments)])
+
+    def _popen(self, argv: Sequence[str]) -> "subprocess.Popen[str]":
+        process = self.lab.popen(
+            argv,
+            env={"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self._stack.enter_context(_ended(process))
+        return process
+
+    def stored(self) -> "Stored":
+        """What is in the database now of all that was judged."""
+        return self._asked(_stored)
+
+    def all_judged(self) -> "Stored":
+        """The same, once all that came in has been judged."""
+        wait_for(lambda: not self._waiting(), "all to be judged")
+        return self.stored()
+
+    def blocks(self) -> list[Event]:
+        """The blocks in the database that stand: one that turned out to have begun with an earlier
+        look, which came later, is withdrawn for the sake of the one that begins with it."""
+        found = self._asked(lambda store: flat(store.events(EVERYTHING)))
+        blocks = [event for event in found if event.kind is EventKind.BLOCK]
+        return [event for event in blocks if event.state is not EventState.WITHDRAWN]
+
+    def notices(self) -> list[Notice]:
+        """What is told, or to be told."""
+        return self._asked(lambda store: store.outbox())
+
+    def _waiting(self) -> list[WaitingCycle]:
+        return self._asked(lambda store: store.waiting(1000))
+
+    def _asked(self, question: Callable[[CollectorStore], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            store = open_store(self.database)
+            await store.open()
+            try:
+                return await question(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(ask())
+
+
+@contextmanager
+def _ended(process: "subprocess.Popen[str]") -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+class Stored:
+    """What a database holds of a fleet."""
+
+    def __init__(self, looks: dict[str, list[str]], handed: dict[str, list[str]]) -> None:
+        self.looks = looks
+        """Cycle → ids of its vantage's measurements, as they are stored."""
+        self.handed = handed
+        """The same, as they stand in the signed batches."""
+
+
+async def _stored(store: CollectorStore) -> Stored:
+    cycles = await flat(store.cycles(EVERYTHING))
+    looks: dict[str, list[str]] = {}
+    for look in await flat(store.measurements(EVERYTHING)):
+        if look.vantage_role == "field":
+            looks.setdefault(look.cycle, []).append(look.id)
+    handed: dict[str, list[str]] = {}
+    batches = {b.id: b for b in await store.handed_in([one.id for one in cycles])}
+    for batch in batches.values():
+        if batch.signature:
+            body = _unpacked(batch.encoding, batch.body)
+            for report in decode_batch(body).reports:
+                handed[report.cycle] = [look.id for look in report.measurements]
+    return Stored(looks, handed)
+
+
+def _unpacked(encoding: str, body: bytes) -> bytes:
+    if encoding == "zstd":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    return body
+
+
+def letters(file: Path) -> list[dict[str, Any]]:
+    """Messages that the receiver got."""
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def cycles_of(agent: Monitor) -> dict[str, int]:
+    """Cycles that an agent says it spooled, each with how many measurements it has."""
+    return {line["cycle"]: line["looks"] for line in agent.said("cycle complete")}
+
+
+def wait_for_cycles(agents: Sequence[Monitor], count: int, seconds: float = 90.0) -> None:
+    """Until each of them has spooled so many."""
+    wait_for(
+        lambda: all(len(cycles_of(agent)) >= count for agent in agents), f"{count} cycles", seconds
+    )
