@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -15,17 +16,28 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+TESTS = Path(__file__).parent
+WAITING = ("e2e", "scenarios", "prometheus", "lab", "image", "browser")
+"""Folders whose tests wait for packets, programs and pages most of the time; others compute."""
 REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(",")))
 """Markers (lab, prometheus, …) whose tests may not be skipped here."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long proofs run only when asked for by `-m soak`."""
+    """Long proofs run only when asked for by `-m soak`; what waits longest comes first."""
+    items.sort(key=_turn)
     if "soak" in (config.option.markexpr or ""):
         return
     kept = [item for item in items if item.get_closest_marker("soak") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def _turn(item: pytest.Item) -> tuple[bool, str]:
+    """Side by side, tests end soonest when the long ones do not come last; and by the names of
+    their files the folders mix, so that what works hard seldom meets its like."""
+    waits = item.path.relative_to(TESTS).parts[0] in WAITING
+    return (not waits, item.path.name if waits else "")
 
 
 @pytest.hookimpl(wrapper=True)

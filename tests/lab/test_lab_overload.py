@@ -88,6 +88,7 @@ def test_a_slow_resolver(lab: Lab) -> None:
     seen = lab.look_many([ask] * RUNS, at_once=30)
     assert 8 < kinds(seen)["TimeoutError"] < 30
     assert all(look["seconds"] > 0.25 for look in seen)
-    assert lab.look("dns", server="8.8.8.8", name="x.com")["seconds"] < 0.25
+    other = lab.look_many([{**ask, "server": "8.8.8.8"}] * 3)
+    assert min(look["seconds"] for look in other) < 0.25
     lab.internet.overload(network.resolver)
     assert kinds(lab.look_many([ask] * RUNS)) == {"": RUNS}

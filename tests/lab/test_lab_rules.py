@@ -6,7 +6,7 @@ Each test also looks once it is over, or elsewhere, so that it cannot pass on a 
 import errno
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -67,6 +67,11 @@ def ask(lab: Lab, name: str = "x.com", server: str = "", **more: Any) -> dict[st
     network = lab.network("ptcl")
     details = {"source": network.source, "timeout": 2.0, **more}
     return lab.look("dns", name=name, server=server or network.resolver, **details)
+
+
+def quickest(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The best of three looks: other work on the machine holds up some, and hurries none."""
+    return min((look() for _ in range(3)), key=lambda seen: seen["seconds"])
 
 
 # --- DNS ------------------------------------------------------------------
@@ -403,7 +408,7 @@ def test_throttled_name_alone(lab: Lab, ptcl: Network, how: str) -> None:
     """A throttled name is slow, an innocuous one at the same address as fast as ever."""
     object_: dict[str, Any] = {"path": "/lab/bytes/60000", "timeout": 5, "verify": False}
     with ptcl.throttle(sni=["video.twimg.com"], kbit=512, how=how) as rule:
-        fast = tls(lab, "video.twimg.com", sni=INNOCUOUS, **object_)
+        fast = quickest(lambda: tls(lab, "video.twimg.com", sni=INNOCUOUS, **object_))
         assert rule.hits == 0
         slow = tls(lab, "video.twimg.com", **object_)
         assert rule.hits > 0
@@ -438,8 +443,8 @@ def test_throttle(lab: Lab, ptcl: Network, by: str) -> None:
         else ptcl.throttle(address=["video.twimg.com"], kbit=512)
     )
     with rule:
-        slow = tls(lab, "video.twimg.com", path="/lab/bytes/60000", timeout=5)
-        fast = tls(lab, "pbs.twimg.com", path="/lab/bytes/4000000", timeout=5)
+        slow = quickest(lambda: tls(lab, "video.twimg.com", path="/lab/bytes/60000", timeout=5))
+        fast = quickest(lambda: tls(lab, "pbs.twimg.com", path="/lab/bytes/4000000", timeout=5))
     assert slow["size"] == 60000
     assert 400 < slow["size"] * 8 / slow["seconds"] / 1000 < 520
     assert fast["size"] * 8 / fast["seconds"] / 1e6 > 20
@@ -505,10 +510,10 @@ def test_without_one_family(lab: Lab, ptcl: Network, family: int) -> None:
 def test_delay(lab: Lab, ptcl: Network) -> None:
     """A long round trip slows every exchange and breaks none."""
     with ptcl.impair(rtt=0.2, jitter=0.02):
-        seen = tls(lab, "x.com")
+        seen = quickest(lambda: tls(lab, "x.com"))
         assert seen["names"] == ["x.com"]
         assert 0.35 < seen["seconds"] < 0.7
-        assert 0.15 < ask(lab)["seconds"] < 0.3
+        assert 0.15 < quickest(lambda: ask(lab))["seconds"] < 0.3
 
 
 def test_loss(lab: Lab, ptcl: Network) -> None:

@@ -207,6 +207,6 @@ def test_empty_namespace(lab: Lab) -> None:
     """With no network at all the vantage is offline, nothing is flagged, and it ends soon."""
     for network in lab.networks:
         network.unplug()
-    story = once(lab, timeout=30)
+    story = once(lab, timeout=60)
     assert {story.vantage(network)["state"] for network in ("ptcl", "jazz")} == {"offline"}
     assert not story.accusations()

@@ -172,9 +172,9 @@ async def test_a_lost_query_is_asked_again() -> None:
 
 async def test_a_port_that_is_closed_refuses() -> None:
     """The ICMP error of a resolver that is not there ends the wait at once."""
-    result = await Looked(unused_port()).run()
+    result = await Looked(unused_port(), timeout=3.0).run()
     assert result.failures() == ["connection_refused"] * 2
-    assert result.seen[0].duration < 0.1
+    assert result.seen[0].duration < 1.0
 
 
 async def test_truncation_moves_on_to_tcp() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -338,11 +339,9 @@ def test_a_title_in_another_encoding_is_readable_as_far_as_it_goes() -> None:
 @pytest.mark.parametrize("body", [b"<title" * 80_000, b"<title>" * 70_000, b"<title " * 70_000])
 def test_a_page_full_of_titles_takes_no_time(body: bytes) -> None:
     """A page made to be slow to search is searched as fast as any."""
-    loop = asyncio.new_event_loop()
-    started = loop.time()
+    started = time.process_time()
     _ = Exchange(duration=0.0, failure=None, body=body).title
-    assert loop.time() - started < 1.0
-    loop.close()
+    assert time.process_time() - started < 1.0
 
 
 # -- on real sockets -----------------------------------------------------------------------------

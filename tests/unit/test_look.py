@@ -298,12 +298,12 @@ async def test_an_injected_second_answer_is_on_record() -> None:
 async def test_an_answer_behind_the_window_is_not_waited_for() -> None:
     """The window closes a set time after the first reply."""
     network = scripted(V4)
-    late = DnsReply(addresses=(V4_OTHER,), delay=1.0)
+    late = DnsReply(addresses=(V4_OTHER,), delay=5.0)
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,)), late)
     network.peer(V4, 443, WEB)
     measurement = await look(network, settings=replaced(FAST, dns_window=0.02))
     assert len(seen(measurement, DnsObservation)[0].answers) == 1
-    assert measurement.duration < 0.5
+    assert measurement.duration < 2.5
 
 
 async def test_an_injected_refusal_fails_although_the_honest_answer_follows() -> None:
@@ -529,7 +529,7 @@ async def test_a_dead_family_does_not_hold_up_the_other(dead: str) -> None:
     measurement = await look(network, settings=settings)
     (http,) = seen(measurement, HttpObservation)
     assert http.address == alive
-    assert http.start < 1.0
+    assert http.start < settings.tcp_timeout
     assert measurement.reached
     assert measurement.duration >= settings.tcp_timeout
     by_address = {o.address: o.failure for o in seen(measurement, TcpObservation)}

@@ -50,6 +50,10 @@ QUICK = ProbeSettings(
     dns_window=0.02,
     bogon_allow=("127.0.0.0/8", "::1/128"),
 )
+UNHURRIED = msgspec.structs.replace(
+    QUICK, dns_timeout=2.0, tcp_timeout=2.0, tls_timeout=2.0, http_timeout=2.0
+)
+"""What works does so in time on a busy machine too; what hangs is waited for."""
 PATIENT = msgspec.structs.replace(
     QUICK, dns_timeout=20.0, tcp_timeout=20.0, tls_timeout=20.0, http_timeout=20.0
 )
@@ -340,7 +344,7 @@ async def test_a_thousand_looks_cancelled_at_random_leave_nothing() -> None:
 async def test_looks_that_end_by_themselves_leave_nothing() -> None:
     """Looks that work, fail or run into their deadlines close what they opened."""
     async with everything() as (resolver, endpoints):
-        one = looker(resolver)
+        one = looker(resolver, UNHURRIED)
         before = (descriptors(), registered(), asyncio.all_tasks())
         async with Runner(rate=10_000, concurrency=100) as runner:
             measurements = await asyncio.gather(
@@ -355,7 +359,7 @@ async def test_looks_that_end_by_themselves_leave_nothing() -> None:
 
 
 async def test_leaving_the_runner_ends_a_hundred_hanging_looks() -> None:
-    """On the way out of the runner everything under way is gone within a moment."""
+    """On the way out of the runner everything under way is gone, long before its deadlines."""
     loop = asyncio.get_running_loop()
     patient = ProbeSettings(bogon_allow=QUICK.bogon_allow)
     async with everything() as (resolver, endpoints):
@@ -368,7 +372,7 @@ async def test_leaving_the_runner_ends_a_hundred_hanging_looks() -> None:
             ]
             await asyncio.sleep(0.3)
             leaving = loop.time()
-        assert loop.time() - leaving < 0.5
+        assert loop.time() - leaving < 0.5 * patient.tcp_timeout
         await asyncio.gather(*requests, return_exceptions=True)
         await nothing_more_than(before)
         assert timers() == 0
