@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
 HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"
 """A budget of errors that lets strong evidence be believed within a few cycles."""
-SHORT_PAUSE = {"retry_pause": "0.1s"}
+BRISK = {"retry_pause": "0.1s", "rate": 400}
 """With it the longest cycle, of which every look is repeated, ends before the next is due."""
 X_NAMES = ["x.com", ".x.com", "twitter.com", ".twitter.com"]
 X_HOSTS = [
@@ -135,7 +135,7 @@ def running_everywhere() -> Iterator[Watched]:
         for (name, country), asn in zip(NETWORKS.items(), ASNS, strict=True)
     ]
     with Lab(networks, controls=2) as lab:
-        config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=SHORT_PAUSE)
+        config = write_config(lab, interval="4s", platforms=["x"], extra=HASTY, probe=BRISK)
         with running(lab, config) as monitor:
             yield Watched(lab=lab, config=config, monitor=monitor)
             assert monitor.stop() < 5
