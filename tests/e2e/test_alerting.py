@@ -113,7 +113,7 @@ def test_a_block_is_told_once_and_so_is_its_end(newsroom: Newsroom) -> None:
     wait_for(
         lambda: told.prometheus.firing(CONFIRMED, country="PK"), "the alert after the restart", LONG
     )
-    # It is the only one there: that nothing is seen of the country is told before, after or with it.
+    # The only one there: that nothing is seen of the country is told before, after or with it.
     wait_for(
         lambda: any("Vantage vivo is lost" in mail["subject"] for mail in told.mails("Brazil – ")),
         "the lost vantage",
