@@ -11,6 +11,7 @@ import uuid_utils
 from monitor import __version__
 from monitor.agent.clock import AgentClock
 from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_REPORTS, MOST_UNPACKED, CycleReport
+from storage.clean import storable
 from storage.spool import Frozen, Share, Spooled
 from storage.store import Cycle
 
@@ -61,7 +62,7 @@ def spooled(cycle: Cycle, clock: AgentClock) -> Spooled:
         health=cycle.health,
         measurements=own,
     )
-    body = _ENCODER.encode(report)
+    body = _ENCODER.encode(storable(report, CycleReport))
     may_be_too_large = len(body) > _LARGEST_PACKED
     if len(body) > _LARGEST or (may_be_too_large and len(zlib.compress(body)) > _LARGEST_PACKED):
         raise TooLargeError(cycle.id)

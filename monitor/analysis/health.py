@@ -117,15 +117,18 @@ def assess(
     witnesses: Sequence[Measurement],
     at: datetime,
     where: Whereabouts = AS_CONFIGURED,
+    skew: float | None = None,
 ) -> VantageHealth:
     """The health of a vantage from its looks at references, in any order and any number of rounds.
 
     `witnesses` are looks of the same cycle at platforms; only those that reached their endpoint
     are used, so that blocking cannot pass for loss. `at` is when the last reference look ended,
-    `where` in what the vantage's exit differs from where it should be.
+    `where` in what the vantage's exit differs from where it should be, `skew` the seconds by which
+    its clock was ahead as it found itself: times that were corrected since show nothing of that.
     Never raises; no references give the state unknown.
     """
     seen = _references(references, witnesses, where)
+    seen = msgspec.structs.replace(seen, clock_skew=_worse(seen.clock_skew, skew))
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.shown.measurement)}
     return VantageHealth(
@@ -146,6 +149,10 @@ def assess(
         exit_asn=where.asn,
         at=at,
     )
+
+
+def _worse(one: float | None, other: float | None) -> float | None:
+    return max((each for each in (one, other) if each is not None), key=abs, default=None)
 
 
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:

@@ -12,8 +12,8 @@ Stored are the looks; which of them belong together is read off them:
 * *a control's health* comes from its round of references for this cycle, else from the next one
   after its own failure, or the last one when it did not fail.
 
-Where a vantage came out, and behind what NAT, was never a measurement: it is taken from the
-health stored with the cycle.
+Where a vantage came out, behind what NAT, and how wrong its clock was before its times were
+corrected, was never a measurement: it is taken from the health stored with the cycle.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -157,7 +157,8 @@ def rebuild(
         )
     witnesses += [m for several in asked.values() for m in several]
     reached = tuple(m for one in looked for m in one.attempts if m.reached)
-    health_then = assess(vantage, references, reached, cycle.health.at, where)
+    skew = cycle.health.clock_skew
+    health_then = assess(vantage, references, reached, cycle.health.at, where, skew)
     checked = any(suspicious(one.attempts[-1], early.families) for one in looked)
     return Seen(
         cycle=cycle.id,

@@ -126,6 +126,22 @@ async def test_it_is_judged_at_the_end_of_the_cycle(
     assert all(v.judged_at == one.finished_at for one in cycles for v in one.platforms)
 
 
+async def test_a_clock_that_was_wrong_accuses_nobody(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """With a clock years off certificates fail for the clock's sake. The times that come in are
+    corrected and show nothing of it; that the vantage's own word tells, and it is believed."""
+    accused = await _accused(lived, QUIET.id)
+    judge = Judge(configured, Shelf(await flat(lived.measurements(EVERYTHING))))
+    assert any(
+        v.state is State.BLOCKED for v in _of_x(judge.conclude(await judge.open(waiting(accused))))
+    )
+    off = replace(accused, health=replace(accused.health, clock_skew=-86400.0 * 365))
+    judged = judge.conclude(await judge.open(waiting(off)))
+    assert judged.health.rule_id == "vantage.clock_skew"
+    assert {v.state for v in _of_x(judged)} == {State.INSUFFICIENT}
+
+
 async def test_a_control_that_looked_afterwards_serves(
     lived: MemoryStore, configured: Settings
 ) -> None:
