@@ -26,7 +26,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from benchmarks import namespace, store_rows
+from benchmarks import namespace, store_rows, store_sqlite
 from benchmarks.store import cpu_of
 from monitor.analysis.event import (
     Episode,
@@ -59,6 +59,12 @@ PATHS = (
 )
 
 
+async def _make_tables(file: Path) -> None:
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    await store.close()
+
+
 def main() -> None:
     """Fill, start, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,10 +77,8 @@ def main() -> None:
     try:
         file = asked.keep or folder / "store.db"
         if not file.exists():
-            asyncio.run(store_rows.make(str(file)))
-            store_rows.fill(str(file), asked.measurements)
-            store_rows.fill_verdicts(str(file), asked.measurements // 10)
-            store_rows.fill_availability(str(file))
+            asyncio.run(_make_tables(file))
+            store_sqlite.fill(str(file), asked.measurements, asked.measurements // 10)
         asyncio.run(_add_events(file))
         with _monitor(folder, file) as server:
             _ask(server, asked.rounds)
