@@ -28,8 +28,8 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
     field = [vantage for vantage in settings.vantages if _is_field(vantage)]
     control = [vantage for vantage in settings.vantages if not _is_field(vantage)]
     return (
-        *_about_controls(field, control),
-        *_about_field(field),
+        *_about_controls(field, control, enrolled=_serves_agents(settings)),
+        *_about_field(field, enrolled=_serves_agents(settings)),
         *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
         *_about_quiet(settings),
         *_about_references(settings),
@@ -48,18 +48,27 @@ def _of_an_agent(settings: Settings, system: Sequence[ResolverAddress]) -> tuple
 
 
 def _about_controls(
-    field: Sequence[VantagePoint], control: Sequence[VantagePoint]
+    field: Sequence[VantagePoint], control: Sequence[VantagePoint], *, enrolled: bool
 ) -> Iterator[str]:
-    if not control:
+    """`enrolled` where agents may be controls too, which the database knows and no file does."""
+    if not control and enrolled:
+        yield (
+            "No control vantage of the collector's own: nobody looks at once at what an agent "
+            "suspects, and unless an enrolled agent is a control (vantage enroll --role control) "
+            "failures alone will be insufficient. Add a vantage with "
+            'role = "control" outside the countries watched.'
+        )
+    elif not control:
         yield (
             "No control vantage: failures alone will be insufficient. Only evidence that stands "
             "by itself, such as a block page, can say blocked. Add a vantage with "
             'role = "control" outside the country.'
         )
     if len(control) == 1:
+        others = ", unless an enrolled agent is a control too" if enrolled else ""
         yield (
             f"One control vantage only ({control[0].id}): while it is unwell nothing can be "
-            "judged. Add a second in another network."
+            f"judged{others}. Add a second in another network."
         )
     for one, other in combinations(control, 2):
         if _same_network(one, other):
@@ -76,10 +85,11 @@ def _about_controls(
             )
 
 
-def _about_field(field: Sequence[VantagePoint]) -> Iterator[str]:
+def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[str]:
+    """`enrolled` where agents may stand in these countries too."""
     countries = Counter(vantage.country for vantage in field)
     for country, number in sorted(countries.items()):
-        if number == 1 and country != UNKNOWN_COUNTRY:
+        if number == 1 and country != UNKNOWN_COUNTRY and not enrolled:
             yield (
                 f"One vantage only in {country}: a block cannot be told from trouble of that one "
                 "network. Add vantages in other networks."
@@ -151,6 +161,11 @@ def _about_database(settings: Settings) -> Iterator[str]:
     folder = Path(file).parent
     if file and not folder.is_dir():
         yield f"The folder of the database, {folder}, does not exist on this machine."
+
+
+def _serves_agents(settings: Settings) -> bool:
+    host, _ = settings.collector.listen
+    return bool(host)
 
 
 def _is_field(vantage: VantagePoint) -> bool:

@@ -78,6 +78,31 @@ def test_without_a_file_the_missing_control_is_the_only_advice() -> None:
     assert found[0].startswith("No control vantage")
 
 
+COLLECTOR = '[collector]\nlisten = "127.0.0.1:8443"\n'
+ONE_CONTROL = CONTROLS.rpartition("[[vantage]]")[0]
+
+
+def test_a_collector_is_told_of_controls_that_may_be_agents(tmp_path: Path) -> None:
+    """No file says who is enrolled, so what holds only without them is not said as if it held; what
+    a control of its own is for is said all the same."""
+    (found,) = advised(tmp_path, COLLECTOR)
+    assert found.startswith("No control vantage of the collector's own: nobody looks at once")
+    assert "unless an enrolled agent is a control (vantage enroll --role control)" in found
+
+
+def test_a_collector_with_one_control_is_told_that_agents_may_be_others(tmp_path: Path) -> None:
+    """As long as it serves agents; a monitor by itself has only what its file names."""
+    (found,) = advised(tmp_path, FIELDS + ONE_CONTROL + COLLECTOR)
+    assert "nothing can be judged, unless an enrolled agent is a control too." in found
+    (found,) = advised(tmp_path, FIELDS + ONE_CONTROL)
+    assert "nothing can be judged. Add a second" in found
+
+
+def test_a_collector_with_one_vantage_in_a_country_may_have_agents_there(tmp_path: Path) -> None:
+    """Whether there are others in that country only the database knows."""
+    assert advised(tmp_path, FIELDS.rpartition("[[vantage]]")[0] + CONTROLS + COLLECTOR) == ()
+
+
 STUB = ResolverAddress(address="127.0.0.53", stub=True)
 PROXIED = """
 [[vantage]]
