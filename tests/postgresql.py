@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,8 @@ _SETTINGS = (
     *("fsync=off", "full_page_writes=off"),
     *("max_connections=200", "shared_buffers=64MB", "max_wal_size=2GB", "logging_collector=off"),
 )
+DURABLE = ("fsync=on", "full_page_writes=on")
+"""Settings of one that syncs, as it does out there."""
 _WAIT = 60.0
 
 
@@ -61,14 +64,22 @@ def _free_port() -> int:
 class Cluster:
     """One server; `start` it, and `stop` it at the end."""
 
-    def __init__(self, *, tcp: bool = False, settings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        tcp: bool = False,
+        settings: tuple[str, ...] = (),
+        run_by: Callable[[Sequence[str]], Sequence[str]] = lambda argv: argv,
+    ) -> None:
         """Without `tcp` it is reached by its socket alone, else by `port` of 127.0.0.1 as well.
-        `settings` come last, as in `shared_buffers=1GB`."""
+        `settings` come last, as in `shared_buffers=1GB`. `run_by` makes the command that runs the
+        server of the one that would."""
         self.port = _free_port() if tcp else 5432
         # Short, since its path is part of a socket's.
         self.folder = Path(tempfile.mkdtemp(prefix="shutwatch-pg-", dir="/tmp"))
         listen = "listen_addresses=127.0.0.1" if tcp else "listen_addresses="
         self._settings = (*_SETTINGS, f"port={self.port}", listen, *settings)
+        self._run_by = run_by
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count()
         user = _user() if os.geteuid() == 0 else None
@@ -102,10 +113,12 @@ class Cluster:
         settings = [f"--{setting}" for setting in self._settings]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *(*self._as, self._program("postgres"), "-D", str(self.folder / "data")),
-                    *("-k", str(self.folder), *settings),
-                ],
+                self._run_by(
+                    [
+                        *(*self._as, self._program("postgres"), "-D", str(self.folder / "data")),
+                        *("-k", str(self.folder), *settings),
+                    ]
+                ),
                 stdout=log,
                 stderr=log,
                 cwd="/",
