@@ -39,6 +39,9 @@ class IngestCollector(Collector):
         for reason, number in counts.rejected.items():
             rejected.add_metric((str(reason),), float(number))
         yield rejected
+        yield _counter(
+            "ingest_cut_off", "Requests of agents that ended in the middle.", counts.cut_off
+        )
         yield self._seconds()
         waiting = GaugeMetricFamily(
             PREFIX + "agent_spooled_measurements",

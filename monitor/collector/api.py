@@ -183,6 +183,7 @@ class AgentApi:
             down = Refused(Reason.STORAGE, "the database takes nothing now", retry_after=DOWN_FOR)
             return self._refusal(down, vantage)
         except ClientDisconnect:
+            self._counts.gone()
             return Response(status_code=400)  # to nobody
 
     async def _take_in(self, sender: Sender, body: bytes) -> Receipt:

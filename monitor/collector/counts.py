@@ -30,6 +30,8 @@ class IngestCounts:
         self.backfilled = 0
         """Those of them that came late."""
         self.rejected: dict[Reason, int] = dict.fromkeys(Reason, 0)
+        self.cut_off = 0
+        """Requests whose sender was gone before all of it had come."""
         self.seconds = Histogram()
         """From a batch's headers to its acknowledgement."""
         self.certificate_expires_at: Callable[[], datetime | None] = lambda: None
@@ -51,6 +53,10 @@ class IngestCounts:
         """The agent may forget a batch."""
         self._spools[vantage] = spool
         self.seconds = self.seconds.with_added((seconds,))
+
+    def gone(self) -> None:
+        """A request ended in the middle, and nobody waits for its answer."""
+        self.cut_off += 1
 
     def refused(self, reason: Reason) -> None:
         """A request was turned down."""

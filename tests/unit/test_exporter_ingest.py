@@ -21,7 +21,12 @@ def test_everything_is_there_from_the_start() -> None:
     for reason in Reason:
         labels = {"reason": str(reason)}
         assert scraped.get_sample_value("shutwatch_ingest_rejected_total", labels) == 0
-    for name in ("ingest_batches", "ingest_measurements", "backfilled_measurements"):
+    for name in (
+        "ingest_batches",
+        "ingest_measurements",
+        "backfilled_measurements",
+        "ingest_cut_off",
+    ):
         assert scraped.get_sample_value(f"shutwatch_{name}_total") == 0
     assert scraped.get_sample_value("shutwatch_ingest_seconds_count") == 0
 
@@ -32,6 +37,7 @@ def test_what_happened_is_counted() -> None:
     counts.stored(60, 20)
     counts.stored(40, 0)
     counts.refused(Reason.STALE)
+    counts.gone()
     for seconds in (0.01, 0.2, 9.0):
         counts.acknowledged("khi-ptcl", Spool(waiting=5, dropped=2), seconds)
     counts.certificate_expires_at = lambda: datetime(2027, 1, 1, tzinfo=UTC)
@@ -42,11 +48,12 @@ def test_what_happened_is_counted() -> None:
             "ingest_batches_total",
             "ingest_measurements_total",
             "backfilled_measurements_total",
+            "ingest_cut_off_total",
             "ingest_seconds_count",
             "ingest_certificate_expiry_timestamp_seconds",
         )
     }
-    assert list(found.values()) == [2, 100, 20, 3, datetime(2027, 1, 1, tzinfo=UTC).timestamp()]
+    assert list(found.values()) == [2, 100, 20, 1, 3, datetime(2027, 1, 1, tzinfo=UTC).timestamp()]
     stale = {"reason": "stale"}
     assert scraped.get_sample_value("shutwatch_ingest_rejected_total", stale) == 1
     bucket = {"le": "0.25"}
