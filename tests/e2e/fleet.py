@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import zstandard
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from monitor.analysis.event import Event, EventKind, EventState
 from monitor.keys import fingerprint, load_or_make, public_text
@@ -46,15 +47,23 @@ class Collector(Monitor):
         super().__init__(lab, process)
         self.port = port
 
+    def scrape(self) -> list[Sample]:
+        """All its metrics as they are now."""
+        body = str(self._lab.get(self.port, "/metrics").get("body", ""))
+        families = text_string_to_metric_families(body)
+        return [sample for family in families for sample in family.samples]
+
     def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
         """As of any monitor."""
-        body = str(self._lab.get(self.port, "/metrics").get("body", ""))
         return {
             tuple(sorted(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(body)
-            for sample in family.samples
+            for sample in self.scrape()
             if sample.name == name and labels.items() <= sample.labels.items()
         }
+
+    def value(self, name: str, **labels: str) -> float:
+        """Of all its samples of one metric with these labels, the sum."""
+        return sum(self.samples(name, **labels).values())
 
     def leads(self) -> bool:
         """Whether it says that it leads."""
@@ -73,6 +82,8 @@ class Fleet:
         """`database` is a URL; `folder` is the name of a new one in the lab's."""
         self.lab = lab
         self.database = database
+        self.reached: Callable[[], str] = lambda: database
+        """Gives the URL by which it, or a copy of how it is now, is reached outside the lab."""
         self.folder = lab.directory / folder
         self.folder.mkdir()
         (self.folder / "collector.pem").write_text(honest(NAME))
@@ -126,13 +137,16 @@ class Fleet:
         path.write_text(text)
         return path
 
-    def collector(self, number: int, agents: int, *, told: bool = False) -> Collector:
-        """A collector that serves agents on that port; its control has a name of its own."""
+    def collector(
+        self, number: int, agents: int, *, told: bool = False, more: str = ""
+    ) -> Collector:
+        """A collector that serves agents on that port; its control has a name of its own. `more`
+        are tables for its file."""
         route = f'[[notify.route]]\nname = "newsroom"\nurls = ["json://127.0.0.1:{RECEIVER}/"]\n'
         extra = (
             f'{HASTY}\n\n[collector]\nlisten = "127.0.0.1:{agents}"\n'
             f'certificate = "collector.pem"\ncertificate_key = "collector.pem"\n'
-            f'control_wait = "10s"\n{route if told else ""}'
+            f'control_wait = "10s"\n{route if told else ""}{more}'
         )
         page = 10200 + number
         config = self._config(f"collector-{number}.toml", networks=(), listen=page, extra=extra)
@@ -141,29 +155,43 @@ class Fleet:
         process = self._popen(["shutwatch", "collector", "--config", str(config)])
         return Collector(self.lab, process, page)
 
-    def agent(self, network: Network) -> Monitor:
-        """An agent on a network, which hands in at `AGENTS`."""
-        name = network.name
-        extra = (
-            f'[agent]\ncollectors = ["https://{NAME}:{AGENTS}"]\ncollector_key = "{self.key}"\n'
-            f'key = "{name}.pem"\nspool = "{name}.db"\ntrust_anchors = ["{self.lab.ca}"]\n'
-        )
-        config = self._config(f"{name}.toml", networks=[network], listen=10100, extra=extra)
+    def agent(
+        self, network: Network, at: int = AGENTS, *, spool: str = "", more: str = ""
+    ) -> Monitor:
+        """An agent on a network, which hands in at that port. `spool` is another file than usual,
+        `more` are tables for its own."""
+        config = self.write_agent(network, at, spool=spool, more=more)
         return Monitor(
             self.lab, self._popen(["shutwatch", "agent", "run", "--config", str(config)])
         )
 
-    def waits(self, network: Network) -> int:
-        """Measurements that wait in the spool of the agent on a network."""
+    def write_agent(
+        self, network: Network, at: int = AGENTS, *, spool: str = "", more: str = ""
+    ) -> Path:
+        """The file of such an agent."""
+        name = network.name
+        extra = (
+            f'[agent]\ncollectors = ["https://{NAME}:{at}"]\ncollector_key = "{self.key}"\n'
+            f'key = "{name}.pem"\nspool = "{spool or f"{name}.db"}"\n'
+            f'trust_anchors = ["{self.lab.ca}"]\n{more}'
+        )
+        return self._config(f"{name}.toml", networks=[network], listen=10100, extra=extra)
+
+    def status(self, network: Network) -> dict[str, Any]:
+        """What the agent on a network tells its host."""
         config = self.folder / f"{network.name}.toml"
         asked = ["shutwatch", "agent", "status", "--json", "--config", str(config)]
-        done = self.lab.run(asked, check=True)
-        waiting: int = json.loads(done.stdout)["spooled"]
+        told: dict[str, Any] = json.loads(self.lab.run(asked, check=True).stdout)
+        return told
+
+    def waits(self, network: Network) -> int:
+        """Measurements that wait in the spool of the agent on a network."""
+        waiting: int = self.status(network)["spooled"]
         return waiting
 
-    def program(self, module: str, *arguments: object) -> None:
+    def program(self, module: str, *arguments: object) -> "subprocess.Popen[str]":
         """A program of the tests' own, in the lab."""
-        self._popen([sys.executable, "-m", module, *map(str, arguments)])
+        return self._popen([sys.executable, "-m", module, *map(str, arguments)])
 
     def _popen(self, argv: Sequence[str]) -> "subprocess.Popen[str]":
         process = self.lab.popen(
@@ -200,7 +228,7 @@ class Fleet:
 
     def _asked(self, question: Callable[[CollectorStore], Awaitable[T]]) -> T:
         async def ask() -> T:
-            store = open_store(self.database)
+            store = open_store(self.reached())
             await store.open()
             try:
                 return await question(store)
@@ -234,6 +262,8 @@ class Stored:
         """Cycle → ids of its vantage's measurements, as they are stored."""
         self.handed = handed
         """The same, as they stand in the signed batches."""
+        self.batches: set[str] = set()
+        """Ids of the signed batches."""
 
 
 async def _stored(store: CollectorStore) -> Stored:
@@ -249,7 +279,9 @@ async def _stored(store: CollectorStore) -> Stored:
             body = _unpacked(batch.encoding, batch.body)
             for report in decode_batch(body).reports:
                 handed[report.cycle] = [look.id for look in report.measurements]
-    return Stored(looks, handed)
+    stored = Stored(looks, handed)
+    stored.batches = {batch.id for batch in batches.values() if batch.signature}
+    return stored
 
 
 def _unpacked(encoding: str, body: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """A block page that prints the client's address: it ends up nowhere that outlives the look."""
 
 import asyncio
-import ipaddress
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +12,7 @@ import pytest
 from probes.scrub import PLACEHOLDER
 from storage.sql import SqlStore
 from storage.store import Selection
+from tests.e2e.everything import needles
 from tests.e2e.running import PORT, running, wait_for
 from tests.lab.hosts import LabHost, Page, web_page
 from tests.lab.lab import Lab
@@ -22,14 +22,6 @@ from tests.scenarios.story import write_config
 from tests.scenarios.test_techniques import CATALOG
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
-
-
-def _needles(address: str) -> set[bytes]:
-    """The address as text, and in the encodings a page or a database could hold it in."""
-    parsed = ipaddress.ip_address(address)
-    texts = {address, parsed.exploded, parsed.packed.hex(), address.replace(".", "-")}
-    binary = {parsed.packed} if parsed.version == 6 else set()  # four bytes occur by chance
-    return {text.encode() for text in texts} | binary
 
 
 def test_own_address_is_stored_nowhere() -> None:
@@ -112,7 +104,7 @@ def _is_absent(lab: Lab, texts: Sequence[str], raw: bytes) -> None:
     """No spelling of an address of any of the lab's networks is in any of these."""
     for here in lab.networks:
         for address in (here.source, here.source6):
-            for needle in _needles(address):
+            for needle in needles(address):
                 assert needle not in raw, needle
                 assert not [text for text in texts if needle.decode("latin-1") in text], needle
 

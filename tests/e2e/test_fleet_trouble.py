@@ -1,0 +1,330 @@
+"""A database that is gone, disks that are full, certificates, lines that break: nothing that was
+acknowledged is lost, every failure shows, and everything recovers by itself.
+
+A sample on every run; `make soak` takes longer over it, and writes docs/soak-fleet.md.
+"""
+
+import random
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.fleet import AGENTS, NAME, Collector, Fleet, Stored, cycles_of
+from tests.e2e.hardship import BadLine, Day, Disk, said_to_be_spooled, stored_ids, template_of
+from tests.e2e.running import Monitor, wait_for
+from tests.e2e.soak_fleet import Row, row, write
+from tests.lab.certificates import authority, private
+from tests.lab.lab import Lab
+from tests.lab.narrows import Cut
+from tests.lab.network import LabNetwork, Network
+from tests.postgresql import DURABLE, Cluster
+from tests.postgresql import why_missing as why_no_postgresql
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+
+NETWORKS = {"ptcl": 17557, "jazz": 45669, "zong": 59257}
+REJECTED, CUT_OFF = "shutwatch_ingest_rejected_total", "shutwatch_ingest_cut_off_total"
+STORAGE_ERRORS = "shutwatch_storage_errors_total"
+BATCHES, DROPPED = "shutwatch_ingest_batches_total", "shutwatch_agent_dropped_measurements_total"
+PATIENCE = 150.0
+"""Seconds for everything to be well again; waits between tries grow to a quarter of a minute."""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Three networks, one control."""
+    with Lab([LabNetwork(name, asn) for name, asn in NETWORKS.items()], controls=1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def template(lab: Lab) -> Path:
+    """A spool with a cycle in it that an agent saw."""
+    with Fleet(lab, f"sqlite:///{lab.directory}/none.db", "template") as fleet:
+        fleet.enrol(lab.networks[:1])
+        return template_of(fleet, lab.networks[0], AGENTS)
+
+
+Spooled = dict[str, list[str]]
+"""Cycle → ids of its measurements."""
+
+
+def spool(fleet: Fleet, networks: Sequence[Network], template: Path, count: int) -> Spooled:
+    """Give the agent of each network so many cycles of earlier to hand in."""
+    spooled: Spooled = {}
+    for network in networks:
+        fleet.write_agent(network)
+        day = Day(fleet, network, template, count, time.time() - 1200.0)
+        day.spool(random.Random(1))
+        spooled |= day.spooled()
+    return spooled
+
+
+def acknowledged(agents: Sequence[Monitor]) -> set[str]:
+    """Batches for which the agents had a receipt."""
+    return {line["batch"] for agent in agents for line in agent.said("handed in")}
+
+
+def complaints(agents: Sequence[Monitor]) -> set[str]:
+    """Why the agents could not hand in, in their words."""
+    return {line["reason"] for agent in agents for line in agent.said("nothing handed in")}
+
+
+def wait_for_all(fleet: Fleet, spooled: Spooled) -> None:
+    """Until everything that was in the spools is stored."""
+    wanted = {look for looks in spooled.values() for look in looks}
+    wait_for(lambda: wanted <= stored_ids(fleet.reached()).keys(), "all to arrive", PATIENCE)
+
+
+def end(fleet: Fleet, networks: Sequence[Network], agents: Sequence[Monitor]) -> Stored:
+    """Stop the agents; what is stored, which is checked: all that was acknowledged or said to be
+    spooled is there, or waits in a spool, and nothing is there twice."""
+    for agent in agents:
+        if agent.process.poll() is None:
+            agent.stop()
+    said = said_to_be_spooled(agents)
+    waiting = sum(fleet.waits(network) for network in networks)
+    stored = fleet.all_judged()
+    assert acknowledged(agents) <= stored.batches
+    assert set(stored_ids(fleet.reached()).values()) == {1}
+    missing = sum(looks for cycle, looks in said.items() if cycle not in stored.looks)
+    assert missing <= waiting
+    there = {cycle: looks for cycle, looks in said.items() if cycle in stored.looks}
+    assert {cycle: len(stored.looks[cycle]) for cycle in there} == there
+    return stored
+
+
+def is_well(fleet: Fleet, network: Network) -> None:
+    """Wait until the agent has nothing to complain of."""
+    wait_for(lambda: fleet.status(network)["last_error"] is None, "it to be well", PATIENCE)
+
+
+# -- the database is gone ------------------------------------------------------------------------
+
+
+def without_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
+    """PostgreSQL is stopped at once, in mid-batch, for so long."""
+    lab.reset()
+    cluster = Cluster(settings=DURABLE)
+    try:
+        cluster.start()
+        database = cluster.url(cluster.new_database())
+        with Fleet(lab, database, f"gone-{seconds:.0f}") as fleet:
+            fleet.enrol(lab.networks)
+            spooled = spool(fleet, lab.networks, template, cycles)
+            line = BadLine(fleet, AGENTS, AGENTS + 1)
+            line.be(rate=40_000.0)
+            collector = fleet.collector(1, AGENTS + 1)
+            wait_for(collector.leads, "a leader")
+            agents = [fleet.agent(network) for network in lab.networks]
+            wait_for(lambda: collector.value(BATCHES) >= 2, "some batches")
+            cluster.stop(signal.SIGQUIT)
+            stopped = time.monotonic()
+            wait_for(lambda: collector.value(REJECTED, reason="storage"), "a refusal", PATIENCE)
+            wait_for(lambda: collector.value(STORAGE_ERRORS), "what its own control saw", PATIENCE)
+            wait_for(lambda: not collector.leads(), "it to say so", PATIENCE)
+            wait_for(lambda: any("storage" in why for why in complaints(agents)), "complaints")
+            assert fleet.status(lab.networks[0])["spooled"] > 0
+            time.sleep(max(0.0, seconds - (time.monotonic() - stopped)))
+            gone = time.monotonic() - stopped
+            cluster.start()
+            started = time.monotonic()
+            line.be(rate=0.0)
+            wait_for(collector.leads, "it to lead again", PATIENCE)
+            wait_for_all(fleet, spooled)
+            recovered = time.monotonic() - started
+            for network in lab.networks:
+                is_well(fleet, network)
+            shown = _shown(collector, f'{REJECTED}{{reason="storage"}}', STORAGE_ERRORS)
+            stored = end(fleet, lab.networks, agents)
+            return row("PostgreSQL stopped", gone, recovered, shown, stored, agents)
+    finally:
+        cluster.remove()
+
+
+def _shown(collector: Collector, *metrics: str) -> dict[str, float]:
+    """Some metrics, as they are."""
+    found = {}
+    for metric in metrics:
+        name, _, reason = metric.removesuffix('"}').partition('{reason="')
+        found[metric] = collector.value(name, **({"reason": reason} if reason else {}))
+    return found
+
+
+@pytest.mark.postgres
+def test_postgresql_may_go_away_for_a_while(lab: Lab, template: Path) -> None:
+    """Stopped without a word while three agents hand in: refusals and complaints say so, the
+    collector leads no more; back again, everything arrives once, by itself."""
+    _needs_postgresql()
+    without_postgresql(lab, template, 10.0, 60)
+
+
+def _needs_postgresql() -> None:
+    if reason := why_no_postgresql():
+        pytest.skip(reason)
+
+
+# -- disks are full ------------------------------------------------------------------------------
+
+
+def with_a_full_disk(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
+    """No byte is free where the collector's SQLite database is, for so long."""
+    lab.reset()
+    name, (network, *_) = f"full-{seconds:.0f}", lab.networks
+    copy = lab.directory / f"{name}.db"
+    file = lab.directory / name / "disk" / "shutwatch.db"
+
+    def copied() -> str:
+        disk.copy("shutwatch.db", copy)
+        return f"sqlite:///{copy}"
+
+    with Fleet(lab, f"sqlite:///{file}", name) as fleet:
+        # Nobody outside the lab sees the disk: what is read, or written at first, is a copy.
+        fleet.reached = lambda: f"sqlite:///{copy}"
+        fleet.enrol([network])
+        disk = Disk(fleet, "disk", 64)
+        lab.run(["cp", str(copy), str(file)], check=True)
+        fleet.reached = copied
+        spooled = spool(fleet, [network], template, cycles)
+        line = BadLine(fleet, AGENTS, AGENTS + 1)
+        line.be(rate=40_000.0)
+        collector = fleet.collector(1, AGENTS + 1)
+        wait_for(collector.leads, "a leader")
+        agents = [fleet.agent(network)]
+        wait_for(lambda: collector.value(BATCHES) >= 1, "a batch")
+        disk.fill()
+        filled = time.monotonic()
+        wait_for(lambda: collector.value(REJECTED, reason="storage"), "a refusal", PATIENCE)
+        wait_for(lambda: any("storage" in why for why in complaints(agents)), "complaints")
+        wait_for(lambda: collector.value(STORAGE_ERRORS), "what its own control saw", PATIENCE)
+        assert fleet.status(network)["last_error"]["what"].startswith("storage")
+        time.sleep(max(0.0, seconds - (time.monotonic() - filled)))
+        full = time.monotonic() - filled
+        disk.empty()
+        emptied = time.monotonic()
+        line.be(rate=0.0)
+        wait_for_all(fleet, spooled)
+        recovered = time.monotonic() - emptied
+        is_well(fleet, network)
+        assert collector.leads()
+        shown = _shown(collector, f'{REJECTED}{{reason="storage"}}', STORAGE_ERRORS)
+        stored = end(fleet, [network], agents)
+        return row("Disk of SQLite full", full, recovered, shown, stored, agents)
+
+
+def test_the_collectors_disk_may_be_full(lab: Lab, template: Path) -> None:
+    """With no byte free beside SQLite's file the collector refuses and says why; with room again
+    everything arrives once, by itself."""
+    with_a_full_disk(lab, template, 3.0, 75)
+
+
+def with_a_full_agent(lab: Lab, cycles: int) -> Row:
+    """No byte is free where an agent's spool is, for so many cycles, while it has no line."""
+    lab.reset()
+    name, (network, *_) = f"spool-{cycles}", lab.networks
+    with Fleet(lab, f"sqlite:///{lab.directory / name}.db", name) as fleet:
+        disk = Disk(fleet, "disk", 16)
+        fleet.enrol([network])
+        line = BadLine(fleet, AGENTS, AGENTS + 1)
+        line.be(open=False)
+        collector = fleet.collector(1, AGENTS + 1)
+        agents = [fleet.agent(network, spool="disk/spool")]
+        (agent,) = agents
+        wait_for(lambda: cycles_of(agent), "a cycle")
+        disk.fill()
+        filled = time.monotonic()
+        lost = "cycle given up, the spool takes nothing"
+        wait_for(lambda: len(agent.said(lost)) >= cycles, "cycles that are lost", 60 + 15 * cycles)
+        assert fleet.status(network)["running"]
+        disk.empty()
+        full, emptied, before = time.monotonic() - filled, time.monotonic(), len(cycles_of(agent))
+        line.be(open=True)
+        wait_for(lambda: len(cycles_of(agent)) >= before + 2, "cycles that are kept", 60)
+        wait_for(lambda: collector.value(DROPPED, vantage="ptcl"), "it to be told", PATIENCE)
+        recovered = time.monotonic() - emptied
+        is_well(fleet, network)
+        told = fleet.status(network)["dropped"]
+        # Each cycle has as many looks as the others here, and none was lost but for want of room.
+        (looks,) = set(cycles_of(agent).values())
+        assert told == len(agent.said(lost)) * looks == collector.value(DROPPED, vantage="ptcl")
+        shown = _shown(collector, DROPPED)
+        stored = end(fleet, [network], agents)
+        return row("Disk of an agent full", full, recovered, shown, stored, agents)
+
+
+def test_an_agents_disk_may_be_full(lab: Lab) -> None:
+    """With no byte free beside the spool what is seen is given up and counted, to the look; with
+    room again the next cycles are kept, and the collector shows how much was lost."""
+    with_a_full_agent(lab, 2)
+
+
+# -- certificates, and lines that break ----------------------------------------------------------
+
+
+def with_other_certificates(lab: Lab, template: Path) -> Row:
+    """Lines are cut in a batch and in a receipt, then the collector comes back with a certificate
+    nobody trusts, and with another one that is trusted."""
+    lab.reset()
+    network = lab.networks[0]
+    with Fleet(lab, f"sqlite:///{lab.directory / 'cut.db'}", "cut") as fleet:
+        fleet.enrol([network])
+        spooled = spool(fleet, [network], template, 60)
+        line = BadLine(fleet, AGENTS, AGENTS + 1)
+        line.be(cuts=(Cut("up", 6000), Cut("answer", 6000), Cut("up", 6000)))
+        collector = fleet.collector(1, AGENTS + 1)
+        wait_for(collector.leads, "a leader")
+        agent = fleet.agent(network)
+        wait_for_all(fleet, spooled)
+        wait_for(lambda: agent.said("handed in", known=True), "what was stored to be known", 60)
+        is_well(fleet, network)
+        assert any("the connection broke" in why for why in complaints([agent]))
+        assert collector.value(CUT_OFF) >= 1
+        shown = _shown(collector, CUT_OFF)
+
+        first = (fleet.folder / "collector.pem").read_text()
+        collector.stop()
+        (fleet.folder / "collector.pem").write_text(private(NAME))
+        collector = fleet.collector(1, AGENTS + 1)
+        began = time.monotonic()
+        untrusted = "a certificate that is not to be trusted"
+        wait_for(lambda: any(why.startswith(untrusted) for why in complaints([agent])), "a no", 60)
+        assert fleet.status(network)["last_error"]["what"].startswith(untrusted)
+        before = len(agent.said("handed in"))
+        collector.stop()
+        made = authority().issue_cert(NAME).private_key_and_cert_chain_pem.bytes().decode()
+        assert made != first
+        (fleet.folder / "collector.pem").write_text(made)
+        collector = fleet.collector(1, AGENTS + 1)
+        back = time.monotonic()
+        wait_for(lambda: len(agent.said("handed in")) > before, "it to be trusted again", PATIENCE)
+        recovered = time.monotonic() - back
+        is_well(fleet, network)
+        stored = end(fleet, [network], [agent])
+        return row("Lines cut, certificates", back - began, recovered, shown, stored, [agent])
+
+
+def test_lines_may_break_and_certificates_change(lab: Lab, template: Path) -> None:
+    """Cut in mid-batch it is sent again, and cut before the receipt it is known again; while the
+    certificate is a stranger's nothing is handed in, with another good one everything goes on."""
+    with_other_certificates(lab, template)
+
+
+# -- longer --------------------------------------------------------------------------------------
+
+
+@pytest.mark.soak
+@pytest.mark.postgres
+@pytest.mark.timeout(0)
+def test_all_of_it_for_longer(lab: Lab, template: Path) -> None:
+    """PostgreSQL is away for two minutes, disks are full for one, lines break; all recovers."""
+    _needs_postgresql()
+    rows = [
+        without_postgresql(lab, template, 120.0, 150),
+        with_a_full_disk(lab, template, 60.0, 150),
+        with_a_full_agent(lab, 10),
+        with_other_certificates(lab, template),
+    ]
+    write(rows)
