@@ -12,16 +12,20 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from storage.checking_batches import BATCH_ROWS, KEY_ROWS, Fault, batch_problems
 from storage.errors import storage_errors
 from storage.store import StorageError
 
 PARTIAL = ".partial"
 _SIDECARS = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database that is, or was, in use."""
+_MOST_TOLD = 20
+"""Problems of one kind."""
 _PAGES = 2000
 """Copied at a time."""
 _BUSY_TIMEOUT = 10.0
@@ -110,14 +114,17 @@ def restore(
     return Restored(content=content, aside=aside)
 
 
-def check(database: str) -> list[str]:
+def check(database: str, fault: Fault | None = None) -> list[str]:
     """What is wrong with a database file, a sentence each; empty when it holds.
 
-    It is only read, and may be in use. StorageError when it cannot be opened at all.
+    With `fault` every batch of agents is held to what was signed, too: the first few that do not
+    hold are named. It is only read, and may be in use. StorageError when it cannot be opened at
+    all.
     """
     try:
         with _reading(database) as connection:
-            return _problems(connection)
+            problems = _problems(connection)
+            return [*problems, *(_batches(connection, fault) if fault else [])]
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return [str(error)]
@@ -141,6 +148,16 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
     )
     problems += [f"the log of event {event} has a gap" for (event,) in gaps]
     return problems
+
+
+def _batches(connection: sqlite3.Connection, fault: Fault) -> list[str]:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    if not {"batch", "enrolment"} <= tables:
+        return []  # it is of a version that had no agents
+    # A name that is no UTF-8 any more is to be told, not to end the check.
+    connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
+    keys, batches = connection.execute(KEY_ROWS), connection.execute(BATCH_ROWS)
+    return list(islice(batch_problems(keys, batches, fault), _MOST_TOLD))
 
 
 @contextmanager

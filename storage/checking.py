@@ -4,13 +4,19 @@ That its files hold is its own matter: `pg_amcheck`, and checksums.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from storage import schema
+from storage.checking_batches import Fault, batch_problems
+from storage.codecs import BATCH, ENROLMENT
 from storage.migrate import version_of
 from storage.partitions import TIMES, months_ahead
 from storage.postgresql import PostgresqlBackend, postgresql_url
 
+_MOST_TOLD = 20
+_AT_ONCE = 20
 _GAPS = (
     "SELECT event FROM event_log GROUP BY country, event "
     "HAVING min(sequence) <> 1 OR max(sequence) <> count(*) LIMIT 20"
@@ -23,10 +29,11 @@ _GUARDED = "SELECT count(*) FROM pg_trigger WHERE tgname = :name AND tgenabled <
 _MONTHS = "SELECT count(*) FROM pg_inherits WHERE inhrelid = to_regclass(:name)"
 
 
-def check_postgresql(url: str) -> list[str]:
+def check_postgresql(url: str, fault: Fault | None = None) -> list[str]:
     """What is wrong, a sentence each; empty when it holds. It is only read, and may be in use.
 
-    StorageError when it cannot be opened at all.
+    With `fault` every batch of agents is held to what was signed, too: the first few that do not
+    hold are named. StorageError when it cannot be opened at all.
     """
     backend = PostgresqlBackend(postgresql_url(url), 10.0)
     engine = backend.read_engine(1)
@@ -37,9 +44,18 @@ def check_postgresql(url: str) -> list[str]:
                 return ["it is no database of shutwatch: it has no tables of it"]
             if found != newest:
                 return [f"its tables are of version {found}, not {newest}: `shutwatch db upgrade`"]
-            return list(_problems(connection))
+            problems = list(_problems(connection))
+            return [*problems, *(_batches(connection, fault) if fault else [])]
     finally:
         engine.dispose()
+
+
+def _batches(connection: Connection, fault: Fault) -> list[str]:
+    keys = connection.execute(select(*(schema.enrolment.c[name] for name in ENROLMENT.names)))
+    # A few rows at a time: each may be megabytes.
+    piecemeal = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
+    with piecemeal.execute(select(*(schema.batch.c[name] for name in BATCH.names))) as batches:
+        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_TOLD))
 
 
 def _problems(connection: Connection) -> Iterator[str]:

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from monitor import database_url
 from monitor.commands.options import BAD_USAGE, OUR_FAULT, ConfigOption, fail, load_settings
 from monitor.config_environ import expander
+from monitor.evidence import fault_of
+from monitor.export.cells import visible
 from storage.backup import BackupError, Copied, DamagedError, backup, check, restore
 from storage.migrate import migrate_file
 from storage.open_store import MEMORY_URL, open_store
@@ -89,7 +91,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
         config: ConfigOption = None,
     ) -> None:
-        """Say whether the database, or a copy of it, holds; exit code 3 when it does not."""
+        """Say whether the database, or a copy of it, holds, and each batch of agents its signature;
+        exit code 3 when not."""
         url = f"sqlite:///{file}" if file is not None else _database(config)
         name = str(file) if file is not None else _named(url)
         try:
@@ -97,7 +100,7 @@ def register(app: typer.Typer) -> None:
         except StorageError as error:
             raise fail(str(error), _code(error)) from error
         for problem in problems:
-            typer.echo(f"{name}: {problem}", err=True)
+            typer.echo(f"{name}: {visible(problem)}", err=True)
         if problems:
             raise typer.Exit(DOES_NOT_HOLD)
         typer.echo(f"{name}: holds")
@@ -158,10 +161,10 @@ def _counting() -> Progress:
 
 def _problems(url: str) -> list[str]:
     if not database_url.is_postgresql(url):
-        return check(file_of(url))
+        return check(file_of(url), fault_of)
     from storage.checking import check_postgresql  # brings PostgreSQL's driver
 
-    return check_postgresql(url)
+    return check_postgresql(url, fault_of)
 
 
 async def _upgrade(url: str) -> None:

@@ -15,14 +15,15 @@ from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, build
 from monitor.report.extras import MissingExtraError
 from monitor.report.findings import Wanted
+from monitor.report.signed_words import checked
 from monitor.report.text import unmarked
-from monitor.report.verify import NotAsMadeError
+from monitor.report.unzip import NotAsMadeError
 from monitor.report.verify import verify as check
 from monitor.settings import Settings
 from probes.catalog_load import shipped_catalog
 from probes.countries import COUNTRIES
 from probes.toml_node import did_you_mean
-from storage.store import Store
+from storage.fleet import CollectorStore
 
 NOT_AS_MADE = 3
 """Exit code of `verify` for a report that is not as it was made."""
@@ -54,10 +55,21 @@ def register(app: typer.Typer) -> None:
                 help="Enclose every look, not only those around the onset and the end.",
             ),
         ] = False,
+        signed_batches: Annotated[
+            bool,
+            typer.Option(
+                "--signed-batches",
+                help="Enclose what agents handed in, byte by byte; needs --with-vantages.",
+            ),
+        ] = False,
         config: ConfigOption = None,
     ) -> None:
         """One signed file to hand on: PDF, web page, charts and the data they rest on."""
 
+        if signed_batches and not with_vantages:
+            raise fail(
+                "--signed-batches needs --with-vantages: what a vantage signed names it", BAD_USAGE
+            )
         settings = load_settings(config)
         now = datetime.now(UTC)
         # Of what is still to come nothing can be said.
@@ -73,6 +85,7 @@ def register(app: typer.Typer) -> None:
             until=end,
             with_vantages=with_vantages,
             all_measurements=all_measurements,
+            signed_batches=signed_batches,
         )
         _make(settings, wanted, output, _title(settings, platform), now)
 
@@ -88,13 +101,14 @@ def register(app: typer.Typer) -> None:
         try:
             if key:
                 same_fingerprint(key, "")
-            manifest = check(file)
+            verified = check(file)
         except ValueError as error:
             raise fail(f"--key: {error}", BAD_USAGE) from error
         except NotAsMadeError as error:
             raise fail(f"{file}: {visible(str(error))}", NOT_AS_MADE) from error
         except OSError as error:
             raise fail(f"{file}: {error.strerror or error}", BAD_USAGE) from error
+        manifest = verified.manifest
         if key and not same_fingerprint(key, manifest.fingerprint):
             raise fail(
                 f"{file}: MANIFEST.sig is by another key: {grouped(manifest.fingerprint)}",
@@ -106,6 +120,8 @@ def register(app: typer.Typer) -> None:
             f"{visible(manifest.made_by)} at {visible(manifest.generated_at)}."
         )
         typer.echo(f"About {visible(about)}.")
+        if verified.signed is not None:
+            typer.echo(checked(verified.signed))
         typer.echo(f"Signed by {grouped(manifest.fingerprint)}")
         if key:
             typer.echo("That is the key you named.")
@@ -130,7 +146,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: dat
 
     path = key_path(settings.signing_key, settings.source, settings.database)
 
-    async def work(store: Store) -> Made:
+    async def work(store: CollectorStore) -> Made:
         return await build(
             store,
             wanted,

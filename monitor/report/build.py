@@ -17,7 +17,7 @@ from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.gather import gather
 from monitor.report.story import document
 from probes.countries import COUNTRIES
-from storage.store import Store
+from storage.fleet import CollectorStore
 from storage.times import time_text
 
 HTML, PDF, README = "report.html", "report.pdf", "README.txt"
@@ -32,7 +32,7 @@ class Made(msgspec.Struct, frozen=True):
 
 
 async def build(
-    store: Store,
+    store: CollectorStore,
     wanted: Wanted,
     out: Path,
     key: Ed25519PrivateKey,

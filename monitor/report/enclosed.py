@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from monitor.keys import grouped
 from monitor.report import words
+from monitor.report.batches import BATCHES, KEYS
 from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings, Imprint
+from monitor.report.signed_words import enclosed_words
 from monitor.report.text import name
 
 
@@ -37,15 +39,20 @@ _FILES = {
     "data/ooni.jsonl": "The same in OONI's data format",
     "data/dictionary.csv": "What every column means",
 }
+_SIGNED = {
+    BATCHES: "What agents handed in, as it was sent and signed, one batch a line",
+    KEYS: "The public keys that signed it",
+}
 
 
 def files(findings: Findings, imprint: Imprint) -> Iterator[Block]:
     """What is enclosed, and how to check it."""
+    there = {**_FILES, **_SIGNED} if findings.signed.enclosed else _FILES
     yield Heading("What is enclosed, and how to check it")
     yield Table(
         "Files of data beside this document.",
         ("File", "What it holds", "Rows"),
-        tuple((file, what, f"{findings.rows.get(file, 0):,}") for file, what in _FILES.items()),
+        tuple((file, what, f"{findings.rows.get(file, 0):,}") for file, what in there.items()),
         (32, 54, 14),
     )
     around = (
@@ -66,6 +73,8 @@ def files(findings: Findings, imprint: Imprint) -> Iterator[Block]:
         else " None is stored for those times: they are kept for a limited time only."
     )
     yield Para(f"Raw measurements are enclosed {around}.{gone} {named}")
+    if signed := enclosed_words(findings.signed):
+        yield Para(signed)
     yield Para(
         "MANIFEST.json lists every file with its SHA-256 and is signed. The command “shutwatch "
         "verify FILE --key FINGERPRINT” finds any changed byte, offline. The fingerprint of the "

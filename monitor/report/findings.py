@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
+from monitor.report.batches import Signed
 from monitor.report.slots import Slot
 from probes.measurement import Measurement
 from storage.human import Annotation, Review
@@ -29,6 +30,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether vantages are named, and not only their networks."""
     all_measurements: bool = False
     """Whether every look goes in, and not only those around the events."""
+    signed_batches: bool = False
+    """Whether the signed batches of agents go in; each names its vantage, so only with those."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +103,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     rules_versions: tuple[str, ...]
     rows: Mapping[str, int]
     """Rows written to each file of data."""
+    signed: Signed
+    """What of the raw measurements is signed by the vantage that made them."""
     windows: tuple[tuple[datetime, datetime], ...]
     """The times whose raw measurements are part of the report."""
 

@@ -21,6 +21,7 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, Pairing
+from monitor.report.batches import BATCHES, KEYS, Looks, Signed, enclose
 from monitor.report.findings import (
     Applied,
     Example,
@@ -33,6 +34,7 @@ from monitor.report.findings import (
 from monitor.report.slots import Slots
 from probes.measurement import Look, Measurement
 from probes.vantage import VantageRole
+from storage.fleet import CollectorStore
 from storage.rollup import Availability
 from storage.store import Selection, Store
 
@@ -49,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 _WELL = (VantageState.OK, VantageState.LOSSY)
 
 
-async def gather(store: Store, wanted: Wanted, folder: Path, interval: float) -> Findings:
+async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: float) -> Findings:
     """Read what `wanted` is about; files of data go to `folder`, under the names they keep.
 
     `interval` is how many seconds lie between two looks, as configured. StorageError from the
@@ -68,6 +70,9 @@ async def gather(store: Store, wanted: Wanted, folder: Path, interval: float) ->
         store, wanted, windows, folder / "data/verdicts.csv"
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
+    signed = await enclose(
+        store, measured.looks, wanted.platform, folder if wanted.signed_batches else None
+    )
     controls, control_unwell, unwell = await _health(store, wanted)
     with _new(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
@@ -96,9 +101,14 @@ async def gather(store: Store, wanted: Wanted, folder: Path, interval: float) ->
         control_looks=measured.controls,
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
-        rows={**rows, **measured.rows},
+        rows={**rows, **measured.rows, **_rows_of(signed)},
+        signed=signed,
         windows=windows,
     )
+
+
+def _rows_of(signed: Signed) -> dict[str, int]:
+    return {BATCHES: signed.batches, KEYS: signed.keys} if signed.enclosed else {}
 
 
 def _new(path: Path) -> TextIO:
@@ -344,6 +354,7 @@ class _Measured:
     def __init__(self) -> None:
         self.rows: dict[str, int] = {}
         self.controls = 0
+        self.looks = Looks()
         self.kept: dict[str, Measurement] = {}
         self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
 
@@ -384,6 +395,8 @@ async def _measurements(
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
             marked = [mark(look) for look, _ in pairs]
             _write(Kind.MEASUREMENTS, table, marked)
+            for look, _ in pairs:
+                measured.looks.add(look)
             for look in marked:
                 raw.write(_encode(look) + b"\n")
             for look, control in pairs:

@@ -6,6 +6,7 @@ from monitor.report import words
 from monitor.report.document import Block, Bullets, Heading
 from monitor.report.findings import Findings, Lane
 from monitor.report.proof import LAYERS
+from monitor.report.signed_words import limit_words
 from monitor.report.summary import MOST_NETWORKS
 from monitor.report.words import joined, length, plural, short
 
@@ -38,6 +39,7 @@ def limits(findings: Findings, title: str, country: str) -> Iterator[Block]:
             "The evidence is weak: an innocent explanation is left. Have somebody look again, from "
             "another line on the same network, before publishing."
         )
+    items.extend(limit_words(findings.signed))
     items.append(
         f"Whether {title} could be used by other means, such as a VPN, and how many people were "
         "affected."

@@ -1,8 +1,10 @@
 """Check a report to the last byte, offline, whoever made it and whatever was done to it.
 
-The file comes from a stranger. Nothing in it is unpacked to disk, nothing is held in memory but
+The file comes from a stranger. Nothing in it is unpacked to disk, little is held in memory but
 the manifest, and nothing is believed before the signature is: first the form, which leaves no byte
-unaccounted for, then the signature of the manifest, then every file against the manifest.
+unaccounted for, then the signature of the manifest, then every file against the manifest. Last,
+where batches of vantages are enclosed, what those signed is held against the looks that are said to
+be theirs.
 """
 
 import hashlib
@@ -30,6 +32,9 @@ from monitor.report.archive import (
     local_header,
     packed_bytes,
 )
+from monitor.report.batches import BATCHES, Signed
+from monitor.report.unzip import NotAsMadeError, lines, unpacked
+from monitor.report.verify_batches import check_batches
 
 MOST_FILES = 1000
 _LONGEST_NAME = 200
@@ -41,18 +46,21 @@ _MANIFEST_LIMIT = 1_000_000
 """Bytes."""
 _SIGNATURE_LENGTH = 89
 """Of the last file: 64 bytes in base64, and a line end."""
-_PIECE = 1 << 20
-"""Bytes that are unpacked at a time."""
 _SAFE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _SHOWN = 80
 
 
-class NotAsMadeError(Exception):
-    """The report is not as it was made; the message names the file that differs, and how."""
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A report that is as it was made."""
+
+    manifest: Manifest
+    signed: Signed | None
+    """What vantages signed of it; None where no batch is enclosed."""
 
 
-def verify(path: Path) -> Manifest:
-    """What the signed manifest of a report says, when every byte is as it was made.
+def verify(path: Path) -> Verified:
+    """What the signed manifest of a report says, and what vantages signed of it, when every byte
+    is as it was made and every enclosed batch is what its vantage signed.
 
     Raises NotAsMadeError; OSError when the file cannot be read.
     """
@@ -71,7 +79,15 @@ def verify(path: Path) -> Manifest:
         _check_names(infos[:-2], manifest)
         for info, listed in zip(infos[:-2], manifest.files, strict=True):
             _check_file(raw, info, listed)
-    return manifest
+        named = {info.filename: info for info in infos[:-2]}
+
+        def lines_of(name: str) -> Iterator[bytes]:
+            if name not in named:
+                raise NotAsMadeError(f"{name} is missing, which {BATCHES} needs")
+            return lines(raw, named[name])
+
+        signed = check_batches(lines_of, manifest.platform) if BATCHES in named else None
+    return Verified(manifest=manifest, signed=signed)
 
 
 def _contents(raw: BinaryIO) -> list[zipfile.ZipInfo]:
@@ -185,31 +201,15 @@ def _check_file(raw: BinaryIO, info: zipfile.ZipInfo, listed: FileEntry) -> None
         raise NotAsMadeError(f"{info.filename} was changed: it has another size")
     if is_trap(listed.size, listed.packed_size):
         raise NotAsMadeError(f"{info.filename} would unpack to {listed.size} bytes: a trap")
-    packed, unpacked = hashlib.sha256(), hashlib.sha256()
+    packed, whole = hashlib.sha256(), hashlib.sha256()
     size = 0
-    for chunk, data in _unpacked(raw, info):
+    for chunk, data in unpacked(raw, info):
         packed.update(chunk)
-        unpacked.update(data)
+        whole.update(data)
         size += len(data)
         if size > listed.size:
             raise NotAsMadeError(f"{info.filename} was changed: it is longer than it was")
     if packed.hexdigest() != listed.packed_sha256:
         raise NotAsMadeError(f"{info.filename} was changed")
-    if unpacked.hexdigest() != listed.sha256:
+    if whole.hexdigest() != listed.sha256:
         raise NotAsMadeError(f"{info.filename} was changed: it is not what is signed")
-
-
-def _unpacked(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[tuple[bytes, bytes]]:
-    """Packed bytes, each once, and what they unpack to, a piece at a time."""
-    if info.compress_type == zipfile.ZIP_STORED:
-        yield from ((chunk, chunk) for chunk in packed_bytes(raw, info))
-        return
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        for chunk in packed_bytes(raw, info):
-            yield chunk, unpacker.decompress(chunk, _PIECE)
-            while unpacker.unconsumed_tail and not unpacker.eof:
-                yield b"", unpacker.decompress(unpacker.unconsumed_tail, _PIECE)
-        yield b"", unpacker.flush()
-    except zlib.error as error:
-        raise NotAsMadeError(f"{info.filename} was changed: it cannot be unpacked") from error

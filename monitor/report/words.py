@@ -140,12 +140,12 @@ def length(span_: timedelta) -> str:
 
 
 def plural(number: int, what: str) -> str:
-    """`1 look`, `2 looks`, `2 entries`, `2 passes`."""
+    """`1 look`, `2 looks`, `2 entries`, `2 passes`, `2 batches`."""
     if number == 1:
         return f"1 {what}"
     if what.endswith("y"):
         return f"{number:,} {what[:-1]}ies"
-    return f"{number:,} {what}{'es' if what.endswith('s') else 's'}"
+    return f"{number:,} {what}{'es' if what.endswith(('s', 'ch')) else 's'}"
 
 
 def joined(items: Sequence[str]) -> str:

@@ -117,7 +117,7 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     assert at == sorted(at)
     assert "telephone  Confirmed: X is blocked in Demoland" in lonely.said
     assert "report.zip: X " in lonely.said
-    assert verify(lonely.folder / "kept/report.zip").country == COUNTRY
+    assert verify(lonely.folder / "kept/report.zip").manifest.country == COUNTRY
     ((event, changes),) = await _events(lonely.folder / "kept")
     assert event.state is EventState.ENDED
     assert event.methods == ("tls.reset", "dns.nxdomain", "dns.hijack")

@@ -28,7 +28,8 @@ from monitor.report.archive import (
     local_header,
     write_archive,
 )
-from monitor.report.verify import NotAsMadeError, verify
+from monitor.report.unzip import NotAsMadeError
+from monitor.report.verify import verify
 from tests.unit.report_world import KEY, made
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
@@ -70,7 +71,9 @@ def _regions(report: Path) -> dict[str, tuple[int, int]]:
 
 def test_a_report_as_it_was_made(report: Path) -> None:
     """It holds, says whose key signed it, and has every file the document speaks of."""
-    manifest = verify(report)
+    verified = verify(report)
+    manifest = verified.manifest
+    assert verified.signed is None
     assert manifest.fingerprint == FINGERPRINT
     assert [one.name for one in manifest.files] == [
         *("README.txt", "report.pdf", "report.html"),
@@ -304,7 +307,7 @@ def test_a_server_that_sends_the_same_letter_for_ever_stops_no_report(tmp_path: 
     about = dict.fromkeys(("made_by", "generated_at", "country", "platform", "since", "until"), "")
     out = tmp_path / "x.zip"
     write_archive(out, tmp_path, ["same.csv"], {**about, "rules_versions": ()}, KEY)
-    (file,) = verify(out).files
+    (file,) = verify(out).manifest.files
     assert file.packed_size == file.size == 5 << 20
     assert "same.csv" in _complaint(_changed(out, tmp_path / "y.zip", at=3 << 20))
 

@@ -1,0 +1,217 @@
+"""The batches in which measurements of a report came, with the keys that signed them.
+
+Each is enclosed exactly as it was sent, and only if it holds: its signature by the vantage's key,
+and every measurement of its cycles that the report encloses, as the report has it. So whoever
+verifies a report finds either that, or a change.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from monitor.evidence import EvidenceError, digest, fault_of, looks_in, unpacked
+from probes.measurement import Measurement
+from storage.fleet import CollectorStore, Enrolment, HandedIn, Quarantine
+
+BATCHES, KEYS = "data/batches.jsonl", "data/keys.jsonl"
+MOST_PACKED = 256 * 2**20
+"""Bytes of all bodies of one report, as they were sent."""
+MOST_UNPACKED = 4 * 2**30
+"""Bytes of the same as they are read, one after the other."""
+MOST_HELD = 500_000
+"""Looks at the platform, cycles and batches together."""
+MOST_LOOKS = 200_000
+"""Enclosed measurements of which is told whether they are signed; later ones are only counted."""
+_AT_ONCE = 20
+"""Cycles whose batches are in memory at a time."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `BATCHES`. Those of `KEYS` are `storage.fleet.Enrolment` without its reason."""
+
+    batch: HandedIn
+    """The body in base64."""
+    key_revoked_at: datetime | None = None
+    """UTC; when the key that signed it was revoked, if it was by the time of the report."""
+    quarantined: bool = False
+    """Whether its vantage was left out of events, for some time at least."""
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what a report encloses is signed by the vantage that made it."""
+
+    enclosed: bool = False
+    """Whether the batches are part of the report."""
+    looks: int = 0
+    """Enclosed measurements that were compared."""
+    unlooked: int = 0
+    """Those beyond, that were not."""
+    signed: int = 0
+    """Those that are in a signed batch exactly as they are enclosed."""
+    differing: int = 0
+    """Those whose cycle came in a batch that does not hold them as they are enclosed."""
+    batches: int = 0
+    """Batches that hold."""
+    vantages: int = 0
+    """Which signed them."""
+    keys: int = 0
+    """With so many keys."""
+    revoked: int = 0
+    """Batches whose key was revoked since."""
+    quarantined: int = 0
+    """Batches of vantages that are left out of events."""
+    broken: int = 0
+    """Batches that do not hold."""
+    left_out: int = 0
+    """Batches that hold, and are not enclosed because it would be too much."""
+
+
+class Room:
+    """What still goes into one report."""
+
+    def __init__(self) -> None:
+        self.packed, self.unpacked, self.held = MOST_PACKED, MOST_UNPACKED, MOST_HELD
+
+    def take(self, packed: int, unpacked_: int, held: int) -> bool:
+        """Whether so many bytes, packed and not, and so many looks still had room."""
+        self.packed -= packed
+        self.unpacked -= unpacked_
+        self.held -= held
+        return min(self.packed, self.unpacked, self.held) >= 0
+
+
+class Looks:
+    """The measurements that are enclosed, by the cycle they were made in."""
+
+    def __init__(self) -> None:
+        self.by_cycle: dict[tuple[str, str], dict[str, bytes]] = {}
+        """Vantage and cycle → id → digest."""
+        self.count = 0
+        self.unlooked = 0
+
+    def add(self, look: Measurement) -> None:
+        """Another one, as it is stored."""
+        if self.count >= MOST_LOOKS:
+            self.unlooked += 1
+            return
+        self.count += 1
+        self.by_cycle.setdefault((look.vantage, look.cycle), {})[look.id] = digest(look)
+
+
+async def enclose(
+    store: CollectorStore, looks: Looks, platform: str, folder: Path | None
+) -> Signed:
+    """Find the batches of these measurements, and write them to files in `folder`, unless that is
+    None. StorageError, OSError."""
+    signatures = _Signatures(
+        looks, platform, await store.enrolments(), await store.quarantines(), folder is not None
+    )
+    cycles = iter(dict.fromkeys(cycle for _, cycle in looks.by_cycle if cycle))
+    with ExitStack() as files:
+        out = files.enter_context((folder / BATCHES).open("wb")) if folder else None
+        while some := list(islice(cycles, _AT_ONCE)):
+            batches = await store.handed_in(some)
+            await asyncio.to_thread(signatures.add, batches, out)
+    if folder:
+        keys = signatures.used()
+        (folder / KEYS).write_bytes(b"".join(_encode(key) + b"\n" for key in keys))
+    return signatures.told()
+
+
+class _Signatures:
+    """Batch after batch against the measurements."""
+
+    def __init__(
+        self,
+        looks: Looks,
+        platform: str,
+        keys: Iterable[Enrolment],
+        quarantines: Iterable[Quarantine],
+        enclosed: bool,
+    ) -> None:
+        self._looks = looks
+        self._platform = platform
+        self._keys = {key.fingerprint: key for key in keys}
+        self._quarantined = {one.vantage for one in quarantines}
+        self._enclosed = enclosed
+        self._room = Room()
+        self._full = False
+        self._seen: set[tuple[str, str, str]] = set()
+        self._signed: set[str] = set()
+        self._differing: set[str] = set()
+        self._used: dict[str, Enrolment] = {}
+        self._told = Signed(enclosed=enclosed, looks=looks.count, unlooked=looks.unlooked)
+
+    def add(self, batches: Sequence[HandedIn], out: BinaryIO | None) -> None:
+        for batch in batches:
+            place = (batch.country, batch.vantage, batch.id)
+            if place not in self._seen and batch.fingerprint:
+                self._seen.add(place)
+                self._add(batch, out)
+
+    def _add(self, batch: HandedIn, out: BinaryIO | None) -> None:
+        key = self._keys.get(batch.fingerprint)
+        if fault_of(batch, key) or key is None:
+            self._count(broken=1)
+            return
+        try:
+            body = unpacked(batch)
+            held, agreeing, differing = self._compared(batch, body)
+        except EvidenceError:
+            self._count(broken=1)
+            return
+        self._differing |= differing
+        if differing or not agreeing:
+            return
+        if self._enclosed:
+            room = not self._full and self._room.take(len(batch.body), len(body), held)
+            self._full = not room
+            if not room:
+                self._count(left_out=1)
+                return
+        self._signed |= agreeing
+        self._used[key.fingerprint] = msgspec.structs.replace(key, reason="")
+        quarantined = batch.vantage in self._quarantined
+        self._count(batches=1, revoked=key.revoked_at is not None, quarantined=quarantined)
+        if out is not None:
+            line = Line(batch=batch, key_revoked_at=key.revoked_at, quarantined=quarantined)
+            out.write(_encode(line) + b"\n")
+
+    def _compared(self, batch: HandedIn, body: bytes) -> tuple[int, set[str], set[str]]:
+        """How much of `MOST_HELD` it takes, and the ids of enclosed measurements that it
+        holds as they are, and of those of its cycles that it does not."""
+        held = 1
+        agreeing: set[str] = set()
+        differing: set[str] = set()
+        for cycle, looks in looks_in(body, batch.vantage, self._platform):
+            held += 1 + len(looks)
+            wanted = self._looks.by_cycle.get((batch.vantage, cycle), {})
+            there = {look.id: digest(look) for look in looks} if wanted else {}
+            for id_, expected in wanted.items():
+                (agreeing if there.get(id_) == expected else differing).add(id_)
+        return held, agreeing, differing
+
+    def _count(self, **more: int) -> None:
+        changed = {name: getattr(self._told, name) + count for name, count in more.items()}
+        self._told = msgspec.structs.replace(self._told, **changed)
+
+    def used(self) -> list[Enrolment]:
+        """The keys that signed what is enclosed."""
+        return [key for _, key in sorted(self._used.items())]
+
+    def told(self) -> Signed:
+        return msgspec.structs.replace(
+            self._told,
+            signed=len(self._signed),
+            differing=len(self._differing - self._signed),
+            keys=len(self._used),
+            vantages=len({key.vantage for key in self._used.values()}),
+        )

@@ -1,0 +1,136 @@
+"""What vantages signed, against what a report says they saw; whoever made the report.
+
+Three files, line by line: the keys, the batches they signed, and the measurements. A measurement
+of a cycle that is in an enclosed batch must be in it, to the last character; a batch that is not
+what its vantage signed fails the report, and so does one that unpacks to more than any of ours.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.evidence import EvidenceError, digest, fault_of, looks_in, unpacked
+from monitor.report.batches import BATCHES, KEYS, Line, Room, Signed
+from monitor.report.unzip import NotAsMadeError
+from probes.measurement import Measurement
+from storage.fleet import Enrolment
+
+MEASUREMENTS = "data/measurements.jsonl"
+MOST_KEYS = 10_000
+_Lines = Callable[[str], Iterator[bytes]]
+_T = TypeVar("_T")
+
+
+class _Held:
+    """What is in the batches, small: a report may enclose half a million looks."""
+
+    def __init__(self) -> None:
+        self.looks: set[bytes] = set()
+        """Digests of all they hold of the platform."""
+        self.cycles: set[tuple[str, str]] = set()
+        """Vantage and cycle."""
+        self.count = self.revoked = self.quarantined = 0
+        self.vantages: set[str] = set()
+
+
+def check_batches(lines_of: _Lines, platform: str) -> Signed:
+    """How much of a report's measurements its vantages signed. `lines_of` gives the lines of a
+    file of it. NotAsMadeError, which names the file and the batch or the measurement."""
+    held = _batches(lines_of, platform, _keys(lines_of))
+    signed = count = 0
+    for number, line in enumerate(lines_of(MEASUREMENTS), 1):
+        look = _read(line, Measurement, MEASUREMENTS, number)
+        count += 1
+        if digest(look) in held.looks:
+            if not _part_of(msgspec.json.decode(line), msgspec.to_builtins(look)):
+                raise NotAsMadeError(
+                    f"{MEASUREMENTS}: line {number} says more than its vantage signed"
+                )
+            signed += 1
+        elif (look.vantage, look.cycle) in held.cycles:
+            raise NotAsMadeError(
+                f"{MEASUREMENTS}: {look.id!r} is not what vantage {look.vantage!r} signed in "
+                f"{BATCHES}"
+            )
+    return Signed(
+        enclosed=True,
+        looks=count,
+        signed=signed,
+        batches=held.count,
+        vantages=len(held.vantages),
+        revoked=held.revoked,
+        quarantined=held.quarantined,
+    )
+
+
+def _keys(lines_of: _Lines) -> dict[str, Enrolment]:
+    keys: dict[str, Enrolment] = {}
+    for number, line in enumerate(lines_of(KEYS), 1):
+        key = _read(line, Enrolment, KEYS, number)
+        if key.fingerprint in keys or number > MOST_KEYS:
+            raise NotAsMadeError(f"{KEYS}: line {number} is one too many")
+        keys[key.fingerprint] = key
+    return keys
+
+
+def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _Held:
+    held, room = _Held(), Room()
+    seen: set[tuple[str, str]] = set()
+    for number, text in enumerate(lines_of(BATCHES), 1):
+        line = _read(text, Line, BATCHES, number)
+        batch, key = line.batch, keys.get(line.batch.fingerprint)
+        name = f"{BATCHES}: batch {batch.id!r} of vantage {batch.vantage!r}"
+        if (batch.vantage, batch.id) in seen:
+            raise NotAsMadeError(f"{name} is there twice")
+        seen.add((batch.vantage, batch.id))
+        fault = fault_of(batch, key) or ("" if batch.fingerprint else "nobody signed it")
+        if not fault and key is not None and key.revoked_at != line.key_revoked_at:
+            fault = f"it and {KEYS} differ in whether its key was revoked"
+        if fault:
+            raise NotAsMadeError(f"{name} does not hold: {fault}")
+        try:
+            body = unpacked(batch)
+            looks = _add(held, body, batch.vantage, platform)
+        except EvidenceError as error:
+            raise NotAsMadeError(f"{name} does not hold: {error}") from error
+        if not room.take(len(batch.body), len(body), looks):
+            raise NotAsMadeError(f"{name}: more than any report encloses")
+        held.count += 1
+        held.revoked += line.key_revoked_at is not None
+        held.quarantined += line.quarantined
+        held.vantages.add(batch.vantage)
+    return held
+
+
+def _add(held: _Held, body: bytes, vantage: str, platform: str) -> int:
+    count = 1
+    for cycle, looks in looks_in(body, vantage, platform):
+        held.cycles.add((vantage, cycle))
+        held.looks.update(map(digest, looks))
+        count += 1 + len(looks)
+    return count
+
+
+def _read(line: bytes, kind: type[_T], file: str, number: int) -> _T:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        why = str(error)[:200]
+        raise NotAsMadeError(f"{file}: line {number} cannot be read ({why})") from error
+
+
+def _part_of(part: Any, whole: Any) -> bool:
+    """Whether nothing is said in the one that is not in the other, which may say more: fields
+    that came with a later version."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and _part_of(value, whole[key]) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return (
+            isinstance(whole, list | tuple)
+            and len(part) == len(whole)
+            and all(map(_part_of, part, whole))
+        )
+    return bool(part == whole)
