@@ -52,6 +52,8 @@ class Collector:
     """What came, and what is answered."""
 
     def __init__(self) -> None:
+        self.name = NAME
+        """In its address and its certificate."""
         self.port = 0
         self.ahead = timedelta(0)
         """Of this machine's clock."""
@@ -82,7 +84,7 @@ class Collector:
     @property
     def url(self) -> str:
         """As an agent is told it."""
-        return f"https://{NAME}:{self.port}"
+        return f"https://{self.name}:{self.port}"
 
     def now(self) -> datetime:
         """UTC, by the collector's clock."""
@@ -199,7 +201,7 @@ class Server:
         )
         config.load()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(NAME).configure_cert(context)
+        self.authority.issue_cert(self.collector.name).configure_cert(context)
         config.ssl = context
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server._serve())
