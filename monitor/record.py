@@ -17,6 +17,7 @@ import msgspec
 
 from monitor.analysis.event import Event, EventLogEntry, EventState
 from monitor.analysis.event_fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
+from monitor.analysis.event_going_on import without
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.conclusions import changeable, conclusions_of, readable, restored, since
 from monitor.differing import differing
@@ -333,11 +334,12 @@ def without_what_never_was(steps: Sequence[Step]) -> list[Step]:
     begun = {entry.event for step in steps for entry in step.log if entry.sequence == 1}
     last = {event.id: event for step in steps for event in step.changed}
     gone = {one for one in begun if last[one].state is EventState.WITHDRAWN}
+    past = [entry for step in steps for entry in step.log if entry.event in gone]
     return [
         msgspec.structs.replace(
             step,
             changed=tuple(event for event in step.changed if event.id not in gone),
-            log=tuple(entry for entry in step.log if entry.event not in gone),
+            log=without(step.log, past),
         )
         for step in steps
     ]

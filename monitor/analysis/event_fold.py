@@ -7,7 +7,8 @@ the timelines put late ones in their place, and say of those that are too late f
 (`Step.late`): whoever holds the history then makes a `Rebuild`.
 
 An event that turns out different because something came in late is *revised*; one for which there
-was no reason after all is *withdrawn*. The log tells both, beside what was known before.
+was no reason after all is *withdrawn*; so is one that goes on as another, of which its log tells.
+The log tells both, beside what was known before.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ import msgspec
 from monitor.analysis import connectivity, event_place, outage
 from monitor.analysis.connectivity import Connectivity, of_these
 from monitor.analysis.event import Change, Event, EventLogEntry, EventState
+from monitor.analysis.event_going_on import as_detail, from_detail, going_on
 from monitor.analysis.event_place import PlaceState
 from monitor.analysis.outage import Outages
 from monitor.analysis.timeline import LATENESS, Arrival, Key, Timeline, begin, insert
@@ -309,21 +311,35 @@ class _Taking:
         otherwise; `at` is when that became known.
         """
         new = {**kept, **{change.event.id: change.event for change in changes}}
+        goes_on = {
+            before.id: other.id
+            for before in old.values()
+            if before.id not in new
+            and before.state is not EventState.WITHDRAWN
+            and (other := going_on(before, new.values(), at))
+        }
+        taken_over: dict[str, list[str]] = {}
+        for gone, other_id in goes_on.items():
+            taken_over.setdefault(other_id, []).append(gone)
         for change in changes:
             if change.event.id not in old:
-                self._tell([change], max(change.event.updated_at, at))
+                detail = from_detail(change.detail, taken_over.pop(change.event.id, ()))
+                told = msgspec.structs.replace(change, detail=detail)
+                self._tell([told], max(change.event.updated_at, at))
         for event_id, before in old.items():
             after = new.get(event_id)
             moment = max(before.updated_at, at)
             if after is None:
                 if before.state is not EventState.WITHDRAWN:
-                    gone = msgspec.structs.replace(
+                    detail = as_detail(goes_on[event_id]) if event_id in goes_on else ""
+                    gone_now = msgspec.structs.replace(
                         before, state=EventState.WITHDRAWN, updated_at=moment
                     )
-                    self._tell([Change(name="withdrawn", event=gone)], moment)
-            elif _facts(after) != _facts(before):
+                    self._tell([Change(name="withdrawn", detail=detail, event=gone_now)], moment)
+            elif _facts(after) != _facts(before) or event_id in taken_over:
                 after = msgspec.structs.replace(after, updated_at=moment)
-                self._tell([Change(name="revised", event=after)], moment)
+                detail = from_detail("", taken_over.get(event_id, ()))
+                self._tell([Change(name="revised", detail=detail, event=after)], moment)
 
 
 def key_of(verdict: PlatformVerdict) -> Key:

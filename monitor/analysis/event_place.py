@@ -372,17 +372,17 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         was_blocked = was is not None and was.blocked_now
         if status.blocked_now and not was_blocked:
             again = ", again" if was is not None and was.affected else ""
-            yield "network_affected", f"{_label(status)}{again}"
+            yield "network_affected", f"{label_of(status)}{again}"
         if was is None:
             continue
         if status.recovering and not was.recovering:
-            yield "network_recovering", _label(status)
+            yield "network_recovering", label_of(status)
         if status.unobserved and not was.unobserved:
-            yield "network_unobserved", _label(status)
+            yield "network_unobserved", label_of(status)
         if _going_on(was) and not _going_on(status):
-            yield "network_recovered", _label(status)
+            yield "network_recovered", label_of(status)
         if status.pattern and status.pattern != was.pattern:
-            yield "pattern_found", f"{_label(status)}: {status.pattern}"
+            yield "pattern_found", f"{label_of(status)}: {status.pattern}"
     for method in after.methods:
         if method not in before.methods:
             yield "method_added", method
@@ -407,11 +407,12 @@ def _event_id(verdict: PlatformVerdict, first: Run) -> str:
 
 
 def _opening(event: Event) -> str:
-    labels = ", ".join(_label(status) for status in event.networks if status.blocked_now)
+    labels = ", ".join(label_of(status) for status in event.networks if status.blocked_now)
     return f"{labels}: {', '.join(event.methods)}"
 
 
-def _label(status: NetworkStatus) -> str:
+def label_of(status: NetworkStatus) -> str:
+    """A network, as the lines of the log name it."""
     number = f"AS{status.asn}" if status.asn else ""
     return " ".join(filter(None, (number, status.network)))
 

@@ -18,6 +18,7 @@ from monitor.commands.export import moment_of
 from monitor.commands.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.commands.stored import with_store
 from monitor.export.cells import visible
+from monitor.going_on import reviews_of
 from storage.human import Annotation, Mark, Review, standing
 from storage.store import Selection, Store
 
@@ -74,10 +75,11 @@ def register(app: typer.Typer) -> None:
 
         async def read(store: Store) -> _Whole:
             found = await _find(store, event)
+            log = [entry async for page in store.event_log(found.id) for entry in page]
             return _Whole(
                 event=found,
-                log=[entry async for page in store.event_log(found.id) for entry in page],
-                reviews=await store.reviews(found.id),
+                log=log,
+                reviews=await reviews_of(store, found.id, log),
                 annotations=await _annotations(store, found),
             )
 
@@ -142,6 +144,7 @@ class _Whole(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     log: Sequence[EventLogEntry]
     reviews: Sequence[Review]
+    """Also of events that go on as this one."""
     annotations: Sequence[Annotation]
 
     def as_json(self) -> dict[str, Any]:
@@ -152,7 +155,7 @@ class _Whole(msgspec.Struct, frozen=True, kw_only=True):
                 {"sequence": e.sequence, "at": e.at, "change": e.change, "detail": e.detail}
                 for e in self.log
             ],
-            "review": standing(self.reviews),
+            "review": standing([one for one in self.reviews if one.event == self.event.id]),
             "reviews": self.reviews,
             "annotations": self.annotations,
         }
@@ -246,6 +249,10 @@ def _said(review: Review) -> str:
     return f"{_time(review.at)}  {review.mark}{by}{note}"
 
 
+def _elsewhere(review: Review, event: Event) -> str:
+    return "" if review.event == event.id else f" (of {review.event}, which goes on as this one)"
+
+
 def _print_list(listed: Sequence[_Reviewed]) -> None:
     if not listed:
         typer.echo("No events.", err=True)
@@ -293,7 +300,7 @@ def _print(whole: _Whole) -> None:
         *(f"  {_time(e.at)}  {e.change} {visible(e.detail)}".rstrip() for e in whole.log),
         "",
         "What people said",
-        *(f"  {_said(review)}" for review in whole.reviews),
+        *(f"  {_said(review)}{_elsewhere(review, event)}" for review in whole.reviews),
         *([] if whole.reviews else ["  nothing yet: `shutwatch event review` adds it"]),
     ]
     if whole.annotations:

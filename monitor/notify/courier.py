@@ -15,6 +15,7 @@ import msgspec
 
 from monitor.analysis.event import EventLogEntry
 from monitor.logs import logger
+from monitor.notify.family import Families, relatives
 from monitor.notify.lines import Told
 from monitor.notify.message import Message, Section, batches, message, section
 from monitor.notify.occasion import CLOSING, OPENING, Occasion
@@ -196,26 +197,26 @@ class Courier:
     async def _deliver(self, route: Route, target: Target, notices: Sequence[Notice]) -> None:
         """Send or drop these, which wait for this target."""
         keys = {notice.key for notice in notices}
-        entries: dict[tuple[str, int], EventLogEntry] = {}
-        before: list[Notice] = []
-        for event in dict.fromkeys(notice.event for notice in notices):
-            async for page in self._store.event_log(event):
-                entries |= {(entry.event, entry.sequence): entry for entry in page}
-            before += [
-                one
-                for one in await self._store.outbox(event=event)
-                if (one.route, one.target) == (route.name, target.name) and one.key not in keys
-            ]
+        entries = await self._lines(notice.event for notice in notices)
+        families = Families(entries.values())
+        before = [
+            one
+            for event in dict.fromkeys(entry.event for entry in entries.values())
+            for one in await self._store.outbox(event=event)
+            if (one.route, one.target) == (route.name, target.name) and one.key not in keys
+        ]
         asked = {
             one.key
             for one in notices
             if wanted(route, entries[one.event, one.sequence].snapshot, Occasion(one.occasion))
         }
-        made = plan(notices, before, asked)
+        made = plan(notices, before, asked, families)
         await self._drop(made.drop)
         now = self._now()
         sections = [
-            self._section(one, entries[one.event, one.sequence], route, before, now)
+            self._section(
+                one, entries[one.event, one.sequence], route, _told_of(one, before, families), now
+            )
             for one in made.send
         ]
         begun = 0
@@ -224,6 +225,21 @@ class Courier:
             if not await self._send(route, target, made.send[part], sections[part]):
                 return
             begun += count
+
+    async def _lines(self, events: Iterable[str]) -> dict[tuple[str, int], EventLogEntry]:
+        """The logs of these events, of those that they go on as, and of those that do so as
+        them."""
+        found: dict[tuple[str, int], EventLogEntry] = {}
+        known: set[str] = set()
+        ahead = list(dict.fromkeys(events))
+        while ahead:
+            event = ahead.pop()
+            if event not in known:
+                known.add(event)
+                async for page in self._store.event_log(event):
+                    found |= {(entry.event, entry.sequence): entry for entry in page}
+                    ahead += relatives(page)
+        return found
 
     def _section(
         self,
@@ -238,7 +254,7 @@ class Courier:
         told = Told(
             occasion=occasion,
             entry=entry,
-            first_told=_first_told(notice, before),
+            first_told=_first_told(before),
             late_since=due if now - due > LATE else None,
         )
         return section(told, self._titles, self._public_url)
@@ -335,12 +351,18 @@ def _goes_along(notice: Notice, route: Route, now: datetime) -> bool:
     return route.daily is None or due_at(occasion, notice.created_at, route) <= now
 
 
-def _first_told(notice: Notice, before: Iterable[Notice]) -> datetime | None:
-    """When a target was first told of what this notice is about, as far as it surely was."""
+def _told_of(notice: Notice, before: Iterable[Notice], families: Families) -> list[Notice]:
+    """What was to be told of the same thing, as things happened."""
+    name = families.name(notice.event)
+    return families.in_order(one for one in before if families.name(one.event) == name)
+
+
+def _first_told(before: Iterable[Notice]) -> datetime | None:
+    """When a target was first told of what these are about, as far as it surely was."""
     first: datetime | None = None
     over = False
-    for one in sorted(before, key=lambda one: one.sequence):
-        if one.event != notice.event or one.state is not NoticeState.SENT:
+    for one in before:
+        if one.state is not NoticeState.SENT:
             continue
         occasion = Occasion(one.occasion)
         if occasion in OPENING and (first is None or over):

@@ -16,6 +16,7 @@ import msgspec
 
 from monitor.analysis.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
+from monitor.going_on import goes_on_now, reviews_of
 from probes.measurement import HttpObservation, Look, Measurement, TlsObservation
 from storage.human import Annotation, Review
 from storage.store import Selection, Store
@@ -71,7 +72,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Affected networks beyond those."""
     log: tuple[EventLogEntry, ...]
     reviews: tuple[Review, ...]
+    """Of the event, and of those that go on as it; the oldest first."""
     annotations: tuple[Annotation, ...]
+    goes_on_as: str = ""
+    """The id of the event that this one goes on as; empty for none."""
 
 
 class EvidenceReader:
@@ -94,11 +98,13 @@ class EvidenceReader:
             shown = affected[:MOST_NETWORKS] if event.kind is EventKind.BLOCK else []
             begun = event.onset_earliest or event.onset_latest
             until = event.end_latest or event.end_earliest or event.updated_at
+            log = await _first(self._store.event_log(event.id), MOST_LOG)
             return Evidence(
                 networks=await self._networks(event, shown),
                 left_out=len(affected) - len(shown),
-                log=tuple(await _first(self._store.event_log(event.id), MOST_LOG)),
-                reviews=tuple(await self._store.reviews(event.id)),
+                log=tuple(log),
+                reviews=tuple(await reviews_of(self._store, event.id, log)),
+                goes_on_as=await goes_on_now(self._store, event),
                 annotations=tuple(
                     await self._store.annotations(
                         event.country,

@@ -16,7 +16,8 @@ import zstandard
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from monitor.analysis.event import Event, EventKind, EventState
+from monitor.analysis.event import Event, EventKind
+from monitor.going_on import goes_on_now
 from monitor.keys import fingerprint, load_or_make, public_text
 from monitor.wire.batch import decode_batch
 from storage.fleet import CollectorStore, Enrolment, WaitingCycle
@@ -213,11 +214,10 @@ class Fleet:
         return self.stored()
 
     def blocks(self) -> list[Event]:
-        """The blocks in the database that stand: one that turned out to have begun with an earlier
-        look, which came later, is withdrawn for the sake of the one that begins with it."""
-        found = self._asked(lambda store: flat(store.events(EVERYTHING)))
-        blocks = [event for event in found if event.kind is EventKind.BLOCK]
-        return [event for event in blocks if event.state is not EventState.WITHDRAWN]
+        """The blocks in the database, but for those that go on as another: one that turned out to
+        have begun with an earlier look, which came later, does so as the one that begins with it.
+        One that is simply withdrawn is among them."""
+        return self._asked(_blocks)
 
     def notices(self) -> list[Notice]:
         """What is told, or to be told."""
@@ -236,6 +236,12 @@ class Fleet:
                 await store.close()
 
         return asyncio.run(ask())
+
+
+async def _blocks(store: CollectorStore) -> list[Event]:
+    found = await flat(store.events(EVERYTHING))
+    blocks = [event for event in found if event.kind is EventKind.BLOCK]
+    return [event for event in blocks if not await goes_on_now(store, event)]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from typer.testing import CliRunner, Result
 
+from monitor.analysis.event import EventState
 from monitor.cli import app
 from storage.sql import SqlStore
 from tests.contract.cycles import cycle, event, log_entry
@@ -39,6 +40,26 @@ class Installation:
             await store.close()
 
         asyncio.run(fill())
+
+    def goes_on(self, event_id: str) -> str:
+        """Store that an event goes on as another, whose id is returned."""
+        gone, other = event(event_id), event("cccc" * 5)
+        withdrawn = msgspec.structs.replace(gone, state=EventState.WITHDRAWN)
+        lines = [
+            msgspec.structs.replace(log_entry(1, other), detail=f"goes on from {gone.id}"),
+            msgspec.structs.replace(
+                log_entry(2, withdrawn), change="withdrawn", detail=f"goes on as {other.id}"
+            ),
+        ]
+
+        async def store() -> None:
+            opened = SqlStore(f"sqlite:///{self.file}")
+            await opened.open()
+            await opened.save(cycle(3), [withdrawn, other], lines)
+            await opened.close()
+
+        asyncio.run(store())
+        return other.id
 
     def run(self, *arguments: str) -> Result:
         """One command."""

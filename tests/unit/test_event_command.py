@@ -52,6 +52,22 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
     assert document["networks_affected"] == [9541, 17557]
 
 
+def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(
+    here: Installation,
+) -> None:
+    """As said of the first; whether the other one was judged is not told by it."""
+    here.run("event", "review", PK_EVENT, "--confirm", "--note", "PTCL says so")
+    other = here.goes_on(PK_EVENT)
+    shown = here.run("event", "show", PK_EVENT).stdout
+    assert f"withdrawn goes on as {other}" in shown
+    shown = here.run("event", "show", other).stdout
+    assert f"goes on from {PK_EVENT}" in shown
+    assert f"confirmed: PTCL says so (of {PK_EVENT}, which goes on as this one)" in shown
+    (document,) = here.lines("event", "show", other)
+    assert [one["event"] for one in document["reviews"]] == [PK_EVENT]
+    assert document["review"] is None
+
+
 def test_reviewing_leaves_the_detected_record_as_it_is(here: Installation) -> None:
     """Events and their log are the very same cells; a row is added to the reviews alone."""
     before = here.rows("event", "event_log")

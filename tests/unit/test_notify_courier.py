@@ -110,12 +110,15 @@ class World:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def happen(self, courier: Courier, *changes: tuple[str, Event]) -> None:
-        """Store lines of the log and what is to be told of them, as the recorder does."""
+    async def happen(
+        self, courier: Courier, *changes: tuple[str, Event] | tuple[str, Event, str]
+    ) -> None:
+        """Store lines of the log, some with a detail, and what is to be told of them, as the
+        recorder does."""
         lines = []
-        for change, event in changes:
+        for change, event, *detail in changes:
             sequence = self._sequences[event.id] = self._sequences.get(event.id, 0) + 1
-            lines.append(entry(change, event, sequence=sequence))
+            lines.append(entry(change, event, sequence=sequence, detail="".join(detail)))
         self._saved += 1
         notices = courier.announce(lines)
         await self.store.save(
@@ -479,3 +482,161 @@ async def test_no_secret_is_logged_or_stored(make: Callable[..., World]) -> None
     assert one.reason == "an error in what sends it (RuntimeError)"
     assert [line["event"] for line in log] == ["notification failed"] * len(log)
     assert "SECRET" not in f"{log} {one} {world.settings!r}"
+
+
+OTHER = "ffff0123456789abcdef"
+AS_OTHER, FROM_FIRST = f"goes on as {OTHER}", f"AS17557 PTCL: tls.reset; goes on from {block().id}"
+
+
+def other(state: EventState = EventState.CONFIRMED, **changes: object) -> Event:
+    """The same block, which turned out to have begun earlier."""
+    earlier = ONSET - timedelta(minutes=10)
+    return block(state, **{"id": OTHER, "onset_earliest": None, "onset_latest": earlier} | changes)
+
+
+async def test_what_goes_on_as_another_event_is_not_told_again(make: Callable[..., World]) -> None:
+    """A late look begins it anew: no taking back, no second alarm, by another courier than the one
+    that told the first; the end is told, of both, with the time of the first message."""
+    world = await opened(make())
+    async with world.working() as courier:
+        await world.happen(courier, ("opened", SUSPECTED), ("confirmed", block()))
+        await world.happen(courier, ("network_affected", block(), "AS45669 Jazz"))
+        await asyncio.sleep(3600)
+    assert world.post.titles == [
+        "2 at once: Confirmed: X is blocked in Pakistan; More networks: X is blocked in Pakistan"
+    ]
+    async with world.working() as courier:
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("network_affected", other(EventState.SUSPECTED), "AS45669 Jazz"),
+            ("confirmed", other()),
+            ("network_affected", other(), "AS45669 Jazz"),
+            ("withdrawn", WITHDRAWN, AS_OTHER),
+        )
+        await asyncio.sleep(2)
+    async with world.working():
+        await asyncio.sleep(6 * 3600)
+    assert len(world.post.sent) == 1
+    assert all(state != "pending" for _, state, _ in await world.rows())
+    async with world.working() as courier:
+        await world.happen(courier, ("network_affected", other(), "AS9541 Cyber Internet"))
+        await asyncio.sleep(2 * 3600)
+        over = other(EventState.ENDED, end_latest=ONSET + timedelta(hours=1))
+        await world.happen(courier, ("ended", over))
+        await asyncio.sleep(2 * 3600)
+    assert world.post.titles[1:] == [
+        "More networks: X is blocked in Pakistan",
+        "Over: X is no longer blocked in Pakistan",
+    ]
+    body = world.post.sent[-1][2].body
+    assert body.startswith("This is about what was told here at 2024-02-17 18:12 UTC.")
+
+
+async def test_what_was_not_told_of_the_event_that_goes_on_is_told(
+    make: Callable[..., World],
+) -> None:
+    """A suspicion was told, and the other one is confirmed: that is all there is to say."""
+    world = await opened(make(route(urls=(FIRST,), minimum="suspected")))
+    async with world.working() as courier:
+        await world.happen(courier, ("opened", SUSPECTED))
+        await asyncio.sleep(3600)
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("confirmed", other()),
+            ("withdrawn", block(EventState.WITHDRAWN, confirmed_at=None), AS_OTHER),
+        )
+        await asyncio.sleep(3600)
+    assert world.post.titles == [
+        "Suspected: X may be blocked in Pakistan",
+        "Confirmed: X is blocked in Pakistan",
+    ]
+
+
+async def test_what_goes_on_before_it_was_told_is_told_once(make: Callable[..., World]) -> None:
+    """By the event that stands, whether or not the other one was tried in vain."""
+    for fails in (False, True):
+        world = await opened(make())
+        if fails:
+            world.post.answer = lambda _: "down"
+        async with world.working() as courier:
+            await world.happen(courier, ("confirmed", block()))
+            await asyncio.sleep(32 if fails else 10)
+            assert len(world.post.sent) == fails
+            world.post.answer = lambda _: ""
+            await world.happen(courier, ("opened", other(EventState.SUSPECTED), FROM_FIRST))
+            await world.happen(courier, ("confirmed", other()), ("withdrawn", WITHDRAWN, AS_OTHER))
+            await asyncio.sleep(3600)
+        assert len(world.post.sent) == 1 + fails
+        assert OTHER in world.post.sent[-1][2].body
+
+
+async def test_what_is_left_of_it_as_a_suspicion_only_is_taken_back(
+    make: Callable[..., World],
+) -> None:
+    """It was told as confirmed: that must not stand."""
+    world = await opened(make(route(urls=(FIRST,), minimum="suspected")))
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(3600)
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("withdrawn", WITHDRAWN, AS_OTHER),
+        )
+        await asyncio.sleep(3600)
+        assert world.post.titles[1] == (
+            "2 at once: TAKEN BACK: X is blocked in Pakistan; "
+            "Suspected: X may be blocked in Pakistan"
+        )
+        await world.happen(courier, ("confirmed", other()))
+        await asyncio.sleep(3600)
+    assert world.post.titles[2:] == ["Confirmed: X is blocked in Pakistan"]
+
+
+async def test_what_was_over_and_told_so_is_not_told_again_with_an_earlier_beginning(
+    make: Callable[..., World],
+) -> None:
+    """Beginning and end of the other event were both told of the one that goes on as it."""
+    world = await opened(make())
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(3600)
+        await world.happen(courier, ("ended", ENDED))
+        await asyncio.sleep(3600)
+        over = other(EventState.ENDED, end_latest=ENDED.end_latest)
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("confirmed", other()),
+            ("ended", over),
+            ("withdrawn", WITHDRAWN, AS_OTHER),
+        )
+        await asyncio.sleep(3600)
+        assert len(world.post.sent) == 2
+        await world.happen(courier, ("withdrawn", other(EventState.WITHDRAWN)))
+        await asyncio.sleep(3600)
+    assert world.post.titles[2:] == ["TAKEN BACK: X is blocked in Pakistan"]
+
+
+async def test_back_and_forth_between_two_events_tells_nothing(make: Callable[..., World]) -> None:
+    """The look that began the other one is left out, and the first one stands again."""
+    world = await opened(make())
+    async with world.working() as courier:
+        await world.happen(courier, ("confirmed", block()))
+        await asyncio.sleep(3600)
+        await world.happen(
+            courier,
+            ("opened", other(EventState.SUSPECTED), FROM_FIRST),
+            ("confirmed", other()),
+            ("withdrawn", WITHDRAWN, AS_OTHER),
+        )
+        await asyncio.sleep(3600)
+        await world.happen(
+            courier,
+            ("revised", block(), f"goes on from {OTHER}"),
+            ("withdrawn", other(EventState.WITHDRAWN), f"goes on as {block().id}"),
+        )
+        await asyncio.sleep(3600)
+    assert len(world.post.sent) == 1

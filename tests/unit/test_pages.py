@@ -24,6 +24,7 @@ from monitor.settings import ServerSettings
 from storage.memory import MemoryStore
 from storage.store import Store
 from tests.browser import seed
+from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
 
@@ -309,6 +310,44 @@ async def test_what_people_think_of_an_event_stands_beside_it(path: str, store: 
         seen = words_of((await asking.get(path)).text)
     assert seen.count("A person confirms it") == 1
     assert "X is blocked in Pakistan on 3 of 4 networks" in seen
+
+
+async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store: Store) -> None:
+    """The page of the one that is gone leads on, in each language; that of the other shows what
+    people said of the first, as said of that."""
+    opened, *_ = seed.log()
+    first, other = opened.snapshot, msgspec.structs.replace(opened.snapshot, id="5" * 20)
+    gone = msgspec.structs.replace(first, state=EventState.WITHDRAWN)
+    sequence = len(seed.log()) + 1
+    lines = [
+        msgspec.structs.replace(
+            opened, event=other.id, snapshot=other, detail=f"AS1: tls.reset; goes on from {gone.id}"
+        ),
+        msgspec.structs.replace(
+            opened,
+            sequence=sequence,
+            change="withdrawn",
+            detail=f"goes on as {other.id}",
+            snapshot=gone,
+        ),
+    ]
+    await store.save(cycle(9), [gone, other], lines)
+    async with client(seed.publisher(), store) as asking:
+        for code, said in (
+            ("en", "It goes on as another event"),
+            ("pt", "Continua como outro evento"),
+            ("ur", "یہ ایک اور واقعے کے طور پر جاری ہے"),
+        ):
+            text = (await asking.get(f"/events/{gone.id}", params={"lang": code})).text
+            link = re.search(r'<a href="([^"]*)">' + said, text)
+            assert link is not None, code
+            assert f"events/{other.id}" in link[1]
+        text = (await asking.get(f"/events/{other.id}")).text
+    assert "It goes on as another event" not in text
+    assert "Two people in Lahore see the same" in words_of(text)
+    link = re.search(r'<a href="([^"]*)">Said of an event that goes on as this one', text)
+    assert link is not None
+    assert f"events/{gone.id}" in link[1]
 
 
 async def test_an_event_that_is_over_tells_both_bounds_of_its_end(store: Store) -> None:
