@@ -1,6 +1,8 @@
 """Events that go on as others, in the log and beside it."""
 
 from datetime import timedelta
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -85,10 +87,14 @@ def test_two_events_that_were_one_go_on_as_the_first() -> None:
         ({"onset_earliest": None, "onset_latest": ONSET + timedelta(hours=1)}, True),
     ],
 )
-def test_only_the_same_thing_at_the_same_time(changes: dict[str, object], goes_on: bool) -> None:
+def test_only_the_same_thing_at_the_same_time(changes: dict[str, Any], goes_on: bool) -> None:
     """Of the same kind, country, platform and vantage, and with a moment in common."""
     gone = block(EventState.ENDED, end_latest=ONSET + timedelta(hours=2))
-    begun = {"id": "b", "onset_earliest": None, "onset_latest": ONSET - timedelta(hours=2)}
+    begun: dict[str, Any] = {
+        "id": "b",
+        "onset_earliest": None,
+        "onset_latest": ONSET - timedelta(hours=2),
+    }
     other = block(**begun | changes)
     assert going_on(gone, [other], NOW) == (other if goes_on else None)
 
@@ -144,11 +150,11 @@ def test_what_goes_on_as_what_never_was_is_gone() -> None:
 
 @given(stories, st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
-def test_both_sides_always_name_each_other(story: dict[str, str], random: object) -> None:
+def test_both_sides_always_name_each_other(story: dict[str, str], random: Random) -> None:
     """Whatever comes in whatever order, an event goes on as one that says so as well, and that
     there is; and where it leads to in the end is an event that stands."""
     verdicts = whole(story)
-    random.shuffle(verdicts)  # type: ignore[attr-defined]
+    random.shuffle(verdicts)
     result = told(verdicts)
     leads: dict[str, str] = {}
     for one in result.log:
