@@ -70,10 +70,12 @@ class Cluster:
         tcp: bool = False,
         settings: tuple[str, ...] = (),
         run_by: Callable[[Sequence[str]], Sequence[str]] = lambda argv: argv,
+        disk: Callable[[Path, int], Sequence[str]] = lambda *_: (),
     ) -> None:
         """Without `tcp` it is reached by its socket alone, else by `port` of 127.0.0.1 as well.
         `settings` come last, as in `shared_buffers=1GB`. `run_by` makes the command that runs the
-        server of the one that would."""
+        server of the one that would. `disk` puts a disk under the folder for its data, for a user
+        of that id, and gives what has to stand before a command that is to see it."""
         self.port = _free_port() if tcp else 5432
         # Short, since its path is part of a socket's.
         self.folder = Path(tempfile.mkdtemp(prefix="shutwatch-pg-", dir="/tmp"))
@@ -83,11 +85,15 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count()
         user = _user() if os.geteuid() == 0 else None
-        self._as = ["setpriv", "--pdeathsig", "KILL"]
+        (self.folder / "data").mkdir(0o700)
+        ids: Sequence[str] = ()
         if user is not None:
             ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-            self._as = ["setpriv", *ids, "--pdeathsig", "KILL"]
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            for folder in (self.folder, self.folder / "data"):
+                os.chown(folder, user.pw_uid, user.pw_gid)
+        uid = os.geteuid() if user is None else user.pw_uid
+        see = disk(self.folder / "data", uid)
+        self._as = [*see, "setpriv", *ids, "--pdeathsig", "KILL"]
         self._make()
 
     def _program(self, name: str) -> str:

@@ -18,6 +18,7 @@ from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.fleet import Fleet, cycles_of
 from tests.e2e.running import Monitor, wait_for
 from tests.e2e.spooler import Put, reports
+from tests.lab.lab import Lab
 from tests.lab.narrows import Cut, Orders
 from tests.lab.network import Network
 
@@ -142,15 +143,14 @@ def said_to_be_spooled(agents: Sequence[Monitor]) -> dict[str, int]:
 
 
 class Disk:
-    """A small disk of its own, in the lab's folder and seen in the lab alone."""
+    """A small disk of its own, on a folder that is there, and seen in the lab alone."""
 
-    def __init__(self, fleet: Fleet, name: str, megabytes: int) -> None:
-        self._lab = fleet.lab
-        self.folder = fleet.folder / name
-        self.folder.mkdir()
-        size = f"size={megabytes}m,mode=1777"
-        argv = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self.folder)]
-        self._lab.run(argv, check=True)
+    def __init__(self, lab: Lab, folder: Path, megabytes: int, *options: str) -> None:
+        """`options` are more of those that `mount` knows for a tmpfs."""
+        self._lab = lab
+        self.folder = folder
+        how = ",".join((f"size={megabytes}m", *options))
+        self._lab.run(["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(folder)], check=True)
 
     def copy(self, name: str, to: Path) -> None:
         """Copy an SQLite file that is there to one outside, also while it is in use."""

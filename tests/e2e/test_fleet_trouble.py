@@ -6,12 +6,17 @@ A sample on every run; `make soak` takes longer over it, and writes docs/soak-fl
 
 import random
 import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from monitor.agent.remembered import TROUBLE, Trouble, recalled
+from storage.spool import look_into
 from tests.e2e.fleet import AGENTS, NAME, Collector, Fleet, Stored, cycles_of
 from tests.e2e.hardship import BadLine, Day, Disk, said_to_be_spooled, stored_ids, template_of
 from tests.e2e.running import Monitor, wait_for
@@ -29,23 +34,17 @@ NETWORKS = {"ptcl": 17557, "jazz": 45669, "zong": 59257}
 REJECTED, CUT_OFF = "shutwatch_ingest_rejected_total", "shutwatch_ingest_cut_off_total"
 STORAGE_ERRORS = "shutwatch_storage_errors_total"
 BATCHES, DROPPED = "shutwatch_ingest_batches_total", "shutwatch_agent_dropped_measurements_total"
+FEW = 3
+"""Cycles that may wait in a spool at any time."""
+SLOW = 40_000.0
+"""Bytes each second, so that what waits is not handed in before the trouble comes."""
 PATIENCE = 150.0
 """Seconds for everything to be well again; waits between tries grow to a quarter of a minute."""
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
+def make_lab() -> Lab:
     """Three networks, one control."""
-    with Lab([LabNetwork(name, asn) for name, asn in NETWORKS.items()], controls=1) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def template(lab: Lab) -> Path:
-    """A spool with a cycle in it that an agent saw."""
-    with Fleet(lab, f"sqlite:///{lab.directory}/none.db", "template") as fleet:
-        fleet.enrol(lab.networks[:1])
-        return template_of(fleet, lab.networks[0], AGENTS)
+    return Lab([LabNetwork(name, asn) for name, asn in NETWORKS.items()], controls=1)
 
 
 Spooled = dict[str, list[str]]
@@ -73,10 +72,16 @@ def complaints(agents: Sequence[Monitor]) -> set[str]:
     return {line["reason"] for agent in agents for line in agent.said("nothing handed in")}
 
 
-def wait_for_all(fleet: Fleet, spooled: Spooled) -> None:
+def wait_for_all(fleet: Fleet, networks: Sequence[Network], spooled: Spooled) -> None:
     """Until everything that was in the spools is stored."""
+    spools = [fleet.folder / f"{network.name}.db" for network in networks]
+    wait_for(lambda: all(map(_is_nearly_empty, spools)), "the spools to be empty", PATIENCE)
     wanted = {look for looks in spooled.values() for look in looks}
     wait_for(lambda: wanted <= stored_ids(fleet.reached()).keys(), "all to arrive", PATIENCE)
+
+
+def _is_nearly_empty(spool: Path) -> bool:
+    return look_into(spool)[0].cycles < FEW
 
 
 def end(fleet: Fleet, networks: Sequence[Network], agents: Sequence[Monitor]) -> Stored:
@@ -97,52 +102,114 @@ def end(fleet: Fleet, networks: Sequence[Network], agents: Sequence[Monitor]) ->
     return stored
 
 
-def is_well(fleet: Fleet, network: Network) -> None:
-    """Wait until the agent has nothing to complain of."""
+def is_well(fleet: Fleet, network: Network, *, seen: bool = True) -> None:
+    """Wait until the agent has nothing to complain of, and tells its host so; `seen`: its spool can
+    be looked into from outside the lab."""
+    if seen:
+        file = fleet.folder / f"{network.name}.db"
+        wait_for(lambda: _complains_of(file) == "", "it to be well", PATIENCE)
     wait_for(lambda: fleet.status(network)["last_error"] is None, "it to be well", PATIENCE)
+
+
+def _complains_of(spool: Path) -> str:
+    trouble = recalled(look_into(spool)[1], TROUBLE, Trouble)
+    return "" if trouble is None else trouble.what
 
 
 # -- the database is gone ------------------------------------------------------------------------
 
 
+def _needs_postgresql() -> None:
+    if reason := why_no_postgresql():
+        pytest.skip(reason)
+
+
 def without_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
     """PostgreSQL is stopped at once, in mid-batch, for so long."""
-    lab.reset()
+    _needs_postgresql()
     cluster = Cluster(settings=DURABLE)
+
+    def stop() -> None:
+        cluster.stop(signal.SIGQUIT)
+
+    return _without_storage(
+        *(lab, template, cluster, "PostgreSQL stopped", seconds, cycles),
+        away=stop,
+        back=cluster.start,
+        leads=False,
+    )
+
+
+def with_a_full_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
+    """No byte is free where PostgreSQL's data are, for so long."""
+    _needs_postgresql()
+    disks = []
+
+    def small(folder: Path, user: int) -> list[str]:
+        disks.append(Disk(lab, folder, 300, f"uid={user}", "mode=700"))
+        return [*lab.enter, "env", "--chdir=/"]
+
+    cluster = Cluster(settings=(*DURABLE, "max_wal_size=64MB"), disk=small)
+    return _without_storage(
+        *(lab, template, cluster, "Disk of PostgreSQL full", seconds, cycles),
+        away=disks[0].fill,
+        back=disks[0].empty,
+        leads=True,
+    )
+
+
+def _without_storage(
+    lab: Lab,
+    template: Path,
+    cluster: Cluster,
+    what: str,
+    seconds: float,
+    cycles: int,
+    *,
+    away: Callable[[], None],
+    back: Callable[[], None],
+    leads: bool,
+) -> Row:
+    """`leads`: a database that can be read is enough to go on leading."""
     try:
         cluster.start()
         database = cluster.url(cluster.new_database())
-        with Fleet(lab, database, f"gone-{seconds:.0f}") as fleet:
+        with Fleet(lab, database, "fleet") as fleet:
             fleet.enrol(lab.networks)
             spooled = spool(fleet, lab.networks, template, cycles)
             line = BadLine(fleet, AGENTS, AGENTS + 1)
-            line.be(rate=40_000.0)
+            line.be(rate=SLOW)
             collector = fleet.collector(1, AGENTS + 1)
             wait_for(collector.leads, "a leader")
             agents = [fleet.agent(network) for network in lab.networks]
             wait_for(lambda: collector.value(BATCHES) >= 2, "some batches")
-            cluster.stop(signal.SIGQUIT)
-            stopped = time.monotonic()
-            wait_for(lambda: collector.value(REJECTED, reason="storage"), "a refusal", PATIENCE)
-            wait_for(lambda: collector.value(STORAGE_ERRORS), "what its own control saw", PATIENCE)
-            wait_for(lambda: not collector.leads(), "it to say so", PATIENCE)
-            wait_for(lambda: any("storage" in why for why in complaints(agents)), "complaints")
-            assert fleet.status(lab.networks[0])["spooled"] > 0
-            time.sleep(max(0.0, seconds - (time.monotonic() - stopped)))
-            gone = time.monotonic() - stopped
-            cluster.start()
-            started = time.monotonic()
+            away()
+            gone = time.monotonic()
+            _shows_trouble(fleet, collector, agents)
+            wait_for(lambda: collector.leads() is leads, "it to say whether it leads", PATIENCE)
+            time.sleep(max(0.0, seconds - (time.monotonic() - gone)))
+            lasted = time.monotonic() - gone
+            back()
+            returned = time.monotonic()
             line.be(rate=0.0)
             wait_for(collector.leads, "it to lead again", PATIENCE)
-            wait_for_all(fleet, spooled)
-            recovered = time.monotonic() - started
+            wait_for_all(fleet, lab.networks, spooled)
+            recovered = time.monotonic() - returned
             for network in lab.networks:
                 is_well(fleet, network)
             shown = _shown(collector, f'{REJECTED}{{reason="storage"}}', STORAGE_ERRORS)
             stored = end(fleet, lab.networks, agents)
-            return row("PostgreSQL stopped", gone, recovered, shown, stored, agents)
+            return row(what, lasted, recovered, shown, stored, agents)
     finally:
         cluster.remove()
+
+
+def _shows_trouble(fleet: Fleet, collector: Collector, agents: Sequence[Monitor]) -> None:
+    """Wait until everybody says that the database takes nothing, with something left to hand in."""
+    wait_for(lambda: collector.value(REJECTED, reason="storage"), "a refusal", PATIENCE)
+    wait_for(lambda: collector.value(STORAGE_ERRORS), "what its own control saw", PATIENCE)
+    wait_for(lambda: any("storage" in why for why in complaints(agents)), "complaints", PATIENCE)
+    assert fleet.status(fleet.lab.networks[0])["spooled"] > 0
 
 
 def _shown(collector: Collector, *metrics: str) -> dict[str, float]:
@@ -154,25 +221,11 @@ def _shown(collector: Collector, *metrics: str) -> dict[str, float]:
     return found
 
 
-@pytest.mark.postgres
-def test_postgresql_may_go_away_for_a_while(lab: Lab, template: Path) -> None:
-    """Stopped without a word while three agents hand in: refusals and complaints say so, the
-    collector leads no more; back again, everything arrives once, by itself."""
-    _needs_postgresql()
-    without_postgresql(lab, template, 10.0, 60)
-
-
-def _needs_postgresql() -> None:
-    if reason := why_no_postgresql():
-        pytest.skip(reason)
-
-
 # -- disks are full ------------------------------------------------------------------------------
 
 
 def with_a_full_disk(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
     """No byte is free where the collector's SQLite database is, for so long."""
-    lab.reset()
     name, (network, *_) = f"full-{seconds:.0f}", lab.networks
     copy = lab.directory / f"{name}.db"
     file = lab.directory / name / "disk" / "shutwatch.db"
@@ -185,28 +238,27 @@ def with_a_full_disk(lab: Lab, template: Path, seconds: float, cycles: int) -> R
         # Nobody outside the lab sees the disk: what is read, or written at first, is a copy.
         fleet.reached = lambda: f"sqlite:///{copy}"
         fleet.enrol([network])
-        disk = Disk(fleet, "disk", 64)
+        file.parent.mkdir()
+        disk = Disk(lab, file.parent, 64)
         lab.run(["cp", str(copy), str(file)], check=True)
         fleet.reached = copied
         spooled = spool(fleet, [network], template, cycles)
         line = BadLine(fleet, AGENTS, AGENTS + 1)
-        line.be(rate=40_000.0)
+        line.be(rate=SLOW)
         collector = fleet.collector(1, AGENTS + 1)
         wait_for(collector.leads, "a leader")
         agents = [fleet.agent(network)]
         wait_for(lambda: collector.value(BATCHES) >= 1, "a batch")
         disk.fill()
         filled = time.monotonic()
-        wait_for(lambda: collector.value(REJECTED, reason="storage"), "a refusal", PATIENCE)
-        wait_for(lambda: any("storage" in why for why in complaints(agents)), "complaints")
-        wait_for(lambda: collector.value(STORAGE_ERRORS), "what its own control saw", PATIENCE)
+        _shows_trouble(fleet, collector, agents)
         assert fleet.status(network)["last_error"]["what"].startswith("storage")
         time.sleep(max(0.0, seconds - (time.monotonic() - filled)))
         full = time.monotonic() - filled
         disk.empty()
         emptied = time.monotonic()
         line.be(rate=0.0)
-        wait_for_all(fleet, spooled)
+        wait_for_all(fleet, [network], spooled)
         recovered = time.monotonic() - emptied
         is_well(fleet, network)
         assert collector.leads()
@@ -215,18 +267,13 @@ def with_a_full_disk(lab: Lab, template: Path, seconds: float, cycles: int) -> R
         return row("Disk of SQLite full", full, recovered, shown, stored, agents)
 
 
-def test_the_collectors_disk_may_be_full(lab: Lab, template: Path) -> None:
-    """With no byte free beside SQLite's file the collector refuses and says why; with room again
-    everything arrives once, by itself."""
-    with_a_full_disk(lab, template, 3.0, 75)
-
-
 def with_a_full_agent(lab: Lab, cycles: int) -> Row:
     """No byte is free where an agent's spool is, for so many cycles, while it has no line."""
-    lab.reset()
     name, (network, *_) = f"spool-{cycles}", lab.networks
     with Fleet(lab, f"sqlite:///{lab.directory / name}.db", name) as fleet:
-        disk = Disk(fleet, "disk", 16)
+        folder = fleet.folder / "disk"
+        folder.mkdir()
+        disk = Disk(lab, folder, 16)
         fleet.enrol([network])
         line = BadLine(fleet, AGENTS, AGENTS + 1)
         line.be(open=False)
@@ -245,7 +292,7 @@ def with_a_full_agent(lab: Lab, cycles: int) -> Row:
         wait_for(lambda: len(cycles_of(agent)) >= before + 2, "cycles that are kept", 60)
         wait_for(lambda: collector.value(DROPPED, vantage="ptcl"), "it to be told", PATIENCE)
         recovered = time.monotonic() - emptied
-        is_well(fleet, network)
+        is_well(fleet, network, seen=False)
         told = fleet.status(network)["dropped"]
         # Each cycle has as many looks as the others here, and none was lost but for want of room.
         (looks,) = set(cycles_of(agent).values())
@@ -255,19 +302,12 @@ def with_a_full_agent(lab: Lab, cycles: int) -> Row:
         return row("Disk of an agent full", full, recovered, shown, stored, agents)
 
 
-def test_an_agents_disk_may_be_full(lab: Lab) -> None:
-    """With no byte free beside the spool what is seen is given up and counted, to the look; with
-    room again the next cycles are kept, and the collector shows how much was lost."""
-    with_a_full_agent(lab, 2)
-
-
 # -- certificates, and lines that break ----------------------------------------------------------
 
 
 def with_other_certificates(lab: Lab, template: Path) -> Row:
     """Lines are cut in a batch and in a receipt, then the collector comes back with a certificate
     nobody trusts, and with another one that is trusted."""
-    lab.reset()
     network = lab.networks[0]
     with Fleet(lab, f"sqlite:///{lab.directory / 'cut.db'}", "cut") as fleet:
         fleet.enrol([network])
@@ -277,7 +317,7 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
         collector = fleet.collector(1, AGENTS + 1)
         wait_for(collector.leads, "a leader")
         agent = fleet.agent(network)
-        wait_for_all(fleet, spooled)
+        wait_for_all(fleet, [network], spooled)
         wait_for(lambda: agent.said("handed in", known=True), "what was stored to be known", 60)
         is_well(fleet, network)
         assert any("the connection broke" in why for why in complaints([agent]))
@@ -306,25 +346,86 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
         return row("Lines cut, certificates", back - began, recovered, shown, stored, [agent])
 
 
-def test_lines_may_break_and_certificates_change(lab: Lab, template: Path) -> None:
+# -- all at once, each in a lab of its own -------------------------------------------------------
+
+Story = Callable[[Lab, Path], Row]
+SAMPLE: Mapping[str, Story] = {
+    "postgresql": lambda lab, template: without_postgresql(lab, template, 10.0, 60),
+    "disk": lambda lab, template: with_a_full_disk(lab, template, 3.0, 75),
+    "spool": lambda lab, _: with_a_full_agent(lab, 2),
+    "lines": with_other_certificates,
+}
+SOAKED: Mapping[str, Story] = {
+    "postgresql": lambda lab, template: without_postgresql(lab, template, 120.0, 150),
+    "postgresql-disk": lambda lab, template: with_a_full_postgresql(lab, template, 60.0, 150),
+    "disk": lambda lab, template: with_a_full_disk(lab, template, 60.0, 150),
+    "spool": lambda lab, _: with_a_full_agent(lab, 10),
+    "lines": with_other_certificates,
+}
+
+
+@contextmanager
+def under_way(stories: Mapping[str, Story], folder: Path) -> Iterator[dict[str, Future[Row]]]:
+    """All of them side by side, since they mostly wait."""
+    template = folder / "template.db"
+    starting = threading.Lock()
+    with ExitStack() as first, ThreadPoolExecutor(len(stories)) as pool:
+        # One after the other: the first makes the authority that all of them trust.
+        lab = first.enter_context(make_lab())
+        with Fleet(lab, f"sqlite:///{lab.directory}/none.db", "template") as fleet:
+            fleet.enrol(lab.networks[:1])
+            Path(template_of(fleet, lab.networks[0], AGENTS)).rename(template)
+            (fleet.folder / "ptcl-template.db-wal").rename(f"{template}-wal")
+
+        def run(story: Story) -> Row:
+            with ExitStack() as stack:
+                with starting:
+                    lab = stack.enter_context(make_lab())
+                return story(lab, template)
+
+        yield {name: pool.submit(run, story) for name, story in stories.items()}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Row]]]:
+    """The short forms."""
+    with under_way(SAMPLE, tmp_path_factory.mktemp("sample")) as found:
+        yield found
+
+
+Sample = dict[str, Future[Row]]
+
+
+@pytest.mark.postgres
+def test_postgresql_may_go_away_for_a_while(sample: Sample) -> None:
+    """Stopped without a word while three agents hand in: refusals and complaints say so, the
+    collector leads no more; back again, everything arrives once, by itself."""
+    assert sample["postgresql"].result().acknowledged > 2
+
+
+def test_the_collectors_disk_may_be_full(sample: Sample) -> None:
+    """With no byte free beside SQLite's file the collector refuses and says why; with room again
+    everything arrives once, by itself."""
+    assert sample["disk"].result().acknowledged > 1
+
+
+def test_an_agents_disk_may_be_full(sample: Sample) -> None:
+    """With no byte free beside the spool what is seen is given up and counted, to the look; with
+    room again the next cycles are kept, and the collector shows how much was lost."""
+    assert sample["spool"].result().shown[DROPPED] > 0
+
+
+def test_lines_may_break_and_certificates_change(sample: Sample) -> None:
     """Cut in mid-batch it is sent again, and cut before the receipt it is known again; while the
     certificate is a stranger's nothing is handed in, with another good one everything goes on."""
-    with_other_certificates(lab, template)
-
-
-# -- longer --------------------------------------------------------------------------------------
+    assert sample["lines"].result().shown[CUT_OFF] > 0
 
 
 @pytest.mark.soak
 @pytest.mark.postgres
 @pytest.mark.timeout(0)
-def test_all_of_it_for_longer(lab: Lab, template: Path) -> None:
+def test_all_of_it_for_longer(tmp_path: Path) -> None:
     """PostgreSQL is away for two minutes, disks are full for one, lines break; all recovers."""
-    _needs_postgresql()
-    rows = [
-        without_postgresql(lab, template, 120.0, 150),
-        with_a_full_disk(lab, template, 60.0, 150),
-        with_a_full_agent(lab, 10),
-        with_other_certificates(lab, template),
-    ]
+    with under_way(SOAKED, tmp_path) as found:
+        rows = [one.result() for one in found.values()]
     write(rows)
