@@ -1,6 +1,7 @@
 """Shared by all tests: a skip of a required kind is a failure."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -38,6 +39,14 @@ def _turn(item: pytest.Item) -> tuple[bool, str]:
     their files the folders mix, so that what works hard seldom meets its like."""
     waits = item.path.relative_to(TESTS).parts[0] in WAITING
     return (not waits, item.path.name if waits else "")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A command that a test ran in this process leaves its log on a stream that is closed by now;
+    the next test, whichever it is, must not hear of that."""
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if type(one) is not logging.StreamHandler]
 
 
 @pytest.hookimpl(wrapper=True)

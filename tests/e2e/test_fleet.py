@@ -117,5 +117,7 @@ def test_a_collector_killed_in_the_middle_loses_nothing_and_tells_nobody_twice(
             assert len(set(ids)) == len(ids)
         (event,) = fleet.blocks()
         assert event.networks_affected == AFFECTED
-        assert len(fleet.notices()) == 1
+        # What a busy machine made of the block besides may be noted, as not worth telling.
+        sent = [notice for notice in fleet.notices() if notice.state is NoticeState.SENT]
+        assert len(sent) == 1
         assert [event.id in letter["message"] for letter in letters(file)] == [True]

@@ -292,7 +292,8 @@ async def test_pages_of_big_bodies_are_short(store: SqlStore) -> None:
 
 
 async def test_a_healthy_measurement_is_small(store: SqlStore, tmp_path: Path) -> None:
-    """With its indexes, a healthy measurement takes about 400 bytes besides its observations."""
+    """With its indexes, and what files show of it, a healthy measurement takes less than 500 bytes
+    besides its observations."""
     for number in range(50):
         looks = tuple(
             measurement(
@@ -315,7 +316,7 @@ async def test_a_healthy_measurement_is_small(store: SqlStore, tmp_path: Path) -
         except sqlite3.OperationalError:
             pytest.skip("this SQLite was built without dbstat")
     assert count == 3000
-    assert (taken - packed) / count < 460
+    assert (taken - packed) / count < 500
 
 
 DISK_FULL = """
