@@ -19,8 +19,16 @@ QUICK: Mapping[str, Any] = {
     "rate": 100,
     "concurrency": 400,
 }
-"""Lab round trips take microseconds, so the story need not last. More looks a second from thirty
-vantages would wait for a processor that others want as well, and that shows as timeouts."""
+"""Lab round trips take microseconds, so the story need not last."""
+UNHURRIED: Mapping[str, Any] = {
+    "dns_timeout": "2s",
+    "tcp_timeout": "3s",
+    "tls_timeout": "3s",
+    "http_timeout": "3s",
+    "rate": 60,
+}
+"""For a look from many vantages at once, on processors that others want as well: what waits for one
+must not look like silence."""
 
 Line = dict[str, Any]
 
@@ -79,6 +87,7 @@ def write_config(lab: Lab, name: str = "shutwatch.toml", **options: Any) -> Path
 
 def once(lab: Lab, *, timeout: float = 60.0, **options: Any) -> Seen:
     """Look once from every vantage of the lab, through the command a person would use."""
+    options["probe"] = {**UNHURRIED, **options.get("probe", {})}
     path = write_config(lab, **options)
     done = lab.run(["shutwatch", "once", "--config", str(path), "--json"], timeout=timeout)
     return seen(done)

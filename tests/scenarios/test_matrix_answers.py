@@ -12,7 +12,7 @@ from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.matrix import OPEN, Scenario, catalogue
 from tests.scenarios.matrix_table import SCENARIOS
-from tests.scenarios.story import Line, Seen, seen, write_config
+from tests.scenarios.story import UNHURRIED, Line, Seen, seen, write_config
 
 pytestmark = pytest.mark.lab
 
@@ -40,6 +40,7 @@ def _look(run: str) -> Seen:
             lab,
             # A bound device finds its neighbours without any route.
             egress="source" if run == "families" else "interface",
+            probe=UNHURRIED,
             extra=f'[catalog]\nfile = "rows.toml"\nplatforms = [{listed}]',
         )
         if run == "families":
