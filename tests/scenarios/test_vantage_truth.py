@@ -83,16 +83,20 @@ def test_an_ipv6_only_vantage_judges_what_has_ipv6(lab: Lab) -> None:
     """Without IPv4 it is well; what has IPv4 addresses alone cannot be judged from there."""
     network = lab.network("ptcl")
     network.unroute(4)
-    story = once(lab, platforms=["x", "telegram"], resolver=network.plan.resolver6)
-    assert story.vantage("ptcl")["state"] == "ok"
-    assert story.platform("ptcl", "x")["state"] == "ok"
-    assert not story.accusations()
-    lines = [
-        line for line in story.lines if line["kind"] == "endpoint" and line["vantage"] == "ptcl"
-    ]
-    literal = [line for line in lines if line["endpoint"].startswith("tcp://149.154.")]
-    assert literal
-    assert {line["rule_id"] for line in literal} == {"vantage.family_missing"}
+    told: set[str] = set()
+    # Of the data centres two are drawn, and now and then both have IPv6.
+    for _ in range(8):
+        story = once(lab, platforms=["x", "telegram"], resolver=network.plan.resolver6)
+        assert story.vantage("ptcl")["state"] == "ok"
+        assert story.platform("ptcl", "x")["state"] == "ok"
+        assert not story.accusations()
+        lines = [
+            line for line in story.lines if line["kind"] == "endpoint" and line["vantage"] == "ptcl"
+        ]
+        told |= {line["rule_id"] for line in lines if line["endpoint"].startswith("tcp://149.154.")}
+        if told:
+            break
+    assert told == {"vantage.family_missing"}
 
 
 @pytest.mark.parametrize("status", [403, 429])
