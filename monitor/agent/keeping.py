@@ -58,7 +58,11 @@ class SpoolKeeper:
         try:
             await self._put(cycle)
         except StorageError as error:
-            log.error("cycle given up, the spool takes nothing", reason=str(error))
+            log.error(
+                "cycle given up, the spool takes nothing",
+                measurements=sum(look.vantage == cycle.vantage for look in cycle.measurements),
+                reason=str(error),
+            )
         if self._clock.follow():
             log.warning("the machine's clock was set")
             # What came before would seem to lie in the future, or long ago.

@@ -51,7 +51,8 @@ _TEXT = """# What agents hand in when something fails
 
 Written by `make soak` (`pytest -m soak`). Real agents and collectors in the lab of network
 namespaces (tests/lab), with cycles of earlier in their spools and new ones every five seconds, over
-a line that takes 40,000 bytes each second. Each trouble comes while they hand in. In every row all
+a line that takes 40,000 bytes each second; all rows side by side on one machine. Each trouble comes
+while they hand in, but for that of the agent's disk, which has no line meanwhile. In every row all
 measurements that were in a spool were stored once and none twice, every batch that an agent had a
 receipt for was stored, and nobody did anything to mend it but end the trouble.
 
