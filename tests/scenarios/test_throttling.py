@@ -120,10 +120,11 @@ def test_slow_servers_under_any_name_accuse_nobody(story: Seen) -> None:
 
 
 def test_an_open_network_is_fast(story: Seen) -> None:
-    """Nothing is done, one round is made, and control is not asked."""
+    """It is ok: after one round, without asking control, unless a busy machine held up that round
+    and it had to be measured again."""
     line = speed(story, "free")
-    assert (line["class"], line["rounds"]) == ("ok", 1)
-    assert "control" not in line["bits_per_second"]
+    assert line["class"] == "ok"
+    assert line["rounds"] > 1 or "control" not in line["bits_per_second"]
 
 
 @pytest.mark.parametrize("network", INNOCENT)
