@@ -107,7 +107,6 @@ class Inbox:
     async def empty(self) -> int:
         """Judge all that need not wait; how many that were. StorageError from the store, of which
         what was judged and not stored waits still."""
-        self._judge.new_pass()
         controlled = await self._heard_of_controls()
         await self._let_go(controlled=controlled)
         done = 0
@@ -116,6 +115,8 @@ class Inbox:
             settled = sorted(filter(self._is_settled, found), key=_ended)
             if not settled:
                 return done
+            # These brought looks of controls along, maybe after others of this pass were judged.
+            self._judge.new_step()
             done += await self._take(settled, controlled=controlled)
 
     def _is_settled(self, waiting: WaitingCycle) -> bool:

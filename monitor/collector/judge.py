@@ -85,7 +85,7 @@ class Judge:
         self._settings = settings
         self._bench = Bench(settings)
 
-    def new_pass(self) -> None:
+    def new_step(self) -> None:
         """Forget what controls were known to have seen: more may have come in."""
         self._around.clear()
 

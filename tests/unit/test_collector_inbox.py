@@ -1,7 +1,7 @@
 """What waits for judgement waits for controls where that can help, and never longer than that."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -18,7 +18,7 @@ from storage.memory import MemoryStore
 from storage.store import Cycle, StoredCycle
 from tests.collector_world import Clock, hand_in, story
 from tests.lab.certificates import authority
-from tests.unit.rejudge_world import INTERVAL, JAZZ, recorded, settings
+from tests.unit.rejudge_world import INTERVAL, JAZZ, QUIET, recorded, settings
 from tests.unit.test_cycle import CONTROL, FIELD
 
 LOOP = VirtualClockLoop
@@ -51,11 +51,16 @@ class Kept:
         self._store = store
         self.cycles: list[Cycle] = []
         self.late: list[str] = []
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """What happens while the first cycle is stored."""
 
     async def record(self, cycle: Cycle) -> None:
         """One of now."""
         await self._store.save(cycle)
         self.cycles.append(cycle)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
 
     async def record_late(self, cycles: Sequence[Cycle]) -> None:
         """Some of the past."""
@@ -165,6 +170,24 @@ async def test_it_waits_no_longer_than_it_is_to(desk: Desk, told: list[Told]) ->
     desk.clock.at += timedelta(seconds=1)
     assert await desk.inbox.empty() == 1
     assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
+
+
+async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
+    desk: Desk, told: list[Told]
+) -> None:
+    """A collector that has much to catch up with judges one handed in meanwhile by all that controls
+    saw for it, though it is from the time of one judged before."""
+    first, second = blocked(told, JAZZ.id), blocked(told, QUIET.id)
+
+    async def meanwhile() -> None:
+        await desk.bring(second)
+        desk.clock.at += timedelta(seconds=2 * INTERVAL)
+
+    desk.kept.meanwhile = meanwhile
+    await desk.bring(first)
+    assert await desk.inbox.empty() == 2
+    assert desk.kept.states(JAZZ.id) == [State.BLOCKED]
+    assert desk.kept.states(QUIET.id) == [State.BLOCKED]
 
 
 async def test_where_no_control_is_heard_of_nothing_waits(desk: Desk, told: list[Told]) -> None:
