@@ -175,8 +175,8 @@ async def test_it_waits_no_longer_than_it_is_to(desk: Desk, told: list[Told]) ->
 async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
     desk: Desk, told: list[Told]
 ) -> None:
-    """A collector that has much to catch up with judges one handed in meanwhile by all that controls
-    saw for it, though it is from the time of one judged before."""
+    """A collector that has much to catch up with judges one handed in meanwhile by all that
+    controls saw for it, though it is from the time of one judged before."""
     first, second = blocked(told, JAZZ.id), blocked(told, QUIET.id)
 
     async def meanwhile() -> None:
