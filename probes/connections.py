@@ -48,7 +48,8 @@ class Connections:
 
     async def settle(self) -> None:
         """Wait for the slower family."""
-        await asyncio.gather(*self._families)
+        if self._families:
+            await asyncio.gather(*self._families)
 
     async def close(self) -> None:
         """Cancel whatever is still connecting; safe to call again."""

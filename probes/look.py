@@ -59,7 +59,7 @@ class Looker(Standpoint):
             vantage_role=vantage.role,
             platform=target.platform,
             role=target.role,
-            endpoint=target.endpoint.id,
+            endpoint=under_way.record.endpoint,
             look=look,
             attempt=attempt,
             started_at=started_at,

@@ -1,5 +1,7 @@
 """One look while it goes on: who takes part in it, in which order, and what is seen in the end."""
 
+from operator import attrgetter
+
 from probes.applications import Applications
 from probes.catalog import Endpoint, EndpointKind
 from probes.connections import Connections
@@ -61,8 +63,8 @@ class LookUnderWay:
         observations += await self.names.finish()
         scrubber = Scrubber(record.own, record.looked_at, (record.given, record.endpoint))
         observations += self.pages.finish(scrubber)
-        observations.sort(key=lambda observation: observation.start)
-        return tuple(scrub_observation(observation, scrubber) for observation in observations)
+        observations.sort(key=attrgetter("start"))
+        return tuple([scrub_observation(observation, scrubber) for observation in observations])
 
     async def close(self) -> None:
         """Let go of everything; safe to call again."""

@@ -1,5 +1,8 @@
 """Measurement and Observation: what was seen, layer by layer, with no judgement in it.
 
+Values, made once and never changed, so that none can lead back to itself: the search for garbage
+that reference counting leaves passes them over (`gc=False`), which a look in thousands feels.
+
 Times inside a measurement are seconds relative to its start; `started_at` is UTC. Nothing
 here ever holds the vantage's own address: `probes.scrub` removes it before a Measurement
 leaves the probes.
@@ -51,7 +54,9 @@ class Look(StrEnum):
     """Asked for by hand: `shutwatch probe`."""
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="layer"):
+class Observation(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="layer"
+):
     """What one layer showed."""
 
     start: float
@@ -71,7 +76,7 @@ class EgressObservation(Observation, frozen=True, kw_only=True, omit_defaults=Tr
     """The proxy's own words or code, when it refused."""
 
 
-class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One reply to one query; a second differing one on the same query is a sign of injection."""
 
     delay: float
@@ -284,7 +289,7 @@ def family_of(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One endpoint, one vantage, one moment."""
 
     id: str

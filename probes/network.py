@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import msgspec
@@ -304,12 +304,14 @@ class SocketStream:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._tls = tls
-        finished = False
+        finished = answered = False
         while not finished:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
-                self._recognise(known, server_name)
+                if answered:
+                    self._recognise(known, server_name)
+                answered = True
                 await self._flush()
                 if not await self._fill():
                     self._incoming.write_eof()
@@ -359,7 +361,7 @@ class SocketStream:
         """POSIX seconds at which the first certificate of the verified path ends; None: unknown."""
         try:
             path = self._tls._sslobj.get_verified_chain()  # type: ignore[union-attr]
-            ends = [ssl.cert_time_to_seconds(one.get_info()["notAfter"]) for one in path]
+            ends = [_moment(one.get_info()["notAfter"]) for one in path]
         except (ValueError, AttributeError, KeyError):
             return None
         return min(ends, default=None)
@@ -417,6 +419,9 @@ class _UnknownChainError(Exception):
 
 _DER = 2
 """`_ssl.ENCODING_DER`."""
+
+_moment = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
+"""Most paths end in the same few authorities."""
 
 
 def chain_digest(chain: Sequence[bytes]) -> str:

@@ -27,7 +27,7 @@ class RedirectChain:
 
     async def follow(self, endpoint: Endpoint) -> bool:
         """Ask, follow redirects hop by hop; the last hop decides."""
-        url = endpoint.id
+        url = self._record.endpoint
         for hop in range(MAX_REDIRECTS + 1):
             parts = urlsplit(url)
             secure = parts.scheme == EndpointKind.HTTPS
@@ -53,8 +53,8 @@ class RedirectChain:
             )
             opened.stream.close()
             onward, failure = redirect(url, answer)
-            named = urlsplit(onward).hostname or ""
-            if is_literal(named):
+            named = urlsplit(onward).hostname if onward else None
+            if named and is_literal(named):
                 # Where a block page is served from is evidence, dialled or not.
                 self._record.looked_at.add(named)
             last = not onward or hop == MAX_REDIRECTS

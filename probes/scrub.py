@@ -15,6 +15,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import msgspec
 
@@ -92,13 +93,15 @@ class Scrubber:
 
     def own_only(self, text: str) -> str:
         """`text` without the vantage's own addresses; others stay."""
+        if self._own.written is None:
+            return text
         return _cut(text, sorted(self._own_spans(text)))
 
     def finds(self, *texts: str) -> bool:
         """True when one of `texts` holds something to take out; cheaper than taking it out."""
         # No address runs over a line's end, so one search does for all.
-        text = "\n".join(text for text in texts if text and text not in self._given)
-        return next(self._spans(_unescaped(text)[0]), None) is not None
+        text = "\n".join([text for text in texts if text and text not in self._given])
+        return bool(text) and next(self._spans(_unescaped(text)[0]), None) is not None
 
     def shows_own(self, data: bytes) -> bool:
         """True when binary `data` (a certificate) holds one of the vantage's own addresses."""
@@ -374,13 +377,7 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
     if isinstance(observation, HttpObservation):
         return _scrub_http(observation, scrubber)
     if isinstance(observation, DnsObservation):
-        return msgspec.structs.replace(
-            observation,
-            name=scrubber.text(observation.name),
-            # One that runs on the vantage itself may be known by the vantage's own address.
-            resolver=scrubber.own_only(observation.resolver),
-            answers=tuple(_scrub_answer(a, scrubber) for a in observation.answers),
-        )
+        return _scrub_dns(observation, scrubber)
     if isinstance(observation, TcpObservation | AppObservation | QuicObservation):
         if not scrubber.is_own(observation.address):
             return observation
@@ -399,11 +396,25 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
     return observation
 
 
+def _scrub_dns(observation: DnsObservation, scrubber: Scrubber) -> DnsObservation:
+    name = scrubber.text(observation.name)
+    # One that runs on the vantage itself may be known by the vantage's own address.
+    resolver = scrubber.own_only(observation.resolver)
+    answers = tuple([_scrub_answer(answer, scrubber) for answer in observation.answers])
+    if (name, resolver, answers) == (
+        observation.name,
+        observation.resolver,
+        observation.answers,
+    ):
+        return observation
+    return msgspec.structs.replace(observation, name=name, resolver=resolver, answers=answers)
+
+
 def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObservation:
     seen = observation
     if not scrubber.is_own(seen.address) and not scrubber.finds(
         *(seen.url, seen.title, seen.location, seen.body),
-        *(text for header in seen.headers for text in header),
+        *chain.from_iterable(seen.headers),
     ):
         return observation  # as nearly always
     return msgspec.structs.replace(

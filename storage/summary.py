@@ -19,6 +19,7 @@ from probes.measurement import (
     AnyObservation,
     AppObservation,
     DnsObservation,
+    EgressObservation,
     HttpObservation,
     Layer,
     Measurement,
@@ -60,12 +61,73 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 Deciding = dict[Layer, AnyObservation]
 """The observation each layer is summed up by; layers that were not looked at are absent."""
+_Seen = dict[type[AnyObservation], list[AnyObservation]]
 
 
 def deciding(measurement: Measurement) -> Deciding:
     """What each layer of the look itself is summed up by."""
-    # By type, which is what tells the layer, since this is done of every look that arrives.
-    seen: dict[type[AnyObservation], list[AnyObservation]] = {}
+    seen = _by_type(measurement)
+    lookups = seen.get(DnsObservation, ())
+    return {
+        LAYER_OF[kind]: _deciding(observations, lookups, reached=measurement.reached)
+        for kind, observations in seen.items()
+    }
+
+
+def summarise(measurement: Measurement) -> Summary:
+    """The summary of one measurement."""
+    # Straight from what was seen: this is done of every look that arrives, and by way of
+    # `deciding` it took twice as long.
+    seen = _by_type(measurement)
+    lookups = seen.get(DnsObservation, ())
+    failures: list[str | None] = []
+    times: list[float | None] = []
+    answer = tls = None
+    for kind in _SUMMED:
+        looked = seen.get(kind)
+        if looked is None:
+            failures.append(None)
+            times.append(None)
+            continue
+        decides = _deciding(looked, lookups, reached=measurement.reached)
+        failures.append(decides.failure)
+        times.append(round(decides.duration * 1000, 3))
+        if isinstance(decides, HttpObservation):
+            answer = decides
+        elif isinstance(decides, TlsObservation):
+            tls = decides
+    url = None if answer is None else _carried(answer.url)
+    if answer is not None and not answer.status:
+        answer = None
+    egress_failure, dns_failure, tcp_failure, tls_failure, http_failure = failures
+    _, dns_ms, tcp_ms, tls_ms, http_ms = times
+    return Summary(
+        egress_failure=egress_failure,
+        dns_failure=dns_failure,
+        tcp_failure=tcp_failure,
+        tls_failure=tls_failure,
+        http_failure=http_failure,
+        dns_ms=dns_ms,
+        tcp_ms=tcp_ms,
+        tls_ms=tls_ms,
+        http_ms=http_ms,
+        http_status=None if answer is None else answer.status,
+        resolvers=_listed([one.resolver for one in lookups if isinstance(one, DnsObservation)]),
+        addresses=_listed(_answered(lookups)),
+        tls_chain_sha256=None if tls is None else tls.chain_sha256 or None,
+        http_url=url,
+        http_title=None if answer is None else _carried(answer.title),
+        http_body_bytes=None if answer is None else answer.body_length,
+        http_body_sha256=None if answer is None else answer.body_sha256,
+    )
+
+
+_SUMMED = (EgressObservation, DnsObservation, TcpObservation, TlsObservation, HttpObservation)
+
+
+def _by_type(measurement: Measurement) -> _Seen:
+    """The observations of the look itself by their type, which tells the layer."""
+    seen: _Seen = {}
     for observation in measurement.observations:
         if not observation.reason:
             kind = type(observation)
@@ -73,49 +135,24 @@ def deciding(measurement: Measurement) -> Deciding:
                 seen[kind].append(observation)
             else:
                 seen[kind] = [observation]
-    lookups = seen.get(DnsObservation, ())
-    return {
-        LAYER_OF[kind]: observations[0]
-        if len(observations) == 1
-        else _deciding(observations, lookups, reached=measurement.reached)
-        for kind, observations in seen.items()
-    }
+    return seen
 
 
-def summarise(measurement: Measurement) -> Summary:
-    """The summary of one measurement."""
-    found = deciding(measurement)
-    http, tls = found.get(Layer.HTTP), found.get(Layer.TLS)
-    asked = http if isinstance(http, HttpObservation) else None
-    answer = asked if asked and asked.status else None
-    lookups = [o for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation)]
-    return Summary(
-        egress_failure=_failure(found.get(Layer.EGRESS)),
-        dns_failure=_failure(found.get(Layer.DNS)),
-        tcp_failure=_failure(found.get(Layer.TCP)),
-        tls_failure=_failure(tls),
-        http_failure=_failure(http),
-        dns_ms=_milliseconds(found.get(Layer.DNS)),
-        tcp_ms=_milliseconds(found.get(Layer.TCP)),
-        tls_ms=_milliseconds(tls),
-        http_ms=_milliseconds(http),
-        http_status=answer.status if answer else None,
-        resolvers=_listed(lookup.resolver for lookup in lookups),
-        addresses=_listed(
-            address
-            for lookup in lookups
-            for answered in lookup.answers
-            for address in answered.addresses
-        ),
-        tls_chain_sha256=(tls.chain_sha256 or None) if isinstance(tls, TlsObservation) else None,
-        http_url=_carried(asked.url) if asked else None,
-        http_title=_carried(answer.title) if answer else None,
-        http_body_bytes=answer.body_length if answer else None,
-        http_body_sha256=answer.body_sha256 if answer else None,
-    )
+def _answered(lookups: Sequence[AnyObservation]) -> list[str]:
+    """Every address answered, in order."""
+    return [
+        address
+        for lookup in lookups
+        if isinstance(lookup, DnsObservation)
+        for answered in lookup.answers
+        for address in answered.addresses
+    ]
 
 
-def _listed(items: Iterable[str]) -> str:
+def _listed(items: Sequence[str]) -> str:
+    """Each once."""
+    if len(items) == 1:
+        return _carried(items[0])
     return _carried(" ".join(dict.fromkeys(items)))
 
 
@@ -128,6 +165,8 @@ def _deciding(
     observations: Sequence[AnyObservation], lookups: Sequence[AnyObservation], *, reached: bool
 ) -> AnyObservation:
     """What failed, else the last that worked; `lookups` tell which address is whose."""
+    if len(observations) == 1:
+        return observations[0]
     worked = [o for o in observations if o.failure is None]
     if len(worked) == len(observations) or (reached and worked):
         return worked[-1]
@@ -160,11 +199,3 @@ def _names_by_address(lookups: Iterable[AnyObservation]) -> dict[str, str]:
         for answer in lookup.answers
         for address in answer.addresses
     }
-
-
-def _failure(observation: AnyObservation | None) -> str | None:
-    return observation.failure if observation else None
-
-
-def _milliseconds(observation: AnyObservation | None) -> float | None:
-    return round(observation.duration * 1000, 3) if observation else None
