@@ -1,49 +1,69 @@
-"""Bytes packed as zlib and gzip do, by whatever is quickest here.
+"""Bytes packed by whatever is quickest here, and unpacked whichever way they were.
 
 What agents hand in is packed a measurement at a time, and that was a third of all that taking it in
-cost. ISA-L does the same in a third of the time, a few per cent larger; where it is not to be had
-Python's own zlib serves. Either reads what the other wrote, and so does any other program.
+cost. Zstandard does it in a tenth of the time of Python's own zlib and reads it in half, a few per
+cent larger. Databases hold zlib streams from before, which are told by their first byte. Whole
+bodies in gzip are read by ISA-L where it is to be had.
 """
 
+import threading
 import zlib
 from typing import Any
 
-_QUICK: Any
+import zstandard
+
+_GUNZIP: Any
 try:
     from isal import isal_zlib
 except ImportError:  # no wheel for this kind of machine
-    _QUICK, _LEVEL = zlib, 1
+    _GUNZIP = zlib
 else:
-    # Level 1 of both: higher ones save one part in twenty-five, at best.
-    _QUICK, _LEVEL = isal_zlib, 1
+    _GUNZIP = isal_zlib
 _GZIP = 16 + zlib.MAX_WBITS
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+"""What such a frame begins with (RFC 8878); a zlib stream never does."""
+_LARGEST = 64 * 2**20
+"""Bytes that a frame may stand for: far more than what is packed here."""
 
 
 class PackingError(Exception):
     """It is no stream of its kind, or not a whole one."""
 
 
+class _Tools(threading.local):
+    """Each thread's own, since making them costs more than using them."""
+
+    def __init__(self) -> None:
+        self.packer = zstandard.ZstdCompressor(level=1, write_checksum=True)
+        self.unpacker = zstandard.ZstdDecompressor()
+
+
+_tools = _Tools()
+
+
 def pack(plain: bytes) -> bytes:
-    """A zlib stream of it."""
-    packed: bytes = _QUICK.compress(plain, _LEVEL)
-    return packed
+    """A frame of Zstandard that holds it, with its length and a checksum."""
+    return _tools.packer.compress(plain)
 
 
 def unpack(packed: bytes) -> bytes:
-    """What is in a zlib stream. Raises PackingError."""
+    """What is in such a frame, or in a zlib stream. Raises PackingError."""
     try:
-        plain: bytes = _QUICK.decompress(packed)
-    except _QUICK.error as error:
+        if not packed.startswith(_ZSTANDARD):
+            return zlib.decompress(packed)
+        if zstandard.frame_content_size(packed) > _LARGEST:
+            raise PackingError("it stands for more than was ever packed here")
+        return _tools.unpacker.decompress(packed, allow_extra_data=False)
+    except (zlib.error, zstandard.ZstdError) as error:
         raise PackingError(str(error)) from error
-    return plain
 
 
 def gunzip(packed: bytes, most: int) -> tuple[bytes, bool]:
     """The first `most` bytes in a gzip stream, and whether that was one whole stream and nothing
     behind it. Raises PackingError."""
-    stream = _QUICK.decompressobj(_GZIP)
+    stream = _GUNZIP.decompressobj(_GZIP)
     try:
         plain: bytes = stream.decompress(packed, most)
-    except _QUICK.error as error:
+    except _GUNZIP.error as error:
         raise PackingError(str(error)) from error
     return plain, stream.eof and not stream.unused_data

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from typer.testing import CliRunner, Result
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.cli import app
 from probes.testing import VirtualClockLoop
+from storage.packing import pack, unpack
 from storage.sql import SqlStore
 from storage.store import Cycle
 from tests.contract.cycles import rejudging
@@ -241,14 +241,14 @@ def _observations(file: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     with closing(sqlite3.connect(file)) as database:
         rows = database.execute("SELECT id, observations FROM measurement").fetchall()
     for id_, packed in rows:
-        yield id_, json.loads(zlib.decompress(packed))
+        yield id_, json.loads(unpack(packed))
 
 
 def _rewrite(file: Path, observations: dict[str, list[dict[str, Any]]]) -> None:
     with closing(sqlite3.connect(file)) as database, database:
         database.executemany(
             "UPDATE measurement SET observations = ? WHERE id = ?",
-            [(zlib.compress(json.dumps(seen).encode()), id_) for id_, seen in observations.items()],
+            [(pack(json.dumps(seen).encode()), id_) for id_, seen in observations.items()],
         )
 
 
