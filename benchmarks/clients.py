@@ -39,6 +39,11 @@ from storage.sql import SqlStore
 from storage.store import Cycle
 
 CONCURRENCY = 100
+"""Of plain httpx, which never waits for anything but the server."""
+LOOKS_AT_ONCE = 1000
+"""Of ours, each of which listens for a second DNS answer for a second: enough to keep the core
+busy. A process that keeps falling asleep pays for each time it wakes up with caches that others on
+the host have emptied meanwhile, and how much that is says nothing about the look."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ class Ours:
         domain: str,
         cold: bool = False,
         port: int = 0,
-        concurrency: int = CONCURRENCY,
+        concurrency: int = LOOKS_AT_ONCE,
     ) -> None:
         self._domain = domain
         self._name = new_name if cold else name

@@ -15,7 +15,11 @@ out, as files show it too."""
 
 Group = str | tuple[str, ...]
 """A stored column as it is; or several as text: numbers in digits, `true` and `false`, nothing for
-NULL and for the name ''. Columns of floating point have no text: they are asked for alone."""
+NULL and for the name ''. Of floating point only columns in ROUNDED have a text, as Python writes
+it; others are asked for alone, since each database would write them in its own way."""
+ROUNDED = frozenset({"dns_ms", "tcp_ms", "tls_ms", "http_ms"})
+"""Columns of numbers with three digits behind the point at most, which nobody rounds or writes in
+another way than others, but for whole ones."""
 Columns = Sequence[Sequence[Any]]
 """One for each group, in that order, as long as each other; never empty."""
 

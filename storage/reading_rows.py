@@ -10,6 +10,7 @@ from functools import cache, partial, reduce
 from typing import Any, Protocol
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Float,
     Select,
     Text,
+    and_,
     case,
     cast,
     func,
@@ -27,7 +29,7 @@ from sqlalchemy.sql.base import ColumnCollection
 from sqlalchemy.sql.functions import coalesce
 
 from storage import reading
-from storage.cells import APART, Columns, Group, Listed, written_out
+from storage.cells import APART, ROUNDED, Columns, Group, Listed, written_out
 from storage.gathered import BETWEEN_ROWS, gathered
 from storage.reading import Listing
 from storage.reading_rollup import availability_query
@@ -40,6 +42,8 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
     (Listed.VERDICTS, False): reading.VERDICTS,
     (Listed.VERDICTS, True): reading.REJUDGED_VERDICTS,
 }
+_LARGEST_WHOLE = literal_column("1e15", Float)
+"""From here on Python writes an exponent, and so do they."""
 _EMPTY: ColumnElement[str] = literal_column("''", Text)
 # In the statement itself: a parameter would be bound again and again.
 _BETWEEN: ColumnElement[str] = literal_column(f"'{APART}'", Text)
@@ -67,7 +71,7 @@ class TimedRows:
             raise ValueError(f"{kind} is never recomputed")
         self._groups = groups
         self._table, self._order = listing.table, listing.order
-        self._cells = cache(partial(_cells, self._table.c, groups))
+        self._cells: _Cells = cache(partial(_cells, self._table.c, groups))
         self._time = self._order[0]
         self._where, _ = reading.matching(self._table, self._time, wanted)
         if rejudging:
@@ -123,13 +127,13 @@ def _fetched(
     connection: Connection,
     source: Select[Any],
     groups: Sequence[Group],
-    cells: Callable[[bool], Sequence[ColumnElement[Any]]],
+    cells: "_Cells",
 ) -> Columns | None:
     """What is wanted of the rows of a query; None when there are none."""
-
-    found, whole = _asked(connection, source.with_only_columns(*cells(False)))
+    dialect = connection.dialect.name
+    found, whole = _asked(connection, source.with_only_columns(*cells(dialect, False)))
     if not whole or not all(map(_as_many_cells, found, groups)):
-        found, _ = _asked(connection, source.with_only_columns(*cells(True)))
+        found, _ = _asked(connection, source.with_only_columns(*cells(dialect, True)))
     return found or None
 
 
@@ -142,15 +146,19 @@ def _asked(connection: Connection, query: Select[Any]) -> tuple[list[Sequence[An
         return list(zip(*cursor.fetchall(), strict=True)), True
 
 
+_Cells = Callable[[str, bool], Sequence[ColumnElement[Any]]]
+"""Name of the dialect, and whether to mend → what is selected for each group."""
+
+
 def _cells(
-    columns: ColumnCollection[str, Any], groups: Sequence[Group], mend: bool
+    columns: ColumnCollection[str, Any], groups: Sequence[Group], dialect: str, mend: bool
 ) -> Sequence[ColumnElement[Any]]:
     """What is selected for each group. `mend` writes out what stands between cells and rows where
     a text has it."""
     return [
         _mended(columns[group], mend=mend)
         if isinstance(group, str)
-        else _joined([columns[name] if name else None for name in group], mend=mend)
+        else _joined([columns[name] if name else None for name in group], dialect, mend=mend)
         for group in groups
     ]
 
@@ -162,21 +170,38 @@ def _as_many_cells(column: Sequence[Any], group: Group) -> bool:
     return "".join(column).count(APART) == len(column) * (len(group) - 1)
 
 
-def _joined(columns: Sequence[ColumnElement[Any] | None], *, mend: bool) -> ColumnElement[str]:
+def _joined(
+    columns: Sequence[ColumnElement[Any] | None], dialect: str, *, mend: bool
+) -> ColumnElement[str]:
     """The cells of these columns as one text; None stands for an empty cell."""
-    cells = [_EMPTY if column is None else _cell(column, mend=mend) for column in columns]
+    cells = [_EMPTY if column is None else _cell(column, dialect, mend=mend) for column in columns]
     return reduce(lambda text, cell: text.concat(_BETWEEN).concat(cell), cells)
 
 
-def _cell(column: ColumnElement[Any], *, mend: bool) -> ColumnElement[str]:
+def _cell(column: ColumnElement[Any], dialect: str, *, mend: bool) -> ColumnElement[str]:
     if isinstance(column.type, Float):
-        raise TypeError(f"{column} has no text of its own")
+        return coalesce(_rounded(column, dialect), _EMPTY)
     if isinstance(column.type, Boolean):
         return case((column, "true"), else_="false")
     text = column if isinstance(column.type, Text) else cast(column, Text)
     text = _mended(text, mend=mend)
     known = isinstance(column, Column) and not column.nullable
     return text if known else coalesce(text, _EMPTY)
+
+
+def _rounded(column: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
+    """A number of few digits as Python writes it: with a point, whole or not."""
+    if not isinstance(column, Column) or column.name not in ROUNDED:
+        raise TypeError(f"{column} has no text of its own")
+    text = cast(column, Text)
+    if dialect == "sqlite":  # writes it so
+        return text
+    whole = cast(column, BigInteger)
+    small = func.abs(column).between(0, _LARGEST_WHOLE)
+    point = literal_column("'.0'", Text)
+    return case(
+        (and_(small, column == func.trunc(column)), cast(whole, Text).concat(point)), else_=text
+    )
 
 
 def _mended(column: ColumnElement[Any], *, mend: bool) -> ColumnElement[Any]:

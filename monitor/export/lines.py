@@ -118,11 +118,7 @@ def _made(page: Sequence[Any], ways: Sequence[Callable[[Any], Value]]) -> Iterab
 def _fractions(page: Sequence[float | None], of: Fraction) -> Iterable[str]:
     """Numbers as we write them."""
     digits, factor = of.digits, of.factor
-    numbers = (
-        page
-        if digits is None
-        else [None if one is None else round(one * factor, digits) for one in page]
-    )
+    numbers = [None if one is None else round(one * factor, digits) for one in page]
     if any(map(_NOT_FINITE, numbers)):
         return map(cell, numbers)
     return ["" if one is None else repr(one) for one in numbers]

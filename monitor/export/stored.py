@@ -29,8 +29,8 @@ class Fraction(msgspec.Struct, frozen=True):
     """A number of floating point: each database would write it, and round it, in its own way."""
 
     of: str
-    digits: int | None = None
-    """To round to; None where what is stored is rounded already."""
+    digits: int
+    """To round to."""
     factor: int = 1
 
 
@@ -68,7 +68,6 @@ STORED: Mapping[Listed, Mapping[str, Stored]] = {
         "measurement_id": "id",
         "cycle_id": "cycle",
         "duration_ms": Fraction("duration", 3, 1000),
-        **{f"{layer}_ms": Fraction(f"{layer}_ms") for layer in ("dns", "tcp", "tls", "http")},
         "not_observed": _list("not_observed"),
     },
     Listed.VERDICTS: {
