@@ -1,15 +1,17 @@
 """`shutwatch agent run` on real packets: looks, hands in, is silent when told, and stays small."""
 
 import re
+import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.agents import agent, collecting, prepare, resident, status
-from tests.e2e.running import wait_for
+from tests.e2e.running import Monitor, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 
@@ -73,11 +75,31 @@ def test_an_agent_looks_hands_in_pauses_and_stays_small() -> None:
             assert collector.counts()["paths"] == sent
             pause(lab, config, "resume")
             wait_for(lambda: len(running.cycles("ptcl")) > seen, "another cycle", 60)
+            read_again(running, config)
             address = re.escape(lab.network("ptcl").source)
             log = "\n".join(map(str, running.log))
             assert not re.search(address, log)
         for file in Path(lab.directory).glob("spool.db*"):
             assert lab.network("ptcl").source.encode() not in file.read_bytes()
+
+
+def read_again(running: Monitor, config: Path) -> None:
+    """SIGHUP: a changed file is gone by, one with a mistake is refused by name, and both times the
+    agent looks on."""
+    written = config.read_text()
+    refused = "configuration not reloaded, the one before stays in use"
+    for text, said in (
+        (written.replace('interval = "6s"', 'interval = "4s"'), "configuration reloaded"),
+        (written.replace('interval = "6s"', 'interval = "now and then"'), refused),
+    ):
+        assert text != written
+        config.write_text(text)
+        seen = len(running.cycles("ptcl"))
+        running.process.send_signal(signal.SIGHUP)
+        (told,) = wait_for(partial(running.said, said), said, 20)
+        assert said != refused or "interval" in "".join(told["problems"])
+        wait_for(lambda: len(running.cycles("ptcl")) > seen + 1, "cycles to go on", 60)  # noqa: B023
+    config.write_text(written)
 
 
 def pause(lab: Lab, config: Path, word: str) -> None:
