@@ -43,7 +43,7 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
     (Listed.VERDICTS, True): reading.REJUDGED_VERDICTS,
 }
 _LARGEST_WHOLE = literal_column("1e15", Float)
-"""From here on Python writes an exponent, and so do they."""
+"""Milliseconds of thirty thousand years. What is beyond stands as the database writes it."""
 _EMPTY: ColumnElement[str] = literal_column("''", Text)
 # In the statement itself: a parameter would be bound again and again.
 _BETWEEN: ColumnElement[str] = literal_column(f"'{APART}'", Text)
