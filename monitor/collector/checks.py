@@ -8,6 +8,7 @@ database.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 
@@ -62,6 +63,7 @@ class _Batch(Batch, frozen=True, kw_only=True):
 
 
 _READ_BATCH = msgspec.json.Decoder(_Batch).decode
+_READ_SMALL_BATCH = msgspec.json.Decoder(Batch).decode
 _READ_MEASUREMENT = msgspec.json.Decoder(Measurement).decode
 
 
@@ -121,7 +123,12 @@ def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> Seen:
     )
 
 
-def _decoded(body: bytes) -> _Batch:
+def _decoded(body: bytes) -> Batch:
+    if len(body) <= LARGEST_MEASUREMENT:
+        # As nearly always. Nothing in it can be too large, so all of it is read at once; what is
+        # wrong with it, if it cannot be, is found out below.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _READ_SMALL_BATCH(body)
     try:
         return _READ_BATCH(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -134,7 +141,7 @@ def _told(error: Exception) -> str:
     return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
 
 
-def _check_head(batch: _Batch, sender: Enrolment) -> None:
+def _check_head(batch: Batch, sender: Enrolment) -> None:
     if batch.format != FORMAT:
         raise malformed(f"format {FORMAT} is the one that is read here")
     if batch.vantage != sender.vantage:
@@ -149,7 +156,7 @@ def _check_head(batch: _Batch, sender: Enrolment) -> None:
         raise malformed("version is a short word")
 
 
-def _cycle(report: _Report, sender: Enrolment, frame: Frame, seen: set[str]) -> SeenCycle:
+def _cycle(report: CycleReport, sender: Enrolment, frame: Frame, seen: set[str]) -> SeenCycle:
     if not _ID(report.cycle):
         raise malformed("a cycle's id is no UUID")
     times = _Times(report.offset, frame)
@@ -225,12 +232,11 @@ def _whose(sender: Enrolment) -> tuple[str, str, int, str, str]:
 
 
 def _measurements(
-    report: _Report, sender: Enrolment, times: _Times, seen: set[str]
+    report: CycleReport, sender: Enrolment, times: _Times, seen: set[str]
 ) -> Iterator[Measurement]:
     whose, cycle = _whose(sender), report.cycle
     looks = CONTROL_LOOKS if sender.role == "control" else FIELD_LOOKS
-    for raw in report.measurements:
-        one = _measurement(raw)
+    for one in map(_measurement, report.measurements):
         if (one.vantage, one.country, one.asn, one.network, one.vantage_role) != whose:
             raise Refused(
                 Reason.OTHER_VANTAGE, "a measurement is of another vantage than its sender"
@@ -251,7 +257,9 @@ def _measurements(
         yield one
 
 
-def _measurement(raw: msgspec.Raw) -> Measurement:
+def _measurement(raw: Measurement | msgspec.Raw) -> Measurement:
+    if isinstance(raw, Measurement):
+        return raw
     if memoryview(raw).nbytes > LARGEST_MEASUREMENT:
         raise malformed(f"a measurement of more than {LARGEST_MEASUREMENT} bytes")
     try:
