@@ -1,7 +1,7 @@
 """Bytes packed by whatever is quickest here, and unpacked whichever way they were.
 
 What agents hand in is packed a measurement at a time, and that was a third of all that taking it in
-cost. Zstandard packs one in a quarter of the time of Python's own zlib and unpacks it in half, a few
+cost. Zstandard packs one in a quarter of the time of Python's zlib and unpacks it in half, a few
 per cent larger. Databases hold zlib streams from before, which are told by their first byte. Whole
 bodies in gzip are read by ISA-L where it is to be had.
 """
