@@ -175,6 +175,9 @@ def _joined(
 ) -> ColumnElement[str]:
     """The cells of these columns as one text; None stands for an empty cell."""
     cells = [_EMPTY if column is None else _cell(column, dialect, mend=mend) for column in columns]
+    if dialect == "postgresql":
+        # Which writes them into one text; joined two by two they would be copied again and again.
+        return func.concat_ws(_BETWEEN, *cells, type_=Text)
     return reduce(lambda text, cell: text.concat(_BETWEEN).concat(cell), cells)
 
 

@@ -1,6 +1,7 @@
 """A database of the first release keeps every row through all migrations since."""
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from monitor.analysis.event import EventKind
 from monitor.analysis.verdict import State
 from probes.measurement import HttpObservation, TlsObservation
 from storage.migrate import MIGRATIONS
+from storage.packing import unpack
 from storage.rollup import Period
 from storage.sql import SqlStore
 from storage.store import Selection
@@ -209,6 +211,9 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
         return database.execute("SELECT * FROM measurement ORDER BY id").fetchall()
 
     with closing(sqlite3.connect(file)) as database, database:
+        # As they were packed then.
+        database.create_function("as_of_then", 1, lambda packed: zlib.compress(unpack(packed)))
+        database.execute("UPDATE measurement SET observations = as_of_then(observations)")
         before = everything(database)
         columns = [name for name, _ in _columns(database, "measurement")]
         spoilt = columns.index("observations")
