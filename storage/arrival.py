@@ -1,5 +1,6 @@
 """What arrives from agents, made ready to be written before the database is held for it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -19,8 +20,6 @@ BY_CONTROLS = (Look.CONTROL, Look.REFERENCE)
 """Looks that `FleetStore.control_looks` lists."""
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
-_failures_of = itemgetter(*(MEASUREMENT.index(name) for name in _FAILURES))
-_begin_and_look = itemgetter(MEASUREMENT.index("started_at"), MEASUREMENT.index("look"))
 
 BATCH = codecs.BATCH.names
 BATCH_CYCLE = ("country", "vantage", "batch", "cycle")
@@ -31,6 +30,11 @@ LATEST = (
 )
 LATEST_KEY, NEWEST = slice(0, 5), slice(9, 11)
 """Of a row of LATEST: its key, and what tells the newer of two."""
+_latest_of = itemgetter(
+    *(MEASUREMENT.index("id" if name == "measurement" else name) for name in LATEST)
+)
+"""From the row of a measurement."""
+_STARTED = MEASUREMENT.index("started_at")
 COUNTS = ("looks", "reached", "failed")
 HOUR = ("country", "platform", "starts_at", "asn", "network", *COUNTS)
 """Names of cells, in their order, of the rows made here."""
@@ -129,41 +133,35 @@ def counts(look: Measurement) -> tuple[int, int, int]:
 
 def _look_rows(look: Measurement, received: str) -> LookRows:
     row = measurement_row(look, received)
-    started, why = _begin_and_look(row)
+    started = row[_STARTED]
     hour = latest = None
     if look.look is Look.SCHEDULED:
         at = f"{started[:13]}:00:00.000000Z"
         hour = (look.country, look.platform, at, look.asn, look.network, *counts(look))
     if look.look in OF_LATEST:
-        latest = (
-            *(look.country, look.vantage, look.platform, look.role, look.endpoint),
-            *(look.asn, look.network, look.vantage_role, why),
-            *(started, look.id, look.cycle, look.reached),
-            *_failures_of(row),
-            received,
-        )
+        latest = _latest_of(row)
     return LookRows((look.country, started, look.id), row, latest, hour)
 
 
 def newest(rows: Iterable[LookRows]) -> list[tuple[Any, ...]]:
     """The newest row for each vantage and endpoint, in the order of their keys."""
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for look in rows:
-        row = look.latest
+    for _, _, row, _ in rows:
         if row is not None:
-            kept = found.get(row[LATEST_KEY])
-            if kept is None or row[NEWEST] > kept[NEWEST]:
-                found[row[LATEST_KEY]] = row
+            key = row[LATEST_KEY]
+            if key not in found or row[NEWEST] > found[key][NEWEST]:
+                found[key] = row
     return [row for _, row in sorted(found.items())]
 
 
 def summed(rows: Iterable[LookRows]) -> list[tuple[Any, ...]]:
     """What they add to each hour, in the order of the keys."""
-    found: dict[tuple[Any, ...], list[int]] = {}
     width = len(HOUR) - len(COUNTS)
-    for look in rows:
-        if look.hour is not None:
-            total = found.setdefault(look.hour[:width], [0] * len(COUNTS))
-            for n, more in enumerate(look.hour[width:]):
-                total[n] += more
+    found: dict[tuple[Any, ...], list[int]] = {}
+    # Few differ: those that are alike are counted first.
+    for row, times in Counter(look.hour for look in rows).items():
+        if row is not None:
+            total = found.setdefault(row[:width], [0] * len(COUNTS))
+            for n, more in enumerate(row[width:]):
+                total[n] += more * times
     return [(*key, *total) for key, total in sorted(found.items())]

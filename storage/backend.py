@@ -14,6 +14,9 @@ class Backend(ABC):
 
     name: str
     """How errors call it; never holds a password."""
+    rows_at_once = 2
+    """How many rows are read for a file at once, for each value there is in a batch of a listing:
+    they are that much lighter."""
 
     @abstractmethod
     def prepare(self, *, create: bool) -> None:

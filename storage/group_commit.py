@@ -2,34 +2,48 @@
 
 A disk makes a few hundred transactions durable in a second, whatever is in them. So one that
 takes what many callers bring costs each of them little, and nobody is answered any earlier than
-what he brought is on disk.
+what he brought is on disk. What those who wait bring is made ready for the next one meanwhile, so
+that the processor does not wait for the disk.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+P = TypeVar("P")
 R = TypeVar("R")
 
 _QUICKLY = 1.0
 """Seconds. What failed sooner may be one caller's fault; what took longer is the database's."""
 
 
-class GroupCommit(Generic[T, R]):
+class _Group(NamedTuple, Generic[T, P, R]):
+    """What is written at once."""
+
+    callers: list[tuple[T, asyncio.Future[R]]]
+    ready: asyncio.Task[P]
+
+
+class GroupCommit(Generic[T, P, R]):
     """Hands values on in groups, in the order they came; used from one event loop."""
 
     def __init__(
         self,
-        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        prepare: Callable[[Sequence[T]], Awaitable[P]],
+        write: Callable[[P, Callable[[], None]], Awaitable[Sequence[R]]],
         *,
         weigh: Callable[[T], int],
         most: int,
     ) -> None:
-        """`write` stores a group, whole or not at all, and gives an answer for each value; a group
-        has a weight of `most` at most, unless one value alone has more."""
+        """`prepare` makes a group ready, and `write` stores it, whole or not at all, and gives an
+        answer for each value; it calls what it is given when it has but to wait for the disk, which
+        is when the next group is made ready. A group has a weight of `most` at most, unless one
+        value alone has more."""
+        self._prepare = prepare
         self._write = write
         self._weigh = weigh
         self._most = most
@@ -37,7 +51,7 @@ class GroupCommit(Generic[T, R]):
         self._work: asyncio.Task[None] | None = None
 
     async def put(self, value: T) -> R:
-        """The answer, once `value` is stored; what `write` raised of it, if it is not.
+        """The answer, once `value` is stored; what `prepare` or `write` raised of it, if it is not.
 
         A caller that is cancelled while waiting cannot know whether it was stored.
         """
@@ -48,30 +62,43 @@ class GroupCommit(Generic[T, R]):
         return await answer
 
     async def _write_all(self) -> None:
-        while self._waiting:
-            group = self._next()
-            outcomes = await self._outcomes([value for value, _ in group])
-            for (_, answer), outcome in zip(group, outcomes, strict=True):
-                if answer.done():  # its caller was cancelled
-                    continue
-                if isinstance(outcome, BaseException):
-                    answer.set_exception(outcome)
-                else:
-                    answer.set_result(outcome)
+        group = self._next()
+        while group is not None:
+            waits_for_disk = asyncio.Event()
+            values = [value for value, _ in group.callers]
+            writing = asyncio.create_task(self._outcomes(values, group.ready, waits_for_disk.set))
+            writing.add_done_callback(partial(_set, waits_for_disk))
+            await waits_for_disk.wait()
+            following = self._next()
+            _answer(group.callers, await writing)
+            group = following or self._next()
 
-    def _next(self) -> list[tuple[T, asyncio.Future[R]]]:
-        group = [self._waiting.popleft()]
-        weight = self._weigh(group[0][0])
+    def _next(self) -> _Group[T, P, R] | None:
+        """Those who wait, being made ready."""
+        if not self._waiting:
+            return None
+        callers = [self._waiting.popleft()]
+        weight = self._weigh(callers[0][0])
         while self._waiting and weight + self._weigh(self._waiting[0][0]) <= self._most:
-            group.append(self._waiting.popleft())
-            weight += self._weigh(group[-1][0])
-        return group
+            callers.append(self._waiting.popleft())
+            weight += self._weigh(callers[-1][0])
+        return _Group(callers, self._making_ready([value for value, _ in callers]))
 
-    async def _outcomes(self, values: Sequence[T]) -> Sequence[R | BaseException]:
+    def _making_ready(self, values: Sequence[T]) -> asyncio.Task[P]:
+        async def ready() -> P:
+            return await self._prepare(values)
+
+        return asyncio.create_task(ready())
+
+    async def _outcomes(
+        self, values: Sequence[T], ready: asyncio.Task[P], waits_for_disk: Callable[[], None]
+    ) -> Sequence[R | BaseException]:
         """One for each. What cannot be stored must not take others' along, so a group that fails
         is tried value by value."""
         begun = time.monotonic()
-        (outcome,) = await asyncio.gather(self._write(values), return_exceptions=True)
+        (outcome,) = await asyncio.gather(
+            self._stored(ready, waits_for_disk), return_exceptions=True
+        )
         if not isinstance(outcome, BaseException):
             return outcome
         if len(values) == 1 or time.monotonic() - begun > _QUICKLY:
@@ -81,5 +108,26 @@ class GroupCommit(Generic[T, R]):
             if time.monotonic() - begun > _QUICKLY:
                 outcomes += [outcome] * (len(values) - len(outcomes))
                 break
-            outcomes += await self._outcomes([value])
+            outcomes += await self._outcomes([value], self._making_ready([value]), waits_for_disk)
         return outcomes
+
+    async def _stored(
+        self, ready: asyncio.Task[P], waits_for_disk: Callable[[], None]
+    ) -> Sequence[R]:
+        return await self._write(await ready, waits_for_disk)
+
+
+def _answer(
+    callers: Sequence[tuple[T, asyncio.Future[R]]], outcomes: Sequence[R | BaseException]
+) -> None:
+    for (_, answer), outcome in zip(callers, outcomes, strict=True):
+        if answer.done():  # its caller was cancelled
+            continue
+        if isinstance(outcome, BaseException):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+
+def _set(event: asyncio.Event, _: asyncio.Task[Any]) -> None:
+    event.set()

@@ -1,8 +1,9 @@
 """How rows are read for files: a stretch of time after the other, each by one short transaction.
 
-A page is all that lies between two moments, so that the database need neither compare keys nor keep
-the first so many in order: it finds the moment some rows ahead in its index of times, and reads up
-to it. What has one and the same moment comes in one page, however much that is: usually a cycle.
+A stretch is all that lies between two moments, so that the database need neither compare keys nor
+keep the first so many in order: it finds the moment some rows ahead in its index of times, and
+reads up to it. What has one and the same moment comes at once, however much that is: usually a
+cycle.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,14 +50,19 @@ _EMPTY: ColumnElement[str] = literal_column("''", Text)
 _BETWEEN: ColumnElement[str] = literal_column(f"'{APART}'", Text)
 
 
+Stretch = Callable[[Connection], Columns | None]
+"""Reads the rows of one stretch; None when there are none in it."""
+
+
 class Pages(Protocol):
-    """What is wanted, page after page."""
+    """What is wanted, stretch after stretch."""
 
     over: bool
     """Whether there is no more."""
 
-    def next(self, connection: Connection, limit: int) -> Columns | None:
-        """About `limit` rows; None when there are none in this stretch."""
+    def next(self, connection: Connection, limit: int) -> Stretch:
+        """Where the next one ends, about `limit` rows on: found without reading them, so that
+        several can be read at once."""
 
 
 class TimedRows:
@@ -79,8 +85,8 @@ class TimedRows:
         self._begin = "" if wanted.since is None else time_text(wanted.since)
         self.over = False
 
-    def next(self, connection: Connection, limit: int) -> Columns | None:
-        """Those from one moment on up to the moment of the row `limit` ahead."""
+    def next(self, connection: Connection, limit: int) -> Stretch:
+        """From one moment on up to the moment of the row `limit` ahead."""
         where = [*self._where, self._time >= self._begin]
         ahead = select(self._time).where(*where).order_by(self._time).offset(limit).limit(1)
         end = connection.scalar(ahead)
@@ -90,9 +96,8 @@ class TimedRows:
         if end is not None:
             where.append(self._time < end)
         source = select(self._table).where(*where).order_by(*self._order)
-        found = _fetched(connection, source, self._groups, self._cells)
         self._begin, self.over = end or self._begin, end is None
-        return found
+        return partial(_fetched, source=source, groups=self._groups, cells=self._cells)
 
 
 class AvailabilityRows:
@@ -105,7 +110,7 @@ class AvailabilityRows:
         self._after: tuple[str, ...] = ()
         self.over = False
 
-    def next(self, connection: Connection, limit: int) -> Columns | None:
+    def next(self, connection: Connection, limit: int) -> Stretch:
         """The next `limit` after the last key."""
         source = availability_query(self._wanted, self._after)
         columns = source.selected_columns
@@ -113,14 +118,13 @@ class AvailabilityRows:
         key = connection.execute(last).one_or_none()
         # Its columns are found by their names, the made ones too.
         cells = partial(_cells, columns, self._groups)
-        found = _fetched(connection, source.limit(limit), self._groups, cells)
         if key is None:
             self.over = True
         else:
             country, platform, starts_at, asn, network = key
             # As `storage.place` writes it.
             self._after = (country, platform, starts_at, f"{asn or 0:010}", network)
-        return found
+        return partial(_fetched, source=source.limit(limit), groups=self._groups, cells=cells)
 
 
 def _fetched(

@@ -5,7 +5,7 @@
   be spread by country. Only what was recomputed lies by recomputation: it is read, and can be
   thrown away, as one.
 - Times are text (`storage.times`). Lists and nested values are JSON text, but for the
-  observations: they are most of the database, so their JSON is compressed (zlib).
+  observations: they are most of the database, so their JSON is packed (`storage.packing`).
 - Big columns come last: SQLite then reads the small ones without touching the big.
 - The `latest_…` tables repeat rows so that "what is it now" never searches history.
 """

@@ -8,6 +8,7 @@ databases is in `storage.backend`.
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -32,7 +33,7 @@ from storage.place import place_of
 from storage.prunable import Prunable
 from storage.reading import Key, Listing
 from storage.reading_rollup import availability_page
-from storage.reading_rows import AvailabilityRows, Pages, TimedRows
+from storage.reading_rows import AvailabilityRows, Pages, Stretch, TimedRows
 from storage.rejudging import Rejudging
 from storage.retention import SOUGHT, Batch, delete_rows, old_keys
 from storage.rollup import Availability
@@ -61,8 +62,8 @@ _TRIES = 6
 """Of a transaction that other writers were in the way of."""
 _DROPS = 60
 """Times to try to drop a partition that others use, about a second apart."""
-_ROWS = 2
-"""How many rows are read at once for each value there is in a batch: they are that much lighter."""
+_AHEAD = 2
+"""Stretches of rows that are read at once, or wait to be taken."""
 _ALL = Selection()
 
 
@@ -242,17 +243,30 @@ class SqlStore(SqlFleet):
     async def rows(
         self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Columns]:
-        """The stored rows behind a listing, in batches."""
+        """The stored rows behind a listing, in batches; the next ones are read meanwhile."""
         pages: Pages = (
             AvailabilityRows(groups, selection)
             if kind is Listed.AVAILABILITY
             else TimedRows(kind, groups, selection, rejudging)
         )
-        while not pages.over:
-            session = self._opened()
-            page = await session.run(session.readers, self._read_rows, session, pages)
-            if page:
-                yield page
+        under_way: deque[asyncio.Future[Columns | None]] = deque()
+        try:
+            while True:
+                while not pages.over and len(under_way) < _AHEAD:
+                    session = self._opened()
+                    stretch = await session.run(session.readers, self._next, session, pages)
+                    reading = session.run(session.readers, self._read_rows, session, stretch)
+                    under_way.append(asyncio.ensure_future(reading))
+                if not under_way:
+                    return
+                page = await under_way[0]
+                under_way.popleft()
+                if page:
+                    yield page
+        finally:
+            # What has begun is read to its end by its thread, which nobody waits for but `close`.
+            for left in under_way:
+                left.cancel()
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
@@ -536,9 +550,13 @@ class SqlStore(SqlFleet):
         with self._backend.errors():
             return self._backend.drop_partition(session.write, what, partition)
 
-    def _read_rows(self, session: "_Session", pages: Pages) -> Columns | None:
+    def _next(self, session: "_Session", pages: Pages) -> Stretch:
         with self._backend.errors(), session.read.connect() as connection:
-            return pages.next(connection, self._page * _ROWS)
+            return pages.next(connection, self._page * self._backend.rows_at_once)
+
+    def _read_rows(self, session: "_Session", stretch: Stretch) -> Columns | None:
+        with self._backend.errors(), session.read.connect() as connection:
+            return stretch(connection)
 
     def _read_old_keys(
         self, session: "_Session", what: Prunable, before: str
@@ -567,6 +585,10 @@ class SqlStore(SqlFleet):
             return self._transaction(session, lambda connection: work(connection, made))
 
         return await session.run(session.writers, write)
+
+    async def _aside(self, work: Callable[[], R]) -> R:
+        session = self._opened()
+        return await session.run(session.makers, work)
 
     async def _read_with(self, work: Callable[[Connection], R]) -> R:
         session = self._opened()
@@ -628,6 +650,7 @@ class _Session:
         self.rejudged_writer = RejudgedWriter(self.write.dialect)
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self.makers = ThreadPoolExecutor(1, thread_name_prefix="store-make")
 
     async def run(self, threads: ThreadPoolExecutor, work: Callable[..., R], *arguments: Any) -> R:
         """`work` in one of `threads`."""
@@ -635,6 +658,7 @@ class _Session:
 
     def close(self) -> None:
         """Wait for the threads, then close every connection."""
+        self.makers.shutdown()
         self.writers.shutdown()
         self.readers.shutdown()
         self.read.dispose()

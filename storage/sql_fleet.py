@@ -1,5 +1,6 @@
 """`storage.fleet.FleetStore` in an SQL database: all but the way to reach it."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -41,8 +42,8 @@ class SqlFleet(ABC):
 
     def __init__(self) -> None:
         """Nothing is touched."""
-        self._arriving: GroupCommit[Arrival, Reception] = GroupCommit(
-            self._store, weigh=lambda arrival: arrival.weight, most=_MOST
+        self._arriving: GroupCommit[Arrival, list[ArrivalRows], Reception] = GroupCommit(
+            self._rows_of, self._store_rows, weigh=lambda arrival: arrival.weight, most=_MOST
         )
 
     @abstractmethod
@@ -61,6 +62,10 @@ class SqlFleet(ABC):
     @abstractmethod
     async def _read_with(self, work: Callable[[Connection], R]) -> R:
         """What `work` makes, in a thread that may read."""
+
+    @abstractmethod
+    async def _aside(self, work: Callable[[], R]) -> R:
+        """What `work` makes, in a thread that touches no database."""
 
     async def enrol(self, enrolment: Enrolment) -> None:
         """Store it; the vantage's key before it is revoked at the same time."""
@@ -180,16 +185,24 @@ class SqlFleet(ABC):
             if after is None:
                 return found
 
-    async def _store(self, arrivals: Sequence[Arrival]) -> Sequence[Reception]:
+    async def _rows_of(self, arrivals: Sequence[Arrival]) -> list[ArrivalRows]:
+        return await self._aside(lambda: self._made(arrivals))
+
+    def _made(self, arrivals: Sequence[Arrival]) -> list[ArrivalRows]:
         try:
-            return await self._store_as_given(arrivals)
-        except UnicodeEncodeError:
-            return await self._store_as_given(storable(tuple(arrivals), tuple[Arrival, ...]))
-
-    async def _store_as_given(self, arrivals: Sequence[Arrival]) -> Sequence[Reception]:
-        def ready() -> list[ArrivalRows]:
             return [arrival_rows(one, time_text(self._stamp())) for one in arrivals]
+        except UnicodeEncodeError:
+            valid = storable(tuple(arrivals), tuple[Arrival, ...])
+            return [arrival_rows(one, time_text(self._stamp())) for one in valid]
 
-        return await self._write_with(
-            ready, lambda connection, rows: self._fleet_writer().receive(connection, rows)
-        )
+    async def _store_rows(
+        self, rows: list[ArrivalRows], waits_for_disk: Callable[[], None]
+    ) -> Sequence[Reception]:
+        loop = asyncio.get_running_loop()
+
+        def receive(connection: Connection, arrived: list[ArrivalRows]) -> list[Reception]:
+            receptions = self._fleet_writer().receive(connection, arrived)
+            loop.call_soon_threadsafe(waits_for_disk)
+            return receptions
+
+        return await self._write_with(lambda: rows, receive)

@@ -11,6 +11,7 @@ A layer's failure here is what stood in the way:
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -61,89 +62,78 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 Deciding = dict[Layer, AnyObservation]
 """The observation each layer is summed up by; layers that were not looked at are absent."""
-_Seen = dict[type[AnyObservation], list[AnyObservation]]
 
 
 def deciding(measurement: Measurement) -> Deciding:
     """What each layer of the look itself is summed up by."""
-    seen = _by_type(measurement)
-    lookups = seen.get(DnsObservation, ())
-    return {
-        LAYER_OF[kind]: _deciding(observations, lookups, reached=measurement.reached)
-        for kind, observations in seen.items()
-    }
+    decides = _deciding(measurement, _lookups(measurement))
+    return {LAYER_OF[kind]: observation for kind, observation in decides.items()}
 
 
 def summarise(measurement: Measurement) -> Summary:
     """The summary of one measurement."""
-    # Straight from what was seen: this is done of every look that arrives, and by way of
-    # `deciding` it took twice as long.
-    seen = _by_type(measurement)
-    lookups = seen.get(DnsObservation, ())
-    failures: list[str | None] = []
-    times: list[float | None] = []
-    answer = tls = None
-    for kind in _SUMMED:
-        looked = seen.get(kind)
-        if looked is None:
-            failures.append(None)
-            times.append(None)
-            continue
-        decides = _deciding(looked, lookups, reached=measurement.reached)
-        failures.append(decides.failure)
-        times.append(round(decides.duration * 1000, 3))
-        if isinstance(decides, HttpObservation):
-            answer = decides
-        elif isinstance(decides, TlsObservation):
-            tls = decides
-    url = None if answer is None else _carried(answer.url)
-    if answer is not None and not answer.status:
-        answer = None
-    egress_failure, dns_failure, tcp_failure, tls_failure, http_failure = failures
-    _, dns_ms, tcp_ms, tls_ms, http_ms = times
-    return Summary(
-        egress_failure=egress_failure,
-        dns_failure=dns_failure,
-        tcp_failure=tcp_failure,
-        tls_failure=tls_failure,
-        http_failure=http_failure,
-        dns_ms=dns_ms,
-        tcp_ms=tcp_ms,
-        tls_ms=tls_ms,
-        http_ms=http_ms,
-        http_status=None if answer is None else answer.status,
-        resolvers=_listed([one.resolver for one in lookups if isinstance(one, DnsObservation)]),
-        addresses=_listed(_answered(lookups)),
-        tls_chain_sha256=None if tls is None else tls.chain_sha256 or None,
-        http_url=url,
-        http_title=None if answer is None else _carried(answer.title),
-        http_body_bytes=None if answer is None else answer.body_length,
-        http_body_sha256=None if answer is None else answer.body_sha256,
+    return Summary(**dict(zip(Summary.__struct_fields__, summary_cells(measurement), strict=True)))
+
+
+def summary_cells(measurement: Measurement) -> tuple[Any, ...]:
+    """The fields of its summary, in their order: every look that arrives is summed up, and is a row
+    the next moment."""
+    lookups = _lookups(measurement)
+    decides = _deciding(measurement, lookups)
+    summed = [decides.get(kind) for kind in _SUMMED]
+    tls: Any = decides.get(TlsObservation)
+    asked: Any = decides.get(HttpObservation)
+    answer = asked if asked is not None and asked.status else None
+    return (
+        *[None if one is None else one.failure for one in summed],
+        # Microseconds, as a whole number: to round to digits takes four times as long.
+        *[None if one is None else round(one.duration * 1e6) / 1000 for one in summed[1:]],
+        None if answer is None else answer.status,
+        _listed([lookup.resolver for lookup in lookups]),
+        _listed(_answered(lookups)),
+        None if tls is None else tls.chain_sha256 or None,
+        None if asked is None else _carried(asked.url),
+        *(_NO_ANSWER if answer is None else _shown(answer)),
     )
 
 
 _SUMMED = (EgressObservation, DnsObservation, TcpObservation, TlsObservation, HttpObservation)
+"""As the first fields of a summary stand; of an egress it has no time."""
+_NO_ANSWER = (None, None, None)
 
 
-def _by_type(measurement: Measurement) -> _Seen:
-    """The observations of the look itself by their type, which tells the layer."""
-    seen: _Seen = {}
+def _shown(answer: HttpObservation) -> tuple[str, int, str]:
+    return _carried(answer.title), answer.body_length, answer.body_sha256
+
+
+def _lookups(measurement: Measurement) -> list[DnsObservation]:
+    return [o for o in measurement.observations if type(o) is DnsObservation and not o.reason]
+
+
+def _deciding(
+    measurement: Measurement, lookups: Sequence[DnsObservation]
+) -> dict[type[AnyObservation], AnyObservation]:
+    """What each layer is summed up by, by the type that tells the layer."""
+    decides: dict[type[AnyObservation], AnyObservation] = {}
+    failing: set[type[AnyObservation]] = set()
     for observation in measurement.observations:
         if not observation.reason:
-            kind = type(observation)
-            if kind in seen:
-                seen[kind].append(observation)
+            if observation.failure is None:
+                decides[type(observation)] = observation  # the last that worked
             else:
-                seen[kind] = [observation]
-    return seen
+                failing.add(type(observation))
+    for kind in failing:
+        if kind not in decides or not measurement.reached:
+            looked = [o for o in measurement.observations if type(o) is kind and not o.reason]
+            decides[kind] = _failed(looked, lookups)
+    return decides
 
 
-def _answered(lookups: Sequence[AnyObservation]) -> list[str]:
+def _answered(lookups: Sequence[DnsObservation]) -> list[str]:
     """Every address answered, in order."""
     return [
         address
         for lookup in lookups
-        if isinstance(lookup, DnsObservation)
         for answered in lookup.answers
         for address in answered.addresses
     ]
@@ -161,16 +151,15 @@ def _carried(text: str) -> str:
     return text.replace("\0", r"\u0000")
 
 
-def _deciding(
-    observations: Sequence[AnyObservation], lookups: Sequence[AnyObservation], *, reached: bool
+def _failed(
+    observations: Sequence[AnyObservation], lookups: Sequence[DnsObservation]
 ) -> AnyObservation:
-    """What failed, else the last that worked; `lookups` tell which address is whose."""
+    """What failed of one layer with nothing of the same target that worked, else the last that
+    worked; `lookups` tell which address is whose."""
     if len(observations) == 1:
         return observations[0]
-    worked = [o for o in observations if o.failure is None]
-    if len(worked) == len(observations) or (reached and worked):
-        return worked[-1]
     names = _names_by_address(lookups)
+    worked = [o for o in observations if o.failure is None]
     fine = {_target(o, names) for o in worked}
     failed = [o for o in observations if o.failure is not None and _target(o, names) not in fine]
     return failed[0] if failed else worked[-1]
@@ -191,11 +180,10 @@ def _target(observation: AnyObservation, names: dict[str, str]) -> str:
             return ""
 
 
-def _names_by_address(lookups: Iterable[AnyObservation]) -> dict[str, str]:
+def _names_by_address(lookups: Iterable[DnsObservation]) -> dict[str, str]:
     return {
         address: lookup.name
         for lookup in lookups
-        if isinstance(lookup, DnsObservation)
         for answer in lookup.answers
         for address in answer.addresses
     }

@@ -3,6 +3,7 @@
 Fixed width is what makes plain text comparison chronological, in every database and tool.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -32,14 +33,17 @@ class Arrivals:
     """Stamps what arrives, never twice with the same moment: replay follows these stamps."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        """`clock` may stand still or jump back; the stamps of one process still increase."""
+        """`clock` may stand still or jump back; the stamps of one process still increase,
+        whichever of its threads asks."""
         self._clock = clock
         self._last: datetime | None = None
+        self._one_by_one = threading.Lock()
 
     def stamp(self) -> datetime:
         """The moment of this arrival."""
-        now = self._clock()
-        if self._last is not None and now <= self._last:
-            now = self._last + _TICK
-        self._last = now
-        return now
+        with self._one_by_one:
+            now = self._clock()
+            if self._last is not None and now <= self._last:
+                now = self._last + _TICK
+            self._last = now
+            return now

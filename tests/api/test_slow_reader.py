@@ -27,6 +27,16 @@ SCOPE: Scope = {
 }
 
 
+MORE = 20
+"""Cycles: more than is read ahead of a reader."""
+
+
+async def fill_more(store: Store) -> None:
+    """More of the same."""
+    for number in range(20, 20 + MORE):
+        await store.save(cycle(number))
+
+
 class SlowReader:
     """Takes the beginning of an answer, then nothing until told to."""
 
@@ -50,6 +60,7 @@ class SlowReader:
 
 async def test_a_reader_that_stops_holds_no_transaction(store: Store, tmp_path: Path) -> None:
     """While many stand still, cycles are stored and the write-ahead log is emptied to its end."""
+    await fill_more(store)
     app = create_api(store, lambda _: True)
     readers = [SlowReader() for _ in range(6)]
     reading = [asyncio.create_task(app(SCOPE, one.receive, one.send)) for one in readers]
@@ -62,12 +73,13 @@ async def test_a_reader_that_stops_holds_no_transaction(store: Store, tmp_path: 
         one.go_on.set()
     await asyncio.gather(*reading)
     assert len({one.body for one in readers}) == 1
-    # What arrived meanwhile stands behind what was being read, and so is in it.
-    assert readers[0].body.count(b"\r\n") == 1 + 4 * 4 + 1 + 4
+    # What arrived meanwhile stands far behind what was being read, and so is in it.
+    assert readers[0].body.count(b"\r\n") == 1 + 4 * 4 + 1 + MORE * 4 + 4
 
 
 async def test_a_store_that_fails_half_way_breaks_the_file_off(store: Store) -> None:
     """There is no end to a file that is not whole."""
+    await fill_more(store)
     reader = SlowReader()
     sent: list[Message] = []
 

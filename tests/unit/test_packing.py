@@ -1,8 +1,11 @@
 """What is packed comes out again, whoever packed it; what is broken is told."""
 
 import zlib
+from hashlib import sha256
+from importlib.resources import files
 
 import pytest
+import zstandard
 
 from storage.packing import PackingError, gunzip, pack, unpack
 
@@ -20,6 +23,30 @@ def test_what_earlier_versions_packed_is_read() -> None:
     """They wrote zlib streams, of every level."""
     for level in (0, 1, 9):
         assert unpack(zlib.compress(PLAIN, level)) == PLAIN
+
+
+def test_what_was_packed_without_a_dictionary_is_read() -> None:
+    """As one earlier version did."""
+    assert unpack(zstandard.ZstdCompressor(write_checksum=True).compress(PLAIN)) == PLAIN
+
+
+def test_the_dictionary_is_the_one_that_looks_were_packed_with() -> None:
+    """Nothing that it packed can be read without it: a better one comes beside it."""
+    dictionary = files("storage").joinpath("looks.dictionary").read_bytes()
+    assert sha256(dictionary).hexdigest() == (
+        "27bf4037573c6ae8bdfcfe4519ec6160426f8056519d42076f751c2c66b4cbc0"
+    )
+    looks = zstandard.ZstdCompressionDict(dictionary)
+    assert zstandard.get_frame_parameters(pack(PLAIN)).dict_id == looks.dict_id() == 1
+    assert zstandard.ZstdDecompressor(dict_data=looks).decompress(pack(PLAIN)) == PLAIN
+
+
+def test_what_a_later_dictionary_packed_is_told() -> None:
+    """By its number, so that one knows what is missing."""
+    later = zstandard.train_dictionary(512, [PLAIN[n:] for n in range(400)], dict_id=7)
+    packed = zstandard.ZstdCompressor(dict_data=later).compress(PLAIN)
+    with pytest.raises(PackingError, match="no dictionary 7"):
+        unpack(packed)
 
 
 @pytest.mark.parametrize(
