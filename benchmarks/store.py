@@ -182,7 +182,7 @@ class Cost(NamedTuple):
     most: float
     """Mebibytes resident at most, in that process."""
     before: float
-    """The same before the first row, where it is known."""
+    """The same before the first row."""
 
 
 def _files(url: str, kind: str, rows: int) -> None:
@@ -225,15 +225,18 @@ def _from_interface(url: str, kind: str, rows: int) -> Cost:
 
 def _from_rival(url: str, table: str, rows: int) -> Cost:
     command = [sys.executable, str(SERVER), url, table, str(rows)]
-    begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) as child:
         assert child.stdout is not None
+        # The interface was running before it was asked, too.
+        assert child.stdout.readline() == "ready\n"
+        before, cpu, begun = _resident(child.pid), cpu_of(child.pid), time.perf_counter()
         count = int(child.stdout.readline())
+        seconds = time.perf_counter() - begun
         # Closing its end of the pipe is the last it does before it ends.
         _, _, usage = os.wait4(child.pid, 0)
         child.returncode = 0
-    seconds = time.perf_counter() - begun
-    return Cost(count, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, 0)
+    spent = usage.ru_utime + usage.ru_stime - cpu
+    return Cost(count, seconds, spent, usage.ru_maxrss / 1024, before)
 
 
 def _environment() -> dict[str, str]:

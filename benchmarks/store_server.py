@@ -1,7 +1,8 @@
 """Serves the interface over one database, in a process of its own, for `store.py` to read.
 
 `python store_server.py URL` prints the port. With a table and a number of rows it is what one
-would write instead: SQLAlchemy, a row at a time, and a csv.writer; it prints how many rows.
+would write instead: SQLAlchemy, a row at a time, and a csv.writer; it prints that it is ready, and
+then how many rows it wrote.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ def rival(url: str, name: str, rows: int) -> int:
     """Every plain column of a table, as a file."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     table = Table(name, MetaData(), autoload_with=engine)
+    print("ready", flush=True)
     columns = [column for column in table.c if column.name != "observations"]
     order = [table.c[TIMES[name]].desc()] if name in TIMES else list(table.primary_key.columns)
     count = 0
