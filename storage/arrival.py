@@ -14,7 +14,7 @@ from storage.rows import MEASUREMENT, measurement_row
 from storage.times import time_text
 
 AT_ENDPOINTS = (Look.SCHEDULED, Look.RETRY, Look.CONTROL)
-OF_LATEST = frozenset({*AT_ENDPOINTS, Look.REFERENCE})
+OF_LATEST = (*AT_ENDPOINTS, Look.REFERENCE)
 """Looks that `latest_look` is made of: the others ask something else than whether it works."""
 BY_CONTROLS = (Look.CONTROL, Look.REFERENCE)
 """Looks that `FleetStore.control_looks` lists."""

@@ -39,7 +39,9 @@ class Statement:
             missing = set(order) ^ set(names)
             raise AssertionError(f"{into} and the rows made for it differ: {missing}")
         self._sql = str(compiled)
-        self._arrange = itemgetter(*(names.index(name) for name in order))
+        self._arrange: Callable[[Sequence[Any]], tuple[Any, ...]] = (
+            tuple if order == list(names) else itemgetter(*(names.index(name) for name in order))
+        )
         keys = [column.name for column in into.primary_key.columns]
         self._key = itemgetter(*(order.index(name) for name in keys))
         self._staging: Staging | None = None
@@ -57,7 +59,7 @@ class Statement:
 
     def run(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
         """Write the rows; returns how many were new, or changed what was there."""
-        arranged = [self._arrange(row) for row in rows]
+        arranged = list(map(self._arrange, rows))
         if not arranged:
             return 0
         if self._staging is not None:

@@ -7,6 +7,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
+LENGTH = len("2026-01-02T03:04:05.678901Z")
+_encode = msgspec.json.Encoder().encode
 _TICK = timedelta(microseconds=1)
 
 
@@ -16,7 +20,9 @@ def time_text(moment: datetime) -> str:
         raise ValueError(f"a time without a time zone cannot be stored: {moment!r}")
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+    # As long as there are microseconds in it, this is the same text in a third of the time.
+    text = _encode(moment)[1:-1].decode()
+    return text if len(text) == LENGTH else f"{moment.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def text_time(text: str) -> datetime:

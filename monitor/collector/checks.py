@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import isfinite
+from typing import cast
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -37,8 +38,8 @@ LARGEST_MEASUREMENT = 2 * 2**20
 LONGEST_LOOK = 86400.0
 """Seconds."""
 
-FIELD_LOOKS = frozenset({Look.SCHEDULED, Look.RETRY, Look.FOLLOW_UP, Look.TRANSFER, Look.REFERENCE})
-CONTROL_LOOKS = FIELD_LOOKS | {Look.CONTROL}
+FIELD_LOOKS = (Look.SCHEDULED, Look.RETRY, Look.FOLLOW_UP, Look.TRANSFER, Look.REFERENCE)
+CONTROL_LOOKS = (*FIELD_LOOKS, Look.CONTROL)
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
@@ -258,8 +259,9 @@ def _measurements(
 
 
 def _measurement(raw: Measurement | msgspec.Raw) -> Measurement:
-    if isinstance(raw, Measurement):
+    if type(raw) is Measurement:  # `isinstance` takes five times as long of such a type
         return raw
+    raw = cast("msgspec.Raw", raw)
     if memoryview(raw).nbytes > LARGEST_MEASUREMENT:
         raise malformed(f"a measurement of more than {LARGEST_MEASUREMENT} bytes")
     try:
@@ -282,10 +284,12 @@ def _check(one: Measurement) -> None:
         raise malformed("a measurement holds a number that cannot be")
     if len(one.observations) > MOST_OBSERVATIONS or len(one.not_observed) > _MOST_WORDS:
         raise malformed(f"more than {MOST_OBSERVATIONS} observations in one measurement")
+    longest = LONGEST_LOOK
     for seen in one.observations:
-        if not (0 <= seen.start <= LONGEST_LOOK and 0 <= seen.duration <= LONGEST_LOOK):
+        if not (0 <= seen.start <= longest and 0 <= seen.duration <= longest):
             raise malformed("an observation holds a number that cannot be")
-        if seen.failure is not None and not _is_failure(seen.failure):
+        failure = seen.failure
+        if failure is not None and not _is_failure(failure):
             raise malformed("a failure is none of the vocabulary")
         if type(seen) is HttpObservation and not 0 <= seen.status <= _LARGEST_STATUS:
             raise malformed("a status is none of HTTP")
