@@ -8,9 +8,9 @@ databases is in `storage.backend`.
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from storage.outbox import Notice, NoticeState
 from storage.place import place_of
 from storage.prunable import Prunable
 from storage.reading import Key, Listing
+from storage.reading_ahead import read_ahead
 from storage.reading_rollup import availability_page
 from storage.reading_rows import AvailabilityRows, Pages, Stretch, TimedRows
 from storage.rejudging import Rejudging
@@ -62,8 +63,6 @@ _TRIES = 6
 """Of a transaction that other writers were in the way of."""
 _DROPS = 60
 """Times to try to drop a partition that others use, about a second apart."""
-_AHEAD = 2
-"""Stretches of rows that are read at once, or wait to be taken."""
 _ALL = Selection()
 
 
@@ -249,24 +248,21 @@ class SqlStore(SqlFleet):
             if kind is Listed.AVAILABILITY
             else TimedRows(kind, groups, selection, rejudging)
         )
-        under_way: deque[asyncio.Future[Columns | None]] = deque()
-        try:
-            while True:
-                while not pages.over and len(under_way) < _AHEAD:
-                    session = self._opened()
-                    stretch = await session.run(session.readers, self._next, session, pages)
-                    reading = session.run(session.readers, self._read_rows, session, stretch)
-                    under_way.append(asyncio.ensure_future(reading))
-                if not under_way:
-                    return
-                page = await under_way[0]
-                under_way.popleft()
+
+        async def find() -> Stretch | None:
+            if pages.over:
+                return None
+            session = self._opened()
+            return await session.run(session.readers, self._next, session, pages)
+
+        async def read(stretch: Stretch) -> Columns | None:
+            session = self._opened()
+            return await session.run(session.readers, self._read_rows, session, stretch)
+
+        async with aclosing(read_ahead(find, read)) as ahead:
+            async for page in ahead:
                 if page:
                     yield page
-        finally:
-            # What has begun is read to its end by its thread, which nobody waits for but `close`.
-            for left in under_way:
-                left.cancel()
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
