@@ -1,25 +1,53 @@
-"""Stored rows as they are, for files: no verdict or measurement is made of each first.
+"""Stored rows as they are shown in files: no verdict or measurement is made of each first.
 
-What is asked for is a few groups: a name alone gives that column as it is stored; a tuple of names
-gives one text, the cells of those columns with APART between them, so that most of a row arrives
-in one piece. An answer has a column for each group: whoever writes files looks at columns.
+What is asked for is a few groups: a name alone gives that column as it is stored; a tuple gives one
+text, its cells with APART between them, so that most of a row, or all of it, arrives in one piece.
+An answer has a column for each group: whoever writes files looks at columns.
 """
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 APART = "\x1f"
 """Stands between the cells of a group, and nowhere else: a text that has it comes with it written
 out, as files show it too."""
+RAW = '"'
+"""Stands before a cell that comes as it is stored, for whoever reads it to make of it what is
+shown: where that takes more than a database does in one and the same way as Python."""
 
-Group = str | tuple[str, ...]
-"""A stored column as it is; or several as text: numbers in digits, `true` and `false`, nothing for
-NULL and for the name ''. Of floating point only columns in ROUNDED have a text, as Python writes
-it; others are asked for alone, since each database would write them in its own way."""
-ROUNDED = frozenset({"dns_ms", "tcp_ms", "tls_ms", "http_ms"})
+
+class Words(NamedTuple):
+    """The texts in a column of JSON lists, apart by spaces; or RAW and the list."""
+
+    column: str
+
+
+class Entry(NamedTuple):
+    """One text in a column of JSON objects, '' when there is none; or RAW and the object."""
+
+    column: str
+    key: str
+
+
+class Rounded(NamedTuple):
+    """A number, `rounded`, as Python writes it; or RAW and the number."""
+
+    column: str
+    times: float
+    over: float
+
+
+Cell = str | Words | Entry | Rounded
+"""A name stands for a stored column as text: numbers in digits, `true` and `false`, nothing for
+NULL and for the name ''. Of floating point only columns in EXACT have such a text: others, each
+database would write in its own way."""
+Group = str | tuple[Cell, ...]
+EXACT = frozenset({"dns_ms", "tcp_ms", "tls_ms", "http_ms"})
 """Columns of numbers with three digits behind the point at most, which nobody rounds or writes in
 another way than others, but for whole ones."""
+LARGEST = 1e9
+"""Numbers are rounded below: beyond, the digits that are left mean nothing."""
 Columns = Sequence[Sequence[Any]]
 """One for each group, in that order, as long as each other; never empty."""
 
@@ -30,6 +58,14 @@ class Listed(StrEnum):
     MEASUREMENTS = "measurements"
     VERDICTS = "verdicts"
     AVAILABILITY = "availability"
+
+
+def rounded(number: float, times: float, over: float) -> float:
+    """`number` times `times` as a whole number, the even one of two that are as near, divided by
+    `over`: what Python and databases work out alike, unlike rounding to digits."""
+    if abs(number) < LARGEST:
+        return round(number * times) / over
+    return number * (times / over)
 
 
 def written_out(character: str) -> str:
@@ -52,10 +88,17 @@ def text_of(cell: Any) -> str:
 
 def columns_of(groups: Sequence[Group], rows: Sequence[Mapping[str, Any]]) -> Columns:
     """The columns that stored cells make, given by their names."""
-    return [[_cell_of(group, row) for row in rows] for group in groups]
+    return [[_group_of(group, row) for row in rows] for group in groups]
 
 
-def _cell_of(group: Group, row: Mapping[str, Any]) -> Any:
+def _group_of(group: Group, row: Mapping[str, Any]) -> Any:
     if isinstance(group, str):
         return row[group]
-    return APART.join(text_of(row[name]) if name else "" for name in group)
+    return APART.join(_cell_of(cell, row) for cell in group)
+
+
+def _cell_of(cell: Cell, row: Mapping[str, Any]) -> str:
+    if isinstance(cell, str):
+        return text_of(row[cell]) if cell else ""
+    # Whoever reads it can make of it what is shown.
+    return RAW + str(row[cell.column])

@@ -7,32 +7,16 @@ cycle.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial, reduce
+from functools import cache, partial
 from typing import Any, Protocol
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Float,
-    Select,
-    Text,
-    and_,
-    case,
-    cast,
-    func,
-    literal_column,
-    select,
-)
-from sqlalchemy.sql.base import ColumnCollection
-from sqlalchemy.sql.functions import coalesce
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from storage import reading
-from storage.cells import APART, ROUNDED, Columns, Group, Listed, written_out
-from storage.gathered import BETWEEN_ROWS, gathered
+from storage.cells import APART, Columns, Group, Listed
+from storage.gathered import gathered
 from storage.reading import Listing
+from storage.reading_cells import groups_of
 from storage.reading_rollup import availability_query
 from storage.rollup import KEY
 from storage.store import Selection
@@ -43,13 +27,6 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
     (Listed.VERDICTS, False): reading.VERDICTS,
     (Listed.VERDICTS, True): reading.REJUDGED_VERDICTS,
 }
-_LARGEST_WHOLE = literal_column("1e15", Float)
-"""Milliseconds of thirty thousand years. What is beyond stands as the database writes it."""
-_EMPTY: ColumnElement[str] = literal_column("''", Text)
-# In the statement itself: a parameter would be bound again and again.
-_BETWEEN: ColumnElement[str] = literal_column(f"'{APART}'", Text)
-
-
 Stretch = Callable[[Connection], Columns | None]
 """Reads the rows of one stretch; None when there are none in it."""
 
@@ -77,7 +54,7 @@ class TimedRows:
             raise ValueError(f"{kind} is never recomputed")
         self._groups = groups
         self._table, self._order = listing.table, listing.order
-        self._cells: _Cells = cache(partial(_cells, self._table.c, groups))
+        self._cells = cache(partial(groups_of, self._table.c, groups))
         self._time = self._order[0]
         self._where, _ = reading.matching(self._table, self._time, wanted)
         if rejudging:
@@ -117,7 +94,7 @@ class AvailabilityRows:
         last = source.with_only_columns(*(columns[name] for name in KEY)).offset(limit - 1).limit(1)
         key = connection.execute(last).one_or_none()
         # Its columns are found by their names, the made ones too.
-        cells = partial(_cells, columns, self._groups)
+        cells = partial(groups_of, columns, self._groups)
         if key is None:
             self.over = True
         else:
@@ -131,13 +108,13 @@ def _fetched(
     connection: Connection,
     source: Select[Any],
     groups: Sequence[Group],
-    cells: "_Cells",
+    cells: Callable[..., Sequence[ColumnElement[Any]]],
 ) -> Columns | None:
     """What is wanted of the rows of a query; None when there are none."""
     dialect = connection.dialect.name
-    found, whole = _asked(connection, source.with_only_columns(*cells(dialect, False)))
+    found, whole = _asked(connection, source.with_only_columns(*cells(dialect, mend=False)))
     if not whole or not all(map(_as_many_cells, found, groups)):
-        found, _ = _asked(connection, source.with_only_columns(*cells(dialect, True)))
+        found, _ = _asked(connection, source.with_only_columns(*cells(dialect, mend=True)))
     return found or None
 
 
@@ -150,70 +127,8 @@ def _asked(connection: Connection, query: Select[Any]) -> tuple[list[Sequence[An
         return list(zip(*cursor.fetchall(), strict=True)), True
 
 
-_Cells = Callable[[str, bool], Sequence[ColumnElement[Any]]]
-"""Name of the dialect, and whether to mend → what is selected for each group."""
-
-
-def _cells(
-    columns: ColumnCollection[str, Any], groups: Sequence[Group], dialect: str, mend: bool
-) -> Sequence[ColumnElement[Any]]:
-    """What is selected for each group. `mend` writes out what stands between cells and rows where
-    a text has it."""
-    return [
-        _mended(columns[group], mend=mend)
-        if isinstance(group, str)
-        else _joined([columns[name] if name else None for name in group], dialect, mend=mend)
-        for group in groups
-    ]
-
-
 def _as_many_cells(column: Sequence[Any], group: Group) -> bool:
     """Whether no text holds what stands between two cells."""
     if isinstance(group, str):
         return True
     return "".join(column).count(APART) == len(column) * (len(group) - 1)
-
-
-def _joined(
-    columns: Sequence[ColumnElement[Any] | None], dialect: str, *, mend: bool
-) -> ColumnElement[str]:
-    """The cells of these columns as one text; None stands for an empty cell."""
-    cells = [_EMPTY if column is None else _cell(column, dialect, mend=mend) for column in columns]
-    if dialect == "postgresql":
-        # Which writes them into one text; joined two by two they would be copied again and again.
-        return func.concat_ws(_BETWEEN, *cells, type_=Text)
-    return reduce(lambda text, cell: text.concat(_BETWEEN).concat(cell), cells)
-
-
-def _cell(column: ColumnElement[Any], dialect: str, *, mend: bool) -> ColumnElement[str]:
-    if isinstance(column.type, Float):
-        return coalesce(_rounded(column, dialect), _EMPTY)
-    if isinstance(column.type, Boolean):
-        return case((column, "true"), else_="false")
-    text = column if isinstance(column.type, Text) else cast(column, Text)
-    text = _mended(text, mend=mend)
-    known = isinstance(column, Column) and not column.nullable
-    return text if known else coalesce(text, _EMPTY)
-
-
-def _rounded(column: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
-    """A number of few digits as Python writes it: with a point, whole or not."""
-    if not isinstance(column, Column) or column.name not in ROUNDED:
-        raise TypeError(f"{column} has no text of its own")
-    text = cast(column, Text)
-    if dialect == "sqlite":  # writes it so
-        return text
-    whole = cast(column, BigInteger)
-    small = func.abs(column).between(0, _LARGEST_WHOLE)
-    point = literal_column("'.0'", Text)
-    return case(
-        (and_(small, column == func.trunc(column)), cast(whole, Text).concat(point)), else_=text
-    )
-
-
-def _mended(column: ColumnElement[Any], *, mend: bool) -> ColumnElement[Any]:
-    if not mend or not isinstance(column.type, Text):
-        return column
-    for between in (APART, BETWEEN_ROWS):
-        column = func.replace(column, between, written_out(between), type_=Text)
-    return column

@@ -12,6 +12,7 @@ from monitor.analysis.event import Event, NetworkStatus
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from probes.measurement import Layer, Measurement
+from storage.cells import rounded
 from storage.human import Annotation, Review
 from storage.rollup import DEFINITION, Availability
 from storage.summary import Summary, summarise
@@ -38,6 +39,12 @@ class Look(msgspec.Struct, frozen=True):
     def of(cls, measurement: Measurement) -> "Look":
         """Worked out once for the whole row."""
         return cls(measurement, summarise(measurement))
+
+
+MILLISECONDS = (1e6, 1e3)
+"""How `rounded` makes them of seconds: three digits behind the point."""
+LLR = (1e6, 1e6)
+"""How `rounded` leaves six digits behind the point."""
 
 
 def _list(items: Iterable[str]) -> str:
@@ -87,7 +94,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
     Column("look", "text", lambda row: row.measurement.look.value),
     Column("attempt", "number", lambda row: row.measurement.attempt),
     Column("reached", "yes or no", lambda row: row.measurement.reached),
-    Column("duration_ms", "ms", lambda row: round(row.measurement.duration * 1000, 3)),
+    Column("duration_ms", "ms", lambda row: rounded(row.measurement.duration, *MILLISECONDS)),
     Column("egress_failure", "text", lambda row: row.summary.egress_failure),
     Column("dns_failure", "text", lambda row: row.summary.dns_failure),
     Column("dns_ms", "ms", lambda row: row.summary.dns_ms),
@@ -127,7 +134,7 @@ VERDICT_COLUMNS: tuple[Column[Verdict], ...] = (
     Column("family", "text", lambda verdict: verdict.family),
     Column("rule_id", "text", lambda verdict: verdict.rule_id),
     Column("evidence", "text", lambda verdict: verdict.evidence.value),
-    Column("llr", "number", lambda verdict: round(verdict.llr, 6)),
+    Column("llr", "number", lambda verdict: rounded(verdict.llr, *LLR)),
     Column("egress_failure", "text", lambda verdict: verdict.failures.get(Layer.EGRESS)),
     Column("dns_failure", "text", lambda verdict: verdict.failures.get(Layer.DNS)),
     Column("tcp_failure", "text", lambda verdict: verdict.failures.get(Layer.TCP)),

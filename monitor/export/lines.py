@@ -2,11 +2,9 @@
 
 Nearly all cells are plain: nothing in them needs a quote, an apostrophe or an escape. So each piece
 of a page is looked at as a whole, by what kinds of characters stand in it, and only rows with
-something else are taken apart. What is made of a stored cell is made once for each cell that
-differs.
+something else are taken apart. What is made of several cells is made once for each that differ.
 """
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
@@ -15,13 +13,12 @@ from typing import Any
 
 from monitor.export.cells import Value, cell, text_cell
 from monitor.export.columns import Column
-from monitor.export.stored import STORED, Fraction, Made, Stored
-from storage.cells import APART, Columns, Group, Listed
+from monitor.export.stored import STORED, Made, Stored, shown
+from storage.cells import APART, RAW, Cell, Columns, Group, Listed, Rounded
 from storage.store import StorageError
 
 _PLAIN, _BOUNDARY, _LEAD, _OTHER = b"a|!?"
 _ASCII = 128
-_NOT_FINITE = frozenset({math.inf, -math.inf}).__contains__
 _Piece = Callable[[Sequence[Any]], Iterable[str]]
 """Makes text of the cells of one group, for each row of a page."""
 _NUMBERS = frozenset({"number", "ms", "bytes"})
@@ -69,14 +66,21 @@ class Plan:
         sources = STORED[kind]
         self.groups: list[Group] = []
         self._pieces: list[_Piece] = []
-        found = [
+        found: list[tuple[Column[Any], Stored]] = [
             (column, "" if column.name in hidden else sources.get(column.name, column.name))
             for column in columns
         ]
-        for of, run in groupby(found, lambda one: None if isinstance(one[1], str) else one[1].of):
-            some, stored = zip(*run, strict=True)
-            self.groups.append(stored if of is None else of)
-            self._pieces.append(_piece([column.unit in _NUMBERS for column in some], stored))
+        for of, run in groupby(found, _apart):
+            some = list(run)
+            cells = tuple(stored for _, stored in some if not isinstance(stored, Made))
+            if not cells:
+                ways = [stored.value for _, stored in some if isinstance(stored, Made)]
+                self.groups.append(of)
+                self._pieces.append(partial(_made, ways=ways))
+                continue
+            numbers = [column.unit in _NUMBERS for column, _ in some]
+            self.groups.append(cells)
+            self._pieces.append(partial(_shown, cells=cells, numbers=numbers))
 
     def lines(self, page: Columns) -> str:
         """The lines of a page, each with its end. StorageError for a row that makes no sense."""
@@ -84,59 +88,55 @@ class Plan:
             pieces = [list(piece(column)) for piece, column in zip(self._pieces, page, strict=True)]
         except ValueError as error:
             raise StorageError(f"there is a row this version cannot read: {error}") from error
-        return "\r\n".join(map(",".join, zip(*pieces, strict=True))) + "\r\n"
+        rows = pieces[0] if len(pieces) == 1 else map(",".join, zip(*pieces, strict=True))
+        return "\r\n".join(rows) + "\r\n"
 
 
-def _piece(numbers: Sequence[bool], stored: Sequence[Stored]) -> _Piece:
-    """What makes cells of one group."""
-    if isinstance(stored[0], Fraction):
-        return partial(_fractions, of=stored[0])
-    ways = [one.value for one in stored if isinstance(one, Made)]
-    return partial(_made, ways=ways) if ways else partial(_shown, numbers=numbers)
+def _apart(one: tuple[Column[Any], Stored]) -> tuple[Cell, ...]:
+    """What is asked for by itself: what others are made of, and numbers that are often negative,
+    since a text that begins like them is no plain one."""
+    column, stored = one
+    if isinstance(stored, Made):
+        return stored.of
+    return (stored,) if isinstance(stored, Rounded) and column.unit == "number" else ()
 
 
-def _shown(page: Sequence[str], numbers: Sequence[bool]) -> Iterable[str]:
+def _shown(page: Sequence[str], cells: Sequence[Cell], numbers: Sequence[bool]) -> Iterable[str]:
     """Texts of several cells that are shown as they are stored."""
-    inside = len(numbers) - 1
+    inside = len(cells) - 1
     text = "\n".join(page)
-    if plain(text, len(page) * len(numbers) - 1):
+    ours = all(numbers) and RAW not in text
+    if ours or plain(text, len(page) * len(cells) - 1):
         return text.replace(APART, ",").split("\n")
     return [
-        one.replace(APART, ",") if plain(one, inside) else _careful(one, numbers) for one in page
+        one.replace(APART, ",") if plain(one, inside) else _careful(one, cells, numbers)
+        for one in page
     ]
 
 
-def _careful(text: str, numbers: Sequence[bool]) -> str:
-    return ",".join(
-        quoted(one if number else text_cell(one))
-        for one, number in zip(text.split(APART), numbers, strict=True)
-    )
+def _careful(text: str, cells: Sequence[Cell], numbers: Sequence[bool]) -> str:
+    return ",".join(map(_careful_cell, text.split(APART), cells, numbers))
 
 
-def _made(page: Sequence[Any], ways: Sequence[Callable[[Any], Value]]) -> Iterable[str]:
+def _careful_cell(text: str, of: Cell, number: bool) -> str:
+    if not isinstance(of, str) and text.startswith(RAW):
+        return quoted(cell(shown(of, text.removeprefix(RAW))))
+    return quoted(text if number else text_cell(text))
+
+
+def _made(page: Sequence[str], ways: Sequence[Callable[[str], Value]]) -> Iterable[str]:
     """What is made of stored cells, in each of these ways."""
     return map(_Once(ways).__getitem__, page)
 
 
-def _fractions(page: Sequence[float | None], of: Fraction) -> Iterable[str]:
-    """Numbers as we write them."""
-    digits, factor = of.digits, of.factor
-    numbers = [None if one is None else round(one * factor, digits) for one in page]
-    if any(map(_NOT_FINITE, numbers)):
-        return map(cell, numbers)
-    return ["" if one is None else repr(one) for one in numbers]
+class _Once(dict[str, str]):
+    """Text of stored cells → cells made of it, once for each that differs."""
 
-
-class _Once(dict[Any, str]):
-    """Stored cell → cells made of it, once for each that differs."""
-
-    def __init__(self, ways: Sequence[Callable[[Any], Value]]) -> None:
+    def __init__(self, ways: Sequence[Callable[[str], Value]]) -> None:
         self._ways = ways
 
-    def __missing__(self, stored: Any) -> str:
-        made = ",".join(quoted(cell(way(stored))) for way in self._ways)
-        if stored != 0:  # 0.0 and -0.0 are equal, and do not look alike.
-            self[stored] = made
+    def __missing__(self, stored: str) -> str:
+        made = self[stored] = ",".join(quoted(cell(way(stored))) for way in self._ways)
         return made
 
 

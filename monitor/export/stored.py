@@ -6,44 +6,36 @@ other, byte for byte.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from monitor.export.cells import Value
-from monitor.export.columns import AVAILABILITY_COLUMNS
+from monitor.export.columns import AVAILABILITY_COLUMNS, LLR, MILLISECONDS
 from probes.measurement import Layer
-from storage.cells import APART, Group, Listed
+from storage.cells import APART, Cell, Entry, Listed, Rounded, Words, rounded
 from storage.rollup import COUNTS, KEY, Availability, Period
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What is not shown as it is stored."""
+    """What is made of the text of several stored cells."""
 
-    of: Group
-    """What it is made of: one stored cell, or the text of several."""
-    value: Callable[[Any], Value]
-
-
-class Fraction(msgspec.Struct, frozen=True):
-    """A number of floating point: each database would write it, and round it, in its own way."""
-
-    of: str
-    digits: int
-    """To round to."""
-    factor: int = 1
+    of: tuple[Cell, ...]
+    value: Callable[[str], Value]
 
 
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _failures = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def _list(name: str) -> Made:
-    return Made(name, lambda cell: " ".join(_texts(cell)))
-
-
-def _failure(layer: Layer) -> Made:
-    return Made("failures", lambda cell: _failures(cell).get(layer))
+def shown(cell: Words | Entry | Rounded, raw: str) -> Value:
+    """What is made of a cell that came as it is stored. ValueError for what makes no sense."""
+    match cell:
+        case Words():
+            return " ".join(_texts(raw))
+        case Entry():
+            return _failures(raw).get(cell.key)
+        case Rounded():
+            return rounded(float(raw), cell.times, cell.over)
 
 
 _COUNTS = (*COUNTS, "hours", "networks")
@@ -60,22 +52,22 @@ def _figure(value: Callable[[Availability], Value]) -> Made:
     return Made(("period", *_COUNTS), of)
 
 
-Stored = str | Made | Fraction
+Stored = Cell | Made
 """Where the cells of a column come from; a name is a stored column, as it is."""
 
 STORED: Mapping[Listed, Mapping[str, Stored]] = {
     Listed.MEASUREMENTS: {
         "measurement_id": "id",
         "cycle_id": "cycle",
-        "duration_ms": Fraction("duration", 3, 1000),
-        "not_observed": _list("not_observed"),
+        "duration_ms": Rounded("duration", *MILLISECONDS),
+        "not_observed": Words("not_observed"),
     },
     Listed.VERDICTS: {
         "measurement_id": "measurement",
-        "control_ids": _list("controls"),
+        "control_ids": Words("controls"),
         "cycle_id": "cycle",
-        "llr": Fraction("llr", 6),
-        **{f"{layer}_failure": _failure(layer) for layer in Layer},
+        "llr": Rounded("llr", *LLR),
+        **{f"{layer}_failure": Entry("failures", layer) for layer in Layer},
     },
     Listed.AVAILABILITY: {
         # All counts together: not many combinations of them ever occur.
