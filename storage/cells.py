@@ -2,7 +2,8 @@
 
 What is asked for is a few groups: a name alone gives that column as it is stored; a tuple gives one
 text, its cells with APART between them, so that most of a row, or all of it, arrives in one piece.
-An answer has a column for each group: whoever writes files looks at columns.
+An answer has a column for each group, since whoever writes files looks at columns; or, of one
+group, all of it in one piece.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 APART = "\x1f"
 """Stands between the cells of a group, and nowhere else: a text that has it comes with it written
 out, as files show it too."""
+BETWEEN_ROWS = "\x1e"
+"""Stands between the rows of a page in one piece, and nowhere else in it."""
 RAW = '"'
 """Stands before a cell that comes as it is stored, for whoever reads it to make of it what is
 shown: where that takes more than a database does in one and the same way as Python."""
@@ -52,12 +55,29 @@ Columns = Sequence[Sequence[Any]]
 """One for each group, in that order, as long as each other; never empty."""
 
 
+class Joined(NamedTuple):
+    """The texts of the one group that was asked for."""
+
+    text: str
+    """BETWEEN_ROWS stands between two of them."""
+    rows: int
+
+
+Page = Columns | Joined
+"""Some rows, never none."""
+
+
 class Listed(StrEnum):
     """What can be read row by row."""
 
     MEASUREMENTS = "measurements"
     VERDICTS = "verdicts"
     AVAILABILITY = "availability"
+
+
+def rows_in(page: Page) -> int:
+    """How many there are."""
+    return page.rows if isinstance(page, Joined) else len(page[0])
 
 
 def rounded(number: float, times: float, over: float) -> float:

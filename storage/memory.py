@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.cells import Columns, Group, Listed, columns_of
+from storage.cells import Group, Listed, Page, columns_of
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
@@ -274,7 +274,7 @@ class MemoryStore(MemoryFleet):
 
     async def rows(
         self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
-    ) -> AsyncIterator[Columns]:
+    ) -> AsyncIterator[Page]:
         """The cells of what a listing gives, as they would be stored."""
         wanted = replace(selection, after=(), batch=0)
         async for batch in self._listed(kind, wanted, rejudging):

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Float,
+    Integer,
     Text,
     and_,
     case,
@@ -22,6 +23,7 @@ from sqlalchemy.sql.functions import coalesce
 
 from storage.cells import (
     APART,
+    BETWEEN_ROWS,
     EXACT,
     LARGEST,
     RAW,
@@ -32,12 +34,11 @@ from storage.cells import (
     Words,
     written_out,
 )
-from storage.gathered import BETWEEN_ROWS
 
-Text_ = ColumnElement[str]
+_Text = ColumnElement[str]
 
 
-def _literal(text: str) -> Text_:
+def _literal(text: str) -> _Text:
     # In the statement itself: a parameter would be bound again and again.
     return literal_column("'" + text.replace("'", "''") + "'", Text)
 
@@ -64,7 +65,7 @@ def groups_of(
     ]
 
 
-def _joined(cells: Sequence[Text_], dialect: str) -> Text_:
+def _joined(cells: Sequence[_Text], dialect: str) -> _Text:
     """The cells as one text."""
     if dialect == "postgresql":
         # Which writes them into one text; joined two by two they would be copied again and again.
@@ -72,7 +73,7 @@ def _joined(cells: Sequence[Text_], dialect: str) -> Text_:
     return reduce(lambda text, cell: text.concat(_BETWEEN).concat(cell), cells)
 
 
-def _cell(columns: ColumnCollection[str, Any], cell: Cell, dialect: str, *, mend: bool) -> Text_:
+def _cell(columns: ColumnCollection[str, Any], cell: Cell, dialect: str, *, mend: bool) -> _Text:
     match cell:
         case "":
             return _EMPTY
@@ -86,14 +87,16 @@ def _cell(columns: ColumnCollection[str, Any], cell: Cell, dialect: str, *, mend
             return _rounded(columns[cell.column], cell, dialect)
 
 
-def _stored(column: ColumnElement[Any], dialect: str, *, mend: bool) -> Text_:
+def _stored(column: ColumnElement[Any], dialect: str, *, mend: bool) -> _Text:
     if isinstance(column.type, Float):
         return coalesce(_exact(column, dialect), _EMPTY)
     if isinstance(column.type, Boolean):
-        return case((column, "true"), else_="false")
+        return case((column, _literal("true")), else_=_literal("false"))
+    known = isinstance(column, Column) and not column.nullable
+    if dialect == "postgresql" and known and isinstance(column.type, Integer):
+        return column  # which is made text of where it is put into one
     text = column if isinstance(column.type, Text) else cast(column, Text)
     text = _mended(text, mend=mend)
-    known = isinstance(column, Column) and not column.nullable
     return text if known else coalesce(text, _EMPTY)
 
 
@@ -108,30 +111,30 @@ def _mended(column: ColumnElement[Any], *, mend: bool) -> ColumnElement[Any]:
 # --- numbers ----------------------------------------------------------
 
 
-def _exact(column: ColumnElement[Any], dialect: str) -> Text_:
+def _exact(column: ColumnElement[Any], dialect: str) -> _Text:
     """A number of few digits as Python writes it: with a point, whole or not."""
     if not isinstance(column, Column) or column.name not in EXACT:
         raise TypeError(f"{column} has no text of its own")
     return _number(column, dialect)
 
 
-def _number(number: ColumnElement[Any], dialect: str) -> Text_:
+def _number(number: ColumnElement[Any], dialect: str) -> _Text:
     text = cast(number, Text)
     if dialect == "sqlite":
         # Which writes 1e-06 as 1.0e-06.
         return func.replace(text, _literal(".0e-"), _literal("e-"), type_=Text)
     whole = cast(cast(number, BigInteger), Text).concat(_POINT)
-    small = func.abs(number).between(0, _LARGEST_WHOLE)
-    return case((and_(small, number == func.trunc(number)), whole), else_=text)
+    small = func.abs(number) < _LARGEST_WHOLE
+    return case((and_(number == func.trunc(number), small), whole), else_=text)
 
 
-def _rounded(column: ColumnElement[Any], how: Rounded, dialect: str) -> Text_:
+def _rounded(column: ColumnElement[Any], how: Rounded, dialect: str) -> _Text:
     """As `storage.cells.rounded` has it."""
     scaled = column * literal_column(repr(how.times), Float)
     over = literal_column(repr(how.over), Float)
     if dialect == "sqlite":
         near: ColumnElement[Any] = (scaled + _EVEN) - _EVEN
-        raw: Text_ = func.printf(_literal("%!.17g"), column, type_=Text)
+        raw: _Text = func.printf(_literal("%!.17g"), column, type_=Text)
     else:
         near, raw = func.round(scaled, type_=Float), cast(column, Text)
     small = func.abs(column) < literal_column(repr(LARGEST), Float)
@@ -142,7 +145,7 @@ def _rounded(column: ColumnElement[Any], how: Rounded, dialect: str) -> Text_:
 # Where nothing is escaped, no text has a quote in it: then what is between quotes is a text.
 
 
-def _words(column: ColumnElement[Any], dialect: str) -> Text_:
+def _words(column: ColumnElement[Any], dialect: str) -> _Text:
     inside = func.substr(column, 3, func.length(column) - 4)
     words = func.replace(inside, _literal('","'), _literal(" "), type_=Text)
     plain = and_(
@@ -153,7 +156,7 @@ def _words(column: ColumnElement[Any], dialect: str) -> Text_:
     return case((column == _literal("[]"), _EMPTY), (plain, words), else_=_RAW.concat(column))
 
 
-def _entry(column: ColumnElement[Any], key: str, dialect: str) -> Text_:
+def _entry(column: ColumnElement[Any], key: str, dialect: str) -> _Text:
     begin = f'"{key}":"'
     at = _place(column, _literal(begin), dialect)
     behind = func.substr(column, at + len(begin))

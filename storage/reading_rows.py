@@ -7,14 +7,15 @@ cycle.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from storage import reading
-from storage.cells import APART, Columns, Group, Listed
-from storage.gathered import gathered
+from storage.cells import APART, Group, Joined, Listed, Page
+from storage.gathered import NotWholeError, cut, gathered
 from storage.reading import Listing
 from storage.reading_cells import groups_of
 from storage.reading_rollup import availability_query
@@ -27,7 +28,7 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
     (Listed.VERDICTS, False): reading.VERDICTS,
     (Listed.VERDICTS, True): reading.REJUDGED_VERDICTS,
 }
-Stretch = Callable[[Connection], Columns | None]
+Stretch = Callable[[Connection], Page | None]
 """Reads the rows of one stretch; None when there are none in it."""
 
 
@@ -109,26 +110,45 @@ def _fetched(
     source: Select[Any],
     groups: Sequence[Group],
     cells: Callable[..., Sequence[ColumnElement[Any]]],
-) -> Columns | None:
+) -> Page | None:
     """What is wanted of the rows of a query; None when there are none."""
     dialect = connection.dialect.name
-    found, whole = _asked(connection, source.with_only_columns(*cells(dialect, mend=False)))
-    if not whole or not all(map(_as_many_cells, found, groups)):
-        found, _ = _asked(connection, source.with_only_columns(*cells(dialect, mend=True)))
-    return found or None
+    ask = _from_postgresql if dialect == "postgresql" else _from_sqlite
+    with suppress(NotWholeError):
+        return ask(connection, source.with_only_columns(*cells(dialect, mend=False)), groups)
+    return ask(connection, source.with_only_columns(*cells(dialect, mend=True)), groups)
 
 
-def _asked(connection: Connection, query: Select[Any]) -> tuple[list[Sequence[Any]], bool]:
-    if connection.dialect.name == "postgresql":
-        return gathered(connection, query)
+def _from_postgresql(
+    connection: Connection, query: Select[Any], groups: Sequence[Group]
+) -> Page | None:
+    count, texts = gathered(connection, query)
+    if not count:
+        return None
+    for text, group in zip(texts, groups, strict=True):
+        _check(text, count, group)
+    if len(groups) == 1 and isinstance(groups[0], tuple):
+        return Joined(texts[0], count)
+    return cut(query, texts)
+
+
+def _from_sqlite(
+    connection: Connection, query: Select[Any], groups: Sequence[Group]
+) -> Page | None:
     # The driver's own tuples: what SQLAlchemy adds to each is not needed here.
     with connection.execute(query) as result:
         cursor: Any = result.cursor
-        return list(zip(*cursor.fetchall(), strict=True)), True
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    columns = list(zip(*rows, strict=True))
+    for column, group in zip(columns, groups, strict=True):
+        if isinstance(group, tuple):
+            _check("".join(column), len(rows), group)
+    return columns
 
 
-def _as_many_cells(column: Sequence[Any], group: Group) -> bool:
-    """Whether no text holds what stands between two cells."""
-    if isinstance(group, str):
-        return True
-    return "".join(column).count(APART) == len(column) * (len(group) - 1)
+def _check(texts: str, count: int, group: Group) -> None:
+    """Raises NotWholeError when a text holds what stands between two cells."""
+    if isinstance(group, tuple) and texts.count(APART) != count * (len(group) - 1):
+        raise NotWholeError

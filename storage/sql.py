@@ -24,7 +24,7 @@ from probes.measurement import Measurement
 from storage import reading, schema
 from storage.backend import Backend
 from storage.backends import backend_of
-from storage.cells import Columns, Group, Listed
+from storage.cells import Group, Listed, Page
 from storage.clean import storable
 from storage.human import Annotation, Review
 from storage.migrate import holds_tables, migrate
@@ -241,7 +241,7 @@ class SqlStore(SqlFleet):
 
     async def rows(
         self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
-    ) -> AsyncIterator[Columns]:
+    ) -> AsyncIterator[Page]:
         """The stored rows behind a listing, in batches; the next ones are read meanwhile."""
         pages: Pages = (
             AvailabilityRows(groups, selection)
@@ -255,7 +255,7 @@ class SqlStore(SqlFleet):
             session = self._opened()
             return await session.run(session.readers, self._next, session, pages)
 
-        async def read(stretch: Stretch) -> Columns | None:
+        async def read(stretch: Stretch) -> Page | None:
             session = self._opened()
             return await session.run(session.readers, self._read_rows, session, stretch)
 
@@ -550,7 +550,7 @@ class SqlStore(SqlFleet):
         with self._backend.errors(), session.read.connect() as connection:
             return pages.next(connection, self._page * self._backend.rows_at_once)
 
-    def _read_rows(self, session: "_Session", stretch: Stretch) -> Columns | None:
+    def _read_rows(self, session: "_Session", stretch: Stretch) -> Page | None:
         with self._backend.errors(), session.read.connect() as connection:
             return stretch(connection)
 

@@ -10,7 +10,7 @@ from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.cells import Columns, Group, Listed
+from storage.cells import Group, Listed, Page
 from storage.human import Annotation, Review
 from storage.outbox import Notice, NoticeState
 from storage.prunable import Prunable
@@ -209,7 +209,7 @@ class Store(Protocol):
 
     def rows(
         self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
-    ) -> AsyncIterator[Columns]:
+    ) -> AsyncIterator[Page]:
         """The stored rows behind `measurements`, `verdicts` or `availability`, in the same order,
         in batches; `after` and `batch` of the selection are not looked at. With `rejudging` those
         of that recomputation; ValueError for what is never recomputed."""

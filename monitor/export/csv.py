@@ -16,7 +16,7 @@ from monitor.export.kinds import EXPORTS, batches
 from monitor.export.kinds import Kind as Kind
 from monitor.export.kinds import columns as columns
 from monitor.export.lines import Plan
-from storage.cells import Listed
+from storage.cells import Listed, rows_in
 from storage.store import Selection, Store
 
 _NO_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names"})
@@ -45,7 +45,7 @@ def file_of_rows(
     """What is selected, as it is stored; `hidden` columns stay empty."""
     plan = Plan(kind, columns, hidden)
     found = store.rows(kind, plan.groups, selection, rejudging)
-    return File(cast("AsyncGenerator[Any, None]", found), plan.lines, lambda page: len(page[0]))
+    return File(cast("AsyncGenerator[Any, None]", found), plan.lines, rows_in)
 
 
 def file_of_values(

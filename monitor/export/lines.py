@@ -14,7 +14,7 @@ from typing import Any
 from monitor.export.cells import Value, cell, text_cell
 from monitor.export.columns import Column
 from monitor.export.stored import STORED, Made, Stored, shown
-from storage.cells import APART, RAW, Cell, Columns, Group, Listed, Rounded
+from storage.cells import APART, BETWEEN_ROWS, RAW, Cell, Group, Joined, Listed, Page, Rounded
 from storage.store import StorageError
 
 _PLAIN, _BOUNDARY, _LEAD, _OTHER = b"a|!?"
@@ -27,7 +27,7 @@ _NUMBERS = frozenset({"number", "ms", "bytes"})
 
 def _kind(code: int) -> int:
     char = chr(code)
-    if char in (APART, "\n"):
+    if char in (APART, BETWEEN_ROWS, "\n"):
         return _BOUNDARY
     if char in "=+-@ '`":
         return _LEAD
@@ -82,8 +82,13 @@ class Plan:
             self.groups.append(cells)
             self._pieces.append(partial(_shown, cells=cells, numbers=numbers))
 
-    def lines(self, page: Columns) -> str:
+    def lines(self, page: Page) -> str:
         """The lines of a page, each with its end. StorageError for a row that makes no sense."""
+        if isinstance(page, Joined):
+            (group,) = self.groups
+            if plain(page.text, page.rows * len(group) - 1):
+                return page.text.replace(APART, ",").replace(BETWEEN_ROWS, "\r\n") + "\r\n"
+            page = [page.text.split(BETWEEN_ROWS)]
         try:
             pieces = [list(piece(column)) for piece, column in zip(self._pieces, page, strict=True)]
         except ValueError as error:

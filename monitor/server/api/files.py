@@ -17,6 +17,9 @@ from storage.store import Store
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
+_PIECE = 256 * 1024
+"""Bytes handed on at once: what the kernel does not take is moved each time it takes some."""
+
 
 async def csv_file(
     request: Request, resource: Resource, store: Store, asked: Asked, turns: asyncio.Semaphore
@@ -48,12 +51,13 @@ def _file(resource: Resource, store: Store, asked: Asked) -> File:
 
 async def _body(
     first: bytes | None, file: File, resource: Resource, turns: asyncio.Semaphore
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[bytes | memoryview]:
     try:
         yield header(resource.columns).encode()
         chunk = first
         while chunk is not None:
-            yield chunk
+            for start in range(0, len(chunk), _PIECE):
+                yield memoryview(chunk)[start : start + _PIECE]
             chunk = await _chunk(file, turns)
     finally:
         await file.batches.aclose()
