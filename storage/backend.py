@@ -18,6 +18,10 @@ class Backend(ABC):
     """How many rows are read for a file at once, for each value there is in a batch of a listing:
     they are that much lighter."""
 
+    reads_ahead = 0
+    """How many stretches of rows for a file are read while the one before is written. None where
+    reading is this process's own work, which gets slower when threads do it side by side."""
+
     @abstractmethod
     def prepare(self, *, create: bool) -> None:
         """Look whether it can be there. StorageError when not, or when it is missing and may not

@@ -73,6 +73,7 @@ class _TextDumper(StrDumper):
 class PostgresqlBackend(Backend):
     """A store in a PostgreSQL database."""
 
+    reads_ahead = 2
     rows_at_once = 8
     """What each question costs however little it asks, here and there, is as much as a thousand
     rows cost."""

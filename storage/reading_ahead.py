@@ -8,18 +8,17 @@ from typing import Literal, TypeVar
 F = TypeVar("F")
 P = TypeVar("P")
 
-_AHEAD = 2
-"""Pages that are being read, or wait, beside the one that was taken."""
 _Over = Literal[False]
 
 
 async def read_ahead(
-    find: Callable[[], Awaitable[F | None]], read: Callable[[F], Awaitable[P]]
+    find: Callable[[], Awaitable[F | None]], read: Callable[[F], Awaitable[P]], ahead: int
 ) -> AsyncGenerator[P]:
-    """Pages in their order. `find` says where the next one lies, None when there is none: that is
-    asked one after the other, and must take little; `read` reads what was found, several at once.
+    """Pages in their order; `ahead` of them are being read, or wait, beside the one that was taken.
 
-    What either raises is raised in place of the page.
+    `find` says where the next one lies, None when there is none: that is asked one after the other,
+    and must take little; `read` reads what was found, several at once. What either raises is raised
+    in place of the page.
     """
     finding = asyncio.Lock()  # whose turn comes in the order it was asked for
 
@@ -28,11 +27,15 @@ async def read_ahead(
             found = await find()
         return False if found is None else await read(found)
 
-    under_way = deque(asyncio.create_task(page()) for _ in range(_AHEAD))
+    under_way: deque[asyncio.Task[P | _Over]] = deque()
     try:
-        while (read_one := await under_way.popleft()) is not False:
+        while True:
             under_way.append(asyncio.create_task(page()))
-            yield read_one
+            if len(under_way) > ahead:
+                taken = await under_way.popleft()
+                if taken is False:
+                    return
+                yield taken
     finally:
         for task in under_way:
             task.cancel()

@@ -1,7 +1,8 @@
 """What a database is asked for, so that it gives cells as `storage.cells` has them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -60,9 +61,23 @@ def groups_of(
     return [
         _mended(columns[group], mend=mend)
         if isinstance(group, str)
-        else _joined([_cell(columns, cell, dialect, mend=mend) for cell in group], dialect)
+        else _joined(list(_cells(columns, group, dialect, mend=mend)), dialect)
         for group in groups
     ]
+
+
+def _cells(
+    columns: ColumnCollection[str, Any], group: Sequence[Cell], dialect: str, *, mend: bool
+) -> Iterator[_Text]:
+    """The cells one by one, but those of one object together: most are empty."""
+    for column, run in groupby(group, lambda cell: cell.column if isinstance(cell, Entry) else ""):
+        cells = [_cell(columns, cell, dialect, mend=mend) for cell in run]
+        if column:
+            empty = columns[column] == _literal("{}")
+            none = _literal(APART * (len(cells) - 1))
+            yield case((empty, none), else_=_joined(cells, dialect))
+        else:
+            yield from cells
 
 
 def _joined(cells: Sequence[_Text], dialect: str) -> _Text:
@@ -163,7 +178,6 @@ def _entry(column: ColumnElement[Any], key: str, dialect: str) -> _Text:
     text = func.substr(behind, 1, _place(behind, _RAW, dialect) - 1, type_=Text)
     plain = and_(column.like(_literal('{"%"}')), _place(column, _ESCAPE, dialect) == 0)
     return case(
-        (column == _literal("{}"), _EMPTY),
         (plain, case((at == 0, _EMPTY), else_=text)),
         else_=_RAW.concat(column),
     )

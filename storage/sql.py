@@ -242,12 +242,19 @@ class SqlStore(SqlFleet):
     async def rows(
         self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Page]:
-        """The stored rows behind a listing, in batches; the next ones are read meanwhile."""
+        """The stored rows behind a listing, in batches; some databases read ahead meanwhile."""
         pages: Pages = (
             AvailabilityRows(groups, selection)
             if kind is Listed.AVAILABILITY
             else TimedRows(kind, groups, selection, rejudging)
         )
+        if not self._backend.reads_ahead:
+            while not pages.over:
+                session = self._opened()
+                page = await session.run(session.readers, self._read_next, session, pages)
+                if page:
+                    yield page
+            return
 
         async def find() -> Stretch | None:
             if pages.over:
@@ -259,7 +266,7 @@ class SqlStore(SqlFleet):
             session = self._opened()
             return await session.run(session.readers, self._read_rows, session, stretch)
 
-        async with aclosing(read_ahead(find, read)) as ahead:
+        async with aclosing(read_ahead(find, read, self._backend.reads_ahead)) as ahead:
             async for page in ahead:
                 if page:
                     yield page
@@ -545,6 +552,10 @@ class SqlStore(SqlFleet):
     def _drop_partition(self, session: "_Session", what: Prunable, partition: str) -> bool:
         with self._backend.errors():
             return self._backend.drop_partition(session.write, what, partition)
+
+    def _read_next(self, session: "_Session", pages: Pages) -> Page | None:
+        with self._backend.errors(), session.read.connect() as connection:
+            return pages.next(connection, self._page * self._backend.rows_at_once)(connection)
 
     def _next(self, session: "_Session", pages: Pages) -> Stretch:
         with self._backend.errors(), session.read.connect() as connection:

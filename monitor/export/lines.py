@@ -84,10 +84,11 @@ class Plan:
 
     def lines(self, page: Page) -> str:
         """The lines of a page, each with its end. StorageError for a row that makes no sense."""
+        if len(self.groups) == 1:
+            whole, count = _in_one(page)
+            if plain(whole, count * len(self.groups[0]) - 1):
+                return whole.replace(APART, ",").replace(BETWEEN_ROWS, "\r\n") + "\r\n"
         if isinstance(page, Joined):
-            (group,) = self.groups
-            if plain(page.text, page.rows * len(group) - 1):
-                return page.text.replace(APART, ",").replace(BETWEEN_ROWS, "\r\n") + "\r\n"
             page = [page.text.split(BETWEEN_ROWS)]
         try:
             pieces = [list(piece(column)) for piece, column in zip(self._pieces, page, strict=True)]
@@ -95,6 +96,11 @@ class Plan:
             raise StorageError(f"there is a row this version cannot read: {error}") from error
         rows = pieces[0] if len(pieces) == 1 else map(",".join, zip(*pieces, strict=True))
         return "\r\n".join(rows) + "\r\n"
+
+
+def _in_one(page: Page) -> tuple[str, int]:
+    """All texts of the one group in one piece, and how many there are."""
+    return page if isinstance(page, Joined) else (BETWEEN_ROWS.join(page[0]), len(page[0]))
 
 
 def _apart(one: tuple[Column[Any], Stored]) -> tuple[Cell, ...]:

@@ -1,7 +1,8 @@
 """All rows wanted as one CSV file, sent as it is read.
 
-Each batch is a read of its own, and one or two are read ahead: while it takes none, a slow reader
-holds no transaction, no thread and no turn, only those and the place where the file goes on.
+Each batch is a read of its own, and from some databases two are read ahead: while it takes none, a
+slow reader holds no transaction, no thread and no turn, only those and the place where the file
+goes on.
 """
 
 import asyncio
