@@ -11,6 +11,9 @@ from contextlib import suppress
 import zstandard
 from sqlalchemy import MetaData, create_engine, make_url, select
 
+from storage.packing import PackingError
+from storage.packing import unpack as unpack_looks
+
 
 def needles(address: str) -> set[bytes]:
     """The address as text, and in the encodings a page or a database could hold it in."""
@@ -63,6 +66,7 @@ def _forms(cell: object) -> Iterator[bytes]:
         gzip.decompress,
         lambda body: zlib.decompress(body, -zlib.MAX_WBITS),
         lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body),
+        unpack_looks,  # which need their dictionary
     ):
-        with suppress(zlib.error, OSError, EOFError, zstandard.ZstdError):
+        with suppress(zlib.error, OSError, EOFError, zstandard.ZstdError, PackingError):
             yield unpack(raw)
