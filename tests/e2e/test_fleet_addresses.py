@@ -88,7 +88,8 @@ def test_no_address_of_an_agent_is_kept_or_logged(lab: Lab, url: str) -> None:
         for process in (*agents, *collectors):
             process._reader.join(5)
             log = str(process.log).encode()
-            assert len(process.log) > 5
+            # How much there is of one that was killed depends on when; what it began with, always.
+            assert len(process.log) > 3
             assert not [one for each in addresses for one in needles(each) if one in log]
 
 
