@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,18 @@ from tests.unit.agent_world import VANTAGE, Time
 from tests.unit.test_agent_orders import TOLD, own, signed
 
 
+def at_noon() -> Time:
+    """Clocks that say noon: how much of a day's bytes may be used depends on the hour."""
+    now = datetime.now(UTC)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    return Time(behind=(now - noon).total_seconds())
+
+
 @asynccontextmanager
 async def agent(mine: Settings, folder: Path) -> AsyncIterator[tuple[AgentChange, AgentTurns]]:
     """An agent's parts as `monitor.agent.run` puts them together."""
     assert mine.agent is not None
-    clock = AgentClock(Time().machine)
+    clock = AgentClock(at_noon().machine)
     orders = Orders(folder / "orders", public_text(KEY))
     spending = Spending(mine, now=clock.now)
     spool = Spool(folder / "spool.db", limit=10**7)
