@@ -2,7 +2,7 @@
 
 What agents hand in is packed a measurement at a time, and that was a third of all that taking it
 in cost. Zstandard packs one in a quarter of the time of Python's zlib, and with a dictionary of
-what is in most of them in an eighth, to little more than half the size. Each frame names its
+what is in most of them in a sixth, to little more than half the size. Each frame names its
 dictionary, so that what was packed with another, or with none, is read as well. Databases hold zlib
 streams from before, too, which are told by their first byte. Whole bodies in gzip are read by ISA-L
 where it is to be had.

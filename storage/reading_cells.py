@@ -95,9 +95,9 @@ def _cell(columns: ColumnCollection[str, Any], cell: Cell, dialect: str, *, mend
         case str():
             return _stored(columns[cell], dialect, mend=mend)
         case Words():
-            return _words(columns[cell.column], dialect)
+            return _words(_mended(columns[cell.column], mend=mend), dialect)
         case Entry():
-            return _entry(columns[cell.column], cell.key, dialect)
+            return _entry(_mended(columns[cell.column], mend=mend), cell.key, dialect)
         case Rounded():
             return _rounded(columns[cell.column], cell, dialect)
 

@@ -126,7 +126,10 @@ def _shown(page: Sequence[str], cells: Sequence[Cell], numbers: Sequence[bool]) 
 
 
 def _careful(text: str, cells: Sequence[Cell], numbers: Sequence[bool]) -> str:
-    return ",".join(map(_careful_cell, text.split(APART), cells, numbers))
+    return ",".join(
+        _careful_cell(one, of, number)
+        for one, of, number in zip(text.split(APART), cells, numbers, strict=True)
+    )
 
 
 def _careful_cell(text: str, of: Cell, number: bool) -> str:

@@ -200,6 +200,7 @@ async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
     [
         ("verdicts", "failures", "{"),
         ("verdicts", "controls", "[1]"),
+        ("verdicts", "controls", '["a\x1fb",1]'),
         ("measurements", "not_observed", "{}"),
     ],
 )
