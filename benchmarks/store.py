@@ -229,7 +229,7 @@ def _lines(path: str, server: SplitResult) -> int:
     assert answer.status == 200, answer.status
     taken, lines = bytearray(2**18), 0
     while size := answer.readinto(taken):
-        lines += taken.count(b"\r\n", 0, size)
+        lines += taken.count(b"\n", 0, size)
     connection.close()
     return lines
 

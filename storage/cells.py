@@ -3,7 +3,7 @@
 What is asked for is a few groups: a name alone gives that column as it is stored; a tuple gives one
 text, its cells with APART between them, so that most of a row, or all of it, arrives in one piece.
 An answer has a column for each group, since whoever writes files looks at columns; or, of one
-group, all of it in one piece.
+group, hundreds of rows in each piece.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 APART = "\x1f"
 """Stands between the cells of a group, and nowhere else: a text that has it comes with it written
 out, as files show it too."""
-BETWEEN_ROWS = "\x1e"
-"""Stands between the rows of a page in one piece, and nowhere else in it."""
+BETWEEN_ROWS = "\r\n"
+"""Stands between the rows of a piece, as it does in files. What ends it stands nowhere else in it:
+a text that has it comes with it written out, like one that has APART."""
+NOT_IN_TEXTS = (APART, BETWEEN_ROWS[-1])
+"""What is written out."""
 RAW = '"'
 """Stands before a cell that comes as it is stored, for whoever reads it to make of it what is
 shown: where that takes more than a database does in one and the same way as Python."""
@@ -55,16 +58,25 @@ Columns = Sequence[Sequence[Any]]
 """One for each group, in that order, as long as each other; never empty."""
 
 
-class Joined(NamedTuple):
-    """The texts of the one group that was asked for."""
+class Piece(NamedTuple):
+    """Some texts of the one group that was asked for."""
 
     text: str
     """BETWEEN_ROWS stands between two of them."""
     rows: int
+    """How many there are, never none."""
+
+
+class Joined(NamedTuple):
+    """All of them."""
+
+    pieces: Sequence[Piece]
 
 
 Page = Columns | Joined
-"""Some rows, never none."""
+"""Some rows, never none; joined when one group of cells was asked for and no other."""
+ROWS_IN_PIECE = 500
+"""About: as much as a processor keeps at hand."""
 
 
 class Listed(StrEnum):
@@ -77,7 +89,20 @@ class Listed(StrEnum):
 
 def rows_in(page: Page) -> int:
     """How many there are."""
-    return page.rows if isinstance(page, Joined) else len(page[0])
+    if isinstance(page, Joined):
+        return sum(piece.rows for piece in page.pieces)
+    return len(page[0])
+
+
+def joined(texts: Sequence[str]) -> Joined:
+    """The texts of the one group that was asked for, which hold none of NOT_IN_TEXTS."""
+    parts = [texts[at : at + ROWS_IN_PIECE] for at in range(0, len(texts), ROWS_IN_PIECE)]
+    return Joined([Piece(BETWEEN_ROWS.join(part), len(part)) for part in parts])
+
+
+def is_joined(groups: Sequence[Group]) -> bool:
+    """Whether the rows come in pieces when these are asked for."""
+    return len(groups) == 1 and isinstance(groups[0], tuple)
 
 
 def rounded(number: float, times: float, over: float) -> float:
@@ -101,14 +126,18 @@ def text_of(cell: Any) -> str:
         case bool():
             return "true" if cell else "false"
         case str():
-            return cell.replace(APART, written_out(APART))
+            text: str = cell
+            for sign in NOT_IN_TEXTS:
+                text = text.replace(sign, written_out(sign))
+            return text
         case _:
             return str(cell)
 
 
-def columns_of(groups: Sequence[Group], rows: Sequence[Mapping[str, Any]]) -> Columns:
-    """The columns that stored cells make, given by their names."""
-    return [[_group_of(group, row) for row in rows] for group in groups]
+def page_of(groups: Sequence[Group], rows: Sequence[Mapping[str, Any]]) -> Page:
+    """What stored cells make, given by their names."""
+    columns = [[_group_of(group, row) for row in rows] for group in groups]
+    return joined(columns[0]) if is_joined(groups) else columns
 
 
 def _group_of(group: Group, row: Mapping[str, Any]) -> Any:

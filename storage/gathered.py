@@ -1,41 +1,110 @@
-"""Many rows out of PostgreSQL at once: each column of a page comes as one text.
+"""Many rows out of PostgreSQL at once: each column of a few hundred rows comes as one text.
 
 Nothing is done for each row or cell then before the texts are cut. COPY would send every row as a
-message of its own, and taking those in costs half as much again as all that is done here.
+message of its own, and taking those in costs half as much again as all that is done here. Texts of
+many thousand rows would cost more than they save: memory is fetched anew for each, here and there.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, Integer, Select, Text, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.sql.functions import coalesce
 
 from storage.cells import BETWEEN_ROWS
+from storage.moments import Span
+
+_BEGINS, _ENDS = (bindparam(name, type_=ARRAY(Text)) for name in ("begins", "ends"))
+_BEGIN, _END = (bindparam(name, type_=Text) for name in ("begin", "end"))
 
 
-class NotWholeError(Exception):
-    """What was gathered is not what is stored, since a text has BETWEEN_ROWS in it."""
+class Gathering(NamedTuple):
+    """What is asked, so that rows come gathered."""
+
+    statement: Select[Any]
+    kinds: Sequence[Any]
+    """Types of the columns."""
 
 
-def gathered(connection: Connection, query: Select[Any]) -> tuple[int, list[str]]:
-    """How many rows a query finds, and its columns: in each text as many cells, with BETWEEN_ROWS
-    between them, and nothing for NULL; no texts when it finds nothing. Raises NotWholeError."""
-    rows = query.subquery()
-    texts = [func.string_agg(coalesce(cast(column, Text), ""), BETWEEN_ROWS) for column in rows.c]
-    count, *found = connection.execute(select(func.count(), *texts)).one()
-    if not count:
-        return 0, []
-    if any(text.count(BETWEEN_ROWS) != count - 1 for text in found):
-        raise NotWholeError
-    return count, found
+class Gathered(NamedTuple):
+    """Some rows."""
+
+    rows: int
+    """Never none."""
+    texts: Sequence[str]
+    """The columns: as many cells with BETWEEN_ROWS between them, and nothing for NULL."""
 
 
-def cut(query: Select[Any], texts: Sequence[str]) -> list[Sequence[Any]]:
-    """The columns of the query: texts, floating point and whole numbers; NULL is None in a number,
-    and nothing in a text."""
-    kinds = [column.type for column in query.selected_columns]
+def gathering(query: Select[Any]) -> Gathering:
+    """All that a query finds, in one piece."""
+    return Gathering(select(*_texts(query.subquery())), _kinds(query))
+
+
+def gathering_in_spans(query: Select[Any], time: ColumnElement[Any]) -> Gathering:
+    """What a query finds in each of some spans of `time`."""
+    span = (
+        func.unnest(_BEGINS, _ENDS)
+        .table_valued("begin", "end", with_ordinality="number")
+        .render_derived("span")
+    )
+    # The outermost moments by themselves, too: so that months they are not in are left out.
+    bounds = (time >= _BEGIN, time < _END, time >= span.c.begin, time < span.c.end)
+    rows = query.where(*bounds).correlate(span).lateral("piece")
+    texts = select(*_texts(rows)).lateral("texts")
+    statement = select(*texts.c).select_from(span.join(texts, true())).order_by(span.c.number)
+    return Gathering(statement, _kinds(query))
+
+
+def gathered(
+    connection: Connection, asked: Gathering, spans: Sequence[Span] = ()
+) -> list[Gathered]:
+    """What is found, in the order of the spans if it is asked in spans: these lie one behind the
+    other. Nothing where that is no row."""
+    values = {}
+    if spans:
+        begins, ends = zip(*spans, strict=True)
+        values = {
+            _BEGINS.key: list(begins),
+            _ENDS.key: list(ends),
+            _BEGIN.key: begins[0],
+            _END.key: ends[-1],
+        }
+    found = connection.execute(asked.statement, values)
+    return [Gathered(rows, texts) for rows, *texts in found if rows]
+
+
+def _texts(rows: FromClause) -> list[ColumnElement[Any]]:
+    texts = [
+        func.string_agg(coalesce(cast(column, Text), ""), BETWEEN_ROWS).label(f"text_{number}")
+        for number, column in enumerate(rows.c)
+    ]
+    return [func.count().label("rows"), *texts]
+
+
+def _kinds(query: Select[Any]) -> Sequence[Any]:
+    return [column.type for column in query.selected_columns]
+
+
+def cut(asked: Gathering, found: Sequence[Gathered]) -> list[Sequence[Any]]:
+    """The columns: texts, floating point and whole numbers; NULL is None in a number, and nothing
+    in a text."""
     return [
-        _column(text.split(BETWEEN_ROWS), kind) for text, kind in zip(texts, kinds, strict=True)
+        _column([cell for one in found for cell in one.texts[at].split(BETWEEN_ROWS)], kind)
+        for at, kind in enumerate(asked.kinds)
     ]
 
 

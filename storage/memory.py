@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from monitor.analysis.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.cells import Group, Listed, Page, columns_of
+from storage.cells import Group, Listed, Page, page_of
 from storage.clean import storable
 from storage.current import current_events
 from storage.human import Annotation, Review, no_such_event
@@ -278,7 +278,7 @@ class MemoryStore(MemoryFleet):
         """The cells of what a listing gives, as they would be stored."""
         wanted = replace(selection, after=(), batch=0)
         async for batch in self._listed(kind, wanted, rejudging):
-            yield columns_of(groups, [stored_cells(value) for value in batch])
+            yield page_of(groups, [stored_cells(value) for value in batch])
 
     def _listed(
         self, kind: Listed, wanted: Selection, rejudging: str

@@ -74,7 +74,7 @@ class PostgresqlBackend(Backend):
     """A store in a PostgreSQL database."""
 
     reads_ahead = 2
-    rows_at_once = 8
+    rows_at_once = 16
     """What each question costs however little it asks, here and there, is as much as a thousand
     rows cost."""
 

@@ -24,9 +24,9 @@ from sqlalchemy.sql.functions import coalesce
 
 from storage.cells import (
     APART,
-    BETWEEN_ROWS,
     EXACT,
     LARGEST,
+    NOT_IN_TEXTS,
     RAW,
     Cell,
     Entry,
@@ -118,7 +118,7 @@ def _stored(column: ColumnElement[Any], dialect: str, *, mend: bool) -> _Text:
 def _mended(column: ColumnElement[Any], *, mend: bool) -> ColumnElement[Any]:
     if not mend or not isinstance(column.type, Text):
         return column
-    for between in (APART, BETWEEN_ROWS):
+    for between in NOT_IN_TEXTS:
         column = func.replace(column, between, written_out(between), type_=Text)
     return column
 

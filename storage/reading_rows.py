@@ -11,11 +11,23 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+import numpy as np
+from sqlalchemy import Connection, Select, bindparam, select
 
 from storage import reading
-from storage.cells import APART, Group, Joined, Listed, Page
-from storage.gathered import NotWholeError, cut, gathered
+from storage.cells import (
+    NOT_IN_TEXTS,
+    Group,
+    Joined,
+    Listed,
+    Page,
+    Piece,
+    is_joined,
+    joined,
+)
+from storage.columns import TEXT
+from storage.gathered import Gathering, cut, gathered, gathering, gathering_in_spans
+from storage.moments import AFTER_ALL, Moments, Span
 from storage.reading import Listing
 from storage.reading_cells import groups_of
 from storage.reading_rollup import availability_query
@@ -28,6 +40,9 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
     (Listed.VERDICTS, False): reading.VERDICTS,
     (Listed.VERDICTS, True): reading.REJUDGED_VERDICTS,
 }
+_PIECES = 16
+"""In each stretch, where the database joins rows: some hundred rows in each."""
+_BEGIN, _END = (bindparam(name, type_=TEXT) for name in ("begin", "end"))
 Stretch = Callable[[Connection], Page | None]
 """Reads the rows of one stretch; None when there are none in it."""
 
@@ -55,27 +70,30 @@ class TimedRows:
             raise ValueError(f"{kind} is never recomputed")
         self._groups = groups
         self._table, self._order = listing.table, listing.order
-        self._cells = cache(partial(groups_of, self._table.c, groups))
         self._time = self._order[0]
         self._where, _ = reading.matching(self._table, self._time, wanted)
         if rejudging:
             self._where.append(self._table.c.rejudging == rejudging)
+        self._moments = Moments(self._time, self._where)
+        self._ask = cache(self._question)
         self._begin = "" if wanted.since is None else time_text(wanted.since)
         self.over = False
 
     def next(self, connection: Connection, limit: int) -> Stretch:
         """From one moment on up to the moment of the row `limit` ahead."""
-        where = [*self._where, self._time >= self._begin]
-        ahead = select(self._time).where(*where).order_by(self._time).offset(limit).limit(1)
-        end = connection.scalar(ahead)
-        if end == self._begin:
-            later = [*self._where, self._time > self._begin]
-            end = connection.scalar(select(func.min(self._time)).where(*later))
-        if end is not None:
-            where.append(self._time < end)
-        source = select(self._table).where(*where).order_by(*self._order)
-        self._begin, self.over = end or self._begin, end is None
-        return partial(_fetched, source=source, groups=self._groups, cells=self._cells)
+        pieces = _PIECES if connection.dialect.name == "postgresql" else 1
+        ahead = max(1, limit // pieces)
+        spans = self._moments.spans(connection, self._begin, ahead, pieces)
+        self._begin = spans[-1][1]
+        self.over = self._begin == AFTER_ALL
+        return partial(_read, ask=self._ask, groups=self._groups, spans=spans)
+
+    def _question(self, dialect: str, mend: bool) -> "_Question":
+        cells = groups_of(self._table.c, self._groups, dialect, mend=mend)
+        query = select(*cells).where(*self._where).order_by(*self._order)
+        if dialect == "postgresql":
+            return gathering_in_spans(query, self._time)
+        return query.where(self._time >= _BEGIN, self._time < _END)
 
 
 class AvailabilityRows:
@@ -94,61 +112,91 @@ class AvailabilityRows:
         columns = source.selected_columns
         last = source.with_only_columns(*(columns[name] for name in KEY)).offset(limit - 1).limit(1)
         key = connection.execute(last).one_or_none()
-        # Its columns are found by their names, the made ones too.
-        cells = partial(groups_of, columns, self._groups)
         if key is None:
             self.over = True
         else:
             country, platform, starts_at, asn, network = key
             # As `storage.place` writes it.
             self._after = (country, platform, starts_at, f"{asn or 0:010}", network)
-        return partial(_fetched, source=source.limit(limit), groups=self._groups, cells=cells)
+
+        def ask(dialect: str, mend: bool) -> _Question:
+            # Its columns are found by their names, the made ones too.
+            cells = groups_of(columns, self._groups, dialect, mend=mend)
+            query = source.with_only_columns(*cells).limit(limit)
+            return gathering(query) if dialect == "postgresql" else query
+
+        return partial(_read, ask=ask, groups=self._groups)
 
 
-def _fetched(
+_Question = Gathering | Select[Any]
+"""What PostgreSQL is asked, and what others are."""
+
+
+def _read(
     connection: Connection,
-    source: Select[Any],
+    ask: Callable[[str, bool], _Question],
     groups: Sequence[Group],
-    cells: Callable[..., Sequence[ColumnElement[Any]]],
+    spans: Sequence[Span] = (),
 ) -> Page | None:
-    """What is wanted of the rows of a query; None when there are none."""
+    """What is wanted of some rows, or of those in the spans; None when there are none. `ask` gives
+    the question for a dialect, and whether texts are to be mended."""
     dialect = connection.dialect.name
-    ask = _from_postgresql if dialect == "postgresql" else _from_sqlite
-    with suppress(NotWholeError):
-        return ask(connection, source.with_only_columns(*cells(dialect, mend=False)), groups)
-    return ask(connection, source.with_only_columns(*cells(dialect, mend=True)), groups)
+
+    def answer(*, mend: bool) -> Page | None:
+        asked = ask(dialect, mend)
+        if isinstance(asked, Gathering):
+            return _from_postgresql(connection, asked, groups, spans)
+        return _from_sqlite(connection, asked, groups, spans)
+
+    with suppress(_NotWholeError):
+        return answer(mend=False)
+    return answer(mend=True)
+
+
+class _NotWholeError(Exception):
+    """A text holds what stands between cells or rows: where they end cannot be told."""
 
 
 def _from_postgresql(
-    connection: Connection, query: Select[Any], groups: Sequence[Group]
+    connection: Connection, asked: Gathering, groups: Sequence[Group], spans: Sequence[Span]
 ) -> Page | None:
-    count, texts = gathered(connection, query)
-    if not count:
+    found = gathered(connection, asked, spans)
+    if not found:
         return None
-    for text, group in zip(texts, groups, strict=True):
-        _check(text, count, group)
-    if len(groups) == 1 and isinstance(groups[0], tuple):
-        return Joined(texts[0], count)
-    return cut(query, texts)
+    for rows, texts in found:
+        for text, group in zip(texts, groups, strict=True):
+            _check(Piece(text, rows), group)
+    if is_joined(groups):
+        return Joined([Piece(texts[0], rows) for rows, texts in found])
+    return cut(asked, found)
 
 
 def _from_sqlite(
-    connection: Connection, query: Select[Any], groups: Sequence[Group]
+    connection: Connection, asked: Select[Any], groups: Sequence[Group], spans: Sequence[Span]
 ) -> Page | None:
+    values = {_BEGIN.key: spans[0][0], _END.key: spans[-1][1]} if spans else {}
     # The driver's own tuples: what SQLAlchemy adds to each is not needed here.
-    with connection.execute(query) as result:
+    with connection.execute(asked, values) as result:
         cursor: Any = result.cursor
         rows = cursor.fetchall()
     if not rows:
         return None
     columns = list(zip(*rows, strict=True))
+    page = joined(columns[0]) if is_joined(groups) else columns
     for column, group in zip(columns, groups, strict=True):
         if isinstance(group, tuple):
-            _check("".join(column), len(rows), group)
-    return columns
+            made = page if isinstance(page, Joined) else joined(column)
+            for piece in made.pieces:
+                _check(piece, group)
+    return page
 
 
-def _check(texts: str, count: int, group: Group) -> None:
-    """Raises NotWholeError when a text holds what stands between two cells."""
-    if isinstance(group, tuple) and texts.count(APART) != count * (len(group) - 1):
-        raise NotWholeError
+def _check(piece: Piece, group: Group) -> None:
+    """Raises _NotWholeError when a text holds what stands between two cells or rows."""
+    # Counted without a look at each that is found, which there are many of.
+    signs = np.frombuffer(piece.text.encode("utf-8", "surrogatepass"), np.uint8)
+    apart, between = (np.count_nonzero(signs == ord(sign)) for sign in NOT_IN_TEXTS)
+    if between != piece.rows - 1:
+        raise _NotWholeError
+    if isinstance(group, tuple) and apart != piece.rows * (len(group) - 1):
+        raise _NotWholeError

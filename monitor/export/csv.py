@@ -27,8 +27,8 @@ class File(NamedTuple):
     """A file as it comes."""
 
     batches: AsyncGenerator[Any, None]
-    lines: Callable[[Any], str]
-    """Makes lines of a batch; takes long enough to be done in another thread."""
+    lines: Callable[[Any], list[bytes]]
+    """Makes lines of a batch, in pieces; takes long enough to be done in another thread."""
     count: Callable[[Any], int]
     """How many lines a batch makes."""
 
@@ -57,8 +57,8 @@ def file_of_values(
 ) -> File:
     """What a store listed; `prepare` makes what the columns read."""
 
-    def lines(batch: Sequence[Any]) -> str:
-        return value_lines(columns, map(prepare, batch), hidden)
+    def lines(batch: Sequence[Any]) -> list[bytes]:
+        return [value_lines(columns, map(prepare, batch), hidden).encode()]
 
     return File(cast("AsyncGenerator[Any, None]", values), lines, len)
 
@@ -83,7 +83,8 @@ async def write_csv(
     )
 
     def write(batch: Any) -> None:
-        out.write(file.lines(batch))
+        for piece in file.lines(batch):
+            out.write(piece.decode())
 
     out.write(header(export.columns))
     count = 0

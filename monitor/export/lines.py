@@ -1,59 +1,34 @@
-"""From stored cells to lines of CSV, a page at a time and many cells in one go.
+"""From stored cells to lines of CSV, hundreds of rows in one go.
 
-Nearly all cells are plain: nothing in them needs a quote, an apostrophe or an escape. So each piece
-of a page is looked at as a whole, by what kinds of characters stand in it, and only rows with
-something else are taken apart. What is made of several cells is made once for each that differ.
+Rows that are plain are shown as they are; only others are taken apart. What is made of several
+cells is made once for each that differ.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from monitor.export.cells import Value, cell, text_cell
 from monitor.export.columns import Column
+from monitor.export.plain import AmbiguousError, odd_rows
 from monitor.export.stored import STORED, Made, Stored, shown
-from storage.cells import APART, BETWEEN_ROWS, RAW, Cell, Group, Joined, Listed, Page, Rounded
+from storage.cells import (
+    APART,
+    BETWEEN_ROWS,
+    RAW,
+    Cell,
+    Group,
+    Joined,
+    Listed,
+    Page,
+    Piece,
+    joined,
+)
 from storage.store import StorageError
 
-_PLAIN, _BOUNDARY, _LEAD, _OTHER = b"a|!?"
-_ASCII = 128
-_Piece = Callable[[Sequence[Any]], Iterable[str]]
-"""Makes text of the cells of one group, for each row of a page."""
 _NUMBERS = frozenset({"number", "ms", "bytes"})
 """Units of columns whose cells come from us alone and stay as they are."""
-
-
-def _kind(code: int) -> int:
-    char = chr(code)
-    if char in (APART, BETWEEN_ROWS, "\n"):
-        return _BOUNDARY
-    if char in "=+-@ '`":
-        return _LEAD
-    return _PLAIN if code < _ASCII and char.isprintable() and char not in '",;' else _OTHER
-
-
-_KINDS = bytes(map(_kind, range(256)))
-_ODD = bytes([_OTHER])
-_BETWEEN = bytes([_BOUNDARY])
-_LEADING = bytes([_LEAD])
-_LED = re.compile(re.escape(bytes([_BOUNDARY, _LEAD]))).search
-"""Of two bytes, an expression finds none in a sixth of the time that `in` takes."""
-
-
-def plain(text: str, boundaries: int) -> bool:
-    """Whether each cell of `text` is shown as it is, without quotes: ASCII that can be seen, led
-    by no sign that could begin a formula. `boundaries` are how many there are between the cells."""
-    if not text.isascii():
-        return False
-    kinds = text.encode().translate(_KINDS)
-    return (
-        _ODD not in kinds
-        and not _LED(kinds)
-        and kinds[:1] != _LEADING
-        and kinds.count(_BETWEEN) == boundaries
-    )
+_APART, _RAW, _LINE_END = APART.encode(), RAW.encode(), BETWEEN_ROWS.encode()
 
 
 class Plan:
@@ -65,7 +40,7 @@ class Plan:
         """Columns that are `hidden` stay empty."""
         sources = STORED[kind]
         self.groups: list[Group] = []
-        self._pieces: list[_Piece] = []
+        self._parts: list[_Part] = []
         found: list[tuple[Column[Any], Stored]] = [
             (column, "" if column.name in hidden else sources.get(column.name, column.name))
             for column in columns
@@ -73,84 +48,100 @@ class Plan:
         for of, run in groupby(found, _apart):
             some = list(run)
             cells = tuple(stored for _, stored in some if not isinstance(stored, Made))
-            if not cells:
+            if cells:
+                numbers = [column.unit in _NUMBERS for column, _ in some]
+                self.groups.append(cells)
+                self._parts.append(_Shown(cells, numbers))
+            else:
                 ways = [stored.value for _, stored in some if isinstance(stored, Made)]
                 self.groups.append(of)
-                self._pieces.append(partial(_made, ways=ways))
-                continue
-            numbers = [column.unit in _NUMBERS for column, _ in some]
-            self.groups.append(cells)
-            self._pieces.append(partial(_shown, cells=cells, numbers=numbers))
+                self._parts.append(_Once(ways))
 
-    def lines(self, page: Page) -> str:
-        """The lines of a page, each with its end. StorageError for a row that makes no sense."""
-        if len(self.groups) == 1:
-            whole, count = _in_one(page)
-            if plain(whole, count * len(self.groups[0]) - 1):
-                return whole.replace(APART, ",").replace(BETWEEN_ROWS, "\r\n") + "\r\n"
-        if isinstance(page, Joined):
-            page = [page.text.split(BETWEEN_ROWS)]
+    def lines(self, page: Page) -> list[bytes]:
+        """The lines of a page, each with its end, in pieces of any size. StorageError for a row
+        that makes no sense."""
         try:
-            pieces = [list(piece(column)) for piece, column in zip(self._pieces, page, strict=True)]
+            if isinstance(page, Joined):
+                (only,) = self._parts
+                return [only.lines(piece) + _LINE_END for piece in page.pieces]
+            columns = [part.each(column) for part, column in zip(self._parts, page, strict=True)]
         except ValueError as error:
             raise StorageError(f"there is a row this version cannot read: {error}") from error
-        rows = pieces[0] if len(pieces) == 1 else map(",".join, zip(*pieces, strict=True))
-        return "\r\n".join(rows) + "\r\n"
-
-
-def _in_one(page: Page) -> tuple[str, int]:
-    """All texts of the one group in one piece, and how many there are."""
-    return page if isinstance(page, Joined) else (BETWEEN_ROWS.join(page[0]), len(page[0]))
+        return [_LINE_END.join(map(b",".join, zip(*columns, strict=True))) + _LINE_END]
 
 
 def _apart(one: tuple[Column[Any], Stored]) -> tuple[Cell, ...]:
-    """What is asked for by itself: what others are made of, and numbers that are often negative,
-    since a text that begins like them is no plain one."""
-    column, stored = one
-    if isinstance(stored, Made):
-        return stored.of
-    return (stored,) if isinstance(stored, Rounded) and column.unit == "number" else ()
+    """What is asked for by itself: what others are made of."""
+    _, stored = one
+    return stored.of if isinstance(stored, Made) else ()
 
 
-def _shown(page: Sequence[str], cells: Sequence[Cell], numbers: Sequence[bool]) -> Iterable[str]:
-    """Texts of several cells that are shown as they are stored."""
-    inside = len(cells) - 1
-    text = "\n".join(page)
-    ours = all(numbers) and RAW not in text
-    if ours or plain(text, len(page) * len(cells) - 1):
-        return text.replace(APART, ",").split("\n")
-    return [
-        one.replace(APART, ",") if plain(one, inside) else _careful(one, cells, numbers)
-        for one in page
-    ]
+class _Part(Protocol):
+    """Makes cells of the texts of one group, row by row, with commas between them."""
+
+    def lines(self, piece: Piece) -> bytes:
+        """Of several rows, with BETWEEN_ROWS between them."""
+
+    def each(self, texts: Sequence[str]) -> list[bytes]:
+        """Of each row."""
 
 
-def _careful(text: str, cells: Sequence[Cell], numbers: Sequence[bool]) -> str:
-    return ",".join(
-        _careful_cell(one, of, number)
-        for one, of, number in zip(text.split(APART), cells, numbers, strict=True)
-    )
+class _Shown(NamedTuple):
+    """Cells that are shown as they are stored."""
+
+    cells: Sequence[Cell]
+    numbers: Sequence[bool]
+
+    def lines(self, piece: Piece) -> bytes:
+        raw = piece.text.encode("utf-8", "surrogatepass")
+        plain = raw.replace(_APART, b",")
+        if all(self.numbers) and _RAW not in raw:
+            return plain
+        try:
+            odd = odd_rows(raw, piece.rows, self.numbers)
+        except AmbiguousError:
+            return _LINE_END.join(map(self._careful, raw.split(_LINE_END)))
+        return b"".join(self._mended(raw, plain, odd)) if odd else plain
+
+    def each(self, texts: Sequence[str]) -> list[bytes]:
+        return [
+            line for piece in joined(texts).pieces for line in self.lines(piece).split(_LINE_END)
+        ]
+
+    def _mended(self, raw: bytes, plain: bytes, odd: Sequence[slice]) -> Iterator[bytes]:
+        """All rows: those that are odd by themselves, the others as they are."""
+        done = 0
+        for row in odd:
+            yield plain[done : row.start]
+            yield self._careful(raw[row])
+            done = row.stop
+        yield plain[done:]
+
+    def _careful(self, row: bytes) -> bytes:
+        texts = row.decode("utf-8", "surrogatepass").split(APART)
+        return ",".join(map(_careful, texts, self.cells, self.numbers)).encode()
 
 
-def _careful_cell(text: str, of: Cell, number: bool) -> str:
+def _careful(text: str, of: Cell, number: bool) -> str:
     if not isinstance(of, str) and text.startswith(RAW):
         return quoted(cell(shown(of, text.removeprefix(RAW))))
     return quoted(text if number else text_cell(text))
 
 
-def _made(page: Sequence[str], ways: Sequence[Callable[[str], Value]]) -> Iterable[str]:
-    """What is made of stored cells, in each of these ways."""
-    return map(_Once(ways).__getitem__, page)
-
-
-class _Once(dict[str, str]):
-    """Text of stored cells → cells made of it, once for each that differs."""
+class _Once(dict[str, bytes]):
+    """Text of stored cells → cells made of it in some ways, once for each that differs."""
 
     def __init__(self, ways: Sequence[Callable[[str], Value]]) -> None:
         self._ways = ways
 
-    def __missing__(self, stored: str) -> str:
-        made = self[stored] = ",".join(quoted(cell(way(stored))) for way in self._ways)
+    def lines(self, piece: Piece) -> bytes:
+        return _LINE_END.join(self.each(piece.text.split(BETWEEN_ROWS)))
+
+    def each(self, texts: Sequence[str]) -> list[bytes]:
+        return list(map(self.__getitem__, texts))
+
+    def __missing__(self, stored: str) -> bytes:
+        made = self[stored] = ",".join(quoted(cell(way(stored))) for way in self._ways).encode()
         return made
 
 

@@ -38,7 +38,7 @@ async def csv_file(
         return Response(headers=headers)
     file = _file(resource, store, asked)
     # Before anything is sent, so that a store that does not answer at all is told as such.
-    first = await _chunk(file, turns)
+    first = await _pieces(file, turns)
     return StreamingResponse(_body(first, file, resource, turns), headers=headers)
 
 
@@ -51,22 +51,23 @@ def _file(resource: Resource, store: Store, asked: Asked) -> File:
 
 
 async def _body(
-    first: bytes | None, file: File, resource: Resource, turns: asyncio.Semaphore
+    first: list[bytes] | None, file: File, resource: Resource, turns: asyncio.Semaphore
 ) -> AsyncIterator[bytes | memoryview]:
     try:
         yield header(resource.columns).encode()
-        chunk = first
-        while chunk is not None:
-            for start in range(0, len(chunk), _PIECE):
-                yield memoryview(chunk)[start : start + _PIECE]
-            chunk = await _chunk(file, turns)
+        pieces = first
+        while pieces is not None:
+            for piece in pieces:
+                for start in range(0, len(piece), _PIECE):
+                    yield memoryview(piece)[start : start + _PIECE]
+            pieces = await _pieces(file, turns)
     finally:
         await file.batches.aclose()
 
 
-async def _chunk(file: File, turns: asyncio.Semaphore) -> bytes | None:
+async def _pieces(file: File, turns: asyncio.Semaphore) -> list[bytes] | None:
     async with turns:
         batch = await anext(file.batches, None)
         if batch is None:
             return None
-        return await asyncio.to_thread(lambda: file.lines(batch).encode())
+        return await asyncio.to_thread(file.lines, batch)
