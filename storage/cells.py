@@ -61,8 +61,8 @@ Columns = Sequence[Sequence[Any]]
 class Piece(NamedTuple):
     """Some texts of the one group that was asked for."""
 
-    text: str
-    """BETWEEN_ROWS stands between two of them."""
+    texts: bytes
+    """In UTF-8, with BETWEEN_ROWS between two of them."""
     rows: int
     """How many there are, never none."""
 
@@ -97,7 +97,17 @@ def rows_in(page: Page) -> int:
 def joined(texts: Sequence[str]) -> Joined:
     """The texts of the one group that was asked for, which hold none of NOT_IN_TEXTS."""
     parts = [texts[at : at + ROWS_IN_PIECE] for at in range(0, len(texts), ROWS_IN_PIECE)]
-    return Joined([Piece(BETWEEN_ROWS.join(part), len(part)) for part in parts])
+    return Joined([Piece(encoded(BETWEEN_ROWS.join(part)), len(part)) for part in parts])
+
+
+def encoded(text: str) -> bytes:
+    """In UTF-8, also what that does not have: halves of characters, that only memory can hold."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def decoded(raw: bytes) -> str:
+    """The text of which `encoded` made bytes."""
+    return raw.decode("utf-8", "surrogatepass")
 
 
 def is_joined(groups: Sequence[Group]) -> bool:

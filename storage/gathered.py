@@ -28,6 +28,8 @@ from sqlalchemy.sql.functions import coalesce
 from storage.cells import BETWEEN_ROWS
 from storage.moments import Span
 
+AS_BYTES = "texts_as_bytes"
+"""The option of a statement whose texts are not to be decoded."""
 _BEGINS, _ENDS = (bindparam(name, type_=ARRAY(Text)) for name in ("begins", "ends"))
 _BEGIN, _END = (bindparam(name, type_=Text) for name in ("begin", "end"))
 
@@ -45,8 +47,8 @@ class Gathered(NamedTuple):
 
     rows: int
     """Never none."""
-    texts: Sequence[str]
-    """The columns: as many cells with BETWEEN_ROWS between them, and nothing for NULL."""
+    texts: Sequence[bytes]
+    """The columns: as many cells with BETWEEN_ROWS between them, and nothing for NULL; in UTF-8."""
 
 
 def gathering(query: Select[Any]) -> Gathering:
@@ -83,7 +85,7 @@ def gathered(
             _BEGIN.key: begins[0],
             _END.key: ends[-1],
         }
-    found = connection.execute(asked.statement, values)
+    found = connection.execute(asked.statement, values, execution_options={AS_BYTES: True})
     return [Gathered(rows, texts) for rows, *texts in found if rows]
 
 
@@ -103,9 +105,13 @@ def cut(asked: Gathering, found: Sequence[Gathered]) -> list[Sequence[Any]]:
     """The columns: texts, floating point and whole numbers; NULL is None in a number, and nothing
     in a text."""
     return [
-        _column([cell for one in found for cell in one.texts[at].split(BETWEEN_ROWS)], kind)
+        _column([cell for one in found for cell in _cells(one.texts[at])], kind)
         for at, kind in enumerate(asked.kinds)
     ]
+
+
+def _cells(texts: bytes) -> Sequence[str]:
+    return texts.decode().split(BETWEEN_ROWS)
 
 
 def _column(cells: Sequence[str], kind: Any) -> Sequence[Any]:

@@ -14,6 +14,7 @@ hangs and says nothing for a while.
 from contextlib import AbstractContextManager
 from typing import Any
 
+from psycopg.adapt import Loader
 from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -21,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from storage import partitions, staging
 from storage.backend import Backend
+from storage.gathered import AS_BYTES
 from storage.postgresql_errors import postgresql_errors
 from storage.prunable import Prunable
 from storage.staging import NO_NUL
@@ -68,6 +70,13 @@ class _TextDumper(StrDumper):
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace(_NUL, NO_NUL) if _NUL in obj else obj)
+
+
+class _RawLoader(Loader):
+    """Text from the server as it came."""
+
+    def load(self, data: Any) -> bytes:
+        return bytes(data)
 
 
 class PostgresqlBackend(Backend):
@@ -177,8 +186,16 @@ class PostgresqlBackend(Backend):
                 raise
 
         event.listen(engine, "connect", set_up)
+        event.listen(engine, "before_cursor_execute", _as_bytes)
         event.listen(engine, "rollback", _forget)
         return engine
+
+
+def _as_bytes(
+    _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
+) -> None:
+    if context is not None and context.execution_options.get(AS_BYTES):
+        cursor.adapters.register_loader("text", _RawLoader)
 
 
 def _forget(connection: Connection) -> None:

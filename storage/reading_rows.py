@@ -194,7 +194,7 @@ def _from_sqlite(
 def _check(piece: Piece, group: Group) -> None:
     """Raises _NotWholeError when a text holds what stands between two cells or rows."""
     # Counted without a look at each that is found, which there are many of.
-    signs = np.frombuffer(piece.text.encode("utf-8", "surrogatepass"), np.uint8)
+    signs = np.frombuffer(piece.texts, np.uint8)
     apart, between = (np.count_nonzero(signs == ord(sign)) for sign in NOT_IN_TEXTS)
     if between != piece.rows - 1:
         raise _NotWholeError

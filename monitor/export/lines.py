@@ -1,16 +1,17 @@
 """From stored cells to lines of CSV, hundreds of rows in one go.
 
-Rows that are plain are shown as they are; only others are taken apart. What is made of several
+Cells that are plain are shown as they are; only others are taken in hand. What is made of several
 cells is made once for each that differ.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from monitor.export.cells import Value, cell, text_cell
 from monitor.export.columns import Column
-from monitor.export.plain import AmbiguousError, odd_rows
+from monitor.export.plain import AmbiguousError, Odd, odd_cells
 from monitor.export.stored import STORED, Made, Stored, shown
 from storage.cells import (
     APART,
@@ -22,6 +23,7 @@ from storage.cells import (
     Listed,
     Page,
     Piece,
+    decoded,
     joined,
 )
 from storage.store import StorageError
@@ -93,14 +95,14 @@ class _Shown(NamedTuple):
     numbers: Sequence[bool]
 
     def lines(self, piece: Piece) -> bytes:
-        raw = piece.text.encode("utf-8", "surrogatepass")
+        raw = piece.texts
         plain = raw.replace(_APART, b",")
         if all(self.numbers) and _RAW not in raw:
             return plain
         try:
-            odd = odd_rows(raw, piece.rows, self.numbers)
+            odd = odd_cells(raw, piece.rows, self.numbers)
         except AmbiguousError:
-            return _LINE_END.join(map(self._careful, raw.split(_LINE_END)))
+            return _LINE_END.join(map(self._careful, decoded(raw).split(BETWEEN_ROWS)))
         return b"".join(self._mended(raw, plain, odd)) if odd else plain
 
     def each(self, texts: Sequence[str]) -> list[bytes]:
@@ -108,24 +110,29 @@ class _Shown(NamedTuple):
             line for piece in joined(texts).pieces for line in self.lines(piece).split(_LINE_END)
         ]
 
-    def _mended(self, raw: bytes, plain: bytes, odd: Sequence[slice]) -> Iterator[bytes]:
-        """All rows: those that are odd by themselves, the others as they are."""
+    def _mended(self, raw: bytes, plain: bytes, odd: Sequence[Odd]) -> Iterator[bytes]:
+        """All cells: those that are odd by themselves, the others as they are."""
         done = 0
-        for row in odd:
-            yield plain[done : row.start]
-            yield self._careful(raw[row])
-            done = row.stop
+        for number, begin, end in odd:
+            yield plain[done:begin]
+            yield _careful_again(raw[begin:end], self.cells[number], self.numbers[number])
+            done = end
         yield plain[done:]
 
-    def _careful(self, row: bytes) -> bytes:
-        texts = row.decode("utf-8", "surrogatepass").split(APART)
-        return ",".join(map(_careful, texts, self.cells, self.numbers)).encode()
+    def _careful(self, row: str) -> bytes:
+        return ",".join(map(_careful, row.split(APART), self.cells, self.numbers)).encode()
 
 
 def _careful(text: str, of: Cell, number: bool) -> str:
     if not isinstance(of, str) and text.startswith(RAW):
         return quoted(cell(shown(of, text.removeprefix(RAW))))
     return quoted(text if number else text_cell(text))
+
+
+@lru_cache(1024)
+def _careful_again(raw: bytes, of: Cell, number: bool) -> bytes:
+    """What comes once, a title say, mostly comes over and over."""
+    return _careful(decoded(raw), of, number).encode()
 
 
 class _Once(dict[str, bytes]):
@@ -135,7 +142,7 @@ class _Once(dict[str, bytes]):
         self._ways = ways
 
     def lines(self, piece: Piece) -> bytes:
-        return _LINE_END.join(self.each(piece.text.split(BETWEEN_ROWS)))
+        return _LINE_END.join(self.each(decoded(piece.texts).split(BETWEEN_ROWS)))
 
     def each(self, texts: Sequence[str]) -> list[bytes]:
         return list(map(self.__getitem__, texts))

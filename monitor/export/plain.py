@@ -1,8 +1,9 @@
-"""Which of many stored rows can be shown as they are: nothing in them needs a quote, an apostrophe
-or an escape. That goes for nearly all, so they are looked at hundreds at a time, by what kinds of
+"""Which of many stored cells cannot be shown as they are: something in them needs a quote, an
+apostrophe or an escape. Few do, so rows are looked at hundreds at a time, by what kinds of
 characters stand in them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,10 +30,19 @@ class AmbiguousError(Exception):
     """A cell holds what stands between cells or rows."""
 
 
-def odd_rows(raw: bytes, rows: int, numbers: Sequence[bool]) -> Sequence[slice]:
-    """Where in `raw` the rows are, without what stands between them, that cannot be shown as they
-    are: a cell of theirs is not ASCII that can be seen, wants quotes, or is led by a sign that
-    could begin a formula and is none of a number.
+class Odd(NamedTuple):
+    """One such cell."""
+
+    number: int
+    """Of the cell in its row, from 0."""
+    begin: int
+    end: int
+    """Where it is."""
+
+
+def odd_cells(raw: bytes, rows: int, numbers: Sequence[bool]) -> Sequence[Odd]:
+    """The cells in `raw`, from first to last, that are not ASCII that can be seen, want quotes, or
+    are led by a sign that could begin a formula and are no number.
 
     `rows` is how many there are, `numbers` which of their cells are numbers of ours.
     AmbiguousError when more stands between all cells than these need.
@@ -45,16 +55,13 @@ def odd_rows(raw: bytes, rows: int, numbers: Sequence[bool]) -> Sequence[slice]:
         raise AmbiguousError
     leads = kinds == _LEAD
     leads[1:] &= boundaries[:-1]
-    odd = np.flatnonzero(leads)
-    if odd.size and any(numbers):
-        cells = np.searchsorted(np.flatnonzero(boundaries), odd) % in_row
-        odd = odd[~np.array(numbers)[cells]]
-    if _ODD in marks:
-        odd = np.concatenate((odd, np.flatnonzero(kinds == _OTHER)))
-    if not odd.size:
+    if _ODD not in marks and not leads.any():
         return ()
-    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == ord(BETWEEN_ROWS[-1]))
-    found = np.unique(np.searchsorted(ends, odd))
+    ends = np.concatenate((np.flatnonzero(boundaries), [len(raw)]))
+    # An empty cell stands between the two signs at the end of a row, and is never found.
+    leading = np.searchsorted(ends, np.flatnonzero(leads))
+    leading = leading[~np.array([*numbers, False])[leading % in_row]]
+    other = np.searchsorted(ends, np.flatnonzero(kinds == _OTHER))
+    found = np.unique(np.concatenate((leading, other)))
     begins = np.concatenate(([0], ends + 1))[found]
-    behind = np.concatenate((ends + 1 - len(BETWEEN_ROWS), [len(raw)]))[found]
-    return list(map(slice, begins.tolist(), behind.tolist()))
+    return list(map(Odd, (found % in_row).tolist(), begins.tolist(), ends[found].tolist()))
