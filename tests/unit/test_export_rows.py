@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -178,22 +179,49 @@ async def test_postgresql_makes_the_same_file(cluster: Cluster, database: str, m
     await store.close()
 
 
-@pytest.mark.parametrize("kind", PILED_UP)
-async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
-    """Pages end between moments; more rows of one moment than a page holds come together."""
+def crowded() -> Cycle:
+    """130 looks, twenty of each moment."""
     looks = tuple(
         measurement(f"m-{n:03}", n // 20 * 0.5, cycle="c", endpoint=f"https://x.com/{n}")
         for n in range(130)
     )
     made = cycle(1, measurements=looks)
     verdicts = tuple(verdict(look, 60 + n // 20) for n, look in enumerate(looks))
-    async with stored(msgspec.structs.replace(made, verdicts=verdicts)) as stores:
-        for since in (None, looks[50].started_at, verdicts[50].judged_at):
+    return msgspec.structs.replace(made, verdicts=verdicts)
+
+
+def some_begins(made: Cycle) -> list[datetime | None]:
+    """None, and moments of looks and of verdicts in the midst of the others."""
+    return [None, made.measurements[50].started_at, made.verdicts[50].judged_at]
+
+
+@pytest.mark.parametrize("kind", PILED_UP)
+async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
+    """Pages end between moments; more rows of one moment than a page holds come together."""
+    made = crowded()
+    async with stored(made) as stores:
+        for since in some_begins(made):
             wanted = Selection(since=since)
             found = [await of_rows(store, kind, wanted) for store in stores]
             assert found == [await of_values(stores[1], kind, wanted)] * 2
         everything = await of_rows(stores[0], kind, Selection())
         assert everything.count("\r\n") == (2 if kind is Kind.AVAILABILITY else 131)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("page", [1, 3, 6, 20])
+async def test_nor_between_the_pieces_of_a_page(cluster: Cluster, database: str, page: int) -> None:
+    """PostgreSQL's pages come in pieces, with fewer rows than a moment has, or more."""
+    made = crowded()
+    store = SqlStore(cluster.url(database), page=page)
+    await store.open()
+    await store.save(made)
+    for kind in PILED_UP:
+        for since in some_begins(made):
+            wanted = Selection(since=since)
+            assert await of_rows(store, kind, wanted) == await of_values(store, kind, wanted)
+    assert (await of_rows(store, Kind.MEASUREMENTS, Selection())).count("\r\n") == 131
+    await store.close()
 
 
 @pytest.mark.parametrize(
