@@ -41,8 +41,11 @@ _CLIENT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
     "application_name": "shutwatch",
+    # Whatever the environment or the database says: files are made of what comes as it is.
+    "client_encoding": "UTF8",
 }
-"""Seconds, but for the milliseconds of `tcp_user_timeout`: how we notice a server that is gone."""
+"""How we notice a server that is gone: in seconds, but for the milliseconds of `tcp_user_timeout`;
+and what it calls us, and speaks."""
 _SERVER = (
     # How the server notices that we are gone. Without meaning, and allowed, on a Unix socket.
     "SET tcp_keepalives_idle = 5",

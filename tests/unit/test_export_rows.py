@@ -224,6 +224,21 @@ async def test_nor_between_the_pieces_of_a_page(cluster: Cluster, database: str,
     await store.close()
 
 
+@pytest.mark.postgres
+async def test_nobody_elses_encoding_matters(
+    cluster: Cluster, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are UTF-8 also where programs speak something else to the server."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    title = "Anmelden – Grüße"
+    look = measurement("m", 0.0, cycle="c", observations=(http(title, "https://x.com", 200, 0.1),))
+    store = SqlStore(cluster.url(database))
+    await store.open()
+    await store.save(cycle(1, measurements=(look,)))
+    assert title in await of_rows(store, Kind.MEASUREMENTS, Selection())
+    await store.close()
+
+
 @pytest.mark.parametrize(
     ("kind", "column", "junk"),
     [
