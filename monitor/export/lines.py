@@ -1,7 +1,7 @@
 """From stored cells to lines of CSV, hundreds of rows in one go.
 
-Cells that are plain are shown as they are; only others are taken in hand. What is made of several
-cells is made once for each that differ.
+Cells that are plain are shown as they are; only others are taken in hand, as is what is made of
+several cells, and most of them once, however often they come.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -30,6 +30,8 @@ from storage.store import StorageError
 
 _NUMBERS = frozenset({"number", "ms", "bytes"})
 """Units of columns whose cells come from us alone and stay as they are."""
+_KEPT = 1024
+"""Cells that were made, and may come again."""
 _APART, _RAW, _LINE_END = APART.encode(), RAW.encode(), BETWEEN_ROWS.encode()
 
 
@@ -57,7 +59,7 @@ class Plan:
             else:
                 ways = [stored.value for _, stored in some if isinstance(stored, Made)]
                 self.groups.append(of)
-                self._parts.append(_Once(ways))
+                self._parts.append(_Derived(ways))
 
     def lines(self, page: Page) -> list[bytes]:
         """The lines of a page, each with its end, in pieces of any size. StorageError for a row
@@ -120,7 +122,8 @@ class _Shown(NamedTuple):
         yield plain[done:]
 
     def _careful(self, row: str) -> bytes:
-        return ",".join(map(_careful, row.split(APART), self.cells, self.numbers)).encode()
+        cells = zip(row.split(APART), self.cells, self.numbers, strict=True)
+        return ",".join(_careful(*one) for one in cells).encode()
 
 
 def _careful(text: str, of: Cell, number: bool) -> str:
@@ -129,27 +132,27 @@ def _careful(text: str, of: Cell, number: bool) -> str:
     return quoted(text if number else text_cell(text))
 
 
-@lru_cache(1024)
+@lru_cache(_KEPT)
 def _careful_again(raw: bytes, of: Cell, number: bool) -> bytes:
     """What comes once, a title say, mostly comes over and over."""
     return _careful(decoded(raw), of, number).encode()
 
 
-class _Once(dict[str, bytes]):
-    """Text of stored cells → cells made of it in some ways, once for each that differs."""
+class _Derived:
+    """Cells that are made of stored ones, each in its way."""
 
     def __init__(self, ways: Sequence[Callable[[str], Value]]) -> None:
         self._ways = ways
+        self._cells = lru_cache(_KEPT)(self._made)
 
     def lines(self, piece: Piece) -> bytes:
         return _LINE_END.join(self.each(decoded(piece.texts).split(BETWEEN_ROWS)))
 
     def each(self, texts: Sequence[str]) -> list[bytes]:
-        return list(map(self.__getitem__, texts))
+        return list(map(self._cells, texts))
 
-    def __missing__(self, stored: str) -> bytes:
-        made = self[stored] = ",".join(quoted(cell(way(stored))) for way in self._ways).encode()
-        return made
+    def _made(self, stored: str) -> bytes:
+        return ",".join(quoted(cell(way(stored))) for way in self._ways).encode()
 
 
 def quoted(text: str) -> str:
