@@ -10,18 +10,20 @@ import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, Table, create_engine
 
 from monitor.analysis.event import EventKind
 from monitor.analysis.verdict import State
 from probes.measurement import HttpObservation, TlsObservation
+from storage import partitions
 from storage.migrate import MIGRATIONS
 from storage.packing import unpack
 from storage.rollup import Period
 from storage.sql import SqlStore
-from storage.store import Selection
+from storage.store import Cycle, Selection
 from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
+from tests.postgresql import Cluster
 
 TIME = "2024-02-17T12:00:00.000000Z"
 EVENT = {
@@ -47,10 +49,10 @@ SNAPSHOT = (
 LINE = {"event": "event-1", "sequence": 1, "change": "opened", "snapshot": SNAPSHOT}
 
 
-def _at_revision(file: Path, revision: str) -> None:
+def _at_revision(database: Path | str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    engine = create_engine(f"sqlite:///{file}")
+    engine = create_engine(f"sqlite:///{database}" if isinstance(database, Path) else database)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -187,12 +189,8 @@ def _without_what_is_shown(folder: Path, file: Path) -> None:
         database.execute("DROP TABLE later")
 
 
-async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> None:
-    """A database of before looks had it beside their observations gets what it would have had, and
-    keeps everything else; what cannot be read is passed over."""
-    file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
-    await store.open()
+def _seen_in_many_ways(number: int = 12) -> Cycle:
+    """Looks with what is shown of them, in part or in whole."""
     failed = tuple(
         msgspec.structs.replace(one, failure="connection_reset")
         if isinstance(one, TlsObservation | HttpObservation)
@@ -202,9 +200,18 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
     seen = (REACHED, EVERY_OBSERVATION, failed, (*REACHED, *failed), REACHED[:2], ())
     looks = tuple(
         measurement(f"m-{n}", n, cycle="c-1", observations=seen[n % len(seen)], reached=n % 2 == 0)
-        for n in range(2 * len(seen))
+        for n in range(number)
     )
-    await store.save(cycle(1, measurements=looks))
+    return cycle(1, measurements=looks)
+
+
+async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> None:
+    """A database of before looks had it beside their observations gets what it would have had, and
+    keeps everything else; what cannot be read is passed over."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    await store.save(_seen_in_many_ways())
     await store.close()
 
     def everything(database: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -230,3 +237,39 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
             assert [new[place] for place in shown] == ["", None, None]
         else:
             assert new == old
+
+
+@pytest.mark.postgres
+async def test_postgresql_takes_it_from_there_too(cluster: Cluster, database: str) -> None:
+    """More rows than it has in memory at a time."""
+    now, old = (
+        cluster.url(name).replace("postgresql:", "postgresql+psycopg:")
+        for name in (database, cluster.new_database())
+    )
+    store = SqlStore(now)
+    await store.open()
+    await store.save(_seen_in_many_ways(1100))
+    await store.close()
+    _at_revision(old, "0009")
+    there, here = create_engine(now), create_engine(old)
+    with there.connect() as connection:
+        table = Table("measurement", MetaData(), autoload_with=connection)
+        expected = [
+            {**row, "observations": zlib.compress(unpack(row["observations"]))}
+            for row in connection.execute(table.select().order_by(table.c.id)).mappings()
+        ]
+    with here.begin() as connection:
+        partitions.ensure(connection, "measurement", [TIME[:7]])
+        before = Table("measurement", MetaData(), autoload_with=connection)
+        kept = [{name: row[name] for name in before.c.keys()} for row in expected]  # noqa: SIM118
+        connection.execute(before.insert(), kept)
+    assert len(before.c) < len(table.c)
+    _at_revision(old, "0010")
+    with here.connect() as connection:
+        after = Table("measurement", MetaData(), autoload_with=connection)
+        found = connection.execute(after.select().order_by(after.c.id)).mappings()
+        assert [dict(row) for row in found] == expected
+        nullable = {column.name: column.nullable for column in after.c}
+        assert nullable == {column.name: column.nullable for column in table.c}
+    there.dispose()
+    here.dispose()
