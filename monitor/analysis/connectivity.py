@@ -13,7 +13,10 @@ not reported for `SILENT` intervals. One with only domestic references left is *
 * **Instrument**: all vantages, controls included, went dark within `TOGETHER` of each other. No
   government does that to vantages in several places; our own line or our own fault does.
 
-A vantage that was dark long before the others takes no part: it is merely broken.
+A vantage that was dark long before the others takes no part: it is merely broken. Nor does one
+that alone says otherwise than `OUTVOTING` others, on `OUTVOTING_NETWORKS` networks or more, that
+were lost together: it lies, has a line of its own (a satellite's), or is somewhere else than it
+says. It hides nothing and changes nothing, and its network stands beside those that are lost.
 
 Vantages report one after the other, so a loss, and the end of one, looks uneven for a moment.
 Nobody is therefore called dark but next to a *witness*: somebody who is well, has said so since the
@@ -40,8 +43,12 @@ SILENT_FLOOR = 180.0
 SURE = 2
 """Dark cycles in a row after which that is no blip."""
 TOGETHER = timedelta(hours=1)
+OUTVOTING = 4
+"""Vantages lost together that need not mind one that is not."""
+OUTVOTING_NETWORKS = 3
+"""On how many networks they are, at least: a power cut in one building is no country."""
 REMEMBERED = timedelta(days=1)
-"""A vantage that has been dark for longer says nothing of its country any more."""
+"""A vantage dark for longer when the others were lost says nothing of its country any more."""
 
 
 class Condition(StrEnum):
@@ -105,7 +112,10 @@ class _Finding(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     vantage: str
     sights: tuple[Sight, ...]
+    """Those that are lost."""
     sure: bool
+    against: tuple[Sight, ...] = ()
+    """The one that says otherwise, and is not believed."""
     witnessed: bool = True
     """Somebody was well for long enough to tell; it takes that to begin, and not to go on."""
 
@@ -130,7 +140,7 @@ def take_in(
     events = dict(state.events)
     findings = {
         finding.subject: finding
-        for finding in _findings(now, health.at, interval)
+        for finding in _findings(now, events.values(), health.at, interval)
         if finding.subject in events or finding.witnessed
     }
     changes: list[Change] = []
@@ -209,7 +219,9 @@ def _now(sight: Sight, now: datetime, listening: datetime, interval: float) -> S
 # -- what is so now ----------------------------------------------------------------------------
 
 
-def _findings(sights: Sequence[Sight], now: datetime, interval: float) -> Iterator[_Finding]:
+def _findings(
+    sights: Sequence[Sight], active: Collection[Event], now: datetime, interval: float
+) -> Iterator[_Finding]:
     lost = [s for s in sights if s.condition in (Condition.DARK, Condition.CUT)]
     dark = [s for s in lost if s.condition is Condition.DARK]
     countries = {sight.country for sight in sights}
@@ -221,7 +233,11 @@ def _findings(sights: Sequence[Sight], now: datetime, interval: float) -> Iterat
         return
     told: set[str] = set()
     for country in sorted({sight.country for sight in lost if sight.field}):
-        finding = _national(country, sights, now, interval)
+        begun = min(
+            (e.onset_latest for e in active if e.kind in _NATIONAL and e.country == country),
+            default=None,
+        )
+        finding = _national(country, sights, begun, now, interval)
         if finding is not None:
             told |= {sight.vantage for sight in finding.sights}
             yield finding
@@ -238,35 +254,63 @@ def _findings(sights: Sequence[Sight], now: datetime, interval: float) -> Iterat
 
 
 def _national(
-    country: str, sights: Sequence[Sight], now: datetime, interval: float
+    country: str,
+    sights: Sequence[Sight],
+    begun: datetime | None,
+    now: datetime,
+    interval: float,
 ) -> _Finding | None:
-    """Whether all of a country is lost, as far as it is watched."""
+    """Whether all of a country is lost, as far as it is watched; `begun` is when what goes on there
+    began, if anything does."""
     here = [s for s in sights if s.field and s.country == country]
-    counting = [s for s in here if not _long_gone(s, now)]
-    if not counting or any(s.condition not in (Condition.DARK, Condition.CUT) for s in counting):
+    counting = [s for s in here if not _long_gone(s, begun or _last_loss(here))]
+    agreed = _agreed(counting)
+    if agreed is None:
         return None
-    cut = any(sight.condition is Condition.CUT for sight in counting)
-    networks = len({sight.key for sight in counting})
-    if cut:
+    lost, against = agreed
+    networks = len({sight.key for sight in lost})
+    if any(sight.condition is Condition.CUT for sight in lost):
         return _Finding(
             kind=EventKind.INTERNATIONAL_CUT,
             country=country,
             vantage="",
-            sights=tuple(counting),
-            sure=networks > 1 and _sure(counting),
+            sights=lost,
+            sure=networks > 1 and _sure(lost),
+            against=against,
         )
     recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
     elsewhere = [s for s in sights if s not in here and s.condition is Condition.WELL]
     well = [sight for sight in elsewhere if now - sight.at <= recent]
-    if networks < 2 or not well or not _together(counting):
+    if networks < 2 or not well or not (begun or _together(lost)):
         return None
     return _Finding(
         kind=EventKind.SHUTDOWN,
         country=country,
         vantage="",
-        sights=tuple(counting),
-        sure=_sure(counting),
-        witnessed=any(_witnessed(counting, by) for by in well),
+        sights=lost,
+        sure=_sure(lost),
+        against=against,
+        witnessed=any(_witnessed(lost, by) for by in well),
+    )
+
+
+def _agreed(counting: Sequence[Sight]) -> tuple[tuple[Sight, ...], tuple[Sight, ...]] | None:
+    """Those that are lost, and the one among them that is not and does not matter; None when that
+    is no country that is lost."""
+    for conditions in ((Condition.DARK,), (Condition.DARK, Condition.CUT)):
+        lost = tuple(sight for sight in counting if sight.condition in conditions)
+        against = tuple(sight for sight in counting if sight.condition not in conditions)
+        if lost and (not against or (len(against) == 1 and _outvoting(lost))):
+            return lost, against
+    return None
+
+
+def _outvoting(lost: Sequence[Sight]) -> bool:
+    """Whether enough of them were lost together, whoever was lost at another time."""
+    return any(
+        len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
+        for last in lost
+        for together in [[s for s in lost if timedelta() <= last.since - s.since <= TOGETHER]]
     )
 
 
@@ -289,8 +333,14 @@ def _witnessed(lost: Iterable[Sight], by: Sight) -> bool:
     )
 
 
-def _long_gone(sight: Sight, now: datetime) -> bool:
-    return sight.condition is Condition.DARK and now - sight.since > REMEMBERED
+def _last_loss(sights: Iterable[Sight]) -> datetime:
+    """When the last of those that are lost was; there is one."""
+    return max(s.since for s in sights if s.condition in (Condition.DARK, Condition.CUT))
+
+
+def _long_gone(sight: Sight, loss: datetime) -> bool:
+    """Whether it was lost long before that."""
+    return sight.condition is Condition.DARK and loss - sight.since > REMEMBERED
 
 
 def _together(sights: Iterable[Sight]) -> bool:
@@ -301,6 +351,9 @@ def _together(sights: Iterable[Sight]) -> bool:
 
 def _sure(sights: Iterable[Sight]) -> bool:
     return all(sight.count >= SURE for sight in sights)
+
+
+_NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 
 # -- events ------------------------------------------------------------------------------------
@@ -317,9 +370,9 @@ def _goes_on(before: Event | None, finding: _Finding, now: datetime) -> Iterator
     event = before or _new(finding, now)
     if before is None:
         yield Change(name="opened", detail=_names(finding.sights), event=event)
-    networks = _networks(finding.sights, event.networks)
+    networks = _networks(finding, event.networks)
     if networks != event.networks:
-        new = {n.asn for n in networks} - {n.asn for n in event.networks}
+        new = {n.asn for n in networks if n.affected} - set(event.networks_affected)
         event = msgspec.structs.replace(event, networks=networks, updated_at=now)
         named = "network_affected" if new else ""
         yield Change(name=named, detail=_names(finding.sights) if named else "", event=event)
@@ -345,7 +398,7 @@ def _new(finding: _Finding, now: datetime) -> Event:
         scope=Scope.FULL,
         roles=(),
         methods=(method,),
-        networks=_networks(finding.sights, ()),
+        networks=_networks(finding, ()),
         onset_earliest=last.before,
         onset_latest=last.since,
         detected_at=now,
@@ -356,24 +409,28 @@ def _new(finding: _Finding, now: datetime) -> Event:
     )
 
 
-def _networks(
-    sights: Iterable[Sight], before: Iterable[NetworkStatus]
-) -> tuple[NetworkStatus, ...]:
+def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
     statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
-    for sight in sights:
+    for sight in finding.sights:
         statuses[sight.asn, sight.network] = NetworkStatus(
             asn=sight.asn, network=sight.network, affected=True, blocked_now=True
         )
+    for sight in finding.against:
+        seen = NetworkStatus(
+            asn=sight.asn, network=sight.network, affected=False, blocked_now=False
+        )
+        statuses.setdefault((sight.asn, sight.network), seen)
     return tuple(statuses[key] for key in sorted(statuses))
 
 
 def _over(event: Event, sights: Iterable[Sight], now: datetime) -> Change:
     """An event whose condition no longer holds: those concerned are back, or it became another."""
-    concerned = {(network.asn, network.network) for network in event.networks}
+    concerned = {(network.asn, network.network) for network in event.networks if network.affected}
     back = [
         s
         for s in sights
         if (s.asn, s.network) in concerned
+        and s.since > event.onset_latest
         and s.condition not in (Condition.DARK, Condition.CUT)
         and (not event.country or s.country == event.country)
     ]

@@ -17,7 +17,7 @@ class EventKind(StrEnum):
     BLOCK = "block"
     """One platform in one country."""
     SHUTDOWN = "shutdown"
-    """All networks watched in a country are cut off; no platform."""
+    """The networks watched in a country are cut off together; no platform."""
     INTERNATIONAL_CUT = "international_cut"
     """A country's networks reach nothing abroad; no platform."""
     VANTAGE_SILENT = "vantage_silent"

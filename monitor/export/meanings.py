@@ -30,7 +30,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "updated_at": "When the event last changed.",
         "first_measurement_id": "The look that first showed the block.",
         "rules_version": "Version of the rules it was judged by.",
-        "kind": "What it is about: `block` (of a platform in a country), `shutdown` (all networks of a country are offline), `international_cut` (only domestic sites answer), `vantage_silent` (one vantage is lost; nobody is accused), `outage` (a platform fails everywhere; no country), `instrument` (all vantages were lost at once: our own fault).",
+        "kind": "What it is about: `block` (of a platform in a country), `shutdown` (the networks of a country are offline together), `international_cut` (only domestic sites answer), `vantage_silent` (one vantage is lost; nobody is accused), `outage` (a platform fails everywhere; no country), `instrument` (all vantages were lost at once: our own fault).",
         "vantage": "The one vantage it is about (`vantage_silent`); else empty.",
         "networks_recovering": "Networks seen open again, not yet often enough to be sure.",
         "networks_unobserved": "Networks that blocked when last seen, too long ago to say what they do now.",

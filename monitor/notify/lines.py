@@ -31,7 +31,7 @@ _NOT: Mapping[EventKind, str] = {
         "country. It says nothing of networks that are not looked from, nor of who ordered it."
     ),
     EventKind.SHUTDOWN: (
-        "a fault of one provider, since all networks looked from went silent while others "
+        "a fault of one provider, since networks of several went silent together, while places "
         "elsewhere did not. It says nothing of other networks, nor of the cause: a power cut or "
         "a cut cable looks the same."
     ),

@@ -35,7 +35,7 @@ STATES = {
 }
 
 KINDS = {
-    "shutdown": "All networks watched in the country were cut off",
+    "shutdown": "The networks watched in the country were cut off together",
     "international_cut": "The country's networks reached nothing abroad",
     "vantage_silent": "A place we look from was lost; this accuses nobody",
     "outage": "The platform failed everywhere, so that it was down, not blocked",

@@ -117,20 +117,35 @@ def _on_networks(words: Words, event: Event, said: Markup) -> Markup:
     )
 
 
+def _cut_off(words: Words, event: Event, country: str, *, sure: bool) -> Markup:
+    offline, watched = len(event.networks_affected), len(event.networks)
+    if offline == watched:
+        message = (
+            N_("%(country)s is cut off from the internet: every network watched is offline")
+            if sure
+            else N_(
+                "%(country)s may be cut off from the internet: every network watched is offline"
+            )
+        )
+        return words.gettext(message, country=country)
+    message = (
+        N_("%(country)s is cut off from the internet: %(x)s of %(n)s networks watched are offline")
+        if sure
+        else N_(
+            "%(country)s may be cut off from the internet: "
+            "%(x)s of %(n)s networks watched are offline"
+        )
+    )
+    return words.gettext(message, country=country, x=words.number(offline), n=words.number(watched))
+
+
 def circumstance(words: Words, event: Event, titles: Mapping[str, str]) -> Markup:
     """An event that is no block."""
     sure = event.state is not EventState.SUSPECTED
     country = words.country(event.country)
     match event.kind:
         case EventKind.SHUTDOWN:
-            message = (
-                N_("%(country)s is cut off from the internet: every network watched is offline")
-                if sure
-                else N_(
-                    "%(country)s may be cut off from the internet: every network watched is offline"
-                )
-            )
-            return words.gettext(message, country=country)
+            return _cut_off(words, event, country, sure=sure)
         case EventKind.INTERNATIONAL_CUT:
             message = (
                 N_("%(country)s is cut off from abroad: only sites within the country answer")

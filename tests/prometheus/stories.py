@@ -119,7 +119,7 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "shutdown": [
         other(
             SHUTDOWN,
-            "Offline: every watched network of Pakistan",
+            "Offline: the watched networks of Pakistan",
             "All field vantages there lost all connectivity while a vantage elsewhere is well.",
             country="PK",
         )

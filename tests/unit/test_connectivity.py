@@ -26,6 +26,8 @@ PLACES = {
     "a": ("PK", 17557, "field"),
     "b": ("PK", 59257, "field"),
     "c": ("PK", 45669, "field"),
+    "d": ("PK", 45669, "field"),
+    "e": ("PK", 23674, "field"),
     "k": ("KE", 33771, "field"),
     "n": ("NL", 1136, "control"),
 }
@@ -43,7 +45,7 @@ def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
         vantage=vantage,
         country=country,
         asn=asn,
-        network=f"net {vantage}",
+        network=f"net {asn}",
         vantage_role=role,
         state=STATES[letter],
         rule_id="vantage.test",
@@ -217,6 +219,90 @@ def test_one_long_gone_does_not_hide_a_shutdown() -> None:
     """A vantage dark for more than a day no longer counts, dark or not."""
     _, changes = tell(a="." + 300 * "o", b=297 * "." + "oooo", c=297 * "." + "oooo", n=301 * ".")
     assert EventKind.SHUTDOWN in kinds(changes)
+
+
+DAY = 24 * 12
+"""Cycles in a day."""
+
+
+@pytest.mark.parametrize("letter", ["o", " ", "c"])
+def test_it_lasts_as_long_as_nobody_is_back(letter: str) -> None:
+    """Three days are one event, which ends with the first to be well again."""
+    lost = 3 * DAY * letter
+    _, changes = tell(a=f"..{lost}..", b=f"..{lost}{letter}.", n=(3 * DAY + 4) * ".")
+    assert [change.name for change in changes] == ["opened", "confirmed", "ended"]
+    assert changes[-1].event.end_latest == at(3 * DAY + 2)
+
+
+def test_one_lost_later_is_part_of_it() -> None:
+    """Who joins on the third day does not make the first ones be forgotten."""
+    lost = f"..{3 * DAY * 'o'}"
+    later = "." + 2 * DAY * "." + (DAY + 1) * "o"
+    state, changes = tell(**dict.fromkeys("abcd", lost), e=later, n=len(lost) * ".")
+    (event,) = state.events.values()
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.networks_affected == (17557, 23674, 45669, 59257)
+    assert kinds(changes) == {EventKind.SHUTDOWN}
+    assert [change.name for change in changes] == ["opened", "confirmed", "network_affected"]
+
+
+ALL_BUT_ONE = dict.fromkeys("abcd", "..oooo")
+
+
+@pytest.mark.parametrize("other", [".", "l", "p", "c"])
+def test_one_alone_hides_no_shutdown(other: str) -> None:
+    """Four on three networks outvote one that says otherwise, whatever it says. Its network is
+    there, and is not among those that are lost."""
+    _, changes = tell(**ALL_BUT_ONE, e=other * 6, n="......")
+    assert kinds(changes) - {EventKind.INTERNATIONAL_CUT} == {EventKind.SHUTDOWN}
+    event = changes[-1].event
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.networks_affected == (17557, 45669, 59257)
+    assert [(n.asn, n.affected) for n in event.networks if n.asn == 23674] == [(23674, False)]
+
+
+def test_nor_that_lines_abroad_are_cut() -> None:
+    """The same of a country that reaches itself alone."""
+    _, changes = tell(**dict.fromkeys("abcd", "..cccc"), e="......", n="......")
+    assert last(changes).kind is EventKind.INTERNATIONAL_CUT
+    assert last(changes).state is EventState.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"a": "..oooo", "b": "..oooo", "c": "..oooo", "e": "......"},
+        {"a": "..oooo", "b": "......", "c": "..oooo", "d": "..oooo"},
+        {**ALL_BUT_ONE, "d": "......", "e": "......"},
+    ],
+    ids=["three against one", "on two networks", "two of five"],
+)
+def test_few_outvote_nobody(story: dict[str, str]) -> None:
+    """Where fewer are lost, or on fewer networks, or two say otherwise, no country is."""
+    assert kinds(tell(**story, n="......")[1]) == {EventKind.VANTAGE_SILENT}
+
+
+def test_those_broken_one_after_the_other_outvote_nobody() -> None:
+    """What happens to each of them on another day is no shutdown for the one that is left."""
+    story = {
+        vantage: (2 + 20 * number) * "." + (80 - 20 * number) * "o"
+        for number, vantage in enumerate("abcd")
+    }
+    assert kinds(tell(**story, e=82 * ".", n=82 * ".")[1]) == {EventKind.VANTAGE_SILENT}
+
+
+def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
+    """One alone that is well again may lie; with another it was the first that was back."""
+    _, changes = tell(
+        a="..ooo....", b="..oooo...", c="..oooo...", d="..oooo...", e="..oooo...", n="........."
+    )  # fmt: skip
+    (ended,) = (change.event for change in changes if change.name == "ended")
+    assert (ended.kind, ended.end_earliest, ended.end_latest) == (
+        EventKind.SHUTDOWN,
+        at(4),
+        at(5),
+    )
+    assert kinds(changes) == {EventKind.SHUTDOWN}
 
 
 def test_a_report_twice_changes_nothing() -> None:

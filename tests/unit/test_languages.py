@@ -4,21 +4,23 @@ import re
 from datetime import UTC, datetime
 from inspect import getsource
 
+import msgspec
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from monitor.analysis.event import EventKind, EventLogEntry, EventState
+from monitor.analysis.event import EventKind, EventLogEntry, EventState, NetworkStatus
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.server import said
 from monitor.server.languages import BY_CODE, LANGUAGES, LOCALES, language_of, words_in
 from monitor.server.messages import needed, optional
-from monitor.server.sentences import between, moment
+from monitor.server.sentences import between, circumstance, moment
 from probes.catalog_load import shipped_catalog
 from probes.failure import Failure
 from probes.follow_up_reasons import Reason
 from probes.measurement import Layer
 from storage.human import AnnotationKind, Mark
+from tests.unit.notify_world import shutdown
 
 OTHERS = [language.code for language in LANGUAGES[1:]]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -199,3 +201,22 @@ def test_what_is_filled_in_is_text() -> None:
     words = words_in(BY_CODE["ur"])
     found = words.gettext("title: %(title)s", title="<b>%s %(x)s</b>")
     assert "&lt;b&gt;%s %(x)s&lt;/b&gt;" in found
+
+
+@pytest.mark.parametrize("state", [EventState.SUSPECTED, EventState.CONFIRMED])
+def test_a_shutdown_tells_of_a_network_that_says_otherwise(state: EventState) -> None:
+    """Every network is only said to be offline when every one is."""
+    lost = (
+        NetworkStatus(asn=asn, network="", affected=True, blocked_now=True) for asn in (1, 2, 3)
+    )
+    all_of_them = shutdown(state=state, networks=tuple(lost))
+    spared = NetworkStatus(asn=23674, network="Nayatel", affected=False, blocked_now=False)
+    networks = (*all_of_them.networks, spared)
+    but_one = msgspec.structs.replace(all_of_them, networks=networks)
+    for language in LANGUAGES:
+        words = words_in(language)
+        every, some = (circumstance(words, event, {}) for event in (all_of_them, but_one))
+        assert every != some
+        numbers = {words.number(len(networks) - 1), words.number(len(networks))}
+        assert not any(number in every for number in numbers)
+        assert all(number in some for number in numbers)
