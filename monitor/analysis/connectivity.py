@@ -22,7 +22,7 @@ Vantages report one after the other, so a loss, and the end of one, looks uneven
 Nobody is therefore called dark but next to a *witness*: somebody who is well, has said so since the
 loss, and had said so `SURE` times in a row before the last dark report came. And nobody is called
 silent but while others are heard: when the monitor itself was stopped, it is not they who said
-nothing.
+nothing. What was confirmed needs no witness any more: it is over when one of those lost is back.
 """
 
 import hashlib
@@ -224,20 +224,23 @@ def _findings(
 ) -> Iterator[_Finding]:
     lost = [s for s in sights if s.condition in (Condition.DARK, Condition.CUT)]
     dark = [s for s in lost if s.condition is Condition.DARK]
-    countries = {sight.country for sight in sights}
-    everywhere = any(not s.field for s in sights) or len(countries) > 1
-    if len(dark) == len(sights) > 1 and everywhere and _together(dark):
-        yield _Finding(
-            kind=EventKind.INSTRUMENT, country="", vantage="", sights=tuple(dark), sure=_sure(dark)
-        )
-        return
     told: set[str] = set()
-    for country in sorted({sight.country for sight in lost if sight.field}):
-        begun = min(
-            (e.onset_latest for e in active if e.kind in _NATIONAL and e.country == country),
-            default=None,
+    national = {
+        country: [e for e in active if e.kind in _NATIONAL and e.country == country]
+        for country in {sight.country for sight in sights}
+    }
+    # What is sure of a country stays so when others are lost later: that is another matter.
+    held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
+    free = [s for s in sights if not (s.field and s.country in held)]
+    everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
+    ours = [s for s in free if s.condition is Condition.DARK]
+    if len(ours) == len(free) > 1 and everywhere and _together(ours):
+        told |= {sight.vantage for sight in ours}
+        yield _Finding(
+            kind=EventKind.INSTRUMENT, country="", vantage="", sights=tuple(ours), sure=_sure(ours)
         )
-        finding = _national(country, sights, begun, now, interval)
+    for country in sorted({s.country for s in lost if s.field and s.vantage not in told}):
+        finding = _national(country, sights, national[country], now, interval)
         if finding is not None:
             told |= {sight.vantage for sight in finding.sights}
             yield finding
@@ -256,14 +259,14 @@ def _findings(
 def _national(
     country: str,
     sights: Sequence[Sight],
-    begun: datetime | None,
+    active: Collection[Event],
     now: datetime,
     interval: float,
 ) -> _Finding | None:
-    """Whether all of a country is lost, as far as it is watched; `begun` is when what goes on there
-    began, if anything does."""
+    """Whether all of a country is lost, as far as it is watched; `active` is what goes on there."""
     here = [s for s in sights if s.field and s.country == country]
-    counting = [s for s in here if not _long_gone(s, begun or _last_loss(here))]
+    loss = min((event.onset_latest for event in active), default=None) or _last_loss(here)
+    counting = [s for s in here if not _long_gone(s, loss)]
     agreed = _agreed(counting)
     if agreed is None:
         return None
@@ -281,7 +284,8 @@ def _national(
     recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
     elsewhere = [s for s in sights if s not in here and s.condition is Condition.WELL]
     well = [sight for sight in elsewhere if now - sight.at <= recent]
-    if networks < 2 or not well or not (begun or _together(lost)):
+    told = any(map(_is_confirmed, active))
+    if networks < 2 or not (told or (well and _together(lost))):
         return None
     return _Finding(
         kind=EventKind.SHUTDOWN,
@@ -331,6 +335,10 @@ def _witnessed(lost: Iterable[Sight], by: Sight) -> bool:
     return by.sure_at is not None and all(
         by.sure_at < sight.at and sight.since < by.at for sight in lost
     )
+
+
+def _is_confirmed(event: Event) -> bool:
+    return event.state is EventState.CONFIRMED
 
 
 def _last_loss(sights: Iterable[Sight]) -> datetime:

@@ -234,6 +234,31 @@ def test_it_lasts_as_long_as_nobody_is_back(letter: str) -> None:
     assert changes[-1].event.end_latest == at(3 * DAY + 2)
 
 
+@pytest.mark.parametrize("trouble", ["ooo", "   ", "ppp"])
+@pytest.mark.parametrize("after", [2, 3 * DAY])
+def test_it_is_not_over_because_nobody_else_can_tell(trouble: str, after: int) -> None:
+    """A control that is lost for a while says nothing of the country, and is itself the only one
+    that is told of."""
+    n = f"....{after * '.'}{trouble}...."
+    _, changes = tell(a=f"..{(len(n) - 2) * 'o'}", b=f"..{(len(n) - 2) * 'o'}", n=n)
+    of_country = [change for change in changes if change.event.country == "PK"]
+    assert [change.name for change in of_country] == ["opened", "confirmed"]
+    assert kinds(changes) <= {EventKind.SHUTDOWN, EventKind.VANTAGE_SILENT}
+
+
+def test_our_own_line_is_told_from_a_shutdown_elsewhere() -> None:
+    """All others lost at once are our own matter, while a country is shut down and stays so."""
+    lost = "..oooooooooooo"
+    _, changes = tell(a=lost, b=lost, k="......ooo.....", n="......ooo.....")
+    assert [c.name for c in changes if c.event.kind is EventKind.SHUTDOWN] == [
+        "opened",
+        "confirmed",
+    ]
+    ours = [c.event for c in changes if c.event.kind is EventKind.INSTRUMENT]
+    assert {network.asn for event in ours for network in event.networks} == {33771, 1136}
+    assert ours[-1].state is EventState.ENDED
+
+
 def test_one_lost_later_is_part_of_it() -> None:
     """Who joins on the third day does not make the first ones be forgotten."""
     lost = f"..{3 * DAY * 'o'}"
