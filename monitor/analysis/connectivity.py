@@ -51,6 +51,9 @@ REMEMBERED = timedelta(days=1)
 """A vantage dark for longer when the others were lost says nothing of its country any more."""
 
 
+_NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
+
+
 class Condition(StrEnum):
     """What a vantage can reach."""
 
@@ -284,8 +287,8 @@ def _national(
     recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
     elsewhere = [s for s in sights if s not in here and s.condition is Condition.WELL]
     well = [sight for sight in elsewhere if now - sight.at <= recent]
-    told = any(map(_is_confirmed, active))
-    if networks < 2 or not (told or (well and _together(lost))):
+    confirmed = any(map(_is_confirmed, active))
+    if networks < 2 or not (confirmed or (well and _together(lost))):
         return None
     return _Finding(
         kind=EventKind.SHUTDOWN,
@@ -359,9 +362,6 @@ def _together(sights: Iterable[Sight]) -> bool:
 
 def _sure(sights: Iterable[Sight]) -> bool:
     return all(sight.count >= SURE for sight in sights)
-
-
-_NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 
 # -- events ------------------------------------------------------------------------------------

@@ -104,9 +104,14 @@ def _manner(event: Event) -> str:
     return "partial" if event.scope is Scope.PARTIAL else "full"
 
 
-def _on_networks(words: Words, event: Event, said: Markup) -> Markup:
+def _affected(event: Event) -> int:
+    """Networks: now, or in all once it is over."""
     now = sum(network.blocked_now for network in event.networks)
-    x = now or len(event.networks_affected)
+    return now or len(event.networks_affected)
+
+
+def _on_networks(words: Words, event: Event, said: Markup) -> Markup:
+    x = _affected(event)
     if len(event.networks) == 1:
         return words.gettext("%(what)s on the one network watched there", what=said)
     return words.gettext(
@@ -118,7 +123,7 @@ def _on_networks(words: Words, event: Event, said: Markup) -> Markup:
 
 
 def _cut_off(words: Words, event: Event, country: str, *, sure: bool) -> Markup:
-    offline, watched = len(event.networks_affected), len(event.networks)
+    offline, watched = _affected(event), len(event.networks)
     if offline == watched:
         message = (
             N_("%(country)s is cut off from the internet: every network watched is offline")

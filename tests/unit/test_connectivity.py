@@ -328,6 +328,12 @@ def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
         at(5),
     )
     assert kinds(changes) == {EventKind.SHUTDOWN}
+    back = [
+        [n.asn for n in change.event.networks if not n.blocked_now]
+        for change in changes
+        if change.event.updated_at == at(5)
+    ]
+    assert back == [[17557]]
 
 
 def test_a_report_twice_changes_nothing() -> None:
