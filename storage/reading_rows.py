@@ -11,7 +11,6 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Protocol
 
-import numpy as np
 from sqlalchemy import Connection, Select, bindparam, select
 
 from storage import reading
@@ -193,9 +192,7 @@ def _from_sqlite(
 
 def _check(piece: Piece, group: Group) -> None:
     """Raises _NotWholeError when a text holds what stands between two cells or rows."""
-    # Counted without a look at each that is found, which there are many of.
-    signs = np.frombuffer(piece.texts, np.uint8)
-    apart, between = (np.count_nonzero(signs == ord(sign)) for sign in NOT_IN_TEXTS)
+    apart, between = (piece.texts.count(ord(sign)) for sign in NOT_IN_TEXTS)
     if between != piece.rows - 1:
         raise _NotWholeError
     if isinstance(group, tuple) and apart != piece.rows * (len(group) - 1):
