@@ -290,7 +290,9 @@ def with_a_full_agent(lab: Lab, cycles: int) -> Row:
         full, emptied, before = time.monotonic() - filled, time.monotonic(), len(cycles_of(agent))
         line.be(open=True)
         wait_for(lambda: len(cycles_of(agent)) >= before + 2, "cycles that are kept", 60)
-        wait_for(lambda: collector.value(DROPPED, vantage="ptcl"), "it to be told", PATIENCE)
+        # The longer it had no line, the longer it may wait before it tries again.
+        told_within = PATIENCE + 8 * full
+        wait_for(lambda: collector.value(DROPPED, vantage="ptcl"), "it to be told", told_within)
         recovered = time.monotonic() - emptied
         is_well(fleet, network, seen=False)
         told = fleet.status(network)["dropped"]
