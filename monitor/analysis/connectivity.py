@@ -432,24 +432,34 @@ def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[Netwo
 
 
 def _over(event: Event, sights: Iterable[Sight], now: datetime) -> Change:
-    """An event whose condition no longer holds: those concerned are back, or it became another."""
-    concerned = {(network.asn, network.network) for network in event.networks if network.affected}
-    back = [
+    """An event whose condition no longer holds: those concerned are back, or it became another, or
+    nobody looks from there any more. Then its end stays unknown."""
+    lost = {(network.asn, network.network) for network in event.networks if network.affected}
+    concerned = [
         s
         for s in sights
-        if (s.asn, s.network) in concerned
-        and s.since > event.onset_latest
-        and s.condition not in (Condition.DARK, Condition.CUT)
-        and (not event.country or s.country == event.country)
+        if (s.asn, s.network) in lost
+        and event.country in ("", s.country)
+        and event.vantage in ("", s.vantage)
+    ]
+    back = [
+        s
+        for s in concerned
+        if s.since > event.onset_latest and s.condition not in (Condition.DARK, Condition.CUT)
     ]
     first = min(back, key=lambda sight: sight.since, default=None)
+    bounds: tuple[datetime | None, datetime | None] = (now, now)
+    if first is not None:
+        bounds = (first.before, first.since)
+    elif not concerned:
+        bounds = (event.updated_at, None)
     sure = event.state is EventState.CONFIRMED
     after = msgspec.structs.replace(
         event,
         state=EventState.ENDED if sure else EventState.DISMISSED,
         networks=tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks),
-        end_earliest=first.before if first is not None else now,
-        end_latest=first.since if first is not None else now,
+        end_earliest=bounds[0],
+        end_latest=bounds[1],
         updated_at=now,
     )
     return Change(name="ended" if sure else "dismissed", event=after)

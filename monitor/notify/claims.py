@@ -56,12 +56,18 @@ def _no_longer(event: Event, titles: Mapping[str, str]) -> str:
             return f"{_blocked(event, titles)} {_place(event)}, nobody has seen it for long"
         case EventKind.BLOCK:
             return f"{_blocked(event, titles)} is no longer {_how(event)} {_place(event)}"
+        case EventKind.SHUTDOWN | EventKind.INTERNATIONAL_CUT if event.end_latest is None:
+            what = "the internet" if event.kind is EventKind.SHUTDOWN else "abroad"
+            country = country_name(event.country)
+            return f"{country} cut off from {what}, nobody looks from there any more"
         case EventKind.SHUTDOWN:
             return f"{country_name(event.country)} is no longer cut off from the internet"
         case EventKind.INTERNATIONAL_CUT:
             return f"{country_name(event.country)} is no longer cut off from abroad"
         case EventKind.OUTAGE:
             return f"{platform_name(event, titles)} no longer fails everywhere"
+        case EventKind.VANTAGE_SILENT if event.end_latest is None:
+            return f"vantage {plain_name(event.vantage)} is not looked from any more"
         case EventKind.VANTAGE_SILENT:
             return f"vantage {plain_name(event.vantage)} is there again"
         case EventKind.INSTRUMENT:

@@ -336,6 +336,30 @@ def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
     assert back == [[17557]]
 
 
+@pytest.mark.parametrize("letter", ["o", "c"])
+def test_where_nobody_looks_any_more_the_end_is_unknown(letter: str) -> None:
+    """Vantages that are taken out while they are lost are not back."""
+    state, _ = tell(a=f"..{letter * 3}", b=f"..{letter * 3}", n=".....")
+    state, changes = take_in(of_these(state, {"n"}), health(".", 5, "n"), INTERVAL)
+    (change,) = changes
+    assert (change.name, change.event.end_latest) == ("ended", None)
+    assert change.event.end_earliest == at(3) + timedelta(seconds=1)
+    state, _ = tell(a="..ooo", b=".....", n=".....")
+    _, changes = take_in(of_these(state, {"b", "n"}), health(".", 5, "b"), INTERVAL)
+    assert [(c.event.kind, c.event.end_latest) for c in changes] == [
+        (EventKind.VANTAGE_SILENT, None)
+    ]
+
+
+def test_neighbours_do_not_say_when_one_was_back() -> None:
+    """The end of a silence is by the vantage that was silent."""
+    _, changes = tell(c="..oooo..", d=".....o..", a="........", n="........")
+    ended = [c.event for c in changes if c.name == "ended"]
+    assert {(e.vantage, e.end_earliest, e.end_latest) for e in ended} == {
+        ("c", at(5) + timedelta(seconds=2), at(6) + timedelta(seconds=2))
+    }
+
+
 def test_a_report_twice_changes_nothing() -> None:
     """What was taken in already is known by its time."""
     state, _ = tell(a="..o", n="...")

@@ -122,8 +122,23 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
         ),
         (
             Occasion.ENDED,
-            shutdown(EventKind.INTERNATIONAL_CUT),
+            shutdown(EventKind.INTERNATIONAL_CUT, end_latest=ONSET),
             "Over: Pakistan is no longer cut off from abroad",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(EventKind.INTERNATIONAL_CUT),
+            "Over: Pakistan cut off from abroad, nobody looks from there any more",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(),
+            "Over: Pakistan cut off from the internet, nobody looks from there any more",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
+            "Over: vantage khi-ptcl is not looked from any more",
         ),
         (
             Occasion.CONFIRMED,
