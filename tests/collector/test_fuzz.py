@@ -1,5 +1,6 @@
 """Whatever is sent, a collector answers with a status of its own and never falls over."""
 
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def mutated(rng: random.Random) -> bytes:
         holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.6:
-            holder[key] = rng.choice(ODD)
+            holder[key] = copy.deepcopy(rng.choice(ODD))  # or the next change would be to ODD itself
         elif what < 0.8 and isinstance(holder, dict):
             del holder[key]
         else:
