@@ -46,7 +46,8 @@ def mutated(rng: random.Random) -> bytes:
         holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.6:
-            holder[key] = copy.deepcopy(rng.choice(ODD))  # or the next change would be to ODD itself
+            # A copy, or the next change would be to ODD itself.
+            holder[key] = copy.deepcopy(rng.choice(ODD))
         elif what < 0.8 and isinstance(holder, dict):
             del holder[key]
         else:
