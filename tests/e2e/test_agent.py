@@ -69,6 +69,7 @@ def test_an_agent_looks_hands_in_pauses_and_stays_small() -> None:
             assert counts["paths"]["/agent/v1/controls"] > 0
             pause(lab, config, "pause")
             wait_for(lambda: running.said("paused by the host"), "silence", 10)
+            time.sleep(2)  # for what was on the line just then
             seen, sent = len(running.cycles("ptcl")), collector.counts()["paths"]
             time.sleep(15)
             assert len(running.cycles("ptcl")) == seen
