@@ -30,8 +30,6 @@ from storage.moments import Span
 
 AS_BYTES = "texts_as_bytes"
 """The option of a statement whose texts are not to be decoded."""
-_BEGINS, _ENDS = (bindparam(name, type_=ARRAY(Text)) for name in ("begins", "ends"))
-_BEGIN, _END = (bindparam(name, type_=Text) for name in ("begin", "end"))
 
 
 class Gathering(NamedTuple):
@@ -58,13 +56,17 @@ def gathering(query: Select[Any]) -> Gathering:
 
 def gathering_in_spans(query: Select[Any], time: ColumnElement[Any]) -> Gathering:
     """What a query finds in each of some spans of `time`."""
+    # Made anew each time, with types of their own: SQLAlchemy writes into what it compiles, and
+    # another thread that does the same with it may crash.
+    begins, ends = (bindparam(name, type_=ARRAY(Text())) for name in ("begins", "ends"))
+    begin, end = (bindparam(name, type_=Text()) for name in ("begin", "end"))
     span = (
-        func.unnest(_BEGINS, _ENDS)
+        func.unnest(begins, ends)
         .table_valued("begin", "end", with_ordinality="number")
         .render_derived("span")
     )
     # The outermost moments by themselves, too: so that months they are not in are left out.
-    bounds = (time >= _BEGIN, time < _END, time >= span.c.begin, time < span.c.end)
+    bounds = (time >= begin, time < end, time >= span.c.begin, time < span.c.end)
     rows = query.where(*bounds).correlate(span).lateral("piece")
     texts = select(*_texts(rows)).lateral("texts")
     statement = select(*texts.c).select_from(span.join(texts, true())).order_by(span.c.number)
@@ -76,14 +78,14 @@ def gathered(
 ) -> list[Gathered]:
     """What is found, in the order of the spans if it is asked in spans: these lie one behind the
     other. Nothing where that is no row."""
-    values = {}
+    values: dict[str, Any] = {}
     if spans:
         begins, ends = zip(*spans, strict=True)
         values = {
-            _BEGINS.key: list(begins),
-            _ENDS.key: list(ends),
-            _BEGIN.key: begins[0],
-            _END.key: ends[-1],
+            "begins": list(begins),
+            "ends": list(ends),
+            "begin": begins[0],
+            "end": ends[-1],
         }
     found = connection.execute(asked.statement, values, execution_options={AS_BYTES: True})
     return [Gathered(rows, texts) for rows, *texts in found if rows]

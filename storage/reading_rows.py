@@ -8,7 +8,7 @@ cycle.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -24,7 +24,6 @@ from storage.cells import (
     is_joined,
     joined,
 )
-from storage.columns import TEXT
 from storage.gathered import Gathering, cut, gathered, gathering, gathering_in_spans
 from storage.moments import AFTER_ALL, Moments, Span
 from storage.reading import Listing
@@ -41,7 +40,6 @@ _LISTINGS: dict[tuple[Listed, bool], Listing[Any]] = {
 }
 _PIECES = 16
 """In each stretch, where the database joins rows: some hundred rows in each."""
-_BEGIN, _END = (bindparam(name, type_=TEXT) for name in ("begin", "end"))
 Stretch = Callable[[Connection], Page | None]
 """Reads the rows of one stretch; None when there are none in it."""
 
@@ -74,7 +72,6 @@ class TimedRows:
         if rejudging:
             self._where.append(self._table.c.rejudging == rejudging)
         self._moments = Moments(self._time, self._where)
-        self._ask = cache(self._question)
         self._begin = "" if wanted.since is None else time_text(wanted.since)
         self.over = False
 
@@ -85,14 +82,14 @@ class TimedRows:
         spans = self._moments.spans(connection, self._begin, ahead, pieces)
         self._begin = spans[-1][1]
         self.over = self._begin == AFTER_ALL
-        return partial(_read, ask=self._ask, groups=self._groups, spans=spans)
+        return partial(_read, ask=self._question, groups=self._groups, spans=spans)
 
     def _question(self, dialect: str, mend: bool) -> "_Question":
         cells = groups_of(self._table.c, self._groups, dialect, mend=mend)
         query = select(*cells).where(*self._where).order_by(*self._order)
         if dialect == "postgresql":
             return gathering_in_spans(query, self._time)
-        return query.where(self._time >= _BEGIN, self._time < _END)
+        return query.where(self._time >= bindparam("begin"), self._time < bindparam("end"))
 
 
 class AvailabilityRows:
@@ -173,7 +170,7 @@ def _from_postgresql(
 def _from_sqlite(
     connection: Connection, asked: Select[Any], groups: Sequence[Group], spans: Sequence[Span]
 ) -> Page | None:
-    values = {_BEGIN.key: spans[0][0], _END.key: spans[-1][1]} if spans else {}
+    values = {"begin": spans[0][0], "end": spans[-1][1]} if spans else {}
     # The driver's own tuples: what SQLAlchemy adds to each is not needed here.
     with connection.execute(asked, values) as result:
         cursor: Any = result.cursor
