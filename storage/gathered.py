@@ -56,7 +56,7 @@ def gathering(query: Select[Any]) -> Gathering:
 
 def gathering_in_spans(query: Select[Any], time: ColumnElement[Any]) -> Gathering:
     """What a query finds in each of some spans of `time`."""
-    # Made anew each time, with types of their own: SQLAlchemy writes into what it compiles, and
+    # Of this statement alone, with types of their own: SQLAlchemy writes into what it compiles, and
     # another thread that does the same with it may crash.
     begins, ends = (bindparam(name, type_=ARRAY(Text())) for name in ("begins", "ends"))
     begin, end = (bindparam(name, type_=Text()) for name in ("begin", "end"))

@@ -8,7 +8,8 @@ cycle.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from threading import get_ident
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -72,6 +73,7 @@ class TimedRows:
         if rejudging:
             self._where.append(self._table.c.rejudging == rejudging)
         self._moments = Moments(self._time, self._where)
+        self._made = cache(self._make)
         self._begin = "" if wanted.since is None else time_text(wanted.since)
         self.over = False
 
@@ -85,6 +87,10 @@ class TimedRows:
         return partial(_read, ask=self._question, groups=self._groups, spans=spans)
 
     def _question(self, dialect: str, mend: bool) -> "_Question":
+        return self._made(dialect, mend, get_ident())
+
+    def _make(self, dialect: str, mend: bool, _thread: int) -> "_Question":
+        """Made once, but for each thread: see `storage.gathered`."""
         cells = groups_of(self._table.c, self._groups, dialect, mend=mend)
         query = select(*cells).where(*self._where).order_by(*self._order)
         if dialect == "postgresql":
