@@ -22,20 +22,20 @@ from benchmarks.certificates import BOTH_FAMILIES, ONE_FAMILY
 from benchmarks.names import PER_CYCLE, name, new_name
 from benchmarks.namespace import OWN_ADDRESSES, RESOLVER
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.clock import utc_now
-from monitor.garbage import spare_searches
-from probes.catalog import Endpoint, EndpointKind
-from probes.http import make_client
-from probes.look import Looker
+from monitor.app.clock import utc_now
+from monitor.app.garbage_collection import spare_searches
+from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.layers.http import make_client
+from probes.measure.measure import Looker
+from probes.measure.runner import Runner
 from probes.measurement import Measurement
-from probes.network import SocketNetwork, TlsContexts
-from probes.runner import Runner
 from probes.settings import ProbeSettings
-from probes.system_resolvers import ResolverAddress
+from probes.sockets.network import SocketNetwork, TlsContexts
+from probes.sockets.system_resolvers import ResolverAddress
+from probes.sockets.verified_chains import VerifiedChains
 from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
-from probes.verified_chains import VerifiedChains
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import Cycle
 
 CONCURRENCY = 100

@@ -13,10 +13,17 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.detector import Cling, Detector, DetectorSettings, Kind, Reading, update
-from monitor.analysis.detector_batch import detector_of, new_streams, readings_of, update_all
+from benchmarks.detector_batch import detector_of, new_streams, readings_of, update_all
+from monitor.analysis.events.detector import (
+    Cling,
+    Detector,
+    DetectorSettings,
+    Kind,
+    Reading,
+    update,
+)
+from monitor.analysis.judge.evidence_weight import llr
 from monitor.analysis.verdict import Evidence, State
-from monitor.analysis.weight import llr
 
 SCALAR_STEPS = 3
 START = datetime(2024, 2, 17, tzinfo=UTC)

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from benchmarks import store_rows
 from benchmarks.store_rows import PLATFORMS, Place, look
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.keys import fingerprint, public_text
+from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import BATCHES
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import signed_headers
 from probes.measurement import Look, Measurement
-from storage.fleet import Enrolment
-from storage.times import time_text
+from storage.values.fleet import Enrolment
+from storage.values.times import time_text
 
 LOOKS = 60
 """In one cycle."""

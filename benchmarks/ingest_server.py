@@ -13,15 +13,15 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.collector.api import create_agent_api
-from monitor.collector.counts import IngestCounts
+from monitor.app.garbage_collection import spare_searches
+from monitor.collector.agents_api import create_agent_api
 from monitor.collector.listener import serve_agents
-from monitor.config import default_settings
-from monitor.garbage import spare_searches
+from monitor.config.load import default_settings
+from monitor.config.settings import CollectorSettings, LogSettings
 from monitor.logs import configure
-from monitor.settings import CollectorSettings, LogSettings
-from storage.fleet import Enrolment
+from monitor.metrics.ingest_counts import IngestCounts
 from storage.open_store import open_store
+from storage.values.fleet import Enrolment
 
 
 async def main(database: str, enrolments: list[Enrolment]) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from probes.catalog_load import shipped_catalog, watched_by_default
+from monitor.config.catalog import shipped_catalog, watched_by_default
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork, Network
 
 COUNT = """
 import asyncio, collections, json, pathlib, sys
-from monitor.commands.once import look_once
-from monitor.config import load_config
+from monitor.cli.once import look_once
+from monitor.config.load import load_config
 cycles = asyncio.run(look_once(load_config(pathlib.Path(sys.argv[1]), {})))
 field = [m for c in cycles for m in c.measurements if m.vantage_role == "field"]
 seen = [o for m in field for o in m.observations]

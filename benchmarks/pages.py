@@ -28,7 +28,7 @@ import msgspec
 
 from benchmarks import namespace, store_rows, store_sqlite
 from benchmarks.store import cpu_of
-from monitor.analysis.event import (
+from monitor.analysis.events.event import (
     Episode,
     Event,
     EventLogEntry,
@@ -36,11 +36,11 @@ from monitor.analysis.event import (
     NetworkStatus,
     Scope,
 )
-from monitor.analysis.rules import RULES_VERSION
+from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import Cycle
-from tests.build import health
+from tests.worlds.build import health
 
 EVENTS = 200
 LONG = timedelta(days=5)

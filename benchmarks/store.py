@@ -31,10 +31,10 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import httpx
 
 from benchmarks import store_postgresql, store_rows, store_sqlite
-from storage.rollup import Availability
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import Selection
-from storage.times import time_text
+from storage.values.rollup import Availability
+from storage.values.times import time_text
 
 ROUNDS = 15
 PATIENCE = 600.0

@@ -9,8 +9,8 @@ import psycopg
 from sqlalchemy import create_engine
 
 from benchmarks import store_rows
-from storage import partitions
-from tests.postgresql import Cluster
+from storage.postgresql import partitions
+from tests.worlds.postgresql import Cluster
 
 _SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 MADE = store_rows.made(

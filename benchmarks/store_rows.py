@@ -23,10 +23,10 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage import codecs
-from storage.rollup import COUNTS, KEY
-from storage.summary import Summary, summarise
-from storage.times import time_text
+from storage.export.measurement_summary import Summary, summarise
+from storage.sql import codecs
+from storage.values.rollup import COUNTS, KEY
+from storage.values.times import time_text
 
 END = datetime(2026, 5, 1, tzinfo=UTC)
 DAYS = 90

@@ -14,7 +14,7 @@ from sqlalchemy import MetaData, Table, create_engine, select
 
 from monitor.server.api import create_api
 from monitor.server.serve import serve
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 
 TIMES = {"measurement": "started_at", "verdict": "judged_at"}
 

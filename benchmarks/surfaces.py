@@ -18,11 +18,11 @@ from itertools import accumulate
 import httpx
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from monitor.exporter import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, create_registry
-from monitor.publisher import Publisher
+from monitor.metrics.exposition import exposition
+from monitor.metrics.families import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, create_registry
+from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
-from monitor.server.exposition import exposition
-from monitor.snapshot import BUCKETS
 from tests.prometheus import world
 
 PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"

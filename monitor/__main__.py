@@ -1,5 +1,5 @@
 """`python -m monitor` is `shutwatch`."""
 
-from monitor.entry import main
+from monitor.cli.entry import main
 
 main()

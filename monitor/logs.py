@@ -9,7 +9,7 @@ from typing import TextIO
 
 import structlog
 
-from monitor.settings import LogSettings
+from monitor.config.settings import LogSettings
 
 
 def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:

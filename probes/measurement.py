@@ -4,7 +4,7 @@ Values, made once and never changed, so that none can lead back to itself: the s
 that reference counting leaves passes them over (`gc=False`), which a look in thousands feels.
 
 Times inside a measurement are seconds relative to its start; `started_at` is UTC. Nothing
-here ever holds the vantage's own address: `probes.scrub` removes it before a Measurement
+here ever holds the vantage's own address: `probes.layers.scrub` removes it before a Measurement
 leaves the probes.
 """
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from probes.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint, EndpointKind
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,9 +33,9 @@ from ipaddress import ip_address
 
 import msgspec
 
-from probes.dns_message import TYPES, encode_name
+from probes.layers.dns_message import TYPES, encode_name
 from probes.measurement import family_of
-from probes.network import TlsFacts
+from probes.sockets.network import TlsFacts
 
 _RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 _TYPE_NAMES = {number: name for name, number in TYPES.items()}
@@ -143,7 +143,7 @@ class ScriptedResolver:
 
 
 class ScriptedNetwork:
-    """Implements `probes.network.Network`."""
+    """Implements `probes.sockets.network.Network`."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class ScriptedNetwork:
 
 
 class ScriptedDatagrams:
-    """Implements `probes.network.Datagrams`."""
+    """Implements `probes.sockets.network.Datagrams`."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class ScriptedDatagrams:
 
 
 class ScriptedStream:
-    """Implements `probes.network.Stream`."""
+    """Implements `probes.sockets.network.Stream`."""
 
     def __init__(
         self, own: str, peer: Peer, resolver: ScriptedResolver | None, opened: set[object]

@@ -1,8 +1,8 @@
 """From the `database` setting to a store."""
 
-from storage.fleet import CollectorStore
-from storage.memory import MemoryStore
-from storage.sql import SqlStore
+from storage.memory.store import MemoryStore
+from storage.sql.store import SqlStore
+from storage.values.fleet import CollectorStore
 
 MEMORY_URL = "memory:"
 """Forgets everything when the process ends."""

@@ -6,16 +6,16 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.analysis.event import Event, EventLogEntry
-from monitor.analysis.transfer_verdict import TransferVerdict
+from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.cells import Group, Listed, Page
-from storage.human import Annotation, Review
-from storage.outbox import Notice, NoticeState
-from storage.prunable import Prunable
-from storage.rejudging import Rejudging
-from storage.rollup import Availability, Period
+from storage.export.cells import Group, Listed, Page
+from storage.values.outbox import Notice, NoticeState
+from storage.values.prunable import Prunable
+from storage.values.rejudging import Rejudging
+from storage.values.reviews import Annotation, Review
+from storage.values.rollup import Availability, Period
 
 
 class StorageError(Exception):
@@ -99,7 +99,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     by_network: bool = True
     """Without: all networks of a country together."""
     after: tuple[str, ...] = ()
-    """Only what is listed behind this place, as `storage.place.place_of` gives it."""
+    """Only what is listed behind this place, as `storage.values.cursor.place_of` gives it."""
     batch: int = 0
     """How many values a batch has at most; 0: as many as suits the store."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from storage.sql import SqlStore
-from tests.postgresql import Cluster, why_missing
+from storage.sql.store import SqlStore
+from tests.worlds.postgresql import Cluster, why_missing
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

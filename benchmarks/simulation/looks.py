@@ -1,9 +1,9 @@
 """From what happens to packets to a platform verdict, through the real rules.
 
 A *fate* is a word for what became of one look. Fates are turned into the measurement that such a
-look leaves, measurements into a case, and the case goes to `monitor.analysis.rules.judge` and
-`monitor.analysis.platform.roll_up` as in a running monitor. Since the same fates always give the
-same verdict, each pattern is judged once.
+look leaves, measurements into a case, and the case goes to `monitor.analysis.judge.rules.judge` and
+`monitor.analysis.judge.platform.roll_up` as in a running monitor. Since the same fates always give
+the same verdict, each pattern is judged once.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from functools import cache
 
 import msgspec
 
-from monitor.analysis.case import Case
-from monitor.analysis.health import assess
-from monitor.analysis.platform import roll_up
-from monitor.analysis.rules import judge
-from monitor.analysis.suspicion import fitful, settled, suspicious
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.platform import roll_up
+from monitor.analysis.judge.rules import judge
+from monitor.analysis.judge.suspicion import fitful, settled, suspicious
+from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
-from probes.catalog import Platform, Reference, Role
-from probes.catalog_load import shipped_catalog
-from probes.follow_up_reasons import Reason
+from monitor.config.catalog import shipped_catalog
+from probes.catalog.catalog import Platform, Reference, Role
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import AnyObservation, HttpObservation, Measurement, TlsObservation
 from probes.vantage import VantagePoint, VantageRole
-from tests import build
+from tests.worlds import build
 
 PLATFORM = "x"
 CONTROLS = ("ctl-fra", "ctl-nyc")
@@ -359,7 +359,7 @@ def _follow_ups(number: int, looks: EndpointLooks, host: str) -> tuple[Measureme
 
 
 def _throttled(verdict: Verdict) -> Verdict:
-    """As `monitor.analysis.throttling` says of a name slowed where others are not."""
+    """As `monitor.analysis.throttling.throttling` says of a name slowed where others are not."""
     return msgspec.structs.replace(
         verdict,
         state=State.THROTTLED,

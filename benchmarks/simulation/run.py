@@ -17,7 +17,7 @@ import msgspec
 from benchmarks.simulation.looks import placed
 from benchmarks.simulation.rivals import OURS, RULES, Alarm, Rule, merged, sample_of
 from benchmarks.simulation.world import BUCKET, CLEAN, Seen, World
-from monitor.analysis.detector import (
+from monitor.analysis.events.detector import (
     Detector,
     DetectorSettings,
     Phase,
@@ -26,10 +26,10 @@ from monitor.analysis.detector import (
     suspicious,
     update,
 )
-from monitor.analysis.event import Event, EventKind
-from monitor.analysis.event_fold import EventBook, advance
+from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.verdict import Evidence, PlatformVerdict
-from monitor.settings import EventSettings
+from monitor.config.settings import EventSettings
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 FAST = 30.0

@@ -1,6 +1,7 @@
 """One country under episodes: what each look comes to, cycle by cycle.
 
-A cycle runs as in `monitor.cycle`: references, every endpoint, where something failed the controls,
+A cycle runs as in `monitor.measuring.cycle`: references, every endpoint, where something failed
+the controls,
 the endpoint again after a pause, controls again and follow-ups, then references once more.
 """
 

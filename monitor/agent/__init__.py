@@ -1,7 +1,7 @@
 """What runs in the field: looks as a monitor does, concludes nothing, and hands in what it saw.
 
     run ── what `shutwatch agent run` is made of
-     ├─ keeping ── a finished cycle goes into the spool (`storage.spool`)
+     ├─ keeping ── a finished cycle goes into the spool (`storage.agent.spool`)
      ├─ courier ── what waits in the spool goes to a collector, as soon as one can be reached
      │   ├─ packing ── some cycles become the body of a batch
      │   ├─ line ── one request to one collector, signed, and its answer, believed or not

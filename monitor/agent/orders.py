@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.agent.line import Signed
-from monitor.config import asked_from
+from monitor.agent.collector_client import Signed
+from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
+from monitor.config.load import asked_from
+from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.settings import Settings
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import is_answer
-from probes.catalog import Catalog
-from probes.catalog_load import CatalogError, parse_catalog, shipped_catalog
+from probes.catalog.catalog import Catalog
 
 log = logger(__name__)
 

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.agent.clock import AgentClock, Anchor, Machine
-from monitor.agent.files import AgentFiles, process_of
-from monitor.agent.line import Signed
-from monitor.agent.remembered import (
+from monitor.agent.collector_client import Signed
+from monitor.agent.collector_clock import AgentClock, Anchor, Machine
+from monitor.agent.paths import AgentFiles, process_of
+from monitor.agent.saved_state import (
     ANCHOR,
     LAST_CYCLE,
     RECEIPT,
@@ -20,7 +20,7 @@ from monitor.agent.remembered import (
     recalled,
 )
 from monitor.wire.answers import AgentSettings
-from storage.spool import Aside, look_into
+from storage.agent.spool import Aside, look_into
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from monitor.agent.files import AgentFiles, process_of
+from monitor.agent.paths import AgentFiles, process_of
 
 PATIENCE = 10.0
 """Seconds that a running agent has to end by itself."""

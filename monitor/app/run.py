@@ -4,26 +4,26 @@ import asyncio
 import os
 import signal
 
-from monitor.app.change import Change, NewLooks
-from monitor.app.runners import Runners
+from monitor.app.clock import utc_now
+from monitor.app.cycle_job import Turns
+from monitor.app.cycle_runners import Runners
+from monitor.app.garbage_collection import spare_searches
+from monitor.app.notifications import Telling
+from monitor.app.reconfigure import Change, NewLooks
 from monitor.app.schedule import Schedule
-from monitor.app.turns import Turns
-from monitor.around import Around
-from monitor.clock import utc_now
-from monitor.config import load_config
-from monitor.exporter import create_registry
-from monitor.garbage import spare_searches
+from monitor.budget.ledger import Spending
+from monitor.config.load import load_config
+from monitor.config.reload import Reloader
+from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.notify.telling import Telling
-from monitor.publisher import Publisher
-from monitor.record import Recorder
-from monitor.reload import Reloader
-from monitor.retention import Retention
+from monitor.metrics.families import create_registry
+from monitor.metrics.publisher import Publisher
+from monitor.recording.annotations_poll import Around
+from monitor.recording.recorder import Recorder
+from monitor.recording.scheduled_retention import Retention
 from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
-from monitor.settings import Settings
-from monitor.spending import Spending
 from storage.open_store import open_store
 from storage.store import Store
 

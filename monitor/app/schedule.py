@@ -9,12 +9,12 @@ from datetime import UTC, timedelta
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.app.turns import Turns
-from monitor.clock import utc_now
-from monitor.cycle import CycleRunner
-from monitor.fast_lane import FastLane
+from monitor.app.clock import utc_now
+from monitor.app.cycle_job import Turns
+from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.settings import Settings
+from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.fast_lane import FastLane
 from probes.vantage import VantagePoint
 from storage.store import Cycle
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from monitor.collector.refusal import BUSY_FOR, Refused
 from monitor.wire.answers import Reason
+from monitor.wire.refusal import BUSY_FOR, Refused
 
 EACH_AT_ONCE = 4
 """Requests of one vantage under way: an agent makes one at a time, and may lose sight of some."""

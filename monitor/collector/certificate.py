@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from monitor.config_collector import server_context
+from monitor.config.collector import server_context
 from monitor.logs import logger
 
 log = logger(__name__)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.collector.inbox import Inbox, wait_of
-from monitor.collector.judge import REMEMBERED, Judge
-from monitor.collector.roster import Roster
+from monitor.collector.judge_cycle import REMEMBERED, Judge
+from monitor.collector.judging_queue import Inbox, wait_of
+from monitor.collector.watched_vantages import Roster
+from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.publisher import Publisher
-from monitor.record import Herald, Recorder
-from monitor.settings import Settings
-from storage.fleet import CollectorStore
+from monitor.metrics.publisher import Publisher
+from monitor.recording.recorder import Herald, Recorder
 from storage.store import NotLeadingError, Selection, StorageError
+from storage.values.fleet import CollectorStore
 
 log = logger(__name__)
 

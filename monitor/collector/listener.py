@@ -7,9 +7,9 @@ from contextlib import suppress
 from starlette.types import ASGIApp
 
 from monitor.collector.certificate import EVERY, Certificate
-from monitor.collector.connections import AgentConnection
+from monitor.collector.connection_limits import AgentConnection
+from monitor.config.settings import CollectorSettings
 from monitor.server.serve import ListenError, serve
-from monitor.settings import CollectorSettings
 
 
 def certificate_of(settings: CollectorSettings) -> Certificate | None:

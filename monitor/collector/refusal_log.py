@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from structlog.stdlib import BoundLogger
 
-from monitor.collector.refusal import Refused
 from monitor.wire.answers import Reason
+from monitor.wire.refusal import Refused
 
 EVERY = 60.0
 """Seconds between two lines about the same, for anybody can have requests refused."""

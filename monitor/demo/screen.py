@@ -9,12 +9,12 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from monitor.analysis.event import Event, EventLogEntry
+from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.demo.chapters import Sight
 from monitor.demo.plan import FIELD, PLATFORMS
-from monitor.demo.story import Sight
 from monitor.export.cells import visible
-from probes.countries import COUNTRIES
+from probes.catalog.countries import COUNTRIES
 
 STYLES = {
     State.OK: "green",

@@ -10,10 +10,10 @@ from functools import partial
 
 from monitor.demo.censor import Censor
 from monitor.demo.certificates import Authority
+from monitor.demo.message_receiver import OnMessage, Receiver
 from monitor.demo.name_server import OverTcp, OverUdp
 from monitor.demo.origin import Origin, block_page, site
 from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PORTAL, TELEPHONE, Ports
-from monitor.demo.receiver import OnMessage, Receiver
 
 FIRST = Ports(tls=8443, http=8080, dns=5300, messages=9090)
 """Where it listens, unless that is taken: then on the next ports that are free everywhere."""

@@ -11,7 +11,7 @@ import math
 import re
 from datetime import datetime
 
-from storage.times import time_text
+from storage.values.times import time_text
 
 Value = str | int | float | bool | datetime | None
 """What a column may give for a cell."""

@@ -8,14 +8,14 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from monitor.analysis.event import Event, NetworkStatus
+from monitor.analysis.events.event import Event, NetworkStatus
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from probes.measurement import Layer, Measurement
-from storage.cells import rounded
-from storage.human import Annotation, Review
-from storage.rollup import DEFINITION, Availability
-from storage.summary import Summary, summarise
+from storage.export.cells import rounded
+from storage.export.measurement_summary import Summary, summarise
+from storage.values.reviews import Annotation, Review
+from storage.values.rollup import DEFINITION, Availability
 
 T = TypeVar("T")
 

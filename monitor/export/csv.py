@@ -16,7 +16,7 @@ from monitor.export.kinds import EXPORTS, batches
 from monitor.export.kinds import Kind as Kind
 from monitor.export.kinds import columns as columns
 from monitor.export.lines import Plan
-from storage.cells import Listed, rows_in
+from storage.export.cells import Listed, rows_in
 from storage.store import Selection, Store
 
 _NO_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names"})

@@ -16,8 +16,8 @@ from monitor.export.columns import (
     Column,
     Look,
 )
-from monitor.export.human import annotations, reviews
-from storage.cells import Listed
+from monitor.export.reviews import annotations, reviews
+from storage.export.cells import Listed
 from storage.store import Selection, Store
 
 

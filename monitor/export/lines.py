@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from monitor.export.cells import Value, cell, text_cell
 from monitor.export.columns import Column
-from monitor.export.plain import AmbiguousError, Odd, odd_cells
-from monitor.export.stored import STORED, Made, Stored, shown
-from storage.cells import (
+from monitor.export.plain_cells import AmbiguousError, Odd, odd_cells
+from monitor.export.stored_columns import STORED, Made, Stored, shown
+from storage.export.cells import (
     APART,
     BETWEEN_ROWS,
     RAW,

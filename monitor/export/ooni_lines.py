@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from monitor.export.ooni import ooni_measurement
+from monitor.export.ooni_format import ooni_measurement
 from probes.measurement import Look, Measurement
 from storage.store import Selection, Store
 

@@ -6,11 +6,11 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.local_time import utc_text
-from monitor.notify.claims import title_of
-from monitor.notify.lines import Told, lines_of
-from monitor.notify.occasion import Occasion
-from monitor.notify.plain import plain_name
+from monitor.notify.body import Told, lines_of
+from monitor.notify.changes import Occasion
+from monitor.notify.plain_names import plain_name
+from monitor.notify.titles import title_of
+from monitor.wording.local_time import utc_text
 
 LONGEST_BODY = 3000
 """Characters of a message of several notices: Telegram, for one, takes no more than 4096."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from monitor.analysis.event import Event, EventLogEntry, EventState
-from monitor.notify.occasion import CLOSING, TAKES_BACK, Occasion, occasion_of
+from monitor.analysis.events.event import Event, EventLogEntry, EventState
+from monitor.notify.changes import CLOSING, TAKES_BACK, Occasion, occasion_of
 from monitor.notify.settings import Route
-from storage.outbox import Notice
+from storage.values.outbox import Notice
 
 NEWS = timedelta(days=1)
 """For how long after its end something is worth telling to who has not heard of it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.event import EventKind, EventState
+from monitor.analysis.events.event import EventKind, EventState
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

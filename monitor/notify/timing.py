@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.notify.occasion import LOUD, Occasion
+from monitor.notify.changes import LOUD, Occasion
 from monitor.notify.settings import Quiet, Route
 
 FIRST_RETRY, LONGEST_RETRY = 5.0, 1800.0

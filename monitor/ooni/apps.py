@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from monitor.ooni.reading import LEGAL_REASONS, Reader, literal, url_of
-from monitor.ooni.seen import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
-from monitor.ooni.visits import Visit, connected, visits_of
-from monitor.ooni.wire import WireKeys
-from probes.catalog import Endpoint, EndpointKind
+from monitor.ooni.connections_in_test import Visit, connected, visits_of
+from monitor.ooni.entries import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
+from monitor.ooni.observations import LEGAL_REASONS, Reader, literal, url_of
+from monitor.ooni.ooni_format import WireKeys
+from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measurement import (
     AnyObservation,
     DnsObservation,

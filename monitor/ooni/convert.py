@@ -23,16 +23,16 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.outcome import working_families
+from monitor.analysis.judge.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.ooni.apps import PLATFORMS, app_looks, endpoints_of, relative
-from monitor.ooni.reading import Reader, timed_out
-from monitor.ooni.seen import Seen
+from monitor.ooni.entries import Seen
+from monitor.ooni.observations import Reader, timed_out
+from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
 from monitor.ooni.web import helper_answered, web_look
-from monitor.ooni.wire import Flag, OoniError, WireKeys, WireMeasurement
-from probes.bogon import BogonList
-from probes.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
-from probes.catalog_endpoint import parse_endpoint
+from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
+from probes.catalog.endpoint import parse_endpoint
+from probes.layers.bogon import BogonList
 from probes.measurement import Look, Measurement
 from probes.vantage import VantagePoint, VantageRole
 

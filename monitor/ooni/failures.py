@@ -5,8 +5,8 @@ the one that claims no more than it did, and what cannot be told stays unknown a
 """
 
 from probes.failure import UNKNOWN_PREFIX, Failure, unknown_failure
+from probes.layers.scrub import Scrubber
 from probes.measurement import Layer
-from probes.scrub import Scrubber
 
 _KNOWN = {str(failure): str(failure) for failure in Failure}
 _OLD = {

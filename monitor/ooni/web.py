@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from monitor.analysis.pages import Likeness, compare
+from monitor.analysis.judge.cleartext_pages import Likeness, compare
+from monitor.ooni.connections_in_test import lookups
+from monitor.ooni.entries import BOGON_DIALLED, Seen, ask, ended, failed_on, marked
 from monitor.ooni.failures import implied_layer
-from monitor.ooni.reading import (
+from monitor.ooni.observations import (
     LEGAL_REASONS,
     Page,
     Reader,
@@ -22,9 +24,7 @@ from monitor.ooni.reading import (
     split_address,
     url_of,
 )
-from monitor.ooni.seen import BOGON_DIALLED, Seen, ask, ended, failed_on, marked
-from monitor.ooni.visits import lookups
-from monitor.ooni.wire import (
+from monitor.ooni.ooni_format import (
     WireControl,
     WireControlHttp,
     WireControlStatus,
@@ -33,8 +33,8 @@ from monitor.ooni.wire import (
     WireTransaction,
     header_pairs,
 )
-from probes.catalog import Endpoint, EndpointKind
-from probes.follow_up_reasons import Reason
+from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,

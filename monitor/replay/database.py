@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from monitor.analysis.event_fold import Place
+from monitor.analysis.events.fold import Place
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
-from monitor.left_out import NOBODY, LeftOut
-from monitor.replay.run import Replay, Replayed
-from monitor.settings import EventSettings
+from monitor.config.settings import EventSettings
+from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.replay.replay import Replay, Replayed
 from storage.store import Selection, Store
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.replay.cells import Line
-from monitor.replay.naming import WEB_TEST, Names, Subject, domain_of
-from monitor.replay.row import ReplayError, Row
+from monitor.replay.imported_row import ReplayError, Row
+from monitor.replay.platform_of import WEB_TEST, Names, Subject, domain_of
+from monitor.replay.strict_cells import Line
 
 COLUMNS = {
     "uid": ("measurement_uid",),

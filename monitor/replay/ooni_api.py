@@ -17,8 +17,8 @@ import httpx
 import msgspec
 
 from monitor import __version__
-from monitor.replay.naming import WEB_TEST, Names
-from monitor.replay.row import ReplayError
+from monitor.replay.imported_row import ReplayError
+from monitor.replay.platform_of import WEB_TEST, Names
 
 PUBLIC_API = "https://api.ooni.io"
 USER_AGENT = f"shutwatch/{__version__} (replay of OONI data)"

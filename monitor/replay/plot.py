@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.replay.report import CREDIT, end_text, onset_text
-from monitor.replay.row import ReplayError
-from monitor.replay.run import Lane, Replayed
+from monitor.replay.imported_row import ReplayError
+from monitor.replay.replay import Lane, Replayed
+from monitor.replay.results import CREDIT, end_text, onset_text
 
 BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
 """Told apart by people who do not see red and green as different, and in print."""

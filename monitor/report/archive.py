@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.keys import fingerprint, public_text, sign
+from monitor.keys.keys import fingerprint, public_text, sign
 
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
 PURPOSE = b"shutwatch report manifest 1\n"

@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from monitor.evidence import EvidenceError, digest, fault_of, looks_in, unpacked
+from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
 from probes.measurement import Measurement
-from storage.fleet import CollectorStore, Enrolment, HandedIn, Quarantine
+from storage.values.fleet import CollectorStore, Enrolment, HandedIn, Quarantine
 
 BATCHES, KEYS = "data/batches.jsonl", "data/keys.jsonl"
 MOST_PACKED = 256 * 2**20
@@ -35,7 +35,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `BATCHES`. Those of `KEYS` are `storage.fleet.Enrolment` without its reason."""
+    """A line of `BATCHES`. Those of `KEYS` are `storage.values.fleet.Enrolment` without its
+    reason."""
 
     batch: HandedIn
     """The body in base64."""

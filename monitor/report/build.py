@@ -9,16 +9,16 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor import __version__
-from monitor.keys import fingerprint, public_text
+from monitor.keys.keys import fingerprint, public_text
 from monitor.report import charts, html, pdf
 from monitor.report.archive import Manifest, write_archive
-from monitor.report.extras import library
+from monitor.report.collect import gather
+from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
-from monitor.report.gather import gather
-from monitor.report.story import document
-from probes.countries import COUNTRIES
-from storage.fleet import CollectorStore
-from storage.times import time_text
+from monitor.report.optional_libraries import library
+from probes.catalog.countries import COUNTRIES
+from storage.values.fleet import CollectorStore
+from storage.values.times import time_text
 
 HTML, PDF, README = "report.html", "report.pdf", "README.txt"
 

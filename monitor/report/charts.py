@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor.analysis.event import Event
+from monitor.analysis.events.event import Event
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
-from monitor.report.extras import library
 from monitor.report.findings import Findings, Lane
-from monitor.report.slots import Slot
-from monitor.report.text import plain
+from monitor.report.foreign_text import plain
+from monitor.report.optional_libraries import library
+from monitor.report.time_slots import Slot
 
 MIXED = "#762a83"
 """Open at one look and blocked at another, within one stretch."""

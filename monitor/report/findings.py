@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.event import Event, EventLogEntry, EventState
+from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
-from monitor.report.slots import Slot
+from monitor.report.time_slots import Slot
 from probes.measurement import Measurement
-from storage.human import Annotation, Review
+from storage.values.reviews import Annotation, Review
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
 """States of what must not be called a block."""

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from monitor.analysis.rules import RULES
-from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.judge.rules import RULES
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.report import words
 from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Example, Findings
-from monitor.report.text import name, plain
+from monitor.report.foreign_text import name, plain
 from monitor.report.words import joined, plural, short
 from probes.measurement import (
     AppObservation,
@@ -22,7 +22,7 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
-from storage.summary import deciding
+from storage.export.measurement_summary import deciding
 
 _MEANINGS = {rule.id: (rule.meaning, rule.wrong_when) for rule in RULES} | {
     rule.id: (rule.meaning, rule.wrong_when) for rule in THROTTLING_RULES

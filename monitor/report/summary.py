@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState
 from monitor.report import words
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import UNPROVEN, Findings, Lane, Story
-from monitor.report.text import name
+from monitor.report.foreign_text import name
 from monitor.report.words import joined, length, plural, short
-from storage.human import Mark
+from storage.values.reviews import Mark
 
 MOST_NETWORKS = 60
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from monitor.keys import fingerprint, signed_by
+from monitor.keys.keys import fingerprint, signed_by
 from monitor.report.archive import (
     FORMAT,
     LARGEST,
@@ -33,7 +33,7 @@ from monitor.report.archive import (
     packed_bytes,
 )
 from monitor.report.batches import BATCHES, Signed
-from monitor.report.unzip import NotAsMadeError, lines, unpacked
+from monitor.report.bounded_unzip import NotAsMadeError, lines, unpacked
 from monitor.report.verify_batches import check_batches
 
 MOST_FILES = 1000

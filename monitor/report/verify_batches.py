@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.evidence import EvidenceError, digest, fault_of, looks_in, unpacked
 from monitor.report.batches import BATCHES, KEYS, Line, Room, Signed
-from monitor.report.unzip import NotAsMadeError
+from monitor.report.bounded_unzip import NotAsMadeError
+from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
 from probes.measurement import Measurement
-from storage.fleet import Enrolment
+from storage.values.fleet import Enrolment
 
 MEASUREMENTS = "data/measurements.jsonl"
 MOST_KEYS = 10_000

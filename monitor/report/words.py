@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.analysis.event import Event, EventState, NetworkStatus, Scope
-from monitor.local_time import SEVERAL, ZONES, offset_text
-from monitor.method_words import method_in_words
-from monitor.report.text import name
+from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scope
+from monitor.report.foreign_text import name
+from monitor.wording.local_time import SEVERAL, ZONES, offset_text
+from monitor.wording.methods import method_in_words
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),

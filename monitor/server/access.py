@@ -26,10 +26,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.config.loopback import LOOPBACK_NAMES
+from monitor.config.settings import ServerSettings
+from monitor.keys.passwords import NOBODY, User, digest
 from monitor.logs import logger
-from monitor.loopback import LOOPBACK_NAMES
-from monitor.passwords import NOBODY, User, digest
-from monitor.settings import ServerSettings
 
 log = logger(__name__)
 

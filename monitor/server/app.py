@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from monitor.publisher import Publisher
+from monitor.metrics.exposition import exposition
+from monitor.metrics.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
-from monitor.server.exposition import exposition
 from monitor.server.headers import SecurityHeaders
 from monitor.server.page import ICON
 from monitor.server.pages import Pages
-from monitor.server.reload import Reload, reload_route
+from monitor.server.reload_route import Reload, reload_route
 from storage.store import Store
 
 

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import msgspec
 
-from monitor.analysis.event import Event, EventKind, EventLogEntry, NetworkStatus
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
-from monitor.going_on import goes_on_now, reviews_of
+from monitor.recording.continuations import goes_on_now, reviews_of
 from probes.measurement import HttpObservation, Look, Measurement, TlsObservation
-from storage.human import Annotation, Review
 from storage.store import Selection, Store
+from storage.values.reviews import Annotation, Review
 
 T = TypeVar("T")
 

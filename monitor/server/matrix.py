@@ -9,10 +9,10 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.server.said import NO_DATA
-from monitor.snapshot import Snapshot, VantageView
+from monitor.metrics.snapshot import Snapshot, VantageView
+from monitor.wording.vocabulary import NO_DATA
 
 WORST_FIRST = (
     State.BLOCKED,

@@ -16,10 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor import __version__
-from monitor.analysis.event import Event, EventKind, EventState
-from monitor.server import said
-from monitor.server.languages import LANGUAGES, N_, Language, Words, words_in
-from monitor.server.sentences import (
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.wording import vocabulary as said
+from monitor.wording.events import (
     colour,
     condition,
     foreign,
@@ -28,6 +27,7 @@ from monitor.server.sentences import (
     moment,
     network_name,
 )
+from monitor.wording.languages import LANGUAGES, N_, Language, Words, words_in
 
 REFRESH = 60
 """Seconds after which a page that was asked to loads itself again."""

@@ -18,14 +18,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from monitor.analysis.event import Event, EventKind, EventState
-from monitor.analysis.health import HEALTH_RULES
-from monitor.analysis.rules import RULES
-from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.judge.rules import RULES
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES
+from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.logs import logger
-from monitor.publisher import Publisher
-from monitor.server import said, timeline
+from monitor.metrics.publisher import Publisher
+from monitor.metrics.snapshot import Snapshot, VantageView
+from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
 from monitor.server.evidence import (
     EndpointEvidence,
@@ -33,11 +34,11 @@ from monitor.server.evidence import (
     EvidenceReader,
     NetworkEvidence,
 )
-from monitor.server.languages import BY_CODE, Words, language_of
-from monitor.server.looks import follow_up_lines, side_by_side
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
+from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
-from monitor.server.sentences import (
+from monitor.wording import vocabulary as said
+from monitor.wording.events import (
     between,
     ending,
     foreign,
@@ -47,9 +48,9 @@ from monitor.server.sentences import (
     onset,
     what_happened,
 )
-from monitor.snapshot import Snapshot, VantageView
-from storage.human import Mark, Review, standing
+from monitor.wording.languages import BY_CODE, Words, language_of
 from storage.store import Selection, StorageError, Store
+from storage.values.reviews import Mark, Review, standing
 
 log = logger(__name__)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.keys import fingerprint, public_text, sign, signed_by
+from monitor.keys.keys import fingerprint, public_text, sign, signed_by
 
 VANTAGE, KEY = "shutwatch-vantage", "shutwatch-key"
 REQUEST, SENT, SIGNATURE = "shutwatch-request", "shutwatch-sent", "shutwatch-signature"

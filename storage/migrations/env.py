@@ -1,8 +1,9 @@
-"""Alembic runs this file; `storage.migrate` hands it the connection, already in a transaction."""
+"""Alembic runs this file; `storage.sql.migrate` hands it the connection, already in a
+transaction."""
 
 from alembic import context
 
-from storage.schema import metadata
+from storage.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

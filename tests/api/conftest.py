@@ -10,10 +10,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from monitor.analysis.event import EventState
+from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from monitor.server.api import create_api
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import Store
 from tests.contract.cycles import AWKWARD, cycle, event, log_entry, measurement
 

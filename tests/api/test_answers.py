@@ -8,8 +8,8 @@ import pytest
 
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
-from storage.rollup import DEFINITION
 from storage.store import Selection, Store
+from storage.values.rollup import DEFINITION
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
 

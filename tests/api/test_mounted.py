@@ -2,11 +2,11 @@
 
 import httpx
 
-from monitor.exporter import create_registry
-from monitor.passwords import digest
+from monitor.config.settings import ServerSettings
+from monitor.keys.passwords import digest
+from monitor.metrics.families import create_registry
 from monitor.server.access import Access
 from monitor.server.app import create_app
-from monitor.settings import ServerSettings
 from storage.store import Store
 from tests.prometheus import world
 

@@ -12,7 +12,7 @@ from monitor.server.api import create_api
 from monitor.server.api.openapi import document
 from monitor.server.api.parameters import PAGING
 from monitor.server.api.resources import RESOURCES
-from storage.memory import MemoryStore
+from storage.memory.store import MemoryStore
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 

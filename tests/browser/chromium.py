@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
-from monitor.exporter import create_registry
+from monitor.metrics.families import create_registry
 from monitor.server import create_app, serve
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from tests.browser import seed
 
 T = TypeVar("T")

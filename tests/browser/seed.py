@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.event import (
+from monitor.analysis.events.event import (
     Episode,
     Event,
     EventKind,
@@ -15,9 +15,9 @@ from monitor.analysis.event import (
     NetworkStatus,
     Scope,
 )
-from monitor.analysis.rules import RULES_VERSION
+from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
-from monitor.publisher import Publisher
+from monitor.metrics.publisher import Publisher
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
@@ -29,8 +29,8 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.vantage import VantagePoint
-from storage.human import Annotation, AnnotationKind, Mark, Review, annotation_id
 from storage.store import Cycle, Store
+from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
 from tests.prometheus import world
 from tests.prometheus.world import CONTROL, OK, vantage
 

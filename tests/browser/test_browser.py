@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
-from monitor.server.languages import BY_CODE
+from monitor.wording.languages import BY_CODE
 from tests.browser import seed
 from tests.browser.chromium import SIZES, Chromium
 

@@ -15,8 +15,7 @@ from monitor.wire.answers import BATCHES, Reason
 from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED, encode_batch
 from monitor.wire.signing import KEY, REQUEST, SENT, VANTAGE, signed_headers
 from probes.measurement import Look
-from storage.times import time_text
-from tests.build import dns, http
+from storage.values.times import time_text
 from tests.collector import world
 from tests.collector.world import (
     NOW,
@@ -29,6 +28,7 @@ from tests.collector.world import (
     report,
     request,
 )
+from tests.worlds.build import dns, http
 
 Request = tuple[dict[str, str], bytes]
 

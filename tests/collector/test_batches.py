@@ -14,14 +14,13 @@ import msgspec
 import pytest
 import zstandard
 
-from monitor.collector.counts import Spool
+from monitor.metrics.ingest_counts import Spool
 from monitor.wire.answers import BATCHES, Reason, Receipt
 from monitor.wire.batch import MOST_PACKED, encode_batch
 from probes.measurement import HttpObservation, Look
-from storage.fleet import Enrolment, HandedIn, Reception, SeenCycle
-from storage.memory import MemoryStore
+from storage.memory.store import MemoryStore
 from storage.store import StorageError
-from tests.build import http
+from storage.values.fleet import Enrolment, HandedIn, Reception, SeenCycle
 from tests.collector.world import (
     NOW,
     OTHER_KEY,
@@ -39,6 +38,7 @@ from tests.collector.world import (
     request,
     settings,
 )
+from tests.worlds.build import http
 
 STRANGER = Path(__file__).with_name("stranger.py")
 

@@ -13,12 +13,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.collector.checks import frame_of, read_batch
-from monitor.collector.refusal import Refused
-from monitor.collector.unpacking import unpack
+from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
 from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, encode_batch
-from storage.sql import SqlStore
+from monitor.wire.refusal import Refused
+from monitor.wire.unpacking import unpack
+from storage.sql.store import SqlStore
 from tests.collector.world import (
     NOW,
     Collector,

@@ -11,10 +11,10 @@ import pytest
 import trustme
 
 from monitor.collector.certificate import Certificate
-from monitor.collector.connections import AgentConnection
+from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.listener import certificate_of
+from monitor.config.settings import CollectorSettings
 from monitor.server.serve import ListenError
-from monitor.settings import CollectorSettings
 from monitor.wire.answers import TIME
 from tests.collector.world import collecting, good_request, settings
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.config import default_settings
-from monitor.control_desk import ControlHealth
-from monitor.settings import Settings
-from monitor.spending import DayIsSpentError
+from monitor.budget.ledger import DayIsSpentError
+from monitor.config.load import default_settings
+from monitor.config.settings import Settings
+from monitor.measuring.controls import ControlHealth
 from monitor.wire.answers import (
     CONTROLS,
     SETTINGS,
@@ -23,10 +23,10 @@ from monitor.wire.answers import (
     Moment,
     Reason,
 )
-from probes.catalog import Endpoint, EndpointKind
+from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.target import Glance, Target
-from storage.memory import MemoryStore
+from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from tests.collector.world import (
     NOW,

@@ -14,23 +14,23 @@ import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.collector.api import create_agent_api
+from monitor.collector.agents_api import create_agent_api
 from monitor.collector.certificate import Certificate
-from monitor.collector.connections import AgentConnection
-from monitor.collector.counts import IngestCounts
+from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.listener import serve_agents
-from monitor.config import default_settings
-from monitor.control_desk import Desk
-from monitor.keys import fingerprint, public_text
-from monitor.settings import CollectorSettings, Settings
+from monitor.config.load import default_settings
+from monitor.config.settings import CollectorSettings, Settings
+from monitor.keys.keys import fingerprint, public_text
+from monitor.measuring.controls import Desk
+from monitor.metrics.ingest_counts import IngestCounts
 from monitor.wire.answers import BATCHES, Refusal
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from probes.measurement import Look, Measurement
-from storage.fleet import CollectorStore, Enrolment
-from storage.memory import MemoryStore
-from storage.times import time_text
-from tests.build import dns, http, look, tcp, tls
+from storage.memory.store import MemoryStore
+from storage.values.fleet import CollectorStore, Enrolment
+from storage.values.times import time_text
+from tests.worlds.build import dns, http, look, tcp, tls
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"agent".ljust(32, b"."))
@@ -47,7 +47,7 @@ def new_id() -> str:
 def enrolment(
     key: Ed25519PrivateKey = AGENT_KEY, vantage: str = "khi-ptcl", role: str = "field"
 ) -> Enrolment:
-    """A key enrolled for a vantage of PTCL in Pakistan, as `tests.build.look` looks from."""
+    """A key enrolled for a vantage of PTCL in Pakistan, as `tests.worlds.build.look` looks from."""
     return Enrolment(
         vantage=vantage,
         country="PK",

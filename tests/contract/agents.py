@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
 from probes.vantage import VantageRole
-from storage.fleet import Enrolment, HandedIn, Quarantine, SeenCycle, WaitingCycle
 from storage.store import Cycle
+from storage.values.fleet import Enrolment, HandedIn, Quarantine, SeenCycle, WaitingCycle
 from tests.contract.cycles import PLAIN, at, cycle, measurement
 
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import pytest
 
-from storage.fleet import CollectorStore
-from storage.memory import MemoryStore
-from storage.sql import SqlStore
-from storage.times import utc_now
-from tests.postgresql import Cluster
+from storage.memory.store import MemoryStore
+from storage.sql.store import SqlStore
+from storage.values.fleet import CollectorStore
+from storage.values.times import utc_now
+from tests.worlds.postgresql import Cluster
 
 PAGE = 7
 """Small, so that every listing of more than a handful of rows needs several pages."""

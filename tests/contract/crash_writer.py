@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from tests.contract.cycles import cycle, event, log_entry
 
 ENDPOINTS = 60

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.analysis.event import (
+from monitor.analysis.events.event import (
     Episode,
     Event,
     EventLogEntry,
@@ -34,10 +34,10 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
-from storage.human import Annotation, AnnotationKind, Mark, Review, annotation_id
-from storage.outbox import Notice
-from storage.rejudging import Rejudging
 from storage.store import Cycle
+from storage.values.outbox import Notice
+from storage.values.rejudging import Rejudging
+from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
 
 START = datetime(2024, 2, 17, 12, 0, tzinfo=UTC)
 HUGE = 512 * 1024

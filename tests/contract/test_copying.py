@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
-from monitor.cli import app
-from storage import copying
-from storage.backup import BackupError
-from storage.copying import copy
-from storage.partitions import months_ahead
-from storage.schema import metadata
-from storage.sql import SqlStore
+from monitor.cli.main import app
+from storage.postgresql.partitions import months_ahead
+from storage.sql.schema import metadata
+from storage.sql.store import SqlStore
+from storage.sqlite import copying
+from storage.sqlite.backup import BackupError
+from storage.sqlite.copying import copy
 from tests.contract import agents
 from tests.contract.cycles import (
     EVERY_OBSERVATION,
@@ -31,7 +31,7 @@ from tests.contract.cycles import (
 )
 from tests.contract.listing import contents
 from tests.contract.test_store_conclusions import X
-from tests.postgresql import Cluster
+from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
 

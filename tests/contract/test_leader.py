@@ -7,20 +7,20 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from monitor.analysis.event import Event, EventKind, EventState
+from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.publisher import Publisher
-from monitor.settings import Settings
+from monitor.config.settings import Settings
+from monitor.metrics.publisher import Publisher
 from probes.testing import VirtualClockLoop
-from storage.fleet import CollectorStore
-from storage.memory import MemoryStore
-from storage.outbox import Notice
+from storage.memory.store import MemoryStore
 from storage.store import Store
-from tests.collector_world import Clock, hand_in, judged, leading, publisher_of, story, until
+from storage.values.fleet import CollectorStore
+from storage.values.outbox import Notice
 from tests.contract.conftest import MakeStore
 from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
-from tests.unit.rejudge_world import JAZZ, recorded, settings
+from tests.worlds.collector_world import Clock, hand_in, judged, leading, publisher_of, story, until
+from tests.worlds.rejudge_world import JAZZ, recorded, settings
 
 
 @pytest.fixture(scope="module")

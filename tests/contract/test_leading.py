@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.outbox import NoticeState
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import NotLeadingError, StorageError, Store
+from storage.values.outbox import NoticeState
 from tests.contract.conftest import MakeStore
 from tests.contract.cycles import cycle, event, log_entry, notice
 from tests.contract.listing import EVERYTHING, contents, flat
-from tests.postgresql import Cluster, why_missing
+from tests.worlds.postgresql import Cluster, why_missing
 
 ROOT = Path(__file__).parents[2]
 
@@ -182,7 +182,7 @@ async def test_a_lead_cut_while_saving_leaves_nothing_of_the_cycle(
 
 LEADER = """
 import asyncio, sys
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from tests.contract.cycles import cycle
 
 async def main(url):

@@ -12,15 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from storage.partitions import AHEAD, TIMES, months_ahead
-from storage.prunable import Prunable
-from storage.rollup import Period
-from storage.schema import metadata
-from storage.sql import SqlStore
+from storage.postgresql.partitions import AHEAD, TIMES, months_ahead
+from storage.sql.schema import metadata
+from storage.sql.store import SqlStore
 from storage.store import Selection, StorageError
+from storage.values.prunable import Prunable
+from storage.values.rollup import Period
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, notice, review
 from tests.contract.listing import EVERYTHING, contents, flat
-from tests.postgresql import Cluster, why_missing
+from tests.worlds.postgresql import Cluster, why_missing
 
 pytestmark = pytest.mark.postgres
 OURS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from tests.contract.crash_writer import ENDPOINTS
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
-from storage.place import LENGTHS, place_of
-from storage.rollup import Availability, Period
 from storage.store import Cycle, Selection, Store
+from storage.values.cursor import LENGTHS, place_of
+from storage.values.rollup import Availability, Period
 from tests.contract.cycles import START, at, cycle
 from tests.contract.listing import flat
 

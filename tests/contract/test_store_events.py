@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState
 from storage.store import Selection, Store
 from tests.contract.cycles import AWKWARD, PLAIN, at, cycle, event, log_entry
 from tests.contract.listing import EVERYTHING, contents, flat

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from storage.human import AnnotationKind, Mark, standing
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import StorageError, Store
+from storage.values.reviews import AnnotationKind, Mark, standing
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
 from tests.contract.listing import contents
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from storage.outbox import NoticeState
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from storage.store import StorageError, Store
+from storage.values.outbox import NoticeState
 from tests.contract.cycles import PLAIN, at, cycle, event, log_entry, notice
 from tests.contract.listing import contents
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from probes.measurement import HttpObservation
-from storage.fleet import CollectorStore, HandedIn, Reception
-from storage.prunable import Prunable
+from storage.values.fleet import CollectorStore, HandedIn, Reception
+from storage.values.prunable import Prunable
 from tests.contract.agents import batch, by_start, control_look, ids, seen, seen_cycle, waits
 from tests.contract.cycles import cycle, measurement
 from tests.contract.listing import EVERYTHING, contents, flat

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from monitor.analysis.event import EventState
+from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from storage.store import Cycle, Selection, Store
 from tests.contract.cycles import at, cycle, event, rejudging

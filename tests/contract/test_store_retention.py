@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from monitor.analysis.event import EventState
-from storage.prunable import HOURLY, RAW, Prunable
-from storage.retention import Batch
-from storage.rollup import Period
-from storage.sql import SqlStore
+from monitor.analysis.events.event import EventState
+from storage.sql.retention import Batch
+from storage.sql.store import SqlStore
 from storage.store import Selection, Store
+from storage.values.prunable import HOURLY, RAW, Prunable
+from storage.values.rollup import Period
 from tests.contract.cycles import at, cycle, event, log_entry, rejudging
 from tests.contract.listing import EVERYTHING, contents, flat
 

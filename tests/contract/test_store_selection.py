@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.analysis.event import EventState
+from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State, Verdict
 from probes.measurement import Measurement
-from storage.place import LENGTHS, place_of
 from storage.store import Selection, Store
+from storage.values.cursor import LENGTHS, place_of
 from tests.contract.cycles import at, cycle, event, measurement
 from tests.contract.listing import EVERYTHING, flat
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.collector.api import create_agent_api
-from monitor.collector.counts import IngestCounts
-from monitor.collector.openapi import document
+from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_openapi import document
+from monitor.metrics.ingest_counts import IngestCounts
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
@@ -19,7 +19,7 @@ from monitor.wire.answers import (
     Reason,
 )
 from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
-from storage.memory import MemoryStore
+from storage.memory.store import MemoryStore
 from tests.collector.forged import FORGED
 from tests.collector.world import COLLECTOR_KEY, settings
 
@@ -60,7 +60,8 @@ def test_every_header_is_documented() -> None:
 
 
 def test_the_openapi_document_is_the_one_of_this_version() -> None:
-    """`python -m monitor.collector.openapi` writes what is committed, and it names every route."""
+    """`python -m monitor.collector.agents_openapi` writes what is committed, and it names every
+    route."""
     written = json.loads((DOCS / "agents-api.json").read_text("utf-8"))
     assert written == json.loads(msgspec.json.encode(document()))
     assert set(written["paths"]) == {BATCHES, CONTROLS, SETTINGS, TIME}

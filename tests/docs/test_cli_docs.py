@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from monitor.cli import app
+from monitor.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs/cli.md").read_text()

@@ -7,10 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.config import ConfigError, default_settings, load_config
-from monitor.config_tables import TABLES
-from monitor.notify.settings import NotifySettings, Route
-from monitor.settings import (
+from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
+from monitor.config.load import ConfigError, default_settings, load_config
+from monitor.config.settings import (
     AgentSetup,
     CollectorSettings,
     EventSettings,
@@ -21,7 +20,8 @@ from monitor.settings import (
     ThrottlingSettings,
     VantageCheckSettings,
 )
-from probes.catalog_load import CatalogError, parse_catalog, shipped_catalog
+from monitor.config.tables import TABLES
+from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
 
@@ -293,7 +293,7 @@ def test_every_key_of_a_role_is_documented() -> None:
 
 def test_the_shipped_file_needs_no_loader_to_be_read() -> None:
     """The catalogue is plain data: any TOML reader gets the same platforms."""
-    path = DOCS.parent / "probes" / "catalog.toml"
+    path = DOCS.parent / "probes" / "catalog" / "catalog.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     assert list(data["platform"]) == [one.name for one in shipped_catalog().platforms]
 

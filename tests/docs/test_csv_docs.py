@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.event import EventState, Scope
-from monitor.analysis.rules import RULES
+from monitor.analysis.events.event import EventState, Scope
+from monitor.analysis.judge.rules import RULES
 from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
 from monitor.export.dictionary import write_dictionary
 from monitor.export.meanings import MEANINGS
 from probes.measurement import Look
 from probes.vantage import VantageRole
-from storage.rollup import DEFINITION, Period
+from storage.values.rollup import DEFINITION, Period
 
 TEXT = (Path(__file__).parents[2] / "docs" / "csv.md").read_text(encoding="utf-8")
 ROW = re.compile(

@@ -12,9 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from monitor.analysis.event import EventState
-from monitor.cli import app
-from storage.sql import SqlStore
+from monitor.analysis.events.event import EventState
+from monitor.cli.main import app
+from storage.sql.store import SqlStore
 from tests.contract.cycles import cycle, event, log_entry
 
 ROOT = Path(__file__).parents[2]

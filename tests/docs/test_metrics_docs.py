@@ -9,10 +9,10 @@ from typing import NamedTuple
 import msgspec
 from prometheus_client.metrics_core import Metric
 
-from monitor.analysis.event import EventKind, EventState
+from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State, VantageState
-from monitor.collector.counts import IngestCounts, Spool
-from monitor.exporter import create_registry
+from monitor.metrics.families import create_registry
+from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import Reason
 from tests.contract.cycles import annotation
 from tests.prometheus import world

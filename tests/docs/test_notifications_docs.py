@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.event import EventKind
-from monitor.config import load_config
+from monitor.analysis.events.event import EventKind
+from monitor.config.load import load_config
+from monitor.notify.changes import Occasion
 from monitor.notify.message import message, section
-from monitor.notify.occasion import Occasion
 from monitor.notify.settings import NotifySettings, Route
 from monitor.notify.timing import FIRST_RETRY, LONGEST_RETRY
-from tests.unit.notify_world import TITLES, block, told
+from tests.worlds.notify_world import TITLES, block, told
 
 TEXT = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
 WORDS = " ".join(TEXT.split())
@@ -54,7 +54,7 @@ def test_every_file_in_the_document_is_right(text: str, tmp_path: Path) -> None:
 
 def test_what_the_log_says_is_named() -> None:
     """The words to look for in the log are those that are logged."""
-    source = (Path(__file__).parents[2] / "monitor" / "notify" / "courier.py").read_text()
+    source = (Path(__file__).parents[2] / "monitor" / "notify" / "delivery.py").read_text()
     for words in ("notification failed", "notification given up"):
         assert f"`{words}`" in WORDS
         assert f'"{words}"' in source

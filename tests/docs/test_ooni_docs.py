@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from monitor.analysis.rules import RULES
-from monitor.ooni.seen import BOGON_DIALLED
-from monitor.ooni.wire import TESTS
+from monitor.analysis.judge.rules import RULES
+from monitor.ooni.entries import BOGON_DIALLED
+from monitor.ooni.ooni_format import TESTS
 
 OONI = (Path(__file__).parents[2] / "docs/ooni.md").read_text(encoding="utf-8")
 

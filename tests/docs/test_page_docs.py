@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from monitor.server.languages import BY_CODE
 from monitor.server.pages import Pages
+from monitor.wording.languages import BY_CODE
 from tests.prometheus import world
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/page.md").read_text(encoding="utf-8")

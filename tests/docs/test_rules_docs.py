@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.health import HEALTH_RULES, HealthRule
-from monitor.analysis.rules import RULES, Rule
-from monitor.analysis.rules_docs import render
-from monitor.analysis.throttling_rules import THROTTLING_RULES, TransferRule
+from monitor.analysis.judge.rules import RULES, Rule
+from monitor.analysis.judge.rules_docs import render
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
+from monitor.analysis.vantage.health import HEALTH_RULES, HealthRule
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 

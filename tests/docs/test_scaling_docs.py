@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from storage.schema import metadata
+from storage.sql.schema import metadata
 
 TEXT = Path(__file__).parents[2].joinpath("docs/scaling.md").read_text("utf-8")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from monitor.cli import app
+from monitor.cli.main import app
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 UNITS = ("shutwatch.service", "shutwatch-agent.service")

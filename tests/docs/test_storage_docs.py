@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.verdict import State
-from storage.schema import metadata
-from storage.sql import SqlStore
+from storage.sql.schema import metadata
+from storage.sql.store import SqlStore
 from tests.contract.cycles import (
     REACHED,
     annotation,

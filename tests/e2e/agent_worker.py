@@ -9,12 +9,12 @@ import random
 import sys
 from pathlib import Path
 
-from monitor.agent.clock import AgentClock, Anchor, this_machine
-from monitor.agent.packing import spooled
-from monitor.agent.remembered import ANCHOR, recalled
+from monitor.agent.batch_body import spooled
+from monitor.agent.collector_clock import AgentClock, Anchor, this_machine
+from monitor.agent.saved_state import ANCHOR, recalled
+from monitor.config.settings import LogSettings
 from monitor.logs import configure
-from monitor.settings import LogSettings
-from tests.unit.agent_world import World, seen
+from tests.worlds.agent_world import World, seen
 
 
 async def main() -> None:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monitor.keys import load_or_make, public_text
-from tests.agent_collector import KEY, NAME
+from monitor.keys.keys import load_or_make, public_text
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.certificates import honest
 from tests.lab.lab import Lab
 from tests.scenarios.story import write_config
+from tests.worlds.agent_collector import KEY, NAME
 
 ROOT = Path(__file__).parents[2]
 PORT = 8443
@@ -55,7 +55,7 @@ def prepare(lab: Lab, **options: Any) -> tuple[Path, Handing]:
 def collecting(lab: Lab, collector: Handing) -> Iterator[None]:
     """The collector program, for as long as the context lasts."""
     process = lab.popen(
-        [sys.executable, "-m", "tests.agent_collector", str(PORT), str(collector.folder)],
+        [sys.executable, "-m", "tests.worlds.agent_collector", str(PORT), str(collector.folder)],
         env={"PYTHONPATH": str(ROOT)},
     )
     try:

@@ -11,8 +11,8 @@ from contextlib import suppress
 import zstandard
 from sqlalchemy import MetaData, create_engine, make_url, select
 
-from storage.packing import PackingError
-from storage.packing import unpack as unpack_looks
+from storage.values.compression import PackingError
+from storage.values.compression import unpack as unpack_looks
 
 
 def needles(address: str) -> set[bytes]:

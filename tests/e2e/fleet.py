@@ -16,14 +16,14 @@ import zstandard
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from monitor.analysis.event import Event, EventKind
-from monitor.going_on import goes_on_now
-from monitor.keys import fingerprint, load_or_make, public_text
+from monitor.analysis.events.event import Event, EventKind
+from monitor.keys.keys import fingerprint, load_or_make, public_text
+from monitor.recording.continuations import goes_on_now
 from monitor.wire.batch import decode_batch
-from storage.fleet import CollectorStore, Enrolment, WaitingCycle
 from storage.open_store import open_store
-from storage.outbox import Notice
-from storage.times import utc_now
+from storage.values.fleet import CollectorStore, Enrolment, WaitingCycle
+from storage.values.outbox import Notice
+from storage.values.times import utc_now
 from tests.contract.listing import EVERYTHING, flat
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.certificates import honest

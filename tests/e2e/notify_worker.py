@@ -15,13 +15,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.analysis.event import EventState
-from monitor.clock import utc_now
-from monitor.notify.carrier import AppriseCarrier, fault_of
-from monitor.notify.courier import Courier
+from monitor.analysis.events.event import EventState
+from monitor.app.clock import utc_now
+from monitor.notify.apprise_service import AppriseCarrier, fault_of
+from monitor.notify.delivery import Courier
 from monitor.notify.settings import NotifySettings, Route, Target
-from storage.outbox import NoticeState
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
+from storage.values.outbox import NoticeState
 from tests.contract.cycles import cycle, event, log_entry
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.analysis.event import EventLogEntry
+from monitor.analysis.events.event import EventLogEntry
 from storage.open_store import open_store
 from tests.lab.lab import Lab
 

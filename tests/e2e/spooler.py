@@ -20,14 +20,14 @@ from pathlib import Path
 import msgspec
 import uuid_utils
 
-from monitor.agent.clock import AgentClock, this_machine
-from monitor.agent.files import files_of
-from monitor.agent.packing import spooled
-from monitor.config import load_config
+from monitor.agent.batch_body import spooled
+from monitor.agent.collector_clock import AgentClock, this_machine
+from monitor.agent.paths import files_of
+from monitor.config.load import load_config
 from monitor.wire.batch import CycleReport
 from probes.measurement import AnyObservation, HttpObservation
 from probes.vantage import VantagePoint
-from storage.spool import Spool
+from storage.agent.spool import Spool
 from storage.store import Cycle
 
 EVERY = 300.0

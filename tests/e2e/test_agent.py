@@ -20,20 +20,26 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 MOST = 80_000_000
 """Bytes that an agent may hold."""
 HEAVY = {
-    *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli"),
-    *("monitor.exporter", "monitor.publisher", "monitor.record", "monitor.server", "numpy"),
+    *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.main"),
+    *(
+        "monitor.metrics.families",
+        "monitor.metrics.publisher",
+        "monitor.recording.recorder",
+        "monitor.server",
+        "numpy",
+    ),
     *("prometheus_client", "psycopg", "pyarrow", "pygments", "rich", "sqlalchemy", "starlette"),
     *("uvicorn",),
 }
 AGENT_MODULES = """
 import sys
 sys.argv = ["shutwatch", "agent", "status", "--help"]
-from monitor.entry import main
+from monitor.cli.entry import main
 try:
     main()
 except SystemExit:
     pass
-import monitor.agent.run
+import monitor.agent.run_agent
 print("\\n".join(name for name, module in sys.modules.items() if module is not None))
 """
 
@@ -44,7 +50,7 @@ def test_an_agent_loads_nothing_that_it_does_not_need() -> None:
         [sys.executable, "-c", AGENT_MODULES], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
-    assert "monitor.agent.courier" in loaded
+    assert "monitor.agent.delivery" in loaded
     assert not HEAVY & loaded
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.agent.clock import AgentClock
-from tests.agent_collector import collecting
+from monitor.agent.collector_clock import AgentClock
 from tests.lab.certificates import authority
-from tests.unit.agent_world import until_empty, world
+from tests.worlds.agent_collector import collecting
+from tests.worlds.agent_world import until_empty, world
 
 ROOT = Path(__file__).parents[2]
 KILLS = 5

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState
 from monitor.demo.plan import CABLE, COUNTRY, MOBILE, TELECOM
 from monitor.report.verify import verify
 from storage.open_store import open_store

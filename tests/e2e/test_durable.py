@@ -17,8 +17,8 @@ from storage.open_store import open_store
 from tests.collector import world
 from tests.e2e import syscalls
 from tests.e2e.running import wait_for
-from tests.postgresql import DURABLE, Cluster
-from tests.postgresql import why_missing as why_no_postgresql
+from tests.worlds.postgresql import DURABLE, Cluster
+from tests.worlds.postgresql import why_missing as why_no_postgresql
 
 HERE = Path(sys.executable).parent
 

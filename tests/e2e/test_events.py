@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.event import Episode
+from monitor.analysis.events.event import Episode
 from tests.e2e.running import Monitor, running, stored_log, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork

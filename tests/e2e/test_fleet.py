@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from monitor.analysis.event import EventState
-from storage.outbox import NoticeState
+from monitor.analysis.events.event import EventState
+from storage.values.outbox import NoticeState
 from tests.e2e.fleet import AGENTS, RECEIVER, Collector, Fleet, cycles_of, letters, wait_for_cycles
 from tests.e2e.running import wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.postgresql import Cluster
+from tests.worlds.postgresql import Cluster
 
 pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(400)]
 
@@ -81,7 +81,7 @@ def test_a_collector_killed_in_the_middle_loses_nothing_and_tells_nobody_twice(
     file = pakistan.directory / "letters"
     with Fleet(pakistan, cluster.url(database), "two") as fleet:
         fleet.enrol(pakistan.networks)
-        fleet.program("tests.receiver", RECEIVER, file)
+        fleet.program("tests.worlds.receiver", RECEIVER, file)
         fleet.program("tests.lab.balancer", AGENTS, AGENTS + 1, AGENTS + 2)
         both = [fleet.collector(number, AGENTS + number, told=True) for number in (1, 2)]
         agents = [fleet.agent(network) for network in pakistan.networks]

@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from monitor.analysis.event import EventState
+from monitor.analysis.events.event import EventState
 from tests.e2e.fleet import AGENTS, Collector, Fleet, cycles_of
 from tests.e2e.hardship import DAY, BadLine, Day, kill, said_to_be_spooled, stored_ids, template_of
 from tests.e2e.running import Monitor, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.postgresql import Cluster
+from tests.worlds.postgresql import Cluster
 
 pytestmark = [pytest.mark.lab, pytest.mark.postgres, pytest.mark.timeout(400)]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.agent.remembered import TROUBLE, Trouble, recalled
-from storage.spool import look_into
+from monitor.agent.saved_state import TROUBLE, Trouble, recalled
+from storage.agent.spool import look_into
 from tests.e2e.fleet import AGENTS, NAME, Collector, Fleet, Stored, cycles_of
 from tests.e2e.hardship import BadLine, Day, Disk, said_to_be_spooled, stored_ids, template_of
 from tests.e2e.running import Monitor, wait_for
@@ -25,8 +25,8 @@ from tests.lab.certificates import authority, private
 from tests.lab.lab import Lab
 from tests.lab.narrows import Cut
 from tests.lab.network import LabNetwork, Network
-from tests.postgresql import DURABLE, Cluster
-from tests.postgresql import why_missing as why_no_postgresql
+from tests.worlds.postgresql import DURABLE, Cluster
+from tests.worlds.postgresql import why_missing as why_no_postgresql
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 

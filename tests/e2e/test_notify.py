@@ -16,8 +16,8 @@ import pytest
 from tests.e2e.running import running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.receiver import Letter
 from tests.scenarios.story import write_config
+from tests.worlds.receiver import Letter
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -55,7 +55,9 @@ class Receiver:
         self._file = lab.directory / "letters.jsonl"
         self._closed = self._file.with_name(f"{self._file.name}.closed")
         self.close()
-        self._process = lab.popen(["python", "-m", "tests.receiver", str(PORT), str(self._file)])
+        self._process = lab.popen(
+            ["python", "-m", "tests.worlds.receiver", str(PORT), str(self._file)]
+        )
 
     def open(self) -> None:
         """Take what comes."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.receiver import receiving
+from tests.worlds.receiver import receiving
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from probes.scrub import PLACEHOLDER
-from storage.sql import SqlStore
+from probes.layers.scrub import PLACEHOLDER
+from storage.sql.store import SqlStore
 from storage.store import Selection
 from tests.e2e.everything import needles
 from tests.e2e.running import PORT, running, wait_for
 from tests.lab.hosts import LabHost, Page, web_page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.mmdb import country, write_mmdb
 from tests.scenarios.story import write_config
 from tests.scenarios.test_techniques import CATALOG
+from tests.worlds.mmdb import country, write_mmdb
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 

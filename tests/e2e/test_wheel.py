@@ -51,7 +51,7 @@ def test_catalogue_example_and_migrations_are_in_it(unpacked: Path) -> None:
     code = """
 import asyncio, sys
 from pathlib import Path
-from monitor.cli import app
+from monitor.cli.main import app
 for argv in (["catalog", "--json"], ["init", "made.toml", "--force"], ["check", "made.toml"]):
     try:
         app(argv, standalone_mode=False)

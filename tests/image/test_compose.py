@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.config import load_config
-from monitor.passwords import remembered
+from monitor.config.load import load_config
+from monitor.keys.passwords import remembered
 from tests.image.container import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))

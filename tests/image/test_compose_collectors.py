@@ -11,11 +11,11 @@ import pytest
 import trustme
 import yaml
 
-from monitor.config import load_config
-from monitor.passwords import remembered
+from monitor.config.load import load_config
+from monitor.keys.passwords import remembered
 from tests.image.container import ROOT
 from tests.image.test_compose import COMPOSE, mounts
-from tests.postgresql import Cluster
+from tests.worlds.postgresql import Cluster
 
 ADDED: dict[str, Any] = yaml.safe_load((ROOT / "compose.collectors.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = ADDED["services"]

@@ -1,4 +1,5 @@
-"""Makes a dictionary that looks are packed with (`storage.packing`), of what looks see in the lab.
+"""Makes a dictionary that looks are packed with (`storage.values.compression`), of what looks see
+in the lab.
 
     sudo .venv/bin/python -m tests.lab.dictionary storage/looks.dictionary
 
@@ -26,8 +27,8 @@ LARGEST = 8192
 CYCLES = """
 import asyncio, json, pathlib, sys
 import msgspec
-from monitor.app.runners import cycle_runner
-from monitor.config import load_config
+from monitor.app.cycle_runners import cycle_runner
+from monitor.config.load import load_config
 
 async def cycles():
     settings = load_config(pathlib.Path(sys.argv[1]), {})

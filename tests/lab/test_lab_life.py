@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import load_config
+from monitor.config.load import load_config
 from tests.lab.lab import Lab
 from tests.lab.namespaces import why_refused
 from tests.lab.network import LabNetwork
@@ -22,7 +22,7 @@ THREE = [LabNetwork("a", 1, "PK"), LabNetwork("b", 2, "PK"), LabNetwork("c", 3, 
 
 STORY = """
 import os, sys
-from monitor.config import load_config
+from monitor.config.load import load_config
 from tests.lab.lab import Lab
 with Lab(controls=1) as lab:
     lab.popen(["sh", "-c", "sleep 1000 & sleep 1000"])

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import msgspec
 
-from monitor.analysis.event import EventKind, EventState
+from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State
-from monitor.publisher import Publisher
+from monitor.metrics.publisher import Publisher
 from tests.contract.cycles import annotation
 from tests.prometheus import live, world
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.publisher import Publisher
+from monitor.metrics.publisher import Publisher
 from tests.prometheus import live, world
 from tests.prometheus.server import PrometheusServer, without_delays
 

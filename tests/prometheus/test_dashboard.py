@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import units
 
 from dashboards.grafana import generate
 from dashboards.grafana.boards import palette
-from monitor.analysis.event import EventState
+from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State, VantageState
 from tests.prometheus.boards import (
     ANNOTATIONS,

@@ -13,10 +13,10 @@ from psycopg.rows import dict_row
 
 from monitor.analysis.verdict import State
 from probes.measurement import Look, TlsObservation
-from storage.sql import SqlStore
+from storage.sql.store import SqlStore
 from tests.contract.cycles import at, cycle, event, log_entry, measurement
-from tests.postgresql import Cluster
 from tests.prometheus.boards import DOCUMENTS, FOLDER, NAMES
+from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from monitor.analysis.event import Event, EventState, NetworkStatus, Scope
-from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
+from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scope
+from monitor.analysis.throttling.transfer_verdict import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     Evidence,
     PlatformVerdict,
@@ -14,8 +14,8 @@ from monitor.analysis.verdict import (
     VantageState,
     Verdict,
 )
-from monitor.publisher import Publisher
-from probes.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
+from monitor.metrics.publisher import Publisher
+from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
 from probes.measurement import (
     DnsObservation,
     HttpObservation,

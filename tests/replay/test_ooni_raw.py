@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import Evidence, State
+from monitor.config.catalog import shipped_catalog
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.files import measurements_in
-from monitor.ooni.judging import judge_imported
-from monitor.ooni.wire import decode
-from probes.catalog_load import shipped_catalog
+from monitor.ooni.judge_ooni import judge_imported
+from monitor.ooni.ooni_files import measurements_in
+from monitor.ooni.ooni_format import decode
 from probes.measurement import DnsObservation, HttpObservation, Measurement, TcpObservation
 from storage.store import Cycle
 

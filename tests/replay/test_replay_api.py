@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli import app
+from monitor.cli.main import app
+from monitor.replay.imported_row import ReplayError
 from monitor.replay.ooni_api import USER_AGENT, OoniApi, Pace
-from monitor.replay.row import ReplayError
 from tests.replay.api import BEGUN, FakeApi, Reply, blocked_since, served
 
 QUERY = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli import app
+from monitor.cli.main import app
 from monitor.export.columns import EVENT_COLUMNS
 
 BEGUN = datetime(2024, 2, 17, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_a_picture_without_matplotlib_says_what_to_install(data: Path, tmp_path:
     """In an interpreter that cannot import it."""
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from monitor.cli import app\n"
+        "from monitor.cli.main import app\n"
         f"app(['replay', {str(data)!r}, '--plot', {str(tmp_path / 'a.png')!r}])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

@@ -9,23 +9,23 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from monitor.analysis.event import EventKind, EventLogEntry
-from monitor.analysis.event_fold import EventBook, advance
+from monitor.analysis.events.event import EventKind, EventLogEntry
+from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.verdict import Evidence, State, VantageState
-from monitor.cli import app
-from monitor.left_out import LeftOut
+from monitor.cli.main import app
+from monitor.config.settings import EventSettings
+from monitor.judging.quarantine import LeftOut
 from monitor.replay.database import replay_store
-from monitor.replay.run import Replayed
-from monitor.settings import EventSettings
-from storage.memory import MemoryStore
-from storage.sql import SqlStore
+from monitor.replay.replay import Replayed
+from storage.memory.store import MemoryStore
+from storage.sql.store import SqlStore
 from storage.store import Cycle, Selection, Store
 from tests.contract.agents import quarantine
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
-from tests.unit.test_record import STORY as STORY_OF_A_DAY
-from tests.unit.test_record import cycle as cycle_of
-from tests.unit.test_record import recorder
+from tests.unit.monitor.recording.test_recorder import STORY as STORY_OF_A_DAY
+from tests.unit.monitor.recording.test_recorder import cycle as cycle_of
+from tests.unit.monitor.recording.test_recorder import recorder
 
 SETTINGS = EventSettings()
 STORY = [State.OK] * 4 + [State.BLOCKED] * 6 + [State.OK] * 6

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.replay.files import rows_in
+from monitor.config.catalog import shipped_catalog
 from monitor.replay.formats import Tally, Wanted
-from monitor.replay.naming import Names
-from monitor.replay.row import ReplayError, Row
-from probes.catalog_load import shipped_catalog
+from monitor.replay.imported_row import ReplayError, Row
+from monitor.replay.platform_of import Names
+from monitor.replay.row_files import rows_in
 
 NAMES = Names(shipped_catalog())
 LIST = "measurement_uid,t,test,asn,anomaly,blocking\n"

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli import app
-from monitor.replay.files import rows_in
+from monitor.cli.main import app
+from monitor.config.catalog import shipped_catalog
+from monitor.config.settings import EventSettings
 from monitor.replay.formats import Tally, Wanted
-from monitor.replay.naming import Names
-from monitor.replay.pattern import weekly_pattern
-from monitor.replay.run import Replayed, replay_rows
-from monitor.settings import EventSettings
-from probes.catalog_load import shipped_catalog
+from monitor.replay.platform_of import Names
+from monitor.replay.replay import Replayed, replay_rows
+from monitor.replay.row_files import rows_in
+from monitor.replay.weekly_hours import weekly_pattern
 
 DATA = Path(os.environ.get("SHUTWATCH_OONI_DATA", ""))
 KENYA = DATA / "ooni_ke_telegram_2023.csv"

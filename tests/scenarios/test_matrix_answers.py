@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.analysis.rules import RULES
-from monitor.analysis.throttling_rules import THROTTLING_RULES
+from monitor.analysis.judge.rules import RULES
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
 from tests.scenarios.matrix import OPEN, Scenario, catalogue

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.lab
 
 CYCLE = """
 import asyncio, json, pathlib, sys
-from monitor.app.runners import cycle_runner
-from monitor.budget import Effort
-from monitor.config import load_config
-from monitor.traffic import bytes_of
+from monitor.app.cycle_runners import cycle_runner
+from monitor.budget.budget import Effort
+from monitor.config.load import load_config
+from monitor.budget.bytes_used import bytes_of
 from probes.measurement import QuicObservation
 
 async def cycle():

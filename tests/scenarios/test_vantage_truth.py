@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from probes.catalog_load import shipped_catalog
+from monitor.config.catalog import shipped_catalog
 from tests.lab import hosts
 from tests.lab.hosts import DOMESTIC, LabHost, Page
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork
-from tests.mmdb import asn, country, write_mmdb
 from tests.scenarios.story import once, seen, write_config
+from tests.worlds.mmdb import asn, country, write_mmdb
 
 pytestmark = pytest.mark.lab
 

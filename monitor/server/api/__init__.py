@@ -4,6 +4,6 @@ Tables say everything: `parameters` what may be asked for, `resources` what ther
 OpenAPI document are both made from them, so neither can say what the other does not.
 """
 
-from monitor.server.api.app import create_api
+from monitor.server.api.routes import create_api
 
 __all__ = ["create_api"]

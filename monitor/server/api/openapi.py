@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from monitor import __version__
+from monitor.server.api.json_rows import SCHEMAS
 from monitor.server.api.parameters import PAGING, Parameter
 from monitor.server.api.problem import TITLES
 from monitor.server.api.resources import RESOURCES, Resource
-from monitor.server.api.rows import SCHEMAS
 
 _REFUSALS = (400, 403, 404, 405, 503)
 

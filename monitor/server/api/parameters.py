@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from monitor.server.api.problem import ProblemError
-from storage.rollup import Period
+from storage.values.rollup import Period
 
 LARGEST_ASN = 2**32 - 1
 LARGEST_PAGE = 1000

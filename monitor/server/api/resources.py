@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.analysis.event import Event, EventState
+from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
 from monitor.export.columns import (
     AVAILABILITY_COLUMNS,
@@ -18,10 +18,10 @@ from monitor.export.columns import (
 )
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
-from storage.cells import Listed
-from storage.place import LENGTHS, place_of
-from storage.rollup import Availability
+from storage.export.cells import Listed
 from storage.store import Selection, Store
+from storage.values.cursor import LENGTHS, place_of
+from storage.values.rollup import Availability
 
 
 def _same(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from storage.columns import TEXT
+from storage.sql.columns import TEXT
 
 revision = "0002"
 down_revision = "0001"

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from storage.columns import TEXT
+from storage.sql.columns import TEXT
 
 revision = "0008"
 down_revision = "0007"

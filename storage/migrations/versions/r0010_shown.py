@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from storage.columns import TEXT
+from storage.sql.columns import TEXT
 
 revision = "0010"
 down_revision = "0009"

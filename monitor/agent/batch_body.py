@@ -1,0 +1,119 @@
+"""Some cycles of the spool become the body of a batch, one after the other, so that it never takes
+the memory of all of them."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+import uuid_utils
+
+from monitor import __version__
+from monitor.agent.collector_clock import AgentClock
+from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_REPORTS, MOST_UNPACKED, CycleReport
+from storage.agent.spool import Frozen, Share, Spooled
+from storage.store import Cycle
+from storage.values.storable_text import storable
+
+SHARE = Share(
+    cycles=min(25, MOST_REPORTS),
+    measurements=10_000,
+    packed=384 * 1024,
+    unpacked=MOST_UNPACKED // 4,
+)
+"""Of one batch: far less than a collector takes, so that a bad line carries it, a proxy in front of
+the collector lets it pass, and little is lost with a batch that is refused."""
+_LARGEST = MOST_UNPACKED - 4096
+"""Bytes of one report that still make a batch."""
+_LARGEST_PACKED = MOST_PACKED - 4096
+_GZIP = 16 + zlib.MAX_WBITS
+_ENCODER = msgspec.json.Encoder()
+
+
+class TooLargeError(Exception):
+    """A cycle that no batch can hold."""
+
+
+class _Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A CycleReport of which only what is needed is looked into."""
+
+    cycle: str
+    started_at: msgspec.Raw
+    finished_at: datetime
+    offset: float = 0.0
+    dated: bool = True
+    hurried: bool = False
+    health: msgspec.Raw
+    measurements: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_DECODER = msgspec.json.Decoder(_Waiting)
+
+
+def spooled(cycle: Cycle, clock: AgentClock) -> Spooled:
+    """A finished cycle as it waits: what the vantage saw itself, and when, by which clock. Raises
+    TooLargeError."""
+    own = tuple(look for look in cycle.measurements if look.vantage == cycle.vantage)
+    report = CycleReport(
+        cycle=cycle.id,
+        started_at=cycle.started_at,
+        finished_at=cycle.finished_at,
+        hurried=cycle.hurried,
+        health=cycle.health,
+        measurements=own,
+    )
+    body = _ENCODER.encode(storable(report, CycleReport))
+    may_be_too_large = len(body) > _LARGEST_PACKED
+    if len(body) > _LARGEST or (may_be_too_large and len(zlib.compress(body)) > _LARGEST_PACKED):
+        raise TooLargeError(cycle.id)
+    return Spooled(
+        id=cycle.id,
+        boot=clock.machine.boot,
+        boottime=clock.since_boot(cycle.finished_at),
+        measurements=len(own),
+        report=body,
+    )
+
+
+def freeze(
+    vantage: str, clock: AgentClock, cycles: Sequence[Spooled], behind: int, dropped: int
+) -> Frozen:
+    """The batch of these cycles, dated as far as that can be known now; `behind` and `dropped` are
+    measurements that wait behind it, and those ever given up."""
+    packer = zlib.compressobj(wbits=_GZIP)
+    parts = (packer.compress(part) for part in _parts(vantage, clock, cycles, behind, dropped))
+    body = b"".join(parts) + packer.flush()
+    return Frozen(
+        id=str(uuid_utils.uuid7()),
+        encoding="gzip",
+        measurements=sum(cycle.measurements for cycle in cycles),
+        body=body,
+    )
+
+
+def _parts(
+    vantage: str, clock: AgentClock, cycles: Sequence[Spooled], behind: int, dropped: int
+) -> Iterator[bytes]:
+    """The JSON of a `monitor.wire.batch.Batch`."""
+    head = {
+        "format": FORMAT,
+        "vantage": vantage,
+        "version": __version__,
+        "spooled": behind,
+        "dropped": dropped,
+        "reports": (),
+    }
+    yield _ENCODER.encode(head).removesuffix(b"]}")
+    for number, cycle in enumerate(cycles):
+        if number:
+            yield b","
+        yield _ENCODER.encode(_dated(cycle, clock))
+    yield b"]}"
+
+
+def _dated(cycle: Spooled, clock: AgentClock) -> _Waiting:
+    waiting = _DECODER.decode(cycle.report)
+    offset = clock.offset_of(cycle.boot, cycle.boottime, waiting.finished_at)
+    if offset is None:
+        return msgspec.structs.replace(waiting, dated=False)
+    return msgspec.structs.replace(waiting, offset=round(offset, 3))

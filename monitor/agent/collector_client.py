@@ -1,0 +1,301 @@
+"""One request to one collector, signed, and its answer: believed, or not.
+
+HTTPS over HTTP/1.1 and nothing that stands out: a browser's name, connections that are kept for a
+while. What an agent acts on is believed only with the signature of the collectors' key; what TLS
+adds is that nobody on the way can read along.
+
+On a machine whose clock is wrong no certificate is valid yet, or any more. So where the clock is
+not known to be right, certificates are verified in everything but their dates; by the collectors'
+clock, once that was heard, the dates are then looked at here.
+"""
+
+import random
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import uuid_utils
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from monitor.agent.collector_clock import AgentClock, stamp
+from monitor.config.settings import AgentSetup
+from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
+from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
+from probes.layers.http import BROWSER
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+SILENCE = 30.0
+"""Seconds for which a collector may say nothing while a request is under way."""
+CONNECT = 15.0
+"""Seconds that opening a connection may take."""
+KEPT = 20.0
+"""Seconds for which an idle connection is kept."""
+LARGEST_ANSWER = 8 * 2**20
+"""Bytes."""
+LONGEST_WAIT = 3600.0
+"""Seconds that a Retry-After is obeyed at most."""
+_NO_DATES = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME."""
+_DATE_ERRORS = (9, 10)
+"""OpenSSL's codes for a certificate that is not valid yet, and one that is so no more."""
+_RIGHT = 300.0
+"""Seconds by which a clock that is right may be off."""
+_GRACE = timedelta(days=1)
+"""By which a certificate's dates may be passed, where nobody but we looks at them."""
+
+
+class LineError(Exception):
+    """No answer that can be believed; the message says why, without an address."""
+
+
+class RefusedError(Exception):
+    """A collector said no."""
+
+    def __init__(self, reason: Reason, detail: str, retry_after: float | None) -> None:
+        """`retry_after` is in seconds, None where nothing was said of it."""
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer with the collectors' signature, which was checked."""
+
+    request: str
+    signature: str
+    body: bytes
+
+    def read(self, kind: type[T]) -> T:
+        """What it says. Raises LineError."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise LineError("a signed answer that this version cannot read") from error
+
+
+class Line:
+    """Speaks to collectors. Use as an async context manager, from one event loop."""
+
+    def __init__(
+        self,
+        setup: AgentSetup,
+        vantage: str,
+        key: Ed25519PrivateKey,
+        clock: AgentClock,
+        chance: random.Random,
+    ) -> None:
+        """`chance` picks the collectors' order; it need not be secret."""
+        self._setup = setup
+        self._vantage = vantage
+        self._key = key
+        self._clock = clock
+        self._chance = chance
+        self._dates = True
+        self._client = self._new_client()
+        self.carried = 0
+        """Bytes of bodies and headers, both ways, about."""
+
+    async def __aenter__(self) -> "Line":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def hang_up(self) -> None:
+        """End what is under way."""
+        await self._look_at_dates(wanted=self._dates)
+
+    def collectors(self) -> Sequence[str]:
+        """All of them, in an order of its own each time."""
+        several = list(self._setup.collectors)
+        self._chance.shuffle(several)
+        return several
+
+    async def ask(
+        self,
+        collector: str,
+        method: str,
+        path: str,
+        *,
+        request: str = "",
+        body: bytes = b"",
+        encoding: str = "identity",
+        signed: bool = True,
+    ) -> Signed:
+        """The answer to a request, which carries an id of its own unless `request` gives one.
+
+        Raises LineError or RefusedError.
+        """
+        request = request or str(uuid_utils.uuid7())
+        headers = {REQUEST: request}
+        if signed:
+            headers = signed_headers(
+                self._key,
+                method=method,
+                path=path,
+                vantage=self._vantage,
+                request=request,
+                sent_at=stamp(self._clock.best_now()),
+                encoding=encoding,
+                body=body,
+            )
+        status, given, found = await self._send(collector + path, method, headers, body)
+        if not httpx.codes.is_success(status):
+            raise _refusal(status, given, found, self._clock.best_now())
+        signature = given.get(SIGNATURE, "")
+        if not is_answer(self._setup.collector_key, signature, request, found):
+            raise LineError("an answer without the collectors' signature")
+        return Signed(request=request, signature=signature, body=found)
+
+    async def learn_time(self, collector: str) -> bool:
+        """Ask what time it is; whether that told more than was known. Raises as `ask` does."""
+        since_boot = self._clock.machine.since_boot
+        asked = since_boot()
+        answer = await self.ask(collector, "GET", TIME, signed=False)
+        return self._clock.heard(answer.read(Moment).at, asked, since_boot())
+
+    # -- the connection ------------------------------------------------------------------------
+
+    async def _send(
+        self, url: str, method: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, httpx.Headers, bytes]:
+        try:
+            return await self._exchange(url, method, headers, body)
+        except (httpx.HTTPError, OSError) as error:
+            # With the clock known to be right, dates that do not fit are the collector's fault.
+            if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
+                raise LineError(_told(error)) from error
+        await self._look_at_dates(wanted=False)
+        try:
+            return await self._exchange(url, method, headers, body)
+        except (httpx.HTTPError, OSError) as error:
+            raise LineError(_told(error)) from error
+
+    async def _exchange(
+        self, url: str, method: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, httpx.Headers, bytes]:
+        if not self._dates and self._clock_is_right():
+            await self._look_at_dates(wanted=True)
+        async with self._client.stream(method, url, headers=headers, content=body) as answer:
+            if not self._dates:
+                self._check_dates(answer)
+            found = bytearray()
+            async for part in answer.aiter_bytes():
+                found += part
+                if len(found) > LARGEST_ANSWER:
+                    raise LineError("an answer that does not end")
+        sizes = map(_size, (answer.request.headers, answer.headers))
+        self.carried += len(body) + answer.num_bytes_downloaded + sum(sizes)
+        return answer.status_code, answer.headers, bytes(found)
+
+    async def _look_at_dates(self, *, wanted: bool) -> None:
+        """Verify certificates with their dates from now on, or without."""
+        self._dates = wanted
+        before, self._client = self._client, self._new_client()
+        await before.aclose()
+
+    def _clock_is_right(self) -> bool:
+        known = self._clock.collectors_now()
+        if known is None:
+            return False
+        return abs(known.timestamp() - self._clock.machine.wall()) < _RIGHT
+
+    def _check_dates(self, answer: httpx.Response) -> None:
+        """Hold the certificate's dates to the collectors' clock, where that was heard."""
+        now = self._clock.collectors_now()
+        if now is None:
+            return
+        stream: Any = answer.extensions["network_stream"]
+        held = stream.get_extra_info("ssl_object").getpeercert()
+        begins, ends = (ssl.cert_time_to_seconds(held[name]) for name in ("notBefore", "notAfter"))
+        grace = _GRACE.total_seconds()
+        if not begins - grace <= now.timestamp() <= ends + grace:
+            raise LineError("a certificate that has expired")
+
+    def _new_client(self) -> httpx.AsyncClient:
+        context = ssl.create_default_context()
+        for file in self._setup.trust_anchors:
+            context.load_verify_locations(file)
+        if not self._dates:
+            context.verify_flags |= ssl.VerifyFlags(_NO_DATES)
+        headers = {"User-Agent": BROWSER["User-Agent"], "Accept": "*/*", "Accept-Encoding": "gzip"}
+        return httpx.AsyncClient(
+            headers=headers,
+            verify=context,
+            proxy=self._setup.proxy or None,
+            trust_env=False,
+            timeout=httpx.Timeout(SILENCE, connect=CONNECT),
+            limits=httpx.Limits(
+                max_connections=8, max_keepalive_connections=2, keepalive_expiry=KEPT
+            ),
+        )
+
+
+def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) -> Exception:
+    """Of a status that is no success: RefusedError where a collector gave its reason."""
+    after = _retry_after(headers.get("retry-after", ""), now)
+    try:
+        said = msgspec.json.decode(body, type=Refusal)
+    except msgspec.DecodeError:
+        said = None
+    if said is not None and STATUS[said.reason] == status:
+        return RefusedError(said.reason, said.detail[:200], after)
+    if status == STATUS[Reason.OVERSIZE]:
+        return RefusedError(Reason.OVERSIZE, "something in front of the collector said so", after)
+    if status == STATUS[Reason.BUSY]:
+        return RefusedError(Reason.BUSY, "something in front of the collector said so", after)
+    return LineError(f"HTTP status {status}")
+
+
+def _retry_after(written: str, now: datetime) -> float | None:
+    """Seconds to wait, from either form of the header (RFC 9110 section 10.2.3)."""
+    if written.isascii() and written.isdigit():
+        return min(float(written), LONGEST_WAIT)
+    with suppress(ValueError, TypeError, OverflowError):
+        seconds = parsedate_to_datetime(written).timestamp() - now.timestamp()
+        return min(max(seconds, 0.0), LONGEST_WAIT)
+    return None
+
+
+def _is_about_dates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_code in _DATE_ERRORS
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in words that hold no address."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"a certificate that is not to be trusted ({cause.verify_message})"
+        cause = cause.__cause__ or cause.__context__
+    words = {
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.ConnectError: "no connection",
+        httpx.ProxyError: "the proxy would not connect",
+        httpx.ReadTimeout: "no answer in time",
+        httpx.WriteTimeout: "the line takes nothing",
+    }
+    return next((text for kind, text in words.items() if isinstance(error, kind)), "") or (
+        f"the connection broke ({type(error).__name__})"
+    )
+
+
+def _size(headers: httpx.Headers) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers.raw)

@@ -1,0 +1,129 @@
+"""What `shutwatch agent run` is made of: the only place that wires all of it together."""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+
+from monitor.agent.agent_cycles import AgentTurns
+from monitor.agent.collector_client import Line
+from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
+from monitor.agent.delays import Backoff
+from monitor.agent.delivery import Courier
+from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.agent.paths import AgentFiles, files_of, running
+from monitor.agent.pause_and_clock import Watch
+from monitor.agent.reconfigure import AgentChange
+from monitor.agent.remote_controls import RemoteDesk
+from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
+from monitor.agent.spooling import LogTally, SpoolKeeper
+from monitor.agent.upload_traffic import DayTraffic
+from monitor.app.cycle_runners import Runners
+from monitor.app.garbage_collection import spare_searches
+from monitor.app.schedule import Schedule
+from monitor.budget.ledger import Spending
+from monitor.config.load import load_config
+from monitor.config.reload import Reloader
+from monitor.config.settings import AgentSetup, Settings
+from monitor.keys.keys import load
+from monitor.logs import logger
+from storage.agent.spool import Spool
+
+log = logger(__name__)
+
+
+async def run(settings: Settings, machine: Machine | None = None) -> None:
+    """Look and hand in until SIGTERM or SIGINT; `machine` is the one we run on unless given.
+
+    Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start.
+    """
+    files, setup = files_of(settings), settings.agent
+    assert setup is not None  # noqa: S101 # asked of agents alone
+    with running(files):
+        spool = Spool(files.spool, limit=setup.spool_limit)
+        try:
+            if not await spool.open():
+                log.error("the spool was damaged; it was moved away, and a new one begun")
+            await _run(settings, setup, files, spool, machine or this_machine())
+        finally:
+            await spool.close()
+
+
+async def _run(
+    settings: Settings, setup: AgentSetup, files: AgentFiles, spool: Spool, machine: Machine
+) -> None:
+    key = load(files.key)
+    (vantage,) = settings.vantages
+    notes = await spool.notes()
+    clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
+    orders = Orders(files.orders, setup.collector_key)
+    in_use = _restored(settings, orders)
+    spending = Spending(in_use, now=clock.now)
+    chance = random.Random()  # noqa: S311 # spreads requests, guards nothing
+    async with AsyncExitStack() as stack:
+        line = await stack.enter_async_context(Line(setup, vantage.id, key, clock, chance))
+        traffic = DayTraffic(vantage.id, spending, lambda: line.carried, clock.now)
+        traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
+        desk = RemoteDesk(line, clock)
+        runners = await stack.enter_async_context(
+            Runners(spending, desk=desk, standing=True, now=clock.now)
+        )
+        woken = asyncio.Event()
+        keeper = SpoolKeeper(in_use, spool, clock, traffic.today, woken.set)
+        turns = AgentTurns(await runners.begin(in_use, ()), keeper, LogTally(), spending)
+        schedule = Schedule(in_use, turns)
+        change = AgentChange(settings, orders, desk, runners, schedule, turns, keeper, in_use)
+        backoff = Backoff(chance)
+        courier = Courier(
+            vantage.id, spool, line, clock, orders, backoff, woken=woken, ordered=change.ordered
+        )
+        reloader = Reloader(
+            settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
+        )
+        watch = Watch(files, clock, schedule, turns, desk, line)
+        await _until_told_to_stop(
+            schedule, reloader, watch.run(), reloader.run(), courier.run(watch.allowed)
+        )
+
+
+def _restored(own: Settings, orders: Orders) -> Settings:
+    """The settings to begin with."""
+    orders.restore()
+    try:
+        return follow(own, orders.told)
+    except OrdersError as error:
+        log.error("settings of the collector not taken", reason=str(error))
+        orders.told = None
+        return own
+
+
+async def _until_told_to_stop(
+    schedule: Schedule, reloader: Reloader, *works: Coroutine[None, None, None]
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+    stopped = asyncio.create_task(stop.wait())
+    tasks = [asyncio.create_task(work) for work in works]
+    schedule.start()
+    spare_searches()
+    log.info("agent started")
+    try:
+        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()  # raises what ended it
+        log.info("stopping")
+    finally:
+        await schedule.stop()
+        for one in (stopped, *tasks):
+            one.cancel()
+        await asyncio.gather(stopped, *tasks, return_exceptions=True)
+
+
+def _refused() -> None:
+    """The log says why."""

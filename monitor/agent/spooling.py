@@ -1,0 +1,108 @@
+"""A finished cycle goes into the spool, and into a detector of the agent's own.
+
+That detector tells nobody anything: it decides what is worth another look soon. A cycle that the
+spool cannot take is lost and counted, and the looks go on.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from monitor.agent.batch_body import TooLargeError, spooled
+from monitor.agent.collector_clock import AgentClock
+from monitor.agent.saved_state import LAST_CYCLE, TRAFFIC, LastCycle, TrafficOfDay
+from monitor.analysis.events.fold import EventBook, advance
+from monitor.budget.budget import Effort
+from monitor.config.settings import Settings
+from monitor.logs import logger
+from storage.agent.spool import Spool
+from storage.store import Cycle, StorageError
+
+log = logger(__name__)
+
+
+class SpoolKeeper:
+    """Takes finished cycles of the one vantage. A `monitor.app.cycle_job.Keeper`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        clock: AgentClock,
+        traffic: Callable[[], TrafficOfDay],
+        kept: Callable[[], None],
+    ) -> None:
+        """`traffic` tells what today took; `kept` is told whenever there is something to hand
+        in."""
+        self._settings = settings
+        self._spool = spool
+        self._clock = clock
+        self._traffic = traffic
+        self._kept = kept
+        self._book = EventBook()
+
+    @property
+    def book(self) -> EventBook:
+        """What the agent itself makes of its cycles since it started."""
+        return self._book
+
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
+
+    async def record(self, cycle: Cycle) -> None:
+        """Keep one cycle, or count it as given up."""
+        self._book = advance(
+            self._book, cycle.platforms, self._settings.events, health=cycle.health
+        ).book
+        try:
+            await self._put(cycle)
+        except StorageError as error:
+            log.error(
+                "cycle given up, the spool takes nothing",
+                measurements=sum(look.vantage == cycle.vantage for look in cycle.measurements),
+                reason=str(error),
+            )
+        if self._clock.follow():
+            log.warning("the machine's clock was set")
+            # What came before would seem to lie in the future, or long ago.
+            self._book = EventBook()
+
+    async def _put(self, cycle: Cycle) -> None:
+        last = LastCycle(
+            at=cycle.finished_at, health=cycle.health.state, looks=len(cycle.measurements)
+        )
+        notes = {LAST_CYCLE: _json(last), TRAFFIC: _json(self._traffic())}
+        try:
+            waiting = spooled(cycle, self._clock)
+        except TooLargeError:
+            log.error("cycle given up, no batch can hold it", cycle=cycle.id)
+            await self._spool.give_up(len(cycle.measurements))
+            return
+        given_up = await self._spool.put(waiting, notes)
+        if given_up:
+            log.warning("oldest given up, the spool is full", measurements=given_up)
+        log.info(
+            "cycle complete",
+            cycle=cycle.id,
+            vantage=cycle.vantage,
+            health=cycle.health.state,
+            looks=waiting.measurements,
+            seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
+        )
+        self._kept()
+
+
+class LogTally:
+    """Counts turns by logging them. A `monitor.app.cycle_job.Tally`."""
+
+    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+        """A turn was taken."""
+        log.debug("turn taken", vantage=vantage, effort=effort, spent=spent)
+
+    def cycle_missed(self, vantage: str) -> None:
+        """Said by the schedule already."""
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()

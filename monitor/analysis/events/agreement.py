@@ -1,0 +1,81 @@
+"""Whom to believe where the vantages of one network differ: one alone can be broken, or lie.
+
+A vantage that holds a platform blocked, while at least WITNESSES others of its network looked after
+its first sign and found it open, is an *outlier*: it neither makes an event nor keeps one going.
+One that finds open what at least WITNESSES others hold blocked is an outlier as well; it hides no
+event, since a network blocks as long as any believed vantage holds so. Both are worth a look by
+a person: a VPN left on, another resolver, a machine that was tampered with.
+
+Two against two is no outlier but a network that blocks some of its users: that is told.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.detector import DetectorSettings
+from monitor.analysis.events.stream import Stream
+
+WITNESSES = 2
+"""Vantages of the same network that it takes to contradict one."""
+
+
+class Outlier(msgspec.Struct, frozen=True, kw_only=True):
+    """A vantage that differs from the others of its network."""
+
+    vantage: str
+    accuses: bool
+    """It holds blocked what they find open; else the other way round."""
+
+
+def outliers(
+    streams: Iterable[Stream], now: datetime, settings: DetectorSettings
+) -> tuple[Outlier, ...]:
+    """Of the streams of one platform in one country, those that stand alone at `now` (UTC)."""
+    networks: dict[tuple[int, str], list[Stream]] = {}
+    for stream in streams:
+        if stream.observed(now, settings):
+            networks.setdefault(stream.key, []).append(stream)
+    found = [_alone(here) for here in networks.values() if len(here) > WITNESSES]
+    return tuple(outlier for outlier in found if outlier is not None)
+
+
+def outvoted(
+    stream: Stream, streams: Iterable[Stream], now: datetime, settings: DetectorSettings
+) -> bool:
+    """Whether its network has enough others to contradict it, and none of them holds with it:
+    then what it says alone confirms nothing, though they may not have looked again yet."""
+    others = [
+        other
+        for other in streams
+        if other.key == stream.key
+        and other.vantage != stream.vantage
+        and other.observed(now, settings)
+    ]
+    return len(others) >= WITNESSES and not any(other.suspected for other in others)
+
+
+def _alone(here: list[Stream]) -> Outlier | None:
+    accusing = [stream for stream in here if stream.suspected]
+    if len(accusing) == 1:
+        since = accusing[0].detector.onset_latest
+        if since is not None and sum(_open_after(one, since) for one in here) >= WITNESSES:
+            return Outlier(vantage=accusing[0].vantage, accuses=True)
+        return None
+    if len(accusing) != len(here) - 1:
+        return None
+    (other,) = (stream for stream in here if not stream.suspected)
+    onsets = sorted(s.detector.onset_latest for s in accusing if s.detector.onset_latest)
+    # It was open for this one when all of them had begun to see it blocked.
+    if onsets and _open_after(other, onsets[-1]):
+        return Outlier(vantage=other.vantage, accuses=False)
+    return None
+
+
+def _open_after(stream: Stream, moment: datetime) -> bool:
+    """Whether the last that is known of it is that it was open, later than `moment`."""
+    known = stream.detector
+    if stream.suspected or known.cleared_at is None or known.cleared_at <= moment:
+        return False
+    return known.accused_at is None or known.accused_at < known.cleared_at

@@ -1,0 +1,565 @@
+"""The sequential test of one stream: one platform as one vantage sees it, reading by reading.
+
+    PlatformVerdict ── reading_of ──▶ Reading ── update ──▶ Detector
+
+    unknown ── clears ──▶ clear ── accuses ──▶ suspicious ──▶ suspected ──▶ blocked ⇄ recovering
+                            ◀──────── clears ──────┴────────────┘                         │
+                            ◀──────────────────────────── clears ─────────────────────────┘
+
+**The score** is a cumulative sum (Page 1954) of log-likelihood ratios, blocked against open, of
+each reading *given those before it*; it never falls below 0. The score for the end is its mirror,
+kept only while blocked. With such increments the mean time to a false alarm is at least e^h
+readings for a threshold h, for dependent readings as for independent ones (Lorden 1971; Lai 1998):
+
+    h = ln(readings a year at the base interval / false alarms allowed a year)
+
+is all there is to the thresholds: nothing is set by hand but the budget and how wrong readings
+behave. One reading alone never confirms, whatever it weighs.
+
+**Wrong readings come in episodes** (Gilbert 1960): a burst of loss, a server being taken out of
+service. An accusation weighs its `llr` by itself. One that follows another may be the same fault
+seen again, and weighs
+
+    −ln(s + (1 − s)·rate),   s = again · exp(−seconds since the last accusation / length)
+
+so over a minute two looks 30 s apart add little more than one, and what packet loss can explain
+never confirms sooner than faults go away. How long those last depends on what is accused (`Cling`):
+one role of a platform can be one server's fault, and weighs less; several at once are not.
+*Conclusive* readings are exempt, since their follow-ups have ruled out what lasts: two confirm. A
+better grade than any before in the run adds at least what it weighs more. While the control has
+lately met an outage, though, every accusation counts as more of that.
+
+**The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
+shrinkage: a beta prior worth `prior_wrong`, whose mean is exp(−llr). Accusations count only once
+the stream cleared without having been suspected, so that a block that stands, or comes and goes and
+is noticed, is never learned as normal; and the rate is capped at what a stream can honestly have
+(`cap_weak`, `cap_strong`) plus the share of readings at which the *control* failed too. Within an
+undecided run its own accusations count as well, for it may be a bad line that nobody knows yet: so
+a stream that was never seen to work needs a little more. During an outage nothing is learned.
+
+**Onset and end are bounds**, of when the score left zero and not of the alarm. Onset: from the last
+clearing reading before the run (None: nothing was seen to work before) to its first accusing one.
+End: from the last accusing reading to the first clearing one after it. All are the times at which
+those readings' first looks began.
+
+**Silence is no evidence.** *Insufficient* and *down* neither accuse nor clear; *throttled* accuses
+from strong evidence on. Once nothing has accused or cleared for `gap` seconds the stream is
+`stale`; from then on scores halve every `gap`, a clear stream becomes unknown, and a mere suspicion
+is forgotten in the end. Suspected and blocked remain: silence is no recovery.
+
+**Order.** A reading of the cycle taken in last, or not later than it, changes nothing, so repeats
+are harmless. Who needs the same result for any order of arrival keeps the readings and, when one
+`comes_late`, gives all of them to `fold`, which sorts.
+
+**Several networks** of a country add up by `joint_score`: the same fault seldom shows on two.
+
+Sources: E. S. Page, Continuous inspection schemes, Biometrika 1954; G. Lorden, Procedures for
+reacting to a change in distribution, Ann. Math. Stat. 1971; T. L. Lai, Information bounds and quick
+detection of parameter changes in stochastic systems, IEEE Trans. Inf. Theory 1998; E. N. Gilbert,
+Capacity of a burst-noise channel, Bell Syst. Tech. J. 1960.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from monitor.analysis.judge.evidence_weight import NARROWER, llr
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
+
+YEAR = 365.25 * 86400
+"""Seconds."""
+_ANSWERED = frozenset(
+    {"reset", "refused", "eof", "alert", "certificate", "blockpage", "known_blockpage"}
+    | {"injection", "bogon"}
+)
+"""Sub-methods whose innocent cause is one server at fault. The others come from paths at fault, or
+from resolvers, which keep a wrong answer for as long as it may be cached."""
+_ACCUSED = (State.BLOCKED, State.THROTTLED)
+FORGOTTEN = 1.0
+"""Score (nats) below which a suspicion that silence has worn down is none."""
+
+
+class Kind(StrEnum):
+    """Which way a reading points."""
+
+    ACCUSES = "accuses"
+    CLEARS = "clears"
+    NEITHER = "neither"
+
+
+class Cling(StrEnum):
+    """How long an innocent cause of an accusing reading would last."""
+
+    NONE = "none"
+    """Conclusive: follow-ups have ruled out what lasts."""
+    BRIEF = "brief"
+    """Something answered wrongly, and nothing did so before: a server at fault."""
+    LASTING = "lasting"
+    """Nothing came back, a resolver was wrong, or the evidence is weak: loss, a path at fault."""
+    NARROW = "narrow"
+    """One role of the platform: a server at fault, or the way to one."""
+    SLOW = "slow"
+    """Throttling: congestion, and verdicts that stand until the speed is measured again."""
+
+
+class Phase(StrEnum):
+    """Where a stream stands."""
+
+    UNKNOWN = "unknown"
+    CLEAR = "clear"
+    SUSPICIOUS = "suspicious"
+    """Accused, undecided."""
+    SUSPECTED = "suspected"
+    """Past the first threshold: worth telling people who watch."""
+    BLOCKED = "blocked"
+    """Past the second: this network alone confirms."""
+    RECOVERING = "recovering"
+    """Blocked, and clearing readings have come since."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict, as far as the test needs it."""
+
+    at: datetime
+    """UTC; when the first look behind the verdict began."""
+    cycle: str
+    kind: Kind
+    llr: float = 0.0
+    """Log-likelihood ratio of a fresh reading, in nats: > 0 when it accuses, < 0 when it clears."""
+    evidence: Evidence = Evidence.NONE
+    cling: Cling = Cling.NONE
+    control_failed: bool = False
+    """The control could not reach the platform either."""
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether it accuses beyond what lasting faults can explain."""
+        return self.evidence is Evidence.CONCLUSIVE
+
+    @property
+    def strong(self) -> bool:
+        """Whether it accuses with strong or better evidence."""
+        return EVIDENCE_ORDER[self.evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
+
+
+class Episodes(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one kind of wrong readings goes on."""
+
+    length: float
+    """Mean seconds an episode goes on once it is noticed."""
+    again: float = 1.0
+    """Chance (0–1) that another look within the episode is wrong in the same way."""
+
+    def same(self, seconds: float) -> float:
+        """The chance that a reading so much later is wrong by the same episode."""
+        return self.again * math.exp(-seconds / self.length)
+
+
+class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The budget, and how wrong readings behave. All thresholds follow from these."""
+
+    base_interval: float = 300.0
+    """Seconds between readings while nothing is suspicious."""
+    false_suspected: float = 0.02
+    """Streams wrongly suspected, a stream-year."""
+    false_confirmed: float = 0.001
+    """Streams wrongly called blocked, a stream-year."""
+    false_ends: float = 12.0
+    """Blocks wrongly called over, a year of standing block. The missed recoveries' side: the more
+    of these are allowed, the sooner an end is believed."""
+    gap: float = 1800.0
+    """Seconds without an accusing or clearing reading after which nothing is known any more."""
+    brief: Episodes = Episodes(length=120.0, again=0.5)
+    lasting: Episodes = Episodes(length=600.0)
+    narrow: Episodes = Episodes(length=900.0)
+    slow: Episodes = Episodes(length=1200.0)
+    leak: Episodes = Episodes(length=180.0, again=0.7)
+    """Clearing readings while a block stands: a filter overloaded or restarted."""
+    outage: Episodes = Episodes(length=1800.0, again=0.95)
+    """Accusations after the control failed too."""
+    shared: float = 0.005
+    """The chance that a fault on one network shows on another of the country as well."""
+    prior_wrong: float = 0.02
+    """Wrong readings that the prior on a stream's rate of them is worth: few, since streams differ,
+    so that a few of its own soon outweigh it."""
+    memory: float = 2016.0
+    """Readings remembered in that rate: a week of five-minute cycles."""
+    cap_weak: float = 0.2
+    """Highest rate of wrong readings believed of any stream, when the control sees none."""
+    cap_strong: float = 0.02
+    """The same for strong readings."""
+
+    @property
+    def readings_a_year(self) -> float:
+        """At the base interval."""
+        return YEAR / self.base_interval
+
+    @property
+    def suspect_at(self) -> float:
+        """Score, in nats, from which a stream is suspected."""
+        return math.log(self.readings_a_year / self.false_suspected)
+
+    @property
+    def confirm_at(self) -> float:
+        """Score from which it is blocked."""
+        return math.log(self.readings_a_year / self.false_confirmed)
+
+    @property
+    def end_at(self) -> float:
+        """Score for the end from which a block is over."""
+        return math.log(self.readings_a_year / self.false_ends)
+
+    @property
+    def corroboration(self) -> float:
+        """The most that another network's score adds, since both may share a fault."""
+        return -math.log(self.shared)
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a stream's wrong readings; all counts fade beyond `memory`."""
+
+    readings: float = 0.0
+    """Clearing readings, and accusing ones that came to nothing."""
+    wrong: float = 0.0
+    """Accusing ones that came to nothing, conclusive ones not counted."""
+    wrong_strong: float = 0.0
+    down: float = 0.0
+    """Readings at which the control failed too."""
+
+
+class Detector(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one stream. Never changed in place."""
+
+    phase: Phase = Phase.UNKNOWN
+    score: float = 0.0
+    """Nats in favour of a block; 0 while there is no run."""
+    end_score: float = 0.0
+    """Nats in favour of its end; 0 unless recovering."""
+    onset_earliest: datetime | None = None
+    """Of the present run of accusations, or else the last: when the last clearing reading before
+    it began; None when nothing was seen to work before."""
+    onset_latest: datetime | None = None
+    """When its first accusing reading began; None before any."""
+    end_earliest: datetime | None = None
+    """When its last accusing reading began; None unless recovering, or over."""
+    end_latest: datetime | None = None
+    """When the first clearing reading after that began; None unless recovering, or over."""
+    at: datetime | None = None
+    """Of the last reading, of whatever kind."""
+    cycle: str = ""
+    accused_at: datetime | None = None
+    """Of the last accusing reading."""
+    cleared_at: datetime | None = None
+    """Of the last clearing reading."""
+    down_at: datetime | None = None
+    """Of the last reading at which the control failed too."""
+    open_since: datetime | None = None
+    """Of the first clearing reading since the last accusing one."""
+    best: float = 0.0
+    """The most that one reading of the run weighs by itself."""
+    conclusive: int = 0
+    """Conclusive readings in the run."""
+    wrong: float = 0.0
+    """Accusations of the run that count towards the rate of wrong ones, should it come to
+    nothing; repeats within an episode count as part of one."""
+    wrong_strong: float = 0.0
+    baseline: Baseline = Baseline()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether this stream alone confirms a block that has not ended."""
+        return self.phase in (Phase.BLOCKED, Phase.RECOVERING)
+
+    @property
+    def known_at(self) -> datetime | None:
+        """When something was last known: the last accusing or clearing reading."""
+        return max((t for t in (self.accused_at, self.cleared_at) if t is not None), default=None)
+
+
+def reading_of(verdict: PlatformVerdict) -> Reading:
+    """What a verdict says to the test; its weight is that of today's table, however old it is."""
+    state, evidence = verdict.state, verdict.evidence
+    blocked = state in (State.BLOCKED, State.DEGRADED) and evidence is not Evidence.NONE
+    throttled = state is State.THROTTLED and _strong(evidence)
+    kind = Kind.NEITHER
+    weight = 0.0
+    cling = Cling.NONE
+    if blocked or throttled:
+        kind, cling = Kind.ACCUSES, _cling(verdict)
+        weight = llr(State.BLOCKED, evidence) - (NARROWER if cling is Cling.NARROW else 0.0)
+    elif state is State.OK:
+        kind, weight = Kind.CLEARS, llr(State.OK, Evidence.NONE)
+    return Reading(
+        at=verdict.started_at,
+        cycle=verdict.cycle,
+        kind=kind,
+        llr=weight,
+        evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
+        cling=cling,
+        control_failed=state is State.DOWN,
+    )
+
+
+def comes_late(state: Detector, reading: Reading) -> bool:
+    """Whether a new reading is older than the last one taken in, so that only `fold` can use it."""
+    return state.at is not None and reading.at < state.at and reading.cycle != state.cycle
+
+
+def fold(readings: Iterable[Reading], settings: DetectorSettings) -> Detector:
+    """The state after readings given in any order, repeats included."""
+    state = Detector()
+    for reading in sorted(readings, key=lambda reading: (reading.at, reading.cycle)):
+        state = update(state, reading, settings)
+    return state
+
+
+def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
+    """The state after one more reading; the same state when it is a repeat or comes late."""
+    if state.at is not None and (reading.at <= state.at or reading.cycle == state.cycle):
+        return state
+    state = _faded(state, reading.at, settings)
+    if reading.kind is Kind.ACCUSES:
+        state = _accused(state, reading, settings)
+    elif reading.kind is Kind.CLEARS:
+        state = _cleared(state, reading, settings)
+    elif reading.control_failed:
+        baseline = _learned(state.baseline, settings, down=1.0)
+        state = _with(state, down_at=reading.at, baseline=baseline)
+    return _with(state, at=reading.at, cycle=reading.cycle)
+
+
+def suspicious(state: Detector) -> bool:
+    """Whether to hurry: accused or recovering, and not yet decided."""
+    return state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED, Phase.RECOVERING)
+
+
+def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
+    """Whether nothing has been known for longer than `gap`: insufficient, whatever the phase."""
+    known = state.known_at
+    return known is None or (now - known).total_seconds() > settings.gap
+
+
+def joint_score(scores: Iterable[float], settings: DetectorSettings) -> float:
+    """The score of a country from those of its networks: compare it with `confirm_at`.
+
+    The highest counts in full, each further one at most as `corroboration`: a fault of the
+    platform's nearest servers can show on several networks. Two suspected networks confirm.
+    """
+    ranked = sorted(scores, reverse=True)
+    return sum(ranked[:1]) + sum(min(score, settings.corroboration) for score in ranked[1:])
+
+
+# -- one reading ---------------------------------------------------------------------------------
+
+
+def _accused(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
+    if state.blocked:
+        return _accused_again(state, reading, settings)
+    if state.score == 0.0:
+        state = _with(
+            state,
+            onset_earliest=state.cleared_at,
+            onset_latest=reading.at,
+            end_earliest=None,
+            end_latest=None,
+            best=0.0,
+            conclusive=0,
+            wrong=0.0,
+            wrong_strong=0.0,
+        )
+    same = _same(state, reading, settings)
+    alone = _alone(state, reading, settings)
+    outage = settings.outage.same(_seconds(state.down_at, reading.at))
+    score = state.score + _gain(state, reading, same, alone, outage)
+    fresh = 0.0 if reading.conclusive else (1.0 - same) * (1.0 - outage)
+    return _with(
+        state,
+        phase=_phase(state, score, settings),
+        score=score,
+        accused_at=reading.at,
+        open_since=None,
+        best=max(state.best, alone),
+        conclusive=state.conclusive + reading.conclusive,
+        wrong=state.wrong + fresh,
+        wrong_strong=state.wrong_strong + (fresh if reading.strong else 0.0),
+    )
+
+
+def _accused_again(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
+    end_score = max(0.0, state.end_score - _alone(state, reading, settings))
+    return _with(
+        state,
+        phase=Phase.RECOVERING if end_score > 0.0 else Phase.BLOCKED,
+        end_score=end_score,
+        end_earliest=None,
+        end_latest=None,
+        accused_at=reading.at,
+        open_since=None,
+        conclusive=state.conclusive + reading.conclusive,
+    )
+
+
+def _cleared(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
+    if state.blocked:
+        return _cleared_again(state, reading, settings)
+    score = max(0.0, state.score + reading.llr)
+    wrong = strong = 0.0
+    over: dict[str, object] = {}
+    if score == 0.0 and state.phase is Phase.SUSPICIOUS:
+        wrong, strong = state.wrong, state.wrong_strong
+    if score == 0.0 and state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED):
+        over = {"end_earliest": state.accused_at, "end_latest": state.open_since or reading.at}
+    return _with(
+        state,
+        phase=state.phase if score > 0.0 else Phase.CLEAR,
+        score=score,
+        cleared_at=reading.at,
+        open_since=state.open_since or reading.at,
+        baseline=_learned(state.baseline, settings, right=1.0, wrong=wrong, strong=strong),
+        **over,
+    )
+
+
+def _cleared_again(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
+    same = 0.0
+    if state.end_score > 0.0:
+        same = settings.leak.same(_seconds(state.cleared_at, reading.at))
+    end_score = state.end_score - math.log(same + (1.0 - same) * math.exp(reading.llr))
+    over = end_score >= settings.end_at
+    open_since = state.open_since or reading.at
+    return _with(
+        state,
+        phase=Phase.CLEAR if over else Phase.RECOVERING,
+        score=0.0 if over else state.score,
+        end_score=0.0 if over else end_score,
+        end_earliest=state.accused_at,
+        end_latest=open_since,
+        cleared_at=reading.at,
+        open_since=open_since,
+    )
+
+
+def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
+    if score >= settings.confirm_at and state.score > 0.0:
+        return Phase.BLOCKED
+    if score >= settings.suspect_at or state.phase is Phase.SUSPECTED:
+        return Phase.SUSPECTED
+    return Phase.SUSPICIOUS
+
+
+def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: float) -> float:
+    """What an accusing reading adds to the score, given those before it; the two chances are that
+    it is the fault seen before, and that it is an outage the control met."""
+    upgrade = max(0.0, alone - state.best)
+    if reading.conclusive:
+        gain = alone if state.conclusive else upgrade
+    else:
+        gain = max(upgrade, _weighed(same, alone))
+    return min(gain, _weighed(outage, alone)) if outage > 0.0 else gain
+
+
+def _weighed(same: float, alone: float) -> float:
+    """What is left of a reading's weight when with this chance it is the same fault again."""
+    return -math.log(same + (1.0 - same) * math.exp(-alone))
+
+
+def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> float:
+    """The chance that an accusing reading is the fault seen before in its run."""
+    if state.score == 0.0 or reading.conclusive:
+        return 0.0
+    episodes = {
+        Cling.BRIEF: settings.brief,
+        Cling.NARROW: settings.narrow,
+        Cling.SLOW: settings.slow,
+    }.get(reading.cling, settings.lasting)
+    return episodes.same(_seconds(state.accused_at, reading.at))
+
+
+def _alone(state: Detector, reading: Reading, settings: DetectorSettings) -> float:
+    """What an accusing reading weighs by itself, on a stream with these habits."""
+    if reading.conclusive:
+        return reading.llr
+    known = state.baseline
+    prior = math.exp(-reading.llr)
+    # In a standing block the run's own accusations say nothing about wrong ones.
+    run, run_strong = (0.0, 0.0) if state.blocked else (state.wrong, state.wrong_strong)
+    total = settings.prior_wrong / prior + known.readings + run
+    count, cap = known.wrong + run, settings.cap_weak
+    if reading.strong:
+        count, cap = known.wrong_strong + run_strong, settings.cap_strong
+    rate = (settings.prior_wrong + count) / total
+    rate = min(rate, cap + known.down / (known.readings + known.down + 1.0))
+    return -math.log(min(1.0, max(prior, rate)))
+
+
+def _learned(
+    known: Baseline,
+    settings: DetectorSettings,
+    *,
+    right: float = 0.0,
+    wrong: float = 0.0,
+    strong: float = 0.0,
+    down: float = 0.0,
+) -> Baseline:
+    readings = known.readings + right + wrong
+    keep = min(1.0, settings.memory / (readings + known.down + down))
+    return Baseline(
+        readings=readings * keep,
+        wrong=(known.wrong + wrong) * keep,
+        wrong_strong=(known.wrong_strong + strong) * keep,
+        down=(known.down + down) * keep,
+    )
+
+
+def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detector:
+    """The state after silence up to `at`."""
+    known = state.known_at
+    if known is None or (silent := _seconds(known, at)) <= settings.gap:
+        return state
+    keep = 0.5 ** ((silent - settings.gap) / settings.gap)
+    score, end_score = state.score * keep, state.end_score * keep
+    if state.blocked:
+        recovering = end_score >= FORGOTTEN
+        return _with(
+            state,
+            phase=Phase.RECOVERING if recovering else Phase.BLOCKED,
+            end_score=end_score if recovering else 0.0,
+            end_earliest=state.end_earliest if recovering else None,
+            end_latest=state.end_latest if recovering else None,
+            open_since=state.open_since if recovering else None,
+        )
+    if state.phase is Phase.SUSPECTED:
+        return _with(state, score=max(score, FORGOTTEN))
+    forgotten = score < FORGOTTEN
+    return _with(
+        state,
+        phase=Phase.UNKNOWN if forgotten else state.phase,
+        score=0.0 if forgotten else score,
+    )
+
+
+def _seconds(earlier: datetime | None, later: datetime) -> float:
+    return (later - earlier).total_seconds() if earlier is not None else math.inf
+
+
+def _strong(evidence: Evidence) -> bool:
+    return EVIDENCE_ORDER[evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
+
+
+def _cling(verdict: PlatformVerdict) -> Cling:
+    if verdict.evidence is Evidence.CONCLUSIVE:
+        return Cling.NONE
+    if verdict.state is State.THROTTLED:
+        return Cling.SLOW
+    if sum(role.state in _ACCUSED for role in verdict.roles) == 1:
+        return Cling.NARROW
+    if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
+        return Cling.BRIEF
+    return Cling.LASTING
+
+
+def _with(state: Detector, **changes: object) -> Detector:
+    return msgspec.structs.replace(state, **changes)

@@ -1,0 +1,375 @@
+"""What was seen, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
+
+Three things are kept apart, each on a timeline of its own: every platform in every country
+(`event_place`), the vantages themselves (`connectivity`), and every platform worldwide (`outage`).
+Things are taken in by the time they were judged at, whatever order they come in, and counted once;
+the timelines put late ones in their place, and say of those that are too late for that
+(`Step.late`): whoever holds the history then makes a `Rebuild`.
+
+An event that turns out different because something came in late is *revised*; one for which there
+was no reason after all is *withdrawn*; so is one that goes on as another, of which its log tells.
+The log tells both, beside what was known before.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from monitor.analysis.events import outage
+from monitor.analysis.events import platform_in_country as event_place
+from monitor.analysis.events import shutdowns as connectivity
+from monitor.analysis.events.continuation import as_detail, from_detail, going_on
+from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
+from monitor.analysis.events.outage import Outages
+from monitor.analysis.events.platform_in_country import PlaceState
+from monitor.analysis.events.shutdowns import Connectivity, of_these
+from monitor.analysis.events.verdict_order import LATENESS, Arrival, Key, Timeline, begin, insert
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.config.settings import EventSettings
+from probes.vantage import VantageRole
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+
+Place = tuple[str, str]
+"""Country and platform."""
+EVERYWHERE: Place = ("", "")
+"""Where the timeline of the vantages themselves is saved; that of a platform worldwide has the
+platform and no country."""
+
+
+class EventBook(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is concluded. Never changed in place."""
+
+    places: Mapping[Place, Timeline[PlaceState, PlatformVerdict]] = {}
+    outages: Mapping[str, Timeline[Outages, PlatformVerdict]] = {}
+    vantages: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
+    logged: Mapping[str, int] = {}
+    """Event id → sequence of its last log entry."""
+
+    @property
+    def active(self) -> tuple[Event, ...]:
+        """Events that have not ended, oldest first."""
+        events = [
+            *(timeline.current.event for timeline in self.places.values()),
+            *(timeline.current.event for timeline in self.outages.values()),
+            *self.vantages.current.events.values(),
+        ]
+        active = [event for event in events if event is not None and event.active]
+        return tuple(sorted(active, key=lambda event: (event.detected_at, event.id)))
+
+
+def watching(book: EventBook, vantages: Collection[str]) -> EventBook:
+    """The book from when on only these vantages are watched: the others have not fallen silent."""
+    known = book.vantages
+    return msgspec.structs.replace(
+        book,
+        vantages=msgspec.structs.replace(
+            known,
+            settled=of_these(known.settled, vantages),
+            recent=tuple(one for one in known.recent if one[1].vantage in vantages),
+            current=of_these(known.current, vantages),
+        ),
+    )
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What one cycle did."""
+
+    book: EventBook
+    changed: tuple[Event, ...]
+    """New, changed and ended events, each once, in its latest form."""
+    log: tuple[EventLogEntry, ...]
+    """New log entries, in order."""
+    late: tuple[Place, ...] = ()
+    """Where a verdict came too late to be taken in without the whole history. (Of vantages and of
+    outages only what is now matters.)"""
+    touched: tuple[Place, ...] = ()
+    """Whose timelines are no longer what they were."""
+
+
+def advance(
+    book: EventBook,
+    verdicts: Sequence[PlatformVerdict],
+    settings: EventSettings,
+    *,
+    health: VantageHealth | None = None,
+    lateness: timedelta = LATENESS,
+) -> Step:
+    """Take in the platform verdicts of one finished cycle, and the health of its vantage.
+
+    Verdicts of control vantages and things already taken in change nothing. `lateness` is how late
+    something may be and still be put in its place; 0 suits data that is in order.
+    """
+    taken = _Taking(book, settings, lateness)
+    if health is not None:
+        taken.health(health)
+    for verdict in verdicts:
+        if verdict.vantage_role == VantageRole.FIELD:
+            taken.outage(verdict)
+            taken.place(verdict)
+    return taken.step()
+
+
+class Rebuild:
+    """Folds one platform in one country anew, from all there is of it."""
+
+    def __init__(
+        self,
+        book: EventBook,
+        place: Place,
+        known: Iterable[Event],
+        settings: EventSettings,
+        *,
+        lateness: timedelta = LATENESS,
+        left_out: Callable[[PlatformVerdict], bool] = lambda _: False,
+    ) -> None:
+        """`known` are all stored events of the place; what is `left_out` is history all the same,
+        but speaks for nothing."""
+        self._left_out = left_out
+        self._taking = _Taking(book, settings, lateness)
+        self._place = place
+        self._known = {event.id: event for event in known}
+        self._older: dict[str, Event] = {}
+        self._timeline: Timeline[PlaceState, PlatformVerdict] | None = None
+        self._changes: list[Change] = []
+        self._last: datetime | None = None
+
+    def take(self, verdicts: Iterable[PlatformVerdict]) -> None:
+        """Go on with these, which must come in the order of `key_of`; controls' are left out."""
+        for verdict in verdicts:
+            if verdict.vantage_role == VantageRole.FIELD:
+                self._timeline = self._timeline or self._begin(verdict)
+                self._last = verdict.judged_at
+                if not self._left_out(verdict):
+                    self._timeline, made = self._taking.next_verdict(self._timeline, verdict)
+                    self._changes += made
+
+    def _begin(self, first: PlatformVerdict) -> Timeline[PlaceState, PlatformVerdict]:
+        """What began before the history does cannot be found in it again, only be gone on with."""
+        at = first.started_at
+        self._older = {e.id: e for e in self._known.values() if e.onset_latest < at}
+        lasting = [e for e in self._older.values() if e.end_latest is None or e.end_latest > at]
+        return begin(PlaceState(event=max(lasting, key=lambda e: e.onset_latest, default=None)))
+
+    def step(self) -> Step:
+        """The book with this place as it came out. Events that came out the same are left alone,
+        others are revised, withdrawn or new."""
+        if self._timeline is not None and self._last is not None:
+            self._taking.replace(self._place, self._timeline)
+            self._taking.tell_apart(self._known, self._older, self._changes, self._last)
+        return self._taking.step()
+
+
+class _Taking:
+    """One step under way."""
+
+    def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
+        self._settings = settings
+        self._lateness = lateness
+        self._interval = settings.detector.base_interval
+        self._places = dict(book.places)
+        self._outages = dict(book.outages)
+        self._vantages = book.vantages
+        self._logged = dict(book.logged)
+        self._changed: dict[str, Event] = {}
+        self._log: list[EventLogEntry] = []
+        self._late: list[Place] = []
+        self._touched: list[Place] = []
+
+    def step(self) -> Step:
+        return Step(
+            book=EventBook(
+                places=self._places,
+                outages=self._outages,
+                vantages=self._vantages,
+                logged=self._logged,
+            ),
+            changed=tuple(self._changed.values()),
+            log=tuple(self._log),
+            late=tuple(dict.fromkeys(self._late)),
+            touched=tuple(dict.fromkeys(self._touched)),
+        )
+
+    def place(self, verdict: PlatformVerdict) -> None:
+        place = (verdict.country, verdict.platform)
+        timeline = self._places.get(place) or begin(PlaceState())
+        self._places[place] = self._insert(
+            place, timeline, key_of(verdict), verdict, self._take_verdict
+        )
+
+    def outage(self, verdict: PlatformVerdict) -> None:
+        timeline = self._outages.get(verdict.platform) or begin(Outages())
+        self._outages[verdict.platform] = self._insert(
+            ("", verdict.platform), timeline, key_of(verdict), verdict, self._take_outage
+        )
+
+    def health(self, health: VantageHealth) -> None:
+        key = (health.at, health.vantage)
+        self._vantages = self._insert(EVERYWHERE, self._vantages, key, health, self._take_health)
+
+    def next_verdict(
+        self, timeline: Timeline[PlaceState, PlatformVerdict], verdict: PlatformVerdict
+    ) -> tuple[Timeline[PlaceState, PlatformVerdict], tuple[Change, ...]]:
+        return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
+
+    def replace(self, place: Place, timeline: Timeline[PlaceState, PlatformVerdict]) -> None:
+        self._places[place] = timeline
+        self._touched.append(place)
+
+    # -- timelines ---------------------------------------------------------------------------
+
+    def _insert(
+        self,
+        place: Place,
+        timeline: Timeline[_S, _T],
+        key: Key,
+        item: _T,
+        take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
+    ) -> Timeline[_S, _T]:
+        last = timeline.recent[-1][0] if timeline.recent else timeline.until
+        if last is None or key > last:
+            timeline, changes = self._next(timeline, key, item, take)
+            self._tell(changes, key[0])
+            self._touched.append(place)
+            return timeline
+        before = timeline
+        timeline, arrival = insert(
+            timeline, key, item, lambda state, one: take(state, one)[0], self._lateness
+        )
+        if arrival is Arrival.TOO_LATE and all(place):
+            self._late.append(place)
+        elif arrival is Arrival.BETWEEN:
+            self._touched.append(place)
+            known = _events_of(before.settled)
+            old = known | {change.event.id: change.event for change in _walk(before, take)}
+            at = timeline.recent[-1][0][0]
+            self.tell_apart(old, known, _walk(timeline, take), at)
+        return timeline
+
+    def _next(
+        self,
+        timeline: Timeline[_S, _T],
+        key: Key,
+        item: _T,
+        take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
+    ) -> tuple[Timeline[_S, _T], tuple[Change, ...]]:
+        """One step on, taken once though both timeline and teller need it."""
+        state, changes = take(timeline.current, item)
+        start = timeline.current
+
+        def step(known: _S, one: _T) -> _S:
+            return state if known is start and one is item else take(known, one)[0]
+
+        timeline, _ = insert(timeline, key, item, step, self._lateness)
+        return timeline, changes
+
+    def _take_verdict(
+        self, state: PlaceState, verdict: PlatformVerdict
+    ) -> tuple[PlaceState, tuple[Change, ...]]:
+        return event_place.take_in(state, verdict, self._settings)
+
+    def _take_outage(
+        self, state: Outages, verdict: PlatformVerdict
+    ) -> tuple[Outages, tuple[Change, ...]]:
+        return outage.take_in(state, verdict, self._interval)
+
+    def _take_health(
+        self, state: Connectivity, health: VantageHealth
+    ) -> tuple[Connectivity, tuple[Change, ...]]:
+        return connectivity.take_in(state, health, self._interval)
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _tell(self, changes: Iterable[Change], at: datetime) -> None:
+        for change in changes:
+            event = change.event
+            self._changed[event.id] = event
+            if change.name:
+                sequence = self._logged[event.id] = self._logged.get(event.id, 0) + 1
+                self._log.append(
+                    EventLogEntry(
+                        event=event.id,
+                        sequence=sequence,
+                        at=at,
+                        change=change.name,
+                        detail=change.detail,
+                        snapshot=event,
+                    )
+                )
+
+    def tell_apart(
+        self,
+        old: Mapping[str, Event],
+        kept: Mapping[str, Event],
+        changes: Sequence[Change],
+        at: datetime,
+    ) -> None:
+        """Tell how events differ from what they were thought to be.
+
+        `old` are all that were thought so, `kept` those of them that stand unless `changes` say
+        otherwise; `at` is when that became known.
+        """
+        new = {**kept, **{change.event.id: change.event for change in changes}}
+        goes_on = {
+            before.id: other.id
+            for before in old.values()
+            if before.id not in new
+            and before.state is not EventState.WITHDRAWN
+            and (other := going_on(before, new.values(), at))
+        }
+        taken_over: dict[str, list[str]] = {}
+        for gone, other_id in goes_on.items():
+            taken_over.setdefault(other_id, []).append(gone)
+        for change in changes:
+            if change.event.id not in old:
+                detail = from_detail(change.detail, taken_over.pop(change.event.id, ()))
+                told = msgspec.structs.replace(change, detail=detail)
+                self._tell([told], max(change.event.updated_at, at))
+        for event_id, before in old.items():
+            after = new.get(event_id)
+            moment = max(before.updated_at, at)
+            if after is None:
+                if before.state is not EventState.WITHDRAWN:
+                    detail = as_detail(goes_on[event_id]) if event_id in goes_on else ""
+                    gone_now = msgspec.structs.replace(
+                        before, state=EventState.WITHDRAWN, updated_at=moment
+                    )
+                    self._tell([Change(name="withdrawn", detail=detail, event=gone_now)], moment)
+            elif _facts(after) != _facts(before) or event_id in taken_over:
+                after = msgspec.structs.replace(after, updated_at=moment)
+                detail = from_detail("", taken_over.get(event_id, ()))
+                self._tell([Change(name="revised", detail=detail, event=after)], moment)
+
+
+def key_of(verdict: PlatformVerdict) -> Key:
+    """Where a verdict belongs on its timeline."""
+    return (verdict.judged_at, f"{verdict.cycle} {verdict.vantage}")
+
+
+def _walk(
+    timeline: Timeline[_S, _T], take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
+) -> list[Change]:
+    """Every change that what a timeline remembers brought about."""
+    changes: list[Change] = []
+    state = timeline.settled
+    for _, item in timeline.recent:
+        state, made = take(state, item)
+        changes += made
+    return changes
+
+
+def _events_of(state: object) -> dict[str, Event]:
+    """The events that a state holds."""
+    match state:
+        case PlaceState(event=event) | Outages(event=event):
+            return {event.id: event} if event is not None else {}
+        case Connectivity(events=events):
+            return {event.id: event for event in events.values()}
+    return {}
+
+
+def _facts(event: Event) -> Event:
+    return msgspec.structs.replace(event, updated_at=event.detected_at)

@@ -1,0 +1,438 @@
+"""One platform in one country: what its networks show, verdict by verdict → one event.
+
+* **Suspected** as soon as the detector suspects a block on one network (strong evidence once, or
+  several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
+  or as much from more looks), or when two networks are suspected together; and as many vantages
+  hold it blocked as `agreement` asks for. A vantage that those of its own network contradict does
+  not count, and where a network has three or more, one alone confirms nothing
+  (`monitor.analysis.events.agreement`).
+* **Recovering** when no network blocks any more but some have not been open for long; **ended**
+  when all are open again, **dismissed** then if it was never confirmed.
+* **Unobserved** when the networks that blocked are no longer seen. Silence is not recovery. After
+  `forget_after` such an event is closed without a known end.
+* A block that comes back within `reopen_within` of the end is the same event, **reopened**: a block
+  that keeps office hours, or is lifted for a day, is one story.
+* **Onset** lies between the last clean look before the first accusing one and that one, on the
+  network where it came first; before monitoring, when that network was never seen open.
+
+A network is told by its AS number, or by its name where that is not configured, else by its
+vantage.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.agreement import outliers, outvoted
+from monitor.analysis.events.event import (
+    Change,
+    Episode,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    Scope,
+)
+from monitor.analysis.events.recurring_hours import pattern_of
+from monitor.analysis.events.stream import Run, Stream, observe, stream_of
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
+from monitor.config.settings import EventSettings
+
+EPISODES = 200
+"""Episodes kept of each network."""
+
+
+class PlaceState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a platform in a country."""
+
+    streams: dict[str, Stream] = {}
+    """By vantage. Never changed in place."""
+    event: Event | None = None
+    """The active one, or the last that ended: it may be reopened."""
+
+
+def take_in(
+    state: PlaceState, verdict: PlatformVerdict, settings: EventSettings
+) -> tuple[PlaceState, tuple[Change, ...]]:
+    """The state after one more verdict, and what that did to events, in order."""
+    stream = state.streams.get(verdict.vantage) or stream_of(verdict)
+    streams = {
+        **state.streams,
+        verdict.vantage: observe(stream, verdict, settings.detector),
+    }
+    alone = outliers(streams.values(), verdict.judged_at, settings.detector)
+    doubted = {outlier.vantage for outlier in alone if outlier.accuses}
+    believed = [stream for stream in streams.values() if stream.vantage not in doubted]
+    changes = tuple(_changes(state.event, believed, verdict, settings))
+    event = changes[-1].event if changes else state.event
+    return PlaceState(streams=streams, event=event), changes
+
+
+def _changes(
+    known: Event | None,
+    streams: Sequence[Stream],
+    verdict: PlatformVerdict,
+    settings: EventSettings,
+) -> Iterator[Change]:
+    before = known if known is not None and known.active else None
+    if before is None:
+        if not any(_blocks_now(stream, verdict, settings) for stream in streams):
+            return
+        change = _opened(known, streams, verdict, settings)
+        yield change
+        event = change.event
+    else:
+        event = _updated(before, streams, verdict, settings)
+        if _facts(event) == _facts(before):
+            event = before
+        else:
+            named = list(_named_changes(before, event))
+            for name, detail in named or [("", "")]:
+                yield Change(name=name, detail=detail, event=event)
+    yield from _moves(event, streams, verdict, settings)
+
+
+def _blocks_now(stream: Stream, verdict: PlatformVerdict, settings: EventSettings) -> bool:
+    return stream.suspected and stream.observed(verdict.judged_at, settings.detector)
+
+
+def _moves(
+    event: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
+) -> Iterator[Change]:
+    """From one state of an event to the next."""
+    reason = _confirmation(event, streams, verdict.judged_at, settings)
+    if event.state is EventState.SUSPECTED and reason:
+        event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=verdict.judged_at)
+        yield Change(name="confirmed", detail=reason, event=event)
+    blocked = any(status.blocked_now for status in event.networks)
+    if blocked:
+        if event.state in (EventState.RECOVERING, EventState.UNOBSERVED):
+            back = EventState.SUSPECTED if event.confirmed_at is None else EventState.CONFIRMED
+            event = _at(event, verdict, state=back)
+            yield Change(name="reblocked", detail=_opening(event), event=event)
+        return
+    if any(status.recovering for status in event.networks):
+        if event.state is not EventState.RECOVERING:
+            event = _at(event, verdict, state=EventState.RECOVERING)
+            yield Change(name="recovering", event=event)
+        return
+    if any(status.unobserved for status in event.networks):
+        if event.state is not EventState.UNOBSERVED:
+            event = _at(event, verdict, state=EventState.UNOBSERVED)
+            yield Change(name="unobserved", event=event)
+        silent = verdict.judged_at - _last_blocked(event)
+        if silent.total_seconds() <= settings.forget_after:
+            return
+    yield _closed(event, verdict)
+
+
+# -- how an event looks now --------------------------------------------------------------------
+
+
+def _opened(
+    known: Event | None,
+    streams: Sequence[Stream],
+    verdict: PlatformVerdict,
+    settings: EventSettings,
+) -> Change:
+    runs = _runs(streams)
+    first = min(runs, key=lambda run: (run.onset_latest, run.measurement))
+    if known is not None and _comes_back(known, first, settings):
+        state = EventState.SUSPECTED if known.confirmed_at is None else EventState.CONFIRMED
+        event = _updated(
+            _at(
+                known,
+                verdict,
+                state=state,
+                reopened=known.reopened + 1,
+                end_earliest=None,
+                end_latest=None,
+            ),
+            streams,
+            verdict,
+            settings,
+        )
+        return Change(name="reopened", detail=_opening(event), event=event)
+    networks = _networks((), streams, verdict, settings)
+    event = Event(
+        id=_event_id(verdict, first),
+        kind=EventKind.BLOCK,
+        country=verdict.country,
+        platform=verdict.platform,
+        state=EventState.SUSPECTED,
+        scope=_scope(runs),
+        roles=_roles(runs),
+        methods=_methods(runs),
+        networks=networks,
+        onset_earliest=first.onset_earliest,
+        onset_latest=first.onset_latest,
+        detected_at=verdict.judged_at,
+        updated_at=verdict.judged_at,
+        share_affected=_share(verdict.country, networks, settings),
+        first_measurement=first.measurement,
+        evidence=_best(runs).value,
+        rules_version=verdict.rules_version,
+    )
+    return Change(name="opened", detail=_opening(event), event=event)
+
+
+def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
+    """Whether a new block is the old one come back."""
+    if known.state is not EventState.ENDED:
+        return False
+    ended = known.end_latest or known.end_earliest or known.updated_at
+    return (first.onset_latest - ended).total_seconds() <= settings.reopen_within
+
+
+def _updated(
+    before: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
+) -> Event:
+    """The event as the streams show it now; its state stays."""
+    runs = _runs(streams)
+    networks = _networks(before.networks, streams, verdict, settings)
+    event = _at(
+        before,
+        verdict,
+        scope=Scope.FULL if before.scope is Scope.FULL else _scope(runs),
+        roles=tuple(sorted({*before.roles, *_roles(runs)})),
+        methods=tuple(dict.fromkeys((*before.methods, *_methods(runs)))),
+        networks=networks,
+        pattern=_common_pattern(networks),
+        share_affected=_share(before.country, networks, settings),
+        evidence=max(before.evidence, _best(runs), key=lambda e: EVIDENCE_ORDER[Evidence(e)]),
+    )
+    if before.reopened:
+        return event  # it began long ago
+    earliest = min(runs, key=lambda run: run.onset_latest, default=None)
+    if earliest is not None and earliest.onset_latest < before.onset_latest:
+        return _at(
+            event,
+            verdict,
+            onset_earliest=earliest.onset_earliest,
+            onset_latest=earliest.onset_latest,
+        )
+    return event
+
+
+def _runs(streams: Iterable[Stream]) -> list[Run]:
+    """What the present block rests upon, by the time of its first sign on each vantage."""
+    runs = [stream.run for stream in streams if stream.suspected and stream.run is not None]
+    return sorted(runs, key=lambda run: (run.onset_latest, run.measurement))
+
+
+def _networks(
+    before: Iterable[NetworkStatus],
+    streams: Iterable[Stream],
+    verdict: PlatformVerdict,
+    settings: EventSettings,
+) -> tuple[NetworkStatus, ...]:
+    statuses = {_key(status): status for status in before}
+    by_network: dict[tuple[int, str], list[Stream]] = {}
+    for stream in sorted(streams, key=lambda stream: stream.vantage):
+        if stream.known or stream.key in statuses:
+            by_network.setdefault(stream.key, []).append(stream)
+    for key, here in by_network.items():
+        seen = [s for s in here if s.observed(verdict.judged_at, settings.detector)]
+        statuses[key] = _network(statuses.get(key), here, seen)
+    return tuple(sorted(statuses.values(), key=lambda status: (status.asn, status.network)))
+
+
+def _network(
+    old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream]
+) -> NetworkStatus:
+    """What the vantages of one network show of it together; `seen` are those that still do."""
+    blocked = any(stream.suspected for stream in seen)
+    affected = blocked or (old is not None and old.affected)
+    recovering = affected and not blocked and any(stream.recovering for stream in seen)
+    over = affected and not blocked and not recovering and any(stream.open for stream in seen)
+    # Where nobody saw it open since, it is not open: the vantage fell silent, or forgot.
+    unobserved = affected and not (blocked or recovering or over) and _going_on(old)
+    episodes = old.episodes if old is not None else ()
+    if affected:
+        episodes = _episodes(episodes, here, blocked=blocked, over=over)
+    return NetworkStatus(
+        asn=here[0].asn,
+        network=old.network if old is not None else here[0].network,
+        affected=affected,
+        blocked_now=blocked,
+        methods=tuple(dict.fromkeys((*(old.methods if old else ()), *_methods(_runs(here))))),
+        recovering=recovering,
+        unobserved=unobserved,
+        episodes=episodes,
+        pattern=pattern_of(episodes) if old is None or episodes != old.episodes else old.pattern,
+    )
+
+
+def _going_on(status: NetworkStatus | None) -> bool:
+    """Whether a network was not known to be open again."""
+    return status is not None and (status.blocked_now or status.recovering or status.unobserved)
+
+
+def _episodes(
+    episodes: tuple[Episode, ...], here: Sequence[Stream], *, blocked: bool, over: bool
+) -> tuple[Episode, ...]:
+    """The episodes of one network, the last of them as it is now."""
+    going_on = bool(episodes) and episodes[-1].end_latest is None
+    if blocked:
+        runs = _runs(here)
+        begun = runs[0]
+        if going_on:
+            last = msgspec.structs.replace(episodes[-1], end_earliest=None)
+            if begun.onset_latest < last.onset_latest:
+                last = msgspec.structs.replace(
+                    last, onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest
+                )
+            return (*episodes[:-1], last)
+        new = Episode(onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest)
+        return _bounded((*episodes, new))
+    if not going_on:
+        return episodes
+    last = msgspec.structs.replace(
+        episodes[-1],
+        end_earliest=max((s.run.last for s in here if s.run is not None), default=None),
+        end_latest=_open_since(here) if over else None,
+    )
+    return (*episodes[:-1], last)
+
+
+def _open_since(here: Iterable[Stream]) -> datetime | None:
+    """When the first clean look after the last accusing one began, where that came last."""
+    return max(
+        (s.detector.end_latest for s in here if s.detector.end_latest is not None), default=None
+    )
+
+
+def _bounded(episodes: tuple[Episode, ...]) -> tuple[Episode, ...]:
+    return episodes if len(episodes) <= EPISODES else (episodes[0], *episodes[1 - EPISODES :])
+
+
+def _common_pattern(networks: Iterable[NetworkStatus]) -> str:
+    patterns = {status.pattern for status in networks if status.affected}
+    return patterns.pop() if len(patterns) == 1 else ""
+
+
+def _share(
+    country: str, networks: Iterable[NetworkStatus], settings: EventSettings
+) -> float | None:
+    """The part of the users of networks of known size that are kept from it now."""
+    shares: Mapping[int, float] = settings.shares.get(country, {})
+    seen = [status for status in networks if status.asn in shares]
+    total = sum(shares[status.asn] for status in seen)
+    if not total:
+        return None
+    return round(sum(shares[s.asn] for s in seen if s.blocked_now) / total, 4)
+
+
+# -- from state to state -----------------------------------------------------------------------
+
+
+def _confirmation(
+    event: Event, streams: Sequence[Stream], now: datetime, settings: EventSettings
+) -> str:
+    """Why the event is certain; empty while it is not."""
+    if sum(stream.suspected for stream in streams) < settings.agreement:
+        return ""
+    blocked = [status for status in event.networks if status.blocked_now]
+    if len(blocked) > 1:
+        return f"{len(blocked)} networks"
+    certain = (stream for stream in streams if stream.certain)
+    if any(not outvoted(stream, streams, now, settings.detector) for stream in certain):
+        return "repeated looks on one network"
+    return ""
+
+
+def _closed(event: Event, verdict: PlatformVerdict) -> Change:
+    confirmed = event.confirmed_at is not None
+    ends = [status.episodes[-1] for status in event.networks if status.episodes]
+    unseen = any(status.unobserved for status in event.networks)
+    closed = _at(
+        event,
+        verdict,
+        state=EventState.ENDED if confirmed else EventState.DISMISSED,
+        end_earliest=max((e.end_earliest for e in ends if e.end_earliest), default=None),
+        end_latest=(
+            None if unseen else max((e.end_latest for e in ends if e.end_latest), default=None)
+        ),
+    )
+    return Change(name="ended" if confirmed else "dismissed", event=closed)
+
+
+def _last_blocked(event: Event) -> datetime:
+    """The last moment at which any network was seen to block."""
+    ends = [e.end_earliest or e.onset_latest for s in event.networks for e in s.episodes[-1:]]
+    return max(ends, default=event.onset_latest)
+
+
+def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
+    old = {_key(status): status for status in before.networks}
+    for status in after.networks:
+        was = old.get(_key(status))
+        was_blocked = was is not None and was.blocked_now
+        if status.blocked_now and not was_blocked:
+            again = ", again" if was is not None and was.affected else ""
+            yield "network_affected", f"{label_of(status)}{again}"
+        if was is None:
+            continue
+        if status.recovering and not was.recovering:
+            yield "network_recovering", label_of(status)
+        if status.unobserved and not was.unobserved:
+            yield "network_unobserved", label_of(status)
+        if _going_on(was) and not _going_on(status):
+            yield "network_recovered", label_of(status)
+        if status.pattern and status.pattern != was.pattern:
+            yield "pattern_found", f"{label_of(status)}: {status.pattern}"
+    for method in after.methods:
+        if method not in before.methods:
+            yield "method_added", method
+    if after.scope is not before.scope:
+        yield "scope_widened", ", ".join(after.roles)
+
+
+def _facts(event: Event) -> Event:
+    """The event without the time it was touched, to tell whether anything changed."""
+    return msgspec.structs.replace(event, updated_at=event.detected_at)
+
+
+def _at(event: Event, verdict: PlatformVerdict, **changes: object) -> Event:
+    """A later form of the event; cycles of several vantages may finish out of order."""
+    updated_at = max(event.updated_at, verdict.judged_at)
+    return msgspec.structs.replace(event, updated_at=updated_at, **changes)
+
+
+def _event_id(verdict: PlatformVerdict, first: Run) -> str:
+    named = f"{verdict.country}\n{verdict.platform}\n{first.measurement}"
+    return hashlib.sha256(named.encode()).hexdigest()[:20]
+
+
+def _opening(event: Event) -> str:
+    labels = ", ".join(label_of(status) for status in event.networks if status.blocked_now)
+    return f"{labels}: {', '.join(event.methods)}"
+
+
+def label_of(status: NetworkStatus) -> str:
+    """A network, as the lines of the log name it."""
+    number = f"AS{status.asn}" if status.asn else ""
+    return " ".join(filter(None, (number, status.network)))
+
+
+def _key(status: NetworkStatus) -> tuple[int, str]:
+    return (status.asn, "" if status.asn else status.network)
+
+
+def _scope(runs: Iterable[Run]) -> Scope:
+    return Scope.FULL if any(run.scope is Scope.FULL for run in runs) else Scope.PARTIAL
+
+
+def _roles(runs: Iterable[Run]) -> tuple[str, ...]:
+    return tuple(sorted({role for run in runs for role in run.roles}))
+
+
+def _methods(runs: Iterable[Run]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(method for run in runs for method in run.methods))
+
+
+def _best(runs: Iterable[Run]) -> Evidence:
+    grades = (run.evidence for run in runs)
+    return max(grades, key=EVIDENCE_ORDER.__getitem__, default=Evidence.NONE)

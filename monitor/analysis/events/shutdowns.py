@@ -1,0 +1,469 @@
+"""What befalls vantages: one falls silent, a country is shut down or cut off, or it is us.
+
+Read from the health of every vantage, cycle by cycle, and from who has not been heard of. A vantage
+that lost all its references is *dark*; so is one whose own proxy cannot be used, and one that has
+not reported for `SILENT` intervals. One with only domestic references left is *cut*.
+
+* **Shutdown**: every field vantage of a country is dark, on two networks or more, while somebody
+  elsewhere is well. Suspected as soon as that somebody has said so since, confirmed when every one
+  of them was dark at `SURE` cycles or has fallen silent.
+* **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
+  Confirmed likewise, from two networks on.
+* **Vantage silent**: one is dark for itself. It accuses nobody.
+* **Instrument**: all vantages, controls included, went dark within `TOGETHER` of each other. No
+  government does that to vantages in several places; our own line or our own fault does.
+
+A vantage that was dark long before the others takes no part: it is merely broken. Nor does one
+that alone says otherwise than `OUTVOTING` others, on `OUTVOTING_NETWORKS` networks or more, that
+were lost together: it lies, has a line of its own (a satellite's), or is somewhere else than it
+says. It hides nothing and changes nothing, and its network stands beside those that are lost.
+
+Vantages report one after the other, so a loss, and the end of one, looks uneven for a moment.
+Nobody is therefore called dark but next to a *witness*: somebody who is well, has said so since the
+loss, and had said so `SURE` times in a row before the last dark report came. And nobody is called
+silent but while others are heard: when the monitor itself was stopped, it is not they who said
+nothing. What was confirmed needs no witness any more: it is over when one of those lost is back.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
+from probes.vantage import VantageRole
+
+SILENT = 3
+"""Intervals without a report after which a vantage counts as silent."""
+SILENT_FLOOR = 180.0
+"""The same in seconds, at least: a cycle full of timeouts may take longer than its interval."""
+SURE = 2
+"""Dark cycles in a row after which that is no blip."""
+TOGETHER = timedelta(hours=1)
+OUTVOTING = 4
+"""Vantages lost together that need not mind one that is not."""
+OUTVOTING_NETWORKS = 3
+"""On how many networks they are, at least: a power cut in one building is no country."""
+REMEMBERED = timedelta(days=1)
+"""A vantage dark for longer when the others were lost says nothing of its country any more."""
+
+
+_NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
+
+
+class Condition(StrEnum):
+    """What a vantage can reach."""
+
+    WELL = "well"
+    CUT = "cut"
+    DARK = "dark"
+    UNCLEAR = "unclear"
+    """A login page, an unknown exit: neither lost nor well."""
+
+
+_CONDITIONS: Mapping[VantageState, Condition] = {
+    VantageState.OK: Condition.WELL,
+    VantageState.LOSSY: Condition.WELL,
+    VantageState.OFFLINE: Condition.DARK,
+    VantageState.INTERNATIONAL_CUT: Condition.CUT,
+}
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """The last of one vantage."""
+
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    field: bool
+    condition: Condition
+    since: datetime
+    """When the first report of the present condition came."""
+    before: datetime | None
+    """When the last report of another condition came; None: it has always been so."""
+    at: datetime
+    """Of the last report."""
+    count: int = 1
+    """Reports in a row of this condition."""
+    sure_at: datetime | None = None
+    """When the report came that made it `SURE` of them; None before."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells networks apart."""
+        return (self.asn, "" if self.asn else self.network or self.vantage)
+
+
+class Connectivity(msgspec.Struct, frozen=True, kw_only=True):
+    """The last of every vantage, and the active events about them. Never changed in place."""
+
+    sights: dict[str, Sight] = {}
+    events: dict[str, Event] = {}
+    """By subject: kind and country or vantage."""
+    listening_since: datetime | None = None
+    """From when on there always was somebody who reported; None before the first report."""
+
+
+class _Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is so now."""
+
+    kind: EventKind
+    country: str
+    vantage: str
+    sights: tuple[Sight, ...]
+    """Those that are lost."""
+    sure: bool
+    against: tuple[Sight, ...] = ()
+    """The one that says otherwise, and is not believed."""
+    witnessed: bool = True
+    """Somebody was well for long enough to tell; it takes that to begin, and not to go on."""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind} {self.country} {self.vantage}"
+
+
+def take_in(
+    state: Connectivity, health: VantageHealth, interval: float
+) -> tuple[Connectivity, tuple[Change, ...]]:
+    """The state after one more report, and what that did to events, in order.
+
+    `interval` is how many seconds apart a vantage's reports are.
+    """
+    known = state.sights.get(health.vantage)
+    if known is not None and health.at <= known.at:
+        return state, ()
+    listening = _listening_since(state, health.at, interval)
+    sights = {**state.sights, health.vantage: _sight(known, health, listening, interval)}
+    now = [_now(sight, health.at, listening, interval) for sight in sights.values()]
+    events = dict(state.events)
+    findings = {
+        finding.subject: finding
+        for finding in _findings(now, events.values(), health.at, interval)
+        if finding.subject in events or finding.witnessed
+    }
+    changes: list[Change] = []
+    for subject, finding in findings.items():
+        for change in _goes_on(events.get(subject), finding, health.at):
+            events[subject] = change.event
+            changes.append(change)
+    for subject in sorted(events.keys() - findings.keys()):
+        change = _over(events.pop(subject), now, health.at)
+        changes.append(change)
+    after = Connectivity(sights=sights, events=events, listening_since=listening)
+    return after, tuple(changes)
+
+
+def of_these(state: Connectivity, vantages: Collection[str]) -> Connectivity:
+    """Only what is known of these vantages: those that are watched no longer are not silent."""
+    sights = {name: sight for name, sight in state.sights.items() if name in vantages}
+    return msgspec.structs.replace(state, sights=sights)
+
+
+def _longest_pause(interval: float) -> timedelta:
+    return timedelta(seconds=max(SILENT * interval, SILENT_FLOOR))
+
+
+def _listening_since(state: Connectivity, now: datetime, interval: float) -> datetime:
+    newest = max((sight.at for sight in state.sights.values()), default=None)
+    if newest is None or now - newest > _longest_pause(interval):
+        return now
+    return state.listening_since or min(sight.at for sight in state.sights.values())
+
+
+def _sight(
+    known: Sight | None, health: VantageHealth, listening: datetime, interval: float
+) -> Sight:
+    condition = _CONDITIONS.get(health.state, Condition.UNCLEAR)
+    new = Sight(
+        vantage=health.vantage,
+        country=health.country,
+        asn=health.asn,
+        network=health.network,
+        field=health.vantage_role == VantageRole.FIELD,
+        condition=condition,
+        since=health.at,
+        before=known.at if known is not None else None,
+        at=health.at,
+    )
+    if known is None:
+        return new
+    before = _now(known, health.at, listening, interval)
+    if before.condition is not condition:
+        return new
+    count = before.count + 1
+    sure_at = before.sure_at or (health.at if count >= SURE else None)
+    return msgspec.structs.replace(
+        new, since=before.since, before=before.before, count=count, sure_at=sure_at
+    )
+
+
+def _now(sight: Sight, now: datetime, listening: datetime, interval: float) -> Sight:
+    """The vantage as it is at `now`: one that no longer reports is dark since it last did."""
+    if now - max(sight.at, listening) <= _longest_pause(interval):
+        return sight
+    if sight.condition is Condition.DARK:
+        return msgspec.structs.replace(sight, at=now, count=SURE)
+    return msgspec.structs.replace(
+        sight,
+        condition=Condition.DARK,
+        since=sight.at,
+        before=sight.at,
+        at=now,
+        count=SURE,
+        sure_at=now,
+    )
+
+
+# -- what is so now ----------------------------------------------------------------------------
+
+
+def _findings(
+    sights: Sequence[Sight], active: Collection[Event], now: datetime, interval: float
+) -> Iterator[_Finding]:
+    lost = [s for s in sights if s.condition in (Condition.DARK, Condition.CUT)]
+    dark = [s for s in lost if s.condition is Condition.DARK]
+    told: set[str] = set()
+    national = {
+        country: [e for e in active if e.kind in _NATIONAL and e.country == country]
+        for country in {sight.country for sight in sights}
+    }
+    # What is sure of a country stays so when others are lost later: that is another matter.
+    held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
+    free = [s for s in sights if not (s.field and s.country in held)]
+    everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
+    ours = [s for s in free if s.condition is Condition.DARK]
+    if len(ours) == len(free) > 1 and everywhere and _together(ours):
+        told |= {sight.vantage for sight in ours}
+        yield _Finding(
+            kind=EventKind.INSTRUMENT, country="", vantage="", sights=tuple(ours), sure=_sure(ours)
+        )
+    for country in sorted({s.country for s in lost if s.field and s.vantage not in told}):
+        finding = _national(country, sights, national[country], now, interval)
+        if finding is not None:
+            told |= {sight.vantage for sight in finding.sights}
+            yield finding
+    for sight in dark:
+        if sight.vantage not in told and _sure([sight]):
+            yield _Finding(
+                kind=EventKind.VANTAGE_SILENT,
+                country=sight.country,
+                vantage=sight.vantage,
+                sights=(sight,),
+                sure=True,
+                witnessed=_alone(sight, sights),
+            )
+
+
+def _national(
+    country: str,
+    sights: Sequence[Sight],
+    active: Collection[Event],
+    now: datetime,
+    interval: float,
+) -> _Finding | None:
+    """Whether all of a country is lost, as far as it is watched; `active` is what goes on there."""
+    here = [s for s in sights if s.field and s.country == country]
+    loss = min((event.onset_latest for event in active), default=None) or _last_loss(here)
+    counting = [s for s in here if not _long_gone(s, loss)]
+    agreed = _agreed(counting)
+    if agreed is None:
+        return None
+    lost, against = agreed
+    networks = len({sight.key for sight in lost})
+    if any(sight.condition is Condition.CUT for sight in lost):
+        return _Finding(
+            kind=EventKind.INTERNATIONAL_CUT,
+            country=country,
+            vantage="",
+            sights=lost,
+            sure=networks > 1 and _sure(lost),
+            against=against,
+        )
+    recent = timedelta(seconds=max(2 * interval, SILENT_FLOOR))
+    elsewhere = [s for s in sights if s not in here and s.condition is Condition.WELL]
+    well = [sight for sight in elsewhere if now - sight.at <= recent]
+    confirmed = any(map(_is_confirmed, active))
+    if networks < 2 or not (confirmed or (well and _together(lost))):
+        return None
+    return _Finding(
+        kind=EventKind.SHUTDOWN,
+        country=country,
+        vantage="",
+        sights=lost,
+        sure=_sure(lost),
+        against=against,
+        witnessed=any(_witnessed(lost, by) for by in well),
+    )
+
+
+def _agreed(counting: Sequence[Sight]) -> tuple[tuple[Sight, ...], tuple[Sight, ...]] | None:
+    """Those that are lost, and the one among them that is not and does not matter; None when that
+    is no country that is lost."""
+    for conditions in ((Condition.DARK,), (Condition.DARK, Condition.CUT)):
+        lost = tuple(sight for sight in counting if sight.condition in conditions)
+        against = tuple(sight for sight in counting if sight.condition not in conditions)
+        if lost and (not against or (len(against) == 1 and _outvoting(lost))):
+            return lost, against
+    return None
+
+
+def _outvoting(lost: Sequence[Sight]) -> bool:
+    """Whether enough of them were lost together, whoever was lost at another time."""
+    return any(
+        len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
+        for last in lost
+        for together in [[s for s in lost if timedelta() <= last.since - s.since <= TOGETHER]]
+    )
+
+
+def _alone(sight: Sight, sights: Sequence[Sight]) -> bool:
+    """Whether a dark vantage is dark while its neighbours are not; where all are, others count."""
+    others = [s for s in sights if s.vantage != sight.vantage]
+    here = [s for s in others if s.field and s.country == sight.country]
+    lost = (Condition.DARK, Condition.CUT)
+    for witnesses in (here, others):
+        able = [s for s in witnesses if s.condition not in lost]
+        if able:
+            return any(_witnessed([sight], by) for by in able)
+    return True
+
+
+def _witnessed(lost: Iterable[Sight], by: Sight) -> bool:
+    """Whether somebody was well since these were lost, and surely so when they last were not."""
+    return by.sure_at is not None and all(
+        by.sure_at < sight.at and sight.since < by.at for sight in lost
+    )
+
+
+def _is_confirmed(event: Event) -> bool:
+    return event.state is EventState.CONFIRMED
+
+
+def _last_loss(sights: Iterable[Sight]) -> datetime:
+    """When the last of those that are lost was; there is one."""
+    return max(s.since for s in sights if s.condition in (Condition.DARK, Condition.CUT))
+
+
+def _long_gone(sight: Sight, loss: datetime) -> bool:
+    """Whether it was lost long before that."""
+    return sight.condition is Condition.DARK and loss - sight.since > REMEMBERED
+
+
+def _together(sights: Iterable[Sight]) -> bool:
+    """Whether at least the last two of them were lost within a short time."""
+    since = sorted(sight.since for sight in sights)
+    return len(since) > 1 and since[-1] - since[-2] <= TOGETHER
+
+
+def _sure(sights: Iterable[Sight]) -> bool:
+    return all(sight.count >= SURE for sight in sights)
+
+
+# -- events ------------------------------------------------------------------------------------
+
+_METHODS = {
+    EventKind.SHUTDOWN: "shutdown.offline",
+    EventKind.INTERNATIONAL_CUT: "shutdown.international_cut",
+    EventKind.VANTAGE_SILENT: "shutdown.vantage",
+    EventKind.INSTRUMENT: "shutdown.instrument",
+}
+
+
+def _goes_on(before: Event | None, finding: _Finding, now: datetime) -> Iterator[Change]:
+    event = before or _new(finding, now)
+    if before is None:
+        yield Change(name="opened", detail=_names(finding.sights), event=event)
+    networks = _networks(finding, event.networks)
+    if networks != event.networks:
+        new = {n.asn for n in networks if n.affected} - set(event.networks_affected)
+        event = msgspec.structs.replace(event, networks=networks, updated_at=now)
+        named = "network_affected" if new else ""
+        yield Change(name=named, detail=_names(finding.sights) if named else "", event=event)
+    if finding.sure and event.state is EventState.SUSPECTED:
+        event = msgspec.structs.replace(
+            event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
+        )
+        yield Change(name="confirmed", detail=_names(finding.sights), event=event)
+
+
+def _new(finding: _Finding, now: datetime) -> Event:
+    # With the last of them lost, all were; some had gone before.
+    last = max(finding.sights, key=lambda sight: (sight.since, sight.vantage))
+    method = _METHODS[finding.kind]
+    named = f"{finding.subject}\n{last.since.isoformat()}"
+    return Event(
+        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        kind=finding.kind,
+        country=finding.country,
+        platform="",
+        vantage=finding.vantage,
+        state=EventState.SUSPECTED,
+        scope=Scope.FULL,
+        roles=(),
+        methods=(method,),
+        networks=_networks(finding, ()),
+        onset_earliest=last.before,
+        onset_latest=last.since,
+        detected_at=now,
+        updated_at=now,
+        first_measurement="",
+        evidence=Evidence.STRONG.value,
+        rules_version="",
+    )
+
+
+def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[NetworkStatus, ...]:
+    statuses = {(n.asn, n.network): msgspec.structs.replace(n, blocked_now=False) for n in before}
+    for sight in finding.sights:
+        statuses[sight.asn, sight.network] = NetworkStatus(
+            asn=sight.asn, network=sight.network, affected=True, blocked_now=True
+        )
+    for sight in finding.against:
+        seen = NetworkStatus(
+            asn=sight.asn, network=sight.network, affected=False, blocked_now=False
+        )
+        statuses.setdefault((sight.asn, sight.network), seen)
+    return tuple(statuses[key] for key in sorted(statuses))
+
+
+def _over(event: Event, sights: Iterable[Sight], now: datetime) -> Change:
+    """An event whose condition no longer holds: those concerned are back, or it became another, or
+    nobody looks from there any more. Then its end stays unknown."""
+    lost = {(network.asn, network.network) for network in event.networks if network.affected}
+    concerned = [
+        s
+        for s in sights
+        if (s.asn, s.network) in lost
+        and event.country in ("", s.country)
+        and event.vantage in ("", s.vantage)
+    ]
+    back = [
+        s
+        for s in concerned
+        if s.since > event.onset_latest and s.condition not in (Condition.DARK, Condition.CUT)
+    ]
+    first = min(back, key=lambda sight: sight.since, default=None)
+    bounds: tuple[datetime | None, datetime | None] = (now, now)
+    if first is not None:
+        bounds = (first.before, first.since)
+    elif not concerned:
+        bounds = (event.updated_at, None)
+    sure = event.state is EventState.CONFIRMED
+    after = msgspec.structs.replace(
+        event,
+        state=EventState.ENDED if sure else EventState.DISMISSED,
+        networks=tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks),
+        end_earliest=bounds[0],
+        end_latest=bounds[1],
+        updated_at=now,
+    )
+    return Change(name="ended" if sure else "dismissed", event=after)
+
+
+def _names(sights: Iterable[Sight]) -> str:
+    return ", ".join(sorted(sight.vantage for sight in sights))

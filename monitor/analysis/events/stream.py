@@ -1,0 +1,132 @@
+"""What one vantage sees of one platform: the detector's opinion, and what it rests upon.
+
+The detector knows numbers. What a person asks (how is it blocked, which parts, how well is it
+known) is gathered here from the verdicts that accused since the present run of them began.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.detector import (
+    Detector,
+    DetectorSettings,
+    Phase,
+    reading_of,
+    stale,
+    update,
+)
+from monitor.analysis.events.event import Scope
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
+
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """The accusing verdicts since the first of a run, added up."""
+
+    onset_earliest: datetime | None
+    """UTC; when the last clean look before it began; None without one."""
+    onset_latest: datetime
+    """UTC; when the first accusing look began."""
+    measurement: str
+    """Id of the measurement that decided the first one."""
+    last: datetime
+    """UTC; when the last accusing look began."""
+    methods: tuple[str, ...]
+    """`method.sub_method` in the order first seen."""
+    roles: tuple[str, ...]
+    """Roles blocked or throttled at any time, sorted."""
+    evidence: Evidence
+    """The best grade."""
+    scope: Scope
+    """Full once a core role was concerned."""
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """One platform at one vantage."""
+
+    vantage: str
+    asn: int
+    network: str
+    """Its name; the vantage's id where neither number nor name is configured."""
+    detector: Detector = Detector()
+    run: Run | None = None
+    """The present run of accusing verdicts, or the last one; None before the first."""
+    known: bool = False
+    """A verdict that says something (not insufficient) was seen."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells networks apart: the AS number, or the name without one."""
+        return (self.asn, "" if self.asn else self.network)
+
+    @property
+    def suspected(self) -> bool:
+        """Whether the detector holds that it is blocked, or suspects so, as of the last reading."""
+        return self.detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
+
+    @property
+    def certain(self) -> bool:
+        """Whether this vantage alone has seen enough to be certain."""
+        return self.detector.phase is Phase.BLOCKED
+
+    @property
+    def recovering(self) -> bool:
+        """Whether it was blocked and is seen open, too few times to be sure."""
+        return self.detector.phase is Phase.RECOVERING
+
+    @property
+    def open(self) -> bool:
+        """Whether it works, as far as one can tell."""
+        return self.detector.phase in (Phase.CLEAR, Phase.SUSPICIOUS)
+
+    def observed(self, now: datetime, settings: DetectorSettings) -> bool:
+        """Whether what is known of it is recent enough to count at `now` (UTC)."""
+        return not stale(self.detector, now, settings)
+
+
+def stream_of(verdict: PlatformVerdict) -> Stream:
+    """An empty stream for the vantage and platform of a verdict."""
+    unnamed = not verdict.asn and not verdict.network
+    return Stream(
+        vantage=verdict.vantage,
+        asn=verdict.asn,
+        network=verdict.vantage if unnamed else verdict.network,
+    )
+
+
+def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:
+    """The stream after one more verdict; older ones than the last are not taken in."""
+    detector = update(stream.detector, reading_of(verdict), settings)
+    accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
+    return msgspec.structs.replace(
+        stream,
+        detector=detector,
+        run=_run(stream.run, detector, verdict) if accuses else stream.run,
+        known=stream.known or verdict.state is not State.INSUFFICIENT,
+    )
+
+
+def _run(run: Run | None, detector: Detector, verdict: PlatformVerdict) -> Run:
+    method = f"{verdict.method}.{verdict.sub_method}" if verdict.method else ""
+    now = Run(
+        onset_earliest=detector.onset_earliest,
+        onset_latest=detector.onset_latest or verdict.started_at,
+        measurement=verdict.measurement,
+        last=verdict.started_at,
+        methods=(method,) if method else (),
+        roles=tuple(sorted(role.role for role in verdict.roles if role.state in _ACCUSED)),
+        evidence=verdict.evidence,
+        scope=Scope.PARTIAL if verdict.state is State.DEGRADED else Scope.FULL,
+    )
+    if run is None or run.onset_latest != now.onset_latest:
+        return now
+    return msgspec.structs.replace(
+        run,
+        last=now.last,
+        methods=tuple(dict.fromkeys((*run.methods, *now.methods))),
+        roles=tuple(sorted({*run.roles, *now.roles})),
+        evidence=max(run.evidence, now.evidence, key=EVIDENCE_ORDER.__getitem__),
+        scope=Scope.FULL if Scope.FULL in (run.scope, now.scope) else Scope.PARTIAL,
+    )

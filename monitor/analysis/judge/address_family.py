@@ -1,0 +1,114 @@
+"""One address family blocked while the other works: seen only by looking at each by itself."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE, controls_for, follows
+from monitor.analysis.judge.evidence_weight import Sign, capped
+from monitor.analysis.judge.outcome import (
+    TIMEOUT,
+    Outcome,
+    Outline,
+    came_late,
+    contradicting,
+    works,
+)
+from monitor.analysis.judge.signs import FailedLook, Finding, failed_at, strongest
+from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
+from probes.measurement import Layer
+
+_INNOCENT: frozenset[Sign] = frozenset(
+    {
+        (Layer.DNS, "refused"),
+        (Layer.DNS, "servfail"),
+        (Layer.DNS, "no_answer"),
+        (Layer.DNS, TIMEOUT),
+        (Layer.TCP, TIMEOUT),
+        (Layer.TCP, "unreachable"),
+        (Layer.TLS, TIMEOUT),
+    }
+)
+"""Never more than weak for one family: resolvers stumble over one record type, and two networks
+may not exchange one family's routes."""
+
+
+def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
+    """What stops a family that failed in every look though the endpoint answered over another.
+
+    Looks that the resolver told of the family too late do not count: they did not try it.
+
+    One look is enough where two contradicting answers show that somebody forges them: a forged
+    answer that gets lost lets a look through.
+
+    Only for a family that works otherwise from this vantage, and over which a control reached the
+    same host afterwards; None when there is none, or nothing accuses.
+    """
+    if case.health.state not in ABLE:
+        return None
+    found = [
+        finding
+        for family in case.health.families
+        if (finding := _on_family(case, looked, family)) is not None
+    ]
+    return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
+
+
+def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | None:
+    looked = [shown for shown in every if family not in came_late(shown.measurement)]
+    if not looked:
+        return None
+    failed = [
+        (shown, outcome)
+        for shown in looked
+        if (outcome := _of_family(shown, family)) is not None and outcome.sub_method
+    ]
+    if len(failed) < len(looked):
+        failed = [
+            (shown, outcome)
+            for shown, outcome in failed
+            if outcome.layer is Layer.DNS and _contradicted(shown, family)
+        ]
+    if any(
+        shown.leg.resolved_elsewhere and outcome.layer is Layer.DNS for shown, outcome in failed
+    ):
+        return None
+    controls = controls_for(case, looked[-1:])
+    working = [control for control in controls.working if _works_over(control, family, looked[-1])]
+    covered = [
+        FailedLook(shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True)
+        for shown, outcome in failed
+        if any(follows(c.measurement, shown) for c in working)
+    ]
+    found = strongest(case, covered)
+    if found is None or found.evidence is Evidence.NONE:
+        return None
+    doubtful = controls.wavering or found.sign in _INNOCENT
+    limit = Evidence.WEAK if doubtful else Evidence.STRONG
+    return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
+
+
+def _contradicted(shown: Outline, family: str) -> bool:
+    """Whether the query for this family's addresses got replies that cannot both be true."""
+    rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
+    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.leg.dns)
+
+
+def _paths(shown: Outline, family: str) -> list[Outcome]:
+    return [path for path in shown.paths if path.family == family]
+
+
+def _of_family(shown: Outline, family: str) -> Outcome | None:
+    return next((o for o in shown.outcomes if o.family == family), None)
+
+
+def _works_over(control: Outline, family: str, field: Outline) -> bool:
+    """Whether a control got through to the same host over this family."""
+    outcome = _of_family(control, family)
+    return (
+        control.measurement.reached
+        and control.leg.host == field.leg.host
+        and outcome is not None
+        and works(outcome, control.measurement)
+    )

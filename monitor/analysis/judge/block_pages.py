@@ -1,0 +1,145 @@
+"""Known block pages and filtering products, recognised by what they say.
+
+A page that names the decree is proof without comparing it with anything. But anyone can write such
+words: a platform's own help page quotes them, and a page over a verified connection is the
+platform's own. So a fingerprint counts only where somebody on the path can have written it: in a
+response without encryption, or in a certificate that did not verify. One that a control met as
+well is the site's own words and counts nowhere.
+
+The fingerprints themselves are data, see `monitor.config.fingerprints`.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+from cryptography import x509
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.cleartext_pages import challenge
+from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Where
+from monitor.analysis.judge.outcome import Outline, hops, host_of, outline, redirect_target
+from probes.failure import CERTIFICATE_FAILURES
+from probes.measurement import HttpObservation
+
+
+class Medium(StrEnum):
+    """What a fingerprint was found in."""
+
+    PAGE = "page"
+    CERTIFICATE = "certificate"
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """One fingerprint found in one look."""
+
+    fingerprint: Fingerprint
+    medium: Medium
+
+
+def best_match(case: Case, shown: Outline, medium: Medium) -> Match | None:
+    """The fingerprint that tells most of those a look shows; None when it shows none.
+
+    One that speaks of the case's country comes before others, and a confident one before others.
+    """
+    if not case.fingerprints:
+        return None
+    found = [one for one in _matches(case.fingerprints, shown) if one.medium is medium]
+    if not found:
+        return None
+    innocent = {
+        (one.medium, one.fingerprint.id)
+        for control in case.controls
+        if control.endpoint == case.endpoint
+        for one in _matches(case.fingerprints, outline(control))
+    }
+    return min(
+        (one for one in found if (one.medium, one.fingerprint.id) not in innocent),
+        key=lambda one: (
+            not national(case, one),
+            not one.fingerprint.confident,
+            one.fingerprint.id,
+        ),
+        default=None,
+    )
+
+
+def national(case: Case, match: Match) -> bool:
+    """Whether it is known, beyond doubt, to be used for blocking in the case's country."""
+    return match.fingerprint.confident and case.country in match.fingerprint.countries
+
+
+def _matches(fingerprints: Sequence[Fingerprint], shown: Outline) -> list[Match]:
+    pages = [page for page in hops(shown.measurement) if _writable(page)]
+    names = _certificate_names(shown)
+    found = []
+    for fingerprint in fingerprints:
+        if fingerprint.where is Where.CERTIFICATE:
+            if any(_says(fingerprint, name) for name in names):
+                found.append(Match(fingerprint=fingerprint, medium=Medium.CERTIFICATE))
+        elif any(_shows(fingerprint, page) for page in pages):
+            found.append(Match(fingerprint=fingerprint, medium=Medium.PAGE))
+    return found
+
+
+def _writable(page: HttpObservation) -> bool:
+    """Whether anyone on the path can have written this, and no guard of the site's did."""
+    return page.url.startswith("http:") and page.status > 0 and not challenge(page)
+
+
+def _shows(fingerprint: Fingerprint, page: HttpObservation) -> bool:
+    if fingerprint.where is Where.LOCATION:
+        target = redirect_target(page)
+        if fingerprint.kind is Kind.HOST:
+            return _is_host(fingerprint.pattern, host_of(target))
+        return bool(target) and _says(fingerprint, target)
+    return any(_says(fingerprint, text) for text in _texts(fingerprint, page))
+
+
+def _texts(fingerprint: Fingerprint, page: HttpObservation) -> Iterable[str]:
+    if fingerprint.where is Where.TITLE:
+        return (page.title,)
+    if fingerprint.where is Where.BODY:
+        return (page.body,)
+    return (value for name, value in page.headers if name.lower() == fingerprint.header)
+
+
+def _says(fingerprint: Fingerprint, text: str) -> bool:
+    pattern = fingerprint.pattern
+    match fingerprint.kind:
+        case Kind.CONTAINS:
+            return pattern.lower() in text.lower()
+        case Kind.PREFIX:
+            return text.startswith(pattern)
+        case Kind.FULL:
+            return text == pattern
+        case Kind.REGEX:
+            return _compiled(pattern).search(text) is not None
+        case Kind.HOST:
+            return _is_host(pattern, host_of(text))
+
+
+def _is_host(pattern: str, host: str) -> bool:
+    return host == pattern or host.endswith(f".{pattern}")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _certificate_names(shown: Outline) -> list[str]:
+    """Subject and issuer of every certificate that was presented and did not verify."""
+    ders = [der for o in shown.leg.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain]
+    return [name for der in ders for name in _names(der)]
+
+
+@lru_cache(maxsize=256)
+def _names(der: bytes) -> tuple[str, ...]:
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+    except ValueError:
+        return ()  # whoever forges certificates need not write them well

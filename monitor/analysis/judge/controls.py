@@ -1,0 +1,125 @@
+"""Which control looks count, and what they saw.
+
+One counts when its vantage is well, it is of the same endpoint, and it started at or after the end
+of the field look it is compared with. A platform can go down between two looks, so an older "ok"
+is no control. Of each control vantage only its latest look speaks, but an earlier one that failed
+remains a doubt: what comes and goes at the control may do so here by itself.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.cleartext_pages import (
+    LEGAL_REASONS,
+    Likeness,
+    cleartext_page,
+    compare,
+    strays,
+)
+from monitor.analysis.judge.outcome import TIMEOUT, Outline, best, outline, rank, usable
+from monitor.analysis.verdict import VantageState
+from probes.measurement import HttpObservation, Measurement
+
+ABLE = (VantageState.OK, VantageState.LOSSY)
+"""The states from which a vantage, field or control, can tell anything."""
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True):
+    """What the controls that count saw."""
+
+    working: tuple[Outline, ...] = ()
+    failing: tuple[Outline, ...] = ()
+    gap: str = ""
+    """Why none counts: `missing`, `stale` or `dead`; empty when one does."""
+    wavering: bool = False
+    """A control failed after a failure here, whatever it came to later: the endpoint is unwell."""
+    patience: float = 0.0
+    """Seconds that a working control waited for the slowest answer that it got."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Measurement ids, sorted."""
+        return tuple(sorted(c.measurement.id for c in (*self.working, *self.failing)))
+
+
+def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
+    """The controls that count for at least one of the looks compared."""
+    same = [look for look in case.controls if look.endpoint == case.endpoint]
+    if not same:
+        return Controls(gap="missing")
+    timely = [look for look in same if any(follows(look, one) for one in compared)]
+    if not timely:
+        return Controls(gap="stale")
+    telling = [shown for shown in map(outline, timely) if _telling(case, shown)]
+    if not telling:
+        return Controls(gap="dead")
+    latest: dict[str, Outline] = {}
+    for shown in sorted(telling, key=lambda s: (s.measurement.started_at, s.measurement.id)):
+        latest[shown.measurement.vantage] = shown
+    return Controls(
+        working=tuple(shown for shown in latest.values() if _works(shown)),
+        failing=tuple(shown for shown in latest.values() if not _works(shown)),
+        wavering=not all(map(_works, telling)),
+        patience=max(map(_slowest, filter(_works, latest.values())), default=0.0),
+    )
+
+
+def _slowest(control: Outline) -> float:
+    leg = control.leg
+    waits = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure is None]
+    return max(waits, default=0.0)
+
+
+def follows(control: Measurement, shown: Outline) -> bool:
+    """Whether a control look came late enough to be held against a field look."""
+    return control.started_at.timestamp() >= shown.measurement.ended_at
+
+
+def _works(control: Outline) -> bool:
+    """Whether the control got an answer: as stated, or in cleartext any that can be compared."""
+    if control.measurement.reached:
+        return True
+    page = cleartext_page(control)
+    return page is not None and page.expected and page.status != LEGAL_REASONS
+
+
+def _telling(case: Case, control: Outline) -> bool:
+    """Whether a control look says something about the endpoint rather than about itself."""
+    health = case.control_health.get(control.measurement.vantage)
+    if health is None or health.state not in ABLE or control.egress_failure is not None:
+        return False
+    if _works(control):
+        return True
+    outcome = best(usable(control.outcomes, health.families))
+    if outcome is None:
+        return False
+    if _got_response(control):
+        return True
+    if outcome.sub_method == TIMEOUT and health.state is VantageState.LOSSY:
+        return False
+    return outcome.failure is None or rank(outcome.sub_method) < 2
+
+
+def _got_response(control: Outline) -> bool:
+    """Whether the site answered the control, though in a way that leads nowhere.
+
+    A redirect to no host at all, or a body that is not what it claims to be, has no name among
+    the failures that accuse, since no network need be at fault. It was seen all the same.
+    """
+    page = control.leg.http
+    return page is not None and page.status > 0
+
+
+def strayed(shown: Outline, controls: Controls) -> bool:
+    """Whether cleartext redirects led a look away from where every working control was led."""
+    if not controls.working:
+        return strays(shown.measurement, None)
+    return all(strays(shown.measurement, other.measurement) for other in controls.working)
+
+
+def likenesses(page: HttpObservation, controls: Controls) -> set[Likeness]:
+    """How a page compares with each page a working control got."""
+    pages = [control.leg.http for control in controls.working]
+    return {compare(page, other) for other in pages if other is not None}

@@ -1,0 +1,300 @@
+"""What follow-ups change: a difference between two looks tells more than either.
+
+A failure that two looks share may still have an innocent cause: a faulty server near by, a route
+that is down, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
+
+* *Another name at the same address.* If that gets any answer of TLS, and our name, said there once
+  more after it, is cut off again, the server is there and the name is what was cut off. Without
+  that once more, whatever was wrong may have ended in between. If the other name fails just as
+  well, what is blocked, or broken, is the address: so the rule says, and the evidence stays.
+* *The same name at another address*, one that answers otherwise. If that fails alike, the name is
+  what is cut off, wherever it is said, and whatever became of the address. Only resets and silence
+  count here: some servers answer a name that is not theirs with an alert, or hang up.
+* *The name elsewhere, or another address for it.* An answer is right when the handshake there
+  verifies for the name: nobody but the platform can do that. Matching addresses prove nothing,
+  since large platforms give each network its own; **no rule compares them to accuse**. They only
+  clear: an address that an honest source gives as well is the platform's, so a false certificate
+  there is put in on the way, and no answer there is not the resolver's fault.
+
+Honest sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be as
+forged as the first one.
+
+Follow-ups add; their absence never does. Without them every verdict is what it is without this
+module, and with fewer of them no evidence is higher.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.evidence_weight import Sign
+from monitor.analysis.judge.outcome import TIMEOUT, Outline, contradicting, sub_method_of
+from monitor.analysis.verdict import Evidence, VantageState
+from probes.failure import Failure
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import (
+    AnyObservation,
+    DnsObservation,
+    Layer,
+    Measurement,
+    QuicObservation,
+    TlsObservation,
+)
+
+HIJACK: Sign = (Layer.DNS, "hijack")
+ADDRESS: Sign = (Layer.TLS, "address")
+FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
+"""An expired certificate is a common mistake of honest sites; these two are not."""
+
+CONCLUSIVE: frozenset[Sign] = frozenset(
+    {
+        HIJACK,
+        (Layer.TLS, "certificate"),
+        *(
+            (Layer.DNS, word)
+            for word in (
+                "injection",
+                "bogon",
+                "nxdomain",
+                "refused",
+                "servfail",
+                "no_answer",
+                TIMEOUT,
+            )
+        ),
+        *((Layer.TLS, word) for word in ("reset", "eof", "alert", TIMEOUT)),
+    }
+)
+"""What follow-ups can make conclusive."""
+
+AGREEING = 2
+"""Looks that must show the same before anything is conclusive."""
+
+_HELLO = ("reset", "eof", "alert", TIMEOUT)
+_CUT_OFF = ("reset", TIMEOUT)
+_RESOLVERS_FAULT = ("servfail", TIMEOUT)
+"""What a resolver that cannot reach the platform's name servers comes to, all by itself."""
+_OPEN = (Reason.OPEN_RESOLVER, Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+_HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What failed looks show, once the follow-ups are read beside them."""
+
+    sign: Sign
+    evidence: Evidence
+
+
+class _Clues(msgspec.Struct, frozen=True, kw_only=True):
+    """The follow-ups that were made after the failure, about the host that failed."""
+
+    host: str
+    shown: tuple[Outline, ...]
+    """The looks that agree on the sign, in the order made."""
+    dns: tuple[DnsObservation, ...]
+    tls: tuple[TlsObservation, ...]
+
+
+def reread(
+    case: Case,
+    sign: Sign,
+    evidence: Evidence,
+    agreeing: Sequence[Outline],
+    working: Iterable[Outline],
+) -> Reading:
+    """The sign and evidence of looks that agree, in the light of the case's follow-ups.
+
+    `evidence` is what the looks come to alone, `agreeing` those of them that show the sign, and
+    `working` the control looks that got through. Without follow-ups nothing changes.
+    """
+    if evidence is Evidence.NONE or not agreeing or not case.follow_ups:
+        return Reading(sign=sign, evidence=evidence)
+    clues = _clues(case, agreeing)
+    layer, word = sign
+    honest = _honest_addresses(clues).union(*(_answered_addresses(one) for one in working))
+    if layer is Layer.DNS and _only_the_name_lies(clues, word):
+        return _conclusive(sign, evidence, agreeing)
+    if layer is Layer.TLS and word == "certificate" and _forged(clues):
+        if _led_astray(clues, honest):
+            return _conclusive(HIJACK, evidence, agreeing)
+        at_home = all(_failing_addresses(shown) & honest for shown in clues.shown)
+        if at_home and case.health.state is VantageState.OK:
+            return _conclusive(sign, evidence, agreeing)
+    if layer is Layer.TLS and _only_this_name(clues, word):
+        return _conclusive(sign, evidence, agreeing)
+    if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
+        # The platform may as well have a server of its own there that is down: not conclusive.
+        return Reading(sign=HIJACK, evidence=evidence)
+    if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
+        return Reading(sign=ADDRESS, evidence=evidence)
+    return Reading(sign=sign, evidence=evidence)
+
+
+def doh_blocked(follow_ups: Iterable[Measurement]) -> bool:
+    """Whether no DoH server could be used though the network answered otherwise.
+
+    A finding about the network, of any number of follow-ups made there in one cycle; it is no
+    platform's, and counts neither for nor against one.
+    """
+    seen = [o for look in follow_ups for o in look.observations if o.reason]
+    doh = [o for o in seen if isinstance(o, DnsObservation) and o.reason == Reason.DOH]
+    others = [o for o in seen if o.reason != Reason.DOH]
+    return (
+        len({o.resolver for o in doh}) > 1
+        and not any(_replied(o) for o in doh)
+        and any(_replied(o) if isinstance(o, DnsObservation) else not o.failure for o in others)
+    )
+
+
+def quic_open(case: Case) -> bool:
+    """Whether the endpoint answered over QUIC in this cycle: a block, if any, spares UDP."""
+    looks = (*case.attempts, *case.follow_ups)
+    return any(
+        isinstance(o, QuicObservation) and o.failure is None
+        for look in looks
+        if look.endpoint == case.endpoint
+        for o in look.observations
+    )
+
+
+# -- what the clues say --------------------------------------------------------------------------
+
+
+def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Outline]) -> Reading:
+    """Conclusive when the looks were strong by themselves and at least two of them agree."""
+    enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
+    return Reading(sign=sign, evidence=Evidence.CONCLUSIVE if enough else evidence)
+
+
+def _only_the_name_lies(clues: _Clues, word: str) -> bool:
+    """The platform can be reached from here, if only one asks somebody else where it is."""
+    answered_well = any(_gave_addresses(o) for o in clues.dns if o.reason in _HONEST)
+    over_udp = [o for o in clues.dns if o.reason == Reason.OPEN_RESOLVER]
+    spoiled = [o for o in over_udp if o.failure or contradicting(o.answers)]
+    on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
+    if word == "injection":
+        return _verified(clues) or answered_well
+    return _verified(clues) and (word not in _RESOLVERS_FAULT or on_the_way)
+
+
+def _led_astray(clues: _Clues, honest: set[str]) -> bool:
+    """An honest address verifies, and none that our resolver gave is known to be the platform's.
+
+    Never where that was a server of somebody else's, asked over HTTPS.
+    """
+    if any(shown.leg.resolved_elsewhere for shown in clues.shown):
+        return False
+    return _verified(clues) and not any(
+        _answered_addresses(shown) & honest for shown in clues.shown
+    )
+
+
+def _verified(clues: _Clues) -> bool:
+    return any(
+        o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
+        for o in clues.tls
+    )
+
+
+def _forged(clues: _Clues) -> bool:
+    """Every look was shown a certificate that no honest mistake accounts for."""
+    return all(any(o.failure in FORGED for o in shown.leg.tls) for shown in clues.shown)
+
+
+def _only_this_name(clues: _Clues, word: str) -> bool:
+    if word in _HELLO and _other_name_answers(clues, word) & _fails_again(clues):
+        return True
+    return word in _CUT_OFF and _name_fails_too(clues, word)
+
+
+def _other_name_answers(clues: _Clues, word: str) -> set[str]:
+    """Addresses where ours was cut off and an innocuous name got an answer of TLS."""
+    return {
+        o.address
+        for o in _innocuous(clues, word)
+        if o.failure is None or (o.alert and word != "alert")
+    }
+
+
+def _fails_again(clues: _Clues) -> set[str]:
+    """Addresses where our name was cut off once more, after the innocuous one."""
+    again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
+    worked = {o.address for o in again if o.failure is None}
+    return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
+
+
+def _other_name_fails_too(clues: _Clues, word: str) -> bool:
+    tried = _innocuous(clues, word)
+    return bool(tried) and all(sub_method_of(o) == word for o in tried)
+
+
+def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
+    failed = set().union(*(_addresses_failing_with(shown, word) for shown in clues.shown))
+    return [o for o in clues.tls if o.reason == Reason.INNOCUOUS_SNI and o.address in failed]
+
+
+def _name_fails_too(clues: _Clues, word: str) -> bool:
+    """Our name fails alike at an address that has nothing to do with it."""
+    tried = [
+        o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
+    ]
+    return bool(tried) and all(sub_method_of(o) == word for o in tried)
+
+
+# -- reading them --------------------------------------------------------------------------------
+
+
+def _clues(case: Case, agreeing: Sequence[Outline]) -> _Clues:
+    host = agreeing[0].leg.host
+    since = agreeing[0].measurement.ended_at
+    seen: list[AnyObservation] = [
+        o
+        for look in case.follow_ups
+        if look.endpoint == case.endpoint and look.started_at.timestamp() >= since
+        for o in look.observations
+        if o.reason
+    ]
+    return _Clues(
+        host=host,
+        shown=tuple(shown for shown in agreeing if shown.leg.host == host),
+        dns=tuple(o for o in seen if isinstance(o, DnsObservation) and _about(o, host)),
+        tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
+    )
+
+
+def _about(observation: DnsObservation, host: str) -> bool:
+    return observation.name.lower().rstrip(".") == host
+
+
+def _replied(observation: DnsObservation) -> bool:
+    """Whether the server itself said anything, however little it helps."""
+    return bool(observation.answers)
+
+
+def _gave_addresses(observation: DnsObservation) -> bool:
+    return observation.failure is None and bool(observation.addresses)
+
+
+def _honest_addresses(clues: _Clues) -> set[str]:
+    given = {a for o in clues.dns if o.reason in _HONEST and not o.failure for a in o.addresses}
+    proved = {
+        o.address
+        for o in clues.tls
+        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
+    }
+    return given | proved
+
+
+def _answered_addresses(shown: Outline) -> set[str]:
+    """Where the vantage's own resolver, and whoever answered in its place, led this look."""
+    given = {a for o in shown.leg.dns for answer in o.answers for a in answer.addresses}
+    return given | {o.address for o in shown.leg.tcp} | {o.address for o in shown.leg.tls}
+
+
+def _failing_addresses(shown: Outline) -> set[str]:
+    return {o.address for o in shown.leg.tls if o.failure}
+
+
+def _addresses_failing_with(shown: Outline, word: str) -> set[str]:
+    return {o.address for o in shown.leg.tls if sub_method_of(o) == word}

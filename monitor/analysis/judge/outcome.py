@@ -1,0 +1,428 @@
+"""What one look came to: how far it got over each address family, and what stopped it.
+
+A measurement lists everything that was seen. Most of it is beside the point: one of four
+addresses refuses, the fallback answers, a redirect leads to another host that does not. The
+point is made by three choices, all here and nowhere else:
+
+* **The last leg decides.** A redirect chain is as good as its last hop, so only observations of
+  the host it ended at count. Every hop opens its own connection, so a leg is what came between
+  two requests.
+* **The best address of a family decides.** An application tries on; one dead address among four
+  is no failure. Best is the one that got deepest; among equals, the one whose failure tells most:
+  a refusal says more than a silence.
+* **The order of observations within a layer means nothing.** Only their times do.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from probes.catalog.catalog import EndpointKind
+from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
+from probes.measurement import (
+    DOH,
+    LATE_ANSWER,
+    AnyObservation,
+    AppObservation,
+    DnsAnswer,
+    DnsObservation,
+    HttpObservation,
+    Layer,
+    Measurement,
+    Observation,
+    TcpObservation,
+    TlsObservation,
+    family_of,
+    layer_of,
+)
+
+_Dialled = TcpObservation | TlsObservation | HttpObservation | AppObservation
+
+TIMEOUT = "timeout"
+
+DEPTH = {Layer.DNS: 0, Layer.TCP: 1, Layer.TLS: 2, Layer.HTTP: 3, Layer.APP: 3}
+"""Layers passed before each layer is reached."""
+
+NEEDED_DEPTH = {
+    EndpointKind.DNS: 1,
+    EndpointKind.STUN: 4,
+    EndpointKind.TCP: 2,
+    EndpointKind.HTTP: 2,
+    EndpointKind.TLS: 3,
+    EndpointKind.HTTPS: 3,
+}
+"""Layers a family must pass to count as working. HTTP is asked over one family only, so the
+layer below it is as far as the other one can be seen to work."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KINDS = {kind.value: kind for kind in EndpointKind}
+_FAMILY_OF_RTYPE = {"A": "ipv4", "AAAA": "ipv6"}
+_UNREACHABLE = (
+    Failure.HOST_UNREACHABLE,
+    Failure.NETWORK_UNREACHABLE,
+    Failure.PERMISSION_DENIED,
+)
+"""What ICMP errors turn into; an ICMPv6 "administratively prohibited" is permission denied."""
+
+_SUB_METHODS: dict[tuple[Layer, str], str] = {
+    (Layer.DNS, Failure.DNS_NXDOMAIN): "nxdomain",
+    (Layer.DNS, Failure.DNS_REFUSED): "refused",
+    (Layer.DNS, Failure.DNS_SERVFAIL): "servfail",
+    (Layer.DNS, Failure.DNS_NO_ANSWER): "no_answer",
+    (Layer.DNS, Failure.DNS_BOGON): "bogon",
+    (Layer.TCP, Failure.CONNECTION_REFUSED): "refused",
+    (Layer.TCP, Failure.CONNECTION_RESET): "reset",
+    **{(Layer.TCP, failure): "unreachable" for failure in _UNREACHABLE},
+    (Layer.TLS, Failure.CONNECTION_RESET): "reset",
+    (Layer.TLS, Failure.EOF): "eof",
+    (Layer.TLS, Failure.SSL_FAILED_HANDSHAKE): "handshake",
+    **{(Layer.TLS, failure): "certificate" for failure in CERTIFICATE_FAILURES},
+    (Layer.HTTP, Failure.CONNECTION_RESET): "reset",
+    (Layer.HTTP, Failure.EOF): "eof",
+    (Layer.APP, Failure.CONNECTION_RESET): "reset",
+    (Layer.APP, Failure.EOF): "eof",
+    (Layer.QUIC, Failure.CONNECTION_REFUSED): "refused",
+    **{(Layer.QUIC, failure): "unreachable" for failure in _UNREACHABLE},
+    **{(Layer.QUIC, failure): "certificate" for failure in CERTIFICATE_FAILURES},
+    **{
+        (layer, failure): TIMEOUT
+        for layer in (Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP, Layer.APP, Layer.QUIC)
+        for failure in TIMEOUTS
+    },
+}
+"""Failures that something on the path can cause; whatever is missing here accuses nobody."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one look got on one address, or over one address family."""
+
+    family: str
+    """`ipv4`, `ipv6`, or empty when a proxy resolved."""
+    depth: int
+    """Layers passed: 0 none, 1 DNS, 2 TCP, 3 TLS, 4 HTTP or the application's own protocol."""
+    layer: Layer
+    """Where it failed; else the last layer seen to work."""
+    failure: str | None = None
+    sub_method: str = ""
+    """The failure in the words of verdicts; empty when there is none, or it accuses nobody."""
+    address: str = ""
+    """The address it was on; empty for a query, and where a proxy resolved."""
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """The observations of the last host of a redirect chain."""
+
+    host: str
+    dns: tuple[DnsObservation, ...]
+    tcp: tuple[TcpObservation, ...]
+    tls: tuple[TlsObservation, ...]
+    http: HttpObservation | None
+    """The last request, unless the chain went on from there."""
+    app: tuple[AppObservation, ...] = ()
+
+    @property
+    def resolved_elsewhere(self) -> bool:
+        """The name was asked of a DNS-over-HTTPS server alone, whose answers are its own and not
+        those of the vantage's network."""
+        return bool(self.dns) and all(o.transport == DOH for o in self.dns)
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """One look, reduced to what judging needs."""
+
+    measurement: Measurement
+    egress_failure: str | None
+    """Why our own proxy failed, if it did: then nothing was learnt about the endpoint."""
+    leg: Leg
+    paths: tuple[Outcome, ...]
+    """One per address tried and per query, in no order that means anything."""
+    outcomes: tuple[Outcome, ...]
+    """The best of each address family that the endpoint has, as far as was seen."""
+    injected: bool
+    """One query got replies that contradict each other."""
+
+
+def outline(measurement: Measurement) -> Outline:
+    """Reduce a look. Never raises, whatever the look holds."""
+    leg = last_leg(measurement)
+    egress = _sorted(measurement.of(Layer.EGRESS))
+    failure = next((o.failure for o in egress if o.failure), None)
+    paths = _paths(leg)
+    return Outline(
+        measurement=measurement,
+        egress_failure=None if measurement.reached else failure,
+        leg=leg,
+        paths=paths,
+        outcomes=_best_of_each_family(paths),
+        injected=any(contradicting(observation.answers) for observation in leg.dns),
+    )
+
+
+def usable(outcomes: Iterable[Outcome], families: tuple[str, ...]) -> tuple[Outcome, ...]:
+    """The outcomes over address families that work from the vantage (empty: not known, so all).
+
+    Names are asked for both families, so this leaves out no failure to resolve that matters here.
+    """
+    return tuple(o for o in outcomes if not families or not o.family or o.family in families)
+
+
+def best(outcomes: Iterable[Outcome]) -> Outcome | None:
+    """The deepest outcome; among equals the one that tells most about why it stopped."""
+    return max(
+        outcomes,
+        key=lambda o: (
+            (o.depth, o.failure is not None, -rank(o.sub_method)),
+            (o.failure or "", o.sub_method, o.family),
+        ),
+        default=None,
+    )
+
+
+def rank(sub_method: str) -> int:
+    """How little a failure says: 0 something acted, 1 silence, 2 nothing we can name."""
+    if not sub_method:
+        return 2
+    return 1 if sub_method == TIMEOUT else 0
+
+
+def working_families(measurement: Measurement) -> tuple[str, ...]:
+    """The address families over which a look that reached its endpoint did so, sorted."""
+    if not measurement.reached:
+        return ()
+    return tuple(
+        sorted(
+            o.family for o in outline(measurement).outcomes if o.family and works(o, measurement)
+        )
+    )
+
+
+def works(outcome: Outcome, measurement: Measurement) -> bool:
+    """Whether a family got as far as this kind of endpoint asks for."""
+    return outcome.failure is None and outcome.depth >= NEEDED_DEPTH[kind_of(measurement.endpoint)]
+
+
+def came_late(measurement: Measurement) -> frozenset[str]:
+    """Families whose addresses came when the look had gone on without them: not tried at all.
+
+    Only the host the look began with counts; a look that dialled a family is not late for it.
+    """
+    dialled = {
+        family_of(o.address)
+        for o in measurement.observations
+        if isinstance(o, TcpObservation) and o.address and not o.reason
+    }
+    late = {
+        _FAMILY_OF_RTYPE[o.rtype]
+        for o in measurement.observations
+        if isinstance(o, DnsObservation)
+        and o.reason == LATE_ANSWER
+        and o.failure is None
+        and o.addresses
+        and o.rtype in _FAMILY_OF_RTYPE
+    }
+    return frozenset(late - dialled)
+
+
+def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcome | None:
+    """What one look came to over the families that work; None when nothing was seen."""
+    return best(usable(outline(measurement).outcomes, families))
+
+
+def failures(shown: Outline, outcome: Outcome | None) -> dict[str, str]:
+    """Layer → failure string: every layer on which nothing worked, and the one that decided."""
+    found: dict[str, str] = {}
+    if shown.egress_failure:
+        found[Layer.EGRESS.value] = shown.egress_failure
+    leg = shown.leg
+    http: tuple[AnyObservation, ...] = (leg.http,) if leg.http else ()
+    for layer, observations in (
+        (Layer.DNS, leg.dns),
+        (Layer.TCP, leg.tcp),
+        (Layer.TLS, leg.tls),
+        (Layer.HTTP, http),
+        (Layer.APP, leg.app),
+    ):
+        failed = [o for o in observations if o.failure is not None]
+        if failed and len(failed) == len(observations):
+            found[layer.value] = str(_most_telling(failed).failure)
+    if outcome is not None and outcome.failure:
+        found[outcome.layer.value] = outcome.failure
+    return {key: str(value) for key, value in found.items()}
+
+
+def kind_of(endpoint: str) -> EndpointKind:
+    """The kind in an endpoint's id; https when the id is none of ours."""
+    word = endpoint.partition(":")[0]
+    return _KINDS.get(word, EndpointKind.HTTPS)
+
+
+def host_of(url: str) -> str:
+    """The host in a URL or an endpoint's id, lower case; empty when there is none."""
+    if url.startswith("dns:"):
+        return url.removeprefix("dns:").lower().rstrip(".")
+    if url.startswith("stun:"):
+        url = f"//{url.removeprefix('stun:')}"
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def redirect_target(observation: HttpObservation) -> str:
+    """The URL a response redirects to, or empty."""
+    if observation.failure or observation.status not in _REDIRECTS or not observation.location:
+        return ""
+    try:
+        return urljoin(observation.url, observation.location)
+    except ValueError:
+        return ""
+
+
+def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
+    """Whether two replies to the same query cannot both be the resolver's.
+
+    A repeated query may get another address of a large pool; one query gets one reply.
+    """
+    for position, one in enumerate(answers):
+        for other in answers[position + 1 :]:
+            if one.query != other.query:
+                continue
+            first, second = set(one.addresses), set(other.addresses)
+            if one.rcode != other.rcode or (first != second and not first & second):
+                return True
+    return False
+
+
+def last_leg(measurement: Measurement) -> Leg:
+    """The observations of the host at which the redirect chain of a look ended."""
+    requests = hops(measurement)
+    tcp = tuple(o for o in measurement.of(Layer.TCP) if isinstance(o, TcpObservation))
+    tls = tuple(o for o in measurement.of(Layer.TLS) if isinstance(o, TlsObservation))
+    dns = tuple(o for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation))
+    if not requests:
+        host = host_of(measurement.endpoint)
+        app = tuple(o for o in measurement.of(Layer.APP) if isinstance(o, AppObservation))
+        return Leg(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
+    last = requests[-1]
+    onward = host_of(redirect_target(last))
+    after = last.start
+    went_on = bool(onward) and any(
+        o.start >= after for o in (*tcp, *tls, *(d for d in dns if _name(d) == onward))
+    )
+    if went_on:
+        return Leg(
+            host=onward,
+            dns=_named(dns, onward),
+            tcp=tuple(o for o in tcp if o.start >= after),
+            tls=tuple(o for o in tls if o.start >= after),
+            http=None,
+        )
+    since = requests[-2].start if len(requests) > 1 else float("-inf")
+    host = host_of(last.url)
+    return Leg(
+        host=host,
+        dns=_named(dns, host),
+        tcp=tuple(o for o in tcp if o.start >= since),
+        tls=tuple(o for o in tls if o.start >= since),
+        http=last,
+    )
+
+
+def hops(measurement: Measurement) -> tuple[HttpObservation, ...]:
+    """The requests of a redirect chain, first to last."""
+    found = [o for o in measurement.of(Layer.HTTP) if isinstance(o, HttpObservation)]
+    return tuple(
+        sorted(found, key=lambda o: (o.hop, o.start, o.url, o.address, o.failure or "", o.status))
+    )
+
+
+def _paths(leg: Leg) -> tuple[Outcome, ...]:
+    found = [_of_address(leg, address) for address in sorted({o.address for o in _dialled(leg)})]
+    for observation in leg.dns:
+        family = _FAMILY_OF_RTYPE.get(observation.rtype, "")
+        if observation.failure is not None:
+            found.append(_failed(family, observation))
+        elif observation.addresses:
+            found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
+        # Else there are no addresses of this family, which is no failure.
+    if not found and (family := _literal_family(leg.host)):
+        # An address of a family this machine does not have: nothing was even tried.
+        found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
+    return tuple(found)
+
+
+def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    families = sorted({path.family for path in paths})
+    chosen = (best(path for path in paths if path.family == family) for family in families)
+    return tuple(outcome for outcome in chosen if outcome is not None)
+
+
+def _dialled(leg: Leg) -> list[_Dialled]:
+    found: list[_Dialled] = [*leg.tcp]
+    found += leg.tls
+    found += leg.app
+    if leg.http is not None:
+        found.append(leg.http)
+    return found
+
+
+def _of_address(leg: Leg, address: str) -> Outcome:
+    """How far the look got on one address: seeing a layer at all means those below it worked."""
+    here = [o for o in _dialled(leg) if o.address == address]
+    deepest = max((layer_of(o) for o in here), key=DEPTH.__getitem__)
+    seen = [o for o in here if layer_of(o) is deepest]
+    family = family_of(address)
+    if all(o.failure is not None for o in seen):
+        return _failed(family, _most_telling(seen), address)
+    return Outcome(family=family, depth=DEPTH[deepest] + 1, layer=deepest, address=address)
+
+
+def _failed(family: str, observation: Observation, address: str = "") -> Outcome:
+    layer = layer_of(observation)
+    return Outcome(
+        family=family,
+        depth=DEPTH[layer],
+        layer=layer,
+        failure=observation.failure,
+        sub_method=sub_method_of(observation),
+        address=address,
+    )
+
+
+def sub_method_of(observation: Observation) -> str:
+    """The failure of an observation in the words of verdicts, or empty."""
+    word = _SUB_METHODS.get((layer_of(observation), observation.failure or ""), "")
+    if word == "handshake" and isinstance(observation, TlsObservation) and observation.alert:
+        return "alert"
+    if not word and isinstance(observation, AppObservation) and observation.first_reply:
+        # Something did answer, in words that are not the application's.
+        return "middlebox" if observation.failure else ""
+    return word
+
+
+def _most_telling(observations: Iterable[Observation]) -> Observation:
+    return min(
+        observations,
+        key=lambda o: (rank(sub_method_of(o)), o.failure or "", sub_method_of(o), o.start),
+    )
+
+
+def _named(dns: tuple[DnsObservation, ...], host: str) -> tuple[DnsObservation, ...]:
+    return tuple(o for o in dns if _name(o) == host)
+
+
+def _name(observation: DnsObservation) -> str:
+    return observation.name.lower().rstrip(".")
+
+
+def _literal_family(host: str) -> str:
+    """The family of an IP address; empty for a name."""
+    if ":" in host:
+        return "ipv6"
+    labels = host.split(".")
+    return "ipv4" if len(labels) == 4 and all(label.isdecimal() for label in labels) else ""
+
+
+def _sorted(observations: Iterable[AnyObservation]) -> list[AnyObservation]:
+    return sorted(observations, key=lambda o: (o.start, o.failure or ""))

@@ -1,0 +1,262 @@
+"""Endpoint verdicts → roles → platform → owner: what the person in front of the screen wants.
+
+    role      need any: works while one endpoint does; need all: only while every one does.
+              A canonical first endpoint must work whatever the others do, since a redirect
+              page that still loads (twitter.com) proves nothing about where it leads (x.com).
+    platform  as bad as its worst core role; with every core role ok, a block of another role
+              makes it degraded, and the roles say which.
+
+QUIC alone blocked keeps people from nothing: browsers and most applications fall back to TCP, at
+once or after a second or two. To call the platform blocked would be wrong, and to call it ok would
+hide interference that a country chose and that often comes before more. So the endpoint's verdict
+stays what was seen, blocked by method quic; everywhere above, that endpoint counts as working, and
+a role whose endpoints otherwise work is degraded, core or not, and so is the platform. HTTP/3 is
+asked for on a share of looks only: an endpoint without such a verdict says nothing about QUIC, so
+one that has it suffices, whichever of the role's it is. The other way round there is nothing to
+soften: while TCP is blocked and HTTP/3 works, browsers get to HTTP/3 only through an answer over
+TCP, so the platform is blocked by what stops TCP.
+
+Speed is measured on objects that need be no endpoint of the role. One that is throttled makes a
+role that works throttled, and never clears one that does not.
+
+Of a pool only some members may have been looked at; those that were speak for the rest. Members
+that nobody looked at are no data, and no data is never ok. A pool whose members all fail is
+blocked when at least half of those looked at are: addresses of large services are retired all
+the time, so a few that are down as well do not clear the censor. Where the dead are half as many
+as the blocked, it may as well be an outage under way, and nothing is claimed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.judge.evidence_weight import capped, llr
+from monitor.analysis.judge.facts import FAMILY_MISSING
+from monitor.analysis.verdict import (
+    EVIDENCE_ORDER,
+    Evidence,
+    PlatformVerdict,
+    RoleVerdict,
+    State,
+    Verdict,
+)
+from probes.catalog.catalog import Need, Platform, Role
+
+_WORST_FIRST = (
+    *(State.BLOCKED, State.THROTTLED, State.DOWN, State.INSUFFICIENT, State.DEGRADED, State.OK),
+)
+_ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
+_WORKS = (State.OK, State.DEGRADED)
+"""The states of a core role with which the platform does what people come for."""
+
+
+def _use(verdict: Verdict) -> State:
+    """What an endpoint is worth to people."""
+    return State.OK if verdict.only_quic else verdict.state
+
+
+class OwnerVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """All platforms of one owner (meta), at one vantage."""
+
+    owner: str
+    vantage: str
+    state: State
+    """blocked when every platform that could be judged is; degraded when only some are."""
+    platforms: dict[str, State]
+    """Platform → state, sorted by name."""
+
+
+class _Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A role, its state and the endpoint verdict that decided it."""
+
+    role: Role
+    core: bool
+    state: State
+    decider: Verdict | None
+
+
+def roll_up(
+    platform: Platform, verdicts: Sequence[Verdict], *, started_at: datetime
+) -> PlatformVerdict:
+    """The verdict on a platform from those on its endpoints, of one vantage and one cycle.
+
+    `verdicts` may be in any order, lack pool members that were not looked at, and must not be
+    empty; `started_at` (UTC) is when the first look began. Raises ValueError without verdicts.
+    """
+    if not verdicts:
+        raise ValueError(f"no verdicts on {platform.name}")
+    any_core = any(role.core for role in platform.roles)
+    judged = [
+        _judge_role(role, verdicts, core=role.core or not any_core) for role in platform.roles
+    ]
+    state, deciding = _platform_state(judged)
+    decider = deciding.decider if deciding is not None else None
+    evidence = decider.evidence if decider is not None else Evidence.NONE
+    if any(role.core and role.state is State.DOWN for role in judged):
+        # With one core role down everywhere, the failure of another may be the same outage.
+        evidence = capped(evidence, Evidence.WEAK)
+    first = verdicts[0]
+    accused = state in _ACCUSED
+    return PlatformVerdict(
+        cycle=first.cycle,
+        vantage=first.vantage,
+        country=first.country,
+        asn=first.asn,
+        network=first.network,
+        vantage_role=first.vantage_role,
+        platform=platform.name,
+        state=state,
+        method=decider.method if decider is not None and accused else "",
+        sub_method=decider.sub_method if decider is not None and accused else "",
+        rule_id=decider.rule_id if decider is not None else "look.none",
+        evidence=evidence if accused else Evidence.NONE,
+        llr=_llr(state, evidence),
+        roles=tuple(_role_verdict(role) for role in judged),
+        measurement=decider.measurement if decider is not None else "",
+        started_at=started_at,
+        judged_at=max(verdict.judged_at for verdict in verdicts),
+        rules_version=first.rules_version,
+    )
+
+
+def roll_up_owner(owner: str, verdicts: Iterable[PlatformVerdict]) -> OwnerVerdict:
+    """The state of an owner at one vantage, from the verdicts on its platforms there.
+
+    Platforms about which too little is known do not count; without any other it is insufficient.
+    Raises ValueError without verdicts.
+    """
+    members = sorted(verdicts, key=lambda verdict: verdict.platform)
+    if not members:
+        raise ValueError(f"no verdicts on platforms of {owner}")
+    states = [verdict.state for verdict in members]
+    known: set[State] = set(states) - {State.INSUFFICIENT}
+    return OwnerVerdict(
+        owner=owner,
+        vantage=members[0].vantage,
+        state=_owner_state(known),
+        platforms={verdict.platform: verdict.state for verdict in members},
+    )
+
+
+def _owner_state(known: set[State]) -> State:
+    if not known:
+        return State.INSUFFICIENT
+    if len(known) == 1:
+        return next(iter(known))
+    if known & set(_ACCUSED):
+        return State.DEGRADED
+    return State.OK  # some work and some are down everywhere: nobody is kept from anything here
+
+
+def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
+    worst = _worst([role for role in judged if role.core])
+    if worst is None or worst.state not in _WORKS:
+        return (worst.state if worst is not None else State.INSUFFICIENT), worst
+    spoiled = _worst([role for role in judged if role.state in _ACCUSED])
+    return (State.DEGRADED, spoiled) if spoiled is not None else (State.OK, worst)
+
+
+def _worst(judged: Sequence[_Judged]) -> _Judged | None:
+    """The worst role; among equals the one with the best evidence, then the first."""
+    return min(
+        judged,
+        key=lambda role: (
+            _WORST_FIRST.index(role.state),
+            -EVIDENCE_ORDER[role.decider.evidence] if role.decider is not None else 0,
+        ),
+        default=None,
+    )
+
+
+def _llr(state: State, evidence: Evidence) -> float:
+    return llr(State.BLOCKED if state is State.DEGRADED else state, evidence)
+
+
+def _role_verdict(judged: _Judged) -> RoleVerdict:
+    decider = judged.decider if judged.state in _ACCUSED else None
+    return RoleVerdict(
+        role=judged.role.name,
+        core=judged.role.core,
+        state=judged.state,
+        method=decider.method if decider is not None else "",
+        sub_method=decider.sub_method if decider is not None else "",
+        evidence=decider.evidence if decider is not None else Evidence.NONE,
+    )
+
+
+# -- roles -------------------------------------------------------------------------------------
+
+
+def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
+    by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
+    looked_at = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
+    state = _role_state(role, by_endpoint, looked_at)
+    named = {endpoint.id for endpoint in role.endpoints}
+    slow = [
+        verdict
+        for endpoint, verdict in by_endpoint.items()
+        if endpoint not in named and verdict.state is State.THROTTLED
+    ]
+    without_quic = [verdict for verdict in looked_at if verdict.only_quic]
+    if state is State.OK and slow:
+        state, looked_at = State.THROTTLED, slow
+    elif state is State.OK and without_quic:
+        state, looked_at = State.DEGRADED, without_quic
+    return _Judged(role=role, core=core, state=state, decider=_decider(role, looked_at, state))
+
+
+def _role_state(
+    role: Role, by_endpoint: Mapping[str, Verdict], looked_at: Sequence[Verdict]
+) -> State:
+    if not looked_at:
+        return State.INSUFFICIENT
+    if role.canonical:
+        canonical = by_endpoint.get(role.endpoints[0].id)
+        if canonical is None:
+            return State.INSUFFICIENT
+        if _use(canonical) is not State.OK:
+            return _use(canonical)
+    states = [_use(verdict) for verdict in looked_at]
+    if role.need is Need.ANY:
+        # IPv6 members say nothing where there is no IPv6; they must not outvote the others.
+        visible = [_use(v) for v in looked_at if v.rule_id != FAMILY_MISSING]
+        return _any_works(visible or states)
+    complete = bool(role.sample) or len(looked_at) == len(role.endpoints)
+    return _all_work(states if complete else [*states, State.INSUFFICIENT])
+
+
+def _any_works(states: Sequence[State]) -> State:
+    count: Callable[[State], int] = list(states).count
+    blocked, down = count(State.BLOCKED), count(State.DOWN)
+    if count(State.OK):
+        return State.OK
+    if count(State.THROTTLED):
+        return State.THROTTLED  # the best that is left to people
+    if 2 * blocked >= len(states) and 2 * down < blocked:
+        return State.BLOCKED
+    if down and not blocked and 2 * down >= len(states):
+        return State.DOWN
+    return State.INSUFFICIENT
+
+
+def _all_work(states: Sequence[State]) -> State:
+    return min(states, key=_WORST_FIRST.index)
+
+
+def _decider(role: Role, looked_at: Sequence[Verdict], state: State) -> Verdict | None:
+    """The endpoint verdict that stands for the role: canonical, then best evidence, then first.
+
+    None when the state comes from members that were not looked at.
+    """
+    if state is State.DEGRADED:
+        same = list(looked_at)
+    else:
+        same = [verdict for verdict in looked_at if _use(verdict) is state]
+    doubtful = [v for v in looked_at if v.state not in (State.OK, State.BLOCKED)]
+    canonical = role.endpoints[0].id if role.canonical else ""
+    return min(
+        same or doubtful,
+        key=lambda v: (v.endpoint != canonical, -EVIDENCE_ORDER[v.evidence]),
+        default=None,
+    )

@@ -1,0 +1,99 @@
+"""QUIC blocked while the platform answers over TCP: seen only where HTTP/3 was tried.
+
+Browsers fall back to TCP without a word, so such a block shows to nobody but those who measure.
+Many networks let no UDP through but DNS, which is no platform's matter: QUIC is only accused where
+another endpoint's UDP got through from the same vantage in the same cycle, and a control reached
+this one over HTTP/3 afterwards.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.controls import ABLE, follows
+from monitor.analysis.judge.evidence_weight import Sign
+from monitor.analysis.judge.outcome import DEPTH, Outcome, Outline, outline, sub_method_of
+from monitor.analysis.judge.signs import FailedLook, Finding, strongest
+from monitor.analysis.verdict import Evidence
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import (
+    AnyObservation,
+    AppObservation,
+    Layer,
+    Measurement,
+    QuicObservation,
+)
+
+
+def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
+    """What stops QUIC to an endpoint that answers over TCP; None when nothing accuses.
+
+    `looked` are the looks at the endpoint in the order made; follow-ups count as looks here.
+    """
+    if not case.udp_works or case.health.state not in ABLE:
+        return None
+    extra = [outline(one) for one in case.follow_ups if one.endpoint == case.endpoint]
+    tried = [one for one in (*looked, *extra) if _tries(one.measurement, case.health.families)]
+    if any(not quic_failed(one.measurement, case.health.families) for one in tried):
+        return None
+    working = [control for control in case.controls if _works(case, control)]
+    covered = [
+        FailedLook(shown=one, signs=_signs(one, case.health.families), covered=True)
+        for one in tried
+        if any(follows(control, one) for control in working)
+    ]
+    found = strongest(case, covered)
+    return None if found is None or found.evidence is Evidence.NONE else found
+
+
+def answered_over_udp(looks: Iterable[Measurement]) -> frozenset[str]:
+    """The endpoints, by id, of which a look got an answer over UDP that was not DNS."""
+    return frozenset(
+        look.endpoint
+        for look in looks
+        for o in look.observations
+        if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
+    )
+
+
+def quic_failed(look: Measurement, families: tuple[str, ...]) -> bool:
+    """Whether a look tried QUIC, over families that work (empty: all), and none of it worked."""
+    tries = _tries(look, families)
+    return bool(tries) and all(o.failure is not None for o in tries)
+
+
+def _is_stun(observation: AnyObservation) -> bool:
+    return isinstance(observation, AppObservation) and observation.protocol == "stun"
+
+
+def _tries(look: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:
+    return [
+        o
+        for o in look.observations
+        if isinstance(o, QuicObservation)
+        and o.reason in ("", Reason.HTTP3)
+        and (not families or o.family in families)
+    ]
+
+
+def _works(case: Case, control: Measurement) -> bool:
+    health = case.control_health.get(control.vantage)
+    return (
+        control.endpoint == case.endpoint
+        and health is not None
+        and health.state in ABLE
+        and any(o.failure is None for o in _tries(control, ()))
+    )
+
+
+def _signs(shown: Outline, families: tuple[str, ...]) -> dict[Sign, Outcome]:
+    failed = [o for o in _tries(shown.measurement, families) if sub_method_of(o)]
+    return {
+        (Layer.QUIC, sub_method_of(o)): Outcome(
+            family=o.family,
+            depth=DEPTH[Layer.TCP],
+            layer=Layer.QUIC,
+            failure=o.failure,
+            sub_method=sub_method_of(o),
+        )
+        for o in sorted(failed, key=lambda o: (o.failure or "", o.address, o.start))
+    }

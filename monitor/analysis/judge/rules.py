@@ -1,0 +1,662 @@
+"""The rules of judgement: one ordered table, the first rule that matches wins.
+
+The order is the argument. It goes from what ends the question to what needs the most support:
+
+1. **Was there a look?** Without one there is nothing to say. No data is never ok.
+2. **Did we look from where we think?** A look that came out elsewhere, by a VPN left on or a phone
+   that roams, says nothing about this network: neither that it blocks nor that it does not.
+3. **Did it answer?** Then it is ok, whatever failed before: except when it never answers over one
+   address family that works otherwise, and works for this endpoint elsewhere.
+4. **Could we have seen it?** Our own proxy, the vantage's health, a missing address family: as
+   long as one of them explains the failure, nobody is accused.
+5. **Does it fail elsewhere too?** Then it is down, not blocked.
+6. **What needs no witness?** A false DNS reply, a certificate from nowhere.
+7. **Is there a witness?** No failure accuses anybody unless a control worked after it.
+8. **Can loss explain it?** Timeouts must be too many for the loss at this vantage.
+9. **What acted?** What is left is named by layer and kind.
+10. Anything else is insufficient: a failure nobody can name is not evidence.
+
+Decisions worth knowing:
+
+* *A known block page* speaks for itself: blocked even without a control and though the site be gone
+  everywhere, weak. One that is known beyond doubt from this very country is strong at once, and
+  without a control. The failure of layer http is then `blockpage:` and the fingerprint's id. What a
+  control was shown as well is no block page, nor is what a site's guard shows to robots.
+* *A cut and what comes after it*: timeouts that loss does not explain, and connections refused at
+  an address where a greeting or request was cut off before, agree with the cut and take its name:
+  many censors go on for minutes. `monitor.analysis.judge.signs` has the innocent ways to it.
+* *A control that got an answer did look*, even one that leads nowhere: a site that redirects
+  everybody to no host at all is down, though that failure has no name and accuses nobody.
+* *A control that the site turned away* is no page to compare with: insufficient.
+* *Follow-ups make strong evidence conclusive*, never weak evidence strong, and their absence costs
+  nothing but that: `monitor.analysis.judge.differential` says which of them rules out what.
+* *Two addresses are never compared to accuse.* An answer is right when the handshake there
+  verifies; when it does not, though one at an honest address does, the resolver led us astray
+  (dns.hijack), whatever layer it shows on. Were it the name or the platform, neither would work.
+* *A resolver that reports a fault or says nothing* about one name may only be unable to reach the
+  platform's name servers; conclusive when an open resolver, too, is kept from answering over UDP.
+* *Blocked for another name as well* is tls.address, at the grade the looks have by themselves.
+* *DoH that cannot be used* is the network's matter; no platform is judged by it.
+* *What no portal can do.* Behind a captive portal a handshake or a name that resolves is no answer
+  of the platform's; a certificate that verifies, or its own protocol, is.
+* *An application's own protocol* (MTProto) is only spoken by its servers. Where a connection is
+  made and it is not spoken, something in between made the connection: method tcp, sub-method
+  middlebox, whatever became of the exchange.
+* *UDP* is closed on many networks for all but DNS. QUIC and calls are accused only where another
+  endpoint's UDP got through in the same cycle; calls have the method udp, and never more than weak.
+* *QUIC alone blocked* keeps people from nothing, since programs fall back to TCP. The endpoint is
+  blocked, method quic, as seen; its platform is degraded and not blocked, see
+  `monitor.analysis.judge.platform`.
+* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP (tls.reset, …), at the grade it
+  has without: browsers find HTTP/3 through an answer over TCP, and one server may be ill on one
+  protocol alone. The platform is blocked.
+* *Without a control nothing is more than weak*, even what stands alone.
+* *Controls that disagree* (one reached it, one did not) keep the evidence weak.
+* *A proxy's word* for what happened on a layer it hides is never more than weak.
+* *451 over a verified connection* is the platform's own act in obedience to a law: reported as
+  blocked, method http, but never more than weak, since no network did it. When the control gets
+  451 as well it is not about this country, and not down either: insufficient.
+* *An unexpected answer over a verified connection* is insufficient: nobody on the path can forge
+  one, and sites answer robots, regions and old clients differently.
+* *Failures outside the vocabulary* (`unknown_failure`, local socket errors) are insufficient.
+* Control vantages are not judged: their looks only serve the field's.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from monitor.analysis.judge.case import Case as Case
+from monitor.analysis.judge.differential import CONCLUSIVE
+from monitor.analysis.judge.evidence_weight import WEIGHTS, Sign, ceiling, llr
+from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
+from monitor.analysis.judge.outcome import TIMEOUT, failures, kind_of
+from monitor.analysis.judge.signs import Finding
+from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from probes.catalog.catalog import EndpointKind
+from probes.measurement import Layer
+
+RULES_VERSION = "4"
+"""Stored with every verdict; changes whenever the same case could be judged otherwise."""
+QUIC_BLOCKED = "quic.blocked"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    id: str
+    meaning: str
+    """One sentence for somebody who does not program."""
+    state: State
+    method: str = ""
+    """What is accused; empty for nobody, or (family rules) as found."""
+    sub_method: str = ""
+    evidence: Evidence = Evidence.NONE
+    """The best grade it can give; what a verdict gets depends on the looks."""
+    wrong_when: str
+    """What would make it wrong."""
+    matches: Callable[[Facts], bool]
+
+
+def judge(case: Case) -> Verdict:
+    """The verdict on a case. Total: any case gets one, and the same case always the same."""
+    facts = examine(case)
+    rule = next(rule for rule in RULES if rule.matches(facts))
+    return _verdict(facts, rule)
+
+
+def _verdict(facts: Facts, rule: Rule) -> Verdict:
+    case = facts.case
+    finding = _finding(facts, rule)
+    accused = rule.state is State.BLOCKED and finding is not None
+    evidence = finding.evidence if finding is not None and accused else Evidence.NONE
+    layer, sub_method = finding.sign if finding is not None and finding.sign else ("", "")
+    shown = finding.shown if finding is not None else facts.last
+    return Verdict(
+        measurement=shown.measurement.id if shown is not None else "",
+        controls=facts.controls.ids,
+        cycle=case.cycle,
+        vantage=case.vantage,
+        country=case.country,
+        asn=case.asn,
+        network=case.network,
+        vantage_role="field",
+        platform=case.platform,
+        role=case.role,
+        endpoint=case.endpoint,
+        state=rule.state,
+        method=(rule.method or str(layer)) if accused else "",
+        sub_method=(rule.sub_method or sub_method) if accused else "",
+        family=finding.family if finding is not None and accused else "",
+        rule_id=rule.id,
+        evidence=evidence,
+        llr=llr(rule.state, evidence),
+        failures=_failures(facts, finding, rule),
+        judged_at=case.judged_at,
+        rules_version=RULES_VERSION,
+    )
+
+
+def _finding(facts: Facts, rule: Rule) -> Finding | None:
+    if rule in _FAMILY_RULES:
+        return facts.family_finding
+    return facts.quic_finding if rule.id == QUIC_BLOCKED else facts.finding
+
+
+def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:
+    if finding is not None:
+        found = failures(finding.shown, finding.outcome)
+        if rule.id == "http.known_blockpage":
+            found[Layer.HTTP.value] = f"blockpage:{finding.fingerprint}"
+        return found
+    if facts.last is None or rule.state is State.OK:
+        return {}
+    return failures(facts.last, None)
+
+
+def _family(layer: Layer, meaning: str) -> Rule:
+    return Rule(
+        id=f"family.{layer}",
+        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every look,"
+        " though that family works here and the platform works over it elsewhere.",
+        state=State.BLOCKED,
+        method=layer.value,
+        evidence=Evidence.STRONG,
+        wrong_when="The network and the platform's do not exchange that family's routes; silence"
+        " and unreachability are therefore never more than weak here.",
+        matches=lambda facts: (
+            facts.family_finding is not None
+            and facts.family_finding.sign is not None
+            and facts.family_finding.sign[0] is layer
+        ),
+    )
+
+
+def _vantage(
+    name: str, meaning: str, wrong_when: str, matches: Callable[[VantageState, str], bool]
+) -> Rule:
+    return Rule(
+        id=f"vantage.{name}",
+        meaning=meaning,
+        state=State.INSUFFICIENT,
+        wrong_when=wrong_when,
+        matches=lambda facts: matches(facts.case.health.state, facts.case.health.rule_id),
+    )
+
+
+def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
+    return Rule(
+        id=f"control.{name}",
+        meaning=meaning,
+        state=State.INSUFFICIENT,
+        wrong_when=wrong_when,
+        matches=lambda facts: facts.controls.gap == name,
+    )
+
+
+def _accuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
+    sign: Sign = (layer, sub_method)
+    return Rule(
+        id=f"{layer}.{sub_method}",
+        meaning=meaning,
+        state=State.BLOCKED,
+        method=layer.value,
+        sub_method=_SHOWN_AS.get(sub_method, sub_method),
+        evidence=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
+        wrong_when=wrong_when,
+        matches=lambda facts: (
+            _sign(facts) == sign
+            and facts.finding is not None
+            and facts.finding.evidence is not Evidence.NONE
+        ),
+    )
+
+
+def _excuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
+    return Rule(
+        id=f"{layer}.{sub_method}",
+        meaning=meaning,
+        state=State.INSUFFICIENT,
+        wrong_when=wrong_when,
+        matches=lambda facts: _sign(facts) == (layer, sub_method),
+    )
+
+
+_SHOWN_AS = {"withheld": "status_451", "known_blockpage": "blockpage"}
+
+
+def _sign(facts: Facts) -> Sign | None:
+    return facts.finding.sign if facts.finding is not None else None
+
+
+def _silent(facts: Facts) -> bool:
+    sign = _sign(facts)
+    return sign is not None and sign[1] == TIMEOUT
+
+
+def _speaks_foreign(facts: Facts) -> bool:
+    sign = _sign(facts)
+    return (
+        sign is not None
+        and sign[0] is Layer.APP
+        and facts.finding is not None
+        and facts.finding.evidence is not Evidence.NONE
+    )
+
+
+def _is_stun(facts: Facts) -> bool:
+    sign = _sign(facts)
+    at_protocol = sign is not None and sign[0] is Layer.APP
+    return at_protocol and kind_of(facts.case.endpoint) is EndpointKind.STUN
+
+
+_FAMILY_RULES = (
+    _family(Layer.DNS, "its name does not resolve as it should"),
+    _family(Layer.TCP, "no connection can be made"),
+    _family(Layer.TLS, "the encrypted greeting fails"),
+)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="look.none",
+        meaning="Nothing was looked at, so nothing is known.",
+        state=State.INSUFFICIENT,
+        wrong_when="Never: it claims nothing.",
+        matches=lambda facts: not facts.looked,
+    ),
+    # Did we look from where we think?
+    _vantage(
+        "elsewhere",
+        "The vantage's packets come out in another country, so this look tells nothing about here.",
+        "The file that tells where addresses are is wrong.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
+    ),
+    _vantage(
+        "other_network",
+        "The vantage's packets come out of another network, so this look tells nothing about this"
+        " one.",
+        "Both networks are one operator's and not listed as siblings.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.other_network",
+    ),
+    # Did it answer?
+    *_FAMILY_RULES,
+    Rule(
+        id=QUIC_BLOCKED,
+        meaning="The platform answers over TCP, but not over QUIC, though it does so elsewhere and"
+        " others do so here.",
+        state=State.BLOCKED,
+        method=Layer.QUIC.value,
+        evidence=Evidence.STRONG,
+        wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
+        " rate of UDP.",
+        matches=lambda facts: facts.quic_finding is not None,
+    ),
+    Rule(
+        id="endpoint.reached",
+        meaning="It answered as it should at the first look.",
+        state=State.OK,
+        wrong_when="Only some of its addresses, or only some visitors, are blocked.",
+        matches=lambda facts: facts.answered and not facts.failed_before,
+    ),
+    Rule(
+        id="endpoint.reached_on_retry",
+        meaning="It answered as it should, after failing before in the same cycle.",
+        state=State.OK,
+        wrong_when="A block works only part of the time; it then shows over several cycles.",
+        matches=lambda facts: facts.answered,
+    ),
+    Rule(
+        id="http.same_as_control",
+        meaning="It answers without encryption, with the same page as elsewhere.",
+        state=State.OK,
+        wrong_when="The control is shown the same block page.",
+        matches=lambda facts: facts.like_control,
+    ),
+    # Could we have seen it?
+    Rule(
+        id="egress.failed",
+        meaning="The vantage's own proxy could not be used, so the platform was not seen at all.",
+        state=State.INSUFFICIENT,
+        wrong_when="Never: no look got past the proxy.",
+        matches=lambda facts: (
+            facts.egress_failed or facts.case.health.rule_id == "vantage.egress_failed"
+        ),
+    ),
+    _vantage(
+        "clock_skew",
+        "The vantage's clock is more than a day off, which makes good certificates look bad.",
+        "Somebody breaks the references' certificates and forges dates in cleartext.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.clock_skew",
+    ),
+    _vantage(
+        "resolver_down",
+        "No name at all resolves at this vantage, so this one failing says nothing.",
+        "The country makes every name fail.",
+        lambda state, rule: state is VantageState.OFFLINE and rule == "vantage.resolver_down",
+    ),
+    _vantage(
+        "offline",
+        "The vantage reaches nothing at all, so this failure is its own.",
+        "Every reference is blocked along with the platform.",
+        lambda state, _: state is VantageState.OFFLINE,
+    ),
+    _vantage(
+        "captive_portal",
+        "A login page or filter stands between the vantage and everything else.",
+        "All TLS in the country is blocked and cleartext is rewritten at once.",
+        lambda state, _: state is VantageState.CAPTIVE_PORTAL,
+    ),
+    _vantage(
+        "international_cut",
+        "Nothing abroad can be reached from here, so this platform is not singled out.",
+        "The foreign references are each down or blocked by themselves.",
+        lambda state, _: state is VantageState.INTERNATIONAL_CUT,
+    ),
+    _vantage(
+        "no_tls",
+        "No encrypted site can be reached from here: a device that opens all encryption, or a"
+        " filter on everything.",
+        "The few TLS references are down or blocked by themselves.",
+        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.no_tls",
+    ),
+    _vantage(
+        "no_references",
+        "No reference was looked at, so this failure could be the vantage's own.",
+        "The configuration names no reference that this vantage may ask.",
+        lambda state, _: state is VantageState.UNKNOWN,
+    ),
+    Rule(
+        id=FAMILY_MISSING,
+        meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
+        state=State.INSUFFICIENT,
+        wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
+        matches=lambda facts: facts.family_missing,
+    ),
+    # Does it say so itself?
+    _accuses(
+        Layer.HTTP,
+        "known_blockpage",
+        "Without encryption a page comes that is known to be shown in place of blocked ones.",
+        "The vantage's own site filters with the same product, or the page only quotes those"
+        " words.",
+    ),
+    # Does it fail elsewhere too?
+    Rule(
+        id="http.withheld_everywhere",
+        meaning="The site says the law forbids it, at the control as well as here.",
+        state=State.INSUFFICIENT,
+        wrong_when="The control's country has the same law.",
+        matches=lambda facts: not facts.controls.working and facts.withheld_everywhere,
+    ),
+    Rule(
+        id="control.also_fails",
+        meaning="It fails here, and afterwards it failed at the control too: it is down.",
+        state=State.DOWN,
+        wrong_when="It is blocked here and refuses the control's network at the same time.",
+        matches=lambda facts: bool(facts.controls.failing) and not facts.controls.working,
+    ),
+    # What needs no witness?
+    _accuses(
+        Layer.DNS,
+        "injection",
+        "One question about the name got two contradicting replies: somebody else answers as well.",
+        "A resolver answers twice by fault.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "bogon",
+        "The name leads to an address no public service can have.",
+        "The platform's own name really leads there, or the vantage's own network filters.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "hijack",
+        "The addresses the network's resolver gives do not work, while the platform answers at"
+        " others from this very place.",
+        "The platform has a server of its own there that is down; where a false certificate was"
+        " shown, the resolver keeps an address that now belongs to somebody else.",
+    ),
+    Rule(
+        id="tls.known_certificate",
+        meaning="Somebody answers in the platform's place with a certificate of a product, or of a"
+        " state, that is known to open encryption.",
+        state=State.BLOCKED,
+        method=Layer.TLS.value,
+        sub_method="certificate",
+        evidence=Evidence.CONCLUSIVE,
+        wrong_when="The vantage's own site uses the same product, for some sites only.",
+        matches=lambda facts: (
+            _sign(facts) == (Layer.TLS, "certificate")
+            and facts.finding is not None
+            and bool(facts.finding.fingerprint)
+            and facts.finding.evidence is not Evidence.NONE
+        ),
+    ),
+    _accuses(
+        Layer.TLS,
+        "certificate",
+        "Somebody answers in the platform's place with a certificate that is not its own.",
+        "The name was already resolved to a wrong host (then the method is dns), or antivirus"
+        " software at the vantage opens encryption for some sites.",
+    ),
+    # Is there a witness?
+    _gap(
+        "missing",
+        "It fails here, and no control vantage looked, so it may as well be down.",
+        "No control vantage is configured.",
+    ),
+    _gap(
+        "stale",
+        "It fails here, and the control's looks are older than the failure.",
+        "The control was asked too late in the cycle.",
+    ),
+    _gap(
+        "dead",
+        "It fails here, and the control vantage was unwell or could not look.",
+        "The control's references fail though the control is fine.",
+    ),
+    # Can loss explain it?
+    Rule(
+        id="vantage.no_udp",
+        meaning="Calls' servers do not answer, but nothing else answered over UDP here either.",
+        state=State.INSUFFICIENT,
+        wrong_when="Calls are blocked where no other UDP was tried.",
+        matches=lambda facts: _is_stun(facts) and not facts.case.udp_works,
+    ),
+    Rule(
+        id="vantage.lossy",
+        meaning="It did not answer in time, on a line that loses so much that this is no sign.",
+        state=State.INSUFFICIENT,
+        wrong_when="It is blocked by dropping packets on a bad line.",
+        matches=lambda facts: _silent(facts) and facts.case.health.state is VantageState.LOSSY,
+    ),
+    Rule(
+        id="loss.possible",
+        meaning="It did not answer in time, too few times to rule out that packets got lost.",
+        state=State.INSUFFICIENT,
+        wrong_when="It is blocked by dropping packets; more looks, or more references, would tell.",
+        matches=lambda facts: (
+            _silent(facts) and facts.finding is not None and facts.finding.evidence is Evidence.NONE
+        ),
+    ),
+    # What acted?
+    _accuses(
+        Layer.DNS,
+        "nxdomain",
+        "The network's resolver says the name does not exist, though it does.",
+        "The resolver keeps an old mistake of the platform's own in its cache.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "refused",
+        "The network's resolver refuses to answer for this name, but not for others.",
+        "The resolver limits the vantage's rate of questions.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "servfail",
+        "The network's resolver reports a fault for this name, though it resolves elsewhere.",
+        "The resolver cannot reach, or cannot validate, the platform's name servers.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "no_answer",
+        "The network's resolver says the name has no addresses, though it has.",
+        "The resolver keeps an old mistake of the platform's own in its cache.",
+    ),
+    _accuses(
+        Layer.DNS,
+        "timeout",
+        "Questions about this name get no answer, while others do.",
+        "The platform's name servers are slow to answer this resolver.",
+    ),
+    _accuses(
+        Layer.TCP,
+        "refused",
+        "Connections to the platform's addresses are refused, though they work elsewhere.",
+        "The resolver sent us to a server that is being taken out of service.",
+    ),
+    _accuses(
+        Layer.TCP,
+        "reset",
+        "Connections to the platform's addresses are cut while they are made.",
+        "A firewall at the vantage's own site does it.",
+    ),
+    _accuses(
+        Layer.TCP,
+        "unreachable",
+        "Routers report the platform's addresses as unreachable, though they are not elsewhere.",
+        "The network has a routing fault towards the platform.",
+    ),
+    _accuses(
+        Layer.TCP,
+        "timeout",
+        "Connections to the platform's addresses get no answer, more often than loss explains.",
+        "The network has a routing fault towards the platform.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "reset",
+        "The connection is cut when the platform's name is sent.",
+        "A firewall at the vantage's own site does it.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "eof",
+        "The connection is closed when the platform's name is sent.",
+        "The platform's nearest server is faulty.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "alert",
+        "The encrypted greeting is refused when the platform's name is sent.",
+        "The platform's nearest server is set up differently from the one the control met.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "address",
+        "Encrypted greetings to the platform's address fail whatever name is sent, so it is not"
+        " the name that is blocked.",
+        "The platform's nearest server is faulty, or what cut off the name goes on to cut off the"
+        " address for a while.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "handshake",
+        "What answers in the platform's place does not speak the encrypted protocol.",
+        "A faulty server or middlebox; never more than weak.",
+    ),
+    _accuses(
+        Layer.TLS,
+        "timeout",
+        "After the platform's name is sent nothing comes back, more often than loss explains.",
+        "Large packets do not get through on this line (path MTU).",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "reset",
+        "The connection is cut when the page is asked for.",
+        "The platform's nearest server is faulty.",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "eof",
+        "The connection is closed when the page is asked for, before it came.",
+        "The platform's nearest server is faulty.",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "timeout",
+        "The page is asked for and does not come, more often than loss explains.",
+        "The platform's nearest server is overloaded.",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "status_451",
+        "An answer without encryption says the law forbids the page; elsewhere it is shown.",
+        "The site itself, not the network, withholds it.",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "withheld",
+        "The platform itself says, over a verified connection, that the law forbids showing it"
+        " here; no network is accused.",
+        "The platform withholds it from this kind of visitor only; never more than weak.",
+    ),
+    _accuses(
+        Layer.HTTP,
+        "blockpage",
+        "Without encryption another page, or a redirect to a foreign site, comes in place of the"
+        " one shown elsewhere.",
+        "The site shows each country another page, or sends it to another domain of its own.",
+    ),
+    Rule(
+        id="app.middlebox",
+        meaning="A connection is made, but what answers there does not speak the platform's own"
+        " protocol: something in between made the connection, or cuts it off.",
+        state=State.BLOCKED,
+        method=Layer.TCP.value,
+        sub_method="middlebox",
+        evidence=Evidence.STRONG,
+        wrong_when="The platform's server is overloaded, or its protocol has changed.",
+        matches=lambda facts: _speaks_foreign(facts) and not _is_stun(facts),
+    ),
+    Rule(
+        id="app.stun",
+        meaning="The server that calls need does not answer over UDP, while others do.",
+        state=State.BLOCKED,
+        method="udp",
+        sub_method="stun",
+        evidence=Evidence.WEAK,
+        wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
+        matches=lambda facts: _speaks_foreign(facts) and _is_stun(facts),
+    ),
+    # Nothing that accuses anybody.
+    _excuses(
+        Layer.DNS,
+        "other_resolver",
+        "The resolver that this vantage asks over HTTPS gives no usable address; it is not the"
+        " network's own, which is not accused of that.",
+        "The network blocks that resolver for this name alone, which needs a block of its servers.",
+    ),
+    _excuses(
+        Layer.HTTP,
+        "refused_by_site",
+        "The site's own servers turn this visitor, or the control, away, as they do robots.",
+        "A censor imitates the site's headers.",
+    ),
+    _excuses(
+        Layer.HTTP,
+        "unexpected",
+        "The genuine site answers something else than its entry in the catalogue says.",
+        "The entry is right and the platform withholds its service here.",
+    ),
+    Rule(
+        id="look.unexplained",
+        meaning="It fails here and works at the control, for a reason that cannot be named.",
+        state=State.INSUFFICIENT,
+        wrong_when="A new way of blocking causes a failure not known yet.",
+        matches=lambda _: True,
+    ),
+)
+"""Tried in order; the last one always matches."""

@@ -1,0 +1,70 @@
+"""What must be remembered from cycle to cycle to judge the speed of one object at one vantage."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+from monitor.analysis.throttling.transfer_round import round_of
+from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.verdict import State
+from probes.measurement import Layer, Measurement, TcpObservation
+
+ROUNDS = 3
+HISTORY = 20
+"""Looks that make up what is usual."""
+STANDS = 1.5
+"""A verdict that cannot be renewed stands for this many times the time between measurements."""
+LONGEST_UNRENEWED = 3600.0
+"""Seconds it stands where nothing is measured by the clock."""
+
+
+class SpeedMemory:
+    """One object at one vantage. Times are POSIX seconds."""
+
+    def __init__(self) -> None:
+        self.rounds: deque[Measurement] = deque(maxlen=ROUNDS)
+        self.habit: deque[float] = deque(maxlen=HISTORY)
+        self.connects: deque[float] = deque(maxlen=HISTORY)
+        self.accusing: TransferVerdict | None = None
+        self.until = 0.0
+        """Up to when `accusing` stands."""
+
+    @property
+    def distance(self) -> float:
+        """Shortest time that connecting lately took, before any transfer filled a queue."""
+        return min(self.connects, default=math.inf)
+
+    @property
+    def earlier(self) -> list[Measurement]:
+        """The rounds that a single new one is judged with: none while nothing is accused."""
+        return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
+
+    def noticed(self, look: Measurement) -> None:
+        """A look at the endpoint that tells whether the object can be reached."""
+        self.connects.extend(
+            o.duration
+            for o in look.of(Layer.TCP)
+            if isinstance(o, TcpObservation) and o.failure is None
+        )
+
+    def remember(
+        self, made: Sequence[Measurement], verdict: TransferVerdict, now: float, every: float
+    ) -> None:
+        """These new rounds gave that verdict; `every` is the time between measurements."""
+        self.rounds.extend(made)
+        for look in made:
+            seen = round_of(look, self.distance)
+            ratio = seen.ratio("reference")
+            if ratio is not None and not seen.suspicious:
+                self.habit.append(ratio)
+        if verdict.accuses:
+            self.accusing = verdict
+            self.until = now + (STANDS * every or LONGEST_UNRENEWED)
+        elif verdict.verdict.state is State.OK:
+            self.accusing = None
+
+    def standing(self, now: float) -> TransferVerdict | None:
+        """The accusation that still stands; it is forgotten once it does not."""
+        if self.accusing is not None and now > self.until:
+            self.accusing = None
+        return self.accusing

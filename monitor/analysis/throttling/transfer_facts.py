@@ -1,0 +1,199 @@
+"""The rounds on one object put before the judge, and the facts that the rules ask about."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import median
+
+import msgspec
+
+from monitor.analysis.judge.evidence_weight import loss_explains
+from monitor.analysis.throttling.transfer_pauses import at_least, at_most
+from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
+from monitor.analysis.throttling.transfer_speed import VARIANTS, Pace, gets_past, paces
+from monitor.analysis.verdict import VantageHealth, VantageState
+from probes.measurement import Measurement
+
+HABIT_RATIO = 0.5
+"""Against the stream's own earlier ratio to the object elsewhere."""
+HABIT = 5
+"""Earlier ratios that make a habit."""
+SLOW = 1_000_000.0
+"""Bits per second below which a line is called slow."""
+ROUNDS_NEEDED = 2
+"""Rounds that have to agree, and two thirds of all."""
+
+
+class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
+    """The rounds on one object from one field vantage, put before the judge."""
+
+    cycle: str
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    platform: str
+    role: str
+    endpoint: str
+    """Id of the endpoint the verdict is about."""
+    rounds: tuple[Measurement, ...]
+    """Looks `transfer` from the field vantage, oldest first."""
+    controls: tuple[Measurement, ...] = ()
+    """Looks `transfer` of the same object from control vantages, however old."""
+    distance: float = math.inf
+    """Shortest time, in seconds, that connecting to the object's host lately took."""
+    habit: tuple[float, ...] = ()
+    """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
+    health: VantageHealth
+    judged_at: datetime
+    """UTC."""
+
+
+class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules ask about a case."""
+
+    case: TransferCase
+    telling: tuple[Round, ...]
+    stalls: tuple[Round, ...]
+    """Rounds that stopped where another transfer got on."""
+    by_name: tuple[Round, ...]
+    by_site: tuple[Round, ...]
+    """Rounds slow against an object elsewhere, where the innocuous name gave no rate."""
+    by_address: tuple[Round, ...]
+    """Rounds slow against an object elsewhere, and not against the innocuous name."""
+    controls: tuple[Pace, ...]
+    """Of controls that began after the first round of those that count."""
+    control_ids: tuple[str, ...] = ()
+
+    def agree(self, rounds: Sequence[Round]) -> bool:
+        """Enough rounds, and most of those that tell anything."""
+        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.telling)
+
+    @property
+    def able(self) -> bool:
+        """The vantage is well and loses little."""
+        return self.case.health.state is VantageState.OK
+
+    @property
+    def stall(self) -> bool:
+        """Enough rounds stopped."""
+        return self.agree(self.stalls)
+
+    @property
+    def stalled_by_name(self) -> bool:
+        """Each time, the same address got further under the innocuous name."""
+        return self.stall and all(_name_got_past(one) for one in self.stalls)
+
+    @property
+    def slow(self) -> tuple[Round, ...]:
+        """The rounds that make the object slow, of the better kind; none when too few agree."""
+        kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
+        return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
+
+    @property
+    def pauses_explain(self) -> bool:
+        """The machine's own pauses may have done as much: to too many of the rounds that accuse, or
+        to what a control was held against."""
+        if self.stall:
+            return not self.agree([one for one in self.stalls if not one.stall_is_ours])
+        if not self.slow:
+            return False
+        against = "innocuous" if self.slow is self.by_name else "reference"
+        sure = [one for one in self.slow if not one.slow_is_ours(against)]
+        return not self.agree(sure) or (self.control_fine and not self._control_surely_fine)
+
+    @property
+    def loss_explains(self) -> bool:
+        """Loss as measured at the vantage may have done as much."""
+        rounds = len(self.stalls) if self.stall else len(self.slow)
+        return loss_explains(self.case.health.timeout_rate, rounds)
+
+    @property
+    def control_fine(self) -> bool:
+        """A control got the object as it should: further, or clearly faster."""
+        if self.stall:
+            point = max(stall_point(one) for one in self.stalls)
+            return any(gets_past(c, point) for c in self.controls)
+        rate = _typical_rate(self.slow)
+        return any(c.rate is not None and rate < self._limit * c.rate for c in self.controls)
+
+    @property
+    def _control_surely_fine(self) -> bool:
+        rate = median(at_most(one.paces["target"]) for one in self.slow)
+        return any(rate < self._limit * at_least(c) for c in self.controls)
+
+    @property
+    def _limit(self) -> float:
+        return NAME_RATIO if self.slow is self.by_name else SITE_RATIO
+
+    @property
+    def slow_everywhere(self) -> bool:
+        """Controls could tell, and none of them fared better."""
+        if self.control_fine:
+            return False
+        if self.stall:
+            return any(c.stalled for c in self.controls)
+        return any(c.stalled or c.rate is not None for c in self.controls)
+
+    @property
+    def fine(self) -> bool:
+        """Most rounds were compared and found neither slow nor stopped."""
+        fine = [r for r in self.telling if r.compared and not r.suspicious]
+        return bool(fine) and 2 * len(fine) > len(self.telling)
+
+    @property
+    def slow_line(self) -> bool:
+        """Fine, and nothing came fast."""
+        rates = [r.rate(v) for r in self.telling for v in VARIANTS.values()]
+        known = [rate for rate in rates if rate is not None]
+        return self.fine and bool(known) and max(known) < SLOW
+
+
+def examine(case: TransferCase) -> TransferFacts:
+    """Reduce a case to the facts the rules ask about. Never raises."""
+    telling = tuple(r for r in (round_of(look, case.distance) for look in case.rounds) if r.telling)
+    by_name = tuple(r for r in telling if r.slow_by_name)
+    by_site = tuple(r for r in telling if r.slow_site and r.ratio("innocuous") is None)
+    if len(case.habit) >= HABIT:
+        usual = HABIT_RATIO * median(case.habit)
+        by_site = tuple(r for r in by_site if (r.ratio("reference") or 0.0) < usual)
+    wrong = [r.look.ended_at for r in telling if r.suspicious]
+    controls = [c for c in case.controls if wrong and c.started_at.timestamp() >= wrong[0]]
+    seen = [(c.id, p) for c in controls if (p := paces(c).get("target")) is not None]
+    return TransferFacts(
+        case=case,
+        telling=telling,
+        stalls=tuple(r for r in telling if r.stalled_alone),
+        by_name=by_name,
+        by_site=by_site,
+        by_address=tuple(
+            r
+            for r in telling
+            if r.slow_site and not r.slow_by_name and r.ratio("innocuous") is not None
+        ),
+        controls=tuple(p for _, p in seen),
+        control_ids=tuple(sorted(i for i, _ in seen)),
+    )
+
+
+def stall_point(stalled: Round) -> int:
+    """Bytes after which the target of a round stopped."""
+    return stalled.paces["target"].bytes_read
+
+
+def _name_got_past(stalled: Round) -> bool:
+    other = stalled.paces.get("innocuous")
+    return other is not None and gets_past(other, stall_point(stalled))
+
+
+def _apart(rounds: Sequence[Round], against: str) -> bool:
+    """Whether the target was slower each time than the other ever was: a line whose rates swing by
+    as much as the two differ tells nothing."""
+    targets = [one.rate("target") or 0.0 for one in rounds]
+    others = [one.rate(against) or 0.0 for one in rounds]
+    return max(targets) < min(others)
+
+
+def _typical_rate(rounds: Sequence[Round]) -> float:
+    rates = [rate for r in rounds if (rate := r.rate("target")) is not None]
+    return median(rates) if rates else math.inf

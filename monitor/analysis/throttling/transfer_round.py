@@ -1,0 +1,97 @@
+"""One round of transfers in short: is the target slow, or silent, beside the others?"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from monitor.analysis.throttling.transfer_pauses import at_least, at_most, silence_explained
+from monitor.analysis.throttling.transfer_speed import Pace, gets_past, paces
+from probes.measurement import Measurement
+
+NAME_RATIO = 0.3
+"""Target against the innocuous name on the same address, below which it is slow."""
+SITE_RATIO = 0.2
+"""Target against an object elsewhere, and against control, below which it is slow."""
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One round in short."""
+
+    look: Measurement
+    paces: Mapping[str, Pace]
+
+    def rate(self, variant: str) -> float | None:
+        """Bits per second of a variant."""
+        found = self.paces.get(variant)
+        return found.rate if found is not None else None
+
+    def ratio(self, variant: str) -> float | None:
+        """Target's rate divided by that of `variant`."""
+        target, other = self.rate("target"), self.rate(variant)
+        return target / other if target is not None and other else None
+
+    @property
+    def telling(self) -> bool:
+        """The target gave a rate, or stalled."""
+        target = self.paces.get("target")
+        return target is not None and (target.stalled or target.rate is not None)
+
+    @property
+    def missing(self) -> bool:
+        """The target was not even asked: connecting or the handshake failed."""
+        return "target" not in self.paces
+
+    @property
+    def compared(self) -> bool:
+        """There is something to hold the target's rate against."""
+        return self.ratio("innocuous") is not None or self.ratio("reference") is not None
+
+    @property
+    def stalled_alone(self) -> bool:
+        """The target stopped where another transfer of the round got on."""
+        target = self.paces.get("target")
+        if target is None or not target.stalled:
+            return False
+        others = (self.paces.get("innocuous"), self.paces.get("reference"))
+        return any(o is not None and gets_past(o, target.bytes_read) for o in others)
+
+    @property
+    def stalled(self) -> bool:
+        """The target stopped."""
+        target = self.paces.get("target")
+        return target is not None and target.stalled
+
+    @property
+    def slow_by_name(self) -> bool:
+        """Far slower than the same address under another name."""
+        ratio = self.ratio("innocuous")
+        return ratio is not None and ratio < NAME_RATIO
+
+    @property
+    def slow_site(self) -> bool:
+        """Far slower than an object elsewhere, more than the way there explains."""
+        ratio, target = self.ratio("reference"), self.paces.get("target")
+        if ratio is None or target is None or ratio >= SITE_RATIO:
+            return False
+        return not target.distance_explains
+
+    @property
+    def stall_is_ours(self) -> bool:
+        """The machine's own pauses may have made the silence."""
+        return silence_explained(self.paces["target"])
+
+    def slow_is_ours(self, variant: str) -> bool:
+        """The machine's own pauses may have made the target slow against that variant."""
+        limit = NAME_RATIO if variant == "innocuous" else SITE_RATIO
+        return at_most(self.paces["target"]) >= limit * at_least(self.paces[variant])
+
+    @property
+    def suspicious(self) -> bool:
+        """Worth looking again."""
+        return self.stalled or self.slow_by_name or self.slow_site
+
+
+def round_of(look: Measurement, distance: float = math.inf) -> Round:
+    """What one round showed; `distance` as for `paces`. Never raises."""
+    return Round(look=look, paces=paces(look, distance))

@@ -1,0 +1,119 @@
+"""What looks: a CycleRunner for the settings in use, kept for as long as a cycle needs it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+from monitor.analysis.verdict import Verdict
+from monitor.app.clock import utc_now
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings
+from monitor.measuring.controls import ControlDesk, Desk
+from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.http3 import Http3
+from monitor.measuring.scheduled_controls import Standing
+from monitor.measuring.transfers import Transfers
+from monitor.measuring.vantages import Looking, MakeNetwork
+from probes.vantage import VantageRole
+
+
+@asynccontextmanager
+async def cycle_runner(
+    settings: Settings,
+    *,
+    make_network: MakeNetwork | None = None,
+    on_endpoint: Callable[[str], None] | None = None,
+    force_transfers: bool = False,
+    force_quic: bool = False,
+    latest: Sequence[Verdict] = (),
+    spending: Spending | None = None,
+    desk: Desk | None = None,
+    standing: bool = False,
+    now: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[CycleRunner]:
+    """A CycleRunner with all it needs, for as long as the context lasts.
+
+    `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
+    HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
+    Without `spending` nothing limits the bytes that are used. Without `desk` the controls are those
+    of the settings; with `standing` they look at every endpoint by the clock. `now` gives UTC.
+    """
+    looking = Looking(settings, now=now, make_network=make_network, spending=spending)
+    async with looking:
+        controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+        rng = random.Random()  # noqa: S311 # orders looks, guards nothing
+        http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
+        runner = CycleRunner(
+            settings,
+            looking,
+            desk or ControlDesk(looking, controls),
+            rng,
+            on_endpoint,
+            Transfers(settings, looking, controls, rng, forced=force_transfers),
+            http3,
+            Standing(looking, rng, settings.interval) if standing else None,
+        )
+        runner.remember(latest)
+        yield runner
+
+
+class Runners:
+    """The runner of the settings in use, and those of earlier ones until their cycles are over.
+
+    Use as an async context manager: its end is that of all runners.
+    """
+
+    def __init__(
+        self,
+        spending: Spending,
+        *,
+        desk: Desk | None = None,
+        standing: bool = False,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """As `cycle_runner` takes them."""
+        self._spending = spending
+        self._desk = desk
+        self._standing = standing
+        self._now = now
+        self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Runners":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            for context in self._open.values():
+                stack.push_async_exit(context)
+        self._open.clear()
+
+    async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
+        """A runner for these settings; `latest` are the newest verdicts stored."""
+        context = cycle_runner(
+            settings,
+            latest=latest,
+            spending=self._spending,
+            desk=self._desk,
+            standing=self._standing,
+            now=self._now,
+        )
+        runner = await context.__aenter__()
+        self._open[runner] = context
+        return runner
+
+    def end(self, runner: CycleRunner, unused: Coroutine[None, None, None]) -> None:
+        """Let go of it as soon as it is unused."""
+
+        async def wait() -> None:
+            await unused
+            await self._open.pop(runner).__aexit__(None, None, None)
+
+        task = asyncio.create_task(wait())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

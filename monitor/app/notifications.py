@@ -1,0 +1,61 @@
+"""All that tells people, as one thing to start, to change and to stop."""
+
+import asyncio
+import random
+
+from monitor.app.clock import utc_now
+from monitor.app.heartbeat import is_well, ping
+from monitor.config.settings import Settings
+from monitor.metrics.publisher import Publisher
+from monitor.notify.apprise_service import AppriseCarrier
+from monitor.notify.delivery import Courier
+from monitor.notify.settings import NotifySettings
+from storage.store import Store
+
+
+class Telling:
+    """A courier, and a ping where one is configured."""
+
+    def __init__(self, settings: Settings, store: Store, publisher: Publisher) -> None:
+        """`publisher` shows what became of messages, and knows whether all is well."""
+        self._publisher = publisher
+        self._settings = NotifySettings()
+        self._changed = asyncio.Event()
+        self.courier = Courier(
+            store,
+            AppriseCarrier(),
+            publisher,
+            now=utc_now,
+            chance=random.Random().random,  # noqa: S311 # spreads retries, guards nothing
+        )
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        titles = {platform.name: platform.title for platform in settings.catalog.platforms}
+        self._settings = settings.notify
+        self.courier.use(settings.notify, titles, settings.public_url)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled; deliveries under way get a moment to end then."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.courier.run())
+            tasks.create_task(self._ping())
+
+    async def _ping(self) -> None:
+        while True:
+            self._changed.clear()
+            settings = self._settings
+            task = asyncio.create_task(self._ping_at(settings.ping_url, settings.ping_interval))
+            try:
+                await self._changed.wait()
+            finally:
+                task.cancel()
+
+    async def _ping_at(self, url: str, interval: float) -> None:
+        if url:
+            await ping(url, interval, self._is_well, self._publisher.ping_failed)
+
+    def _is_well(self) -> bool:
+        return is_well(self._publisher.snapshot, self._publisher.now())

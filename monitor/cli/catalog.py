@@ -1,0 +1,166 @@
+"""The catalogue, for people and as JSON, for `shutwatch catalog`."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from monitor.cli.console import plain_console
+from monitor.config.catalog import shipped_catalog
+from probes.catalog.catalog import (
+    Catalog,
+    Endpoint,
+    EndpointKind,
+    Platform,
+    Reference,
+    ReferenceScope,
+    Role,
+)
+
+_SCOPES = {
+    ReferenceScope.UPLINK: "is there a way out, or a captive portal?",
+    ReferenceScope.INTERNATIONAL: "is the way abroad open?",
+    ReferenceScope.DOMESTIC: "is the way inside the country open?",
+}
+
+
+def show(catalog: Catalog | None, *, json: bool) -> None:
+    """Print `catalog`, or all that is shipped, on standard output."""
+    shown = shipped_catalog() if catalog is None else catalog
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(as_json(shown)) + b"\n")
+        sys.stdout.flush()
+        return
+    console = plain_console()
+    for platform in shown.platforms:
+        _print_platform(console, platform)
+    _print_references(console, shown.references)
+
+
+def as_json(catalog: Catalog) -> dict[str, Any]:
+    """The catalogue as plain values; endpoints carry their canonical text as `endpoint`."""
+    return {
+        "platforms": [
+            {
+                "name": platform.name,
+                "title": platform.title,
+                "owner": platform.owner,
+                "default": platform.default,
+                "roles": [_role_json(role) for role in platform.roles],
+            }
+            for platform in catalog.platforms
+        ],
+        "references": [
+            {"scope": one.scope, "country": one.country, **_endpoint_json(one.endpoint)}
+            for one in catalog.references
+        ],
+    }
+
+
+def _role_json(role: Role) -> dict[str, Any]:
+    return {
+        "role": role.name,
+        "core": role.core,
+        "need": role.need,
+        "canonical": role.canonical,
+        "sample": role.sample,
+        "endpoints": [_endpoint_json(endpoint) for endpoint in role.endpoints],
+    }
+
+
+def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
+    return {"endpoint": endpoint.id, **msgspec.to_builtins(endpoint)}
+
+
+def _print_platform(console: Console, platform: Platform) -> None:
+    """One heading and one table; a line for each endpoint, ports of one host together."""
+    named = "" if platform.default else ", watched only when named"
+    console.print(
+        f"[bold]{escape(platform.title)}[/bold]  {platform.name}, {escape(platform.owner)}{named}"
+    )
+    table = _table()
+    for role in platform.roles:
+        first = (role.name, "core" if role.core else "", _need(role))
+        for line in _lines(role):
+            table.add_row(*first, line)
+            first = ("", "", "")
+    console.print(table)
+    console.print()
+
+
+def _need(role: Role) -> str:
+    number = len(role.endpoints)
+    return "one" if number == 1 else f"{role.need} of {number}"
+
+
+def _lines(role: Role) -> Iterable[str]:
+    """The endpoints of a role, then what else is to know about them."""
+    ports: dict[str, str] = {}
+    marks: dict[str, str] = {}
+    for endpoint in role.endpoints:
+        host, port = _parted(endpoint)
+        ports[host] = ports.get(host, "") + port
+        marks.setdefault(host, _mark(endpoint))
+    shared = "" if len(marks) == 1 or len(set(marks.values())) > 1 else marks[next(iter(marks))]
+    for number, host in enumerate(ports):
+        must = role.canonical and number == 0 and len(ports) > 1
+        yield escape(host) + ports[host] + ("  [dim]must work[/dim]" if must else "")
+        if marks[host] and not shared:
+            yield marks[host]
+    if shared:
+        yield shared.replace("  ", "each: ", 1)
+    if role.sample:
+        yield f"[dim]{role.sample} of them each cycle, all once one fails[/dim]"
+
+
+def _parted(endpoint: Endpoint) -> tuple[str, str]:
+    """The canonical text, and for tcp its port apart, since pools list many ports of a host."""
+    if endpoint.kind is EndpointKind.TCP:
+        return endpoint.id.rpartition(":")[0], f" :{endpoint.port}"
+    return endpoint.id, ""
+
+
+def _mark(endpoint: Endpoint) -> str:
+    """What the endpoint must answer, and whether its certificate is judged."""
+    marks = []
+    if endpoint.expect_status:
+        marks.append(f"answers {', '.join(map(str, endpoint.expect_status))}")
+    if endpoint.expect_body:
+        marks.append(f"with “{escape(endpoint.expect_body)}”")
+    if endpoint.protocol:
+        marks.append(f"answers in {endpoint.protocol}")
+    if not endpoint.verify:
+        marks.append("certificate recorded, not judged")
+    return f"[dim]  {' '.join(marks)}[/dim]" if marks else ""
+
+
+def _print_references(console: Console, references: tuple[Reference, ...]) -> None:
+    console.print("[bold]References[/bold]  of the vantage's own health")
+    table = _table()
+    shown = ("", "")
+    for one in references:
+        scope = (str(one.scope), one.country)
+        if one.scope != shown[0]:
+            table.add_row("", "", "", f"[dim]{_SCOPES[one.scope]}[/dim]")
+        table.add_row(
+            *(scope if scope != shown else ("", "")),
+            "",
+            escape(one.endpoint.id),
+        )
+        if mark := _mark(one.endpoint):
+            table.add_row("", "", "", mark)
+        shown = scope
+    console.print(table)
+
+
+def _table() -> Table:
+    """A table without lines whose columns stand under each other all down the page."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
+    for name, width in (("role", 13), ("core", 4), ("works with", 9)):
+        table.add_column(name, min_width=width, overflow="fold")
+    table.add_column("endpoint", overflow="fold")
+    return table

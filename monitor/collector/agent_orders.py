@@ -1,0 +1,89 @@
+"""What an agent is to do: the part of a collector's own configuration that concerns it."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from monitor.config.settings import Settings
+from monitor.wire.answers import AgentSettings
+from probes.measurement import Measurement
+from storage.values.fleet import FleetStore
+
+KNOWN_FOR = 10.0
+"""Seconds for which the newest looks of controls are not asked for again."""
+LOOK_BACK = timedelta(hours=1)
+"""Looks of controls older than this, and than four intervals, say nothing about now."""
+_INTERVALS = 4
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Orders:
+    """Settings for agents, made of the settings in use."""
+
+    def __init__(
+        self,
+        store: FleetStore,
+        settings: Callable[[], Settings],
+        *,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        """`settings` gives those in use, `now` the time (UTC), `clock` seconds."""
+        self._store = store
+        self._settings = settings
+        self._now = now
+        self._clock = clock
+        self._known: Sequence[Measurement] = ()
+        self._known_at = -KNOWN_FOR
+        self._made_of: Settings | None = None
+        self._versions: dict[bool, str] = {}
+
+    def version(self, vantage: str) -> str:
+        """The version of what `for_agent` gives."""
+        settings = self._settings()
+        if settings is not self._made_of:
+            self._made_of, self._versions = settings, {}
+        paused = vantage in settings.collector.paused
+        if paused not in self._versions:
+            self._versions[paused] = version_of(self._orders(settings, vantage))
+        return self._versions[paused]
+
+    async def for_agent(self, vantage: str) -> AgentSettings:
+        """What the agent of that vantage is to do. Raises StorageError."""
+        known = await self._newest()
+        return msgspec.structs.replace(
+            self._orders(self._settings(), vantage),
+            version=self.version(vantage),
+            known=tuple(known),
+        )
+
+    def _orders(self, settings: Settings, vantage: str) -> AgentSettings:
+        return AgentSettings(
+            version="",
+            issued_at=self._now(),
+            interval=settings.interval,
+            platforms=tuple(platform.name for platform in settings.catalog.platforms),
+            catalog=settings.catalog_text,
+            daily_bytes=settings.probe.daily_bytes,
+            paused=vantage in settings.collector.paused,
+        )
+
+    async def _newest(self) -> Sequence[Measurement]:
+        if self._clock() - self._known_at >= KNOWN_FOR:
+            back = max(LOOK_BACK, timedelta(seconds=_INTERVALS * self._settings().interval))
+            self._known = await self._store.latest_control_looks(self._now() - back)
+            self._known_at = self._clock()
+        return self._known
+
+
+def version_of(orders: AgentSettings) -> str:
+    """Digest of everything that an agent acts on but the time and what is known."""
+    told = {
+        name: getattr(orders, name)
+        for name in AgentSettings.__struct_fields__
+        if name not in ("version", "issued_at", "known")
+    }
+    return hashlib.sha256(_encode(told)).hexdigest()[:32]

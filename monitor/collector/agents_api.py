@@ -1,0 +1,271 @@
+"""The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
+
+Who sends is known before a byte of the body is read, so that a stranger costs nothing but headers.
+The body is believed once its signature holds, unpacked once it is believed, and stored once all in
+it is what its sender may say. Every answer of 2xx is signed; a refusal says why, is counted by
+reason, and logged with the vantage and never with an address.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from hashlib import sha256
+from math import ceil
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitor.app.clock import utc_now
+from monitor.collector.admission import Pace, Room, Slots
+from monitor.collector.agent_orders import Orders
+from monitor.collector.batch_checks import frame_of, is_id, read_batch
+from monitor.collector.claimed_sender import Sender, check_age, claim_in
+from monitor.collector.control_requests import ControlRoom
+from monitor.collector.enrolments import Keyring
+from monitor.collector.refusal_log import RefusalLog
+from monitor.collector.request_body import PATIENCE, read_body
+from monitor.config.settings import Settings
+from monitor.logs import logger
+from monitor.measuring.controls import Desk
+from monitor.metrics.ingest_counts import IngestCounts, Spool
+from monitor.wire.answers import (
+    BATCHES,
+    CONTROLS,
+    SETTINGS,
+    STATUS,
+    TIME,
+    Moment,
+    Reason,
+    Receipt,
+    Refusal,
+)
+from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED
+from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
+from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
+from monitor.wire.unpacking import unpack
+from storage.store import StorageError
+from storage.values.fleet import FleetStore, HandedIn
+
+log = logger(__name__)
+
+MOST_ASKED = 64 * 1024
+"""Bytes of a request that is no batch."""
+UNPACKED_AT_ONCE = 2 * MOST_UNPACKED
+"""Bytes of batches that are read and stored at once; more wait, packed."""
+TIMES = 50.0
+"""Questions for the time, each second, by whomever: they need no key, and each answer is signed."""
+
+_encode = msgspec.json.Encoder().encode
+_Handler = Callable[[Sender, bytes], Awaitable[msgspec.Struct]]
+
+
+def create_agent_api(
+    store: FleetStore,
+    key: Ed25519PrivateKey,
+    settings: Callable[[], Settings],
+    counts: IngestCounts,
+    *,
+    desk: Callable[[], Desk | None] = lambda: None,
+    now: Callable[[], datetime] = utc_now,
+    clock: Callable[[], float] = time.monotonic,
+    patience: float = PATIENCE,
+) -> Starlette:
+    """The application over an open store.
+
+    `key` is the installation's, which agents know; `settings` gives the configuration in use,
+    `desk` what looks from this collector's own controls, None where there is none. `now` is the
+    time (UTC), `clock` gives seconds that never go back. `patience` is how many seconds a body may
+    take however small it is.
+    """
+    api = AgentApi(store, key, settings, counts, desk=desk, now=now, clock=clock, patience=patience)
+    return Starlette(
+        routes=[
+            Route(BATCHES, api.batches, methods=["POST"]),
+            Route(CONTROLS, api.controls, methods=["POST"]),
+            Route(SETTINGS, api.settings, methods=["GET"]),
+            Route(TIME, api.time, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _plain, Exception: _fault},
+        middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
+    )
+
+
+class AgentApi:
+    """The handlers, and what they share."""
+
+    def __init__(
+        self,
+        store: FleetStore,
+        key: Ed25519PrivateKey,
+        settings: Callable[[], Settings],
+        counts: IngestCounts,
+        *,
+        desk: Callable[[], Desk | None],
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        patience: float,
+    ) -> None:
+        limits = settings().collector
+        self._store = store
+        self._key = key
+        self._settings = settings
+        self._counts = counts
+        self._now = now
+        self._clock = clock
+        self._patience = patience
+        self._keyring = Keyring(store, clock)
+        self._orders = Orders(store, settings, now=now, clock=clock)
+        self._control_room = ControlRoom(store, settings, desk, now)
+        self._slots = Slots(limits.requests_at_once)
+        self._room = Room(UNPACKED_AT_ONCE)
+        self._batches_pace = Pace(limits.batches_per_minute, 60.0, clock)
+        self._controls_pace = Pace(limits.controls_per_minute, 60.0, clock)
+        self._settings_pace = Pace(limits.batches_per_minute, 60.0, clock)
+        self._bytes_pace = Pace(limits.hourly_bytes, 3600.0, clock)
+        self._time_pace = Pace(TIMES, 1.0, clock)
+        self._log = RefusalLog(log, clock)
+
+    async def batches(self, request: Request) -> Response:
+        """Take a batch in; 200 once it is on disk."""
+        return await self._answered(request, self._take_in, MOST_PACKED, self._batches_pace)
+
+    async def controls(self, request: Request) -> Response:
+        """Look from this collector's own controls."""
+        return await self._answered(request, self._look, MOST_ASKED, self._controls_pace)
+
+    async def settings(self, request: Request) -> Response:
+        """What the agent is to do."""
+        return await self._answered(request, self._order, MOST_ASKED, self._settings_pace)
+
+    async def time(self, request: Request) -> Response:
+        """What time it is, for anybody; signed for the id the request names, if it does."""
+        try:
+            asked = request.headers.get(REQUEST, "")
+            if asked and not is_id(asked):
+                raise malformed(f"{REQUEST} is no UUID")
+            try:
+                self._time_pace.take("", "questions for the time")
+            except Refused:
+                raise Refused(Reason.BUSY, "too much to do", retry_after=1) from None
+            return self._signed(asked, Moment(at=self._now()))
+        except Refused as refused:
+            return self._refusal(refused, "")
+
+    async def _answered(
+        self, request: Request, handler: _Handler, most: int, pace: Pace
+    ) -> Response:
+        vantage = ""
+        try:
+            began = self._clock()
+            claim = claim_in(request)
+            enrolment = await self._keyring.find(claim.vantage, claim.key)
+            vantage = enrolment.vantage
+            with self._slots.one(vantage):
+                body = await read_body(request, most, self._patience)
+                if not is_signed(claim, enrolment.key, body):
+                    raise Refused(Reason.BAD_SIGNATURE, "the signature does not fit the request")
+                check_age(claim.sent_at, self._now())
+                pace.take(vantage, "requests")
+                sender = Sender(claim=claim, enrolment=enrolment, began=began)
+                return self._signed(claim.request, await handler(sender, body))
+        except Refused as refused:
+            return self._refusal(refused, vantage)
+        except StorageError as error:
+            log.error("the database took nothing", vantage=vantage, error=str(error))
+            down = Refused(Reason.STORAGE, "the database takes nothing now", retry_after=DOWN_FOR)
+            return self._refusal(down, vantage)
+        except ClientDisconnect:
+            self._counts.gone()
+            return Response(status_code=400)  # to nobody
+
+    async def _take_in(self, sender: Sender, body: bytes) -> Receipt:
+        claim, enrolment = sender.claim, sender.enrolment
+        async with self._room.turn():
+            unpacked = unpack(body, claim.encoding, MOST_UNPACKED)
+            size = len(unpacked)
+            self._bytes_pace.take(enrolment.vantage, "bytes", size)
+            await self._room.take(size)
+        try:
+            settings, received_at = self._settings(), self._now()
+            frame = frame_of(received_at, settings.interval, settings.retention.raw)
+            seen = read_batch(unpacked, enrolment, frame)
+            del unpacked
+            batch = HandedIn(
+                country=enrolment.country,
+                vantage=enrolment.vantage,
+                id=claim.request,
+                fingerprint=enrolment.fingerprint,
+                sent_at=claim.sent_at,
+                encoding=claim.encoding,
+                signature=claim.signature,
+                body_sha256=sha256(body).hexdigest(),
+                body=body,
+                received_at=received_at,
+            )
+            reception = await self._store.receive(batch, seen.cycles)
+        finally:
+            await self._room.give_back(size)
+        if reception.conflict:
+            raise Refused(Reason.REPLAY, "a batch of that id is stored, and it has another body")
+        if not reception.known:
+            self._counts.stored(reception.measurements, seen.backfilled)
+        spool = Spool(waiting=seen.spooled, dropped=seen.dropped)
+        self._counts.acknowledged(enrolment.vantage, spool, self._clock() - sender.began)
+        return Receipt(
+            batch=claim.request,
+            known=reception.known,
+            at=self._now(),
+            settings=self._orders.version(enrolment.vantage),
+        )
+
+    async def _look(self, sender: Sender, body: bytes) -> msgspec.Struct:
+        return await self._control_room.answer(unpack(body, sender.claim.encoding, MOST_ASKED))
+
+    async def _order(self, sender: Sender, body: bytes) -> msgspec.Struct:
+        if body:
+            raise malformed("a question for settings has no body")
+        return await self._orders.for_agent(sender.enrolment.vantage)
+
+    def _signed(self, request: str, answer: msgspec.Struct) -> Response:
+        body = _encode(answer)
+        return _json(body, 200, {SIGNATURE: sign_answer(self._key, request, body)})
+
+    def _refusal(self, refused: Refused, vantage: str) -> Response:
+        self._counts.refused(refused.reason)
+        self._log.refused(refused, vantage)
+        headers = {"Retry-After": str(ceil(refused.retry_after))} if refused.retry_after else {}
+        if refused.closing:
+            headers["Connection"] = "close"
+        answer = Refusal(reason=refused.reason, detail=refused.detail, at=self._now())
+        return _json(_encode(answer), STATUS[refused.reason], headers)
+
+
+def _json(body: bytes, status: int, headers: dict[str, str]) -> Response:
+    return Response(
+        body,
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def _plain(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers: Any = dict(getattr(error, "headers", None) or {})
+    return _json(_encode({"detail": "there is no such thing here"}), status, headers)
+
+
+def _fault(_: Request, __: Exception) -> Response:
+    return _json(
+        _encode({"detail": "a fault of the collector's; nothing was acknowledged"}),
+        500,
+        {"Retry-After": str(BUSY_FOR)},
+    )

@@ -1,0 +1,302 @@
+"""JSON → cycles that say what their sender may say.
+
+A key speaks for one vantage and about nothing else. What ends up in columns and labels is held to
+the form it has everywhere; what an endpoint's answer said is evidence, kept as it is within bounds
+on its size, for pages are written by people who would gladly have it refused. Pure: no clock, no
+database.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import cast
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from monitor.analysis.verdict import VantageHealth
+from monitor.wire.answers import Reason
+from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
+from monitor.wire.refusal import Refused, malformed
+from probes.failure import UNKNOWN_PREFIX, Failure
+from probes.measurement import HttpObservation, Look, Measurement
+from storage.values.fleet import Enrolment, SeenCycle
+
+AHEAD = 120.0
+"""Seconds that a corrected time may be ahead of the collector's clock."""
+BACKFILLED = 900.0
+"""Seconds after which a cycle is history, however long the interval is not."""
+BACKFILLED_INTERVALS = 3
+MOST_MEASUREMENTS = 20_000
+"""In one batch."""
+MOST_OBSERVATIONS = 500
+"""In one measurement."""
+LARGEST_MEASUREMENT = 2 * 2**20
+"""Bytes of one measurement's JSON."""
+LONGEST_LOOK = 86400.0
+"""Seconds."""
+
+FIELD_LOOKS = (Look.SCHEDULED, Look.RETRY, Look.FOLLOW_UP, Look.TRANSFER, Look.REFERENCE)
+CONTROL_LOOKS = (*FIELD_LOOKS, Look.CONTROL)
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
+_WORD = re.compile(r"[\x20-\x7e]{0,64}").fullmatch
+_LONGEST_ENDPOINT = 2048
+_LONGEST_FAILURE = 1024
+_MOST_ATTEMPTS = 1000
+_LARGEST_STATUS = 9999
+_LARGEST_COUNT = 2**53
+_MOST_WORDS = 64
+_FAILURES = frozenset(Failure)
+
+
+class _Report(CycleReport, frozen=True, kw_only=True):
+    """A report whose measurements are still JSON, so that each is weighed before it is read."""
+
+    measurements: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment] # that is the point
+
+
+class _Batch(Batch, frozen=True, kw_only=True):
+    reports: tuple[_Report, ...]
+
+
+_READ_BATCH = msgspec.json.Decoder(_Batch).decode
+_READ_SMALL_BATCH = msgspec.json.Decoder(Batch).decode
+_READ_MEASUREMENT = msgspec.json.Decoder(Measurement).decode
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What the times of a batch are held to."""
+
+    now: datetime
+    """UTC; when it was received."""
+    earliest: datetime
+    """UTC; nothing from before that is kept."""
+    late_after: float
+    """Seconds after which a cycle is history."""
+
+
+def frame_of(now: datetime, interval: float, kept: float) -> Frame:
+    """The frame of a batch received now, with that many seconds between two cycles, where what was
+    seen is kept for so many seconds, which may be infinite."""
+    try:
+        earliest = now - timedelta(seconds=kept)
+    except OverflowError:
+        earliest = datetime.min.replace(tzinfo=UTC)
+    late_after = max(BACKFILLED_INTERVALS * interval, BACKFILLED)
+    return Frame(now=now, earliest=earliest, late_after=late_after)
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch holds, with every time by the collectors' clock."""
+
+    cycles: tuple[SeenCycle, ...]
+    measurements: int
+    backfilled: int
+    """Measurements that came late."""
+    spooled: int
+    dropped: int
+    """As in `monitor.wire.batch.Batch`."""
+
+
+def is_id(text: str) -> bool:
+    """Whether it is a UUID in the one form there is."""
+    return _ID(text) is not None
+
+
+def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> Seen:
+    """What the sender may say in an unpacked body. Refused."""
+    batch = _decoded(body)
+    _check_head(batch, sender)
+    seen: set[str] = set()
+    cycles = tuple(_cycle(report, sender, frame, seen) for report in batch.reports)
+    if len({cycle.id for cycle in cycles}) != len(cycles):
+        raise malformed("a cycle is in it twice")
+    return Seen(
+        cycles=cycles,
+        measurements=len(seen),
+        backfilled=sum(len(one.measurements) for one in cycles if one.backfilled),
+        spooled=batch.spooled,
+        dropped=batch.dropped,
+    )
+
+
+def _decoded(body: bytes) -> Batch:
+    if len(body) <= LARGEST_MEASUREMENT:
+        # As nearly always. Nothing in it can be too large, so all of it is read at once; what is
+        # wrong with it, if it cannot be, is found out below.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _READ_SMALL_BATCH(body)
+    try:
+        return _READ_BATCH(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise malformed(f"no batch: {_told(error)}") from None
+    except RecursionError:
+        raise malformed("no batch: nested too deeply") from None
+
+
+def _told(error: Exception) -> str:
+    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
+
+
+def _check_head(batch: Batch, sender: Enrolment) -> None:
+    if batch.format != FORMAT:
+        raise malformed(f"format {FORMAT} is the one that is read here")
+    if batch.vantage != sender.vantage:
+        raise Refused(Reason.OTHER_VANTAGE, "the batch is of another vantage than its sender")
+    if not 0 < len(batch.reports) <= MOST_REPORTS:
+        raise malformed(f"1 to {MOST_REPORTS} reports in one batch")
+    if sum(len(report.measurements) for report in batch.reports) > MOST_MEASUREMENTS:
+        raise malformed(f"more than {MOST_MEASUREMENTS} measurements in one batch")
+    if not (0 <= batch.spooled <= _LARGEST_COUNT and 0 <= batch.dropped <= _LARGEST_COUNT):
+        raise malformed("spooled and dropped are counts")
+    if not _WORD(batch.version):
+        raise malformed("version is a short word")
+
+
+def _cycle(report: CycleReport, sender: Enrolment, frame: Frame, seen: set[str]) -> SeenCycle:
+    if not _ID(report.cycle):
+        raise malformed("a cycle's id is no UUID")
+    times = _Times(report.offset, frame)
+    started, finished = times.corrected(report.started_at), times.corrected(report.finished_at)
+    if finished < started:
+        raise malformed("a cycle ended before it began")
+    health = _health(report.health, sender, times)
+    measurements = tuple(_measurements(report, sender, times, seen))
+    return SeenCycle(
+        country=sender.country,
+        id=report.cycle,
+        vantage=sender.vantage,
+        started_at=started,
+        finished_at=finished,
+        health=health,
+        hurried=report.hurried,
+        # What is not dated may have been seen at any time.
+        backfilled=not report.dated or (frame.now - finished).total_seconds() > frame.late_after,
+        measurements=measurements,
+    )
+
+
+class _Times:
+    """Times of one report, made the collectors' and held to what is possible."""
+
+    def __init__(self, offset: float, frame: Frame) -> None:
+        try:
+            self._offset = timedelta(seconds=offset)
+        except (OverflowError, ValueError):
+            raise malformed("offset is beyond all calendars") from None
+        self._shifted = bool(self._offset)
+        self._earliest = frame.earliest
+        self._latest = frame.now + timedelta(seconds=AHEAD)
+
+    def corrected(self, moment: datetime, lasting: float = 0.0) -> datetime:
+        """The moment by the collectors' clock, UTC, of what lasted so many seconds from then on.
+        Refused when that cannot be."""
+        if moment.tzinfo is None:
+            raise malformed("a time without a zone")
+        try:
+            found = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+            if self._shifted:
+                found += self._offset
+            ended = found + timedelta(seconds=lasting)
+        except OverflowError:
+            raise malformed("a time beyond all calendars") from None
+        if ended > self._latest:
+            raise Refused(Reason.FUTURE, "it tells of what is yet to come")
+        if found < self._earliest:
+            raise Refused(Reason.TOO_OLD, "it tells of what is older than anything kept here")
+        return found
+
+
+def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageHealth:
+    """Health in words and numbers of the usual form; what it says is judged elsewhere."""
+    whose = (health.vantage, health.country, health.asn, health.network, health.vantage_role)
+    if whose != _whose(sender):
+        raise Refused(Reason.OTHER_VANTAGE, "the health is of another vantage than its sender")
+    words = (health.rule_id, health.exit_country, *health.families, *health.nat64)
+    numbers = (health.timeout_rate, health.clock_skew or 0.0)
+    counts = (health.references_ok, health.references_total, health.exit_asn)
+    if len(words) > _MOST_WORDS or not all(map(_WORD, words)):
+        raise malformed("health holds what is no word of it")
+    if not all(map(isfinite, numbers)) or not 0 <= health.timeout_rate <= 1:
+        raise malformed("health holds a number that cannot be")
+    if not all(0 <= count < 2**32 for count in counts):
+        raise malformed("health holds a count that cannot be")
+    return msgspec.structs.replace(health, at=times.corrected(health.at))
+
+
+def _whose(sender: Enrolment) -> tuple[str, str, int, str, str]:
+    return sender.vantage, sender.country, sender.asn, sender.network, sender.role
+
+
+def _measurements(
+    report: CycleReport, sender: Enrolment, times: _Times, seen: set[str]
+) -> Iterator[Measurement]:
+    whose, cycle = _whose(sender), report.cycle
+    looks = CONTROL_LOOKS if sender.role == "control" else FIELD_LOOKS
+    for one in map(_measurement, report.measurements):
+        if (one.vantage, one.country, one.asn, one.network, one.vantage_role) != whose:
+            raise Refused(
+                Reason.OTHER_VANTAGE, "a measurement is of another vantage than its sender"
+            )
+        if one.cycle != cycle:
+            raise malformed("a measurement is of another cycle than its report")
+        if one.look not in looks:
+            raise malformed(f"a {sender.role} vantage hands in no look of kind {one.look}")
+        _check(one)
+        seen_before = len(seen)
+        seen.add(one.id)
+        if len(seen) == seen_before:
+            raise malformed("a measurement is in it twice")
+        started = times.corrected(one.started_at, one.duration)
+        if started is not one.started_at:
+            # It was made a moment ago and nobody else has it: a copy would cost a sixth of it all.
+            force_setattr(one, "started_at", started)
+        yield one
+
+
+def _measurement(raw: Measurement | msgspec.Raw) -> Measurement:
+    if type(raw) is Measurement:  # `isinstance` takes five times as long of such a type
+        return raw
+    raw = cast("msgspec.Raw", raw)
+    if memoryview(raw).nbytes > LARGEST_MEASUREMENT:
+        raise malformed(f"a measurement of more than {LARGEST_MEASUREMENT} bytes")
+    try:
+        return _READ_MEASUREMENT(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise malformed(f"no measurement: {_told(error)}") from None
+    except RecursionError:
+        raise malformed("no measurement: nested too deeply") from None
+
+
+def _check(one: Measurement) -> None:
+    """Whatever of a measurement has a column or a label of its own."""
+    if not _ID(one.id):
+        raise malformed("a measurement's id is no UUID")
+    if not (_NAME(one.platform) and _NAME(one.role)):
+        raise malformed("a platform or a role has no usable name")
+    if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
+        raise malformed("an endpoint is no line of text")
+    if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST_LOOK):
+        raise malformed("a measurement holds a number that cannot be")
+    if len(one.observations) > MOST_OBSERVATIONS or len(one.not_observed) > _MOST_WORDS:
+        raise malformed(f"more than {MOST_OBSERVATIONS} observations in one measurement")
+    longest = LONGEST_LOOK
+    for seen in one.observations:
+        if not (0 <= seen.start <= longest and 0 <= seen.duration <= longest):
+            raise malformed("an observation holds a number that cannot be")
+        failure = seen.failure
+        if failure is not None and not _is_failure(failure):
+            raise malformed("a failure is none of the vocabulary")
+        if type(seen) is HttpObservation and not 0 <= seen.status <= _LARGEST_STATUS:
+            raise malformed("a status is none of HTTP")
+
+
+def _is_failure(text: str) -> bool:
+    if text in _FAILURES:
+        return True
+    known = text.startswith(UNKNOWN_PREFIX) and len(text) <= _LONGEST_FAILURE
+    return known and "\0" not in text

@@ -1,0 +1,117 @@
+"""Looks of this collector's own controls, on an agent's demand, stored before they are told.
+
+A collector looks at what its own catalogue lists, by its own definition of it, and at nothing else:
+whoever has stolen an agent's key cannot send the controls anywhere.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.budget.ledger import DayIsSpentError
+from monitor.collector.batch_checks import is_id
+from monitor.config.settings import Settings
+from monitor.logs import logger
+from monitor.measuring.controls import ControlHealth, Desk
+from monitor.wire.answers import ControlAnswer, ControlRequest, ControlState
+from monitor.wire.refusal import malformed
+from probes.catalog.catalog import Catalog
+from probes.measurement import Measurement
+from probes.target import Glance, Target
+from storage.values.fleet import FleetStore
+
+log = logger(__name__)
+
+_FAMILIES = ("", "ipv4", "ipv6")
+_MOST_ADDRESSES = 64
+
+_decode = msgspec.json.Decoder(ControlRequest).decode
+
+
+class ControlRoom:
+    """Answers agents' requests for control looks."""
+
+    def __init__(
+        self,
+        store: FleetStore,
+        settings: Callable[[], Settings],
+        desk: Callable[[], Desk | None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`settings` and `desk` give those in use, `now` the time, UTC."""
+        self._store = store
+        self._settings = settings
+        self._desk = desk
+        self._now = now
+
+    async def answer(self, body: bytes) -> ControlAnswer:
+        """What the controls see of what an unpacked body asks for, begun from now on; nothing at
+        once without controls. Refused; raises StorageError when it could not be stored."""
+        asked = _asked(body)
+        desk = self._desk()
+        if desk is None or not desk.staffed:
+            return ControlAnswer(at=self._now())
+        looks = await self._look(desk, asked)
+        checks = await self._check(desk, asked.cycle) if asked.health else ()
+        seen = [*looks, *(look for check in checks for look in check.looks)]
+        if seen:
+            await self._store.add_control_looks(seen)
+        return ControlAnswer(
+            at=self._now(),
+            looks=tuple(looks),
+            checks=tuple(ControlState(health=one.health, looks=one.looks) for one in checks),
+        )
+
+    async def _look(self, desk: Desk, asked: ControlRequest) -> Sequence[Measurement]:
+        target = asked.target and listed(self._settings().catalog, asked.target)
+        if target is None:
+            return ()
+        try:
+            return await desk.look(
+                target,
+                after=self._now().timestamp(),
+                cycle=asked.cycle,
+                quic=asked.quic,
+                glance=asked.glance,
+            )
+        except DayIsSpentError:
+            log.warning("no control look, the day's bytes are spent", endpoint=target.endpoint.id)
+            return ()
+
+    async def _check(self, desk: Desk, cycle: str) -> Sequence[ControlHealth]:
+        try:
+            return await desk.health(after=self._now().timestamp(), cycle=cycle)
+        except DayIsSpentError:
+            log.warning("no look at the controls' references, the day's bytes are spent")
+            return ()
+
+
+def listed(catalog: Catalog, target: Target) -> Target | None:
+    """The target of that place and endpoint as the catalogue has it; None when it has none."""
+    for platform in catalog.platforms:
+        if platform.name != target.platform:
+            continue
+        for role in platform.roles:
+            if role.name != target.role:
+                continue
+            for endpoint in role.endpoints:
+                if endpoint.id == target.endpoint.id:
+                    return Target(platform=platform.name, role=role.name, endpoint=endpoint)
+    return None
+
+
+def _asked(body: bytes) -> ControlRequest:
+    try:
+        asked = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(f"no request for controls: {str(error)[:200]}") from None
+    if not is_id(asked.cycle):
+        raise malformed("a cycle's id is no UUID")
+    if asked.glance is not None and not _is_glance(asked.glance):
+        raise malformed("glance holds what cannot be")
+    return asked
+
+
+def _is_glance(glance: Glance) -> bool:
+    return glance.family in _FAMILIES and 1 <= glance.addresses <= _MOST_ADDRESSES

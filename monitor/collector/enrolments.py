@@ -1,0 +1,64 @@
+"""Who may speak for which vantage: the enrolments in the database, as of a few seconds ago.
+
+A key that is enrolled works at once, for what is not known is looked up; one that is revoked stops
+within `FRESH` seconds at every collector. While the database cannot be read, those known go on.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from monitor.logs import logger
+from monitor.wire.answers import Reason
+from monitor.wire.refusal import DOWN_FOR, Refused
+from storage.store import StorageError
+from storage.values.fleet import Enrolment, FleetStore
+
+log = logger(__name__)
+
+FRESH = 5.0
+"""Seconds for which what was read is believed."""
+MISSES = 1.0
+"""Seconds between two look-ups of what is not known: anybody can ask for what is not there."""
+
+Keys = dict[tuple[str, str], Enrolment]
+
+
+class Keyring:
+    """Enrolments by vantage and fingerprint."""
+
+    def __init__(self, store: FleetStore, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds and never goes back."""
+        self._store = store
+        self._clock = clock
+        self._keys: Keys | None = None
+        self._tried_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def find(self, vantage: str, fingerprint: str) -> Enrolment:
+        """The enrolment of a key that may speak for the vantage. Refused when there is none."""
+        known = await self._read(FRESH)
+        found = known.get((vantage, fingerprint))
+        if found is None:
+            found = (await self._read(MISSES)).get((vantage, fingerprint))
+        if found is None:
+            raise Refused(Reason.UNKNOWN_KEY, "no vantage of that name has that key")
+        if found.revoked_at is not None:
+            raise Refused(Reason.REVOKED_KEY, "this key was revoked; ask for a new enrolment")
+        return found
+
+    async def _read(self, believed: float) -> Keys:
+        """All keys, read again when what is known is older than `believed` seconds."""
+        async with self._reading:
+            if self._keys is None or self._clock() - self._tried_at >= believed:
+                try:
+                    listed = await self._store.enrolments()
+                except StorageError as error:
+                    if self._keys is None:
+                        raise Refused(
+                            Reason.STORAGE, "the database cannot be read", retry_after=DOWN_FOR
+                        ) from error
+                    log.warning("enrolments cannot be read, going by those known", error=str(error))
+                else:
+                    self._keys = {(one.vantage, one.fingerprint): one for one in listed}
+                self._tried_at = self._clock()
+            return self._keys

@@ -1,0 +1,74 @@
+"""Whom a collector watches: the vantages of its configuration, and those whose agents are enrolled.
+
+So an agent that was enrolled and falls silent shows as silent. One that is revoked is watched no
+more, unless the configuration names it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from monitor.config.settings import Settings
+from probes.vantage import Profile, VantagePoint, VantageRole
+from storage.values.fleet import Enrolment
+
+
+class Enrolments(Protocol):
+    """A part of `storage.values.fleet.FleetStore`."""
+
+    async def enrolments(self) -> list[Enrolment]:
+        """As there. Raises StorageError."""
+
+
+class Roster:
+    """Knows the settings in use, with all vantages that are watched."""
+
+    def __init__(self, settings: Settings, store: Enrolments) -> None:
+        self._configured = settings
+        self._store = store
+        self._enrolled: tuple[VantagePoint, ...] = ()
+        self._settings = settings
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration, its vantages followed by those enrolled."""
+        return self._settings
+
+    def use(self, settings: Settings) -> None:
+        """Go by another configuration from now on."""
+        self._configured = settings
+        self._renew()
+
+    async def refresh(self) -> bool:
+        """Ask who is enrolled now; whether anything changed. Raises StorageError."""
+        enrolled = tuple(map(point_of, active(await self._store.enrolments())))
+        if enrolled == self._enrolled:
+            return False
+        self._enrolled = enrolled
+        self._renew()
+        return True
+
+    def _renew(self) -> None:
+        own = {vantage.id for vantage in self._configured.vantages}
+        more = tuple(vantage for vantage in self._enrolled if vantage.id not in own)
+        self._settings = msgspec.structs.replace(
+            self._configured, vantages=(*self._configured.vantages, *more)
+        )
+
+
+def active(enrolments: Sequence[Enrolment]) -> list[Enrolment]:
+    """Those that may speak, one for each vantage."""
+    return [one for one in enrolments if one.revoked_at is None]
+
+
+def point_of(enrolment: Enrolment) -> VantagePoint:
+    """The vantage that an enrolment describes. How it gets out is its own business."""
+    return VantagePoint(
+        id=enrolment.vantage,
+        country=enrolment.country,
+        asn=enrolment.asn,
+        network=enrolment.network,
+        role=VantageRole(enrolment.role),
+        profile=Profile(enrolment.profile),
+    )

@@ -1,1 +1,0 @@
-"""The commands, one module each; every module adds its own by `register(app)`."""

@@ -1,0 +1,292 @@
+"""Read catalogues: the shipped one, and the operator's file that adds to it or overrides it.
+
+docs/catalog.md describes the format. A file is merged platform by platform and role by role:
+what it gives replaces what was there, and everything it does not mention stays.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.config.catalog_nodes import (
+    endpoint,
+    endpoint_id,
+    platform_name,
+    protocol,
+    reference,
+    require_tcp,
+    role_name,
+    transfer_objects,
+)
+from monitor.config.toml_node import (
+    Attempts,
+    Document,
+    Invalid,
+    Node,
+    Shape,
+    did_you_mean,
+    filled,
+    flag,
+    listed,
+    one_of,
+    read_table,
+    whole,
+)
+from monitor.config.toml_problem import Problem
+from monitor.config.toml_source import SourceError, TomlSource, parse_source, read_source
+from probes.catalog.catalog import (
+    Catalog,
+    Endpoint,
+    Need,
+    Platform,
+    Reference,
+    ReferenceScope,
+    Role,
+)
+from probes.catalog.countries import country_code
+
+LARGEST_SAMPLE = 1000
+
+_EMPTY = Catalog(platforms=())
+
+
+class CatalogError(Exception):
+    """A catalogue that cannot be used. `problems` holds every reason, in the file's order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@cache
+def shipped_catalog() -> Catalog:
+    """The catalogue that comes with shutwatch, whole: platforms not watched by default too."""
+    text = files("probes.catalog").joinpath("catalog.toml").read_text(encoding="utf-8")
+    return parse_catalog(text, "catalog.toml")
+
+
+def load_catalog(path: Path, base: Catalog = _EMPTY) -> Catalog:
+    """`base` with the file at `path` merged into it. Raises CatalogError."""
+    try:
+        source = read_source(path)
+    except SourceError as error:
+        raise CatalogError([error.problem]) from error
+    return _merged(source, base)
+
+
+def parse_catalog(text: str, file: str, base: Catalog = _EMPTY) -> Catalog:
+    """`base` with `text` merged into it; `file` is its name in problems. Raises CatalogError."""
+    try:
+        source = parse_source(text, file)
+    except SourceError as error:
+        raise CatalogError([error.problem]) from error
+    return _merged(source, base)
+
+
+def watched_by_default(catalog: Catalog) -> Catalog:
+    """Without the platforms that are watched only when named."""
+    platforms = tuple(platform for platform in catalog.platforms if platform.default)
+    return msgspec.structs.replace(catalog, platforms=platforms)
+
+
+def select_platforms(catalog: Catalog, names: Iterable[str]) -> Catalog:
+    """Only the platforms named, in the catalogue's order; unknown names select nothing."""
+    wanted = frozenset(names)
+    platforms = tuple(platform for platform in catalog.platforms if platform.name in wanted)
+    return msgspec.structs.replace(catalog, platforms=platforms)
+
+
+def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, ...]:
+    """`base` with every scope, and every country's domestic list, that is given replaced.
+
+    Raises Invalid.
+    """
+    given: dict[tuple[ReferenceScope, str], tuple[Reference, ...]] = {}
+    tables = read_table(
+        node,
+        {
+            "uplink": listed(reference(ReferenceScope.UPLINK)),
+            "international": listed(reference(ReferenceScope.INTERNATIONAL)),
+            "domestic": _domestic,
+        },
+    )
+    for scope in (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL):
+        if scope in tables:
+            given[scope, ""] = tables[scope]
+    for country, references in tables.get("domestic", {}).items():
+        given[ReferenceScope.DOMESTIC, country] = references
+    kept = (known for known in base if (known.scope, known.country) not in given)
+    return (*kept, *(new for references in given.values() for new in references))
+
+
+def _domestic(node: Node) -> dict[str, tuple[Reference, ...]]:
+    """`domestic.PK = […]`: references by country."""
+    attempts = Attempts()
+    domestic = {}
+    for name, references in node.table().items():
+        with attempts.one():
+            try:
+                country_code(name)
+            except ValueError as error:
+                raise references.fail(str(error), wrong="belongs to no country") from None
+            domestic[name] = listed(reference(ReferenceScope.DOMESTIC, name))(references)
+    attempts.finish()
+    return domestic
+
+
+def _merged(source: TomlSource, base: Catalog) -> Catalog:
+    """`base` with a whole file merged into it. Raises CatalogError."""
+    document = Document(source)
+    values: dict[str, Any] = {}
+    with suppress(Invalid):
+        values = read_table(
+            document.root,
+            {
+                "platform": lambda node: _platforms(node, base.platforms),
+                "references": lambda node: read_references(node, base.references),
+            },
+        )
+    if document.problems:
+        raise CatalogError(document.problems)
+    return Catalog(
+        platforms=values.get("platform", base.platforms),
+        references=values.get("references", base.references),
+    )
+
+
+def _platforms(node: Node, base: Sequence[Platform]) -> tuple[Platform, ...]:
+    """Every platform of the base and of `[platform.NAME]` tables."""
+    attempts = Attempts()
+    platforms = {platform.name: platform for platform in base}
+    for name, child in node.table().items():
+        with attempts.one():
+            platform_name(child, name)
+            platforms[name] = _platform(child, name, platforms.get(name))
+    attempts.finish()
+    return tuple(platforms.values())
+
+
+def _platform(node: Node, name: str, base: Platform | None) -> Platform:
+    """`[platform.NAME]`, over the platform of that name if there is one."""
+    roles = base.roles if base else ()
+    example = f'[platform.{name}.role.web] core = true, endpoints = ["https://example.org/"]'
+    values = read_table(
+        node,
+        {
+            "title": filled,
+            "owner": filled,
+            "default": flag,
+            "role": lambda child: _roles(child, roles),
+        },
+        required=None if base else {"role": f"say where it answers: {example}"},
+    )
+    title = values.get("title", base.title if base else name)
+    merged = values.get("role", roles)
+    if not any(role.core for role in merged):
+        raise node.lack(
+            "role",
+            "add core = true to the roles without which the platform does not work",
+            wrong="has no core role, so it could never be called blocked",
+        )
+    return Platform(
+        name=name,
+        title=title,
+        owner=values.get("owner", base.owner if base else title),
+        roles=merged,
+        default=values.get("default", base.default if base else True),
+    )
+
+
+def _roles(node: Node, base: Sequence[Role]) -> tuple[Role, ...]:
+    """Every role of the base and of `[platform.NAME.role.NAME]` tables."""
+    attempts = Attempts()
+    roles = {role.name: role for role in base}
+    for name, child in node.table().items():
+        with attempts.one():
+            role_name(child, name)
+            roles[name] = _role(child, name, roles.get(name))
+    attempts.finish()
+    return tuple(roles.values())
+
+
+_ROLE: dict[str, Shape[Any]] = {
+    "core": flag,
+    "need": one_of([need.value for need in Need]),
+    "canonical": flag,
+    "sample": whole(0, LARGEST_SAMPLE),
+    "verify": flag,
+    "protocol": protocol,
+    "endpoints": listed(endpoint),
+    "add": listed(endpoint),
+    "remove": listed(endpoint_id),
+    "transfer": transfer_objects,
+}
+
+
+def _role(node: Node, name: str, base: Role | None) -> Role:
+    """`[platform.NAME.role.NAME]`, over the role of that name if there is one."""
+    values = read_table(node, _ROLE)
+    role = Role(
+        name=name,
+        need=Need(values.get("need", base.need if base else Need.ANY)),
+        core=values.get("core", base.core if base else False),
+        canonical=values.get("canonical", base.canonical if base else name == "web"),
+        sample=values.get("sample", base.sample if base else 0),
+        transfer=values.get("transfer", base.transfer if base else ()),
+        endpoints=_all_marked(node, values, _endpoints(node, values, base)),
+    )
+    if role.sample and role.need is Need.ALL:
+        given = "sample" if "sample" in values else "need"
+        raise node.table()[given].fail('sample = 0 with need = "all": all must be looked at')
+    return role
+
+
+def _all_marked(
+    node: Node, values: dict[str, Any], endpoints: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    """The endpoints of a role, each with what the role says of all of them."""
+    said = {name: values[name] for name in ("verify", "protocol") if name in values}
+    if "protocol" in said:
+        for one in endpoints:
+            require_tcp(node.table()["protocol"], one)
+    if not said:
+        return endpoints
+    return tuple(msgspec.structs.replace(one, **said) for one in endpoints)
+
+
+def _endpoints(node: Node, values: dict[str, Any], base: Role | None) -> tuple[Endpoint, ...]:
+    """The endpoints given outright, or those of the base after additions and removals."""
+    table = node.table()
+    if base is None or "endpoints" in values:
+        for name in ("add", "remove"):
+            if name in table:
+                raise table[name].fail("list all endpoints under endpoints instead")
+        if not values.get("endpoints"):
+            raise node.lack("endpoints", 'list at least one: ["https://example.org/"]')
+        return tuple(values["endpoints"])
+    return _changed(table, values, base)
+
+
+def _changed(table: dict[str, Node], values: dict[str, Any], base: Role) -> tuple[Endpoint, ...]:
+    """The base's endpoints after `remove` and `add`."""
+    known = {one.id: one for one in base.endpoints}
+    for entry, gone in zip(_entries(table, "remove"), values.get("remove", ()), strict=True):
+        if known.pop(gone, None) is None:
+            hint = did_you_mean(gone, known)
+            raise entry.fail(hint or f"one of: {', '.join(known)}", wrong="is not in this role")
+    for entry, new in zip(_entries(table, "add"), values.get("add", ()), strict=True):
+        if new.id in known:
+            raise entry.fail("leave it out: the role has it already")
+        known[new.id] = new
+    if not known:
+        raise table["remove"].fail("leave at least one endpoint, or add others")
+    return tuple(known.values())
+
+
+def _entries(table: dict[str, Node], name: str) -> list[Node]:
+    return table[name].entries() if name in table else []

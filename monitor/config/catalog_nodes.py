@@ -1,0 +1,123 @@
+"""The shapes of a catalogue's values: endpoints, references and names."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from monitor.config.toml_node import Node, Shape, filled, flag, listed, one_of, read_table, whole
+from probes.catalog.catalog import Endpoint, EndpointKind, Protocol, Reference, ReferenceScope
+from probes.catalog.endpoint import parse_endpoint
+from probes.measurement import REFERENCE_PLATFORM
+
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+_LONGEST_NAME = 40
+_WEB = (EndpointKind.HTTPS, EndpointKind.HTTP)
+
+
+def platform_name(node: Node, name: str) -> None:
+    """Refuse names of platforms that could not be a label. Raises Invalid."""
+    role_name(node, name)
+    if name == REFERENCE_PLATFORM:
+        raise node.fail("another name: this one stands for references in all data")
+
+
+def role_name(node: Node, name: str) -> None:
+    """Refuse names of roles that could not be a label. Raises Invalid."""
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise node.fail(
+            "a name of lower-case letters and digits, parted by dashes", wrong="is no usable name"
+        )
+
+
+def endpoint(node: Node) -> Endpoint:
+    """One endpoint of a role: text, or a table that also says what it must answer."""
+    return _with_options(node, {"verify": flag, "protocol": protocol})
+
+
+def protocol(node: Node) -> Protocol:
+    """The name of a protocol that a tcp endpoint must answer in."""
+    return Protocol(one_of([known.value for known in Protocol])(node))
+
+
+def endpoint_id(node: Node) -> str:
+    """The canonical text of the endpoint that the text names."""
+    return _plain(node).id
+
+
+def transfer_objects(node: Node) -> tuple[Endpoint, ...]:
+    """One https address or a list of them."""
+    return listed(_object)(node) if isinstance(node.raw, list) else (_object(node),)
+
+
+def _object(node: Node) -> Endpoint:
+    found = _plain(node)
+    if found.kind is not EndpointKind.HTTPS:
+        raise node.fail("an https:// address: only over TLS is it certain whose speed is measured")
+    return found
+
+
+def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
+    """One reference: text, or a table with `endpoint`, `status` and `body`."""
+
+    def read(node: Node) -> Reference:
+        found = _with_options(node, {"body": filled})
+        if scope is ReferenceScope.UPLINK:
+            _require_known_answer(node, found)
+        return Reference(scope=scope, endpoint=found, country=country)
+
+    return read
+
+
+def _require_known_answer(node: Node, found: Endpoint) -> None:
+    """A captive portal can be told only where the true answer is known and readable."""
+    if found.kind is not EndpointKind.HTTP:
+        raise node.fail("an http:// address: a captive portal cannot answer anything else")
+    if not found.expect_status:
+        raise node.fail('say what it answers: { endpoint = "http://…", status = 200, body = "…" }')
+
+
+def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
+    """An endpoint as text, or as a table that also says what it must answer."""
+    if not isinstance(node.raw, dict):
+        return _plain(node)
+    values = read_table(
+        node,
+        {"endpoint": _plain, "status": _statuses, **options},
+        required={"endpoint": 'name it: { endpoint = "https://example.org/", status = 204 }'},
+    )
+    found: Endpoint = values["endpoint"]
+    for name in ("status", "body"):
+        if name in values and found.kind not in _WEB:
+            raise node.table()[name].fail("leave it out: only http and https answer with this")
+    if "protocol" in values:
+        require_tcp(node.table()["protocol"], found)
+    return msgspec.structs.replace(
+        found,
+        expect_status=values.get("status", ()),
+        expect_body=values.get("body", ""),
+        verify=values.get("verify", True),
+        protocol=values.get("protocol"),
+    )
+
+
+def require_tcp(node: Node, found: Endpoint) -> None:
+    """Refuse a protocol for an endpoint whose kind has one already. Raises Invalid."""
+    if found.kind is not EndpointKind.TCP:
+        raise node.fail(f"leave it out: only tcp endpoints need one, not {found.id}")
+
+
+def _plain(node: Node) -> Endpoint:
+    """An endpoint written as text."""
+    return node.parsed(parse_endpoint)
+
+
+def _statuses(node: Node) -> tuple[int, ...]:
+    """One HTTP status or a list of them."""
+    status = whole(100, 599)
+    if not isinstance(node.raw, list):
+        return (status(node),)
+    found = listed(status)(node)
+    if not found:
+        raise node.fail("at least one status, as in [200, 204]")
+    return found

@@ -1,0 +1,279 @@
+"""Fingerprints of block pages, read from text: our own TOML, and the CSV lists that others keep.
+
+Two kinds of list are understood by their header line:
+
+* OONI's (`name,scope,…,location_found,pattern_type,pattern,confidence_no_fp,expected_countries,…`);
+* any other with a column for the words, as Citizen Lab's have: see docs/fingerprints.md for the
+  names that columns may have.
+
+Rows about DNS answers, which are no words of a page, are left out, and so are OONI's rows of scope
+`fp`, which list innocent pages.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Scope, Where
+from monitor.config.toml_node import (
+    Document,
+    Invalid,
+    Node,
+    filled,
+    flag,
+    listed,
+    one_of,
+    read_table,
+    text,
+)
+from monitor.config.toml_problem import Problem
+from monitor.config.toml_source import SourceError, parse_source
+from probes.catalog.countries import country_code
+
+SHIPPED = "fingerprints.toml"
+CONFIDENT = 5
+"""OONI's `confidence_no_fp` (1 to 10) from which on a row counts as confident."""
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_LIMIT = 16 * 1024 * 1024
+"""Bytes of a file of fingerprints; OONI's has about 100 KB."""
+_OONI_SCOPES = {"nat": Scope.COUNTRY, "isp": Scope.ISP, "prod": Scope.VENDOR}
+_INNOCENT = "fp"
+_OONI_KINDS = {
+    "full": Kind.FULL,
+    "prefix": Kind.PREFIX,
+    "contains": Kind.CONTAINS,
+    "regexp": Kind.REGEX,
+}
+_ID_COLUMNS = ("name", "id", "fingerprint_id")
+_PATTERN_COLUMNS = ("pattern", "regex", "fingerprint")
+_COUNTRY_COLUMNS = ("expected_countries", "countries", "country_code", "country")
+
+
+class FingerprintError(Exception):
+    """A list that cannot be used. `problems` holds every reason."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@cache
+def shipped_fingerprints() -> tuple[Fingerprint, ...]:
+    """Those that come with shutwatch."""
+    content = files("monitor.config").joinpath(SHIPPED).read_text(encoding="utf-8")
+    return parse_toml(content, SHIPPED)
+
+
+def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
+    """The fingerprints in a file of either kind: `.csv`, else TOML. Raises FingerprintError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LIMIT + 1)
+        if len(content) > _LIMIT:
+            raise ValueError("is too large")
+        decoded = content.decode("utf-8-sig")
+    except OSError as error:
+        problem = Problem(
+            file=str(path),
+            wrong=f"cannot be read: {error.strerror}",
+            remedy="name a file of fingerprints, from this file's folder",
+        )
+        raise FingerprintError([problem]) from error
+    except ValueError as error:
+        problem = Problem(
+            file=str(path), wrong="is no list of fingerprints", remedy="text in UTF-8, up to 16 MiB"
+        )
+        raise FingerprintError([problem]) from error
+    parse = parse_csv if path.suffix.lower() == ".csv" else parse_toml
+    return parse(decoded, str(path))
+
+
+def merged(base: Iterable[Fingerprint], more: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
+    """Both; of two with the same id the latter."""
+    return tuple({one.id: one for one in (*base, *more)}.values())
+
+
+# -- TOML ----------------------------------------------------------------------------------------
+
+
+def parse_toml(content: str, file: str) -> tuple[Fingerprint, ...]:
+    """Our own format; `file` is its name in problems. Raises FingerprintError."""
+    try:
+        document = Document(parse_source(content, file))
+    except SourceError as error:
+        raise FingerprintError([error.problem]) from error
+    found: tuple[Fingerprint, ...] = ()
+    try:
+        table = read_table(document.root, {"fingerprint": listed(_fingerprint, distinct=False)})
+        found = table.get("fingerprint", ())
+    except Invalid:
+        pass  # noted in the document
+    if document.problems:
+        raise FingerprintError(sorted(document.problems, key=lambda one: one.line))
+    return merged((), found)
+
+
+def _fingerprint(node: Node) -> Fingerprint:
+    """One `[[fingerprint]]`."""
+    values: dict[str, Any] = read_table(
+        node,
+        {
+            "id": _id,
+            "where": _word(Where),
+            "header": _header,
+            "kind": _word(Kind),
+            "pattern": filled,
+            "scope": _word(Scope),
+            "countries": listed(_country),
+            "confident": flag,
+        },
+        required={
+            "id": 'give it a name: id = "pk-pta"',
+            "where": 'say where the words stand: where = "body"',
+            "pattern": 'give the words: pattern = "…"',
+            "scope": 'say who uses it: scope = "country"',
+        },
+    )
+    one = Fingerprint(**values)
+    if (one.where is Where.HEADER) != bool(one.header):
+        raise node.fail('where = "header" and header = "its-name" go together')
+    if one.kind is Kind.HOST and one.where is not Where.LOCATION:
+        raise node.fail('kind = "host" goes with where = "location"')
+    if one.kind is Kind.REGEX and (wrong := _regex_error(one.pattern)):
+        raise node.table()["pattern"].fail(f"a regular expression that Python reads: {wrong}")
+    if one.scope is Scope.COUNTRY and not one.countries:
+        raise node.fail('scope = "country" needs countries = ["…"]')
+    return one
+
+
+def _word(words: Any) -> Any:
+    """One of an enumeration's words, as its member."""
+
+    def read(node: Node) -> Any:
+        return words(one_of([word.value for word in words])(node))
+
+    return read
+
+
+def _id(node: Node) -> str:
+    value = text(node)
+    if not _ID.fullmatch(value):
+        raise node.fail("lower-case letters, digits, dashes, dots and underscores")
+    return value
+
+
+def _header(node: Node) -> str:
+    return filled(node).lower()
+
+
+def _country(node: Node) -> str:
+    return node.parsed(country_code)
+
+
+def _regex_error(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        return str(error)
+    return ""
+
+
+# -- CSV -----------------------------------------------------------------------------------------
+
+
+def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
+    """OONI's list, or another with a column for the words. Raises FingerprintError.
+
+    All rows that cannot be used are told; a row of an unknown scope counts as of a vendor.
+    """
+    problems: list[Problem] = []
+    found: list[Fingerprint] = []
+    try:
+        reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+        columns = [name.strip().lower() for name in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        if not set(columns) & set(_PATTERN_COLUMNS):
+            raise FingerprintError(
+                [
+                    Problem(
+                        file=file,
+                        line=1,
+                        wrong="has no column for the words",
+                        remedy="name one of the columns " + ", ".join(_PATTERN_COLUMNS),
+                    )
+                ]
+            )
+        for row in reader:
+            try:
+                found += _row(row, reader.line_num)
+            except ValueError as error:
+                problems.append(
+                    Problem(
+                        file=file,
+                        line=reader.line_num,
+                        wrong=str(error),
+                        remedy="correct the row or take it out",
+                    )
+                )
+    except csv.Error as error:
+        problem = Problem(file=file, wrong=f"is no CSV: {error}", remedy="quote cells properly")
+        raise FingerprintError([problem]) from error
+    if problems:
+        raise FingerprintError(problems)
+    return merged((), found)
+
+
+def _row(row: Mapping[str | None, Any], line: int) -> list[Fingerprint]:
+    """The fingerprint of one row, or none when it is about something else. Raises ValueError."""
+    scope = _cell(row, ("scope",))
+    where, _, header = (_cell(row, ("location_found",)) or "body").partition(".")
+    if scope == _INNOCENT or where == "dns":
+        return []
+    pattern = _cell(row, _PATTERN_COLUMNS)
+    if not pattern:
+        raise ValueError("has no pattern")
+    kind = _OONI_KINDS.get(_cell(row, ("pattern_type",)) or _default_kind(row))
+    if kind is None:
+        raise ValueError("has a pattern_type that is not full, prefix, contains or regexp")
+    if kind is Kind.REGEX and (wrong := _regex_error(pattern)):
+        raise ValueError(f"has a regular expression that Python does not read: {wrong}")
+    is_header = where == "header" and bool(header)
+    if where not in ("body", "title") and not is_header:
+        raise ValueError("has a location_found that is not body, title, header.… or dns")
+    countries = re.split(r"[,;\s]+", _cell(row, _COUNTRY_COLUMNS).upper())
+    name = re.sub(r"[^a-z0-9._-]+", "-", _cell(row, _ID_COLUMNS).lower()).strip("-")
+    return [
+        Fingerprint(
+            id=name or f"line-{line}",
+            where=Where.HEADER if is_header else Where(where),
+            header=header.lower() if is_header else "",
+            kind=kind,
+            pattern=pattern,
+            scope=_OONI_SCOPES.get(scope, Scope.VENDOR),
+            countries=tuple(dict.fromkeys(code for code in countries if len(code) == 2)),
+            confident=_confidence(row) >= CONFIDENT,
+        )
+    ]
+
+
+def _default_kind(row: Mapping[str | None, Any]) -> str:
+    return "regexp" if _cell(row, ("regex",)) else "contains"
+
+
+def _confidence(row: Mapping[str | None, Any]) -> float:
+    told = _cell(row, ("confidence_no_fp", "confidence"))
+    try:
+        return float(told or 0)
+    except ValueError:
+        raise ValueError("has a confidence that is no number") from None
+
+
+def _cell(row: Mapping[str | None, Any], names: Iterable[str]) -> str:
+    """The first of these columns that has something in it."""
+    return next((str(row[name]).strip() for name in names if row.get(name)), "")

@@ -1,0 +1,386 @@
+"""One TOML file → frozen Settings. Every mistake in it is found at once and shown in place."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.config.agent import read_agent, suits_an_agent
+from monitor.config.catalog import (
+    CatalogError,
+    load_catalog,
+    read_references,
+    select_platforms,
+    shipped_catalog,
+    watched_by_default,
+)
+from monitor.config.collector import read_collector
+from monitor.config.environ import expander
+from monitor.config.fingerprints import merged, shipped_fingerprints
+from monitor.config.loopback import is_loopback
+from monitor.config.notify import read_notify
+from monitor.config.settings import (
+    COLLECTED_AGREEMENT,
+    AgentSetup,
+    EventSettings,
+    LogSettings,
+    RetentionSettings,
+    ServerSettings,
+    Settings,
+    ThrottlingSettings,
+    VantageCheckSettings,
+)
+from monitor.config.tables import (
+    EVENTS,
+    LOG,
+    RETENTION,
+    THROTTLING,
+    TOP,
+    VANTAGE,
+    VANTAGE_REQUIRED,
+    Shapes,
+    elsewhere,
+    fingerprint_shapes,
+    probe_shapes,
+    server_shapes,
+    vantage_check_shapes,
+)
+from monitor.config.toml_node import Document, Invalid, Node, did_you_mean, listed, read_table, text
+from monitor.config.toml_problem import Problem
+from monitor.config.toml_source import SourceError, read_source
+from monitor.config.values import file_in
+from monitor.notify.settings import NotifySettings
+from probes.catalog.catalog import Catalog, ReferenceScope
+from probes.settings import ProbeSettings
+from probes.vantage import Profile, VantagePoint, VantageRole
+
+CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
+"""Names the file when `--config` is absent."""
+
+UNKNOWN_COUNTRY = "ZZ"
+"""Of the one vantage there is without a file."""
+
+_APART = object()
+_NO_VANTAGE = 'say where you look from: [[vantage]] and under it id = "here" and country = "PK"'
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used. `problems` holds every reason, in the file's order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that `--config` names, else the one `SHUTWATCH_CONFIG` does, else none."""
+    if option is not None:
+        return option
+    named = environ.get(CONFIG_VARIABLE, "")
+    return Path(named) if named else None
+
+
+def default_settings() -> Settings:
+    """What runs without a file: the shipped catalogue, from this machine as it is."""
+    vantages = (VantagePoint(id="local", country=UNKNOWN_COUNTRY),)
+    catalog = watched_by_default(shipped_catalog())
+    return Settings(vantages=vantages, catalog=asked_from(vantages, catalog))
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in the file at `path`, with `${NAME}` taken from `environ`.
+
+    Raises ConfigError, with every problem of this file and of the catalogue file it names.
+    """
+    try:
+        document = Document(read_source(path), expander(environ))
+    except SourceError as error:
+        raise ConfigError([error.problem]) from error
+    root = document.root
+    in_catalog_file: list[Problem] = []
+    catalog = _catalog(root, path.parent, in_catalog_file)
+    values = _values(root, path.parent, catalog)
+    problems = [*sorted(document.problems, key=lambda one: one.line), *in_catalog_file]
+    if problems:
+        raise ConfigError(problems)
+    vantages = values.pop("vantage", ())
+    return Settings(
+        **_with_interval(_with_listener(values)),
+        vantages=vantages,
+        catalog=asked_from(vantages, catalog),
+        catalog_text=_catalog_text(root, path.parent),
+        chosen="platforms" in root.raw.get("catalog", {}),
+        source=str(path),
+    )
+
+
+def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
+    """Everything but the catalogue; empty when anything is wrong."""
+    values: dict[str, Any] = {}
+    with suppress(Invalid):
+        values = read_table(
+            root,
+            {
+                **TOP,
+                "probe": partial(_probe, folder),
+                "throttling": _throttling,
+                "events": _events,
+                "fingerprints": partial(_fingerprints, folder),
+                "vantage_check": partial(_vantage_check, folder),
+                "retention": _retention,
+                "log": _log,
+                "server": partial(_server, folder),
+                "collector": partial(read_collector, folder),
+                "notify": partial(_notify, folder, catalog),
+                "agent": partial(_agent, folder),
+                "vantage": _vantages,
+                "references": _read_apart,
+                "catalog": _read_apart,
+            },
+            # A collector may leave looking to its agents.
+            required={} if "collector" in root.raw else {"vantage": _NO_VANTAGE},
+            elsewhere=elsewhere(""),
+        )
+    _in_order(root, TOP, Settings, "jitter", "interval")
+    _private(root, values)
+    if "agent" in root.raw:
+        with suppress(Invalid):
+            suits_an_agent(root)
+    return {name: value for name, value in values.items() if value is not _APART}
+
+
+def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
+    """`listen` as the two fields that Settings has."""
+    host_and_port = values.pop("listen", None)
+    if host_and_port is None:
+        return values
+    return {**values, "listen_host": host_and_port[0], "listen_port": host_and_port[1]}
+
+
+def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
+    """`[events]` knows how often there is something to take in, and whether from agents."""
+    agreement = COLLECTED_AGREEMENT if "collector" in values else EventSettings().agreement
+    events = values.get("events", EventSettings(agreement=agreement))
+    interval = values.get("interval", events.interval)
+    return {**values, "events": msgspec.structs.replace(events, interval=interval)}
+
+
+def _read_apart(_: Node) -> object:
+    """The shape of what `_catalog` reads in a step of its own."""
+    return _APART
+
+
+def _probe(folder: Path, node: Node) -> ProbeSettings:
+    """`[probe]`."""
+    shapes = probe_shapes(folder)
+    _in_order(node, shapes, ProbeSettings, "body_limit", "suspicious_body_limit")
+    return ProbeSettings(**read_table(node, shapes, elsewhere=elsewhere("probe")))
+
+
+def _throttling(node: Node) -> ThrottlingSettings:
+    """`[throttling]`."""
+    return ThrottlingSettings(**read_table(node, THROTTLING, elsewhere=elsewhere("throttling")))
+
+
+def _events(node: Node) -> EventSettings:
+    """`[events]`."""
+    _in_order(node, EVENTS, EventSettings, "false_confirmed", "false_suspected")
+    values = read_table(node, EVENTS, elsewhere=elsewhere("events"))
+    if "collector" in node.document.root.raw:
+        values.setdefault("agreement", COLLECTED_AGREEMENT)
+    return EventSettings(**values)
+
+
+def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:
+    """`[fingerprints]`: the shipped ones and those of every file, a later one replacing others."""
+    lists = read_table(node, fingerprint_shapes(folder), elsewhere=elsewhere("fingerprints"))
+    more = [one for each in lists.get("files", ()) for one in each]
+    return merged(shipped_fingerprints(), more)
+
+
+def _vantage_check(folder: Path, node: Node) -> VantageCheckSettings:
+    """`[vantage_check]`; asking where packets come out helps only who can look it up."""
+    shapes = vantage_check_shapes(folder)
+    values = read_table(node, shapes, elsewhere=elsewhere("vantage_check"))
+    if values.get("echo") and not values.get("mmdb"):
+        raise node.table()["echo"].fail("mmdb as well: files that tell where an address is")
+    return VantageCheckSettings(**values)
+
+
+def _server(folder: Path, node: Node) -> ServerSettings:
+    """`[server]`."""
+    return ServerSettings(**read_table(node, server_shapes(folder), elsewhere=elsewhere("server")))
+
+
+def _private(root: Node, values: Mapping[str, Any]) -> None:
+    """Note an address that others can reach, where nothing says who may look."""
+    if "listen" not in values or values.get("server", ServerSettings()).guarded:
+        return
+    if not is_loopback(values["listen"][0]):
+        with suppress(Invalid):
+            raise root.table()["listen"].fail(
+                "say under [server] who may look, with users or tokens, or public = true for "
+                "anybody; or listen on 127.0.0.1 only",
+                wrong="can be reached from other machines",
+            )
+
+
+def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
+    """`[notify]`."""
+    # A catalogue with mistakes of its own knows less than it should.
+    platforms = () if node.document.problems else [one.name for one in catalog.platforms]
+    return read_notify(node, folder, platforms, elsewhere)
+
+
+def _agent(folder: Path, node: Node) -> AgentSetup:
+    """`[agent]`."""
+    return read_agent(node, folder, elsewhere("agent"))
+
+
+def _retention(node: Node) -> RetentionSettings:
+    """`[retention]`."""
+    _in_order(node, RETENTION, RetentionSettings, "raw", "hourly")
+    return RetentionSettings(**read_table(node, RETENTION, elsewhere=elsewhere("retention")))
+
+
+def _log(node: Node) -> LogSettings:
+    """`[log]`."""
+    return LogSettings(**read_table(node, LOG, elsewhere=elsewhere("log")))
+
+
+def _vantages(node: Node) -> tuple[VantagePoint, ...]:
+    """Every `[[vantage]]`, no id twice, one at least where blocking may happen; but not for a
+    collector, whose agents look, nor for an agent, which may be a control."""
+    if isinstance(node.raw, dict):
+        raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
+    entries = node.entries()
+    _distinct_ids(entries)
+    root = node.document.root.raw
+    anywhere = "collector" in root or "agent" in root
+    if not anywhere and not any(_may_be_field(entry) for entry in entries):
+        raise node.fail(
+            'add a vantage with role = "field" in the country you watch',
+            wrong="looks from nowhere that blocking may happen",
+        )
+    return listed(_vantage, distinct=False)(node)
+
+
+def _vantage(node: Node) -> VantagePoint:
+    """One `[[vantage]]`."""
+    values = read_table(node, VANTAGE, required=VANTAGE_REQUIRED, elsewhere=elsewhere("vantage"))
+    if "role" in values:
+        values["role"] = VantageRole(values["role"])
+    if "profile" in values:
+        values["profile"] = Profile(values["profile"])
+    return VantagePoint(**values)
+
+
+def _distinct_ids(entries: Sequence[Node]) -> None:
+    """Note every id that an earlier vantage has."""
+    seen: dict[str, Node] = {}
+    for entry in entries:
+        with suppress(Invalid):
+            node = entry.table().get("id")
+            if node is None:
+                continue
+            earlier = seen.setdefault(VANTAGE["id"](node), entry)
+            if earlier is not entry:
+                raise node.fail(f"a name of its own: {earlier.key} has this one already")
+
+
+def _may_be_field(entry: Node) -> bool:
+    """False only for what is plainly a control: wrong values have problems of their own."""
+    return not isinstance(entry.raw, dict) or entry.raw.get("role") != VantageRole.CONTROL
+
+
+def _catalog(root: Node, folder: Path, in_file: list[Problem]) -> Catalog:
+    """The shipped catalogue with `[catalog]` and `[references]` applied.
+
+    Problems of a catalogue file are added to `in_file`, all others to the document.
+    """
+    catalog = shipped_catalog()
+    tables = root.raw
+    names: Sequence[str] | None = None
+    if "catalog" in tables:
+        with suppress(Invalid):
+            node = root.table()["catalog"]
+            catalog, known = _with_file(node, catalog, folder, in_file)
+            names = _platform_names(node, catalog if known else None)
+    if "references" in tables:
+        with suppress(Invalid):
+            references = read_references(root.table()["references"], catalog.references)
+            catalog = msgspec.structs.replace(catalog, references=references)
+    return watched_by_default(catalog) if names is None else select_platforms(catalog, names)
+
+
+def _with_file(
+    node: Node, catalog: Catalog, folder: Path, in_file: list[Problem]
+) -> tuple[Catalog, bool]:
+    """The catalogue with `catalog.file` merged in, and whether all of it is known."""
+    table = node.table()
+    if "file" not in table:
+        return catalog, True
+    try:
+        return load_catalog(file_in(folder)(table["file"]), catalog), True
+    except Invalid:
+        return catalog, False
+    except CatalogError as error:
+        in_file.extend(error.problems)
+        return catalog, False
+
+
+def _catalog_text(root: Node, folder: Path) -> str:
+    """What stands in the catalogue file that a configuration without mistakes names."""
+    table = root.raw.get("catalog", {})
+    if "file" not in table:
+        return ""
+    return file_in(folder)(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
+
+
+def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None:
+    """`catalog.platforms`, each checked against `catalog` unless that is None."""
+    known = {platform.name for platform in catalog.platforms} if catalog else None
+
+    def name(entry: Node) -> str:
+        value = text(entry)
+        if known is not None and value not in known:
+            hint = did_you_mean(value, known) or f"one of {', '.join(sorted(known))}"
+            raise entry.fail(hint, wrong="is no platform of the catalogue")
+        return value
+
+    values = read_table(
+        node, {"platforms": listed(name), "file": _read_apart}, elsewhere=elsewhere("catalog")
+    )
+    names: Sequence[str] | None = values.get("platforms")
+    if names is not None and not names:
+        raise node.table()["platforms"].fail("at least one platform, or leave this key out")
+    return names
+
+
+def asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
+    """The catalogue without domestic references of countries that have no vantage."""
+    countries = {vantage.country for vantage in vantages}
+    references = tuple(
+        reference
+        for reference in catalog.references
+        if reference.scope is not ReferenceScope.DOMESTIC or reference.country in countries
+    )
+    return msgspec.structs.replace(catalog, references=references)
+
+
+def _in_order(
+    node: Node, shapes: Shapes, defaults: type[msgspec.Struct], smaller: str, larger: str
+) -> None:
+    """Note when one value is above another that bounds it, defaults included."""
+    values = {field.name: field.default for field in msgspec.structs.fields(defaults)}
+    with suppress(Invalid):
+        table = node.table()
+        for name in {smaller, larger} & table.keys():
+            values[name] = shapes[name](table[name])
+        if values[smaller] > values[larger]:
+            given = table[smaller if smaller in table else larger]
+            raise given.fail(f"{smaller} may be at most {larger}")

@@ -1,0 +1,218 @@
+"""`[notify]` and `[[notify.route]]`: who is told of what, read from the configuration file.
+
+Addresses hold tokens and passwords: no problem ever repeats one.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from monitor.analysis.events.event import EventKind, EventState
+from monitor.config.toml_node import (
+    Attempts,
+    Node,
+    Shape,
+    did_you_mean,
+    filled,
+    flag,
+    listed,
+    one_of,
+    read_table,
+    text,
+)
+from monitor.config.values import country, duration, file_in, vantage_id
+from monitor.notify.apprise_service import NotInstalledError, fault_of
+from monitor.notify.settings import NotifySettings, Quiet, Route, Target
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_HOUR = r"([01]\d|2[0-3]):([0-5]\d)"
+_DAILY = re.compile(_HOUR)
+_QUIET = re.compile(rf"{_HOUR}\s*-\s*{_HOUR}")
+_NO_NAME = 'give the route a name of its own: name = "newsroom"'
+_NO_ADDRESS = 'say where to: urls = ["tgram://${BOT_TOKEN}/${CHAT_ID}"], or url_file'
+
+
+def web_address(node: Node) -> str:
+    """An http or https URL, or empty."""
+    value = text(node)
+    with suppress(ValueError):
+        found = urlsplit(value)
+        if not value or (found.scheme in ("http", "https") and found.hostname and " " not in value):
+            return value
+    raise node.fail('an http or https address, as in "https://ping.example.org/${PING_ID}"')
+
+
+def address(node: Node) -> str:
+    """An address as Apprise writes them, which it can use."""
+    fault = _fault(filled(node).strip())
+    if fault:
+        raise node.fail(fault)
+    return filled(node).strip()
+
+
+def address_file(folder: Path) -> Shape[tuple[str, tuple[str, ...]]]:
+    """The path of a file with addresses, one a line, sought from `folder`, and those in it; nothing
+    for an empty text."""
+
+    def read(node: Node) -> tuple[str, tuple[str, ...]]:
+        if not text(node):
+            return "", ()
+        path = file_in(folder)(node)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise node.fail(f"a file that can be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise node.fail("a text file, in UTF-8") from None
+        found: list[str] = []
+        for number, line in enumerate(map(str.strip, lines), 1):
+            if line and not line.startswith("#"):
+                if fault := _fault(line):
+                    raise node.fail(f"correct line {number} of it: {fault}")
+                found.append(line)
+        if not found:
+            raise node.fail("a file with at least one address, one a line")
+        return str(path), tuple(found)
+
+    return read
+
+
+def time_zone(node: Node) -> str:
+    """The name of a zone of the IANA database."""
+    value = filled(node)
+    try:
+        return ZoneInfo(value).key
+    except (ValueError, OSError, KeyError):
+        meant = did_you_mean(value, available_timezones())
+        raise node.fail(meant or 'a time zone, as in "Asia/Karachi" or "UTC"') from None
+
+
+def daily(node: Node) -> int | None:
+    """An hour of the day, in minutes after midnight; None for an empty text."""
+    value = text(node)
+    if not value:
+        return None
+    found = _DAILY.fullmatch(value)
+    if found is None:
+        raise node.fail('an hour of the day from "00:00" to "23:59", or "" for none')
+    return 60 * int(found[1]) + int(found[2])
+
+
+def quiet(node: Node) -> Quiet | None:
+    """Hours of the day; None for an empty text."""
+    value = text(node)
+    if not value:
+        return None
+    found = _QUIET.fullmatch(value)
+    if found is None:
+        raise node.fail('two hours of the day, as in "22:00-07:00", or "" for none')
+    numbers = [int(part) for part in found.groups()]
+    start, end = 60 * numbers[0] + numbers[1], 60 * numbers[2] + numbers[3]
+    if start == end:
+        raise node.fail('two different hours, as in "22:00-07:00"')
+    return Quiet(start=start, end=end)
+
+
+def notify_shapes() -> Mapping[str, Shape[Any]]:
+    """`[notify]`, without the routes."""
+    return {
+        "give_up": duration("1m", "30d"),
+        "timeout": duration("1s", "5m"),
+        "ping_url": web_address,
+        "ping_interval": duration("1s", "1d"),
+    }
+
+
+def route_shapes(folder: Path) -> Mapping[str, Shape[Any]]:
+    """`[[notify.route]]`; names of files are relative to `folder`."""
+    return {
+        "name": vantage_id,
+        "urls": listed(address),
+        "url_file": address_file(folder),
+        "countries": listed(country),
+        "platforms": listed(filled),
+        "kinds": listed(one_of([kind.value for kind in EventKind])),
+        "minimum": one_of([EventState.SUSPECTED.value, EventState.CONFIRMED.value]),
+        "timezone": time_zone,
+        "quiet": quiet,
+        "wake": flag,
+        "gather": duration("0s", "1h"),
+        "digest": duration("0s", "7d"),
+        "daily": daily,
+    }
+
+
+def read_notify(
+    node: Node,
+    folder: Path,
+    platforms: Collection[str],
+    elsewhere: Callable[[str], Mapping[str, str]],
+) -> NotifySettings:
+    """`[notify]` and what is in it. `platforms` are those that are watched, none when that is not
+    known; `elsewhere` tells where keys belong that are misplaced in a table."""
+
+    def routes(entries: Node) -> tuple[Route, ...]:
+        if isinstance(entries.raw, dict):
+            raise entries.fail(
+                "write [[notify.route]], in double brackets", wrong="is in single brackets"
+            )
+        return _routes(entries, folder, platforms, elsewhere("notify.route"))
+
+    shapes = {**notify_shapes(), "route": routes}
+    return NotifySettings(**read_table(node, shapes, elsewhere=elsewhere("notify")))
+
+
+def _routes(
+    node: Node, folder: Path, platforms: Collection[str], elsewhere: Mapping[str, str]
+) -> tuple[Route, ...]:
+    attempts = Attempts()
+    found: dict[str, Route] = {}
+    for entry in node.entries():
+        with attempts.one():
+            route = _route(entry, folder, platforms, elsewhere)
+            if route.name in found:
+                raise entry.table()["name"].fail("a name that no other route has")
+            found[route.name] = route
+    attempts.finish()
+    return tuple(found.values())
+
+
+def _route(
+    node: Node, folder: Path, platforms: Collection[str], elsewhere: Mapping[str, str]
+) -> Route:
+    values = read_table(
+        node, route_shapes(folder), required={"name": _NO_NAME}, elsewhere=elsewhere
+    )
+    table = node.table()
+    path, from_file = values.pop("url_file", ("", ()))
+    addresses = (*values.pop("urls", ()), *from_file)
+    if not addresses:
+        raise node.lack("urls", _NO_ADDRESS)
+    if not values.get("kinds", True):
+        raise table["kinds"].fail("at least one kind, or leave this key out")
+    for one in values.get("platforms", ()):
+        if platforms and one not in platforms:
+            hint = did_you_mean(one, platforms) or f"one of {', '.join(sorted(platforms))}"
+            raise table["platforms"].fail(hint, wrong=f"names {one!r}, which is not watched")
+    return Route(**values, urls=_targets(addresses), url_file=path)
+
+
+def _targets(addresses: Sequence[str]) -> tuple[Target, ...]:
+    return tuple(
+        Target(name=f"{number}-{one.partition('://')[0].lower()}", url=one)
+        for number, one in enumerate(addresses, 1)
+    )
+
+
+def _fault(written: str) -> str:
+    """What an address should be; empty when it can be used."""
+    if not _SCHEME.match(written):
+        return 'an address as Apprise writes them, which begin with a scheme such as "tgram://"'
+    try:
+        return fault_of(written)
+    except NotInstalledError as error:
+        return str(error)

@@ -1,0 +1,274 @@
+"""A value in a TOML file, where it stands, and the shapes it may be asked to have.
+
+A reader asks for all it wants and goes on after a refusal, so that one reading finds every
+mistake. A shape is any function from a Node to a value; it refuses by `raise node.fail(…)`,
+which notes the problem, and whoever reads several values catches `Invalid` between them.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from monitor.config.toml_problem import KeyPath, Problem, key_text, value_text
+from monitor.config.toml_source import TomlSource
+
+T = TypeVar("T")
+
+
+class Invalid(Exception):  # noqa: N818 - control flow between shapes, never shown
+    """A value was refused; its problem is noted already."""
+
+
+class Attempts:
+    """Several values read one by one, going on after each refusal, failing at the end."""
+
+    def __init__(self) -> None:
+        self._refused: Invalid | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around the reading of one value."""
+        try:
+            yield
+        except Invalid as refusal:
+            self._refused = refusal
+
+    def finish(self) -> None:
+        """Raise Invalid when any value was refused."""
+        if self._refused is not None:
+            raise self._refused
+
+
+class Document:
+    """One file being read: its source, and the problems noted so far."""
+
+    def __init__(self, source: TomlSource, expand: Callable[[str], str] | None = None) -> None:
+        """`expand` is applied to every text asked for, and raises ValueError with a remedy."""
+        self.source = source
+        self.problems: list[Problem] = []
+        self.expand = expand
+
+    @property
+    def root(self) -> "Node":
+        """The whole file as one table."""
+        return Node(self, (), self.source.data)
+
+
+class Node:
+    """One value of a Document."""
+
+    def __init__(self, document: Document, path: KeyPath, raw: Any) -> None:
+        self.document = document
+        self.path = path
+        self.raw = raw
+        """The value as it stands in the file."""
+
+    @property
+    def key(self) -> str:
+        """Such as `vantage[2].egress`."""
+        return key_text(self.path)
+
+    @property
+    def value(self) -> Any:
+        """The value with `${NAME}` replaced. Raises Invalid."""
+        if self.document.expand is None or not isinstance(self.raw, str):
+            return self.raw
+        try:
+            return self.document.expand(self.raw)
+        except ValueError as error:
+            raise self.fail(str(error)) from None
+
+    @property
+    def given_by_environment(self) -> bool:
+        """True when the value holds what is not in the file, so no problem may repeat it."""
+        return self.document.expand is not None and isinstance(self.raw, str) and "${" in self.raw
+
+    def parsed(self, parse: Callable[[str], T]) -> T:
+        """Text through a parser whose ValueError says what would be right. Raises Invalid.
+
+        A second argument of that error may repeat parts of the text, as an example.
+        """
+        try:
+            return parse(text(self))
+        except ValueError as error:
+            said = error.args[:1] if self.given_by_environment else error.args
+            raise self.fail(": ".join(map(str, said))) from None
+
+    def fail(self, remedy: str, *, wrong: str = "") -> Invalid:
+        """Note that this value is wrong, and return what to raise."""
+        name = next((part for part in reversed(self.path) if isinstance(part, str)), "")
+        telling = not (wrong and isinstance(self.raw, dict | list))
+        return self._note(self.path, value_text(self.raw, name) if telling else "", wrong, remedy)
+
+    def lack(self, name: str, remedy: str, *, wrong: str = "is missing") -> Invalid:
+        """Note that `name` is missing from this table, and return what to raise."""
+        return self._note((*self.path, name), "", wrong, remedy)
+
+    def _note(self, path: KeyPath, value: str, wrong: str, remedy: str) -> Invalid:
+        source = self.document.source
+        problem = Problem(
+            file=source.file,
+            line=source.line(path),
+            key=key_text(path),
+            value=value,
+            wrong=wrong,
+            remedy=remedy,
+        )
+        if problem not in self.document.problems:
+            self.document.problems.append(problem)
+        return Invalid(str(problem))
+
+    def table(self) -> dict[str, "Node"]:
+        """The values of a table by name. Raises Invalid."""
+        if not isinstance(self.raw, dict):
+            example = f"[{self.key}]" if _plain_path(self.path) else "{ … }"
+            raise self.fail(f"a table of settings: {example} and its settings below it")
+        return {name: Node(self.document, (*self.path, name), v) for name, v in self.raw.items()}
+
+    def entries(self) -> list["Node"]:
+        """The entries of a list. Raises Invalid."""
+        if not isinstance(self.raw, list):
+            raise self.fail("a list in square brackets, entries parted by commas")
+        return [Node(self.document, (*self.path, i), entry) for i, entry in enumerate(self.raw)]
+
+
+Shape = Callable[[Node], T]
+
+
+def read_table(
+    node: Node,
+    shapes: Mapping[str, Shape[Any]],
+    *,
+    required: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Every key that is given, in its shape. Raises Invalid after noting all that is wrong.
+
+    `required` maps the keys that must be there to what to write; `elsewhere` maps keys that
+    belong in another table to words for where.
+    """
+    table = node.table()
+    attempts = Attempts()
+    values = {}
+    for name, child in table.items():
+        with attempts.one():
+            if name not in shapes:
+                remedy = _where(name, shapes, elsewhere or {})
+                raise child.fail(remedy, wrong="is not a setting shutwatch knows")
+            values[name] = shapes[name](child)
+    for name, remedy in (required or {}).items():
+        with attempts.one():
+            if name not in table:
+                raise node.lack(name, remedy)
+    attempts.finish()
+    return values
+
+
+def _where(name: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:
+    """The remedy for a key that is not known here."""
+    if name in elsewhere:
+        return f"it belongs {elsewhere[name]}"
+    return did_you_mean(name, known) or f"remove it, or use one of: {', '.join(known)}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or empty when nothing known looks like `name`."""
+    plain = {re.sub(r"[^a-z0-9]", "", candidate.lower()): candidate for candidate in known}
+    close = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, 1, 0.7)
+    return f'did you mean "{plain[close[0]]}"?' if close else ""
+
+
+def listed(shape: Shape[T], *, distinct: bool = True) -> Shape[tuple[T, ...]]:
+    """A list, every entry in `shape`, none twice."""
+
+    def read(node: Node) -> tuple[T, ...]:
+        attempts = Attempts()
+        values: list[T] = []
+        for entry in node.entries():
+            with attempts.one():
+                value = shape(entry)
+                if distinct and value in values:
+                    raise entry.fail("remove one of the two", wrong="is listed twice")
+                values.append(value)
+        attempts.finish()
+        return tuple(values)
+
+    return read
+
+
+def text(node: Node) -> str:
+    """Text on one line, which may be empty."""
+    value = node.value
+    if not isinstance(value, str):
+        raise node.fail(f"text in quotation marks: {_last(node)} = {_as_text(value)}")
+    if not value.isprintable():
+        raise node.fail("text on one line, without control characters")
+    return value
+
+
+def filled(node: Node) -> str:
+    """Text on one line with something in it."""
+    value = text(node)
+    if not value.strip():
+        raise node.fail("text that is not empty")
+    return value
+
+
+def flag(node: Node) -> bool:
+    """true or false."""
+    if not isinstance(node.raw, bool):
+        raise node.fail("true or false, without quotation marks")
+    return node.raw
+
+
+def whole(minimum: int, maximum: int) -> Shape[int]:
+    """A whole number within bounds, both included."""
+
+    def read(node: Node) -> int:
+        if isinstance(node.raw, bool) or not isinstance(node.raw, int):
+            raise node.fail(f"a whole number from {minimum} to {maximum}, without quotation marks")
+        if not minimum <= node.raw <= maximum:
+            raise node.fail(f"a whole number from {minimum} to {maximum}")
+        return node.raw
+
+    return read
+
+
+def number(minimum: float, maximum: float) -> Shape[float]:
+    """A number within bounds, both included."""
+
+    def read(node: Node) -> float:
+        if isinstance(node.raw, bool) or not isinstance(node.raw, int | float):
+            raise node.fail(f"a number from {minimum:g} to {maximum:g}, without quotation marks")
+        if not minimum <= node.raw <= maximum:
+            raise node.fail(f"a number from {minimum:g} to {maximum:g}")
+        return float(node.raw)
+
+    return read
+
+
+def one_of(words: Collection[str]) -> Shape[str]:
+    """One of a few words."""
+
+    def read(node: Node) -> str:
+        value = text(node)
+        if value not in words:
+            raise node.fail("one of " + ", ".join(f'"{word}"' for word in words))
+        return value
+
+    return read
+
+
+def _last(node: Node) -> str:
+    """The name next to the value, for an example."""
+    return next((part for part in reversed(node.path) if isinstance(part, str)), "value")
+
+
+def _as_text(value: object) -> str:
+    return f'"{value}"' if isinstance(value, int | float) else '"…"'
+
+
+def _plain_path(path: KeyPath) -> bool:
+    return bool(path) and all(isinstance(part, str) for part in path)

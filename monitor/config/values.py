@@ -1,0 +1,438 @@
+"""The shapes of a configuration's values: times, addresses, ways out, files.
+
+Each takes a Node and returns a value, or raises Invalid after noting what would be right.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from math import inf
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from maxminddb import InvalidDatabaseError, open_database
+
+from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.config.egress import parse_egress
+from monitor.config.fingerprints import FingerprintError, load_fingerprints
+from monitor.config.toml_node import Attempts, Node, Shape, filled, number, text, whole
+from monitor.keys.passwords import User, read_tokens, read_users
+from probes.catalog.catalog import EndpointKind
+from probes.catalog.countries import country_code
+from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
+from probes.vantage import Egress, Resolver
+from storage import url as database_url
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SIZES = {
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+}
+_SIZE = re.compile(r"(\d{1,9})(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_ID = 63
+DNS_PORT = 53
+LARGEST_ASN = 2**32 - 1
+
+_LARGEST_HINTED = 1_000_000
+
+
+def duration(shortest: str, longest: str) -> Shape[float]:
+    """A length of time between two bounds, both included, in seconds: `"5m"`, `"1h30m"`."""
+    least, most = seconds(shortest), seconds(longest)
+
+    def read(node: Node) -> float:
+        value = node.value
+        if isinstance(value, int | float) and 0 <= value < _LARGEST_HINTED:
+            raise node.fail(f'a unit is missing: "{value:g}s" are seconds, "5m" are minutes')
+        if not isinstance(value, str) or not _DURATION.fullmatch(value.replace(" ", "")):
+            raise node.fail('a number and a unit of ms, s, m, h or d, as in "30s" or "5m"')
+        length = seconds(value.replace(" ", ""))
+        if not least <= length <= most:
+            raise node.fail(f'a time from "{shortest}" to "{longest}"')
+        return length
+
+    return read
+
+
+def kept(shortest: str, longest: str) -> Shape[float]:
+    """How long something is kept, between two bounds, in seconds; infinite for `"forever"`."""
+    finite = duration(shortest, longest)
+
+    def read(node: Node) -> float:
+        if node.value == "forever":
+            return inf
+        return finite(node)
+
+    return read
+
+
+def seconds(written: str) -> float:
+    """`"1h30m"` → 5400.0; `written` must match."""
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+
+
+def size(least: str, most: str) -> Shape[int]:
+    """A number of bytes between two bounds, both included: `"300MB"`, `"128KiB"`."""
+    low, high = byte_count(least), byte_count(most)
+
+    def read(node: Node) -> int:
+        value = node.value
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise node.fail('text with a unit, as in "300MB" or "128KiB"')
+        if not isinstance(value, str) or not _SIZE.fullmatch(value.replace(" ", "")):
+            raise node.fail('a number and a unit of B, KB, MB, GB, KiB, MiB or GiB, as in "300MB"')
+        count = byte_count(value.replace(" ", ""))
+        if not low <= count <= high:
+            raise node.fail(f'a size from "{least}" to "{most}"')
+        return count
+
+    return read
+
+
+def byte_count(written: str) -> int:
+    """`"300MB"` → 300000000; `written` must match."""
+    match = _SIZE.fullmatch(written)
+    assert match is not None  # noqa: S101 # narrows for the type checker
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def share(node: Node) -> float:
+    """A part of a whole, from 0 to 1."""
+    value = node.raw
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:
+        raise node.fail("a number from 0 to 1, without quotation marks: 0.1 is one in ten")
+    return float(value)
+
+
+def host_name(node: Node) -> str:
+    """A host name, or empty."""
+    value = text(node)
+    return node.parsed(_host_name) if value else ""
+
+
+def https_url(node: Node) -> str:
+    """The canonical form of an https address."""
+    return node.parsed(_https_url)
+
+
+def is_vantage_id(value: str) -> bool:
+    """Whether a vantage can be called that: lower-case letters, digits and single dashes."""
+    return bool(_ID.fullmatch(value)) and len(value) <= _LONGEST_ID
+
+
+def vantage_id(node: Node) -> str:
+    """A vantage's name: lower-case letters, digits and dashes."""
+    value = text(node)
+    if not is_vantage_id(value):
+        usable = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:_LONGEST_ID].strip("-")
+        hint = f', such as "{usable}"' if usable and not node.given_by_environment else ""
+        raise node.fail(f"lower-case letters, digits and single dashes{hint}")
+    return value
+
+
+def as_number(node: Node) -> int:
+    """The number of an autonomous system; 0 where it is not known."""
+    written = node.raw if isinstance(node.raw, str) else ""
+    number = re.fullmatch(r"(?:ASN?)?\s*(\d{1,10})", written, re.IGNORECASE | re.ASCII)
+    if number:
+        raise node.fail(f"the number alone, without quotation marks: asn = {number[1]}")
+    return whole(0, LARGEST_ASN)(node)
+
+
+def user_shares(node: Node) -> dict[str, dict[int, float]]:
+    """Country → AS number → its part of the country's users."""
+    attempts = Attempts()
+    shares: dict[str, dict[int, float]] = {}
+    for code, networks in node.table().items():
+        with attempts.one():
+            shares[_share_country(networks, code)] = _shares_of(networks)
+    attempts.finish()
+    return shares
+
+
+def _share_country(node: Node, code: str) -> str:
+    try:
+        return country_code(code)
+    except ValueError as error:
+        raise node.fail(f"shares.PK = {{ 17557 = 0.3 }}: {error.args[0]}") from None
+
+
+def _shares_of(node: Node) -> dict[int, float]:
+    attempts = Attempts()
+    shares: dict[int, float] = {}
+    for written, share in node.table().items():
+        with attempts.one():
+            if not written.isascii() or not written.isdigit():
+                raise share.fail(
+                    "the AS number alone, as in { 17557 = 0.3 }", wrong="is no network"
+                )
+            shares[int(written)] = number(0.0, 1.0)(share)
+    attempts.finish()
+    if sum(shares.values()) > 1.0 + 1e-9:
+        raise node.fail("parts of one country's users, which together make 1 at most")
+    return shares
+
+
+def country(node: Node) -> str:
+    """A country code."""
+    return node.parsed(country_code)
+
+
+def egress(node: Node) -> Egress:
+    """A way out."""
+    return node.parsed(parse_egress)
+
+
+def resolver(node: Node) -> Resolver:
+    """`system`, an address with or without a port, or the URL of a DNS-over-HTTPS server."""
+    return node.parsed(_resolver)
+
+
+def listen(node: Node) -> tuple[str, int]:
+    """`host:port`, port 0 meaning any free one."""
+    return node.parsed(_listen)
+
+
+def listen_or_not(node: Node) -> tuple[str, int]:
+    """`host:port`, or empty for nowhere."""
+    return listen(node) if text(node) else ("", 0)
+
+
+def public_url(node: Node) -> str:
+    """An http or https address without a slash at its end, or empty."""
+    value = text(node)
+    return node.parsed(_public_url) if value else ""
+
+
+def database(node: Node) -> str:
+    """The URL of a database this version can keep its memory in."""
+    return node.parsed(database_url.checked)
+
+
+def address(node: Node) -> str:
+    """An IP address in its canonical form."""
+    return node.parsed(_address)
+
+
+def network(node: Node) -> str:
+    """A network in CIDR notation."""
+    return node.parsed(_network)
+
+
+def header_value(node: Node) -> str:
+    """Text that can stand in an HTTP header; may be empty."""
+    value = text(node)
+    if not value.isascii():
+        raise node.fail("text without accents or other characters outside ASCII")
+    return value
+
+
+def pem_file(folder: Path) -> Shape[str]:
+    """The path of a file with at least one certificate, relative to `folder`."""
+
+    def read(node: Node) -> str:
+        path = folder / filled(node)
+        try:
+            x509.load_pem_x509_certificates(path.read_bytes())
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except ValueError:
+            raise node.fail(
+                "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
+            ) from None
+        return str(path)
+
+    return read
+
+
+def mmdb_file(folder: Path) -> Shape[str]:
+    """The path of a file in MaxMind's format, relative to `folder`."""
+
+    def read(node: Node) -> str:
+        path = folder / filled(node)
+        try:
+            open_database(str(path)).close()
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except InvalidDatabaseError:
+            raise node.fail("a file in MaxMind's format (.mmdb), unpacked") from None
+        return str(path)
+
+    return read
+
+
+def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
+    """What is in a file of fingerprints, TOML or CSV, sought from `folder`."""
+
+    def read(node: Node) -> tuple[Fingerprint, ...]:
+        try:
+            return load_fingerprints(folder / filled(node))
+        except FingerprintError as error:
+            first, more = error.problems[0], len(error.problems) - 1
+            others = f" (and {more} more)" if more else ""
+            raise node.fail(f"correct this: {first}{others}") from None
+
+    return read
+
+
+def users_file(folder: Path) -> Shape[tuple[User, ...]]:
+    """Who is in a file of users, sought from `folder`; nobody where none is named."""
+    return _people_file(folder, read_users, "`shutwatch password NAME`")
+
+
+def tokens_file(folder: Path) -> Shape[tuple[str, ...]]:
+    """Digests of what is in a file of tokens, sought from `folder`; none where none is named."""
+    return _people_file(folder, read_tokens, "`openssl rand -hex 32`")
+
+
+def _people_file(
+    folder: Path, parse: Callable[[str], tuple[T, ...]], maker: str
+) -> Shape[tuple[T, ...]]:
+    def read(node: Node) -> tuple[T, ...]:
+        name = text(node)
+        if not name:
+            return ()
+        try:
+            found = parse((folder / name).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise node.fail(_file_remedy(error, folder)) from None
+        except UnicodeDecodeError:
+            raise node.fail("a file of text in UTF-8") from None
+        except ValueError as error:
+            raise node.fail(str(error)) from None
+        if not found:
+            raise node.fail(f"a file with at least one line, such as {maker} writes")
+        return found
+
+    return read
+
+
+def file_in(folder: Path) -> Shape[Path]:
+    """The path of a file, relative to `folder`; whether it can be read is seen later."""
+
+    def read(node: Node) -> Path:
+        path = folder / filled(node)
+        try:
+            is_file = path.is_file()
+        except (OSError, ValueError):
+            is_file = False
+        if not is_file:
+            raise node.fail(f"a file that exists; looked for in {folder.absolute()}")
+        return path
+
+    return read
+
+
+def optional_file(folder: Path) -> Shape[str]:
+    """The path of a file, relative to `folder`, or empty."""
+    named = file_in(folder)
+
+    def read(node: Node) -> str:
+        return str(named(node)) if text(node) else ""
+
+    return read
+
+
+def _file_remedy(error: OSError, folder: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"a file that exists; looked for in {folder.absolute()}"
+    return f"a file that can be read ({error.strerror})"
+
+
+def _resolver(written: str) -> Resolver:
+    if written == "system":
+        return Resolver()
+    if "://" in written:
+        return Resolver(url=_doh_url(written))
+    try:
+        return Resolver(address=_address(written), port=DNS_PORT)
+    except ValueError:
+        pass
+    host, port = split_host_port(written, DNS_PORT)
+    try:
+        return Resolver(address=str(ip_address(host)), port=port)
+    except ValueError:
+        raise ValueError(
+            '"system", the address of a resolver, not its name, as in "192.0.2.53", '
+            '"192.0.2.53:5353" or "[2001:db8::53]:53", or "https://dns.example/dns-query"'
+        ) from None
+
+
+def _doh_url(written: str) -> str:
+    found = _https_url(written)
+    if "?" in found:
+        raise ValueError("the URL of a DNS-over-HTTPS server without ? and what follows it")
+    return found
+
+
+def _listen(written: str) -> tuple[str, int]:
+    port = written.removeprefix(":")
+    if port.isdigit():
+        raise ValueError("an address before the port", f'"127.0.0.1:{port}"')
+    host, number = split_host_port(written, -1, lowest_port=0)
+    if number < 0:
+        raise ValueError("a port after the address", f'"{written}:10100"')
+    return host, number
+
+
+def _public_url(written: str) -> str:
+    found = urlsplit(written)
+    plain = found.scheme in ("http", "https") and found.hostname and "@" not in found.netloc
+    if not plain or found.query or found.fragment or not written.isprintable() or " " in written:
+        raise ValueError(
+            'an http or https address without a password, as in "https://watch.example.org"'
+        )
+    return written.rstrip("/")
+
+
+def _host_name(written: str) -> str:
+    host = parse_host(written)
+    if ":" in host or host.rpartition(".")[2].isdigit():
+        raise ValueError("a name, not an address")
+    return host
+
+
+def _https_url(written: str) -> str:
+    found = parse_endpoint(written)
+    if found.kind is not EndpointKind.HTTPS:
+        raise ValueError('an https:// address, as in "https://www.wikipedia.org/"')
+    return found.id
+
+
+def _refuse(remedy: str) -> str:
+    raise ValueError(remedy)
+
+
+def _address(written: str) -> str:
+    """An IP address without a zone."""
+    if "%" in written:
+        raise ValueError("an IP address without %")
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        raise ValueError('an IP address, as in "192.0.2.53" or "2001:db8::53"') from None
+
+
+def _network(written: str) -> str:
+    try:
+        return str(ip_network(written))
+    except ValueError:
+        pass
+    try:
+        first = str(ip_network(written, strict=False))
+    except ValueError:
+        raise ValueError('a network in CIDR notation, as in "10.0.0.0/8"') from None
+    raise ValueError("the first address of the network", f'"{first}"')

@@ -1,0 +1,175 @@
+"""The configuration that the monitor runs on in the demonstration: ordinary files, to be read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.demo.message_receiver import PATH
+from monitor.demo.plan import (
+    COUNTRY,
+    DOMESTIC,
+    ELSEWHERE,
+    INTERNATIONAL,
+    LOOPBACK,
+    NETWORKS,
+    PLATFORMS,
+    PORTAL,
+    PORTAL_PATH,
+    PORTAL_WORD,
+    TELEPHONE,
+    DemoNetwork,
+    Ports,
+)
+
+CONFIG, CATALOG, ANCHOR = "shutwatch.toml", "catalog.toml", "root.pem"
+DATABASE, LOG = "shutwatch.db", "shutwatch.log"
+
+_HEAD = """\
+# What `shutwatch demo` runs on. Everything in it is invented, and on this machine.
+
+"""
+_QUICK: Mapping[str, Any] = {
+    "dns_timeout": "5s",
+    "dns_window": "50ms",
+    "retry_pause": "50ms",
+    "rate": 1000,
+    "concurrency": 200,
+    "daily_bytes": "1000GB",
+    "open_resolvers": [],
+    "doh_resolvers": [],
+}
+"""The way to loopback takes microseconds; there are no resolvers but the networks' own."""
+
+HASTY_ENDS = 1000.0
+"""Blocks wrongly called over that are allowed, a year of standing block; 12 as shipped."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs from one demonstration to the next."""
+
+    folder: Path
+    """Exists."""
+    listen: str
+    """Address and port of the page."""
+    ports: Ports
+    interval: float
+    """Seconds from one cycle to the next."""
+    fast_lane: float
+    """Seconds from one look at what is undecided to the next."""
+    hasty: bool
+    """Whether to believe an end much sooner, and wrongly more often, than shipped settings do."""
+    anchor: bytes
+    messages: bool
+    """Whether what sends messages is installed."""
+
+
+def write(wanted: Wanted) -> Path:
+    """Write all files; the path of the configuration. Raises OSError."""
+    folder = wanted.folder
+    (folder / ANCHOR).write_bytes(wanted.anchor)
+    (folder / CATALOG).write_text(catalog_text(wanted.ports), encoding="utf-8")
+    config = folder / CONFIG
+    config.write_text(config_text(wanted), encoding="utf-8")
+    return config
+
+
+def config_text(wanted: Wanted) -> str:
+    """`shutwatch.toml`."""
+    ports = wanted.ports
+    probe = {**_QUICK, "trust_anchors": [ANCHOR], "bogon_allow": [LOOPBACK]}
+    database = (wanted.folder / DATABASE).absolute()
+    portal = f"http://{PORTAL}:{ports.http}{PORTAL_PATH}"
+    uplink = f"{{ endpoint = {_toml(portal)}, status = 200, body = {_toml(PORTAL_WORD)} }}"
+    international = [f"tls://{host}:{ports.tls}" for host in INTERNATIONAL]
+    domestic = [f"https://{host}:{ports.tls}/" for host in DOMESTIC]
+    sections = (
+        _lines(
+            {
+                "interval": f"{wanted.interval:g}s",
+                "jitter": "0s",
+                "database": f"sqlite:///{database}",
+                "listen": wanted.listen,
+            }
+        ),
+        _table("[probe]", probe),
+        _table("[throttling]", {"every": "0s", "on_suspicion": False}),
+        _table("[events]", _events(wanted)),
+        _table("[catalog]", {"platforms": [*PLATFORMS], "file": CATALOG}),
+        "\n".join(
+            [
+                "[references]",
+                f"uplink = [{uplink}]",
+                f"international = {_toml(international)}",
+                f"domestic.{COUNTRY} = {_toml(domestic)}",
+            ]
+        ),
+        *([_route(ports)] if wanted.messages else []),
+        *(_vantage(network, ports) for network in NETWORKS),
+    )
+    return _HEAD + "\n\n".join(sections) + "\n"
+
+
+def catalog_text(ports: Ports) -> str:
+    """`catalog.toml`: the shipped platforms, led to hosts of the demonstration."""
+    sections = [
+        _table(
+            f"[platform.{platform}.role.{role}]",
+            {"sample": 0, "endpoints": [_with_port(one, ports.tls) for one in endpoints]},
+        )
+        for platform, roles in PLATFORMS.items()
+        for role, endpoints in roles.items()
+    ]
+    return _HEAD + "\n\n".join(sections) + "\n"
+
+
+def _route(ports: Ports) -> str:
+    return _table(
+        "[[notify.route]]",
+        {
+            "name": "newsroom",
+            "urls": [f"json://{TELEPHONE}:{ports.messages}{PATH}"],
+            "gather": "0s",
+        },
+    )
+
+
+def _events(wanted: Wanted) -> Mapping[str, Any]:
+    lane = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
+    return {**lane, "false_ends": HASTY_ENDS} if wanted.hasty else lane
+
+
+def _vantage(network: DemoNetwork, ports: Ports) -> str:
+    return _table(
+        "[[vantage]]",
+        {
+            "id": network.id,
+            "country": ELSEWHERE if network.control else COUNTRY,
+            "asn": network.asn,
+            "network": network.title,
+            "role": "control" if network.control else "field",
+            "egress": f"source:{network.client}",
+            "resolver": f"{network.resolver}:{ports.dns}",
+        },
+    )
+
+
+def _with_port(endpoint: str, port: int) -> str:
+    scheme, _, rest = endpoint.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}:{port}{slash}{path}"
+
+
+def _table(head: str, fields: Mapping[str, Any]) -> str:
+    return f"{head}\n{_lines(fields)}"
+
+
+def _lines(fields: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name} = {_toml(value)}" for name, value in fields.items())
+
+
+def _toml(value: Any) -> str:
+    """Strings, numbers, booleans and arrays of JSON are TOML's as well."""
+    return json.dumps(value)

@@ -1,0 +1,160 @@
+"""What would be said differently: old results beside recomputed ones."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventState
+from monitor.analysis.verdict import PlatformVerdict, Verdict
+
+_SAID = ("state", "method", "sub_method", "family", "rule_id", "evidence")
+_SAID_OF_PLATFORM = ("state", "method", "sub_method", "rule_id", "evidence")
+_SAID_OF_EVENT = (
+    *("id", "state", "scope", "roles", "methods", "evidence", "networks_affected"),
+    *("onset_earliest", "onset_latest", "detected_at", "confirmed_at"),
+    *("end_earliest", "end_latest", "reopened", "pattern"),
+)
+"""Not the version of the rules, nor the sizes of networks, which are settings of today."""
+
+NOTHING = "(none)"
+"""Stands for a rule where there was, or is, no verdict."""
+
+
+class What(StrEnum):
+    """What a change is about."""
+
+    VERDICT = "verdict"
+    PLATFORM = "platform"
+    EVENT = "event"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that would be said differently."""
+
+    kind: What
+    change: str
+    """added, gone or changed."""
+    where: dict[str, Any]
+    """What tells it from others: cycle, vantage, endpoint, …"""
+    old: dict[str, Any] | None
+    """What was said; of an event that changed only what differs."""
+    new: dict[str, Any] | None
+
+
+class Tally:
+    """Counts changes for a table."""
+
+    def __init__(self) -> None:
+        self.rules: Counter[tuple[str, str, str, str]] = Counter()
+        """(old state, old rule, new state, new rule) → endpoint verdicts."""
+        self.platforms: Counter[tuple[str, str, str, str]] = Counter()
+        """(country, platform, old state, new state) → platform verdicts."""
+        self.events: list[Change] = []
+
+    def count(self, change: Change) -> None:
+        """Take one change in."""
+        old, new = change.old or {}, change.new or {}
+        match change.kind:
+            case What.VERDICT:
+                said = (old.get("state", ""), old.get("rule_id", NOTHING))
+                says = (new.get("state", ""), new.get("rule_id", NOTHING))
+                self.rules[*said, *says] += 1
+            case What.PLATFORM:
+                states = (old.get("state", NOTHING), new.get("state", NOTHING))
+                if states[0] != states[1]:
+                    self.platforms[change.where["country"], change.where["platform"], *states] += 1
+            case What.EVENT:
+                self.events.append(change)
+
+
+def verdict_changes(old: Iterable[Verdict], new: Iterable[Verdict]) -> Iterator[Change]:
+    """Of one cycle, endpoint by endpoint."""
+    before = {(v.platform, v.role, v.endpoint): v for v in old}
+    after = {(v.platform, v.role, v.endpoint): v for v in new}
+    for key in sorted(before.keys() | after.keys()):
+        either = after.get(key) or before[key]
+        where = {**_place(either), "role": either.role, "endpoint": either.endpoint}
+        yield from _compare(What.VERDICT, where, before.get(key), after.get(key), _SAID)
+
+
+def platform_changes(
+    old: Iterable[PlatformVerdict], new: Iterable[PlatformVerdict]
+) -> Iterator[Change]:
+    """Of one cycle, platform by platform."""
+    before = {v.platform: v for v in old}
+    after = {v.platform: v for v in new}
+    for key in sorted(before.keys() | after.keys()):
+        where = _place(after.get(key) or before[key])
+        yield from _compare(
+            What.PLATFORM, where, before.get(key), after.get(key), _SAID_OF_PLATFORM
+        )
+
+
+def event_changes(old: Sequence[Event], new: Sequence[Event]) -> Iterator[Change]:
+    """Events that appear, vanish, or come out otherwise. One that began with another look has
+    another id; it counts as the same where both are about the same thing at the same time.
+
+    Withdrawn events say that there was none, so they count as none.
+    """
+    before = {e.id: e for e in old if e.state is not EventState.WITHDRAWN}
+    after = {e.id: e for e in new if e.state is not EventState.WITHDRAWN}
+    pairs: list[tuple[Event | None, Event | None]] = [
+        (before[key], after[key]) for key in before.keys() & after.keys()
+    ]
+    lost = [e for key, e in before.items() if key not in after]
+    for event in [e for key, e in after.items() if key not in before]:
+        same = next((one for one in lost if _same(one, event)), None)
+        if same is not None:
+            lost.remove(same)
+        pairs.append((same, event))
+    pairs += [(event, None) for event in lost]
+    for was, now in sorted(pairs, key=_when):
+        either = now or was
+        assert either is not None  # noqa: S101 # narrows for the type checker
+        where = {name: getattr(either, name) for name in ("kind", "country", "platform", "vantage")}
+        yield from _compare(What.EVENT, where, was, now, _SAID_OF_EVENT)
+
+
+def _same(one: Event, other: Event) -> bool:
+    about = ("kind", "country", "platform", "vantage")
+    if any(getattr(one, name) != getattr(other, name) for name in about):
+        return False
+    first, second = sorted((one, other), key=lambda e: e.onset_latest)
+    return first.end_latest is None or second.onset_latest <= first.end_latest
+
+
+def _when(pair: tuple[Event | None, Event | None]) -> tuple[datetime, str]:
+    event = pair[1] or pair[0]
+    assert event is not None  # noqa: S101 # narrows for the type checker
+    return (event.detected_at, event.id)
+
+
+def _place(verdict: Verdict | PlatformVerdict) -> dict[str, Any]:
+    names = ("cycle", "judged_at", "country", "vantage", "asn", "platform")
+    return {name: getattr(verdict, name) for name in names}
+
+
+_Told = TypeVar("_Told", Verdict, PlatformVerdict, Event)
+
+
+def _compare(
+    kind: What,
+    where: Mapping[str, Any],
+    old: _Told | None,
+    new: _Told | None,
+    names: Sequence[str],
+) -> Iterator[Change]:
+    was = None if old is None else {name: getattr(old, name) for name in names}
+    now = None if new is None else {name: getattr(new, name) for name in names}
+    if was == now:
+        return
+    change = "added" if was is None else "gone" if now is None else "changed"
+    if kind is What.EVENT and was is not None and now is not None:
+        differing = [name for name in names if name == "id" or was[name] != now[name]]
+        was = {name: was[name] for name in differing}
+        now = {name: now[name] for name in differing}
+    yield Change(kind=kind, change=change, where=dict(where), old=was, new=now)

@@ -1,0 +1,223 @@
+"""Goes through what is stored, judges it again, and keeps the results beside the old ones.
+
+Events follow from all of history: what is not selected goes into the detector as it was judged
+then, so that an event keeps its beginning and its end.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+import uuid_utils
+
+from monitor import __version__
+from monitor.analysis.events.event import Event
+from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.verdict import PlatformVerdict, Verdict
+from monitor.config.settings import Settings
+from monitor.judging.differences import (
+    Change,
+    Tally,
+    event_changes,
+    platform_changes,
+    verdict_changes,
+)
+from monitor.judging.from_stored import patience_of
+from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.judging.stored_cycle import Bench, Judged
+from monitor.judging.stored_history import History, Past, survey
+from storage.store import Selection, Store
+from storage.values.rejudging import Rejudging
+
+WARM_UP = timedelta(hours=2)
+"""Judged before the first moment selected, and not kept: a verdict on speed may stand as long."""
+BATCH = 2000
+"""Endpoint verdicts stored in one transaction, about."""
+
+Say = Callable[[Change], None]
+Progress = Callable[[int, int], None]
+"""Told how many cycles are done, of how many."""
+
+
+class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    rejudging: Rejudging
+    tally: Tally
+    unknown: tuple[str, ...]
+    """Platforms with stored verdicts that the configuration does not name any more."""
+
+
+async def rejudge(
+    store: Store,
+    settings: Settings,
+    selection: Selection,
+    *,
+    now: Callable[[], datetime],
+    keep: bool = True,
+    left_out: LeftOut = NOBODY,
+    say: Say = lambda change: None,  # noqa: ARG005
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
+) -> Rejudged:
+    """Recompute what `selection` names, by the time cycles ended. The store must be open.
+
+    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears
+    each change as it is found. What is stored already is never altered. StorageError from the
+    store.
+    """
+    run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
+    known = await survey(store)
+    since = None if selection.since is None else selection.since - WARM_UP
+    history = History(store, known.longest, since, selection.until, patience_of(settings))
+    done = 0
+    async for past in history.walk():
+        await run.take(past)
+        done += 1
+        progress(done, known.cycles)
+    return await run.finish()
+
+
+class _Run:
+    """One recomputation under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        selection: Selection,
+        *,
+        now: Callable[[], datetime],
+        keep: bool,
+        left_out: LeftOut,
+        say: Say,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._selection = selection
+        self._now = now
+        self._keep = keep
+        self._left_out = left_out
+        self._say = say
+        self._known = {platform.name for platform in settings.catalog.platforms}
+        self._bench = Bench(settings)
+        self._book = EventBook()
+        self._events: dict[str, Event] = {}
+        self._tally = Tally()
+        self._unknown: set[str] = set()
+        self._verdicts: list[Verdict] = []
+        self._rolled_up: list[PlatformVerdict] = []
+        self._rejudging = Rejudging(
+            id=str(uuid_utils.uuid7()),
+            at=now(),
+            version=__version__,
+            rules_version=RULES_VERSION,
+            since=selection.since,
+            until=selection.until,
+            country=selection.country,
+            platform=selection.platform,
+        )
+
+    async def take(self, past: Past) -> None:
+        """One more cycle, in the order they ended."""
+        platforms, health = past.platforms, past.cycle.health
+        if past.looks and self._selection.country in ("", past.cycle.country):
+            result = self._judge(past)
+            if self._selected(past.cycle.finished_at):
+                platforms = self._compare(past, result)
+                health = result.health
+                if len(self._verdicts) >= BATCH:
+                    await self._store_batch()
+        elif self._selected(past.cycle.finished_at, past.cycle.country):
+            self._count(kept=sum(map(self._wanted, platforms)))
+        believed = [verdict for verdict in platforms if verdict not in self._left_out]
+        stands = self._left_out.stands(past.cycle.vantage, past.cycle.started_at)
+        step = advance(
+            self._book, believed, self._settings.events, health=None if stands else health
+        )
+        self._book = step.book
+        self._events.update((event.id, event) for event in step.changed)
+
+    async def finish(self) -> Rejudged:
+        """Events, and what is left to store."""
+        found = [e for e in self._events.values() if overlaps(self._selection, e)]
+        found.sort(key=lambda event: (event.detected_at, event.country, event.id))
+        before = [e async for page in self._store.events(self._selection) for e in page]
+        for change in event_changes(before, found):
+            self._tally.count(change)
+            self._say(change)
+        self._count(events=len(found))
+        self._rejudging = msgspec.structs.replace(self._rejudging, finished_at=self._now())
+        await self._store_batch(found)
+        return Rejudged(
+            rejudging=self._rejudging, tally=self._tally, unknown=tuple(sorted(self._unknown))
+        )
+
+    # -- one cycle -------------------------------------------------------------------------
+
+    def _judge(self, past: Past) -> Judged:
+        cycle = past.cycle
+        judged_at = max((v.judged_at for v in past.verdicts), default=cycle.finished_at)
+        seen = self._bench.see(cycle, past.looks, past.around, judged_at)
+        return self._bench.judge(seen, past.looks, past.verdicts)
+
+    def _compare(self, past: Past, result: Judged) -> tuple[PlatformVerdict, ...]:
+        """Notes what differs; the platform verdicts that count from here on."""
+        named = {verdict.platform for verdict in result.platforms}
+        self._unknown |= {v.platform for v in past.platforms} - self._known
+        new = [v for v in result.verdicts if v.platform in named and self._wanted(v)]
+        old = [v for v in past.verdicts if v.platform in named and self._wanted(v)]
+        rolled_up = [v for v in result.platforms if self._wanted(v)]
+        before = [v for v in past.platforms if v.platform in named and self._wanted(v)]
+        changes = list(verdict_changes(old, new))
+        for change in (*changes, *platform_changes(before, rolled_up)):
+            self._tally.count(change)
+            self._say(change)
+        recomputed = {v.platform for v in rolled_up}
+        kept = [v for v in past.platforms if v.platform not in recomputed]
+        self._verdicts += new
+        self._rolled_up += rolled_up
+        self._count(
+            cycles=1,
+            kept=sum(map(self._wanted, kept)),
+            verdicts=len(new),
+            platforms=len(rolled_up),
+            differing=len(changes),
+        )
+        return (*rolled_up, *kept)
+
+    # -- what is wanted --------------------------------------------------------------------
+
+    def _selected(self, moment: datetime, country: str = "") -> bool:
+        wanted = self._selection
+        return (
+            (wanted.since is None or moment >= wanted.since)
+            and (wanted.until is None or moment < wanted.until)
+            and (not country or wanted.country in ("", country))
+        )
+
+    def _wanted(self, verdict: Verdict | PlatformVerdict) -> bool:
+        return self._selection.platform in ("", verdict.platform)
+
+    def _count(self, **more: int) -> None:
+        counts = {name: getattr(self._rejudging, name) + count for name, count in more.items()}
+        self._rejudging = msgspec.structs.replace(self._rejudging, **counts)
+
+    async def _store_batch(self, events: list[Event] | None = None) -> None:
+        if self._keep:
+            await self._store.save_rejudged(
+                self._rejudging, self._verdicts, self._rolled_up, events or ()
+            )
+        self._verdicts, self._rolled_up = [], []
+
+
+def overlaps(selection: Selection, event: Event) -> bool:
+    """Whether an event may have been going on within a selection: as `Store.events` selects."""
+    begun = event.onset_earliest or event.onset_latest
+    over = event.end_latest or event.updated_at
+    return (
+        selection.country in ("", event.country)
+        and selection.platform in ("", event.platform)
+        and (selection.until is None or begun < selection.until)
+        and (selection.since is None or event.active or over > selection.since)
+    )

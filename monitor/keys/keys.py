@@ -1,0 +1,156 @@
+"""Ed25519 keys in files of their own, made when first needed, and what is signed with them.
+
+An installation's key says that two reports, or two answers to an agent, come from the same
+installation, and that nobody changed one since. An agent's key says the same of its batches. Who is
+behind a key it cannot say: for that a fingerprint is published, or handed over, by another way.
+"""
+
+import base64
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from storage import url as database_url
+
+KEY_NAME = "shutwatch-signing.pem"
+_HEX = frozenset("0123456789abcdef")
+_DIGITS = 64
+
+
+class KeyFileError(Exception):
+    """The key cannot be used; the message names the file and the remedy."""
+
+
+def key_path(setting: str, source: str, database: str) -> Path:
+    """Where the key lies: as set, from the folder of the configuration file, else beside the
+    database, else (when that is no file) in the folder one is in."""
+    if setting:
+        return Path(source).parent / setting
+    file = database_url.file_of(database)
+    return Path(file).parent / KEY_NAME if file else Path(KEY_NAME)
+
+
+def load_or_make(path: Path) -> Ed25519PrivateKey:
+    """The key at `path`, made with mode 0600 when there is none. Raises KeyFileError."""
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        return _make(path)
+
+
+def load(path: Path) -> Ed25519PrivateKey:
+    """The key at `path`. Raises KeyFileError, also when there is none."""
+    try:
+        return _load(path)
+    except FileNotFoundError as error:
+        raise KeyFileError(f"{path} does not exist") from error
+
+
+def _load(path: Path) -> Ed25519PrivateKey:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise KeyFileError(f"{path} can be read by others, so anybody may have it: chmod 600")
+        key = load_pem_private_key(path.read_bytes(), None)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} holds no key that can be read; move it away") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{path} holds another kind of key than Ed25519; move it away")
+    return key
+
+
+def _make(path: Path) -> Ed25519PrivateKey:
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        # The mode is there from the start, not set afterwards.
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            # Unlike a rename, a link never replaces the key somebody else made meanwhile.
+            os.link(partial, path)
+        except FileExistsError:
+            return _load(path)
+        finally:
+            partial.unlink()
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror or error}") from error
+    return key
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    """The public half, base64 of its 32 bytes."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def is_public(text: str) -> bool:
+    """Whether it is a public key as `public_text` gives it."""
+    try:
+        _raw(text)
+    except ValueError:
+        return False
+    return True
+
+
+def fingerprint(public: str) -> str:
+    """Of a public key as `public_text` gives it: 64 hexadecimal digits of its SHA-256.
+
+    ValueError for what is no such key.
+    """
+    return hashlib.sha256(_raw(public)).hexdigest()
+
+
+def grouped(digits: str) -> str:
+    """A fingerprint as it is read out: in groups of four."""
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def same_fingerprint(written: str, digits: str) -> bool:
+    """Whether a person wrote that fingerprint, with whatever spaces and colons. ValueError for
+    what is no whole fingerprint: a part of one proves nothing."""
+    bare = "".join(written.replace(":", "").split()).lower()
+    if len(bare) != _DIGITS or not _HEX.issuperset(bare):
+        raise ValueError(f"a fingerprint has {_DIGITS} hexadecimal digits")
+    return bare == digits
+
+
+def sign(key: Ed25519PrivateKey, purpose: bytes, message: bytes) -> str:
+    """The signature of a message, base64; good for that `purpose` and for nothing else."""
+    return base64.b64encode(key.sign(purpose + message)).decode()
+
+
+def signed_by(public: str, signature: str, purpose: bytes, message: bytes) -> bool:
+    """Whether that key signed it for that purpose. Texts that are not in the one form there is are
+    no signature."""
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        if base64.b64encode(raw).decode() != signature:
+            return False
+        Ed25519PublicKey.from_public_bytes(_raw(public)).verify(raw, purpose + message)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def _raw(public: str) -> bytes:
+    raw = base64.b64decode(public, validate=True)
+    if len(raw) != 32 or base64.b64encode(raw).decode() != public:
+        raise ValueError("not a public key")
+    return raw

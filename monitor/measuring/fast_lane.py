@@ -1,0 +1,112 @@
+"""Which platforms are looked at again out of turn: those about which the detector cannot decide.
+
+A first sign of a block is worth little five minutes later. So a vantage looks again at the
+platforms in question, and at its references, every `fast_lane` seconds, until the detector has
+decided either way; then the schedule is what it was. What holds it back:
+
+* the bytes kept for suspicion (`monitor.budget.budget`), and `PER_HOUR` such cycles of one vantage;
+* `IN_A_ROW` of them without the detector changing its mind about a platform: then nothing more is
+  to be had from hurry, and it has its turn with the others until something changes;
+* a quiet vantage never hurries: it would show on the line that somebody is curious;
+* throttling is measured by its own clock, so hurrying would only repeat its last verdict.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from monitor.analysis.events.detector import Phase, suspicious
+from monitor.analysis.events.fold import EventBook
+from monitor.analysis.verdict import State
+from monitor.budget.budget import Purse
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings
+from probes.catalog.catalog import Platform
+from probes.vantage import Profile, VantagePoint, VantageRole
+from storage.store import Cycle
+
+PER_HOUR = 60
+IN_A_ROW = 12
+_HOUR = timedelta(hours=1)
+_TWICE = 2
+"""Looks at an endpoint that are reckoned with: what is suspicious is repeated."""
+
+
+class FastLane:
+    """Decides for every vantage; use from one thread."""
+
+    def __init__(self, settings: Settings, spending: Spending) -> None:
+        self._settings = settings
+        self._spending = spending
+        self._hurried: dict[str, deque[datetime]] = {}
+        self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
+
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
+
+    @property
+    def pace(self) -> float:
+        """Seconds from one such cycle to the next."""
+        return self._settings.events.fast_lane
+
+    def wanted(self, vantage: VantagePoint, cycle: Cycle, book: EventBook) -> frozenset[str]:
+        """The platforms to look at again soon, after a cycle of this vantage was taken in."""
+        if not self._may_hurry(vantage, cycle.finished_at):
+            return frozenset()
+        names = {
+            verdict.platform
+            for verdict in cycle.platforms
+            if self._undecided(vantage, verdict.platform, book)
+            and verdict.state is not State.THROTTLED
+        }
+        affordable = self._affordable(vantage, names)
+        for name in affordable:
+            phase, count = self._row[vantage.id, name]
+            self._row[vantage.id, name] = (phase, count + 1)
+        if affordable:
+            self._hurried.setdefault(vantage.id, deque()).append(cycle.finished_at)
+        return affordable
+
+    def _may_hurry(self, vantage: VantagePoint, now: datetime) -> bool:
+        if not 0 < self.pace < self._settings.interval:
+            return False
+        if vantage.role is VantageRole.CONTROL or vantage.profile is Profile.QUIET:
+            return False
+        hurried = self._hurried.get(vantage.id, deque())
+        while hurried and now - hurried[0] > _HOUR:
+            hurried.popleft()
+        return len(hurried) < PER_HOUR
+
+    def _undecided(self, vantage: VantagePoint, platform: str, book: EventBook) -> bool:
+        timeline = book.places.get((vantage.country, platform))
+        stream = timeline.current.streams.get(vantage.id) if timeline is not None else None
+        key = (vantage.id, platform)
+        if stream is None or not suspicious(stream.detector):
+            self._row.pop(key, None)
+            return False
+        phase, count = self._row.get(key, (stream.detector.phase, 0))
+        if phase is not stream.detector.phase:
+            count = 0
+        self._row[key] = (stream.detector.phase, count)
+        return count < IN_A_ROW
+
+    def _affordable(self, vantage: VantagePoint, names: Iterable[str]) -> frozenset[str]:
+        """As many of these as the bytes kept for suspicion suffice for, the cheapest first."""
+        costs = sorted(
+            (self._cost(vantage, platform), platform.name)
+            for platform in self._settings.catalog.platforms
+            if platform.name in names
+        )
+        taken: list[str] = []
+        total = 0
+        for cost, name in costs:
+            total += cost
+            if not self._spending.affords(vantage.id, Purse.SUSPICION, total):
+                break
+            taken.append(name)
+        return frozenset(taken)
+
+    def _cost(self, vantage: VantagePoint, platform: Platform) -> int:
+        endpoints = (endpoint for role in platform.roles for endpoint in role.endpoints)
+        return _TWICE * sum(self._spending.usual(vantage.id, one.id) for one in endpoints)

@@ -1,0 +1,189 @@
+"""Everything that looks, built once from the settings: one Looker per vantage, one Runner."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+
+from monitor.budget.budget import Purse, purse_of
+from monitor.budget.bytes_used import request_bytes
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings
+from monitor.measuring.exits import Exits
+from probes.catalog.catalog import Reference
+from probes.layers.bogon import NO_NAT64, BogonList
+from probes.layers.http import make_client
+from probes.layers.transfer import TransferPlan, transfer
+from probes.measure.exit_address import ask_echo
+from probes.measure.follow_up import FollowUpPlan, follow_up
+from probes.measure.measure import Looker
+from probes.measure.runner import Runner, Urgency
+from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.sockets.network import Network, SocketNetwork, TlsContexts
+from probes.sockets.system_resolvers import ResolverAddress, is_stub, system_resolvers
+from probes.target import Glance, Target
+from probes.vantage import VantagePoint
+
+ReferenceLooks = tuple[tuple[Reference, Measurement], ...]
+MakeNetwork = Callable[[VantagePoint], Network]
+
+_URGENCY = {Look.CONTROL: Urgency.CONTROL, Look.RETRY: Urgency.RETRY}
+
+
+class Looking:
+    """Looks from any configured vantage. Use as an async context manager."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime],
+        make_network: MakeNetwork | None = None,
+        spending: Spending | None = None,
+    ) -> None:
+        """`make_network` replaces real sockets, for tests; by default each egress gets its own.
+
+        Every look is counted in `spending`; by default nothing limits it.
+        """
+        self.now = now
+        self.spending = spending or Spending(settings, now=now, limited=False)
+        self._catalog = settings.catalog
+        self._client = make_client()
+        self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
+        if make_network is None:
+            make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))
+        self._lookers: Mapping[str, Looker] = {
+            vantage.id: Looker(
+                vantage,
+                make_network(vantage),
+                settings.probe,
+                self._client,
+                resolvers=partial(_resolvers, vantage, BogonList(settings.probe.bogon_allow)),
+                now=now,
+            )
+            for vantage in settings.vantages
+        }
+        self.exits = Exits(settings, self._ask_echo)
+        if self.exits.checked:
+            for vantage_id, looker in self._lookers.items():
+                looker.on_exit = partial(self.exits.heard, vantage_id)
+
+    async def __aenter__(self) -> "Looking":
+        await self._runner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.__aexit__(kind, error, traceback)
+
+    def vantage(self, vantage_id: str) -> VantagePoint:
+        """The vantage point of that id."""
+        return self._lookers[vantage_id].vantage
+
+    async def learn_nat64(self, vantage_id: str, *, alone: bool) -> tuple[str, ...]:
+        """Ask how the vantage's network makes up IPv6 addresses; the prefixes, in CIDR notation."""
+        return await self._lookers[vantage_id].learn_nat64(alone=alone)
+
+    def forget_nat64(self, vantage_id: str) -> None:
+        """The vantage is on a network that has IPv4 of its own."""
+        self._lookers[vantage_id].translate(NO_NAT64)
+
+    async def _ask_echo(self, vantage_id: str, url: str) -> str:
+        """Empty, too, where no bytes of the day are left to ask with."""
+        if not self.spending.buy(vantage_id, Purse.LOOKS, request_bytes()):
+            return ""
+        return await self._runner.run(partial(ask_echo, self._lookers[vantage_id], url))
+
+    async def at(
+        self,
+        vantage_id: str,
+        target: Target,
+        *,
+        cycle: str = "",
+        look: Look = Look.SCHEDULED,
+        attempt: int = 1,
+        quic: bool = False,
+        unadvertised: bool = True,
+        glance: Glance | None = None,
+        purse: Purse | None = None,
+    ) -> Measurement:
+        """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
+        only where that is offered), with `glance` a modest one.
+
+        `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
+        """
+        looker = self._lookers[vantage_id]
+        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, glance=glance)
+        paid_from = purse or purse_of(look)
+        with self.spending.holding(vantage_id, paid_from, target.endpoint.id):
+            looked = await self._runner.run(
+                partial(how, target, quic=quic, unadvertised=unadvertised),
+                _URGENCY.get(look, Urgency.SCHEDULED),
+            )
+            self.spending.count(looked, paid_from)
+        return looked
+
+    async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
+        """Ask what `plan` says about a failed look, when the rate lets it."""
+        looker = self._lookers[vantage_id]
+        asked = await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
+        self.spending.count(asked)
+        return asked
+
+    async def transfer(
+        self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
+    ) -> Measurement:
+        """One round of transfers, when the rate lets it."""
+        looker = self._lookers[vantage_id]
+        made = await self._runner.run(
+            partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
+        )
+        self.spending.count(made)
+        return made
+
+    async def at_references(
+        self,
+        vantage_id: str,
+        *,
+        cycle: str = "",
+        wait: Callable[[], float] | None = None,
+        glance: Glance | None = None,
+        purse: Purse | None = None,
+    ) -> ReferenceLooks:
+        """One look at every reference that the vantage's country asks for, side by side.
+
+        `wait` is asked for the seconds that each of them waits first; without it none does.
+        `glance` says what to leave out, `purse` who pays where that is not the routine.
+        """
+
+        async def at(reference: Reference) -> Measurement:
+            if wait is not None:
+                await asyncio.sleep(wait())
+            target = Target(
+                platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
+            )
+            return await self.at(
+                vantage_id, target, cycle=cycle, look=Look.REFERENCE, glance=glance, purse=purse
+            )
+
+        references = self._catalog.references_for(self.vantage(vantage_id).country)
+        looks = await asyncio.gather(*map(at, references))
+        return tuple(zip(references, looks, strict=True))
+
+
+def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:
+    return SocketNetwork(vantage.egress, contexts)
+
+
+def _resolvers(vantage: VantagePoint, bogons: BogonList) -> Sequence[ResolverAddress]:
+    if vantage.resolver.system or vantage.resolver.url:
+        # One that is asked over HTTPS has a name, which is all the machine's own are asked for.
+        return system_resolvers()
+    address = vantage.resolver.address
+    stub = is_stub(address, bogons)
+    return (ResolverAddress(address=address, port=vantage.resolver.port, stub=stub),)

@@ -1,0 +1,447 @@
+"""Merge all vantages into one immutable Snapshot, swapped whole on each change.
+
+Only the event loop's thread calls the methods; any thread may read `snapshot`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventKind
+from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.budget.budget import Effort
+from monitor.budget.bytes_used import bytes_of
+from monitor.metrics.snapshot import (
+    STALE_FLOOR,
+    STALE_INTERVALS,
+    Histogram,
+    RouteView,
+    Snapshot,
+    VantageView,
+    frozen_map,
+)
+from probes.catalog.catalog import Catalog
+from probes.failure import Failure, failure_class
+from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
+from probes.vantage import VantagePoint
+from storage.store import Cycle
+from storage.values.reviews import Annotation
+
+EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
+    Layer.DNS: (
+        Failure.DNS_NXDOMAIN,
+        Failure.DNS_REFUSED,
+        Failure.DNS_SERVFAIL,
+        Failure.DNS_BOGON,
+        Failure.GENERIC_TIMEOUT,
+    ),
+    Layer.TCP: (
+        Failure.CONNECTION_REFUSED,
+        Failure.GENERIC_TIMEOUT,
+        Failure.HOST_UNREACHABLE,
+        Failure.NETWORK_UNREACHABLE,
+    ),
+    Layer.TLS: (
+        Failure.CONNECTION_RESET,
+        Failure.EOF,
+        Failure.GENERIC_TIMEOUT,
+        Failure.SSL_FAILED_HANDSHAKE,
+        Failure.SSL_INVALID_HOSTNAME,
+        Failure.SSL_UNKNOWN_AUTHORITY,
+    ),
+    Layer.HTTP: (Failure.CONNECTION_RESET, Failure.EOF, Failure.GENERIC_TIMEOUT),
+}
+"""What blocking usually looks like: counted from zero, so that a rate sees the first one too."""
+
+STORAGE_OPERATIONS = ("save", "read", "prune")
+"""What storage errors are counted under from the start."""
+
+
+class Publisher:
+    """The one owner of what is shown."""
+
+    def __init__(
+        self,
+        vantages: Sequence[VantagePoint],
+        catalog: Catalog,
+        now: Callable[[], datetime],
+        *,
+        interval: float = 300.0,
+        daily_bytes: int = 300_000_000,
+        public_url: str = "",
+        leading: bool = True,
+    ) -> None:
+        """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles.
+
+        `daily_bytes` is the limit that traffic is shown beside, `public_url` where people reach
+        the page from outside; `leading` says whether it is this process that judges.
+        """
+        self._now = now
+        self._snapshot = Snapshot(
+            at=now(),
+            interval=interval,
+            daily_bytes=daily_bytes,
+            public_url=public_url,
+            catalog=catalog,
+            vantages=tuple(_silent(point, catalog, interval) for point in vantages),
+            events=frozen_map({}),
+            storage_errors=frozen_map(dict.fromkeys(STORAGE_OPERATIONS, 0)),
+            config_used_at=now(),
+            leading=leading,
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest one."""
+        return self._snapshot
+
+    def now(self) -> datetime:
+        """The publisher's own clock, for reading a snapshot at the current moment."""
+        return self._now()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether there is anything to show yet, and a sentence that says so."""
+        if any(view.last_report_at for view in self._snapshot.vantages):
+            return True, "ready"
+        return False, "not ready: no vantage has finished its first cycle yet"
+
+    def publish(self, cycle: Cycle, active_events: Sequence[Event], *, stored: bool = True) -> None:
+        """Show a finished cycle and the events now active, which replace those shown before.
+
+        A cycle that could not be stored (`stored` false) is shown but is no success. Looks by
+        other vantages on this one's behalf count as theirs.
+        """
+        by_vantage: dict[str, list[Measurement]] = {}
+        for measurement in cycle.measurements:
+            if measurement.cycle != cycle.id:
+                continue  # a control look shared with another cycle, which counts it
+            by_vantage.setdefault(measurement.vantage, []).append(measurement)
+        views = (
+            _counted(view, by_vantage.get(view.point.id, ())) for view in self._snapshot.vantages
+        )
+        self._swap(
+            vantages=tuple(
+                self._reported(view, cycle, stored) if view.point.id == cycle.vantage else view
+                for view in views
+            ),
+            events=self._shown(active_events),
+            circumstances=self._circumstances(active_events),
+        )
+
+    def doubt(
+        self, country: str, outliers: Mapping[str, int], left_out: Callable[[str], bool]
+    ) -> None:
+        """Show on how many platforms vantages of a country differ from the others of their network,
+        and who is left out of events."""
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(
+                    view,
+                    outlier_platforms=outliers.get(view.point.id, 0),
+                    left_out=left_out(view.point.id),
+                )
+                if view.point.country == country
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
+    def lead(self, *, leading: bool) -> None:
+        """Show whether it is this process that judges, from now on."""
+        self._swap(leading=leading)
+
+    def concluded(self, active_events: Sequence[Event]) -> None:
+        """Show the events now active, which replace those shown before, and nothing else: what
+        they follow from tells of the past."""
+        self._swap(
+            events=self._shown(active_events), circumstances=self._circumstances(active_events)
+        )
+
+    def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
+        """Show these vantages, with all that is known of those that stay as they were."""
+        known = {view.point.id: view for view in self._snapshot.vantages}
+        catalog, interval = self._snapshot.catalog, self._snapshot.interval
+        fresh = [_silent(point, catalog, interval) for point in vantages]
+        self._swap(vantages=tuple(_gone_on(known.get(view.point.id), view) for view in fresh))
+        self.concluded(active_events)
+
+    def cycle_missed(self, vantage: str) -> None:
+        """Count a scheduled cycle that did not run."""
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(view, schedule_missed=view.schedule_missed + 1)
+                if view.point.id == vantage
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
+    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+        """Count a turn of a vantage, and show the bytes it has used today (UTC)."""
+        day = self._now().date()
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(
+                    view,
+                    turns=frozen_map({**view.turns, effort: view.turns[effort] + 1}),
+                    day_bytes=(day, spent),
+                )
+                if view.point.id == vantage
+                else view
+                for view in self._snapshot.vantages
+            )
+        )
+
+    def storage_error(self, kind: str) -> None:
+        """Count a failure of the store; `kind` is one short word for what was being done.
+
+        Anything that is no such word counts as `other`: error texts never become labels.
+        """
+        word = kind if kind.isidentifier() and len(kind) <= 32 else "other"
+        errors = self._snapshot.storage_errors
+        self._swap(storage_errors=frozen_map({**errors, word: errors.get(word, 0) + 1}))
+
+    def pruned(self, rows: int) -> None:
+        """Count old rows that were deleted."""
+        self._swap(pruned_rows=self._snapshot.pruned_rows + rows)
+
+    def prune_done(self) -> None:
+        """Note that nothing is left that is too old."""
+        self._swap(prune_done_at=self._now())
+
+    def use(
+        self,
+        vantages: Sequence[VantagePoint],
+        catalog: Catalog,
+        active_events: Sequence[Event],
+        *,
+        interval: float,
+        daily_bytes: int,
+        public_url: str,
+    ) -> None:
+        """Show what another configuration watches, with all that is known of what stays.
+
+        A vantage that differs in anything begins anew. The arguments are those of `__init__`.
+        """
+        self._swap(
+            interval=interval,
+            daily_bytes=daily_bytes,
+            public_url=public_url,
+            catalog=catalog,
+            config_refused=False,
+            config_used_at=self._now(),
+        )
+        self.watch(vantages, active_events)
+
+    def notified(self, route: str, count: int) -> None:
+        """Count notices that were delivered to a target of a route."""
+        before = self._snapshot.routes.get(route, RouteView())
+        self._count_route(route, msgspec.structs.replace(before, sent=before.sent + count))
+
+    def notification_failed(self, route: str) -> None:
+        """Count an attempt at a target of a route that failed."""
+        before = self._snapshot.routes.get(route, RouteView())
+        self._count_route(route, msgspec.structs.replace(before, failures=before.failures + 1))
+
+    def notifications_pending(self, pending: Mapping[str, int]) -> None:
+        """Show how many notices of each route wait; routes that are not named are gone."""
+        before = self._snapshot.routes
+        routes = {
+            route: msgspec.structs.replace(before.get(route, RouteView()), pending=count)
+            for route, count in pending.items()
+        }
+        if routes != before:
+            self._swap(routes=frozen_map(routes))
+
+    def ping_failed(self) -> None:
+        """Count a ping that was not answered."""
+        self._swap(ping_failures=self._snapshot.ping_failures + 1)
+
+    def _count_route(self, route: str, now: RouteView) -> None:
+        self._swap(routes=frozen_map({**self._snapshot.routes, route: now}))
+
+    def annotated(self, annotations: Sequence[Annotation]) -> None:
+        """Show these annotations in the place of those shown before."""
+        shown = tuple(annotations)
+        if shown != self._snapshot.annotations:
+            self._swap(annotations=shown)
+
+    def config_refused(self) -> None:
+        """Show that the configuration was read again and could not be used."""
+        self._swap(config_refused=True)
+
+    def restore(
+        self,
+        latest_platforms: Iterable[PlatformVerdict],
+        latest_health: Iterable[VantageHealth],
+        active_events: Sequence[Event],
+    ) -> None:
+        """Take up what an earlier process knew, with the times it knew it at.
+
+        What is stale by now is kept but not shown as current. Vantages and platforms that are
+        no longer configured are left out.
+        """
+        platforms: dict[str, list[PlatformVerdict]] = {}
+        for verdict in latest_platforms:
+            if verdict.platform in self._snapshot.platforms:
+                platforms.setdefault(verdict.vantage, []).append(verdict)
+        health = {one.vantage: one for one in latest_health}
+        self._swap(
+            vantages=tuple(
+                _restored(view, platforms.get(view.point.id, []), health.get(view.point.id))
+                for view in self._snapshot.vantages
+            ),
+            events=self._shown(active_events),
+            circumstances=self._circumstances(active_events),
+        )
+
+    def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
+        length = (cycle.finished_at - cycle.started_at).total_seconds()
+        watched = self._snapshot.platforms
+        platforms = tuple(v for v in cycle.platforms if v.platform in watched)
+        if cycle.hurried:
+            seen = {verdict.platform for verdict in platforms}
+            return msgspec.structs.replace(
+                view,
+                health=cycle.health,
+                platforms=(*(v for v in view.platforms if v.platform not in seen), *platforms),
+            )
+        return msgspec.structs.replace(
+            view,
+            health=cycle.health,
+            platforms=platforms,
+            last_report_at=cycle.finished_at,
+            last_success_at=cycle.finished_at if stored else view.last_success_at,
+            cycle_started_at=cycle.started_at,
+            cycle_finished_at=cycle.finished_at,
+            transfers=_renewed(view.transfers, cycle.transfers),
+            stale_after=_stale_after(self._snapshot.interval, length),
+        )
+
+    def _shown(self, events: Sequence[Event]) -> Mapping[tuple[str, str], Event]:
+        """Active events of what is configured: nobody would ever end one of anything else."""
+        countries, platforms = self._snapshot.countries, self._snapshot.platforms
+        return frozen_map(
+            {
+                (event.country, event.platform): event
+                for event in sorted(events, key=lambda event: event.detected_at)
+                if event.active
+                and event.kind is EventKind.BLOCK
+                and event.country in countries
+                and event.platform in platforms
+            }
+        )
+
+    def _circumstances(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Active events of other kinds, of what is configured."""
+        snapshot = self._snapshot
+        countries, platforms = ("", *snapshot.countries), ("", *snapshot.platforms)
+        vantages = ("", *(view.point.id for view in snapshot.vantages))
+        return tuple(
+            event
+            for event in events
+            if event.active
+            and event.kind is not EventKind.BLOCK
+            and event.country in (*countries, *(v.point.country for v in snapshot.vantages))
+            and event.platform in platforms
+            and event.vantage in vantages
+        )
+
+    def _swap(self, **changes: object) -> None:
+        self._snapshot = msgspec.structs.replace(self._snapshot, at=self._now(), **changes)
+
+
+def _stale_after(interval: float, cycle_length: float = 0.0) -> float:
+    return max(STALE_INTERVALS * max(interval, cycle_length), STALE_FLOOR)
+
+
+def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageView:
+    names = (*(platform.name for platform in catalog.platforms), REFERENCE_PLATFORM)
+    return VantageView(
+        point=point,
+        probes=frozen_map(dict.fromkeys(names, 0)),
+        failures=frozen_map(
+            {(layer, str(f)): 0 for layer, several in EXPECTED_FAILURES.items() for f in several}
+        ),
+        durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
+        turns=frozen_map(dict.fromkeys(Effort, 0)),
+        stale_after=_stale_after(interval),
+    )
+
+
+def _gone_on(known: VantageView | None, fresh: VantageView) -> VantageView:
+    """What is known of a vantage, in the shape that another configuration gives it."""
+    if known is None or known.point != fresh.point:
+        return fresh
+    length = 0.0
+    if known.cycle_started_at is not None and known.cycle_finished_at is not None:
+        length = (known.cycle_finished_at - known.cycle_started_at).total_seconds()
+    # A fresh vantage's interval has made its floor; the last cycle may have been longer.
+    stale_after = max(fresh.stale_after, STALE_INTERVALS * length)
+    return msgspec.structs.replace(
+        known,
+        platforms=tuple(v for v in known.platforms if v.platform in fresh.probes),
+        transfers=tuple(t for t in known.transfers if t.verdict.platform in fresh.probes),
+        probes=frozen_map({name: known.probes.get(name, 0) for name in fresh.probes}),
+        stale_after=stale_after,
+    )
+
+
+def _renewed(
+    known: Sequence[TransferVerdict], fresh: Sequence[TransferVerdict]
+) -> tuple[TransferVerdict, ...]:
+    """The newest of each object."""
+    newest = {(one.verdict.platform, one.verdict.endpoint): one for one in (*known, *fresh)}
+    return tuple(newest.values())
+
+
+def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:
+    """`view` with these looks counted; extra observations made to follow up are not looks."""
+    if not measurements:
+        return view
+    probes = Counter(m.platform for m in measurements if m.platform in view.probes)
+    failures: Counter[tuple[Layer, str]] = Counter()
+    durations: dict[Layer, list[float]] = {}
+    for observation in (o for m in measurements for o in m.observations if not o.reason):
+        layer = layer_of(observation)
+        durations.setdefault(layer, []).append(observation.duration)
+        if observation.failure is not None:
+            failures[layer, failure_class(observation.failure)] += 1
+    return msgspec.structs.replace(
+        view,
+        bytes_used=view.bytes_used + sum(map(bytes_of, measurements)),
+        probes=frozen_map({name: n + probes[name] for name, n in view.probes.items()}),
+        failures=frozen_map(
+            {
+                pair: view.failures.get(pair, 0) + failures[pair]
+                for pair in {**view.failures, **failures}
+            }
+        ),
+        durations=frozen_map(
+            {
+                **view.durations,
+                **{
+                    layer: view.durations.get(layer, Histogram()).with_added(seconds)
+                    for layer, seconds in durations.items()
+                },
+            }
+        ),
+    )
+
+
+def _restored(
+    view: VantageView, platforms: Sequence[PlatformVerdict], health: VantageHealth | None
+) -> VantageView:
+    times = [verdict.judged_at for verdict in platforms] + ([health.at] if health else [])
+    if not times:
+        return view
+    return msgspec.structs.replace(
+        view,
+        health=health,
+        platforms=tuple(platforms),
+        last_report_at=max(times),
+        last_success_at=max(times),
+    )

@@ -1,0 +1,162 @@
+"""Hand a message to the service that an address names: the only place that knows Apprise.
+
+Apprise is imported when it is first needed. It works in a thread of its own, which is left behind
+when it takes too long: no service, however slow, holds up the monitor or its end.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from monitor.notify.message import Message
+from monitor.notify.settings import Target
+
+T = TypeVar("T")
+INSTALL = "pip install 'shutwatch[notify]'"
+_STATUS = re.compile(r"error=(\d{3})\b")
+_NO_CONNECTION = re.compile(r"connection error", re.IGNORECASE)
+
+
+class NotInstalledError(Exception):
+    """Apprise is not there; the message says what to do."""
+
+
+class AppriseCarrier:
+    """Delivers through Apprise: a `monitor.notify.delivery.Carrier`."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, _Attempt] = {}
+        """At each address."""
+
+    async def deliver(self, target: Target, message: Message, within: float) -> str:
+        """Empty when the service took it, else why not; see `Carrier.deliver`."""
+        before = self._last.get(target.url)
+        if before is not None and before.thread.is_alive():
+            return "the attempt before is still under way"
+        if before is not None and before.late and before.message == message and before.taken:
+            before.late = False
+            return ""  # it came through after all, only too late to be waited for
+        attempt = self._last[target.url] = _Attempt(target.url, message)
+        try:
+            async with asyncio.timeout(within):
+                return await attempt.answer
+        except TimeoutError:
+            attempt.late = True
+            return f"no answer within {within:g} s"
+
+
+class _Attempt:
+    """One message on its way to one address, in a thread of its own."""
+
+    def __init__(self, url: str, message: Message) -> None:
+        self.message = message
+        self.late = False
+        """Nobody waits for it any more."""
+        self.taken = False
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.thread = _in_thread(lambda: self._run(url), self.answer)
+
+    def _run(self, url: str) -> str:
+        reason = _send(url, self.message)
+        self.taken = not reason
+        return reason
+
+
+def fault_of(url: str) -> str:
+    """Why an address cannot be used, empty when it can. Nothing is sent.
+
+    Raises NotInstalledError.
+    """
+    library = _library()
+    scheme = url.partition("://")[0]
+    service = library.Apprise.instantiate(url, asset=_asset(library))
+    if service is None:
+        if scheme.lower() not in library.manager_plugins.NotificationManager():
+            return "an address whose scheme Apprise knows: its list of services has them"
+        return f"an address as Apprise documents them for {scheme.lower()}://"
+    return ""
+
+
+def _send(url: str, message: Message) -> str:
+    try:
+        library = _library()
+    except NotInstalledError as error:
+        return str(error)
+    courier = library.Apprise(asset=_asset(library))
+    if not courier.add(url):
+        return "Apprise cannot use the address"
+    result = courier.notify(
+        title=message.title,
+        body=message.body,
+        notify_type=message.urgency.value,
+        body_format=library.NotifyFormat.TEXT,
+    )
+    return "" if result else _reason(result)
+
+
+def _reason(result: Any) -> str:
+    """What went wrong, told by signs: what services answer is theirs, and may repeat secrets."""
+    said = " ".join(str(entry.message) for one in result for entry in one.logs())
+    status = _STATUS.search(said)
+    if status:
+        return f"the service answered with HTTP status {status[1]}"
+    if _NO_CONNECTION.search(said):
+        return "no connection to the service"
+    return "the service did not take it"
+
+
+def _library() -> Any:
+    try:
+        import apprise
+    except ImportError as error:
+        raise NotInstalledError(f"notifications need Apprise ({error.name}): {INSTALL}") from error
+    # They name addresses, and with them tokens.
+    for name in ("apprise", "urllib3", "requests", "requests_oauthlib"):
+        logging.getLogger(name).propagate = False
+    return apprise
+
+
+def _asset(library: Any) -> Any:
+    """Apprise under our name, without files of its own, and bounded by our time limit alone."""
+    return library.AppriseAsset(
+        app_id="shutwatch",
+        app_desc="shutwatch",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        image_path_mask=False,
+        async_mode=False,
+        storage_mode="memory",
+        service_timeout=0,
+        allow_templates=False,
+    )
+
+
+def _in_thread(work: Callable[[], T], answer: "asyncio.Future[T]") -> threading.Thread:
+    """Begin work whose result, or error, the future will have, if anybody still waits."""
+    loop = answer.get_loop()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 # raised again where it is waited for
+            failure = error
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    thread = threading.Thread(target=run, name="notify", daemon=True)
+    thread.start()
+    return thread

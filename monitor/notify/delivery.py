@@ -1,0 +1,372 @@
+"""Deliver what is in the outbox, again and again until it arrived or nobody can still want it.
+
+At least once; and once, unless a crash falls between an arrival and its mark. Targets do not wait
+for each other, and nothing waits for them: not the probes, not the detector, not the end of the
+process.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from monitor.analysis.events.event import EventLogEntry
+from monitor.logs import logger
+from monitor.notify.body import Told
+from monitor.notify.changes import CLOSING, OPENING, Occasion
+from monitor.notify.message import Message, Section, batches, message, section
+from monitor.notify.pending import plan
+from monitor.notify.related_events import Families, relatives
+from monitor.notify.routing import notices_of, wanted
+from monitor.notify.settings import NotifySettings, Route, Target
+from monitor.notify.timing import due_at, quiet_until, retry_after
+from storage.store import StorageError, Store
+from storage.values.outbox import Notice, NoticeState
+
+log = logger(__name__)
+
+LONGEST_SLEEP = 60.0
+"""Seconds after which the outbox is looked at in any case: clocks are put right, hours begin."""
+REST = 10.0
+"""Seconds to wait after the store failed."""
+GRACE = 1.0
+"""Seconds that deliveries under way get to end once we are told to stop."""
+LATE = timedelta(hours=1)
+"""A message that goes out later than this after it was due says so."""
+NOT_CONFIGURED = "its route, or this address of it, is no longer configured"
+
+Place = tuple[str, str]
+"""Names of a route and of one of its targets."""
+
+
+class Carrier(Protocol):
+    """Whatever delivers messages."""
+
+    async def deliver(self, target: Target, message: Message, within: float) -> str:
+        """Empty when the service took the message within so many seconds, else why not: in a few
+        words that hold nothing of the address or of the service's answer."""
+
+
+class Tally(Protocol):
+    """Whatever counts for the metrics."""
+
+    def notified(self, route: str, count: int) -> None:
+        """So many notices were delivered to a target of a route."""
+
+    def notification_failed(self, route: str) -> None:
+        """One attempt to deliver to a target of a route failed."""
+
+    def notifications_pending(self, pending: Mapping[str, int]) -> None:
+        """How many notices wait, by route."""
+
+
+class Courier:
+    """The one who delivers. Only the event loop's thread calls the methods."""
+
+    def __init__(
+        self,
+        store: Store,
+        carrier: Carrier,
+        tally: Tally,
+        *,
+        now: Callable[[], datetime],
+        chance: Callable[[], float],
+    ) -> None:
+        """`now` gives the current UTC time, `chance` a number from 0 to 1 to spread retries by.
+        Nobody is told of anything before `use`."""
+        self._store = store
+        self._carrier = carrier
+        self._tally = tally
+        self._now = now
+        self._chance = chance
+        self._settings = NotifySettings()
+        self._known: Mapping[Place, tuple[Route, Target]] = {}
+        self._titles: Mapping[str, str] = {}
+        self._public_url = ""
+        self._woken = asyncio.Event()
+        self._under_way: dict[Place, asyncio.Task[None]] = {}
+        self._unmarked: dict[object, Notice] = {}
+        """Settled, and not marked so yet, for the store failed."""
+        self._rests: dict[Place, datetime] = {}
+        """Left alone until then."""
+
+    def use(self, settings: NotifySettings, titles: Mapping[str, str], public_url: str) -> None:
+        """Go by these settings from now on. `titles` are what people call platforms, by name."""
+        self._settings = settings
+        self._known = {
+            (route.name, target.name): (route, target)
+            for route in settings.route
+            for target in route.urls
+        }
+        self._titles = titles
+        self._public_url = public_url
+        self.wake()
+
+    def announce(self, entries: Sequence[EventLogEntry]) -> tuple[Notice, ...]:
+        """What is to be told of lines of events' logs: to be stored along with them."""
+        return notices_of(entries, self._settings.route, self._now())
+
+    def wake(self) -> None:
+        """There may be something new in the outbox."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    pause = await self._round()
+                except StorageError as error:
+                    log.error("outbox not read", error=str(error))
+                    pause = REST
+                except Exception:
+                    # Whatever it is, people must go on being told of everything else.
+                    log.exception("delivering failed")
+                    pause = REST
+                try:
+                    async with asyncio.timeout(max(pause, 0.05)):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            tasks = set(self._under_way.values())
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=GRACE)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+
+    async def _round(self) -> float:
+        """Begin what is due; seconds until something else is."""
+        if self._unmarked:
+            await self._store.update_notices(list(self._unmarked.values()))
+            self._unmarked.clear()
+        waiting: dict[Place, list[Notice]] = {}
+        for notice in await self._store.outbox(NoticeState.PENDING):
+            waiting.setdefault((notice.route, notice.target), []).append(notice)
+        self._count(waiting)
+        now, pause = self._now(), LONGEST_SLEEP
+        for place, notices in waiting.items():
+            if place in self._under_way:
+                continue  # its end wakes us
+            if place not in self._known:
+                await self._drop((notice, NOT_CONFIGURED) for notice in notices)
+                continue
+            route, target = self._known[place]
+            ready = min(ready_at(notice, route) for notice in notices)
+            ready = max(ready, self._rests.get(place, ready))
+            if ready > now:
+                pause = min(pause, (ready - now).total_seconds())
+            elif chosen := [one for one in notices if _goes_along(one, route, now)]:
+                self._begin(place, route, target, chosen)
+        return pause
+
+    def _count(self, waiting: Mapping[Place, Sequence[Notice]]) -> None:
+        pending = Counter({route.name: 0 for route in self._settings.route})
+        for (route, _), notices in waiting.items():
+            pending[route] += len(notices)
+        self._tally.notifications_pending(pending)
+
+    def _begin(self, place: Place, route: Route, target: Target, notices: list[Notice]) -> None:
+        task = asyncio.create_task(self._serve(place, route, target, notices))
+        self._under_way[place] = task
+
+        def over(_: object) -> None:
+            self._under_way.pop(place, None)
+            self.wake()
+
+        task.add_done_callback(over)
+
+    async def _serve(
+        self, place: Place, route: Route, target: Target, notices: Sequence[Notice]
+    ) -> None:
+        try:
+            await self._deliver(route, target, notices)
+        except StorageError as error:
+            self._rests[place] = self._now() + timedelta(seconds=REST)
+            log.error("outbox not reached", route=route.name, error=str(error))
+        except Exception:
+            # A bug with one target must not keep the others from being told.
+            self._rests[place] = self._now() + timedelta(seconds=LONGEST_SLEEP)
+            log.exception("delivering failed", route=route.name, target=target.name)
+
+    async def _deliver(self, route: Route, target: Target, notices: Sequence[Notice]) -> None:
+        """Send or drop these, which wait for this target."""
+        keys = {notice.key for notice in notices}
+        entries = await self._lines(notice.event for notice in notices)
+        families = Families(entries.values())
+        before = [
+            one
+            for event in dict.fromkeys(entry.event for entry in entries.values())
+            for one in await self._store.outbox(event=event)
+            if (one.route, one.target) == (route.name, target.name) and one.key not in keys
+        ]
+        asked = {
+            one.key
+            for one in notices
+            if wanted(route, entries[one.event, one.sequence].snapshot, Occasion(one.occasion))
+        }
+        made = plan(notices, before, asked, families)
+        await self._drop(made.drop)
+        now = self._now()
+        sections = [
+            self._section(
+                one, entries[one.event, one.sequence], route, _told_of(one, before, families), now
+            )
+            for one in made.send
+        ]
+        begun = 0
+        for count in batches(one.size for one in sections):
+            part = slice(begun, begun + count)
+            if not await self._send(route, target, made.send[part], sections[part]):
+                return
+            begun += count
+
+    async def _lines(self, events: Iterable[str]) -> dict[tuple[str, int], EventLogEntry]:
+        """The logs of these events, of those that they go on as, and of those that do so as
+        them."""
+        found: dict[tuple[str, int], EventLogEntry] = {}
+        known: set[str] = set()
+        ahead = list(dict.fromkeys(events))
+        while ahead:
+            event = ahead.pop()
+            if event not in known:
+                known.add(event)
+                async for page in self._store.event_log(event):
+                    found |= {(entry.event, entry.sequence): entry for entry in page}
+                    ahead += relatives(page)
+        return found
+
+    def _section(
+        self,
+        notice: Notice,
+        entry: EventLogEntry,
+        route: Route,
+        before: Iterable[Notice],
+        now: datetime,
+    ) -> Section:
+        occasion = Occasion(notice.occasion)
+        due = due_at(occasion, notice.created_at, route)
+        told = Told(
+            occasion=occasion,
+            entry=entry,
+            first_told=_first_told(before),
+            late_since=due if now - due > LATE else None,
+        )
+        return section(told, self._titles, self._public_url)
+
+    async def _send(
+        self,
+        route: Route,
+        target: Target,
+        notices: Sequence[Notice],
+        sections: Sequence[Section],
+    ) -> bool:
+        """Send these in one message; whether it arrived. That it is tried is stored before, so that
+        a crash in mid-attempt leaves a trace."""
+        now = self._now()
+        tried = [
+            msgspec.structs.replace(
+                one,
+                attempts=one.attempts + 1,
+                retry_at=now + retry_after(one.attempts + 1, self._chance()),
+            )
+            for one in notices
+        ]
+        await self._store.update_notices(tried)
+        reason = await self._hand_over(target, sections)
+        told = {
+            "route": route.name,
+            "target": target.name,
+            "events": [one.event for one in notices],
+            "occasions": [one.occasion for one in notices],
+        }
+        if not reason:
+            self._tally.notified(route.name, len(notices))
+            log.info("notification sent", **told)
+            await self._mark(tried, NoticeState.SENT, "")
+            return True
+        self._tally.notification_failed(route.name)
+        over = [one for one in tried if self._is_over(one, route)]
+        more = [one for one in tried if one not in over]
+        if more:
+            log.warning("notification failed", **told, attempts=more[0].attempts, reason=reason)
+            await self._mark(more, NoticeState.PENDING, reason)
+        if over:
+            log.error("notification given up", **told, attempts=over[0].attempts, reason=reason)
+            await self._mark(over, NoticeState.FAILED, reason)
+        return False
+
+    async def _hand_over(self, target: Target, sections: Sequence[Section]) -> str:
+        try:
+            return await self._carrier.deliver(target, message(sections), self._settings.timeout)
+        except Exception as error:  # noqa: BLE001 # a service's library may raise anything
+            # Its text may hold the address.
+            return f"an error in what sends it ({type(error).__name__})"
+
+    def _is_over(self, notice: Notice, route: Route) -> bool:
+        due = due_at(Occasion(notice.occasion), notice.created_at, route)
+        return self._now() - due >= timedelta(seconds=self._settings.give_up)
+
+    async def _mark(self, notices: Iterable[Notice], state: NoticeState, reason: str) -> None:
+        settled = None if state is NoticeState.PENDING else self._now()
+        marked = [
+            msgspec.structs.replace(one, state=state, reason=reason, settled_at=settled)
+            for one in notices
+        ]
+        try:
+            await self._store.update_notices(marked)
+        except StorageError:
+            # What arrived must not be sent again because that could not be written down.
+            self._unmarked |= {one.key: one for one in marked}
+            raise
+
+    async def _drop(self, notices: Iterable[tuple[Notice, str]]) -> None:
+        now = self._now()
+        dropped = [
+            msgspec.structs.replace(one, state=NoticeState.DROPPED, reason=why, settled_at=now)
+            for one, why in notices
+        ]
+        if dropped:
+            await self._store.update_notices(dropped)
+
+
+def ready_at(notice: Notice, route: Route) -> datetime:
+    """When a notice is to be sent next, in UTC."""
+    occasion = Occasion(notice.occasion)
+    due = due_at(occasion, notice.created_at, route)
+    ready = due if notice.retry_at is None else max(due, notice.retry_at)
+    return quiet_until(occasion, ready, route) or ready
+
+
+def _goes_along(notice: Notice, route: Route, now: datetime) -> bool:
+    """Whether it is sent now that something is: all that waits, but for what is held."""
+    occasion = Occasion(notice.occasion)
+    if quiet_until(occasion, now, route) is not None:
+        return False
+    return route.daily is None or due_at(occasion, notice.created_at, route) <= now
+
+
+def _told_of(notice: Notice, before: Iterable[Notice], families: Families) -> list[Notice]:
+    """What was to be told of the same thing, as things happened."""
+    name = families.name(notice.event)
+    return families.in_order(one for one in before if families.name(one.event) == name)
+
+
+def _first_told(before: Iterable[Notice]) -> datetime | None:
+    """When a target was first told of what these are about, as far as it surely was."""
+    first: datetime | None = None
+    over = False
+    for one in before:
+        if one.state is not NoticeState.SENT:
+            continue
+        occasion = Occasion(one.occasion)
+        if occasion in OPENING and (first is None or over):
+            first, over = one.settled_at, False
+        elif occasion in CLOSING and occasion is not Occasion.DOUBTED:
+            over = True
+    return first

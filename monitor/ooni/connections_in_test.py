@@ -1,0 +1,159 @@
+"""Which lookup, connection, handshake and request belong together, in tests with many targets.
+
+A report lists everything a test saw by kind, not by target: all queries, all connections. The
+engine appends what it saw target by target, so the lists run in the same order, and each entry
+goes to the first visit it fits: a connection to an earlier lookup that gave its address, a
+handshake to a connection of its host, a request to its host and port. Entries that several
+visits could claim are alike in what they show, so a wrong guess moves times, not facts.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from monitor.ooni.observations import (
+    addresses_of,
+    by_system,
+    host_port,
+    literal,
+    split_address,
+    url_of,
+)
+from monitor.ooni.ooni_format import (
+    WireConnect,
+    WireHandshake,
+    WireKeys,
+    WireQuery,
+    WireTransaction,
+)
+
+_ROUNDING = 0.001
+"""Seconds by which times taken in different places of an engine may be out of order."""
+
+
+class Visit(msgspec.Struct, kw_only=True):
+    """One look at one target, as OONI wrote it down."""
+
+    host: str
+    """A name, or an address that was dialled without a lookup."""
+    queries: list[WireQuery]
+    connects: list[WireConnect]
+    handshakes: list[WireHandshake]
+    requests: list[WireTransaction]
+    port: int = 0
+    """0 when neither a connection nor a request tells."""
+
+    @property
+    def began(self) -> float:
+        """Seconds, as far as the entries tell."""
+        entries: list[WireTransaction | WireQuery | WireConnect | WireHandshake] = [*self.requests]
+        entries += [*self.queries, *self.connects, *self.handshakes]
+        times = [one.t0 if one.t0 is not None else one.t for one in entries]
+        return min((time for time in times if time is not None), default=0.0)
+
+
+def visits_of(keys: WireKeys) -> list[Visit]:
+    """Every visit of a test, in the order of their lookups, those without one at the end."""
+    visits = [
+        _visit(queries[0].hostname.lower().rstrip("."), queries=queries)
+        for queries in lookups(query for query in keys.queries or () if by_system(query))
+    ]
+    for connect in keys.tcp_connect or ():
+        _place_connect(visits, connect)
+    for handshake in keys.tls_handshakes or ():
+        _place_handshake(visits, handshake)
+    for transaction in keys.requests or ():
+        _place_request(visits, transaction)
+    return visits
+
+
+def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
+    """Queries side by side for the same name at the same resolver, one of each type."""
+    found: list[list[WireQuery]] = []
+    for query in queries:
+        last = found[-1] if found else []
+        if (
+            last
+            and last[0].hostname == query.hostname
+            and last[0].engine == query.engine
+            and last[0].resolver_address == query.resolver_address
+            and query.query_type not in {other.query_type for other in last}
+        ):
+            last.append(query)
+        elif query.hostname:
+            found.append([query])
+    return found
+
+
+def _visit(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> Visit:
+    return Visit(
+        host=host, queries=queries or [], connects=[], handshakes=[], requests=[], port=port
+    )
+
+
+def _place_connect(visits: list[Visit], connect: WireConnect) -> None:
+    address = literal(connect.ip)
+    fitting = [
+        visit
+        for visit in visits
+        if address in addresses_of(visit.queries) and _not_before(connect, visit.queries)
+    ]
+    free = [visit for visit in fitting if _awaits(visit, connect)]
+    if free:
+        chosen = free[0]
+    elif fitting:
+        chosen = fitting[-1]
+    else:
+        chosen = _visit(address or connect.ip)
+        visits.append(chosen)
+    chosen.connects.append(connect)
+    chosen.port = chosen.port or connect.port
+
+
+def _awaits(visit: Visit, connect: WireConnect) -> bool:
+    """Whether a visit has not connected yet, nor tried this address, nor another port."""
+    return all(
+        not connected(one) and one.ip != connect.ip and one.port == connect.port
+        for one in visit.connects
+    )
+
+
+def connected(connect: WireConnect) -> bool:
+    """Whether a connection came about."""
+    status = connect.status
+    if status is None or isinstance(status, bool):
+        return bool(status)
+    return status.success if status.success is not None else not status.failure
+
+
+def _place_handshake(visits: list[Visit], handshake: WireHandshake) -> None:
+    host = (handshake.server_name or "").lower().rstrip(".")
+    address, _ = split_address(handshake.address or "")
+    named = [visit for visit in visits if visit.host == host and not visit.handshakes]
+    over = [visit for visit in named if any(map(connected, visit.connects))]
+    same = [v for v in over if address in {literal(one.ip) for one in v.connects}]
+    chosen = next(iter([*same, *over, *named]), None)
+    if chosen is None:
+        chosen = _visit(host, port=split_address(handshake.address or "")[1])
+        visits.append(chosen)
+    chosen.handshakes.append(handshake)
+
+
+def _place_request(visits: list[Visit], transaction: WireTransaction) -> None:
+    host, port = host_port(url_of(transaction))
+    if not host:
+        return
+    host = literal(host) or host
+    free = [visit for visit in visits if visit.host == host and not visit.requests]
+    fitting = [visit for wanted in (port, 0) for visit in free if visit.port == wanted]
+    chosen = fitting[0] if fitting else None
+    if chosen is None:
+        chosen = _visit(host)
+        visits.append(chosen)
+    chosen.requests.append(transaction)
+    chosen.port = port
+
+
+def _not_before(connect: WireConnect, queries: Sequence[WireQuery]) -> bool:
+    known = [query.t for query in queries if query.t is not None]
+    return connect.t is None or not known or min(known) <= connect.t + _ROUNDING

@@ -1,0 +1,346 @@
+"""One thing OONI saw → one of our observations, with no address of the vantage in it.
+
+OONI counts seconds from the measurement's start: `t0` is when something began and `t` when it
+ended. Engines before 2022 gave only `t`, and the oldest nothing at all. Then something began when
+what had to come before it ended, as far as that is known, and takes no time otherwise.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS as LEGAL_REASONS
+from monitor.ooni.failures import failure_of
+from monitor.ooni.ooni_format import (
+    WireConnect,
+    WireHandshake,
+    WireMeasurement,
+    WireQuery,
+    WireResponse,
+    WireStatus,
+    WireTransaction,
+    header_pairs,
+    octets,
+)
+from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
+from probes.layers.bogon import BogonList
+from probes.layers.http import REDIRECTS, Exchange
+from probes.layers.scrub import Scrubber, scrub_observation
+from probes.measurement import (
+    DnsAnswer,
+    DnsObservation,
+    HttpObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from probes.sockets.network import chain_digest
+
+_SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
+_TRANSPORTS = {"doh": "doh", "dot": "tcp", "tcp": "tcp"}
+_RCODES = {
+    Failure.DNS_NXDOMAIN: "NXDOMAIN",
+    Failure.DNS_SERVFAIL: "SERVFAIL",
+    Failure.DNS_REFUSED: "REFUSED",
+    Failure.DNS_NO_ANSWER: "NOERROR",
+}
+_KEPT_BODY = 16 * 1024
+_KEPT_TITLE = 200
+_ORDINARY_HEADERS = frozenset(
+    {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
+)
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a redirect chain, and where it led."""
+
+    observation: HttpObservation
+    """With every header, for comparing; `kept` makes what is stored of it."""
+    onward: str
+    """The URL it redirects to, or empty."""
+
+
+class Reader:
+    """Reads the observations of one measurement."""
+
+    def __init__(self, wire: WireMeasurement, bogons: BogonList) -> None:
+        """Addresses that the test dealt with may stay in what peers wrote; all others go."""
+        self.bogons = bogons
+        self.scrubber = Scrubber(_own(wire), _dealt_with(wire))
+        asn = wire.resolver_asn or ""
+        self._system_resolver = "system" if asn in ("", "AS0") else f"system ({asn})"
+
+    def failure(self, text: str | bool | None) -> str | None:
+        """A failure in our words, or None."""
+        return failure_of(text, self.scrubber)
+
+    def bogon(self, address: str) -> bool:
+        """Whether no public service can have this address; False for none."""
+        return bool(address) and address in self.bogons
+
+    def dns(self, queries: Sequence[WireQuery], since: float | None) -> tuple[DnsObservation, ...]:
+        """The queries of one lookup (A and AAAA of one name at one resolver)."""
+        seen = tuple(self._query(query, since) for query in queries)
+        resolved = any(o.addresses for o in seen)
+        return tuple(self._judged_together(o, resolved=resolved) for o in seen)
+
+    def _query(self, query: WireQuery, since: float | None) -> DnsObservation:
+        failure = self.failure(query.failure)
+        start, duration = span(query.t0, query.t, since)
+        answers: tuple[DnsAnswer, ...] = ()
+        if failure is None or failure in _RCODES:
+            answer = DnsAnswer(
+                delay=duration,
+                rcode=_RCODES.get(Failure(failure), "") if failure else "NOERROR",
+                addresses=addresses_of([query]),
+                cnames=tuple(
+                    answer.hostname
+                    for answer in query.answers or ()
+                    if answer.answer_type == "CNAME" and answer.hostname
+                ),
+            )
+            answers = (answer,)
+        system = by_system(query)
+        engine = query.engine or ""
+        observation = DnsObservation(
+            start=start,
+            duration=duration,
+            failure=failure,
+            name=query.hostname,
+            rtype=query.query_type,
+            resolver=self._system_resolver if system else query.resolver_address or engine,
+            transport=_TRANSPORTS.get(engine, "udp"),
+            stub=system,
+            answers=answers,
+        )
+        scrubbed = scrub_observation(observation, self.scrubber)
+        assert isinstance(scrubbed, DnsObservation)  # noqa: S101 # it replaces fields only
+        return scrubbed
+
+    def _judged_together(self, observation: DnsObservation, *, resolved: bool) -> DnsObservation:
+        failure = observation.failure
+        addresses = observation.addresses
+        if addresses and all(self.bogon(address) for address in addresses):
+            failure = str(Failure.DNS_BOGON)
+        elif failure is None and not addresses and not resolved:
+            failure = str(Failure.DNS_NO_ANSWER)
+        elif failure == Failure.DNS_NO_ANSWER and resolved:
+            failure = None  # a name need not have addresses of both families
+        return msgspec.structs.replace(observation, failure=failure)
+
+    def tcp(self, connect: WireConnect, since: float | None) -> TcpObservation:
+        """One connection attempt."""
+        start, duration = span(connect.t0, connect.t, since)
+        return TcpObservation(
+            start=start,
+            duration=duration,
+            failure=self._outcome(connect.status),
+            address=self.scrubber.address(literal(connect.ip)),
+            port=connect.port,
+        )
+
+    def _outcome(self, status: WireStatus | bool | None) -> str | None:
+        if isinstance(status, WireStatus):
+            if status.failure is None and status.success is False:
+                return self.failure(True)
+            return self.failure(status.failure)
+        return None if status else self.failure(True)
+
+    def tls(
+        self,
+        handshake: WireHandshake,
+        since: float | None,
+        *,
+        address: str,
+        port: int,
+        verify: bool,
+    ) -> TlsObservation:
+        """One handshake; `address` and `port` where the engine did not say them.
+
+        Without `verify` a certificate that does not verify is recorded and is no failure, as in a
+        look at an endpoint whose certificate is not judged.
+        """
+        start, duration = span(handshake.t0, handshake.t, since)
+        said_address, said_port = split_address(handshake.address or "")
+        failure = self.failure(handshake.failure)
+        verify_error = ""
+        if failure in CERTIFICATE_FAILURES:
+            verify_error = f"OONI says {failure}"
+            failure = failure if verify else None
+        found = tuple(filter(None, map(octets, handshake.peer_certificates or ())))
+        observation = TlsObservation(
+            start=start,
+            duration=duration,
+            failure=failure,
+            address=said_address or address,
+            port=said_port or port,
+            server_name=(handshake.server_name or "").rstrip("."),
+            version=handshake.tls_version or "",
+            cipher=handshake.cipher_suite or "",
+            alpn=handshake.negotiated_protocol or "",
+            verify_error=verify_error,
+            chain_sha256=chain_digest(found),
+            chain=found if failure is not None else (),
+        )
+        scrubbed = scrub_observation(observation, self.scrubber)
+        assert isinstance(scrubbed, TlsObservation)  # noqa: S101 # it replaces fields only
+        return scrubbed
+
+    def page(
+        self, transaction: WireTransaction, since: float | None, *, address: str, hop: int
+    ) -> Page:
+        """One request and its response; `address` where the engine did not say it."""
+        url = url_of(transaction)
+        response = transaction.response or WireResponse()
+        failure = self.failure(transaction.failure)
+        status = max(0, response.code or 0) if failure is None else 0
+        headers = header_pairs(response) if status else ()
+        body = octets(response.body) if status else b""
+        start, duration = _request_span(transaction, since)
+        answer = Exchange(duration=duration, failure=failure, headers=headers, body=body)
+        onward = _onward(url, status, answer.header("location"))
+        suspicious = not url.startswith("https:") or status == LEGAL_REASONS
+        text = self.scrubber.text(body.decode("utf-8", "replace")) if suspicious else ""
+        digest = hashlib.sha256(text.encode() if suspicious else body).hexdigest()
+        observation = HttpObservation(
+            start=start,
+            duration=duration,
+            failure=failure,
+            url=url,
+            address=split_address(transaction.address or "")[0] or address,
+            hop=hop,
+            status=status,
+            title=self.scrubber.text(answer.title)[:_KEPT_TITLE],
+            headers=tuple((n, "" if n == "set-cookie" else v) for n, v in headers),
+            location=answer.header("location"),
+            body_length=len(body),
+            body_truncated=bool(response.body_is_truncated),
+            body_sha256=digest if status else "",
+            body=text[:_KEPT_BODY],
+        )
+        return Page(observation=observation, onward=onward)
+
+    def kept(self, observation: HttpObservation) -> HttpObservation:
+        """What is stored of a response: scrubbed, and of an ordinary one only ordinary headers."""
+        ordinary = observation.url.startswith("https:") and observation.status != LEGAL_REASONS
+        headers = tuple(
+            (name, value)
+            for name, value in observation.headers
+            if not ordinary or name in _ORDINARY_HEADERS
+        )
+        scrubbed = scrub_observation(
+            msgspec.structs.replace(observation, headers=headers), self.scrubber
+        )
+        assert isinstance(scrubbed, HttpObservation)  # noqa: S101 # it replaces fields only
+        return scrubbed
+
+
+def span(t0: float | None, t: float | None, since: float | None) -> tuple[float, float]:
+    """Start and duration in seconds; `since` is when it can have begun, if that is known."""
+    if t is None:
+        return (t0 if t0 is not None else since or 0.0), 0.0
+    start = t0 if t0 is not None else min(t if since is None else since, t)
+    return start, max(0.0, t - start)
+
+
+def _request_span(transaction: WireTransaction, since: float | None) -> tuple[float, float]:
+    """Engines that gave a request only `t` meant when the whole transaction began."""
+    if transaction.t0 is None:
+        return max(transaction.t or 0.0, since or 0.0), 0.0
+    return span(transaction.t0, transaction.t, since)
+
+
+def by_system(query: WireQuery) -> bool:
+    """Whether the machine's own resolver was asked, and not one OONI chose."""
+    return (query.engine or "") in _SYSTEM_ENGINES
+
+
+def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:
+    """The addresses in the replies to these queries, in order."""
+    found = (
+        literal(answer.ipv4 or answer.ipv6 or "")
+        for query in queries
+        for answer in query.answers or ()
+    )
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def url_of(transaction: WireTransaction) -> str:
+    """The URL asked for, or empty."""
+    return transaction.request.url if transaction.request is not None else ""
+
+
+def host_port(url: str) -> tuple[str, int]:
+    """Host (lower case, no brackets, no final dot) and port of a URL; empty and 0 for none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        return (parts.hostname or "").rstrip("."), port
+    except ValueError:
+        return "", 0
+
+
+@lru_cache(maxsize=4096)
+def literal(text: str) -> str:
+    """An IP address in its canonical form, without a scope; empty for anything else."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return ""
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`203.0.113.1:443` or `[2001:db8::1]:443` → address and port; empty and 0 for none."""
+    host, _, port = text.rpartition(":")
+    address = literal(host.removeprefix("[").removesuffix("]"))
+    return (address, int(port)) if address and port.isdecimal() else ("", 0)
+
+
+def timed_out(failure: str | None) -> bool:
+    """Whether a failure is one that packet loss alone can cause."""
+    return failure in TIMEOUTS
+
+
+def _onward(url: str, status: int, location: str) -> str:
+    if status not in REDIRECTS or not location:
+        return ""
+    try:
+        return urljoin(url, location).partition("#")[0]
+    except ValueError:
+        return ""
+
+
+def _own(wire: WireMeasurement) -> list[str]:
+    address = literal(wire.probe_ip or "")
+    return [address] if address else []
+
+
+def _dealt_with(wire: WireMeasurement) -> list[str]:
+    """Addresses the test resolved, dialled, asked or was sent to."""
+    keys = wire.test_keys
+    found = [
+        *addresses_of(keys.queries or ()),
+        *(literal(connect.ip) for connect in keys.tcp_connect or ()),
+        *(split_address(one.address or "")[0] for one in keys.tls_handshakes or ()),
+    ]
+    for transaction in keys.requests or ():
+        url = url_of(transaction)
+        headers = header_pairs(transaction.response) if transaction.response else ()
+        locations = [value for name, value in headers if name == "location"]
+        found += [literal(host_port(urljoin_or_empty(url, to))[0]) for to in (url, *locations)]
+    control = keys.control
+    if control is not None:
+        found += [literal(text) for text in (control.dns.addrs if control.dns else None) or ()]
+        found += [split_address(text)[0] for text in control.tcp_connect or ()]
+    return [address for address in dict.fromkeys(found) if address]
+
+
+def urljoin_or_empty(base: str, url: str) -> str:
+    """`url` seen from `base`; empty when that makes no sense."""
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return ""

@@ -1,0 +1,135 @@
+"""What the detectors have concluded, as it is kept in the store between one process and the next.
+
+The state of every timeline before its last hour is stored with each cycle, in the cycle's own
+transaction; after a restart that hour is read again and put on top. So a restart changes nothing,
+wherever it cuts. States written by another version are of no use: then all of history is folded
+anew.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.analysis.events.event import Event
+from monitor.analysis.events.fold import EVERYWHERE, EventBook, Place, advance
+from monitor.analysis.events.outage import Outages
+from monitor.analysis.events.platform_in_country import PlaceState
+from monitor.analysis.events.shutdowns import Connectivity, of_these
+from monitor.analysis.events.verdict_order import Timeline, begin
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from monitor.config.settings import EventSettings
+from monitor.judging.quarantine import NOBODY, LeftOut
+from storage.store import Conclusion
+
+KIND = "timeline-1"
+"""Changes whenever what is stored could mean something else."""
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+_State = PlaceState | Outages | Connectivity
+
+
+def conclusions_of(
+    book: EventBook, places: Iterable[Place], left_out: LeftOut = NOBODY
+) -> tuple[Conclusion, ...]:
+    """What to store of the timelines of `places`, concluded without what is `left_out`."""
+    return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
+
+
+def restored(
+    saved: Iterable[Conclusion],
+    verdicts: Iterable[PlatformVerdict],
+    health: Iterable[VantageHealth],
+    settings: EventSettings,
+    logged: Mapping[str, int],
+    vantages: Collection[str],
+) -> EventBook:
+    """The book as it was when the last cycle was stored.
+
+    `verdicts` and `health` hold everything judged since the earliest `until` of what was saved;
+    `logged` the sequence of the last stored log entry of every event that may change. `vantages`
+    are those that are watched now: one that was taken out of the configuration has not fallen
+    silent. Raises ValueError for a state that cannot be read.
+    """
+    places: dict[Place, Timeline[PlaceState, PlatformVerdict]] = {}
+    outages: dict[str, Timeline[Outages, PlatformVerdict]] = {}
+    condition: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
+    for conclusion in saved:
+        if (conclusion.country, conclusion.platform) == EVERYWHERE:
+            condition = _restore(conclusion, Connectivity, lambda state: of_these(state, vantages))
+        elif not conclusion.country:
+            outages[conclusion.platform] = _restore(conclusion, Outages)
+        else:
+            places[conclusion.country, conclusion.platform] = _restore(conclusion, PlaceState)
+    book = EventBook(places=places, outages=outages, vantages=condition)
+    for one in health:
+        if one.vantage in vantages:
+            book = advance(book, (), settings, health=one).book
+    for verdict in verdicts:
+        book = advance(book, (verdict,), settings).book
+    return msgspec.structs.replace(book, logged=dict(logged))
+
+
+def readable(saved: Iterable[Conclusion], left_out: LeftOut = NOBODY) -> bool:
+    """Whether all of this was written by a version that concluded as this one does, and without
+    the same that is left out now."""
+    return all(
+        conclusion.kind == _kind((conclusion.country, conclusion.platform), left_out)
+        for conclusion in saved
+    )
+
+
+def since(saved: Iterable[Conclusion]) -> datetime | None:
+    """From when on history must be read again; None: from its beginning."""
+    moments = [conclusion.until for conclusion in saved]
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known and len(known) == len(moments) else None
+
+
+def changeable(book: EventBook) -> tuple[Event, ...]:
+    """Every event that may still change: those active, and the last of each place."""
+    events: dict[str, Event] = {event.id: event for event in book.active}
+    for timeline in book.places.values():
+        for state in (timeline.settled, timeline.current):
+            if state.event is not None:
+                events[state.event.id] = state.event
+    return tuple(events.values())
+
+
+def _timeline(book: EventBook, place: Place) -> Timeline[Any, Any]:
+    if place == EVERYWHERE:
+        return book.vantages
+    country, platform = place
+    return book.places[place] if country else book.outages[platform]
+
+
+def _kind(place: Place, left_out: LeftOut) -> str:
+    """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
+    digest = left_out.digest(place[0]) if all(place) else ""
+    return f"{KIND} without {digest}" if digest else KIND
+
+
+def _conclusion(place: Place, timeline: Timeline[_State, Any], left_out: LeftOut) -> Conclusion:
+    at, key = timeline.until or (None, "")
+    return Conclusion(
+        country=place[0],
+        platform=place[1],
+        kind=_kind(place, left_out),
+        until=at,
+        until_key=key,
+        state=msgspec.json.encode(timeline.settled).decode(),
+    )
+
+
+def _as_it_is(state: _S) -> _S:
+    return state
+
+
+def _restore(
+    conclusion: Conclusion, kind: Callable[..., _S], of_now: Callable[[_S], _S] = _as_it_is
+) -> Timeline[_S, Any]:
+    state: _S = of_now(msgspec.json.decode(conclusion.state, type=kind))
+    until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
+    return Timeline(settled=state, until=until, current=state)

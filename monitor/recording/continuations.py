@@ -1,0 +1,37 @@
+"""Of events of which one goes on as another: where to look on, and what people said of them."""
+
+from collections.abc import Iterable
+
+from monitor.analysis.events.continuation import goes_on_as, goes_on_from
+from monitor.analysis.events.event import Event, EventLogEntry, EventState
+from storage.store import Store
+from storage.values.reviews import Review
+
+MOST = 20
+"""Events that are looked at for what people said of them, the nearest first."""
+
+
+async def goes_on_now(store: Store, event: Event) -> str:
+    """The id of the event that one goes on as; empty for none. Raises StorageError."""
+    last: EventLogEntry | None = None
+    if event.state is EventState.WITHDRAWN:
+        async for page in store.event_log(event.id):
+            last = page[-1]
+    return goes_on_as(last) if last is not None else ""
+
+
+async def reviews_of(store: Store, event_id: str, log: Iterable[EventLogEntry]) -> list[Review]:
+    """What people said of an event whose log this is, and of those that go on as it, the oldest
+    first. Each says which event it is of. Raises StorageError."""
+    found = await store.reviews(event_id)
+    known = {event_id}
+    ahead = [one for line in log for one in goes_on_from(line)]
+    while ahead and len(known) <= MOST:
+        other = ahead.pop(0)
+        if other in known:
+            continue
+        known.add(other)
+        found += await store.reviews(other)
+        async for page in store.event_log(other):
+            ahead += [one for line in page for one in goes_on_from(line)]
+    return sorted(found, key=lambda one: (one.at, one.id))

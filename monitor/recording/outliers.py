@@ -1,0 +1,21 @@
+"""Which vantages differ from the others of their network, and on how many platforms."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from monitor.analysis.events.agreement import outliers
+from monitor.analysis.events.fold import EventBook
+from monitor.config.settings import EventSettings
+
+
+def differing(
+    book: EventBook, country: str, now: datetime, settings: EventSettings
+) -> Mapping[str, int]:
+    """Vantage → platforms of that country on which it stands alone at `now` (UTC)."""
+    return Counter(
+        outlier.vantage
+        for place, timeline in book.places.items()
+        if place[0] == country
+        for outlier in outliers(timeline.current.streams.values(), now, settings.detector)
+    )

@@ -1,0 +1,72 @@
+"""Deletes what is older than the configuration keeps, once an hour, a little at a time."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from math import isinf
+
+from monitor.config.settings import RetentionSettings
+from monitor.logs import logger
+from monitor.metrics.publisher import Publisher
+from storage.store import StorageError, Store
+from storage.values.prunable import HOURLY, RAW, Prunable
+
+log = logger(__name__)
+
+EVERY = 3600.0
+"""Seconds between two rounds."""
+SOON = 60.0
+"""Seconds after the start until the first: what is looked at first matters more."""
+PAUSE = 0.1
+"""Seconds between two transactions, in which whoever writes or reads has the disk."""
+
+
+class Retention:
+    """Rounds of deleting, for as long as the process lives."""
+
+    def __init__(
+        self,
+        settings: Callable[[], RetentionSettings],
+        store: Store,
+        publisher: Publisher,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`settings` are asked for anew in each round."""
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+        self._now = now
+
+    async def run(self) -> None:
+        """A round soon, and one every hour; ends only by being cancelled."""
+        await asyncio.sleep(SOON)
+        while True:
+            await self.round()
+            await asyncio.sleep(EVERY)
+
+    async def round(self) -> None:
+        """Delete all that is too old. A store that fails is counted, and tried in the next."""
+        gone: dict[str, int] = {}
+        try:
+            for what, before in self._limits():
+                async for rows in self._store.prune(what, before):
+                    gone[what] = gone.get(what, 0) + rows
+                    self._publisher.pruned(rows)
+                    await asyncio.sleep(PAUSE)
+        except StorageError as error:
+            self._publisher.storage_error("prune")
+            log.error("old rows not deleted", error=str(error))
+            return
+        self._publisher.prune_done()
+        if gone:
+            log.info("old rows deleted", **gone)
+
+    def _limits(self) -> Iterator[tuple[Prunable, datetime]]:
+        settings = self._settings()
+        for tables, seconds in ((RAW, settings.raw), (HOURLY, settings.hourly)):
+            if isinf(seconds):
+                continue
+            before = self._now() - timedelta(seconds=seconds)
+            for what in tables:
+                yield what, before

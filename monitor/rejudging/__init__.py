@@ -1,1 +1,0 @@
-"""Verdicts and events recomputed from what is stored, beside those there are."""

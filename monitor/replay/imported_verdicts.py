@@ -1,0 +1,325 @@
+"""Imported rows → the verdicts the event fold eats, one network at a time.
+
+rows ─┬─ those of one network within a sitting, or one line of counts ──▶ Sample
+      └─ what other owners' platforms show there meanwhile ──▶ its excuse
+Sample ── monitor.replay.crowd ──▶ Call ──▶ PlatformVerdict
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from math import exp, log
+from statistics import median_low
+
+import msgspec
+
+from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.replay.crowd import (
+    ANY_SHARE,
+    LARGE_SHARE,
+    Call,
+    Decision,
+    Model,
+    Rate,
+    Sample,
+    Track,
+    observe,
+    reconsider,
+)
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import WEB_TEST, Names
+from probes.vantage import VantageRole
+
+RULES = "crowd.1"
+"""Version of the rules here and in `monitor.replay.crowd`, as verdicts carry it."""
+SITTING = timedelta(minutes=15)
+"""Rows of one network this close together are taken for one person's."""
+UNRELIABLE = frozenset({"messenger"})
+"""Platforms whose test fails in a quarter of all looks or more without a block: it compares
+resolved addresses with the networks its owner announced once. They accuse nobody alone."""
+
+_QUIET = {"web_connectivity": 0.03, "messenger": 0.3, "signal": 0.05}
+"""Platform or test → share of rows that fail with nothing blocked; 0.02 for the rest."""
+_QUIET_OTHERWISE = 0.02
+_LISTED_PER_YEAR = 8766.0
+"""Samples a network can have in a year: one an hour."""
+_COUNTED_PER_YEAR = 365.0
+_FALSE_CALLS = 0.1
+"""False calls of a block that are allowed a network and year."""
+_FALSE_ENDS = 0.01
+"""Chance that one call of *ok* is wrong."""
+_NEARBY = log(180.0)
+"""What a block of the platform on another network of the country, or of another platform of the
+same owner there, makes a block likelier by: from about one day in a year to every other time."""
+_EXCUSE_LASTS = timedelta(days=10)
+"""Time in which an excuse fades to a third."""
+_ELSEWHERE_LASTS = timedelta(days=2)
+"""The same for what happens in other countries: an outage is over when it is over."""
+
+_NEARBY_LASTS = timedelta(days=7)
+"""Time after such a block in which that still holds: blocks come back."""
+_ENOUGH_ROWS = 10.0
+"""Rows, after fading, that another country must have to say how the platform does there."""
+
+_Key = tuple[str, str, int, str]
+"""Country, platform, AS number (0: all), part."""
+_Place = tuple[str, str, int]
+"""Country, owner, AS number."""
+
+
+def model_of(row: Row) -> Model:
+    """What is assumed of a stream of such rows before it has been seen."""
+    mean = _QUIET.get(row.platform, _QUIET.get(row.test, _QUIET_OTHERWISE))
+    if row.counts:
+        return Model(
+            quiet=Rate(mean, 0.15),
+            prior_weight=50.0,
+            blocked=LARGE_SHARE,
+            partly=ANY_SHARE,
+            trouble=Rate(1 / 7, 1 / 8),
+            troubled=0.25,
+            memory=0.2,
+            accuse=log(_COUNTED_PER_YEAR / _FALSE_CALLS),
+            clear=-log(_FALSE_ENDS),
+            ceiling=0.5 if row.platform in UNRELIABLE else 0.2,
+            most=6.0,
+            forget=timedelta(days=21),
+        )
+    return Model(
+        quiet=Rate(mean, 0.3),
+        prior_weight=50.0,
+        blocked=Rate(0.85, 0.3),
+        partly=Rate(0.85, 0.3),
+        memory=0.05,
+        accuse=log(_LISTED_PER_YEAR / _FALSE_CALLS),
+        clear=-log(_FALSE_ENDS),
+        ceiling=0.5 if row.platform in UNRELIABLE else 0.15,
+        forget=timedelta(days=4),
+    )
+
+
+class Sitting(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one stream that make one sample."""
+
+    key: _Key
+    rows: tuple[Row, ...]
+
+    @property
+    def until(self) -> datetime:
+        """When the last was measured, or the counted time ended."""
+        return max(row.until for row in self.rows)
+
+
+def sittings(rows: Iterable[Row]) -> list[Sitting]:
+    """Rows grouped into samples, in the order these were complete; a row repeated counts once."""
+    open_now: dict[_Key, list[Row]] = {}
+    done: list[Sitting] = []
+    for row in _once(sorted(rows, key=lambda row: (row.at, row.uid))):
+        key = (row.country, row.platform, row.asn, row.part)
+        here = open_now.setdefault(key, [])
+        if here and not _together(here[0], row):
+            done.append(Sitting(key=key, rows=tuple(here)))
+            here.clear()
+        here.append(row)
+    done += [Sitting(key=key, rows=tuple(here)) for key, here in open_now.items() if here]
+    return sorted(done, key=lambda sitting: (sitting.until, sitting.key))
+
+
+def _once(rows: Iterable[Row]) -> Iterator[Row]:
+    seen: set[tuple[str, str, str]] = set()
+    for row in rows:
+        identity = (row.uid, row.platform, row.part)
+        if row.counts or not row.uid or identity not in seen:
+            seen.add(identity)
+            yield row
+
+
+def _together(first: Row, row: Row) -> bool:
+    if first.counts or row.counts:
+        # Counts of several sites of one platform, for the same time.
+        return first.counts and row.counts and first.at == row.at
+    return row.at - first.at <= SITTING
+
+
+class _Share(msgspec.Struct, frozen=True):
+    """Failures and rows lately; old ones fade."""
+
+    failed: float = 0.0
+    total: float = 0.0
+    at: datetime | None = None
+
+    def plus(self, failed: float, total: float, at: datetime, lasts: timedelta) -> "_Share":
+        keep = self._kept(at, lasts)
+        return _Share(self.failed * keep + failed, self.total * keep + total, at)
+
+    def rate(self, at: datetime, lasts: timedelta) -> tuple[float, float]:
+        """Share that failed, and how many rows that rests on."""
+        keep = self._kept(at, lasts)
+        total = self.total * keep
+        return (self.failed / self.total if self.total else 0.0), total
+
+    def _kept(self, at: datetime, lasts: timedelta) -> float:
+        if self.at is None:
+            return 0.0
+        return exp(-max(0.0, (at - self.at) / lasts))
+
+
+class Weigher:
+    """Takes sittings in order, gives verdicts. Holds one `Track` for each stream."""
+
+    def __init__(self, names: Names) -> None:
+        """`names` knows who owns which platform."""
+        self._names = names
+        self._tracks: dict[_Key, Track] = {}
+        self._shares: dict[_Key, _Share] = {}
+        self._recent: dict[_Key, _Share] = {}
+        self._last: dict[_Key, Row] = {}
+        self._blocked: dict[_Key, datetime] = {}
+        self._serial = 0
+
+    def take(self, sitting: Sitting) -> list[PlatformVerdict]:
+        """The verdicts that a sitting decided; mostly none."""
+        first = sitting.rows[0]
+        key = sitting.key
+        sample = self._sample(sitting)
+        before = self._tracks.get(key, Track())
+        track, calls = observe(before, sample, model_of(first))
+        self._tracks[key] = track
+        self._last[key] = first
+        if track.decision is Decision.BLOCKED:
+            self._blocked[key] = sitting.until
+        share = self._shares.get(key, _Share())
+        counts = (sample.failed, sample.total, sample.until)
+        self._shares[key] = share.plus(*counts, _EXCUSE_LASTS)
+        recent = self._recent.get(key, _Share())
+        self._recent[key] = recent.plus(*counts, _ELSEWHERE_LASTS)
+        verdicts = [self._verdict(first, call) for call in calls]
+        if track.decision is Decision.BLOCKED and before.decision is not Decision.BLOCKED:
+            verdicts += self._reconsidered(sitting)
+        return verdicts
+
+    def _reconsidered(self, cause: Sitting) -> Iterator[PlatformVerdict]:
+        """Verdicts on the other networks of a place where a block has just been called."""
+        for key, track in list(self._tracks.items()):
+            if key[:2] != cause.key[:2] or key[2] == cause.key[2] or key[1] in UNRELIABLE:
+                continue
+            row = self._last[key]
+            after, calls = reconsider(track, model_of(row), _NEARBY, cause.until)
+            self._tracks[key] = after
+            for call in calls:
+                self._blocked[key] = cause.until
+                yield self._verdict(row, call)
+
+    def _sample(self, sitting: Sitting) -> Sample:
+        rows = sitting.rows
+        failed = [row for row in rows if row.failed > 0]
+        country, platform, asn, _ = sitting.key
+        nearby, related = self._nearby(country, platform, asn, sitting.until)
+        unreliable = platform in UNRELIABLE
+        return Sample(
+            at=rows[0].at,
+            until=sitting.until,
+            total=sum(row.total for row in rows),
+            failed=sum(row.failed for row in rows),
+            confirmed=sum(row.confirmed for row in rows),
+            excuse=self._excuse(sitting),
+            elsewhere=self._elsewhere(sitting),
+            corroborated=not unreliable or related,
+            odds=_NEARBY if nearby or (unreliable and related) else 0.0,
+            measurement=(failed or rows)[0].uid,
+            methods=tuple(dict.fromkeys(m for row in failed for m in row.methods if m)),
+        )
+
+    def _nearby(self, country: str, platform: str, asn: int, now: datetime) -> tuple[bool, bool]:
+        """Whether the platform is blocked on another network there; whether a sibling is at all."""
+        owner = self._names.owner(platform)
+        nearby = related = False
+        for other, at in self._blocked.items():
+            standing = self._tracks[other].decision is Decision.BLOCKED
+            if other[0] != country or not (standing or now - at < _NEARBY_LASTS):
+                continue
+            nearby = nearby or (other[1] == platform and other[2] != asn)
+            related = related or (
+                other[1] != platform
+                and other[1] not in UNRELIABLE
+                and self._names.owner(other[1]) == owner
+            )
+        return nearby, related
+
+    def _excuse(self, sitting: Sitting) -> float:
+        """The least share that any other owner's platform fails by, in the same place lately."""
+        country, platform, asn, _ = sitting.key
+        owner = self._names.owner(platform)
+        shares: dict[str, list[tuple[float, float]]] = {}
+        for (where, other, network, _), share in self._shares.items():
+            if where != country or network != asn or self._names.owner(other) == owner:
+                continue
+            if other in UNRELIABLE:
+                continue
+            rate, total = share.rate(sitting.until, _EXCUSE_LASTS)
+            shares.setdefault(self._names.owner(other), []).append((rate * total, total))
+        rates = []
+        for several in shares.values():
+            total = sum(one[1] for one in several)
+            if total >= 1.0:
+                rates.append(sum(one[0] for one in several) / (total + 2.0))
+        return min(rates, default=0.0)
+
+    def _elsewhere(self, sitting: Sitting) -> float:
+        """The share that the same platform fails by in half of the other countries, or more."""
+        country, platform, _, part = sitting.key
+        counts: dict[str, tuple[float, float]] = {}
+        for (where, other, _, piece), share in self._recent.items():
+            if where != country and other == platform and piece == part:
+                rate, total = share.rate(sitting.until, _ELSEWHERE_LASTS)
+                failed, rows = counts.get(where, (0.0, 0.0))
+                counts[where] = (failed + rate * total, rows + total)
+        rates = [failed / (rows + 2.0) for failed, rows in counts.values() if rows >= _ENOUGH_ROWS]
+        return median_low(rates) if rates else 0.0
+
+    def _verdict(self, row: Row, call: Call) -> PlatformVerdict:
+        self._serial += 1
+        method, _, sub_method = (call.methods[0] if call.methods else "").partition(".")
+        if call.blocked and not method:
+            method, sub_method = ("app" if row.test != WEB_TEST else "http"), "failure"
+        state = State.OK
+        if call.blocked:
+            state = State.DEGRADED if row.part else State.BLOCKED
+        evidence = Evidence.NONE
+        if call.blocked:
+            evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        role = RoleVerdict(
+            role=row.part or "web",
+            core=not row.part,
+            state=State.BLOCKED if call.blocked else State.OK,
+            method=method if call.blocked else "",
+            sub_method=sub_method if call.blocked else "",
+            evidence=evidence,
+        )
+        network = f"AS{row.asn}" if row.asn else "all"
+        return PlatformVerdict(
+            cycle=f"{self._serial:012d}",
+            vantage="/".join(filter(None, (f"ooni-{row.country}-{network}", row.part))),
+            country=row.country,
+            asn=row.asn,
+            network=row.network or ("" if row.asn else "all networks"),
+            vantage_role=VantageRole.FIELD,
+            platform=row.platform,
+            state=state,
+            method=method if call.blocked else "",
+            sub_method=sub_method if call.blocked else "",
+            rule_id="crowd.blocked" if call.blocked else "crowd.ok",
+            evidence=evidence,
+            llr=call.llr,
+            roles=(role,),
+            measurement=call.sample.measurement,
+            started_at=call.at,
+            judged_at=call.called_at,
+            rules_version=RULES,
+        )
+
+
+def weigh(rows: Sequence[Row], names: Names) -> Iterator[PlatformVerdict]:
+    """Every verdict that rows decide, in the order it was known."""
+    weigher = Weigher(names)
+    for sitting in sittings(rows):
+        yield from weigher.take(sitting)

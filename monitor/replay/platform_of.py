@@ -1,0 +1,95 @@
+"""Which platform a test or a domain is about."""
+
+import msgspec
+
+from monitor.ooni.apps import PLATFORMS
+from probes.catalog.catalog import Catalog
+
+WEB_TEST = "web_connectivity"
+_MAIN_ROLES = ("web",)
+"""Besides core roles: whoever blocks a platform's site is taken to block the platform."""
+_SITE_ROLES = ("web", "chat")
+"""Roles whose hosts are under a name of the platform's own; an api may be under its host's."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A platform, and what part of it."""
+
+    platform: str
+    part: str
+    """Empty for what the platform cannot be used without, else the role."""
+
+
+class Names:
+    """The catalogue, looked up by test and by domain."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """`catalog` holds every platform that may be named."""
+        self._hosts: dict[str, Subject] = {}
+        self._owners = {platform.name: platform.owner for platform in catalog.platforms}
+        self._web: dict[str, tuple[str, ...]] = {}
+        self._sites: dict[str, Subject] = {}
+        for platform in catalog.platforms:
+            any_core = any(role.core for role in platform.roles)
+            for role in platform.roles:
+                main = role.core or not any_core or role.name in _MAIN_ROLES
+                subject = Subject(platform.name, "" if main else role.name)
+                for endpoint in role.endpoints:
+                    self._hosts.setdefault(_bare(endpoint.host), subject)
+                    if role.name in _SITE_ROLES:
+                        self._sites.setdefault(_site(endpoint.host), subject)
+                    if endpoint.kind in ("https", "http") and role.name in _MAIN_ROLES:
+                        known = self._web.get(platform.name, ())
+                        self._web[platform.name] = tuple(dict.fromkeys((*known, endpoint.host)))
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Every platform, sorted."""
+        return tuple(sorted(self._owners))
+
+    def owner(self, platform: str) -> str:
+        """Who runs a platform; the platform itself when nobody is known."""
+        return self._owners.get(platform, platform)
+
+    def sites(self, platform: str) -> tuple[str, ...]:
+        """Hosts of a platform's site, as the catalogue has them."""
+        return self._web.get(platform, ())
+
+    def of_test(self, test: str) -> Subject | None:
+        """What a test of one application is about."""
+        platform = PLATFORMS.get(test)
+        return Subject(platform, "") if platform else None
+
+    def of_domain(self, domain: str) -> Subject | None:
+        """What a domain, or a part of one that is known, belongs to."""
+        bare = _bare(domain.strip().rstrip(".").lower())
+        site = self._sites.get(bare)
+        if site is not None and self._hosts.get(bare, site).platform == site.platform:
+            return site
+        labels = bare.split(".")
+        for first in range(len(labels) - 1):
+            found = self._hosts.get(".".join(labels[first:]))
+            if found is not None:
+                return found
+        return None
+
+    def test_of(self, platform: str) -> str:
+        """The test of one application that is about `platform`, or empty."""
+        return {name: test for test, name in PLATFORMS.items()}.get(platform, "")
+
+
+def domain_of(url: str) -> str:
+    """The host of a web address, or what was given when it is none."""
+    text = url.strip()
+    text = text.split("://", 1)[-1]
+    text = text.split("/", 1)[0].split("?", 1)[0].rsplit("@", 1)[-1]
+    return text.rsplit(":", 1)[0] if text.count(":") == 1 else text
+
+
+def _site(host: str) -> str:
+    """The name a host belongs to: chat.signal.org is one of signal.org's."""
+    return ".".join(host.split(".")[-2:])
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("www.")

@@ -1,0 +1,247 @@
+"""Verdicts through the event fold, by the clock of the data."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.events.fold import EventBook, Place, Rebuild, Step, advance
+from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
+from monitor.config.settings import EventSettings
+from monitor.replay.imported_row import Row
+from monitor.replay.imported_verdicts import Sitting, Weigher, sittings
+from monitor.replay.platform_of import Names
+from probes.vantage import VantageRole
+
+LaneKey = tuple[str, str, int, str]
+"""Country, platform, AS number, name of the network where there is no number."""
+
+_BLOCKED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
+_MOST_GAP, _LEAST_GAP = timedelta(days=3), timedelta(hours=1)
+_APART = 5 * 86400.0
+"""Seconds between two decisions about a network that few people measure."""
+_FALSE_CONFIRMED = 1e-5
+"""So few that one decision, strong evidence by itself, is not enough to confirm."""
+_GAPS = 8
+"""Usual distances between two samples after which there is no data."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A time in which one thing is known of one network."""
+
+    start: datetime
+    end: datetime
+    blocked: bool | None
+    """None while there is data and no decision yet."""
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one platform on one network over time. Between spans there is no data."""
+
+    country: str
+    platform: str
+    asn: int
+    network: str
+    spans: tuple[Span, ...]
+    blocks: tuple[tuple[datetime, datetime | None], ...] = ()
+    """From when to when it was held to be blocked, silences included; None for still."""
+
+    @property
+    def label(self) -> str:
+        """The network as people name it."""
+        number = f"AS{self.asn}" if self.asn else ""
+        return " ".join(filter(None, (number, self.network))) or "unknown network"
+
+    @property
+    def ever_blocked(self) -> bool:
+        """Whether it was blocked at any time."""
+        return bool(self.blocks)
+
+    @property
+    def decided(self) -> bool:
+        """Whether anything was ever decided about it."""
+        return any(span.blocked is not None for span in self.spans)
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a replay."""
+
+    events: tuple[Event, ...]
+    """By detection."""
+    log: tuple[EventLogEntry, ...]
+    """In order."""
+    lanes: tuple[Lane, ...]
+    verdicts: int
+
+    def lanes_of(self, event: Event) -> list[Lane]:
+        """The networks of an event's country and platform, blocked ones first."""
+        here = [
+            lane
+            for lane in self.lanes
+            if (lane.country, lane.platform) == (event.country, event.platform)
+        ]
+        return sorted(here, key=lambda lane: (not lane.ever_blocked, lane.asn, lane.network))
+
+
+class Replay:
+    """Takes verdicts cycle by cycle and remembers what they did."""
+
+    def __init__(self, settings: EventSettings) -> None:
+        """`settings` are those events are detected by."""
+        self._settings = settings
+        self._book = EventBook()
+        self._events: dict[str, Event] = {}
+        self._log: list[EventLogEntry] = []
+        self._lanes: dict[LaneKey, _LaneNotes] = {}
+        self._verdicts = 0
+
+    def take(
+        self, verdicts: Sequence[PlatformVerdict], health: VantageHealth | None = None
+    ) -> tuple[Place, ...]:
+        """The platform verdicts of one finished cycle, and the health of its vantage.
+
+        Returns where one came too late: there `again` must follow.
+        """
+        step = advance(self._book, verdicts, self._settings, health=health)
+        self._keep(step)
+        for verdict in verdicts:
+            if verdict.vantage_role == VantageRole.FIELD:
+                self._verdicts += 1
+                self._notes(verdict).decided(verdict)
+        return step.late
+
+    @contextmanager
+    def again(self, place: Place) -> Iterator[Rebuild]:
+        """Conclude a place anew: what there was of it goes into the rebuild, in order."""
+        known = [e for e in self._events.values() if (e.country, e.platform) == place]
+        rebuild = Rebuild(self._book, place, known, self._settings)
+        yield rebuild
+        self._keep(rebuild.step())
+
+    def _keep(self, step: Step) -> None:
+        self._book = step.book
+        self._events.update((event.id, event) for event in step.changed)
+        self._log += step.log
+
+    def seen(self, sitting: Sitting) -> None:
+        """There was data, whether or not it decided anything."""
+        first = sitting.rows[0]
+        key = (first.country, first.platform, first.asn, "" if first.asn else "all networks")
+        notes = self._lanes.setdefault(key, _LaneNotes(network=first.network))
+        notes.network = first.network or notes.network
+        notes.data.append((first.at, sitting.until))
+
+    def finish(self) -> Replayed:
+        """What came of it."""
+        return Replayed(
+            events=tuple(sorted(self._events.values(), key=lambda e: (e.detected_at, e.id))),
+            log=tuple(self._log),
+            lanes=tuple(
+                Lane(
+                    country=key[0],
+                    platform=key[1],
+                    asn=key[2],
+                    network=notes.network or key[3],
+                    spans=notes.spans(),
+                    blocks=notes.blocks(),
+                )
+                for key, notes in sorted(self._lanes.items())
+            ),
+            verdicts=self._verdicts,
+        )
+
+    def _notes(self, verdict: PlatformVerdict) -> "_LaneNotes":
+        name = "" if verdict.asn else verdict.network or verdict.vantage
+        key = (verdict.country, verdict.platform, verdict.asn, name)
+        return self._lanes.setdefault(key, _LaneNotes(network=verdict.network))
+
+
+class _LaneNotes(msgspec.Struct):
+    """A lane while it is being written."""
+
+    network: str
+    data: list[tuple[datetime, datetime]] = []
+    decisions: list[tuple[datetime, str, bool]] = []
+    """When, by which vantage, blocked or not."""
+
+    def decided(self, verdict: PlatformVerdict) -> None:
+        if verdict.state in (*_BLOCKED, State.OK):
+            blocked = verdict.state in _BLOCKED
+            self.decisions.append((verdict.started_at, verdict.vantage, blocked))
+            self.data.append((verdict.started_at, verdict.started_at))
+
+    def spans(self) -> tuple[Span, ...]:
+        data = sorted(set(self.data))
+        changes = self._changes()
+        spans: list[Span] = []
+        limit = _gap_limit(data)
+        position, blocked = 0, None
+        followers: list[datetime | None] = [*(start for start, _ in data[1:]), None]
+        for (start, end), following in zip(data, followers, strict=True):
+            while position < len(changes) and changes[position][0] <= start:
+                blocked = changes[position][1]
+                position += 1
+            if following is not None and following - end <= limit:
+                until = following
+            else:
+                until = max(end, start + min(limit, _LEAST_GAP))
+            before = spans[-1] if spans else None
+            if before is not None and before.end >= start and before.blocked is blocked:
+                spans[-1] = Span(before.start, max(until, before.end), blocked)
+            else:
+                spans.append(Span(start, until, blocked))
+        return tuple(spans)
+
+    def blocks(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        changes = self._changes()
+        ends: list[datetime | None] = [*(at for at, _ in changes[1:]), None][: len(changes)]
+        return tuple((at, end) for (at, blocked), end in zip(changes, ends, strict=True) if blocked)
+
+    def _changes(self) -> list[tuple[datetime, bool]]:
+        """When the network became blocked, by any of its vantages, and when open again."""
+        accusing: set[str] = set()
+        changes: list[tuple[datetime, bool]] = []
+        for at, vantage, blocked in sorted(self.decisions):
+            (accusing.add if blocked else accusing.discard)(vantage)
+            if not changes or changes[-1][1] is not bool(accusing):
+                changes.append((at, bool(accusing)))
+        return changes
+
+
+def _gap_limit(data: Sequence[tuple[datetime, datetime]]) -> timedelta:
+    gaps = [(later[0] - earlier[0]).total_seconds() for earlier, later in pairwise(data)]
+    usual = timedelta(seconds=median(gaps)) if gaps else _LEAST_GAP
+    longest = max((end - start for start, end in data), default=timedelta(0))
+    return max(min(max(usual * _GAPS, _LEAST_GAP), _MOST_GAP), longest)
+
+
+def crowd_settings(settings: EventSettings) -> EventSettings:
+    """The settings for verdicts that are decisions already, at irregular times.
+
+    One *blocked* suffices to suspect, two confirm, one *ok* clears: the budget behind each is that
+    of `monitor.replay.imported_verdicts`, and silence between two of them is as long as nobody
+    measured.
+    """
+    return msgspec.structs.replace(
+        settings,
+        interval=_APART,
+        false_suspected=0.02,
+        false_confirmed=_FALSE_CONFIRMED,
+        false_ends=12.0,
+    )
+
+
+def replay_rows(rows: Iterable[Row], names: Names, settings: EventSettings) -> Replayed:
+    """Imported rows: weighed, judged, folded."""
+    weigher, replay = Weigher(names), Replay(crowd_settings(settings))
+    for sitting in sittings(rows):
+        replay.seen(sitting)
+        verdicts = weigher.take(sitting)
+        # A bound and the decision it belongs to are two looks back, not one cycle.
+        for verdict in verdicts:
+            replay.take([verdict])
+    return replay.finish()

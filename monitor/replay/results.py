@@ -1,0 +1,138 @@
+"""What a replay found, for programs and for people."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from rich.markup import escape
+
+from monitor.analysis.events.event import Event
+from monitor.replay.replay import Lane, Replayed
+from monitor.replay.weekly_hours import weekly_pattern
+
+CREDIT = "Data: OONI and its contributors, CC BY-NC-SA 4.0, https://ooni.org"
+_LOGGED = ("opened", "confirmed", "scope_widened", "reopened", "ended", "dismissed")
+_MOST_LOG = 12
+_MOST_LANES = 30
+
+
+def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
+    """One object for each event, by detection."""
+    for event in replayed.events:
+        yield {
+            "country": event.country,
+            "platform": event.platform,
+            "state": event.state,
+            "scope": event.scope,
+            "methods": event.methods,
+            "networks": [asn for asn in event.networks_affected if asn],
+            "onset_earliest": event.onset_earliest,
+            "onset_latest": event.onset_latest,
+            "detected_at": event.detected_at,
+            "confirmed_at": event.confirmed_at,
+            "end_earliest": event.end_earliest,
+            "end_latest": event.end_latest,
+            "kind": event.kind,
+            "id": event.id,
+            "roles": event.roles,
+            "evidence": event.evidence,
+            "blocks": [
+                {"asn": lane.asn, "network": lane.network, "start": start, "end": end}
+                for lane in replayed.lanes_of(event)
+                for start, end in lane.blocks
+                if _within(event, start)
+            ],
+        }
+
+
+def text_lines(replayed: Replayed, width: int, zone: tzinfo = UTC) -> Iterator[str]:
+    """Events with their timeline, `width` characters wide, as rich markup."""
+    for event in replayed.events:
+        yield from _event_lines(event, replayed, max(width, 60), zone)
+        yield ""
+    count = len(replayed.events)
+    yield f"{count} event{'' if count == 1 else 's'}, {replayed.verdicts} verdicts"
+
+
+def time_of(event: Event, replayed: Replayed) -> tuple[datetime, datetime]:
+    """What of the data is worth showing for an event: all of it, where it lies around the event."""
+    spans = [span for lane in replayed.lanes_of(event) for span in lane.spans]
+    start = min((span.start for span in spans), default=event.onset_latest)
+    end = max((span.end for span in spans), default=event.updated_at)
+    return start, max(end, start)
+
+
+def onset_text(event: Event) -> str:
+    """When it began, as far as is known."""
+    if event.onset_earliest is None:
+        return f"before monitoring (blocked at {_moment(event.onset_latest)})"
+    return f"{_moment(event.onset_earliest)} … {_moment(event.onset_latest)}"
+
+
+def end_text(event: Event) -> str:
+    """When it ended, as far as is known."""
+    if event.active:
+        return "not seen to end"
+    early, late = event.end_earliest, event.end_latest
+    return f"{_moment(early) if early else '?'} … {_moment(late) if late else '?'}"
+
+
+def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> Iterator[str]:
+    networks = len([status for status in event.networks if status.affected])
+    yield (
+        f"[bold]{event.country} {escape(event.platform)}[/]: [red]{event.state}[/], {event.scope}, "
+        f"{escape(', '.join(event.methods)) or 'method unknown'}, "
+        f"{networks} of {len(event.networks)} networks"
+    )
+    yield f"  onset {onset_text(event)}; end {end_text(event)}"
+    entries = [e for e in replayed.log if e.event == event.id and e.change in _LOGGED]
+    for entry in entries[:_MOST_LOG]:
+        detail = f": {escape(entry.detail)}" if entry.detail else ""
+        yield f"  {_moment(entry.at)}  {entry.change}{detail}"
+    if len(entries) > _MOST_LOG:
+        yield f"  [dim]… {len(entries) - _MOST_LOG} more[/]"
+    every = replayed.lanes_of(event)
+    lanes = [lane for lane in every if lane.decided]
+    start, end = time_of(event, replayed)
+    names = max((len(lane.label) for lane in lanes[:_MOST_LANES]), default=0)
+    names = min(names, 24)
+    strip = width - names - 5
+    for lane in lanes[:_MOST_LANES]:
+        yield f"  {escape(lane.label[:names].ljust(names))} {_strip(lane, start, end, strip)}"
+    if len(every) > len(lanes[:_MOST_LANES]):
+        yield f"  [dim]… {len(every) - len(lanes[:_MOST_LANES])} more networks[/]"
+    left, right = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
+    gap = " " * max(1, strip - len(left) - len(right))
+    yield f"  {' ' * names} [dim]{left}{gap}{right}[/]"
+    yield f"  {' ' * names} [red]█[/] blocked [green]─[/] open [dim]?[/] undecided, blank: no data"
+    for lane in lanes:
+        since, until = event.onset_latest, event.end_latest or end
+        if pattern := weekly_pattern(lane, since, until, zone):
+            yield f"  {escape(lane.label)}: {pattern} ({_zone_name(zone, since)})"
+
+
+def _strip(lane: Lane, start: datetime, end: datetime, width: int) -> str:
+    """The lane in `width` cells: blocked wins a cell, then open, then undecided."""
+    whole = max((end - start).total_seconds(), 1.0)
+    ranks = [0] * width
+    for span in lane.spans:
+        rank = {True: 3, False: 2, None: 1}[span.blocked]
+        first = int((span.start - start).total_seconds() / whole * width)
+        last = int((span.end - start).total_seconds() / whole * width)
+        for cell in range(max(first, 0), min(max(last, first + 1), width)):
+            ranks[cell] = max(ranks[cell], rank)
+    signs = (" ", "[dim]?[/]", "[green]─[/]", "[red]█[/]")
+    return "".join(signs[rank] for rank in ranks)
+
+
+def _within(event: Event, moment: datetime) -> bool:
+    after = event.end_latest is not None and moment >= event.end_latest
+    return moment >= event.onset_latest and not after
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _zone_name(zone: tzinfo, at: datetime) -> str:
+    return at.astimezone(zone).tzname() or str(zone)

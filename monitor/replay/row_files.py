@@ -1,0 +1,170 @@
+"""Files of rows: CSV with a header, or JSON as OONI's API answers it; plain or gzip."""
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+
+from monitor.replay.formats import Tally, UnsaidError, Wanted, columns_of, counted_for, reader_for
+from monitor.replay.imported_row import ReplayError, Row
+from monitor.replay.platform_of import Names
+from monitor.replay.strict_cells import Line
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_LONGEST = 1 << 20
+"""Characters of one cell."""
+
+
+def rows_in(path: Path, names: Names, wanted: Wanted, tally: Tally) -> list[Row]:
+    """Every wanted row of a file, by time. Raises ReplayError, naming file, line and column."""
+    try:
+        rows = _read(path, names, wanted, tally)
+    except UnsaidError:
+        site = _site_of(path, names)
+        if not site:
+            raise
+        tally.site = site
+        tally.rows = tally.kept = tally.unknown = tally.silent = 0
+        rows = _read(path, names, msgspec.structs.replace(wanted, site=site), tally)
+    return sorted(counted_for(rows), key=lambda row: (row.until, row.at, row.uid))
+
+
+def _read(path: Path, names: Names, wanted: Wanted, tally: Tally) -> list[Row]:
+    try:
+        with _text_of(path) as text:
+            first = text.read(1)
+            while first.isspace():
+                first = text.read(1)
+            if first in ("{", "["):
+                return list(_json_rows(first + text.read(), path, names, wanted, tally))
+            return list(_csv_rows(_csv_lines(first, text), path, names, wanted, tally))
+    except UnicodeDecodeError as error:
+        raise ReplayError(f"{path}: not UTF-8 text: {error.reason}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ReplayError(f"{path}: a damaged gzip file: {error}") from error
+    except OSError as error:
+        raise ReplayError(f"{path}: {error.strerror or error}") from error
+
+
+def _site_of(path: Path, names: Names) -> str:
+    """The platform a file is about: the only one its application tests, or else its name, tell."""
+    tested: set[str] = set()
+    with _text_of(path) as text:
+        for cells in csv.reader(text):
+            tested |= {subject.platform for cell in cells if (subject := names.of_test(cell))}
+    words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
+    found = tested or words.intersection(names.platforms)
+    return found.pop() if len(found) == 1 else ""
+
+
+def rows_of(
+    entries: Iterable[Mapping[str, Any]],
+    place: str,
+    names: Names,
+    wanted: Wanted,
+    tally: Tally,
+) -> Iterator[Row]:
+    """Rows from results of a service; `place` names them in errors."""
+    for number, entry in enumerate(entries, 1):
+        where = f"{place}: result {number}"
+        columns = columns_of(entry)
+        read = reader_for(columns, where)
+        cells = {ours: _text(entry[theirs]) for ours, theirs in columns.items()}
+        row = read(Line(cells, where, columns), names, wanted, tally)
+        if row is not None:
+            yield row
+
+
+def _text_of(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as plain:
+        magic = plain.read(4)
+    if magic == _ZSTD:
+        raise ReplayError(f"{path}: packed with zstd: unpack it first, `unzstd {path.name}`")
+    packed = magic[:2] == _GZIP
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
+    lines = iter(rest)
+    yield first + next(lines, "")
+    yield from lines
+
+
+def _csv_rows(
+    lines: Iterator[str], path: Path, names: Names, wanted: Wanted, tally: Tally
+) -> Iterator[Row]:
+    header_line = next(lines)
+    tabbed = "\t" in header_line and "," not in header_line
+    limit = csv.field_size_limit(_LONGEST)
+    try:
+        reader = csv.reader(
+            _with_first(header_line, lines), delimiter="\t" if tabbed else ",", strict=True
+        )
+        header = next(reader, [])
+        columns = columns_of(header)
+        read = reader_for(columns, f"{path}:1")
+        where = {ours: header.index(theirs) for ours, theirs in columns.items()}
+        for values in reader:
+            if not values:
+                continue
+            place = f"{path}:{reader.line_num}"
+            if len(values) != len(header):
+                raise ReplayError(
+                    f"{place}: {len(values)} columns where the header has {len(header)}"
+                )
+            cells = {ours: values[index] for ours, index in where.items()}
+            row = read(Line(cells, place, columns), names, wanted, tally)
+            if row is not None:
+                yield row
+    except csv.Error as error:
+        raise ReplayError(f"{path}:{reader.line_num}: not CSV: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _json_rows(text: str, path: Path, names: Names, wanted: Wanted, tally: Tally) -> Iterator[Row]:
+    try:
+        document = msgspec.json.decode(text)
+        entries = document
+        if isinstance(document, dict):
+            entries = document.get("results", document.get("result", [document]))
+    except msgspec.DecodeError:
+        entries = _json_lines(text, path)
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise ReplayError(f"{path}: neither a list of objects nor an answer of OONI's API")
+    return rows_of(entries, str(path), names, wanted, tally)
+
+
+def _json_lines(text: str, path: Path) -> list[Any]:
+    entries: list[Any] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(msgspec.json.decode(line))
+        except msgspec.DecodeError as error:
+            raise ReplayError(f"{path}:{number}: not JSON: {error}") from error
+    return entries
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)

@@ -1,0 +1,492 @@
+"""Read the store once through for a report, and write its files of data on the way.
+
+However long the time: one batch of rows is in memory, and counts that do not grow with it.
+"""
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import msgspec
+
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry
+from monitor.analysis.verdict import EVIDENCE_ORDER, State, VantageState, Verdict
+from monitor.export.cells import cell
+from monitor.export.csv import header, value_lines, write_csv
+from monitor.export.dictionary import write_dictionary
+from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.ooni_format import ooni_measurement
+from monitor.export.ooni_lines import PATIENCE, Pairing
+from monitor.report.batches import BATCHES, KEYS, Looks, Signed, enclose
+from monitor.report.findings import (
+    Applied,
+    Example,
+    Findings,
+    Lane,
+    Network,
+    Story,
+    Wanted,
+)
+from monitor.report.time_slots import Slots
+from probes.measurement import Look, Measurement
+from probes.vantage import VantageRole
+from storage.store import Selection, Store
+from storage.values.fleet import CollectorStore
+from storage.values.rollup import Availability
+
+MOST_STORIES = 40
+MOST_BESIDE = 30
+MOST_LOG = 40
+MOST_NOTES = 50
+MOST_EXAMPLES = 12
+AROUND = timedelta(hours=1)
+"""How much of the time before and after each onset and each end is given in raw measurements."""
+
+Where = TypeVar("Where", Verdict, Measurement, Event)
+_encode = msgspec.json.Encoder().encode
+_WELL = (VantageState.OK, VantageState.LOSSY)
+
+
+async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: float) -> Findings:
+    """Read what `wanted` is about; files of data go to `folder`, under the names they keep.
+
+    `interval` is how many seconds lie between two looks, as configured. StorageError from the
+    store, OSError from the files.
+    """
+    (folder / "data").mkdir()
+    stories, left_out, beside = await _events(store, wanted)
+    windows = _windows(stories, wanted)
+    rows: dict[str, int] = {}
+    mark = _marker(wanted)
+    with _new(folder / "data/events.csv") as out:
+        listed = [mark(one) for one in (*(story.event for story in stories), *beside)]
+        rows["data/events.csv"] = _table(Kind.EVENTS, out, listed)
+    lanes = await _lanes(store, wanted, interval)
+    applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
+        store, wanted, windows, folder / "data/verdicts.csv"
+    )
+    measured = await _measurements(store, wanted, windows, chosen, folder / "data")
+    signed = await enclose(
+        store, measured.looks, wanted.platform, folder if wanted.signed_batches else None
+    )
+    controls, control_unwell, unwell = await _health(store, wanted)
+    with _new(folder / "data/timeline.csv") as out:
+        rows["data/timeline.csv"] = _timeline(lanes.slots, out)
+    place = Selection(
+        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
+    )
+    with _new(folder / "data/availability.csv") as out:
+        rows["data/availability.csv"] = await write_csv(Kind.AVAILABILITY, store, place, out)
+    with _new(folder / "data/dictionary.csv") as out:
+        rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
+    annotations = await store.annotations(
+        wanted.country, wanted.since, wanted.until, wanted.platform
+    )
+    found = lanes.found(unwell)
+    return Findings(
+        wanted=wanted,
+        stories=stories,
+        stories_left_out=left_out,
+        beside=beside,
+        annotations=tuple(annotations[:MOST_NOTES]),
+        lanes=found,
+        slot=lanes.slots.width,
+        applied=tuple(applied),
+        examples=measured.examples(chosen),
+        controls=controls,
+        control_looks=measured.controls,
+        control_unwell=control_unwell,
+        rules_versions=tuple(sorted(lanes.versions)),
+        rows={**rows, **measured.rows, **_rows_of(signed)},
+        signed=signed,
+        windows=windows,
+    )
+
+
+def _rows_of(signed: Signed) -> dict[str, int]:
+    return {BATCHES: signed.batches, KEYS: signed.keys} if signed.enclosed else {}
+
+
+def _new(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _marker(wanted: Wanted) -> Any:
+    """Puts the network in the place of the vantage, unless vantages are to be named."""
+
+    def mark(one: Where) -> Where:
+        if wanted.with_vantages or not one.vantage:
+            return one
+        if isinstance(one, Event):
+            return msgspec.structs.replace(one, vantage="")
+        return msgspec.structs.replace(one, vantage=network_id(one.asn, one.vantage_role))
+
+    return mark
+
+
+def network_id(asn: int, role: str) -> str:
+    """What stands for a vantage that is not named."""
+    return f"AS{asn}" if role == VantageRole.FIELD else "control"
+
+
+def _table(kind: Kind, out: TextIO, values: Sequence[Any]) -> int:
+    out.write(header(EXPORTS[kind].columns))
+    _write(kind, out, values)
+    return len(values)
+
+
+def _write(kind: Kind, out: TextIO, values: Sequence[Any]) -> None:
+    export = EXPORTS[kind]
+    out.write(value_lines(export.columns, map(export.prepare, values)))
+
+
+async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
+    stories: list[Story] = []
+    beside: list[Event] = []
+    left_out = 0
+    async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
+        for event in batch:
+            if not _concerns(event, wanted):
+                continue
+            if event.kind is not EventKind.BLOCK:
+                beside += [event] if len(beside) < MOST_BESIDE else []
+            elif len(stories) < MOST_STORIES:
+                stories.append(await _story(store, event))
+            else:
+                left_out += 1
+    return tuple(stories), left_out, tuple(beside)
+
+
+def _concerns(event: Event, wanted: Wanted) -> bool:
+    return event.country in (wanted.country, "") and event.platform in (wanted.platform, "")
+
+
+async def _story(store: Store, event: Event) -> Story:
+    log: list[EventLogEntry] = []
+    left_out = 0
+    async for batch in store.event_log(event.id):
+        room = MOST_LOG - len(log)
+        log += batch[:room]
+        left_out += max(0, len(batch) - room)
+    reviews = await store.reviews(event.id)
+    return Story(
+        event=event,
+        log=tuple(log),
+        log_left_out=left_out,
+        reviews=tuple(reviews[-MOST_NOTES:]),
+    )
+
+
+def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, datetime], ...]:
+    """Around every onset and every end, from its earliest to its latest bound, put together."""
+    if wanted.all_measurements:
+        return ((wanted.since, wanted.until),)
+    found: list[tuple[datetime, datetime]] = []
+    for story in stories:
+        event = story.event
+        found.append(
+            ((event.onset_earliest or event.onset_latest) - AROUND, event.onset_latest + AROUND)
+        )
+        if event.end_earliest is not None:
+            found.append(
+                (event.end_earliest - AROUND, (event.end_latest or event.end_earliest) + AROUND)
+            )
+        elif event.active:
+            found.append((event.updated_at - AROUND, event.updated_at + AROUND))
+    found = found or [(wanted.until - AROUND, wanted.until)]
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+class _Lanes:
+    """Counts of platform verdicts by network."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self.states: dict[Network, Counter[State]] = {}
+        self.vantages: dict[Network, set[str]] = {}
+        self.times: dict[Network, tuple[datetime, datetime]] = {}
+        self.gaps: dict[Network, timedelta] = {}
+        self.versions: set[str] = set()
+
+    def add(self, network: Network, vantage: str, at: datetime, state: State) -> None:
+        self.slots.add(network, at, state)
+        self.states.setdefault(network, Counter())[state] += 1
+        self.vantages.setdefault(network, set()).add(vantage)
+        first, last = self.times.get(network, (at, at))
+        self.gaps[network] = max(self.gaps.get(network, timedelta()), at - last)
+        self.times[network] = (min(first, at), max(last, at))
+
+    def add_hour(self, hour: Availability) -> None:
+        """What was counted of one network in one hour whose verdicts are gone."""
+        network = (hour.asn or 0, hour.network)
+        looks = {
+            "open": hour.ok + hour.degraded,
+            "blocked": hour.blocked + hour.throttled,
+            "down": hour.down,
+            "undecided": hour.insufficient,
+        }
+        if not sum(looks.values()):
+            return
+        self.slots.count(network, hour.starts_at, looks)
+        states = self.states.setdefault(network, Counter())
+        for state in State:
+            states[state] += getattr(hour, state.value)
+        first, last = self.times.get(network, (hour.starts_at, hour.starts_at))
+        self.gaps[network] = max(self.gaps.get(network, timedelta()), hour.starts_at - last)
+        self.times[network] = (min(first, hour.starts_at), max(last, hour.starts_at))
+
+    def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
+        return tuple(
+            Lane(
+                network=network,
+                slots=self.slots.of(network),
+                looks=states.total(),
+                blocked=states[State.BLOCKED] + states[State.THROTTLED],
+                undecided=states[State.INSUFFICIENT],
+                vantages=len(self.vantages.get(network, ())),
+                first=self.times[network][0],
+                last=self.times[network][1],
+                longest_gap=self.gaps[network],
+                unwell=unwell[network],
+            )
+            for network, states in sorted(self.states.items())
+        )
+
+
+async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
+    """Verdict by verdict where they are still stored; before that from what was counted by the
+    hour, which is kept for longer."""
+    selection = Selection(
+        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
+    )
+    # Half as long again as the time between looks: then hardly a slot is empty by chance.
+    width = timedelta(seconds=max(1.0, 1.5 * interval))
+    lanes = _Lanes(Slots(wanted.since, width))
+    first: datetime | None = None
+    async for batch in store.platforms(selection):
+        if first is None:
+            first = batch[0].started_at
+            lanes = await _counted(store, selection, first, width)
+        for one in batch:
+            if one.vantage_role == VantageRole.FIELD:
+                # When it was looked at, not when that was judged: on that clock events stand.
+                lanes.add((one.asn, one.network), one.vantage, one.started_at, one.state)
+                lanes.versions.add(one.rules_version)
+    return lanes if first is not None else await _counted(store, selection, wanted.until, width)
+
+
+async def _counted(
+    store: Store, selection: Selection, before: datetime, width: timedelta
+) -> _Lanes:
+    """Lanes of the whole hours before `before`, ready for what follows."""
+    hour = before.replace(minute=0, second=0, microsecond=0)
+    lanes: _Lanes | None = None
+    if selection.since is None or hour > selection.since:
+        async for batch in store.availability(msgspec.structs.replace(selection, until=hour)):
+            lanes = lanes or _Lanes(Slots(batch[0].starts_at, max(width, timedelta(hours=1))))
+            for one in batch:
+                lanes.add_hour(one)
+    return lanes or _Lanes(Slots(before, width))
+
+
+async def _verdicts(
+    store: Store, wanted: Wanted, windows: Sequence[tuple[datetime, datetime]], path: Path
+) -> tuple[list[Applied], list[Verdict], int]:
+    """Rules by network, verdicts to show as examples, and how many rows were written."""
+    mark = _marker(wanted)
+    counts: Counter[tuple[Network, str, str]] = Counter()
+    examples: dict[tuple[Network, str, str], Verdict] = {}
+    selection = Selection(
+        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
+    )
+    rows = 0
+    with _new(path) as out:
+        out.write(header(EXPORTS[Kind.VERDICTS].columns))
+        async for batch in store.verdicts(selection):
+            await asyncio.to_thread(_write, Kind.VERDICTS, out, [mark(one) for one in batch])
+            rows += len(batch)
+            for one in batch:
+                network = (one.asn, one.network)
+                counts[network, one.rule_id, one.state.value] += 1
+                accused = one.state in (State.BLOCKED, State.THROTTLED)
+                if accused and _within(one.judged_at, windows):
+                    _keep_better(examples, (network, one.method, one.sub_method), one)
+    applied = [
+        Applied(network=network, rule=rule, state=state, count=count)
+        for (network, rule, state), count in sorted(counts.items())
+    ]
+    return applied, list(examples.values())[:MOST_EXAMPLES], rows
+
+
+def _keep_better(
+    examples: dict[tuple[Network, str, str], Verdict],
+    key: tuple[Network, str, str],
+    one: Verdict,
+) -> None:
+    """Of the same network and method the first with the best evidence and a control; a page, if
+    there is one."""
+    kept = examples.get(key)
+    if kept is None or _worth(one) > _worth(kept):
+        examples[key] = one
+
+
+def _worth(verdict: Verdict) -> tuple[int, bool, bool]:
+    return EVIDENCE_ORDER[verdict.evidence], bool(verdict.controls), verdict.role == "web"
+
+
+def _within(moment: datetime, windows: Sequence[tuple[datetime, datetime]]) -> bool:
+    return any(start <= moment < end for start, end in windows)
+
+
+class _Measured:
+    """What was found among the measurements."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self.controls = 0
+        self.looks = Looks()
+        self.kept: dict[str, Measurement] = {}
+        self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
+
+    def examples(self, chosen: Sequence[Verdict]) -> tuple[Example, ...]:
+        return tuple(
+            Example(
+                verdict=verdict,
+                field=self.kept[verdict.measurement],
+                control=next(
+                    (self.kept[one] for one in verdict.controls if one in self.kept), None
+                ),
+                follow_ups=tuple(self.follow_ups.get((verdict.cycle, verdict.endpoint), ())),
+            )
+            for verdict in chosen
+            if verdict.measurement in self.kept
+        )
+
+
+async def _measurements(
+    store: Store,
+    wanted: Wanted,
+    windows: Sequence[tuple[datetime, datetime]],
+    chosen: Sequence[Verdict],
+    folder: Path,
+) -> _Measured:
+    measured = _Measured()
+    ids = {one for verdict in chosen for one in (verdict.measurement, *verdict.controls)}
+    looked_into = {(verdict.cycle, verdict.endpoint) for verdict in chosen}
+    mark = _marker(wanted)
+    count = 0
+    with (
+        _new(folder / "measurements.csv") as table,
+        (folder / "measurements.jsonl").open("wb") as raw,
+        (folder / "ooni.jsonl").open("wb") as ooni,
+    ):
+        table.write(header(EXPORTS[Kind.MEASUREMENTS].columns))
+
+        def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
+            marked = [mark(look) for look, _ in pairs]
+            _write(Kind.MEASUREMENTS, table, marked)
+            for look, _ in pairs:
+                measured.looks.add(look)
+            for look in marked:
+                raw.write(_encode(look) + b"\n")
+            for look, control in pairs:
+                ooni.write(_encode(ooni_measurement(look, control)) + b"\n")
+
+        for start, end in windows:
+            pairing = Pairing(Selection(since=start, until=end, country=wanted.country))
+            # Controls stand in other countries, and look a little later.
+            wider = Selection(since=start, until=end + PATIENCE, platform=wanted.platform)
+            async for batch in store.measurements(wider):
+                pairs = list(pairing.take(batch))
+                await asyncio.to_thread(write, pairs)
+                count += len(pairs)
+                measured.controls += sum(look.look is Look.CONTROL for look, _ in pairs)
+                for look in batch:
+                    _notice(measured, look, ids, looked_into)
+            pairs = list(pairing.rest())
+            await asyncio.to_thread(write, pairs)
+            count += len(pairs)
+            measured.controls += sum(look.look is Look.CONTROL for look, _ in pairs)
+    for file in ("measurements.csv", "measurements.jsonl", "ooni.jsonl"):
+        measured.rows[f"data/{file}"] = count
+    return measured
+
+
+def _notice(
+    measured: _Measured, look: Measurement, ids: set[str], looked_into: set[tuple[str, str]]
+) -> None:
+    if look.id in ids:
+        measured.kept[look.id] = look
+    key = (look.cycle, look.endpoint)
+    if look.look is Look.FOLLOW_UP and key in looked_into:
+        measured.follow_ups.setdefault(key, []).append(look)
+
+
+async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
+    """How many controls there were, and how often vantages were not well: controls, by network."""
+    controls: set[str] = set()
+    control_unwell = 0
+    unwell: Counter[Network] = Counter()
+    async for batch in store.cycles(Selection(since=wanted.since, until=wanted.until)):
+        for cycle in batch:
+            health = cycle.health
+            ill = health.state not in _WELL
+            if health.vantage_role == VantageRole.CONTROL:
+                controls.add(health.vantage)
+                control_unwell += ill
+            elif health.country == wanted.country and ill:
+                unwell[health.asn, health.network] += 1
+    return len(controls), control_unwell, unwell
+
+
+TIMELINE = (
+    ("asn", "number", "AS number of the network; 0 when not configured."),
+    ("network", "text", "Name of the network."),
+    ("start", "UTC time", "First moment of the stretch of time."),
+    ("end", "UTC time", "First moment after it."),
+    ("looks", "number", "Verdicts on the platform in it; each is of one cycle of one vantage."),
+    ("open", "number", "Those that found it working, wholly or in what people come for."),
+    ("blocked", "number", "Those that found it blocked or throttled."),
+    ("down", "number", "Those that found it failing at the control as well."),
+    ("undecided", "number", "Those from which nothing could be concluded."),
+    ("share_open", "number", "open / (open + blocked + down); empty where all are 0."),
+)
+"""The columns of data/timeline.csv."""
+
+
+def _timeline(slots: Slots, out: TextIO) -> int:
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([column for column, *_ in TIMELINE])
+    count = 0
+    for network, slot in slots.all():
+        share = slot.share_open
+        row = (
+            *network,
+            slot.start,
+            slot.end,
+            slot.looks,
+            slot.open,
+            slot.blocked,
+            slot.down,
+            slot.undecided,
+            None if share is None else round(share, 4),
+        )
+        writer.writerow([cell(value) for value in row])
+        count += 1
+    return count
+
+
+def _own_dictionary(out: TextIO) -> int:
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerows(("timeline", *column) for column in TIMELINE)
+    return len(TIMELINE)

@@ -1,0 +1,65 @@
+"""Rows of the command line's columns, as JSON."""
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from monitor.export.cells import Value, visible
+from monitor.export.columns import Column
+from storage.values.times import time_text
+
+HIDDEN = frozenset({"vantage", "cycle_id", "resolvers"})
+"""Columns that are empty for whoever may see nothing finer than a network: a cycle is of one
+vantage, and a small resolver serves few."""
+
+_BETWEEN_ITEMS = re.compile(r" (?!through proxy)(?<!through )")
+"""An item may say that it was reached ` through proxy`."""
+
+SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "text": {"type": ["string", "null"]},
+    "hex": {"type": ["string", "null"]},
+    "UTC time": {"type": ["string", "null"], "format": "date-time"},
+    "number": {"type": ["number", "null"]},
+    "ms": {"type": ["number", "null"]},
+    "bytes": {"type": ["number", "null"]},
+    "yes or no": {"type": ["boolean", "null"]},
+    "list": {"type": "array", "items": {"type": "string"}},
+    "names": {"type": "array", "items": {"type": "string"}},
+}
+"""What a value of a column of each unit is in JSON."""
+
+
+def json_rows(
+    columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str]
+) -> list[dict[str, Any]]:
+    """One object for each value, with a member for each column, in their order."""
+    readers = [(column.name, _json_of(column, column.name in hidden)) for column in columns]
+    return [{name: read(value) for name, read in readers} for value in values]
+
+
+def _json_of(column: Column[Any], hide: bool) -> Callable[[Any], Any]:
+    several = {"list": _BETWEEN_ITEMS, "names": re.compile(re.escape(" | "))}.get(column.unit)
+    if hide:
+        nothing: Any = None if several is None else []
+        return lambda _: nothing
+    if several is None:
+        return lambda value: _json_value(column.value(value))
+    return lambda value: _items(several, column.value(value))
+
+
+def _items(between: re.Pattern[str], text: Value) -> list[str]:
+    return [visible(item) for item in between.split(str(text))] if text else []
+
+
+def _json_value(value: Value) -> str | int | float | bool | None:
+    match value:
+        case str():
+            return visible(value) or None
+        case datetime():
+            return time_text(value)
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value

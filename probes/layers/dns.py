@@ -1,0 +1,296 @@
+"""The DNS layer: ask A and AAAA at one resolver, keep every reply within the window.
+
+The first replies are handed on at once and the socket stays open while the rest of the look
+goes on, because an injected answer is betrayed by the honest one that comes second. A record type
+that stays unanswered holds the look up for a moment only: its answer, or its silence, is recorded
+all the same.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from probes.failure import Failure
+from probes.layers.dns_message import TYPES, Reply, decode_reply, encode_query
+from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.measurement import LATE_ANSWER, DnsAnswer, DnsObservation
+from probes.sockets.network import Datagrams, Network, Stream, receive_exactly
+from probes.sockets.system_resolvers import ResolverAddress
+
+_TRIES = 3
+"""Queries sent per question, spread evenly over the timeout."""
+RESOLUTION_DELAY = 0.5
+"""Seconds the other record type gets once one has addresses, before the look goes on without it:
+the idea of RFC 8305 section 3, with more patience, since a look wants to see both families."""
+_MOST_ANSWERS = 8
+"""Replies kept per question: enough for evidence, whoever floods us."""
+
+_BY_RCODE = {
+    "NOERROR": None,
+    "NXDOMAIN": Failure.DNS_NXDOMAIN,
+    "SERVFAIL": Failure.DNS_SERVFAIL,
+    "REFUSED": Failure.DNS_REFUSED,
+}
+
+
+class _Question:
+    """One record type of one name, and what came back for it."""
+
+    def __init__(self, rtype: str, ready: "asyncio.Future[None]") -> None:
+        self.rtype = rtype
+        self.ready = ready
+        self.late: asyncio.Future[None] | None = None
+        """Awaited in place of `ready` once the look went on without a reply."""
+        self.ids: list[int] = []
+        self.sent_at: list[float] = []
+        self.answers: list[DnsAnswer] = []
+        self.error: str | None = None
+        self.ended_at = 0.0
+        """Loop time of the error."""
+        self.truncated = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the first reply that has any."""
+        return next((answer.addresses for answer in self.answers if answer.addresses), ())
+
+    def settle(self, now: float, error: str | None = None) -> None:
+        """There is a reply, or there will be none: let whoever waits go on."""
+        waiting = self.ready if self.late is None else self.late
+        if not waiting.done():
+            self.error, self.ended_at = error, now
+            waiting.set_result(None)
+
+    def pass_over(self) -> None:
+        """Let the look go on; a reply is still waited for."""
+        if not self.ready.done():
+            self.late = self.ready.get_loop().create_future()
+            self.ready.set_result(None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a reply, or none to be had any more."""
+        return self.ready.done() if self.late is None else self.late.done()
+
+    def is_answered_by(self, reply: Reply, name: str) -> bool:
+        """Whether a reply is to one of the queries sent; errors may leave the question out."""
+        if reply.id not in self.ids:
+            return False
+        return not reply.name or (reply.name == name and reply.qtype == TYPES[self.rtype])
+
+
+class DnsLookup:
+    """One look at one name over UDP. Use: `start`, `replies`, and in the end `finish`."""
+
+    def __init__(
+        self,
+        network: Network,
+        resolver: ResolverAddress,
+        name: str,
+        *,
+        rtypes: tuple[str, ...],
+        timeout: float,
+        window: float,
+        origin: float,
+        on_local_address: Callable[[str], None],
+    ) -> None:
+        """`timeout` and `window` are seconds; `origin` is the loop time the look began at."""
+        self._network = network
+        self._resolver = resolver
+        self._name = name
+        self._asked = name.lower().rstrip(".")
+        self._timeout = timeout
+        self._window = window
+        self._origin = origin
+        self._on_local_address = on_local_address
+        self._loop = asyncio.get_running_loop()
+        self._questions = [_Question(rtype, self._loop.create_future()) for rtype in rtypes]
+        self._socket: Datagrams | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._started = self._loop.time()
+        self._first_reply_at: float | None = None
+        self._resolved = False
+
+    def start(self) -> None:
+        """Send the first queries. Failures show in the observations."""
+        self._started = self._loop.time()
+        try:
+            self._socket = self._network.open_datagrams(
+                self._resolver.address, self._resolver.port, self._heard, self._failed
+            )
+            self._on_local_address(self._socket.local_address)
+        except OSError as error:
+            self._failed(error)
+            return
+        self._send()
+
+    def _send(self) -> None:
+        waiting = [question for question in self._questions if not question.settled]
+        if not waiting or self._socket is None:
+            return
+        now = self._loop.time()
+        for question in waiting:
+            if len(question.ids) >= _TRIES:
+                question.settle(now, Failure.GENERIC_TIMEOUT)
+                continue
+            try:
+                query_id = secrets.randbelow(1 << 16)
+                self._socket.send(encode_query(query_id, self._name, question.rtype))
+            except OSError as error:
+                # Mostly the ICMP error to the query before, which the socket tells only once.
+                self._failed(error)
+                return
+            except ValueError as error:
+                question.settle(now, failure_of(error))
+            else:
+                question.ids.append(query_id)
+                question.sent_at.append(now)
+        self._timer = self._loop.call_later(self._timeout / _TRIES, self._send)
+
+    def _failed(self, error: OSError) -> None:
+        for question in self._questions:
+            question.settle(self._loop.time(), failure_of(error))
+
+    def _heard(self, data: bytes) -> None:
+        try:
+            reply = decode_reply(data)
+        except MalformedReplyError:
+            # Whoever can garble a reply can also drop it: wait on for an honest one.
+            return
+        for question in self._questions:
+            if question.is_answered_by(reply, self._asked):
+                self._record(question, reply)
+                return
+
+    def _record(self, question: _Question, reply: Reply) -> None:
+        now = self._loop.time()
+        query = question.ids.index(reply.id)
+        question.truncated |= reply.truncated
+        if len(question.answers) < _MOST_ANSWERS:
+            question.answers.append(
+                DnsAnswer(
+                    delay=now - question.sent_at[query],
+                    rcode=reply.rcode,
+                    addresses=reply.addresses,
+                    cnames=reply.cnames,
+                    query=query + 1,
+                )
+            )
+        if self._first_reply_at is None:
+            self._first_reply_at = now
+        question.settle(now)
+        if reply.addresses and self._grace is None and not all(q.settled for q in self._questions):
+            self._grace = self._loop.call_later(RESOLUTION_DELAY, self._pass_over)
+
+    def _pass_over(self) -> None:
+        for question in self._questions:
+            question.pass_over()
+
+    async def replies(self) -> dict[str, tuple[str, ...]]:
+        """Wait for the first reply (or the failure) of each question: record type → addresses.
+
+        Once one has addresses the others get RESOLUTION_DELAY seconds more.
+        """
+        for question in self._questions:
+            await question.ready
+        for question in self._questions:
+            if question.truncated and not question.addresses:
+                await self._ask_over_tcp(question)
+        found = {question.rtype: question.addresses for question in self._questions}
+        self._resolved = any(found.values())
+        return found
+
+    @property
+    def answered(self) -> bool:
+        """True when any reply came at all."""
+        return self._first_reply_at is not None
+
+    async def _ask_over_tcp(self, question: _Question) -> None:
+        sent_at = self._loop.time()
+        try:
+            async with asyncio.timeout(self._timeout):
+                stream = await self._network.connect(self._resolver.address, self._resolver.port)
+                try:
+                    self._on_local_address(stream.local_address)
+                    reply = await ask_over_stream(stream, self._name, question.rtype)
+                finally:
+                    stream.close()
+        except (OSError, MalformedReplyError, PeerClosedError) as error:
+            question.error, question.ended_at = failure_of(error), self._loop.time()
+            return
+        question.ids.append(reply.id)
+        question.sent_at.append(sent_at)
+        self._record(question, reply)
+
+    async def finish(self) -> tuple[DnsObservation, ...]:
+        """Listen until the window is over, close, and tell what was seen."""
+        try:
+            for question in self._questions:
+                if question.late is not None:
+                    await question.late
+            if self._first_reply_at is not None:
+                rest = self._first_reply_at + self._window - self._loop.time()
+                if rest > 0:
+                    await asyncio.sleep(rest)
+        finally:
+            self.close()
+        return tuple(self._observation(question) for question in self._questions)
+
+    def close(self) -> None:
+        """Let go of socket and timer; safe to call again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._grace is not None:
+            self._grace.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    def _observation(self, question: _Question) -> DnsObservation:
+        first = question.answers[0] if question.answers else None
+        if question.error is not None:
+            # Nothing came, or too late, or less than the whole: a truncated reply that TCP did
+            # not complete. The look went on without it, whatever arrived afterwards.
+            failure: str | None = question.error
+            ended = question.ended_at
+        elif first is None:
+            failure, ended = Failure.GENERIC_TIMEOUT, self._loop.time()
+        else:
+            # What a question that stayed open would have brought is not known.
+            open_still = any(q.error is not None or not q.answers for q in self._questions)
+            failure = failure_of_reply(first.rcode, has_addresses=self._resolved or open_still)
+            ended = question.sent_at[first.query - 1] + first.delay
+        return DnsObservation(
+            start=self._started - self._origin,
+            duration=ended - self._started,
+            failure=failure,
+            reason=LATE_ANSWER if question.late is not None and question.answers else "",
+            name=self._name,
+            rtype=question.rtype,
+            resolver=self._resolver.label,
+            stub=self._resolver.stub,
+            tries=max(1, first.query if first else len(question.ids)),
+            answers=tuple(question.answers),
+        )
+
+
+def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:
+    """The failure a reply code stands for; an empty NOERROR fails only when no type has any.
+
+    `has_addresses` is also to be true where a reply that may hold some never came.
+    """
+    if rcode == "NOERROR":
+        return None if has_addresses else Failure.DNS_NO_ANSWER
+    return _BY_RCODE.get(rcode, Failure.DNS_SERVER_MISBEHAVING)
+
+
+async def ask_over_stream(stream: Stream, name: str, rtype: str) -> Reply:
+    """One query over an open TCP stream, RFC 1035 section 4.2.2. Raises as the stream does."""
+    query_id = secrets.randbelow(1 << 16)
+    query = encode_query(query_id, name, rtype)
+    await stream.send(len(query).to_bytes(2, "big") + query)
+    length = int.from_bytes(await receive_exactly(stream, 2), "big")
+    reply = decode_reply(await receive_exactly(stream, length))
+    if reply.id != query_id:
+        raise MalformedReplyError("reply to another query")
+    return reply

@@ -1,0 +1,282 @@
+"""The HTTP layer: one request over a stream that is already staged.
+
+httpx writes the request, httptools reads the response; the connection was opened, and its
+certificate verified, layer by layer, so that every failure here is HTTP's own. httpx's client is
+left out on purpose: it keeps cookies, which would tie the looks of a process together whatever
+vantage they come from, logs every URL, and refuses the broken redirects that are to be recorded.
+"""
+
+import asyncio
+import re
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+
+import httptools
+import httpx
+import msgspec
+
+from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.network import Stream
+
+BROWSER = {
+    "User-Agent": (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/148.0.0.0 Safari/537.36"
+    ),
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-US,en;q=0.9",
+    "Accept-Encoding": "gzip",
+    "Connection": "close",
+}
+"""What is sent: ordinary enough not to single out the person who hosts a vantage."""
+
+_CHUNK = 16 * 1024
+_HEAD_LIMIT = 64 * 1024
+"""Bytes of status line and headers after which a peer is talking nonsense."""
+_TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_TITLE_END = re.compile(rb"</title", re.IGNORECASE)
+_TITLE_LIMIT = 4096
+"""Bytes of a title element that are looked at."""
+_GZIP = 16 + zlib.MAX_WBITS
+_REQUESTS_KEPT = 1024
+_LONGEST_KEPT = 512
+"""Characters of a URL whose request is kept."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and what came of it, unscrubbed: it must not leave the probes as it is."""
+
+    duration: float
+    """Seconds."""
+    failure: str | None
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    """Decoded, as far as it was read."""
+    truncated: bool = False
+    """More was to come."""
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or empty."""
+        return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def title(self) -> str:
+        """The text of the first title element, white space folded."""
+        start = _TITLE_START.search(self.body)
+        if start is None:
+            return ""
+        inside = self.body[start.end() : start.end() + _TITLE_LIMIT]
+        end = _TITLE_END.search(inside)
+        words = (inside if end is None else inside[: end.start()]).decode("utf-8", "replace")
+        return " ".join(words.split())
+
+
+class HttpClient:
+    """What writes the requests of a process. It holds no connection, no cookie and no answer.
+
+    The catalogue's URLs are asked for in every cycle with the same words, so these are kept.
+    """
+
+    def __init__(self) -> None:
+        self._written = lru_cache(maxsize=_REQUESTS_KEPT)(_written)
+
+    def request(self, url: str, headers: Mapping[str, str]) -> bytes:
+        """A GET of `url` as it goes on the wire. Raises httpx.InvalidURL."""
+        words = tuple(headers.items())
+        # What a peer redirects to may be long, and another each time.
+        return (self._written if len(url) <= _LONGEST_KEPT else _written)(url, words)
+
+
+def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    request = httpx.Request("GET", url, headers=headers)
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%s: %s" % (name, value) for name, value in request.headers.raw]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class _Parser:
+    """Collects what httptools' parser calls out."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.chunks: list[bytes] = []
+        self.headers_complete = False
+        self.complete = False
+        self.status = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            # An interim response (100, 103): the real one follows.
+            self.headers.clear()
+        else:
+            self.headers_complete = True
+
+    def on_body(self, data: bytes) -> None:
+        self.chunks.append(data)
+
+    def on_message_complete(self) -> None:
+        self.complete = self.headers_complete
+
+    def feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            raise MalformedReplyError("another protocol, which nobody asked for") from error
+        except httptools.HttpParserError as error:
+            if self.complete:
+                return  # bytes behind a complete response are none of ours
+            raise MalformedReplyError("response is not HTTP") from error
+
+    def take(self) -> bytes:
+        data = b"".join(self.chunks)
+        self.chunks.clear()
+        return data
+
+
+class _Response:
+    """A response whose head has been read; the rest is read as it is asked for."""
+
+    def __init__(self, stream: Stream, parser: _Parser) -> None:
+        self._stream = stream
+        self._parser = parser
+        self.status = parser.status
+        self.headers = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in parser.headers
+        )
+
+    def header(self, wanted: str) -> str:
+        """All values of a header in one, as RFC 9110 section 5.3 joins them."""
+        return ", ".join(value for name, value in self.headers if name == wanted)
+
+    @property
+    def complete(self) -> bool:
+        """True once the whole body was handed out, as far as the peer says how long it is."""
+        return self._parser.complete and not self._parser.chunks
+
+    async def more(self) -> bytes:
+        """The next part of the body; b"" at its end. Raises as the stream does."""
+        parser = self._parser
+        while not parser.chunks:
+            if parser.complete:
+                return b""
+            received = await self._stream.receive(_CHUNK)
+            if received:
+                parser.feed(received)
+            elif any(name in ("content-length", "transfer-encoding") for name, _ in self.headers):
+                raise PeerClosedError
+            else:
+                # HTTP/1.0 style: the end of the stream is the end of the body.
+                parser.complete = True
+        return parser.take()
+
+
+async def _ask(stream: Stream, request: bytes) -> _Response:
+    """Send `request`, read up to the end of the response's headers. Raises as the stream does."""
+    await stream.send(request)
+    parser = _Parser()
+    seen = 0
+    while not parser.headers_complete:
+        data = await stream.receive(_CHUNK)
+        if not data:
+            raise PeerClosedError
+        seen += len(data)
+        if seen > _HEAD_LIMIT and not parser.headers_complete:
+            raise MalformedReplyError("response head too long")
+        parser.feed(data)
+    return _Response(stream, parser)
+
+
+class _Decoder:
+    """Takes gzip off a body, never further than asked, so that no bomb goes off here."""
+
+    def __init__(self, encoding: str) -> None:
+        gzip = encoding.strip().lower() in ("gzip", "x-gzip")
+        self._inflate = zlib.decompressobj(_GZIP) if gzip else None
+        self.left_over = False
+        """More came than was handed out."""
+
+    def feed(self, data: bytes, room: int) -> bytes:
+        """At most `room` bytes of what `data` holds. Raises MalformedReplyError."""
+        if self._inflate is None:
+            self.left_over = len(data) > room
+            return data[:room]
+        try:
+            plain = self._inflate.decompress(data, room)
+        except zlib.error as error:
+            raise MalformedReplyError("body is not the gzip it claims to be") from error
+        self.left_over = bool(self._inflate.unconsumed_tail) or not (
+            self._inflate.eof or len(plain) < room
+        )
+        return plain
+
+
+def make_client() -> HttpClient:
+    """What writes the requests of a process: one for all its looks."""
+    return HttpClient()
+
+
+async def exchange(
+    client: HttpClient,
+    stream: Stream,
+    url: str,
+    *,
+    user_agent: str,
+    timeout: float,  # noqa: ASYNC109 # a failure by our deadline is data here, not an exception
+    body_limit: int,
+    suspicious_limit: int,
+    suspicious_statuses: frozenset[int],
+    trusted: bool,
+    more_headers: Mapping[str, str] | None = None,
+) -> Exchange:
+    """GET `url` over `stream`; `timeout` seconds for all of it.
+
+    Reads `body_limit` bytes of an ordinary answer, and `suspicious_limit` when the answer came in
+    cleartext (`trusted` false) or with one of `suspicious_statuses`. `more_headers` replace those
+    of a browser.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    headers = (
+        BROWSER | ({"User-Agent": user_agent} if user_agent else {}) | dict(more_headers or {})
+    )
+    status = 0
+    received: tuple[tuple[str, str], ...] = ()
+    body = bytearray()
+    truncated = False
+    failure = None
+    try:
+        async with asyncio.timeout(timeout):
+            response = await _ask(stream, client.request(url, headers))
+            status, received = response.status, response.headers
+            suspicious = not trusted or status in suspicious_statuses
+            limit = suspicious_limit if suspicious else body_limit
+            truncated = await _read(response, body, limit)
+    except (OSError, PeerClosedError, MalformedReplyError, httpx.InvalidURL) as error:
+        failure = failure_of(error)
+    return Exchange(
+        duration=loop.time() - started,
+        failure=failure,
+        status=status,
+        headers=received,
+        body=bytes(body),
+        truncated=truncated,
+    )
+
+
+async def _read(response: _Response, body: bytearray, limit: int) -> bool:
+    """Read up to `limit` bytes into `body`, which keeps them when this raises; True: more came."""
+    decoder = _Decoder(response.header("content-encoding"))
+    while data := await response.more():
+        body += decoder.feed(data, limit - len(body))
+        if len(body) >= limit:
+            return decoder.left_over or not response.complete
+    return False

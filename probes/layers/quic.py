@@ -1,0 +1,338 @@
+"""The QUIC layer: one handshake with verification on, and one HTTP/3 request behind it.
+
+The protocol is aioquic's; sockets, timers and deadlines are ours. Its connection is driven without
+its own event loop glue, because that binds a socket of its own to every address, does not hear
+ICMP, and waits for the peer when it closes. Import this module only where QUIC is wanted: the
+library behind it is heavy.
+"""
+
+import asyncio
+import errno
+import functools
+import logging
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from aioquic import tls
+from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection
+from aioquic.h3.events import H3Event, HeadersReceived
+from aioquic.quic import events
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from probes.failure import Failure
+from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.layers.http import BROWSER
+from probes.measurement import QuicObservation
+from probes.sockets.network import Datagrams, Network
+
+_IDLE_TIMEOUT = 30.0
+"""Seconds, as browsers offer; our own deadline comes first."""
+_CRYPTO_ERRORS = range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100)
+"""Close codes that are TLS alerts, where the connection and not HTTP/3 was closed."""
+_LONG_HEADER = 0x80
+_VERSION = slice(1, 5)
+_NEGOTIATION = bytes(4)
+"""The version field of a version negotiation packet."""
+_WRONG_NAME, _EXPIRED, _UNSPECIFIED = 62, 10, 1
+"""X509_V_ERR codes for what aioquic checks itself."""
+
+for _name in ("quic", "http3"):
+    # What went wrong is in the observation; their log would repeat a peer's words, with addresses.
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+class _VersionError(Exception):
+    """The server speaks no version of QUIC that we do."""
+
+
+class _Connection(QuicConnection):
+    """Remembers what it gave up for, as distinct from what the peer closed it for."""
+
+    gave_up: Exception | None = None
+
+    def close(
+        self,
+        error_code: int = QuicErrorCode.NO_ERROR,
+        frame_type: int | None = None,
+        reason_phrase: str = "",
+    ) -> None:
+        """Called for our own goodbye, and by the library for every fault it finds."""
+        if self.gave_up is None:
+            self.gave_up = _fault(error_code, frame_type, sys.exc_info()[1])
+        super().close(error_code, frame_type, reason_phrase)
+
+
+class _Trust(msgspec.Struct, frozen=True):
+    """Trust anchors, as aioquic takes them."""
+
+    cafile: str | None
+    capath: str | None
+    cadata: bytes | None
+
+
+@functools.lru_cache(maxsize=8)
+def _trust(cafiles: tuple[str, ...]) -> _Trust:
+    """The system's anchors and those in `cafiles`, read once as those of TLS are."""
+    system = ssl.get_default_verify_paths()
+    extra = b"".join(
+        certificate.public_bytes(Encoding.PEM)
+        for path in cafiles
+        for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes())
+    )
+    return _Trust(system.cafile, system.capath, extra or None)
+
+
+async def quic_look(
+    network: Network,
+    address: str,
+    port: int,
+    server_name: str,
+    *,
+    url_path: str,
+    timeout: float,  # noqa: ASYNC109 # of handshake and request together
+    cafiles: Sequence[str],
+    start: float = 0.0,
+    reason: str = "",
+    user_agent: str = "",
+    on_local_address: Callable[[str], None] = lambda _: None,
+) -> QuicObservation:
+    """Shake hands with `address`, ask for `url_path`, and tell what came within `timeout` seconds.
+
+    `cafiles` are PEM files trusted beside the system's; `start` and `reason` go into the
+    observation as they are. Never raises for what the network does; may be cancelled at any point,
+    and leaves nothing behind but one farewell.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    exchange = _Exchange(server_name, address, port, url_path, cafiles, user_agent)
+    failure: str | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            await exchange.run(network, on_local_address)
+    except _VersionError:
+        failure = Failure.QUIC_INCOMPATIBLE_VERSION
+    except (OSError, PeerClosedError, MalformedReplyError) as error:
+        failure = failure_of(error)
+    finally:
+        exchange.close()
+    return QuicObservation(
+        start=start,
+        duration=loop.time() - started,
+        failure=failure,
+        reason=reason,
+        address=address,
+        port=port,
+        server_name=server_name,
+        version=exchange.version,
+        alpn=exchange.alpn,
+        status=exchange.status,
+    )
+
+
+class _Exchange:
+    """One connection: datagrams and timers in, datagrams and one result out."""
+
+    def __init__(
+        self,
+        server_name: str,
+        address: str,
+        port: int,
+        url_path: str,
+        cafiles: Sequence[str],
+        user_agent: str,
+    ) -> None:
+        trust = _trust(tuple(cafiles))
+        configuration = QuicConfiguration(
+            alpn_protocols=H3_ALPN,
+            idle_timeout=_IDLE_TIMEOUT,
+            server_name=server_name,
+            supported_versions=[QuicProtocolVersion.VERSION_1],
+            verify_mode=ssl.CERT_REQUIRED,
+        )
+        configuration.load_verify_locations(trust.cafile, trust.capath, trust.cadata)
+        self._connection = _Connection(configuration=configuration)
+        self._peer = (address, port)
+        authority = f"[{server_name}]" if ":" in server_name else server_name
+        headers = BROWSER | ({"User-Agent": user_agent} if user_agent else {})
+        self._request = [
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":authority", (authority if port == 443 else f"{authority}:{port}").encode()),
+            (b":path", url_path.encode()),
+            *(
+                (name.lower().encode(), value.encode())
+                for name, value in headers.items()
+                if name != "Connection"  # HTTP/3 forbids it
+            ),
+        ]
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._socket: Datagrams | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._h3: H3Connection | None = None
+        self._refused_version = False
+        self.version = ""
+        self.alpn = ""
+        self.status = 0
+
+    async def run(self, network: Network, on_local_address: Callable[[str], None]) -> None:
+        """Go on until the answer's status is known. Raises what went wrong."""
+        self._socket = network.open_datagrams(*self._peer, self._heard, self._settle)
+        on_local_address(self._socket.local_address)
+        self._connection.connect(self._peer, now=self._loop.time())
+        self._advance()
+        await self._done
+
+    def close(self) -> None:
+        """Say goodbye once, wait for nothing, let go of socket and timer. Safe to call again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._done.done():
+            self._done.cancel()
+        elif not self._done.cancelled():
+            self._done.exception()  # seen, or about to be raised by whoever waits
+        if self._socket is None:
+            return
+        socket, self._socket = self._socket, None
+        try:
+            self._connection.close(ErrorCode.H3_NO_ERROR)
+            self._send(socket)
+        except OSError:
+            pass  # the peer is gone already
+        finally:
+            socket.close()
+
+    # -- what happens to the connection ----------------------------------------------------
+
+    def _heard(self, data: bytes) -> None:
+        if self._done.done():
+            return
+        negotiates = data[_VERSION] == _NEGOTIATION and data[0] & _LONG_HEADER
+        try:
+            self._connection.receive_datagram(data, self._peer, now=self._loop.time())
+            if data and data[0] & _LONG_HEADER and not negotiates and not self.alpn:
+                self.version = f"0x{data[_VERSION].hex()}"
+            self._advance(refused_version=bool(negotiates))
+        except OSError as error:
+            self._settle(error)
+        except Exception as error:  # noqa: BLE001 # whatever a library chokes on came from the peer
+            self._settle(MalformedReplyError(f"QUIC: {type(error).__name__}"))
+
+    def _timed(self, at: float) -> None:
+        self._timer = None
+        try:
+            self._connection.handle_timer(now=max(at, self._loop.time()))
+            self._advance()
+        except OSError as error:
+            self._settle(error)
+
+    def _advance(self, *, refused_version: bool = False) -> None:
+        """Take what the connection has to tell, send what it has to send, set its timer."""
+        while (event := self._connection.next_event()) is not None:
+            self._take(event, refused_version=refused_version)
+        if self._connection.gave_up is not None:
+            self._settle(self._connection.gave_up)
+        elif (closed := getattr(self._connection, "_close_event", None)) is not None:
+            # The event itself comes only after the draining period, a second from now.
+            self._settle(_refusal(closed, shaken=bool(self.alpn)))
+        if self._done.done() or self._socket is None:
+            return
+        self._send(self._socket)
+        if self._timer is not None:
+            self._timer.cancel()
+        at = self._connection.get_timer()
+        self._timer = None if at is None else self._loop.call_at(at, self._timed, at)
+
+    def _take(self, event: events.QuicEvent, *, refused_version: bool) -> None:
+        match event:
+            case events.ConnectionTerminated():
+                # Neither side closed it, or that would have been seen before its time was up.
+                self._settle(_VersionError() if refused_version else TimeoutError())
+            case events.HandshakeCompleted(alpn_protocol=alpn):
+                self.alpn = alpn or ""
+                if self.alpn not in H3_ALPN:
+                    self._settle(MalformedReplyError("QUIC without HTTP/3"))
+                    return
+                self._h3 = H3Connection(self._connection)
+                stream = self._connection.get_next_available_stream_id()
+                self._h3.send_headers(stream, self._request, end_stream=True)
+            case events.StreamReset():
+                self._settle(PeerClosedError())
+        if self._h3 is not None:
+            for heard in self._h3.handle_event(event):
+                self._answered(heard)
+
+    def _answered(self, event: H3Event) -> None:
+        if not isinstance(event, HeadersReceived):
+            return
+        status = dict(event.headers).get(b":status", b"")
+        if not status.isdigit():
+            self._settle(MalformedReplyError("HTTP/3 without a status"))
+        elif int(status) >= 200:
+            self.status = int(status)
+            self._settle(None)
+
+    def _send(self, socket: Datagrams) -> None:
+        for data, address in self._connection.datagrams_to_send(now=self._loop.time()):
+            if address == self._peer:
+                socket.send(data)
+
+    def _settle(self, error: Exception | None) -> None:
+        if self._done.done():
+            return
+        if error is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(error)
+
+
+def _is_alert(code: int, frame_type: int | None) -> bool:
+    """Whether a close code is a TLS alert; without a frame it is one of HTTP/3's, of its own."""
+    return frame_type is not None and code in _CRYPTO_ERRORS
+
+
+def _fault(code: int, frame_type: int | None, raised: BaseException | None) -> Exception:
+    """What we closed a connection for; `raised` is the exception under way, if any."""
+    if not _is_alert(code, frame_type):
+        return MalformedReplyError(f"QUIC error 0x{code:x}")
+    verify_code = 0
+    while raised is not None:
+        verify_code = _verify_code(raised) or verify_code
+        raised = raised.__cause__ or raised.__context__
+    if not verify_code:
+        return ssl.SSLError(ssl.SSL_ERROR_SSL, f"alert {code - QuicErrorCode.CRYPTO_ERROR}")
+    error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, "certificate verify failed")
+    error.verify_code = verify_code
+    return error
+
+
+def _verify_code(raised: BaseException) -> int:
+    """The X509_V_ERR code an exception stands for; 0 for one that is not about a certificate."""
+    if isinstance(raised, tls.AlertCertificateExpired):
+        return _EXPIRED
+    if isinstance(raised, tls.AlertBadCertificate):
+        return _UNSPECIFIED
+    # pyOpenSSL's begins with OpenSSL's own code, service_identity's lists names that differ.
+    errors = getattr(raised, "errors", None)
+    if not errors:
+        return 0
+    return int(errors[0]) if isinstance(errors[0], int) else _WRONG_NAME
+
+
+def _refusal(closed: events.ConnectionTerminated, *, shaken: bool) -> Exception:
+    """What the peer's closing of a connection means. Its words are not looked at."""
+    if _is_alert(closed.error_code, closed.frame_type):
+        alert = closed.error_code - QuicErrorCode.CRYPTO_ERROR
+        return ssl.SSLError(ssl.SSL_ERROR_SSL, f"tlsv13 alert {alert}")
+    if shaken:
+        return PeerClosedError()
+    if closed.error_code == QuicErrorCode.CONNECTION_REFUSED and closed.frame_type is not None:
+        return ConnectionRefusedError(errno.ECONNREFUSED, "refused by the peer")
+    return MalformedReplyError(f"QUIC closed by the peer: 0x{closed.error_code:x}")

@@ -1,0 +1,146 @@
+"""STUN: the one question that everyone about to make a call asks (RFC 5389).
+
+A binding request over UDP is answered with the address it seemed to come from. That address is the
+vantage's own: it is read to know the answer for a real one, and forgotten on the spot unless the
+caller wants to know where packets come out.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from enum import Enum, auto
+from ipaddress import ip_address
+
+import msgspec
+
+from probes.failure import Failure, unknown_failure
+from probes.layers.failure_mapping import failure_of
+from probes.sockets.network import Datagrams, Network
+
+NOT_STUN = unknown_failure("not STUN")
+REFUSED = unknown_failure("STUN error response")
+
+_TRIES = 3
+"""Requests sent, spread evenly over the timeout."""
+_HEADER = 20
+_MAGIC = (0x2112A442).to_bytes(4, "big")
+_BINDING_REQUEST, _BINDING_SUCCESS, _BINDING_ERROR = 0x0001, 0x0101, 0x0111
+_XOR_MAPPED_ADDRESS = 0x0020
+_ADDRESS_LENGTHS = {0x01: 8, 0x02: 20}
+"""Length of the attribute by the family in it."""
+
+
+class Reply(Enum):
+    """What a datagram is."""
+
+    SUCCESS = auto()
+    ERROR = auto()
+    """A STUN server that will not say."""
+    FOREIGN = auto()
+    """No answer to this request."""
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the request. The mapped address is not among it."""
+
+    failure: str | None
+    first_reply: float
+    """Seconds from the first request to the answer; 0 when none came."""
+
+
+def encode_request(transaction: bytes) -> bytes:
+    """A binding request without attributes; `transaction` has 12 bytes."""
+    return _BINDING_REQUEST.to_bytes(2, "big") + bytes(2) + _MAGIC + transaction
+
+
+def classify(data: bytes, transaction: bytes) -> Reply:
+    """What `data` is to the request of that transaction. Never raises."""
+    length = int.from_bytes(data[2:4], "big")
+    ours = data[4:_HEADER] == _MAGIC + transaction
+    if len(data) < _HEADER or not ours or length % 4 or _HEADER + length != len(data):
+        return Reply.FOREIGN
+    kind = int.from_bytes(data[:2], "big")
+    if kind == _BINDING_ERROR:
+        return Reply.ERROR
+    mapped = kind == _BINDING_SUCCESS and _mapped(data[_HEADER:])
+    return Reply.SUCCESS if mapped else Reply.FOREIGN
+
+
+def mapped_address(data: bytes) -> str:
+    """The address that a successful answer says the request came from."""
+    value = _mapped(data[_HEADER:])
+    key = data[4:_HEADER]  # the magic number, then the transaction
+    return str(ip_address(bytes(a ^ b for a, b in zip(value[4:], key, strict=False))))
+
+
+def _mapped(attributes: bytes) -> bytes:
+    """The value of a well-formed XOR-MAPPED-ADDRESS among them; empty when there is none."""
+    at = 0
+    while at + 4 <= len(attributes):
+        kind = int.from_bytes(attributes[at : at + 2], "big")
+        length = int.from_bytes(attributes[at + 2 : at + 4], "big")
+        value = attributes[at + 4 : at + 4 + length]
+        if len(value) < length:
+            return b""
+        if kind == _XOR_MAPPED_ADDRESS:
+            return value if length > 1 and _ADDRESS_LENGTHS.get(value[1]) == length else b""
+        at += 4 + (length + 3) // 4 * 4
+    return b""
+
+
+async def ask_binding(
+    network: Network,
+    address: str,
+    port: int,
+    *,
+    timeout: float,  # noqa: ASYNC109 # spread over several tries
+    on_local_address: Callable[[str], None],
+    on_exit: Callable[[str], None] | None = None,
+) -> Binding:
+    """Ask the server at an IP address, three times if need be, within `timeout` seconds.
+
+    `on_exit` is told the address that the server saw, which must not be kept, logged or shown.
+    Never raises for what the network does; may be cancelled at any point.
+    """
+    loop = asyncio.get_running_loop()
+    transaction = secrets.token_bytes(12)
+    answered: asyncio.Future[str | None] = loop.create_future()
+    foreign = False
+
+    def settle(failure: str | None) -> None:
+        if not answered.done():
+            answered.set_result(failure)
+
+    def heard(data: bytes) -> None:
+        nonlocal foreign
+        reply = classify(data, transaction)
+        if reply is Reply.FOREIGN:
+            # Whoever can send this can also drop the real one: wait on for it.
+            foreign = True
+        else:
+            if reply is Reply.SUCCESS and on_exit is not None and not answered.done():
+                on_exit(mapped_address(data))
+            settle(None if reply is Reply.SUCCESS else REFUSED)
+
+    started = loop.time()
+    socket: Datagrams | None = None
+    try:
+        socket = network.open_datagrams(
+            address, port, heard, lambda error: settle(failure_of(error))
+        )
+        on_local_address(socket.local_address)
+        for _ in range(_TRIES):
+            socket.send(encode_request(transaction))
+            await asyncio.wait((answered,), timeout=timeout / _TRIES)
+            if answered.done():
+                break
+    except OSError as error:
+        settle(failure_of(error))
+    finally:
+        if socket is not None:
+            socket.close()
+    if not answered.done():
+        return Binding(failure=NOT_STUN if foreign else Failure.GENERIC_TIMEOUT, first_reply=0.0)
+    failure = answered.result()
+    came = failure is None or failure == REFUSED
+    return Binding(failure=failure, first_reply=loop.time() - started if came else 0.0)

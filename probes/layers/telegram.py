@@ -1,0 +1,139 @@
+"""Telegram's own protocol, as far as its first question: is a data centre at the other end?
+
+MTProto over TCP in the abridged transport. The first thing a client without a key asks is
+`req_pq_multi` with a random nonce, unencrypted; only a server that speaks MTProto answers `resPQ`
+with that nonce and a number to factor. What completes every handshake on the way, or answers in
+HTTP whatever it is sent, does not.
+
+    client  ef                                    "abridged from here on", once
+            0a                                    length in words of four bytes
+            00*8  message id  14 00 00 00         no key, id, length of what follows
+            f1 8e 7e be  nonce                    req_pq_multi
+    server  length, or 7f and three bytes of it
+            00*8  message id  length
+            63 24 16 05  nonce  server nonce  pq  fingerprints of keys
+"""
+
+import asyncio
+import secrets
+import time
+
+import msgspec
+
+from probes.failure import unknown_failure
+from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.network import Stream
+
+NOT_MTPROTO = unknown_failure("not MTProto")
+
+_ABRIDGED = b"\xef"
+_REQ_PQ_MULTI = bytes.fromhex("f18e7ebe")
+_RES_PQ = bytes.fromhex("63241605")
+_WORD = 4
+_LONG_FORM = 0x7F
+"""In place of a length: three bytes of it follow."""
+_NO_KEY = bytes(8)
+_HEADER = 20
+"""Key id, message id and length."""
+_NONCE = 16
+_PQ_AT = _HEADER + len(_RES_PQ) + 2 * _NONCE
+_LONGEST_PQ = 8
+_SHORTEST, _LONGEST = _PQ_AT + _WORD, 1024
+"""Bytes of a whole answer; real ones have about a hundred."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the question."""
+
+    failure: str | None
+    """None: a server that speaks MTProto answered."""
+    first_reply: float
+    """Seconds from the question to the first byte of whatever came; 0 when nothing did."""
+
+
+async def ask_res_pq(stream: Stream, timeout: float) -> Answer:  # noqa: ASYNC109 # a whole dialogue
+    """Ask over a connected stream, wait at most `timeout` seconds. Closes nothing.
+
+    Never raises for what the network does; may be cancelled at any point.
+    """
+    loop = asyncio.get_running_loop()
+    nonce = secrets.token_bytes(_NONCE)
+    asked_at = loop.time()
+    first_reply = 0.0
+    received = b""
+    failure: str | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            await stream.send(encode_req_pq(nonce, message_id=_message_id()))
+            while not is_res_pq(received, nonce):
+                data = await stream.receive(_LONGEST)
+                if not data:
+                    raise PeerClosedError
+                first_reply = first_reply or loop.time() - asked_at
+                received += data
+    except MalformedReplyError:
+        failure = NOT_MTPROTO
+    except (OSError, PeerClosedError) as error:
+        failure = failure_of(error)
+    return Answer(failure=failure, first_reply=first_reply)
+
+
+def _message_id() -> int:
+    """The time in 2⁻³² seconds; a client's must be divisible by four."""
+    return (time.time_ns() << 32) // 10**9 & ~3
+
+
+def encode_req_pq(nonce: bytes, *, message_id: int) -> bytes:
+    """The first bytes of a connection: the transport's mark and the question."""
+    question = _REQ_PQ_MULTI + nonce
+    message = (
+        _NO_KEY + message_id.to_bytes(8, "little") + len(question).to_bytes(4, "little") + question
+    )
+    return _ABRIDGED + bytes([len(message) // _WORD]) + message
+
+
+def is_res_pq(received: bytes, nonce: bytes) -> bool:
+    """True for a whole `resPQ` to the question with `nonce`, False while more is to come.
+
+    Raises MalformedReplyError as soon as no `resPQ` begins like `received`, since whoever speaks
+    something else may well keep the connection open after it.
+    """
+    parted = _unframed(received)
+    if parted is None:
+        return False
+    length, message = parted
+    if not _SHORTEST <= length <= _LONGEST:
+        raise MalformedReplyError("a frame of another length")
+    _require(message, 0, _NO_KEY)
+    _require(message, _HEADER, _RES_PQ + nonce)
+    if len(message) < length:
+        return False
+    said = int.from_bytes(message[_HEADER - 4 : _HEADER], "little")
+    size = message[_PQ_AT]
+    pq = message[_PQ_AT + 1 : _PQ_AT + 1 + size]
+    whole = _HEADER + said <= length and _PQ_AT + 1 + size <= _HEADER + said
+    if not whole or not 0 < size <= _LONGEST_PQ or int.from_bytes(pq, "big") < 2:
+        raise MalformedReplyError("nothing to factor")
+    return True
+
+
+def _unframed(received: bytes) -> tuple[int, bytes] | None:
+    """Length in bytes of the frame, and what of it is here; None while the length is not."""
+    if not received:
+        return None
+    if received[0] < _LONG_FORM:
+        length = received[0] * _WORD
+        return length, received[1 : 1 + length]
+    if received[0] > _LONG_FORM:
+        raise MalformedReplyError("no length")
+    if len(received) < _WORD:
+        return None
+    length = int.from_bytes(received[1:_WORD], "little") * _WORD
+    return length, received[_WORD : _WORD + length]
+
+
+def _require(message: bytes, at: int, expected: bytes) -> None:
+    """Raise unless what is there of `expected`, from position `at` on, is so."""
+    here = message[at : at + len(expected)]
+    if here != expected[: len(here)]:
+        raise MalformedReplyError("other bytes")

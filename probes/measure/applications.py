@@ -1,0 +1,97 @@
+"""What a look asks in other words than HTTP over TCP: MTProto, STUN, HTTP/3."""
+
+from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
+from probes.layers.stun import ask_binding
+from probes.layers.telegram import ask_res_pq
+from probes.measure.concurrently import all_of
+from probes.measure.connections import Connections, Opened
+from probes.measure.record import LookRecord
+from probes.measurement import AppObservation
+
+
+class Applications:
+    """The questions of one look to applications."""
+
+    def __init__(self, record: LookRecord, connections: Connections) -> None:
+        self._record = record
+        self._standpoint = record.standpoint
+        self._connections = connections
+
+    async def ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
+        """Greet a Telegram data centre over an open stream, which is closed after it."""
+        start = self._record.elapsed()
+        answer = await ask_res_pq(opened.stream, self._record.settings.http_timeout)
+        opened.stream.close()
+        self._record.observations.append(
+            AppObservation(
+                start=start,
+                duration=self._record.elapsed() - start,
+                failure=answer.failure,
+                protocol=Protocol.MTPROTO,
+                address=opened.address,
+                port=endpoint.port,
+                first_reply=answer.first_reply,
+            )
+        )
+        return answer.failure is None
+
+    async def ask_binding(self, endpoint: Endpoint) -> bool:
+        """Ask a STUN server at each of its addresses; True when any answered."""
+        addresses = [
+            address
+            for family in await self._connections.by_family(endpoint.host)
+            for address in family
+        ]
+        if self._standpoint.vantage.egress.proxied:
+            return False
+        answered = await all_of([self._binding(address, endpoint.port) for address in addresses])
+        return any(answered)
+
+    async def _binding(self, address: str, port: int) -> bool:
+        start = self._record.elapsed()
+        binding = await ask_binding(
+            self._standpoint.network,
+            address,
+            port,
+            timeout=self._record.settings.http_timeout,
+            on_local_address=self._record.own.add,
+            on_exit=self._standpoint.on_exit,
+        )
+        self._record.observations.append(
+            AppObservation(
+                start=start,
+                duration=self._record.elapsed() - start,
+                failure=binding.failure,
+                protocol="stun",
+                address=address,
+                port=port,
+                first_reply=binding.first_reply,
+            )
+        )
+        return binding.failure is None
+
+    async def ask_over_quic(self, endpoint: Endpoint, *, reason: str = "") -> None:
+        """One HTTP/3 request to the first address of each family; only of https endpoints."""
+        if endpoint.kind is not EndpointKind.HTTPS:
+            return
+        from probes.layers.quic import (
+            quic_look,  # costs memory and time that most vantages never need
+        )
+
+        looks = [
+            quic_look(
+                self._standpoint.network,
+                addresses[0],
+                endpoint.port,
+                endpoint.host.rstrip("."),
+                url_path=endpoint.path,
+                timeout=self._record.settings.http_timeout,
+                cafiles=self._record.settings.trust_anchors,
+                start=self._record.elapsed(),
+                reason=reason,
+                user_agent=self._record.settings.user_agent,
+                on_local_address=self._record.own.add,
+            )
+            for addresses in await self._connections.by_family(endpoint.host)
+        ]
+        self._record.observations += await all_of(looks)

@@ -1,0 +1,52 @@
+"""What one look has seen so far, and the streams it holds open."""
+
+import asyncio
+
+import msgspec
+
+from probes.measure.vantage_network import Standpoint
+from probes.measurement import AnyObservation
+from probes.sockets.network import Stream
+
+
+class LookRecord:
+    """Shared by all that takes part in one look. Nothing in it is scrubbed yet."""
+
+    def __init__(self, standpoint: Standpoint, origin: float) -> None:
+        """`origin`: the event loop's time when the look began."""
+        self.standpoint = standpoint
+        self.settings = standpoint.settings
+        self.origin = origin
+        self.observations: list[AnyObservation] = []
+        self.own: set[str] = set()
+        """The vantage's own addresses, which must not be kept."""
+        self.looked_at: set[str] = set()
+        """Addresses of others: they are evidence, wherever they turn up."""
+        self.given = ""
+        """The endpoint's own host, as opposed to those that redirects name."""
+        self.endpoint = ""
+        """Id of the endpoint."""
+        self._loop = asyncio.get_running_loop()
+        self._streams: list[Stream] = []
+
+    def elapsed(self) -> float:
+        """Seconds since the look began."""
+        return self._loop.time() - self.origin
+
+    def keep(self, stream: Stream) -> None:
+        """Close a stream with the look, and let its local address show nowhere."""
+        self._streams.append(stream)
+        self.own.add(stream.local_address)
+
+    def mark(self, reason: str, since: int = 0) -> None:
+        """Give the observations made from number `since` on their reason."""
+        self.observations[since:] = [
+            msgspec.structs.replace(observation, reason=reason)
+            for observation in self.observations[since:]
+        ]
+
+    def close_streams(self) -> None:
+        """Close every stream; safe to call again."""
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()

@@ -1,0 +1,92 @@
+"""One request to a web endpoint, and those its answers redirect to, hop by hop."""
+
+from urllib.parse import urlsplit
+
+from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.catalog.host import is_literal
+from probes.layers.alt_svc import offers_http3
+from probes.layers.http import Exchange, exchange
+from probes.layers.http_answer import SUSPICIOUS_STATUSES, as_stated, trustworthy, with_content
+from probes.layers.redirect import redirect
+from probes.layers.scrub import Scrubber
+from probes.measure.connections import Connections
+from probes.measure.record import LookRecord
+from probes.measurement import HttpObservation
+
+MAX_REDIRECTS = 10
+
+
+class RedirectChain:
+    """The HTTP requests of one look."""
+
+    def __init__(self, record: LookRecord, connections: Connections) -> None:
+        self._record = record
+        self._standpoint = record.standpoint
+        self._connections = connections
+        self._exchanges: list[tuple[HttpObservation, Exchange, bool]] = []
+
+    async def follow(self, endpoint: Endpoint) -> bool:
+        """Ask, follow redirects hop by hop; the last hop decides."""
+        url = self._record.endpoint
+        for hop in range(MAX_REDIRECTS + 1):
+            parts = urlsplit(url)
+            secure = parts.scheme == EndpointKind.HTTPS
+            opened = await self._connections.open(
+                parts.hostname or "",
+                parts.port or DEFAULT_PORTS[EndpointKind(parts.scheme)],
+                tls=secure,
+                verify=True,
+            )
+            if opened is None:
+                return False
+            start = self._record.elapsed()
+            answer = await exchange(
+                self._standpoint.client,
+                opened.stream,
+                url,
+                user_agent=self._record.settings.user_agent,
+                timeout=self._record.settings.http_timeout,
+                body_limit=self._record.settings.body_limit,
+                suspicious_limit=self._record.settings.suspicious_body_limit,
+                suspicious_statuses=SUSPICIOUS_STATUSES,
+                trusted=secure,
+            )
+            opened.stream.close()
+            onward, failure = redirect(url, answer)
+            named = urlsplit(onward).hostname if onward else None
+            if named and is_literal(named):
+                # Where a block page is served from is evidence, dialled or not.
+                self._record.looked_at.add(named)
+            last = not onward or hop == MAX_REDIRECTS
+            expected = not last or as_stated(endpoint, answer)
+            observation = HttpObservation(
+                start=start,
+                duration=answer.duration,
+                failure=answer.failure or failure,
+                url=url,
+                address=opened.address,
+                hop=hop,
+                status=answer.status,
+                expected=expected,
+            )
+            suspicious = not secure or not expected or answer.status in SUSPICIOUS_STATUSES
+            self._exchanges.append((observation, answer, suspicious))
+            if last or observation.failure is not None:
+                break
+            url = onward
+        return observation.failure is None and expected and trustworthy(endpoint, url, answer)
+
+    def offered_http3(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint's own answer, over verified TLS, offered HTTP/3."""
+        return endpoint.kind is EndpointKind.HTTPS and any(
+            observation.hop == 0
+            and offers_http3(answer.header("alt-svc"), endpoint.host, endpoint.port)
+            for observation, answer, _ in self._exchanges
+        )
+
+    def finish(self, scrubber: Scrubber) -> list[HttpObservation]:
+        """An observation of each hop, its content scrubbed."""
+        return [
+            with_content(observation, answer, scrubber, self._record.own, suspicious=suspicious)
+            for observation, answer, suspicious in self._exchanges
+        ]

@@ -1,0 +1,103 @@
+"""Where one looks from: a vantage, its network, and what is known of that network by now."""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from probes.layers.bogon import NO_NAT64, BogonList
+from probes.layers.dns import DnsLookup
+from probes.layers.http import HttpClient
+from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
+from probes.settings import ProbeSettings
+from probes.sockets.network import Network
+from probes.sockets.system_resolvers import ResolverAddress
+from probes.vantage import Resolver, VantagePoint
+
+
+class Standpoint:
+    """What all looks from one vantage share."""
+
+    def __init__(
+        self,
+        vantage: VantagePoint,
+        network: Network,
+        settings: ProbeSettings,
+        client: HttpClient,
+        *,
+        resolvers: Callable[[], Sequence[ResolverAddress]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`resolvers` is asked anew for each look, since a laptop or a modem changes networks."""
+        self.vantage = vantage
+        self.network = network
+        self.settings = settings
+        self.client = client
+        self.resolvers = resolvers
+        self.bogons = BogonList(settings.bogon_allow)
+        self.nat64 = NO_NAT64
+        self.now = now
+        self._bootstrap: Standpoint | None = None
+        self.on_exit: Callable[[str], None] | None = None
+        """Told the vantage's public address where a server happens to say it; it must not be kept,
+        logged or shown."""
+
+    async def learn_nat64(self, *, alone: bool) -> tuple[str, ...]:
+        """Ask how the network's NAT64 makes up addresses, and look accordingly from now on.
+
+        `alone`: no IPv4 works. The prefixes learnt, in CIDR notation, none where there is no NAT64
+        or none can be seen, as through a proxy; `withheld` for one beside our own address.
+        """
+        own: set[str] = set()
+        found: tuple[str, ...] = ()
+        resolvers = self.resolvers()[:1] if not self.vantage.egress.proxied else ()
+        for resolver in resolvers:
+            lookup = DnsLookup(
+                self.network,
+                resolver,
+                WELL_KNOWN_NAME,
+                rtypes=("AAAA",),
+                timeout=self.settings.dns_timeout,
+                window=0.0,
+                origin=asyncio.get_running_loop().time(),
+                on_local_address=own.add,
+            )
+            try:
+                lookup.start()
+                found = (await lookup.replies())["AAAA"]
+            finally:
+                lookup.close()
+        self.translate(Nat64(learn(found), alone))
+        return tuple(
+            "withheld" if any(_neighbours(address, prefix) for address in own) else str(prefix)
+            for prefix in self.nat64.prefixes
+        )
+
+    def translate(self, nat64: Nat64) -> None:
+        """Take addresses for what they are on a network with this NAT64."""
+        if nat64 != self.nat64:
+            self.nat64 = nat64
+            self.bogons = BogonList(self.settings.bogon_allow, nat64)
+
+    @property
+    def bootstrap(self) -> "Standpoint":
+        """The same vantage, but names go to the machine's resolvers, or to its proxy: the way to a
+        resolver that is itself known by a name."""
+        if self._bootstrap is None:
+            self._bootstrap = Standpoint(
+                msgspec.structs.replace(self.vantage, resolver=Resolver()),
+                self.network,
+                self.settings,
+                self.client,
+                resolvers=self.resolvers,
+                now=self.now,
+            )
+        return self._bootstrap
+
+
+def _neighbours(address: str, prefix: ipaddress.IPv6Network) -> bool:
+    """Whether a prefix would show which network an IPv6 address of ours is in."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return parsed.version == 6 and parsed in prefix.supernet(new_prefix=min(48, prefix.prefixlen))

@@ -1,0 +1,445 @@
+"""The Network protocol, and its asyncio implementation: the only owner of sockets.
+
+Sockets are non-blocking and driven by readiness callbacks of the running loop. TLS runs in memory
+between our own reads and writes (docs/adr/0005), and a chain verified within the hour is
+recognised (docs/adr/0004).
+"""
+
+import contextlib
+import hashlib
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache, partial
+from typing import Protocol
+
+import msgspec
+
+from probes.layers.failure_mapping import PeerClosedError
+from probes.measurement import family_of
+from probes.sockets.readiness import INPUT, WatchedSocket
+from probes.sockets.verified_chains import VerifiedChains
+from probes.vantage import Egress, EgressKind
+
+_READ = 16 * 1024
+"""Bytes read at a time for TLS."""
+_TCP_INFO_LENGTH = 104
+_TOTAL_RETRANS_OFFSET = 100
+"""`tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
+
+
+class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finished handshake agreed on."""
+
+    version: str
+    cipher: str
+    alpn: str
+
+
+class Stream(Protocol):
+    """A connected byte stream.
+
+    `close` may be called any number of times, but not while a task waits on the stream.
+    """
+
+    @property
+    def local_address(self) -> str:
+        """The vantage's own address on this stream, for scrubbing only."""
+
+    def retransmits(self) -> int:
+        """Segments sent more than once so far; 0 where the kernel does not tell."""
+
+    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+        """Shake hands. Raises ssl.SSLError or OSError; after that nothing is sent."""
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """DER certificates the peer presented, leaf first, verified or not; empty when none."""
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`."""
+
+    async def receive(self, limit: int) -> bytes:
+        """At least one byte and at most `limit`; b"" at the end of the stream."""
+
+    def close(self) -> None:
+        """Let go of the socket."""
+
+
+class Datagrams(Protocol):
+    """A connected UDP socket."""
+
+    @property
+    def local_address(self) -> str:
+        """The vantage's own address, for scrubbing only."""
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram; raises OSError."""
+
+    def close(self) -> None:
+        """Let go of the socket."""
+
+
+class Network(Protocol):
+    """The way out of one vantage."""
+
+    def families(self) -> tuple[str, ...]:
+        """Address families this way out can carry at all."""
+
+    async def connect(self, address: str, port: int) -> Stream:
+        """Open a TCP connection to an IP address. Raises OSError."""
+
+    def open_datagrams(
+        self,
+        address: str,
+        port: int,
+        on_datagram: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+    ) -> Datagrams:
+        """Open a UDP socket; `on_datagram` gets each reply from that address. Raises OSError."""
+
+
+class TlsContexts:
+    """The two client contexts of a process, built once: building one costs milliseconds.
+
+    What they say to a peer is the same, octet for octet but for what is random.
+    """
+
+    def __init__(
+        self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
+    ) -> None:
+        """`trust_anchors` are files of roots to trust beside the system's.
+
+        `verified` is empty, or was filled under the same anchors.
+        """
+        self.verified = VerifiedChains() if verified is None else verified
+        self.verifying = ssl.create_default_context()
+        for path in trust_anchors:
+            self.verifying.load_verify_locations(cafile=path)
+        # Proves that the peer holds the key of the chain it shows, and leaves it to the caller
+        # to trust that chain. With roots OpenSSL would verify it all the same, for nothing.
+        self.recording = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.recording.check_hostname = False
+        self.recording.verify_mode = ssl.CERT_NONE
+        for context in (self.verifying, self.recording):
+            context.set_alpn_protocols(["http/1.1"])
+
+
+class SocketNetwork:
+    """Network over the machine's own sockets, bound as the vantage's egress says."""
+
+    def __init__(self, egress: Egress, contexts: TlsContexts) -> None:
+        self._contexts = contexts
+        self._interface = egress.interface if egress.kind is EgressKind.INTERFACE else ""
+        sources = egress.source.split(",") if egress.kind is EgressKind.SOURCE else []
+        self._source = {family_of(source.strip()): source.strip() for source in sources}
+
+    def families(self) -> tuple[str, ...]:
+        """Both, unless bound to source addresses: then only theirs."""
+        return tuple(sorted(self._source)) or ("ipv4", "ipv6")
+
+    def _socket(self, address: str, kind: socket.SocketKind) -> WatchedSocket:
+        family = family_of(address)
+        sock = WatchedSocket(socket.AF_INET6 if family == "ipv6" else socket.AF_INET, kind)
+        try:
+            if self._interface:
+                sock.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._interface.encode() + b"\0"
+                )
+            if family in self._source:
+                sock.bind((self._source[family], 0))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def connect(self, address: str, port: int) -> "SocketStream":
+        """Open a TCP connection; the caller sets the deadline and closes the stream."""
+        dial = partial(self._dial, address, port)
+        return SocketStream(await dial(), self._contexts, dial)
+
+    async def _dial(self, address: str, port: int) -> WatchedSocket:
+        sock = self._socket(address, socket.SOCK_STREAM)
+        try:
+            try:
+                sock.connect((address, port))
+            except BlockingIOError:
+                await sock.connected()
+            # One flight, one segment: a look is a handful of small writes.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def open_datagrams(
+        self,
+        address: str,
+        port: int,
+        on_datagram: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+    ) -> "SocketDatagrams":
+        """Open a connected UDP socket, so that ICMP errors are heard and strangers are not."""
+        sock = self._socket(address, socket.SOCK_DGRAM)
+        try:
+            sock.connect((address, port))
+        except BaseException:
+            sock.close()
+            raise
+        return SocketDatagrams(sock, on_datagram, on_error)
+
+
+class SocketDatagrams:
+    """Datagrams over a non-blocking socket of the running loop."""
+
+    def __init__(
+        self,
+        sock: WatchedSocket,
+        on_datagram: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+    ) -> None:
+        self._sock = sock
+        self._on_datagram = on_datagram
+        self._on_error = on_error
+        sock.watch(INPUT, self._readable)
+
+    def _readable(self, _events: int) -> None:
+        try:
+            data = self._sock.recv(65535)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._on_error(error)
+            return
+        self._on_datagram(data)
+
+    @property
+    def local_address(self) -> str:
+        """Address part of the socket's own name."""
+        return str(self._sock.getsockname()[0])
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram; a full send buffer counts as a lost one."""
+        with contextlib.suppress(BlockingIOError):
+            self._sock.send(data)
+
+    def close(self) -> None:
+        """Stop listening and close."""
+        self._sock.close()
+
+
+class SocketStream:
+    """Stream over a non-blocking socket, in clear until `start_tls`."""
+
+    __slots__ = (
+        *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_sock", "_tls"),
+        "_used",
+    )
+
+    def __init__(
+        self,
+        sock: WatchedSocket,
+        contexts: TlsContexts,
+        dial: Callable[[], Awaitable[WatchedSocket]],
+    ) -> None:
+        """`dial` opens another connection to the same address."""
+        self._sock = sock
+        self._contexts = contexts
+        self._dial = dial
+        self._used = False
+        """Whether anything was said in clear, so that another connection would not be the same."""
+        self._tls: ssl.SSLObject | None = None
+        self._chain: tuple[bytes, ...] = ()
+
+    @property
+    def local_address(self) -> str:
+        """Address part of the socket's own name."""
+        try:
+            return str(self._sock.getsockname()[0])
+        except OSError:
+            return ""
+
+    def retransmits(self) -> int:
+        """From TCP_INFO."""
+        try:
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_LENGTH)
+            return int(struct.unpack_from("=I", info, _TOTAL_RETRANS_OFFSET)[0])
+        except (OSError, struct.error):
+            return 0
+
+    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+        """Shake hands on the running loop, verification on unless told to record only.
+
+        When that fails not even an alert is sent: nothing goes to an unverified peer.
+
+        A chain verified for this name within the hour is recognised instead of verified again.
+        Where another one shows up, the handshake is broken off before anything but a hello was
+        sent, and made once more on a new connection, by whose outcome the look stands.
+        """
+        if not verify:
+            return await self._shake_hands(self._contexts.recording, server_name)
+        known = self._contexts.verified
+        if not self._used and known.expects(server_name):
+            with contextlib.suppress(_UnknownChainError):
+                return await self._shake_hands(self._contexts.recording, server_name, known)
+            self.close()
+            self._tls, self._chain = None, ()
+        try:
+            if self._sock.fileno() < 0:
+                self._sock = await self._dial()
+            facts = await self._shake_hands(self._contexts.verifying, server_name)
+        except BaseException:
+            # Whatever is wrong, the next look is to see it without detours.
+            known.forget(server_name)
+            raise
+        not_after = self._not_after()
+        if not_after is not None:
+            known.add(server_name, self.peer_chain(), not_after)
+        return facts
+
+    async def _shake_hands(
+        self, context: ssl.SSLContext, server_name: str, known: VerifiedChains | None = None
+    ) -> TlsFacts:
+        """Raises _UnknownChainError as soon as the peer shows a chain not in `known`, if given."""
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._tls = tls
+        finished = answered = False
+        while not finished:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                if answered:
+                    self._recognise(known, server_name)
+                answered = True
+                await self._flush()
+                if not await self._fill():
+                    self._incoming.write_eof()
+            except ssl.SSLError:
+                self._recognise(known, server_name)
+                raise
+            else:
+                finished = True
+        self._recognise(known, server_name, finished=True)
+        await self._flush()
+        cipher = tls.cipher()
+        return TlsFacts(
+            version=tls.version() or "",
+            cipher=cipher[0] if cipher else "",
+            alpn=tls.selected_alpn_protocol() or "",
+        )
+
+    def _recognise(
+        self, known: VerifiedChains | None, server_name: str, *, finished: bool = False
+    ) -> None:
+        """Let nothing pass, neither a finished handshake nor a failure, that verifying would not.
+
+        Verification fails as soon as the certificates are there, before what comes after them.
+        """
+        if known is None:
+            return
+        chain = self.peer_chain()
+        if (chain or finished) and not known.holds(server_name, chain):
+            raise _UnknownChainError
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """Public from Python 3.13 on; before that the same call lives on the inner object."""
+        if self._tls is None or self._chain:
+            return self._chain
+        public = getattr(self._tls, "get_unverified_chain", None)
+        try:
+            if public is not None:
+                self._chain = tuple(public() or ())
+            else:
+                chain = self._tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+                self._chain = tuple(certificate.public_bytes(_DER) for certificate in chain)
+        except (ValueError, AttributeError):
+            return ()
+        return self._chain
+
+    def _not_after(self) -> float | None:
+        """POSIX seconds at which the first certificate of the verified path ends; None: unknown."""
+        try:
+            path = self._tls._sslobj.get_verified_chain()  # type: ignore[union-attr]
+            ends = [_moment(one.get_info()["notAfter"]) for one in path]
+        except (ValueError, AttributeError, KeyError):
+            return None
+        return min(ends, default=None)
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`."""
+        if self._tls is None:
+            self._used = True
+            await self._sock.send_all(data)
+        else:
+            self._tls.write(data)
+            await self._flush()
+
+    async def receive(self, limit: int) -> bytes:
+        """At least one byte, or b"" at the end of the stream."""
+        if self._tls is None:
+            self._used = True
+            return await self._sock.receive(limit)
+        while True:
+            try:
+                return self._tls.read(limit)
+            except ssl.SSLWantReadError:
+                if not await self._fill():
+                    return b""
+            except ssl.SSLZeroReturnError:
+                return b""
+            # TLS may want to answer what it read, as when keys are renewed.
+            await self._flush()
+
+    def close(self) -> None:
+        """Close without a TLS goodbye: the look is over and the peer owes us nothing."""
+        if self._tls is not None and self._tls.version() is None and self._sock.fileno() >= 0:
+            # Closed in mid-handshake the kernel would go on sending the hello for a minute.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self._sock.close()
+
+    async def _fill(self) -> bool:
+        """Hand TLS what comes next; False at the end of the stream."""
+        data = await self._sock.receive(_READ)
+        self._incoming.write(data)
+        return bool(data)
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._sock.send_all(self._outgoing.read())
+
+
+_ABORT = struct.pack("ii", 1, 0)
+"""struct linger: on, zero seconds."""
+
+
+class _UnknownChainError(Exception):
+    """The peer shows another chain than those already verified for its name."""
+
+
+_DER = 2
+"""`_ssl.ENCODING_DER`."""
+
+_moment = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
+"""Most paths end in the same few authorities."""
+
+
+def chain_digest(chain: Sequence[bytes]) -> str:
+    """Hex SHA-256 over the certificates in the order presented; empty for none."""
+    if not chain:
+        return ""
+    digest = hashlib.sha256()
+    for certificate in chain:
+        digest.update(certificate)
+    return digest.hexdigest()
+
+
+async def receive_exactly(stream: Stream, count: int) -> bytes:
+    """Exactly `count` bytes; raises PeerClosedError when the stream ends before."""
+    parts = b""
+    while len(parts) < count:
+        data = await stream.receive(count - len(parts))
+        if not data:
+            raise PeerClosedError
+        parts += data
+    return parts

@@ -1,0 +1,223 @@
+"""Connections to one PostgreSQL database, set up the way a monitor needs them.
+
+Each store holds one connection that writes, and a few that read and cannot write. A connection
+that was lost is noticed before it is used, and made again. What is reported stored is on the
+server's disk: `synchronous_commit` is what the server makes of it, `on` unless somebody turned it
+off.
+
+Whoever leads holds an advisory lock of the session that writes, so that a leader whose connection
+is gone can write nothing, whatever it believes. Both ends notice within half a minute that the
+other is gone: the kernels by probes on the connection, the server also when a leader's process
+hangs and says nothing for a while.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from psycopg.adapt import Loader
+from psycopg.types.string import StrDumper
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from storage.postgresql import bulk_write as staging
+from storage.postgresql import partitions
+from storage.postgresql.bulk_read import AS_BYTES
+from storage.postgresql.bulk_write import NO_NUL
+from storage.postgresql.errors import postgresql_errors
+from storage.sql.backend import Backend
+from storage.store import StorageError
+from storage.values.prunable import Prunable
+
+DRIVERS = ("postgresql", "postgresql+psycopg")
+WANTED = "use postgresql://USER:PASSWORD@HOST/DATABASE, with the password from ${A_VARIABLE}"
+_OLDEST = 14
+"""Of the server; `idle_session_timeout` came with it."""
+
+_CLIENT = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "application_name": "shutwatch",
+    # Whatever the environment or the database says: files are made of what comes as it is.
+    "client_encoding": "UTF8",
+}
+"""How we notice a server that is gone: in seconds, but for the milliseconds of `tcp_user_timeout`;
+and what it calls us, and speaks."""
+_SERVER = (
+    # How the server notices that we are gone. Without meaning, and allowed, on a Unix socket.
+    "SET tcp_keepalives_idle = 5",
+    "SET tcp_keepalives_interval = 3",
+    "SET tcp_keepalives_count = 3",
+    "SET tcp_user_timeout = 15000",
+    "SET idle_in_transaction_session_timeout = '20s'",
+    # Queries here are short; compiling them takes longer than running them.
+    "SET jit = off",
+    "SET TIME ZONE 'UTC'",
+)
+_SILENCE = "SET idle_session_timeout = '20s'"
+"""How long a leader may say nothing before the server ends its session, and so its lead."""
+_LEAD = 0x73687574_6C656164
+"""The advisory lock of whoever leads; one for each database."""
+_LEADING = "leading"
+_NUL = "\x00"
+_PASSES = ("40001", "40P01", "23514")
+"""SQLSTATE of transactions that were in each other's way; the last one when a month was made just
+as a row for it went to the other times."""
+
+
+class _TextDumper(StrDumper):
+    """Text to the server: U+0000, which it cannot hold, must cost a character and no more."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace(_NUL, NO_NUL) if _NUL in obj else obj)
+
+
+class _RawLoader(Loader):
+    """Text from the server as it came."""
+
+    def load(self, data: Any) -> bytes:
+        return bytes(data)
+
+
+class PostgresqlBackend(Backend):
+    """A store in a PostgreSQL database."""
+
+    reads_ahead = 2
+    rows_at_once = 16
+    """What each question costs however little it asks, here and there, is as much as a thousand
+    rows cost."""
+
+    def __init__(self, url: URL, lock_timeout: float) -> None:
+        """`lock_timeout` is how many seconds to wait for a lock that another program holds."""
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._lock_timeout = lock_timeout
+        self._password = str(url.password or "")
+        host = url.host or url.query.get("host") or "this machine"
+        self.name = f"{url.database} on {host}"
+
+    def prepare(self, *, create: bool) -> None:
+        """Nothing can be known before there is a connection."""
+
+    def read_engine(self, size: int) -> Engine:
+        """Up to `size` connections that cannot write."""
+        return self._engine(size, "SET default_transaction_read_only = on")
+
+    def write_engine(self) -> Engine:
+        """One connection."""
+        wait = f"SET lock_timeout = '{int(self._lock_timeout * 1000)}ms'"
+        return self._engine(1, wait)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raises StorageError, naming database and host, and what to do."""
+        return postgresql_errors(self.name, self._password)
+
+    def passes(self, error: DBAPIError) -> bool:
+        """Whether two transactions were in each other's way."""
+        return getattr(error.orig, "sqlstate", None) in _PASSES
+
+    def place(self, after: tuple[str, ...]) -> tuple[str, ...]:
+        """U+0000 comes before everything that can follow there, and so does what replaces it."""
+        return tuple(f"{part.partition(_NUL)[0]}\x01" if _NUL in part else part for part in after)
+
+    def lead(self, connection: Connection) -> bool:
+        """Take an advisory lock, which ends with the connection."""
+        info = connection.info
+        if not info.get(_LEADING):
+            taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEAD})
+            if not taken.scalar_one():
+                return False
+            # Kept even if this transaction does not commit, as is the lock.
+            info[_LEADING] = True
+        connection.exec_driver_sql(_SILENCE)
+        return True
+
+    def leads(self, connection: Connection) -> bool:
+        """Whether this connection, and no later one in its place, took the lock."""
+        return bool(connection.info.get(_LEADING))
+
+    def let_go(self) -> None:
+        """The lock went with its connection."""
+
+    def make_room(self, write: Engine) -> None:
+        """Make the partitions for the months to come."""
+        partitions.make_ahead(write)
+
+    def old_partition(self, read: Engine, what: Prunable, before: str) -> tuple[str, int] | None:
+        """The oldest month in which every row is older than `before`, and how many rows it has."""
+        if what not in partitions.TIMES:
+            return None
+        return partitions.oldest_before(read, what, before)
+
+    def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
+        """Drop a month; False when somebody was in the way."""
+        try:
+            with write.begin() as connection:
+                partitions.drop(connection, what, partition)
+        except DBAPIError as error:
+            if partitions.is_locked(error):
+                return False
+            raise
+        return True
+
+    def _engine(self, size: int, also: str) -> Engine:
+        engine = create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            paramstyle="format",
+            hide_parameters=True,
+            connect_args=dict(_CLIENT),
+        )
+
+        def set_up(connection: Any, _record: Any) -> None:
+            try:
+                if (version := connection.info.server_version // 10_000) < _OLDEST:
+                    raise StorageError(
+                        f"database {self.name} is of PostgreSQL {version}: {_OLDEST} or later is "
+                        "needed"
+                    )
+                connection.adapters.register_dumper(str, _TextDumper)
+                connection.execute("; ".join((*_SERVER, also)))
+                connection.commit()
+            except BaseException:
+                connection.close()
+                raise
+
+        event.listen(engine, "connect", set_up)
+        event.listen(engine, "before_cursor_execute", _as_bytes)
+        event.listen(engine, "rollback", _forget)
+        return engine
+
+
+def _as_bytes(
+    _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
+) -> None:
+    if context is not None and context.execution_options.get(AS_BYTES):
+        cursor.adapters.register_loader("text", _RawLoader)
+
+
+def _forget(connection: Connection) -> None:
+    """What was made in a transaction is gone when that is rolled back."""
+    if not connection.invalidated:
+        staging.forget(connection)
+        partitions.forget(connection)
+
+
+def postgresql_url(url: str) -> URL:
+    """The URL, read. StorageError when it does not name a PostgreSQL database; it is never
+    repeated, since it may hold a password."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StorageError(f"the database URL cannot be read: {WANTED}") from None
+    if parts.drivername not in DRIVERS:
+        raise StorageError(f"no {parts.drivername} database can be used here: {WANTED}")
+    if not parts.database:
+        raise StorageError(f"the database URL names no database: {WANTED}")
+    return parts

@@ -1,0 +1,76 @@
+"""What can be wrong with a PostgreSQL database, as far as questions to it can tell.
+
+That its files hold is its own matter: `pg_amcheck`, and checksums.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from sqlalchemy import Connection, select, text
+
+from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+from storage.postgresql.partitions import TIMES, months_ahead
+from storage.sql import schema
+from storage.sql.batch_integrity import Fault, batch_problems
+from storage.sql.codecs import BATCH, ENROLMENT
+from storage.sql.migrate import version_of
+
+_MOST_TOLD = 20
+_AT_ONCE = 20
+_GAPS = (
+    "SELECT event FROM event_log GROUP BY country, event "
+    "HAVING min(sequence) <> 1 OR max(sequence) <> count(*) LIMIT 20"
+)
+_BROKEN_INDEXES = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid LIMIT 20"
+_UNCHECKED = (
+    "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
+)
+_GUARDED = "SELECT count(*) FROM pg_trigger WHERE tgname = :name AND tgenabled <> 'D'"
+_MONTHS = "SELECT count(*) FROM pg_inherits WHERE inhrelid = to_regclass(:name)"
+
+
+def check_postgresql(url: str, fault: Fault | None = None) -> list[str]:
+    """What is wrong, a sentence each; empty when it holds. It is only read, and may be in use.
+
+    With `fault` every batch of agents is held to what was signed, too: the first few that do not
+    hold are named. StorageError when it cannot be opened at all.
+    """
+    backend = PostgresqlBackend(postgresql_url(url), 10.0)
+    engine = backend.read_engine(1)
+    try:
+        with backend.errors(), engine.connect() as connection:
+            found, newest = version_of(connection)
+            if found is None:
+                return ["it is no database of shutwatch: it has no tables of it"]
+            if found != newest:
+                return [f"its tables are of version {found}, not {newest}: `shutwatch db upgrade`"]
+            problems = list(_problems(connection))
+            return [*problems, *(_batches(connection, fault) if fault else [])]
+    finally:
+        engine.dispose()
+
+
+def _batches(connection: Connection, fault: Fault) -> list[str]:
+    keys = connection.execute(select(*(schema.enrolment.c[name] for name in ENROLMENT.names)))
+    # A few rows at a time: each may be megabytes.
+    piecemeal = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
+    with piecemeal.execute(select(*(schema.batch.c[name] for name in BATCH.names))) as batches:
+        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_TOLD))
+
+
+def _problems(connection: Connection) -> Iterator[str]:
+    for event in connection.exec_driver_sql(_GAPS).scalars():
+        yield f"the log of event {event} has a gap"
+    for index in connection.exec_driver_sql(_BROKEN_INDEXES).scalars():
+        yield f"index {index} is not valid: REINDEX INDEX {index}"
+    for table in connection.exec_driver_sql(_UNCHECKED).scalars():
+        yield f"not every row of {table} was checked to belong to a row that is there"
+    for table in ("event_log", "review"):
+        for verb in ("update", "delete", "truncate"):
+            name = f"{table}_refuses_{verb}"
+            if not connection.execute(text(_GUARDED), {"name": name}).scalar():
+                yield f"{table} no longer refuses {verb.upper()}: trigger {name} is gone or off"
+    for table in TIMES:
+        name = f"{table}_{months_ahead()[0].replace('-', '_')}"
+        if not connection.execute(text(_MONTHS), {"name": name}).scalar():
+            yield f"there is no partition {name} for this month: start shutwatch, which makes it"

@@ -1,0 +1,27 @@
+"""One codec for each kind of value that is stored."""
+
+from monitor.analysis.events.event import Event, EventLogEntry
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
+from probes.measurement import Measurement
+from storage.sql.codec import Codec
+from storage.store import Conclusion
+from storage.values.fleet import Enrolment, HandedIn, Quarantine, WaitingCycle
+from storage.values.outbox import Notice
+from storage.values.rejudging import Rejudging
+from storage.values.reviews import Annotation, Review
+
+MEASUREMENT = Codec(Measurement, packed=("observations",))
+VERDICT = Codec(Verdict)
+PLATFORM = Codec(PlatformVerdict)
+HEALTH = Codec(VantageHealth)
+EVENT = Codec(Event)
+EVENT_LOG = Codec(EventLogEntry)
+CONCLUSION = Codec(Conclusion)
+REJUDGING = Codec(Rejudging)
+NOTICE = Codec(Notice)
+REVIEW = Codec(Review)
+ANNOTATION = Codec(Annotation)
+ENROLMENT = Codec(Enrolment)
+QUARANTINE = Codec(Quarantine)
+BATCH = Codec(HandedIn)
+WAITING = Codec(WaitingCycle)

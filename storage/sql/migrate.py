@@ -1,0 +1,87 @@
+"""Bring a database to this version's tables, from any older version, all or nothing."""
+
+import threading
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+
+from storage.sql.errors import storage_errors
+from storage.sqlite.backend import read_engine, write_engine
+from storage.store import StorageError
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+_BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another program's lock on a file."""
+
+_LOCK = 0x73687574776D6967
+"""Of PostgreSQL, taken by whoever migrates. SQLite's writers exclude each other anyway."""
+
+_one_at_a_time = threading.Lock()
+"""Alembic keeps what it is working on in a global."""
+
+
+def migrate(read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS) -> None:
+    """Upgrade the database behind both engines, while nobody else does.
+
+    `name` is said in errors; `scripts` is the folder of revisions. Raises StorageError for a
+    database that belongs to a newer version or to another program, leaving it as it was.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    with read.connect() as connection:
+        if _is_current(connection, config, name):
+            return
+    with _one_at_a_time, write.begin() as connection:
+        if write.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        # Whoever else migrated while we waited for the lock left nothing to do, which is fine.
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def migrate_file(file: str) -> None:
+    """Upgrade an SQLite file that nobody else uses. StorageError as from `migrate`, or SQLite."""
+    read, write = read_engine(file, _BUSY_TIMEOUT, 1), write_engine(file, _BUSY_TIMEOUT)
+    try:
+        with storage_errors(file):
+            migrate(read, write, file)
+    finally:
+        read.dispose()
+        write.dispose()
+
+
+def version_of(connection: Connection) -> tuple[str | None, str]:
+    """The version of the tables that are there, None when there are none, and this release's."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    assert newest is not None  # noqa: S101 # there is one line of revisions
+    return MigrationContext.configure(connection).get_current_revision(), newest
+
+
+def holds_tables(read: Engine) -> bool:
+    """Whether some version made its tables there."""
+    with read.connect() as connection:
+        return bool(MigrationContext.configure(connection).get_current_heads())
+
+
+def _is_current(connection: Connection, config: Config, name: str) -> bool:
+    script = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if unknown := sorted(set(found) - known):
+        raise StorageError(
+            f"database {name} has tables of version {', '.join(unknown)}, made by a newer "
+            f"shutwatch; this one knows versions up to {script.get_current_head()}: install the "
+            "newer shutwatch again, or set `database` to another one"
+        )
+    if not found and (tables := inspect(connection).get_table_names()):
+        raise StorageError(
+            f"database {name} belongs to another program (it has a table {tables[0]}): set "
+            "`database` to another one"
+        )
+    return set(found) == set(script.get_heads())

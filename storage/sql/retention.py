@@ -1,0 +1,92 @@
+"""How old rows are deleted: a few at a time, so that nobody who writes waits for long.
+
+Rows are sought by a reader, which stops nobody, and deleted by their keys in transactions of a few
+hundredths of a second each. SQLite gives the room to the rows that come next; the file does not
+shrink.
+
+Events, their log and what people add to them are never deleted, nor what is latest, nor the counts
+by the day, nor who was enrolled and who is in quarantine, nor what waits to be judged. Cycles are
+kept as long as the counts by the hour: they tell that a cycle which arrives once more was counted
+already.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, delete, select
+
+from storage.sql import schema
+from storage.values.prunable import Prunable
+
+TIMES = {
+    Prunable.VERDICT: schema.verdict.c.judged_at,
+    Prunable.PLATFORM_VERDICT: schema.platform_verdict.c.judged_at,
+    Prunable.MEASUREMENT: schema.measurement.c.started_at,
+    Prunable.VANTAGE_HEALTH: schema.vantage_health.c.at,
+    Prunable.BATCH: schema.batch.c.received_at,
+    Prunable.REJUDGING: schema.rejudging.c.at,
+    Prunable.CYCLE: schema.cycle.c.finished_at,
+    Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
+    Prunable.LOOK_HOUR: schema.look_hour.c.starts_at,
+}
+"""By which time a row is old."""
+PARTS = {
+    Prunable.REJUDGED_VERDICT: schema.rejudged_verdict.c.rejudging,
+    Prunable.REJUDGED_PLATFORM: schema.rejudged_platform.c.rejudging,
+    Prunable.REJUDGED_EVENT: schema.rejudged_event.c.rejudging,
+}
+"""Parts of recomputations, which are as old as those, whatever time they are about."""
+
+SOUGHT = 5000
+"""Keys of old rows sought at once."""
+_FEWEST, _MOST = 10, 2000
+"""Rows in one transaction."""
+_WANTED = 0.025
+"""Seconds one transaction should take."""
+
+
+class Batch(msgspec.Struct):
+    """How many rows go into the next transaction; learns from how long the last one took."""
+
+    size: int = 200
+
+    def took(self, seconds: float) -> None:
+        """Fewer at once where that was long, more where it was short."""
+        if seconds > 2 * _WANTED:
+            self.size = max(_FEWEST, self.size // 2)
+        elif seconds < _WANTED / 2:
+            self.size = min(_MOST, self.size * 3 // 2)
+
+
+def _table(what: Prunable) -> Table:
+    return schema.metadata.tables[what]
+
+
+def _key(what: Prunable) -> list[Column[Any]]:
+    return list(_table(what).primary_key.columns)
+
+
+def old_keys(connection: Connection, what: Prunable, before: str) -> list[tuple[Any, ...]]:
+    """Keys of rows older than `before` (as `time_text` gives it), at most SOUGHT."""
+    if what in PARTS:
+        made = select(schema.rejudging.c.id).where(schema.rejudging.c.at < before)
+        where: ColumnElement[bool] = PARTS[what].in_(made)
+    else:
+        where = TIMES[what] < before
+    if what is Prunable.VANTAGE_HEALTH:
+        # Each country's rows lie in the order of time, but nothing orders those of all.
+        countries = select(schema.latest_health.c.country).distinct()
+        where = and_(where, schema.vantage_health.c.country.in_(countries))
+    query = select(*_key(what)).where(where).limit(SOUGHT)
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def delete_rows(connection: Connection, what: Prunable, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Delete the rows of these keys; the caller holds the transaction."""
+    columns = _key(what)
+    statement = delete(_table(what)).where(
+        *(column == bindparam(f"of_{column.name}") for column in columns)
+    )
+    names = [f"of_{column.name}" for column in columns]
+    connection.execute(statement, [dict(zip(names, key, strict=True)) for key in keys])

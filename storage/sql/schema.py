@@ -1,0 +1,426 @@
+"""The tables. What each column means is in docs/storage.md, which a test holds to this file.
+
+- Every key begins with the country, and where rows pile up the time comes second: one country's
+  months lie together. On PostgreSQL what piles up is cut by month
+  (`storage.postgresql.partitions`), and can
+  be spread by country. Only what was recomputed lies by recomputation: it is read, and can be
+  thrown away, as one.
+- Times are text (`storage.values.times`). Lists and nested values are JSON text, but for the
+  observations: they are most of the database, so their JSON is packed
+  (`storage.values.compression`).
+- Big columns come last: SQLite then reads the small ones without touching the big.
+- The `latest_…` tables repeat rows so that "what is it now" never searches history.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    event,
+    text,
+)
+
+from storage.sql.columns import TEXT
+from storage.values.append_only import refusal
+
+metadata = MetaData(
+    naming_convention={"ix": "%(table_name)s_by_%(column_0_N_name)s", "pk": "%(table_name)s_pk"}
+)
+
+
+def _text(*names: str) -> Iterable[Column[str]]:
+    return [Column(name, TEXT, nullable=False) for name in names]
+
+
+def _maybe_text(*names: str) -> Iterable[Column[str]]:
+    return [Column(name, TEXT) for name in names]
+
+
+def _where() -> Iterable[Column[str] | Column[int]]:
+    """From where it was seen."""
+    return [
+        *_text("vantage"),
+        Column("asn", BigInteger, nullable=False),
+        *_text("network", "vantage_role"),
+    ]
+
+
+cycle = Table(
+    "cycle",
+    metadata,
+    *_text("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("measurement_count", "verdict_count", "platform_count")
+    ),
+    PrimaryKeyConstraint("country", "id"),
+    Index(None, "finished_at", "country", "id", "started_at"),
+)
+
+measurement = Table(
+    "measurement",
+    metadata,
+    *_text("country", "started_at", "id", "cycle"),
+    *_where(),
+    *_text("platform", "role", "endpoint", "look"),
+    Column("attempt", Integer, nullable=False),
+    *_text("received_at"),
+    Column("duration", Float, nullable=False),
+    Column("reached", Boolean, nullable=False),
+    *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+    *(Column(name, Float) for name in ("dns_ms", "tcp_ms", "tls_ms", "http_ms")),
+    Column("http_status", Integer),
+    *_text("not_observed", "resolvers", "addresses"),
+    *_maybe_text("tls_chain_sha256", "http_url", "http_title"),
+    Column("http_body_bytes", BigInteger),
+    *_maybe_text("http_body_sha256"),
+    Column("observations", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("country", "started_at", "id"),
+    Index(None, "started_at"),
+    Index(None, "cycle"),
+    postgresql_partition_by="RANGE (started_at)",
+)
+Index(
+    # What controls see is little beside the rest, and is searched all the time.
+    "measurement_of_controls_by_started_at",
+    measurement.c.started_at,
+    sqlite_where=text("vantage_role = 'control'"),
+    postgresql_where=text("vantage_role = 'control'"),
+)
+
+
+def _verdict_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "judged_at", "cycle"),
+        *_where(),
+        *_text("platform", "role", "endpoint"),
+        *_text("state", "method", "sub_method", "family", "rule_id", "evidence"),
+        Column("llr", Float, nullable=False),
+        *_text("rules_version", "measurement", "controls", "failures"),
+    ]
+
+
+def _platform_columns() -> Iterable[Column[str] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "judged_at", "cycle"),
+        *_where(),
+        *_text("platform", "state", "method", "sub_method", "rule_id", "evidence"),
+        Column("llr", Float, nullable=False),
+        *_text("rules_version", "measurement", "started_at", "roles"),
+    ]
+
+
+def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Column[bool]]:
+    return [
+        *_text("country", "at", "cycle"),
+        *_where(),
+        *_text("state", "rule_id"),
+        Column("references_ok", Integer, nullable=False),
+        Column("references_total", Integer, nullable=False),
+        Column("timeout_rate", Float, nullable=False),
+        *_text("families"),
+        Column("clock_skew", Float),
+        Column("stub_resolver", Boolean, nullable=False),
+        *_text("nat64", "exit_country"),
+        Column("exit_asn", BigInteger, nullable=False),
+    ]
+
+
+def _latest_columns() -> Iterable[Column[str]]:
+    """What decides whether a row is newer: see `storage.sql.writing`."""
+    return _text("cycle_started_at", "received_at")
+
+
+verdict = Table(
+    "verdict",
+    metadata,
+    *_verdict_columns(),
+    PrimaryKeyConstraint(
+        "country", "judged_at", "cycle", "vantage", "platform", "role", "endpoint"
+    ),
+    Index(None, "judged_at"),
+    postgresql_partition_by="RANGE (judged_at)",
+)
+
+platform_verdict = Table(
+    "platform_verdict",
+    metadata,
+    *_platform_columns(),
+    PrimaryKeyConstraint("country", "judged_at", "cycle", "vantage", "platform"),
+    Index(None, "judged_at"),
+    postgresql_partition_by="RANGE (judged_at)",
+)
+
+vantage_health = Table(
+    "vantage_health",
+    metadata,
+    *_health_columns(),
+    PrimaryKeyConstraint("country", "at", "cycle", "vantage"),
+    Index(None, "country", "cycle"),
+    postgresql_partition_by="RANGE (at)",
+)
+
+
+def _availability(name: str, *more: Column[int]) -> Table:
+    """Counts of verdicts. The rows lie in the order of their key, which is how they are read."""
+    return Table(
+        name,
+        metadata,
+        *_text("country", "platform", "starts_at"),
+        Column("asn", BigInteger, nullable=False),
+        *_text("network"),
+        *(
+            Column(state, Integer, nullable=False)
+            for state in ("ok", "degraded", "throttled", "blocked", "down", "insufficient")
+        ),
+        *more,
+        PrimaryKeyConstraint("country", "platform", "starts_at", "asn", "network"),
+        sqlite_with_rowid=False,
+    )
+
+
+availability_hour = _availability("availability_hour")
+availability_day = _availability("availability_day", Column("hours", Integer, nullable=False))
+
+latest_verdict = Table(
+    "latest_verdict",
+    metadata,
+    *_verdict_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+)
+
+latest_platform = Table(
+    "latest_platform",
+    metadata,
+    *_platform_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage", "platform"),
+)
+
+latest_health = Table(
+    "latest_health",
+    metadata,
+    *_health_columns(),
+    *_latest_columns(),
+    PrimaryKeyConstraint("country", "vantage"),
+)
+
+
+def _event_columns() -> Iterable[Column[str] | Column[str | None] | Column[int] | Column[float]]:
+    return [
+        *_text("country", "id", "kind", "platform", "vantage", "state", "scope", "evidence"),
+        *_maybe_text("onset_earliest"),
+        *_text("onset_latest", "detected_at"),
+        *_maybe_text("confirmed_at", "end_earliest", "end_latest"),
+        *_text("updated_at", "first_measurement", "rules_version"),
+        Column("reopened", Integer, nullable=False),
+        Column("share_affected", Float),
+        *_text("pattern", "roles", "methods", "networks"),
+    ]
+
+
+# `event` names the table here and the hook registry of SQLAlchemy above.
+event_table = Table("event", metadata, *_event_columns(), PrimaryKeyConstraint("country", "id"))
+
+event_log = Table(
+    "event_log",
+    metadata,
+    *_text("country", "event"),
+    Column("sequence", Integer, nullable=False),
+    *_text("at", "change", "detail", "snapshot"),
+    PrimaryKeyConstraint("country", "event", "sequence"),
+    ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"]),
+    Index(None, "event", "sequence"),
+)
+
+conclusion = Table(
+    "conclusion",
+    metadata,
+    *_text("country", "platform", "kind"),
+    *_maybe_text("until"),
+    *_text("until_key", "state"),
+    PrimaryKeyConstraint("country", "platform"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    *_text("country", "event", "at", "id", "mark", "reviewer", "note"),
+    PrimaryKeyConstraint("country", "event", "id"),
+    ForeignKeyConstraint(["country", "event"], ["event.country", "event.id"]),
+    Index(None, "event", "at"),
+)
+
+annotation = Table(
+    "annotation",
+    metadata,
+    *_text("country", "since", "id"),
+    *_maybe_text("until"),
+    *_text("platform", "kind", "source", "added_at", "text"),
+    PrimaryKeyConstraint("country", "since", "id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    *_text("country", "event"),
+    Column("sequence", Integer, nullable=False),
+    *_text("route", "target", "occasion", "state", "created_at"),
+    *_maybe_text("retry_at", "settled_at"),
+    Column("attempts", Integer, nullable=False),
+    *_text("reason"),
+    PrimaryKeyConstraint("country", "event", "sequence", "route", "target"),
+    ForeignKeyConstraint(
+        ["country", "event", "sequence"],
+        ["event_log.country", "event_log.event", "event_log.sequence"],
+    ),
+    Index(None, "state", "created_at"),
+)
+
+rejudging = Table(
+    "rejudging",
+    metadata,
+    *_text("id", "at", "version", "rules_version"),
+    *_maybe_text("finished_at", "since", "until"),
+    *_text("country", "platform"),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("cycles", "kept", "verdicts", "platforms", "events", "differing")
+    ),
+    PrimaryKeyConstraint("id"),
+)
+
+# The rows of one recomputation lie together, in the order they are listed in.
+rejudged_verdict = Table(
+    "rejudged_verdict",
+    metadata,
+    *_text("rejudging"),
+    *_verdict_columns(),
+    PrimaryKeyConstraint(
+        "rejudging", "judged_at", "country", "cycle", "vantage", "platform", "role", "endpoint"
+    ),
+)
+
+rejudged_platform = Table(
+    "rejudged_platform",
+    metadata,
+    *_text("rejudging"),
+    *_platform_columns(),
+    PrimaryKeyConstraint("rejudging", "judged_at", "country", "cycle", "vantage", "platform"),
+)
+
+rejudged_event = Table(
+    "rejudged_event",
+    metadata,
+    *_text("rejudging"),
+    *_event_columns(),
+    PrimaryKeyConstraint("rejudging", "country", "id"),
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    *_text("vantage", "country"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
+    *_maybe_text("revoked_at"),
+    *_text("reason"),
+    PrimaryKeyConstraint("fingerprint"),
+)
+Index(
+    # One key speaks for a vantage, also when two people enrol at once.
+    "enrolment_that_may_speak_by_vantage",
+    enrolment.c.vantage,
+    unique=True,
+    sqlite_where=text("revoked_at IS NULL"),
+    postgresql_where=text("revoked_at IS NULL"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    *_text("vantage", "country"),
+    *_maybe_text("since", "until"),
+    *_text("reason", "at"),
+    PrimaryKeyConstraint("vantage"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    *_text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
+    *_text("body_sha256", "received_at"),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("country", "vantage", "id"),
+    Index(None, "received_at"),
+)
+
+batch_cycle = Table(
+    "batch_cycle",
+    metadata,
+    *_text("country", "vantage", "batch", "cycle"),
+    PrimaryKeyConstraint("country", "vantage", "batch", "cycle"),
+    ForeignKeyConstraint(
+        ["country", "vantage", "batch"],
+        ["batch.country", "batch.vantage", "batch.id"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "cycle"),
+    sqlite_with_rowid=False,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    *_text("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *_text("batch"),
+    Column("position", Integer, nullable=False),
+    Column("hurried", Boolean, nullable=False),
+    Column("backfilled", Boolean, nullable=False),
+    *_text("health"),
+    PrimaryKeyConstraint("country", "id"),
+    Index(None, "received_at"),
+)
+
+latest_look = Table(
+    "latest_look",
+    metadata,
+    *_text("country", "vantage", "platform", "role", "endpoint"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
+    Column("reached", Boolean, nullable=False),
+    *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+    *_text("received_at"),
+    PrimaryKeyConstraint("country", "vantage", "platform", "role", "endpoint"),
+)
+
+look_hour = Table(
+    "look_hour",
+    metadata,
+    *_text("country", "platform", "starts_at"),
+    Column("asn", BigInteger, nullable=False),
+    *_text("network"),
+    *(Column(name, Integer, nullable=False) for name in ("looks", "reached", "failed")),
+    PrimaryKeyConstraint("country", "platform", "starts_at", "asn", "network"),
+    sqlite_with_rowid=False,
+)
+
+for _table in (event_log, review):
+    for _dialect in ("sqlite", "postgresql"):
+        for _statement in refusal(_table.name, _dialect):
+            # DDL takes a percent sign for the beginning of a name.
+            _refuse: Any = DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]
+            event.listen(_table, "after_create", _refuse)

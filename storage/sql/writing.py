@@ -1,0 +1,142 @@
+"""How a cycle is written: which rows, in which tables, and what may replace what.
+
+History is only ever added to. A cycle already known adds nothing; a measurement shared by two
+cycles (one control look can serve several vantages) is stored once.
+
+`latest_…` rows are replaced by those of a cycle that *started* later. One exception: a stored
+row from a cycle that started after the incoming one was received comes from a clock that was
+ahead, and must not stand in the way until the world catches up.
+
+An event is replaced by a form of it updated later. With a cycle not seen before, an equal time
+is enough, since one judgement may change an event more than once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, delete, or_, true, tuple_
+
+from monitor.analysis.events.event import Event, EventLogEntry
+from storage.sql import codecs, schema
+from storage.sql.current_event import current_events
+from storage.sql.rows import MEASUREMENT, measurement_row
+from storage.sql.statements import insert_new, upsert
+from storage.sql.writing_rollup import RollupWriter
+from storage.store import Conclusion, Cycle
+from storage.values.times import time_text
+
+_LATEST = ("cycle_started_at", "received_at")
+_CYCLE = (
+    *("country", "id", "vantage", "started_at", "finished_at", "received_at"),
+    *("measurement_count", "verdict_count", "platform_count"),
+)
+
+
+def _newer_cycle(incoming: Any, stored: Any) -> Any:
+    return or_(
+        tuple_(incoming.cycle_started_at, incoming.cycle)
+        > tuple_(stored.cycle_started_at, stored.cycle),
+        stored.cycle_started_at > incoming.received_at,
+    )
+
+
+class Writer:
+    """The statements that store cycles, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        verdict, platform = codecs.VERDICT.names, codecs.PLATFORM.names
+        health = (*codecs.HEALTH.names, "cycle")
+        event, log = codecs.EVENT.names, (*codecs.EVENT_LOG.names, "country")
+        self._rollup = RollupWriter(dialect)
+        self._cycle = insert_new(schema.cycle, dialect, _CYCLE)
+        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
+        self._verdict = insert_new(schema.verdict, dialect, verdict)
+        self._platform = insert_new(schema.platform_verdict, dialect, platform)
+        self._health = insert_new(schema.vantage_health, dialect, health)
+        self._latest_verdict = upsert(
+            schema.latest_verdict, dialect, (*verdict, *_LATEST), _newer_cycle
+        )
+        self._latest_platform = upsert(
+            schema.latest_platform, dialect, (*platform, *_LATEST), _newer_cycle
+        )
+        self._latest_health = upsert(
+            schema.latest_health, dialect, (*health, *_LATEST), _newer_cycle
+        )
+        self._event = upsert(
+            schema.event_table,
+            dialect,
+            event,
+            lambda incoming, stored: incoming.updated_at >= stored.updated_at,
+        )
+        self._event_of_known_cycle = upsert(
+            schema.event_table,
+            dialect,
+            event,
+            lambda incoming, stored: incoming.updated_at > stored.updated_at,
+        )
+        self._judged = delete(schema.inbox).where(
+            schema.inbox.c.country == bindparam("of_country"),
+            schema.inbox.c.id == bindparam("of_id"),
+        )
+        self._log = insert_new(schema.event_log, dialect, log)
+        self._conclusion = upsert(
+            schema.conclusion, dialect, codecs.CONCLUSION.names, lambda *_: true()
+        )
+
+    def write(
+        self,
+        connection: Connection,
+        cycle: Cycle,
+        events: Sequence[Event],
+        log: Sequence[EventLogEntry],
+        conclusions: Sequence[Conclusion],
+        received_at: datetime,
+    ) -> None:
+        """Write everything; the caller holds the transaction."""
+        received = time_text(received_at)
+        new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
+        if new:
+            self._write_cycle(connection, cycle, received)
+        # Also when it is known: it may have been handed in once more while it was judged.
+        connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
+        current = current_events(events, log)
+        statement = self._event if new else self._event_of_known_cycle
+        statement.run(connection, map(codecs.EVENT.encode, current))
+        self._log.run(
+            connection,
+            ((*codecs.EVENT_LOG.encode(entry), entry.snapshot.country) for entry in log),
+        )
+        self._conclusion.run(connection, map(codecs.CONCLUSION.encode, conclusions))
+
+    def _write_cycle(self, connection: Connection, cycle: Cycle, received: str) -> None:
+        latest = (time_text(cycle.started_at), received)
+        verdicts = [codecs.VERDICT.encode(verdict) for verdict in cycle.verdicts]
+        platforms = [codecs.PLATFORM.encode(platform) for platform in cycle.platforms]
+        health = [*codecs.HEALTH.encode(cycle.health), cycle.id]
+        self._measurement.run(
+            connection, (measurement_row(look, received) for look in cycle.measurements)
+        )
+        self._verdict.run(connection, verdicts)
+        self._platform.run(connection, platforms)
+        self._health.run(connection, [health])
+        self._latest_verdict.run(connection, ((*row, *latest) for row in verdicts))
+        self._latest_platform.run(connection, ((*row, *latest) for row in platforms))
+        self._latest_health.run(connection, [(*health, *latest)])
+        if not cycle.hurried:
+            self._rollup.write(connection, cycle.platforms)
+
+
+def _cycle_row(cycle: Cycle, received: str) -> tuple[Any, ...]:
+    return (
+        cycle.country,
+        cycle.id,
+        cycle.vantage,
+        time_text(cycle.started_at),
+        time_text(cycle.finished_at),
+        received,
+        len(cycle.measurements),
+        len(cycle.verdicts),
+        len(cycle.platforms),
+    )

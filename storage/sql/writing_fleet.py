@@ -1,0 +1,208 @@
+"""How what agents hand in is written, by as many collectors at once as there are.
+
+Whoever writes takes rows in the same order, table by table and key by key, so that no two wait for
+each other. A batch comes first: its row is what the same batch, handed in elsewhere at the same
+moment, waits for.
+
+A cycle is taken whole, once: one that waits or was judged already gets no further measurements, or
+who knows its id could add to what was concluded from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, delete, or_, select, true, tuple_, update
+
+from storage.sql import codecs, schema
+from storage.sql import received as arrival
+from storage.sql.received import ArrivalRows, CycleRows, LookRows
+from storage.sql.rows import MEASUREMENT
+from storage.sql.statements import Statement, add_to, insert_new, upsert
+from storage.store import StorageError
+from storage.values.fleet import REPLACED, Enrolment, Quarantine, Reception, key_is_taken
+from storage.values.times import time_text
+
+Key = tuple[str, ...]
+"""Cells of a primary key."""
+_AT_ONCE = 500
+"""Keys in one question."""
+
+
+def _newer_look(incoming: Any, stored: Any) -> Any:
+    return or_(
+        tuple_(incoming.started_at, incoming.measurement)
+        > tuple_(stored.started_at, stored.measurement),
+        # From a clock that was ahead, as in `storage.sql.writing`.
+        stored.started_at > incoming.received_at,
+    )
+
+
+class FleetWriter:
+    """The statements that store what comes from agents, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        self._batch = insert_new(schema.batch, dialect, arrival.BATCH)
+        self._link = insert_new(schema.batch_cycle, dialect, arrival.BATCH_CYCLE)
+        self._inbox = insert_new(schema.inbox, dialect, arrival.INBOX)
+        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
+        self._latest = upsert(schema.latest_look, dialect, arrival.LATEST, _newer_look)
+        self._hour = add_to(schema.look_hour, dialect, arrival.HOUR, arrival.COUNTS)
+        self._enrolment = insert_new(schema.enrolment, dialect, codecs.ENROLMENT.names)
+        self._quarantine = upsert(
+            schema.quarantine, dialect, codecs.QUARANTINE.names, lambda *_: true()
+        )
+
+    def receive(self, connection: Connection, arrived: Sequence[ArrivalRows]) -> list[Reception]:
+        """Write them all; the caller holds the transaction. A reception for each, in order."""
+        receptions = self._write_batches(connection, arrived)
+        fresh = [n for n, reception in enumerate(receptions) if reception is None]
+        owners = self._write_cycles(connection, [(n, arrived[n]) for n in fresh])
+        new = self._write_looks(connection, {look.key: look for _, look in reversed(owners)})
+        counts = dict.fromkeys(fresh, 0)
+        for owner in {look.key: n for n, look in reversed(owners) if look.key in new}.values():
+            counts[owner] += 1
+        return [
+            Reception(known=False, measurements=counts[n]) if reception is None else reception
+            for n, reception in enumerate(receptions)
+        ]
+
+    def _write_batches(
+        self, connection: Connection, arrived: Sequence[ArrivalRows]
+    ) -> list[Reception | None]:
+        """What became of those that were there already, None for all others."""
+        first: dict[Key, int] = {}
+        for n, one in enumerate(arrived):
+            if one.batch is not None:
+                first.setdefault(one.key, n)
+        rows = {key: arrived[n].batch for key, n in sorted(first.items())}
+        new = self._insert(connection, self._batch, rows)
+        stored = self._bodies(connection, [key for key in first if key not in new])
+        stored |= {key: arrived[first[key]].sha256 for key in new}
+        receptions: list[Reception | None] = []
+        for n, one in enumerate(arrived):
+            if one.batch is None or (one.key in new and first[one.key] == n):
+                receptions.append(None)
+            else:
+                same = stored.get(one.key) == one.sha256
+                receptions.append(Reception(known=same, conflict=not same))
+        return receptions
+
+    def _bodies(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, str]:
+        """SHA-256 of the bodies of stored batches."""
+        table = schema.batch
+        columns = list(table.primary_key.columns)
+        return {
+            tuple(key): sha256
+            for part in _parts(keys)
+            for *key, sha256 in connection.execute(
+                select(*columns, table.c.body_sha256).where(tuple_(*columns).in_(part))
+            )
+        }
+
+    def _insert(
+        self, connection: Connection, statement: Statement, rows: Mapping[Key, Any]
+    ) -> set[Key]:
+        """Write the rows, which stand in the order of their keys; the keys of those that are
+        new."""
+        wanted = dict(rows)
+        columns = list(statement.table.primary_key.columns)
+        while wanted:
+            with connection.begin_nested() as attempt:
+                if statement.run(connection, wanted.values()) == len(wanted):
+                    break
+                # Some were there: which, a database that writes many at once does not tell.
+                attempt.rollback()
+            before = len(wanted)
+            for part in _parts(wanted):
+                known = select(*columns).where(tuple_(*columns).in_(part))
+                for key in connection.execute(known):
+                    wanted.pop(tuple(key), None)
+            if len(wanted) == before:
+                # Such as U+0000 in an id, of which PostgreSQL makes another character.
+                raise StorageError(f"rows of {statement.table} cannot be told from stored ones")
+        return set(wanted)
+
+    def _write_cycles(
+        self, connection: Connection, arrived: Sequence[tuple[int, ArrivalRows]]
+    ) -> list[tuple[int, LookRows]]:
+        """Let new cycles wait; whose the looks are that are to be stored."""
+        cycles = [(n, cycle) for n, one in arrived for cycle in one.cycles]
+        known = self._known_cycles(connection, [cycle for _, cycle in cycles])
+        new: dict[tuple[str, str], tuple[int, CycleRows]] = {}
+        for n, cycle in cycles:
+            if cycle.key not in known:
+                new.setdefault(cycle.key, (n, cycle))
+        self._link.run(connection, sorted({cycle.link for _, cycle in cycles}))
+        rows = [cycle.inbox for _, (_, cycle) in sorted(new.items())]
+        if self._inbox.run(connection, rows) < len(rows):
+            # Another collector was given some of them at this moment, and was first.
+            for key in self._waiting_from_elsewhere(connection, new):
+                new.pop(key, None)
+        looks = [(n, look) for n, one in arrived for look in one.looks]
+        return looks + [(n, look) for n, cycle in new.values() for look in cycle.looks]
+
+    def _waiting_from_elsewhere(
+        self, connection: Connection, new: dict[tuple[str, str], tuple[int, CycleRows]]
+    ) -> list[tuple[str, str]]:
+        table = schema.inbox.c
+        links = {cycle.link for _, cycle in new.values()}
+        return [
+            (country, id_)
+            for keys in _parts(new)
+            for country, vantage, batch, id_ in connection.execute(
+                select(table.country, table.vantage, table.batch, table.id).where(
+                    tuple_(table.country, table.id).in_(keys)
+                )
+            )
+            if (country, vantage, batch, id_) not in links
+        ]
+
+    def _known_cycles(
+        self, connection: Connection, cycles: Sequence[CycleRows]
+    ) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for keys in _parts({cycle.key for cycle in cycles}):
+            for table in (schema.inbox, schema.cycle):
+                columns = (table.c.country, table.c.id)
+                rows = connection.execute(select(*columns).where(tuple_(*columns).in_(keys)))
+                found |= {(country, id_) for country, id_ in rows}
+        return found
+
+    def _write_looks(self, connection: Connection, looks: Mapping[Key, LookRows]) -> set[Key]:
+        """Write measurements and what follows from them; the keys of those that are new."""
+        rows = {key: looks[key].row for key in sorted(looks)}
+        new = self._insert(connection, self._measurement, rows)
+        added = [look for key, look in looks.items() if key in new]
+        self._latest.run(connection, arrival.newest(added))
+        self._hour.run(connection, arrival.summed(added))
+        return new
+
+    def enrol(self, connection: Connection, enrolment: Enrolment) -> None:
+        """Write it, and revoke the key before it; the caller holds the transaction. StorageError
+        for a key that was enrolled before."""
+        self.revoke(connection, enrolment.vantage, enrolment.enrolled_at, REPLACED)
+        if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(enrolment)]):
+            raise StorageError(key_is_taken(enrolment))
+
+    def revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
+        """Let its key speak no more; the caller holds the transaction. Whether it had one."""
+        table = schema.enrolment
+        mine = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
+        changed = connection.execute(mine.values(revoked_at=time_text(at), reason=reason))
+        return changed.rowcount > 0
+
+    def quarantine(self, connection: Connection, quarantine: Quarantine) -> None:
+        """Write it in the place of the one before; the caller holds the transaction."""
+        self._quarantine.run(connection, [codecs.QUARANTINE.encode(quarantine)])
+
+    def release(self, connection: Connection, vantage: str) -> bool:
+        """Delete it; the caller holds the transaction. Whether there was one."""
+        table = schema.quarantine
+        return connection.execute(delete(table).where(table.c.vantage == vantage)).rowcount > 0
+
+
+def _parts(keys: Iterable[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
+    ordered = sorted(keys)
+    return [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]

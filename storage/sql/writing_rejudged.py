@@ -1,0 +1,49 @@
+"""How a recomputation is written: beside what was stored before, of which it alters nothing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, true
+
+from monitor.analysis.events.event import Event
+from monitor.analysis.verdict import PlatformVerdict, Verdict
+from storage.sql import codecs, schema
+from storage.sql.statements import insert_new, upsert
+from storage.values.rejudging import Rejudging
+
+
+class RejudgedWriter:
+    """The statements that store recomputations, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        whose = ("rejudging",)
+        self._rejudging = upsert(
+            schema.rejudging, dialect, codecs.REJUDGING.names, lambda *_: true()
+        )
+        self._verdict = insert_new(
+            schema.rejudged_verdict, dialect, (*whose, *codecs.VERDICT.names)
+        )
+        self._platform = insert_new(
+            schema.rejudged_platform, dialect, (*whose, *codecs.PLATFORM.names)
+        )
+        self._event = insert_new(schema.rejudged_event, dialect, (*whose, *codecs.EVENT.names))
+
+    def write(
+        self,
+        connection: Connection,
+        rejudging: Rejudging,
+        verdicts: Sequence[Verdict],
+        platforms: Sequence[PlatformVerdict],
+        events: Sequence[Event],
+    ) -> None:
+        """Write everything; the caller holds the transaction."""
+        self._rejudging.run(connection, [codecs.REJUDGING.encode(rejudging)])
+        of = rejudging.id
+        self._verdict.run(connection, _rows(of, map(codecs.VERDICT.encode, verdicts)))
+        self._platform.run(connection, _rows(of, map(codecs.PLATFORM.encode, platforms)))
+        self._event.run(connection, _rows(of, map(codecs.EVENT.encode, events)))
+
+
+def _rows(rejudging: str, rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
+    return ((rejudging, *row) for row in rows)

@@ -1,0 +1,36 @@
+"""How what people add is written: beside what was detected, of which it alters nothing."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, Dialect, delete, select
+
+from storage.sql import codecs, schema
+from storage.sql.statements import insert_new
+from storage.store import StorageError
+from storage.values.reviews import Annotation, Review, no_such_event
+
+
+class HumanWriter:
+    """The statements that store reviews and annotations, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        self._review = insert_new(schema.review, dialect, codecs.REVIEW.names)
+        self._annotation = insert_new(schema.annotation, dialect, codecs.ANNOTATION.names)
+
+    def add_review(self, connection: Connection, review: Review) -> None:
+        """Write it; the caller holds the transaction. StorageError when there is no such event."""
+        event = schema.event_table.c
+        known = select(event.id).where(event.country == review.country, event.id == review.event)
+        if connection.execute(known).first() is None:
+            raise StorageError(no_such_event(review))
+        self._review.run(connection, [codecs.REVIEW.encode(review)])
+
+    def add_annotations(self, connection: Connection, annotations: Sequence[Annotation]) -> int:
+        """Write those that are not there; the caller holds the transaction. How many were new."""
+        return self._annotation.run(connection, map(codecs.ANNOTATION.encode, annotations))
+
+    def remove_annotations(self, connection: Connection, ids: Collection[str]) -> int:
+        """Delete them; the caller holds the transaction. How many there were."""
+        table = schema.annotation
+        return connection.execute(delete(table).where(table.c.id.in_(list(ids)))).rowcount

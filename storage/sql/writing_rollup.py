@@ -1,0 +1,50 @@
+"""How verdicts are added to the counts of their hour and day."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Dialect, bindparam, func, select, update
+
+from monitor.analysis.verdict import PlatformVerdict
+from storage.sql import schema
+from storage.sql.statements import add_to
+from storage.values.rollup import COUNTS, KEY, Period, counted
+
+_DAY_LENGTH = len("2024-02-17")
+
+
+class RollupWriter:
+    """The statements that count, compiled for one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """`dialect` is the engine's."""
+        names = (*KEY, *(str(state) for state in COUNTS))
+        counts = names[len(KEY) :]
+        self._hour = add_to(schema.availability_hour, dialect, names, counts)
+        self._day = add_to(schema.availability_day, dialect, (*names, "hours"), counts)
+        hour, day = schema.availability_hour.c, schema.availability_day.c
+        seen = (
+            select(func.count())
+            .where(
+                *(hour[name] == day[name] for name in KEY if name != "starts_at"),
+                hour.starts_at >= day.starts_at,
+                hour.starts_at < func.substr(day.starts_at, 1, _DAY_LENGTH).concat("U"),
+            )
+            .scalar_subquery()
+        )
+        larger = func.max if dialect.name == "sqlite" else func.greatest
+        # Hours that were pruned since were looked at all the same.
+        self._hours = (
+            update(schema.availability_day)
+            .where(*(day[name] == bindparam(f"of_{name}") for name in KEY))
+            .values(hours=larger(day.hours, seen))
+        )
+
+    def write(self, connection: Connection, verdicts: Iterable[PlatformVerdict]) -> None:
+        """Count the verdicts of a cycle in turn; the caller holds the transaction."""
+        added = list(counted(verdicts))
+        days = [one.row(Period.DAY) for one in added]
+        self._hour.run(connection, (one.row(Period.HOUR) for one in added))
+        self._day.run(connection, ((*row, 1) for row in days))
+        if days:
+            keys = [dict(zip((f"of_{name}" for name in KEY), row, strict=False)) for row in days]
+            connection.execute(self._hours, keys)

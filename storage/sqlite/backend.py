@@ -1,0 +1,189 @@
+"""Connections to one SQLite file, set up the way a monitor needs them.
+
+Write-ahead log with `synchronous=FULL`: a cycle reported stored survives a power cut, and
+readers never wait for the writer. SQLAlchemy, not the driver, begins transactions, so that a
+schema change is one transaction like any other.
+"""
+
+import fcntl
+import os
+import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from storage.sql.backend import Backend
+from storage.sql.errors import storage_errors
+from storage.store import StorageError
+from storage.values.prunable import Prunable
+
+WANTED = (
+    "use sqlite:/// and a path, such as sqlite:///shutwatch.db or sqlite:////var/lib/shutwatch.db"
+)
+LEAD = ".lead"
+"""Ends the name of the empty file beside a database that whoever leads holds a lock on."""
+_PAGE_SIZE = 8192
+"""Bytes. A measurement takes about one kilobyte; a smaller page leaves more of itself unused."""
+_CACHE = 16 * 1024
+"""KiB that whoever writes keeps of the file: the ends of its indexes, which each row touches. The
+default of 2 MiB reads them again and again."""
+
+
+def file_of(url: str) -> str:
+    """The file an SQLite URL names. StorageError for any other URL, PostgreSQL's among them.
+
+    The URL itself is not repeated in errors, since it may hold a password.
+    """
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        raise StorageError(f"the database URL cannot be read: {WANTED}") from None
+    if parts.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise StorageError(
+            f"no {parts.drivername} database can be used here: {WANTED}; for PostgreSQL, "
+            "postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+    if parts.query or parts.host:
+        raise StorageError(f"the database URL has parts that mean nothing here: {WANTED}")
+    if not parts.database or parts.database == ":memory:":
+        raise StorageError(f"the database URL names no file: {WANTED}, or memory: to forget")
+    return parts.database
+
+
+class SqliteBackend(Backend):
+    """A store in an SQLite file."""
+
+    def __init__(self, file: str, busy_timeout: float) -> None:
+        """`busy_timeout` is how many seconds to wait for another program's lock."""
+        self.name = file
+        self._busy_timeout = busy_timeout
+        self._lead: int | None = None
+
+    def prepare(self, *, create: bool) -> None:
+        """StorageError when there is no folder for it, or no file and none may be created."""
+        folder = Path(self.name).absolute().parent
+        if not folder.is_dir():
+            raise StorageError(
+                f"database {self.name} cannot be created, there is no folder {folder}: create "
+                "it, or set `database` to another file"
+            )
+        if not create and not Path(self.name).exists():
+            raise StorageError(
+                f"database {self.name} does not exist yet: `shutwatch run` makes it; check "
+                "`database` and the folder you are in"
+            )
+
+    def read_engine(self, size: int) -> Engine:
+        """Up to `size` connections that cannot write."""
+        return read_engine(self.name, self._busy_timeout, size)
+
+    def write_engine(self) -> Engine:
+        """One connection, whose transactions take the write lock at once."""
+        return write_engine(self.name, self._busy_timeout)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raises StorageError, naming the file and what to do."""
+        return storage_errors(self.name)
+
+    def passes(self, error: DBAPIError) -> bool:
+        """Never: whoever writes holds the one lock there is."""
+        del error
+        return False
+
+    def lead(self, connection: Connection) -> bool:
+        """Lock a file beside the database, for as long as this process lives."""
+        del connection
+        if self._lead is None:
+            self._lead = _locked(self.name + LEAD)
+        return self._lead is not None
+
+    def leads(self, connection: Connection) -> bool:
+        """Whether the lock was taken: nobody can take it away."""
+        del connection
+        return self._lead is not None
+
+    def let_go(self) -> None:
+        """Unlock that file."""
+        lead, self._lead = self._lead, None
+        if lead is not None:
+            os.close(lead)
+
+    def make_room(self, write: Engine) -> None:
+        """A file grows by itself."""
+
+    def old_partition(self, read: Engine, what: Prunable, before: str) -> None:
+        """There are none."""
+
+    def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
+        """There are none."""
+        raise AssertionError(f"no partition {partition} of {what} in {write.url.database}")
+
+
+def _locked(file: str) -> int | None:
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be made: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def write_engine(file: str, busy_timeout: float) -> Engine:
+    """One connection, whose transactions take the write lock at once.
+
+    Waits up to `busy_timeout` seconds for another program's lock.
+    """
+    return _engine(file, busy_timeout, size=1, begin="BEGIN IMMEDIATE", write=True)
+
+
+def read_engine(file: str, busy_timeout: float, size: int) -> Engine:
+    """Up to `size` connections that cannot write."""
+    return _engine(file, busy_timeout, size=size, begin="BEGIN", write=False)
+
+
+def _engine(file: str, busy_timeout: float, *, size: int, begin: str, write: bool) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=file),
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        connect_args={"timeout": busy_timeout, "isolation_level": None},
+    )
+
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        try:
+            if write:
+                connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
+                _use_write_ahead_log(connection, file)
+                connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+        except BaseException:
+            connection.close()
+            raise
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, file: str) -> None:
+    """Switch the file over, once in its life."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StorageError(
+            f"database {file} is on a file system without the locks a write-ahead log needs "
+            "(network disks lack them): set `database` to a file on a local disk"
+        )

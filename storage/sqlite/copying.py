@@ -1,0 +1,217 @@
+"""A whole SQLite database into PostgreSQL: as it is at one moment, resumable, counted in the end.
+
+Rows go in the order of their keys, a few thousand in a transaction. Whoever is interrupted starts
+again: of tables that only grow, what comes behind the last row that is there is copied; the others,
+small ones, are written over as a whole. The target remembers, in a comment on a table, which file
+it is a copy of; one that holds anything else is refused.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    func,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.schema import SetTableComment
+
+from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+from storage.sql import schema
+from storage.sql.migrate import migrate, version_of
+from storage.sql.statements import Statement, insert_new, upsert
+from storage.sqlite.backend import SqliteBackend
+from storage.sqlite.backup import BackupError, DamagedError
+
+_GROWING = frozenset(
+    {
+        *("cycle", "measurement", "verdict", "platform_verdict", "vantage_health"),
+        *("event_log", "review", "rejudged_verdict", "rejudged_platform"),
+    }
+)
+"""Tables in which no row ever changes."""
+_ROWS, _BYTES = 2000, 8_000_000
+"""At most so much in one transaction."""
+_PATIENCE = 10.0
+_MARK = schema.cycle
+"""The table whose comment says what this is a copy of."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the table being copied, how many rows are done, of how many in all tables."""
+
+
+class CopiedAll(msgspec.Struct, frozen=True, kw_only=True):
+    """What is there now, all of it counted on both sides."""
+
+    rows: int
+    measurements: int
+    events: int
+
+
+def copy(file: str, url: str, progress: Progress | None = None) -> CopiedAll:
+    """Copy what the SQLite database `file` holds at this moment to the PostgreSQL database `url`.
+
+    BackupError when either is not what it should be, before anything is written; DamagedError when
+    the counts differ in the end; StorageError as it comes. It may be called again at any time.
+    """
+    source = SqliteBackend(file, _PATIENCE)
+    target = PostgresqlBackend(postgresql_url(url), _PATIENCE)
+    source.prepare(create=False)
+    read, write, look = source.read_engine(1), target.write_engine(), target.read_engine(1)
+    try:
+        with source.errors(), target.errors(), read.connect() as from_:
+            _same_version(from_, file)
+            migrate(look, write, target.name)
+            wanted = {table.name: _count(from_, table) for table in _tables()}
+            with look.connect() as there:
+                _refuse_others(there, file, target.name, wanted)
+            _mark(write, file)
+            _copy_all(from_, write, wanted, progress)
+            return _compared(look, target.name, wanted)
+    finally:
+        for engine in (read, write, look):
+            engine.dispose()
+
+
+def _tables() -> Sequence[Table]:
+    """In an order in which each row finds what it refers to."""
+    return schema.metadata.sorted_tables
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _same_version(source: Connection, file: str) -> None:
+    found, newest = version_of(source)
+    if found != newest:
+        raise BackupError(
+            f"{file} has tables of version {found or 'none'}, this shutwatch those of {newest}: "
+            "bring it up to date first, with `shutwatch db upgrade`"
+        )
+
+
+def _refuse_others(target: Connection, file: str, name: str, wanted: dict[str, int]) -> None:
+    of = target.exec_driver_sql(f"SELECT obj_description('{_MARK.name}'::regclass)").scalar()
+    for table in _tables():
+        there = _count(target, table)
+        if there and of != _told(file):
+            raise BackupError(
+                f"database {name} holds something else already (table {table.name}): name an "
+                "empty one; nothing was changed"
+            )
+        if there > wanted[table.name]:
+            raise BackupError(
+                f"database {name} has rows in table {table.name} that {file} has not: it was used "
+                "since it was copied; name an empty one; nothing was changed"
+            )
+
+
+def _told(file: str) -> str:
+    return f"copied by shutwatch from {Path(file).resolve()}"
+
+
+def _mark(write: Engine, file: str) -> None:
+    marked = _MARK.to_metadata(MetaData())
+    marked.comment = _told(file)
+    with write.begin() as connection:
+        connection.execute(SetTableComment(marked))
+
+
+def _copy_all(
+    source: Connection, write: Engine, wanted: dict[str, int], progress: Progress | None
+) -> None:
+    total, before = sum(wanted.values()), 0
+    for table in _tables():
+        rows = wanted[table.name]
+
+        def tell(done: int, *, name: str = table.name, at: int = before, most: int = rows) -> None:
+            if progress is not None:
+                progress(name, at + min(done, most), total)
+
+        after, there = _resumed(write, table) if table.name in _GROWING else (None, 0)
+        _copy_table(source, write, table, after, there, tell)
+        if there and _resumed(write, table)[1] < rows:
+            # Of what came to the file since, not all lies behind the last row that was copied.
+            _copy_table(source, write, table, None, 0, tell)
+        before += rows
+    if progress is not None:
+        progress("", total, total)
+    with write.begin() as connection:
+        # So that the first questions are answered as fast as later ones.
+        connection.exec_driver_sql("ANALYZE")
+
+
+def _copy_table(
+    source: Connection,
+    write: Engine,
+    table: Table,
+    after: tuple[Any, ...] | None,
+    done: int,
+    tell: Callable[[int], None],
+) -> None:
+    """All rows behind the key `after`; `done` were done before."""
+    statement = _statement(table, write, [column.name for column in table.columns])
+    for rows in _batches(source, table, after):
+        with write.begin() as connection:
+            statement.run(connection, rows)
+        done += len(rows)
+        tell(done)
+
+
+def _statement(table: Table, write: Engine, names: Sequence[str]) -> Statement:
+    if table.name in _GROWING or len(names) == len(table.primary_key.columns):
+        return insert_new(table, write.dialect, names)
+    return upsert(table, write.dialect, names, lambda *_: true())
+
+
+def _resumed(write: Engine, table: Table) -> tuple[tuple[Any, ...] | None, int]:
+    """The key of the last row that is there, None when there is none, and how many there are."""
+    keys = list(table.primary_key.columns)
+    newest = select(*keys).order_by(*(key.desc() for key in keys)).limit(1)
+    with write.begin() as connection:
+        last = connection.execute(newest).first()
+        return (tuple(last) if last is not None else None), _count(connection, table)
+
+
+def _batches(
+    source: Connection, table: Table, after: tuple[Any, ...] | None
+) -> Iterator[list[Sequence[Any]]]:
+    keys = list(table.primary_key.columns)
+    query = select(table).order_by(*keys)
+    if after is not None:
+        query = query.where(tuple_(*keys) > tuple_(*after))
+    heavy = [n for n, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
+    rows: list[Sequence[Any]] = []
+    weight = 0
+    with source.execution_options(yield_per=_ROWS).execute(query) as found:
+        for row in found:
+            rows.append(tuple(row))
+            weight += sum(len(row[place]) for place in heavy)
+            if len(rows) == _ROWS or weight > _BYTES:
+                yield rows
+                rows, weight = [], 0
+    if rows:
+        yield rows
+
+
+def _compared(look: Engine, name: str, wanted: dict[str, int]) -> CopiedAll:
+    with look.connect() as connection:
+        there = {table.name: _count(connection, table) for table in _tables()}
+    for table, rows in wanted.items():
+        if there[table] != rows:
+            raise DamagedError(
+                f"database {name} has {there[table]:,} rows in table {table} and should have "
+                f"{rows:,}: make it empty, and copy again"
+            )
+    return CopiedAll(
+        rows=sum(there.values()), measurements=there["measurement"], events=there["event"]
+    )

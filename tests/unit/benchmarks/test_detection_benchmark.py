@@ -1,0 +1,138 @@
+"""The scorecard's simulation: honest about what it skips, and a small sample that must hold."""
+
+import math
+import random
+
+import pytest
+
+from benchmarks.detection import NETWORKS, one_block
+from benchmarks.simulation.blocks import KINDS
+from benchmarks.simulation.looks import (
+    FATES,
+    CycleLooks,
+    EndpointLooks,
+    FollowUps,
+    endpoints,
+    once_more,
+    references,
+    verdict_on,
+)
+from benchmarks.simulation.noise import DAY, FITTED, HOUR, Episode, Strikes, draw
+from benchmarks.simulation.rivals import Ewma, InARow, OoniCusum, Rule, Sample
+from benchmarks.simulation.run import TEST_ALONE, simulate
+from benchmarks.simulation.score import held_against, poisson_upper, quantile
+from benchmarks.simulation.world import BUCKET, CLEAN, World
+from monitor.analysis.verdict import Evidence, State
+from monitor.config.settings import EventSettings
+
+
+def cycle(fate: str, attempts: int, follow_ups: FollowUps) -> CycleLooks:
+    """A cycle in which every endpoint fails alike and the controls work."""
+    one = EndpointLooks((fate,) * attempts, ("ok", "ok"), follow_ups)
+    well = ("ok",) * len(references())
+    return CycleLooks((one,) * len(endpoints()), well, well)
+
+
+@pytest.mark.parametrize("fate", sorted(set(FATES) - {"ok", "resent", "http_503"}))
+def test_what_fails_here_and_works_elsewhere_is_accused(fate: str) -> None:
+    """Simulated looks are real to the rules: each failure gets a verdict that accuses its layer."""
+    verdict = verdict_on(cycle(fate, 4 if once_more(fate) else 3, FollowUps()))
+    assert verdict.state is State.BLOCKED
+    # A resolver in trouble has too many innocent causes to be more by itself.
+    resolvers = fate in ("dns_timeout", "dns_servfail")
+    assert verdict.evidence is (Evidence.WEAK if resolvers else Evidence.STRONG)
+    assert verdict.method == fate.partition("_")[0]
+
+
+@pytest.mark.parametrize("fate", ["tls_reset", "tls_timeout", "dns_nxdomain", "dns_bogon"])
+def test_follow_ups_prove_what_names_are_blocked_for(fate: str) -> None:
+    """The follow-ups that a censor of names brings on make the verdict conclusive."""
+    tls = FollowUps(innocuous="ok", again=fate, elsewhere=fate)
+    dns = FollowUps(resolver="ok", honest="ok")
+    looks = 4 if once_more(fate) else 3
+    verdict = verdict_on(cycle(fate, looks, tls if fate.startswith("tls") else dns))
+    assert verdict.evidence is Evidence.CONCLUSIVE
+
+
+def test_jumping_over_clean_cycles_changes_nothing() -> None:
+    """Two days of noise and a block, every cycle gone through, come to the same events of every
+    rule as with the jumps."""
+    rng = random.Random(5)
+    noise = draw(rng, FITTED, vantages=NETWORKS, controls=2, seconds=2 * DAY, times=5.0)
+    block = [
+        Episode(
+            strikes=Strikes.BLOCK,
+            start=DAY + 100.0,
+            end=DAY + 3 * HOUR,
+            place=place,
+            fate="tls_reset",
+            level=0.95,
+        )
+        for place in range(NETWORKS)
+    ]
+    buckets = int(2 * DAY // BUCKET)
+    quick, whole = (
+        simulate(World(5, [*noise, *block], NETWORKS), buckets, EventSettings(), jump=jump).alarms
+        for jump in (True, False)
+    )
+    assert quick == whole
+    assert any(alarm.confirmed < math.inf for alarm in quick[TEST_ALONE])
+
+
+@pytest.mark.parametrize("make", [OoniCusum, Ewma, lambda: InARow(2)])
+@pytest.mark.parametrize("cycles", [1, 5, 30, 400])
+def test_rivals_rest_as_they_would_cycle_by_cycle(make: type[Rule], cycles: int) -> None:
+    """A stretch without failures in closed form ends in the alarm that going through it does."""
+    for failures in (3, 24, 150):
+        ends = []
+        for closed in (True, False):
+            rule = make()
+            for number in range(failures):
+                rule.take(Sample(number * BUCKET, 1.0, 0.9))
+            until = (failures + cycles - 1) * BUCKET
+            if closed:
+                ends.append(rule.rest(cycles, until))
+            else:
+                for number in range(failures, failures + cycles):
+                    alarm = rule.take(Sample(number * BUCKET, 0.0, 0.0))
+                ends.append(alarm)
+        assert ends[0] == ends[1]
+
+
+def test_ooni_rule_needs_the_hours_its_description_says() -> None:
+    """Hourly medians of .95 alarm after six cells, of .75 after nine."""
+    for score, cells in ((0.95, 6), (0.9, 7), (0.8, 8), (0.75, 9)):
+        rule, hours = OoniCusum(), 0
+        while not rule.take(Sample(hours * HOUR, 1.0, score)):
+            hours += 1
+        assert hours == cells  # known once the hour after the last cell has begun
+
+
+def test_clean_cycles_are_clean() -> None:
+    """Without episodes every cycle is the one that is skipped."""
+    assert World(1, [], 3).cycle(0, 1234.5) is CLEAN
+    assert CLEAN.verdict.state is State.OK
+
+
+def test_poisson_bounds() -> None:
+    """None in 300 years leaves room for one in a hundred, as tables have it."""
+    assert poisson_upper(0) == pytest.approx(2.996, abs=1e-3)
+    assert poisson_upper(5) == pytest.approx(10.513, abs=1e-3)
+    # Thousands, where a normal distribution will do.
+    assert poisson_upper(3495) == pytest.approx(3495 + 1.645 * 3495**0.5, rel=1e-3)
+    assert quantile([1.0, math.inf, 2.0], 0.95) == math.inf
+
+
+def test_a_small_sample_of_blocks_is_found_in_time() -> None:
+    """Half an hour on three networks, and on the only one watched: the sequential test alone
+    confirms at least nine of ten within eight minutes, half of them within four and a half."""
+    kinds = [kind for kind in KINDS if kind.name.startswith("30 minutes")]
+    found = []
+    for kind in kinds:
+        for seed in range(12):
+            block, alarms = one_block(kind, 20_000_000 + seed)
+            found.append(held_against(block, alarms[TEST_ALONE]))
+    delays = [one.confirmed for one in found]
+    assert quantile(delays, 0.5) <= 270.0
+    assert quantile(delays, 0.9) <= 480.0
+    assert quantile([one.onset_error for one in found], 0.5) <= 300.0

@@ -1,0 +1,132 @@
+"""What collectors order is followed in so far as the agent's own file allows it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.agent.collector_client import Signed
+from monitor.agent.orders import Orders, OrdersError, follow
+from monitor.config.load import load_config
+from monitor.config.settings import Settings
+from monitor.keys.keys import public_text
+from monitor.wire.answers import AgentSettings
+from monitor.wire.signing import sign_answer
+from tests.worlds.agent_collector import AGENT_KEY, KEY
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+TOLD = AgentSettings(
+    version="1",
+    issued_at=AT,
+    interval=600.0,
+    platforms=("x", "telegram", "ours", "nobody-knows"),
+    catalog='[platform.ours]\ntitle = "Ours"\n[platform.ours.role.web]\n'
+    'core = true\nendpoints = ["https://ours.example/"]\n',
+    daily_bytes=100_000_000,
+)
+AGENT = f"""
+[[vantage]]
+id = "khi-ptcl"
+country = "PK"
+[agent]
+collectors = ["https://c.example"]
+collector_key = "{public_text(KEY)}"
+"""
+
+
+def own(folder: Path, top: str = "", more: str = "") -> Settings:
+    """An agent's own settings."""
+    file = folder / "agent.toml"
+    file.write_text(f"{top}\n{AGENT}\n{more}")
+    return load_config(file, {})
+
+
+def names(settings: Settings) -> list[str]:
+    """Of the platforms that are watched."""
+    return [platform.name for platform in settings.catalog.platforms]
+
+
+def signed(told: AgentSettings, *, by: object = None) -> Signed:
+    """As it comes from a collector, or from somebody else."""
+    body = msgspec.json.encode(told)
+    key = KEY if by is None else AGENT_KEY
+    return Signed(request="a", signature=sign_answer(key, "a", body), body=body)
+
+
+def test_a_file_that_says_nothing_follows_all(tmp_path: Path) -> None:
+    """Interval, platforms, the collector's own catalogue, bytes."""
+    found = follow(own(tmp_path), TOLD)
+    assert names(found) == ["x", "telegram", "ours"]
+    assert (found.interval, found.events.interval) == (600.0, 600.0)
+    assert found.probe.daily_bytes == 100_000_000
+
+
+def test_a_stricter_file_wins(tmp_path: Path) -> None:
+    """Longer interval, fewer bytes, and only platforms that both name."""
+    mine = own(
+        tmp_path,
+        'interval = "1h"',
+        '[probe]\ndaily_bytes = "50MB"\n[catalog]\nplatforms = ["telegram", "youtube"]',
+    )
+    found = follow(mine, TOLD)
+    assert (found.interval, found.probe.daily_bytes) == (3600.0, 50_000_000)
+    assert names(found) == ["telegram"]
+
+
+@pytest.mark.parametrize("interval", [0.0, -1.0, 1e-9, float("nan"), float("inf"), 1e300])
+def test_no_order_makes_an_agent_look_more_often_or_never_again(
+    tmp_path: Path, interval: float
+) -> None:
+    """Whatever number comes, the interval stays one that a file may have."""
+    told = msgspec.structs.replace(TOLD, interval=interval, daily_bytes=-5)
+    found = follow(own(tmp_path), told)
+    assert 300.0 <= found.interval <= 7 * 86400
+    assert found.probe.daily_bytes == 1_000_000
+
+
+def test_without_orders_the_file_is_all_there_is(tmp_path: Path) -> None:
+    """An agent that never reached a collector works as its file says."""
+    mine = own(tmp_path)
+    assert follow(mine, None) is mine
+
+
+def test_a_catalogue_that_cannot_be_read_is_no_order(tmp_path: Path) -> None:
+    """And the reason names the mistake."""
+    told = msgspec.structs.replace(TOLD, catalog="[platform.ours]\nnonsense = 1")
+    with pytest.raises(OrdersError, match=r"platform\.ours\.role is missing"):
+        follow(own(tmp_path), told)
+
+
+def test_older_orders_are_not_taken(tmp_path: Path) -> None:
+    """Whoever kept an old answer cannot bring it up again."""
+    orders = Orders(tmp_path / "orders", public_text(KEY))
+    assert orders.take(TOLD)
+    assert not orders.take(msgspec.structs.replace(TOLD, issued_at=AT - timedelta(seconds=1)))
+    assert orders.take(msgspec.structs.replace(TOLD, version="2", paused=True))
+    assert orders.paused
+    assert orders.knows("2")
+    assert not orders.knows("1")
+
+
+def test_orders_are_there_again_after_a_restart(tmp_path: Path) -> None:
+    """As they were signed, in a file that only the agent reads."""
+    file = tmp_path / "orders"
+    Orders(file, public_text(KEY)).keep(signed(TOLD))
+    again = Orders(file, public_text(KEY))
+    again.restore()
+    assert again.told == TOLD
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("kept", ["nothing", "nonsense", "forged"])
+def test_what_is_not_signed_is_not_taken_up(tmp_path: Path, kept: str) -> None:
+    """Who can write the file still cannot order anything."""
+    file = tmp_path / "orders"
+    if kept == "nonsense":
+        file.write_bytes(b"{")
+    elif kept == "forged":
+        Orders(file, public_text(KEY)).keep(signed(TOLD, by="somebody else"))
+    orders = Orders(file, public_text(KEY))
+    orders.restore()
+    assert orders.told is None

@@ -1,0 +1,119 @@
+"""What collectors order, and what the host writes, holds while the agent runs; nothing looks in
+these tests, for no schedule is started."""
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from monitor.agent.agent_cycles import AgentTurns
+from monitor.agent.collector_client import Line
+from monitor.agent.collector_clock import AgentClock
+from monitor.agent.orders import Orders
+from monitor.agent.reconfigure import AgentChange
+from monitor.agent.remote_controls import RemoteDesk
+from monitor.agent.spooling import LogTally, SpoolKeeper
+from monitor.agent.upload_traffic import DayTraffic
+from monitor.app.cycle_runners import Runners
+from monitor.app.schedule import Schedule
+from monitor.budget.budget import Purse
+from monitor.budget.ledger import Spending
+from monitor.config.settings import LogSettings, Settings
+from monitor.keys.keys import public_text
+from monitor.logs import configure
+from storage.agent.spool import Spool
+from tests.unit.monitor.agent.test_agent_orders import TOLD, own, signed
+from tests.worlds.agent_collector import AGENT_KEY, KEY
+from tests.worlds.agent_world import VANTAGE, Time
+
+
+def at_noon() -> Time:
+    """Clocks that say noon: how much of a day's bytes may be used depends on the hour."""
+    now = datetime.now(UTC)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    return Time(behind=(now - noon).total_seconds())
+
+
+@asynccontextmanager
+async def agent(mine: Settings, folder: Path) -> AsyncIterator[tuple[AgentChange, AgentTurns]]:
+    """An agent's parts as `monitor.agent.run_agent` puts them together."""
+    assert mine.agent is not None
+    clock = AgentClock(at_noon().machine)
+    orders = Orders(folder / "orders", public_text(KEY))
+    spending = Spending(mine, now=clock.now)
+    spool = Spool(folder / "spool.db", limit=10**7)
+    chance = random.Random(1)
+    async with Line(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
+        desk = RemoteDesk(line, clock)
+        traffic = DayTraffic(VANTAGE, spending, lambda: line.carried, clock.now)
+        async with Runners(spending, desk=desk, standing=True, now=clock.now) as runners:
+            keeper = SpoolKeeper(mine, spool, clock, traffic.today, lambda: None)
+            turns = AgentTurns(await runners.begin(mine, ()), keeper, LogTally(), spending)
+            schedule = Schedule(mine, turns)
+            change = AgentChange(mine, orders, desk, runners, schedule, turns, keeper, mine)
+            yield change, turns
+            # Earlier runners are let go of by tasks, which are to have begun.
+            await asyncio.sleep(0.05)
+
+
+def changed(capsys: pytest.CaptureFixture[str]) -> list[tuple[float, int, int]]:
+    """Interval, number of platforms and bytes of a day, each time others came into use."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [
+        (line["interval"], line["platforms"], line["daily_bytes"])
+        for line in lines
+        if line["event"] == "settings changed"
+    ]
+
+
+async def test_orders_hold_at_once_and_within_what_the_file_allows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interval, platforms and bytes; to rest and to go on; and older orders change nothing."""
+    configure(LogSettings(format="json"), sys.stdout)
+    async with agent(own(tmp_path), tmp_path) as (change, turns):
+        assert turns.spending.affords(VANTAGE, Purse.SUSPICION, 50_000_000)
+        first = turns.runner
+        await change.ordered(TOLD, signed(TOLD))
+        assert changed(capsys) == [(600.0, 3, 100_000_000)]
+        assert turns.runner is not first
+        assert not turns.spending.affords(VANTAGE, Purse.SUSPICION, 50_000_000)
+        assert not turns.resting
+        rest = replace(TOLD, version="2", paused=True)
+        await change.ordered(rest, signed(rest))
+        assert turns.resting
+        older = replace(
+            TOLD, version="0", issued_at=TOLD.issued_at.replace(year=2025), interval=900
+        )
+        await change.ordered(older, signed(older))
+        assert turns.resting
+        await change.ordered(replace(TOLD, version="3"), signed(TOLD))
+        assert not turns.resting
+        assert changed(capsys) == []
+
+
+async def test_a_file_that_is_read_again_goes_together_with_orders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stricter file wins over orders in force, and taken back it leaves them in force."""
+    configure(LogSettings(format="json"), sys.stdout)
+    mine = own(tmp_path)
+    stricter = own(
+        tmp_path, 'interval = "1h"', '[probe]\ndaily_bytes = "50MB"\n[catalog]\nplatforms = ["x"]'
+    )
+    async with agent(mine, tmp_path) as (change, _):
+        await change.ordered(TOLD, signed(TOLD))
+        await change.reloaded(mine, stricter)
+        await change.reloaded(stricter, mine)
+    assert changed(capsys) == [
+        (600.0, 3, 100_000_000),
+        (3600.0, 1, 50_000_000),
+        (600.0, 3, 100_000_000),
+    ]

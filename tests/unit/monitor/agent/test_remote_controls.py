@@ -1,0 +1,138 @@
+"""Controls are asked far away, and a cycle never waits for them for long."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.agent.collector_client import Line
+from monitor.agent.collector_clock import AgentClock
+from monitor.agent.remote_controls import DEADLINE, RemoteDesk
+from monitor.wire.answers import CONTROLS, ControlAnswer
+from probes.catalog.endpoint import parse_endpoint
+from probes.measurement import Look, Measurement
+from probes.target import Target
+from tests.lab.certificates import authority
+from tests.worlds.agent_collector import AGENT_KEY, Collector, collecting
+from tests.worlds.agent_world import VANTAGE, Time, World, world
+from tests.worlds.build import http, look, tcp, tls
+
+TARGET = Target(platform="x", role="web", endpoint=parse_endpoint("https://x.com/"))
+CYCLE = "01900000-0000-7000-8000-000000000001"
+
+
+def seen_at_control(collector: Collector, *, reached: bool = True) -> Measurement:
+    """A look of a control that begins now, by the collector's clock."""
+    made = look(tcp(), tls(), http(), reached=True) if reached else look(tcp("connection_reset"))
+    return msgspec.structs.replace(
+        made,
+        vantage="ctl-ams",
+        vantage_role="control",
+        look=Look.CONTROL,
+        endpoint=TARGET.endpoint.id,
+        started_at=collector.now(),
+    )
+
+
+@asynccontextmanager
+async def at_desk(
+    one: World, collector: Collector, time_: Time, *, deadline: float = DEADLINE
+) -> AsyncIterator[tuple[RemoteDesk, AgentClock]]:
+    """A desk of an agent that has heard the collector."""
+    clock = AgentClock(time_.machine)
+    async with Line(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
+        await line.learn_time(collector.url)
+        yield RemoteDesk(line, clock, deadline=deadline), clock
+
+
+@pytest.mark.parametrize("behind", [0.0, 86400.0, -3600.0])
+async def test_what_controls_saw_is_told_in_the_agents_own_time_and_began_after_the_question(
+    tmp_path: Path, behind: float
+) -> None:
+    """However wrong the agent's clock is: else it would be no control of the failure."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        async with at_desk(one, collector, Time(behind=behind)) as (desk, clock):
+            failed = clock.now().timestamp()
+            collector.controls = ControlAnswer(
+                at=collector.now(), looks=(seen_at_control(collector),)
+            )
+            (found,) = await desk.look(TARGET, after=failed, cycle=CYCLE, quic=True)
+            assert 0 <= found.started_at.timestamp() - failed < 5
+        (asked,) = collector.asked
+        assert (asked.cycle, asked.target, asked.quic) == (CYCLE, TARGET, True)
+
+
+async def test_what_is_no_controls_look_at_the_endpoint_is_left_out(tmp_path: Path) -> None:
+    """A collector cannot put words into the agent's own mouth."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        right = seen_at_control(collector)
+        collector.controls = ControlAnswer(
+            at=collector.now(),
+            looks=(
+                msgspec.structs.replace(right, vantage_role="field"),
+                msgspec.structs.replace(right, endpoint="https://other.example/"),
+            ),
+        )
+        async with at_desk(one, collector, one.time) as (desk, _clock):
+            assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
+
+
+async def test_a_collector_that_is_away_costs_a_moment_once(tmp_path: Path) -> None:
+    """Then nobody is asked for a while, so that a hundred failures do not wait a hundred times."""
+    async with collecting(authority()) as (collector, server):
+        one = world(tmp_path, authority(), collector)
+        async with at_desk(one, collector, one.time) as (desk, _clock):
+            await server.stop()
+            began = time.monotonic()
+            for _ in range(100):
+                assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
+                assert await desk.health(after=0.0, cycle=CYCLE) == ()
+            assert time.monotonic() - began < 5
+
+
+async def test_a_collector_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    """After the deadline the cycle goes on without a control."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        async with at_desk(one, collector, one.time, deadline=2.0) as (desk, _clock):
+            collector.stall = 8.0
+            began = time.monotonic()
+            looks = [desk.look(TARGET, after=0.0, cycle=CYCLE) for _ in range(20)]
+            assert set(await asyncio.gather(*looks)) == {()}
+            assert time.monotonic() - began < 6
+
+
+async def test_nobody_is_asked_while_nothing_may_be_sent(tmp_path: Path) -> None:
+    """A host who pauses the agent has a silent line."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        async with at_desk(one, collector, one.time) as (desk, _clock):
+            desk.allowed = False
+            assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
+        assert not collector.paths[CONTROLS]
+
+
+async def test_of_what_controls_saw_before_only_what_met_an_answer_is_known(
+    tmp_path: Path,
+) -> None:
+    """That it failed elsewhere some time ago is no reason not to look closely now."""
+    async with collecting(authority()) as (collector, _):
+        one = world(tmp_path, authority(), collector)
+        async with at_desk(one, collector, one.time) as (desk, _clock):
+            good = seen_at_control(collector)
+            desk.use([good, seen_at_control(collector, reached=False)])
+            assert desk.known(TARGET) == (good,)
+            other = parse_endpoint("https://t.co/")
+            assert desk.known(msgspec.structs.replace(TARGET, endpoint=other)) == ()
+            desk.use([msgspec.structs.replace(good, started_at=good.started_at + timedelta(1))])
+            assert len(desk.known(TARGET)) == 1

@@ -1,0 +1,573 @@
+"""Events of one platform in one country: stories of verdicts, one letter per cycle of five minutes.
+
+.  ok          B  blocked, conclusive  s  blocked, strong     w  blocked, weak
+p  degraded    N  blocked by DNS       t  throttled, strong   ?  insufficient
+d  down        (space) no cycle
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
+from monitor.analysis.events.fold import EventBook, Rebuild, Step, advance, key_of
+from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
+from monitor.config.settings import EventSettings
+from monitor.recording.checkpoints import conclusions_of, restored, since
+from tests.worlds.build import START
+
+CYCLE = timedelta(minutes=5)
+DEFAULTS = EventSettings()
+PTCL, ZONG, JAZZ = "khi-ptcl", "khi-zong", "khi-jazz"
+NETWORKS = {PTCL: (17557, "PTCL"), ZONG: (59257, "Zong"), JAZZ: (45669, "Jazz")}
+
+LETTERS: dict[str, tuple[State, Evidence, str]] = {
+    ".": (State.OK, Evidence.NONE, ""),
+    "B": (State.BLOCKED, Evidence.CONCLUSIVE, "tls.reset"),
+    "N": (State.BLOCKED, Evidence.CONCLUSIVE, "dns.nxdomain"),
+    "s": (State.BLOCKED, Evidence.STRONG, "tls.reset"),
+    "w": (State.BLOCKED, Evidence.WEAK, "tls.timeout"),
+    "t": (State.THROTTLED, Evidence.STRONG, "throttling.stall"),
+    "p": (State.DEGRADED, Evidence.CONCLUSIVE, "tls.reset"),
+    "?": (State.INSUFFICIENT, Evidence.NONE, ""),
+    "d": (State.DOWN, Evidence.NONE, ""),
+}
+
+
+def verdict(
+    letter: str,
+    cycle: int,
+    vantage: str = PTCL,
+    *,
+    network: tuple[int, str] | None = None,
+    platform: str = "x",
+    vantage_role: str = "field",
+) -> PlatformVerdict:
+    """The verdict a letter stands for, in cycle 0, 1, 2, …"""
+    state, evidence, named = LETTERS[letter]
+    method, _, sub_method = named.partition(".")
+    asn, name = network or NETWORKS.get(vantage, (0, ""))
+    roles = ("media",) if letter == "p" else ("api", "web")
+    blocked = state in (State.BLOCKED, State.DEGRADED, State.THROTTLED)
+    return PlatformVerdict(
+        cycle=f"{vantage}-{cycle}",
+        vantage=vantage,
+        country="PK",
+        asn=asn,
+        network=name,
+        vantage_role=vantage_role,
+        platform=platform,
+        state=state,
+        method=method,
+        sub_method=sub_method,
+        rule_id=named or f"rule.{state}",
+        evidence=evidence,
+        roles=tuple(
+            RoleVerdict(
+                role=role, core=role != "media", state=State.BLOCKED if blocked else State.OK
+            )
+            for role in roles
+        ),
+        measurement=f"m-{platform}-{vantage}-{cycle}",
+        started_at=at(cycle),
+        judged_at=judged(cycle),
+        rules_version="1",
+    )
+
+
+def at(cycle: int) -> datetime:
+    """When the first look of a cycle began."""
+    return START + cycle * CYCLE
+
+
+def judged(cycle: int) -> datetime:
+    """When a cycle was judged."""
+    return at(cycle) + timedelta(minutes=1)
+
+
+class Told(msgspec.Struct):
+    """A story told to the end."""
+
+    book: EventBook
+    events: dict[str, Event]
+    """Every event in its last form, in the order opened."""
+    log: list[EventLogEntry]
+
+    def take(self, step: Step) -> None:
+        """Go on with what a step did to blocks; outages have tests of their own."""
+        self.book = step.book
+        blocks = [event for event in step.changed if event.kind is EventKind.BLOCK]
+        self.events.update((event.id, event) for event in blocks)
+        self.log += [entry for entry in step.log if entry.snapshot.kind is EventKind.BLOCK]
+
+    @property
+    def only(self) -> Event:
+        """The one event of the story."""
+        (event,) = self.events.values()
+        return event
+
+    @property
+    def changes(self) -> list[str]:
+        """The log's words."""
+        return [entry.change for entry in self.log]
+
+
+def cycles(story: Mapping[str, str]) -> list[PlatformVerdict]:
+    """The verdicts of a story, cycle by cycle, vantage by vantage."""
+    length = max(map(len, story.values()))
+    return [
+        verdict(letters[cycle], cycle, vantage)
+        for cycle in range(length)
+        for vantage, letters in story.items()
+        if letters[cycle : cycle + 1].strip()
+    ]
+
+
+def told(
+    verdicts: list[PlatformVerdict],
+    book: EventBook | None = None,
+    rules: EventSettings = DEFAULTS,
+) -> Told:
+    """Feed verdicts one at a time."""
+    result = Told(book=book or EventBook(), events={}, log=[])
+    for each in verdicts:
+        result.take(advance(result.book, [each], rules))
+    return result
+
+
+def tell(**story: str) -> Told:
+    """A story by vantage: ptcl=".BB..", zong="…"."""
+    return told(cycles(by_vantage(story)))
+
+
+def by_vantage(story: Mapping[str, str]) -> dict[str, str]:
+    """A story with its short names replaced by vantage ids."""
+    return {f"khi-{name}": letters for name, letters in story.items()}
+
+
+# -- opening -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letters", ["....", "?d?d", "w...", ".w..w", "www", "s...", ".s...s.", ""])
+def test_no_event_without_enough_signs(letters: str) -> None:
+    """Clean, unknown or down cycles open nothing, nor do signs that one fault explains."""
+    assert not tell(ptcl=letters or " ").events
+
+
+@pytest.mark.parametrize("letters", ["B", ".B", "ss", "p", 17 * "w"])
+def test_suspected_at_the_first_good_sign(letters: str) -> None:
+    """One conclusive verdict, two strong ones or a row of weak ones open an event."""
+    story = tell(ptcl=letters)
+    assert story.only.state is EventState.SUSPECTED
+    assert story.changes == ["opened"]
+    assert story.book.active == (story.only,)
+
+
+def test_a_platform_slowed_down_for_long_is_an_event() -> None:
+    """Throttling and stalls open events too, though it takes longer to be sure of them."""
+    story = tell(ptcl="..." + 24 * "t")
+    assert story.only.methods == ("throttling.stall",)
+    assert story.only.onset_latest == at(3)
+
+
+def test_opening_tells_who_how_and_when() -> None:
+    """A new event names network, method, roles, evidence and the bounds of its onset."""
+    event = tell(ptcl="..B").only
+    assert (event.country, event.platform, event.scope) == ("PK", "x", Scope.FULL)
+    assert event.networks_affected == (17557,)
+    assert event.networks[0].network == "PTCL"
+    assert event.networks[0].blocked_now
+    assert (event.methods, event.roles) == (("tls.reset",), ("api", "web"))
+    assert event.evidence == "conclusive"
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+    assert event.detected_at == judged(2)
+    assert event.first_measurement == "m-x-khi-ptcl-2"
+    assert event.networks[0].episodes[0].onset_latest == at(2)
+
+
+def test_blocked_from_first_sight_has_no_earliest_onset() -> None:
+    """A block that was there when monitoring began has an open onset."""
+    assert tell(ptcl="B").only.onset_earliest is None
+
+
+def test_onset_is_the_first_sign_and_not_the_alarm() -> None:
+    """Several strong verdicts place the onset at the first of them."""
+    event = tell(ptcl="..ss").only
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+    assert event.detected_at == judged(3)
+    assert event.first_measurement == "m-x-khi-ptcl-2"
+
+
+def test_onset_is_that_of_the_earliest_network() -> None:
+    """A network whose signs came first moves the onset back once they suffice."""
+    event = tell(ptcl="..ssss", zong="...B..").only
+    assert (event.onset_earliest, event.onset_latest) == (at(1), at(2))
+
+
+# -- confirming --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("story", "cycle"),
+    [
+        ({"ptcl": ".BB"}, 2),
+        ({"ptcl": ".B?B"}, 3),
+        ({"ptcl": ".sss"}, 3),
+        ({"ptcl": ".B..", "zong": ".B"}, 1),
+        ({"ptcl": ".ss", "zong": "..B"}, 2),
+    ],
+)
+def test_confirmed(story: dict[str, str], cycle: int) -> None:
+    """Conclusive evidence twice, as much from more looks, or two networks confirm."""
+    event = tell(**story).only
+    assert event.confirmed_at == judged(cycle)
+
+
+@pytest.mark.parametrize("story", [{"ptcl": ".B?"}, {"ptcl": ".ss"}, {"ptcl": ".B", "zong": ".w"}])
+def test_not_confirmed(story: dict[str, str]) -> None:
+    """Conclusive evidence once, or strong twice, on one network does not confirm."""
+    assert tell(**story).only.state is EventState.SUSPECTED
+
+
+def test_two_vantages_on_one_network_are_one_network() -> None:
+    """The AS number tells networks apart, not the vantage."""
+    first = verdict("B", 1, "a", network=(17557, "PTCL"))
+    second = verdict("B", 1, "b", network=(17557, "PTCL"))
+    assert told([first, second]).only.state is EventState.SUSPECTED
+
+
+def test_networks_without_numbers_go_by_name() -> None:
+    """Where no AS number is configured, the name tells networks apart, or else the vantage."""
+    for networks in (((0, "PTCL"), (0, "Zong")), ((0, ""), (0, ""))):
+        first, second = (
+            verdict("B", 1, vantage, network=network)
+            for vantage, network in zip("ab", networks, strict=True)
+        )
+        assert told([first, second]).only.state is EventState.CONFIRMED
+
+
+def test_settings_move_the_thresholds() -> None:
+    """A smaller budget of false alarms takes more evidence."""
+    strict = EventSettings(false_suspected=0.0001, false_confirmed=0.0001)
+    assert not told(cycles(by_vantage({"ptcl": ".ss"})), rules=strict).events
+    assert told(cycles(by_vantage({"ptcl": ".ss"}))).events
+
+
+# -- ending ------------------------------------------------------------------------------------
+
+
+def test_recovers_and_ends_after_clean_cycles() -> None:
+    """Clean cycles make it recover, more of them end it, between the last block and the first."""
+    story = tell(ptcl=".BB....")
+    assert story.changes == [
+        *("opened", "confirmed", "network_recovering", "recovering"),
+        *("network_recovered", "ended"),
+    ]
+    event = story.only
+    assert event.state is EventState.ENDED
+    assert (event.end_earliest, event.end_latest) == (at(2), at(3))
+    (episode,) = event.networks[0].episodes
+    assert (episode.end_earliest, episode.end_latest) == (at(2), at(3))
+    assert not story.book.active
+
+
+@pytest.mark.parametrize("letters", [".BB.", ".BB..", ".BB???d?", ".BB.?.B"])
+def test_does_not_end_early(letters: str) -> None:
+    """A clean cycle or two, silence or an outage do not end an event."""
+    assert tell(ptcl=letters).only.active
+
+
+def test_a_block_back_while_recovering_goes_on() -> None:
+    """A clean cycle in mid-block is told, and taken back with the next blocked one."""
+    story = tell(ptcl=".BB.B")
+    assert story.only.state is EventState.CONFIRMED
+    assert story.changes[-2:] == ["network_affected", "reblocked"]
+    assert len(story.only.networks[0].episodes) == 1
+    assert story.only.networks[0].episodes[0].end_earliest is None
+
+
+def test_dismissed_when_never_confirmed() -> None:
+    """A suspicion whose signs go away is dismissed."""
+    story = tell(ptcl=".B.......")
+    assert story.only.state is EventState.DISMISSED
+    assert story.changes == ["opened", "network_recovered", "dismissed"]
+    assert (story.only.end_earliest, story.only.end_latest) == (at(1), at(2))
+
+
+def test_ends_only_when_every_network_is_open() -> None:
+    """The event goes on while one network blocks, and ends with the last."""
+    story = tell(ptcl=".BB.......", zong=".BBBBB....")
+    assert story.only.state is EventState.ENDED
+    assert story.only.end_latest == at(6)
+    assert story.changes.count("network_recovered") == 2
+    assert tell(ptcl=".BB......", zong=".BBBBBBBB").only.state is EventState.CONFIRMED
+
+
+def test_intermittent_block_stays_one_event() -> None:
+    """Ok every other cycle does not end it."""
+    story = tell(ptcl=".BB.B.B.B.B.BB")
+    assert story.only.state is EventState.CONFIRMED
+
+
+def test_a_block_that_comes_back_is_the_same_event() -> None:
+    """Block, unblock, re-block within three days is one event with two episodes."""
+    story = tell(ptcl=".BB......" + 50 * "." + "BB")
+    event = story.only
+    assert event.state is EventState.CONFIRMED
+    assert event.reopened == 1
+    assert "reopened" in story.changes
+    assert [e.onset_latest for e in event.networks[0].episodes] == [at(1), at(59)]
+    assert event.onset_latest == at(1)
+    assert (event.end_earliest, event.end_latest) == (None, None)
+
+
+def test_a_block_long_after_the_end_is_a_new_event() -> None:
+    """After the time to reopen has passed, a block has an event of its own."""
+    verdicts = [verdict(letter, n) for n, letter in enumerate(".BB......")]
+    later = [verdict(letter, 1000 + n) for n, letter in enumerate(".BB")]
+    story = told([*verdicts, *later])
+    assert [event.state for event in story.events.values()] == [
+        EventState.ENDED,
+        EventState.CONFIRMED,
+    ]
+
+
+def test_exam_hours_are_one_event_with_a_timetable() -> None:
+    """A block every weekday from eight to ten for two weeks is one event that says so."""
+    week = [day for day in range(14) if (START + timedelta(days=day)).weekday() < 5]
+    verdicts = []
+    for day in range(14):
+        for n in range(0, 288, 2):
+            blocked = day in week and 96 <= n < 120
+            verdicts.append(verdict("B" if blocked else ".", 288 * day + n))
+    story = told(verdicts)
+    event = story.only
+    assert len(event.networks[0].episodes) == len(week)
+    shift = START - START.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = (timedelta(hours=8) + shift).seconds // 3600
+    assert event.pattern.startswith("Mon-Fri ")
+    assert event.pattern.endswith(" UTC")
+    assert f"{start:02}:" in event.pattern
+    assert "pattern_found" in story.changes
+
+
+# -- silence -----------------------------------------------------------------------------------
+
+
+def test_a_network_that_falls_silent_is_not_open() -> None:
+    """Once nobody has seen it for long, it is unobserved; silence never ends an event."""
+    story = tell(ptcl=".BB" + 30 * "?")
+    assert story.only.state is EventState.UNOBSERVED
+    assert story.changes[-2:] == ["network_unobserved", "unobserved"]
+    (network,) = story.only.networks
+    assert (network.unobserved, network.blocked_now) == (True, False)
+
+
+def test_what_was_unobserved_is_seen_again() -> None:
+    """Seen blocked it goes on, seen open it ends, with bounds as wide as the silence."""
+    blocked = tell(ptcl=".BB" + 20 * "?" + "B")
+    assert blocked.only.state is EventState.CONFIRMED
+    opened = tell(ptcl=".BB" + 20 * "?" + "......")
+    assert opened.only.state is EventState.ENDED
+    assert (opened.only.end_earliest, opened.only.end_latest) == (at(2), at(23))
+
+
+def test_what_nobody_can_see_is_closed_some_day_without_an_end() -> None:
+    """After thirty days of silence the event is closed, its end unknown."""
+    story = told([verdict(x, n) for n, x in enumerate(".BB")] + [verdict("?", 31 * 288)])
+    assert story.only.state is EventState.ENDED
+    assert (story.only.end_earliest, story.only.end_latest) == (at(2), None)
+
+
+# -- several networks --------------------------------------------------------------------------
+
+
+def test_brazil_two_networks_of_three() -> None:
+    """Networks seen open are listed beside those that block, each with its methods."""
+    event = tell(ptcl=".BB", zong=".NN", jazz="...").only
+    assert event.networks_affected == (17557, 59257)
+    assert [network.asn for network in event.networks] == [17557, 45669, 59257]
+    methods = {network.network: network.methods for network in event.networks}
+    assert methods == {"PTCL": ("tls.reset",), "Zong": ("dns.nxdomain",), "Jazz": ()}
+
+
+def test_networks_of_which_nothing_is_known_are_not_seen() -> None:
+    """A network with only insufficient verdicts is not among those seen."""
+    assert [n.asn for n in tell(ptcl=".BB", jazz="???").only.networks] == [17557]
+
+
+def test_technique_switch_is_one_event() -> None:
+    """A block that changes from DNS to TLS stays one event that names both."""
+    story = tell(ptcl=".NNBB")
+    assert story.only.methods == ("dns.nxdomain", "tls.reset")
+    assert "method_added" in story.changes
+
+
+def test_spreading_and_receding_is_logged() -> None:
+    """Each network's part is told as it happens, a second time as such."""
+    story = tell(ptcl=".BB.....BB", zong="...BBBBBBB")
+    details = [e.detail for e in story.log if e.change == "network_affected"]
+    assert details == ["AS59257 Zong", "AS17557 PTCL, again"]
+    assert [e.detail for e in story.log if e.change == "network_recovered"] == ["AS17557 PTCL"]
+
+
+def test_scope_widens_and_never_narrows() -> None:
+    """Media first, then the core: the event is full from then on."""
+    story = tell(ptcl=".ppBBpp")
+    assert story.only.scope is Scope.FULL
+    assert story.only.roles == ("api", "media", "web")
+    assert tell(ptcl=".pp").only.scope is Scope.PARTIAL
+
+
+def test_the_part_of_the_users_concerned() -> None:
+    """With the sizes of networks known, an event says which part of their users is kept from it."""
+    rules = EventSettings(shares={"PK": {17557: 0.3, 59257: 0.2, 45669: 0.25}})
+    story = told(cycles(by_vantage({"ptcl": ".BB", "zong": ".....", "jazz": "..N"})), rules=rules)
+    assert story.only.share_affected == pytest.approx(0.55 / 0.75, abs=1e-4)
+    assert tell(ptcl=".B").only.share_affected is None
+
+
+# -- the record --------------------------------------------------------------------------------
+
+
+def test_log_numbers_and_snapshots() -> None:
+    """The log counts from one, and each entry holds the event as it then stood."""
+    story = tell(ptcl=".BB....")
+    assert [entry.sequence for entry in story.log] == list(range(1, len(story.log) + 1))
+    assert story.log[0].snapshot.state is EventState.SUSPECTED
+    assert story.log[-1].snapshot == story.only
+    assert story.log[0].at == judged(1)
+
+
+def test_steady_block_changes_nothing() -> None:
+    """Once confirmed, more of the same is neither logged nor stored again."""
+    story = tell(ptcl=".BB")
+    again = told([verdict("B", n) for n in range(3, 9)], story.book)
+    assert (again.log, again.events) == ([], {})
+
+
+def test_control_vantages_do_not_count() -> None:
+    """A control that is blocked makes no event."""
+    assert not told([verdict("B", n, vantage_role="control") for n in range(3)]).events
+
+
+def test_platforms_are_apart() -> None:
+    """Each platform has an event of its own, from one cycle's verdicts."""
+    step = advance(EventBook(), [verdict("B", 1), verdict("B", 1, platform="facebook")], DEFAULTS)
+    assert {event.platform for event in step.changed} == {"x", "facebook"}
+
+
+def test_ids_are_reproducible() -> None:
+    """The same verdicts give the same event id."""
+    assert tell(ptcl=".B").only.id == tell(ptcl=".BB", zong="..B").only.id
+
+
+# -- order, repetition, restarts ---------------------------------------------------------------
+
+
+stories = st.dictionaries(
+    st.sampled_from([PTCL, ZONG, JAZZ]), st.text(".BNswp?d ", min_size=1, max_size=12), min_size=1
+)
+
+
+def final(story: Told) -> dict[str, Event]:
+    """Every event in its last form, but for when that was written."""
+    return {
+        event.id: msgspec.structs.replace(event, updated_at=event.detected_at)
+        for event in story.events.values()
+        if event.state is not EventState.WITHDRAWN
+    }
+
+
+def whole(story: Mapping[str, str]) -> list[PlatformVerdict]:
+    """The verdicts of a story, which may have none."""
+    return cycles(story) if any(letters.strip() for letters in story.values()) else []
+
+
+@given(stories, st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_any_order_gives_the_same_events(story: dict[str, str], random: Random) -> None:
+    """Shuffled within the hour, and some of it twice, the same events come out."""
+    verdicts = whole(story)
+    mixed = [*verdicts, *verdicts[: len(verdicts) // 2]]
+    random.shuffle(mixed)
+    assert final(told(mixed)) == final(told(verdicts))
+
+
+@given(stories, st.randoms(use_true_random=False))
+@settings(max_examples=50, deadline=None)
+def test_later_than_an_hour_it_takes_the_history(story: dict[str, str], random: Random) -> None:
+    """With nothing remembered, those too late are told, and folding all anew gives the same."""
+    verdicts = whole(story)
+    mixed = list(verdicts)
+    random.shuffle(mixed)
+    result = Told(book=EventBook(), events={}, log=[])
+    seen: list[PlatformVerdict] = []
+    for each in mixed:
+        seen.append(each)
+        steps = [advance(result.book, [each], DEFAULTS, lateness=timedelta(0))]
+        for place in steps[0].late:
+            known = list(result.events.values())
+            rebuild = Rebuild(steps[0].book, place, known, DEFAULTS, lateness=timedelta(0))
+            rebuild.take(sorted(seen, key=key_of))
+            steps.append(rebuild.step())
+        for step in steps:
+            result.take(step)
+    assert final(result) == final(told(verdicts))
+
+
+@given(stories, st.integers(0, 36))
+@settings(max_examples=100, deadline=None)
+def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
+    """Stopped anywhere and taken up from what is stored, the tale ends the same, log and all."""
+    verdicts = whole(story)
+    before = told(verdicts[:cut])
+    book = before.book
+    places = [*book.places, *(("", platform) for platform in book.outages), ("", "")]
+    saved = conclusions_of(book, places)
+    begun = since(saved)
+    stored = [v for v in verdicts[:cut] if begun is None or v.judged_at >= begun]
+    again = restored(saved, stored, (), DEFAULTS, book.logged, NETWORKS)
+    assert again == book
+    after = told(verdicts[cut:], again)
+    straight = told(verdicts)
+    assert before.log + after.log == straight.log
+    assert before.events | after.events == straight.events
+
+
+def test_a_late_word_revises_and_withdraws() -> None:
+    """What turns out otherwise when late data comes in is told so, beside what was thought."""
+    early = told([verdict("B", 3), verdict("B", 4)])
+    (event,) = early.events.values()
+    assert event.onset_earliest is None
+    revised = told([verdict(".", 2)], early.book)
+    assert [entry.change for entry in revised.log] == ["revised"]
+    assert revised.only.onset_earliest == at(2)
+    withdrawn = told([verdict("B", 2)], early.book)
+    changes = {entry.change for entry in withdrawn.log}
+    assert {"opened", "withdrawn"} <= changes
+    assert withdrawn.events[event.id].state is EventState.WITHDRAWN
+
+
+@given(stories)
+@settings(max_examples=100, deadline=None)
+def test_one_active_event_at_a_time(story: dict[str, str]) -> None:
+    """However it goes, a platform has one open event, and bounds that are in order."""
+    result = told(whole(story))
+    blocks = [event for event in result.events.values() if event.state is not EventState.WITHDRAWN]
+    active = [event for event in result.book.active if event.kind is EventKind.BLOCK]
+    assert sum(event.active for event in blocks) == len(active) <= 1
+    for event in blocks:
+        assert event.onset_earliest is None or event.onset_earliest < event.onset_latest
+        assert event.onset_latest <= event.detected_at <= event.updated_at
+        assert event.active or event.end_earliest
+        entries = [entry for entry in result.log if entry.event == event.id]
+        assert [entry.sequence for entry in entries] == list(range(1, len(entries) + 1))
+        assert event.networks_affected
+        if event.state is EventState.ENDED:
+            assert event.confirmed_at is not None

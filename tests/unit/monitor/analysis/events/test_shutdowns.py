@@ -1,0 +1,372 @@
+"""What befalls the vantages themselves: stories of health, one letter per cycle of five minutes.
+
+.  ok    o  offline    c  international cut    l  lossy    p  captive portal    u  nothing known
+(space) no report
+"""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.analysis.events.event import Change, Event, EventKind, EventState
+from monitor.analysis.events.shutdowns import Connectivity, of_these, take_in
+from monitor.analysis.verdict import VantageHealth, VantageState
+from tests.worlds.build import START
+
+INTERVAL = 300.0
+STATES = {
+    ".": VantageState.OK,
+    "o": VantageState.OFFLINE,
+    "c": VantageState.INTERNATIONAL_CUT,
+    "l": VantageState.LOSSY,
+    "p": VantageState.CAPTIVE_PORTAL,
+    "u": VantageState.UNKNOWN,
+}
+PLACES = {
+    "a": ("PK", 17557, "field"),
+    "b": ("PK", 59257, "field"),
+    "c": ("PK", 45669, "field"),
+    "d": ("PK", 45669, "field"),
+    "e": ("PK", 23674, "field"),
+    "k": ("KE", 33771, "field"),
+    "n": ("NL", 1136, "control"),
+}
+
+
+def at(cycle: float) -> datetime:
+    """When a cycle was reported."""
+    return START + timedelta(seconds=INTERVAL * cycle)
+
+
+def health(letter: str, cycle: int, vantage: str) -> VantageHealth:
+    """The report a letter stands for."""
+    country, asn, role = PLACES[vantage]
+    return VantageHealth(
+        vantage=vantage,
+        country=country,
+        asn=asn,
+        network=f"net {asn}",
+        vantage_role=role,
+        state=STATES[letter],
+        rule_id="vantage.test",
+        references_ok=0,
+        references_total=3,
+        timeout_rate=0.01,
+        families=("ipv4",),
+        at=at(cycle) + timedelta(seconds=ord(vantage) - ord("a")),
+    )
+
+
+def tell(**story: str) -> tuple[Connectivity, list[Change]]:
+    """A story by vantage, told to the end."""
+    state, changes = Connectivity(), list[Change]()
+    for cycle in range(max(map(len, story.values()))):
+        for vantage, letters in story.items():
+            if letters[cycle : cycle + 1].strip():
+                state, made = take_in(state, health(letters[cycle], cycle, vantage), INTERVAL)
+                changes += made
+    return state, changes
+
+
+def kinds(changes: list[Change]) -> set[EventKind]:
+    """What the events of a story are about."""
+    return {change.event.kind for change in changes}
+
+
+def last(changes: list[Change]) -> Event:
+    """The one event of a story in its last form."""
+    assert len({change.event.id for change in changes}) == 1
+    return changes[-1].event
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"a": "......", "b": "......", "n": "......"},
+        {"a": "..l.l.", "b": ".p.p..", "n": "......"},
+        {"a": "..o...", "b": "......", "n": "......"},
+        dict.fromkeys("abkn", "..." + 40 * " " + "..."),
+    ],
+    ids=["all well", "trouble of other kinds", "one cycle lost", "the monitor stopped for hours"],
+)
+def test_nothing_happens(story: dict[str, str]) -> None:
+    """Vantages that are well, lossy or behind a portal are no event, nor is one lost cycle.
+
+    Nor is a silence in which nobody listened: whoever reports first afterwards accuses nobody.
+    """
+    assert not tell(**story)[1]
+
+
+def test_a_country_shut_down() -> None:
+    """All its networks dark while somebody elsewhere is well: suspected, then confirmed."""
+    _, changes = tell(a="..ooo", b="..ooo", n=".....")
+    event = last(changes)
+    assert [change.name for change in changes] == ["opened", "confirmed"]
+    assert (event.kind, event.country, event.platform) == (EventKind.SHUTDOWN, "PK", "")
+    assert event.state is EventState.CONFIRMED
+    assert event.networks_affected == (17557, 59257)
+    assert event.onset_earliest == at(1) + timedelta(seconds=1)
+    assert event.onset_latest == at(2) + timedelta(seconds=1)
+
+
+def test_a_country_fallen_silent() -> None:
+    """Vantages that stop reporting are as dark as those that report darkness."""
+    _, changes = tell(a="..      ", b="..      ", n="........")
+    event = last(changes)
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.onset_latest == at(1) + timedelta(seconds=1)
+
+
+def test_back_again() -> None:
+    """The first vantage to be well again ends it, within bounds."""
+    _, changes = tell(a="..ooo...", b="..oooo..", n="........")
+    event = changes[-1].event
+    ended = [c.event for c in changes if c.name == "ended" and c.event.kind is EventKind.SHUTDOWN]
+    assert [e.end_earliest for e in ended] == [at(4)]
+    assert [e.end_latest for e in ended] == [at(5)]
+    assert not event.active
+
+
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [
+        ({"a": "..ooo....", "b": "..oooo...", "n": "........."}, EventKind.SHUTDOWN),
+        ({"a": "..ooooooo", "b": "..  ooooo", "n": "........."}, EventKind.SHUTDOWN),
+        (
+            {"a": "..ooo....", "b": "..oooo...", "k": "..oooo...", "n": "..oooo..."},
+            EventKind.INSTRUMENT,
+        ),
+        (
+            {"a": "..oooo...", "b": "..oooo...", "k": "..oooo...", "n": "..ooo...."},
+            EventKind.INSTRUMENT,
+        ),
+        ({"a": "..cccc....", "b": "..ccc.....", "n": ".........."}, EventKind.INTERNATIONAL_CUT),
+    ],
+    ids=["a country back", "a country lost", "all back", "all back, the control first", "cut"],
+)
+def test_one_after_the_other(story: dict[str, str], kind: EventKind) -> None:
+    """Vantages are lost together and come back together, but report so one by one: that is one
+    event, and not one of another kind about those that are late."""
+    _, changes = tell(**story)
+    assert kinds(changes) == {kind}
+    assert len({change.event.id for change in changes}) == 1
+
+
+def test_still_dark_when_the_others_are_back() -> None:
+    """One that stays dark after a shutdown is silent for itself, as soon as that is certain."""
+    state, changes = tell(a="..ooo....", b="..ooooooo", n=".........")
+    assert {event.kind for event in state.events.values()} == {EventKind.VANTAGE_SILENT}
+    opened = [c.event for c in changes if c.name == "opened"]
+    assert [event.kind for event in opened] == [EventKind.SHUTDOWN, EventKind.VANTAGE_SILENT]
+    assert opened[-1].detected_at == at(6) + timedelta(seconds=1)
+
+
+def test_no_shutdown_before_somebody_was_well_during_it() -> None:
+    """While the control has not reported since, it may as well be our own line."""
+    assert kinds(tell(a="..oooo", b="..oooo", n="..  oo")[1]) == {EventKind.INSTRUMENT}
+    assert kinds(tell(a="..oooo", b="..oooo", n="..  ..")[1]) == {EventKind.SHUTDOWN}
+
+
+def test_one_that_is_watched_no_longer_is_not_silent() -> None:
+    """What is known of vantages that are gone from the configuration is left behind."""
+    state, _ = tell(a="....", b="....", n="....")
+    state = of_these(state, {"n"})
+    for cycle in range(4, 20):
+        state, changes = take_in(state, health(".", cycle, "n"), INTERVAL)
+        assert not changes
+
+
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [
+        ({"a": "..ooooo", "b": ".......", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..ooooo", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..     ", "b": ".......", "n": "......."}, EventKind.VANTAGE_SILENT),
+        ({"a": "..ccccc", "b": "..ccccc", "n": "......."}, EventKind.INTERNATIONAL_CUT),
+        ({"a": "..ccccc", "b": "..ooooo", "n": "......."}, EventKind.INTERNATIONAL_CUT),
+        ({"a": "..ooooo", "b": "..ooooo", "n": "..ooooo"}, EventKind.INSTRUMENT),
+        ({"a": "..ooooo", "b": "..ooooo", "k": "..ooooo"}, EventKind.INSTRUMENT),
+    ],
+    ids=[
+        *("one of two", "the only one", "one no longer heard of", "cut", "cut and dark"),
+        *("all, the control too", "several countries at once"),
+    ],
+)
+def test_what_it_is_called(story: dict[str, str], kind: EventKind) -> None:
+    """Who is lost, and who is not, tells what it is; it ends up as nothing else."""
+    state, changes = tell(**story)
+    assert {event.kind for event in state.events.values()} == {kind}
+    assert all(
+        not change.event.active or change.event.kind is kind or change.name == "opened"
+        for change in changes
+    )
+
+
+def test_one_vantage_is_never_a_country() -> None:
+    """A country watched from one network is not called shut down, nor cut off for sure."""
+    assert EventKind.SHUTDOWN not in kinds(tell(a="..ooooo", n=".......")[1])
+    event = last(tell(a="..ccccc", n=".......")[1])
+    assert (event.kind, event.state) == (EventKind.INTERNATIONAL_CUT, EventState.SUSPECTED)
+
+
+def test_two_broken_at_different_times_are_no_shutdown() -> None:
+    """A vantage that broke hours before the other says nothing of the country."""
+    _, changes = tell(a=".." + 40 * "o", b=40 * "." + "oo", n=42 * ".")
+    assert kinds(changes) == {EventKind.VANTAGE_SILENT}
+
+
+def test_one_long_gone_does_not_hide_a_shutdown() -> None:
+    """A vantage dark for more than a day no longer counts, dark or not."""
+    _, changes = tell(a="." + 300 * "o", b=297 * "." + "oooo", c=297 * "." + "oooo", n=301 * ".")
+    assert EventKind.SHUTDOWN in kinds(changes)
+
+
+DAY = 24 * 12
+"""Cycles in a day."""
+
+
+@pytest.mark.parametrize("letter", ["o", " ", "c"])
+def test_it_lasts_as_long_as_nobody_is_back(letter: str) -> None:
+    """Three days are one event, which ends with the first to be well again."""
+    lost = 3 * DAY * letter
+    _, changes = tell(a=f"..{lost}..", b=f"..{lost}{letter}.", n=(3 * DAY + 4) * ".")
+    assert [change.name for change in changes] == ["opened", "confirmed", "ended"]
+    assert changes[-1].event.end_latest == at(3 * DAY + 2)
+
+
+@pytest.mark.parametrize("trouble", ["ooo", "   ", "ppp"])
+@pytest.mark.parametrize("after", [2, 3 * DAY])
+def test_it_is_not_over_because_nobody_else_can_tell(trouble: str, after: int) -> None:
+    """A control that is lost for a while says nothing of the country, and is itself the only one
+    that is told of."""
+    n = f"....{after * '.'}{trouble}...."
+    _, changes = tell(a=f"..{(len(n) - 2) * 'o'}", b=f"..{(len(n) - 2) * 'o'}", n=n)
+    of_country = [change for change in changes if change.event.country == "PK"]
+    assert [change.name for change in of_country] == ["opened", "confirmed"]
+    assert kinds(changes) <= {EventKind.SHUTDOWN, EventKind.VANTAGE_SILENT}
+
+
+def test_our_own_line_is_told_from_a_shutdown_elsewhere() -> None:
+    """All others lost at once are our own matter, while a country is shut down and stays so."""
+    lost = "..oooooooooooo"
+    _, changes = tell(a=lost, b=lost, k="......ooo.....", n="......ooo.....")
+    assert [c.name for c in changes if c.event.kind is EventKind.SHUTDOWN] == [
+        "opened",
+        "confirmed",
+    ]
+    ours = [c.event for c in changes if c.event.kind is EventKind.INSTRUMENT]
+    assert {network.asn for event in ours for network in event.networks} == {33771, 1136}
+    assert ours[-1].state is EventState.ENDED
+
+
+def test_one_lost_later_is_part_of_it() -> None:
+    """Who joins on the third day does not make the first ones be forgotten."""
+    lost = f"..{3 * DAY * 'o'}"
+    later = "." + 2 * DAY * "." + (DAY + 1) * "o"
+    state, changes = tell(**dict.fromkeys("abcd", lost), e=later, n=len(lost) * ".")
+    (event,) = state.events.values()
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.networks_affected == (17557, 23674, 45669, 59257)
+    assert kinds(changes) == {EventKind.SHUTDOWN}
+    assert [change.name for change in changes] == ["opened", "confirmed", "network_affected"]
+
+
+ALL_BUT_ONE = dict.fromkeys("abcd", "..oooo")
+
+
+@pytest.mark.parametrize("other", [".", "l", "p", "c"])
+def test_one_alone_hides_no_shutdown(other: str) -> None:
+    """Four on three networks outvote one that says otherwise, whatever it says. Its network is
+    there, and is not among those that are lost."""
+    _, changes = tell(**ALL_BUT_ONE, e=other * 6, n="......")
+    assert kinds(changes) - {EventKind.INTERNATIONAL_CUT} == {EventKind.SHUTDOWN}
+    event = changes[-1].event
+    assert (event.kind, event.state) == (EventKind.SHUTDOWN, EventState.CONFIRMED)
+    assert event.networks_affected == (17557, 45669, 59257)
+    assert [(n.asn, n.affected) for n in event.networks if n.asn == 23674] == [(23674, False)]
+
+
+def test_nor_that_lines_abroad_are_cut() -> None:
+    """The same of a country that reaches itself alone."""
+    _, changes = tell(**dict.fromkeys("abcd", "..cccc"), e="......", n="......")
+    assert last(changes).kind is EventKind.INTERNATIONAL_CUT
+    assert last(changes).state is EventState.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        {"a": "..oooo", "b": "..oooo", "c": "..oooo", "e": "......"},
+        {"a": "..oooo", "b": "......", "c": "..oooo", "d": "..oooo"},
+        {**ALL_BUT_ONE, "d": "......", "e": "......"},
+    ],
+    ids=["three against one", "on two networks", "two of five"],
+)
+def test_few_outvote_nobody(story: dict[str, str]) -> None:
+    """Where fewer are lost, or on fewer networks, or two say otherwise, no country is."""
+    assert kinds(tell(**story, n="......")[1]) == {EventKind.VANTAGE_SILENT}
+
+
+def test_those_broken_one_after_the_other_outvote_nobody() -> None:
+    """What happens to each of them on another day is no shutdown for the one that is left."""
+    story = {
+        vantage: (2 + 20 * number) * "." + (80 - 20 * number) * "o"
+        for number, vantage in enumerate("abcd")
+    }
+    assert kinds(tell(**story, e=82 * ".", n=82 * ".")[1]) == {EventKind.VANTAGE_SILENT}
+
+
+def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
+    """One alone that is well again may lie; with another it was the first that was back."""
+    _, changes = tell(
+        a="..ooo....", b="..oooo...", c="..oooo...", d="..oooo...", e="..oooo...", n="........."
+    )  # fmt: skip
+    (ended,) = (change.event for change in changes if change.name == "ended")
+    assert (ended.kind, ended.end_earliest, ended.end_latest) == (
+        EventKind.SHUTDOWN,
+        at(4),
+        at(5),
+    )
+    assert kinds(changes) == {EventKind.SHUTDOWN}
+    back = [
+        [n.asn for n in change.event.networks if not n.blocked_now]
+        for change in changes
+        if change.event.updated_at == at(5)
+    ]
+    assert back == [[17557]]
+
+
+@pytest.mark.parametrize("letter", ["o", "c"])
+def test_where_nobody_looks_any_more_the_end_is_unknown(letter: str) -> None:
+    """Vantages that are taken out while they are lost are not back."""
+    state, _ = tell(a=f"..{letter * 3}", b=f"..{letter * 3}", n=".....")
+    state, changes = take_in(of_these(state, {"n"}), health(".", 5, "n"), INTERVAL)
+    (change,) = changes
+    assert (change.name, change.event.end_latest) == ("ended", None)
+    assert change.event.end_earliest == at(3) + timedelta(seconds=1)
+    state, _ = tell(a="..ooo", b=".....", n=".....")
+    _, changes = take_in(of_these(state, {"b", "n"}), health(".", 5, "b"), INTERVAL)
+    assert [(c.event.kind, c.event.end_latest) for c in changes] == [
+        (EventKind.VANTAGE_SILENT, None)
+    ]
+
+
+def test_neighbours_do_not_say_when_one_was_back() -> None:
+    """The end of a silence is by the vantage that was silent."""
+    _, changes = tell(c="..oooo..", d=".....o..", a="........", n="........")
+    ended = [c.event for c in changes if c.name == "ended"]
+    assert {(e.vantage, e.end_earliest, e.end_latest) for e in ended} == {
+        ("c", at(5) + timedelta(seconds=2), at(6) + timedelta(seconds=2))
+    }
+
+
+def test_a_report_twice_changes_nothing() -> None:
+    """What was taken in already is known by its time."""
+    state, _ = tell(a="..o", n="...")
+    assert take_in(state, health("o", 2, "a"), INTERVAL) == (state, ())
+
+
+def test_a_vantage_that_saves_bytes_is_not_silent() -> None:
+    """Turns left out are reported as nothing known: neither dark nor well, and no shutdown."""
+    _, changes = tell(a=".." + 8 * "u", b=".." + 8 * "u", n=10 * ".")
+    assert changes == []

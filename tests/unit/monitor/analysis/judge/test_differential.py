@@ -1,0 +1,438 @@
+"""What follow-ups add to looks that failed, and what they must not."""
+
+from typing import Any
+
+import pytest
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.differential import doh_blocked, quic_open
+from monitor.analysis.judge.rules import judge
+from monitor.analysis.verdict import Evidence, State, VantageState
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    Layer,
+    Measurement,
+    QuicObservation,
+)
+from tests.worlds.build import (
+    V4,
+    V4_OTHER,
+    case,
+    control,
+    dns,
+    follow_up,
+    health,
+    http,
+    look,
+    repeated,
+    tcp,
+    tls,
+)
+
+HERE, THERE, REFERENCE = V4, V4_OTHER, "198.51.100.80"
+INNOCUOUS = "innocuous.example"
+CONTROL_THERE = (
+    control(dns(addresses=(THERE,)), tcp(address=THERE), tls(address=THERE), http(address=THERE)),
+)
+"""The control was given another address, as geo-DNS does."""
+SILENCE = "generic_timeout_error"
+ALERT = "ssl_failed_handshake"
+
+
+def cut(failure: str = "connection_reset", *, alert: bool = False) -> tuple[AnyObservation, ...]:
+    """The greeting with the platform's name fails."""
+    return dns(), tcp(), tls(failure, alert=alert and failure == ALERT)
+
+
+def innocuous(failure: str | None = None, **kwargs: Any) -> Measurement:
+    """Another name at the same address."""
+    address = kwargs.pop("address", HERE)
+    hello = tls(failure, server_name=INNOCUOUS, address=address, **kwargs)
+    return follow_up(Reason.INNOCUOUS_SNI, tcp(address=address), hello)
+
+
+def again(failure: str | None, address: str = HERE) -> Measurement:
+    """What our own name came to once more, after an innocuous one."""
+    hello = tls(failure, address=address, alert=failure == ALERT)
+    return follow_up(Reason.NAME_AGAIN, tcp(address=address), hello)
+
+
+def elsewhere(failure: str | None = None, **kwargs: Any) -> Measurement:
+    """The platform's name at a reference's address."""
+    hello = tls(failure, address=REFERENCE, **kwargs)
+    return follow_up(Reason.SNI_ELSEWHERE, tcp(address=REFERENCE), hello)
+
+
+def honest(failure: str | None = None, *, at: float = 50.0, name: str = "x.com") -> Measurement:
+    """A verified greeting at an address that our resolver did not give."""
+    hello = tls(failure, address=THERE, server_name=name)
+    return follow_up(Reason.HONEST_ADDRESS, tcp(address=THERE), hello, at=at)
+
+
+def asked(reason: Reason, failure: str | None = None, **kwargs: Any) -> Measurement:
+    """The name at another resolver."""
+    resolver = kwargs.pop("resolver", "9.9.9.9:53")
+    return follow_up(reason, dns(failure, resolver=resolver, **kwargs))
+
+
+def failing(*seen: AnyObservation, times: int = 4, **kwargs: Any) -> Case:
+    """Looks that all show the same, enough of them for silence to count."""
+    return case(*repeated(*seen, times=times), **kwargs)
+
+
+def read(*args: Any, **kwargs: Any) -> tuple[str, Evidence]:
+    """Rule and evidence of the verdict on such a case."""
+    verdict = judge(failing(*args, **kwargs))
+    return verdict.rule_id, verdict.evidence
+
+
+# -- the name or the address -------------------------------------------------------------------
+
+CUTS = [
+    ("connection_reset", "tls.reset"),
+    ("eof_error", "tls.eof"),
+    (SILENCE, "tls.timeout"),
+    (ALERT, "tls.alert"),
+]
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_only_this_name_is_cut_off(failure: str, rule_id: str) -> None:
+    """An innocuous name answered at the very address, and ours cut off once more after it, make
+    strong evidence conclusive."""
+    seen = cut(failure, alert=True)
+    assert read(*seen) == (rule_id, Evidence.STRONG)
+    follow_ups = (innocuous(), again(failure))
+    assert read(*seen, follow_ups=follow_ups) == (rule_id, Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_what_was_wrong_may_be_over(failure: str, rule_id: str) -> None:
+    """An innocuous name that is answered tells nothing where ours is answered again as well, or
+    was not said again, or elsewhere."""
+    seen = cut(failure, alert=True)
+    for follow_ups in (
+        (innocuous(), again(None)),
+        (innocuous(),),
+        (again(failure),),
+        (innocuous(), again(failure, address=THERE)),
+    ):
+        assert read(*seen, follow_ups=follow_ups) == (rule_id, Evidence.STRONG)
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_an_alert_is_an_answer_but_to_an_alert(failure: str, rule_id: str) -> None:
+    """An alert for a foreign name shows a server; where ours got one as well it tells nothing."""
+    alert = innocuous(ALERT, alert=True)
+    _, evidence = read(*cut(failure, alert=True), follow_ups=(alert, again(failure)))
+    assert evidence is (Evidence.STRONG if rule_id == "tls.alert" else Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize(("failure", "rule_id"), CUTS)
+def test_any_name_is_cut_off_at_the_address(failure: str, rule_id: str) -> None:
+    """Where the innocuous name fails alike, the address is at fault, and evidence stays."""
+    same = innocuous(failure, alert=failure == ALERT)
+    found = read(*cut(failure, alert=True), follow_ups=(same,))
+    assert found == ("tls.address", Evidence.STRONG), rule_id
+
+
+def test_the_innocuous_name_failing_in_another_way_tells_nothing() -> None:
+    """A reset for one name and silence for the other may be the residue of the reset."""
+    assert read(*cut(), follow_ups=(innocuous(SILENCE),)) == ("tls.reset", Evidence.STRONG)
+
+
+def test_the_innocuous_name_at_another_address_tells_nothing() -> None:
+    """What answers elsewhere does not show that the failing address is there."""
+    follow_ups = (innocuous(address=THERE),)
+    assert read(*cut(), follow_ups=follow_ups) == ("tls.reset", Evidence.STRONG)
+
+
+@pytest.mark.parametrize(
+    ("failure", "evidence"),
+    [
+        ("connection_reset", Evidence.CONCLUSIVE),
+        (SILENCE, Evidence.CONCLUSIVE),
+        ("eof_error", Evidence.STRONG),
+    ],
+)
+def test_the_name_is_cut_off_wherever_it_is_said(failure: str, evidence: Evidence) -> None:
+    """The name failing alike at a reference's address shows it, but for servers that hang up."""
+    assert read(*cut(failure), follow_ups=(elsewhere(failure),))[1] is evidence
+
+
+def test_the_name_failing_in_another_way_elsewhere_tells_nothing() -> None:
+    """Silence there is not the reset seen here."""
+    assert read(*cut(), follow_ups=(elsewhere(SILENCE),))[1] is Evidence.STRONG
+    assert read(*cut(), follow_ups=(elsewhere(),))[1] is Evidence.STRONG
+
+
+def test_residue_at_the_address_does_not_hide_the_name() -> None:
+    """Many censors cut off the address for a while: the name at another one still tells."""
+    follow_ups = (innocuous("connection_reset"), elsewhere("connection_reset"))
+    assert read(*cut(), follow_ups=follow_ups) == ("tls.reset", Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize("failure", ["connection_reset", SILENCE])
+def test_one_look_is_never_conclusive(failure: str) -> None:
+    """A reset seen once stays weak, silence met once stays nothing, whatever is asked next."""
+    once = judge(failing(*cut(failure), times=1))
+    after = judge(failing(*cut(failure), times=1, follow_ups=(innocuous(), elsewhere(failure))))
+    assert (after.rule_id, after.evidence) == (once.rule_id, once.evidence)
+
+
+def test_silence_that_loss_explains_is_not_made_conclusive() -> None:
+    """The loss gate comes first."""
+    follow_ups = (innocuous(), elsewhere(SILENCE))
+    lossy = health(timeout_rate=0.3)
+    assert read(*cut(SILENCE), follow_ups=follow_ups, field=lossy)[0] == "loss.possible"
+    weak = read(*cut(SILENCE), times=2, follow_ups=follow_ups)
+    assert weak == ("tls.timeout", Evidence.WEAK)
+
+
+def test_follow_ups_need_a_control_all_the_same() -> None:
+    """Nothing is accused without a witness, and no more than weakly when controls disagree."""
+    assert read(*cut(), follow_ups=(innocuous(),), controls=())[0] == "control.missing"
+    dead = control(dns(), tcp("connection_refused"), reached=False, vantage="ctl-ams")
+    found = read(*cut(), follow_ups=(innocuous(),), controls=(control(), dead))
+    assert found == ("tls.reset", Evidence.WEAK)
+
+
+def test_follow_ups_of_others_and_of_before_do_not_count() -> None:
+    """Only what was asked about this endpoint, after it failed, is compared."""
+    early = case(
+        *repeated(*cut(), times=4, duration=1.0),
+        follow_ups=(follow_up(Reason.INNOCUOUS_SNI, tls(server_name=INNOCUOUS), at=0.5),),
+    )
+    assert judge(early).evidence is Evidence.STRONG
+    other = follow_up(
+        Reason.INNOCUOUS_SNI, tls(server_name=INNOCUOUS), endpoint="https://api.x.com/"
+    )
+    assert read(*cut(), follow_ups=(other,))[1] is Evidence.STRONG
+
+
+def test_what_a_proxy_says_is_not_made_conclusive() -> None:
+    """Hearsay stays weak."""
+    looks = repeated(tcp("connection_refused", address=""), times=4, not_observed=(Layer.TCP,))
+    assert judge(case(*looks, follow_ups=(honest(),))).evidence is Evidence.WEAK
+
+
+# -- names that lie ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "word"),
+    [
+        ("dns_nxdomain_error", "nxdomain"),
+        ("dns_refused_error", "refused"),
+        ("dns_no_answer", "no_answer"),
+        ("dns_bogon_error", "bogon"),
+    ],
+)
+def test_only_the_name_lies(failure: str, word: str) -> None:
+    """The platform answers at an address from somebody else, so the resolver is what blocks."""
+    seen = dns(failure, addresses=("10.0.0.1",))
+    rule_id = f"dns.{word}"
+    assert read(seen, times=4) == (rule_id, Evidence.STRONG)
+    assert read(seen, times=4, follow_ups=(honest(),)) == (rule_id, Evidence.CONCLUSIVE)
+    broken = honest("connection_reset")
+    assert read(seen, times=4, follow_ups=(broken,)) == (rule_id, Evidence.STRONG)
+    other = honest(name="twitter.com")
+    assert read(seen, times=4, follow_ups=(other,)) == (rule_id, Evidence.STRONG)
+
+
+@pytest.mark.parametrize(
+    ("failure", "word"), [("dns_servfail_error", "servfail"), (SILENCE, "timeout")]
+)
+def test_a_resolver_in_trouble_is_told_from_a_name_that_is_blocked(failure: str, word: str) -> None:
+    """Its own fault is ruled out only when an open resolver cannot answer over UDP either."""
+    seen, fine = dns(failure), asked(Reason.OPEN_RESOLVER)
+    dropped = asked(Reason.OPEN_RESOLVER, SILENCE)
+    over_tcp = asked(Reason.OPEN_RESOLVER_TCP)
+    weak, conclusive = (f"dns.{word}", Evidence.WEAK), (f"dns.{word}", Evidence.CONCLUSIVE)
+    assert read(seen, follow_ups=(honest(), fine, over_tcp)) == weak
+    assert read(seen, follow_ups=(honest(), dropped)) == weak
+    assert read(seen, follow_ups=(honest(), dropped, fine, over_tcp)) == weak
+    assert read(seen, follow_ups=(dropped, over_tcp)) == weak
+    assert read(seen, follow_ups=(honest(), dropped, over_tcp)) == conclusive
+    assert read(seen, follow_ups=(honest(), dropped, asked(Reason.DOH))) == conclusive
+
+
+def forged() -> AnyObservation:
+    """Two contradicting replies to one question."""
+    return dns(
+        answers=(
+            DnsAnswer(delay=0.01, rcode="NOERROR", addresses=("198.51.100.66",)),
+            DnsAnswer(delay=0.05, rcode="NOERROR", addresses=(HERE,)),
+        )
+    )
+
+
+def test_injection_seen_twice_while_others_answer() -> None:
+    """An answer over TCP or DoH shows what the forged one hides."""
+    seen = (forged(), tcp(SILENCE, address="198.51.100.66"))
+    assert read(*seen, times=4) == ("dns.injection", Evidence.STRONG)
+    for follow_up_made in (asked(Reason.DOH), asked(Reason.OPEN_RESOLVER_TCP), honest()):
+        found = read(*seen, times=4, follow_ups=(follow_up_made,))
+        assert found == ("dns.injection", Evidence.CONCLUSIVE)
+    assert read(*seen, times=1, follow_ups=(honest(),)) == ("dns.injection", Evidence.STRONG)
+    udp = asked(Reason.OPEN_RESOLVER)
+    assert read(*seen, times=4, follow_ups=(udp,)) == ("dns.injection", Evidence.STRONG)
+
+
+# -- addresses ---------------------------------------------------------------------------------
+
+
+def test_wrong_host_with_a_wrong_certificate_is_a_hijack() -> None:
+    """Somebody else's server where our resolver led, the platform where an honest one did."""
+    seen = (dns(), tcp(), tls("ssl_invalid_hostname"))
+    found = read(*seen, times=4, follow_ups=(honest(),), controls=CONTROL_THERE)
+    assert found == ("dns.hijack", Evidence.CONCLUSIVE)
+    verdict = judge(failing(*seen, follow_ups=(honest(),), controls=CONTROL_THERE))
+    assert (verdict.method, verdict.sub_method) == ("dns", "hijack")
+    assert verdict.failures == {"tls": "ssl_invalid_hostname"}
+    once = read(*seen, times=1, follow_ups=(honest(),), controls=CONTROL_THERE)
+    assert once == ("dns.hijack", Evidence.WEAK)
+    alone = read(*seen, times=4, follow_ups=(honest(),), controls=())
+    assert alone == ("dns.hijack", Evidence.WEAK)
+
+
+def test_an_expired_certificate_is_no_conclusive_hijack() -> None:
+    """Honest servers forget to renew: led astray perhaps, but not beyond doubt."""
+    seen = (dns(), tcp(), tls("ssl_invalid_certificate"))
+    found = read(*seen, times=4, follow_ups=(honest(),), controls=CONTROL_THERE)
+    assert found == ("dns.hijack", Evidence.STRONG)
+
+
+def test_wrong_certificate_at_an_honest_address_is_a_man_in_the_middle() -> None:
+    """The address is the platform's, the certificate is not: tls, not dns, and beyond doubt."""
+    seen = (dns(), tcp(), tls("ssl_unknown_authority"))
+    for source in (Reason.DOH, Reason.OPEN_RESOLVER_TCP):
+        same = asked(source, addresses=(HERE,))
+        found = read(*seen, times=4, follow_ups=(same,), controls=CONTROL_THERE)
+        assert found == ("tls.certificate", Evidence.CONCLUSIVE)
+    unasked = read(*seen, times=4)
+    assert unasked == ("tls.certificate", Evidence.STRONG)
+
+
+def test_an_address_over_udp_is_no_honest_one() -> None:
+    """The same injector may have answered for the open resolver."""
+    seen = (dns(), tcp(), tls("ssl_unknown_authority"))
+    same = asked(Reason.OPEN_RESOLVER, addresses=(HERE,))
+    found = read(*seen, times=4, follow_ups=(same,), controls=CONTROL_THERE)
+    assert found == ("tls.certificate", Evidence.STRONG)
+    found = read(*seen, times=4, follow_ups=(same, honest()), controls=CONTROL_THERE)
+    assert found == ("dns.hijack", Evidence.CONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (dns(), tcp("connection_refused")),
+        (dns(), tcp(SILENCE)),
+        (dns(), tcp(), tls("connection_reset")),
+        (dns(), tcp(), tls(SILENCE)),
+    ],
+)
+def test_dead_addresses_of_our_resolver_alone_are_a_hijack(
+    seen: tuple[AnyObservation, ...],
+) -> None:
+    """The name works from here at an honest address, so neither it nor the platform is cut off."""
+    found = read(*seen, follow_ups=(honest(),), controls=CONTROL_THERE)
+    assert found == ("dns.hijack", Evidence.STRONG)
+
+
+def test_dead_addresses_that_are_the_platforms_are_blocked_by_address() -> None:
+    """An answer that honest sources give as well is no lie, even if other addresses work."""
+    doh = asked(Reason.DOH, addresses=(HERE, THERE))
+    found = read(
+        dns(), tcp("connection_refused"), follow_ups=(honest(), doh), controls=CONTROL_THERE
+    )
+    assert found == ("tcp.refused", Evidence.STRONG)
+
+
+def test_no_address_works_at_all() -> None:
+    """When honest addresses fail alike it is the way there that is blocked, not the name."""
+    dead = follow_up(Reason.HONEST_ADDRESS, tcp("connection_refused", address=THERE))
+    found = read(dns(), tcp("connection_refused"), follow_ups=(dead,), controls=CONTROL_THERE)
+    assert found == ("tcp.refused", Evidence.STRONG)
+
+
+def test_other_addresses_than_the_controls_are_good_when_they_verify() -> None:
+    """CDNs rotate and geo-DNS differs: a handshake that verifies ends the question."""
+    elsewhere_in_the_cdn = look(dns(), tcp(), tls(), http(), reached=True)
+    given = asked(Reason.DOH, addresses=(THERE,))
+    verdict = judge(
+        case(elsewhere_in_the_cdn, controls=CONTROL_THERE, follow_ups=(given, honest()))
+    )
+    assert (verdict.state, verdict.rule_id) == (State.OK, "endpoint.reached")
+
+
+def test_a_hijack_that_ends_at_the_platform_is_none() -> None:
+    """A transparent proxy through which the certificate verifies keeps nobody from anything."""
+    proxied = look(
+        dns(addresses=("198.51.100.1",)),
+        tcp(address="198.51.100.1"),
+        tls(address="198.51.100.1"),
+        http(address="198.51.100.1"),
+        reached=True,
+    )
+    assert judge(case(proxied, controls=CONTROL_THERE)).state is State.OK
+
+
+def test_a_reset_is_of_the_name_even_if_another_address_works() -> None:
+    """A censor may look at both: where an innocuous name is let through, the name is what acts."""
+    follow_ups = (innocuous(), again("connection_reset"), honest())
+    found = read(*cut(), follow_ups=follow_ups, controls=CONTROL_THERE)
+    assert found == ("tls.reset", Evidence.CONCLUSIVE)
+
+
+# -- findings of their own ---------------------------------------------------------------------
+
+
+def test_doh_blocked_is_a_finding_about_the_network() -> None:
+    """No DoH server can be used, though the open resolver and the rest of the network answer."""
+    down = [
+        asked(Reason.DOH, SILENCE, resolver=f"https://{host}/dns-query", answers=())
+        for host in ("dns.one", "dns.two")
+    ]
+    fine = asked(Reason.OPEN_RESOLVER)
+    assert doh_blocked([*down, fine])
+    assert doh_blocked([*down, innocuous()])
+    assert not doh_blocked(down), "the network may be down as a whole"
+    assert not doh_blocked([down[0], fine]), "one server may be down by itself"
+    refused = asked(Reason.DOH, "dns_nxdomain_error", resolver="https://dns.two/dns-query")
+    assert not doh_blocked([down[0], refused, fine]), "a server that answers can be used"
+    assert not doh_blocked([])
+
+
+@pytest.mark.parametrize(
+    "seen", [cut(), (dns("dns_nxdomain_error"),), (dns("dns_servfail_error"),)]
+)
+def test_doh_that_fails_changes_no_verdict(seen: tuple[AnyObservation, ...]) -> None:
+    """That DoH is blocked says nothing about the platform."""
+    down = asked(Reason.DOH, SILENCE, answers=())
+    assert judge(failing(*seen, follow_ups=(down,))) == judge(failing(*seen))
+
+
+def test_quic_open_tells_a_block_of_tcp_alone() -> None:
+    """The endpoint answering over HTTP/3 is seen, and one that does not is not."""
+
+    def over(failure: str | None) -> Measurement:
+        seen = QuicObservation(
+            start=0, duration=1, failure=failure, address=HERE, port=443, server_name="x.com"
+        )
+        return follow_up(Reason.HTTP3, seen)
+
+    assert quic_open(failing(*cut(), follow_ups=(over(None),)))
+    assert not quic_open(failing(*cut(), follow_ups=(over(SILENCE),)))
+    assert not quic_open(failing(*cut()))
+
+
+def test_certificates_at_a_vantage_with_a_wrong_clock_are_not_conclusive() -> None:
+    """Only from a vantage that is well does a certificate prove a man in the middle."""
+    seen = (dns(), tcp(), tls("ssl_unknown_authority"))
+    same = asked(Reason.DOH, addresses=(HERE,))
+    found = read(*seen, times=4, follow_ups=(same,), field=health(VantageState.LOSSY))
+    assert found == ("tls.certificate", Evidence.STRONG)

@@ -1,0 +1,297 @@
+"""Endpoint verdicts rolled up to roles, platforms and owners."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.platform import roll_up, roll_up_owner
+from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
+from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
+from tests.worlds.build import START
+
+JUDGED = START + timedelta(minutes=1)
+
+
+def https(*hosts: str) -> tuple[Endpoint, ...]:
+    """One https endpoint for each host."""
+    return tuple(Endpoint(kind=EndpointKind.HTTPS, host=host, port=443) for host in hosts)
+
+
+X = Platform(
+    name="x",
+    title="X",
+    owner="x",
+    roles=(
+        Role(name="web", core=True, canonical=True, endpoints=https("x.com", "twitter.com")),
+        Role(name="api", core=True, endpoints=https("api.x.com", "api.twitter.com")),
+        Role(name="media", need=Need.ALL, endpoints=https("abs.twimg.com", "pbs.twimg.com")),
+        Role(name="links", endpoints=https("t.co")),
+    ),
+)
+DATA_CENTRES = https(*(f"dc{n}.telegram.example" for n in range(8)))
+TELEGRAM = Platform(
+    name="telegram",
+    title="Telegram",
+    owner="telegram",
+    roles=(Role(name="chat", core=True, endpoints=DATA_CENTRES, sample=2),),
+)
+HOSTS = {
+    e.host: (role.name, e.id) for p in (X, TELEGRAM) for role in p.roles for e in role.endpoints
+}
+
+
+def verdict(
+    host: str,
+    state: State = State.OK,
+    evidence: Evidence | None = None,
+    *,
+    sub_method: str = "reset",
+) -> Verdict:
+    """A verdict on one endpoint; a block is strong unless told otherwise."""
+    role, endpoint = HOSTS[host]
+    accused = state in (State.BLOCKED, State.THROTTLED)
+    grade = evidence or (Evidence.STRONG if accused else Evidence.NONE)
+    return Verdict(
+        measurement=f"m-{host}",
+        cycle="cycle-1",
+        vantage="khi-ptcl",
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        vantage_role="field",
+        platform="x",
+        role=role,
+        endpoint=endpoint,
+        state=state,
+        method="tls" if accused else "",
+        sub_method=sub_method if accused else "",
+        rule_id=f"rule.{state}.{host}",
+        evidence=grade,
+        llr=llr(state, grade),
+        judged_at=JUDGED,
+        rules_version="1",
+    )
+
+
+def x(**states: State | tuple[State, Evidence]) -> PlatformVerdict:
+    """X with every endpoint ok but those named, dots written as underscores."""
+    named = {name.replace("_", "."): given for name, given in states.items()}
+    hosts = [e.host for role in X.roles for e in role.endpoints]
+    verdicts = []
+    for host in hosts:
+        state = named.pop(host, State.OK)
+        verdicts.append(verdict(host, *(state if isinstance(state, tuple) else (state,))))
+    assert not named
+    return roll_up(X, verdicts, started_at=START)
+
+
+def telegram(*states: State) -> PlatformVerdict:
+    """Telegram with these members of its pool looked at, in the catalogue's order."""
+    verdicts = [verdict(e.host, s) for e, s in zip(DATA_CENTRES, states, strict=False)]
+    return roll_up(TELEGRAM, verdicts, started_at=START)
+
+
+def roles(platform: PlatformVerdict) -> dict[str, str]:
+    """Role → state."""
+    return {role.role: role.state.value for role in platform.roles}
+
+
+def test_all_ok_is_ok() -> None:
+    """A platform whose endpoints all answer is ok and accuses nobody."""
+    seen = x()
+    assert seen.state is State.OK
+    assert (seen.method, seen.evidence, seen.llr) == ("", Evidence.NONE, -4.0)
+    assert (seen.started_at, seen.judged_at) == (START, JUDGED)
+
+
+def test_canonical_host_decides_alone() -> None:
+    """Only x.com blocked is X blocked, though twitter.com answers."""
+    seen = x(x_com=State.BLOCKED)
+    assert seen.state is State.BLOCKED
+    assert roles(seen) == {"web": "blocked", "api": "ok", "media": "ok", "links": "ok"}
+    assert (seen.method, seen.sub_method, seen.evidence) == ("tls", "reset", Evidence.STRONG)
+    assert (seen.rule_id, seen.measurement, seen.llr) == ("rule.blocked.x.com", "m-x.com", 13.0)
+
+
+def test_other_hosts_of_a_canonical_role_do_not_matter() -> None:
+    """Only twitter.com blocked leaves X ok."""
+    assert x(twitter_com=State.BLOCKED).state is State.OK
+
+
+def test_canonical_host_not_looked_at_is_no_data() -> None:
+    """A working twitter.com says nothing when nobody looked at x.com."""
+    seen = roll_up(X, [verdict("twitter.com"), verdict("api.x.com")], started_at=START)
+    assert seen.state is State.INSUFFICIENT
+    assert seen.rule_id == "look.none"
+
+
+def test_any_role_works_while_one_endpoint_does() -> None:
+    """One API host of two is enough."""
+    assert x(api_x_com=State.BLOCKED).state is State.OK
+    assert x(api_x_com=State.BLOCKED, api_twitter_com=State.BLOCKED).state is State.BLOCKED
+
+
+def test_all_role_needs_every_endpoint() -> None:
+    """One media host of two blocked blocks the role, and degrades the platform."""
+    seen = x(pbs_twimg_com=State.BLOCKED)
+    assert seen.state is State.DEGRADED
+    assert roles(seen)["media"] == "blocked"
+    assert (seen.rule_id, seen.evidence, seen.llr) == (
+        "rule.blocked.pbs.twimg.com",
+        Evidence.STRONG,
+        13.0,
+    )
+
+
+def test_all_role_with_a_member_not_looked_at_is_insufficient() -> None:
+    """A host nobody looked at is no data where every host is needed."""
+    verdicts = [verdict(h) for h in ("x.com", "twitter.com", "api.x.com", "abs.twimg.com", "t.co")]
+    seen = roll_up(X, verdicts, started_at=START)
+    assert roles(seen)["media"] == "insufficient"
+    assert seen.state is State.OK
+
+
+@pytest.mark.parametrize("state", [State.DOWN, State.INSUFFICIENT])
+def test_a_failing_side_role_does_not_spoil_ok(state: State) -> None:
+    """A link shortener that is down or unknown leaves the platform ok."""
+    seen = x(t_co=state)
+    assert seen.state is State.OK
+    assert roles(seen)["links"] == state.value
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ({"x_com": State.DOWN}, State.DOWN),
+        ({"x_com": State.INSUFFICIENT}, State.INSUFFICIENT),
+        ({"x_com": State.THROTTLED}, State.THROTTLED),
+        ({"x_com": State.THROTTLED, "t_co": State.BLOCKED}, State.THROTTLED),
+        ({"x_com": State.INSUFFICIENT, "t_co": State.BLOCKED}, State.INSUFFICIENT),
+        ({"t_co": State.THROTTLED}, State.DEGRADED),
+    ],
+)
+def test_core_decides_first(states: dict[str, State], expected: State) -> None:
+    """A platform is as bad as its worst core role; others matter once core is ok."""
+    assert x(**states).state is expected
+
+
+def test_best_evidence_stands_for_the_role() -> None:
+    """Of several blocked endpoints the strongest names method and evidence."""
+    seen = x(
+        api_x_com=(State.BLOCKED, Evidence.WEAK), api_twitter_com=(State.BLOCKED, Evidence.STRONG)
+    )
+    assert (seen.rule_id, seen.evidence) == ("rule.blocked.api.twitter.com", Evidence.STRONG)
+
+
+def test_an_outage_of_another_core_role_keeps_it_weak() -> None:
+    """The web blocked while the API is down everywhere may be the same outage."""
+    seen = x(x_com=State.BLOCKED, api_x_com=State.DOWN, api_twitter_com=State.DOWN)
+    assert (seen.state, seen.evidence, seen.llr) == (State.BLOCKED, Evidence.WEAK, 8.5)
+
+
+OK, BLOCKED, DOWN, UNKNOWN = State.OK, State.BLOCKED, State.DOWN, State.INSUFFICIENT
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((OK, OK), State.OK),
+        ((BLOCKED, OK), State.OK),
+        ((BLOCKED, BLOCKED), State.BLOCKED),
+        ((BLOCKED, UNKNOWN), State.BLOCKED),
+        ((BLOCKED, UNKNOWN, UNKNOWN), State.INSUFFICIENT),
+        ((BLOCKED, BLOCKED, BLOCKED, DOWN), State.BLOCKED),
+        ((BLOCKED, DOWN), State.INSUFFICIENT),
+        ((BLOCKED, BLOCKED, DOWN), State.INSUFFICIENT),
+        ((DOWN, DOWN), State.DOWN),
+        ((DOWN, UNKNOWN), State.DOWN),
+        ((DOWN, UNKNOWN, UNKNOWN), State.INSUFFICIENT),
+        ((State.THROTTLED, BLOCKED), State.THROTTLED),
+    ],
+)
+def test_pool(states: tuple[State, ...], expected: State) -> None:
+    """Members looked at speak for the pool; dead ones hide a block only when there are many."""
+    assert telegram(*states).state is expected
+
+
+def test_members_of_a_missing_family_have_no_vote() -> None:
+    """Data centres known by IPv6 address do not hide a block where there is no IPv6."""
+    unseen = [
+        msgspec.structs.replace(verdict(e.host, UNKNOWN), rule_id="vantage.family_missing")
+        for e in DATA_CENTRES[:3]
+    ]
+    blocked = verdict(DATA_CENTRES[3].host, BLOCKED)
+    assert roll_up(TELEGRAM, [*unseen, blocked], started_at=START).state is State.BLOCKED
+    assert roll_up(TELEGRAM, unseen, started_at=START).state is State.INSUFFICIENT
+
+
+def test_platform_without_core_roles_is_judged_by_all() -> None:
+    """An operator's platform that marks nothing as core is as bad as its worst role."""
+    bare = msgspec.structs.replace(
+        X, roles=tuple(msgspec.structs.replace(role, core=False) for role in X.roles)
+    )
+    verdicts = [verdict(host, State.BLOCKED if host == "t.co" else State.OK) for host in HOSTS]
+    assert roll_up(bare, verdicts, started_at=START).state is State.BLOCKED
+
+
+def test_no_verdicts_is_an_error() -> None:
+    """A platform nobody judged has no identity to roll up."""
+    with pytest.raises(ValueError, match="no verdicts on x"):
+        roll_up(X, [], started_at=START)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([e.host for role in X.roles for e in role.endpoints]),
+        st.sampled_from([OK, BLOCKED, DOWN, UNKNOWN, State.THROTTLED]),
+        min_size=1,
+    )
+)
+def test_roll_up_is_total_and_ignores_order(states: dict[str, State]) -> None:
+    """Any verdicts in any order give the same platform verdict, ok only with every core role ok."""
+    verdicts = [verdict(host, state) for host, state in states.items()]
+    seen = roll_up(X, verdicts, started_at=START)
+    assert seen == roll_up(X, verdicts[::-1], started_at=START)
+    if seen.state is State.OK:
+        assert all(role.state is State.OK for role in seen.roles if role.core)
+    assert (seen.evidence is not Evidence.NONE) == (
+        seen.state in (BLOCKED, State.DEGRADED, State.THROTTLED)
+    )
+
+
+def member(platform: str, state: State) -> PlatformVerdict:
+    """A platform verdict of one of Meta's."""
+    return msgspec.structs.replace(x(), platform=platform, state=state)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((OK, OK), State.OK),
+        ((BLOCKED, BLOCKED), State.BLOCKED),
+        ((BLOCKED, UNKNOWN), State.BLOCKED),
+        ((BLOCKED, OK), State.DEGRADED),
+        ((BLOCKED, DOWN), State.DEGRADED),
+        ((State.DEGRADED, OK), State.DEGRADED),
+        ((OK, DOWN), State.OK),
+        ((DOWN, DOWN), State.DOWN),
+        ((UNKNOWN, UNKNOWN), State.INSUFFICIENT),
+        ((UNKNOWN, OK), State.OK),
+    ],
+)
+def test_owner(states: tuple[State, ...], expected: State) -> None:
+    """An owner is blocked when all that is known is, degraded when some of it is."""
+    names = ("whatsapp", "facebook")
+    seen = roll_up_owner("meta", [member(n, s) for n, s in zip(names, states, strict=True)])
+    assert seen.state is expected
+    assert list(seen.platforms) == ["facebook", "whatsapp"]
+
+
+def test_owner_without_platforms_is_an_error() -> None:
+    """An owner of nothing has no state."""
+    with pytest.raises(ValueError, match="meta"):
+        roll_up_owner("meta", [])

@@ -1,0 +1,664 @@
+"""What must hold for any case whatever, searched by hypothesis.
+
+"Losing information" is losing what was seen to fail, who saw it work elsewhere, or what was asked
+further. What clears somebody may not be lost with impunity: a look that got through, a follow-up
+that got through over QUIC, a control that was shown the same known words.
+
+`make soak` searches a hundred times as long.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from monitor.analysis.judge.case import Case
+from monitor.analysis.judge.fingerprint import Fingerprint, Scope, Where
+from monitor.analysis.judge.rules import RULES, judge
+from monitor.analysis.verdict import (
+    EVIDENCE_ORDER,
+    Evidence,
+    State,
+    VantageHealth,
+    VantageState,
+)
+from probes.failure import Failure
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import (
+    AnyObservation,
+    DnsAnswer,
+    HttpObservation,
+    Layer,
+    Look,
+    Measurement,
+    QuicObservation,
+)
+from tests.worlds.build import (
+    START,
+    V4,
+    V4_OTHER,
+    V6,
+    app,
+    case,
+    control,
+    dns,
+    egress,
+    health,
+    http,
+    look,
+    quic,
+    tcp,
+    tls,
+)
+
+FACTOR = int(os.environ.get("SHUTWATCH_PROPERTY_FACTOR", "1"))
+"""How many times as many cases as usual are searched."""
+
+
+def searching(examples: int) -> settings:
+    """So many cases, times FACTOR."""
+    return settings(max_examples=examples * FACTOR)
+
+
+CONTROL_IDS = ("ctl-fra", "ctl-ams")
+ENDPOINTS = (
+    "https://x.com/",
+    "http://x.com/",
+    "tls://x.com:443",
+    f"tcp://{V4}:443",
+    "dns:x.com",
+    f"stun:{V4}:3478",
+)
+
+failures = st.one_of(
+    st.none(), st.sampled_from([f.value for f in Failure]), st.just("unknown_failure: odd")
+)
+addresses = st.sampled_from([V4, V4_OTHER, V6, ""])
+starts = st.floats(0, 10, allow_nan=False)
+names = st.sampled_from(["x.com", "twitter.com", ""])
+urls = st.sampled_from(
+    ["https://x.com/", "http://x.com/", "https://twitter.com/", "http://blocked.example/", "//["]
+)
+answers = st.lists(
+    st.builds(
+        DnsAnswer,
+        delay=st.just(0.1),
+        rcode=st.sampled_from(["NOERROR", "NXDOMAIN"]),
+        addresses=st.lists(st.sampled_from([V4, V4_OTHER, V6]), max_size=2).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
+
+observations: st.SearchStrategy[AnyObservation] = st.one_of(
+    st.builds(
+        dns,
+        failures,
+        name=names,
+        rtype=st.sampled_from(["A", "AAAA"]),
+        answers=answers,
+        start=starts,
+    ),
+    st.builds(tcp, failures, address=addresses, start=starts),
+    st.builds(
+        tls, failures, address=addresses, server_name=names, alert=st.booleans(), start=starts
+    ),
+    st.builds(
+        http,
+        failures,
+        url=urls,
+        address=addresses,
+        hop=st.integers(0, 3),
+        status=st.sampled_from([0, 200, 302, 403, 451]),
+        location=urls,
+        expected=st.booleans(),
+        start=starts,
+    ),
+    st.builds(egress),
+    st.builds(app, failures, address=addresses, first_reply=st.sampled_from([0.0, 0.1])),
+    st.builds(quic, failures, address=addresses, start=starts),
+)
+
+
+WORDS = {
+    0: ["dns_nxdomain_error", "dns_bogon_error", "dns_servfail_error", "generic_timeout_error"],
+    1: ["connection_refused", "generic_timeout_error", "network_unreachable"],
+    2: ["connection_reset", "eof_error", "generic_timeout_error", "ssl_unknown_authority"],
+    3: ["connection_reset", "generic_timeout_error"],
+}
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[AnyObservation]:
+    """A look that makes sense: each layer works until one fails, over one address or two.
+
+    As the prober does, the page is asked for over one of them only.
+    """
+    seen: list[AnyObservation] = []
+    for rtype, address in draw(
+        st.sampled_from([[("A", V4)], [("A", V4), ("AAAA", V6)], [("A", V4), ("A", V4_OTHER)]])
+    ):
+        depth = draw(st.integers(0, 3))
+        failure = draw(st.sampled_from(WORDS[depth]))
+        at = [None] * depth + [failure]
+        seen.append(dns(at[0], rtype=rtype, addresses=(address,)))
+        asked = any(isinstance(o, HttpObservation) for o in seen)
+        layers: list[Callable[..., AnyObservation]] = [tcp, tls] if asked else [tcp, tls, http]
+        for make, wrong in zip(layers, at[1:], strict=False):
+            seen.append(make(wrong, address=address))
+    return seen
+
+
+def looks(
+    endpoint: str, make: Any, *, sensible: bool = False, **more: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Any]:
+    """Looks at one endpoint with any observations, at any time."""
+
+    def build(seen: list[AnyObservation], kwargs: dict[str, Any]) -> Measurement:
+        return cast("Measurement", make(*seen, endpoint=endpoint, **kwargs))
+
+    return st.builds(
+        build,
+        stories()
+        if sensible
+        else st.one_of(stories(), stories(), st.lists(observations, max_size=6)),
+        st.fixed_dictionaries(
+            {
+                "reached": st.booleans()
+                if make is control
+                else st.sampled_from([False, False, True]),
+                "at": st.integers(0, 20).map(float)
+                if make is look
+                else st.integers(0, 60).map(float),
+                **more,
+            }
+        ),
+    )
+
+
+healths = st.builds(
+    health,
+    st.sampled_from(VantageState),
+    rule_id=st.sampled_from(["", "vantage.clock_skew", "vantage.resolver_down", "vantage.no_tls"]),
+    timeout_rate=st.sampled_from([0.03, 0.1, 0.3, 1.0]),
+    families=st.sampled_from([(), ("ipv4",), ("ipv6",), ("ipv4", "ipv6")]),
+)
+
+
+REFERENCE = "198.51.100.80"
+OVER_UDP = [
+    None,
+    *("generic_timeout_error", "generic_timeout_error", "connection_refused"),
+    *("network_unreachable", "ssl_unknown_authority", "unknown_failure: odd"),
+]
+dialled = st.sampled_from([V4, V4, V6])
+
+
+@st.composite
+def follow_ups(draw: st.DrawFn, endpoint: str) -> Measurement:
+    """One round of follow-ups: any answers to the questions that are asked."""
+    wrong = draw(st.sampled_from([None, *WORDS[0]]))
+    hello = st.sampled_from([None, *WORDS[2]])
+    asked: list[tuple[Reason, AnyObservation]] = [
+        (Reason.INNOCUOUS_SNI, tls(draw(hello), server_name="innocuous.example")),
+        (Reason.NAME_AGAIN, tls(draw(hello))),
+        (Reason.SNI_ELSEWHERE, tls(draw(hello), address=REFERENCE)),
+        (Reason.OPEN_RESOLVER, dns(wrong)),
+        (Reason.HONEST_ADDRESS, tls(draw(hello), address=V4_OTHER)),
+        (Reason.HTTP3, quic(draw(st.sampled_from(OVER_UDP)), address=draw(dialled))),
+        *(
+            (reason, dns(addresses=(draw(st.sampled_from([V4, V4_OTHER])),)))
+            for reason in (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+        ),
+    ]
+    kept = draw(st.lists(st.sampled_from(asked), max_size=5))
+    return look(
+        *(changed(o, reason=reason.value) for reason, o in kept),
+        at=draw(st.integers(0, 60).map(float)),
+        endpoint=endpoint,
+        kind=Look.FOLLOW_UP,
+    )
+
+
+@st.composite
+def wild_cases(draw: st.DrawFn) -> Case:
+    """Any case at all, sensible or not."""
+    endpoint = draw(st.sampled_from(ENDPOINTS))
+    field_looks = looks(endpoint, look, not_observed=hidden)
+    control_looks = looks(endpoint, control, vantage=st.sampled_from(CONTROL_IDS))
+    return case(
+        *draw(st.lists(field_looks, max_size=3)),
+        controls=tuple(draw(st.lists(control_looks, max_size=3))),
+        field=draw(healths),
+        control_health=draw(st.dictionaries(st.sampled_from(CONTROL_IDS), healths)),
+        endpoint=endpoint,
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
+        udp_works=draw(st.booleans()),
+    )
+
+
+@st.composite
+def telling_cases(draw: st.DrawFn, *, sensible: bool = False) -> Case:
+    """A failing endpoint, an able vantage, and controls that came in time: most accuse somebody."""
+    endpoint = draw(st.sampled_from(ENDPOINTS))
+    failed = looks(endpoint, look, sensible=sensible, not_observed=hidden, reached=st.just(False))
+    late = looks(
+        endpoint,
+        control,
+        vantage=st.sampled_from(CONTROL_IDS),
+        reached=st.sampled_from([True, True, False]),
+        at=st.integers(10, 60).map(float),
+    )
+    able = health(
+        draw(st.sampled_from([VantageState.OK, VantageState.OK, VantageState.LOSSY])),
+        timeout_rate=draw(st.sampled_from([0.03, 0.1, 0.3])),
+        families=draw(st.sampled_from([("ipv4",), ("ipv4", "ipv6")])),
+    )
+    return case(
+        *draw(st.lists(failed, min_size=1, max_size=3)),
+        controls=tuple(draw(st.lists(late, min_size=1, max_size=3))),
+        field=able,
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        endpoint=endpoint,
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), max_size=2))),
+        udp_works=draw(st.booleans()),
+    )
+
+
+hidden = st.sampled_from([(), (), (Layer.TCP,)])
+able = st.builds(
+    health,
+    st.sampled_from([VantageState.OK, VantageState.OK, VantageState.LOSSY]),
+    timeout_rate=st.sampled_from([0.03, 0.1, 0.3]),
+    families=st.sampled_from([("ipv4",), ("ipv4", "ipv6")]),
+)
+AFTER = st.integers(10, 60).map(float)
+"""Seconds at which controls look; fields do from 0 to 5."""
+
+
+@st.composite
+def quic_cases(draw: st.DrawFn) -> Case:
+    """An endpoint that answers over TCP, and over QUIC or not; so do the controls."""
+
+    def seen(*words: str | None) -> tuple[AnyObservation, ...]:
+        tries = (quic(word, address=draw(dialled)) for word in words)
+        return (dns(), tcp(), tls(), http(), *tries)
+
+    failing = st.lists(st.sampled_from([*OVER_UDP[1:], *OVER_UDP]), max_size=2)
+    attempts = [seen(*draw(failing)) for _ in range(draw(st.integers(1, 3)))]
+    working = st.sampled_from([None, None, "generic_timeout_error"])
+    return case(
+        *(look(*one, reached=True, at=2.0 * n) for n, one in enumerate(attempts)),
+        controls=tuple(
+            control(
+                *seen(draw(working)), at=draw(AFTER), vantage=draw(st.sampled_from(CONTROL_IDS))
+            )
+            for _ in range(draw(st.integers(0, 2)))
+        ),
+        field=draw(able),
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        follow_ups=tuple(draw(st.lists(follow_ups("https://x.com/"), max_size=2))),
+        udp_works=draw(st.sampled_from([True, True, False])),
+    )
+
+
+@st.composite
+def app_cases(draw: st.DrawFn) -> Case:
+    """A data centre or a server for calls that fails in its own protocol, or before."""
+    endpoint = draw(st.sampled_from([f"tcp://{V4}:443", f"stun:{V4}:3478"]))
+    protocol = "stun" if endpoint.startswith("stun") else "mtproto"
+    foreign = ["generic_timeout_error", "eof_error", "connection_reset", f"unknown: not {protocol}"]
+
+    def seen(failure: str | None) -> tuple[AnyObservation, ...]:
+        first = draw(st.sampled_from([0.0, 0.1]))
+        said = app(failure, protocol=protocol, first_reply=first)
+        return (said,) if protocol == "stun" else (tcp(), said)
+
+    shut = (tcp(draw(st.sampled_from(WORDS[1]))),)
+    failed = [
+        draw(st.sampled_from([seen(word) for word in foreign] + [shut]))
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    works = [draw(st.integers(0, 3)) > 0 for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2])))]
+    return case(
+        *(look(*one, at=2.0 * n, endpoint=endpoint) for n, one in enumerate(failed)),
+        controls=tuple(
+            control(
+                *seen(None if fine else "eof_error"),
+                reached=fine,
+                at=draw(AFTER),
+                vantage=vantage,
+                endpoint=endpoint,
+            )
+            for fine, vantage in zip(works, CONTROL_IDS, strict=False)
+        ),
+        field=draw(able),
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        endpoint=endpoint,
+        udp_works=draw(st.booleans()),
+    )
+
+
+NATIONAL = Fingerprint(
+    id="pk-decree",
+    where=Where.BODY,
+    pattern="under decree",
+    scope=Scope.COUNTRY,
+    countries=("PK",),
+    confident=True,
+)
+PRODUCT = Fingerprint(id="filter", where=Where.TITLE, pattern="Filtered", scope=Scope.VENDOR)
+CLEAR = "http://x.com/"
+
+
+@st.composite
+def page_cases(draw: st.DrawFn) -> Case:
+    """A page without encryption, which may be a known block page, here and at the control."""
+
+    def page(*, genuine: bool = False) -> tuple[AnyObservation, ...]:
+        if genuine and draw(st.integers(0, 3)):
+            return dns(), tcp(port=80), http(url=CLEAR, title="Gazette of today", body="News.")
+        shown = http(
+            draw(st.sampled_from([None, None, None, "connection_reset", "eof_error"])),
+            url=CLEAR,
+            status=draw(st.sampled_from([200, 200, 403, 451])),
+            title=draw(st.sampled_from(["Gazette of today", "Filtered for your good", ""])),
+            body=draw(st.sampled_from(["News.", "Blocked under decree 4711."])),
+            length=draw(st.sampled_from([100, 1000])),
+            headers=draw(st.sampled_from([(), (), (), (("cf-mitigated", "challenge"),)])),
+        )
+        return dns(), tcp(port=80), shown
+
+    attempts = [page() for _ in range(draw(st.integers(1, 3)))]
+    return case(
+        *(look(*one, at=2.0 * n, endpoint=CLEAR) for n, one in enumerate(attempts)),
+        controls=tuple(
+            control(
+                *page(genuine=True), reached=False, at=draw(AFTER), vantage=vantage, endpoint=CLEAR
+            )
+            for vantage in draw(st.sampled_from([(), *(3 * [CONTROL_IDS[:1]]), CONTROL_IDS]))
+        ),
+        field=draw(able),
+        control_health=dict.fromkeys(CONTROL_IDS, health()),
+        endpoint=CLEAR,
+        fingerprints=draw(st.sampled_from([(), (NATIONAL,), (NATIONAL, PRODUCT)])),
+    )
+
+
+cases = st.one_of(
+    telling_cases(), telling_cases(), wild_cases(), quic_cases(), app_cases(), page_cases()
+)
+
+
+def rules_met(of: st.SearchStrategy[Case], examples: int) -> Counter[str]:
+    """Rule → how often it decided so many cases, always the same ones."""
+    met: Counter[str] = Counter()
+
+    @settings(max_examples=examples, derandomize=True, database=None)
+    @given(of)
+    def collect(any_case: Case) -> None:
+        met[judge(any_case).rule_id] += 1
+
+    collect()
+    return met
+
+
+def test_the_search_gets_to_what_it_should() -> None:
+    """Each kind of case is decided by the rules made for it, and not only excused."""
+    assert {"quic.blocked", "endpoint.reached"} <= set(rules_met(quic_cases(), 200))
+    apps = {"app.middlebox", "app.stun", "vantage.no_udp", "control.also_fails"}
+    assert apps <= set(rules_met(app_cases(), 300))
+    pages = {"http.known_blockpage", "http.status_451", "http.reset", "http.refused_by_site"}
+    assert pages <= set(rules_met(page_cases(), 300))
+    telling = rules_met(st.one_of(telling_cases(sensible=True), agreeing_cases()), 400)
+    cut = {"tls.reset", "tls.eof", "tls.certificate", "http.reset", "tcp.unreachable"}
+    resolved = {"dns.bogon", "dns.nxdomain"}
+    assert cut | resolved <= set(telling)
+
+
+def early(measurement: Measurement) -> Measurement:
+    """The same look, before any other."""
+    return cast("Measurement", changed(measurement, started_at=START - timedelta(seconds=90)))
+
+
+@given(st.one_of(telling_cases(), app_cases(), quic_cases()))
+@searching(60)
+def test_every_gap_takes_all_that_a_control_gives(any_case: Case) -> None:
+    """Missing, stale and dead controls leave nothing above weak, whatever the looks show."""
+    gone = (
+        changed(any_case, controls=()),
+        changed(any_case, control_health={}),
+        changed(any_case, controls=tuple(map(early, any_case.controls))),
+    )
+    for less in gone:
+        verdict = judge(less)
+        assert EVIDENCE_ORDER[verdict.evidence] <= EVIDENCE_ORDER[Evidence.WEAK]
+        assert verdict.state is not State.DOWN
+
+
+def changed(of: Any, **fields: Any) -> Any:
+    """A copy with other fields."""
+    return msgspec.structs.replace(of, **fields)
+
+
+@given(cases)
+@searching(150)
+def test_judging_is_total_and_deterministic(any_case: Case) -> None:
+    """Any case gets a verdict by a rule of the table, and always the same one."""
+    verdict = judge(any_case)
+    assert verdict == judge(any_case)
+    assert verdict.rule_id in {rule.id for rule in RULES}
+    assert (verdict.state is State.BLOCKED) == (EVIDENCE_ORDER[verdict.evidence] > 0)
+    assert bool(verdict.method) == (verdict.state is State.BLOCKED)
+
+
+@given(cases, st.randoms(use_true_random=False))
+@searching(100)
+def test_order_of_observations_does_not_matter(any_case: Case, random: Any) -> None:
+    """Observations may be listed in any order; only their times tell anything."""
+
+    def shuffled(measurement: Measurement) -> Measurement:
+        seen = list(measurement.observations)
+        random.shuffle(seen)
+        return msgspec.structs.replace(measurement, observations=tuple(seen))
+
+    other = changed(
+        any_case,
+        attempts=tuple(map(shuffled, any_case.attempts)),
+        controls=tuple(map(shuffled, any_case.controls)),
+        follow_ups=tuple(map(shuffled, any_case.follow_ups)),
+    )
+    assert judge(other) == judge(any_case)
+
+
+@given(cases)
+@searching(100)
+def test_no_data_is_never_ok(any_case: Case) -> None:
+    """Without a look nothing is ok, whatever the controls and the vantage say."""
+    assert judge(changed(any_case, attempts=())).state is State.INSUFFICIENT
+
+
+@given(cases)
+@searching(100)
+def test_nothing_reached_and_nothing_seen_is_never_ok(any_case: Case) -> None:
+    """Looks that saw nothing, or saw only failures, never add up to ok."""
+    blind = tuple(changed(a, reached=False, observations=()) for a in any_case.attempts)
+    assert judge(changed(any_case, attempts=blind)).state is not State.OK
+
+
+@given(cases)
+@searching(100)
+def test_without_working_controls_no_grade_rises(any_case: Case) -> None:
+    """Taking away every control that worked never raises evidence.
+
+    Save where a control met the same known words: those clear the page, so losing it accuses.
+    """
+    any_case = changed(any_case, fingerprints=())
+    kept = tuple(c for c in any_case.controls if not worked(any_case, c))
+    before, after = judge(any_case), judge(changed(any_case, controls=kept))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@given(cases, st.data())
+@searching(100)
+def test_without_controls_no_failure_becomes_ok(any_case: Case, data: st.DataObject) -> None:
+    """Taking any controls away never makes ok of something else.
+
+    The block of one family, or of QUIC, is no exception worth the name: the endpoint did answer
+    over the other family, or over TCP.
+    """
+    kept = tuple(c for c in any_case.controls if data.draw(st.booleans()))
+    before, after = judge(any_case), judge(changed(any_case, controls=kept))
+    answered = before.state is State.OK or before.family or before.only_quic
+    assert after.state is not State.OK or answered
+
+
+def worked(any_case: Case, measurement: Measurement) -> bool:
+    """Whether a control look would, by itself, count as one that worked."""
+    alone = judge(changed(any_case, controls=(measurement,)))
+    return alone.rule_id not in ("control.also_fails", "http.withheld_everywhere")
+
+
+@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases()), st.data())
+@searching(150)
+def test_taking_failures_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+    """An accusation rests on failures seen; with fewer of them it is no stronger."""
+
+    def thinned(measurement: Measurement) -> Measurement:
+        kept = tuple(
+            o for o in measurement.observations if o.failure is None or data.draw(st.booleans())
+        )
+        return msgspec.structs.replace(measurement, observations=kept)
+
+    before = judge(any_case)
+    after = judge(changed(any_case, attempts=tuple(map(thinned, any_case.attempts))))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@given(st.one_of(telling_cases(sensible=True), app_cases(), quic_cases(), page_cases()), st.data())
+@searching(150)
+def test_taking_looks_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+    """With fewer looks that failed, over TCP or over QUIC, no accusation is stronger.
+
+    The controls looked after all of them: how late one came is told by what it followed.
+    """
+    last = max(look.ended_at for look in any_case.attempts)
+    assume(all(c.started_at.timestamp() >= last for c in any_case.controls))
+    kept = tuple(look for look in any_case.attempts if cleared(look) or data.draw(st.booleans()))
+    before, after = judge(any_case), judge(changed(any_case, attempts=kept))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+def cleared(look: Measurement) -> bool:
+    """Whether a look shows that somebody is innocent of something."""
+    pages = [o for o in look.observations if isinstance(o, HttpObservation) and not look.reached]
+    over_quic = [o for o in look.observations if isinstance(o, QuicObservation)]
+    return any(not o.failure for o in (*pages, *over_quic))
+
+
+@given(cases)
+@searching(60)
+def test_without_udp_no_grade_rises(any_case: Case) -> None:
+    """Where no other UDP got through, what goes over UDP is accused no more than before."""
+    before, after = judge(any_case), judge(changed(any_case, udp_works=False))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+
+
+@st.composite
+def agreeing_cases(draw: st.DrawFn) -> Case:
+    """Looks that all show the same one failure, and follow-ups to it."""
+    endpoint = "https://x.com/"
+    seen = draw(stories())
+    times = draw(st.integers(1, 3))
+    looks = tuple(look(*seen, at=2.0 * n, attempt=n + 1) for n in range(times))
+    address = draw(st.sampled_from([V4, V4_OTHER]))
+    witness = control(dns(addresses=(address,)), tcp(address=address), tls(address=address))
+    return case(
+        *looks,
+        controls=(witness,),
+        field=health(families=("ipv4", "ipv6")),
+        follow_ups=tuple(draw(st.lists(follow_ups(endpoint), min_size=1, max_size=2))),
+    )
+
+
+@given(st.one_of(agreeing_cases(), agreeing_cases(), cases), st.data())
+@searching(200)
+def test_taking_follow_ups_away_never_raises_evidence(any_case: Case, data: st.DataObject) -> None:
+    """Follow-ups only add to what the looks show, each of them by itself; one that got through over
+    QUIC clears it, and is kept."""
+
+    def thinned(measurement: Measurement) -> Measurement:
+        kept = tuple(
+            o
+            for o in measurement.observations
+            if (isinstance(o, QuicObservation) and not o.failure) or data.draw(st.booleans())
+        )
+        return msgspec.structs.replace(measurement, observations=kept)
+
+    before = judge(any_case)
+    after = judge(changed(any_case, follow_ups=tuple(map(thinned, any_case.follow_ups))))
+    assert EVIDENCE_ORDER[after.evidence] <= EVIDENCE_ORDER[before.evidence]
+    # Over QUIC follow-ups are looks.
+    assert after.state is before.state or before.only_quic
+
+
+@given(st.one_of(agreeing_cases(), cases))
+@searching(150)
+def test_only_follow_ups_make_a_verdict_conclusive(any_case: Case) -> None:
+    """Without them nothing is more than strong, and what is conclusive was strong before."""
+    alone = judge(changed(any_case, follow_ups=()))
+    assert alone.evidence is not Evidence.CONCLUSIVE
+    if judge(any_case).evidence is Evidence.CONCLUSIVE:
+        assert alone.evidence is Evidence.STRONG
+
+
+@given(
+    cases,
+    st.sampled_from(
+        [
+            VantageState.OFFLINE,
+            VantageState.CAPTIVE_PORTAL,
+            VantageState.INTERNATIONAL_CUT,
+            VantageState.UNKNOWN,
+        ]
+    ),
+)
+@searching(100)
+def test_an_unwell_vantage_accuses_nobody(any_case: Case, state: VantageState) -> None:
+    """From a vantage that is offline, captive, cut off or unknown nothing is blocked or down."""
+    unwell: VantageHealth = changed(any_case.health, state=state)
+    verdict = judge(changed(any_case, health=unwell))
+    assert verdict.state in (State.OK, State.INSUFFICIENT)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_all_of_it_a_hundred_times_as_long() -> None:
+    """The same properties hold over a hundred times as many cases, drawn anew."""
+    argv = [sys.executable, "-m", "pytest", "-q", "-m", "not soak", "--timeout=7000", __file__]
+    environ = {**os.environ, "SHUTWATCH_PROPERTY_FACTOR": "100"}
+    root = Path(__file__).parents[5]
+    done = subprocess.run(argv, env=environ, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_the_search_gets_to_most_rules() -> None:
+    """Many cases get to all rules but the rare ones, which have only their example each."""
+    layers = {"tls.handshake", "tls.alert", "tls.timeout", "tcp.reset", "http.unexpected"}
+    names = {"dns.refused", "dns.no_answer", "dns.injection", "dns.other_resolver"}
+    vantages = {"vantage.no_references", "vantage.elsewhere", "vantage.other_network"}
+    families = {"family.dns", "family.tcp", "family.tls"}
+    pages = {"http.withheld", "http.withheld_everywhere", "tls.known_certificate"}
+    met = set(rules_met(st.one_of(cases, agreeing_cases()), 30_000))
+    missed = {rule.id for rule in RULES} - met
+    assert missed <= layers | names | vantages | families | pages, missed

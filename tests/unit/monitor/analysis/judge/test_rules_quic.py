@@ -1,0 +1,177 @@
+"""QUIC blocked alone, TCP blocked alone, and both: from the looks to what people can still do."""
+
+import msgspec
+import pytest
+
+from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.platform import roll_up, roll_up_owner
+from monitor.analysis.judge.rules import judge
+from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
+from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import AnyObservation
+from tests.worlds.build import (
+    START,
+    case,
+    control,
+    dns,
+    follow_up,
+    http,
+    look,
+    quic,
+    repeated,
+    tcp,
+    tls,
+)
+
+WELL = (dns(), tcp(), tls(), http())
+SILENT = quic("generic_timeout_error")
+WITNESS = (control(*WELL, quic()),)
+
+
+def site(host: str) -> Endpoint:
+    """An https endpoint."""
+    return Endpoint(kind=EndpointKind.HTTPS, host=host, port=443)
+
+
+VIDEO = Platform(
+    name="video",
+    title="Video",
+    owner="video",
+    roles=(
+        Role(name="web", core=True, canonical=True, endpoints=(site("x.com"), site("old.x.com"))),
+        Role(name="api", core=True, endpoints=(site("api.x.com"),)),
+        Role(name="media", need=Need.ALL, endpoints=(site("m1.x.com"), site("m2.x.com"))),
+    ),
+)
+ROLES = {e.host: role.name for role in VIDEO.roles for e in role.endpoints}
+
+
+def over_tcp_only(*, times: int = 4) -> Verdict:
+    """What is said of X when it answers over TCP and never over QUIC."""
+    looks = repeated(*WELL, SILENT, times=times, reached=True)
+    return judge(case(*looks, controls=WITNESS, udp_works=True))
+
+
+def seen(host: str, like: Verdict | State) -> Verdict:
+    """A verdict on one of the platform's hosts, like another or just of a state."""
+    if isinstance(like, State):
+        grade = Evidence.STRONG if like in (State.BLOCKED, State.THROTTLED) else Evidence.NONE
+        plain = judge(case(look(*WELL, reached=True)))
+        method = {State.BLOCKED: "tls", State.THROTTLED: "throttling"}.get(like, "")
+        like = msgspec.structs.replace(
+            plain, state=like, method=method, evidence=grade, llr=llr(like, grade)
+        )
+    return msgspec.structs.replace(
+        like, platform="video", role=ROLES[host], endpoint=f"https://{host}/"
+    )
+
+
+def video(**hosts: Verdict | State) -> PlatformVerdict:
+    """The platform with all hosts ok but those named, dots written as underscores."""
+    named = {name.replace("_", "."): like for name, like in hosts.items()}
+    return roll_up(
+        VIDEO, [seen(host, named.get(host, State.OK)) for host in ROLES], started_at=START
+    )
+
+
+def test_the_endpoint_is_blocked_by_quic() -> None:
+    """What was seen is named, with how and how surely, though people get there over TCP."""
+    verdict = over_tcp_only()
+    assert (verdict.state, verdict.method, verdict.sub_method) == (State.BLOCKED, "quic", "timeout")
+    assert verdict.evidence is Evidence.STRONG
+    assert verdict.only_quic
+    assert not seen("x.com", State.BLOCKED).only_quic
+
+
+@pytest.mark.parametrize("host", ["x_com", "old_x_com", "api_x_com", "m1_x_com"])
+def test_quic_alone_degrades_the_platform_whatever_the_role(host: str) -> None:
+    """People can use it over TCP, so it is not blocked; the interference stays in sight."""
+    platform = video(**{host: over_tcp_only()})
+    assert platform.state is State.DEGRADED
+    assert (platform.method, platform.sub_method) == ("quic", "timeout")
+    assert (platform.rule_id, platform.evidence) == ("quic.blocked", Evidence.STRONG)
+    assert platform.llr == llr(State.BLOCKED, Evidence.STRONG)
+    (role,) = (role for role in platform.roles if role.state is not State.OK)
+    assert role.role == ROLES[host.replace("_", ".")]
+    assert (role.state, role.method, role.evidence) == (State.DEGRADED, "quic", Evidence.STRONG)
+
+
+def test_every_host_without_quic_is_still_degraded() -> None:
+    """A country that drops UDP port 443 keeps nobody from anything that falls back."""
+    platform = video(**{host.replace(".", "_"): over_tcp_only() for host in ROLES})
+    assert platform.state is State.DEGRADED
+    assert {role.state for role in platform.roles} == {State.DEGRADED}
+    assert roll_up_owner("video", [platform]).state is State.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("hosts", "state", "method"),
+    [
+        ({"api_x_com": State.BLOCKED}, State.BLOCKED, "tls"),
+        ({"api_x_com": State.THROTTLED}, State.THROTTLED, "throttling"),
+        ({"api_x_com": State.DOWN}, State.DOWN, ""),
+        ({"api_x_com": State.INSUFFICIENT}, State.INSUFFICIENT, ""),
+        ({"m1_x_com": State.BLOCKED}, State.DEGRADED, "tls"),
+        ({"m1_x_com": State.DOWN}, State.DEGRADED, "quic"),
+        ({"old_x_com": State.BLOCKED}, State.DEGRADED, "quic"),
+    ],
+)
+def test_whatever_keeps_people_out_comes_before_quic(
+    hosts: dict[str, State], state: State, method: str
+) -> None:
+    """Beside a role that fails over TCP, the block of QUIC neither hides nor softens it."""
+    platform = video(x_com=over_tcp_only(), **hosts)
+    assert (platform.state, platform.method) == (state, method)
+
+
+def test_a_host_blocked_by_name_is_no_better_for_its_sibling() -> None:
+    """In a role that any host serves, one that lacks QUIC alone serves it."""
+    pool = msgspec.structs.replace(
+        VIDEO,
+        roles=(Role(name="web", core=True, endpoints=(site("x.com"), site("old.x.com"))),),
+    )
+    verdicts = [seen("x.com", State.BLOCKED), seen("old.x.com", over_tcp_only())]
+    platform = roll_up(pool, verdicts, started_at=START)
+    assert (platform.state, platform.rule_id) == (State.DEGRADED, "quic.blocked")
+
+
+def test_weak_evidence_stays_weak() -> None:
+    """Two silent looks accuse weakly, of the platform as of the endpoint."""
+    platform = video(x_com=over_tcp_only(times=2))
+    assert (platform.state, platform.evidence) == (State.DEGRADED, Evidence.WEAK)
+
+
+@pytest.mark.parametrize(
+    ("seen_over_tcp", "rule_id", "evidence"),
+    [
+        ((dns(), tcp(), tls("connection_reset")), "tls.reset", Evidence.STRONG),
+        ((dns(), tcp("connection_refused")), "tcp.refused", Evidence.STRONG),
+        ((dns(), tcp("generic_timeout_error")), "tcp.timeout", Evidence.STRONG),
+    ],
+)
+@pytest.mark.parametrize("asked", ["look", "follow-up"])
+def test_tcp_blocked_alone_is_named_by_what_stops_tcp(
+    seen_over_tcp: tuple[AnyObservation, ...], rule_id: str, evidence: Evidence, asked: str
+) -> None:
+    """HTTP/3 that works takes nothing from the block of TCP, adds nothing, and clears nobody."""
+    extra = (follow_up(Reason.HTTP3, quic()),) if asked == "follow-up" else ()
+    beside = (quic(),) if asked == "look" else ()
+    looks = repeated(*seen_over_tcp, *beside, times=4)
+    verdict = judge(case(*looks, controls=WITNESS, follow_ups=extra, udp_works=True))
+    assert (verdict.rule_id, verdict.evidence) == (rule_id, evidence)
+    assert verdict == msgspec.structs.replace(
+        judge(case(*repeated(*seen_over_tcp, times=4), controls=WITNESS)),
+        measurement=verdict.measurement,
+    )
+    platform = video(x_com=verdict)
+    assert (platform.state, platform.rule_id) == (State.BLOCKED, rule_id)
+    assert platform.evidence is evidence
+
+
+def test_both_blocked_is_named_by_what_stops_tcp() -> None:
+    """Where neither works, TCP is what people would fall back to."""
+    looks = repeated(dns(), tcp(), tls("connection_reset"), SILENT, times=4)
+    verdict = judge(case(*looks, controls=WITNESS, udp_works=True))
+    assert (verdict.rule_id, verdict.state) == ("tls.reset", State.BLOCKED)
+    assert video(x_com=verdict).state is State.BLOCKED

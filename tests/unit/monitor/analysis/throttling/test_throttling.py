@@ -1,0 +1,595 @@
+"""Judging speed: what accuses, what excuses, and what no set of numbers may ever come to."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES
+from monitor.analysis.throttling.throttling import combine, judge_transfers
+from monitor.analysis.throttling.transfer_facts import HABIT, TransferCase
+from monitor.analysis.throttling.transfer_round import round_of
+from monitor.analysis.throttling.transfer_speed import pace
+from monitor.analysis.throttling.transfer_verdict import TransferClass, TransferVerdict
+from monitor.analysis.verdict import (
+    EVIDENCE_ORDER,
+    Evidence,
+    State,
+    VantageHealth,
+    VantageState,
+    Verdict,
+)
+from probes.measurement import (
+    TRANSFER_INNOCUOUS,
+    TRANSFER_REFERENCE,
+    TRANSFER_TARGET,
+    AnyObservation,
+    Look,
+    Measurement,
+    TransferObservation,
+)
+from tests.worlds.build import ENDPOINT, START, V4, health, look, tcp
+
+SIZE = 128 * 1024
+TIMEOUT = "generic_timeout_error"
+KBIT, MBIT = 1e3, 1e6
+SECONDS = 10.0
+
+
+def flow(
+    rate: float | None,
+    *,
+    reason: str = TRANSFER_TARGET,
+    stalled_at: int | None = None,
+    size: int = SIZE,
+    failure: str | None = None,
+) -> TransferObservation:
+    """One transfer at `rate` bit/s in pieces of 4 KiB, for at most ten seconds."""
+    marks: list[tuple[float, int]] = []
+    whole = stalled_at if stalled_at is not None else size
+    speed = rate or 100 * MBIT
+    for total in range(4096, whole + 1, 4096):
+        at = 0.1 + total * 8 / speed
+        if at > SECONDS:
+            break
+        marks.append((at, total))
+    if stalled_at is not None:
+        failure = TIMEOUT
+    return TransferObservation(
+        start=0.5,
+        duration=1.0,
+        failure=failure,
+        reason=reason,
+        url=ENDPOINT,
+        address=V4,
+        server_name="x.com",
+        bytes_wanted=SIZE,
+        bytes_read=marks[-1][1] if marks else 0,
+        marks=tuple(marks[-64:]),
+    )
+
+
+def connect(seconds: float, reason: str = TRANSFER_TARGET) -> AnyObservation:
+    """Connecting took so long."""
+    return msgspec.structs.replace(tcp(), duration=seconds, reason=reason)
+
+
+def round_(
+    target: TransferObservation | None,
+    innocuous: TransferObservation | None = None,
+    reference: TransferObservation | None = None,
+    *,
+    at: float = 0.0,
+    round_trip: float = 0.02,
+) -> Measurement:
+    """One round; what is None was not seen."""
+    parts = (
+        (TRANSFER_TARGET, target),
+        (TRANSFER_INNOCUOUS, innocuous),
+        (TRANSFER_REFERENCE, reference),
+    )
+    observations = [
+        msgspec.structs.replace(seen, reason=reason) for reason, seen in parts if seen is not None
+    ]
+    return look(connect(round_trip), *observations, at=at, kind=Look.TRANSFER)
+
+
+def rounds(*made: Measurement) -> tuple[Measurement, ...]:
+    """Rounds, ten seconds apart."""
+    return tuple(
+        msgspec.structs.replace(m, id=f"round-{n}", started_at=START + timedelta(seconds=10 * n))
+        for n, m in enumerate(made)
+    )
+
+
+def at_control(seen: TransferObservation | None, at: float = 60.0) -> Measurement:
+    """What a control got."""
+    made = round_(seen, at=at)
+    return msgspec.structs.replace(made, id="control", vantage="ctl", vantage_role="control")
+
+
+FINE = at_control(flow(50 * MBIT))
+
+
+def case(
+    made: Sequence[Measurement],
+    controls: Sequence[Measurement] = (FINE,),
+    *,
+    habit: Sequence[float] = (),
+    field: VantageHealth | None = None,
+) -> TransferCase:
+    """A case from a healthy vantage with a control that got the object quickly."""
+    return TransferCase(
+        cycle="cycle-1",
+        vantage="khi-ptcl",
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        platform="x",
+        role="web",
+        endpoint=ENDPOINT,
+        rounds=rounds(*made),
+        controls=tuple(controls),
+        habit=tuple(habit),
+        health=field or health(),
+        judged_at=START + timedelta(seconds=100),
+    )
+
+
+def judged(made: Sequence[Measurement], *args: Sequence[Measurement], **more: object) -> str:
+    """The rule that decides."""
+    return judge_transfers(case(made, *args, **more)).verdict.rule_id  # type: ignore[arg-type]
+
+
+SLOW = round_(flow(130 * KBIT), flow(20 * MBIT), flow(15 * MBIT))
+FAST = round_(flow(22 * MBIT), flow(20 * MBIT), flow(15 * MBIT))
+STALLED = round_(flow(None, stalled_at=12288), flow(20 * MBIT), flow(15 * MBIT))
+SHORT = flow(20 * MBIT, size=1024)
+"""An error page of a server that does not know the name."""
+
+
+# -- one transfer ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [130 * KBIT, MBIT, 50 * MBIT])
+def test_the_rate_leaves_out_the_wait_for_the_first_byte(rate: float) -> None:
+    """Bits per second count from 8 KiB on, so a slow start does not make a slow transfer."""
+    seen = flow(rate)
+    late = msgspec.structs.replace(seen, marks=tuple((t + 3, n) for t, n in seen.marks))
+    for one in (seen, late):
+        found = pace(one).rate
+        assert found == pytest.approx(rate, rel=0.01)
+
+
+def test_too_little_makes_no_rate() -> None:
+    """An answer of a few KiB in an instant tells no speed, and neither does a failed one."""
+    assert pace(SHORT).rate is None
+    assert pace(flow(MBIT, size=20 * 1024)).rate is None
+    assert pace(flow(MBIT, failure="connection_reset")).rate is None
+
+
+def test_only_silence_is_a_stall() -> None:
+    """A transfer that is reset did not stall: somebody said it was over."""
+    assert pace(flow(None, stalled_at=16384)).stalled
+    assert not pace(flow(MBIT, failure="connection_reset")).stalled
+    assert not pace(flow(10 * KBIT)).stalled
+
+
+# -- what accuses ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [130 * KBIT, MBIT])
+def test_slow_under_its_own_name_alone_is_throttled(rate: float) -> None:
+    """Three rounds slow against the innocuous name, with control fine, are strong evidence."""
+    slow = round_(flow(rate), flow(20 * MBIT), flow(15 * MBIT))
+    found = judge_transfers(case([slow] * 3))
+    assert found.kind is TransferClass.THROTTLED
+    verdict = found.verdict
+    assert (verdict.state, verdict.method, verdict.sub_method) == (
+        State.THROTTLED,
+        "throttling",
+        "rate",
+    )
+    assert (verdict.rule_id, verdict.evidence) == ("throttling.rate", Evidence.STRONG)
+    assert verdict.controls == ("control",)
+    assert found.ratios["innocuous"].median == pytest.approx(rate / (20 * MBIT), rel=0.01)
+    assert found.ratio == ("innocuous", found.ratios["innocuous"])
+
+
+def test_two_of_three_rounds_suffice_and_one_does_not() -> None:
+    """Two slow rounds accuse, weakly where the third was fast; one slow round never does."""
+    two = judge_transfers(case([SLOW, FAST, SLOW])).verdict
+    assert (two.rule_id, two.evidence) == ("throttling.rate", Evidence.WEAK)
+    assert judged([SLOW, FAST, FAST]) == "throttling.none"
+    assert judged([SLOW]) == "throttling.unclear"
+
+
+def test_without_an_innocuous_rate_control_and_reference_accuse_weakly() -> None:
+    """Many servers answer a foreign name with a short error: an object elsewhere then serves."""
+    slow = round_(flow(130 * KBIT), SHORT, flow(15 * MBIT))
+    verdict = judge_transfers(case([slow] * 3)).verdict
+    assert (verdict.rule_id, verdict.evidence) == ("throttling.rate", Evidence.WEAK)
+    assert judged([slow] * 3, []) == "throttling.unclear"
+
+
+def test_a_stall_where_others_get_on_is_throttled() -> None:
+    """Silence after the same bytes in each round is a stall, told with the place and its spread."""
+    other = round_(flow(None, stalled_at=16384), flow(20 * MBIT), flow(15 * MBIT))
+    found = judge_transfers(case([STALLED, STALLED, other]))
+    assert found.kind is TransferClass.STALLED
+    assert (found.verdict.sub_method, found.verdict.evidence) == ("stall", Evidence.STRONG)
+    assert found.verdict.failures == {"transfer": TIMEOUT}
+    assert found.stalled_at is not None
+    assert (found.stalled_at.low, found.stalled_at.high) == (12288, 16384)
+
+
+def test_a_stall_under_any_name_needs_control() -> None:
+    """Where the innocuous name stalls as well, only control tells a censor from a broken server."""
+    both = round_(flow(None, stalled_at=12288), flow(None, stalled_at=12288), flow(15 * MBIT))
+    assert judged([both] * 3) == "throttling.stall"
+    assert judged([both] * 3, []) == "throttling.unclear"
+
+
+def test_without_control_the_name_accuses_weakly() -> None:
+    """The difference between two names on one address stands alone, but never above weak."""
+    for made, rule in ((SLOW, "throttling.rate"), (STALLED, "throttling.stall")):
+        verdict = judge_transfers(case([made] * 3, [])).verdict
+        assert (verdict.rule_id, verdict.evidence) == (rule, Evidence.WEAK)
+
+
+def test_stalls_that_lie_apart_are_weak() -> None:
+    """A censor counts to the same byte; stalls all over the place have other makers."""
+    made = [
+        round_(flow(None, stalled_at=n), flow(20 * MBIT), flow(15 * MBIT))
+        for n in (8192, 40960, 81920)
+    ]
+    assert judge_transfers(case(made)).verdict.evidence is Evidence.WEAK
+
+
+# -- what excuses ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", [SLOW, STALLED])
+def test_as_bad_at_control_is_the_platforms_own_trouble(made: Measurement) -> None:
+    """What control gets no better accuses nobody."""
+    target = next(o for o in made.observations if isinstance(o, TransferObservation))
+    assert judged([made] * 3, [at_control(target)]) == "throttling.slow_everywhere"
+
+
+def test_one_control_that_fares_well_outweighs_one_that_does_not() -> None:
+    """A control on a slow line of its own does not acquit."""
+    slow = at_control(flow(130 * KBIT))
+    assert judged([SLOW] * 3, [slow, FINE]) == "throttling.rate"
+
+
+def test_a_control_that_looked_before_is_none() -> None:
+    """Control counts only when it began after the first round that looked wrong."""
+    early = at_control(flow(50 * MBIT), at=-60.0)
+    verdict = judge_transfers(case([SLOW] * 3, [early])).verdict
+    assert (verdict.controls, verdict.evidence) == ((), Evidence.WEAK)
+
+
+def test_slow_servers_under_any_name_are_not_held_against_anybody() -> None:
+    """Slow at the address whatever the name is what congestion looks like."""
+    slow = round_(flow(300 * KBIT), flow(300 * KBIT), flow(15 * MBIT))
+    assert judged([slow] * 3) == "throttling.slow_address"
+
+
+def test_a_slow_line_is_called_that() -> None:
+    """Everything at the same low rate is the line."""
+    slow = round_(flow(200 * KBIT), flow(210 * KBIT), flow(190 * KBIT))
+    found = judge_transfers(case([slow], []))
+    assert (found.kind, found.verdict.state) == (TransferClass.SLOW_UPLINK, State.OK)
+
+
+def test_a_long_way_explains_a_low_rate() -> None:
+    """With a round trip of 0.8 s a window takes seconds to open: no sign against a near object."""
+    target = flow(300 * KBIT)
+    near = round_(target, SHORT, flow(15 * MBIT), round_trip=0.02)
+    far = round_(target, SHORT, flow(15 * MBIT), round_trip=0.8)
+    assert round_of(near).slow_site
+    assert not round_of(far).slow_site
+
+
+def test_what_is_usual_for_a_stream_is_no_sign() -> None:
+    """An object that was always that much slower than the one elsewhere is not throttled now."""
+    slow = round_(flow(2.8 * MBIT), SHORT, flow(15 * MBIT), round_trip=0.001)
+    assert judged([slow] * 3) == "throttling.rate"
+    assert judged([slow] * 3, habit=[0.21] * HABIT) != "throttling.rate"
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in VantageState if s is not VantageState.OK], ids=lambda s: s.value
+)
+def test_an_unwell_vantage_accuses_nobody(state: VantageState) -> None:
+    """Loss, a portal or a cut explain anything."""
+    for made in (SLOW, STALLED):
+        assert judged([made] * 3, field=health(state)) == "throttling.insufficient"
+
+
+def test_loss_that_may_explain_it_accuses_nobody() -> None:
+    """Where one look in five times out by itself, three silent ones are no sign."""
+    for made in (SLOW, STALLED):
+        assert judged([made] * 3, field=health(timeout_rate=0.2)) == "throttling.loss"
+
+
+def test_nothing_seen_is_insufficient() -> None:
+    """No rounds, or rounds in which the target was not reached, tell nothing."""
+    assert judged([]) == "throttling.insufficient"
+    assert judged([round_(None, flow(MBIT), flow(MBIT))] * 3) == "throttling.insufficient"
+
+
+# -- the machine itself ------------------------------------------------------------------------
+
+
+def held(seen: TransferObservation, seconds: float | None) -> TransferObservation:
+    """The same, while the machine was held up for so long."""
+    return msgspec.structs.replace(seen, held_up=seconds)
+
+
+def held_round(
+    target: float, innocuous: float, reference: float, *seconds: float | None
+) -> Measurement:
+    """One round at these rates; the machine was held up for so long in each of its transfers."""
+    flows = map(flow, (target, innocuous, reference))
+    return round_(*(held(seen, each) for seen, each in zip(flows, seconds, strict=True)))
+
+
+def test_an_end_that_was_noticed_late_accuses_nobody() -> None:
+    """A target that took 0.2 s, of which the machine slept 0.15, is not slow; one that took 0.2 s
+    of a machine that was there is."""
+    asleep = held_round(5 * MBIT, 100 * MBIT, 100 * MBIT, 0.15, 0.0, 0.0)
+    awake = held_round(5 * MBIT, 100 * MBIT, 100 * MBIT, 0.0, 0.0, 0.0)
+    found = judge_transfers(case([asleep] * 3))
+    assert (found.verdict.rule_id, found.kind) == ("throttling.machine", TransferClass.INSUFFICIENT)
+    assert found.verdict.state is State.INSUFFICIENT
+    assert judged([awake] * 3) == "throttling.rate"
+
+
+def test_a_beginning_that_was_noticed_late_accuses_nobody() -> None:
+    """What came while the machine slept seems to come at once: that other thing was not faster."""
+    made = held_round(8 * MBIT, 900 * MBIT, 100 * MBIT, 0.0, 0.1, 0.0)
+    assert judged([made] * 3) == "throttling.machine"
+    well = held_round(8 * MBIT, 900 * MBIT, 100 * MBIT, 0.0, 0.0, 0.0)
+    assert judged([well] * 3) == "throttling.rate"
+
+
+def test_milliseconds_accuse_nobody() -> None:
+    """A hundred KiB in 5 and in 1 ms differ by less than what any processor keeps one waiting."""
+    made = held_round(190 * MBIT, 900 * MBIT, 900 * MBIT, 0.0, 0.0, 0.0)
+    assert judged([made] * 3) == "throttling.machine"
+
+
+@pytest.mark.parametrize("rate", [130 * KBIT, MBIT])
+def test_throttling_shows_through_a_machine_that_is_somewhat_busy(rate: float) -> None:
+    """Held up for 30 ms in each transfer, a platform held to a megabit is told, strongly."""
+    made = held_round(rate, 20 * MBIT, 15 * MBIT, 0.03, 0.03, 0.03)
+    verdict = judge_transfers(case([made] * 3, [at_control(held(flow(50 * MBIT), 0.03))])).verdict
+    assert (verdict.rule_id, verdict.evidence) == ("throttling.rate", Evidence.STRONG)
+
+
+def test_two_rounds_of_a_machine_that_was_there_suffice() -> None:
+    """One round in doubt takes nothing from two that are not, and two in doubt leave too few."""
+    sure = held_round(MBIT, 20 * MBIT, 15 * MBIT, 0.0, 0.0, 0.0)
+    doubtful = held_round(MBIT, 20 * MBIT, 15 * MBIT, 0.6, 0.0, 0.0)
+    assert judged([sure, doubtful, sure]) == "throttling.rate"
+    assert judged([sure, doubtful, doubtful]) == "throttling.machine"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rule"), [(0.2, "throttling.stall"), (1.0, "throttling.machine")]
+)
+def test_a_silence_of_our_own_is_no_stall(seconds: float, rule: str) -> None:
+    """Of five seconds of silence one counted asleep explains half; a fifth of one does not."""
+    stalled = msgspec.structs.replace(flow(None, stalled_at=12288), duration=5.1)
+    made = round_(held(stalled, seconds), flow(20 * MBIT), flow(15 * MBIT))
+    assert judged([made] * 3) == rule
+
+
+def test_a_control_that_slept_acquits_nobody_and_accuses_nobody() -> None:
+    """Where all rests on what the control got, that has to be beyond doubt as well."""
+    made = round_(held(flow(MBIT), 0.0), SHORT, held(flow(15 * MBIT), 0.0))
+    awake, asleep = (at_control(held(flow(50 * MBIT), seconds)) for seconds in (0.0, 0.5))
+    assert judged([made] * 3, [awake]) == "throttling.rate"
+    assert judged([made] * 3, [asleep]) == "throttling.machine"
+
+
+def test_a_line_that_swings_as_much_as_the_two_differ_tells_nothing() -> None:
+    """Slow in each round, yet faster in one than the other was in another."""
+    made = [
+        round_(flow(target), flow(10 * target), flow(10 * target))
+        for target in (500 * KBIT, MBIT, 6 * MBIT)
+    ]
+    assert judged(made) == "throttling.unclear"
+    assert judged([made[0], made[1], made[1]]) == "throttling.rate"
+
+
+def test_measurements_that_tell_nothing_of_their_machine_are_judged_as_ever() -> None:
+    """Those of older versions hold no such count: nothing is held against them, or for them."""
+    old = msgspec.json.encode(flow(5 * MBIT))
+    assert b"held_up" not in old
+    seen = msgspec.json.decode(old, type=TransferObservation)
+    assert seen.held_up is None
+    assert judged([round_(seen, flow(100 * MBIT), flow(100 * MBIT))] * 3) == "throttling.rate"
+
+
+# -- whatever the numbers ----------------------------------------------------------------------
+
+RATES = st.floats(10 * KBIT, 500 * MBIT)
+LARGE = st.floats(100 * KBIT, 500 * MBIT)
+"""Enough comes within the deadline to make a rate."""
+STALLS = st.integers(1, 30).map(lambda n: n * 4096)
+
+
+@st.composite
+def any_flow(draw: st.DrawFn) -> TransferObservation | None:
+    """Fast, slow, short, stalled, failed or missing."""
+    kind = draw(st.sampled_from(["rate", "short", "stall", "failed", "none"]))
+    if kind == "rate":
+        return flow(draw(RATES))
+    if kind == "short":
+        return SHORT
+    if kind == "stall":
+        return flow(None, stalled_at=draw(STALLS))
+    return flow(MBIT, failure="connection_reset") if kind == "failed" else None
+
+
+ROUNDS = st.lists(st.builds(round_, any_flow(), any_flow(), any_flow()), max_size=4)
+CONTROLS = st.lists(st.builds(at_control, any_flow()), max_size=2)
+
+
+PAUSES = st.lists(st.floats(0, 10), min_size=15, max_size=15)
+
+
+def paused(made: Sequence[Measurement], pauses: Sequence[float]) -> list[Measurement]:
+    """The same rounds on a machine that was held up for so long, transfer by transfer."""
+    left = iter(pauses)
+    return [
+        msgspec.structs.replace(
+            one,
+            observations=tuple(
+                held(o, next(left)) if isinstance(o, TransferObservation) else o
+                for o in one.observations
+            ),
+        )
+        for one in made
+    ]
+
+
+@given(ROUNDS, CONTROLS, PAUSES)
+def test_pauses_of_the_machine_never_accuse(
+    made: list[Measurement], controls: list[Measurement], pauses: list[float]
+) -> None:
+    """Whatever is throttled on a machine that was held up is so on one that was not; and what was
+    told of nobody stays untold."""
+    there = judge_transfers(case(made, controls)).verdict
+    asleep = judge_transfers(case(paused(made, pauses), controls)).verdict
+    if asleep.state is State.THROTTLED:
+        assert there.state is State.THROTTLED
+        assert EVIDENCE_ORDER[asleep.evidence] <= EVIDENCE_ORDER[there.evidence]
+    if asleep != there:
+        assert asleep.state is State.INSUFFICIENT
+
+
+@given(ROUNDS, CONTROLS, st.sampled_from(VantageState))
+def test_every_case_gets_one_verdict_and_always_the_same(
+    made: list[Measurement], controls: list[Measurement], state: VantageState
+) -> None:
+    """Judging is total and deterministic, and only accusations carry a method and evidence."""
+    given_case = case(made, controls, field=health(state))
+    found = judge_transfers(given_case)
+    assert found == judge_transfers(given_case)
+    accused = found.verdict.state is State.THROTTLED
+    assert accused == (found.verdict.evidence is not Evidence.NONE)
+    assert accused == (found.verdict.method == "throttling")
+    assert found.verdict.rule_id in {rule.id for rule in THROTTLING_RULES}
+
+
+@given(st.lists(st.builds(round_, st.none(), any_flow(), any_flow()), max_size=4), CONTROLS)
+def test_no_data_is_never_throttled_and_never_ok(
+    made: list[Measurement], controls: list[Measurement]
+) -> None:
+    """Whatever the others got, a target that was not seen is insufficient."""
+    assert judge_transfers(case(made, controls)).verdict.state is State.INSUFFICIENT
+
+
+@given(st.lists(st.tuples(RATES, RATES), min_size=1, max_size=3), st.data())
+def test_slow_everywhere_is_never_throttled(
+    rates: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    """Where no control was clearly faster than the target ever was, nobody is accused."""
+    made = [round_(flow(target), flow(other), flow(other)) for target, other in rates]
+    slowest = min(target for target, _ in rates)
+    control = at_control(flow(data.draw(st.floats(10 * KBIT, max(10 * KBIT, 2 * slowest)))))
+    assert judge_transfers(case(made, [control])).verdict.state is not State.THROTTLED
+
+
+@given(
+    st.lists(st.tuples(LARGE, LARGE, LARGE), min_size=1, max_size=3),
+    st.floats(0.1, 10.0),
+)
+def test_ratios_do_not_depend_on_the_speed_of_the_line(
+    rates: list[tuple[float, float, float]], factor: float
+) -> None:
+    """Multiplying every rate by the same number leaves the ratios what they were."""
+
+    def ratios(scale: float) -> list[float]:
+        made = [
+            round_(*(scaled(flow(rate), scale) for rate in (target, innocuous, reference)))
+            for target, innocuous, reference in rates
+        ]
+        found = judge_transfers(case(made, []))
+        return [x for r in found.ratios.values() for x in (r.low, r.median, r.high)]
+
+    assert ratios(factor) == pytest.approx(ratios(1.0), rel=1e-6)
+
+
+def scaled(seen: TransferObservation, factor: float) -> TransferObservation:
+    """The same transfer, so many times faster."""
+    return msgspec.structs.replace(seen, marks=tuple((t / factor, n) for t, n in seen.marks))
+
+
+@given(ROUNDS)
+def test_losing_control_never_raises_the_evidence(made: list[Measurement]) -> None:
+    """With a control that fared better than anybody the evidence is at least what it is without."""
+    best = at_control(flow(1000 * MBIT))
+    with_control = judge_transfers(case(made, [best])).verdict.evidence
+    without = judge_transfers(case(made, [])).verdict.evidence
+    assert EVIDENCE_ORDER[without] <= EVIDENCE_ORDER[with_control]
+
+
+# -- beside other verdicts ---------------------------------------------------------------------
+
+
+def verdict_of(state: State, **failures: str) -> Verdict:
+    """An endpoint's own verdict."""
+    own = judge_transfers(case([FAST])).verdict
+    return msgspec.structs.replace(
+        own, state=state, rule_id="own", measurement="own", failures=failures
+    )
+
+
+def without_quic() -> Verdict:
+    """A verdict on an endpoint that works over TCP alone."""
+    return msgspec.structs.replace(
+        verdict_of(State.BLOCKED, quic=TIMEOUT), method="quic", sub_method="timeout"
+    )
+
+
+def throttled(endpoint: str = ENDPOINT) -> TransferVerdict:
+    """An accusation."""
+    found = judge_transfers(case([SLOW] * 3))
+    return msgspec.structs.replace(
+        found, verdict=msgspec.structs.replace(found.verdict, endpoint=endpoint)
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "prevails"),
+    [
+        (verdict_of(State.OK), True),
+        (verdict_of(State.BLOCKED, http=TIMEOUT), True),
+        (verdict_of(State.BLOCKED, tls="connection_reset"), False),
+        (verdict_of(State.DOWN, tcp=TIMEOUT), False),
+        (without_quic(), True),
+    ],
+    ids=["ok", "silent", "blocked", "down", "only-quic"],
+)
+def test_speed_accuses_only_what_worked_or_fell_silent(own: Verdict, prevails: bool) -> None:
+    """A block of another kind is the better explanation; a stall is, of silence half-way.
+
+    Where QUIC alone is blocked, TCP works, and that it is slow weighs more with people.
+    """
+    (found,) = combine([own], [throttled()])
+    assert found.rule_id == ("throttling.rate" if prevails else "own")
+
+
+def test_speed_that_accuses_nobody_changes_nothing() -> None:
+    """An endpoint's own verdict stays, and an object apart brings a row of its own."""
+    own = verdict_of(State.OK)
+    assert combine([own], [judge_transfers(case([FAST]))]) == [own]
+    apart = throttled("https://video.example/large")
+    assert combine([own], [apart]) == [own, apart.verdict]

@@ -1,0 +1,353 @@
+"""The vantage's own health: each rule's case and near miss, and the arithmetic of loss."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from email.utils import format_datetime
+
+import msgspec
+import pytest
+
+from monitor.analysis.vantage.health import HEALTH_RULES, assess, estimate_loss
+from monitor.analysis.vantage.whereabouts import Whereabouts
+from monitor.analysis.verdict import VantageHealth, VantageState
+from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
+from probes.measurement import AnyObservation, HttpObservation, Measurement
+from probes.vantage import VantagePoint
+from tests.worlds.build import START, V4, V6, dns, egress, http, look, reference, tcp, tls
+
+Looked = tuple[Reference, Measurement]
+
+VANTAGE = VantagePoint(id="khi-ptcl", country="PK", asn=17557, network="PTCL")
+APPLE = reference("captive.apple.com", ReferenceScope.UPLINK, EndpointKind.HTTP)
+FIREFOX = reference("detectportal.firefox.com", ReferenceScope.UPLINK, EndpointKind.HTTP)
+WIKIPEDIA, CLOUDFLARE, GSTATIC = (
+    reference(host) for host in ("www.wikipedia.org", "www.cloudflare.com", "www.gstatic.com")
+)
+DAWN = reference("www.dawn.com", ReferenceScope.DOMESTIC)
+ALL = (APPLE, FIREFOX, WIKIPEDIA, CLOUDFLARE, GSTATIC, DAWN)
+FOREIGN = (WIKIPEDIA, CLOUDFLARE, GSTATIC)
+UPLINK = (APPLE, FIREFOX)
+
+
+def good(ref: Reference, *, at: float = 0.0, retransmits: int = 0, address: str = V4) -> Looked:
+    """A look that reached a reference."""
+    host = ref.endpoint.host
+    rtype = "AAAA" if ":" in address else "A"
+    seen: list[AnyObservation] = [
+        dns(name=host, rtype=rtype, addresses=(address,)),
+        tcp(address=address, retransmits=retransmits),
+    ]
+    if ref.endpoint.kind is EndpointKind.HTTP:
+        seen.append(http(url=ref.endpoint.id, address=address))
+    else:
+        seen.append(tls(server_name=host, address=address))
+    return ref, look(*seen, reached=True, at=at, endpoint=ref.endpoint.id)
+
+
+def bad(ref: Reference, *seen: AnyObservation, at: float = 0.0) -> Looked:
+    """A look that did not reach a reference."""
+    return ref, look(*seen, at=at, endpoint=ref.endpoint.id)
+
+
+def no_reply(ref: Reference, *, at: float = 0.0) -> Looked:
+    """The name resolves, connecting times out."""
+    return bad(ref, dns(name=ref.endpoint.host), tcp("generic_timeout_error"), at=at)
+
+
+def unresolved(ref: Reference, failure: str, *, at: float = 0.0) -> Looked:
+    """The name does not resolve."""
+    return bad(ref, dns(failure, name=ref.endpoint.host), at=at)
+
+
+def portal(ref: Reference) -> Looked:
+    """Somebody else's page in place of the captive-portal check's."""
+    return bad(
+        ref,
+        dns(name=ref.endpoint.host),
+        tcp(port=80),
+        http(url=ref.endpoint.id, status=302, location="http://login.example/", expected=False),
+    )
+
+
+def resolves_privately(ref: Reference) -> Looked:
+    """The name leads to an address of the local network."""
+    return bad(ref, dns("dns_bogon_error", name=ref.endpoint.host, addresses=("192.168.1.1",)))
+
+
+def untrusted(ref: Reference) -> Looked:
+    """TLS answers with a certificate that does not verify."""
+    host = ref.endpoint.host
+    return bad(ref, dns(name=host), tcp(), tls("ssl_invalid_certificate", server_name=host))
+
+
+def outdated(ref: Reference) -> Looked:
+    """TLS answers with a certificate that has expired, if one believes our clock."""
+    return untrusted(ref)
+
+
+def dated(ref: Reference, *, behind: timedelta) -> Looked:
+    """An answer whose Date is that far behind our clock."""
+    ref, seen = good(ref)
+    kept = [one for one in seen.observations if not isinstance(one, HttpObservation)]
+    secure = ref.endpoint.kind is not EndpointKind.HTTP
+    url = f"https://{ref.endpoint.host}/" if secure else ref.endpoint.id
+    said = format_datetime(START - behind, usegmt=True)
+    page = http(url=url, headers=(("date", said),), start=0.3)
+    return ref, look(*kept, page, reached=True, endpoint=ref.endpoint.id)
+
+
+def assessed(*looked: Looked, witnesses: Sequence[Measurement] = ()) -> VantageHealth:
+    """Health from these looks."""
+    return assess(VANTAGE, looked, witnesses, START)
+
+
+def exiting(where: Whereabouts) -> VantageHealth:
+    """Health with good references and packets that come out somewhere."""
+    return assess(VANTAGE, [good(ref) for ref in ALL], (), START, where)
+
+
+BY_ADDRESS = look(tcp(), reached=True, endpoint=f"tcp://{V4}:443")
+SLOW = tuple(good(ref, retransmits=1) for ref in ALL)
+CLEAN = tuple(good(ref, at=60.0 * n) for n in range(1, 4) for ref in ALL)
+
+EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
+    "vantage.egress_failed": (
+        assessed(*(bad(ref, egress()) for ref in ALL)),
+        assessed(*(bad(ref, egress()) for ref in ALL[1:]), no_reply(APPLE)),
+    ),
+    "vantage.elsewhere": (exiting(Whereabouts("NL")), exiting(Whereabouts())),
+    "vantage.other_network": (exiting(Whereabouts("", 45595)), exiting(Whereabouts())),
+    "vantage.no_references": (assessed(), assessed(no_reply(APPLE))),
+    "vantage.captive_portal": (
+        assessed(*(portal(ref) for ref in UPLINK), *(untrusted(ref) for ref in FOREIGN)),
+        assessed(*(portal(ref) for ref in UPLINK), *(good(ref) for ref in FOREIGN)),
+    ),
+    "vantage.resolver_down": (
+        assessed(*(unresolved(ref, "dns_servfail_error") for ref in ALL)),
+        assessed(*(unresolved(ref, "generic_timeout_error") for ref in ALL)),
+    ),
+    "vantage.offline": (
+        assessed(*(no_reply(ref) for ref in ALL)),
+        assessed(*(no_reply(ref) for ref in ALL[1:]), good(APPLE)),
+    ),
+    "vantage.international_cut": (
+        assessed(good(DAWN), *(no_reply(ref) for ref in (*UPLINK, *FOREIGN))),
+        assessed(good(DAWN), good(WIKIPEDIA), *(no_reply(ref) for ref in UPLINK)),
+    ),
+    "vantage.clock_skew": (
+        assessed(dated(APPLE, behind=timedelta(days=400)), *map(outdated, FOREIGN)),
+        assessed(dated(APPLE, behind=timedelta(hours=23)), *map(outdated, FOREIGN)),
+    ),
+    "vantage.no_tls": (
+        assessed(good(APPLE), *(untrusted(ref) for ref in (*FOREIGN, DAWN))),
+        assessed(good(APPLE), *(untrusted(ref) for ref in FOREIGN[1:]), good(WIKIPEDIA)),
+    ),
+    "vantage.lossy": (assessed(*SLOW), assessed(*SLOW, *CLEAN)),
+    "vantage.ok": (assessed(*(good(ref) for ref in ALL)), assessed(good(DAWN), no_reply(APPLE))),
+}
+
+
+def test_every_health_rule_has_its_examples() -> None:
+    """A health rule without a matching case and a near miss cannot be added."""
+    assert set(EXAMPLES) == {rule.id for rule in HEALTH_RULES}
+
+
+@pytest.mark.parametrize("rule_id", EXAMPLES)
+def test_health_rule_decides_its_case(rule_id: str) -> None:
+    """The rule decides the case made for it, with its own state."""
+    matching, near_miss = EXAMPLES[rule_id]
+    states = {rule.id: rule.state for rule in HEALTH_RULES}
+    assert (matching.rule_id, matching.state) == (rule_id, states[rule_id])
+    assert near_miss.rule_id != rule_id
+
+
+def test_a_clock_far_off_mutes_even_while_some_certificates_still_verify() -> None:
+    """What servers prove about our clock outweighs that references answer."""
+    wrong = [dated(ref, behind=timedelta(days=60)) for ref in (WIKIPEDIA, DAWN)]
+    health = assessed(*wrong, good(APPLE))
+    assert (health.rule_id, health.state) == ("vantage.clock_skew", VantageState.UNKNOWN)
+    assert health.clock_skew == pytest.approx(60 * 86400, abs=1)
+
+
+def test_forged_dates_in_cleartext_alone_mute_nobody() -> None:
+    """Whoever rewrites cleartext cannot switch the vantage off while certificates verify."""
+    health = assessed(dated(APPLE, behind=timedelta(days=400)), *map(good, FOREIGN))
+    assert (health.state, health.clock_skew) == (VantageState.OK, None)
+
+
+def test_a_platform_that_was_reached_tells_the_time_too() -> None:
+    """References that stop at the handshake say no date; looks of the cycle that answered do."""
+    _, witness = dated(DAWN, behind=timedelta(seconds=90))
+    health = assessed(*map(good, FOREIGN), witnesses=[witness])
+    assert (health.state, health.clock_skew) == (VantageState.OK, 90)
+
+
+def test_a_local_forwarder_is_told() -> None:
+    """Names asked of a stub are noted, for they hide an injected second answer."""
+    ref, seen = good(WIKIPEDIA)
+    through = msgspec.structs.replace(dns(name=ref.endpoint.host), stub=True)
+    stubbed = msgspec.structs.replace(seen, observations=(through, *seen.observations[1:]))
+    assert assessed((ref, stubbed)).stub_resolver
+    assert not assessed((ref, seen)).stub_resolver
+
+
+def test_latest_look_of_each_reference_decides() -> None:
+    """A vantage that was online before the failures and is not after them is offline."""
+    before = [good(ref) for ref in ALL]
+    after = [no_reply(ref, at=60.0) for ref in ALL]
+    assert assessed(*before, *after).state is VantageState.OFFLINE
+    assert assessed(*after, *before).state is VantageState.OFFLINE
+
+
+def test_dead_resolver_is_told_from_cut_cable_by_a_sign_of_life() -> None:
+    """When nothing resolves, an endpoint reached by address shows that the network works."""
+    silent = [unresolved(ref, "generic_timeout_error") for ref in ALL]
+    assert assessed(*silent).rule_id == "vantage.offline"
+    assert assessed(*silent, witnesses=[BY_ADDRESS]).rule_id == "vantage.resolver_down"
+
+
+def test_names_that_all_lead_home_are_a_captive_portal() -> None:
+    """A portal may answer every name with its own private address."""
+    assert assessed(*map(resolves_privately, ALL)).rule_id == "vantage.captive_portal"
+
+
+def test_one_foreign_site_down_is_not_a_cut() -> None:
+    """A working captive-portal check outvotes a single foreign reference, not several."""
+    assert assessed(good(DAWN), good(APPLE), no_reply(WIKIPEDIA)).state is not (
+        VantageState.INTERNATIONAL_CUT
+    )
+    several = [bad(ref, dns(), tcp("connection_refused")) for ref in FOREIGN]
+    assert assessed(good(DAWN), good(APPLE), *several).rule_id == "vantage.international_cut"
+
+
+def test_uplink_tampered_alone_is_ok() -> None:
+    """Rewritten cleartext does not mute a vantage whose TLS references answer."""
+    assert assessed(portal(APPLE), good(WIKIPEDIA), good(DAWN)).state is VantageState.OK
+
+
+def test_families_are_those_of_reached_references() -> None:
+    """A family counts as working when a reference answered over it in its latest look."""
+    assert assessed(good(WIKIPEDIA), good(DAWN, address=V6)).families == ("ipv4", "ipv6")
+    host = WIKIPEDIA.endpoint.host
+    broken_v6 = look(
+        dns(name=host),
+        dns(name=host, rtype="AAAA", addresses=(V6,)),
+        tcp(),
+        tcp("generic_timeout_error", address=V6),
+        tls(server_name=host),
+        reached=True,
+        endpoint=WIKIPEDIA.endpoint.id,
+    )
+    assert assessed((WIKIPEDIA, broken_v6)).families == ("ipv4",)
+
+
+def test_counts_are_of_the_latest_round() -> None:
+    """References answered out of references asked, each counted once."""
+    health = assessed(good(DAWN), no_reply(DAWN, at=60), good(WIKIPEDIA), bad(APPLE, egress()))
+    assert (health.references_ok, health.references_total) == (1, 2)
+
+
+# -- loss --------------------------------------------------------------------------------------
+
+
+def test_successes_leave_a_remainder() -> None:
+    """Six successes leave (0 + 0.5) / (6 + 1), never zero."""
+    loss = estimate_loss([good(ref) for ref in ALL], [])
+    assert loss.timeout_rate == pytest.approx(0.5 / 7)
+    assert not loss.lossy
+
+
+def test_no_references_leave_nothing_certain() -> None:
+    """Without any look a timeout is as likely as not."""
+    assert estimate_loss([], []).timeout_rate == 0.5
+
+
+def slow_connects(slow: int, total: int) -> list[Measurement]:
+    """Platform looks of which some needed their SYN sent again."""
+    return [
+        look(tcp(retransmits=int(n < slow)), reached=True, endpoint=f"tcp://{V4}:443", at=float(n))
+        for n in range(total)
+    ]
+
+
+def test_ten_percent_loss_still_allows_detection() -> None:
+    """19 of 100 round trips sent again give 3 · 0.19³ = 0.02: two timeouts can accuse."""
+    references = [good(ref, at=float(n)) for n in range(5) for ref in ALL]
+    trips = 100 - 2 * len(references)
+    loss = estimate_loss(references, slow_connects(19, trips))
+    assert loss.timeout_rate == pytest.approx(3 * 0.19**3)
+    assert not loss.lossy
+    assert loss.timeout_rate**2 < 0.005
+
+
+def test_thirty_percent_loss_is_lossy() -> None:
+    """51 of 100 round trips sent again give 3 · 0.51³ = 0.40."""
+    references = [good(ref) for ref in ALL]
+    loss = estimate_loss(references, slow_connects(51, 88))
+    assert loss.timeout_rate == pytest.approx(3 * 0.51**3)
+    assert loss.lossy
+
+
+def test_few_round_trips_do_not_make_a_line_lossy() -> None:
+    """Two resends out of six round trips may be chance; the same share out of more is not."""
+    proxied = [(ref, look(tls(address=""), reached=True)) for ref in (WIKIPEDIA, DAWN)]
+    assert not estimate_loss(proxied, slow_connects(2, 6)).lossy
+    assert estimate_loss(proxied, slow_connects(4, 12)).lossy
+
+
+def test_failed_witnesses_do_not_count() -> None:
+    """A censor that drops a platform's packets does not make the line look lossy."""
+    dropped = [look(dns(tries=3), tcp("generic_timeout_error", retransmits=3)) for _ in range(50)]
+    clean = estimate_loss([good(ref) for ref in ALL], [])
+    assert estimate_loss([good(ref) for ref in ALL], dropped) == clean
+
+
+def test_broken_family_is_not_loss() -> None:
+    """IPv6 connects that never succeed leave the share of resends alone."""
+    host = WIKIPEDIA.endpoint.host
+    dead_v6 = tcp("generic_timeout_error", address=V6, retransmits=3)
+    seen = look(dns(name=host), tcp(), dead_v6, tls(server_name=host), reached=True)
+    assert not estimate_loss([(WIKIPEDIA, seen)] * 8, []).lossy
+
+
+def test_timeouts_of_references_raise_the_rate() -> None:
+    """Two references of six that time out make 2.5 / 7."""
+    looks = [*(good(ref) for ref in ALL[2:]), *(no_reply(ref) for ref in UPLINK)]
+    loss = estimate_loss(looks, [])
+    assert loss.timeout_rate == pytest.approx(2.5 / 7)
+    assert loss.lossy
+
+
+def test_one_dead_reference_tells_nothing_about_loss() -> None:
+    """A reference silent in every round while the others always answer is left out."""
+    rounds = [good(ref, at=at) for at in (0.0, 60.0) for ref in ALL[1:]]
+    dead = [no_reply(APPLE), no_reply(APPLE, at=60.0)]
+    assert estimate_loss([*rounds, *dead], []).timeout_rate == pytest.approx(0.5 / 11)
+    once = [no_reply(APPLE), good(APPLE, at=60.0)]
+    assert estimate_loss([*rounds, *once], []).timeout_rate == pytest.approx(1.5 / 13)
+
+
+def test_looks_that_died_at_the_proxy_are_no_looks() -> None:
+    """Our own proxy's failures count neither as timeouts nor as successes."""
+    looks = [good(ref) for ref in ALL]
+    with_egress = [*looks, bad(DAWN, egress("generic_timeout_error"), at=60.0)]
+    assert estimate_loss(with_egress, []) == estimate_loss(looks, [])
+
+
+@pytest.mark.parametrize(
+    ("where", "rule_id"),
+    [
+        (Whereabouts("NL", 64511), "vantage.elsewhere"),
+        (Whereabouts("", 45595), "vantage.other_network"),
+        (Whereabouts(), "vantage.ok"),
+    ],
+)
+def test_an_exit_that_is_elsewhere_outweighs_good_references(
+    where: Whereabouts, rule_id: str
+) -> None:
+    """All answers, but not from here: nothing can be judged; the near miss is an exit that fits."""
+    looks = [good(ref) for ref in ALL]
+    health = assess(VANTAGE, looks, (), START, where)
+    assert health.rule_id == rule_id
+    assert (health.exit_country, health.exit_asn) == (where.country, where.asn)
+    assert (health.state is VantageState.OK) == (rule_id == "vantage.ok")

@@ -1,0 +1,122 @@
+"""Turns are taken for whoever keeps what they give: a recorder, or a spool in the field."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.fold import EventBook
+from monitor.app.clock import utc_now
+from monitor.app.cycle_job import Turns
+from monitor.app.cycle_runners import Runners, cycle_runner
+from monitor.app.schedule import Schedule
+from monitor.budget.budget import Effort
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings
+from probes.catalog.catalog import Catalog, Reference, ReferenceScope
+from probes.catalog.endpoint import parse_endpoint
+from probes.testing import ScriptedNetwork
+from probes.vantage import Resolver, VantagePoint
+from storage.store import Cycle
+
+FIELD = VantagePoint(
+    id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")
+)
+GONE = VantagePoint(id="khi-gone", country="PK", asn=17557)
+SETTINGS = Settings(vantages=(FIELD,), catalog=Catalog(platforms=(), references=()), interval=60.0)
+ASKING = msgspec.structs.replace(
+    SETTINGS,
+    catalog=Catalog(
+        platforms=(),
+        references=(
+            Reference(
+                scope=ReferenceScope.INTERNATIONAL,
+                endpoint=parse_endpoint("https://one.example/"),
+            ),
+        ),
+    ),
+)
+"""With something to look at."""
+
+
+class Spool:
+    """Keeps cycles and concludes nothing, as in the field."""
+
+    book = EventBook()
+
+    def __init__(self, broken: bool = False) -> None:
+        self.cycles: list[Cycle] = []
+        self.came = asyncio.Event()
+        self._broken = broken
+
+    async def record(self, cycle: Cycle) -> None:
+        """Keep it."""
+        self.came.set()
+        if self._broken:
+            raise RuntimeError("spool broken")
+        self.cycles.append(cycle)
+
+
+class Counted:
+    """Counts turns."""
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[str, Effort, int]] = []
+        self.missed: list[str] = []
+
+    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+        """One more."""
+        self.turns.append((vantage, effort, spent))
+
+    def cycle_missed(self, vantage: str) -> None:
+        """One less."""
+        self.missed.append(vantage)
+
+
+async def test_a_schedule_needs_nothing_but_a_keeper_and_a_tally() -> None:
+    """With neither recorder nor publisher, cycles come, are kept and are counted."""
+    spending = Spending(SETTINGS, now=utc_now)
+    spool, tally = Spool(), Counted()
+    async with Runners(spending) as runners:
+        runner = await runners.begin(SETTINGS, ())
+        schedule = Schedule(SETTINGS, Turns(runner, spool, tally, spending))
+        schedule.start()
+        async with asyncio.timeout(10):
+            await spool.came.wait()
+        await schedule.stop()
+    assert [cycle.vantage for cycle in spool.cycles] == [FIELD.id]
+    assert tally.turns == [(FIELD.id, Effort.WHOLE, 0)]
+    assert not tally.missed
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_turn_returns_its_cycle_unless_it_failed(broken: bool) -> None:
+    """A keeper that fails ends no schedule: there is merely no cycle to go by."""
+    spending = Spending(SETTINGS, now=utc_now)
+    spool, tally = Spool(broken), Counted()
+    async with Runners(spending) as runners:
+        runner = await runners.begin(SETTINGS, ())
+        turns = Turns(runner, spool, tally, spending)
+        cycle = await turns.take(FIELD)
+        assert (cycle is None) is broken
+        assert [one.id for one in spool.cycles] == ([cycle.id] if cycle is not None else [])
+        again = await turns.take(FIELD)
+        assert again is None or again.id != spool.cycles[0].id
+        async with asyncio.timeout(1):
+            await turns.unused(runner)
+
+
+async def test_a_vantage_that_is_let_go_of_while_it_looks_gives_no_cycle() -> None:
+    """Half a cycle is none; what is let go of elsewhere leaves it alone."""
+    spending = Spending(ASKING, now=utc_now)
+    spool, tally = Spool(), Counted()
+    silent = ScriptedNetwork(families=("ipv4",))
+    async with cycle_runner(ASKING, make_network=lambda _: silent, spending=spending) as runner:
+        turns = Turns(runner, spool, tally, spending)
+        taking = asyncio.create_task(turns.take(FIELD))
+        await asyncio.sleep(0.1)
+        await turns.let_go([GONE.id])
+        assert not taking.done()
+        await turns.let_go([FIELD.id])
+        assert await taking is None
+    assert not spool.cycles

@@ -1,0 +1,224 @@
+"""What a vantage has used of its day: taken up after a restart, and counted whatever it was for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.app.clock import utc_now
+from monitor.app.cycle_job import Turns
+from monitor.app.cycle_runners import cycle_runner
+from monitor.app.run import watch
+from monitor.app.schedule import Schedule
+from monitor.budget.budget import NOTHING, Effort, Purse, Spent
+from monitor.budget.bytes_used import bytes_of, request_bytes
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings, VantageCheckSettings
+from monitor.measuring.vantages import Looking
+from monitor.metrics.publisher import Publisher
+from monitor.recording.recorder import Recorder
+from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
+from probes.catalog.endpoint import parse_endpoint
+from probes.measurement import Look, Measurement
+from probes.settings import ProbeSettings
+from probes.testing import DnsReply, Peer, ScriptedNetwork
+from probes.vantage import Resolver, VantagePoint, VantageRole
+from storage.memory.store import MemoryStore
+from storage.store import Cycle, Selection, StorageError
+from tests.worlds.build import START, dns, health, http, look, tcp, tls
+from tests.worlds.mmdb import country, write_mmdb
+
+RESOLVER = "192.0.2.53"
+FIELD = VantagePoint(id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address=RESOLVER))
+CONTROL = VantagePoint(
+    id="ctl-ams", country="NL", role=VantageRole.CONTROL, resolver=Resolver(address=RESOLVER)
+)
+HOST, OTHER, ECHO = "x.com", "one.example", "echo.example.org"
+ADDRESSES = {HOST: "203.0.113.10", OTHER: "203.0.113.11", ECHO: "203.0.113.12"}
+SETTINGS = Settings(
+    vantages=(FIELD, CONTROL),
+    catalog=Catalog(
+        platforms=(
+            Platform(
+                name="x",
+                title="X",
+                owner="x",
+                roles=(
+                    Role(name="web", core=True, endpoints=(parse_endpoint(f"https://{HOST}/"),)),
+                ),
+            ),
+        ),
+        references=(
+            Reference(
+                scope=ReferenceScope.INTERNATIONAL, endpoint=parse_endpoint(f"https://{OTHER}/")
+            ),
+        ),
+    ),
+    interval=60.0,
+    probe=ProbeSettings(bogon_allow=("203.0.113.0/24",), rate=10_000),
+)
+MIDNIGHT = START.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def seen(vantage: str, at: datetime, kind: Look = Look.SCHEDULED) -> Measurement:
+    """A look from a vantage."""
+    one = look(dns(), tcp(), tls(), http(), reached=True)
+    return msgspec.structs.replace(
+        one, id=f"{vantage} {at} {kind}", vantage=vantage, started_at=at, look=kind
+    )
+
+
+# -- restarts ------------------------------------------------------------------------------------
+
+
+async def test_a_restart_takes_up_what_was_used_today() -> None:
+    """What the store holds of today, and nothing of yesterday or of vantages that are no more,
+    is counted for the same purposes as before, to the byte."""
+    noon = MIDNIGHT + timedelta(hours=12)
+    today = [
+        seen(FIELD.id, MIDNIGHT),
+        seen(FIELD.id, noon, Look.RETRY),
+        seen(FIELD.id, noon, Look.TRANSFER),
+        seen(CONTROL.id, noon, Look.CONTROL),
+    ]
+    before = Spending(SETTINGS, now=lambda: noon)
+    for one in today:
+        before.count(one)
+    assert before.spent(FIELD.id).looks == before.spent(FIELD.id).speed > 0
+    store = MemoryStore()
+    await store.open()
+    others = [seen(FIELD.id, MIDNIGHT - timedelta(seconds=1)), seen("gone", noon)]
+    await store.save(
+        Cycle(
+            id="1",
+            vantage=FIELD.id,
+            country="PK",
+            started_at=noon,
+            finished_at=noon,
+            health=health(),
+            measurements=(*today, *others),
+            verdicts=(),
+            platforms=(),
+        )
+    )
+    after = Spending(SETTINGS, now=lambda: noon)
+    await after.restore(store)
+    assert after.spent(FIELD.id) == before.spent(FIELD.id)
+    assert (
+        after.spent(CONTROL.id) == before.spent(CONTROL.id) == Spent(suspicion=bytes_of(today[0]))
+    )
+
+
+class BrokenStore(MemoryStore):
+    """One whose measurements cannot be read."""
+
+    def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
+        """Fails as a database does."""
+        raise StorageError("read", f"disk gone, {selection.since} wanted")
+
+
+def network() -> ScriptedNetwork:
+    """All is well."""
+    scripted = ScriptedNetwork(families=("ipv4",))
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n203.0.113.99"
+    for host, address in ADDRESSES.items():
+        scripted.resolver(RESOLVER).answers(host, "A", DnsReply(addresses=(address,)))
+        scripted.peer(address, 443, Peer(says=(answer,)))
+    return scripted
+
+
+@pytest.mark.parametrize("store", [MemoryStore(), BrokenStore()], ids=["readable", "broken"])
+async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryStore) -> None:
+    """Whether or not it is known what was used today, vantages look, and what they then use is
+    counted and shown."""
+    await store.open()
+    publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, utc_now, interval=60.0)
+    spending = Spending(SETTINGS, now=utc_now)
+    recorder = Recorder(SETTINGS, store, publisher, now=utc_now)
+    networks = {vantage.id: network() for vantage in SETTINGS.vantages}
+    async with cycle_runner(
+        SETTINGS, make_network=lambda v: networks[v.id], spending=spending
+    ) as runner:
+        schedule = Schedule(SETTINGS, Turns(runner, recorder, publisher, spending))
+        await watch(schedule, store)
+        try:
+            async with asyncio.timeout(20):
+                while any(  # noqa: ASYNC110 # snapshots are swapped, and tell nobody
+                    view.last_success_at is None for view in publisher.snapshot.vantages
+                ):
+                    await asyncio.sleep(0.02)
+        finally:
+            await schedule.stop()
+    for view in publisher.snapshot.vantages:
+        assert view.turns[Effort.WHOLE] == 1
+        assert view.day_bytes is not None
+        assert view.day_bytes[1] == spending.spent(view.point.id).total > 0
+
+
+async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
+    """References included, or hurry would take the bytes that the schedule lives on."""
+    spending = Spending(SETTINGS, now=utc_now)
+    scripted = network()
+    async with cycle_runner(SETTINGS, make_network=lambda _: scripted, spending=spending) as runner:
+        await runner.run(FIELD.id, Effort.HURRIED, {"x"})
+        hurried = spending.spent(FIELD.id)
+        assert hurried == Spent(suspicion=hurried.total)
+        assert hurried.total > 0
+        await runner.run(FIELD.id, Effort.WHOLE)
+    assert spending.spent(FIELD.id).looks > hurried.total
+
+
+# -- what leaves no measurement ------------------------------------------------------------------
+
+
+def checking(tmp_path: Path, **probe: float) -> Settings:
+    """With a check of where vantages come out."""
+    file = write_mmdb(tmp_path / "country.mmdb", {"203.0.113.0/24": country("PK")})
+    return msgspec.structs.replace(
+        SETTINGS,
+        probe=msgspec.structs.replace(SETTINGS.probe, **probe),
+        vantage_check=VantageCheckSettings(mmdb=(str(file),), echo=(f"https://{ECHO}/",)),
+    )
+
+
+async def asked(settings: Settings, times: int) -> tuple[Spending, ScriptedNetwork, float]:
+    """Ask so many times where the vantage comes out; seconds that took."""
+    spending = Spending(settings, now=lambda: MIDNIGHT + timedelta(hours=12))
+    scripted = network()
+    looking = Looking(settings, now=utc_now, make_network=lambda _: scripted, spending=spending)
+    began = asyncio.get_running_loop().time()
+    async with looking:
+        for _ in range(times):
+            await looking.exits.look(FIELD.id)
+    return spending, scripted, asyncio.get_running_loop().time() - began
+
+
+def questions(scripted: ScriptedNetwork) -> int:
+    """Connections to the server that tells addresses."""
+    return scripted.connects.count((ADDRESSES[ECHO], 443))
+
+
+async def test_asking_for_the_exit_counts_against_the_day(tmp_path: Path) -> None:
+    """Each question is paid by the routine, though no measurement is left of it."""
+    spending, scripted, _ = await asked(checking(tmp_path), 3)
+    assert questions(scripted) == 3
+    assert spending.spent(FIELD.id) == NOTHING.plus(Purse.LOOKS, 3 * request_bytes())
+    assert 10_000 < request_bytes() < 30_000
+
+
+async def test_nothing_is_asked_once_the_day_is_spent(tmp_path: Path) -> None:
+    """The cap holds for what leaves no measurement, too."""
+    enough_for_two = round(2.5 * request_bytes() / 0.97)
+    spending, scripted, _ = await asked(checking(tmp_path, daily_bytes=enough_for_two), 5)
+    assert questions(scripted) == 2
+    assert spending.spent(FIELD.id).total <= enough_for_two
+
+
+async def test_asking_for_the_exit_keeps_to_the_rate(tmp_path: Path) -> None:
+    """Five questions at ten a second take 0.4 s at least, as looks would."""
+    _, scripted, seconds = await asked(checking(tmp_path, rate=10.0), 5)
+    assert questions(scripted) == 5
+    assert seconds >= 0.35

@@ -1,0 +1,178 @@
+"""`shutwatch agent`: what a host types."""
+
+import fcntl
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.agent.paths import AgentFiles
+from monitor.config.load import ConfigError, load_config
+from monitor.keys.keys import fingerprint, load, public_text
+from storage.agent.spool import Spool
+from tests.unit.monitor.agent.test_agent_orders import AGENT
+from tests.unit.storage.test_spool import ROOM, cycle, make
+
+HOLDS_THE_LOCK = """
+import fcntl, os, sys, time
+lock = open(sys.argv[1], "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print(os.getpid(), file=lock, flush=True)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def shutwatch(*words: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
+    """As a host types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "monitor", "agent", *words],
+        capture_output=True,
+        text=True,
+        input=text_in,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An agent's, as `init` makes it."""
+    made = tmp_path / "agent"
+    assert shutwatch("init", str(made)).returncode == 0
+    return made
+
+
+def test_init_makes_a_key_and_an_example_and_tells_what_to_hand_over(tmp_path: Path) -> None:
+    """Once more, it changes neither; nobody else can read the key; `key` tells it again."""
+    folder = tmp_path / "agent"
+    first = shutwatch("init", str(folder))
+    key = load(folder / "agent-key.pem")
+    assert first.returncode == 0
+    assert public_text(key) in first.stdout
+    shown = re.search(r"Fingerprint: ([0-9a-f ]+)\n", first.stdout)
+    assert shown is not None
+    assert shown[1].replace(" ", "") == fingerprint(public_text(key))
+    assert (folder / "agent-key.pem").stat().st_mode & 0o077 == 0
+    assert load_config(folder / "agent.toml", {}).agent is not None
+    (folder / "agent.toml").write_text(AGENT)
+    again = shutwatch("init", str(folder))
+    assert public_text(key) in again.stdout
+    assert (folder / "agent.toml").read_text() == AGENT
+    assert public_text(key) in shutwatch("key", "-c", str(folder / "agent.toml")).stdout
+
+
+async def test_status_tells_what_waits_what_was_given_up_and_what_was_refused(
+    folder: Path,
+) -> None:
+    """From the files alone, while something else has them open."""
+    spool = Spool(folder / "spool.db", limit=10**6)
+    await spool.open()
+    await spool.put(cycle(1))
+    frozen = await spool.freeze(ROOM, make)
+    assert frozen is not None
+    await spool.put_aside(frozen.id, "malformed", "as the test says")
+    await spool.put(cycle(2))
+    await spool.give_up(7)
+    done = shutwatch("status", "--json", "-c", str(folder / "agent.toml"))
+    told = json.loads(done.stdout)
+    assert (told["running"], told["spooled"], told["dropped"]) == (False, 10, 7)
+    assert [one["reason"] for one in told["refused"]] == ["malformed"]
+    text = shutwatch("status", "-c", str(folder / "agent.toml")).stdout
+    assert "Waiting: 10 measurements" in text
+    assert "Given up for lack of room: 7 measurements" in text
+    assert "malformed, as the test says" in text
+    await spool.close()
+
+
+def test_pause_holds_until_resume(folder: Path) -> None:
+    """It is a mark in a file, so it outlives whatever runs."""
+    config = str(folder / "agent.toml")
+    for word, paused in (("pause", True), ("pause", True), ("resume", False), ("resume", False)):
+        assert shutwatch(word, "-c", config).returncode == 0
+        assert json.loads(shutwatch("status", "--json", "-c", config).stdout)["paused"] is paused
+
+
+def test_wipe_ends_the_agent_and_leaves_nothing(folder: Path) -> None:
+    """A process that holds the lock is told to end; then every file is gone, and nothing else."""
+    files = AgentFiles(
+        config=folder / "agent.toml", key=folder / "agent-key.pem", spool=folder / "spool.db"
+    )
+    for file in files.secret:
+        if not file.exists():
+            file.write_bytes(b"secret")
+    (folder / "mine").write_text("not the agent's")
+    holder = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            HOLDS_THE_LOCK,
+            str(files.lock),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    refused = shutwatch("wipe", "-c", str(files.config), text_in="n\n")
+    assert refused.returncode == 1
+    assert holder.poll() is None
+    done = shutwatch("wipe", "--yes", "-c", str(files.config))
+    assert done.returncode == 0, done.stderr
+    assert holder.wait(10) == -signal.SIGTERM
+    holder.stdout.close()
+    assert [file.name for file in folder.iterdir()] == ["mine"]
+    assert "cannot promise" in done.stdout
+
+
+def test_the_key_is_overwritten_before_it_is_deleted(folder: Path) -> None:
+    """Another name of the same file shows what is left of it."""
+    kept = folder.parent / "another-name"
+    kept.hardlink_to(folder / "agent-key.pem")
+    before = kept.read_bytes()
+    assert b"PRIVATE KEY" in before
+    assert shutwatch("wipe", "--yes", "--keep-config", "-c", str(folder / "agent.toml")).stdout
+    assert len(kept.read_bytes()) == len(before)
+    assert b"PRIVATE KEY" not in kept.read_bytes()
+    assert [file.name for file in folder.iterdir()] == ["agent.toml"]
+
+
+def test_an_agent_runs_once(folder: Path) -> None:
+    """A second one on the same spool says so and ends with 2, as one without a key does."""
+    config = str(folder / "agent.toml")
+    with (folder / "spool.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = shutwatch("run", "-c", config)
+    assert (second.returncode, "another agent uses" in second.stderr) == (2, True)
+    (folder / "agent-key.pem").unlink()
+    without = shutwatch("run", "-c", config)
+    assert (without.returncode, "does not exist" in without.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (AGENT.replace("https://c.example", "http://c.example"), "https://"),
+        (AGENT.replace("https://c.example", "https://c.example/path"), "https://"),
+        (AGENT.replace('["https://c.example"]', "[]"), "one collector at least"),
+        (re.sub('collector_key = ".*"', 'collector_key = "abc"', AGENT), "44 characters"),
+        (AGENT + 'proxy = "ftp://proxy.example:21"\n', "socks5://host:port"),
+        (f'[[vantage]]\nid = "b"\ncountry = "PK"\n{AGENT}', "an agent is one vantage"),
+        (f"{AGENT}\n[collector]\n", "beside [agent]"),
+    ],
+)
+def test_mistakes_in_an_agents_file_are_told(tmp_path: Path, wrong: str, told: str) -> None:
+    """Each with what would be right."""
+    file = tmp_path / "agent.toml"
+    file.write_text(wrong)
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load_config(file, {})
+
+
+def test_a_control_may_be_an_agent(tmp_path: Path) -> None:
+    """Alone, without a field vantage."""
+    file = tmp_path / "agent.toml"
+    file.write_text(AGENT.replace('country = "PK"', 'country = "NL"\nrole = "control"'))
+    assert load_config(file, {}).vantages[0].role == "control"

@@ -1,0 +1,228 @@
+"""`shutwatch init`, `check` and `catalog`, as they are typed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from monitor.cli import config
+from monitor.config.catalog import shipped_catalog
+
+VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that commands are typed in, without SHUTWATCH_CONFIG."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SHUTWATCH_CONFIG", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def typed(*words: str) -> Result:
+    """What a command prints and exits with."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    config.register(app)
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_init_writes_passes_check() -> None:
+    """The first two commands anybody types fit together."""
+    written = typed("init")
+    assert written.exit_code == 0
+    assert "shutwatch check shutwatch.toml" in written.stdout
+    checked = typed("check", "shutwatch.toml")
+    assert checked.exit_code == 0
+    assert "no mistakes" in checked.stdout
+    assert "To think over" not in checked.stdout
+
+
+def test_init_never_overwrites_unless_told_to(folder: Path) -> None:
+    """A configuration somebody worked on is safe."""
+    path = folder / "mine.toml"
+    path.write_text("precious")
+    refused = typed("init", "mine.toml")
+    assert refused.exit_code == 2
+    assert "--force" in refused.stderr
+    assert path.read_text() == "precious"
+    assert typed("init", "mine.toml", "--force").exit_code == 0
+    assert path.read_text().startswith("# shutwatch")
+
+
+@pytest.mark.usefixtures("folder")
+def test_init_says_why_it_cannot_write() -> None:
+    """A folder that is not there is a mistake of usage, not a traceback."""
+    refused = typed("init", "no/such/folder.toml")
+    assert refused.exit_code == 2
+    assert "cannot write no/such/folder.toml: No such file or directory" in refused.stderr
+
+
+def test_check_lists_every_mistake_and_exits_with_2(folder: Path) -> None:
+    """Three mistakes, three lines, and a count."""
+    (folder / "bad.toml").write_text(f'listen = "x"\n[probe]\nrate = 0\n{VANTAGE}asn = -1\n')
+    result = typed("check", "bad.toml")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "bad.toml: 3 problems" in result.stderr
+    assert 'bad.toml:1: listen = "x" → ' in result.stderr
+    assert "bad.toml:3: probe.rate = 0 → " in result.stderr
+    assert "bad.toml:7: vantage[1].asn = -1 → " in result.stderr
+
+
+def test_check_says_what_will_be_watched_from_where(folder: Path) -> None:
+    """Vantages with network and way out, platforms, references, and what to think over."""
+    (folder / "good.toml").write_text(
+        f'{VANTAGE}asn = 17557\nnetwork = "PTCL [1]"\negress = "interface:wwan0"\n'
+        '[catalog]\nplatforms = ["x", "signal"]\n'
+    )
+    result = typed("check", "good.toml")
+    assert result.exit_code == 0
+    for part in (
+        "here",
+        "AS17557 PTCL [1]",
+        "through wwan0",
+        "x, signal",
+        "domestic PK: 2",
+        "every 5m",
+        "http://127.0.0.1:10100/",
+        "No control vantage: failures alone will be insufficient.",
+    ):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_check_never_prints_credentials(folder: Path) -> None:
+    """What is right is shown without the password too."""
+    (folder / "good.toml").write_text(VANTAGE + 'egress = "socks5://user:hunter2@h.example:1"\n')
+    result = typed("check", "good.toml")
+    assert "socks5 h.example:1" in result.stdout
+    assert "hunter2" not in result.output
+    assert "user" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_without_a_file_shows_what_runs_without_one() -> None:
+    """The built-in settings are a configuration like any other."""
+    result = typed("check")
+    assert result.exit_code == 0
+    assert "shutwatch init" in result.stdout
+    assert "local" in result.stdout
+
+
+def test_check_takes_the_file_from_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SHUTWATCH_CONFIG names the file when no argument does."""
+    (folder / "env.toml").write_text("interval = 5\n")
+    monkeypatch.setenv("SHUTWATCH_CONFIG", "env.toml")
+    result = typed("check")
+    assert result.exit_code == 2
+    assert "env.toml:1: interval = 5 → " in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_catalogue_is_readable_at_80_columns() -> None:
+    """Every platform, role and endpoint, no line longer, no endpoint broken in two."""
+    result = typed("catalog")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    for platform in shipped_catalog().platforms:
+        assert f"{platform.title}  {platform.name}, {platform.owner}" in result.stdout
+        for role in platform.roles:
+            for endpoint in role.endpoints:
+                shown = endpoint.id.rpartition(":")[0] if endpoint.kind == "tcp" else endpoint.id
+                assert shown in result.stdout
+    for reference in shipped_catalog().references:
+        assert reference.endpoint.id in result.stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "row",
+    [
+        "web           core any of 2  https://x.com/  must work",
+        "media              all of 3  https://abs.twimg.com/",
+        "chat          core any of 33 tcp://149.154.175.50 :443 :80 :5222",
+        "                             2 of them each cycle, all once one fails",
+        "                               answers 200 with “Success”",
+        "Signal  signal, Signal, watched only when named",
+        "                             each: certificate recorded, not judged",
+        "domestic      PK             https://www.pta.gov.pk/",
+    ],
+)
+def test_the_catalogue_tells_all_there_is_to_know(row: str) -> None:
+    """Core roles, needs, canonical hosts, samples, expectations and countries are marked."""
+    lines = [line.rstrip() for line in typed("catalog").stdout.splitlines()]
+    assert row in lines
+
+
+def test_the_catalogue_of_a_configuration_is_what_it_watches(folder: Path) -> None:
+    """With --config only what that file watches is shown."""
+    (folder / "good.toml").write_text(f'{VANTAGE}[catalog]\nplatforms = ["signal"]\n')
+    document = json.loads(typed("catalog", "--config", "good.toml", "--json").stdout)
+    assert [platform["name"] for platform in document["platforms"]] == ["signal"]
+    assert {one["country"] for one in document["references"]} == {"", "PK"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_catalogue_as_json_holds_everything() -> None:
+    """Programs get every platform, role, endpoint and expectation that people do."""
+    document = json.loads(typed("catalog", "--json").stdout)
+    shipped = shipped_catalog()
+    assert [one["name"] for one in document["platforms"]] == [p.name for p in shipped.platforms]
+    web = document["platforms"][0]["roles"][0]
+    assert (web["role"], web["core"], web["need"], web["canonical"]) == ("web", True, "any", True)
+    assert web["endpoints"][0]["endpoint"] == "https://x.com/"
+    uplink = document["references"][0]
+    assert (uplink["scope"], uplink["expect_status"]) == ("uplink", [200])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_bad_configuration_stops_the_catalogue() -> None:
+    """Exit 2 with the mistakes, as everywhere."""
+    result = typed("catalog", "--config", "missing.toml")
+    assert result.exit_code == 2
+    assert "shutwatch init" in result.stderr
+
+
+def in_ascii(*words: str) -> subprocess.CompletedProcess[bytes]:
+    """What a command does where output can hold nothing but ASCII."""
+    code = (
+        "import typer; from monitor.cli import config; app = typer.Typer(); "
+        "config.register(app); app()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[4]),
+            "PYTHONIOENCODING": "ascii",
+        },
+    )
+
+
+def test_a_terminal_without_unicode_still_gets_every_mistake(folder: Path) -> None:
+    """Arrows and quotation marks that cannot be shown are replaced, not fatal."""
+    (folder / "bad.toml").write_text('interval = 5\n[[vantage]]\nid = "é"\n', encoding="utf-8")
+    result = in_ascii("check", "bad.toml")
+    assert result.returncode == 2
+    assert b"bad.toml:1: interval = 5" in result.stderr
+    assert b"bad.toml:3: vantage[1].id" in result.stderr
+
+
+def test_a_terminal_without_unicode_still_gets_tables(folder: Path) -> None:
+    """A network named in another script is no reason for a traceback."""
+    (folder / "good.toml").write_text(f'{VANTAGE}network = "شبكة"\n', encoding="utf-8")
+    checked = in_ascii("check", "good.toml")
+    assert checked.returncode == 0
+    assert b"no mistakes" in checked.stdout
+    assert in_ascii("catalog").returncode == 0

@@ -1,0 +1,441 @@
+"""`shutwatch db`: copies taken under load, put back whole, and refused when they do not hold."""
+
+import asyncio
+import hashlib
+import multiprocessing
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from storage.sql.migrate import MIGRATIONS, migrate_file
+from storage.sql.store import SqlStore
+from storage.sqlite.backup import PARTIAL, BackupError, backup, check, restore
+from tests.contract.cycles import annotation, cycle, event, log_entry, review
+from tests.contract.listing import EVERYTHING, flat
+
+HEAD = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("r*.py"))
+WRITER = """\
+import asyncio, sys
+from storage.sql.store import SqlStore
+from tests.contract.cycles import cycle
+
+async def write():
+    store = SqlStore(f"sqlite:///{sys.argv[1]}")
+    await store.open()
+    number = 1000
+    while True:
+        await store.save(cycle(number))
+        print(number, flush=True)
+        number += 1
+
+asyncio.run(write())
+"""
+"""Stores a cycle after the other until it is killed, and says so after each."""
+
+
+class Installation:
+    """A configuration and its database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "shutwatch.db"
+        self.config = folder / "shutwatch.toml"
+        self.config.write_text(
+            f'database = "sqlite:///{self.file}"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
+        )
+
+    def fill(self, cycles: int = 20) -> None:
+        """Store cycles, an event with its log, a review and an annotation."""
+
+        async def fill() -> None:
+            store = SqlStore(f"sqlite:///{self.file}")
+            await store.open()
+            for number in range(cycles):
+                await store.save(cycle(number))
+            await store.save(cycle(cycles), [event()], [log_entry(1, event())])
+            await store.add_review(review())
+            await store.add_annotations([annotation()])
+            await store.close()
+
+        asyncio.run(fill())
+
+    def run(self, *arguments: str) -> Result:
+        """One command."""
+        return CliRunner().invoke(app, ["db", *arguments, "--config", str(self.config)])
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Installation:
+    """A database with something of everything in it."""
+    made = Installation(tmp_path)
+    made.fill()
+    return made
+
+
+def rows(file: Path) -> dict[str, list[Any]]:
+    """Everything in a database, table by table, whatever the order."""
+    with closing(sqlite3.connect(file)) as database:
+        tables = [
+            name
+            for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
+        return {
+            table: sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)  # noqa: S608
+            for table in tables
+        }
+
+
+def _killed(after: float, being_made: Path, work: Callable[[], object]) -> None:
+    """Have another process do it, and kill it so many seconds after it began to write."""
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    deadline = time.monotonic() + 60
+    while not being_made.exists() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(after)
+    process.kill()
+    process.join()
+
+
+def digest(file: Path) -> str:
+    """Of the file's bytes."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def writer(here: Installation) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that stores cycles all the time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(here.file)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[4],
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+# -- backup --------------------------------------------------------------------------------------
+
+
+def test_a_copy_has_every_row(here: Installation) -> None:
+    """Of every table; it is one file, for its owner alone, and says what is in it."""
+    copy = here.folder / "copy.db"
+    done = here.run("backup", str(copy))
+    assert done.exit_code == 0, done.output
+    assert "84 measurements, 1 events, checked" in done.stdout
+    assert rows(copy) == rows(here.file)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in here.folder.glob("copy*")) == ["copy.db"]
+
+
+def test_a_copy_under_load_is_of_one_moment(
+    here: Installation, writer: "subprocess.Popen[str]"
+) -> None:
+    """While cycles are stored all the time, copies hold whole cycles, all those stored before each
+    began among them, and the writer is never held up for long."""
+    assert writer.stdout is not None
+    for number in range(5):
+        stored = int(writer.stdout.readline())
+        copy = here.folder / f"copy-{number}.db"
+        backup(str(here.file), copy)
+        assert check(str(copy)) == []
+        with closing(sqlite3.connect(copy)) as database:
+            (newest,) = database.execute(
+                "SELECT max(id) FROM cycle WHERE id LIKE 'cycle-khi-ptcl-001%'"
+            ).fetchone()
+            assert int(newest[-6:]) >= stored
+            halves = database.execute(
+                "SELECT cycle.id FROM cycle LEFT JOIN measurement ON measurement.cycle = cycle.id "
+                "GROUP BY cycle.id HAVING count(measurement.id) <> 4"
+            ).fetchall()
+            assert halves == []
+    assert writer.poll() is None
+
+
+def test_a_file_that_is_there_is_never_overwritten_by_accident(here: Installation) -> None:
+    """It stays as it is, exit code 2; with --force it is replaced whole."""
+    copy = here.folder / "copy.db"
+    copy.write_text("precious")
+    done = here.run("backup", str(copy))
+    assert (done.exit_code, "--force" in done.stderr, copy.read_text()) == (2, True, "precious")
+    assert here.run("backup", str(copy), "--force").exit_code == 0
+    assert rows(copy) == rows(here.file)
+    assert here.run("backup", str(here.file), "--force").exit_code == 2
+
+
+def test_killed_in_the_middle_nothing_half_is_left(here: Installation) -> None:
+    """At twenty moments: a file of the name asked for is there whole or not at all; whatever was
+    being made is taken over by the next attempt."""
+    here.fill(400)
+    copy = here.folder / "copy.db"
+    being_made = copy.with_name(copy.name + PARTIAL)
+    whole = 0
+    for attempt in range(20):
+        _killed(attempt * 0.003, being_made, partial(backup, str(here.file), copy))
+        if copy.exists():
+            assert check(str(copy)) == []
+            whole += 1
+            copy.unlink()
+    assert whole < 20
+    assert here.run("backup", str(copy)).exit_code == 0
+    assert rows(copy) == rows(here.file)
+    assert sorted(path.name for path in here.folder.glob("copy*")) == ["copy.db"]
+
+
+def test_two_copies_to_one_file_do_not_mix(here: Installation) -> None:
+    """The second says so, and the first is not disturbed."""
+    copy = here.folder / "copy.db"
+    told: list[str] = []
+
+    def again(_done: int, _total: int) -> None:
+        if not told:
+            with pytest.raises(BackupError) as caught:
+                backup(str(here.file), copy)
+            told.append(str(caught.value))
+
+    backup(str(here.file), copy, progress=again)
+    assert "being written by another process" in told[0]
+    assert check(str(copy)) == []
+
+
+def test_what_cannot_be_written_is_named(here: Installation) -> None:
+    """A folder that is not there, exit code 1."""
+    done = here.run("backup", str(here.folder / "nowhere" / "copy.db"))
+    assert (done.exit_code, "nowhere" in done.stderr) == (1, True)
+
+
+def test_nothing_is_copied_that_does_not_exist(tmp_path: Path) -> None:
+    """And no empty database is made by trying."""
+    empty = Installation(tmp_path)
+    done = empty.run("backup", str(tmp_path / "copy.db"))
+    assert (done.exit_code, "there is no file" in done.stderr) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shutwatch.toml"]
+
+
+# -- restore -------------------------------------------------------------------------------------
+
+
+def test_a_copy_put_back_has_every_row(here: Installation) -> None:
+    """The database is as it was when the copy was made; what came after is kept aside, whole."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    before = rows(here.file)
+    here.file.chmod(0o640)
+    here.fill(40)
+    after = rows(here.file)
+    assert after != before
+    done = here.run("restore", str(copy))
+    assert done.exit_code == 0, done.output
+    assert rows(here.file) == before
+    assert here.file.stat().st_mode & 0o777 == 0o640
+    (aside,) = here.folder.glob("shutwatch.db.before-*Z")
+    assert str(aside) in done.stdout
+    assert rows(aside) == after
+    here.fill(41)  # and it works on
+
+
+def test_put_back_on_a_new_machine(here: Installation, tmp_path: Path) -> None:
+    """Where there is no database yet there is nothing to keep."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    folder = tmp_path / "new"
+    folder.mkdir()
+    new = Installation(folder)
+    (folder / "shutwatch.db-wal").write_bytes(b"left behind by another database")
+    assert new.run("restore", str(copy)).exit_code == 0
+    assert rows(new.file) == rows(here.file)
+
+
+async def test_a_database_in_use_is_not_replaced(here: Installation) -> None:
+    """Not even when whoever has it open does nothing: exit code 2, and everything stays."""
+    copy = here.folder / "copy.db"
+    backup(str(here.file), copy)
+    before = rows(here.file)
+    store = SqlStore(f"sqlite:///{here.file}")
+    await store.open()
+    command = [sys.executable, "-m", "monitor", "db", "restore", str(copy)]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *("--config", str(here.config)),
+        stderr=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[4],
+    )
+    _, told = await process.communicate()
+    assert (process.returncode, b"is in use: stop shutwatch" in told) == (2, True)
+    assert len(await flat(store.events(EVERYTHING))) == 1
+    await store.save(cycle(999))
+    await store.close()
+    assert rows(here.file)["event_log"] == before["event_log"]
+    assert not list(here.folder.glob("*.before-*"))
+    assert here.run("restore", str(copy)).exit_code == 0
+
+
+def test_a_damaged_database_can_be_replaced(here: Installation) -> None:
+    """That is what copies are for; what is left of it is kept."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    before = rows(here.file)
+    here.file.write_bytes(b"not a database any more" * 1000)
+    assert here.run("check").exit_code == 3
+    assert here.run("restore", str(copy)).exit_code == 0
+    assert rows(here.file) == before
+    (aside,) = here.folder.glob("*.before-*")
+    assert aside.read_bytes().startswith(b"not a database")
+
+
+def test_a_copy_that_does_not_hold_is_refused(here: Installation) -> None:
+    """Exit code 3 with the reason, and the database stays as it is to the byte."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    content = bytearray(copy.read_bytes())
+    middle = len(content) // 2 // 8192 * 8192
+    content[middle : middle + 8192] = b"\xff" * 8192
+    copy.write_bytes(content)
+    before = digest(here.file)
+    done = here.run("restore", str(copy))
+    assert (done.exit_code, "nothing was changed" in done.stderr) == (3, True)
+    assert digest(here.file) == before
+    assert sorted(path.name for path in here.folder.glob("shutwatch.db*")) == ["shutwatch.db"]
+
+
+def test_an_old_copy_is_brought_up_to_date(here: Installation) -> None:
+    """A copy that an older release made gets this one's tables; the copy itself stays as it was."""
+    old = here.folder / "old.db"
+    _made_by_the_first_release(old)
+    before = digest(old)
+    assert here.run("restore", str(old)).exit_code == 0
+    with closing(sqlite3.connect(here.file)) as database:
+        assert database.execute("SELECT * FROM alembic_version").fetchall() == [(HEAD,)]
+        assert database.execute("SELECT count(*) FROM cycle").fetchone() == (1,)
+    assert digest(old) == before
+
+
+def _made_by_the_first_release(file: Path) -> None:
+    scripts = file.with_suffix(".migrations")
+    shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (scripts / "versions").glob("r*.py"):
+        if not path.name.startswith("r0001"):
+            path.unlink()
+    from storage.sql.migrate import migrate  # with other scripts, here only
+    from storage.sqlite.backend import read_engine, write_engine
+
+    read, write = read_engine(str(file), 1, 1), write_engine(str(file), 1)
+    migrate(read, write, str(file), scripts)
+    read.dispose()
+    write.dispose()
+    with closing(sqlite3.connect(file)) as database:
+        database.execute(
+            "INSERT INTO cycle VALUES ('PK', 'c', 'v', '2024-01-01', '2024-01-01', '2024-01-01', "
+            "0, 0, 0)"
+        )
+        database.commit()
+
+
+def test_a_copy_of_a_newer_release_is_refused(here: Installation) -> None:
+    """It is named as newer, and nothing is changed."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    with closing(sqlite3.connect(copy)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    before = digest(here.file)
+    done = here.run("restore", str(copy))
+    assert (done.exit_code, "made by a newer shutwatch" in done.stderr) == (1, True)
+    assert digest(here.file) == before
+
+
+def test_killed_while_restoring_the_database_is_one_of_the_two(here: Installation) -> None:
+    """At ten moments: the old one or the copy, whole, and never nothing."""
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    here.fill(200)
+    being_made = here.file.with_name(here.file.name + PARTIAL)
+    for attempt in range(10):
+        moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=attempt)
+        put_back = partial(restore, copy, str(here.file), migrate_file, moment)
+        _killed(attempt * 0.01, being_made, put_back)
+        assert check(str(here.file)) == []
+
+
+# -- check ---------------------------------------------------------------------------------------
+
+
+def test_what_holds_is_said_to_hold(here: Installation) -> None:
+    """The configured database, and any copy; nothing is written by looking."""
+    before = digest(here.file)
+    assert "holds" in here.run("check").stdout
+    assert digest(here.file) == before
+    copy = here.folder / "copy.db"
+    assert here.run("backup", str(copy)).exit_code == 0
+    assert here.run("check", str(copy)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (("DROP TRIGGER event_log_refuses_delete", "DELETE FROM event_log"), ""),
+        (
+            (
+                "DROP TRIGGER event_log_refuses_update",
+                "UPDATE event_log SET sequence = 3",
+            ),
+            "the log of event event-1 has a gap",
+        ),
+        (("DROP TRIGGER review_refuses_delete", "DELETE FROM event"), "that is not there"),
+        (("DROP TABLE event_log",), "there is no table event_log"),
+    ],
+)
+def test_what_does_not_hold_is_named(
+    here: Installation, damage: tuple[str, ...], told: str
+) -> None:
+    """Exit code 3, with each problem."""
+    with closing(sqlite3.connect(here.file)) as database:
+        for statement in damage:
+            database.execute(statement)
+        database.commit()
+    done = here.run("check")
+    assert done.exit_code == (3 if told else 0)
+    assert told in done.stderr
+
+
+def test_the_file_of_another_program_does_not_hold(here: Installation) -> None:
+    """Neither a text nor another database passes, and none can be restored."""
+    text, other = here.folder / "text.db", here.folder / "other.db"
+    text.write_text("hello " * 1000)
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE recipes (name TEXT)")
+    for file in (text, other):
+        assert here.run("check", str(file)).exit_code == 3
+        assert here.run("restore", str(file)).exit_code == 3
+    assert here.run("check", str(here.folder / "absent.db")).exit_code == 2
+
+
+def test_a_memory_database_has_no_copies(here: Installation) -> None:
+    """It says so, exit code 2."""
+    here.config.write_text(here.config.read_text().replace(f"sqlite:///{here.file}", "memory:"))
+    done = here.run("backup", str(here.folder / "copy.db"))
+    assert (done.exit_code, "memory:" in done.stderr) == (2, True)
+
+
+def test_migrating_a_file_twice_is_fine(tmp_path: Path) -> None:
+    """Restoring migrates a copy that may be up to date already."""
+    for _ in range(2):
+        migrate_file(str(tmp_path / "store.db"))
+    assert check(str(tmp_path / "store.db")) == []

@@ -1,0 +1,236 @@
+"""`shutwatch notify`, as it is typed, and Apprise on a real web server on loopback."""
+
+import asyncio
+import io
+import json
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.notify.apprise_service import AppriseCarrier
+from monitor.notify.body import Told
+from monitor.notify.changes import Occasion
+from monitor.notify.message import message, section, trial_message
+from monitor.notify.settings import Target
+from storage.sql.store import SqlStore
+from storage.values.outbox import NoticeState
+from tests.contract.cycles import at, cycle, event, log_entry, notice
+from tests.unit.monitor.notify.test_notification_text import HOSTILE
+from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, entry
+from tests.worlds.receiver import receiving
+
+VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that commands are typed in, on a wide terminal."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SHUTWATCH_CONFIG", raising=False)
+    monkeypatch.setenv("COLUMNS", "240")
+    return tmp_path
+
+
+def typed(folder: Path, text: str, *words: str) -> Result:
+    """What a command prints and exits with, on a configuration with this text."""
+    (folder / "shutwatch.toml").write_text(VANTAGE + text)
+    return CliRunner().invoke(app, ["notify", *words, "--config", "shutwatch.toml"])
+
+
+def route(name: str, *urls: str) -> str:
+    """A route of the configuration."""
+    return f'[[notify.route]]\nname = "{name}"\nurls = {json.dumps(urls)}\n'
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_a_test_reaches_every_address_and_says_that_it_is_one(folder: Path) -> None:
+    """Two routes, three addresses, three messages, exit code 0."""
+    with receiving() as inbox:
+        text = route("ops", inbox.url("a"), inbox.url("b")) + route("desk", inbox.url("c"))
+        done = typed(folder, text, "test")
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == [
+        "ops 1-json: taken",
+        "ops 2-json: taken",
+        "desk 1-json: taken",
+    ]
+    assert sorted(letter["path"] for letter in inbox.letters) == ["/a", "/b", "/c"]
+    assert all(letter["title"].startswith("TEST: only a test") for letter in inbox.letters)
+    assert {letter["message"].split()[7] for letter in inbox.letters} == {"ops,", "desk,"}
+
+
+def test_one_route_alone_can_be_tested(folder: Path) -> None:
+    """The others hear nothing."""
+    with receiving() as inbox:
+        text = route("ops", inbox.url("a")) + route("desk", inbox.url("c"))
+        done = typed(folder, text, "test", "--route", "desk")
+    assert done.exit_code == 0
+    assert [letter["path"] for letter in inbox.letters] == ["/c"]
+
+
+def test_an_address_that_does_not_take_it_is_named_with_the_reason(folder: Path) -> None:
+    """Exit code 3; the others get theirs; no address is printed."""
+    with receiving() as inbox, receiving() as broken:
+        broken.status = 503
+        text = route(
+            "ops",
+            inbox.url("a"),
+            broken.url("SECRET"),
+            f"json://127.0.0.1:{free_port()}/SECRET",
+        )
+        done = typed(folder, text, "test")
+    assert done.exit_code == 3
+    assert done.output.splitlines() == [
+        "ops 1-json: taken",
+        "ops 2-json: the service answered with HTTP status 503",
+        "ops 3-json: no connection to the service",
+    ]
+    assert len(inbox.letters) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("", ["test"], "no [[notify.route]]"),
+        (route("ops", "json://127.0.0.1/"), ["test", "--route", "opps"], "there are ops"),
+    ],
+)
+def test_nobody_to_test_is_a_mistake_of_usage(
+    text: str, words: list[str], told: str, folder: Path
+) -> None:
+    """Exit code 2, and what there is."""
+    done = typed(folder, text, *words)
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+async def _fill(folder: Path) -> None:
+    store = SqlStore(f"sqlite:///{folder / 'shutwatch.db'}")
+    await store.open()
+    lines = [log_entry(n, event(updated=600 + n)) for n in (1, 2, 3, 4)]
+    rows = [
+        notice(1, 700.0, route="ops", target="1-json", occasion="suspected"),
+        replace(
+            notice(2, 701.0, route="ops"), state=NoticeState.SENT, settled_at=at(730), attempts=1
+        ),
+        replace(
+            notice(3, 702.0, route="ops"),
+            state=NoticeState.FAILED,
+            settled_at=at(9000),
+            attempts=9,
+            reason="no connection to the service",
+        ),
+        notice(4, 703.0, route="gone"),
+    ]
+    await store.save(cycle(1), [event()], lines, notices=rows)
+    await store.close()
+
+
+def test_the_outbox_can_be_read(folder: Path) -> None:
+    """Each notice with its state, when it is tried next, and why it failed."""
+    asyncio.run(_fill(folder))
+    text = route("ops", "json://127.0.0.1/SECRET")
+    done = typed(folder, text, "list")
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()[1:]
+    assert [line.split()[3:9] for line in lines] == [
+        ["ops", "1-json", "event-1", "suspected", "pending", "0"],
+        ["ops", "1-json", "event-1", "confirmed", "sent", "1"],
+        ["ops", "1-json", "event-1", "confirmed", "failed", "9"],
+        ["gone", "1-json", "event-1", "confirmed", "pending", "0"],
+    ]
+    assert lines[2].endswith("no connection to the service")
+    assert "SECRET" not in done.output
+    told = typed(folder, text, "list", "--json", "--state", "pending")
+    rows = [json.loads(line) for line in told.output.splitlines()]
+    assert [row["next_at"] for row in rows] == ["2024-02-17T12:12:10Z", None]
+    assert set(rows[0]) == {
+        *("created_at", "route", "target", "event_id", "country", "occasion", "state"),
+        *("attempts", "next_at", "settled_at", "reason"),
+    }
+
+
+def test_an_outbox_that_is_not_there_is_our_fault(folder: Path) -> None:
+    """Exit code 1, and no database is made."""
+    done = typed(folder, "", "list")
+    assert done.exit_code == 1
+    assert "does not exist yet" in done.output
+    assert not list(folder.glob("*.db"))
+
+
+# -- Apprise ---------------------------------------------------------------------------------------
+
+
+async def test_a_hostile_name_arrives_as_text() -> None:
+    """Through Apprise and a real web server, line by line what was meant, and nothing marked up."""
+    hostile = block(networks=(replace(PTCL, asn=0, network=HOSTILE),))
+    told = Told(occasion=Occasion.CONFIRMED, entry=entry("confirmed", hostile))
+    sent = message([section(told, TITLES)])
+    with receiving() as inbox:
+        target = Target(name="1-json", url=inbox.url("x"))
+        assert await AppriseCarrier().deliver(target, sent, 30) == ""
+    (letter,) = inbox.letters
+    assert letter["title"] == "Confirmed: X is blocked in Pakistan"
+    assert letter["message"] == sent.body
+    assert letter["type"] == "failure"
+    assert not set("*_[]<>@`\x00\x1b\u202e") & set(letter["message"].replace("tls.reset", ""))
+
+
+async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None:
+    """The thread is left behind, and the next attempt does not add another."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"json://127.0.0.1:{deaf.getsockname()[1]}/x?rto=60"
+        target, carrier = Target(name="1-json", url=url), AppriseCarrier()
+        assert await carrier.deliver(target, trial_message("x", ONSET), 1) == "no answer within 1 s"
+        assert await carrier.deliver(target, trial_message("x", ONSET), 1) == (
+            "the attempt before is still under way"
+        )
+
+
+async def test_what_came_through_late_is_not_sent_again() -> None:
+    """The service took it after nobody waited any more: the next attempt finds that out."""
+    with receiving() as inbox:
+        inbox.delay = 0.5
+        target, carrier = Target(name="1-json", url=inbox.url("x")), AppriseCarrier()
+        sent = trial_message("x", ONSET)
+        assert await carrier.deliver(target, sent, 0.01) == "no answer within 0.01 s"
+        inbox.delay = 0.0
+        said = "the attempt before is still under way"
+        while said == "the attempt before is still under way":
+            await asyncio.sleep(0.05)
+            said = await carrier.deliver(target, sent, 60)
+        assert said == ""
+        assert len(inbox.letters) == 1
+        assert await carrier.deliver(target, sent, 60) == ""
+        assert len(inbox.letters) == 2
+
+
+async def test_no_address_gets_onto_the_log() -> None:
+    """Not even at the most talkative level, when it works and when it does not."""
+    root, said = logging.getLogger(), io.StringIO()
+    handler, level = logging.StreamHandler(said), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with receiving() as inbox:
+            for url in (inbox.url("SECRET"), f"json://127.0.0.1:{free_port()}/SECRET"):
+                target = Target(name="1-json", url=url)
+                await AppriseCarrier().deliver(target, trial_message("x", ONSET), 30)
+        logging.getLogger("probe").debug("heard")
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert "heard" in said.getvalue()
+    assert "SECRET" not in said.getvalue()

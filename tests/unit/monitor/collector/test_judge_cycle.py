@@ -1,0 +1,200 @@
+"""What agents hand in is judged as a monitor on the spot would have judged it."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from monitor.analysis.verdict import PlatformVerdict, State, Verdict
+from monitor.collector.judge_cycle import Judge
+from monitor.config.settings import Settings
+from probes.measurement import Look, Measurement
+from probes.testing import VirtualClockLoop
+from probes.vantage import VantageRole
+from storage.memory.store import MemoryStore
+from storage.store import Cycle, StoredCycle
+from storage.values.fleet import WaitingCycle
+from tests.contract.listing import EVERYTHING, flat
+from tests.lab.certificates import authority
+from tests.worlds.build import START
+from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
+
+LOOP = VirtualClockLoop
+
+
+class Shelf:
+    """Looks that were stored, by cycle and by time."""
+
+    def __init__(self, looks: list[Measurement]) -> None:
+        self.looks = looks
+
+    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+        """Those that carry its id."""
+        return [look for look in self.looks if look.cycle == cycle.id]
+
+    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+        """Those of controls, by start."""
+        return sorted(
+            (
+                look
+                for look in self.looks
+                if look.vantage_role == VantageRole.CONTROL
+                and look.look in (Look.CONTROL, Look.REFERENCE)
+                and since <= look.started_at < until
+            ),
+            key=lambda look: (look.started_at, look.id),
+        )
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The installation of the story."""
+    path = tmp_path_factory.mktemp("trust") / "anchor.pem"
+    path.write_bytes(authority().cert_pem.bytes())
+    return settings(str(path))
+
+
+@pytest.fixture(scope="module")
+def lived(configured: Settings) -> MemoryStore:
+    """The story as a monitor by itself recorded it."""
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        return runner.run(recorded(configured))
+
+
+def waiting(cycle: StoredCycle, *, backfilled: bool = False) -> WaitingCycle:
+    """The cycle as it waits at a collector."""
+    return WaitingCycle(
+        country=cycle.country,
+        id=cycle.id,
+        vantage=cycle.vantage,
+        started_at=cycle.started_at,
+        finished_at=cycle.finished_at,
+        received_at=cycle.finished_at + timedelta(seconds=1),
+        health=cycle.health,
+        hurried=False,
+        backfilled=backfilled,
+    )
+
+
+async def handed_in(
+    lived: MemoryStore, configured: Settings, looks: list[Measurement]
+) -> list[Cycle]:
+    """Every cycle judged by a collector that stored these looks."""
+    judge = Judge(configured, Shelf(looks))
+    return [
+        judge.conclude(await judge.open(waiting(one)))
+        for one in await flat(lived.cycles(EVERYTHING))
+    ]
+
+
+def timeless(verdict: Verdict) -> Verdict:
+    """The verdict without the moment of judging, which is the cycle's end at a collector."""
+    return replace(verdict, judged_at=START)
+
+
+def timeless_platform(verdict: PlatformVerdict) -> PlatformVerdict:
+    """The same."""
+    return replace(verdict, judged_at=START)
+
+
+async def test_handed_in_it_comes_to_the_same(lived: MemoryStore, configured: Settings) -> None:
+    """Every verdict, platform verdict and health of the story, in which everything happens once,
+    is what the monitor on the spot concluded, ids of controls included."""
+    cycles = await handed_in(lived, configured, await flat(lived.measurements(EVERYTHING)))
+    live = {
+        (v.cycle, v.platform, v.role, v.endpoint): v for v in await flat(lived.verdicts(EVERYTHING))
+    }
+    judged = {(v.cycle, v.platform, v.role, v.endpoint): v for one in cycles for v in one.verdicts}
+    assert {key: timeless(one) for key, one in judged.items()} == {
+        key: timeless(one) for key, one in live.items()
+    }
+    platforms = {(v.cycle, v.platform): timeless_platform(v) for c in cycles for v in c.platforms}
+    assert platforms == {
+        (v.cycle, v.platform): timeless_platform(v) for v in await flat(lived.platforms(EVERYTHING))
+    }
+    health = {one.id: one.health for one in await flat(lived.cycles(EVERYTHING))}
+    assert {one.id: one.health for one in cycles} == health
+
+
+async def test_it_is_judged_at_the_end_of_the_cycle(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """Whenever it comes in: so the same measurements make the same events."""
+    cycles = await handed_in(lived, configured, await flat(lived.measurements(EVERYTHING)))
+    assert all(v.judged_at == one.finished_at for one in cycles for v in one.verdicts)
+    assert all(v.judged_at == one.finished_at for one in cycles for v in one.platforms)
+
+
+async def test_a_clock_that_was_wrong_accuses_nobody(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """With a clock years off certificates fail for the clock's sake. The times that come in are
+    corrected and show nothing of it; that the vantage's own word tells, and it is believed."""
+    accused = await _accused(lived, QUIET.id)
+    judge = Judge(configured, Shelf(await flat(lived.measurements(EVERYTHING))))
+    assert any(
+        v.state is State.BLOCKED for v in _of_x(judge.conclude(await judge.open(waiting(accused))))
+    )
+    off = replace(accused, health=replace(accused.health, clock_skew=-86400.0 * 365))
+    judged = judge.conclude(await judge.open(waiting(off)))
+    assert judged.health.rule_id == "vantage.clock_skew"
+    assert {v.state for v in _of_x(judged)} == {State.INSUFFICIENT}
+
+
+async def test_a_control_that_looked_afterwards_serves(
+    lived: MemoryStore, configured: Settings
+) -> None:
+    """Whoever could ask no control at once is judged by looks that one made by the clock, as long
+    as they began after the failure; with none that did, failures alone are insufficient."""
+    looks = await flat(lived.measurements(EVERYTHING))
+    accused = await _accused(lived, QUIET.id)
+    own = [
+        look
+        for look in looks
+        if look.cycle == accused.id and look.vantage_role == VantageRole.FIELD
+    ]
+    of_controls = [look for look in looks if look.cycle == accused.id and look.look is Look.CONTROL]
+    rounds = [
+        look
+        for look in looks
+        if look.vantage_role == VantageRole.CONTROL and look.look is Look.REFERENCE
+    ]
+    judge = Judge(configured, Shelf([*own, *rounds]))
+    alone = await judge.open(waiting(accused))
+    assert alone.lacking
+    assert not any(v.state is State.BLOCKED for v in _of_x(judge.conclude(alone)))
+
+    last = max(lack.ended_at for lack in alone.lacking)
+    later = [
+        _moved(look, timedelta(seconds=INTERVAL), cycle="a control's own") for look in of_controls
+    ]
+    assert all(look.started_at.timestamp() >= last for look in later)
+    judge = Judge(configured, Shelf([*own, *rounds, *later]))
+    opened = await judge.open(waiting(accused))
+    assert opened.lacking == ()
+    assert any(v.state is State.BLOCKED for v in _of_x(judge.conclude(opened)))
+
+    earlier = [_moved(look, timedelta(seconds=-INTERVAL), cycle="before") for look in of_controls]
+    judge = Judge(configured, Shelf([*own, *rounds, *earlier]))
+    opened = await judge.open(waiting(accused))
+    assert opened.lacking == alone.lacking
+    assert not any(v.state is State.BLOCKED for v in _of_x(judge.conclude(opened)))
+
+
+async def _accused(lived: MemoryStore, vantage: str) -> StoredCycle:
+    """The first cycle of a vantage in which X is blocked there."""
+    blocked = {
+        v.cycle
+        for v in await flat(lived.platforms(EVERYTHING))
+        if (v.vantage, v.platform, v.state) == (vantage, "x", State.BLOCKED)
+    }
+    return next(one for one in await flat(lived.cycles(EVERYTHING)) if one.id in blocked)
+
+
+def _of_x(cycle: Cycle) -> list[PlatformVerdict]:
+    return [verdict for verdict in cycle.platforms if verdict.platform == "x"]
+
+
+def _moved(look: Measurement, by: timedelta, cycle: str) -> Measurement:
+    return replace(look, id=f"{look.id} {cycle}", cycle=cycle, started_at=look.started_at + by)

@@ -1,0 +1,257 @@
+"""What waits for judgement waits for controls where that can help, and never longer than that."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from monitor.analysis.verdict import State, VantageState
+from monitor.collector.judge_cycle import Judge
+from monitor.collector.judging_queue import Inbox
+from monitor.config.settings import Settings
+from probes.measurement import Look, Measurement
+from probes.testing import VirtualClockLoop
+from storage.memory.store import MemoryStore
+from storage.store import Cycle, StoredCycle
+from storage.values.fleet import WaitingCycle
+from tests.lab.certificates import authority
+from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD
+from tests.worlds.collector_world import Clock, hand_in, story
+from tests.worlds.rejudge_world import INTERVAL, JAZZ, QUIET, recorded, settings
+
+LOOP = VirtualClockLoop
+Told = tuple[StoredCycle, tuple[Measurement, ...]]
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The installation of the story."""
+    path = tmp_path_factory.mktemp("trust") / "anchor.pem"
+    path.write_bytes(authority().cert_pem.bytes())
+    return settings(str(path))
+
+
+@pytest.fixture(scope="module")
+def told(configured: Settings) -> list[Told]:
+    """The cycles of the story."""
+
+    async def live() -> list[Told]:
+        return await story(await recorded(configured))
+
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        return runner.run(live())
+
+
+class Kept:
+    """Keeps cycles as they come, and takes them off the list of those that wait."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.cycles: list[Cycle] = []
+        self.late: list[str] = []
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """What happens while the first cycle is stored."""
+
+    async def record(self, cycle: Cycle) -> None:
+        """One of now."""
+        await self._store.save(cycle)
+        self.cycles.append(cycle)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
+
+    async def record_late(self, cycles: Sequence[Cycle]) -> None:
+        """Some of the past."""
+        for cycle in cycles:
+            await self.record(cycle)
+            self.late.append(cycle.id)
+
+    def states(self, vantage: str) -> list[State]:
+        """Of X there, cycle by cycle."""
+        return [
+            verdict.state
+            for cycle in self.cycles
+            for verdict in cycle.platforms
+            if (cycle.vantage, verdict.platform) == (vantage, "x")
+        ]
+
+
+class Shelf(MemoryStore):
+    """A store that gives nonsense for one cycle."""
+
+    broken = ""
+
+    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+        """Its looks; those of the broken one have addresses where names belong."""
+        looks = await super().looks_of(cycle)
+        if cycle.id == self.broken:
+            return [replace(look, endpoint="no such endpoint", observations=None) for look in looks]
+        return looks
+
+
+class Desk:
+    """A collector's store, its clock, and its inbox."""
+
+    def __init__(self, configured: Settings) -> None:
+        self.clock = Clock()
+        self.store = Shelf(clock=self.clock)
+        self.kept = Kept(self.store)
+        self.judge = Judge(configured, self.store)
+        self.inbox = Inbox(
+            self.store, self.judge, self.kept, control_wait=2 * INTERVAL, now=self.clock
+        )
+
+    async def bring(self, one: Told, *, controls: bool = True, backfilled: bool = False) -> None:
+        """Hand a cycle in, with what controls saw for it or without."""
+        cycle, looks = one
+        kept = [look for look in looks if controls or look.vantage == cycle.vantage]
+        await hand_in(self.store, cycle, kept, self.clock, backfilled=backfilled)
+
+
+@pytest.fixture
+async def desk(configured: Settings) -> Desk:
+    """An empty one, whose control was heard of just now."""
+    made = Desk(configured)
+    await made.store.open()
+    return made
+
+
+def of(told: list[Told], vantage: str) -> list[Told]:
+    """The cycles of one vantage."""
+    return [one for one in told if one[0].vantage == vantage]
+
+
+def blocked(told: list[Told], vantage: str) -> Told:
+    """The first cycle in which X is blocked there."""
+    return of(told, vantage)[2]
+
+
+def asked_for(one: Told) -> list[Measurement]:
+    """What controls saw on demand for a cycle."""
+    return [look for look in one[1] if look.vantage != one[0].vantage]
+
+
+async def _heard(desk: Desk, told: list[Told]) -> None:
+    """A control looked at something before any of this."""
+    first = next(look for one in told for look in asked_for(one) if look.look is Look.CONTROL)
+    await desk.store.add_control_looks([first])
+
+
+async def test_a_failure_that_no_control_looked_at_waits_and_others_do_not(
+    desk: Desk, told: list[Told]
+) -> None:
+    """Its vantage waits, in order; another vantage is judged at once. When controls have looked
+    after the failure, it is judged by that, and the next one after it."""
+    one, other = blocked(told, JAZZ.id), of(told, FIELD.id)[0]
+    after = of(told, JAZZ.id)[3]
+    await _heard(desk, told)
+    await desk.bring(one, controls=False)
+    await desk.bring(after, controls=False)
+    await desk.bring(other)
+    assert await desk.inbox.empty() == 1
+    assert [cycle.id for cycle in desk.kept.cycles] == [other[0].id]
+    assert desk.inbox.held == 1
+    await desk.store.add_control_looks([*asked_for(one), *asked_for(after)])
+    assert await desk.inbox.empty() == 2
+    assert [cycle.id for cycle in desk.kept.cycles[1:]] == [one[0].id, after[0].id]
+    assert desk.kept.states(JAZZ.id) == [State.BLOCKED, State.BLOCKED]
+    assert desk.inbox.held == 0
+
+
+async def test_it_waits_no_longer_than_it_is_to(desk: Desk, told: list[Told]) -> None:
+    """Then it is judged without, which makes failures alone insufficient."""
+    await _heard(desk, told)
+    await desk.bring(blocked(told, JAZZ.id), controls=False)
+    assert await desk.inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=2 * INTERVAL - 1)
+    assert await desk.inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=1)
+    assert await desk.inbox.empty() == 1
+    assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
+
+
+async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
+    desk: Desk, told: list[Told]
+) -> None:
+    """A collector that has much to catch up with judges one handed in meanwhile by all that
+    controls saw for it, though it is from the time of one judged before."""
+    first, second = blocked(told, JAZZ.id), blocked(told, QUIET.id)
+
+    async def meanwhile() -> None:
+        await desk.bring(second)
+        desk.clock.at += timedelta(seconds=2 * INTERVAL)
+
+    desk.kept.meanwhile = meanwhile
+    await desk.bring(first)
+    assert await desk.inbox.empty() == 2
+    assert desk.kept.states(JAZZ.id) == [State.BLOCKED]
+    assert desk.kept.states(QUIET.id) == [State.BLOCKED]
+
+
+async def test_where_no_control_is_heard_of_nothing_waits(desk: Desk, told: list[Told]) -> None:
+    """An installation without controls judges at once."""
+    await desk.bring(blocked(told, JAZZ.id), controls=False)
+    assert await desk.inbox.empty() == 1
+    assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
+
+
+async def test_what_comes_late_is_judged_by_what_controls_saw_then(
+    desk: Desk, told: list[Told]
+) -> None:
+    """It does not wait, and is kept as what it is; looks of controls from its own time serve."""
+    one, two = of(told, JAZZ.id)[2:4]
+    await desk.store.add_control_looks(asked_for(one))
+    for look in (one, two):
+        await desk.bring(look, controls=False, backfilled=True)
+    assert await desk.inbox.empty() == 2
+    assert desk.kept.late == [one[0].id, two[0].id]
+    assert desk.kept.states(JAZZ.id)[0] is State.BLOCKED
+    assert desk.inbox.held == 0
+
+
+async def test_those_that_come_together_are_judged_in_the_order_they_ended(
+    desk: Desk, told: list[Told]
+) -> None:
+    """Whichever of them came first: for two seconds a cycle waits for others that ended before."""
+    inbox = Inbox(
+        *(desk.store, desk.judge, desk.kept),
+        control_wait=2 * INTERVAL,
+        now=desk.clock,
+        settle=2.0,
+    )
+    both = [of(told, FIELD.id)[1], of(told, JAZZ.id)[1]]
+    early, late = sorted(both, key=lambda one: (one[0].finished_at, one[0].id))
+    await desk.bring(late)
+    assert await inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=1)
+    await desk.bring(early)
+    assert await inbox.empty() == 0
+    desk.clock.at += timedelta(seconds=2)
+    assert await inbox.empty() == 2
+    assert [cycle.id for cycle in desk.kept.cycles] == [early[0].id, late[0].id]
+
+
+async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: list[Told]) -> None:
+    """It is kept without a verdict and without a word on its vantage; the next one is judged."""
+    one, after = of(told, JAZZ.id)[:2]
+    await desk.bring(one)
+    await desk.bring(after)
+    desk.store.broken = one[0].id
+    assert await desk.inbox.empty() == 2
+    broken, judged = desk.kept.cycles
+    assert (broken.id, broken.verdicts, broken.health.state) == (
+        one[0].id,
+        (),
+        VantageState.UNKNOWN,
+    )
+    assert judged.platforms
+
+
+async def test_a_control_is_only_told_to_be_well(desk: Desk, told: list[Told]) -> None:
+    """Its cycles have no verdict."""
+    await desk.bring(of(told, CONTROL.id)[0])
+    assert await desk.inbox.empty() == 1
+    (cycle,) = desk.kept.cycles
+    assert (cycle.verdicts, cycle.health.state) == ((), VantageState.OK)

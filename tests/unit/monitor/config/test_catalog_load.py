@@ -1,0 +1,390 @@
+"""An operator's catalogue: added to and merged over the shipped one."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.catalog import (
+    CatalogError,
+    load_catalog,
+    parse_catalog,
+    select_platforms,
+    shipped_catalog,
+)
+from monitor.config.toml_problem import Problem
+from probes.catalog.catalog import (
+    Catalog,
+    Endpoint,
+    EndpointKind,
+    Need,
+    Platform,
+    Protocol,
+    ReferenceScope,
+    Role,
+)
+from probes.catalog.countries import COUNTRIES, INVENTED, country_code
+
+SHIPPED = shipped_catalog()
+
+
+def over_shipped(text: str) -> Catalog:
+    """The shipped catalogue with this file merged in."""
+    return parse_catalog(text, "mine.toml", SHIPPED)
+
+
+def refused(text: str) -> tuple[Problem, ...]:
+    """Every problem of a file with this text."""
+    with pytest.raises(CatalogError) as caught:
+        over_shipped(text)
+    return caught.value.problems
+
+
+def platform(catalog: Catalog, name: str) -> Platform:
+    """The platform of that name."""
+    return next(one for one in catalog.platforms if one.name == name)
+
+
+def role(catalog: Catalog, platform_name: str, name: str) -> Role:
+    """The role of that name."""
+    return next(one for one in platform(catalog, platform_name).roles if one.name == name)
+
+
+def test_a_platform_of_ones_own_is_added_at_the_end() -> None:
+    """Everything it says arrives, and what is shipped stays as it was."""
+    catalog = over_shipped(
+        """
+        [platform.our-news]
+        title = "Our news"
+        owner = "Our office"
+        [platform.our-news.role.web]
+        core = true
+        endpoints = [
+          "https://bücher.example/",
+          { endpoint = "https://news.example/alive", status = [200, 204], verify = false },
+        ]
+        [platform.our-news.role.chat]
+        need = "all"
+        endpoints = ["tcp://[2001:db8::7]:5222", "tls://chat.example", "dns:chat.example"]
+        """
+    )
+    assert catalog.platforms[:-1] == SHIPPED.platforms
+    assert catalog.references == SHIPPED.references
+    assert catalog.platforms[-1] == Platform(
+        name="our-news",
+        title="Our news",
+        owner="Our office",
+        roles=(
+            Role(
+                name="web",
+                core=True,
+                canonical=True,
+                endpoints=(
+                    Endpoint(kind=EndpointKind.HTTPS, host="xn--bcher-kva.example", port=443),
+                    Endpoint(
+                        kind=EndpointKind.HTTPS,
+                        host="news.example",
+                        port=443,
+                        path="/alive",
+                        expect_status=(200, 204),
+                        verify=False,
+                    ),
+                ),
+            ),
+            Role(
+                name="chat",
+                need=Need.ALL,
+                endpoints=(
+                    Endpoint(kind=EndpointKind.TCP, host="2001:db8::7", port=5222),
+                    Endpoint(kind=EndpointKind.TLS, host="chat.example", port=443),
+                    Endpoint(kind=EndpointKind.DNS, host="chat.example", port=0),
+                ),
+            ),
+        ),
+    )
+
+
+def test_title_and_owner_may_be_left_out() -> None:
+    """The name stands in for the title, the title for the owner."""
+    catalog = over_shipped(
+        '[platform.news.role.web]\ncore = true\nendpoints = ["https://news.example/"]'
+    )
+    news = platform(catalog, "news")
+    assert (news.title, news.owner, news.default) == ("news", "news", True)
+
+
+def test_one_role_can_be_replaced_and_the_rest_stays() -> None:
+    """What the file does not mention keeps its place and its values."""
+    catalog = over_shipped('[platform.x.role.web]\nendpoints = ["https://x.com/home"]')
+    web = role(catalog, "x", "web")
+    assert [one.id for one in web.endpoints] == ["https://x.com/home"]
+    assert (web.core, web.need, web.canonical) == (True, Need.ANY, True)
+    assert platform(catalog, "x").roles[1:] == platform(SHIPPED, "x").roles[1:]
+    assert [one.name for one in catalog.platforms] == [one.name for one in SHIPPED.platforms]
+
+
+def test_endpoints_can_be_taken_out_and_put_in() -> None:
+    """Only what changes has to be written; spelling does not have to match to the letter."""
+    catalog = over_shipped(
+        '[platform.x.role.web]\nremove = ["https://Twitter.com"]\nadd = ["https://mobile.x.com/"]'
+    )
+    assert [one.id for one in role(catalog, "x", "web").endpoints] == [
+        "https://x.com/",
+        "https://mobile.x.com/",
+    ]
+
+
+def test_a_role_can_be_added_to_a_shipped_platform() -> None:
+    """A new role stands after the shipped ones."""
+    catalog = over_shipped('[platform.x.role.grok]\nendpoints = ["https://grok.com/"]')
+    assert platform(catalog, "x").roles[:-1] == platform(SHIPPED, "x").roles
+    assert platform(catalog, "x").roles[-1].name == "grok"
+
+
+def test_flags_alone_can_be_changed() -> None:
+    """Watching signal, looking at every member of a pool, making media core."""
+    catalog = over_shipped(
+        "[platform.signal]\ndefault = true\n"
+        "[platform.whatsapp.role.chat]\nsample = 0\n"
+        "[platform.x.role.media]\ncore = true\n"
+        "[platform.signal.role.chat]\nverify = true\n"
+    )
+    assert platform(catalog, "signal").default
+    assert role(catalog, "whatsapp", "chat").sample == 0
+    assert len(role(catalog, "whatsapp", "chat").endpoints) == 34
+    assert role(catalog, "x", "media").core
+    assert all(one.verify for one in role(catalog, "signal", "chat").endpoints)
+
+
+def test_a_protocol_is_said_of_one_endpoint_or_of_a_whole_role() -> None:
+    """It changes nothing about which endpoint it is."""
+    catalog = over_shipped(
+        "[platform.signal.role.calls]\n"
+        'endpoints = ["tcp://192.0.2.7:443", '
+        '{ endpoint = "tcp://192.0.2.8:443", protocol = "mtproto" }, "stun:turn.signal.org"]\n'
+        "[platform.signal.role.more]\n"
+        'protocol = "mtproto"\nendpoints = ["tcp://192.0.2.9:443", "tcp://192.0.2.9:80"]\n'
+    )
+    calls = role(catalog, "signal", "calls").endpoints
+    assert [one.id for one in calls] == [
+        *("tcp://192.0.2.7:443", "tcp://192.0.2.8:443", "stun:turn.signal.org:3478"),
+    ]
+    assert [one.protocol for one in calls] == [None, Protocol.MTPROTO, None]
+    more = role(catalog, "signal", "more").endpoints
+    assert [one.protocol for one in more] == [Protocol.MTPROTO] * 2
+
+
+def test_endpoints_keep_the_protocol_of_what_is_shipped() -> None:
+    """One leaves a pool; the others are asked as before, and a new one if told to."""
+    catalog = over_shipped(
+        '[platform.telegram.role.chat]\nremove = ["tcp://149.154.175.50:80"]\n'
+        'add = ["tcp://192.0.2.9:443", { endpoint = "tcp://192.0.2.10:443", protocol = "mtproto" }]'
+    )
+    chat = role(catalog, "telegram", "chat").endpoints
+    kept = [one for one in chat if not one.host.startswith("192.0.2.")]
+    assert len(kept) == len(role(SHIPPED, "telegram", "chat").endpoints) - 1
+    assert {one.protocol for one in kept} == {Protocol.MTPROTO}
+    assert [one.protocol for one in chat[-2:]] == [None, Protocol.MTPROTO]
+
+
+def test_references_replace_only_those_of_their_kind() -> None:
+    """One scope, or one country's domestic list; the others stay."""
+    catalog = over_shipped(
+        '[references]\ndomestic.PK = ["https://www.geo.tv/"]\ndomestic.KE = ["https://www.nation.africa/"]\n'
+        'uplink = [{ endpoint = "http://portal.example/", status = 200, body = "yes" }]\n'
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in catalog.references:
+        found.setdefault((one.scope, one.country), []).append(one.endpoint.id)
+    assert found[ReferenceScope.DOMESTIC, "PK"] == ["https://www.geo.tv/"]
+    assert found[ReferenceScope.DOMESTIC, "KE"] == ["https://www.nation.africa/"]
+    assert len(found[ReferenceScope.DOMESTIC, "BR"]) == 2
+    assert len(found[ReferenceScope.INTERNATIONAL, ""]) == 3
+    assert found[ReferenceScope.UPLINK, ""] == ["http://portal.example/"]
+
+
+def test_an_empty_file_changes_nothing() -> None:
+    """No key is required."""
+    assert over_shipped("") == SHIPPED
+
+
+def test_platforms_are_selected_in_the_order_of_the_catalogue() -> None:
+    """Unknown names select nothing."""
+    chosen = select_platforms(SHIPPED, ["telegram", "x", "nope"])
+    assert [one.name for one in chosen.platforms] == ["x", "telegram"]
+    assert chosen.references == SHIPPED.references
+
+
+NEWS = "[platform.news.role.web]\ncore = true\n"
+BROKEN = {
+    "unknown key": (
+        f'{NEWS}endpoint = ["https://news.example/"]',
+        (3, "platform.news.role.web.endpoint", 'did you mean "endpoints"?'),
+    ),
+    "no endpoints": (NEWS, (1, "platform.news.role.web.endpoints", "list at least one")),
+    "empty endpoints": (
+        f"{NEWS}endpoints = []",
+        (3, "platform.news.role.web.endpoints", "list at least one"),
+    ),
+    "no role": (
+        '[platform.news]\ntitle = "News"',
+        (1, "platform.news.role", "[platform.news.role.web]"),
+    ),
+    "no core role": (
+        '[platform.news.role.web]\nendpoints = ["https://news.example/"]',
+        (1, "platform.news.role", "core = true"),
+    ),
+    "core taken from the last core role": (
+        "[platform.threads.role.web]\ncore = false",
+        (1, "platform.threads.role", "core = true"),
+    ),
+    "name with capitals": (
+        f'{NEWS.replace("news", "News")}endpoints = ["https://news.example/"]',
+        (1, "platform.News", "lower-case"),
+    ),
+    "name that stands for something else": (
+        f'{NEWS.replace("news", "reference")}endpoints = ["https://news.example/"]',
+        (1, "platform.reference", "another name"),
+    ),
+    "role name with spaces": (
+        '[platform.x.role."my role"]\nendpoints = ["https://x.com/"]',
+        (1, 'platform.x.role."my role"', "lower-case"),
+    ),
+    "need misspelt": (
+        '[platform.x.role.web]\nneed = "one"',
+        (2, "platform.x.role.web.need", '"any", "all"'),
+    ),
+    "sample of a role that needs all": (
+        "[platform.x.role.media]\nsample = 2",
+        (2, "platform.x.role.media.sample", "sample = 0"),
+    ),
+    "need all of a sampled pool": (
+        '[platform.whatsapp.role.chat]\nneed = "all"',
+        (2, "platform.whatsapp.role.chat.need", "sample = 0"),
+    ),
+    "removing what is not there": (
+        '[platform.x.role.web]\nremove = ["https://twiter.com/"]',
+        (2, "platform.x.role.web.remove[1]", 'did you mean "https://twitter.com/"?'),
+    ),
+    "removing everything": (
+        '[platform.x.role.links]\nremove = ["https://t.co/"]',
+        (2, "platform.x.role.links.remove", "leave at least one"),
+    ),
+    "adding what is there": (
+        '[platform.x.role.web]\nadd = ["https://x.com/"]',
+        (2, "platform.x.role.web.add[1]", "has it already"),
+    ),
+    "adding to endpoints given": (
+        '[platform.x.role.web]\nendpoints = ["https://x.com/"]\nadd = ["https://y.com/"]',
+        (3, "platform.x.role.web.add", "under endpoints instead"),
+    ),
+    "adding to a new role": (
+        '[platform.x.role.new]\nadd = ["https://y.com/"]',
+        (2, "platform.x.role.new.add", "under endpoints instead"),
+    ),
+    "endpoint twice": (
+        f'{NEWS}endpoints = ["https://news.example/", "https://NEWS.example"]',
+        (3, "platform.news.role.web.endpoints[2]", "remove one of the two"),
+    ),
+    "status of something that has none": (
+        f'{NEWS}endpoints = [\n  {{ endpoint = "tls://news.example", status = 200 }},\n]',
+        (4, "platform.news.role.web.endpoints[1].status", "only http and https"),
+    ),
+    "protocol of something that has one": (
+        f'{NEWS}endpoints = [{{ endpoint = "tls://news.example", protocol = "mtproto" }}]',
+        (3, "platform.news.role.web.endpoints[1].protocol", "only tcp endpoints"),
+    ),
+    "protocol of a role with others in it": (
+        f'{NEWS}protocol = "mtproto"\nendpoints = ["tcp://news.example:1", "dns:news.example"]',
+        (3, "platform.news.role.web.protocol", "not dns:news.example"),
+    ),
+    "unknown protocol": (
+        f'{NEWS}endpoints = [{{ endpoint = "tcp://news.example:1", protocol = "mtprot" }}]',
+        (3, "platform.news.role.web.endpoints[1].protocol", '"mtproto"'),
+    ),
+    "status out of range": (
+        f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = 20 }}]',
+        (3, "platform.news.role.web.endpoints[1].status", "from 100 to 599"),
+    ),
+    "no status at all": (
+        f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", status = [] }}]',
+        (3, "platform.news.role.web.endpoints[1].status", "at least one status"),
+    ),
+    "body outside references": (
+        f'{NEWS}endpoints = [{{ endpoint = "https://news.example/", body = "x" }}]',
+        (3, "platform.news.role.web.endpoints[1].body", "endpoint, status, verify, protocol"),
+    ),
+    "endpoint table without endpoint": (
+        f"{NEWS}endpoints = [{{ status = 200 }}]",
+        (3, "platform.news.role.web.endpoints[1].endpoint", "name it"),
+    ),
+    "number for an endpoint": (
+        f"{NEWS}endpoints = [443]",
+        (3, "platform.news.role.web.endpoints[1]", "quotation marks"),
+    ),
+    "platforms as a list": (
+        '[[platform]]\nname = "news"',
+        (1, "platform", "a table of settings"),
+    ),
+    "not TOML": ("[platform.x\n", (1, "", "with ]")),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_mistake_is_shown_with_file_key_line_and_remedy(name: str) -> None:
+    """A catalogue's mistakes are told like a configuration's."""
+    text, (line, key, remedy) = BROKEN[name]
+    problems = refused(text)
+    assert len(problems) == 1, "\n".join(map(str, problems))
+    assert (problems[0].file, problems[0].line, problems[0].key) == ("mine.toml", line, key)
+    assert remedy in problems[0].remedy
+
+
+def test_several_mistakes_are_all_shown_in_order() -> None:
+    """One reading finds them all, over platforms, roles and references."""
+    problems = refused(
+        '[platform.x.role.web]\nneed = "one"\nsample = -1\n'
+        '[platform.news.role.web]\nendpoints = ["ftp://x", "https://ok.example/", "y"]\n'
+        "[references]\ninternational = [1]\n[platfrom]\n"
+    )
+    assert [problem.line for problem in problems] == [2, 3, 5, 5, 7, 8]
+
+
+def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
+    """No traceback for a wrong name."""
+    with pytest.raises(CatalogError) as caught:
+        load_catalog(tmp_path / "none.toml", SHIPPED)
+    assert "cannot be read" in str(caught.value)
+
+
+def test_the_countries_are_those_of_iso_3166_and_kosovo() -> None:
+    """249 codes of two capitals, and XK, which users assign; the others are invented."""
+    assert len(COUNTRIES) == 250 + len(INVENTED)
+    assert all(len(code) == 2 and code.isascii() and code.isupper() for code in COUNTRIES)
+    assert {"PK", "BR", "KE", "UG", "MM", "TR", "XK"} <= COUNTRIES.keys()
+    assert not {"UK", "ZZ", "EU", "XX", "AA"} & COUNTRIES.keys()
+    assert len(set(COUNTRIES.values())) == len(COUNTRIES)
+
+
+def test_invented_countries_may_be_named_and_are_no_real_ones() -> None:
+    """Demonstrations have codes that ISO 3166-1 leaves to its users, and nobody else has."""
+    assert [country_code(code) for code in INVENTED] == ["XD", "XE"]
+    assert all("invented" in name for name in INVENTED.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("pk", "PK"),
+        ("Pakistan", "PK"),
+        ("Brasil", "BR"),
+        ("UK", "GB"),
+        ("usa", "US"),
+        ("Turkey", "TR"),
+        ("Ivory Coast", "CI"),
+        ("Phillipines", "PH"),
+    ],
+)
+def test_a_country_by_another_name_is_recognised(written: str, code: str) -> None:
+    """Names, other codes and slips of the pen lead to the code that is meant."""
+    with pytest.raises(ValueError, match=f'write "{code}"'):
+        country_code(written)

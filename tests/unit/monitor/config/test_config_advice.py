@@ -1,0 +1,145 @@
+"""What `check` asks an operator to think over."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.advice import advice
+from monitor.config.load import default_settings, load_config
+from probes.sockets.system_resolvers import ResolverAddress
+
+FIELDS = """
+[[vantage]]
+id = "a"
+country = "PK"
+asn = 1
+[[vantage]]
+id = "b"
+country = "PK"
+asn = 2
+"""
+CONTROLS = """
+[[vantage]]
+id = "c"
+country = "DE"
+asn = 3
+role = "control"
+[[vantage]]
+id = "d"
+country = "NL"
+asn = 4
+role = "control"
+"""
+
+
+def advised(folder: Path, text: str) -> tuple[str, ...]:
+    """The advice on a configuration with this text."""
+    path = folder / "shutwatch.toml"
+    path.write_text(text)
+    return advice(load_config(path, {}))
+
+
+def test_the_recommended_set_up_needs_no_advice(tmp_path: Path) -> None:
+    """Two networks in a country with domestic references, two controls in two networks."""
+    assert advised(tmp_path, FIELDS + CONTROLS) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (FIELDS, "No control vantage: failures alone will be insufficient"),
+        (FIELDS + CONTROLS.rpartition("[[vantage]]")[0], "One control vantage only (c)"),
+        (FIELDS + CONTROLS.replace("asn = 4", "asn = 3"), "c and d are in the same network"),
+        (
+            FIELDS
+            + CONTROLS.replace("asn = 3", 'network = "One"').replace("asn = 4", 'network = "one"'),
+            "c and d are in the same network",
+        ),
+        (FIELDS + CONTROLS.replace('"DE"', '"PK"'), "Control c is in PK"),
+        (FIELDS.rpartition("[[vantage]]")[0] + CONTROLS, "One vantage only in PK"),
+        (FIELDS.replace("asn = 2", "") + CONTROLS, "No asn for b"),
+        (FIELDS + CONTROLS + "[references]\nuplink = []\n", "No uplink references"),
+        (FIELDS + CONTROLS + "[references]\ninternational = []\n", "No international references"),
+        (FIELDS.replace("PK", "KE") + CONTROLS, "No domestic references for KE"),
+        ('database = "sqlite:////no/such/data.db"\n' + FIELDS + CONTROLS, "/no/such"),
+    ],
+)
+def test_each_weakness_is_named_alone(text: str, words: str, tmp_path: Path) -> None:
+    """One weakness, one sentence, with the vantages or countries it is about."""
+    found = advised(tmp_path, text)
+    assert len(found) == 1
+    assert words in found[0]
+
+
+def test_without_a_file_the_missing_control_is_the_only_advice() -> None:
+    """Who just tries it out is told the one thing that matters."""
+    found = advice(default_settings())
+    assert len(found) == 1
+    assert found[0].startswith("No control vantage")
+
+
+COLLECTOR = '[collector]\nlisten = "127.0.0.1:8443"\n'
+ONE_CONTROL = CONTROLS.rpartition("[[vantage]]")[0]
+
+
+def test_a_collector_is_told_of_controls_that_may_be_agents(tmp_path: Path) -> None:
+    """No file says who is enrolled, so what holds only without them is not said as if it held; what
+    a control of its own is for is said all the same."""
+    (found,) = advised(tmp_path, COLLECTOR)
+    assert found.startswith("No control vantage of the collector's own: nobody looks at once")
+    assert "unless an enrolled agent is a control (vantage enroll --role control)" in found
+
+
+def test_a_collector_with_one_control_is_told_that_agents_may_be_others(tmp_path: Path) -> None:
+    """As long as it serves agents; a monitor by itself has only what its file names."""
+    (found,) = advised(tmp_path, FIELDS + ONE_CONTROL + COLLECTOR)
+    assert "nothing can be judged, unless an enrolled agent is a control too." in found
+    (found,) = advised(tmp_path, FIELDS + ONE_CONTROL)
+    assert "nothing can be judged. Add a second" in found
+
+
+def test_a_collector_with_one_vantage_in_a_country_may_have_agents_there(tmp_path: Path) -> None:
+    """Whether there are others in that country only the database knows."""
+    assert advised(tmp_path, FIELDS.rpartition("[[vantage]]")[0] + CONTROLS + COLLECTOR) == ()
+
+
+STUB = ResolverAddress(address="127.0.0.53", stub=True)
+PROXIED = """
+[[vantage]]
+id = "p"
+country = "PK"
+asn = 5
+egress = "socks5://proxy.example.net"
+[[vantage]]
+id = "r"
+country = "PK"
+asn = 6
+resolver = "192.0.2.53"
+"""
+
+
+def test_a_stub_is_named_with_the_vantages_that_ask_it(tmp_path: Path) -> None:
+    """Those behind a proxy or with a resolver of their own never ask it."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS + PROXIED + CONTROLS)
+    (found,) = advice(load_config(path, {}), (STUB,))
+    assert found.startswith("Only a stub resolver (127.0.0.53) for a, b: ")
+    assert "hides forged answers" in found
+
+
+def test_a_stub_with_another_resolver_behind_it_is_nothing_to_say(tmp_path: Path) -> None:
+    """One that can be asked directly is asked."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS + CONTROLS)
+    assert advice(load_config(path, {}), (STUB, ResolverAddress(address="192.0.2.53"))) == ()
+
+
+def test_a_configured_address_on_loopback_is_a_stub_too(tmp_path: Path) -> None:
+    """Whoever listens there asks somebody else, out of sight, unless that network is a real one."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text(FIELDS.replace("asn = 2", 'asn = 2\nresolver = "127.0.0.1:5353"') + CONTROLS)
+    (found,) = advice(load_config(path, {}))
+    assert found.startswith("Only a stub resolver (127.0.0.1) for b: ")
+    allowed = '[probe]\nbogon_allow = ["127.0.0.0/24"]\n'
+    path.write_text(allowed + path.read_text())
+    assert advice(load_config(path, {})) == ()

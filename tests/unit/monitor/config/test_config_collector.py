@@ -1,0 +1,129 @@
+"""`[collector]`: what agents connect to is set up right, or it is said what is wrong."""
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from monitor.config.advice import advice
+from monitor.config.load import ConfigError, load_config
+from monitor.config.reload import unchangeable
+from monitor.config.settings import CollectorSettings, Settings
+
+CONTROL = '[[vantage]]\nid = "ams"\ncountry = "NL"\nrole = "control"\n'
+
+
+def load(folder: Path, text: str) -> Settings:
+    """The settings of a configuration with this text."""
+    path = folder / "shutwatch.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, {})
+
+
+def problem(folder: Path, text: str) -> str:
+    """The one mistake in it."""
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    (found,) = caught.value.problems
+    return str(found).replace(str(folder), "")
+
+
+def write(folder: Path, name: str, *texts: bytes) -> str:
+    """A file in that folder; returns its name."""
+    (folder / name).write_bytes(b"".join(texts))
+    return name
+
+
+def certificate(folder: Path) -> str:
+    """Files of a certificate and its key, as lines of the table."""
+    made = trustme.CA().issue_cert("collector.example.org")
+    chain = write(folder, "chain.pem", *(one.bytes() for one in made.cert_chain_pems))
+    key = write(folder, "key.pem", made.private_key_pem.bytes())
+    return f'certificate = "{chain}"\ncertificate_key = "{key}"\n'
+
+
+def test_without_the_table_agents_are_not_served(tmp_path: Path) -> None:
+    """A monitor of one's own opens no second port."""
+    text = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
+    assert load(tmp_path, text).collector == CollectorSettings()
+    assert CollectorSettings().listen == ("", 0)
+
+
+def test_a_collector_needs_no_vantage_of_its_own(tmp_path: Path) -> None:
+    """Looking may be left to agents, or only controls be its own; `check` gives advice all the
+    same."""
+    alone = load(tmp_path, '[collector]\nlisten = "127.0.0.1:8443"\n')
+    assert alone.vantages == ()
+    assert advice(alone)
+    controls = load(tmp_path, f'[collector]\nlisten = "127.0.0.1:8443"\n{CONTROL}')
+    assert [one.id for one in controls.vantages] == ["ams"]
+
+
+def test_files_are_sought_beside_the_configuration(tmp_path: Path) -> None:
+    """A certificate and its key are named from the folder of the file that names them."""
+    lines = certificate(tmp_path)
+    found = load(tmp_path, f'[collector]\nlisten = "0.0.0.0:443"\n{lines}').collector
+    assert found.listen == ("0.0.0.0", 443)
+    assert (found.certificate, found.certificate_key) == (
+        str(tmp_path / "chain.pem"),
+        str(tmp_path / "key.pem"),
+    )
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "198.51.100.7", "[::]"])
+def test_other_machines_are_not_served_without_tls(tmp_path: Path, host: str) -> None:
+    """What agents say must not be readable on the way: a certificate, or a proxy that has one."""
+    text = f'[collector]\nlisten = "{host}:443"\n'
+    told = problem(tmp_path, text)
+    assert "shutwatch.toml:2: collector.listen" in told
+    assert "can be reached from other machines without TLS" in told
+    assert "certificate_key; or say behind_proxy = true" in told
+    assert load(tmp_path, f"{text}behind_proxy = true\n").collector.behind_proxy
+    assert load(tmp_path, '[collector]\nlisten = "127.0.0.1:443"\n').collector.listen[1] == 443
+
+
+def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
+    """One without the other, one that is not the other's, and what is neither are told apart from
+    a file that is not there."""
+    one, _ = certificate(tmp_path).splitlines()
+    assert "collector.certificate_key is missing" in problem(tmp_path, f"[collector]\n{one}\n")
+    key = 'certificate_key = "key.pem"'
+    assert "collector.certificate is missing" in problem(tmp_path, f"[collector]\n{key}\n")
+    other = trustme.CA().issue_cert("collector.example.org")
+    write(tmp_path, "key.pem", other.private_key_pem.bytes())
+    both = f"[collector]\n{one}\n{key}\n"
+    assert "the key that it was made for" in problem(tmp_path, both)
+    write(tmp_path, "key.pem", b"no key at all")
+    assert "the key that it was made for" in problem(tmp_path, both)
+    (tmp_path / "key.pem").unlink()
+    assert "a file that exists" in problem(tmp_path, both)
+
+
+def test_the_text_of_the_operators_catalogue_is_kept_for_agents(tmp_path: Path) -> None:
+    """Agents read the same file, so they get it as it stands."""
+    text = (
+        '[platform.own]\ntitle = "Own"\nowner = "us"\n'
+        '[platform.own.role.web]\ncore = true\nendpoints = ["https://own.example/"]\n'
+    )
+    write(tmp_path, "mine.toml", text.encode())
+    found = load(tmp_path, f'[catalog]\nfile = "mine.toml"\n[collector]\n{CONTROL}')
+    assert found.catalog_text == text
+    assert load(tmp_path, f"[collector]\n{CONTROL}").catalog_text == ""
+
+
+def test_only_who_pauses_can_change_while_it_runs(tmp_path: Path) -> None:
+    """What holds a socket or counts since the start needs a restart, and is refused by its name;
+    agents are paused at once."""
+    old = load(tmp_path, f'[collector]\nlisten = "127.0.0.1:8443"\n{CONTROL}')
+    limit = load(
+        tmp_path,
+        f'[collector]\nlisten = "127.0.0.1:8444"\nrequests_at_once = 9\n{CONTROL}',
+    )
+    assert [told.partition(":")[0] for told in unchangeable(old, limit)] == [
+        "collector.listen",
+        "collector.requests_at_once",
+    ]
+    paused = load(
+        tmp_path, f'[collector]\nlisten = "127.0.0.1:8443"\npaused = ["khi-ptcl"]\n{CONTROL}'
+    )
+    assert unchangeable(old, paused) == ()

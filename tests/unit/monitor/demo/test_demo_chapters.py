@@ -1,0 +1,230 @@
+"""The story of `shutwatch demo`: when it goes on, when it gives up, and what it prints."""
+
+import asyncio
+import io
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from monitor.analysis.events.event import Event, EventState, NetworkStatus
+from monitor.analysis.verdict import State
+from monitor.demo.censor import OPEN, Censor
+from monitor.demo.chapters import STORY, Chapter, Sight, all_open, blocks, in_state, suspected
+from monitor.demo.demo_report import report
+from monitor.demo.found import Watcher
+from monitor.demo.narrator import NOT_FOUND, Outcome, Teller
+from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
+from monitor.demo.run_demo import HOST, free_port
+from monitor.demo.screen import Screen, about_change, clock
+from storage.memory.store import MemoryStore
+from tests.contract.cycles import cycle, event, log_entry
+
+
+def sight(state: State = State.OK, block: Event | None = None) -> Sight:
+    """Everything everywhere in this state."""
+    made = [cycle(1, vantage=n.id, platforms=tuple(PLATFORMS), state=state) for n in FIELD]
+    verdicts = {(v.vantage, v.platform): v for one in made for v in one.platforms}
+    return Sight(verdicts, block)
+
+
+def block(state: EventState, *, now: bool = True) -> Event:
+    """The invented country's block of X, by resets on Demo Telecom."""
+    network = NetworkStatus(
+        asn=TELECOM.asn,
+        network=TELECOM.title,
+        affected=True,
+        blocked_now=now,
+        methods=("tls.reset",),
+    )
+    made = event(country=COUNTRY, platform=VICTIM, state=state, end_latest=900.0)
+    return msgspec.structs.replace(made, networks=(network,))
+
+
+def test_all_is_open_only_when_everything_was_seen_to_be() -> None:
+    """No look yet is not open, and neither is one platform on one network that does not work."""
+    assert all_open(sight())
+    assert not all_open(Sight())
+    assert not all_open(sight(State.INSUFFICIENT))
+    one = dict(sight().verdicts)
+    one.pop((MOBILE.id, VICTIM))
+    assert not all_open(Sight(one))
+
+
+def test_a_block_is_noticed_where_and_how_it_is() -> None:
+    """Confirmed, on that network now, by that method; less will not do."""
+    resets = blocks(TELECOM.asn, "tls.reset")
+    assert resets(sight(block=block(EventState.CONFIRMED)))
+    assert not resets(sight(block=block(EventState.SUSPECTED)))
+    assert not resets(sight(block=block(EventState.CONFIRMED, now=False)))
+    assert not resets(sight())
+    assert not blocks(MOBILE.asn, "tls.reset")(sight(block=block(EventState.CONFIRMED)))
+    assert not blocks(TELECOM.asn, "dns.hijack")(sight(block=block(EventState.CONFIRMED)))
+
+
+def test_suspicion_and_end_are_states_of_the_event() -> None:
+    """An event that is over is no suspicion, and one that lasts no end."""
+    assert suspected(sight(block=block(EventState.SUSPECTED)))
+    assert not suspected(sight(block=block(EventState.ENDED)))
+    assert not suspected(sight())
+    over = in_state(EventState.ENDED)
+    assert over(sight(block=block(EventState.ENDED)))
+    assert not over(sight(block=block(EventState.RECOVERING)))
+    assert not over(sight())
+
+
+def test_the_story_begins_and_ends_open() -> None:
+    """What is blocked is unblocked, and it can be held at its height only."""
+    assert STORY[0].rules == STORY[-1].rules == OPEN
+    assert [len(chapter.rules) for chapter in STORY if chapter.held] == [3]
+
+
+def teller(story: tuple[Chapter, ...], store: MemoryStore, *, hold: bool = False) -> Teller:
+    """One that prints to nowhere and loses patience soon."""
+    console = Console(file=io.StringIO())
+    screen = Screen(console, seconds=lambda: 0.0)
+    return Teller(story, Censor(), Watcher(store), screen, patience=0.05, hold=hold)
+
+
+def chapter(text: str, *, noticed: bool, held: bool = False) -> Chapter:
+    """One that is noticed at once, or never."""
+    return Chapter(
+        said=text,
+        rules=OPEN,
+        awaited=text,
+        noticed=lambda _: noticed,
+        linger=0.0,
+        held=held,
+    )
+
+
+async def test_what_is_not_noticed_ends_the_story_with_3() -> None:
+    """The monitor gets its time, and then it is said that it did not find what there was."""
+    store = MemoryStore()
+    await store.open()
+    one = teller((chapter("a", noticed=True), chapter("b", noticed=False)), store)
+    await one.tell()
+    assert one.outcome is Outcome.MISSED
+    assert one.outcome.exit_code(to_the_end=True) == NOT_FOUND == 3
+    assert one.outcome.exit_code(to_the_end=False) == NOT_FOUND
+
+
+async def test_what_is_noticed_ends_it_with_0() -> None:
+    """And who leaves before has seen nothing wrong, unless the end was what they wanted."""
+    store = MemoryStore()
+    await store.open()
+    one = teller((chapter("a", noticed=True),), store)
+    await one.tell()
+    assert one.outcome is Outcome.FOUND
+    assert one.outcome.exit_code(to_the_end=True) == 0
+    assert Outcome.UNFINISHED.exit_code(to_the_end=False) == 0
+    assert Outcome.UNFINISHED.exit_code(to_the_end=True) == NOT_FOUND
+
+
+@pytest.mark.parametrize("hold", [False, True])
+async def test_it_is_held_where_it_may_be(hold: bool) -> None:
+    """With `hold` what comes after the height does not happen."""
+    store = MemoryStore()
+    await store.open()
+    story = (chapter("height", noticed=True, held=True), chapter("after", noticed=True))
+    one = teller(story, store, hold=hold)
+    await one.tell()
+    assert one.outcome is (Outcome.UNFINISHED if hold else Outcome.FOUND)
+
+
+async def test_every_change_is_told_once() -> None:
+    """The event's log comes on the terminal line by line, in its order."""
+    store = MemoryStore()
+    await store.open()
+    watcher = Watcher(store)
+    snapshot = block(EventState.CONFIRMED)
+    lines = [log_entry(1, snapshot), log_entry(2, snapshot, "confirmed")]
+    await store.save(cycle(1, country=COUNTRY), [snapshot], lines)
+    seen = (await watcher.look()).event
+    assert seen is not None
+    assert [entry.change async for entry in watcher.news(seen)] == ["opened", "confirmed"]
+    await store.save(cycle(2, country=COUNTRY), [snapshot], [log_entry(3, snapshot, "ended")])
+    assert [entry.change async for entry in watcher.news(seen)] == ["ended"]
+
+
+def test_lines_say_what_changed_and_names_are_no_markup() -> None:
+    """Each says what it is about; what looks like markup is shown as it is."""
+    printed = io.StringIO()
+    screen = Screen(Console(file=printed, width=200), seconds=lambda: 67.0)
+    snapshot = block(EventState.CONFIRMED)
+    screen.happens("[red]not a colour[/]")
+    screen.logged(log_entry(1, snapshot))
+    screen.logged(log_entry(2, snapshot, "ended"))
+    screen.logged(log_entry(3, snapshot, "scope_widened"))
+    said = printed.getvalue()
+    assert "1:07" in said
+    assert "[red]not a colour[/]" in said
+    assert "suspected: X in Demoland (invented), AS17557 PTCL, evidence strong" in said
+    assert "ended: X in Demoland (invented), it began between 12:00:00 and 12:05:00" in said
+    assert "scope widened: AS17557 PTCL" in said
+    assert clock(59.9) == "0:59"
+    unknown = msgspec.structs.replace(snapshot, onset_earliest=None, end_latest=None)
+    assert "it began about 12:05:00" in about_change(log_entry(4, unknown, "ended"))
+
+
+def test_messages_and_reports_are_shown_as_text() -> None:
+    """What arrives is somebody else's text: no markup of it works, and no control character."""
+    printed = io.StringIO()
+    screen = Screen(Console(file=printed, width=200), seconds=lambda: 0.0)
+    screen.message("X [red]blocked[/]", "in Demoland\nby \x1b[31mresets")
+    screen.message("Over", "not shown again")
+    screen.reported(True, "report.zip: X blocked")
+    screen.reported(False, "report needs matplotlib")
+    said = printed.getvalue()
+    assert "telephone  X [red]blocked[/]\n" in said
+    assert " in Demoland\n" in said
+    assert "\x1b" not in said
+    assert "telephone  Over" in said
+    assert "not shown again" not in said
+    assert "report     report.zip: X blocked" in said
+    assert "report     none: report needs matplotlib" in said
+
+
+async def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    """The last line of what the command said."""
+    made, said = await report(tmp_path / "shutwatch.toml", datetime(2026, 1, 1, tzinfo=UTC))
+    assert not made
+    assert "shutwatch.toml" in said
+
+
+def test_the_table_is_drawn_on_terminals_alone() -> None:
+    """A file gets lines and no table; a terminal gets every network and platform."""
+    for terminal in (False, True):
+        printed = io.StringIO()
+        console = Console(file=printed, width=120, force_terminal=terminal)
+        with Screen(console, seconds=lambda: 0.0) as screen:
+            screen.show(sight(State.BLOCKED))
+            screen.show(Sight())
+        shown = printed.getvalue()
+        assert ("Demo Cable" in shown) is terminal
+        assert ("tls.reset" in shown) is terminal
+        assert ("no data yet" in shown) is terminal
+
+
+def test_a_port_that_is_taken_is_left_alone() -> None:
+    """The page then has another one, and otherwise the one that was wanted."""
+    with socket.create_server((HOST, 0)) as server:
+        taken: int = server.getsockname()[1]
+        other = free_port(taken)
+        assert other != taken
+    assert free_port(other) == other
+    assert free_port(0)
+
+
+async def test_watching_goes_on_until_it_is_cancelled() -> None:
+    """After the story, changes are still told."""
+    store = MemoryStore()
+    await store.open()
+    watching = asyncio.create_task(teller((), store).watch_on())
+    await asyncio.sleep(0.2)
+    assert not watching.done()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)

@@ -1,0 +1,311 @@
+"""Files made of stored rows are, byte for byte, those that would be made of values."""
+
+import csv
+import io
+import itertools
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.analysis.verdict import Evidence, State, Verdict
+from monitor.export.cells import cell
+from monitor.export.csv import write_csv
+from monitor.export.kinds import EXPORTS, Kind
+from monitor.export.lines import quoted
+from monitor.export.plain_cells import AmbiguousError, odd_cells
+from probes.measurement import AnyObservation, HttpObservation, Layer, Measurement
+from storage.export.cells import APART, BETWEEN_ROWS
+from storage.memory.store import MemoryStore
+from storage.sql.store import SqlStore
+from storage.store import Cycle, Selection, StorageError, Store
+from storage.values.rollup import Period
+from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
+from tests.worlds.postgresql import Cluster
+
+PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
+HOSTILE = st.text(
+    st.sampled_from("=+-@;'\" \t\r\n,\u202e\u200c＝a|!?\x1e\x1f\x00ی\\'")
+    | st.characters(codec="utf-8"),
+    max_size=8,
+) | st.sampled_from(["", "x", "-1", "=1+1", "a;=1", "a,b", '"', APART, "\x1e", "\n", AWKWARD])
+COUNTRIES = itertools.count()
+"""Each example is told from those before it in the same database by where it is."""
+NUMBERS = st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, -0.105, 1e-07, -1e-07, 1e300])
+SECONDS = st.floats(0, 1e6)
+
+
+def http(title: str, url: str, status: int, seconds: float) -> HttpObservation:
+    """A response whose author chose what it says."""
+    return HttpObservation(
+        start=0.2, duration=seconds, url=url, address="203.0.113.1", status=status, title=title
+    )
+
+
+observations = st.lists(
+    st.sampled_from([*EVERY_OBSERVATION, *REACHED])
+    | st.builds(http, HOSTILE, HOSTILE, st.sampled_from([0, 200]), SECONDS),
+    max_size=6,
+).map(tuple)
+
+
+@st.composite
+def cycles(draw: st.DrawFn) -> Cycle:
+    """A cycle of hostile names, texts and numbers; several looks may share one moment."""
+    looks: list[Measurement] = []
+    verdicts: list[Verdict] = []
+    for number in range(draw(st.integers(1, 12))):
+        seen: tuple[AnyObservation, ...] = draw(observations)
+        look = measurement(
+            f"{number}{draw(HOSTILE)}",
+            draw(st.sampled_from([0.0, 1.5, 1.5, 3600.0])),
+            cycle="c",
+            platform=draw(st.sampled_from(["x", "facebook"])),
+            endpoint=f"{number}{draw(HOSTILE)}",
+            observations=seen,
+            reached=draw(st.booleans()),
+            not_observed=tuple(draw(st.lists(st.sampled_from(Layer), max_size=2))),
+            network=draw(HOSTILE),
+            asn=draw(st.integers(-1, 2**32)),
+        )
+        look = msgspec.structs.replace(look, duration=draw(SECONDS))
+        looks.append(look)
+        verdicts.append(
+            msgspec.structs.replace(
+                verdict(look, draw(st.sampled_from([60.0, 61.25, 4000.0]))),
+                controls=tuple(draw(st.lists(HOSTILE, max_size=3))),
+                failures=draw(st.dictionaries(st.sampled_from(Layer), HOSTILE, max_size=3)),
+                llr=draw(NUMBERS),
+                evidence=draw(st.sampled_from(Evidence)),
+                state=draw(st.sampled_from([State.OK, State.BLOCKED])),
+            )
+        )
+    made = cycle(1, measurements=tuple(looks))
+    return msgspec.structs.replace(made, verdicts=tuple(verdicts))
+
+
+def elsewhere(made: Cycle, country: str) -> Cycle:
+    """The same of another country, to tell it from what is there."""
+    return msgspec.structs.replace(
+        made,
+        id=country,
+        country=country,
+        health=msgspec.structs.replace(made.health, country=country),
+        **{
+            name: tuple(
+                msgspec.structs.replace(one, country=country) for one in getattr(made, name)
+            )
+            for name in ("measurements", "verdicts", "platforms")
+        },
+    )
+
+
+@asynccontextmanager
+async def stored(made: Cycle) -> AsyncIterator[Sequence[Store]]:
+    """The cycle in a store of each kind, with pages of a few rows."""
+    with TemporaryDirectory() as folder:
+        stores: list[Store] = [SqlStore(f"sqlite:///{folder}/s.db", page=1), MemoryStore(page=3)]
+        for store in stores:
+            await store.open()
+            await store.save(made)
+        try:
+            yield stores
+        finally:
+            for store in stores:
+                await store.close()
+
+
+async def of_rows(store: Store, kind: Kind, selection: Selection) -> str:
+    """The file as it is written."""
+    out = io.StringIO(newline="")
+    await write_csv(kind, store, selection, out)
+    return out.getvalue()
+
+
+async def of_values(store: Store, kind: Kind, selection: Selection) -> str:
+    """The file as the columns and the standard writer have it, from what the store lists."""
+    export = EXPORTS[kind]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([column.name for column in export.columns])
+    async for batch in export.batches(store, selection):
+        for value in map(export.prepare, batch):
+            writer.writerow([cell(column.value(value)) for column in export.columns])
+    return out.getvalue()
+
+
+@given(cycles())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
+    """Whatever is stored: the same bytes come from rows as from values, from every store."""
+    selections = [
+        Selection(),
+        Selection(country="PK", platform="x"),
+        Selection(period=Period.DAY, by_network=False),
+    ]
+    async with stored(made) as stores:
+        for kind in PILED_UP:
+            for wanted in selections:
+                for store in stores:
+                    expected = await of_values(store, kind, wanted)
+                    assert await of_rows(store, kind, wanted) == expected
+
+
+@pytest.mark.postgres
+@given(cycles())
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+async def test_postgresql_makes_the_same_file(cluster: Cluster, database: str, made: Cycle) -> None:
+    """Gathered by PostgreSQL the rows are the same too, whatever stands between them."""
+    country = f"{next(COUNTRIES)}"
+    store = SqlStore(cluster.url(database), page=1)
+    await store.open()
+    await store.save(elsewhere(made, country))
+    for kind in PILED_UP:
+        for wanted in (Selection(country=country), Selection(country=country, platform="x")):
+            expected = await of_values(store, kind, wanted)
+            assert await of_rows(store, kind, wanted) == expected
+            assert expected.count("\r\n") > 1 or wanted.platform
+    await store.close()
+
+
+def crowded() -> Cycle:
+    """130 looks, twenty of each moment."""
+    looks = tuple(
+        measurement(f"m-{n:03}", n // 20 * 0.5, cycle="c", endpoint=f"https://x.com/{n}")
+        for n in range(130)
+    )
+    made = cycle(1, measurements=looks)
+    verdicts = tuple(verdict(look, 60 + n // 20) for n, look in enumerate(looks))
+    return msgspec.structs.replace(made, verdicts=verdicts)
+
+
+def some_begins(made: Cycle) -> list[datetime | None]:
+    """None, and moments of looks and of verdicts in the midst of the others."""
+    return [None, made.measurements[50].started_at, made.verdicts[50].judged_at]
+
+
+@pytest.mark.parametrize("kind", PILED_UP)
+async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
+    """Pages end between moments; more rows of one moment than a page holds come together."""
+    made = crowded()
+    async with stored(made) as stores:
+        for since in some_begins(made):
+            wanted = Selection(since=since)
+            found = [await of_rows(store, kind, wanted) for store in stores]
+            assert found == [await of_values(stores[1], kind, wanted)] * 2
+        everything = await of_rows(stores[0], kind, Selection())
+        assert everything.count("\r\n") == (2 if kind is Kind.AVAILABILITY else 131)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("page", [1, 3, 6, 20])
+async def test_nor_between_the_pieces_of_a_page(cluster: Cluster, database: str, page: int) -> None:
+    """PostgreSQL's pages come in pieces, with fewer rows than a moment has, or more."""
+    made = crowded()
+    store = SqlStore(cluster.url(database), page=page)
+    await store.open()
+    await store.save(made)
+    for kind in PILED_UP:
+        for since in some_begins(made):
+            wanted = Selection(since=since)
+            assert await of_rows(store, kind, wanted) == await of_values(store, kind, wanted)
+    assert (await of_rows(store, Kind.MEASUREMENTS, Selection())).count("\r\n") == 131
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_nobody_elses_encoding_matters(
+    cluster: Cluster, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are UTF-8 also where programs speak something else to the server."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    title = "Anmelden – Grüße"
+    look = measurement("m", 0.0, cycle="c", observations=(http(title, "https://x.com", 200, 0.1),))
+    store = SqlStore(cluster.url(database))
+    await store.open()
+    await store.save(cycle(1, measurements=(look,)))
+    assert title in await of_rows(store, Kind.MEASUREMENTS, Selection())
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "junk"),
+    [
+        ("verdicts", "failures", "{"),
+        ("verdicts", "controls", "[1]"),
+        ("verdicts", "controls", '["a\x1fb",1]'),
+        ("measurements", "not_observed", "{}"),
+    ],
+)
+async def test_a_row_that_makes_no_sense_is_told(
+    kind: str, column: str, junk: str, tmp_path: Path
+) -> None:
+    """What some other program wrote is an error of the store, not a traceback."""
+    store = SqlStore(f"sqlite:///{tmp_path / 'store.db'}")
+    await store.open()
+    await store.save(cycle(1))
+    with closing(sqlite3.connect(tmp_path / "store.db")) as database, database:
+        database.execute(f"UPDATE {kind.removesuffix('s')} SET {column} = ?", (junk,))  # noqa: S608
+    with pytest.raises(StorageError, match="a row this version cannot read"):
+        await of_rows(store, Kind(kind), Selection())
+    await store.close()
+
+
+@given(st.lists(st.lists(HOSTILE, min_size=3, max_size=3), min_size=1, max_size=6))
+def test_what_passes_for_plain_is_shown_as_it_is(rows: list[list[str]]) -> None:
+    """Cells found plain among others are those that safety and quoting leave alone, but for a few
+    that are looked at more closely without need; the others are found where they are."""
+    raw = BETWEEN_ROWS.join(map(APART.join, rows)).encode()
+    ambiguous = any(set(one) & {APART, *BETWEEN_ROWS} for row in rows for one in row)
+    try:
+        odd = odd_cells(raw, len(rows), [False] * 3)
+    except AmbiguousError:
+        assert ambiguous
+        return
+    assert not ambiguous
+    found = {begin: (number, raw[begin:end].decode()) for number, begin, end in odd}
+    assert list(found) == sorted(found)
+    begin = 0
+    for row in rows:
+        for number, one in enumerate(row):
+            safe = quoted(cell(one)) == one
+            if begin in found:
+                assert found.pop(begin) == (number, one)
+                assert not safe or not one.isascii() or set("'\" ;") & set(one)
+            else:
+                assert safe
+            begin += len(one.encode()) + 1
+        begin += 1
+    assert not found
+
+
+def test_a_sign_before_a_number_is_no_formula() -> None:
+    """Numbers of ours are let be, wherever they stand; texts that look like them are not."""
+    rows = [["-1", "a", "-2"], ["1", "-1", "2"], ["-1", "b", "2"], ["1", "-", "-2"]]
+    raw = BETWEEN_ROWS.join(map(APART.join, rows)).encode()
+    odd = odd_cells(raw, len(rows), [True, False, True])
+    assert [(number, raw[begin:end]) for number, begin, end in odd] == [(1, b"-1"), (1, b"-")]
+
+
+@given(HOSTILE)
+def test_quotes_are_those_of_the_standard_writer(text: str) -> None:
+    """A cell made safe is quoted as the standard library quotes it."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([cell(text), ""])
+    assert out.getvalue() == f"{quoted(cell(text))},"
+
+
+def test_all_that_piles_up_is_read_as_rows() -> None:
+    """Values are made for what stays few alone."""
+    assert {kind for kind, export in EXPORTS.items() if export.listed} == set(PILED_UP)

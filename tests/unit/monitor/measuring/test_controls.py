@@ -1,0 +1,130 @@
+"""Control on demand: begun late enough, shared by who may share it, and over HTTP/3 if wanted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.config.settings import Settings
+from monitor.measuring.controls import ControlDesk
+from monitor.measuring.vantages import Looking
+from probes.catalog.catalog import Catalog
+from probes.catalog.endpoint import parse_endpoint
+from probes.failure import Failure
+from probes.measurement import Layer, Look, Measurement
+from probes.settings import ProbeSettings
+from probes.target import Target
+from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop
+from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
+from tests.worlds.build import START
+
+LOOP = VirtualClockLoop
+SITE = "203.0.113.10"
+PAGE = b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n'
+SOCKS = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
+DIRECT = VantagePoint(id="ctl-ams", country="NL", role=VantageRole.CONTROL)
+PROXIED = VantagePoint(
+    id="ctl-fra",
+    country="DE",
+    role=VantageRole.CONTROL,
+    egress=Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080),
+)
+TARGET = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{SITE}/"))
+
+
+def now() -> datetime:
+    """The event loop's time."""
+    return START + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+class World:
+    """A site that answers over TCP, is silent over UDP, and can be reached by proxy."""
+
+    def __init__(self) -> None:
+        self.network = ScriptedNetwork(families=("ipv4",))
+        self.network.peer(SITE, 443, Peer(says=(PAGE,)))
+        self.network.peer("192.0.2.1", 1080, Peer(says=(*SOCKS, PAGE)))
+
+    @asynccontextmanager
+    async def desk(self, *controls: VantagePoint) -> AsyncIterator[ControlDesk]:
+        """A desk with these controls."""
+        settings = Settings(
+            vantages=controls,
+            catalog=Catalog(platforms=()),
+            probe=ProbeSettings(rate=10_000, bogon_allow=("203.0.113.0/24",)),
+        )
+        async with Looking(settings, now=now, make_network=lambda _: self.network) as looking:
+            yield ControlDesk(looking, controls)
+
+    @property
+    def visits(self) -> int:
+        """How often the site was connected to, directly."""
+        return self.network.connects.count((SITE, 443))
+
+
+async def asked(desk: ControlDesk, *quic: bool, after: float = 0.0) -> list[Sequence[Measurement]]:
+    """Requests that come together."""
+    moment = START.timestamp() + after
+    requests = [desk.look(TARGET, after=moment, cycle="cycle-1", quic=one) for one in quic]
+    return list(await asyncio.gather(*requests))
+
+
+async def test_requests_that_come_together_share_a_look() -> None:
+    """Several networks fail at once; the site is asked once."""
+    world = World()
+    async with world.desk(DIRECT) as desk:
+        (one,), (other,) = await asked(desk, False, False)
+    assert one is other
+    assert (one.look, one.reached, one.of(Layer.QUIC)) == (Look.CONTROL, True, ())
+    assert world.visits == 1
+
+
+async def test_a_look_over_http_3_is_not_shared_with_one_that_is_not() -> None:
+    """Whoever failed over QUIC needs a control that tried it; others do not wait for it."""
+    world = World()
+    async with world.desk(DIRECT) as desk:
+        (plain,), (first,), (second,) = await asked(desk, False, True, True)
+        (again,) = (await asked(desk, True))[0]
+    assert first is second is again
+    assert plain is not first
+    assert plain.of(Layer.QUIC) == ()
+    assert [o.failure for o in first.of(Layer.QUIC)] == [Failure.GENERIC_TIMEOUT]
+    assert world.visits == 2
+
+
+async def test_a_look_serves_only_who_failed_before_it_began() -> None:
+    """An older "ok" is no control."""
+    world = World()
+    async with world.desk(DIRECT) as desk:
+        ((early,),) = await asked(desk, True)
+        ((late,),) = await asked(desk, True, after=early.ended_at - START.timestamp())
+    assert early is not late
+    assert late.started_at.timestamp() >= early.ended_at
+
+
+async def test_a_control_behind_a_proxy_says_that_it_saw_no_quic() -> None:
+    """It reaches the site, and neither failed over QUIC nor worked."""
+    world = World()
+    async with world.desk(PROXIED) as desk:
+        ((seen,),) = await asked(desk, True)
+    assert seen.reached
+    assert seen.of(Layer.QUIC) == ()
+    assert Layer.QUIC in seen.not_observed
+    assert world.visits == 0
+
+
+async def test_nobody_waits_any_more() -> None:
+    """A cycle that is given up takes its control look with it, and leaves nothing open."""
+    world = World()
+    world.network.peer(SITE, 443, Peer(tls=HANG))
+    async with world.desk(DIRECT) as desk:
+        request = asyncio.create_task(asked(desk, True))
+        await asyncio.sleep(1)
+        assert world.network.left_open == 1
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        await asyncio.sleep(0.1)
+        assert world.network.left_open == 0

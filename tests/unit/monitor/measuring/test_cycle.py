@@ -1,0 +1,506 @@
+"""One cycle on a scripted network: what is asked while all is well, and what more otherwise."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
+from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from monitor.app.cycle_runners import cycle_runner
+from monitor.budget.budget import Effort
+from monitor.config.settings import Settings
+from monitor.measuring.controls import ControlDesk, ControlHealth, Desk
+from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.http3 import Http3
+from monitor.measuring.vantages import Looking
+from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference, ReferenceScope, Role
+from probes.catalog.endpoint import parse_endpoint
+from probes.failure import Failure
+from probes.measurement import Layer, Look, Measurement, QuicObservation
+from probes.settings import ProbeSettings
+from probes.target import Target
+from probes.testing import (
+    DnsReply,
+    Peer,
+    ScriptedNetwork,
+    VirtualClockLoop,
+    reset_by_peer,
+)
+from probes.vantage import Egress, EgressKind, Profile, Resolver, VantagePoint, VantageRole
+from storage.store import Cycle
+from tests.lab.certificates import authority
+from tests.worlds.build import START, case, dns, http, look, tcp, tls
+from tests.worlds.scripted_quic import quic_site
+
+LOOP = VirtualClockLoop
+RESOLVER, OPEN, PROXY = "192.0.2.53", "192.0.2.8", "192.0.2.1"
+FIELD = VantagePoint(id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address=RESOLVER))
+CONTROL = VantagePoint(
+    id="ctl-ams", country="NL", role=VantageRole.CONTROL, resolver=Resolver(address=RESOLVER)
+)
+PROXIED = msgspec.structs.replace(
+    CONTROL,
+    id="ctl-fra",
+    resolver=Resolver(),
+    egress=Egress(kind=EgressKind.SOCKS5, proxy_host=PROXY, proxy_port=1080),
+)
+SITES = ("x.com", "t.co", "www.facebook.com", "www.youtube.com")
+REFERENCES = ("one.example", "two.example", "uplink.example")
+POOL = tuple(f"203.0.113.{number}" for number in range(50, 54))
+ADDRESS = {host: f"203.0.113.{10 + number}" for number, host in enumerate((*SITES, *REFERENCES))}
+
+
+def page(offer: str = "") -> Peer:
+    """A server that answers, and offers HTTP/3 or does not."""
+    head = f"HTTP/1.1 200 OK\r\n{offer}Content-Length: 0\r\n\r\n"
+    return Peer(connect_delay=0.02, tls_delay=0.02, says=(head.encode(),))
+
+
+OFFERING = page('Alt-Svc: h3=":443"\r\n')
+
+
+def endpoint(text: str, *statuses: int) -> Endpoint:
+    """What is looked at."""
+    return msgspec.structs.replace(parse_endpoint(text), expect_status=statuses)
+
+
+def catalogue() -> Catalog:
+    """Three platforms, a pool of which half is sampled, and references."""
+    web = [
+        Platform(
+            name=name,
+            title=name,
+            owner=name,
+            roles=(
+                Role(
+                    name="web",
+                    core=True,
+                    endpoints=tuple(endpoint(f"https://{host}/") for host in hosts),
+                ),
+            ),
+        )
+        for name, hosts in (("x", SITES[:2]), ("facebook", SITES[2:3]), ("youtube", SITES[3:]))
+    ]
+    pool = Role(
+        name="chat",
+        core=True,
+        sample=2,
+        endpoints=tuple(endpoint(f"tcp://{address}:443") for address in POOL),
+    )
+    chat = Platform(name="telegram", title="Telegram", owner="telegram", roles=(pool,))
+    references = [
+        Reference(scope=ReferenceScope.INTERNATIONAL, endpoint=endpoint(f"https://{host}/"))
+        for host in REFERENCES[:2]
+    ]
+    uplink = Reference(
+        scope=ReferenceScope.UPLINK, endpoint=endpoint(f"http://{REFERENCES[2]}/", 200)
+    )
+    return Catalog(platforms=(*web, chat), references=(*references, uplink))
+
+
+class World:
+    """All well, as seen from a field vantage and its controls, until told otherwise."""
+
+    def __init__(
+        self,
+        *,
+        site: Peer | None = None,
+        field: VantagePoint = FIELD,
+        controls: Sequence[VantagePoint] = (CONTROL,),
+        trust_anchors: tuple[str, ...] = (),
+    ) -> None:
+        self.controls = tuple(controls)
+        self.field = field
+        self.settings = Settings(
+            vantages=(field, *controls),
+            catalog=catalogue(),
+            probe=ProbeSettings(
+                rate=10_000,
+                bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
+                open_resolvers=(OPEN,),
+                doh_resolvers=(),
+                trust_anchors=trust_anchors,
+            ),
+        )
+        self.networks = {
+            vantage.id: self._network(site or page()) for vantage in (field, *controls)
+        }
+        self.datagrams: Counter[str] = Counter()
+        """Addresses that the field vantage sent datagrams to, resolvers apart."""
+        for host in SITES:
+            self.networks[field.id].datagram_peer(ADDRESS[host], 443, self._counted(host))
+
+    def _network(self, site: Peer) -> ScriptedNetwork:
+        network = ScriptedNetwork(families=("ipv4",))
+        network.resolver(OPEN)
+        for host, address in ADDRESS.items():
+            network.resolver(RESOLVER).answers(host, "A", DnsReply(addresses=(address,)))
+            network.peer(address, 443, site if host in SITES else page())
+            network.peer(address, 80, page())
+        for address in POOL:
+            network.peer(address, 443, Peer())
+        says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6), *site.says)
+        network.peer(PROXY, 1080, Peer(says=says))
+        return network
+
+    def _counted(self, host: str) -> Callable[[bytes], tuple[()]]:
+        def silent(_: bytes) -> tuple[()]:
+            self.datagrams[host] += 1
+            return ()
+
+        return silent
+
+    @property
+    def own(self) -> ScriptedNetwork:
+        """The field vantage's network."""
+        return self.networks[self.field.id]
+
+    async def cycles(
+        self,
+        count: int = 1,
+        *,
+        share: float,
+        forced: bool = False,
+        asked: Sequence[str] = (),
+        after: Callable[[Cycle], None] = lambda _: None,
+        effort: Effort = Effort.WHOLE,
+        desk: Desk | None = None,
+    ) -> list[Cycle]:
+        """So many cycles, one after the other, the first one whole and the others with `effort`;
+        `after` is told each.
+
+        `asked` are endpoints that earlier cycles found blocked over QUIC; without `desk` the
+        controls of this world are asked.
+        """
+        rng = random.Random(1)
+        http3 = Http3(share, rng, forced=forced)
+        http3.learn(self.field.id, [], [blocked_before(one) for one in asked])
+        done = []
+        async with Looking(
+            self.settings, now=now, make_network=lambda vantage: self.networks[vantage.id]
+        ) as looking:
+            runner = CycleRunner(
+                self.settings,
+                looking,
+                desk or ControlDesk(looking, self.controls),
+                rng,
+                http3=http3,
+            )
+            for turn in range(count):
+                done.append(await runner.run(self.field.id, effort if turn else Effort.WHOLE))
+                after(done[-1])
+        assert all(network.left_open == 0 for network in self.networks.values())
+        assert all(cycle.health.state is VantageState.OK for cycle in done)
+        return done
+
+
+def blocked_before(one: str) -> Verdict:
+    """An earlier cycle's verdict on an endpoint of X."""
+    seen = look(dns(), tcp(), tls(), http(), reached=True, endpoint=one)
+    verdict = judge(case(seen, endpoint=one))
+    return msgspec.structs.replace(verdict, state=State.BLOCKED, rule_id=QUIC_BLOCKED)
+
+
+def now() -> datetime:
+    """The event loop's time."""
+    return START + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def kinds(cycle: Cycle) -> Counter[Look]:
+    """How many looks of each kind a cycle made."""
+    return Counter(m.look for m in cycle.measurements)
+
+
+def over_quic(measurements: Iterable[Measurement]) -> list[str | None]:
+    """What the questions over HTTP/3 came to."""
+    return [
+        o.failure for m in measurements for o in m.observations if isinstance(o, QuicObservation)
+    ]
+
+
+def rules(cycle: Cycle) -> dict[str, str]:
+    """Endpoint → rule of its verdict."""
+    return {verdict.endpoint: verdict.rule_id for verdict in cycle.verdicts}
+
+
+# -- while all is well ---------------------------------------------------------------------------
+
+HEALTHY = Counter({Look.SCHEDULED: len(SITES) + 2, Look.REFERENCE: len(REFERENCES)})
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+async def test_a_healthy_cycle_asks_each_thing_once_and_nothing_more(share: float) -> None:
+    """Follow-ups, retries, controls and open resolvers cost nothing while all is well; nor does
+    HTTP/3 where nobody offers it. Every connection and query is counted."""
+    world = World()
+    (cycle,) = await world.cycles(share=share)
+    assert kinds(cycle) == HEALTHY
+    assert set(rules(cycle).values()) == {"endpoint.reached"}
+    connects = Counter(world.own.connects)
+    sampled = {place for place in connects if place[0] in POOL}
+    assert len(sampled) == 2
+    assert connects == Counter(
+        [
+            *((ADDRESS[host], 443) for host in (*SITES, *REFERENCES[:2])),
+            *[(ADDRESS[REFERENCES[2]], 80), *sampled],
+        ]
+    )
+    names = (*SITES, *REFERENCES)
+    asked = Counter(world.own.resolver(RESOLVER).queries)
+    assert asked == Counter((name, rtype) for name in names for rtype in ("A", "AAAA"))
+    assert world.own.resolver(OPEN).queries == []
+    assert not world.datagrams
+    # Nobody looks from a control before something failed.
+    assert world.networks[CONTROL.id].connects == []
+    assert world.networks[CONTROL.id].resolver(RESOLVER).queries == []
+
+
+async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
+    """What the healthy cycle leaves out is there to be seen as soon as something is wrong."""
+    world = World()
+    world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
+    (cycle,) = await world.cycles(share=0.0)
+    made = kinds(cycle)
+    assert made[Look.FOLLOW_UP] == 1
+    assert made[Look.RETRY] == 3  # the fourth reset settles it
+    assert made[Look.CONTROL] == 2
+    assert world.own.resolver(OPEN).queries != []
+    assert rules(cycle)["https://x.com/"] == "tls.address"  # it resets whatever the name
+    assert Counter(rules(cycle).values())["endpoint.reached"] == len(SITES) + 1
+
+
+class OutOfReach:
+    """Controls that nobody can ask, and what they once saw."""
+
+    staffed = True
+
+    def __init__(self, *known: Measurement) -> None:
+        self._known = known
+
+    def known(self, target: Target) -> tuple[Measurement, ...]:
+        """What there is on that endpoint."""
+        return tuple(one for one in self._known if one.endpoint == target.endpoint.id)
+
+    async def look(self, *_: object, **__: object) -> tuple[Measurement, ...]:
+        """Nothing."""
+        return ()
+
+    async def health(self, **_: object) -> tuple[ControlHealth, ...]:
+        """Nothing."""
+        return ()
+
+
+SEEN_ELSEWHERE = look(
+    dns(addresses=(ADDRESS["x.com"],)),
+    tcp(address=ADDRESS["x.com"]),
+    tls(address=ADDRESS["x.com"]),
+    http(address=ADDRESS["x.com"]),
+    reached=True,
+    endpoint="https://x.com/",
+)
+
+
+@pytest.mark.parametrize(("known", "follow_ups"), [((), 0), ((SEEN_ELSEWHERE,), 1)])
+async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
+    known: tuple[Measurement, ...], follow_ups: int
+) -> None:
+    """With no control to ask, follow-ups are made where one once reached the endpoint; the verdict
+    has no control either way, and none of the older looks is in the cycle."""
+    world = World()
+    world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
+    (cycle,) = await world.cycles(share=0.0, desk=OutOfReach(*known))
+    made = kinds(cycle)
+    assert made[Look.FOLLOW_UP] == follow_ups
+    assert made[Look.RETRY] == 3
+    assert made[Look.CONTROL] == 0
+    assert not {one.id for one in known} & {one.id for one in cycle.measurements}
+    (found,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+    assert found.controls == ()
+    assert found.state is State.INSUFFICIENT
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Peer(tls=reset_by_peer()),
+        Peer(says=(b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nContent-Length: 0\r\n\r\n",)),
+    ],
+    ids=["reset", "page"],
+)
+async def test_a_modest_cycle_finds_what_a_whole_one_found_blocked(block: Peer) -> None:
+    """An event does not end because less was looked at, also where only a page tells the block:
+    the other site of its role is looked at as closely, all others are greeted."""
+    world = World()
+    world.own.peer(ADDRESS["x.com"], 443, block)
+    first, *modest = await world.cycles(3, share=0.0, effort=Effort.MODEST)
+    (found,) = (v for v in first.verdicts if v.endpoint == "https://x.com/")
+    assert found.state is State.BLOCKED
+    for cycle in modest:
+        (again,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+        assert (again.state, again.rule_id, again.evidence) == (
+            *(found.state, found.rule_id),
+            found.evidence,
+        )
+        asked = {
+            m.endpoint
+            for m in cycle.measurements
+            if m.look is Look.SCHEDULED and Layer.HTTP not in m.not_observed
+        }
+        assert asked & {f"https://{host}/" for host in SITES} == {
+            f"https://{host}/" for host in SITES[:2]
+        }
+
+
+# -- HTTP/3 --------------------------------------------------------------------------------------
+
+
+async def test_a_vantage_without_udp_asks_ever_less_over_http_3() -> None:
+    """Some look of nearly every cycle asks, at one half; but datagrams get nowhere here, so after
+    the first try the vantage rests for two cycles, and for twice as many each time after."""
+    world = World(site=OFFERING)
+    cycles = await world.cycles(40, share=0.5)
+    tried = [bool(over_quic(cycle.measurements)) for cycle in cycles]
+    assert tried.index(True) < 4
+    first = tried.index(True)
+    assert tried[first : first + 3] == [True, False, False]
+    assert 3 <= sum(tried) <= 6  # each rest twice as long as the one before
+
+
+@pytest.mark.parametrize("control", [CONTROL, PROXIED])
+async def test_a_network_without_udp_costs_one_question_each(control: VantagePoint) -> None:
+    """Nothing is repeated where no repetition could accuse: a control that saw no HTTP/3 either,
+    or could not look, is no witness. The looks are ok, and what failed is on record."""
+    world = World(site=OFFERING, controls=[control])
+    (cycle,) = await world.cycles(share=0.0, forced=True)
+    field = [m for m in cycle.measurements if m.vantage == FIELD.id]
+    assert over_quic(field) == [Failure.GENERIC_TIMEOUT] * len(SITES)
+    assert kinds(cycle)[Look.RETRY] == kinds(cycle)[Look.FOLLOW_UP] == 0
+    assert set(rules(cycle).values()) == {"endpoint.reached"}
+    assert set(world.datagrams) == set(SITES)
+    controls = [m for m in cycle.measurements if m.look is Look.CONTROL]
+    assert len(controls) == len(SITES)
+    assert all(m.reached for m in controls)
+    if control is PROXIED:
+        assert over_quic(controls) == []
+        assert all(Layer.QUIC in m.not_observed for m in controls)
+    else:
+        assert over_quic(controls) == [Failure.GENERIC_TIMEOUT] * len(SITES)
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> str:
+    """The lab's authority in a file."""
+    path = tmp_path / "anchor.pem"
+    path.write_bytes(authority().cert_pem.bytes())
+    return str(path)
+
+
+async def test_one_look_over_http_3_that_fails_is_made_conclusive(trust: str) -> None:
+    """Only one site's QUIC is asked for, and dropped. The control is asked over it too, another
+    site shows that datagrams leave the vantage, and two retries make the evidence strong."""
+    world = World(site=OFFERING, trust_anchors=(trust,))
+    for host in SITES[1:]:
+        world.own.datagram_peer(ADDRESS[host], 443, quic_site(host))
+    world.networks[CONTROL.id].datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
+    (cycle,) = await world.cycles(share=1e-9, asked=["https://x.com/"])
+    at_x = [m for m in cycle.measurements if m.endpoint == "https://x.com/"]
+    assert [(m.look, m.attempt, over_quic([m])) for m in at_x if m.vantage == FIELD.id] == [
+        (Look.SCHEDULED, 1, [Failure.GENERIC_TIMEOUT]),
+        (Look.RETRY, 2, [Failure.GENERIC_TIMEOUT]),
+        (Look.RETRY, 3, [Failure.GENERIC_TIMEOUT]),
+    ]
+    assert [over_quic([m]) for m in at_x if m.vantage == CONTROL.id] == [[None]] * 2
+    (witness,) = (m for m in cycle.measurements if m.look is Look.FOLLOW_UP)
+    assert witness.endpoint in {f"https://{host}/" for host in SITES[1:]}
+    assert over_quic([witness]) == [None]
+    (verdict,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
+    assert (verdict.state, verdict.method, verdict.sub_method, verdict.evidence) == (
+        *(State.BLOCKED, "quic", "timeout"),
+        Evidence.STRONG,
+    )
+    assert {rule for e, rule in rules(cycle).items() if e != verdict.endpoint} == {
+        "endpoint.reached"
+    }
+
+
+@pytest.mark.parametrize("effort", [Effort.WHOLE, Effort.MODEST])
+async def test_a_block_of_quic_is_looked_at_again_in_each_cycle_until_it_ends(
+    trust: str, effort: Effort
+) -> None:
+    """By chance alone the next look over HTTP/3 would be cycles away, and modest looks, which ask
+    for no page, hear of no HTTP/3: neither for the blocked site nor for a witness."""
+    world = World(site=OFFERING, trust_anchors=(trust,))
+    for network in world.networks.values():
+        for host in SITES:
+            network.datagram_peer(ADDRESS[host], 443, quic_site(host))
+    world.own.datagram_peer(ADDRESS["x.com"], 443, lambda _: ())
+    seen = []
+
+    def ends(cycle: Cycle) -> None:
+        seen.append((rules(cycle)["https://x.com/"], bool(over_quic(cycle.measurements))))
+        if len(seen) == 3:
+            world.own.datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
+
+    await world.cycles(5, share=1e-9, asked=["https://x.com/"], after=ends, effort=effort)
+    blocked, again, over = ("quic.blocked", True), ("endpoint.reached", True), "endpoint.reached"
+    assert seen == [blocked] * 3 + [again, (over, False)]
+
+
+@pytest.mark.parametrize("effort", [Effort.WHOLE, Effort.MODEST])
+async def test_a_block_of_quic_is_taken_up_after_a_restart(effort: Effort) -> None:
+    """What the store says was blocked last is asked about in the first cycle of a new process,
+    also where that is a modest one."""
+    world = World(site=OFFERING)
+    quick = msgspec.structs.replace(
+        world.settings.probe, quic_share=1e-9, http_timeout=0.3, dns_window=0.0
+    )
+    settings = msgspec.structs.replace(world.settings, probe=quick)
+    tried = []
+    for latest in ([], [blocked_before("https://x.com/")]):
+        async with cycle_runner(
+            settings, make_network=lambda v: world.networks[v.id], latest=latest
+        ) as runner:
+            cycle = await runner.run(FIELD.id, effort)
+        tried.append({m.endpoint for m in cycle.measurements if over_quic([m])})
+    assert tried == [set(), {"https://x.com/"}]
+
+
+async def test_a_network_without_udp_is_told_from_a_block(trust: str) -> None:
+    """One site asked, nobody's datagrams come back: two witnesses, no retry, nobody accused."""
+    world = World(site=OFFERING, trust_anchors=(trust,))
+    world.networks[CONTROL.id].datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
+    (cycle,) = await world.cycles(share=1e-9, asked=["https://x.com/"])
+    made = kinds(cycle)
+    assert (made[Look.FOLLOW_UP], made[Look.RETRY], made[Look.CONTROL]) == (2, 0, 1)
+    assert set(rules(cycle).values()) == {"endpoint.reached"}
+
+
+async def test_a_quiet_vantage_sends_no_datagram_but_to_its_resolver() -> None:
+    """Not even when it is told to ask everywhere."""
+    world = World(site=OFFERING, field=msgspec.structs.replace(FIELD, profile=Profile.QUIET))
+    (cycle,) = await world.cycles(share=1.0, forced=True)
+    assert over_quic(cycle.measurements) == []
+    assert not world.datagrams
+
+
+async def test_a_turn_left_out_is_on_record_and_asks_nothing() -> None:
+    """It says that the vantage is there and that nothing is known, and keeps what was shown."""
+    world = World()
+    async with Looking(
+        world.settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
+    ) as looking:
+        desk = ControlDesk(looking, world.controls)
+        runner = CycleRunner(world.settings, looking, desk, random.Random(1))
+        cycle = runner.left_out(world.field.id)
+    assert (cycle.health.state, cycle.health.rule_id) == (
+        VantageState.UNKNOWN,
+        "vantage.no_references",
+    )
+    assert (cycle.platforms, cycle.measurements, cycle.hurried) == ((), (), True)
+    assert world.own.connects == []

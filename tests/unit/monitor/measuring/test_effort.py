@@ -1,0 +1,156 @@
+"""How closely a modest cycle looks where something is wrong, with bytes for that and without."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.judge.rules import judge
+from monitor.analysis.verdict import State, Verdict
+from monitor.budget.budget import Effort, Purse
+from monitor.budget.ledger import Spending
+from monitor.config.settings import Settings
+from monitor.measuring.effort import Closeness, Modesty
+from probes.catalog.catalog import Catalog, Endpoint, Platform, Role
+from probes.catalog.endpoint import parse_endpoint
+from probes.failure import Failure
+from probes.measurement import AnyObservation, Measurement
+from probes.settings import ProbeSettings
+from probes.target import Glance
+from probes.vantage import VantagePoint
+from tests.worlds.build import case, dns, http, look, tcp, tls
+
+VANTAGE = VantagePoint(id="khi-ptcl", country="PK")
+SITES = tuple(parse_endpoint(f"https://{host}/") for host in ("x.com", "t.co"))
+ROLE = Role(name="web", core=True, endpoints=SITES)
+X = Platform(name="x", title="X", owner="x", roles=(ROLE,))
+BOTH = ("ipv4", "ipv6")
+NAMES = (dns(), dns("2001:db8::10"))
+V4, V6 = "203.0.113.10", "2001:db8::10"
+SILENT = Failure.GENERIC_TIMEOUT
+
+
+def modesty(*, rich: bool) -> Modesty:
+    """At the middle of a day of which suspicion has used nothing, or everything."""
+    moment = datetime(2024, 2, 17, 12, tzinfo=UTC)
+    settings = Settings(
+        vantages=(VANTAGE,),
+        catalog=Catalog(platforms=(X,)),
+        probe=ProbeSettings(daily_bytes=10_000_000 if rich else 40_000),
+    )
+    return Modesty(Spending(settings, now=lambda: moment + timedelta(0)))
+
+
+def at(endpoint: Endpoint, *seen: AnyObservation, reached: bool) -> Measurement:
+    """A look at an endpoint of X."""
+    return look(*NAMES, *seen, reached=reached, endpoint=endpoint.id)
+
+
+def blocked_over(*families: str) -> Measurement:
+    """A look at x.com that met silence over these and got through over the rest."""
+    addresses = {"ipv4": V4, "ipv6": V6}
+    seen: list[AnyObservation] = []
+    for family, address in addresses.items():
+        failure = SILENT if family in families else None
+        seen += [tcp(address=address), tls(failure, address=address)]
+    well = [addresses[family] for family in addresses if family not in families]
+    if well:
+        seen.append(http(address=well[0]))
+    return at(SITES[0], *seen, reached=bool(well))
+
+
+WELL = at(SITES[1], tcp(address=V4), tls(address=V4), http(address=V4), reached=True)
+
+
+def after(known: Modesty, *looks: Measurement) -> Closeness:
+    """The modest cycle that follows one in which these were the last looks."""
+    known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn(looks, [])
+    return known.begin(VANTAGE.id, Effort.MODEST, BOTH)
+
+
+@pytest.mark.parametrize("endpoint", SITES)
+def test_all_of_a_role_is_looked_at_closely_after_a_failure(endpoint: Endpoint) -> None:
+    """Of a pool other members are sampled in each cycle: they are to show the same block."""
+    cycle = after(modesty(rich=True), blocked_over("ipv4"), WELL)
+    assert cycle.first(X, ROLE, endpoint) == (None, Purse.SUSPICION)
+
+
+def test_what_was_well_is_greeted_over_one_family_in_turn() -> None:
+    """The next cycle takes the other family."""
+    known = modesty(rich=True)
+    glances = [after(known, blocked_over(), WELL).first(X, ROLE, SITES[0])[0]]
+    glances.append(known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])[0])
+    assert [glance.greet for glance in glances if glance] == [True, True]
+    assert {glance.family for glance in glances if glance} == set(BOTH)
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_without_bytes_a_block_of_one_family_is_looked_at_over_that_family(family: str) -> None:
+    """Over the other one it would seem to be over; so would it be if the repeat went there."""
+    cycle = after(modesty(rich=False), blocked_over(family), WELL)
+    for _ in range(3):
+        assert cycle.first(X, ROLE, SITES[0]) == (Glance(family=family), None)
+    allowed, glance = cycle.again(X, ROLE, SITES[0], blocked_over(family))
+    assert allowed
+    assert glance is not None
+    assert glance.family == family
+
+
+def test_without_bytes_one_family_speaks_for_both_where_both_are_blocked() -> None:
+    """And no page is left out of the look, so that what tells the block can be seen."""
+    glance, purse = after(modesty(rich=False), blocked_over(*BOTH)).first(X, ROLE, SITES[0])
+    assert glance is not None
+    assert glance.family in BOTH
+    assert not glance.greet
+    assert purse is None
+
+
+def test_a_family_that_was_not_looked_at_stays_suspect() -> None:
+    """Both were blocked; one is open again: the next look goes over the other one."""
+    known = modesty(rich=False)
+    cycle = after(known, blocked_over(*BOTH))
+    glance, _ = cycle.first(X, ROLE, SITES[0])
+    assert glance is not None
+    (other,) = set(BOTH) - {glance.family}
+    address = V4 if glance.family == "ipv4" else V6
+    cycle.learn(
+        [at(SITES[0], tcp(address=address), tls(address=address), reached=True)], verdicts=[]
+    )
+    cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
+    assert cycle.first(X, ROLE, SITES[0]) == (Glance(family=other), None)
+
+
+def accused(look: Measurement) -> Verdict:
+    """That the endpoint of a look is blocked, whatever the look shows."""
+    return msgspec.structs.replace(
+        judge(case(look, endpoint=look.endpoint)), state=State.BLOCKED, role=ROLE.name
+    )
+
+
+def test_a_verdict_is_enough_to_be_wary() -> None:
+    """A page that is withheld, or QUIC that is, leaves looks that reach their endpoint."""
+    known = modesty(rich=False)
+    look = blocked_over()
+    known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn([look], [accused(look)])
+    cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
+    assert cycle.first(X, ROLE, SITES[0]) == (Glance(addresses=1), None)
+
+
+def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
+    """A restart is no reason for an event to end."""
+    known = modesty(rich=True)
+    verdict = accused(blocked_over())
+    known.remember([msgspec.structs.replace(verdict, vantage=VANTAGE.id, platform=X.name)])
+    cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
+    assert cycle.first(X, ROLE, SITES[0]) == (None, Purse.SUSPICION)
+
+
+def test_what_works_again_is_trusted_again() -> None:
+    """A cycle of close looks that are all well ends the wariness, at once."""
+    known = modesty(rich=True)
+    cycle = after(known, blocked_over("ipv4"), WELL)
+    cycle.first(X, ROLE, SITES[0])
+    cycle.learn([blocked_over(), WELL], [])
+    glance, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])
+    assert glance is not None
+    assert glance.greet

@@ -1,0 +1,274 @@
+"""When speed is measured, what of, how often before judging, and never beyond the day's bytes."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.throttling.history import ROUNDS
+from monitor.analysis.throttling.transfer_verdict import TransferClass
+from monitor.analysis.verdict import State, VantageState
+from monitor.budget.bytes_used import bytes_of
+from monitor.budget.ledger import Spending
+from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
+from monitor.config.settings import Settings, ThrottlingSettings
+from monitor.measuring.transfers import Transferred, Transfers, objects_of
+from monitor.measuring.vantages import Looking
+from probes.measurement import Look, Measurement
+from probes.settings import ProbeSettings
+from probes.testing import HANG, DnsReply, Peer, Said, ScriptedNetwork, VirtualClockLoop
+from probes.vantage import Resolver, VantagePoint, VantageRole
+from tests.worlds.build import START, dns, health, http, look, tcp, tls
+
+LOOP = VirtualClockLoop
+RESOLVER, PLATFORM, ELSEWHERE = "192.0.2.53", "203.0.113.10", "203.0.113.20"
+SIZE = 64 * 1024
+FIELD = VantagePoint(
+    id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address=RESOLVER, port=53)
+)
+CONTROL = msgspec.structs.replace(FIELD, id="ctl", country="DE", role=VantageRole.CONTROL)
+SETTINGS = Settings(
+    vantages=(FIELD, CONTROL),
+    catalog=select_platforms(shipped_catalog(), ["x"]),
+    probe=ProbeSettings(
+        dns_window=0.0,
+        retry_pause=0.0,
+        tcp_timeout=0.1,
+        rate=10_000,
+        bogon_allow=("203.0.113.0/24", "192.0.2.0/24"),
+    ),
+    throttling=ThrottlingSettings(object_bytes=SIZE, deadline=0.2),
+)
+
+
+def answer(size: int, sent: int | None = None) -> tuple[Said, ...]:
+    """An answer of `size` bytes, of which `sent` come."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
+    body = bytes(size if sent is None else sent)
+    return (head, *(body[at : at + 4096] for at in range(0, len(body), 4096)))
+
+
+WELL = Peer(says=answer(SIZE), say_delay=0.002)
+STALLS = Peer(says=(*answer(SIZE, 12288), HANG))
+
+
+class World:
+    """A platform, something elsewhere, a field vantage and a control, at a time of our making."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.settings = settings
+        self.at = START
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self.networks = {v.id: ScriptedNetwork(families=("ipv4",)) for v in settings.vantages}
+        self.platform(WELL)
+
+    def now(self) -> datetime:
+        """`at`, and as much more as has gone by on the loop's clock."""
+        return self.at + timedelta(seconds=self._loop.time() - self._began)
+
+    def platform(self, from_field: Peer) -> None:
+        """What the platform's server does to the field vantage; control always gets its answer."""
+        for name, made in self.networks.items():
+            names = made.resolver(RESOLVER)
+            names.answers("x.com", "A", DnsReply(addresses=(PLATFORM,)))
+            names.answers("www.wikipedia.org", "A", DnsReply(addresses=(ELSEWHERE,)))
+            made.peer(PLATFORM, 443, from_field if name == FIELD.id else WELL)
+            made.peer(ELSEWHERE, 443, WELL)
+
+    @asynccontextmanager
+    async def transfers(
+        self, *, forced: bool = False, limited: bool = False
+    ) -> AsyncIterator[Transfers]:
+        """The Transfers of this world, with the day's bytes looked after when `limited`."""
+        looking = Looking(
+            self.settings,
+            now=self.now,
+            make_network=lambda v: self.networks[v.id],
+            spending=Spending(self.settings, now=self.now, limited=limited),
+        )
+        async with looking:
+            yield Transfers(self.settings, looking, (CONTROL,), random.Random(1), forced=forced)
+
+
+async def cycle(
+    transfers: Transfers,
+    *looks: Measurement,
+    state: VantageState = VantageState.OK,
+) -> Transferred:
+    """The transfers of one cycle in which the page loaded, unless told otherwise."""
+    return await transfers.run(FIELD, "cycle-1", health(state), looks or (page(),))
+
+
+def page(seconds: float = 0.1) -> Measurement:
+    """A look at the start page that worked, and how long its request took."""
+    return look(
+        dns(), tcp(), tls(), msgspec.structs.replace(http(), duration=seconds), reached=True
+    )
+
+
+def rounds(made: Transferred, vantage: VantagePoint = FIELD) -> int:
+    """How many rounds were made from a vantage."""
+    return sum(m.vantage == vantage.id for m in made.measurements)
+
+
+def test_the_object_is_the_first_web_endpoint_unless_the_catalogue_names_others() -> None:
+    """A start page by default; named objects take its place, each under its own role."""
+    (x,) = SETTINGS.catalog.platforms
+    assert [(o.role, o.endpoint.id) for o in objects_of(x)] == [("web", "https://x.com/")]
+    named = parse_catalog(
+        '[platform.x.role.media]\ntransfer = ["https://video.twimg.com/a", "https://t.co/b"]\n',
+        "mine.toml",
+        SETTINGS.catalog,
+    )
+    assert [(o.role, o.endpoint.id, o.witness) for o in objects_of(named.platforms[0])] == [
+        ("media", "https://video.twimg.com/a", "https://video.twimg.com/"),
+        ("media", "https://t.co/b", "https://t.co/"),
+    ]
+
+
+async def test_all_well_takes_one_round_and_no_control() -> None:
+    """A healthy measurement costs three fetches."""
+    async with World().transfers(forced=True) as transfers:
+        made = await cycle(transfers)
+    assert [v.kind for v in made.fresh] == [TransferClass.OK]
+    assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
+    assert all(m.look is Look.TRANSFER for m in made.measurements)
+
+
+async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
+    """Three rounds and then control, begun after them."""
+    world = World()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as transfers:
+        made = await cycle(transfers)
+    (verdict,) = made.fresh
+    # The scripted server stalls under any name, so control is what tells.
+    assert verdict.verdict.rule_id == "throttling.stall"
+    assert (rounds(made), rounds(made, CONTROL)) == (ROUNDS, 1)
+    assert made.measurements[-1].vantage == CONTROL.id
+
+
+async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -> None:
+    """One lost connection does not end a measurement."""
+    world = World()
+    lost = Peer(connect=HANG)
+    world.networks[FIELD.id].peer(PLATFORM, 443, lost, lost, WELL)
+    async with world.transfers(forced=True) as transfers:
+        made = await cycle(transfers)
+    assert rounds(made) == ROUNDS
+    assert [v.kind for v in made.fresh] == [TransferClass.OK]
+
+
+async def test_by_the_clock_each_object_is_due_once_in_a_while() -> None:
+    """Not before its time, within a quarter of it at first, then after it, give or take a tenth."""
+    world = World()
+    made: list[float] = []
+    async with world.transfers() as transfers:
+        for minute in range(300):
+            world.at = START + timedelta(minutes=minute)
+            if rounds(await cycle(transfers)):
+                made.append(minute)
+    assert 0 <= made[0] <= 16
+    gaps = [later - before for before, later in itertools.pairwise(made)]
+    assert len(gaps) >= 3
+    assert all(53 <= gap <= 67 for gap in gaps)
+
+
+async def test_nothing_is_measured_by_the_clock_when_that_is_off() -> None:
+    """`every` of 0 leaves suspicion alone."""
+    off = msgspec.structs.replace(SETTINGS.throttling, every=0.0)
+    world = World(msgspec.structs.replace(SETTINGS, throttling=off))
+    async with world.transfers() as transfers:
+        for minute in range(0, 300, 5):
+            world.at = START + timedelta(minutes=minute)
+            assert not rounds(await cycle(transfers))
+
+
+@pytest.mark.parametrize("on_suspicion", [True, False])
+async def test_a_page_far_slower_than_usual_is_measured_at_once(on_suspicion: bool) -> None:
+    """Four times the usual, and 1.5 s more, is suspicious; a page as slow as ever is not."""
+    throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0, on_suspicion=on_suspicion)
+    world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
+    async with world.transfers() as transfers:
+        assert not rounds(await cycle(transfers, page(8.0)))  # nothing known yet to compare with
+        for _ in range(8):
+            assert not rounds(await cycle(transfers, page(0.2)))
+        assert rounds(await cycle(transfers, page(3.0))) == (1 if on_suspicion else 0)
+
+
+async def test_an_answer_that_stops_half_way_is_measured_at_once() -> None:
+    """A look that failed in mid-answer is a sign of a stall; one that never began is not."""
+    cut = msgspec.structs.replace(http("generic_timeout_error"), status=200, body_length=12288)
+    throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0)
+    world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
+    async with world.transfers() as transfers:
+        silent = http("generic_timeout_error")
+        assert not rounds(await cycle(transfers, look(dns(), tcp(), tls(), silent)))
+        assert rounds(await cycle(transfers, look(dns(), tcp(), tls(), cut))) == 1
+
+
+async def test_a_blocked_platform_and_an_unwell_vantage_are_not_measured() -> None:
+    """There is nothing to learn where the page cannot be reached or the line is bad."""
+    async with World().transfers(forced=True) as transfers:
+        assert not rounds(await cycle(transfers, look(dns(), tcp(), tls("connection_reset"))))
+        for state in (VantageState.LOSSY, VantageState.OFFLINE, VantageState.UNKNOWN):
+            assert not rounds(await cycle(transfers, state=state))
+
+
+async def test_while_throttled_each_cycle_takes_one_round_until_three_clear_it() -> None:
+    """One round renews the accusation with the two before it; well again takes three rounds."""
+    world = World()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as transfers:
+        await cycle(transfers)
+        again = await cycle(transfers)
+        assert [v.verdict.state for v in again.fresh] == [State.THROTTLED]
+        assert rounds(again) == 1
+        world.platform(WELL)
+        cleared = await cycle(transfers)
+        assert [v.verdict.state for v in cleared.fresh] == [State.OK]
+        assert rounds(cleared) == ROUNDS
+
+
+async def test_a_verdict_stands_where_the_days_bytes_are_spent() -> None:
+    """Nothing more is fetched, the accusation holds for a while as a verdict of each cycle."""
+    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=5_000_000)
+    world = World(msgspec.structs.replace(SETTINGS, probe=probe))
+    world.platform(STALLS)
+    async with world.transfers(forced=True, limited=True) as transfers:
+        made = [await cycle(transfers) for _ in range(20)]
+        assert rounds(made[0]) == ROUNDS
+        assert (made[-1].measurements, made[-1].fresh) == ((), ())
+        last = next(one.fresh[0] for one in reversed(made) if one.fresh)
+        held = made[-1].standing
+        assert [v.verdict.measurement for v in held] == [last.verdict.measurement]
+        world.at += timedelta(hours=2)
+        world.platform(Peer(connect=HANG))
+        assert (await cycle(transfers, look(dns(), tcp(), tls("connection_reset")))).standing == ()
+
+
+async def test_a_day_of_cycles_stays_under_the_limit() -> None:
+    """Whatever is asked for, speed keeps to its share at every hour, and a new day begins anew."""
+    limit = 20_000_000
+    probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=limit)
+    world = World(msgspec.structs.replace(SETTINGS, probe=probe))
+    world.at = datetime(2024, 2, 17, tzinfo=UTC)
+    used = 0
+    async with world.transfers(forced=True, limited=True) as transfers:
+        for hour in range(24):
+            for _ in range(6):
+                used += _bytes(await cycle(transfers))
+            assert used <= limit * 0.42 * (hour + 13) / 36
+            world.at += timedelta(hours=1)
+        assert used > limit * 0.2
+        assert _bytes(await cycle(transfers)) > 0
+
+
+def _bytes(made: Transferred) -> int:
+    return sum(bytes_of(m) for m in made.measurements if m.vantage == FIELD.id)

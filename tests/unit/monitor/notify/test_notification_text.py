@@ -1,0 +1,357 @@
+"""What messages say."""
+
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from monitor.analysis.events.event import EventKind, EventState, Scope
+from monitor.analysis.judge.evidence_weight import WEIGHTS
+from monitor.analysis.verdict import Evidence
+from monitor.notify.body import Told
+from monitor.notify.changes import OPENING, Occasion
+from monitor.notify.message import (
+    LONGEST_BODY,
+    LONGEST_TITLE,
+    Message,
+    Urgency,
+    batches,
+    message,
+    section,
+    trial_message,
+)
+from monitor.notify.plain_names import LONGEST_NAME, plain_name
+from monitor.notify.terms import method_words
+from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
+
+HOSTILE = (
+    "\u202eLTCP\u2066 *free* _[click](https://evil.example)_ <!channel> @everyone\r\n\n"
+    "Subject: `x`\x00\x1b[31m <b>&lt;</b> \ud800 ```\u2028{{template}} $(id)"
+)
+
+
+def say(*several: Told, public_url: str = "") -> Message:
+    """The message of what is to be told."""
+    return message([section(one, TITLES, public_url) for one in several])
+
+
+def test_a_confirmed_block_says_all_there_is_to_know() -> None:
+    """Country, platform, networks, method in words, since when twice, how sure, and what not."""
+    told_ = told(Occasion.CONFIRMED, block())
+    assert say(told_, public_url="https://watch.example.org") == Message(
+        title="Confirmed: X is blocked in Pakistan",
+        body=(
+            "Since: 2024-02-17 18:12 UTC, 2024-02-17 23:12 local time (UTC+05:00), at the latest; "
+            "5 min before it was not so yet\n"
+            "Networks: 2 of 3 looked from: AS17557 PTCL, AS45669 Jazz\n"
+            "Not on: AS9541 Cyber Internet\n"
+            "How: The connection is cut when the platform's name is sent. (tls.reset)\n"
+            "Evidence: conclusive; comparisons made on the spot leave no innocent explanation\n"
+            "What it is not: an outage of its own, since what fails here is compared with looks "
+            "from outside the country. It says nothing of networks that are not looked from, nor "
+            "of who ordered it.\n"
+            "A machine found this; look at the evidence before you publish it.\n"
+            "Evidence and data: https://watch.example.org/events/0123456789abcdef0123\n"
+            "Event: 0123456789abcdef0123"
+        ),
+        urgency=Urgency.FAILURE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("occasion", "event", "title"),
+    [
+        (
+            Occasion.SUSPECTED,
+            block(EventState.SUSPECTED),
+            "Suspected: X may be blocked in Pakistan",
+        ),
+        (
+            Occasion.CONFIRMED,
+            block(scope=Scope.PARTIAL),
+            "Confirmed: a part of X is blocked in Pakistan",
+        ),
+        (
+            Occasion.CONFIRMED,
+            block(methods=("throttling.rate",)),
+            "Confirmed: X is slowed down in Pakistan",
+        ),
+        (Occasion.CONFIRMED, block(reopened=1), "Confirmed: X is blocked again in Pakistan"),
+        (Occasion.CONFIRMED, block(platform="new-thing"), "Confirmed: new-thing is blocked in"),
+        (Occasion.CONFIRMED, block(country="QZ"), "Confirmed: X is blocked in QZ"),
+        (Occasion.SPREAD, block(), "More networks: X is blocked in Pakistan"),
+        (
+            Occasion.SPREAD,
+            block(EventState.SUSPECTED),
+            "More networks: X may be blocked in Pakistan",
+        ),
+        (
+            Occasion.ENDED,
+            block(EventState.ENDED, end_latest=ONSET + timedelta(days=2)),
+            "Over: X is no longer blocked in Pakistan",
+        ),
+        (
+            Occasion.ENDED,
+            block(EventState.ENDED, end_latest=None),
+            "Over: X in Pakistan, nobody has seen it for long",
+        ),
+        (
+            Occasion.DISMISSED,
+            block(EventState.DISMISSED),
+            "Not confirmed, the signs are gone: X may be blocked in Pakistan",
+        ),
+        (
+            Occasion.WITHDRAWN,
+            block(EventState.WITHDRAWN),
+            "TAKEN BACK: X is blocked in Pakistan",
+        ),
+        (
+            Occasion.DOUBTED,
+            block(EventState.SUSPECTED),
+            "TAKEN BACK, suspected only: X is blocked in Pakistan",
+        ),
+        (Occasion.CONFIRMED, shutdown(), "Confirmed: Pakistan is cut off from the internet"),
+        (Occasion.SUSPECTED, shutdown(), "Suspected: Pakistan may be cut off from the internet"),
+        (
+            Occasion.CONFIRMED,
+            shutdown(EventKind.INTERNATIONAL_CUT),
+            "Confirmed: Pakistan is cut off from abroad",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(EventKind.INTERNATIONAL_CUT, end_latest=ONSET),
+            "Over: Pakistan is no longer cut off from abroad",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(EventKind.INTERNATIONAL_CUT),
+            "Over: Pakistan cut off from abroad, nobody looks from there any more",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(),
+            "Over: Pakistan cut off from the internet, nobody looks from there any more",
+        ),
+        (
+            Occasion.ENDED,
+            shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
+            "Over: vantage khi-ptcl is not looked from any more",
+        ),
+        (
+            Occasion.CONFIRMED,
+            block(kind=EventKind.OUTAGE, country=""),
+            "Confirmed: X fails everywhere, an outage of its own",
+        ),
+        (
+            Occasion.CONFIRMED,
+            shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
+            "Confirmed: vantage khi-ptcl reaches nothing or is not heard of",
+        ),
+        (
+            Occasion.CONFIRMED,
+            shutdown(EventKind.INSTRUMENT, country=""),
+            "Confirmed: all vantages were lost at once, look at this monitor first",
+        ),
+    ],
+)
+def test_the_title_tells_what_is_the_matter(occasion: Occasion, event: object, title: str) -> None:
+    """What a telephone shows is enough to know what happened, and how sure it is."""
+    assert say(told(occasion, event)).title.startswith(title)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", EventKind)
+@pytest.mark.parametrize("occasion", Occasion)
+def test_every_kind_of_event_can_be_told_on_every_occasion(
+    kind: EventKind, occasion: Occasion
+) -> None:
+    """No message is empty, and every accusation says what it is not."""
+    said = say(told(occasion, block(kind=kind)))
+    assert said.title
+    assert ("What it is not: " in said.body) == (occasion in OPENING)
+
+
+def test_what_is_suspected_asks_for_patience() -> None:
+    """Nobody can take a suspicion for a finding."""
+    said = say(told(Occasion.SUSPECTED, block(EventState.SUSPECTED)))
+    assert "It is not confirmed: please wait before you publish it." in said.body
+    assert said.urgency is Urgency.WARNING
+
+
+@pytest.mark.parametrize("occasion", [Occasion.WITHDRAWN, Occasion.DOUBTED, Occasion.DISMISSED])
+def test_what_is_taken_back_says_so_and_what_it_takes_back(occasion: Occasion) -> None:
+    """The message names the one it corrects, and asks to pass the correction on."""
+    at = ONSET + timedelta(minutes=3)
+    said = say(told(occasion, block(), first_told=at))
+    assert said.body.startswith("This is about what was told here at 2024-02-17 18:15 UTC.\n")
+    assert "correct what you passed on" in said.body
+
+
+def test_the_end_refers_to_the_beginning_and_has_both_times() -> None:
+    """When it was told, since when and until when."""
+    event = block(EventState.ENDED, end_latest=ONSET + timedelta(days=2))
+    said = say(told(Occasion.ENDED, event, first_told=ONSET + timedelta(minutes=3)))
+    assert "This is about what was told here at 2024-02-17 18:15 UTC." in said.body
+    assert "Since: 2024-02-17 18:12 UTC" in said.body
+    assert "Until: 2024-02-19 18:12 UTC, 2024-02-19 23:12 local time" in said.body
+    assert said.urgency is Urgency.SUCCESS
+
+
+def test_what_was_there_before_monitoring_says_so() -> None:
+    """No onset is made up."""
+    said = say(told(Occasion.CONFIRMED, block(onset_earliest=None)))
+    assert said.body.startswith("Since: before it was first looked at, 2024-02-17 18:12 UTC")
+
+
+def test_a_country_of_several_zones_names_the_one_that_is_meant() -> None:
+    """Brazil's capital has its own time, not that of Manaus."""
+    said = say(told(Occasion.CONFIRMED, block(country="BR")))
+    assert "2024-02-17 15:12 in the capital (America/Sao_Paulo, UTC-03:00)" in said.body
+
+
+def test_a_late_message_says_when_it_was_due() -> None:
+    """Whoever reads it knows that it is no news."""
+    said = say(told(Occasion.CONFIRMED, block(), late_since=ONSET))
+    assert said.body.startswith("This comes late: it was to be told at 2024-02-17 18:12 UTC.")
+
+
+def test_a_further_network_is_named_first() -> None:
+    """What is new stands before what was known."""
+    said = say(told(Occasion.SPREAD, block(), detail="AS45669 Jazz"))
+    assert said.body.startswith("New: AS45669 Jazz\n")
+
+
+def test_long_lists_are_counted() -> None:
+    """Of forty networks ten are named, and of twenty methods six."""
+    networks = tuple(replace(PTCL, asn=64500 + n, network=f"Net {n}") for n in range(40))
+    methods = tuple(f"tls.new{n}" for n in range(20))
+    said = say(told(Occasion.CONFIRMED, block(networks=networks, methods=methods)))
+    assert "40 of 40 looked from: AS64500 Net 0, " in said.body
+    assert "AS64509 Net 9 and 30 more\n" in said.body
+    assert said.body.count("Also: ") == 5
+
+
+@pytest.mark.parametrize("evidence", Evidence)
+def test_every_grade_of_evidence_is_explained(evidence: Evidence) -> None:
+    """The grade is followed by what it means."""
+    said = say(told(Occasion.CONFIRMED, block(evidence=evidence.value)))
+    line = next(one for one in said.body.splitlines() if one.startswith("Evidence: "))
+    assert line.startswith(f"Evidence: {evidence}")
+    assert len(line) > 30
+
+
+def test_every_method_there_is_is_told_in_words() -> None:
+    """A sentence for each way of blocking that can be found, and its name in brackets."""
+    methods = {f"{layer}.{sub}" for layer, sub in WEIGHTS if layer.value != "app"}
+    methods |= {"tcp.middlebox", "udp.stun", "throttling.rate", "throttling.stall", "quic."}
+    for method in methods:
+        words = method_words(method)
+        assert words.endswith(f". ({method})")
+        assert len(words) > len(method) + 20
+    assert method_words("tls.reset") == (
+        "The connection is cut when the platform's name is sent. (tls.reset)"
+    )
+    assert method_words("carrier pigeon") == "carrier pigeon"
+
+
+def test_several_at_once_are_one_message_the_most_urgent_named_first() -> None:
+    """Each in full under its own title."""
+    end = told(Occasion.ENDED, block(EventState.ENDED, end_latest=ONSET, platform="whatsapp"))
+    said = say(end, told(Occasion.CONFIRMED, block()))
+    assert said.title == (
+        "2 at once: Confirmed: X is blocked in Pakistan; "
+        "Over: WhatsApp is no longer blocked in Pakistan"
+    )
+    assert said.urgency is Urgency.FAILURE
+    first, second = said.body.split("\n\n")
+    assert first.startswith("Over: WhatsApp is no longer blocked in Pakistan\nSince: ")
+    assert second.startswith("Confirmed: X is blocked in Pakistan\nSince: ")
+
+
+@given(st.lists(st.integers(1, 5000), max_size=40))
+def test_no_message_of_several_is_too_long(sizes: list[int]) -> None:
+    """All are told, in order, and only one that is too long by itself exceeds the bound."""
+    counts = list(batches(sizes))
+    assert sum(counts) == len(sizes)
+    begun = 0
+    for count in counts:
+        assert count
+        assert count == 1 or sum(sizes[begun : begun + count]) <= LONGEST_BODY
+        begun += count
+
+
+def test_the_largest_single_message_fits_a_telegram() -> None:
+    """Everything long at once: names, methods, roles."""
+    networks = tuple(replace(PTCL, asn=4294967295 - n, network="N" * 500) for n in range(50))
+    event = block(
+        networks=(*networks, *(replace(one, affected=False) for one in networks)),
+        methods=("http.blockpage", *(f"app.{'m' * 40}{n}" for n in range(20))),
+        pattern="Mon-Fri " + "04:00-08:00, " * 40,
+        share_affected=0.5,
+    )
+    said = say(told(Occasion.CONFIRMED, event, late_since=ONSET), public_url="https://w" * 10)
+    assert len(said.title) + len(said.body) < 4000
+
+
+def test_a_test_is_a_test() -> None:
+    """Nobody can take it for an alarm."""
+    said = trial_message("ops\n*x*", ONSET)
+    assert said.title.startswith("TEST: ")
+    assert "Nothing is blocked." in said.body
+    assert "route ops x," in said.body
+    assert said.urgency is Urgency.INFO
+
+
+# -- names that others chose -----------------------------------------------------------------------
+
+
+def test_a_hostile_name_is_nothing_but_a_name() -> None:
+    """Wherever a name stands it ends no line, turns nothing around, and marks nothing up."""
+    network = replace(PTCL, asn=0, network=HOSTILE)
+    event = block(
+        networks=(network,), methods=("tls.reset", f"tls.{HOSTILE}", HOSTILE), evidence=HOSTILE,
+        platform=HOSTILE, country=f"P{HOSTILE}", roles=(HOSTILE,),
+        scope=Scope.PARTIAL, pattern=HOSTILE, vantage=HOSTILE,
+    )  # fmt: skip
+    plain = say(told(Occasion.SPREAD, block(), detail="AS1 A"))
+    said = say(told(Occasion.SPREAD, event, detail=HOSTILE))
+    whole = f"{said.title}\n{said.body}"
+    assert len(said.body.splitlines()) <= len(plain.body.splitlines()) + 3
+    for sign in "*_[]<>@`{}$\\\x00\x1b\u202e\u2066\u2028\ud800":
+        assert sign not in whole.replace("(tls.reset)", ""), repr(sign)
+    assert "://" not in whole
+    assert "free" in whole
+
+
+@given(st.text(), st.integers(1, 80))
+def test_any_name_becomes_one_short_line_of_plain_text(text: str, longest: int) -> None:
+    """Whatever it is: printable, unmarked, bounded; and doing it twice changes nothing more."""
+    name = plain_name(text, longest)
+    assert len(name) <= longest
+    assert not any(
+        (unicodedata.category(c)[0] == "C" and c not in "\u200c\u200d") or c in "*_`[]<>@|~\\{}"
+        for c in name
+    )
+    assert len(name.splitlines()) <= 1
+    assert plain_name(name, longest) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PTCL",
+        "Telefônica Brasil S.A.",
+        "AT&T (Mobility)",
+        "پی ٹی سی ایل",
+        "می‌خواهم",
+        "中国电信",
+        "O'Net-1/2",
+    ],
+)
+def test_names_of_real_networks_stay_as_they_are(name: str) -> None:
+    """Accents, scripts, joiners, brackets, dots."""
+    assert plain_name(name) == name
+    assert len(plain_name(name * 40)) <= LONGEST_NAME
+    assert LONGEST_TITLE > LONGEST_NAME

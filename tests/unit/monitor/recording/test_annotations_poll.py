@@ -1,0 +1,94 @@
+"""What people noted of the world around is shown in the metrics, apart from what was detected."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from monitor.metrics.families import ANNOTATION_TEXT, create_registry
+from monitor.metrics.publisher import Publisher
+from monitor.recording.annotations_poll import BACK, MOST, Around
+from storage.memory.store import MemoryStore
+from tests.contract.cycles import START, annotation
+from tests.prometheus import world
+from tests.prometheus.world import FIELD, Clock
+
+DAY = 86_400.0
+FAMILY = "shutwatch_annotation_since_timestamp_seconds"
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    """An open, empty store."""
+    store = MemoryStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+def _shown(publisher: Publisher) -> dict[str, float]:
+    """Text of each annotation in the metrics, and its value."""
+    return {
+        sample.labels["text"]: sample.value
+        for family in create_registry(publisher).collect()
+        for sample in family.samples
+        if sample.name == FAMILY
+    }
+
+
+async def test_what_is_imported_shows_and_what_is_removed_does_not(store: MemoryStore) -> None:
+    """With the moment it began as the value, from one round to the next, and no sooner."""
+    clock = Clock(START)
+    publisher = Publisher(FIELD, world.catalog(["x"]), clock)
+    around = Around(store, publisher, now=clock)
+    await around.look()
+    assert _shown(publisher) == {}
+    made = annotation(60, text="General election")
+    await store.add_annotations([made])
+    assert _shown(publisher) == {}
+    await around.look()
+    assert _shown(publisher) == {"General election": made.since.timestamp()}
+    await store.remove_annotations([made.id])
+    await around.look()
+    assert _shown(publisher) == {}
+
+
+async def test_only_so_much_is_shown(store: MemoryStore) -> None:
+    """Of long ago nothing, of very many the newest, of a long text the beginning."""
+    clock = Clock(START)
+    publisher = Publisher(FIELD, world.catalog(["x"]), clock)
+    old = annotation(-BACK.total_seconds() - DAY, text="long ago")
+    still = annotation(-BACK.total_seconds() - DAY, until=-DAY, text="until yesterday")
+    await store.add_annotations([old, still])
+    around = Around(store, publisher, now=clock)
+    await around.look()
+    assert set(_shown(publisher)) == {"until yesterday"}
+    many = [annotation(float(n), text=f"{n} " + "x" * 500) for n in range(MOST + 50)]
+    await store.add_annotations(many)
+    await around.look()
+    shown = _shown(publisher)
+    assert len(shown) == MOST
+    assert {len(text) for text in shown} == {ANNOTATION_TEXT}
+    assert min(shown.values()) == many[50].since.timestamp()
+
+
+async def test_text_that_would_deceive_is_written_out(store: MemoryStore) -> None:
+    """A direction override in an imported text turns nothing around on a dashboard."""
+    clock = Clock(START)
+    publisher = Publisher(FIELD, world.catalog(["x"]), clock)
+    await store.add_annotations([annotation(text="a\u202eb\nc")])
+    await Around(store, publisher, now=clock).look()
+    assert list(_shown(publisher)) == ["a\\u202eb\\u000ac"]
+
+
+async def test_a_store_that_fails_changes_nothing(store: MemoryStore) -> None:
+    """What was shown stays, and the failure is counted."""
+    clock = Clock(START)
+    publisher = Publisher(FIELD, world.catalog(["x"]), clock)
+    await store.add_annotations([annotation(text="Protests")])
+    around = Around(store, publisher, now=clock)
+    await around.look()
+    await store.close()
+    await around.look()
+    assert list(_shown(publisher)) == ["Protests"]
+    assert publisher.snapshot.storage_errors["read"] == 1
+    await store.open()

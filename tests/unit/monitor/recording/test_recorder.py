@@ -1,0 +1,160 @@
+"""What the recorder does with cycles that come late, come again, or come after a restart."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.config.load import default_settings
+from monitor.config.settings import Settings
+from monitor.metrics.publisher import Publisher
+from monitor.recording.recorder import Recorder
+from probes.vantage import VantagePoint
+from storage.memory.store import MemoryStore
+from storage.store import Cycle
+from tests.contract.cycles import cycle as any_cycle
+from tests.contract.listing import EVERYTHING, flat
+from tests.unit.monitor.analysis.events.test_events import at, judged, verdict
+
+SETTINGS = msgspec.structs.replace(default_settings())
+
+
+def cycle(letter: str, number: int, vantage: str = "khi-ptcl") -> Cycle:
+    """A whole cycle with one verdict on X, in the letters of test_events."""
+    like = any_cycle(number)
+    platform = verdict(letter, number, vantage)
+    health = msgspec.structs.replace(like.health, vantage=vantage, at=judged(number))
+    return msgspec.structs.replace(
+        like,
+        id=platform.cycle,
+        vantage=vantage,
+        started_at=at(number),
+        finished_at=judged(number),
+        health=health,
+        measurements=(),
+        verdicts=(),
+        platforms=(platform,),
+    )
+
+
+async def recorder(store: MemoryStore, settings: Settings = SETTINGS) -> Recorder:
+    """A process that has just started."""
+    publisher = Publisher(settings.vantages, settings.catalog, lambda: at(0))
+    made = Recorder(settings, store, publisher, now=lambda: at(0))
+    await made.restore()
+    return made
+
+
+async def blocks(store: MemoryStore) -> dict[str, Event]:
+    """Stored blocks that were not withdrawn, but for when they were written."""
+    found = {}
+    for event in await flat(store.events(EVERYTHING)):
+        if event.kind is EventKind.BLOCK and event.state is not EventState.WITHDRAWN:
+            found[event.id] = msgspec.structs.replace(event, updated_at=event.detected_at)
+    return found
+
+
+async def after(cycles: Iterable[Cycle], restart_every: int = 0) -> dict[str, Event]:
+    """The blocks after these cycles, in this order, with a restart now and then."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for number, one in enumerate(cycles, 1):
+        await process.record(one)
+        if restart_every and number % restart_every == 0:
+            process = await recorder(store)
+    return await blocks(store)
+
+
+STORY = [cycle(letter, n) for n, letter in enumerate("." * 20 + "BB" + "." * 30 + "BBB")]
+
+
+async def test_a_day_in_reverse() -> None:
+    """Everything hours late, in the wrong order: the same event comes out."""
+    straight = await after(STORY)
+    assert [e.state for e in straight.values()] == [EventState.CONFIRMED]
+    assert await after(reversed(STORY)) == straight
+    assert await after([*STORY[30:], *STORY[:30]]) == straight
+
+
+async def test_the_same_cycles_again() -> None:
+    """Sent twice, hours apart, nothing counts twice."""
+    assert await after([*STORY, *STORY]) == await after(STORY)
+
+
+async def test_restarts_anywhere() -> None:
+    """A process that ends after every cycle, or every few, finds the same."""
+    straight = await after(STORY)
+    assert await after(STORY, restart_every=1) == straight
+    assert await after(STORY, restart_every=7) == straight
+    assert await after(reversed(STORY), restart_every=5) == straight
+
+
+async def test_a_version_that_concludes_differently_goes_through_history() -> None:
+    """States of another kind are not used: all is folded anew, and the log goes on."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for one in STORY:
+        await process.record(one)
+    straight = await blocks(store)
+    saved = [
+        msgspec.structs.replace(conclusion, kind="another", state="?")
+        for conclusion in await store.conclusions()
+    ]
+    await store.save(STORY[0], conclusions=saved)
+    process = await recorder(store)
+    assert {event.id for event in process.book.active} == {
+        event.id for event in straight.values() if event.active
+    }
+    length = len(STORY)
+    await process.record(cycle("B", length))
+    assert await blocks(store) == straight
+    (event_id,) = straight
+    log = await flat(store.event_log(event_id))
+    assert [entry.sequence for entry in log] == list(range(1, len(log) + 1))
+
+
+async def test_what_the_store_refuses_is_not_lost() -> None:
+    """Cycles seen while the store fails are stored with the next, their events too."""
+    store = MemoryStore()
+    await store.open()
+    process = await recorder(store)
+    for one in STORY[:20]:
+        await process.record(one)
+    await store.close()
+    for one in STORY[20:22]:
+        await process.record(one)
+    await store.open()
+    for one in STORY[22:]:
+        await process.record(one)
+    assert await blocks(store) == await after(STORY)
+    assert len(await store.recent_platforms(at(0) - timedelta(days=1))) == len(STORY)
+
+
+@pytest.mark.parametrize("left", [("khi-ptcl",), ("khi-ptcl", "khi-zong")])
+async def test_a_vantage_no_longer_configured_is_not_silent(
+    left: tuple[str, ...],
+) -> None:
+    """It is missed only as long as it is meant to be there."""
+    store = MemoryStore()
+    await store.open()
+    both = _watching("khi-ptcl", "khi-zong")
+    process = await recorder(store, both)
+    for number in range(20):
+        for vantage in ("khi-ptcl", "khi-zong"):
+            await process.record(cycle(".", number, vantage))
+    process = await recorder(store, _watching(*left))
+    for number in range(20, 40):
+        await process.record(cycle(".", number))
+    silent = [event for event in await flat(store.events(EVERYTHING)) if event.active]
+    assert {(event.kind, event.vantage) for event in silent} == (
+        {(EventKind.VANTAGE_SILENT, "khi-zong")} if "khi-zong" in left else set()
+    )
+
+
+def _watching(*vantages: str) -> Settings:
+    points = tuple(VantagePoint(id=vantage, country="PK") for vantage in vantages)
+    return msgspec.structs.replace(SETTINGS, vantages=points)

@@ -1,0 +1,104 @@
+"""What the configuration says of old rows is done, and shown."""
+
+from datetime import datetime, timedelta
+from math import inf
+
+import pytest
+
+from monitor.config.settings import RetentionSettings
+from monitor.metrics.families import create_registry
+from monitor.metrics.publisher import Publisher
+from monitor.recording.scheduled_retention import Retention
+from storage.memory.store import MemoryStore
+from storage.store import Selection
+from storage.values.rollup import Period
+from tests.contract.cycles import START, cycle
+from tests.contract.listing import EVERYTHING, flat
+from tests.prometheus import world
+
+DAY = 86400.0
+
+
+class Settings:
+    """Those in use, which may change."""
+
+    def __init__(self, raw: float = 90 * DAY, hourly: float = inf) -> None:
+        self.now = RetentionSettings(raw=raw, hourly=hourly)
+
+    def __call__(self) -> RetentionSettings:
+        return self.now
+
+
+def samples(publisher: Publisher, name: str) -> float | None:
+    """The value of a family that has no labels."""
+    return create_registry(publisher).get_sample_value(f"shutwatch_{name}")
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """Two days of one cycle each hour."""
+    made = MemoryStore()
+    await made.open()
+    for number in range(48):
+        await made.save(cycle(number * 12))
+    return made
+
+
+def retention(store: MemoryStore, settings: Settings, at: datetime) -> tuple[Retention, Publisher]:
+    """Rounds at that moment, and the publisher that shows them."""
+    publisher = world.x_blocked_on_two_of_three()
+    return Retention(settings, store, publisher, now=lambda: at), publisher
+
+
+async def test_by_default_ninety_days_are_kept(store: MemoryStore) -> None:
+    """What is older goes, in every raw table; availability by the hour stays."""
+    hours = await flat(store.availability(EVERYTHING))
+    at = START + timedelta(days=91)
+    one, publisher = retention(store, Settings(), at)
+    assert samples(publisher, "pruned_rows_total") == 0
+    assert samples(publisher, "prune_last_success_timestamp_seconds") == 0
+    await one.round()
+    limit = at - timedelta(days=90)
+    left = await flat(store.measurements(EVERYTHING))
+    assert {look.started_at >= limit for look in left} == {True}
+    assert len(left) == 24 * 4
+    assert await flat(store.availability(EVERYTHING)) == hours
+    # Of each hour four looks, four verdicts, two on platforms, and the vantage's health.
+    assert samples(publisher, "pruned_rows_total") == 24 * (4 + 4 + 2 + 1)
+    done = samples(publisher, "prune_last_success_timestamp_seconds")
+    assert done == publisher.now().timestamp()
+
+
+async def test_for_ever_is_for_ever(store: MemoryStore) -> None:
+    """Nothing is deleted, however old."""
+    one, publisher = retention(store, Settings(raw=inf), START + timedelta(days=36500))
+    before = await flat(store.measurements(EVERYTHING))
+    await one.round()
+    assert await flat(store.measurements(EVERYTHING)) == before
+    assert samples(publisher, "pruned_rows_total") == 0
+
+
+async def test_the_hourly_counts_have_a_limit_of_their_own(store: MemoryStore) -> None:
+    """Days stay when hours go, and settings that change count from the next round on."""
+    settings = Settings(raw=DAY)
+    one, _ = retention(store, settings, START + timedelta(days=2))
+    days = await flat(store.availability(Selection(period=Period.DAY)))
+    hours = await flat(store.availability(EVERYTHING))
+    await one.round()
+    assert await flat(store.availability(EVERYTHING)) == hours
+    settings.now = RetentionSettings(raw=DAY, hourly=DAY)
+    await one.round()
+    left = await flat(store.availability(EVERYTHING))
+    assert 0 < len(left) < len(hours)
+    assert await flat(store.availability(Selection(period=Period.DAY))) == days
+
+
+async def test_a_store_that_fails_is_counted_and_nothing_is_claimed(store: MemoryStore) -> None:
+    """The time of the last success stays where it was."""
+    one, publisher = retention(store, Settings(), START + timedelta(days=91))
+    await store.close()
+    await one.round()
+    registry = create_registry(publisher)
+    counted = registry.get_sample_value("shutwatch_storage_errors_total", {"operation": "prune"})
+    assert counted == 1
+    assert samples(publisher, "prune_last_success_timestamp_seconds") == 0

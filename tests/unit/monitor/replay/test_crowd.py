@@ -1,0 +1,234 @@
+"""A crowd's rows: what a sample is worth, when a network is called blocked, and what is learned."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from math import comb, exp, log
+
+import msgspec
+import pytest
+
+from monitor.replay.crowd import (
+    ANY_SHARE,
+    Call,
+    Decision,
+    Model,
+    Rate,
+    Sample,
+    Track,
+    base_rate,
+    likelihood,
+    observe,
+    reconsider,
+)
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+A_YEAR = 8766.0
+ALLOWED = 0.1
+MODEL = Model(
+    quiet=Rate(0.02, 0.3),
+    prior_weight=50.0,
+    blocked=Rate(0.85, 0.3),
+    partly=Rate(0.85, 0.3),
+    memory=0.05,
+    accuse=log(A_YEAR / ALLOWED),
+    clear=-log(0.01),
+    forget=timedelta(days=4),
+)
+
+
+def _samples(*failed: float, total: int = 1, begin: int = 0, **more: object) -> list[Sample]:
+    """One sample an hour."""
+    return [
+        msgspec.structs.replace(
+            Sample(
+                at=START + (begin + hour) * HOUR,
+                until=START + (begin + hour) * HOUR,
+                total=total,
+                failed=each,
+            ),
+            **more,
+        )
+        for hour, each in enumerate(failed)
+    ]
+
+
+def _run(samples: list[Sample], model: Model = MODEL) -> tuple[Track, list[Call]]:
+    track = Track()
+    calls: list[Call] = []
+    for sample in samples:
+        track, new = observe(track, sample, model)
+        calls += new
+    return track, calls
+
+
+def _blocked(calls: list[Call]) -> list[Call]:
+    return [call for call in calls if call.blocked and call.llr]
+
+
+@pytest.mark.parametrize("rate", [Rate(0.02, 0.3), Rate(0.85, 0.1), ANY_SHARE])
+def test_chances_of_all_outcomes_add_up(rate: Rate) -> None:
+    """Whatever fails out of nine, the chances of all counts together are one."""
+    chances = [comb(9, failed) * exp(likelihood(failed, 9, rate)) for failed in range(10)]
+    assert sum(chances) == pytest.approx(1)
+
+
+def test_any_share_gives_every_count_the_same_chance() -> None:
+    """With mean 0.5 and correlation 1/3, all counts out of nine are as likely."""
+    chances = {round(comb(9, k) * exp(likelihood(k, 9, ANY_SHARE)), 12) for k in range(10)}
+    assert chances == {0.1}
+
+
+def test_rows_of_one_sitting_weigh_less_than_the_same_rows_apart() -> None:
+    """Two failures of one person are more than one, and less than those of two."""
+    (one,) = (_run(_samples(1.0))[0].up,)
+    together = _run(_samples(2.0, total=2))[0].up
+    apart = _run(_samples(1.0, 1.0))[0].up
+    assert one < together < apart
+
+
+def test_a_single_failure_accuses_nobody() -> None:
+    """Nor do two in a row."""
+    assert _run(_samples(0, 0, 0, 1, 0, 0, 1, 1, 0, 0))[1] != []
+    assert _blocked(_run(_samples(0, 0, 0, 1, 0, 0, 1, 1, 0, 0))[1]) == []
+
+
+def test_onset_lies_between_the_last_good_row_and_the_first_bad_one() -> None:
+    """However late it is called."""
+    track, calls = _run(_samples(*[0] * 10, *[1] * 5))
+    bound, block = calls[-2:]
+    assert (bound.blocked, bound.at) == (False, START + 9 * HOUR)
+    assert (block.blocked, block.at) == (True, START + 10 * HOUR)
+    assert block.called_at > block.at
+    assert track.decision is Decision.BLOCKED
+
+
+def test_end_lies_between_the_last_bad_row_and_the_first_good_one() -> None:
+    """However late it is called."""
+    _, calls = _run(_samples(*[0] * 10, *[1] * 8, *[0] * 4))
+    bound, end = calls[-2:]
+    assert (bound.blocked, bound.at) == (True, START + 17 * HOUR)
+    assert (end.blocked, end.at) == (False, START + 18 * HOUR)
+
+
+def test_a_block_from_the_first_row_begins_with_it_and_has_no_ok_before() -> None:
+    """Nothing is called ok first, so the onset is before monitoring."""
+    _, calls = _run(_samples(*[1] * 6))
+    assert all(call.blocked for call in calls)
+    assert calls[0].at == START
+
+
+def test_a_standing_block_is_never_learned_as_normal() -> None:
+    """After a year of failing the base rate is what it was."""
+    track, _ = _run(_samples(*[1] * 8766))
+    assert track.decision is Decision.BLOCKED
+    assert base_rate(track.history, MODEL) == base_rate(Track().history, MODEL)
+
+
+def test_a_noisy_stream_is_learned_and_needs_more() -> None:
+    """Where one row in ten fails without a block, a failure says less; up to the ceiling."""
+    rng = random.Random(7)
+    noisy = _samples(*[float(rng.random() < 0.1) for _ in range(2000)])
+    track, _ = _run(noisy)
+    learned = base_rate(track.history, MODEL)
+    assert 0.07 < learned.mean <= MODEL.ceiling
+    quiet, _ = _run(_samples(*[0] * 2000))
+    fresh = _samples(1.0, begin=2000)[0]
+    noisy_after, _ = observe(msgspec.structs.replace(track, up=0.0), fresh, MODEL)
+    quiet_after, _ = observe(quiet, fresh, MODEL)
+    assert noisy_after.up < quiet_after.up
+
+
+def test_an_excuse_stops_an_accusation_and_acquits_nobody() -> None:
+    """Where everything else fails as much, nothing is called, neither blocked nor ok."""
+    model = msgspec.structs.replace(MODEL, ceiling=0.5, blocked=ANY_SHARE, partly=ANY_SHARE)
+    failing = [3.0, 5.0, 4.0, 3.0, 5.0, 4.0] * 3
+    assert _blocked(_run(_samples(*failing, total=10), model)[1])
+    assert _run(_samples(*failing, total=10, excuse=0.4), model)[1] == []
+
+
+def test_what_fails_everywhere_accuses_nobody() -> None:
+    """A platform that is down is down in the other countries too."""
+    rows = _samples(*[9.0] * 10, total=10)
+    assert _blocked(_run(rows)[1])
+    down = [msgspec.structs.replace(sample, elsewhere=0.9) for sample in rows]
+    assert _blocked(_run(down)[1]) == []
+
+
+def test_an_unreliable_test_waits_for_another_platform_of_its_owner() -> None:
+    """Alone it calls nothing for a year; with one it calls a block from its first failure on."""
+    alone = _samples(*[1.0] * 8766, corroborated=False)
+    assert _run(alone)[1] == []
+    _, calls = _run([*alone[:50], *_samples(1.0, begin=50)])
+    assert [call.at for call in calls] == [START]
+
+
+def test_a_block_nearby_makes_the_next_one_easier_to_believe() -> None:
+    """With the odds of a block elsewhere in the country, two failures are enough."""
+    rows = _samples(*[0] * 10, 1, 1)
+    assert _blocked(_run(rows)[1]) == []
+    assert _blocked(_run([msgspec.structs.replace(row, odds=log(180)) for row in rows])[1])
+
+
+def test_what_was_gathered_counts_when_a_block_is_called_nearby() -> None:
+    """Two failures are called when another network is, as of their own first; one is not."""
+    two, _ = _run(_samples(*[0] * 10, 1, 1))
+    now = START + 12 * HOUR
+    after, calls = reconsider(two, MODEL, log(180), now)
+    assert (after.decision, calls[-1].at) == (Decision.BLOCKED, START + 10 * HOUR)
+    assert calls[-1].called_at == now
+    one, _ = _run(_samples(*[0] * 10, 1))
+    assert reconsider(one, MODEL, log(180), now) == (one, ())
+    assert reconsider(two, MODEL, log(180), now + 2 * MODEL.forget) == (two, ())
+
+
+def test_silence_forgets_what_was_gathered() -> None:
+    """Two failures, weeks apart from two more, are no series."""
+    rows = [*_samples(*[0] * 10, 1, 1), *_samples(1, 1, begin=24 * 14)]
+    assert _blocked(_run(rows)[1]) == []
+    assert _blocked(_run(_samples(*[0] * 10, 1, 1, 1, 1))[1])
+
+
+def test_known_block_pages_weigh_more() -> None:
+    """Two rows with one suffice where two failures do not."""
+    rows = _samples(*[0] * 10, 1, 1)
+    shown = [msgspec.structs.replace(row, confirmed=int(row.failed)) for row in rows]
+    (call,) = _blocked(_run(shown)[1])
+    assert call.confirmed
+
+
+def test_clean_streams_stay_within_the_budget() -> None:
+    """100 stream-years of rows that fail one time in fifty, and in a burst of hours each month,
+    are called blocked no more often than ten times, as the budget says (95 % Poisson: 15)."""
+    rng = random.Random(20)
+    false = 0
+    for _ in range(100):
+        rows = []
+        burst = -1.0
+        for hour in range(0, 8766, 6):
+            if rng.random() < 6 / 720:
+                burst = hour + rng.expovariate(1 / 3)
+            chance = 0.7 if hour < burst else 0.02
+            rows += _samples(float(rng.random() < chance), begin=hour)
+        false += len(_blocked(_run(rows)[1]))
+    assert false <= 15
+
+
+def test_blocks_of_two_days_are_found() -> None:
+    """With a row every three hours or so, 98 of 100, and within a day and a half."""
+    rng = random.Random(21)
+    found, delays = 0, []
+    for _ in range(100):
+        rows, hour = [], 0.0
+        while hour < 24 * 14:
+            hour += rng.expovariate(1 / 3)
+            chance = 0.92 if 24 * 10 <= hour < 24 * 12 else 0.02
+            at = START + timedelta(hours=hour)
+            rows.append(Sample(at=at, until=at, total=1, failed=float(rng.random() < chance)))
+        calls = _blocked(_run(rows)[1])
+        begun = START + timedelta(days=10)
+        called = [c.called_at - begun for c in calls if timedelta(0) <= c.called_at - begun]
+        found += bool(called)
+        delays += called[:1]
+    assert found >= 98
+    assert sorted(delays)[len(delays) // 2] < timedelta(hours=18)

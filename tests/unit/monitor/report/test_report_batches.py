@@ -1,0 +1,372 @@
+"""What vantages signed travels in a report, and whoever tampers with it is found out."""
+
+import asyncio
+import gzip
+import zipfile
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli.main import app
+from monitor.keys.keys import fingerprint, public_text
+from monitor.report.batches import BATCHES, KEYS
+from monitor.report.bounded_unzip import NotAsMadeError
+from monitor.report.collect import gather
+from monitor.report.signed_words import enclosed_words, limit_words
+from monitor.report.verify import verify
+from monitor.report.verify_batches import MEASUREMENTS
+from probes.measurement import Measurement
+from storage.memory.store import MemoryStore
+from storage.open_store import open_store
+from storage.values.fleet import Quarantine
+from tests.collector.world import NOW, OTHER_KEY
+from tests.worlds.report_batches_world import (
+    AWKWARD,
+    BEHIND,
+    WANTED,
+    Files,
+    checked,
+    edited,
+    files_of,
+    hand_in,
+    handed_in_body,
+    line_of,
+    make,
+    resigned,
+    with_batch,
+)
+
+SQLITE = "sqlite:///{}/shutwatch.db"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with two batches of one agent, and one look of the collector's own; from a database
+    on disk, through a collector over HTTP."""
+    folder = tmp_path_factory.mktemp("signed")
+
+    async def work() -> Path:
+        store = open_store(SQLITE.format(folder))
+        await hand_in(store)
+        own = msgspec.json.decode(msgspec.json.encode(await _first(store)), type=Measurement)
+        own = msgspec.structs.replace(own, id="own", vantage="ams", cycle="own", country="PK")
+        await store.add_control_looks([own])
+        path = await make(store, folder / "report.zip")
+        await store.close()
+        return path
+
+    return asyncio.run(work())
+
+
+async def _first(store: Any) -> Measurement:
+    (one, *_) = await store.looks_of((await store.waiting(1))[0])
+    assert isinstance(one, Measurement)
+    return one
+
+
+@pytest.fixture
+def files(whole: Path) -> Files:
+    """Its files that are read line by line."""
+    return files_of(whole)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    """With two batches in it."""
+    kept = MemoryStore()
+    await hand_in(kept)
+    yield kept
+    await kept.close()
+
+
+def _complaint(files: Files) -> str:
+    with pytest.raises(NotAsMadeError) as caught:
+        checked(files)
+    return str(caught.value)
+
+
+# What holds.
+
+
+def test_batches_travel_as_they_were_sent_and_verify(whole: Path, files: Files) -> None:
+    """Six of seven measurements are signed, in two batches; each stands a year after what the
+    agent's clock said, with every awkward character, and the look of another platform that was
+    signed with them is in no file of measurements."""
+    signed = verify(whole).signed
+    assert signed is not None
+    assert (signed.looks, signed.signed, signed.batches, signed.vantages) == (7, 6, 2, 1)
+    looks = [msgspec.json.decode(line, type=Measurement) for line in files[MEASUREMENTS]]
+    assert {one.platform for one in looks} == {"x"}
+    assert all(NOW - BEHIND < one.started_at < NOW for one in looks)
+    assert [one.observations[3].title for one in looks] == [AWKWARD] * 7  # type: ignore[union-attr]
+    assert b"whatsapp" in gzip.decompress(line_of(files, 0).batch.body)
+
+
+def test_the_command_tells_how_much_is_signed(whole: Path) -> None:
+    """In one line, and what is not."""
+    done = CliRunner().invoke(app, ["verify", str(whole)])
+    assert done.exit_code == 0
+    assert (
+        "6 of 7 measurements are exactly as the vantage that made them signed them, in 2 batches "
+        "by 1 vantage; 1 measurement is not signed by a vantage." in done.output
+    )
+
+
+async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_path: Path) -> None:
+    """A signed body names its vantage: how many are signed is said, who signed is in no file."""
+    wanted = msgspec.structs.replace(WANTED, with_vantages=False, signed_batches=False)
+    findings = await gather(store, wanted, tmp_path, 300.0)
+    assert "Of 6 enclosed measurements, 6 stand here exactly" in enclosed_words(findings.signed)
+    assert "not enclosed, since each names its vantage" in enclosed_words(findings.signed)
+    written = await asyncio.to_thread(lambda: list((tmp_path / "data").iterdir()))
+    assert {BATCHES, KEYS}.isdisjoint(f"data/{one.name}" for one in written)
+    assert not [one for one in written if b"khi-ptcl" in one.read_bytes()]
+
+
+def test_signed_batches_without_vantages_are_bad_usage(tmp_path: Path) -> None:
+    """Exit code 2, with the reason, and nothing is made."""
+    options = ["--country", "PK", "--platform", "x", "--since", "2026-02-28", "--signed-batches"]
+    out = tmp_path / "r.zip"
+    done = CliRunner().invoke(app, ["report", *options, "-o", str(out)])
+    assert (done.exit_code, out.exists()) == (2, False)
+    assert "--with-vantages" in done.output
+
+
+async def test_the_command_encloses_them_when_asked_to(tmp_path: Path) -> None:
+    """From a database on disk to a file that `verify` accepts, and that says so in its page."""
+    store = open_store(SQLITE.format(tmp_path))
+    await hand_in(store)
+    await store.close()
+    config, out = tmp_path / "shutwatch.toml", tmp_path / "r.zip"
+    vantage = '[[vantage]]\nid = "khi-ptcl"\ncountry = "PK"\n'
+    config.write_text(f'database = "{SQLITE.format(tmp_path)}"\n{vantage}')
+    times = ["--since", "2026-02-28", "--until", "2026-03-01T12:00"]
+    options = ["--country", "PK", "--platform", "x", *times, "--with-vantages", "--signed-batches"]
+    command = ["report", *options, "-c", str(config), "-o", str(out)]
+    done = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert done.exit_code == 0, done.output
+    signed = verify(out).signed
+    assert signed is not None
+    assert (signed.looks, signed.signed, signed.batches) == (6, 6, 2)
+    with zipfile.ZipFile(out) as archive:
+        page = archive.read("report.html").decode()
+    assert "6 stand here exactly as the vantage which made them signed them" in page
+    assert BATCHES in page
+
+
+async def test_batches_of_revoked_and_quarantined_vantages_are_marked(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """In the file, in words and to who verifies; why is told nobody, for that is about people."""
+    await store.revoke("khi-ptcl", NOW, "the host was arrested")
+    await store.quarantine(
+        Quarantine(vantage="khi-ptcl", country="PK", reason="lies under duress", at=NOW)
+    )
+    findings = await gather(store, WANTED, tmp_path, 300.0)
+    files = {
+        name: (await asyncio.to_thread((tmp_path / name).read_bytes)).splitlines()
+        for name in (BATCHES, KEYS, MEASUREMENTS)
+    }
+    assert all(line_of(files, n).key_revoked_at == NOW for n in range(2))
+    assert all(line_of(files, n).quarantined for n in range(2))
+    told = checked(files)
+    assert (told.revoked, told.quarantined) == (2, 2)
+    words = " ".join(limit_words(findings.signed))
+    assert "2 by a key that was revoked since and 2 by a vantage that is left out" in words
+    assert not [one for lines in files.values() for one in lines if b"arrested" in one]
+    unmarked = edited(files, BATCHES, 0, lambda line: {**line, "key_revoked_at": None})
+    assert "differ in whether its key was revoked" in _complaint(unmarked)
+
+
+async def test_what_a_changed_database_holds_is_not_called_signed(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """A stored look that is not what its vantage signed counts as differing, its batch is not
+    enclosed, and the report says that somebody changed the database."""
+    place, look = next(
+        (place, one) for place, one in store._measurements.items() if one.platform == "x"
+    )
+    store._measurements[place] = msgspec.structs.replace(look, reached=False)
+    signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
+    assert (signed.looks, signed.signed, signed.differing, signed.batches) == (6, 3, 1, 1)
+    assert "1 enclosed measurement came in a batch" in " ".join(limit_words(signed))
+
+
+async def test_a_batch_that_does_not_hold_is_counted_and_left_out(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Its signature gone in the database, what came in it counts as not signed."""
+    place = next(iter(store._batch_bodies))
+    stored = store._batch_bodies[place]
+    store._batch_bodies[place] = msgspec.structs.replace(stored, signature="AAAA")
+    signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
+    assert (signed.signed, signed.batches, signed.broken) == (3, 1, 1)
+    assert "1 batch of agents" in " ".join(limit_words(signed))
+
+
+async def test_what_is_too_much_is_left_out_and_said(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for one batch: one is enclosed, and the report says that one more was left out."""
+    monkeypatch.setattr("monitor.report.batches.MOST_HELD", 5)
+    signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
+    assert (signed.signed, signed.batches, signed.left_out) == (3, 1, 1)
+    assert "1 batch more was left out" in enclosed_words(signed)
+
+
+# What does not.
+
+
+def test_a_swapped_body_is_named(files: Files) -> None:
+    """The body of one batch under the signature of the other: neither its hash nor, with the hash
+    made to fit, its signature holds."""
+    first, second = line_of(files, 0).batch, line_of(files, 1).batch
+    swapped = msgspec.structs.replace(first, body=second.body)
+    complaint = _complaint(with_batch(files, 0, swapped))
+    assert complaint.startswith(BATCHES)
+    assert first.id in complaint
+    assert "SHA-256" in complaint
+    hashed = msgspec.structs.replace(swapped, body_sha256=second.body_sha256)
+    assert "its signature does not fit" in _complaint(with_batch(files, 0, hashed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"signature": None},
+        {"sent_at": "2026-03-01T12:00:00.000001Z"},
+        {"encoding": "identity"},
+        {"id": "018f0000-0000-7000-8000-000000000000"},
+        {"sent_at": "\0"},
+    ],
+)
+def test_whatever_is_signed_cannot_be_changed(files: Files, changed: dict[str, Any]) -> None:
+    """The signature of another batch, another time, encoding or id, a character that is none."""
+    first, second = line_of(files, 0).batch, line_of(files, 1).batch
+    changed = {name: value or second.signature for name, value in changed.items()}
+    complaint = _complaint(with_batch(files, 0, msgspec.structs.replace(first, **changed)))
+    assert BATCHES in complaint
+    assert "its signature does not fit" in complaint
+
+
+def test_a_swapped_key_is_found(files: Files) -> None:
+    """Another key under the old fingerprint, another key with its own, one for another vantage, and
+    none at all."""
+    other = public_text(OTHER_KEY)
+    swapped = edited(files, KEYS, 0, lambda key: {**key, "key": other})
+    assert "not among those that were enrolled" in _complaint(swapped)
+    own = {"key": other, "fingerprint": fingerprint(other)}
+    renamed = edited(files, KEYS, 0, lambda key: {**key, **own})
+    assert "not among those that were enrolled" in _complaint(renamed)
+    moved = edited(files, KEYS, 0, lambda key: {**key, "vantage": "lhe-nayatel"})
+    assert "speaks for another vantage" in _complaint(moved)
+    assert "not among those" in _complaint({**files, KEYS: []})
+    assert f"{KEYS} is missing" in _complaint({n: one for n, one in files.items() if n != KEYS})
+    assert "one too many" in _complaint({**files, KEYS: files[KEYS] * 2})
+
+
+def test_a_changed_offset_needs_the_key(files: Files) -> None:
+    """The offset is inside what is signed; with the vantage's own key, the times in the report are
+    not those of the batch any more."""
+    batch = line_of(files, 0).batch
+    plain = msgspec.json.decode(gzip.decompress(batch.body))
+    plain["reports"][0]["offset"] += 1.0
+    body = gzip.compress(msgspec.json.encode(plain))
+    unsigned = msgspec.structs.replace(batch, body=body)
+    assert "SHA-256" in _complaint(with_batch(files, 0, unsigned))
+    complaint = _complaint(with_batch(files, 0, resigned(batch, body)))
+    assert complaint.startswith(MEASUREMENTS)
+    assert "is not what vantage 'khi-ptcl' signed" in complaint
+
+
+def _changed(look: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**look, **fields}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reached": False},
+        {"started_at": "2026-03-01T11:00:00Z"},
+        {"id": "018f0000-0000-7000-8000-000000000000"},
+        {"network": "PTCL\0"},
+        {"verdict": "ordered by the minister"},
+    ],
+)
+def test_a_measurement_that_is_not_in_its_batch_is_named(
+    files: Files, fields: dict[str, Any]
+) -> None:
+    """Changed, put at another time, added to a signed cycle, or given a word that nobody signed."""
+    number = next(n for n, line in enumerate(files[MEASUREMENTS]) if b'"khi-ptcl"' in line)
+    complaint = _complaint(
+        edited(files, MEASUREMENTS, number, lambda look: _changed(look, **fields))
+    )
+    assert complaint.startswith(MEASUREMENTS)
+    assert "signed" in complaint
+
+
+def test_a_measurement_nobody_signed_is_only_counted(files: Files) -> None:
+    """The collector's own may say what it will: it is not called signed."""
+    number = next(n for n, line in enumerate(files[MEASUREMENTS]) if b'"ams"' in line)
+    told = checked(edited(files, MEASUREMENTS, number, lambda look: _changed(look, reached=False)))
+    assert (told.looks, told.signed) == (7, 6)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_a_body_that_unpacks_to_a_gigabyte_is_not_unpacked(files: Files, encoding: str) -> None:
+    """Signed by the vantage's own key, a gigabyte in a megabyte is refused after 32 MiB; so is one
+    that is not packed at all and says nothing."""
+    bomb = _bomb() if encoding == "gzip" else bytes(1000)
+    told = _complaint(with_batch(files, 0, resigned(line_of(files, 0).batch, bomb, encoding)))
+    assert told.startswith(BATCHES)
+    assert ("more than 33554432 bytes" if encoding == "gzip" else "it is no batch") in told
+
+
+def _bomb() -> bytes:
+    """A gigabyte of nothing."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = bytes(1 << 20)
+    return b"".join(packer.compress(block) for _ in range(1024)) + packer.flush()
+
+
+async def test_many_small_bombs_are_more_than_any_report_encloses(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch may be read, all of them together may not."""
+    monkeypatch.setattr("monitor.report.batches.MOST_UNPACKED", 2000)
+    assert "more than any report encloses" in _complaint(files)
+
+
+def test_batches_of_another_vantage_or_twice_are_refused(files: Files) -> None:
+    """The same batch twice; one whose signed body tells of somebody else."""
+    assert "is there twice" in _complaint({**files, BATCHES: [*files[BATCHES], files[BATCHES][0]]})
+    batch = line_of(files, 0).batch
+    body = gzip.compress(handed_in_body().replace(b'"khi-ptcl"', b'"lhe-ptcl"'))
+    told = _complaint(with_batch(files, 0, resigned(batch, body)))
+    assert "another vantage than the one that signed it" in told
+
+
+@pytest.mark.parametrize("name", [BATCHES, KEYS, MEASUREMENTS])
+@pytest.mark.parametrize("line", [b"", b"{", b"[" * 100_000, b'{"a":"\xff"}', b"null", b"\0"])
+def test_what_cannot_be_read_is_a_message(files: Files, name: str, line: bytes) -> None:
+    """Naming the file and the line, whatever it is."""
+    complaint = _complaint({**files, name: [line, *files[name]]})
+    assert complaint.startswith(f"{name}: line 1 cannot be read")
+
+
+def test_a_changed_byte_names_the_file(whole: Path, tmp_path: Path) -> None:
+    """As in every other file: before any signature of a vantage is looked at."""
+    with zipfile.ZipFile(whole) as archive:
+        place = archive.getinfo(BATCHES).header_offset + 200
+    data = bytearray(whole.read_bytes())
+    data[place] ^= 1
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(data)
+    done = CliRunner().invoke(app, ["verify", str(broken)])
+    assert done.exit_code == 3
+    assert BATCHES in done.output

@@ -1,0 +1,487 @@
+"""What the pages say, asked as a browser asks: from a publisher, and from a store."""
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import httpx
+import msgspec
+import pytest
+
+from monitor.analysis.events.event import EventState
+from monitor.analysis.verdict import State, VantageState
+from monitor.config.settings import ServerSettings
+from monitor.keys.passwords import digest
+from monitor.metrics.families import create_registry
+from monitor.metrics.publisher import Publisher
+from monitor.server import create_app
+from monitor.server.access import Access
+from monitor.wording.languages import BY_CODE, Words
+from monitor.wording.vocabulary import STATES
+from storage.memory.store import MemoryStore
+from storage.store import Store
+from tests.browser import seed
+from tests.contract.cycles import cycle
+from tests.prometheus import world
+from tests.prometheus.world import FIELD, NOW, Clock
+
+TOKEN = "0123456789abcdef" * 4
+PAGES = ("/", "/events", f"/events/{seed.EVENT}", f"/events/{seed.ENDED}", "/countries/PK")
+
+
+def client(
+    publisher: Publisher, store: Store | None = None, access: Access | None = None
+) -> httpx.AsyncClient:
+    """A client that speaks to the application without a socket."""
+    app = create_app(publisher, create_registry(publisher), store=store, access=access)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://monitor")
+
+
+async def get(publisher: Publisher, path: str = "/", **headers: str) -> httpx.Response:
+    """One request to a server without a store."""
+    async with client(publisher) as asking:
+        return await asking.get(path, headers=headers)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    """A store in which Pakistan blocks X."""
+    filled = MemoryStore()
+    await filled.open()
+    await seed.fill(filled)
+    yield filled
+    await filled.close()
+
+
+class Page(HTMLParser):
+    """Tags with their attributes."""
+
+    VOID = ("meta", "link", "img", "br", "rect", "line")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the tag."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag that is closed at once."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that it closes what was opened last."""
+        assert self.open.pop() == tag
+
+
+def words_of(text: str) -> str:
+    """The text a person reads, without tags."""
+    body = text.split("<body>")[1]
+    return re.sub(r"\s+", " ", re.sub(r"</?(?:b|bdi|time|span|code|a)\b[^>]*>", "", body))
+
+
+def plain(text: str) -> str:
+    """As `words_of`, every tag a space."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", words_of(text)))
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/vantages", "/nowhere"])
+@pytest.mark.parametrize("lang", list(BY_CODE))
+async def test_pages_need_nothing_from_outside(path: str, lang: str, store: Store) -> None:
+    """No script, no inline style, nothing loaded but the page's own icon; tags are balanced, links
+    stay here, and the language and direction are told."""
+    async with client(seed.publisher(), store) as asking:
+        response = await asking.get(path, params={"lang": lang})
+    assert response.headers["content-language"] == lang
+    page = Page(response.text)
+    assert page.open == []
+    assert page.tags[0] == ("html", {"lang": lang, "dir": BY_CODE[lang].direction})
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form")
+        assert "style" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("href", "src"):
+            target = attributes.get(name) or ""
+            if target != "https://news.example.org/denial":
+                assert not re.match(r"[a-z]+:|//", target), target
+            if target and tag == "a" and not target.startswith(("#", "https:")):
+                ours = re.search(r"api/|metrics|-/|\?.*lang=|#", target)
+                assert ours or attributes.get("class") == "brand", f"{target} loses the language"
+
+
+async def test_the_policy_allows_exactly_the_pages_own_style() -> None:
+    """The hash in the policy is that of the style as sent, so a browser applies it."""
+    response = await get(world.x_blocked_on_two_of_three())
+    style = response.text.split("<style>")[1].split("</style>")[0]
+    found = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{found}'" in response.headers["content-security-policy"]
+    assert "prefers-color-scheme: dark" in style
+
+
+CELL = re.compile(r'<td role="cell" class="([\w-]+)" data-platform="(\w+)">(.+?)</td>', re.DOTALL)
+
+
+async def test_the_matrix_says_each_state_as_a_word() -> None:
+    """A country's cell carries the worst state of its networks, on how many of them."""
+    text = (await get(world.x_blocked_on_two_of_three())).text
+    cells = [(css, platform, plain(f"<body>{cell}")) for css, platform, cell in CELL.findall(text)]
+    assert len(cells) == len(world.TITLES)
+    assert [(css, platform) for css, platform, _ in cells if css != "ok"] == [("blocked", "X")]
+    said = {platform: cell for _, platform, cell in cells}
+    assert "blocked 2 of 3 networks" in said["X"]
+    assert "ok 3 of 3 networks" in said["YouTube"]
+
+
+async def test_a_country_is_shown_network_by_network() -> None:
+    """The drill-down has one row for each network, with the method where one is accused."""
+    text = (await get(world.x_blocked_on_two_of_three(), "/countries/PK")).text
+    assert len(CELL.findall(text)) == len(FIELD) * len(world.TITLES)
+    assert "tls.reset" in text
+    assert "dns.nxdomain" in text
+    assert "khi-ptcl" in text
+    assert (await get(world.x_blocked_on_two_of_three(), "/countries/NL")).status_code == 404
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_every_state_has_a_colour_and_a_meaning(state: State) -> None:
+    """Whatever the state, the page shows its word and explains it in the legend."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(FIELD[0], accusations={"x": (state, "", "")}), [])
+    text = (await get(publisher)).text
+    assert f'class="{state}" data-platform="X"' in text
+    assert f'<dt class="tag {state}">{STATES[state]}</dt>' in text
+
+
+async def test_silence_is_grey_not_green() -> None:
+    """Before any report every cell says no data and the headline claims nothing."""
+    text = (await get(world.publisher())).text
+    assert text.count("<b>no data</b>") == len(world.TITLES)
+    assert '<h1 class="headline insufficient"' in text
+    assert "No block detected" not in text
+
+
+async def test_a_network_that_is_not_seen_does_not_count_as_fine() -> None:
+    """With one of three networks heard of, a cell says ok on one of three."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(FIELD[0]), [])
+    cells = CELL.findall((await get(publisher)).text)
+    assert all("1 of 3 networks" in cell for _, _, cell in cells)
+
+
+async def test_a_stale_vantage_turns_grey() -> None:
+    """Three intervals after its last report a vantage shows no data, and when it last spoke."""
+    clock = Clock()
+    publisher = world.x_blocked_on_two_of_three(now=clock)
+    clock.advance(16 * 60)
+    assert (await get(publisher)).text.count("<b>no data</b>") == len(world.TITLES)
+    text = (await get(publisher, "/vantages")).text
+    assert "16 minutes ago" in text
+    assert '<span class="tag health-unknown">not known</span>' in text
+
+
+async def test_active_events_tell_since_networks_and_method() -> None:
+    """An event is one sentence with both bounds in UTC and local time; below it each network."""
+    seen = words_of((await get(world.x_blocked_on_two_of_three())).text)
+    assert "1 confirmed block" in seen
+    assert (
+        "X is blocked in Pakistan on 2 of 3 networks, since between 11:43 and 11:48 UTC on "
+        "1 Mar 2026 (16:43–16:48 in Karachi)" in seen
+    )
+    reset = "connections are cut once the platform&#39;s name is seen tls.reset"
+    assert f"PTCL (AS17557): blocked; {reset}" in seen.replace("'", "&#39;")
+    assert "Nayatel (AS23674): blocked; the name is said not to exist dns.nxdomain" in seen
+    assert "Jazz (AS45669): not blocked" in seen
+    assert "evidence: strong" in seen
+
+
+async def test_a_block_older_than_the_monitor_says_so() -> None:
+    """With no known earlier moment the page does not pretend to know the onset, and a suspicion
+    is told as one."""
+    publisher = world.publisher()
+    event = world.event(state=EventState.SUSPECTED, onset_known=False)
+    publisher.publish(world.cycle(FIELD[0]), [event])
+    seen = words_of((await get(publisher)).text)
+    assert "X may be blocked in Pakistan" in seen
+    assert "since before 11:48 UTC on 1 Mar 2026" in seen
+    assert "PTCL (AS17557): seems blocked" in seen
+    assert "1 suspected block" in seen
+
+
+async def test_the_headline_admits_blind_vantages() -> None:
+    """`No block detected` comes with the number of vantages that could not tell."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(FIELD[0]), [])
+    text = (await get(publisher)).text
+    assert "No block detected, but 2 of 3 field vantages cannot tell" in words_of(text)
+    for point in FIELD[1:]:
+        publisher.publish(world.cycle(point), [])
+    assert "cannot tell" not in words_of((await get(publisher)).text).split("Platforms")[0]
+
+
+async def test_a_block_without_an_event_is_not_passed_over() -> None:
+    """A blocked cell never stands under a headline that says all is well."""
+    publisher = world.publisher()
+    publisher.publish(world.cycle(FIELD[0], accusations={"x": world.TLS_RESET}), [])
+    seen = words_of((await get(publisher)).text)
+    assert "No event yet, but 1 vantage saw a block in the last cycle" in seen
+
+
+async def test_vantage_health_is_explained() -> None:
+    """A vantage behind a login page says so in words, with its references."""
+    publisher = world.publisher()
+    captive = world.health(FIELD[0], state=VantageState.CAPTIVE_PORTAL, ok=1, total=4)
+    publisher.publish(world.cycle(FIELD[0], state=captive), [])
+    seen = words_of((await get(publisher, "/vantages")).text)
+    assert "login page a login page answers for everybody" in seen
+    assert "1 of 4" in seen
+
+
+async def test_the_page_says_what_to_know_of_a_vantage_beside_its_state() -> None:
+    """A stub that hides forged answers, and why a vantage that answers is not judged from."""
+    publisher = world.publisher()
+    healthy = msgspec.structs.replace(world.health(FIELD[0]), stub_resolver=True)
+    publisher.publish(world.cycle(FIELD[0], state=healthy), [])
+    undecided = msgspec.structs.replace(
+        world.health(FIELD[1], state=VantageState.UNKNOWN), rule_id="vantage.no_tls"
+    )
+    publisher.publish(world.cycle(FIELD[1], state=undecided), [])
+    seen = words_of((await get(publisher, "/vantages")).text)
+    assert "references answer; names are asked of a forwarder on its own machine" in seen
+    assert "Cleartext works but no reference answers over TLS" in seen
+
+
+@pytest.mark.parametrize("path", ["/", "/vantages", "/countries/PK"])
+async def test_pages_never_say_how_a_vantage_gets_out(path: str) -> None:
+    """Proxies, credentials, source addresses and resolvers stay out of every page."""
+    text = (await get(world.x_blocked_on_two_of_three(), path)).text
+    for secret in ("secret", "198.51.100", "socks5"):
+        assert secret not in text
+
+
+async def test_names_cannot_become_markup() -> None:
+    """Names from a config are text, whatever they hold."""
+    nasty = world.vantage('"><script>alert(1)</script>', network="<img src=x onerror=alert(1)>")
+    publisher = world.publisher(vantages=[nasty])
+    publisher.publish(world.cycle(nasty), [])
+    for path in ("/vantages", "/countries/PK"):
+        text = (await get(publisher, path)).text
+        assert "<script" not in text
+        assert "<img src=x" not in text
+        assert "&lt;script&gt;" in text
+
+
+async def test_only_controls_configured_is_said() -> None:
+    """With no field vantage the page tells that no blocking can be seen."""
+    publisher = world.publisher(vantages=world.CONTROL)
+    assert "No field vantage is configured" in (await get(publisher)).text
+
+
+async def test_an_event_shows_what_it_rests_on(store: Store) -> None:
+    """Each network's look stands beside the control's, layer by layer, with the rule in words,
+    what was tried besides, and what people added apart from it."""
+    async with client(seed.publisher(), store) as asking:
+        seen = words_of((await asking.get(f"/events/{seed.EVENT}")).text)
+    assert "X is blocked in Pakistan on 3 of 4 networks" in seen
+    assert "✗ the connection was cut (reset)" in seen
+    assert "✓ the certificate proves that it is the platform" in seen
+    assert "Netherlands, SURF (AS1103)" in seen
+    assert "The same address, greeted by a harmless name: ✓ an encrypted answer came" in seen
+    assert "Rule tls.reset: The connection is cut when the platform" in seen
+    assert "It would be wrong if: A firewall at the vantage" in seen
+    assert "Rule dns.nxdomain: The network" in seen
+    assert "First signs seen: suspected" in seen
+    assert "A person confirms it" in seen
+    assert "Official denial" in seen
+
+
+@pytest.mark.parametrize("path", ["/", "/events"])
+async def test_what_people_think_of_an_event_stands_beside_it(path: str, store: Store) -> None:
+    """A review shows wherever the event does, and changes nothing of how it is called."""
+    async with client(seed.publisher(), store) as asking:
+        seen = words_of((await asking.get(path)).text)
+    assert seen.count("A person confirms it") == 1
+    assert "X is blocked in Pakistan on 3 of 4 networks" in seen
+
+
+async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store: Store) -> None:
+    """The page of the one that is gone leads on, in each language; that of the other shows what
+    people said of the first, as said of that."""
+    opened, *_ = seed.log()
+    first, other = opened.snapshot, msgspec.structs.replace(opened.snapshot, id="5" * 20)
+    gone = msgspec.structs.replace(first, state=EventState.WITHDRAWN)
+    sequence = len(seed.log()) + 1
+    lines = [
+        msgspec.structs.replace(
+            opened, event=other.id, snapshot=other, detail=f"AS1: tls.reset; goes on from {gone.id}"
+        ),
+        msgspec.structs.replace(
+            opened,
+            sequence=sequence,
+            change="withdrawn",
+            detail=f"goes on as {other.id}",
+            snapshot=gone,
+        ),
+    ]
+    await store.save(cycle(9), [gone, other], lines)
+    async with client(seed.publisher(), store) as asking:
+        for code, said in (
+            ("en", "It goes on as another event"),
+            ("pt", "Continua como outro evento"),
+            ("ur", "یہ ایک اور واقعے کے طور پر جاری ہے"),
+        ):
+            text = (await asking.get(f"/events/{gone.id}", params={"lang": code})).text
+            link = re.search(r'<a href="([^"]*)">' + said, text)
+            assert link is not None, code
+            assert f"events/{other.id}" in link[1]
+        text = (await asking.get(f"/events/{other.id}")).text
+    assert "It goes on as another event" not in text
+    assert "Two people in Lahore see the same" in words_of(text)
+    link = re.search(r'<a href="([^"]*)">Said of an event that goes on as this one', text)
+    assert link is not None
+    assert f"events/{gone.id}" in link[1]
+
+
+async def test_an_event_that_is_over_tells_both_bounds_of_its_end(store: Store) -> None:
+    """And that nothing is stored any more to show, where that is so."""
+    async with client(seed.publisher(), store) as asking:
+        seen = words_of((await asking.get(f"/events/{seed.ENDED}")).text)
+    assert "Telegram was blocked in Kenya on the one network watched there" in seen
+    assert "between 15:00 and 15:40 UTC on 11 Feb 2024 (18:00–18:40 in Nairobi)" in seen
+    assert "The looks of that time are not stored any more" in seen
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ("", "Kenya", "No event in this time"),
+        ("country=KE", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
+        ("platform=x", "X is blocked in Pakistan", "Telegram was blocked in Kenya"),
+        ("state=ended", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
+        (
+            "country=zz%22%3E%3Cb%3E&platform=%00&state=x&days=1e9",
+            "Telegram was blocked",
+            "No event in this time",
+        ),
+    ],
+)
+async def test_the_list_of_events_can_be_narrowed(
+    query: str, shown: str, hidden: str, store: Store
+) -> None:
+    """By country, platform and state, with a file of the same; what makes no sense is left out."""
+    async with client(seed.publisher(), store) as asking:
+        text = (await asking.get(f"/events?{query}")).text
+    listed = words_of(text).split("Days and hours in UTC")[1]
+    assert shown in listed
+    assert hidden not in listed
+    file = re.search(r'href="(api/v1/events\.csv\?[^"]*)"', text)
+    assert file is not None
+    async with client(seed.publisher(), store) as asking:
+        answer = await asking.get("/" + file[1].replace("&amp;", "&"))
+    assert answer.status_code == 200
+    assert len(answer.text.splitlines()) > 1
+
+
+async def test_text_of_others_does_no_harm() -> None:
+    """A ten-megabyte title with markup and a turn of direction is cut, written out, and text."""
+    store = MemoryStore()
+    await store.open()
+    await seed.fill(store, seed.HUGE_TITLE)
+    async with client(seed.publisher(), store) as asking:
+        text = (await asking.get(f"/events/{seed.EVENT}")).text
+    assert len(text) < 100_000
+    assert "<script" not in text
+    assert "onerror=alert(1)&gt;" in text
+    assert "\\u202eevil\\u2066" in text
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", text)
+    assert "<i>page" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events/..%2f..%2fetc%2fpasswd",
+        "/events/%00",
+        "/events/%E2%80%AE",
+        f"/events/{'A' * 5000}",
+        f"/events/{seed.EVENT}'%20OR%20'1'='1",
+        "/events/<script>",
+        "/countries/..",
+        "/countries/PK%00",
+        "/../templates/base.html",
+        "/%2e%2e/%2e%2e/etc/passwd",
+    ],
+)
+async def test_tricks_with_paths_find_nothing(path: str, store: Store) -> None:
+    """Whatever is asked for, there is a page of ours or none, and nothing of the request in it."""
+    async with client(seed.publisher(), store) as asking:
+        answer = await asking.get(f"http://monitor{path}")
+    assert answer.status_code in (200, 404)
+    assert "root:" not in answer.text
+    assert "<script" not in answer.text
+    assert "{{" not in answer.text
+
+
+async def test_the_public_sees_nothing_finer_than_a_network(store: Store) -> None:
+    """In public mode no page names a vantage, nor has events of single vantages; with a token the
+    same addresses do."""
+    settings = ServerSettings(tokens=(digest(TOKEN),), public=True)
+    names = [point.id for point in (*seed.FIELD, *world.CONTROL)]
+    async with client(seed.publisher(), store, Access(settings)) as asking:
+        for path in PAGES:
+            answer = await asking.get(path)
+            assert answer.status_code == 200
+            found = [name for name in names if name in answer.text]
+            assert found == [], path
+            assert "metrics" not in answer.text
+        assert (await asking.get(f"/events/{seed.SILENT}")).status_code == 404
+        assert (await asking.get("/vantages")).status_code == 401
+        token = {"authorization": f"Bearer {TOKEN}"}
+        for path in ("/countries/PK", "/vantages", f"/events/{seed.EVENT}"):
+            assert "khi-ptcl" in (await asking.get(path, headers=token)).text
+        assert (await asking.get(f"/events/{seed.SILENT}", headers=token)).status_code == 200
+
+
+async def test_a_store_that_cannot_be_read_is_told(store: Store) -> None:
+    """Pages then show what goes on now, and say what they cannot show."""
+    await store.close()
+    async with client(seed.publisher(), store) as asking:
+        listed = words_of((await asking.get("/events")).text)
+        event = words_of((await asking.get(f"/events/{seed.EVENT}")).text)
+    assert "What is stored cannot be read at the moment; only what goes on now is shown" in listed
+    assert "X is blocked in Pakistan" in listed
+    assert "What is stored cannot be read at the moment" in event
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (7199, "119 minutes ago"),
+        (7200, "2 hours ago"),
+        (172799, "47 hours ago"),
+        (172800, "2 days ago"),
+    ],
+)
+def test_ages_read_as_people_say_them(seconds: int, words: str) -> None:
+    """An age has one unit, and nothing is ever in the future."""
+    assert Words(BY_CODE["en"]).ago(NOW, NOW + timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(300.0, "5 minutes"), (60.0, "1 minute"), (90.0, "90 seconds"), (2.5, "2.5 seconds")],
+)
+def test_durations_read_as_people_say_them(seconds: float, words: str) -> None:
+    """A length of time uses the unit it was probably configured in."""
+    assert Words(BY_CODE["en"]).length(seconds) == words

@@ -1,0 +1,222 @@
+"""The page in three languages: everything is said in each, and nothing is lost in translation."""
+
+import re
+from datetime import UTC, datetime
+from inspect import getsource
+
+import msgspec
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from monitor.analysis.events.event import EventKind, EventLogEntry, EventState, NetworkStatus
+from monitor.analysis.verdict import Evidence, State, VantageState
+from monitor.config.catalog import shipped_catalog
+from monitor.wording import vocabulary as said
+from monitor.wording.catalogs import needed, optional
+from monitor.wording.events import between, circumstance, moment
+from monitor.wording.languages import BY_CODE, LANGUAGES, LOCALES, language_of, words_in
+from probes.failure import Failure
+from probes.measure.follow_up_reasons import Reason
+from probes.measurement import Layer
+from storage.values.reviews import AnnotationKind, Mark
+from tests.worlds.notify_world import shutdown
+
+OTHERS = [language.code for language in LANGUAGES[1:]]
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+NEEDED = needed()
+
+
+def catalogue(code: str) -> Catalog:
+    """A file of translations."""
+    with (LOCALES / f"{code}.po").open("rb") as source:
+        return read_po(source)
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_message_is_translated(code: str) -> None:
+    """Whatever the page says in English it says in this language, in every form it needs."""
+    known = catalogue(code)
+    lacking = []
+    for message in NEEDED:
+        found = known.get(message if isinstance(message, str) else message[0])
+        said_so = found.string if found is not None and found.id == message else ""
+        forms = [said_so] if isinstance(said_so, str) else list(said_so or ("",))
+        if not all(forms) or isinstance(message, str) != isinstance(said_so, str):
+            lacking.append(message)
+    assert lacking == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_no_translation_is_left_over(code: str) -> None:
+    """A translation of what is no longer said would hide that something is missing."""
+    wanted = {*NEEDED, *optional()}
+    assert [entry.id for entry in catalogue(code) if entry.id and entry.id not in wanted] == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_placeholders_survive_translation(code: str) -> None:
+    """Each translation names exactly what its message names: a platform, a country, a time."""
+    for entry in catalogue(code):
+        if not entry.id:
+            continue
+        ids = [entry.id] if isinstance(entry.id, str) else list(entry.id)
+        strings = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
+        for string in strings:
+            assert sorted(PLACEHOLDER.findall(string)) == sorted(PLACEHOLDER.findall(ids[-1]))
+            assert string.count("%") == len(PLACEHOLDER.findall(string)), string
+            assert "<" not in string
+
+
+def test_every_word_of_ours_has_a_message() -> None:
+    """No state, failure, reason, change or kind is shown as a bare identifier."""
+    changes = set(re.findall(r"[a-z]+(?:_[a-z]+)*", _documented_changes()))
+    for known, members in (
+        (said.STATES, State),
+        (said.STATE_MEANINGS, State),
+        (said.EVENT_STATES, EventState),
+        (said.EVENT_STATE_MEANINGS, EventState),
+        (said.KINDS, EventKind),
+        (said.EVIDENCE, Evidence),
+        (said.EVIDENCE_MEANINGS, Evidence),
+        (said.VANTAGE_STATES, VantageState),
+        (said.VANTAGE_MEANINGS, VantageState),
+        (said.LAYERS, Layer),
+        (said.FAILURES, Failure),
+        (said.REASONS, Reason),
+        (said.MARKS, Mark),
+        (said.ANNOTATIONS, AnnotationKind),
+        (said.CHANGES, changes),
+    ):
+        assert set(map(str, known)) - {said.NO_DATA} == set(map(str, members))
+    roles = {role.name for one in shipped_catalog().platforms for role in one.roles}
+    assert roles <= set(said.ROLES)
+
+
+def _documented_changes() -> str:
+    """The list in the docstring of `EventLogEntry.change`."""
+    found = re.search(r'change: str\n\s+"""(.+?)"""', getsource(EventLogEntry), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "code"),
+    [
+        ("", "", "en"),
+        ("ur", "pt", "ur"),
+        ("xx", "pt-BR,en;q=0.5", "pt"),
+        ("", "fr-FR,fr;q=0.9,ur-PK;q=0.8,en;q=0.7", "ur"),
+        ("", "en;q=0.2, ur;q=0.1, pt;q=0.9", "pt"),
+        ("", "ur;q=0", "en"),
+        ("", "ur;q=nan, pt;q=x", "en"),
+        ("", "*," * 10_000, "en"),
+        ("../../etc", "\u202e", "en"),
+    ],
+)
+def test_the_language_is_the_readers(asked: str, accepted: str, code: str) -> None:
+    """What is asked for by name, else what the browser likes best and we have, else English."""
+    assert language_of(asked, accepted).code == code
+
+
+def test_numbers_dates_and_places_are_written_as_people_do() -> None:
+    """Each language has its own names of countries and cities and its own forms."""
+    at = datetime(2024, 2, 17, 14, 7, tzinfo=UTC)
+    said_in = {code: moment(words_in(BY_CODE[code]), at, "PK").striptags() for code in BY_CODE}
+    assert said_in == {
+        "en": "14:07 UTC on 17 Feb 2024 (19:07 in Karachi)",
+        "ur": "17 فروری، 2024، 14:07 UTC (کراچی میں 19:07)",
+        "pt": "14:07 UTC, 17 de fev. de 2024 (19:07 em Karachi)",
+    }
+    assert [words_in(language).number(1234.5) for language in LANGUAGES] == [
+        "1,234.5",
+        "1,234.5",
+        "1.234,5",
+    ]
+    assert words_in(BY_CODE["ur"]).country("XD") == "Demoland (invented)"
+    assert [words_in(language).country("BR") for language in LANGUAGES] == [
+        "Brazil",
+        "برازیل",
+        "Brasil",
+    ]
+
+
+def test_lengths_of_time_have_words_in_every_language() -> None:
+    """One and several of each unit, and half a second too."""
+    lengths = (60, 300, 3600, 7200, 86400, 5 * 86400, 90, 2.5)
+    assert {
+        code: [str(words_in(BY_CODE[code]).length(n)) for n in lengths] for code in BY_CODE
+    } == {
+        "en": [
+            *("1 minute", "5 minutes", "1 hour", "2 hours", "1 day", "5 days"),
+            *("90 seconds", "2.5 seconds"),
+        ],
+        "ur": ["1 منٹ", "5 منٹ", "1 گھنٹہ", "2 گھنٹے", "1 دن", "5 دن", "90 سیکنڈ", "2.5 سیکنڈ"],
+        "pt": [
+            *("1 minuto", "5 minutos", "1 hora", "2 horas", "1 dia", "5 dias"),
+            *("90 segundos", "2,5 segundos"),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "said_so"),
+    [
+        (
+            "2024-02-17T23:58",
+            "2024-02-18T00:03",
+            (
+                "between 17 Feb 2024, 23:58 and 18 Feb 2024, 00:03 UTC "
+                "(18 Feb 2024, 04:58–05:03 in Karachi)"
+            ),
+        ),
+        (
+            "2024-02-17T20:00",
+            "2024-02-17T20:05",
+            "between 20:00 and 20:05 UTC on 17 Feb 2024 (18 Feb 2024, 01:00–01:05 in Karachi)",
+        ),
+        (
+            "2024-02-17T18:58",
+            "2024-02-17T19:03",
+            "between 18:58 and 19:03 UTC on 17 Feb 2024 (23:58–18 Feb 2024, 00:03 in Karachi)",
+        ),
+        (
+            "2024-02-17T14:07:01",
+            "2024-02-17T14:07:59",
+            "14:07 UTC on 17 Feb 2024 (19:07 in Karachi)",
+        ),
+    ],
+)
+def test_days_are_named_where_they_differ(earliest: str, latest: str, said_so: str) -> None:
+    """A night in one place is a day in another: no time is shown under the wrong date.
+
+    Bounds within one minute are shown as that minute.
+    """
+    first, last = (datetime.fromisoformat(f"{one}+00:00") for one in (earliest, latest))
+    assert between(words_in(BY_CODE["en"]), first, last, "PK").striptags() == said_so
+
+
+def test_what_is_filled_in_is_text() -> None:
+    """A message is ours, a value is anybody's."""
+    words = words_in(BY_CODE["ur"])
+    found = words.gettext("title: %(title)s", title="<b>%s %(x)s</b>")
+    assert "&lt;b&gt;%s %(x)s&lt;/b&gt;" in found
+
+
+@pytest.mark.parametrize("state", [EventState.SUSPECTED, EventState.CONFIRMED])
+def test_a_shutdown_tells_of_a_network_that_says_otherwise(state: EventState) -> None:
+    """Every network is only said to be offline when every one is."""
+    lost = (
+        NetworkStatus(asn=asn, network="", affected=True, blocked_now=True) for asn in (1, 2, 3)
+    )
+    all_of_them = shutdown(state=state, networks=tuple(lost))
+    spared = NetworkStatus(asn=23674, network="Nayatel", affected=False, blocked_now=False)
+    networks = (*all_of_them.networks, spared)
+    but_one = msgspec.structs.replace(all_of_them, networks=networks)
+    for language in LANGUAGES:
+        words = words_in(language)
+        every, some = (circumstance(words, event, {}) for event in (all_of_them, but_one))
+        assert every != some
+        numbers = {words.number(len(networks) - 1), words.number(len(networks))}
+        assert not any(number in every for number in numbers)
+        assert all(number in some for number in numbers)

@@ -1,0 +1,403 @@
+"""One request over a staged stream: what responses, and what ends of them, are told as."""
+
+import asyncio
+import gzip
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.layers.http import BROWSER, Exchange, exchange, make_client
+from probes.testing import HANG, Peer, Said, ScriptedNetwork, VirtualClockLoop, reset_by_peer
+from tests.worlds.loopback import Conversation, honest_context, network, serving
+
+LIMIT, SUSPICIOUS = 100, 1000
+URL = "https://x.com/path?q=1"
+
+
+async def asked(
+    *says: Said,
+    url: str = URL,
+    trusted: bool = True,
+    user_agent: str = "",
+    limit: int = LIMIT,
+) -> tuple[Exchange, bytes]:
+    """An exchange with a peer that says this, and what the peer was sent."""
+    scripted = ScriptedNetwork()
+    scripted.peer("203.0.113.10", 443, Peer(says=says))
+    stream = await scripted.connect("203.0.113.10", 443)
+    answer = await exchange(
+        make_client(),
+        stream,
+        url,
+        user_agent=user_agent,
+        timeout=0.1 if HANG in says else 30.0,
+        body_limit=limit,
+        suspicious_limit=SUSPICIOUS,
+        suspicious_statuses=frozenset({451}),
+        trusted=trusted,
+    )
+    # A generator left half way would live on as a task.
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1
+    return answer, stream.sent
+
+
+async def answer_to(*says: Said, trusted: bool = True, limit: int = LIMIT) -> Exchange:
+    """Only the answer."""
+    return (await asked(*says, trusted=trusted, limit=limit))[0]
+
+
+def sized(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """A response with a length."""
+    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def chunked(*chunks: bytes, headers: str = "") -> bytes:
+    """A response in chunks."""
+    head = f"HTTP/1.1 200 OK\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (*chunks, b""))
+
+
+async def test_the_request_is_a_browsers() -> None:
+    """One GET for path and query, with ordinary headers and no cookie."""
+    _, sent = await asked(sized(b"ok"))
+    head, _, rest = sent.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert first == "GET /path?q=1 HTTP/1.1"
+    assert rest == b""
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert headers == {"Host": "x.com"} | BROWSER
+    assert lines[0] == "Host: x.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://x.com:8443/", "x.com:8443"),
+        ("https://[2001:db8::1]/", "[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443/", "[2001:db8::1]:8443"),
+        ("https://203.0.113.10/", "203.0.113.10"),
+    ],
+)
+async def test_the_host_header_names_host_and_port(url: str, host: str) -> None:
+    """The Host header is as RFC 9110 has it, ports and brackets included."""
+    _, sent = await asked(sized(b"ok"), url=url)
+    assert f"\r\nHost: {host}\r\n".encode() in sent
+
+
+async def test_the_operators_user_agent_is_sent() -> None:
+    """A configured user agent replaces the browser's."""
+    _, sent = await asked(sized(b"ok"), user_agent="monitor/1")
+    assert b"\r\nUser-Agent: monitor/1\r\n" in sent
+    assert b"Mozilla" not in sent
+
+
+async def test_cookies_do_not_come_back() -> None:
+    """What one look was given is never sent by the next, so looks cannot be tied together."""
+    client = make_client()
+    for expected in (b"", b""):
+        scripted = ScriptedNetwork()
+        scripted.peer("203.0.113.10", 443, Peer(says=(sized(b"", "Set-Cookie: id=7; Path=/"),)))
+        stream = await scripted.connect("203.0.113.10", 443)
+        answer = await exchange(
+            client,
+            stream,
+            URL,
+            user_agent="",
+            timeout=1.0,
+            body_limit=LIMIT,
+            suspicious_limit=SUSPICIOUS,
+            suspicious_statuses=frozenset(),
+            trusted=True,
+        )
+        assert answer.header("set-cookie") == "id=7; Path=/"
+        assert b"cookie" not in stream.sent.lower()
+        assert answer.body == expected
+
+
+async def test_status_headers_and_body_are_told() -> None:
+    """A plain response comes out whole: status, headers in order, body."""
+    answer = await answer_to(sized(b"hello", "Server: s", "X-A: 1", "X-A: 2", status="404 No"))
+    assert (answer.status, answer.body, answer.failure) == (404, b"hello", None)
+    assert answer.headers == (
+        ("server", "s"),
+        ("x-a", "1"),
+        ("x-a", "2"),
+        ("content-length", "5"),
+    )
+    assert answer.header("x-a") == "1"
+    assert answer.header("missing") == ""
+    assert not answer.truncated
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        sized(b"hello"),
+        chunked(b"hel", b"lo"),
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\n\r\nhello",
+        b"HTTP/1.1 200\r\n\r\nhello",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + sized(b"hello"),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + sized(b"hello"),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + chunked(b"hello"),
+        sized(gzip.compress(b"hello"), "Content-Encoding: gzip"),
+        sized(gzip.compress(b"hello"), "Content-Encoding: GZip "),
+        chunked(gzip.compress(b"hello"), headers="Content-Encoding: x-gzip\r\n"),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello"),
+        sized(b"hello") + b"and bytes behind it",
+    ],
+    ids=lambda response: repr(response[:40]),
+)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+async def test_framing_is_undone(response: bytes, size: int) -> None:
+    """Sized, chunked, endless, interim or compressed, in pieces of any size: the same page."""
+    pieces = [response[at : at + size] for at in range(0, len(response), size)]
+    answer = await answer_to(*pieces)
+    assert (answer.status, answer.body, answer.failure) == (200, b"hello", None)
+    assert ("link", "</a>") not in answer.headers
+    assert not answer.truncated
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+async def test_a_status_without_a_body_is_not_waited_for(status: str) -> None:
+    """204 and 304 are complete with their headers, whatever the connection does."""
+    answer = await answer_to(f"HTTP/1.1 {status}\r\n\r\n".encode(), HANG)
+    assert (answer.failure, answer.body) == (None, b"")
+
+
+@given(
+    st.binary(max_size=300), st.integers(0, 2**32), st.sampled_from(["length", "chunks", "gzip"])
+)
+def test_any_body_in_any_pieces_comes_out_as_it_went_in(body: bytes, seed: int, how: str) -> None:
+    """However a response is cut into packets, its body is the same."""
+    rng = random.Random(seed)
+    halves = (body[: len(body) // 2] or b"-", body[len(body) // 2 :] or b"-")
+    response = {
+        "length": lambda: sized(body),
+        "chunks": lambda: chunked(*halves),
+        "gzip": lambda: sized(gzip.compress(body), "Content-Encoding: gzip"),
+    }[how]()
+    pieces = []
+    while response:
+        size = rng.randint(1, 60)
+        pieces.append(response[:size])
+        response = response[size:]
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        answer = runner.run(answer_to(*pieces, limit=1000))
+    assert answer.failure is None
+    assert answer.body == (b"".join(halves) if how == "chunks" else body)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "failure"),
+    [
+        ((), 0, "eof_error"),
+        ((b"HTTP/1.1 200 OK\r\nServ",), 0, "eof_error"),
+        ((HEAD,), 200, "eof_error"),
+        ((HEAD, b"12345"), 200, "eof_error"),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",), 200, "eof_error"),
+        ((reset_by_peer(),), 0, "connection_reset"),
+        ((HEAD, b"12345", reset_by_peer()), 200, "connection_reset"),
+        ((b"HTTP/1.1 200 OK\r\n\r\n123", reset_by_peer()), 200, "connection_reset"),
+        ((HANG,), 0, "generic_timeout_error"),
+        ((HEAD, b"12345", HANG), 200, "generic_timeout_error"),
+        ((b"HTTP/1.1 103 Early Hints\r\n\r\n", HANG), 0, "generic_timeout_error"),
+    ],
+)
+async def test_an_answer_cut_short_is_told_by_how(
+    says: tuple[Said, ...], status: int, failure: str
+) -> None:
+    """FIN, RST and silence are told apart, before the headers and in the middle of the body."""
+    answer = await answer_to(*says)
+    assert (answer.status, answer.failure) == (status, failure)
+
+
+async def test_what_came_of_a_body_is_kept_when_it_breaks_off() -> None:
+    """Stalled or cut at N bytes: the N bytes are on record."""
+    answer = await answer_to(HEAD, b"12345", reset_by_peer())
+    assert answer.body == b"12345"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx",
+        sized(b"this is not gzip", "Content-Encoding: gzip"),
+    ],
+)
+async def test_what_is_not_http_is_said_to_be_malformed(says: bytes) -> None:
+    """Another protocol, or a broken one, is neither a reset nor an end."""
+    answer = await answer_to(says)
+    assert answer.failure is not None
+    assert answer.failure.startswith("unknown_failure: MalformedReplyError")
+
+
+async def test_a_head_that_never_ends_is_left() -> None:
+    """A peer that sends headers without end is stopped, not read for ever."""
+    answer = await answer_to(b"HTTP/1.1 200 OK\r\n", *[b"X-Long: " + b"a" * 8000 + b"\r\n"] * 20)
+    assert answer.failure is not None
+    assert answer.failure.startswith("unknown_failure: MalformedReplyError")
+    assert answer.status == 0
+
+
+@pytest.mark.parametrize("body", [b"x" * 99, b"x" * 100, b"x" * 101, b"x" * 5000])
+@pytest.mark.parametrize("framed", [sized, chunked, lambda body: b"HTTP/1.0 200 OK\r\n\r\n" + body])
+async def test_a_healthy_body_is_read_up_to_the_limit(
+    body: bytes, framed: Callable[[bytes], bytes]
+) -> None:
+    """Exactly the limit is kept, and only a body with more in it is called truncated."""
+    answer = await answer_to(framed(body), b"")
+    assert answer.failure is None
+    assert answer.body == body[:LIMIT]
+    if len(body) != LIMIT:
+        assert answer.truncated is (len(body) > LIMIT)
+
+
+async def test_a_sized_body_of_exactly_the_limit_is_whole() -> None:
+    """A body that just fits is not called truncated."""
+    assert not (await answer_to(sized(b"x" * LIMIT))).truncated
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT, LIMIT + 1, 10_000_000])
+async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
+    """A bomb goes off nowhere: no more is inflated than is kept."""
+    packed = gzip.compress(b"\0" * size)
+    answer = await answer_to(sized(packed, "Content-Encoding: gzip"))
+    assert answer.failure is None
+    assert answer.body == b"\0" * min(size, LIMIT)
+    assert answer.truncated is (size > LIMIT)
+
+
+async def test_a_healthy_body_is_not_read_on() -> None:
+    """What lies behind the limit stays with the server: modest means not downloading it."""
+    scripted = ScriptedNetwork()
+    says = (HEAD.replace(b"10", b"9000"), b"x" * 60, b"x" * 60, b"never read", HANG)
+    scripted.peer("203.0.113.10", 443, Peer(says=says))
+    stream = await scripted.connect("203.0.113.10", 443)
+    await exchange(
+        make_client(),
+        stream,
+        URL,
+        user_agent="",
+        timeout=1.0,
+        body_limit=LIMIT,
+        suspicious_limit=SUSPICIOUS,
+        suspicious_statuses=frozenset(),
+        trusted=True,
+    )
+    assert await stream.receive(100) == b"never read"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "status", "kept"), [(True, 200, 100), (False, 200, 1000), (True, 451, 1000)]
+)
+async def test_a_suspicious_body_is_read_further(trusted: bool, status: int, kept: int) -> None:
+    """Cleartext and 451 are evidence, so more of them is read."""
+    answer = await answer_to(sized(b"x" * 5000, status=f"{status} S"), trusted=trusted)
+    assert len(answer.body) == kept
+    assert answer.truncated
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("<title>X</title>", "X"),
+        ("<TITLE lang='en'>\n  Two\n  words </TITLE >", "Two words"),
+        ("<html><head><title>A</title><title>B</title>", "A"),
+        ("<svg><titles>no</titles></svg>", ""),
+        ("<title>never closed", "never closed"),
+        ("<title></title>", ""),
+        ("no title", ""),
+        ("<title>بند</title>", "بند"),
+        ("<title", ""),
+    ],
+)
+def test_the_title_is_the_first_one_folded(body: str, title: str) -> None:
+    """The title is what a browser tab would show, with its white space folded."""
+    assert Exchange(duration=0.0, failure=None, body=body.encode()).title == title
+
+
+def test_a_title_in_another_encoding_is_readable_as_far_as_it_goes() -> None:
+    """A title that is not UTF-8 does not break a look."""
+    answer = Exchange(duration=0.0, failure=None, body=b"<title>caf\xe9</title>")
+    assert answer.title == "caf\ufffd"
+
+
+@pytest.mark.parametrize("body", [b"<title" * 80_000, b"<title>" * 70_000, b"<title " * 70_000])
+def test_a_page_full_of_titles_takes_no_time(body: bytes) -> None:
+    """A page made to be slow to search is searched as fast as any."""
+    started = time.process_time()
+    _ = Exchange(duration=0.0, failure=None, body=body).title
+    assert time.process_time() - started < 1.0
+
+
+# -- on real sockets -----------------------------------------------------------------------------
+
+
+async def over_tls(handler: Callable[[Conversation], object]) -> Exchange:
+    """An exchange with a real server over real TLS."""
+
+    async def handle(peer: Conversation) -> None:
+        await peer.request()
+        await handler(peer)  # type: ignore[misc]
+
+    async with serving(handle, tls=honest_context()) as port:
+        stream = await network().connect("127.0.0.1", port)
+        try:
+            facts = await stream.start_tls("x.com", verify=True)
+            assert (facts.version, facts.alpn) == ("TLSv1.3", "http/1.1")
+            return await exchange(
+                make_client(),
+                stream,
+                URL,
+                user_agent="",
+                timeout=1.0,
+                body_limit=100_000,
+                suspicious_limit=200_000,
+                suspicious_statuses=frozenset(),
+                trusted=True,
+            )
+        finally:
+            stream.close()
+
+
+async def test_a_large_page_comes_over_real_tls() -> None:
+    """Many records, many reads: the page arrives whole."""
+
+    async def page(peer: Conversation) -> None:
+        await peer.send(sized(b"0123456789" * 9000))
+
+    answer = await over_tls(page)
+    assert (answer.failure, answer.body) == (None, b"0123456789" * 9000)
+
+
+@pytest.mark.parametrize(
+    ("ending", "failure"),
+    [(Conversation.reset, "connection_reset"), (Conversation.end, "eof_error")],
+)
+@pytest.mark.parametrize("said", [b"", HEAD[:20], HEAD, HEAD + b"12345"])
+async def test_over_real_tls_a_reset_is_no_end(
+    ending: Callable[[Conversation], None], failure: str, said: bytes
+) -> None:
+    """RST and FIN after the request are told apart on real sockets, at any point."""
+
+    async def cut(peer: Conversation) -> None:
+        if said:
+            await peer.send(said)
+            await asyncio.sleep(0.02)
+        ending(peer)
+
+    assert (await over_tls(cut)).failure == failure

@@ -1,0 +1,592 @@
+"""What a follow-up asks, of whom, in what bounds, and what it then says."""
+
+import asyncio
+import base64
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from probes.catalog.endpoint import parse_endpoint
+from probes.failure import Failure
+from probes.layers.http import make_client
+from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
+from probes.measure.follow_up_reasons import Reason
+from probes.measure.measure import Looker
+from probes.measurement import (
+    DnsObservation,
+    Look,
+    Measurement,
+    Observation,
+    QuicObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from probes.settings import ProbeSettings
+from probes.sockets.system_resolvers import ResolverAddress
+from probes.target import Target
+from probes.testing import (
+    HANG,
+    DnsReply,
+    Peer,
+    ScriptedNetwork,
+    VirtualClockLoop,
+    bad_certificate,
+    encode_reply,
+    reset_by_peer,
+    tls_alert,
+)
+from probes.vantage import Egress, EgressKind, Profile, VantagePoint
+from tests.worlds.build import control, dns, http, look, tcp, tls
+
+LOOP = VirtualClockLoop
+"""Deadlines pass in no time here, and durations are exact."""
+
+RESOLVER, OPEN, SECOND = "192.0.2.53", "192.0.2.8", "192.0.2.9"
+GIVEN, TRUE, TRUE_2, TRUE_3, SIX = (
+    *("203.0.113.66", "203.0.113.10", "203.0.113.11", "203.0.113.12"),
+    "2001:db8:113::10",
+)
+ELSEWHERE, DOH = "203.0.113.200", "203.0.113.153"
+SETTINGS = ProbeSettings(
+    dns_timeout=1.0,
+    tcp_timeout=2.0,
+    tls_timeout=2.0,
+    http_timeout=2.0,
+    dns_window=0.0,
+    bogon_allow=("203.0.113.0/24", "2001:db8::/32", "192.0.2.0/24"),
+    open_resolvers=(OPEN, SECOND),
+    doh_resolvers=("https://doh.example/dns-query",),
+    innocuous="innocuous.example",
+)
+ENDPOINT = parse_endpoint("https://x.com/")
+TARGET = Target(platform="x", role="web", endpoint=ENDPOINT)
+ALT_SVC = (("alt-svc", 'h3=":443"; ma=86400'),)
+WELL, RESETS = Peer(), Peer(tls=reset_by_peer())
+WRONG_NAME = bad_certificate(62, "hostname mismatch")
+
+
+def changed(**changes: object) -> ProbeSettings:
+    """The settings with some of them otherwise."""
+    return msgspec.structs.replace(SETTINGS, **changes)
+
+
+def plan(**changes: object) -> FollowUpPlan:
+    """A plan after a reset at the one address that the vantage's resolver gave."""
+    usual = FollowUpPlan(
+        target=TARGET,
+        host="x.com",
+        port=443,
+        tls=True,
+        failed_addresses=(GIVEN,),
+        given=(GIVEN,),
+        elsewhere="elsewhere.example",
+    )
+    return msgspec.structs.replace(usual, **changes)
+
+
+def names(network: ScriptedNetwork, *addresses: str, of: str = RESOLVER) -> None:
+    """What a resolver says of x.com, beside the other names everybody knows."""
+    resolver = network.resolver(of)
+    resolver.answers("x.com", "A", DnsReply(addresses=tuple(a for a in addresses if "." in a)))
+    resolver.answers("x.com", "AAAA", DnsReply(addresses=tuple(a for a in addresses if ":" in a)))
+    resolver.answers("elsewhere.example", "A", DnsReply(addresses=(ELSEWHERE,)))
+    resolver.answers("doh.example", "A", DnsReply(addresses=(DOH,)))
+
+
+def world(families: tuple[str, ...] = ("ipv4", "ipv6")) -> ScriptedNetwork:
+    """The name is reset on the address given, and works on those that others give."""
+    network = ScriptedNetwork(families=families)
+    names(network, GIVEN)
+    names(network, TRUE, SIX, of=OPEN)
+    names(network, TRUE, SIX, of=SECOND)
+    network.resolver(OPEN).answers_over_tcp("x.com", "A", DnsReply(addresses=(TRUE,)))
+    network.peer(GIVEN, 443, RESETS)
+    for address in (TRUE, TRUE_2, TRUE_3, SIX, ELSEWHERE):
+        network.peer(address, 443, WELL)
+    network.peer(DOH, 443, Peer(says=(doh(DnsReply(addresses=(TRUE,))),)))
+    return network
+
+
+def doh(reply: DnsReply) -> Callable[[bytes], bytes]:
+    """A DNS-over-HTTPS server that says this to a question about IPv4."""
+
+    def answer(sent: bytes) -> bytes:
+        path = sent.split(b" ", 2)[1].decode()
+        text = parse_qs(urlsplit(path).query)["dns"][0]
+        query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        wanted = query[-4:-2] == b"\x00\x01"  # record type A
+        message = encode_reply(query, reply if wanted else DnsReply())
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(message)}\r\n\r\n"
+        return head.encode() + message
+
+    return answer
+
+
+def looker(
+    network: ScriptedNetwork,
+    settings: ProbeSettings = SETTINGS,
+    *,
+    egress: Egress | None = None,
+    profile: Profile = Profile.NORMAL,
+) -> Looker:
+    """A looker of a vantage in Pakistan."""
+    return Looker(
+        VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
+        network,
+        settings,
+        make_client(),
+        resolvers=lambda: [ResolverAddress(address=RESOLVER)],
+        now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
+    )
+
+
+async def asked(
+    network: ScriptedNetwork,
+    what: FollowUpPlan | None = None,
+    settings: ProbeSettings = SETTINGS,
+    *,
+    egress: Egress | None = None,
+    profile: Profile = Profile.NORMAL,
+) -> Measurement:
+    """One follow-up, which keeps its deadline and leaves nothing open."""
+    one = looker(network, settings, egress=egress, profile=profile)
+    measurement = await follow_up(one, what or plan(), cycle="cycle-1")
+    assert measurement.duration <= DEADLINE
+    assert network.left_open == 0
+    assert len(asyncio.all_tasks()) == 1
+    assert {o.reason for o in measurement.observations} <= set(Reason)
+    starts = [o.start for o in measurement.observations]
+    assert starts == sorted(starts)
+    return measurement
+
+
+def of(measurement: Measurement, reason: Reason) -> list[Observation]:
+    """The observations made for one reason."""
+    return [o for o in measurement.observations if o.reason == reason]
+
+
+def handshakes(measurement: Measurement, reason: Reason) -> list[tuple[str, str, str | None]]:
+    """Address, server name and failure of each handshake made for one reason."""
+    return [
+        (o.address, o.server_name, o.failure)
+        for o in of(measurement, reason)
+        if isinstance(o, TlsObservation)
+    ]
+
+
+# -- the plan ------------------------------------------------------------------------------------
+
+
+def planned(failed: Measurement, *controls: Measurement, endpoint: str = "") -> FollowUpPlan:
+    """The plan after these looks."""
+    target = TARGET
+    if endpoint:
+        target = msgspec.structs.replace(TARGET, endpoint=parse_endpoint(endpoint))
+    return plan_follow_up(target, failed, controls, elsewhere="elsewhere.example")
+
+
+def test_what_is_read_off_a_reset() -> None:
+    """The addresses that failed after connecting, those given, and those the control used."""
+    failed = look(
+        dns(addresses=(GIVEN, TRUE_2)),
+        tcp(address=GIVEN),
+        tcp(address=TRUE_2),
+        tls("connection_reset", address=GIVEN),
+        tls("connection_reset", address=TRUE_2),
+    )
+    seen = planned(failed, control(dns(addresses=(TRUE,)), tcp(), tls(address=TRUE_3), http()))
+    assert (seen.host, seen.port, seen.tls) == ("x.com", 443, True)
+    assert seen.failed_addresses == (GIVEN,)  # one of each family is enough
+    assert seen.given == (GIVEN, TRUE_2)
+    assert seen.known_elsewhere == (TRUE, TRUE_3)
+    assert not seen.http3
+
+
+def test_one_address_of_each_family() -> None:
+    """The two families can be treated differently."""
+    failed = look(
+        *(tls("connection_reset", address=a) for a in (GIVEN, TRUE, SIX, "2001:db8:113::11"))
+    )
+    assert planned(failed).failed_addresses == (GIVEN, SIX)
+
+
+def test_an_address_that_answered_and_one_a_control_could_not_use_are_left_out() -> None:
+    """Only what failed is greeted again, and only what worked elsewhere is thought honest."""
+    failed = look(dns(), tcp(), tls(address=TRUE), tls("connection_reset", address=GIVEN))
+    broken = control(dns("dns_nxdomain_error"), tls("connection_reset", address=TRUE_3))
+    seen = planned(failed, broken)
+    assert (seen.failed_addresses, seen.known_elsewhere) == ((GIVEN,), ())
+
+
+def test_a_request_that_failed_after_the_handshake() -> None:
+    """The address it was asked at stands in for one whose handshake failed."""
+    failed = look(dns(), tcp(), tls(), http("generic_timeout_error", address=TRUE))
+    assert planned(failed).failed_addresses == (TRUE,)
+
+
+def test_a_redirect_to_a_host_that_fails() -> None:
+    """It is the last host that is asked about, at its own port."""
+    failed = look(
+        dns(),
+        tcp(),
+        tls(),
+        http(status=302),
+        dns(name="www.x.com", addresses=(GIVEN,)),
+        tcp(address=GIVEN, port=8443),
+        tls("connection_reset", address=GIVEN, server_name="www.x.com"),
+    )
+    seen = planned(failed, control(dns(), dns(name="www.x.com", addresses=(TRUE_2,))))
+    assert (seen.host, seen.port) == ("www.x.com", 8443)
+    assert (seen.given, seen.known_elsewhere) == ((GIVEN,), (TRUE_2,))
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    """There is no address to greet, but there are others to ask for one."""
+    seen = planned(look(dns("dns_nxdomain_error")), control())
+    assert (seen.failed_addresses, seen.given, seen.port, seen.tls) == ((), (), 443, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "offered"),
+    [
+        ("https://x.com/", ALT_SVC, True),
+        ("https://x.com/", (("alt-svc", 'h3=":8443"'),), False),
+        ("https://x.com/", (("alt-svc", 'h3-29=":443"'),), False),
+        ("https://x.com/", (), False),
+        ("https://other.example/", ALT_SVC, False),
+        ("http://x.com/", ALT_SVC, False),
+    ],
+)
+def test_http_3_that_a_control_was_offered(
+    url: str, headers: tuple[tuple[str, str], ...], *, offered: bool
+) -> None:
+    """By the host itself, over TLS, on the port that is asked."""
+    seen = control(dns(), tcp(), tls(), http(url=url, headers=headers))
+    assert planned(look(dns(), tcp(), tls("connection_reset")), seen).http3 is offered
+
+
+def test_earlier_follow_ups_are_no_looks_at_the_endpoint() -> None:
+    """What carries a reason was asked for another's sake."""
+    extra = msgspec.structs.replace(tcp(port=53), reason=Reason.OPEN_RESOLVER_TCP.value)
+    failed = look(dns(), tcp(), tls("connection_reset"), extra)
+    assert planned(failed).port == 443
+
+
+# -- everything that is asked --------------------------------------------------------------------
+
+
+async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
+    """Each question changes one thing; together they are few, and all on record."""
+    network = world()
+    measurement = await asked(network, plan(known_elsewhere=(TRUE_2,)))
+    assert (measurement.look, measurement.cycle) == (Look.FOLLOW_UP, "cycle-1")
+    assert (measurement.platform, measurement.role, measurement.endpoint) == (
+        *("x", "web"),
+        ENDPOINT.id,
+    )
+    assert handshakes(measurement, Reason.INNOCUOUS_SNI) == [
+        (GIVEN, "innocuous.example", "connection_reset")
+    ]
+    assert handshakes(measurement, Reason.SNI_ELSEWHERE) == [(ELSEWHERE, "x.com", None)]
+    honest = handshakes(measurement, Reason.HONEST_ADDRESS)
+    assert sorted(honest) == sorted((a, "x.com", None) for a in (TRUE_2, TRUE, SIX))
+    assert measurement.reached
+    asked_of = Counter(
+        (o.reason, o.resolver, o.transport, o.rtype)
+        for o in measurement.observations
+        if isinstance(o, DnsObservation) and o.name == "x.com"
+    )
+    assert asked_of == Counter(
+        [
+            *(
+                (Reason.OPEN_RESOLVER, f"{address}:53", "udp", rtype)
+                for address in (OPEN, SECOND)
+                for rtype in ("A", "AAAA")
+            ),
+            *((Reason.OPEN_RESOLVER_TCP, f"{OPEN}:53", "tcp", rtype) for rtype in ("A", "AAAA")),
+            *((Reason.DOH, "https://doh.example/dns-query", "doh", t) for t in ("A", "AAAA")),
+        ]
+    )
+    # One connection for each of these, and nobody else was met.
+    assert Counter(network.connects) == Counter(
+        [
+            *((address, 443) for address in (GIVEN, ELSEWHERE, TRUE, TRUE_2, SIX)),
+            *[(OPEN, 53), (DOH, 443)] * 2,
+        ]
+    )
+
+
+async def test_what_every_resolver_said_is_on_record() -> None:
+    """Answers beside failures, each under its reason."""
+    measurement = await asked(world())
+    told = {
+        (o.reason, o.resolver): o.addresses
+        for o in measurement.observations
+        if isinstance(o, DnsObservation) and (o.name, o.rtype) == ("x.com", "A")
+    }
+    assert told == {
+        (Reason.OPEN_RESOLVER, f"{OPEN}:53"): (TRUE,),
+        (Reason.OPEN_RESOLVER, f"{SECOND}:53"): (TRUE,),
+        (Reason.OPEN_RESOLVER_TCP, f"{OPEN}:53"): (TRUE,),
+        (Reason.DOH, "https://doh.example/dns-query"): (TRUE,),
+    }
+
+
+async def test_the_questions_go_side_by_side() -> None:
+    """Silence everywhere costs the longest of them, not their sum."""
+    network = ScriptedNetwork()
+    names(network, GIVEN)
+    measurement = await asked(network, plan(known_elsewhere=(TRUE, SIX)))
+    assert not measurement.reached
+    # DNS, then TCP to the two honest addresses, one after the other.
+    assert measurement.duration <= 4 * SETTINGS.dns_timeout + 2 * SETTINGS.tcp_timeout + 0.1
+    assert all(o.failure for o in measurement.observations if o.reason != Reason.SNI_ELSEWHERE)
+
+
+async def test_a_deadline_ends_them_all() -> None:
+    """However long each might take; what was seen until then is kept, and no socket stays open."""
+    network = world()
+    network.peer(GIVEN, 443, Peer(tls=HANG))
+    network.peer(ELSEWHERE, 443, Peer(connect=HANG))
+    network.peer(TRUE, 443, Peer(tls=HANG))
+    patient = changed(tcp_timeout=1000.0, tls_timeout=1000.0)
+    measurement = await asked(network, None, patient)
+    assert measurement.duration == pytest.approx(DEADLINE)
+    assert [type(o) for o in of(measurement, Reason.OPEN_RESOLVER)] == [DnsObservation] * 4
+    assert not measurement.reached
+
+
+async def test_a_follow_up_that_is_given_up_leaves_nothing_open() -> None:
+    """At whatever moment."""
+    for tenths in range(0, 60, 3):
+        network = world()
+        network.peer(GIVEN, 443, Peer(tls=HANG, connect_delay=0.5))
+        network.peer(TRUE, 443, Peer(tls_delay=1.5))
+        task = asyncio.create_task(follow_up(looker(network), plan(), cycle="cycle-1"))
+        await asyncio.sleep(tenths / 10)
+        task.cancel()
+        await asyncio.wait([task])
+        assert network.left_open == 0
+        assert len(asyncio.all_tasks()) == 1
+
+
+# -- one question each ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure", "alert"),
+    [
+        (WRONG_NAME, None, False),
+        (tls_alert("UNRECOGNIZED_NAME"), Failure.SSL_FAILED_HANDSHAKE, True),
+        (reset_by_peer(), Failure.CONNECTION_RESET, False),
+    ],
+)
+async def test_an_innocuous_name_on_the_address_that_failed(
+    answer: OSError, failure: str | None, *, alert: bool
+) -> None:
+    """Its certificate is not judged, so that any is an answer; an alert is one, and marked; a reset
+    is none."""
+    network = world()
+    network.peer(GIVEN, 443, Peer(tls=answer))
+    measurement = await asked(network)
+    (seen,) = (o for o in of(measurement, Reason.INNOCUOUS_SNI) if isinstance(o, TlsObservation))
+    assert (seen.server_name, seen.failure, seen.alert) == ("innocuous.example", failure, alert)
+    again = [o for o in of(measurement, Reason.NAME_AGAIN) if isinstance(o, TlsObservation)]
+    # Our own name is said once more only after an answer, or it would tell nothing.
+    assert [o.server_name for o in again] == (["x.com"] if failure is None or alert else [])
+    assert all(o.address == GIVEN and o.start >= seen.start for o in again)
+
+
+async def test_the_name_elsewhere_is_said_over_families_that_failed() -> None:
+    """IPv4 failed, so IPv6 would compare two things that differ twice."""
+    network = world()
+    network.resolver(RESOLVER).answers("elsewhere.example", "AAAA", DnsReply(addresses=(SIX,)))
+    network.peer(ELSEWHERE, 443, Peer(tls=WRONG_NAME))
+    measurement = await asked(network)
+    assert handshakes(measurement, Reason.SNI_ELSEWHERE) == [(ELSEWHERE, "x.com", None)]
+    nobody = await asked(world(), plan(elsewhere=""))
+    assert of(nobody, Reason.SNI_ELSEWHERE) == []
+
+
+async def test_an_honest_address_must_prove_the_name() -> None:
+    """A certificate for another name is no proof that the answer was the true one."""
+    network = world()
+    for address in (TRUE, SIX):
+        network.peer(address, 443, Peer(tls=WRONG_NAME))
+    measurement = await asked(network)
+    failures = {failure for *_, failure in handshakes(measurement, Reason.HONEST_ADDRESS)}
+    assert failures == {Failure.SSL_INVALID_HOSTNAME}
+    assert not measurement.reached
+
+
+async def test_at_most_two_honest_addresses_of_a_family() -> None:
+    """A name may have dozens."""
+    network = world()
+    measurement = await asked(network, plan(known_elsewhere=(TRUE_3, TRUE_2, TRUE, SIX)))
+    assert [address for address, *_ in handshakes(measurement, Reason.HONEST_ADDRESS)] == [
+        *(TRUE_3, TRUE_2),
+        SIX,
+    ]
+
+
+async def test_an_address_given_or_private_is_not_honest() -> None:
+    """One was tried already; the other would lead about the vantage's own network."""
+    network = ScriptedNetwork()
+    for resolver in (RESOLVER, OPEN, SECOND):
+        names(network, GIVEN, "10.0.0.1", of=resolver)
+    measurement = await asked(network, plan(known_elsewhere=("127.0.0.1", GIVEN)))
+    assert of(measurement, Reason.HONEST_ADDRESS) == []
+    assert not {"10.0.0.1", "127.0.0.1"} & {address for address, _ in network.connects}
+    assert not measurement.reached
+
+
+async def test_a_family_the_vantage_lacks_is_not_tried() -> None:
+    """It would fail for reasons of its own."""
+    measurement = await asked(world(("ipv4",)))
+    assert [address for address, *_ in handshakes(measurement, Reason.HONEST_ADDRESS)] == [TRUE]
+
+
+async def test_a_name_that_nobody_gives() -> None:
+    """Every resolver is asked, each denial is on record, and no connection is made for it."""
+    network = ScriptedNetwork()
+    for resolver in (OPEN, SECOND):
+        network.resolver(resolver).answers("x.com", "A", DnsReply(rcode="NXDOMAIN"))
+    measurement = await asked(
+        network, plan(failed_addresses=(), given=()), changed(doh_resolvers=())
+    )
+    denials = {
+        o.resolver: o.failure
+        for o in of(measurement, Reason.OPEN_RESOLVER)
+        if isinstance(o, DnsObservation) and o.rtype == "A"
+    }
+    assert denials == {f"{OPEN}:53": "dns_nxdomain_error", f"{SECOND}:53": "dns_nxdomain_error"}
+    assert {address for address, _ in network.connects} == {OPEN}
+
+
+async def test_a_dns_over_https_server_that_cannot_be_used() -> None:
+    """Its failure is on record as its own, and how it was reached is no answer about the name."""
+    network = world()
+    network.peer(DOH, 443, RESETS)
+    measurement = await asked(network)
+    failures = [o.failure for o in of(measurement, Reason.DOH)]
+    assert len(failures) == 2
+    assert all(failures)
+    assert {type(o) for o in of(measurement, Reason.DOH)} == {DnsObservation}
+    assert measurement.reached  # the open resolvers told
+
+
+@pytest.mark.parametrize(
+    ("url", "request_line"),
+    [
+        ("https://doh.example:8443/q", b"GET /q?dns="),
+        ("https://doh.example:8443/q?key=1", b"GET /q?key=1&dns="),
+    ],
+)
+async def test_dns_over_https_at_another_port_and_path(url: str, request_line: bytes) -> None:
+    """The URL is the operator's; the question goes where it says."""
+    network = world()
+    network.peer(DOH, 8443, Peer(says=(doh(DnsReply(addresses=(TRUE_2,))),)))
+    measurement = await asked(network, None, changed(doh_resolvers=(url,)))
+    assert (DOH, 8443) in network.connects
+    assert any(stream.sent.startswith(request_line) for stream in network.streams)
+    told = [o for o in of(measurement, Reason.DOH) if isinstance(o, DnsObservation)]
+    assert told[0].addresses == (TRUE_2,)
+
+
+async def test_http_3_is_asked_where_it_is_offered() -> None:
+    """Over each family the name has, and under its own reason."""
+    network = world()
+    names(network, GIVEN, SIX)
+    measurement = await asked(network, plan(http3=True))
+    seen = of(measurement, Reason.HTTP3)
+    assert [type(o) for o in seen] == [QuicObservation] * 2
+    assert {o.failure for o in seen} == {Failure.GENERIC_TIMEOUT}
+    assert of(await asked(world()), Reason.HTTP3) == []
+
+
+async def test_a_witness_is_asked_over_http_3_alone() -> None:
+    """No stream is opened, and nobody but the vantage's own resolver is asked for the name."""
+    network = world()
+    measurement = await asked(network, plan_http3(TARGET))
+    assert [o.reason for o in measurement.observations] == [Reason.HTTP3]
+    assert network.connects == []
+    assert network.resolver(OPEN).queries == []
+
+
+# -- what is not asked ---------------------------------------------------------------------------
+
+
+async def test_a_quiet_vantage_asks_nothing() -> None:
+    """Not even when it is told to: each question would single its host out."""
+    network = world()
+    for what in (plan(http3=True, known_elsewhere=(TRUE,)), plan_http3(TARGET)):
+        measurement = await asked(network, what, profile=Profile.QUIET)
+        assert measurement.observations == ()
+        assert not measurement.reached
+    assert network.connects == []
+    assert not any(network.resolver(one).queries for one in (RESOLVER, OPEN, SECOND))
+
+
+@pytest.mark.parametrize("through", ["through", "dead"])
+async def test_behind_a_proxy_only_the_innocuous_name_is_asked(through: str) -> None:
+    """Names and addresses are the proxy's matter, and datagrams do not pass it."""
+    network = world()
+    says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
+    proxy = Peer(says=says) if through == "through" else Peer(connect=HANG)
+    network.peer("192.0.2.1", 1080, proxy)
+    egress = Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080)
+    what = plan(failed_addresses=(), given=(), http3=True, known_elsewhere=(TRUE,))
+    measurement = await asked(network, what, egress=egress)
+    passes = through == "through"
+    reasons = {Reason.INNOCUOUS_SNI, Reason.NAME_AGAIN} if passes else {Reason.INNOCUOUS_SNI}
+    assert {o.reason for o in measurement.observations} == reasons
+    expected = [("", "innocuous.example", None)] if passes else []
+    assert handshakes(measurement, Reason.INNOCUOUS_SNI) == expected
+    names = [name for _, name, _ in handshakes(measurement, Reason.NAME_AGAIN)]
+    assert names == (["x.com"] if passes else [])
+    assert {address for address, _ in network.connects} == {"192.0.2.1"}
+    assert network.resolver(RESOLVER).queries == network.resolver(OPEN).queries == []
+    assert not measurement.reached
+    witness = await asked(network, plan_http3(TARGET), egress=egress)
+    assert witness.observations == ()
+
+
+async def test_an_address_is_asked_nothing_that_only_a_name_can_be() -> None:
+    """Telegram's data centres are known by number."""
+    network = world()
+    measurement = await asked(network, plan(host=GIVEN))
+    assert (measurement.observations, network.connects) == ((), [])
+
+
+async def test_a_service_without_tls_is_greeted_by_no_name() -> None:
+    """Its name is still asked for, and the honest addresses connected to."""
+    network = world()
+    network.peer(TRUE, 5222, WELL)
+    network.peer(SIX, 5222, WELL)
+    measurement = await asked(network, plan(tls=False, port=5222))
+    reasons = {o.reason for o in measurement.observations}
+    assert not reasons & {Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE}
+    honest = of(measurement, Reason.HONEST_ADDRESS)
+    assert {type(o) for o in honest} == {TcpObservation}
+    assert measurement.reached
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"innocuous": ""}, {Reason.INNOCUOUS_SNI}),
+        ({"doh_resolvers": ()}, {Reason.DOH}),
+        ({"open_resolvers": ()}, {Reason.OPEN_RESOLVER, Reason.OPEN_RESOLVER_TCP}),
+    ],
+)
+async def test_settings_leave_questions_out(
+    changes: dict[str, object], missing: set[Reason]
+) -> None:
+    """An empty name and empty lists ask nothing, and the rest is asked as ever."""
+    measurement = await asked(world(), None, changed(**changes))
+    usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN}
+    assert {o.reason for o in measurement.observations} == usual - missing

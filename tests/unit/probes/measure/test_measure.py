@@ -1,0 +1,1282 @@
+"""One look, layer by layer, on a scripted network: what is recorded and what decides."""
+
+import asyncio
+import base64
+import errno
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.analysis.judge.outcome import outline
+from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.endpoint import parse_endpoint
+from probes.layers.dns import RESOLUTION_DELAY
+from probes.layers.http import make_client
+from probes.measure.measure import Looker
+from probes.measure.redirect_chain import MAX_REDIRECTS
+from probes.measure.resolution import RESOLVER_FALLBACK
+from probes.measurement import (
+    LATE_ANSWER,
+    DnsObservation,
+    EgressObservation,
+    HttpObservation,
+    Layer,
+    Look,
+    Measurement,
+    Observation,
+    TcpObservation,
+    TlsObservation,
+)
+from probes.settings import ProbeSettings
+from probes.sockets.system_resolvers import ResolverAddress
+from probes.target import Target
+from probes.testing import (
+    HANG,
+    DnsReply,
+    Peer,
+    Said,
+    ScriptedNetwork,
+    VirtualClockLoop,
+    bad_certificate,
+    closed_by_peer,
+    encode_reply,
+    os_error,
+    over_tcp,
+    refused,
+    reset_by_peer,
+    tls_alert,
+)
+from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
+
+Seen = TypeVar("Seen", bound=Observation)
+S = TypeVar("S", bound=msgspec.Struct)
+
+LOOP = VirtualClockLoop
+"""Deadlines pass in no time here, and durations are exact."""
+
+RESOLVER, SECOND = "192.0.2.53", "192.0.2.54"
+V4, V4_OTHER, V6 = "203.0.113.10", "203.0.113.11", "2001:db8:113::10"
+FAST = ProbeSettings(
+    dns_timeout=0.09,
+    tcp_timeout=0.1,
+    tls_timeout=0.1,
+    http_timeout=0.1,
+    dns_window=0.0,
+    bogon_allow=("203.0.113.0/24", "2001:db8::/32", "192.0.2.0/24"),
+)
+PAGE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 31\r\n\r\n"
+    b"<title>X</title> it's happening"
+)
+WEB = Peer(connect_delay=0.001, tls_delay=0.001, says=(PAGE,), say_delay=0.001)
+X = "https://x.com/"
+
+
+def replaced(value: S, **changes: object) -> S:
+    """A script or settings with some fields changed."""
+    return msgspec.structs.replace(value, **changes)
+
+
+def redirect(to: str, status: int = 302) -> bytes:
+    """A response that sends the visitor on."""
+    head = f"HTTP/1.1 {status} Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
+    return head.encode("latin-1")
+
+
+def scripted(
+    *addresses: str, name: str = "x.com", families: tuple[str, ...] = ("ipv4", "ipv6")
+) -> ScriptedNetwork:
+    """A network whose resolver knows `name` at these addresses."""
+    network = ScriptedNetwork(families=families)
+    resolver = network.resolver(RESOLVER)
+    v4 = tuple(a for a in addresses if ":" not in a)
+    v6 = tuple(a for a in addresses if ":" in a)
+    resolver.answers(name, "A", DnsReply(addresses=v4, delay=0.001))
+    resolver.answers(name, "AAAA", DnsReply(addresses=v6, delay=0.001))
+    return network
+
+
+def looker(
+    network: ScriptedNetwork,
+    *,
+    settings: ProbeSettings = FAST,
+    resolvers: Sequence[str] = (RESOLVER,),
+    egress: Egress | None = None,
+    resolver: Resolver | None = None,
+) -> Looker:
+    """A looker of a vantage in Pakistan."""
+    vantage = VantagePoint(
+        id="khi-ptcl",
+        country="PK",
+        asn=17557,
+        network="PTCL",
+        egress=egress or Egress(),
+        resolver=resolver or Resolver(),
+    )
+    return Looker(
+        vantage,
+        network,
+        settings,
+        make_client(),
+        resolvers=lambda: [ResolverAddress(address=address) for address in resolvers],
+        now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
+    )
+
+
+async def look(
+    network: ScriptedNetwork,
+    endpoint: str | Endpoint = X,
+    *,
+    settings: ProbeSettings = FAST,
+    resolvers: Sequence[str] = (RESOLVER,),
+    egress: Egress | None = None,
+    resolver: Resolver | None = None,
+) -> Measurement:
+    """One look, which must leave nothing open."""
+    found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
+    one = looker(network, settings=settings, resolvers=resolvers, egress=egress, resolver=resolver)
+    measurement = await one.look(Target(platform="x", role="web", endpoint=found))
+    assert network.left_open == 0
+    assert len(asyncio.all_tasks()) == 1
+    return measurement
+
+
+def seen(measurement: Measurement, kind: type[Seen]) -> list[Seen]:
+    """The observations of one layer."""
+    return [o for o in measurement.observations if isinstance(o, kind)]
+
+
+def failures(measurement: Measurement, kind: type[Seen]) -> list[str | None]:
+    """What failed on one layer, in order."""
+    return [o.failure for o in seen(measurement, kind)]
+
+
+# -- the measurement itself ----------------------------------------------------------------------
+
+
+async def test_a_healthy_look_shows_every_layer() -> None:
+    """One look at a healthy site records DNS, TCP, TLS and HTTP, and that it was reached."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    measurement = await look(network)
+    assert measurement.reached
+    assert [type(o) for o in measurement.observations] == [
+        *(DnsObservation, DnsObservation),
+        *(TcpObservation, TlsObservation, HttpObservation),
+    ]
+    assert all(o.failure is None for o in measurement.observations)
+    (http,) = seen(measurement, HttpObservation)
+    assert (http.status, http.title, http.body_length, http.body) == (200, "X", 31, "")
+    (tls,) = seen(measurement, TlsObservation)
+    assert (tls.server_name, tls.version, tls.alpn, tls.chain) == (
+        *("x.com", "TLSv1.3", "http/1.1"),
+        (),
+    )
+    assert len(tls.chain_sha256) == 64
+
+
+async def test_the_measurement_says_who_looked_at_what() -> None:
+    """Vantage, target, cycle and reason are copied into the measurement."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    measurement = await looker(network).look(target, cycle="c1", look=Look.RETRY, attempt=3)
+    assert (measurement.vantage, measurement.country, measurement.asn) == ("khi-ptcl", "PK", 17557)
+    assert (measurement.platform, measurement.role, measurement.endpoint) == ("x", "web", X)
+    assert (measurement.cycle, measurement.look, measurement.attempt) == ("c1", Look.RETRY, 3)
+    assert measurement.vantage_role == "field"
+    assert len(measurement.id) == 36
+    assert measurement.id[14] == "7"
+
+
+async def test_observations_come_in_the_order_they_began() -> None:
+    """Whatever order things end in, the measurement lists them by their start."""
+    network = scripted(V4, V6)
+    network.peer(V4, 443, replaced(WEB, connect_delay=0.03))
+    network.peer(V6, 443, WEB)
+    starts = [o.start for o in (await look(network)).observations]
+    assert starts == sorted(starts)
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rcode", "failure"),
+    [
+        ("NXDOMAIN", "dns_nxdomain_error"),
+        ("SERVFAIL", "dns_servfail_error"),
+        ("REFUSED", "dns_refused_error"),
+        ("NOTIMP", "dns_server_misbehaving"),
+        ("NOERROR", "dns_no_answer"),
+    ],
+)
+async def test_every_code_is_a_failure_of_its_own(rcode: str, failure: str) -> None:
+    """A resolver's refusal is recorded by kind, and nothing is dialled."""
+    network = ScriptedNetwork()
+    resolver = network.resolver(RESOLVER)
+    resolver.answers("x.com", "A", DnsReply(rcode=rcode))
+    resolver.answers("x.com", "AAAA", DnsReply(rcode=rcode))
+    measurement = await look(network)
+    assert failures(measurement, DnsObservation) == [failure, failure]
+    assert not measurement.reached
+    assert network.connects == []
+
+
+async def test_a_refusal_without_a_question_is_heard() -> None:
+    """A bare REFUSED header counts, instead of passing for silence."""
+    network = ScriptedNetwork()
+    bare = DnsReply(rcode="REFUSED", question=False)
+    network.resolver(RESOLVER).answers("x.com", "A", bare).answers("x.com", "AAAA", bare)
+    assert failures(await look(network), DnsObservation) == ["dns_refused_error"] * 2
+
+
+async def test_no_ipv6_address_is_no_failure() -> None:
+    """An empty AAAA answer fails only when there is no A answer either."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    assert failures(await look(network), DnsObservation) == [None, None]
+
+
+async def test_silence_is_asked_three_times_and_then_a_timeout() -> None:
+    """A silent resolver gets three queries of each type and costs the timeout, not more."""
+    network = ScriptedNetwork()
+    resolver = network.resolver(RESOLVER).stays_silent("x.com")
+    measurement = await look(network)
+    assert failures(measurement, DnsObservation) == ["generic_timeout_error"] * 2
+    assert [o.tries for o in seen(measurement, DnsObservation)] == [3, 3]
+    assert resolver.queries.count(("x.com", "A")) == 3
+    for observation in seen(measurement, DnsObservation):
+        assert observation.duration == pytest.approx(FAST.dns_timeout, abs=0.05)
+
+
+async def test_a_lost_query_is_made_good_by_the_next() -> None:
+    """A reply to the second query counts, and the observation says it took two."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,), to_query=2))
+    measurement = await look(network)
+    first = seen(measurement, DnsObservation)[0]
+    assert (first.rtype, first.tries, first.failure) == ("A", 2, None)
+    assert first.answers[0].query == 2
+    assert first.duration >= FAST.dns_timeout / 3
+    assert measurement.reached
+
+
+async def test_an_icmp_error_ends_the_question_when_it_comes() -> None:
+    """A resolver that cannot be reached is recorded by the ICMP error, with its own duration."""
+    network = ScriptedNetwork()
+    network.resolver(RESOLVER).fails(os_error(errno.EHOSTUNREACH), delay=0.01)
+    network.peer(V4, 443, WEB)
+    measurement = await look(network)
+    assert failures(measurement, DnsObservation) == ["host_unreachable"] * 2
+    for observation in seen(measurement, DnsObservation):
+        assert 0.005 < observation.duration < FAST.dns_timeout
+        assert observation.tries == 1
+
+
+async def test_an_injected_second_answer_is_on_record() -> None:
+    """Both replies to one query are kept; the first one is what the look goes on with."""
+    network = scripted(V4)
+    injected = DnsReply(addresses=(V4_OTHER,))
+    honest = DnsReply(addresses=(V4,), delay=0.03)
+    network.resolver(RESOLVER).answers("x.com", "A", injected, honest)
+    network.peer(V4_OTHER, 443, Peer(connect=refused()))
+    measurement = await look(network, settings=replaced(FAST, dns_window=0.1))
+    answers = seen(measurement, DnsObservation)[0].answers
+    assert [a.addresses for a in answers] == [(V4_OTHER,), (V4,)]
+    assert [a.query for a in answers] == [1, 1]
+    assert network.connects == [(V4_OTHER, 443)]
+    assert measurement.duration >= 0.1
+
+
+async def test_an_answer_behind_the_window_is_not_waited_for() -> None:
+    """The window closes a set time after the first reply."""
+    network = scripted(V4)
+    late = DnsReply(addresses=(V4_OTHER,), delay=5.0)
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,)), late)
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, settings=replaced(FAST, dns_window=0.02))
+    assert len(seen(measurement, DnsObservation)[0].answers) == 1
+    assert measurement.duration < 2.5
+
+
+async def test_an_injected_refusal_fails_although_the_honest_answer_follows() -> None:
+    """An empty answer that came first is what applications get, whatever comes second."""
+    network = scripted(V4)
+    honest = DnsReply(addresses=(V4,), delay=0.03)
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(), honest)
+    measurement = await look(network, settings=replaced(FAST, dns_window=0.1))
+    first = seen(measurement, DnsObservation)[0]
+    assert first.failure == "dns_no_answer"
+    assert [a.addresses for a in first.answers] == [(), (V4,)]
+    assert not measurement.reached
+
+
+async def test_an_answer_after_the_timeout_is_late() -> None:
+    """A reply that comes when the look has given up is kept, and the timeout stands."""
+    network = ScriptedNetwork()
+    resolver = network.resolver(RESOLVER)
+    resolver.answers("x.com", "AAAA", DnsReply())
+    resolver.answers("x.com", "A", DnsReply(addresses=(V4,), delay=0.12))
+    measurement = await look(network, settings=replaced(FAST, dns_window=0.3))
+    first = next(o for o in seen(measurement, DnsObservation) if o.rtype == "A")
+    assert first.failure == "generic_timeout_error"
+    assert first.answers[0].addresses == (V4,)
+
+
+async def test_replies_to_another_query_or_question_are_ignored() -> None:
+    """A wrong id, a wrong type, a query sent back and garbage are no answers."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    wrong = DnsReply(addresses=(V4_OTHER,), wrong_id=True)
+    right = DnsReply(addresses=(V4,), delay=0.02)
+    network.resolver(RESOLVER).answers(
+        "x.com", "A", DnsReply(raw=b"garbage"), DnsReply(raw=b"\0" * 12), wrong, right
+    )
+    measurement = await look(network)
+    assert [a.addresses for a in seen(measurement, DnsObservation)[0].answers] == [(V4,)]
+
+
+async def test_a_flood_of_answers_is_kept_within_bounds() -> None:
+    """A hundred injected replies do not make a hundred rows of evidence."""
+    network = scripted(V4)
+    network.peer(V4, 443, WEB)
+    flood = [DnsReply(addresses=(f"203.0.113.{n}",), delay=0.01) for n in range(100)]
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,)), *flood)
+    measurement = await look(network, settings=replaced(FAST, dns_window=0.05))
+    assert 2 <= len(seen(measurement, DnsObservation)[0].answers) <= 16
+
+
+async def test_a_truncated_answer_is_fetched_over_tcp() -> None:
+    """A reply that did not fit is asked for again over TCP, at the same resolver."""
+    network = scripted(V4)
+    resolver = network.resolver(RESOLVER).answers("x.com", "A", DnsReply(truncated=True))
+    resolver.answers_over_tcp("x.com", "A", DnsReply(addresses=(V4,)))
+    network.peer(V4, 443, WEB)
+    measurement = await look(network)
+    assert resolver.tcp_queries == [("x.com", "A")]
+    first = seen(measurement, DnsObservation)[0]
+    assert first.failure is None
+    assert first.addresses == (V4,)
+    assert measurement.reached
+
+
+async def test_a_truncated_answer_that_tcp_cannot_complete_fails_as_tcp_did() -> None:
+    """Truncated and then refused over TCP is a refusal, never "no such addresses"."""
+    network = scripted()
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(truncated=True))
+    network.peer(RESOLVER, 53, Peer(connect=refused()))
+    measurement = await look(network)
+    assert seen(measurement, DnsObservation)[0].failure == "connection_refused"
+
+
+async def test_the_next_resolver_is_asked_when_the_first_is_silent() -> None:
+    """A silent resolver costs its timeout; the next one's answer is used, the silence recorded."""
+    network = scripted(V4)
+    network.resolver(SECOND).answers("x.com", "A", DnsReply(addresses=(V4,)))
+    network.resolver(RESOLVER).stays_silent("x.com")
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, resolvers=(RESOLVER, SECOND, "192.0.2.55"))
+    assert measurement.reached
+    shown = [(o.resolver, o.reason, o.failure) for o in seen(measurement, DnsObservation)]
+    assert shown == [
+        *[(f"{RESOLVER}:53", RESOLVER_FALLBACK, "generic_timeout_error")] * 2,
+        *[(f"{SECOND}:53", "", None)] * 2,
+    ]
+    assert [o.resolver for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation)] == [
+        f"{SECOND}:53"
+    ] * 2
+
+
+async def test_a_refusing_resolver_is_believed() -> None:
+    """An answer of any kind is an answer: only silence moves on to the next resolver."""
+    network = scripted(V4)
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(rcode="REFUSED"))
+    network.resolver(SECOND).answers("x.com", "A", DnsReply(addresses=(V4,)))
+    measurement = await look(network, resolvers=(RESOLVER, SECOND))
+    assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{RESOLVER}:53"}
+
+
+async def test_without_a_resolver_there_is_no_answer_to_accuse_anyone_with() -> None:
+    """A machine that names no resolver says so, and in a way nobody is blamed for."""
+    measurement = await look(ScriptedNetwork(), resolvers=())
+    (observation,) = seen(measurement, DnsObservation)
+    assert observation.failure == "dns_non_recoverable_failure"
+    assert observation.stub
+
+
+async def test_bogons_are_recorded_and_never_dialled() -> None:
+    """An answer no public service can have is a failure of DNS, and nobody connects to it."""
+    network = scripted("10.10.34.34", "::1")
+    measurement = await look(network)
+    assert failures(measurement, DnsObservation) == ["dns_bogon_error"] * 2
+    assert seen(measurement, DnsObservation)[0].addresses == ("10.10.34.34",)
+    assert network.connects == []
+
+
+async def test_one_honest_address_among_bogons_is_dialled() -> None:
+    """A mixed answer is used as far as it is usable."""
+    network = scripted("127.0.0.1", V4)
+    network.peer(V4, 443, WEB)
+    measurement = await look(network)
+    assert measurement.reached
+    assert network.connects == [(V4, 443)]
+    assert failures(measurement, DnsObservation) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("replies", "reached"),
+    [((DnsReply(addresses=(V4,)),), True), ((DnsReply(rcode="NXDOMAIN"),), False), ((), False)],
+)
+async def test_a_dns_endpoint_needs_an_address(
+    replies: tuple[DnsReply, ...], reached: bool
+) -> None:
+    """For a name that is only looked up, an address is all there is to reach."""
+    network = ScriptedNetwork()
+    network.resolver(RESOLVER).answers("x.com", "A", *replies).answers("x.com", "AAAA", *replies)
+    measurement = await look(network, "dns:x.com")
+    assert measurement.reached is reached
+    assert {type(o) for o in measurement.observations} == {DnsObservation}
+
+
+# -- connections ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("peer", "failure"),
+    [
+        (Peer(connect=refused()), "connection_refused"),
+        (Peer(connect=os_error(errno.EHOSTUNREACH)), "host_unreachable"),
+        (Peer(connect=os_error(errno.ENETUNREACH)), "network_unreachable"),
+        (Peer(connect=os_error(errno.EACCES)), "permission_denied"),
+        (Peer(connect=os_error(errno.ETIMEDOUT)), "timed_out"),
+        (Peer(connect=HANG), "generic_timeout_error"),
+    ],
+)
+async def test_a_connection_fails_on_the_tcp_layer(peer: Peer, failure: str) -> None:
+    """What stops a connect belongs to TCP, and nothing above it is tried."""
+    network = scripted(V4)
+    network.peer(V4, 443, peer)
+    measurement = await look(network)
+    assert failures(measurement, TcpObservation) == [failure]
+    assert seen(measurement, TlsObservation) == []
+    assert not measurement.reached
+
+
+@pytest.mark.parametrize(
+    ("peer", "failure", "alert"),
+    [
+        (Peer(tls=reset_by_peer(), chain=()), "connection_reset", False),
+        (Peer(tls=closed_by_peer(), chain=()), "eof_error", False),
+        (Peer(tls=tls_alert(), chain=()), "ssl_failed_handshake", True),
+        (Peer(tls=HANG, chain=()), "generic_timeout_error", False),
+        (Peer(tls=bad_certificate(20, "no issuer")), "ssl_unknown_authority", False),
+        (Peer(tls=bad_certificate(18, "self-signed")), "ssl_unknown_authority", False),
+        (Peer(tls=bad_certificate(62, "another name")), "ssl_invalid_hostname", False),
+        (Peer(tls=bad_certificate(10, "expired")), "ssl_invalid_certificate", False),
+    ],
+)
+async def test_a_handshake_fails_on_the_tls_layer(peer: Peer, failure: str, alert: bool) -> None:
+    """What stops a handshake belongs to TLS; a bad certificate is kept, and nothing is sent."""
+    network = scripted(V4)
+    network.peer(V4, 443, peer)
+    measurement = await look(network)
+    assert failures(measurement, TcpObservation) == [None]
+    (tls,) = seen(measurement, TlsObservation)
+    assert (tls.failure, tls.alert) == (failure, alert)
+    assert tls.chain == peer.chain
+    assert bool(tls.verify_error) == bool(peer.chain)
+    assert not measurement.reached
+    assert network.streams[0].sent == b""
+
+
+async def test_both_families_are_seen_separately() -> None:
+    """Each family gets its own connection and handshake; one that works is enough to be reached."""
+    network = scripted(V4, V6)
+    network.peer(V4, 443, WEB)
+    network.peer(V6, 443, Peer(tls=reset_by_peer()))
+    measurement = await look(network)
+    assert measurement.reached
+    found = {o.family: o.failure for o in seen(measurement, TlsObservation)}
+    assert found == {"ipv4": None, "ipv6": "connection_reset"}
+    assert {o.family for o in seen(measurement, TcpObservation)} == {"ipv4", "ipv6"}
+    assert len(seen(measurement, HttpObservation)) == 1
+
+
+async def test_ipv4_carries_the_request_when_both_work() -> None:
+    """With two good families the request goes over the same one every time."""
+    network = scripted(V4, V6)
+    network.peer(V4, 443, replaced(WEB, connect_delay=0.02))
+    network.peer(V6, 443, WEB)
+    (http,) = seen(await look(network), HttpObservation)
+    assert http.address == V4
+
+
+@pytest.mark.parametrize("dead", [V4, V6])
+async def test_a_dead_family_does_not_hold_up_the_other(dead: str) -> None:
+    """The request goes out before the dead family's deadline, which is still on record."""
+    network = scripted(V4, V6)
+    alive = V6 if dead == V4 else V4
+    network.peer(alive, 443, WEB)
+    network.peer(dead, 443, Peer(connect=HANG))
+    settings = replaced(FAST, tcp_timeout=1.5)
+    measurement = await look(network, settings=settings)
+    (http,) = seen(measurement, HttpObservation)
+    assert http.address == alive
+    assert http.start < settings.tcp_timeout
+    assert measurement.reached
+    assert measurement.duration >= settings.tcp_timeout
+    by_address = {o.address: o.failure for o in seen(measurement, TcpObservation)}
+    assert by_address == {alive: None, dead: "generic_timeout_error"}
+
+
+async def test_a_family_the_vantage_lacks_is_not_dialled() -> None:
+    """A way out bound to an IPv4 source dials no IPv6 address."""
+    network = scripted(V4, V6, families=("ipv4",))
+    network.peer(V4, 443, WEB)
+    measurement = await look(network)
+    assert network.connects == [(V4, 443)]
+    assert {o.rtype for o in seen(measurement, DnsObservation)} == {"A", "AAAA"}
+
+
+async def test_every_address_is_tried_up_to_the_limit() -> None:
+    """All addresses of a family up to `max_addresses` get a connection, and no more."""
+    several = tuple(f"203.0.113.{n}" for n in range(1, 7))
+    network = scripted(*several)
+    for address in several:
+        network.peer(address, 443, Peer(connect=refused()))
+    measurement = await look(network)
+    assert [o.address for o in seen(measurement, TcpObservation)] == list(several[:4])
+
+
+async def test_the_first_address_that_works_is_used() -> None:
+    """One handshake is enough when it works, on the first address that could be connected to."""
+    network = scripted(V4, V4_OTHER, "203.0.113.12")
+    network.peer(V4, 443, Peer(connect=refused()))
+    network.peer(V4_OTHER, 443, WEB)
+    network.peer("203.0.113.12", 443, WEB)
+    measurement = await look(network)
+    assert [o.address for o in seen(measurement, TlsObservation)] == [V4_OTHER]
+    assert measurement.reached
+
+
+async def test_after_a_failed_handshake_the_others_are_tried_at_once() -> None:
+    """A second address is not left idle until the third has timed out, or its server hangs up."""
+    several = (V4, V4_OTHER, "203.0.113.12", "203.0.113.13")
+    network = scripted(*several)
+    for address in several:
+        network.peer(address, 443, Peer(tls=HANG, chain=()))
+    measurement = await look(network)
+    assert failures(measurement, TlsObservation) == ["generic_timeout_error"] * 4
+    assert measurement.duration < 3 * FAST.tls_timeout
+
+
+async def test_retransmits_are_recorded() -> None:
+    """Segments that had to be sent again tell of a lossy line."""
+    network = scripted(V4)
+    network.peer(V4, 443, replaced(WEB, retransmits=2))
+    assert seen(await look(network), TcpObservation)[0].retransmits == 2
+
+
+async def test_a_tcp_endpoint_needs_only_a_connection() -> None:
+    """For a bare port, a connection is reach and nothing is sent."""
+    network = ScriptedNetwork()
+    network.peer("149.154.175.50", 5222, Peer())
+    measurement = await look(network, "tcp://149.154.175.50:5222")
+    assert measurement.reached
+    assert [type(o) for o in measurement.observations] == [TcpObservation]
+    assert network.streams[0].sent == b""
+
+
+async def test_a_tls_endpoint_needs_a_verified_handshake() -> None:
+    """For a TLS endpoint a verified handshake is reach; a forged certificate is none."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(), Peer(tls=bad_certificate(20, "no issuer")))
+    assert (await look(network, "tls://x.com:443")).reached
+    assert not (await look(network, "tls://x.com:443")).reached
+
+
+async def test_a_service_with_its_own_authority_is_recorded_and_sent_nothing() -> None:
+    """Without verification the chain is on record, a handshake is reach, and nothing is sent."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(tls=bad_certificate(20, "no issuer"), chain=(b"own", b"root")))
+    endpoint = Endpoint(kind=EndpointKind.HTTPS, host="x.com", port=443, verify=False)
+    measurement = await look(network, endpoint)
+    assert measurement.reached
+    (tls,) = seen(measurement, TlsObservation)
+    assert tls.failure is None
+    assert tls.chain_sha256
+    assert network.streams[0].sent == b""
+    assert seen(measurement, HttpObservation) == []
+
+
+async def test_the_final_dot_is_not_part_of_the_server_name() -> None:
+    """An absolute name is greeted, and verified, by the name its certificate has."""
+    network = scripted(V4, name="x.com")
+    network.peer(V4, 443, WEB)
+    endpoint = Endpoint(kind=EndpointKind.HTTPS, host="x.com.", port=443)
+    assert (await look(network, endpoint)).reached
+    assert network.streams[0].server_names == ["x.com"]
+
+
+# -- requests ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("says", "failure"),
+    [
+        ((reset_by_peer(),), "connection_reset"),
+        ((), "eof_error"),
+        ((HANG,), "generic_timeout_error"),
+        ((PAGE[:-5], HANG), "generic_timeout_error"),
+        ((PAGE[:-5],), "eof_error"),
+        (
+            (b"SSH-2.0-OpenSSH_9.9\r\n",),
+            "unknown_failure: MalformedReplyError: response is not HTTP",
+        ),
+    ],
+)
+async def test_a_request_fails_on_the_http_layer(says: tuple[Said, ...], failure: str) -> None:
+    """What goes wrong after the handshake belongs to HTTP."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=says))
+    measurement = await look(network)
+    assert failures(measurement, TlsObservation) == [None]
+    assert failures(measurement, HttpObservation) == [failure]
+    assert not measurement.reached
+
+
+async def test_redirects_are_followed_and_the_last_hop_decides() -> None:
+    """A redirect proves nothing of where it leads: each hop is resolved, dialled, verified."""
+    network = scripted(V4, name="twitter.com")
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
+    network.peer(V4, 443, Peer(says=(redirect("https://x.com/home#top", 301),)))
+    network.peer(V4_OTHER, 443, WEB)
+    measurement = await look(network, "https://twitter.com/")
+    assert measurement.reached
+    hops = seen(measurement, HttpObservation)
+    assert [(h.hop, h.status, h.url) for h in hops] == [
+        (0, 301, "https://twitter.com/"),
+        (1, 200, "https://x.com/home"),
+    ]
+    assert hops[0].location == "https://x.com/home#top"
+    assert [o.name for o in seen(measurement, DnsObservation)] == ["twitter.com"] * 2 + [
+        "x.com"
+    ] * 2
+    assert network.streams[1].server_names == ["x.com"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "kind", "failure"),
+    [
+        (Peer(connect=refused()), TcpObservation, "connection_refused"),
+        (Peer(connect=HANG), TcpObservation, "generic_timeout_error"),
+        (Peer(tls=reset_by_peer(), chain=()), TlsObservation, "connection_reset"),
+        (Peer(says=()), HttpObservation, "eof_error"),
+    ],
+)
+async def test_a_redirect_to_a_host_that_fails_is_not_reached(
+    peer: Peer, kind: type[Observation], failure: str
+) -> None:
+    """When the host a chain ends at fails, so has the look."""
+    network = scripted(V4, name="twitter.com")
+    network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
+    network.peer(V4, 443, Peer(says=(redirect("https://x.com/"),)))
+    network.peer(V4_OTHER, 443, peer)
+    measurement = await look(network, "https://twitter.com/")
+    assert not measurement.reached
+    assert failures(measurement, kind)[-1] == failure
+
+
+async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None:
+    """NXDOMAIN at the end of a chain is on record for that name."""
+    network = scripted(V4, name="twitter.com")
+    network.peer(V4, 443, Peer(says=(redirect("https://gone.example/"),)))
+    measurement = await look(network, "https://twitter.com/")
+    assert not measurement.reached
+    assert [o.failure for o in seen(measurement, DnsObservation) if o.name == "gone.example"] == [
+        "dns_nxdomain_error"
+    ] * 2
+
+
+async def test_ten_redirects_are_followed_and_no_more() -> None:
+    """A chain that never ends is left after ten redirects, that is eleven requests."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(redirect("/again"),)))
+    measurement = await look(network)
+    assert [o.hop for o in seen(measurement, HttpObservation)] == list(range(MAX_REDIRECTS + 1))
+    assert len(network.connects) == MAX_REDIRECTS + 1
+    assert network.resolver(RESOLVER).queries == [("x.com", "A"), ("x.com", "AAAA")]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://",
+        "https:///path",
+        "https://a..b/",
+        f"https://{'a' * 64}.com/",
+        f"https://{'a.' * 130}com/",
+        "https://[::1/",
+        "https://[fe80::1%25eth0]/",
+        "https://x.com:99999/",
+        "https://x.com:0/",
+        "ftp://x.com/",
+        "tls://x.com/",
+        "javascript:alert(1)",
+        "https://\xe9.com/",
+        "//",
+    ],
+)
+async def test_a_broken_redirect_is_a_failure_of_its_own(location: str) -> None:
+    """A Location that leads nowhere is recorded as such, with the status it came with."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(redirect(location),)))
+    measurement = await look(network)
+    (http,) = seen(measurement, HttpObservation)
+    assert (http.status, http.failure) == (302, "http_invalid_redirect_location_host")
+    assert not measurement.reached
+    assert len(network.connects) == 1
+
+
+@given(
+    st.text(
+        st.characters(max_codepoint=255, exclude_categories=["Cc"]), min_size=1, max_size=40
+    ).flatmap(
+        lambda tail: st.sampled_from(
+            ["https://", "http://", "//", "", "https:", "https://x.com"]
+        ).map(lambda start: start + tail)
+    )
+)
+def test_no_redirect_makes_a_look_raise(location: str) -> None:
+    """Whatever a Location says, a look ends in a measurement."""
+
+    async def through() -> Measurement:
+        network = scripted(V4)
+        network.peer(V4, 443, Peer(says=(redirect(location),)))
+        settings = replaced(FAST, tcp_timeout=0.005, dns_timeout=0.005)
+        return await look(network, settings=settings)
+
+    assert asyncio.run(through()).observations
+
+
+async def test_a_redirect_does_not_send_us_round_the_vantages_own_network() -> None:
+    """A private address in a Location is evidence and not a place to go."""
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(redirect("http://192.168.1.1/admin"),)))
+    measurement = await look(network)
+    assert network.connects == [(V4, 443)]
+    assert not measurement.reached
+    assert seen(measurement, HttpObservation)[0].location == "http://192.168.1.1/admin"
+
+
+async def test_a_private_address_the_catalogue_names_is_dialled() -> None:
+    """What the operator asks for by address is looked at, public or not."""
+    network = ScriptedNetwork()
+    network.peer("10.0.0.1", 443, Peer())
+    assert (await look(network, "tcp://10.0.0.1:443")).reached
+
+
+async def test_a_block_page_is_kept_with_its_headers() -> None:
+    """Of an answer in cleartext the page itself is evidence."""
+    page = (
+        b"HTTP/1.1 403 Forbidden\r\nX-Filter: yes\r\nSet-Cookie: id=7\r\n\r\n<title>Blocked</title>"
+    )
+    network = scripted(V4)
+    network.peer(V4, 80, Peer(says=(page,)))
+    measurement = await look(network, "http://x.com/")
+    (http,) = seen(measurement, HttpObservation)
+    assert (http.status, http.title, http.body) == (403, "Blocked", "<title>Blocked</title>")
+    assert http.headers == (("x-filter", "yes"), ("set-cookie", ""))
+    assert not measurement.reached
+
+
+async def test_only_ordinary_headers_of_a_healthy_answer_are_kept() -> None:
+    """A healthy page leaves neither its body nor its odd headers behind."""
+    page = b"HTTP/1.1 200 OK\r\nX-Trace: 1\r\nServer: s\r\nContent-Length: 2\r\n\r\nok"
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(page,)))
+    (http,) = seen(await look(network), HttpObservation)
+    assert (http.body, http.headers) == ("", (("server", "s"), ("content-length", "2")))
+
+
+@pytest.mark.parametrize(
+    ("status", "reached"), [(200, True), (403, True), (404, True), (503, True), (451, False)]
+)
+async def test_over_verified_tls_any_status_but_451_is_reach(status: int, reached: bool) -> None:
+    """Nobody on the path can write a verified answer, so even a refusal proves reach."""
+    head = f"HTTP/1.1 {status} Status\r\nContent-Length: 2\r\n\r\nno"
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(head.encode(),)))
+    measurement = await look(network)
+    assert measurement.reached is reached
+    assert seen(measurement, HttpObservation)[0].failure is None
+
+
+async def test_451_keeps_its_reasons() -> None:
+    """A page that says the law forbids it is kept even over TLS."""
+    page = b"HTTP/1.1 451 Unavailable\r\nContent-Length: 9\r\n\r\ncourt 17/"
+    network = scripted(V4)
+    network.peer(V4, 443, Peer(says=(page,)))
+    assert seen(await look(network), HttpObservation)[0].body == "court 17/"
+
+
+@pytest.mark.parametrize(
+    ("says", "reached"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nSuccess", True),
+        (b"HTTP/1.1 200 OK\r\n\r\nPlease log in", False),
+        (b"HTTP/1.1 500 Oops\r\n\r\nSuccess", False),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\n\r\n", False),
+    ],
+)
+async def test_a_stated_answer_must_be_given(says: bytes, reached: bool) -> None:
+    """A captive-portal check works only by its own status and words, at the end of any chain."""
+    network = scripted(V4, name="captive.example")
+    network.resolver(RESOLVER).answers("portal.example", "A", DnsReply(addresses=(V4_OTHER,)))
+    network.peer(V4, 80, Peer(says=(says,)))
+    network.peer(V4_OTHER, 80, Peer(says=(b"HTTP/1.1 200 OK\r\n\r\nlog in",)))
+    endpoint = Endpoint(
+        kind=EndpointKind.HTTP,
+        host="captive.example",
+        port=80,
+        expect_status=(200,),
+        expect_body="Success",
+    )
+    measurement = await look(network, endpoint)
+    assert measurement.reached is reached
+    assert seen(measurement, HttpObservation)[-1].expected is reached
+
+
+# -- through a proxy -----------------------------------------------------------------------------
+
+SOCKS = Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080)
+CONNECT = Egress(kind=EgressKind.CONNECT, proxy_host="192.0.2.1", proxy_port=3128)
+HELLO, GRANTED = b"\x05\x00", b"\x05\x00\x00\x01" + b"\0" * 6
+
+
+def proxy(*says: Said, **changes: object) -> Peer:
+    """A SOCKS5 proxy that lets everything through and then is the endpoint."""
+    return Peer(says=(HELLO, GRANTED, *says), **changes)  # type: ignore[arg-type]
+
+
+async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> None:
+    """What a proxy hides is recorded as not observed, and the name is left to it."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", 1080, proxy(PAGE))
+    measurement = await look(network, egress=SOCKS)
+    assert measurement.reached
+    assert measurement.not_observed == (Layer.DNS, Layer.TCP)
+    assert [type(o) for o in measurement.observations] == [TlsObservation, HttpObservation]
+    assert seen(measurement, TlsObservation)[0].address == ""
+    assert b"\x03\x05x.com\x01\xbb" in network.streams[0].sent
+
+
+def dns_through_proxy(reply: DnsReply) -> Peer:
+    """A connection through the proxy that becomes one to a resolver."""
+    greeting = len(b"\x05\x01\x00") + len(b"\x05\x01\x00\x01" + b"\0" * 6)
+    return proxy(lambda sent: over_tcp(sent[greeting:], reply))
+
+
+@pytest.mark.parametrize(
+    ("a", "aaaa", "failures_"),
+    [
+        (DnsReply(addresses=(V4,)), DnsReply(), [None, None]),
+        (DnsReply(), DnsReply(addresses=(V6,)), [None, None]),
+        (DnsReply(), DnsReply(), ["dns_no_answer"] * 2),
+        (DnsReply(rcode="NXDOMAIN"), DnsReply(rcode="NXDOMAIN"), ["dns_nxdomain_error"] * 2),
+        (DnsReply(addresses=("10.0.0.1",)), DnsReply(), ["dns_bogon_error", None]),
+        (
+            DnsReply(raw=b"?"),
+            DnsReply(),
+            ["unknown_failure: MalformedReplyError: DNS reply cut short", None],
+        ),
+    ],
+)
+async def test_through_a_proxy_a_given_resolver_is_asked_over_tcp(
+    a: DnsReply, aaaa: DnsReply, failures_: list[str | None]
+) -> None:
+    """With a resolver of its own the vantage sees DNS, labelled as having gone by the proxy."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", 1080, dns_through_proxy(a), dns_through_proxy(aaaa), proxy(PAGE))
+    measurement = await look(network, egress=SOCKS, resolver=Resolver(address=RESOLVER))
+    assert measurement.not_observed == (Layer.TCP,)
+    found = seen(measurement, DnsObservation)
+    assert [(o.rtype, o.transport) for o in found] == [("A", "tcp"), ("AAAA", "tcp")]
+    assert [o.failure for o in found] == failures_
+    assert {o.resolver for o in found} == {f"{RESOLVER}:53 through proxy"}
+    assert measurement.reached is (failures_ == [None, None])
+    if measurement.reached:
+        assert seen(measurement, TlsObservation)[0].address == (*a.addresses, *aaaa.addresses)[0]
+
+
+async def test_a_dns_endpoint_cannot_be_seen_through_a_proxy_that_resolves() -> None:
+    """A bare name behind a proxy is not observed: no failure, no reach, nothing sent."""
+    network = ScriptedNetwork()
+    measurement = await look(network, "dns:x.com", egress=SOCKS)
+    assert (measurement.observations, measurement.reached) == ((), False)
+    assert measurement.not_observed == (Layer.DNS,)
+    assert network.connects == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "failure", "reply"),
+    [
+        (Peer(connect=refused()), "connection_refused", ""),
+        (Peer(connect=HANG), "generic_timeout_error", ""),
+        (Peer(says=(reset_by_peer(),)), "connection_reset", ""),
+        (Peer(says=()), "connection_aborted", "the proxy hung up or spoke another protocol"),
+        (
+            Peer(says=(b"\x05\xff",)),
+            "connection_aborted",
+            "the proxy accepts none of our ways to log in",
+        ),
+        (
+            Peer(says=(b"HTTP/1.1 400 Bad Request\r\n\r\n",)),
+            "connection_aborted",
+            "the proxy does not speak SOCKS5",
+        ),
+    ],
+)
+async def test_trouble_with_the_proxy_is_no_failure_of_the_endpoint(
+    peer: Peer, failure: str, reply: str
+) -> None:
+    """A look that dies at our own proxy says so, and says nothing about the endpoint."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", 1080, peer)
+    measurement = await look(network, egress=SOCKS)
+    (observation,) = measurement.observations
+    assert isinstance(observation, EgressObservation)
+    assert (observation.failure, observation.reply) == (failure, reply)
+    assert not measurement.reached
+
+
+@pytest.mark.parametrize(
+    ("egress", "says", "failure"),
+    [
+        (SOCKS, (HELLO, b"\x05\x05\x00\x01" + b"\0" * 6), "connection_refused"),
+        (SOCKS, (HELLO, b"\x05\x04\x00\x01" + b"\0" * 6), "host_unreachable"),
+        (SOCKS, (HELLO, HANG), "generic_timeout_error"),
+        (CONNECT, (b"HTTP/1.1 504 Gateway Timeout\r\n\r\n",), "generic_timeout_error"),
+        (CONNECT, (b"HTTP/1.1 502 Bad Gateway\r\n\r\n",), "unknown_failure: proxy: status 502"),
+    ],
+)
+async def test_what_a_proxy_claims_of_the_far_side_is_tcp_hearsay(
+    egress: Egress, says: tuple[Said, ...], failure: str
+) -> None:
+    """The proxy's word for the endpoint's trouble is a TCP failure on a layer not observed."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", egress.proxy_port, Peer(says=says))
+    measurement = await look(network, egress=egress)
+    assert failures(measurement, TcpObservation) == [failure]
+    assert Layer.TCP in measurement.not_observed
+    assert seen(measurement, EgressObservation) == []
+
+
+async def test_through_a_proxy_the_handshake_is_still_ours() -> None:
+    """TLS goes end to end through the proxy, so a forged certificate is seen."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", 1080, proxy(tls=bad_certificate(20, "no issuer")))
+    measurement = await look(network, egress=SOCKS)
+    assert failures(measurement, TlsObservation) == ["ssl_unknown_authority"]
+    assert Layer.TLS not in measurement.not_observed
+
+
+async def test_an_address_dialled_through_a_proxy_stays_in_the_record() -> None:
+    """An endpoint given by address is what was looked at, not something to hide."""
+    network = ScriptedNetwork()
+    network.peer("192.0.2.1", 1080, proxy(PAGE))
+    measurement = await look(network, f"https://{V4}/", egress=SOCKS)
+    assert seen(measurement, HttpObservation)[0].url == f"https://{V4}/"
+    assert b"\x01" + bytes([203, 0, 113, 10]) + b"\x01\xbb" in network.streams[0].sent
+
+
+# -- the vantage's own address -------------------------------------------------------------------
+
+OWN, OWN_V6, OUTSIDE = "198.51.100.7", "2001:db8:7::7", "192.0.2.200"
+"""The vantage's own addresses as its sockets tell them, and the one its provider gives it."""
+ECHO = (
+    f"HTTP/1.1 403 Forbidden\r\nX-Client: {OWN}\r\nX-{OWN}: yes\r\n"
+    f"X-Forwarded-For: {OUTSIDE}, {OWN_V6}\r\n\r\n"
+    f"<title>{'x' * 190} {OUTSIDE} is banned</title><p>{OWN} = 3325256711 = c6336407</p>"
+    f"<p>MTk4LjUxLjEwMC43 198%2E51%2E100%2E7 {OWN_V6}</p>"
+)
+LEAKS = (
+    OWN,
+    OWN_V6,
+    OUTSIDE,
+    "3325256711",
+    "c6336407",
+    "MTk4LjUxLjEwMC43",
+    "198%2E51",
+    "192.0.2.2",
+)
+
+
+def text_of(measurement: Measurement) -> str:
+    """Everything in a measurement, as it would be stored."""
+    return msgspec.json.encode(measurement.observations).decode()
+
+
+async def test_a_block_page_that_prints_our_address_does_not_store_it() -> None:
+    """Title, headers and body lose our address however written; what we looked at stays."""
+    network = scripted(V4)
+    network.peer(V4, 80, Peer(says=(ECHO.encode(),)))
+    measurement = await look(network, "http://x.com/")
+    assert [leak for leak in LEAKS if leak in text_of(measurement)] == []
+    (http,) = seen(measurement, HttpObservation)
+    assert http.address == V4
+    assert http.title.startswith("x" * 190 + " [addre")
+    assert ("x-client", "[address]") in http.headers
+
+
+async def test_a_redirect_that_carries_our_address_does_not_store_it() -> None:
+    """Location, URL, the name resolved and the name greeted lose our address."""
+    to = "https://198-51-100-7.stop.example/?ip=198.51.100.7&from=192.0.2.200"
+    network = scripted(V4)
+    cname = DnsReply(addresses=(V4_OTHER,), cnames=("c6336407.stop.example",))
+    network.resolver(RESOLVER).answers("198-51-100-7.stop.example", "A", cname)
+    network.peer(V4, 443, Peer(says=(redirect(to),)))
+    network.peer(V4_OTHER, 443, WEB)
+    measurement = await look(network)
+    assert measurement.reached
+    text = text_of(measurement)
+    assert [leak for leak in (*LEAKS, "198-51-100-7") if leak in text] == []
+    assert network.streams[1].server_names == ["198-51-100-7.stop.example"]
+    assert [h.url for h in seen(measurement, HttpObservation)] == [
+        X,
+        "https://[address].stop.example/?ip=[address]&from=[address]",
+    ]
+
+
+async def test_a_name_that_leads_to_ourselves_does_not_store_our_address() -> None:
+    """Hijacked to our own address: the fact is kept, the address is not."""
+    network = scripted(OWN)
+    network.peer(OWN, 443, Peer(tls=reset_by_peer(), chain=()))
+    settings = replaced(FAST, bogon_allow=(*FAST.bogon_allow, "198.51.100.0/24"))
+    measurement = await look(network, settings=settings)
+    assert OWN not in text_of(measurement)
+    assert seen(measurement, TcpObservation)[0].address == "0.0.0.0"
+    assert failures(measurement, TlsObservation) == ["connection_reset"]
+
+
+async def test_a_certificate_with_our_address_is_not_stored() -> None:
+    """A forged certificate that names the visitor keeps its digest and loses its bytes."""
+    network = scripted(V4)
+    chain = (b"leaf", b"names " + OWN.encode())
+    network.peer(V4, 443, Peer(tls=bad_certificate(20, f"no issuer for {OWN}"), chain=chain))
+    (tls,) = seen(await look(network), TlsObservation)
+    assert tls.chain == ()
+    assert tls.chain_sha256
+    assert OWN not in tls.verify_error
+
+
+async def test_a_resolver_on_the_vantage_itself_is_not_named() -> None:
+    """A resolver that runs on this machine would give away its address."""
+    network = ScriptedNetwork(own={"ipv4": RESOLVER})
+    network.resolver(RESOLVER).stays_silent("x.com")
+    assert RESOLVER not in text_of(await look(network))
+
+
+async def test_the_digest_of_a_healthy_page_does_not_depend_on_our_address() -> None:
+    """Two vantages that are shown their own addresses on the same page get the same digest."""
+    digests = set()
+    for own in ("198.51.100.7", "198.51.100.8"):
+        network = scripted(V4)
+        network.own["ipv4"] = own
+        body = f"Hello {own}!"
+        page = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        network.peer(V4, 443, Peer(says=(page.encode(),)))
+        digests.add(seen(await look(network), HttpObservation)[0].body_sha256)
+    assert len(digests) == 1
+
+
+# -- cancelling ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["dns", "tcp", "tls", "http", "window"])
+async def test_a_cancelled_look_lets_go_of_everything(stage: str) -> None:
+    """Cancelled at any stage, with both families under way, a look leaves no socket and no task."""
+    network = scripted(V4, V6)
+    hanging = {
+        "dns": Peer(),
+        "tcp": Peer(connect=HANG),
+        "tls": Peer(tls=HANG),
+        "http": Peer(says=(HANG,)),
+        "window": WEB,
+    }[stage]
+    if stage == "dns":
+        network.resolver(RESOLVER).stays_silent("x.com")
+    network.peer(V4, 443, hanging)
+    network.peer(V6, 443, Peer(tls=HANG))
+    slow = ProbeSettings(dns_window=60.0, bogon_allow=FAST.bogon_allow)
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    task = asyncio.create_task(looker(network, settings=slow).look(target))
+    await asyncio.sleep(0.03)
+    assert network.left_open > 0
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert network.left_open == 0
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
+    """An error that is no network failure comes out as itself, with nothing left behind."""
+    network = scripted(V4, V6)
+    network.peer(V4, 443, Peer(tls=HANG))
+    network.peer(V6, 443, Peer(tls="not what a peer does"))  # type: ignore[arg-type]
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    with pytest.raises(AssertionError):
+        await looker(network).look(target)
+    assert network.left_open == 0
+    assert len(asyncio.all_tasks()) == 1
+
+
+SLOW_DNS = replaced(FAST, dns_timeout=4.0)
+
+
+async def test_a_record_type_that_is_dropped_does_not_hold_the_look_up() -> None:
+    """A resolver that answers A and drops AAAA: the look goes on at once over IPv4, and the silence
+    is recorded as the whole timeout it was."""
+    network = scripted(V4)
+    network.resolver(RESOLVER).answers("x.com", "AAAA")
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    assert measurement.reached
+    (connected,) = seen(measurement, TcpObservation)
+    assert connected.start == pytest.approx(0.001 + RESOLUTION_DELAY)
+    kept = {o.rtype: o for o in seen(measurement, DnsObservation)}
+    assert kept["A"].failure is None
+    assert kept["AAAA"].failure == "generic_timeout_error"
+    assert kept["AAAA"].duration == pytest.approx(4.0)
+    assert kept["AAAA"].tries == 3
+
+
+async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
+    """What came after the look had gone on was never tried, so it is no part of the look."""
+    network = scripted(V4)
+    network.resolver(RESOLVER).answers(
+        "x.com", "AAAA", DnsReply(addresses=(V6,), delay=RESOLUTION_DELAY + 0.2)
+    )
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    late = next(o for o in seen(measurement, DnsObservation) if o.rtype == "AAAA")
+    assert (late.reason, late.addresses, late.failure) == (LATE_ANSWER, (V6,), None)
+    assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
+    assert measurement.reached
+    assert [o.family for o in outline(measurement).outcomes] == ["ipv4"]
+
+
+async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:
+    """An empty answer first: the other type is waited for, however slow."""
+    network = scripted(V6)
+    network.resolver(RESOLVER).answers("x.com", "AAAA", DnsReply(addresses=(V6,), delay=1.2))
+    network.peer(V6, 443, WEB)
+    measurement = await look(network, settings=SLOW_DNS)
+    assert measurement.reached
+    assert not any(o.reason for o in measurement.observations)
+
+
+DOH_URL = "https://dns.example/dns-query"
+DOH_ADDRESS = "203.0.113.53"
+
+
+def doh_says(*replies: DnsReply) -> list[Peer]:
+    """A DNS-over-HTTPS server: what it answers to one connection after the other."""
+
+    def answering(reply: DnsReply) -> Peer:
+        def said(sent: bytes) -> bytes:
+            target = sent.split(b" ", 2)[1].decode()
+            text = target.partition("?dns=")[2]
+            query = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            body = encode_reply(query, reply)
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+        return Peer(says=(said,))
+
+    return [answering(reply) for reply in replies]
+
+
+async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
+    """Its name is the one thing the machine's resolver is asked; its words are no one else's."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    network.peer(DOH_ADDRESS, 443, *doh_says(DnsReply(addresses=(V4,)), DnsReply()))
+    network.peer(V4, 443, WEB)
+    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    assert measurement.reached
+    assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
+    found = seen(measurement, DnsObservation)
+    assert {(o.name, o.resolver, o.transport, o.failure) for o in found} == {
+        ("x.com", DOH_URL, "doh", None)
+    }
+    assert seen(measurement, TcpObservation)[0].address == V4
+
+
+async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -> None:
+    """Nobody is asked in its place, least of all the network's own resolver."""
+    network = scripted(DOH_ADDRESS, name="dns.example")
+    network.peer(DOH_ADDRESS, 443, Peer(tls=reset_by_peer()))
+    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    assert not measurement.reached
+    found = seen(measurement, DnsObservation)
+    assert [o.failure for o in found] == ["dns_non_recoverable_failure"] * 2
+    assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
+    assert not seen(measurement, TcpObservation)
+
+
+async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> None:
+    """The proxy looks its name up and nobody else does; the endpoint goes by address."""
+    network = ScriptedNetwork()
+    first, second = doh_says(DnsReply(addresses=(V4,)), DnsReply())
+    opened = b"\x05\x00\x00\x01" + b"\0" * 6
+    network.peer(
+        "192.0.2.1",
+        1080,
+        *(Peer(says=(HELLO, opened, *peer.says)) for peer in (first, second)),
+        Peer(says=(HELLO, opened, PAGE)),
+    )
+    measurement = await look(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
+    asked = [stream.sent for stream in network.streams]
+    assert all(b"\x03\x0bdns.example\x01\xbb" in sent for sent in asked[:2])
+    assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{DOH_URL} through proxy"}
+    assert measurement.not_observed == (Layer.TCP,)
+
+
+async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
+    """The prefix is learnt from ipv4only.arpa; then an address without IPv6 is dialled behind it,
+    and an answer under a local prefix is no bogon."""
+    network = ScriptedNetwork(families=("ipv6",))
+    resolver = network.resolver(RESOLVER)
+    prefix = "fd00:64::"
+    resolver.answers("ipv4only.arpa", "AAAA", DnsReply(addresses=(f"{prefix}c000:aa",)))
+    resolver.answers("x.com", "AAAA", DnsReply(addresses=(f"{prefix}cb00:710a",)))
+    network.peer(f"{prefix}cb00:710a", 443, WEB)
+    one = looker(network)
+    target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
+    bogon = await one.look(target)
+    assert {o.failure for o in seen(bogon, DnsObservation) if o.rtype == "AAAA"} == {
+        "dns_bogon_error"
+    }
+    assert await one.learn_nat64(alone=True) == ("fd00:64::/96",)
+    assert (await one.look(target)).reached
+    by_address = replaced(target, endpoint=parse_endpoint(f"tcp://{V4}:443"))
+    literal = await one.look(by_address)
+    assert [o.address for o in seen(literal, TcpObservation)] == [f"{prefix}cb00:710a"]
+    assert literal.reached
+    assert network.left_open == 0
+
+
+async def test_a_nat64_prefix_beside_our_own_address_is_withheld() -> None:
+    """A router at home may use its own network for it, which would show whose home it is."""
+    network = ScriptedNetwork(own={"ipv4": "2001:db8:64:1::7"})
+    network.resolver(RESOLVER).answers(
+        "ipv4only.arpa", "AAAA", DnsReply(addresses=("2001:db8:64:ff::c000:aa",))
+    )
+    assert await looker(network).learn_nat64(alone=True) == ("withheld",)

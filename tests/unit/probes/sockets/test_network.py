@@ -1,0 +1,378 @@
+"""The sockets themselves: binding, handshakes, ends of streams, and nothing left behind."""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probes.layers.failure_mapping import PeerClosedError
+from probes.sockets.network import SocketNetwork, SocketStream, chain_digest, receive_exactly
+from probes.testing import Peer, ScriptedNetwork
+from probes.vantage import Egress, EgressKind
+from tests.worlds.loopback import (
+    NAME,
+    Conversation,
+    forever,
+    full_backlog,
+    honest_context,
+    network,
+    serving,
+    trusting_contexts,
+    unused_port,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """Every test here closes what it opened."""
+    before = open_descriptors()
+    yield
+    assert open_descriptors() <= before
+
+
+def open_descriptors() -> int:
+    """How many sockets this process has."""
+    return sum(1 for path in Path("/proc/self/fd").iterdir() if _is_socket(path))
+
+
+def _is_socket(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return str(path.readlink()).startswith("socket:")
+    return False
+
+
+async def echo(peer: Conversation) -> None:
+    """Send back whatever comes."""
+    while data := await peer.receive():
+        await peer.send(data)
+    peer.end()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_both_families_connect_and_carry(address: str) -> None:
+    """Bytes go there and back over IPv4 and IPv6, and the stream knows its own address."""
+    async with serving(echo, address=address) as port:
+        stream = await network().connect(address, port)
+        await stream.send(b"hello")
+        assert await receive_exactly(stream, 5) == b"hello"
+        assert stream.local_address == address
+        assert stream.retransmits() == 0
+        stream.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_more_than_the_buffers_hold_gets_through(tls: bool) -> None:
+    """A send that fills every buffer waits and goes on, in clear and under TLS."""
+    data = os.urandom(5_000_000)
+
+    async def digest(peer: Conversation) -> None:
+        await asyncio.sleep(0.05)
+        received = await peer.exactly(len(data))
+        await peer.send(hashlib.sha256(received).digest())
+
+    async with serving(digest, tls=honest_context() if tls else None) as port:
+        stream = await network().connect("127.0.0.1", port)
+        if tls:
+            await stream.start_tls(NAME, verify=True)
+        await stream.send(data)
+        assert await receive_exactly(stream, 32) == hashlib.sha256(data).digest()
+        stream.close()
+
+
+async def test_a_handshake_tells_what_was_agreed_and_shown() -> None:
+    """Version, cipher, protocol and the presented chain are there after the handshake."""
+    async with serving(forever, tls=honest_context()) as port:
+        stream = await network().connect("127.0.0.1", port)
+        assert stream.peer_chain() == ()
+        facts = await stream.start_tls(NAME, verify=True)
+        assert (facts.version, facts.alpn) == ("TLSv1.3", "http/1.1")
+        assert facts.cipher.startswith("TLS_")
+        chain = stream.peer_chain()
+        assert NAME.encode() in chain[0]
+        stream.close()
+    assert chain_digest(chain) == hashlib.sha256(b"".join(chain)).hexdigest()
+    assert chain_digest(()) == ""
+
+
+async def test_recording_shakes_hands_with_anyone() -> None:
+    """Told to record only, a handshake with a wrong name works and shows its chain."""
+    async with serving(forever, tls=honest_context("chat.example")) as port:
+        stream = await network().connect("127.0.0.1", port)
+        await stream.start_tls(NAME, verify=False)
+        assert b"chat.example" in stream.peer_chain()[0]
+        stream.close()
+
+
+async def test_the_end_of_a_stream_is_no_error() -> None:
+    """A FIN reads as nothing more; asked for more than came, it is the peer's doing."""
+
+    async def half(peer: Conversation) -> None:
+        await peer.send(b"half")
+        peer.end()
+
+    for tls in (None, honest_context()):
+        async with serving(half, tls=tls) as port:
+            stream = await network().connect("127.0.0.1", port)
+            if tls is not None:
+                await stream.start_tls(NAME, verify=True)
+            assert await receive_exactly(stream, 4) == b"half"
+            assert await stream.receive(10) == b""
+            with pytest.raises(PeerClosedError):
+                await receive_exactly(stream, 1)
+            stream.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_reset_is_an_error_in_clear_and_under_tls(tls: bool) -> None:
+    """An RST reads as ECONNRESET at any time."""
+
+    async def cut(peer: Conversation) -> None:
+        await peer.receive()
+        await peer.send(b"some")
+        await asyncio.sleep(0.02)
+        peer.reset()
+
+    async with serving(cut, tls=honest_context() if tls else None) as port:
+        stream = await network().connect("127.0.0.1", port)
+        if tls:
+            await stream.start_tls(NAME, verify=True)
+        await stream.send(b"go")
+        assert await receive_exactly(stream, 4) == b"some"
+        with pytest.raises(OSError, match="reset") as caught:
+            await stream.receive(10)
+        assert caught.value.errno == errno.ECONNRESET
+        stream.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_an_end_stays_an_end_when_our_own_data_draws_a_reset(tls: bool) -> None:
+    """A peer that hung up before it got our data did hang up: the RST that follows is ours."""
+    ended = asyncio.Event()
+    written = asyncio.Event()
+
+    async def hang_up(peer: Conversation) -> None:
+        peer.end()
+        ended.set()
+        await written.wait()
+
+    async with serving(hang_up, tls=honest_context() if tls else None) as port:
+        stream = await network().connect("127.0.0.1", port)
+        if tls:
+            await stream.start_tls(NAME, verify=True)
+        await ended.wait()
+        await stream.send(b"too late")
+        written.set()
+        await asyncio.sleep(0.05)
+        assert await stream.receive(10) == b""
+        stream.close()
+
+
+async def test_writing_into_a_reset_stream_is_a_reset() -> None:
+    """Under TLS a send into a stream that was reset says so, not that it ended."""
+
+    async def cut(peer: Conversation) -> None:
+        peer.reset()
+
+    async with serving(cut, tls=honest_context()) as port:
+        stream = await network().connect("127.0.0.1", port)
+        await stream.start_tls(NAME, verify=True)
+        await asyncio.sleep(0.05)
+        with pytest.raises(ConnectionResetError):
+            await stream.send(b"x" * 100)
+        stream.close()
+
+
+async def test_a_syn_sent_again_is_counted() -> None:
+    """The kernel's count of resent segments tells that the first SYN got lost."""
+    async with full_backlog() as (port, listener):
+        connecting = asyncio.create_task(network().connect("127.0.0.1", port))
+        await asyncio.sleep(0.1)
+        accepted = []
+        listener.setblocking(False)
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                accepted.append(listener.accept()[0])
+            if connecting.done():
+                break
+            await asyncio.sleep(0.02)
+        stream = await connecting
+        assert stream.retransmits() >= 1
+        stream.close()
+        for sock in accepted:
+            sock.close()
+
+
+async def test_a_source_address_is_bound_to() -> None:
+    """A vantage bound to an address connects, and asks its resolver, from there."""
+    bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7"))
+    assert bound.families() == ("ipv4",)
+    async with serving(echo) as port:
+        stream = await bound.connect("127.0.0.1", port)
+        assert stream.local_address == "127.0.0.7"
+        stream.close()
+    datagrams = bound.open_datagrams("127.0.0.1", 9, lambda _: None, lambda _: None)
+    assert datagrams.local_address == "127.0.0.7"
+    datagrams.close()
+
+
+async def test_one_source_address_of_each_family_may_be_given() -> None:
+    """With a source of each family both families are available, each from its own."""
+    bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7, ::1"))
+    assert bound.families() == ("ipv4", "ipv6")
+    async with serving(echo, address="::1") as port:
+        stream = await bound.connect("::1", port)
+        assert stream.local_address == "::1"
+        stream.close()
+
+
+async def test_a_source_address_that_is_not_ours_fails_as_such() -> None:
+    """An address this machine does not have cannot be bound, and nothing stays open."""
+    bound = network(Egress(kind=EgressKind.SOURCE, source="203.0.113.7"))
+    with pytest.raises(OSError, match="assign") as caught:
+        await bound.connect("127.0.0.1", 9)
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+async def test_an_interface_is_bound_to() -> None:
+    """A vantage bound to a device goes out by it; a device that is gone is an error."""
+    async with serving(echo) as port:
+        stream = await network(Egress(kind=EgressKind.INTERFACE, interface="lo")).connect(
+            "127.0.0.1", port
+        )
+        stream.close()
+        with pytest.raises(OSError, match="device") as caught:
+            await network(Egress(kind=EgressKind.INTERFACE, interface="gone0")).connect(
+                "127.0.0.1", port
+            )
+    assert caught.value.errno == errno.ENODEV
+
+
+def test_without_a_binding_both_families_are_available() -> None:
+    """A direct way out dials both families."""
+    assert network().families() == ("ipv4", "ipv6")
+
+
+async def test_a_cancelled_connect_closes_its_socket() -> None:
+    """Given up on, a connect that hangs leaves nothing registered and nothing open."""
+    async with full_backlog() as (port, _):
+        before = open_descriptors()
+        connecting = asyncio.create_task(network().connect("127.0.0.1", port))
+        await asyncio.sleep(0.01)
+        assert open_descriptors() == before + 1
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        assert open_descriptors() == before
+
+
+async def test_a_stream_may_be_closed_again() -> None:
+    """Closing twice is fine, and the address of a closed stream is empty, not an error."""
+    async with serving(echo) as port:
+        stream = await network().connect("127.0.0.1", port)
+        stream.close()
+        stream.close()
+        assert stream.local_address == ""
+        assert stream.retransmits() == 0
+        assert stream.peer_chain() == ()
+
+
+@pytest.mark.parametrize(
+    ("gives_up_in", "seen"), [("clear", b""), ("handshake", ConnectionResetError), ("tls", b"")]
+)
+async def test_only_a_handshake_that_is_given_up_ends_in_a_reset(
+    gives_up_in: str, seen: bytes | type[OSError]
+) -> None:
+    """Closed in mid-handshake the kernel would send the hello again for a minute, to nobody; a
+    stream in clear, or one whose handshake is done, ends as any other does."""
+    told: asyncio.Future[bytes | type[OSError]] = asyncio.get_running_loop().create_future()
+
+    async def end_of(peer: Conversation) -> None:
+        try:
+            told.set_result(await peer.receive())
+        except OSError as error:
+            told.set_result(type(error))
+
+    async def silent(peer: Conversation) -> None:
+        if gives_up_in == "handshake":
+            await peer.client_hello()
+        await end_of(peer)
+
+    context = honest_context() if gives_up_in == "tls" else None
+    async with serving(end_of if gives_up_in == "tls" else silent, tls=context) as port:
+        stream = await network().connect("127.0.0.1", port)
+        if gives_up_in == "tls":
+            await stream.start_tls(NAME, verify=True)
+        elif gives_up_in == "handshake":
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await stream.start_tls(NAME, verify=True)
+        stream.close()
+        assert await asyncio.wait_for(told, 5) == seen
+
+
+# -- datagrams -----------------------------------------------------------------------------------
+
+
+async def test_replies_are_heard_and_strangers_are_not() -> None:
+    """Only the address asked is listened to."""
+    heard: list[bytes] = []
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as server,
+        socket.socket(type=socket.SOCK_DGRAM) as stranger,
+    ):
+        server.bind(("127.0.0.1", 0))
+        address, port = server.getsockname()
+        datagrams = network().open_datagrams(address, port, heard.append, lambda _: None)
+        datagrams.send(b"query")
+        data, client = server.recvfrom(100)
+        stranger.sendto(b"forged", client)
+        server.sendto(b"one", client)
+        server.sendto(b"two", client)
+        await asyncio.sleep(0.05)
+        assert (data, heard) == (b"query", [b"one", b"two"])
+        datagrams.close()
+        server.sendto(b"late", client)
+        await asyncio.sleep(0.02)
+        assert heard == [b"one", b"two"]
+        datagrams.close()
+
+
+async def test_an_icmp_error_is_heard() -> None:
+    """A port nobody listens on comes back as a refusal."""
+    errors: list[OSError] = []
+    datagrams = network().open_datagrams("127.0.0.1", unused_port(), lambda _: None, errors.append)
+    datagrams.send(b"query")
+    await asyncio.sleep(0.05)
+    datagrams.close()
+    assert [error.errno for error in errors] == [errno.ECONNREFUSED]
+
+
+def test_the_fake_has_the_real_networks_shape() -> None:
+    """ScriptedNetwork and its streams offer what the real ones do, by the same names."""
+    public = {name for name in dir(SocketNetwork) if not name.startswith("_")}
+    assert public <= set(dir(ScriptedNetwork))
+    stream = {name for name in dir(SocketStream) if not name.startswith("_")}
+
+    async def connected() -> set[str]:
+        fake = ScriptedNetwork()
+        fake.peer("203.0.113.1", 443, Peer())
+        return set(dir(await fake.connect("203.0.113.1", 443)))
+
+    assert stream <= asyncio.run(connected())
+
+
+def test_a_trust_anchor_is_added_to_those_of_the_system() -> None:
+    """Extra anchors are trusted beside the system's; recording trusts none, and has none to try."""
+    contexts = trusting_contexts()
+    organisations = str([c["subject"] for c in contexts.verifying.get_ca_certs()])
+    assert "Lab Trust" in organisations
+    systems = ssl.create_default_context().get_ca_certs()
+    assert len(contexts.verifying.get_ca_certs()) == 1 + len(systems)
+    assert contexts.recording.get_ca_certs() == []

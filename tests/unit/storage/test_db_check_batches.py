@@ -1,0 +1,114 @@
+"""`shutwatch db check`: every batch of agents is still what its vantage signed."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from monitor.wire.proof import fault_of
+from storage.open_store import open_store
+from storage.postgresql.integrity import check_postgresql
+from storage.sql.store import SqlStore
+from storage.sqlite.backup import check
+from tests.contract.cycles import cycle
+from tests.worlds.postgresql import Cluster
+from tests.worlds.report_batches_world import hand_in
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A database with two batches of `khi-ptcl`, and a cycle of nobody who signs."""
+    path = tmp_path / "shutwatch.db"
+
+    async def fill() -> None:
+        store = open_store(f"sqlite:///{path}")
+        await hand_in(store)
+        await store.save(cycle(0))
+        await store.close()
+
+    asyncio.run(fill())
+    return path
+
+
+def _changed(file: Path, statement: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        assert database.execute(statement).rowcount >= 1
+
+
+def _run(file: Path) -> Result:
+    return CliRunner().invoke(app, ["db", "check", str(file)])
+
+
+def test_untouched_batches_hold(file: Path) -> None:
+    """Exit code 0."""
+    done = _run(file)
+    assert (done.exit_code, "holds" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE batch SET body = cast(x'00' || substr(body, 2) AS blob)", "SHA-256"),
+        ("UPDATE batch SET body = x'', body_sha256 = lower('E3B0C442')", "SHA-256"),
+        ("UPDATE batch SET body = substr(body, 2)", "SHA-256"),
+        ("UPDATE batch SET body = 'text'", "cannot be read"),
+        ("UPDATE batch SET sent_at = '2026-03-01T12:00:01.000000Z'", "signature does not fit"),
+        ("UPDATE batch SET signature = 'é'", "signature does not fit"),
+        ("UPDATE batch SET vantage = cast(x'ff00' AS text)", "another vantage"),
+        ("UPDATE batch SET fingerprint = ''", "a body that nobody signed"),
+        ("UPDATE batch SET received_at = 'once'", "cannot be read"),
+        ("DELETE FROM enrolment WHERE vantage = 'khi-ptcl'", "not among those"),
+        ("UPDATE enrolment SET key = 'AAAA' WHERE vantage = 'khi-ptcl'", "not among those"),
+        ("UPDATE enrolment SET enrolled_at = 'once'", "cannot be read"),
+    ],
+)
+def test_a_changed_batch_or_key_is_named(file: Path, statement: str, why: str) -> None:
+    """Exit code 3, with the batch, its vantage and the reason, on printable lines."""
+    with closing(sqlite3.connect(file)) as database:
+        ids = [one for (one,) in database.execute("SELECT id FROM batch WHERE signature <> ''")]
+    _changed(file, f"{statement}{'' if 'WHERE' in statement else ' WHERE true'}")
+    done = _run(file)
+    assert done.exit_code == 3, done.output
+    assert why in done.stderr
+    assert all(one in done.stderr for one in ids)
+    assert "vantage" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+
+
+def test_at_most_twenty_are_told(file: Path) -> None:
+    """A database in which nothing holds any more fills no screen."""
+    _changed(
+        file,
+        "INSERT INTO batch (country, vantage, id, fingerprint, sent_at, encoding, signature, "
+        "body_sha256, received_at, body) "
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+        "SELECT country, vantage, 'copy-' || i || id, fingerprint, sent_at, encoding, signature, "
+        "body_sha256, received_at, body FROM batch, n WHERE signature <> ''",
+    )
+    assert len(_run(file).stderr.splitlines()) == 20
+
+
+def test_a_copy_from_before_there_were_agents_holds(file: Path) -> None:
+    """It has no such tables, and nothing that could be wrong with them."""
+    with closing(sqlite3.connect(file)) as database, database:
+        for table in ("batch_cycle", "batch", "enrolment"):
+            database.execute(f"DROP TABLE {table}")
+    assert check(str(file), fault_of) == []
+
+
+@pytest.mark.postgres
+async def test_of_postgresql_too(cluster: Cluster, database: str) -> None:
+    """The same of rows that come from there a few at a time."""
+    url = cluster.url(database)
+    store = SqlStore(url)
+    await hand_in(store)
+    await store.close()
+    assert await asyncio.to_thread(check_postgresql, url, fault_of) == []
+    cluster.execute("UPDATE batch SET body = body || '\\x00'::bytea", database)
+    problems = await asyncio.to_thread(check_postgresql, url, fault_of)
+    assert len(problems) == 2
+    assert all("khi-ptcl" in one and "SHA-256" in one for one in problems)

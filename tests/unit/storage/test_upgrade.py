@@ -1,0 +1,275 @@
+"""A database of the first release keeps every row through all migrations since."""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import MetaData, Table, create_engine
+
+from monitor.analysis.events.event import EventKind
+from monitor.analysis.verdict import State
+from probes.measurement import HttpObservation, TlsObservation
+from storage.postgresql import partitions
+from storage.sql.migrate import MIGRATIONS
+from storage.sql.store import SqlStore
+from storage.store import Cycle, Selection
+from storage.values.compression import unpack
+from storage.values.rollup import Period
+from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
+from tests.contract.listing import EVERYTHING, flat
+from tests.worlds.postgresql import Cluster
+
+TIME = "2024-02-17T12:00:00.000000Z"
+EVENT = {
+    "id": "event-1",
+    "platform": "x",
+    "state": "confirmed",
+    "scope": "full",
+    "evidence": "strong",
+    "roles": '["web"]',
+    "methods": '["tls.reset"]',
+    "networks": '[{"asn":17557,"network":"PTCL","affected":true,"blocked_now":true}]',
+    "onset_earliest": None,
+    "confirmed_at": None,
+    "end_earliest": None,
+    "end_latest": None,
+}
+SNAPSHOT = (
+    '{"id":"event-1","country":"PK","platform":"x","state":"confirmed","scope":"full",'
+    '"roles":["web"],"methods":["tls.reset"],"networks":[],"onset_earliest":null,'
+    f'"onset_latest":"{TIME}","detected_at":"{TIME}","updated_at":"{TIME}",'
+    '"first_measurement":"m","evidence":"strong","rules_version":"1"}'
+)
+LINE = {"event": "event-1", "sequence": 1, "change": "opened", "snapshot": SNAPSHOT}
+
+
+def _at_revision(database: Path | str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    engine = create_engine(f"sqlite:///{database}" if isinstance(database, Path) else database)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
+    """Without the tables and indexes that later releases added."""
+    _at_revision(folder / "then.db", revision)
+    names = "SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL AND type <> 'trigger'"
+    with closing(sqlite3.connect(folder / "then.db")) as database:
+        then = set(database.execute(names))
+    with closing(sqlite3.connect(file)) as database:
+        added = set(database.execute(names)) - then
+        # Indexes first, for they go with their tables.
+        for name, kind in sorted(added, key=lambda one: one[1]):
+            database.execute(f"DROP {kind} {name}")
+        database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        database.commit()
+
+
+def _columns(database: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
+    return [(row[1], row[2]) for row in database.execute(f"PRAGMA table_info({table})")]
+
+
+def _fill(database: sqlite3.Connection, table: str, given: dict[str, object]) -> None:
+    """One row, with values of each column's kind where none is given."""
+    plain = {"INTEGER": 0, "BIGINT": 17557, "FLOAT": 0.5, "BOOLEAN": 0}
+    row = {}
+    for name, kind in _columns(database, table):
+        made: object = plain.get(kind, "PK" if name == "country" else "")
+        if name.endswith("_at") or name in ("at", "onset_latest"):
+            made = TIME
+        row[name] = given.get(name, made)
+    marks = ", ".join("?" for _ in row)
+    database.execute(f"INSERT INTO {table} VALUES ({marks})", list(row.values()))  # noqa: S608
+
+
+def _counts(database: sqlite3.Connection, tables: Iterable[str]) -> dict[str, int]:
+    return {
+        table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in tables
+    }
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_every_row_survives(revision: str, tmp_path: Path) -> None:
+    """Tables filled at an older version hold as many rows after opening with this one."""
+    file = tmp_path / "old.db"
+    _at_revision(file, revision)
+    health: dict[str, object] = {
+        "state": "ok",
+        "families": "[]",
+        "nat64": "[]",
+        "vantage_role": "field",
+    }
+    tables: dict[str, dict[str, object]] = {
+        "cycle": {},
+        "measurement": {"observations": b""},
+        "verdict": {},
+        "platform_verdict": {},
+        "vantage_health": health,
+        "latest_health": health,
+        "latest_platform": {},
+        "latest_verdict": {},
+        "event": dict(EVENT),
+        "event_log": dict(LINE),
+    }
+    with closing(sqlite3.connect(file)) as database:
+        for table, given in tables.items():
+            _fill(database, table, given)
+        database.commit()
+        before = _counts(database, tables)
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    (event,) = await flat(store.events(EVERYTHING))
+    (line,) = await flat(store.event_log("event-1"))
+    (state,) = await store.latest_health()
+    await store.close()
+    assert (event.kind, event.platform, event.networks_affected) == (EventKind.BLOCK, "x", (17557,))
+    assert line.snapshot.kind is EventKind.BLOCK
+    assert state.timeout_rate == 0.5
+    with closing(sqlite3.connect(file)) as database:
+        assert _counts(database, tables) == before == dict.fromkeys(tables, 1)
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            database.execute("DELETE FROM event_log")
+
+
+async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
+    """A database of before there were counts gets those it would have had, looks out of turn left
+    out."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    for number in range(40):
+        state = State.BLOCKED if 10 <= number < 20 else State.OK
+        await store.save(cycle(number, state=state))
+        await store.save(cycle(number, country="BR", vantage="gru", platforms=("x",)))
+    out_of_turn = cycle(50, platforms=("x",), state=State.BLOCKED, seconds=4000)
+    await store.save(msgspec.structs.replace(out_of_turn, hurried=True))
+    selections = [Selection(period=period) for period in Period]
+    counted = [await flat(store.availability(wanted)) for wanted in selections]
+    await store.close()
+    assert all(counted)
+    _taken_back_to(tmp_path, file, "0007")
+    _at_revision(file, "0008")
+    await store.open()
+    assert [await flat(store.availability(wanted)) for wanted in selections] == counted
+    await store.close()
+
+
+def _without_what_is_shown(folder: Path, file: Path) -> None:
+    """With the table of measurements as it was before."""
+    _taken_back_to(folder, file, "0009")
+    with closing(sqlite3.connect(folder / "then.db")) as database:
+        names = ", ".join(name for name, _ in _columns(database, "measurement"))
+        made = [
+            sql
+            for (sql,) in database.execute(
+                "SELECT sql FROM sqlite_schema WHERE tbl_name = 'measurement' AND sql IS NOT NULL "
+                "ORDER BY type DESC"
+            )
+        ]
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("ALTER TABLE measurement RENAME TO later")
+        for (index,) in database.execute(
+            "SELECT name FROM sqlite_schema WHERE tbl_name = 'later' AND type = 'index' "
+            "AND sql IS NOT NULL"
+        ).fetchall():
+            database.execute(f"DROP INDEX {index}")
+        for sql in made:
+            database.execute(sql)
+        database.execute(f"INSERT INTO measurement ({names}) SELECT {names} FROM later")  # noqa: S608
+        database.execute("DROP TABLE later")
+
+
+def _seen_in_many_ways(number: int = 12) -> Cycle:
+    """Looks with what is shown of them, in part or in whole."""
+    failed = tuple(
+        msgspec.structs.replace(one, failure="connection_reset")
+        if isinstance(one, TlsObservation | HttpObservation)
+        else one
+        for one in REACHED
+    )
+    seen = (REACHED, EVERY_OBSERVATION, failed, (*REACHED, *failed), REACHED[:2], ())
+    looks = tuple(
+        measurement(f"m-{n}", n, cycle="c-1", observations=seen[n % len(seen)], reached=n % 2 == 0)
+        for n in range(number)
+    )
+    return cycle(1, measurements=looks)
+
+
+async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> None:
+    """A database of before looks had it beside their observations gets what it would have had, and
+    keeps everything else; what cannot be read is passed over."""
+    file = tmp_path / "store.db"
+    store = SqlStore(f"sqlite:///{file}")
+    await store.open()
+    await store.save(_seen_in_many_ways())
+    await store.close()
+
+    def everything(database: sqlite3.Connection) -> list[tuple[object, ...]]:
+        return database.execute("SELECT * FROM measurement ORDER BY id").fetchall()
+
+    with closing(sqlite3.connect(file)) as database, database:
+        # As they were packed then.
+        database.create_function("as_of_then", 1, lambda packed: zlib.compress(unpack(packed)))
+        database.execute("UPDATE measurement SET observations = as_of_then(observations)")
+        before = everything(database)
+        columns = [name for name, _ in _columns(database, "measurement")]
+        spoilt = columns.index("observations")
+        database.execute("UPDATE measurement SET observations = x'00' WHERE id = 'm-3'")
+    _without_what_is_shown(tmp_path, file)
+    _at_revision(file, "0010")
+    with closing(sqlite3.connect(file)) as database:
+        assert [name for name, _ in _columns(database, "measurement")] == columns
+        after = everything(database)
+    for old, new in zip(before, after, strict=True):
+        if old[columns.index("id")] == "m-3":
+            assert new[spoilt] == b"\x00"
+            shown = [columns.index(name) for name in ("resolvers", "http_url", "http_title")]
+            assert [new[place] for place in shown] == ["", None, None]
+        else:
+            assert new == old
+
+
+@pytest.mark.postgres
+async def test_postgresql_takes_it_from_there_too(cluster: Cluster, database: str) -> None:
+    """More rows than it has in memory at a time."""
+    now, old = (
+        cluster.url(name).replace("postgresql:", "postgresql+psycopg:")
+        for name in (database, cluster.new_database())
+    )
+    store = SqlStore(now)
+    await store.open()
+    await store.save(_seen_in_many_ways(1100))
+    await store.close()
+    _at_revision(old, "0009")
+    there, here = create_engine(now), create_engine(old)
+    with there.connect() as connection:
+        table = Table("measurement", MetaData(), autoload_with=connection)
+        expected = [
+            {**row, "observations": zlib.compress(unpack(row["observations"]))}
+            for row in connection.execute(table.select().order_by(table.c.id)).mappings()
+        ]
+    with here.begin() as connection:
+        partitions.ensure(connection, "measurement", [TIME[:7]])
+        before = Table("measurement", MetaData(), autoload_with=connection)
+        kept = [{name: row[name] for name in before.c.keys()} for row in expected]  # noqa: SIM118
+        connection.execute(before.insert(), kept)
+    assert len(before.c) < len(table.c)
+    _at_revision(old, "0010")
+    with here.connect() as connection:
+        after = Table("measurement", MetaData(), autoload_with=connection)
+        found = connection.execute(after.select().order_by(after.c.id)).mappings()
+        assert [dict(row) for row in found] == expected
+        nullable = {column.name: column.nullable for column in after.c}
+        assert nullable == {column.name: column.nullable for column in table.c}
+    there.dispose()
+    here.dispose()

@@ -1,0 +1,271 @@
+"""A collector for tests: the agents' interface over real TLS, with all it took in memory.
+
+In a test, `async with collecting() as collector`; as a program, `python -m
+tests.worlds.agent_collector
+PORT FOLDER`, which takes from the folder the certificate and whom it knows, and writes to it the
+counts of what came.
+"""
+
+import asyncio
+import gzip
+import ssl
+import sys
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import trustme
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitor.keys.keys import public_text
+from monitor.wire.answers import (
+    AGE_LIMIT,
+    BATCHES,
+    CONTROLS,
+    SETTINGS,
+    STATUS,
+    TIME,
+    AgentSettings,
+    ControlAnswer,
+    ControlRequest,
+    Moment,
+    Reason,
+    Receipt,
+    Refusal,
+)
+from monitor.wire.batch import Batch, decode_batch
+from monitor.wire.signing import REQUEST, SIGNATURE, claim_of, is_signed, sign_answer
+
+KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
+NAME = "localhost"
+
+
+class Collector:
+    """What came, and what is answered."""
+
+    def __init__(self) -> None:
+        self.name = NAME
+        """In its address and its certificate."""
+        self.port = 0
+        self.ahead = timedelta(0)
+        """Of this machine's clock."""
+        self.known = public_text(AGENT_KEY)
+        """Of the one agent there is."""
+        self.bodies: dict[str, bytes] = {}
+        """Batch → body as it was sent."""
+        self.batches: list[Batch] = []
+        """Each once, in the order they came."""
+        self.sent: list[tuple[str, bytes]] = []
+        """Batch and body of every attempt."""
+        self.headers: list[dict[str, str]] = []
+        """Of every request."""
+        self.paths: Counter[str] = Counter()
+        self.refusals: deque[Reason] = deque()
+        """Given to the next batches in turn, before anything is stored."""
+        self.retry_after = ""
+        self.lose_receipts = 0
+        """So many batches more are stored, and not acknowledged."""
+        self.forge = False
+        """Sign answers with another key."""
+        self.orders: AgentSettings | None = None
+        self.controls: ControlAnswer | None = None
+        self.asked: list[ControlRequest] = []
+        self.stall = 0.0
+        """Seconds before anything is answered."""
+
+    @property
+    def url(self) -> str:
+        """As an agent is told it."""
+        return f"https://{self.name}:{self.port}"
+
+    def now(self) -> datetime:
+        """UTC, by the collector's clock."""
+        return datetime.now(UTC) + self.ahead
+
+    def measurements(self) -> Counter[str]:
+        """How often each measurement is in what was stored."""
+        return Counter(
+            look.id
+            for batch in self.batches
+            for report in batch.reports
+            for look in report.measurements
+        )
+
+    def app(self) -> Starlette:
+        """The four routes."""
+        return Starlette(
+            routes=[
+                Route(BATCHES, self._take, methods=["POST"]),
+                Route(CONTROLS, self._control, methods=["POST"]),
+                Route(SETTINGS, self._settings, methods=["GET"]),
+                Route(TIME, self._time, methods=["GET"]),
+            ]
+        )
+
+    async def _take(self, request: Request) -> Response:
+        body = await self._signed_body(request)
+        if isinstance(body, Response):
+            return body
+        batch = request.headers[REQUEST]
+        self.sent.append((batch, body))
+        if self.refusals:
+            return self._refuse(self.refusals.popleft())
+        known = batch in self.bodies
+        if known and self.bodies[batch] != body:
+            return self._refuse(Reason.REPLAY)
+        if not known:
+            assert request.headers["content-encoding"] == "gzip"
+            self.bodies[batch] = body
+            self.batches.append(decode_batch(gzip.decompress(body)))
+        if self.lose_receipts > 0:
+            self.lose_receipts -= 1
+            return Response(status_code=500)
+        settings = "" if self.orders is None else self.orders.version
+        return self._signed(
+            request, Receipt(batch=batch, known=known, at=self.now(), settings=settings)
+        )
+
+    async def _control(self, request: Request) -> Response:
+        body = await self._signed_body(request)
+        if isinstance(body, Response):
+            return body
+        self.asked.append(msgspec.json.decode(body, type=ControlRequest))
+        return self._signed(request, self.controls or ControlAnswer(at=self.now()))
+
+    async def _settings(self, request: Request) -> Response:
+        body = await self._signed_body(request)
+        if isinstance(body, Response):
+            return body
+        if self.orders is None:
+            return Response(status_code=404)
+        return self._signed(request, self.orders)
+
+    async def _time(self, request: Request) -> Response:
+        self._note(request)
+        await asyncio.sleep(self.stall)
+        return self._signed(request, Moment(at=self.now()))
+
+    async def _signed_body(self, request: Request) -> bytes | Response:
+        self._note(request)
+        body = await request.body()
+        claim = claim_of(request.method, request.url.path, request.headers)
+        if not is_signed(claim, self.known, body):
+            return self._refuse(Reason.BAD_SIGNATURE)
+        age = (self.now() - datetime.fromisoformat(claim.sent_at)).total_seconds()
+        if abs(age) > AGE_LIMIT:
+            return self._refuse(Reason.STALE if age > 0 else Reason.FUTURE)
+        await asyncio.sleep(self.stall)
+        return body
+
+    def _note(self, request: Request) -> None:
+        self.paths[request.url.path] += 1
+        self.headers.append(dict(request.headers))
+
+    def _signed(self, request: Request, answer: msgspec.Struct) -> Response:
+        body = msgspec.json.encode(answer)
+        key = AGENT_KEY if self.forge else KEY
+        signature = sign_answer(key, request.headers[REQUEST], body)
+        return Response(body, headers={SIGNATURE: signature})
+
+    def _refuse(self, reason: Reason) -> Response:
+        body = msgspec.json.encode(Refusal(reason=reason, detail="as the test says", at=self.now()))
+        headers = {"retry-after": self.retry_after} if self.retry_after else {}
+        return Response(body, status_code=STATUS[reason], headers=headers)
+
+
+class Server:
+    """Serves a collector, which may be taken away and come back with another certificate."""
+
+    def __init__(self, collector: Collector, authority: trustme.CA) -> None:
+        self.collector = collector
+        self.authority = authority
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin, at the port it had before."""
+        config = uvicorn.Config(
+            self.collector.app(),
+            host="127.0.0.1",
+            port=self.collector.port,
+            log_config=None,
+            lifespan="off",
+        )
+        config.load()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert(self.collector.name).configure_cert(context)
+        config.ssl = context
+        self._server = uvicorn.Server(config)
+        self._task = asyncio.create_task(self._server._serve())
+        while not self._server.started:
+            assert not self._task.done()
+            await asyncio.sleep(0.01)
+        self.collector.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """End."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = self._server.force_exit = True
+            await self._task
+            self._server = None
+
+
+@asynccontextmanager
+async def collecting(authority: trustme.CA) -> AsyncIterator[tuple[Collector, Server]]:
+    """A collector on loopback for as long as the context lasts."""
+    collector = Collector()
+    server = Server(collector, authority)
+    await server.start()
+    try:
+        yield collector, server
+    finally:
+        await server.stop()
+
+
+def main() -> None:
+    """Serve until ended; `counts.json` in the folder tells batches, reports and measurements."""
+    port, folder = int(sys.argv[1]), Path(sys.argv[2])
+    collector = Collector()
+    collector.known = (folder / "agent.pub").read_text().strip()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "collector.pem")
+
+    async def write() -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            reports = sum(len(batch.reports) for batch in collector.batches)
+            told = {
+                "batches": len(collector.batches),
+                "reports": reports,
+                "paths": dict(collector.paths),
+                "measurements": collector.measurements(),
+                "headers": collector.headers[-1:],
+            }
+            partial = folder / "counts.partial"
+            partial.write_bytes(msgspec.json.encode(told))
+            partial.replace(folder / "counts.json")
+
+    async def serve() -> None:
+        config = uvicorn.Config(
+            collector.app(), host="127.0.0.1", port=port, log_config=None, lifespan="off"
+        )
+        config.load()
+        config.ssl = context
+        writing = asyncio.create_task(write())
+        await uvicorn.Server(config).serve()
+        writing.cancel()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Events to be told of, and who is told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from monitor.analysis.events.event import (
+    Event,
+    EventKind,
+    EventLogEntry,
+    EventState,
+    NetworkStatus,
+    Scope,
+)
+from monitor.notify.body import Told
+from monitor.notify.changes import Occasion
+from monitor.notify.settings import Route, Target
+from storage.values.outbox import Notice
+
+ONSET = datetime(2024, 2, 17, 18, 12, tzinfo=UTC)
+TITLES = {"x": "X", "whatsapp": "WhatsApp"}
+PTCL = NetworkStatus(asn=17557, network="PTCL", affected=True, blocked_now=True)
+JAZZ = NetworkStatus(asn=45669, network="Jazz", affected=True, blocked_now=True)
+CYBER = NetworkStatus(asn=9541, network="Cyber Internet", affected=False, blocked_now=False)
+
+
+def block(state: EventState = EventState.CONFIRMED, **changes: Any) -> Event:
+    """X blocked in Pakistan on two networks of three."""
+    sure = state not in (EventState.SUSPECTED, EventState.DISMISSED)
+    event = Event(
+        id="0123456789abcdef0123",
+        country="PK",
+        platform="x",
+        state=state,
+        scope=Scope.FULL,
+        roles=("api", "web"),
+        methods=("tls.reset",),
+        networks=(CYBER, PTCL, JAZZ),
+        onset_earliest=ONSET - timedelta(minutes=5),
+        onset_latest=ONSET,
+        detected_at=ONSET + timedelta(minutes=1),
+        confirmed_at=ONSET + timedelta(minutes=2) if sure else None,
+        updated_at=ONSET + timedelta(minutes=2),
+        first_measurement="m-1",
+        evidence="conclusive",
+        rules_version="3",
+    )
+    return msgspec.structs.replace(event, **changes)
+
+
+def shutdown(kind: EventKind = EventKind.SHUTDOWN, **changes: Any) -> Event:
+    """All networks watched in Pakistan cut off, or another thing of the kind."""
+    methods = ("shutdown.offline",)
+    return block(kind=kind, **({"platform": "", "roles": (), "methods": methods} | changes))
+
+
+def entry(change: str, snapshot: Event, *, sequence: int = 1, detail: str = "") -> EventLogEntry:
+    """A line of the event's log."""
+    return EventLogEntry(
+        event=snapshot.id,
+        sequence=sequence,
+        at=snapshot.updated_at,
+        change=change,
+        detail=detail,
+        snapshot=snapshot,
+    )
+
+
+def told(occasion: Occasion, event: Event, **changes: Any) -> Told:
+    """What one occasion is put in words from."""
+    detail = changes.pop("detail", "")
+    return Told(occasion=occasion, entry=entry(occasion, event, detail=detail), **changes)
+
+
+def route(name: str = "ops", **changes: Any) -> Route:
+    """A route to one place, unless `urls` says otherwise."""
+    urls = (Target(name="1-json", url="json://127.0.0.1:9/"),)
+    return Route(name=name, **({"urls": urls} | changes))
+
+
+def notice(occasion: Occasion, sequence: int, event: str = "e", **changes: Any) -> Notice:
+    """One that waits."""
+    given = {"created_at": ONSET + timedelta(seconds=sequence)} | changes
+    return Notice(
+        country="PK",
+        event=event,
+        sequence=sequence,
+        route="ops",
+        target="1-json",
+        occasion=occasion,
+        **given,
+    )
