@@ -26,7 +26,7 @@ from monitor.app.clock import utc_now
 from monitor.app.garbage_collection import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
 from probes.settings import ProbeSettings
@@ -86,7 +86,7 @@ class Ours:
             settings = msgspec.structs.replace(settings, dns_window=order.window)
         egress = Egress(kind=EgressKind.SOURCE, source=",".join(OWN_ADDRESSES))
         self._vantage = VantagePoint(id="bench", country="ZZ", egress=egress)
-        self._looker = Looker(
+        self._looker = Prober(
             self._vantage,
             SocketNetwork(
                 self._vantage.egress,

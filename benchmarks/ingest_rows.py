@@ -17,7 +17,7 @@ from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import BATCHES
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import signed_headers
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from storage.values.fleet import Enrolment
 from storage.values.times import time_text
 
@@ -124,7 +124,11 @@ def _looks(place: Place, cycle: str, at: datetime, rng: random.Random) -> Iterat
     while made < LOOKS:
         one = look(place, rng.choice(PLATFORMS), rng.randrange(8))
         failing = rng.random() < FAILING
-        kinds = (Look.SCHEDULED, Look.RETRY, Look.FOLLOW_UP) if failing else (Look.SCHEDULED,)
+        kinds = (
+            (Purpose.SCHEDULED, Purpose.RETRY, Purpose.FOLLOW_UP)
+            if failing
+            else (Purpose.SCHEDULED,)
+        )
         for attempt, kind in enumerate(kinds, 1):
             yield _varied(one, cycle, at, kind, attempt, failing=failing, rng=rng)
             made += 1
@@ -134,7 +138,7 @@ def _varied(
     one: Measurement,
     cycle: str,
     at: datetime,
-    kind: Look,
+    kind: Purpose,
     attempt: int,
     *,
     failing: bool,

@@ -20,9 +20,9 @@ from tests.lab.network import LabNetwork, Network
 
 COUNT = """
 import asyncio, collections, json, pathlib, sys
-from monitor.cli.once import look_once
+from monitor.cli.once import measure_once
 from monitor.config.load import load_config
-cycles = asyncio.run(look_once(load_config(pathlib.Path(sys.argv[1]), {})))
+cycles = asyncio.run(measure_once(load_config(pathlib.Path(sys.argv[1]), {})))
 field = [m for c in cycles for m in c.measurements if m.vantage_role == "field"]
 seen = [o for m in field for o in m.observations]
 kinds = collections.Counter(type(o).__name__ for o in seen)

@@ -18,8 +18,8 @@ from probes.measurement import (
     DnsAnswer,
     DnsObservation,
     HttpObservation,
-    Look,
     Measurement,
+    Purpose,
     TcpObservation,
     TlsObservation,
 )
@@ -117,7 +117,7 @@ def look(place: Place, platform: str, number: int) -> Measurement:
         platform=platform,
         role="web",
         endpoint=f"https://{number}.{platform}.example/",
-        look=Look.SCHEDULED,
+        look=Purpose.SCHEDULED,
         started_at=END,
         duration=0.4,
         observations=observations(platform, number),

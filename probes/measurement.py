@@ -36,7 +36,7 @@ class Layer(StrEnum):
     TRANSFER = "transfer"
 
 
-class Look(StrEnum):
+class Purpose(StrEnum):
     """Why a measurement was made."""
 
     SCHEDULED = "scheduled"
@@ -308,7 +308,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A role's name; for references the scope."""
     endpoint: str
     """`Endpoint.id`."""
-    look: Look = Look.SCHEDULED
+    look: Purpose = Purpose.SCHEDULED
     attempt: int = 1
     """1 for the first look, counting up over retries."""
     started_at: datetime

@@ -13,7 +13,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
 
 
-class Glance(msgspec.Struct, frozen=True, kw_only=True):
+class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     """What a look that is to cost little leaves out: never what decides whether it is reached."""
 
     family: str = ""

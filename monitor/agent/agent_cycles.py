@@ -1,13 +1,13 @@
-"""Turns of an agent: it takes none while its host paused it, and looks at nothing while the
+"""CycleJobs of an agent: it takes none while its host paused it, and looks at nothing while the
 collectors told it so."""
 
-from monitor.app.cycle_job import Turns
+from monitor.app.cycle_job import CycleJobs
 from probes.vantage import VantagePoint
 from storage.store import Cycle
 
 
-class AgentTurns(Turns):
-    """Turns of the one vantage."""
+class AgentCycles(CycleJobs):
+    """CycleJobs of the one vantage."""
 
     paused = False
     """By the host: nothing goes out, and nothing is put on record."""

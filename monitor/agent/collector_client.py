@@ -51,7 +51,7 @@ _GRACE = timedelta(days=1)
 """By which a certificate's dates may be passed, where nobody but we looks at them."""
 
 
-class LineError(Exception):
+class UnreachableError(Exception):
     """No answer that can be believed; the message says why, without an address."""
 
 
@@ -74,14 +74,14 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
     def read(self, kind: type[T]) -> T:
-        """What it says. Raises LineError."""
+        """What it says. Raises UnreachableError."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.DecodeError as error:
-            raise LineError("a signed answer that this version cannot read") from error
+            raise UnreachableError("a signed answer that this version cannot read") from error
 
 
-class Line:
+class CollectorClient:
     """Speaks to collectors. Use as an async context manager, from one event loop."""
 
     def __init__(
@@ -103,7 +103,7 @@ class Line:
         self.carried = 0
         """Bytes of bodies and headers, both ways, about."""
 
-    async def __aenter__(self) -> "Line":
+    async def __aenter__(self) -> "CollectorClient":
         return self
 
     async def __aexit__(
@@ -137,7 +137,7 @@ class Line:
     ) -> Signed:
         """The answer to a request, which carries an id of its own unless `request` gives one.
 
-        Raises LineError or RefusedError.
+        Raises UnreachableError or RefusedError.
         """
         request = request or str(uuid_utils.uuid7())
         headers = {REQUEST: request}
@@ -157,7 +157,7 @@ class Line:
             raise _refusal(status, given, found, self._clock.best_now())
         signature = given.get(SIGNATURE, "")
         if not is_answer(self._setup.collector_key, signature, request, found):
-            raise LineError("an answer without the collectors' signature")
+            raise UnreachableError("an answer without the collectors' signature")
         return Signed(request=request, signature=signature, body=found)
 
     async def learn_time(self, collector: str) -> bool:
@@ -177,12 +177,12 @@ class Line:
         except (httpx.HTTPError, OSError) as error:
             # With the clock known to be right, dates that do not fit are the collector's fault.
             if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
-                raise LineError(_told(error)) from error
+                raise UnreachableError(_told(error)) from error
         await self._look_at_dates(wanted=False)
         try:
             return await self._exchange(url, method, headers, body)
         except (httpx.HTTPError, OSError) as error:
-            raise LineError(_told(error)) from error
+            raise UnreachableError(_told(error)) from error
 
     async def _exchange(
         self, url: str, method: str, headers: dict[str, str], body: bytes
@@ -196,7 +196,7 @@ class Line:
             async for part in answer.aiter_bytes():
                 found += part
                 if len(found) > LARGEST_ANSWER:
-                    raise LineError("an answer that does not end")
+                    raise UnreachableError("an answer that does not end")
         sizes = map(_size, (answer.request.headers, answer.headers))
         self.carried += len(body) + answer.num_bytes_downloaded + sum(sizes)
         return answer.status_code, answer.headers, bytes(found)
@@ -223,7 +223,7 @@ class Line:
         begins, ends = (ssl.cert_time_to_seconds(held[name]) for name in ("notBefore", "notAfter"))
         grace = _GRACE.total_seconds()
         if not begins - grace <= now.timestamp() <= ends + grace:
-            raise LineError("a certificate that has expired")
+            raise UnreachableError("a certificate that has expired")
 
     def _new_client(self) -> httpx.AsyncClient:
         context = ssl.create_default_context()
@@ -257,7 +257,7 @@ def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) ->
         return RefusedError(Reason.OVERSIZE, "something in front of the collector said so", after)
     if status == STATUS[Reason.BUSY]:
         return RefusedError(Reason.BUSY, "something in front of the collector said so", after)
-    return LineError(f"HTTP status {status}")
+    return UnreachableError(f"HTTP status {status}")
 
 
 def _retry_after(written: str, now: datetime) -> float | None:

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from monitor.agent.batch_body import SHARE, freeze
-from monitor.agent.collector_client import Line, LineError, RefusedError, Signed
+from monitor.agent.collector_client import CollectorClient, RefusedError, Signed, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.delays import Backoff
 from monitor.agent.orders import Orders
@@ -38,14 +38,14 @@ _TIMING = (Reason.STALE, Reason.FUTURE)
 _WAIT = (Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE)
 
 
-class Courier:
+class BatchDelivery:
     """The one who hands in. Only the event loop's thread calls the methods."""
 
     def __init__(
         self,
         vantage: str,
         spool: Spool,
-        line: Line,
+        line: CollectorClient,
         clock: AgentClock,
         orders: Orders,
         backoff: Backoff,
@@ -121,7 +121,7 @@ class Courier:
                     await errand(collector)
             except TimeoutError:
                 await self._note("no answer in time")
-            except LineError as error:
+            except UnreachableError as error:
                 await self._note(str(error))
             except RefusedError as error:
                 await self._note(str(error))
@@ -163,7 +163,7 @@ class Courier:
             return
         receipt = answer.read(Receipt)
         if receipt.batch != batch.id:
-            raise LineError("a receipt for another batch")
+            raise UnreachableError("a receipt for another batch")
         last = LastReceipt(batch=batch.id, at=receipt.at, measurements=batch.measurements)
         await self._spool.forget(batch.id, {RECEIPT: _json(last)})
         log.info("handed in", batch=batch.id, measurements=batch.measurements, known=receipt.known)

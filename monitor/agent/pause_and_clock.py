@@ -2,11 +2,11 @@
 
 import asyncio
 
-from monitor.agent.agent_cycles import AgentTurns
-from monitor.agent.collector_client import Line
+from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.paths import AgentFiles
-from monitor.agent.remote_controls import RemoteDesk
+from monitor.agent.remote_controls import RemoteControls
 from monitor.app.schedule import Schedule
 from monitor.logs import logger
 
@@ -18,7 +18,7 @@ _STEP = 5.0
 """Seconds by which the wall clock must have moved for that to matter to the schedule."""
 
 
-class Watch:
+class PauseAndClock:
     """Looks again and again."""
 
     def __init__(
@@ -26,9 +26,9 @@ class Watch:
         files: AgentFiles,
         clock: AgentClock,
         schedule: Schedule,
-        turns: AgentTurns,
-        desk: RemoteDesk,
-        line: Line,
+        turns: AgentCycles,
+        desk: RemoteControls,
+        line: CollectorClient,
     ) -> None:
         self._files = files
         self._machine = clock.machine

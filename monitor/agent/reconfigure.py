@@ -1,12 +1,12 @@
 """From one set of settings to the next while the agent runs, whoever gives them: its own file, or
 collectors within what that file allows."""
 
-from monitor.agent.agent_cycles import AgentTurns
+from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.collector_client import Signed
 from monitor.agent.orders import Orders, OrdersError, follow
-from monitor.agent.remote_controls import RemoteDesk
-from monitor.agent.spooling import SpoolKeeper
-from monitor.app.cycle_runners import Runners
+from monitor.agent.remote_controls import RemoteControls
+from monitor.agent.spooling import SpoolRecorder
+from monitor.app.cycle_runners import CycleRunners
 from monitor.app.schedule import Schedule
 from monitor.config.reload import same_looks
 from monitor.config.settings import Settings
@@ -16,18 +16,18 @@ from monitor.wire.answers import AgentSettings
 log = logger(__name__)
 
 
-class AgentChange:
+class AgentReconfiguration:
     """Goes over from one to another."""
 
     def __init__(
         self,
         own: Settings,
         orders: Orders,
-        desk: RemoteDesk,
-        runners: Runners,
+        desk: RemoteControls,
+        runners: CycleRunners,
         schedule: Schedule,
-        turns: AgentTurns,
-        keeper: SpoolKeeper,
+        turns: AgentCycles,
+        keeper: SpoolRecorder,
         in_use: Settings,
     ) -> None:
         """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
@@ -75,7 +75,7 @@ class AgentChange:
         if not same_looks(old, new):
             runner = await self._runners.begin(new, ())
             runner.inherit(before, {vantage.id for vantage in new.vantages})
-        self._turns.spending.use(new)
+        self._turns.ledger.use(new)
         self._keeper.use(new)
         self._schedule.use(new, runner)
         self._in_use = new

@@ -12,14 +12,14 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.agent.collector_client import LineError, RefusedError, Signed
+from monitor.agent.collector_client import RefusedError, Signed, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.analysis.judge.suspicion import answered
 from monitor.logs import logger
 from monitor.measuring.controls import ControlHealth
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
 from probes.measurement import Measurement
-from probes.target import Glance, Target
+from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 
 log = logger(__name__)
@@ -35,17 +35,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AsksCollectors(Protocol):
-    """What `monitor.agent.collector_client.Line` does."""
+    """What `monitor.agent.collector_client.CollectorClient` does."""
 
     def collectors(self) -> Sequence[str]:
         """All of them, in some order."""
 
     async def ask(self, collector: str, method: str, path: str, *, body: bytes) -> Signed:
-        """The answer to a request. Raises LineError or RefusedError."""
+        """The answer to a request. Raises UnreachableError or RefusedError."""
 
 
-class RemoteDesk:
-    """A `monitor.measuring.controls.Desk` whose controls stand elsewhere."""
+class RemoteControls:
+    """A `monitor.measuring.controls.Controls` whose controls stand elsewhere."""
 
     staffed = True
 
@@ -81,11 +81,11 @@ class RemoteDesk:
         after: float,  # noqa: ARG002 # of Desk; what is asked now begins later
         cycle: str,
         quic: bool = False,
-        glance: Glance | None = None,
+        reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from the collectors' controls, begun from now on; nothing when none can be
         asked."""
-        request = ControlRequest(cycle=cycle, target=target, quic=quic, glance=glance)
+        request = ControlRequest(cycle=cycle, target=target, quic=quic, reduction=reduction)
         answer = await self._ask(request)
         if answer is None:
             return ()
@@ -130,7 +130,7 @@ class RemoteDesk:
             except RefusedError as error:
                 log.info("no control looks", reason=str(error))
                 return None
-            except LineError as error:
+            except UnreachableError as error:
                 log.info("no control looks", reason=str(error))
         self._away_until = asyncio.get_running_loop().time() + AWAY
         return None

@@ -7,23 +7,23 @@ import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 
-from monitor.agent.agent_cycles import AgentTurns
-from monitor.agent.collector_client import Line
+from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.delays import Backoff
-from monitor.agent.delivery import Courier
+from monitor.agent.delivery import BatchDelivery
 from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.paths import AgentFiles, files_of, running
-from monitor.agent.pause_and_clock import Watch
-from monitor.agent.reconfigure import AgentChange
-from monitor.agent.remote_controls import RemoteDesk
+from monitor.agent.pause_and_clock import PauseAndClock
+from monitor.agent.reconfigure import AgentReconfiguration
+from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
-from monitor.agent.spooling import LogTally, SpoolKeeper
+from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.app.cycle_runners import Runners
+from monitor.app.cycle_runners import CycleRunners
 from monitor.app.garbage_collection import spare_searches
 from monitor.app.schedule import Schedule
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import AgentSetup, Settings
@@ -60,29 +60,33 @@ async def _run(
     clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
     orders = Orders(files.orders, setup.collector_key)
     in_use = _restored(settings, orders)
-    spending = Spending(in_use, now=clock.now)
+    ledger = Ledger(in_use, now=clock.now)
     chance = random.Random()  # noqa: S311 # spreads requests, guards nothing
     async with AsyncExitStack() as stack:
-        line = await stack.enter_async_context(Line(setup, vantage.id, key, clock, chance))
-        traffic = DayTraffic(vantage.id, spending, lambda: line.carried, clock.now)
+        line = await stack.enter_async_context(
+            CollectorClient(setup, vantage.id, key, clock, chance)
+        )
+        traffic = DayTraffic(vantage.id, ledger, lambda: line.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        desk = RemoteDesk(line, clock)
+        desk = RemoteControls(line, clock)
         runners = await stack.enter_async_context(
-            Runners(spending, desk=desk, standing=True, now=clock.now)
+            CycleRunners(ledger, desk=desk, standing=True, now=clock.now)
         )
         woken = asyncio.Event()
-        keeper = SpoolKeeper(in_use, spool, clock, traffic.today, woken.set)
-        turns = AgentTurns(await runners.begin(in_use, ()), keeper, LogTally(), spending)
+        keeper = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
+        turns = AgentCycles(await runners.begin(in_use, ()), keeper, LogCounter(), ledger)
         schedule = Schedule(in_use, turns)
-        change = AgentChange(settings, orders, desk, runners, schedule, turns, keeper, in_use)
+        change = AgentReconfiguration(
+            settings, orders, desk, runners, schedule, turns, keeper, in_use
+        )
         backoff = Backoff(chance)
-        courier = Courier(
+        courier = BatchDelivery(
             vantage.id, spool, line, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
         reloader = Reloader(
             settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
         )
-        watch = Watch(files, clock, schedule, turns, desk, line)
+        watch = PauseAndClock(files, clock, schedule, turns, desk, line)
         await _until_told_to_stop(
             schedule, reloader, watch.run(), reloader.run(), courier.run(watch.allowed)
         )

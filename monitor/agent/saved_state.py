@@ -46,7 +46,7 @@ class TrafficOfDay(msgspec.Struct, frozen=True, kw_only=True):
     """UTC, by the agent's own clock."""
     looks: Mapping[str, int]
     """By purse."""
-    handed_in: int
+    uploaded: int
     """On top, to and from collectors."""
 
 

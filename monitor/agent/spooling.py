@@ -21,8 +21,8 @@ from storage.store import Cycle, StorageError
 log = logger(__name__)
 
 
-class SpoolKeeper:
-    """Takes finished cycles of the one vantage. A `monitor.app.cycle_job.Keeper`."""
+class SpoolRecorder:
+    """Takes finished cycles of the one vantage. A `monitor.app.cycle_job.CycleRecorder`."""
 
     def __init__(
         self,
@@ -93,10 +93,10 @@ class SpoolKeeper:
         self._kept()
 
 
-class LogTally:
-    """Counts turns by logging them. A `monitor.app.cycle_job.Tally`."""
+class LogCounter:
+    """Counts turns by logging them. A `monitor.app.cycle_job.CycleCounter`."""
 
-    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+    def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """A turn was taken."""
         log.debug("turn taken", vantage=vantage, effort=effort, spent=spent)
 

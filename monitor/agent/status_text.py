@@ -36,8 +36,8 @@ def lines(status: Status) -> Iterator[str]:
     if status.traffic is not None:
         day = status.traffic
         looks = sum(day.looks.values()) / _MEGABYTE
-        handed_in = day.handed_in / _MEGABYTE
-        yield f"Traffic on {day.day} (UTC): {looks:.1f} MB looks, {handed_in:.1f} MB handing in"
+        uploaded = day.uploaded / _MEGABYTE
+        yield f"Traffic on {day.day} (UTC): {looks:.1f} MB measuring, {uploaded:.1f} MB uploading"
 
 
 def _state(status: Status) -> str:

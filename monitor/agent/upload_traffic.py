@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from monitor.agent.saved_state import TrafficOfDay
-from monitor.budget.budget import Purse, Spent
-from monitor.budget.ledger import Spending
+from monitor.budget.budget import Allotment, Spent
+from monitor.budget.ledger import Ledger
 
 
 class DayTraffic:
@@ -14,13 +14,13 @@ class DayTraffic:
     def __init__(
         self,
         vantage: str,
-        spending: Spending,
+        ledger: Ledger,
         carried: Callable[[], int],
         now: Callable[[], datetime],
     ) -> None:
         """`carried` gives the bytes to and from collectors since the process began, `now` UTC."""
         self._vantage = vantage
-        self._spending = spending
+        self._spending = ledger
         self._carried = carried
         self._now = now
         self._day = now().date()
@@ -32,7 +32,7 @@ class DayTraffic:
         if before is None or before.day != self._day:
             return
         self._spending.resume(self._vantage, Spent(**before.looks))
-        self._base = -before.handed_in
+        self._base = -before.uploaded
 
     def today(self) -> TrafficOfDay:
         """Up to now."""
@@ -42,6 +42,6 @@ class DayTraffic:
         spent = self._spending.spent(self._vantage)
         return TrafficOfDay(
             day=day,
-            looks={purse.value: spent.of(purse) for purse in Purse},
-            handed_in=self._carried() - self._base,
+            looks={purse.value: spent.of(purse) for purse in Allotment},
+            uploaded=self._carried() - self._base,
         )

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from monitor.analysis.events.fold import EventBook
 from monitor.budget.budget import Effort
-from monitor.budget.ledger import DayIsSpentError, Spending
+from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
 from probes.vantage import VantagePoint
@@ -27,7 +27,7 @@ STOP_DEADLINE = 4.0
 """Seconds a cycle under way gets to end once we are told to stop; the rest must fit into five."""
 
 
-class Keeper(Protocol):
+class CycleRecorder(Protocol):
     """Whoever takes finished cycles: `monitor.recording.recorder.Recorder`, or a spool."""
 
     @property
@@ -38,25 +38,25 @@ class Keeper(Protocol):
         """Keep one cycle. Returns when it is durable, or is said not to be."""
 
 
-class Tally(Protocol):
+class CycleCounter(Protocol):
     """Whoever counts turns: `monitor.metrics.publisher.Publisher`, or something smaller."""
 
-    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+    def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """A vantage had a turn of that effort, and has used so many bytes today (UTC)."""
 
     def cycle_missed(self, vantage: str) -> None:
         """A turn was due while the one before was still under way."""
 
 
-class Turns:
+class CycleJobs:
     """Takes the turns of every vantage, each in a task of its own."""
 
     def __init__(
-        self, runner: CycleRunner, keeper: Keeper, tally: Tally, spending: Spending
+        self, runner: CycleRunner, keeper: CycleRecorder, tally: CycleCounter, ledger: Ledger
     ) -> None:
         self.keeper = keeper
         self.tally = tally
-        self.spending = spending
+        self.ledger = ledger
         self.runner = runner
         """The one that cycles are begun with; those under way keep theirs."""
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -121,7 +121,7 @@ class Turns:
             self._under_way.pop(task, None)
 
     async def _turn(self, vantage: VantagePoint) -> Cycle | None:
-        effort = self.spending.turn(vantage.id)
+        effort = self.ledger.turn(vantage.id)
         if effort is Effort.NONE:
             log.info("cycle put off, to make the day's bytes last", vantage=vantage.id)
             await self._left_out(vantage)
@@ -134,11 +134,11 @@ class Turns:
         try:
             async with self._looking[vantage.id], self._using() as runner:
                 cycle = await runner.run(vantage.id, effort, only)
-            self.spending.cycle_done(vantage.id, effort, cycle.measurements)
-            self.tally.turn_taken(vantage.id, effort, self.spending.spent(vantage.id).total)
+            self.ledger.cycle_done(vantage.id, effort, cycle.measurements)
+            self.tally.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
             with self._past_looking():
                 await self.keeper.record(cycle)
-        except DayIsSpentError:
+        except BudgetSpentError:
             log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
             await self._left_out(vantage)
         except Exception:
@@ -176,6 +176,6 @@ class Turns:
     async def _left_out(self, vantage: VantagePoint) -> None:
         """Put on record that the vantage is there though it does not look: whoever is silent might
         be cut off."""
-        spent = self.spending.spent(vantage.id).total
-        self.tally.turn_taken(vantage.id, Effort.NONE, spent)
+        spent = self.ledger.spent(vantage.id).total
+        self.tally.cycle_taken(vantage.id, Effort.NONE, spent)
         await self.keeper.record(self.runner.left_out(vantage.id))

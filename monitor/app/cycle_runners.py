@@ -8,14 +8,14 @@ from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
 from monitor.app.clock import utc_now
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
-from monitor.measuring.controls import ControlDesk, Desk
+from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
-from monitor.measuring.scheduled_controls import Standing
+from monitor.measuring.probers import MakeNetwork, Probers
+from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
-from monitor.measuring.vantages import Looking, MakeNetwork
 from probes.vantage import VantageRole
 
 
@@ -28,8 +28,8 @@ async def cycle_runner(
     force_transfers: bool = False,
     force_quic: bool = False,
     latest: Sequence[Verdict] = (),
-    spending: Spending | None = None,
-    desk: Desk | None = None,
+    ledger: Ledger | None = None,
+    desk: Controls | None = None,
     standing: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
@@ -37,10 +37,10 @@ async def cycle_runner(
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
     HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
-    Without `spending` nothing limits the bytes that are used. Without `desk` the controls are those
+    Without `ledger` nothing limits the bytes that are used. Without `desk` the controls are those
     of the settings; with `standing` they look at every endpoint by the clock. `now` gives UTC.
     """
-    looking = Looking(settings, now=now, make_network=make_network, spending=spending)
+    looking = Probers(settings, now=now, make_network=make_network, ledger=ledger)
     async with looking:
         controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
@@ -48,18 +48,18 @@ async def cycle_runner(
         runner = CycleRunner(
             settings,
             looking,
-            desk or ControlDesk(looking, controls),
+            desk or LocalControls(looking, controls),
             rng,
             on_endpoint,
             Transfers(settings, looking, controls, rng, forced=force_transfers),
             http3,
-            Standing(looking, rng, settings.interval) if standing else None,
+            ScheduledControls(looking, rng, settings.interval) if standing else None,
         )
         runner.remember(latest)
         yield runner
 
 
-class Runners:
+class CycleRunners:
     """The runner of the settings in use, and those of earlier ones until their cycles are over.
 
     Use as an async context manager: its end is that of all runners.
@@ -67,21 +67,21 @@ class Runners:
 
     def __init__(
         self,
-        spending: Spending,
+        ledger: Ledger,
         *,
-        desk: Desk | None = None,
+        desk: Controls | None = None,
         standing: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """As `cycle_runner` takes them."""
-        self._spending = spending
+        self._spending = ledger
         self._desk = desk
         self._standing = standing
         self._now = now
         self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "Runners":
+    async def __aenter__(self) -> "CycleRunners":
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -98,7 +98,7 @@ class Runners:
         context = cycle_runner(
             settings,
             latest=latest,
-            spending=self._spending,
+            ledger=self._spending,
             desk=self._desk,
             standing=self._standing,
             now=self._now,

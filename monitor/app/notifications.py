@@ -7,13 +7,13 @@ from monitor.app.clock import utc_now
 from monitor.app.heartbeat import is_well, ping
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
-from monitor.notify.apprise_service import AppriseCarrier
-from monitor.notify.delivery import Courier
+from monitor.notify.apprise_service import AppriseService
+from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings
 from storage.store import Store
 
 
-class Telling:
+class Notifications:
     """A courier, and a ping where one is configured."""
 
     def __init__(self, settings: Settings, store: Store, publisher: Publisher) -> None:
@@ -21,9 +21,9 @@ class Telling:
         self._publisher = publisher
         self._settings = NotifySettings()
         self._changed = asyncio.Event()
-        self.courier = Courier(
+        self.courier = Delivery(
             store,
-            AppriseCarrier(),
+            AppriseService(),
             publisher,
             now=utc_now,
             chance=random.Random().random,  # noqa: S311 # spreads retries, guards nothing

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from monitor.app.cycle_runners import Runners
-from monitor.app.notifications import Telling
+from monitor.app.cycle_runners import CycleRunners
+from monitor.app.notifications import Notifications
 from monitor.app.schedule import Schedule
 from monitor.config.reload import same_looks
 from monitor.config.settings import Settings
@@ -18,10 +18,10 @@ from storage.values.fleet import CollectorStore
 log = logger(__name__)
 
 
-class NewLooks:
+class MeasuringReconfiguration:
     """What looks, from one configuration to the next."""
 
-    def __init__(self, store: Store, runners: Runners, schedule: Schedule) -> None:
+    def __init__(self, store: Store, runners: CycleRunners, schedule: Schedule) -> None:
         self._store = store
         self._runners = runners
         self._schedule = schedule
@@ -38,8 +38,8 @@ class NewLooks:
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
             runner.inherit(before, kept)
         # One that comes back was counted all along.
-        unknown = {name for name in added if not turns.spending.knows(name)}
-        turns.spending.use(new)
+        unknown = {name for name in added if not turns.ledger.knows(name)}
+        turns.ledger.use(new)
         await self._count_today(unknown)
         gone = (vantage.id for vantage in old.vantages if vantage.id not in kept)
         await self._schedule.let_go(gone)
@@ -57,12 +57,12 @@ class NewLooks:
         if not vantages:
             return
         try:
-            await self._schedule.turns.spending.restore(self._store, vantages)
+            await self._schedule.turns.ledger.restore(self._store, vantages)
         except StorageError as error:
             log.warning("bytes used today are not known, counting from 0", error=str(error))
 
 
-class Change:
+class Reconfiguration:
     """Goes over from one configuration to another."""
 
     def __init__(
@@ -70,9 +70,9 @@ class Change:
         store: CollectorStore,
         publisher: Publisher,
         recorder: Recorder,
-        looks: NewLooks,
+        looks: MeasuringReconfiguration,
         access: Access,
-        telling: Telling,
+        telling: Notifications,
     ) -> None:
         self._store = store
         self._publisher = publisher

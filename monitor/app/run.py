@@ -5,20 +5,20 @@ import os
 import signal
 
 from monitor.app.clock import utc_now
-from monitor.app.cycle_job import Turns
-from monitor.app.cycle_runners import Runners
+from monitor.app.cycle_job import CycleJobs
+from monitor.app.cycle_runners import CycleRunners
 from monitor.app.garbage_collection import spare_searches
-from monitor.app.notifications import Telling
-from monitor.app.reconfigure import Change, NewLooks
+from monitor.app.notifications import Notifications
+from monitor.app.reconfigure import MeasuringReconfiguration, Reconfiguration
 from monitor.app.schedule import Schedule
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.metrics.families import create_registry
 from monitor.metrics.publisher import Publisher
-from monitor.recording.annotations_poll import Around
+from monitor.recording.annotations_poll import AnnotationsPoll
 from monitor.recording.recorder import Recorder
 from monitor.recording.scheduled_retention import Retention
 from monitor.server.access import Access
@@ -43,18 +43,18 @@ async def run(settings: Settings) -> None:
     store = open_store(settings.database)
     await store.open()
     try:
-        telling = Telling(settings, store, publisher)
-        recorder = Recorder(settings, store, publisher, now=utc_now, herald=telling.courier)
+        telling = Notifications(settings, store, publisher)
+        recorder = Recorder(settings, store, publisher, now=utc_now, notifier=telling.courier)
         await recorder.leave_out(await store.quarantines())
         await recorder.restore()
         latest = await store.latest_verdicts()
-        spending = Spending(settings, now=utc_now)
-        async with Runners(spending) as runners:
+        ledger = Ledger(settings, now=utc_now)
+        async with CycleRunners(ledger) as runners:
             runner = await runners.begin(settings, latest)
-            schedule = Schedule(settings, Turns(runner, recorder, publisher, spending))
+            schedule = Schedule(settings, CycleJobs(runner, recorder, publisher, ledger))
             access = Access(settings.server, own_hosts=True)
-            looks = NewLooks(store, runners, schedule)
-            change = Change(store, publisher, recorder, looks, access, telling)
+            looks = MeasuringReconfiguration(store, runners, schedule)
+            change = Reconfiguration(store, publisher, recorder, looks, access, telling)
             reloader = Reloader(
                 settings,
                 lambda path: load_config(path, os.environ),
@@ -75,7 +75,7 @@ async def _until_told_to_stop(
     store: Store,
     access: Access,
     reloader: Reloader,
-    telling: Telling,
+    telling: Notifications,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ async def _until_told_to_stop(
     messages = asyncio.create_task(telling.run())
     retention = Retention(lambda: reloader.settings.retention, store, publisher, now=utc_now)
     pruning = asyncio.create_task(retention.run())
-    noting = asyncio.create_task(Around(store, publisher, now=utc_now).run())
+    noting = asyncio.create_task(AnnotationsPoll(store, publisher, now=utc_now).run())
     spare_searches()
     try:
         await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +120,7 @@ async def _until_told_to_stop(
 async def watch(schedule: Schedule, store: Store) -> None:
     """Look, once it is known what an earlier process used of today's bytes."""
     try:
-        await schedule.turns.spending.restore(store)
+        await schedule.turns.ledger.restore(store)
     except Exception:
         # A vantage that uses too much for a day is better than one that does not look.
         log.exception("bytes used today are not known, counting from 0")

@@ -10,7 +10,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEve
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.app.clock import utc_now
-from monitor.app.cycle_job import Turns
+from monitor.app.cycle_job import CycleJobs
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
@@ -24,10 +24,10 @@ log = logger(__name__)
 class Schedule:
     """Has every vantage take its turns from `start` until `stop`."""
 
-    def __init__(self, settings: Settings, turns: Turns) -> None:
+    def __init__(self, settings: Settings, turns: CycleJobs) -> None:
         self.turns = turns
         self._settings = settings
-        self._fast_lane = FastLane(settings, turns.spending)
+        self._fast_lane = FastLane(settings, turns.ledger)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 

@@ -21,7 +21,7 @@ take what speed left over: where platforms are blocked no speed can be measured.
 out of all purses, since what a look costs is known only afterwards.
 
 Whoever wants a look beyond the routine, and asks for one stream at a time, asks `affords` with
-`Purse.SUSPICION`; the answer holds for as many such looks as are asked about one after the other,
+`Allotment.SUSPICION`; the answer holds for as many such looks as are asked about one by one,
 each counted or held before the next is asked about.
 
 Pure: what was spent and what time it is come as arguments. Bytes are whole, times are seconds.
@@ -32,7 +32,7 @@ from enum import StrEnum
 
 import msgspec
 
-from probes.measurement import Look
+from probes.measurement import Purpose
 
 DAY = 86_400.0
 KEPT_BACK = 0.03
@@ -52,7 +52,7 @@ MODEST_SHARE = 0.4
 """What a modest cycle takes of a whole one, as long as none was made."""
 
 
-class Purse(StrEnum):
+class Allotment(StrEnum):
     """What bytes are for."""
 
     LOOKS = "looks"
@@ -74,16 +74,16 @@ class Effort(StrEnum):
 
 
 _PURSES = {
-    Look.RETRY: Purse.SUSPICION,
-    Look.CONTROL: Purse.SUSPICION,
-    Look.FOLLOW_UP: Purse.SUSPICION,
-    Look.TRANSFER: Purse.SPEED,
+    Purpose.RETRY: Allotment.SUSPICION,
+    Purpose.CONTROL: Allotment.SUSPICION,
+    Purpose.FOLLOW_UP: Allotment.SUSPICION,
+    Purpose.TRANSFER: Allotment.SPEED,
 }
 
 
-def purse_of(look: Look) -> Purse:
+def purse_of(look: Purpose) -> Allotment:
     """The purse that a look is paid from."""
-    return _PURSES.get(look, Purse.LOOKS)
+    return _PURSES.get(look, Allotment.LOOKS)
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -98,15 +98,15 @@ class Spent(msgspec.Struct, frozen=True):
         """All of them."""
         return self.looks + self.speed + self.suspicion
 
-    def of(self, purse: Purse) -> int:
+    def of(self, purse: Allotment) -> int:
         """Bytes for one purpose."""
         return {
-            Purse.LOOKS: self.looks,
-            Purse.SPEED: self.speed,
-            Purse.SUSPICION: self.suspicion,
+            Allotment.LOOKS: self.looks,
+            Allotment.SPEED: self.speed,
+            Allotment.SUSPICION: self.suspicion,
         }[purse]
 
-    def plus(self, purse: Purse, count: int) -> "Spent":
+    def plus(self, purse: Allotment, count: int) -> "Spent":
         """With `count` more for one purpose."""
         return msgspec.structs.replace(self, **{purse.value: self.of(purse) + count})
 
@@ -146,38 +146,38 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     control: bool = False
     """A control looks at references, and at the rest only where others suspect something."""
 
-    def share(self, purse: Purse) -> float:
+    def share(self, purse: Allotment) -> float:
         """Bytes of a purse in a whole day."""
         speed = SPEED if self.by_clock and not self.control else SPEED_ON_SUSPICION
         suspicion = CONTROL_SUSPICION if self.control else SUSPICION
-        shares = {Purse.SPEED: speed, Purse.SUSPICION: suspicion}
+        shares = {Allotment.SPEED: speed, Allotment.SUSPICION: suspicion}
         return self.limit * shares.get(purse, 1 - KEPT_BACK - suspicion - speed)
 
     def left(self, spent: Spent) -> float:
         """Bytes of the day left for all purposes; negative when more was spent."""
         return self.limit * (1 - KEPT_BACK) - spent.total
 
-    def credit(self, purse: Purse, spent: Spent, at: float) -> float:
+    def credit(self, purse: Allotment, spent: Spent, at: float) -> float:
         """Bytes in a purse `at` seconds after midnight; negative when it is overdrawn."""
-        start = SUSPICION_HEAD_START if purse is Purse.SUSPICION else HEAD_START
+        start = SUSPICION_HEAD_START if purse is Allotment.SUSPICION else HEAD_START
         filled = self.share(purse) * (at + start) / (DAY + start)
         return filled - spent.of(purse)
 
-    def affords(self, purse: Purse, cost: int, spent: Spent, at: float) -> bool:
+    def affords(self, purse: Allotment, cost: int, spent: Spent, at: float) -> bool:
         """Whether one more look of `cost` bytes for that purpose is within the day's bytes."""
         credit = self.credit(purse, spent, at)
-        if purse is Purse.SUSPICION:
+        if purse is Allotment.SUSPICION:
             # Also when overdrawn, or speed measured on suspicion would take the same bytes twice.
-            credit += self.credit(Purse.SPEED, spent, at)
+            credit += self.credit(Allotment.SPEED, spent, at)
         return cost <= min(credit, self.left(spent))
 
     def effort(self, costs: Costs, spent: Spent, at: float, since: float) -> Effort:
         """What a turn `at` seconds after midnight may do, the last cycle `since` seconds ago."""
-        credit = min(self.credit(Purse.LOOKS, spent, at), self.left(spent))
+        credit = min(self.credit(Allotment.LOOKS, spent, at), self.left(spent))
         whole, modest = costs.expected(Effort.WHOLE), costs.expected(Effort.MODEST)
         # One turn more than there are, or the last one would wait for the purse to be full.
         to_come = math.ceil((DAY - at) / self.interval) * modest
-        if whole <= credit and whole + to_come <= self.share(Purse.LOOKS) - spent.looks:
+        if whole <= credit and whole + to_come <= self.share(Allotment.LOOKS) - spent.looks:
             return Effort.WHOLE
         if modest <= credit:
             return Effort.MODEST

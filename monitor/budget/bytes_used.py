@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from monitor.budget.budget import NOTHING, Purse, Spent, purse_of
+from monitor.budget.budget import NOTHING, Allotment, Spent, purse_of
 from probes.failure import TIMEOUTS
 from probes.measurement import (
     AppObservation,
@@ -75,7 +75,7 @@ def routine_bytes(vantage: str, looks: Iterable[Measurement]) -> int:
     return sum(
         bytes_of(look)
         for look in looks
-        if look.vantage == vantage and purse_of(look.look) is Purse.LOOKS
+        if look.vantage == vantage and purse_of(look.look) is Allotment.LOOKS
     )
 
 
@@ -137,7 +137,7 @@ class Traffic:
         self._days: dict[str, tuple[date, Spent]] = {}
         self._held: dict[str, Spent] = {}
 
-    def add(self, measurement: Measurement, purse: Purse | None = None) -> int:
+    def add(self, measurement: Measurement, purse: Allotment | None = None) -> int:
         """Count a measurement on the day it started; what it took.
 
         `purse` is what it was for, where that is not what its kind says.
@@ -147,7 +147,7 @@ class Traffic:
         self.pay(measurement.vantage, measurement.started_at.date(), paid_from, count)
         return count
 
-    def pay(self, vantage: str, day: date, purse: Purse, count: int) -> None:
+    def pay(self, vantage: str, day: date, purse: Allotment, count: int) -> None:
         """Count so many bytes on a day."""
         known, spent = self._days.get(vantage, (day, NOTHING))
         if day >= known:  # one may begin before midnight and be done after it
@@ -160,7 +160,7 @@ class Traffic:
         return self._held.get(vantage, NOTHING).and_(spent if known == day else NOTHING)
 
     @contextmanager
-    def holding(self, vantage: str, purse: Purse, count: int) -> Iterator[None]:
+    def holding(self, vantage: str, purse: Allotment, count: int) -> Iterator[None]:
         """Keep `count` bytes for a look while it is under way."""
         self._held[vantage] = self._held.get(vantage, NOTHING).plus(purse, count)
         try:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from monitor.budget.budget import Budget, Costs, Effort, Purse, Spent
+from monitor.budget.budget import Allotment, Budget, Costs, Effort, Spent
 from monitor.budget.bytes_used import Traffic, routine_bytes
 from monitor.config.settings import Settings
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Selection, Store
 
@@ -21,11 +21,11 @@ _USUAL_LOOK = 15_000
 """Bytes of a look at an endpoint that was not looked at yet."""
 
 
-class DayIsSpentError(Exception):
+class BudgetSpentError(Exception):
     """The day's bytes of a vantage are used up; the message names the vantage."""
 
 
-class Spending:
+class Ledger:
     """Answers for every configured vantage; use from one thread."""
 
     def __init__(
@@ -60,10 +60,10 @@ class Spending:
 
     # -- what was done ---------------------------------------------------------------------
 
-    def count(self, look: Measurement, purse: Purse | None = None) -> None:
+    def count(self, look: Measurement, purse: Allotment | None = None) -> None:
         """Count a finished look, for another purpose than its kind's when `purse` is given."""
         cost = self._traffic.add(look, purse)
-        if look.look not in (Look.TRANSFER, Look.FOLLOW_UP):
+        if look.look not in (Purpose.TRANSFER, Purpose.FOLLOW_UP):
             self._looks[look.vantage, look.endpoint] = cost
 
     async def restore(self, store: Store, vantages: Collection[str] | None = None) -> None:
@@ -83,7 +83,7 @@ class Spending:
 
     def resume(self, vantage: str, spent: Spent) -> None:
         """Count what an earlier process spent today, where it left a note of it."""
-        for purse in Purse:
+        for purse in Allotment:
             self._traffic.pay(vantage, self._now().date(), purse, spent.of(purse))
 
     def cycle_done(self, vantage: str, effort: Effort, looks: Iterable[Measurement]) -> None:
@@ -114,7 +114,7 @@ class Spending:
             self._last[vantage] = now
         return effort
 
-    def affords(self, vantage: str, purse: Purse, cost: int) -> bool:
+    def affords(self, vantage: str, purse: Allotment, cost: int) -> bool:
         """Whether one more look of `cost` bytes may be made for that purpose."""
         budget = self._budgets[vantage]
         return not self._limited or budget.affords(purse, cost, self.spent(vantage), self._at())
@@ -123,7 +123,7 @@ class Spending:
         """Whether the day's bytes suffice for `cost` more, whatever for."""
         return not self._limited or cost <= self._budgets[vantage].left(self.spent(vantage))
 
-    def buy(self, vantage: str, purse: Purse, cost: int) -> bool:
+    def buy(self, vantage: str, purse: Allotment, cost: int) -> bool:
         """Count `cost` bytes of what leaves no measurement, if the day's bytes suffice for it."""
         if not self.lasts(vantage, cost):
             return False
@@ -134,14 +134,16 @@ class Spending:
         """Bytes that the last look at an endpoint took."""
         return self._looks.get((vantage, endpoint), _USUAL_LOOK)
 
-    def holding(self, vantage: str, purse: Purse, endpoint: str) -> AbstractContextManager[None]:
+    def holding(
+        self, vantage: str, purse: Allotment, endpoint: str
+    ) -> AbstractContextManager[None]:
         """Keep what a look at an endpoint usually takes while it is under way.
 
-        Raises DayIsSpentError where the whole day's bytes are gone.
+        Raises BudgetSpentError where the whole day's bytes are gone.
         """
         count = self.usual(vantage, endpoint)
         if self._limited and self.spent(vantage).total + count > self._budgets[vantage].limit:
-            raise DayIsSpentError(vantage)
+            raise BudgetSpentError(vantage)
         return self._traffic.holding(vantage, purse, count)
 
     def _dearest(self, vantage: str, effort: Effort) -> int:

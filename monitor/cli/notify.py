@@ -15,7 +15,7 @@ from monitor.app.clock import utc_now
 from monitor.cli.console import plain_console
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.cli.store_options import with_store
-from monitor.notify.apprise_service import AppriseCarrier
+from monitor.notify.apprise_service import AppriseService
 from monitor.notify.delivery import ready_at
 from monitor.notify.message import trial_message
 from monitor.notify.settings import NotifySettings, Route, Target
@@ -116,7 +116,7 @@ def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
 
 async def _try_all(routes: Sequence[Route], within: float) -> list[tuple[str, str, str]]:
     """Route, target, and why it did not take the message, empty when it did."""
-    carrier = AppriseCarrier()
+    carrier = AppriseService()
 
     async def one(route: Route, target: Target) -> tuple[str, str, str]:
         message = trial_message(route.name, utc_now())

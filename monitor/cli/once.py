@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
         """Look once from every vantage and print what it means. Stores nothing."""
         settings = load_settings(config)
         configure(LogSettings(level="warning", format=settings.log.format))
-        cycles = asyncio.run(look_once(settings, transfers=transfers, quic=quic))
+        cycles = asyncio.run(measure_once(settings, transfers=transfers, quic=quic))
         if json:
             for note in _notes(cycles):
                 typer.echo(note, err=True)
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
             print_cycles(settings, cycles, Console())
 
 
-async def look_once(
+async def measure_once(
     settings: Settings, *, transfers: bool = False, quic: bool = False
 ) -> list[Cycle]:
     """One cycle of every vantage, side by side, with a progress bar on standard error.

@@ -14,7 +14,7 @@ from monitor.app.clock import utc_now
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.config.settings import LogSettings, Settings
 from monitor.logs import configure
-from monitor.measuring.vantages import Looking
+from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import (
@@ -23,8 +23,8 @@ from probes.measurement import (
     DnsObservation,
     EgressObservation,
     HttpObservation,
-    Look,
     Measurement,
+    Purpose,
     QuicObservation,
     TcpObservation,
     TlsObservation,
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
         ],
         vantage: Annotated[
             list[str] | None,
-            typer.Option(help="Look from this vantage only; may be given again. Default: all."),
+            typer.Option(help="Purpose from this vantage only; may be given again. Default: all."),
         ] = None,
         quic: Annotated[
             bool, typer.Option("--quic", help="Ask https endpoints over HTTP/3 too.")
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         config: ConfigOption = None,
     ) -> None:
-        """Look at endpoints and show every layer. Judges nothing, stores nothing."""
+        """Purpose at endpoints and show every layer. Judges nothing, stores nothing."""
         settings = load_settings(config)
         configure(LogSettings(level="warning", format=settings.log.format))
         known = [point.id for point in settings.vantages]
@@ -97,13 +97,13 @@ def _endpoint(text: str, catalog: Catalog) -> Endpoint:
 async def _look(
     settings: Settings, vantages: list[str], endpoints: list[Endpoint], *, quic: bool
 ) -> list[Measurement]:
-    async with Looking(settings, now=utc_now) as looking:
+    async with Probers(settings, now=utc_now) as looking:
         return await asyncio.gather(
             *(
                 looking.at(
                     vantage,
                     Target(platform="adhoc", role="adhoc", endpoint=endpoint),
-                    look=Look.ADHOC,
+                    look=Purpose.ADHOC,
                     quic=quic,
                 )
                 for endpoint in endpoints

@@ -18,7 +18,7 @@ from monitor.cli.export import moment_of
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, Tally
-from monitor.judging.quarantine import LeftOut
+from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged, rejudge
 from storage.open_store import open_store
 from storage.store import Selection, StorageError
@@ -89,7 +89,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 selection,
                 now=utc_now,
                 keep=keep,
-                left_out=LeftOut(await store.quarantines()),
+                left_out=Quarantined(await store.quarantines()),
                 say=_say if json else lambda _: None,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )

@@ -23,7 +23,7 @@ from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
 from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
-from monitor.judging.quarantine import LeftOut
+from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.formats import Tally, Wanted
 from monitor.replay.imported_row import ReplayError, Row
@@ -145,7 +145,7 @@ async def _from_database(options: _Options, settings: Settings) -> Replayed:
     store = open_store(options.database, create=False)
     await store.open()
     try:
-        left_out = LeftOut(await store.quarantines())
+        left_out = Quarantined(await store.quarantines())
         return await replay_store(store, selection, settings.events, left_out)
     finally:
         await store.close()

@@ -43,7 +43,7 @@ class Slots:
                 del self._taken[vantage]
 
 
-class Pace:
+class VantageRate:
     """How much each name may do: `most` at once, and so much again over `per` seconds."""
 
     def __init__(self, most: float, per: float, clock: Callable[[], float]) -> None:

@@ -74,7 +74,7 @@ class Orders:
     async def _newest(self) -> Sequence[Measurement]:
         if self._clock() - self._known_at >= KNOWN_FOR:
             back = max(LOOK_BACK, timedelta(seconds=_INTERVALS * self._settings().interval))
-            self._known = await self._store.latest_control_looks(self._now() - back)
+            self._known = await self._store.latest_control_measurements(self._now() - back)
             self._known_at = self._clock()
         return self._known
 

@@ -24,17 +24,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.app.clock import utc_now
-from monitor.collector.admission import Pace, Room, Slots
+from monitor.collector.admission import Room, Slots, VantageRate
 from monitor.collector.agent_orders import Orders
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.claimed_sender import Sender, check_age, claim_in
-from monitor.collector.control_requests import ControlRoom
-from monitor.collector.enrolments import Keyring
+from monitor.collector.control_requests import ControlRequests
+from monitor.collector.enrolments import EnrolledKeys
 from monitor.collector.refusal_log import RefusalLog
 from monitor.collector.request_body import PATIENCE, read_body
 from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.measuring.controls import Desk
+from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts, Spool
 from monitor.wire.answers import (
     BATCHES,
@@ -52,7 +52,7 @@ from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
 from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import StorageError
-from storage.values.fleet import FleetStore, HandedIn
+from storage.values.fleet import FleetStore, ReceivedBatch
 
 log = logger(__name__)
 
@@ -73,7 +73,7 @@ def create_agent_api(
     settings: Callable[[], Settings],
     counts: IngestCounts,
     *,
-    desk: Callable[[], Desk | None] = lambda: None,
+    desk: Callable[[], Controls | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
     clock: Callable[[], float] = time.monotonic,
     patience: float = PATIENCE,
@@ -108,7 +108,7 @@ class AgentApi:
         settings: Callable[[], Settings],
         counts: IngestCounts,
         *,
-        desk: Callable[[], Desk | None],
+        desk: Callable[[], Controls | None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
         patience: float,
@@ -121,16 +121,16 @@ class AgentApi:
         self._now = now
         self._clock = clock
         self._patience = patience
-        self._keyring = Keyring(store, clock)
+        self._keyring = EnrolledKeys(store, clock)
         self._orders = Orders(store, settings, now=now, clock=clock)
-        self._control_room = ControlRoom(store, settings, desk, now)
+        self._control_room = ControlRequests(store, settings, desk, now)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
-        self._batches_pace = Pace(limits.batches_per_minute, 60.0, clock)
-        self._controls_pace = Pace(limits.controls_per_minute, 60.0, clock)
-        self._settings_pace = Pace(limits.batches_per_minute, 60.0, clock)
-        self._bytes_pace = Pace(limits.hourly_bytes, 3600.0, clock)
-        self._time_pace = Pace(TIMES, 1.0, clock)
+        self._batches_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
+        self._controls_pace = VantageRate(limits.controls_per_minute, 60.0, clock)
+        self._settings_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
+        self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
+        self._time_pace = VantageRate(TIMES, 1.0, clock)
         self._log = RefusalLog(log, clock)
 
     async def batches(self, request: Request) -> Response:
@@ -160,7 +160,7 @@ class AgentApi:
             return self._refusal(refused, "")
 
     async def _answered(
-        self, request: Request, handler: _Handler, most: int, pace: Pace
+        self, request: Request, handler: _Handler, most: int, pace: VantageRate
     ) -> Response:
         vantage = ""
         try:
@@ -198,7 +198,7 @@ class AgentApi:
             frame = frame_of(received_at, settings.interval, settings.retention.raw)
             seen = read_batch(unpacked, enrolment, frame)
             del unpacked
-            batch = HandedIn(
+            batch = ReceivedBatch(
                 country=enrolment.country,
                 vantage=enrolment.vantage,
                 id=claim.request,

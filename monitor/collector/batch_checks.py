@@ -21,7 +21,7 @@ from monitor.wire.answers import Reason
 from monitor.wire.batch import FORMAT, MOST_REPORTS, Batch, CycleReport
 from monitor.wire.refusal import Refused, malformed
 from probes.failure import UNKNOWN_PREFIX, Failure
-from probes.measurement import HttpObservation, Look, Measurement
+from probes.measurement import HttpObservation, Measurement, Purpose
 from storage.values.fleet import Enrolment, SeenCycle
 
 AHEAD = 120.0
@@ -38,8 +38,14 @@ LARGEST_MEASUREMENT = 2 * 2**20
 LONGEST_LOOK = 86400.0
 """Seconds."""
 
-FIELD_LOOKS = (Look.SCHEDULED, Look.RETRY, Look.FOLLOW_UP, Look.TRANSFER, Look.REFERENCE)
-CONTROL_LOOKS = (*FIELD_LOOKS, Look.CONTROL)
+FIELD_LOOKS = (
+    Purpose.SCHEDULED,
+    Purpose.RETRY,
+    Purpose.FOLLOW_UP,
+    Purpose.TRANSFER,
+    Purpose.REFERENCE,
+)
+CONTROL_LOOKS = (*FIELD_LOOKS, Purpose.CONTROL)
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch

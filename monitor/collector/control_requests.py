@@ -9,16 +9,16 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.budget.ledger import DayIsSpentError
+from monitor.budget.ledger import BudgetSpentError
 from monitor.collector.batch_checks import is_id
 from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.measuring.controls import ControlHealth, Desk
+from monitor.measuring.controls import ControlHealth, Controls
 from monitor.wire.answers import ControlAnswer, ControlRequest, ControlState
 from monitor.wire.refusal import malformed
 from probes.catalog.catalog import Catalog
 from probes.measurement import Measurement
-from probes.target import Glance, Target
+from probes.target import Reduction, Target
 from storage.values.fleet import FleetStore
 
 log = logger(__name__)
@@ -29,14 +29,14 @@ _MOST_ADDRESSES = 64
 _decode = msgspec.json.Decoder(ControlRequest).decode
 
 
-class ControlRoom:
+class ControlRequests:
     """Answers agents' requests for control looks."""
 
     def __init__(
         self,
         store: FleetStore,
         settings: Callable[[], Settings],
-        desk: Callable[[], Desk | None],
+        desk: Callable[[], Controls | None],
         now: Callable[[], datetime],
     ) -> None:
         """`settings` and `desk` give those in use, `now` the time, UTC."""
@@ -56,14 +56,14 @@ class ControlRoom:
         checks = await self._check(desk, asked.cycle) if asked.health else ()
         seen = [*looks, *(look for check in checks for look in check.looks)]
         if seen:
-            await self._store.add_control_looks(seen)
+            await self._store.add_control_measurements(seen)
         return ControlAnswer(
             at=self._now(),
             looks=tuple(looks),
             checks=tuple(ControlState(health=one.health, looks=one.looks) for one in checks),
         )
 
-    async def _look(self, desk: Desk, asked: ControlRequest) -> Sequence[Measurement]:
+    async def _look(self, desk: Controls, asked: ControlRequest) -> Sequence[Measurement]:
         target = asked.target and listed(self._settings().catalog, asked.target)
         if target is None:
             return ()
@@ -73,16 +73,16 @@ class ControlRoom:
                 after=self._now().timestamp(),
                 cycle=asked.cycle,
                 quic=asked.quic,
-                glance=asked.glance,
+                reduction=asked.reduction,
             )
-        except DayIsSpentError:
+        except BudgetSpentError:
             log.warning("no control look, the day's bytes are spent", endpoint=target.endpoint.id)
             return ()
 
-    async def _check(self, desk: Desk, cycle: str) -> Sequence[ControlHealth]:
+    async def _check(self, desk: Controls, cycle: str) -> Sequence[ControlHealth]:
         try:
             return await desk.health(after=self._now().timestamp(), cycle=cycle)
-        except DayIsSpentError:
+        except BudgetSpentError:
             log.warning("no look at the controls' references, the day's bytes are spent")
             return ()
 
@@ -108,10 +108,10 @@ def _asked(body: bytes) -> ControlRequest:
         raise malformed(f"no request for controls: {str(error)[:200]}") from None
     if not is_id(asked.cycle):
         raise malformed("a cycle's id is no UUID")
-    if asked.glance is not None and not _is_glance(asked.glance):
-        raise malformed("glance holds what cannot be")
+    if asked.reduction is not None and not _is_glance(asked.reduction):
+        raise malformed("reduction holds what cannot be")
     return asked
 
 
-def _is_glance(glance: Glance) -> bool:
-    return glance.family in _FAMILIES and 1 <= glance.addresses <= _MOST_ADDRESSES
+def _is_glance(reduction: Reduction) -> bool:
+    return reduction.family in _FAMILIES and 1 <= reduction.addresses <= _MOST_ADDRESSES

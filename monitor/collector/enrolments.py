@@ -23,7 +23,7 @@ MISSES = 1.0
 Keys = dict[tuple[str, str], Enrolment]
 
 
-class Keyring:
+class EnrolledKeys:
     """Enrolments by vantage and fingerprint."""
 
     def __init__(self, store: FleetStore, clock: Callable[[], float]) -> None:

@@ -27,8 +27,8 @@ from monitor.judging.from_stored import (
     vantage_of,
 )
 from monitor.judging.judge import HOPELESS, Seen
-from monitor.judging.stored_cycle import Bench
-from probes.measurement import Look, Measurement
+from monitor.judging.stored_cycle import StoredCycleJudge
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
@@ -37,14 +37,14 @@ REMEMBERED = timedelta(hours=6)
 """How long controls' own cycles are told from rounds they made for others."""
 
 
-class Looks(Protocol):
+class ControlSource(Protocol):
     """Where looks are stored: a part of `storage.values.fleet.FleetStore`. StorageError from
     each."""
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """As there."""
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """As there."""
 
 
@@ -72,10 +72,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 class Judge:
     """Judges the cycles of all vantages; those of one in the order they were made."""
 
-    def __init__(self, settings: Settings, looks: Looks) -> None:
+    def __init__(self, settings: Settings, looks: ControlSource) -> None:
         self._settings = settings
         self._looks = looks
-        self._bench = Bench(settings)
+        self._bench = StoredCycleJudge(settings)
         self._around: dict[tuple[datetime, datetime], list[Measurement]] = {}
         self._own: dict[str, datetime] = {}
         """Cycles of controls, by id, and when they ended."""
@@ -84,7 +84,7 @@ class Judge:
     def use(self, settings: Settings) -> None:
         """Go by other settings from now on. Standing verdicts on speed are measured anew."""
         self._settings = settings
-        self._bench = Bench(settings)
+        self._bench = StoredCycleJudge(settings)
 
     def new_step(self) -> None:
         """Forget what controls were known to have seen: more may have come in."""
@@ -103,14 +103,14 @@ class Judge:
 
     async def open(self, waiting: WaitingCycle) -> Opened:
         """Put everything about it on the table."""
-        looks = await self._looks.looks_of(waiting)
+        looks = await self._looks.measurements_of(waiting)
         cycle = _stored(waiting)
         own = [look for look in looks if look.vantage == waiting.vantage]
         early = early_health(cycle, references_of(own, self._settings.catalog, cycle.country))
         failed = [
             look
             for look in own
-            if look.look in (Look.SCHEDULED, Look.RETRY) and suspicious(look, early.families)
+            if look.look in (Purpose.SCHEDULED, Purpose.RETRY) and suspicious(look, early.families)
         ]
         around = Surroundings()
         if failed and early.state not in HOPELESS:
@@ -168,13 +168,13 @@ class Judge:
         until = _floor(waiting.finished_at + patience, step) + timedelta(seconds=step)
         looks = self._around.get((since, until))
         if looks is None:
-            looks = await self._looks.control_looks(since, until)
+            looks = await self._looks.control_measurements(since, until)
             self._around[since, until] = looks
         controls: dict[str, list[Measurement]] = {}
         for look in looks:
-            if look.look is Look.CONTROL:
+            if look.look is Purpose.CONTROL:
                 controls.setdefault(look.endpoint, []).append(look)
-        references = [look for look in looks if look.look is Look.REFERENCE]
+        references = [look for look in looks if look.look is Purpose.REFERENCE]
         rounds = control_rounds(references, self._own)
         return Surroundings(controls=controls, rounds=rounds, health=self._controls)
 

@@ -34,7 +34,7 @@ def wait_of(settings: Settings) -> float:
     return wait if wait >= 0 else 2 * settings.interval
 
 
-class Keeper(Protocol):
+class CycleRecorder(Protocol):
     """Who keeps judged cycles: `monitor.recording.recorder.Recorder`. StorageError when one is not
     durable."""
 
@@ -51,10 +51,10 @@ class Waiting(Protocol):
     async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
         """As there."""
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """As there."""
 
-    async def latest_control_looks(self, since: datetime) -> list[Measurement]:
+    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
         """As there."""
 
 
@@ -70,14 +70,14 @@ def _ended(waiting: WaitingCycle) -> tuple[datetime, str]:
     return (waiting.finished_at, waiting.id)
 
 
-class Inbox:
+class JudgingQueue:
     """Judges what waits, and has it kept."""
 
     def __init__(
         self,
         store: Waiting,
         judge: Judge,
-        keeper: Keeper,
+        keeper: CycleRecorder,
         *,
         control_wait: float,
         now: Callable[[], datetime],
@@ -125,7 +125,7 @@ class Inbox:
         return not timedelta(0) <= self._now() - waiting.received_at < self._settle
 
     async def _heard_of_controls(self) -> bool:
-        return bool(await self._store.latest_control_looks(self._now() - CONTROLS_HEARD))
+        return bool(await self._store.latest_control_measurements(self._now() - CONTROLS_HEARD))
 
     async def _let_go(self, *, controlled: bool) -> None:
         """Let those go on whose controls have looked, or who waited long enough."""
@@ -137,7 +137,7 @@ class Inbox:
         looks: list[Measurement] = []
         if since is not None:
             begun = datetime.fromtimestamp(since, tz=now.tzinfo)
-            looks = await self._store.control_looks(begun, now)
+            looks = await self._store.control_measurements(begun, now)
         self._held = {
             vantage: held
             for vantage, held in self._held.items()

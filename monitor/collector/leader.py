@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.collector.judge_cycle import REMEMBERED, Judge
-from monitor.collector.judging_queue import Inbox, wait_of
-from monitor.collector.watched_vantages import Roster
+from monitor.collector.judging_queue import JudgingQueue, wait_of
+from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from monitor.recording.recorder import Herald, Recorder
+from monitor.recording.recorder import Notifier, Recorder
 from storage.store import NotLeadingError, Selection, StorageError
 from storage.values.fleet import CollectorStore
 
@@ -48,26 +48,26 @@ class Leader:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
-        herald: Herald | None = None,
+        notifier: Notifier | None = None,
         duties: Sequence[Duty] = (),
         ask_every: float = ASK_EVERY,
         pause: float = PAUSE,
         settle: float = SETTLE,
     ) -> None:
-        """`now` gives UTC. Without a `herald` nobody is told of events. `ask_every`, `pause` and
+        """`now` gives UTC. Without a `notifier` nobody is told of events. `ask_every`, `pause` and
         `settle` are seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
-        self._herald = herald
+        self._herald = notifier
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
         self._settle = settle
-        self._roster = Roster(settings, store)
+        self._roster = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
         self._judge: Judge | None = None
-        self._inbox: Inbox | None = None
+        self._inbox: JudgingQueue | None = None
         self._shown_at: datetime | None = None
         self._well = False
 
@@ -158,13 +158,13 @@ class Leader:
             await self._watch()
         settings = self._roster.settings
         recorder = Recorder(
-            settings, self._store, self._publisher, now=self._now, herald=self._herald, keep=False
+            settings, self._store, self._publisher, now=self._now, notifier=self._herald, keep=False
         )
         await recorder.leave_out(await self._store.quarantines())
         await recorder.restore()
         judge = Judge(settings, self._store)
         await _learn(judge, self._store, self._now())
-        inbox = Inbox(
+        inbox = JudgingQueue(
             self._store,
             judge,
             recorder,
@@ -205,7 +205,7 @@ class Leader:
                 await recorder.leave_out(now)
                 self._publisher.concluded(recorder.book.active)
 
-    async def _work_through(self, inbox: Inbox) -> None:
+    async def _work_through(self, inbox: JudgingQueue) -> None:
         while True:
             if not await inbox.empty():
                 await asyncio.sleep(self._pause)

@@ -13,7 +13,7 @@ from monitor.analysis.events.fold import EventBook, advance
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from storage.store import Cycle, StorageError
-from storage.values.fleet import FleetStore, HandedIn, SeenCycle
+from storage.values.fleet import FleetStore, ReceivedBatch, SeenCycle
 
 log = logger(__name__)
 
@@ -21,8 +21,8 @@ PENDING = 100
 """Cycles kept while the store fails; beyond that the oldest are given up, and said so."""
 
 
-class HandOver:
-    """Keeps finished cycles of this process: a `monitor.app.cycle_job.Keeper`."""
+class LocalCycles:
+    """Keeps finished cycles of this process: a `monitor.app.cycle_job.CycleRecorder`."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class HandOver:
         for_it = [look for look in cycle.measurements if look.vantage != cycle.vantage]
         if for_it:
             # Before the cycle, which is judged as soon as it is there.
-            await self._store.add_control_looks(for_it)
+            await self._store.add_control_measurements(for_it)
         seen = SeenCycle(
             country=cycle.country,
             id=cycle.id,
@@ -87,9 +87,9 @@ class HandOver:
         await self._store.receive(_unsigned(cycle, self._now()), (seen,))
 
 
-def _unsigned(cycle: Cycle, now: datetime) -> HandedIn:
+def _unsigned(cycle: Cycle, now: datetime) -> ReceivedBatch:
     """Nobody signs what never left this machine."""
-    return HandedIn(
+    return ReceivedBatch(
         country=cycle.country,
         vantage=cycle.vantage,
         id=cycle.id,

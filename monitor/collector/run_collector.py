@@ -11,17 +11,17 @@ import signal
 from collections.abc import Coroutine
 
 from monitor.app.clock import utc_now
-from monitor.app.cycle_job import Turns
-from monitor.app.cycle_runners import Runners
+from monitor.app.cycle_job import CycleJobs
+from monitor.app.cycle_runners import CycleRunners
 from monitor.app.garbage_collection import spare_searches
-from monitor.app.notifications import Telling
-from monitor.app.reconfigure import NewLooks
+from monitor.app.notifications import Notifications
+from monitor.app.reconfigure import MeasuringReconfiguration
 from monitor.app.schedule import Schedule
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.collector.agents_api import create_agent_api
 from monitor.collector.leader import Leader
 from monitor.collector.listener import certificate_of, serve_agents
-from monitor.collector.local_cycles import HandOver
+from monitor.collector.local_cycles import LocalCycles
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
 from monitor.config.settings import Settings
@@ -30,7 +30,7 @@ from monitor.logs import configure, logger
 from monitor.metrics.families import create_registry
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
-from monitor.recording.annotations_poll import Around
+from monitor.recording.annotations_poll import AnnotationsPoll
 from monitor.recording.scheduled_retention import Retention
 from monitor.server.access import Access
 from monitor.server.app import create_app
@@ -47,9 +47,9 @@ async def run(settings: Settings) -> None:
     store = open_store(settings.database)
     await store.open()
     try:
-        spending = Spending(settings, now=utc_now)
-        async with Runners(spending, standing=True) as runners:
-            collector = await _Collector.make(settings, store, spending, runners)
+        ledger = Ledger(settings, now=utc_now)
+        async with CycleRunners(ledger, standing=True) as runners:
+            collector = await _Collector.make(settings, store, ledger, runners)
             await collector.run()
     finally:
         await store.close()
@@ -63,9 +63,9 @@ class _Collector:
         settings: Settings,
         store: CollectorStore,
         schedule: Schedule,
-        looks: NewLooks,
+        looks: MeasuringReconfiguration,
         publisher: Publisher,
-        keeper: HandOver,
+        keeper: LocalCycles,
     ) -> None:
         self._store = store
         self._schedule = schedule
@@ -73,7 +73,7 @@ class _Collector:
         self._publisher = publisher
         self._keeper = keeper
         self._access = Access(settings.server, own_hosts=True)
-        self._telling = Telling(settings, store, publisher)
+        self._telling = Notifications(settings, store, publisher)
         self._reloader = Reloader(
             settings,
             lambda path: load_config(path, os.environ),
@@ -88,7 +88,7 @@ class _Collector:
             store,
             publisher,
             now=utc_now,
-            herald=self._telling.courier,
+            notifier=self._telling.courier,
             duties=(self._telling, retention),
         )
         self._counts = IngestCounts()
@@ -100,7 +100,7 @@ class _Collector:
 
     @staticmethod
     async def make(
-        settings: Settings, store: CollectorStore, spending: Spending, runners: Runners
+        settings: Settings, store: CollectorStore, ledger: Ledger, runners: CycleRunners
     ) -> "_Collector":
         """The parts, wired together. StorageError."""
         publisher = Publisher(
@@ -112,12 +112,12 @@ class _Collector:
             public_url=settings.public_url,
             leading=False,
         )
-        keeper = HandOver(settings, store, publisher.storage_error, now=utc_now)
+        keeper = LocalCycles(settings, store, publisher.storage_error, now=utc_now)
         own = {vantage.id for vantage in settings.vantages}
         latest = await store.latest_verdicts() if own else []
         runner = await runners.begin(settings, [one for one in latest if one.vantage in own])
-        schedule = Schedule(settings, Turns(runner, keeper, publisher, spending))
-        looks = NewLooks(store, runners, schedule)
+        schedule = Schedule(settings, CycleJobs(runner, keeper, publisher, ledger))
+        looks = MeasuringReconfiguration(store, runners, schedule)
         return _Collector(settings, store, schedule, looks, publisher, keeper)
 
     async def run(self) -> None:
@@ -134,7 +134,7 @@ class _Collector:
             self._leader.run(),
             self._look(settings),
             reloader.run(),
-            Around(self._store, self._publisher, now=utc_now).run(),
+            AnnotationsPoll(self._store, self._publisher, now=utc_now).run(),
         ]
         if settings.collector.listen[0]:
             work.append(self._serve_agents(settings))
@@ -157,7 +157,7 @@ class _Collector:
         """Have this collector's own vantages look, once it is known what they used today."""
         own = [vantage.id for vantage in settings.vantages]
         try:
-            await self._schedule.turns.spending.restore(self._store, own)
+            await self._schedule.turns.ledger.restore(self._store, own)
         except Exception:
             # A vantage that uses too much for a day is better than one that does not look.
             log.exception("bytes used today are not known, counting from 0")

@@ -21,7 +21,7 @@ class Enrolments(Protocol):
         """As there. Raises StorageError."""
 
 
-class Roster:
+class WatchedVantages:
     """Knows the settings in use, with all vantages that are watched."""
 
     def __init__(self, settings: Settings, store: Enrolments) -> None:

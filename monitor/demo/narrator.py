@@ -32,7 +32,7 @@ class Outcome(StrEnum):
         return 0 if held else NOT_FOUND
 
 
-class Teller:
+class Narrator:
     """Tells one story, once."""
 
     def __init__(

@@ -22,7 +22,7 @@ from monitor.demo.chapters import STORY
 from monitor.demo.config_files import CONFIG, LOG, Wanted, write
 from monitor.demo.demo_report import report
 from monitor.demo.found import Watcher
-from monitor.demo.narrator import Outcome, Teller
+from monitor.demo.narrator import Narrator, Outcome
 from monitor.demo.screen import Screen
 from monitor.demo.world import world
 from monitor.logs import configure
@@ -85,7 +85,7 @@ async def _watched(wish: Wish, settings: Settings, censor: Censor, screen: Scree
     store = open_store(settings.database)
     # Opened here first, so that only one of us makes the tables.
     await store.open()
-    teller = Teller(STORY, censor, Watcher(store), screen, pace=wish.pace, hold=wish.hold)
+    teller = Narrator(STORY, censor, Watcher(store), screen, pace=wish.pace, hold=wish.hold)
     monitor = asyncio.create_task(run_monitor(settings))
     telling = asyncio.create_task(_tell(wish, teller, screen))
     try:
@@ -101,7 +101,7 @@ async def _watched(wish: Wish, settings: Settings, censor: Censor, screen: Scree
     return teller.outcome
 
 
-async def _tell(wish: Wish, teller: Teller, screen: Screen) -> None:
+async def _tell(wish: Wish, teller: Narrator, screen: Screen) -> None:
     began = datetime.now(UTC)
     await teller.tell()
     if teller.outcome is Outcome.FOUND and (wish.keep or not wish.leave):

@@ -23,8 +23,8 @@ from probes.measurement import (
     DnsAnswer,
     DnsObservation,
     HttpObservation,
-    Look,
     Measurement,
+    Purpose,
     QuicObservation,
     TcpObservation,
     TlsObservation,
@@ -38,7 +38,7 @@ NO_CONTROL = "unknown_failure: no control looked"
 _TEST_VERSION = "0.5.0"
 """Of OONI's tests: the version whose fields are used."""
 _WEBSITES = ("https://", "http://")
-_AS_A_VISITOR = frozenset({Look.SCHEDULED, Look.RETRY, Look.REFERENCE, Look.ADHOC})
+_AS_A_VISITOR = frozenset({Purpose.SCHEDULED, Purpose.RETRY, Purpose.REFERENCE, Purpose.ADHOC})
 """Looks that do what a visitor's browser would, and no more."""
 _OPERATIONS = {
     "egress": "connect",

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from monitor.export.ooni_format import ooni_measurement
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from storage.store import Selection, Store
 
 PATIENCE = timedelta(minutes=10)
@@ -59,7 +59,7 @@ class Pairing:
         """Add looks, which must come in order of time; gives those that need wait no longer."""
         for look in batch:
             yield from self._ripe(look.started_at)
-            if look.look is Look.CONTROL:
+            if look.look is Purpose.CONTROL:
                 served = self._serve(look)
                 if not (served or self._wanted(look)):
                     continue

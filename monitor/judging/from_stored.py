@@ -27,12 +27,12 @@ from monitor.analysis.vantage.health import assess
 from monitor.analysis.vantage.whereabouts import Whereabouts
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
-from monitor.judging.judge import HOPELESS, Looked, Seen, not_settled_by
-from monitor.measuring.vantages import ReferenceLooks
+from monitor.judging.judge import HOPELESS, EndpointMeasurements, Seen, not_settled_by
+from monitor.measuring.probers import ReferenceMeasurements
 from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 from storage.store import StoredCycle
 
@@ -127,10 +127,10 @@ def rebuild(
     rounds = _rounds(references)
     where = _where(cycle.health)
     early = early_health(cycle, references)
-    attempts = _grouped(looks, (Look.SCHEDULED, Look.RETRY))
-    asked = _grouped(looks, (Look.FOLLOW_UP,))
+    attempts = _grouped(looks, (Purpose.SCHEDULED, Purpose.RETRY))
+    asked = _grouped(looks, (Purpose.FOLLOW_UP,))
     waited = _Waited(cycle, early.families, patience)
-    looked: list[Looked] = []
+    looked: list[EndpointMeasurements] = []
     witnesses: list[Measurement] = []
     for place, tried in attempts.items():
         failed = suspicious(tried[-1], early.families)
@@ -145,7 +145,7 @@ def rebuild(
             if failed and (len(tried) > 1 or not_settled_by(controls, tried[0])):
                 health = _checkup(vantage, rounds, tried[-1], where)
         looked.append(
-            Looked(
+            EndpointMeasurements(
                 platform=place[0],
                 role=place[1],
                 endpoint=place[2],
@@ -173,14 +173,14 @@ def rebuild(
     )
 
 
-def early_health(cycle: StoredCycle, references: ReferenceLooks) -> VantageHealth:
+def early_health(cycle: StoredCycle, references: ReferenceMeasurements) -> VantageHealth:
     """What the references told before anything was looked at; `references` are all of the cycle."""
     rounds = _rounds(references)
     first = rounds[0] if rounds else ()
     return assess(vantage_of(cycle), first, (), cycle.health.at, _where(cycle.health))
 
 
-def as_it_was(platform: Platform, looked: Iterable[Looked]) -> Platform:
+def as_it_was(platform: Platform, looked: Iterable[EndpointMeasurements]) -> Platform:
     """The platform with the roles and endpoints that this cycle knew of.
 
     The catalogue changes. An endpoint added since was not looked at, which says nothing about the
@@ -206,7 +206,9 @@ def _role(role: Role, seen: Sequence[str]) -> Role:
     return msgspec.structs.replace(role, endpoints=(*kept, *gone))
 
 
-def references_of(looks: Iterable[Measurement], catalog: Catalog, country: str) -> ReferenceLooks:
+def references_of(
+    looks: Iterable[Measurement], catalog: Catalog, country: str
+) -> ReferenceMeasurements:
     """The looks at references, by start, each with its reference.
 
     One that the catalogue no longer names is made up from its id and scope.
@@ -214,7 +216,7 @@ def references_of(looks: Iterable[Measurement], catalog: Catalog, country: str) 
     known = {(r.scope.value, r.endpoint.id): r for r in catalog.references_for(country)}
     found: list[tuple[Reference, Measurement]] = []
     for look in sorted(looks, key=lambda m: (m.started_at, m.id)):
-        if look.look is Look.REFERENCE:
+        if look.look is Purpose.REFERENCE:
             reference = known.get((look.role, look.endpoint)) or _made_up(look)
             found += [(reference, look)] if reference is not None else []
     return tuple(found)
@@ -243,7 +245,7 @@ def _where(health: VantageHealth) -> Whereabouts:
 
 
 def _grouped(
-    looks: Iterable[Measurement], kinds: Sequence[Look]
+    looks: Iterable[Measurement], kinds: Sequence[Purpose]
 ) -> dict[Place, tuple[Measurement, ...]]:
     wanted = sorted(
         (look for look in looks if look.look in kinds),
@@ -259,7 +261,7 @@ def _only_http3(asked: Measurement) -> bool:
     return reasons == {Reason.HTTP3.value}
 
 
-def _rounds(references: ReferenceLooks) -> list[ReferenceLooks]:
+def _rounds(references: ReferenceMeasurements) -> list[ReferenceMeasurements]:
     """The first look at each reference, then the second at each, and so on."""
     counted: dict[tuple[str, str], int] = {}
     rounds: list[list[tuple[Reference, Measurement]]] = []
@@ -274,7 +276,7 @@ def _rounds(references: ReferenceLooks) -> list[ReferenceLooks]:
 
 def _checkup(
     vantage: VantagePoint,
-    rounds: Sequence[ReferenceLooks],
+    rounds: Sequence[ReferenceMeasurements],
     failed: Measurement,
     where: Whereabouts,
 ) -> VantageHealth | None:
@@ -332,7 +334,7 @@ class _Waited:
 
 def _control_health(
     cycle: StoredCycle,
-    looked: Sequence[Looked],
+    looked: Sequence[EndpointMeasurements],
     around: Surroundings,
     catalog: Catalog,
     until: float,

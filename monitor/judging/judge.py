@@ -26,7 +26,7 @@ HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
 """With the uplink gone, looking again would only load a network in trouble."""
 
 
-class Looked(msgspec.Struct, frozen=True, kw_only=True):
+class EndpointMeasurements(msgspec.Struct, frozen=True, kw_only=True):
     """All looks at one endpoint in one cycle."""
 
     platform: str
@@ -48,7 +48,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     cycle: str
     vantage: VantagePoint
     health: VantageHealth
-    looked: tuple[Looked, ...] = ()
+    looked: tuple[EndpointMeasurements, ...] = ()
     witnesses: tuple[Measurement, ...] = ()
     """Looks made only to show that UDP works."""
     control_health: Mapping[str, VantageHealth] = {}
@@ -99,7 +99,7 @@ def not_settled_by(controls: Sequence[Measurement], first: Measurement) -> bool:
 
 
 def _verdict(
-    one: Looked,
+    one: EndpointMeasurements,
     seen: Seen,
     over_udp: frozenset[str],
     fingerprints: tuple[Fingerprint, ...],

@@ -11,7 +11,7 @@ from monitor.analysis.verdict import PlatformVerdict
 from storage.values.fleet import Quarantine
 
 
-class LeftOut:
+class Quarantined:
     """What to conclude without. A platform verdict is `in` it when it is to be left out."""
 
     def __init__(self, quarantines: Iterable[Quarantine]) -> None:
@@ -37,7 +37,7 @@ class LeftOut:
         bounds = self._bounds(country)
         return hashlib.sha256(repr(bounds).encode()).hexdigest()[:12] if bounds else ""
 
-    def differing(self, other: "LeftOut") -> frozenset[str]:
+    def differing(self, other: "Quarantined") -> frozenset[str]:
         """Countries in which something else is left out."""
         both = (*self._by_vantage.values(), *other._by_vantage.values())
         return frozenset(
@@ -52,4 +52,4 @@ class LeftOut:
         )
 
 
-NOBODY = LeftOut(())
+NOBODY = Quarantined(())

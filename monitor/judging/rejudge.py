@@ -24,8 +24,8 @@ from monitor.judging.differences import (
     verdict_changes,
 )
 from monitor.judging.from_stored import patience_of
-from monitor.judging.quarantine import NOBODY, LeftOut
-from monitor.judging.stored_cycle import Bench, Judged
+from monitor.judging.quarantine import NOBODY, Quarantined
+from monitor.judging.stored_cycle import Judged, StoredCycleJudge
 from monitor.judging.stored_history import History, Past, survey
 from storage.store import Selection, Store
 from storage.values.rejudging import Rejudging
@@ -56,7 +56,7 @@ async def rejudge(
     *,
     now: Callable[[], datetime],
     keep: bool = True,
-    left_out: LeftOut = NOBODY,
+    left_out: Quarantined = NOBODY,
     say: Say = lambda change: None,  # noqa: ARG005
     progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> Rejudged:
@@ -89,7 +89,7 @@ class _Run:
         *,
         now: Callable[[], datetime],
         keep: bool,
-        left_out: LeftOut,
+        left_out: Quarantined,
         say: Say,
     ) -> None:
         self._store = store
@@ -100,7 +100,7 @@ class _Run:
         self._left_out = left_out
         self._say = say
         self._known = {platform.name for platform in settings.catalog.platforms}
-        self._bench = Bench(settings)
+        self._bench = StoredCycleJudge(settings)
         self._book = EventBook()
         self._events: dict[str, Event] = {}
         self._tally = Tally()

@@ -31,7 +31,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Of speeds measured in this cycle."""
 
 
-class Bench:
+class StoredCycleJudge:
     """Judges with one configuration's rules, catalogue and fingerprints."""
 
     def __init__(self, settings: Settings) -> None:

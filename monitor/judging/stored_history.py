@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from monitor.judging.from_stored import AT_ONCE, Surroundings, control_rounds
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Selection, Store, StoredCycle
 
@@ -143,10 +143,10 @@ class History:
         )
 
     def _sort_in(self, look: Measurement) -> None:
-        if look.look is Look.CONTROL:
+        if look.look is Purpose.CONTROL:
             self._controls.setdefault(look.endpoint, []).append(look)
             return
-        if look.look is Look.REFERENCE and look.vantage_role == VantageRole.CONTROL:
+        if look.look is Purpose.REFERENCE and look.vantage_role == VantageRole.CONTROL:
             self._rounds.setdefault((look.vantage, look.cycle), []).append(look)
         self._open_looks.setdefault(look.cycle, []).append(look)
 

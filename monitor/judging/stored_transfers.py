@@ -11,7 +11,7 @@ from itertools import groupby
 
 import msgspec
 
-from monitor.analysis.throttling.history import SpeedMemory
+from monitor.analysis.throttling.history import SpeedHistory
 from monitor.analysis.throttling.throttling import judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
@@ -19,7 +19,7 @@ from monitor.analysis.verdict import VantageState, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.judge import Seen
 from monitor.measuring.transfers import TransferObject, led_to, objects_of
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 
 _Place = tuple[str, str, str]
@@ -32,7 +32,7 @@ class Speeds:
     def __init__(self, settings: Settings) -> None:
         self._every = settings.throttling.every
         self._objects = [o for p in settings.catalog.platforms for o in objects_of(p)]
-        self._memories: dict[tuple[str, _Place], SpeedMemory] = {}
+        self._memories: dict[tuple[str, _Place], SpeedHistory] = {}
 
     def judged(
         self, seen: Seen, looks: Sequence[Measurement], old: Sequence[Verdict]
@@ -62,8 +62,8 @@ class Speeds:
                     standing.append(_again(known, seen, judged_at.get(place, seen.judged_at)))
         return (*fresh.values(), *standing)
 
-    def _memory(self, seen: Seen, place: _Place) -> SpeedMemory:
-        return self._memories.setdefault((seen.vantage.id, place), SpeedMemory())
+    def _memory(self, seen: Seen, place: _Place) -> SpeedHistory:
+        return self._memories.setdefault((seen.vantage.id, place), SpeedHistory())
 
     def _about(
         self,
@@ -97,7 +97,7 @@ def _measured(
 ) -> list[tuple[tuple[Measurement, ...], tuple[Measurement, ...]]]:
     """The rounds at each object, and what the controls got of it."""
     transfers = sorted(
-        (look for look in looks if look.look is Look.TRANSFER),
+        (look for look in looks if look.look is Purpose.TRANSFER),
         key=lambda m: (m.platform, m.role, m.endpoint, m.attempt, m.started_at, m.id),
     )
     found = []
@@ -112,7 +112,7 @@ def _measured(
 def _judge(
     seen: Seen,
     place: _Place,
-    memory: SpeedMemory,
+    memory: SpeedHistory,
     made: tuple[Measurement, ...],
     controls: tuple[Measurement, ...],
     judged_at: datetime,

@@ -13,7 +13,7 @@ from monitor.analysis.vantage.health import assess
 from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Whereabouts
 from monitor.analysis.verdict import VantageHealth
 from monitor.measuring.controls import Shared
-from monitor.measuring.vantages import ReferenceLooks
+from monitor.measuring.probers import ReferenceMeasurements
 from probes.vantage import VantagePoint
 
 
@@ -23,7 +23,7 @@ class Checkups:
     def __init__(
         self,
         vantage: VantagePoint,
-        look: Callable[[], Coroutine[Any, Any, ReferenceLooks]],
+        look: Callable[[], Coroutine[Any, Any, ReferenceMeasurements]],
         now: Callable[[], datetime],
         gathering: float,
         where: Callable[[], Whereabouts] = lambda: AS_CONFIGURED,
@@ -36,7 +36,7 @@ class Checkups:
         self._gathering = gathering
         self._where = where
         self._shared: Shared[VantageHealth] | None = None
-        self.looks: ReferenceLooks = ()
+        self.looks: ReferenceMeasurements = ()
         """Every look of every round made so far."""
 
     async def after(self, moment: float) -> VantageHealth:

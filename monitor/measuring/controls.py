@@ -13,9 +13,9 @@ import msgspec
 
 from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import VantageHealth
-from monitor.measuring.vantages import Looking
-from probes.measurement import Look, Measurement
-from probes.target import Glance, Target
+from monitor.measuring.probers import Probers
+from probes.measurement import Measurement, Purpose
+from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
 GATHERING = 0.2
@@ -70,8 +70,8 @@ class Shared(Generic[T]):
                 self.task.cancel()
 
 
-class Desk(Protocol):
-    """Whoever can be asked for control looks: `ControlDesk`, or a collector far away."""
+class Controls(Protocol):
+    """Whoever can be asked for control looks: `LocalControls`, or a collector far away."""
 
     @property
     def staffed(self) -> bool:
@@ -88,7 +88,7 @@ class Desk(Protocol):
         after: float,
         cycle: str,
         quic: bool = False,
-        glance: Glance | None = None,
+        reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from controls, each look begun at or after `after` (POSIX seconds)."""
 
@@ -96,13 +96,13 @@ class Desk(Protocol):
         """How controls are, from looks begun at or after `after` (POSIX seconds)."""
 
 
-class ControlDesk:
+class LocalControls:
     """Answers requests for control looks: the desk of controls in this process."""
 
-    def __init__(self, looking: Looking, controls: Sequence[VantagePoint]) -> None:
+    def __init__(self, looking: Probers, controls: Sequence[VantagePoint]) -> None:
         self._looking = looking
         self._controls = tuple(controls)
-        self._looks: dict[tuple[str, str, bool, Glance | None], Shared[Measurement]] = {}
+        self._looks: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlHealth]] = {}
 
     @property
@@ -117,20 +117,20 @@ class ControlDesk:
         after: float,
         cycle: str,
         quic: bool = False,
-        glance: Glance | None = None,
+        reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
         """The endpoint from every control, each look begun at or after `after` (POSIX seconds).
 
         With `quic` over HTTP/3 too; a control behind a proxy, which passes no datagrams on, says
-        in `not_observed` that it could not. `glance` says what to leave out.
+        in `not_observed` that it could not. `reduction` says what to leave out.
         """
         wanted = [
-            self._shared_look(control, target, after, cycle, quic=quic, glance=glance)
+            self._shared_look(control, target, after, cycle, quic=quic, reduction=reduction)
             for control in self._controls
         ]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
-    def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Desk
+    def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Controls
         """Nothing: these can be asked."""
         return ()
 
@@ -147,9 +147,9 @@ class ControlDesk:
         cycle: str,
         *,
         quic: bool,
-        glance: Glance | None,
+        reduction: Reduction | None,
     ) -> Shared[Measurement]:
-        key = (control.id, target.endpoint.id, quic, glance)
+        key = (control.id, target.endpoint.id, quic, reduction)
         shared = self._looks.get(key)
         if shared is None or not shared.serves(after):
             shared = self._looks[key] = Shared(
@@ -157,9 +157,9 @@ class ControlDesk:
                     control.id,
                     target,
                     cycle=cycle,
-                    look=Look.CONTROL,
+                    look=Purpose.CONTROL,
                     quic=quic,
-                    glance=glance,
+                    reduction=reduction,
                 ),
                 self._now,
             )

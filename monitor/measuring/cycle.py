@@ -26,20 +26,25 @@ from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.judge.suspicion import answered, fitful, settled, suspicious
 from monitor.analysis.vantage.health import assess, hints_at_nat64
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
-from monitor.budget.budget import Effort, Purse
-from monitor.budget.ledger import DayIsSpentError
+from monitor.budget.budget import Allotment, Effort
+from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.judging.judge import (
     HOPELESS,
-    Looked,
+    EndpointMeasurements,
     Seen,
     not_settled_by,
     platforms_on,
     verdicts_on,
 )
 from monitor.measuring.checkups import Checkups
-from monitor.measuring.controls import ControlHealth, Desk
-from monitor.measuring.effort import Closeness, Modesty, reference_glance, reference_purse
+from monitor.measuring.controls import ControlHealth, Controls
+from monitor.measuring.effort import (
+    CycleEffort,
+    EffortPlanner,
+    reference_allotment,
+    reference_reduction,
+)
 from monitor.measuring.http3 import (
     Http3,
     UdpWitness,
@@ -48,12 +53,12 @@ from monitor.measuring.http3 import (
     tries_quic,
 )
 from monitor.measuring.pace import Pace, pace_of
-from monitor.measuring.scheduled_controls import Standing
+from monitor.measuring.probers import Probers, ReferenceMeasurements
+from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transferred, Transfers
-from monitor.measuring.vantages import Looking, ReferenceLooks
 from probes.catalog.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
 from probes.measure.follow_up import plan_follow_up, plan_http3
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle
@@ -85,7 +90,7 @@ class Allowance:
         return True
 
 
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
+class CycleContext(msgspec.Struct, frozen=True, kw_only=True):
     """One cycle of one vantage, as those who look need to know it."""
 
     vantage: VantagePoint
@@ -100,7 +105,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     http3: frozenset[str]
     """Ids of the endpoints whose looks go over HTTP/3 too."""
     udp: UdpWitness
-    closeness: Closeness
+    closeness: CycleEffort
     no_more_after: float = math.inf
     """Time of the event loop after which nothing further is begun, so that the cycle ends before
     the next one is due."""
@@ -117,13 +122,13 @@ class CycleRunner:
     def __init__(
         self,
         settings: Settings,
-        looking: Looking,
-        desk: Desk,
+        looking: Probers,
+        desk: Controls,
         rng: random.Random,
         on_endpoint: Callable[[str], None] | None = None,
         transfers: Transfers | None = None,
         http3: Http3 | None = None,
-        standing: Standing | None = None,
+        standing: ScheduledControls | None = None,
     ) -> None:
         """`rng` orders the looks and picks pool members; it need not be secret.
 
@@ -139,10 +144,10 @@ class CycleRunner:
         self._transfers = transfers
         self._http3 = http3 or Http3(0.0, rng)
         self._standing = standing
-        self._modesty = Modesty(looking.spending)
+        self._modesty = EffortPlanner(looking.ledger)
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> Controls:
         """Whoever this runner asks for control looks."""
         return self._desk
 
@@ -195,7 +200,7 @@ class CycleRunner:
         A hurried one looks `only` at the platforms of these names, and measures no speed: a verdict
         of throttling stands as long as it would have.
 
-        Raises DayIsSpentError when the vantage's bytes of the day do not even suffice for its
+        Raises BudgetSpentError when the vantage's bytes of the day do not even suffice for its
         first looks.
         """
         began = asyncio.get_running_loop().time()
@@ -220,7 +225,7 @@ class CycleRunner:
             for platform in self._settings.catalog.platforms
             if effort is not Effort.HURRIED or platform.name in only
         )
-        visit = Visit(
+        visit = CycleContext(
             vantage=vantage,
             cycle=cycle,
             platforms=platforms,
@@ -283,7 +288,7 @@ class CycleRunner:
         cycle: str,
         started_at: datetime,
         health: VantageHealth,
-        references: ReferenceLooks,
+        references: ReferenceMeasurements,
         effort: Effort,
     ) -> Cycle:
         """A control's own: how it is, and what it sees where it looks by the clock. Where something
@@ -301,7 +306,9 @@ class CycleRunner:
             health = msgspec.structs.replace(health, nat64=known.nat64)
         return self._cycle(cycle, vantage, started_at, health, references, standing=looks)
 
-    async def _learn_nat64(self, vantage_id: str, references: ReferenceLooks) -> tuple[str, ...]:
+    async def _learn_nat64(
+        self, vantage_id: str, references: ReferenceMeasurements
+    ) -> tuple[str, ...]:
         """The prefixes of the network's NAT64; asked for only where something hints at one."""
         if not hints_at_nat64(references):
             self._looking.forget_nat64(vantage_id)
@@ -311,18 +318,18 @@ class CycleRunner:
 
     async def _at_references(
         self, vantage_id: str, cycle: str, pace: Pace, effort: Effort
-    ) -> ReferenceLooks:
+    ) -> ReferenceMeasurements:
         return await self._looking.at_references(
             vantage_id,
             cycle=cycle,
             wait=lambda: self._rng.uniform(0, pace.references),
-            glance=reference_glance(effort),
-            purse=reference_purse(effort),
+            reduction=reference_reduction(effort),
+            purse=reference_allotment(effort),
         )
 
     # -- looking -------------------------------------------------------------------------
 
-    async def _look_at_everything(self, visit: Visit) -> list[Looked]:
+    async def _look_at_everything(self, visit: CycleContext) -> list[EndpointMeasurements]:
         roles = [(platform, role) for platform in visit.platforms for role in platform.roles]
         self._rng.shuffle(roles)
         results = await asyncio.gather(
@@ -330,7 +337,9 @@ class CycleRunner:
         )
         return [looked for several in results for looked in several]
 
-    async def _look_at_role(self, visit: Visit, platform: Platform, role: Role) -> list[Looked]:
+    async def _look_at_role(
+        self, visit: CycleContext, platform: Platform, role: Role
+    ) -> list[EndpointMeasurements]:
         """Every endpoint, or of a pool a sample, and the rest only when one of it fails."""
         endpoints = list(role.endpoints)
         if role.sample:
@@ -348,35 +357,35 @@ class CycleRunner:
 
     async def _look_at_each(
         self,
-        visit: Visit,
+        visit: CycleContext,
         platform: Platform,
         role: Role,
         endpoints: Iterable[Endpoint],
         spread: float,
-    ) -> list[Looked]:
+    ) -> list[EndpointMeasurements]:
         """Each at a random moment of the next `spread` seconds."""
 
-        async def at(endpoint: Endpoint) -> Looked:
+        async def at(endpoint: Endpoint) -> EndpointMeasurements:
             await asyncio.sleep(self._rng.uniform(0, spread))
             return await self._look_closely(visit, platform, role, endpoint)
 
         return await asyncio.gather(*map(at, endpoints))
 
     async def _look_closely(
-        self, visit: Visit, platform: Platform, role: Role, endpoint: Endpoint
-    ) -> Looked:
-        """Look once, and where that calls for it again, between two rounds of control looks."""
+        self, visit: CycleContext, platform: Platform, role: Role, endpoint: Endpoint
+    ) -> EndpointMeasurements:
+        """Purpose once, and where that calls for it again, between two rounds of control looks."""
         early, cycle = visit.early, visit.cycle
         target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
-        glance, purse = visit.closeness.first(platform, role, endpoint)
+        reduction, purse = visit.closeness.first(platform, role, endpoint)
         async with visit.udp.watching(target) as tell:
             first = await self._looking.at(
                 visit.vantage.id,
                 target,
                 cycle=cycle,
-                quic=endpoint.id in visit.http3 and not (glance and glance.greet),
+                quic=endpoint.id in visit.http3 and not (reduction and reduction.greet),
                 unadvertised=False,
-                glance=glance,
+                reduction=reduction,
                 purse=purse,
             )
             tell(first)
@@ -397,7 +406,7 @@ class CycleRunner:
                     )
                     if visit.pace.spread:
                         health = await visit.checkups.after(attempts[-1].ended_at)
-        return Looked(
+        return EndpointMeasurements(
             platform=platform.name,
             role=role.name,
             endpoint=endpoint.id,
@@ -408,7 +417,7 @@ class CycleRunner:
         )
 
     async def _at_controls(
-        self, visit: Visit, target: Target, failed: Measurement, *, quic: bool
+        self, visit: CycleContext, target: Target, failed: Measurement, *, quic: bool
     ) -> tuple[Measurement, ...]:
         """The endpoint from the controls, after a look that failed; none once bytes are spent."""
         try:
@@ -417,13 +426,17 @@ class CycleRunner:
                 after=failed.ended_at,
                 cycle=visit.cycle,
                 quic=quic,
-                glance=visit.closeness.at_control(failed),
+                reduction=visit.closeness.at_control(failed),
             )
-        except DayIsSpentError:
+        except BudgetSpentError:
             return ()
 
     async def _worth_more(
-        self, visit: Visit, endpoint: Endpoint, first: Measurement, controls: Sequence[Measurement]
+        self,
+        visit: CycleContext,
+        endpoint: Endpoint,
+        first: Measurement,
+        controls: Sequence[Measurement],
     ) -> bool:
         """Whether a second look from here could change the verdict; `controls` may be older where
         none could be asked."""
@@ -438,7 +451,7 @@ class CycleRunner:
 
     async def _follow_up(
         self,
-        visit: Visit,
+        visit: CycleContext,
         target: Target,
         failed: Measurement,
         controls: Sequence[Measurement],
@@ -451,8 +464,8 @@ class CycleRunner:
             return ()
         if only_quic_failed(failed, visit.early.families):
             return ()
-        spending, asked = self._looking.spending, visit.vantage.id
-        if visit.late or not spending.affords(asked, Purse.SUSPICION, _FOLLOW_UP_BYTES):
+        ledger, asked = self._looking.ledger, visit.vantage.id
+        if visit.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
         if not visit.follow_ups.take(f"{target.platform} {target.role}"):
             return ()
@@ -476,7 +489,12 @@ class CycleRunner:
         return self._rng.choice(hosts) if hosts else ""
 
     async def _again(
-        self, visit: Visit, platform: Platform, role: Role, target: Target, first: Measurement
+        self,
+        visit: CycleContext,
+        platform: Platform,
+        role: Role,
+        target: Target,
+        first: Measurement,
     ) -> tuple[Measurement, ...]:
         attempts: tuple[Measurement, ...] = (first,)
         families = visit.early.families
@@ -490,7 +508,7 @@ class CycleRunner:
             await asyncio.sleep(
                 max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))
             )
-            allowed, glance = visit.closeness.again(platform, role, target.endpoint, first)
+            allowed, reduction = visit.closeness.again(platform, role, target.endpoint, first)
             if visit.late or not allowed:
                 break
             attempts += (
@@ -498,10 +516,10 @@ class CycleRunner:
                     visit.vantage.id,
                     target,
                     cycle=visit.cycle,
-                    look=Look.RETRY,
+                    look=Purpose.RETRY,
                     attempt=retry + 2,
                     quic=tries_quic(first),
-                    glance=glance,
+                    reduction=reduction,
                 ),
             )
             if not suspicious(attempts[-1], families):
@@ -512,7 +530,7 @@ class CycleRunner:
         return attempts[1:]
 
     async def _check_controls(
-        self, looked: Sequence[Looked], cycle: str
+        self, looked: Sequence[EndpointMeasurements], cycle: str
     ) -> tuple[ControlHealth, ...]:
         """A control that saw the endpoint fail may itself be in trouble: ask its references."""
         controls = [control for one in looked for control in one.controls]
@@ -523,7 +541,7 @@ class CycleRunner:
         after = max((control.ended_at for control in failed), default=0.0)
         try:
             return await self._desk.health(after=after, cycle=cycle)
-        except DayIsSpentError:
+        except BudgetSpentError:
             return ()
 
     # -- judging -------------------------------------------------------------------------
@@ -534,8 +552,8 @@ class CycleRunner:
         vantage: VantagePoint,
         started_at: datetime,
         health: VantageHealth,
-        references: ReferenceLooks,
-        looked: Sequence[Looked] = (),
+        references: ReferenceMeasurements,
+        looked: Sequence[EndpointMeasurements] = (),
         witnesses: Sequence[Measurement] = (),
         checks: Sequence[ControlHealth] = (),
         transferred: Transferred = _NO_TRANSFERS,

@@ -15,28 +15,28 @@ import msgspec
 
 from monitor.analysis.judge.suspicion import failing, suspicious
 from monitor.analysis.verdict import State, Verdict
-from monitor.budget.budget import Effort, Purse
+from monitor.budget.budget import Allotment, Effort
 from monitor.budget.bytes_used import bytes_of
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from probes.catalog.catalog import Endpoint, Platform, Role
 from probes.measurement import Layer, Measurement
-from probes.target import Glance
+from probes.target import Reduction
 
 _CHEAP = 3_000
 """Bytes: a connection attempt that nobody answers, questions to the resolver included."""
 _CLOSER = 4
-"""What a close look takes at most, of a glance: both families, more addresses, a page."""
+"""What a close look takes at most, beyond a reduced one: both families, more addresses, a page."""
 _REPEAT_ADDRESSES = 1
 
 
-def reference_glance(effort: Effort) -> Glance | None:
+def reference_reduction(effort: Effort) -> Reduction | None:
     """What looks at references leave out: pages. Which families work they are to show."""
-    return None if effort is Effort.WHOLE else Glance(greet=True)
+    return None if effort is Effort.WHOLE else Reduction(greet=True)
 
 
-def reference_purse(effort: Effort) -> Purse | None:
+def reference_allotment(effort: Effort) -> Allotment | None:
     """Who pays for looks at references, when it is not the routine."""
-    return Purse.SUSPICION if effort is Effort.HURRIED else None
+    return Allotment.SUSPICION if effort is Effort.HURRIED else None
 
 
 _Role = tuple[str, str]
@@ -45,11 +45,11 @@ _Wary = dict[_Role, frozenset[str]]
 """Where something was wrong, and over which address families; empty: not known, so any."""
 
 
-class Modesty:
+class EffortPlanner:
     """What is remembered of every vantage from cycle to cycle."""
 
-    def __init__(self, spending: Spending) -> None:
-        self.spending = spending
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._wary: dict[str, _Wary] = {}
         self._cycles: Counter[str] = Counter()
 
@@ -60,33 +60,33 @@ class Modesty:
                 wary = self._wary.setdefault(verdict.vantage, {})
                 wary[verdict.platform, verdict.role] = frozenset()
 
-    def inherit(self, before: "Modesty", vantages: Collection[str]) -> None:
+    def inherit(self, before: "EffortPlanner", vantages: Collection[str]) -> None:
         """Go on with what another one knew of these vantages."""
         self._wary = {name: known for name, known in before._wary.items() if name in vantages}
         for name in vantages:
             self._cycles[name] = before._cycles[name]
 
-    def begin(self, vantage: str, effort: Effort, families: Sequence[str]) -> "Closeness":
+    def begin(self, vantage: str, effort: Effort, families: Sequence[str]) -> "CycleEffort":
         """A cycle of that effort begins; `families` work from the vantage."""
         self._cycles[vantage] += 1
         wary = self._wary.setdefault(vantage, {})
         turn = families[self._cycles[vantage] % len(families)] if families else ""
-        return Closeness(self.spending, vantage, effort, tuple(families), turn, wary)
+        return CycleEffort(self.ledger, vantage, effort, tuple(families), turn, wary)
 
 
-class Closeness:
+class CycleEffort:
     """How closely the looks of one cycle go."""
 
     def __init__(
         self,
-        spending: Spending,
+        ledger: Ledger,
         vantage: str,
         effort: Effort,
         families: tuple[str, ...],
         turn: str,
         wary: _Wary,
     ) -> None:
-        self._spending = spending
+        self._spending = ledger
         self._vantage = vantage
         self._effort = effort
         self._families = families
@@ -98,41 +98,41 @@ class Closeness:
 
     def first(
         self, platform: Platform, role: Role, endpoint: Endpoint
-    ) -> tuple[Glance | None, Purse | None]:
+    ) -> tuple[Reduction | None, Allotment | None]:
         """What to leave out of the first look, and who pays when it is not the routine."""
         if self._effort is Effort.HURRIED:
-            return None, Purse.SUSPICION
+            return None, Allotment.SUSPICION
         if self._effort is not Effort.MODEST:
             return None, None
         key = (platform.name, role.name)
         if key not in self._wary:
-            return Glance(family=self._turn, greet=True), None
+            return Reduction(family=self._turn, greet=True), None
         closely = _CLOSER * self._spending.usual(self._vantage, endpoint.id)
-        if self._spending.affords(self._vantage, Purse.SUSPICION, closely):
-            return None, Purse.SUSPICION
-        glance = self._telling(self._wary[key])
-        self._glanced[key] = glance.family
-        return glance, None
+        if self._spending.affords(self._vantage, Allotment.SUSPICION, closely):
+            return None, Allotment.SUSPICION
+        reduction = self._telling(self._wary[key])
+        self._glanced[key] = reduction.family
+        return reduction, None
 
     def again(
         self, platform: Platform, role: Role, endpoint: Endpoint, first: Measurement
-    ) -> tuple[bool, Glance | None]:
-        """Whether the bytes allow for a repeat of a look that went wrong, and its glance."""
+    ) -> tuple[bool, Reduction | None]:
+        """Whether the bytes allow for a repeat of a look that went wrong, and its reduction."""
         cost = bytes_of(first)
         closely = _CLOSER * cost if self._effort is Effort.MODEST else cost
-        if self._spending.affords(self._vantage, Purse.SUSPICION, closely):
+        if self._spending.affords(self._vantage, Allotment.SUSPICION, closely):
             return True, None
         needed = cost <= _CHEAP or self._is_essential(platform, role, endpoint)
-        glance = self._telling(failing(first, self._families))
-        glance = msgspec.structs.replace(glance, addresses=_REPEAT_ADDRESSES)
-        return needed and self._spending.lasts(self._vantage, cost), glance
+        reduction = self._telling(failing(first, self._families))
+        reduction = msgspec.structs.replace(reduction, addresses=_REPEAT_ADDRESSES)
+        return needed and self._spending.lasts(self._vantage, cost), reduction
 
-    def at_control(self, failed: Measurement) -> Glance | None:
+    def at_control(self, failed: Measurement) -> Reduction | None:
         """What the look of a control leaves out: a page, where there is none to compare with."""
         if self._effort is not Effort.MODEST or failed.of(Layer.HTTP):
             return None
         family = self._telling(failing(failed, self._families)).family
-        return Glance(family=family, greet=True)
+        return Reduction(family=family, greet=True)
 
     def learn(self, looks: Iterable[Measurement], verdicts: Iterable[Verdict]) -> None:
         """Remember how the cycle went; `looks` are its last at each endpoint."""
@@ -154,13 +154,13 @@ class Closeness:
             if rest and self._glanced.get(key):
                 self._wary[key] = rest
 
-    def _telling(self, failed: frozenset[str]) -> Glance:
+    def _telling(self, failed: frozenset[str]) -> Reduction:
         """A look over one family, if that one shows whether what failed still does."""
         if failed and failed.issuperset(self._families):
-            return Glance(family=self._turn)
+            return Reduction(family=self._turn)
         if len(failed) == 1:
-            return Glance(family=min(failed))
-        return Glance(addresses=_REPEAT_ADDRESSES)
+            return Reduction(family=min(failed))
+        return Reduction(addresses=_REPEAT_ADDRESSES)
 
     def _is_essential(self, platform: Platform, role: Role, endpoint: Endpoint) -> bool:
         if not role.core and any(one.core for one in platform.roles):

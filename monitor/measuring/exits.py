@@ -12,7 +12,7 @@ from typing import Any
 import maxminddb
 import msgspec
 
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Place, Whereabouts, compare
+from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, ExitPlace, Whereabouts, compare
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.vantage import VantagePoint, VantageRole
@@ -28,9 +28,9 @@ class _Told(msgspec.Struct, kw_only=True):
 
     cycles: int = 0
     """Begun since the last time a server was asked."""
-    echo: Place | None = None
+    echo: ExitPlace | None = None
     """As the servers that are asked for it tell, over verified HTTPS."""
-    stun: Place | None = None
+    stun: ExitPlace | None = None
     """As servers for calls tell in passing, over UDP, in this cycle."""
 
 
@@ -89,7 +89,7 @@ class Exits:
         if place is not None:
             self._told[vantage_id].stun = place
 
-    def _place(self, address: str) -> Place | None:
+    def _place(self, address: str) -> ExitPlace | None:
         """Where an address is; None when there is no address, or no file knows it."""
         if not address:
             return None
@@ -104,7 +104,7 @@ class Exits:
                 log.warning("mmdb not read", file=Path(path).name, error=type(error).__name__)
                 continue
             country, asn = country or _country(record), asn or _asn(record)
-        return Place(country, asn) if country or asn else None
+        return ExitPlace(country, asn) if country or asn else None
 
 
 def _country(record: Any) -> str:

@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from monitor.analysis.events.detector import Phase, suspicious
 from monitor.analysis.events.fold import EventBook
 from monitor.analysis.verdict import State
-from monitor.budget.budget import Purse
-from monitor.budget.ledger import Spending
+from monitor.budget.budget import Allotment
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Platform
 from probes.vantage import Profile, VantagePoint, VantageRole
@@ -35,9 +35,9 @@ _TWICE = 2
 class FastLane:
     """Decides for every vantage; use from one thread."""
 
-    def __init__(self, settings: Settings, spending: Spending) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
-        self._spending = spending
+        self._spending = ledger
         self._hurried: dict[str, deque[datetime]] = {}
         self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
 
@@ -102,7 +102,7 @@ class FastLane:
         total = 0
         for cost, name in costs:
             total += cost
-            if not self._spending.affords(vantage.id, Purse.SUSPICION, total):
+            if not self._spending.affords(vantage.id, Allotment.SUSPICION, total):
                 break
             taken.append(name)
         return frozenset(taken)

@@ -27,7 +27,7 @@ from monitor.analysis.judge.suspicion import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.alt_svc import offers_http3
-from probes.measurement import HttpObservation, Layer, Look, Measurement, QuicObservation
+from probes.measurement import HttpObservation, Layer, Measurement, Purpose, QuicObservation
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint
 
@@ -105,7 +105,7 @@ class Http3:
         elif any(tries_quic(look) for look in looks):
             memory.next_rest = min(2 * memory.next_rest, LONGEST_REST)
             memory.rest = memory.next_rest
-        last = {look.endpoint: look for look in looks if look.look is not Look.FOLLOW_UP}
+        last = {look.endpoint: look for look in looks if look.look is not Purpose.FOLLOW_UP}
         for verdict in verdicts:
             look = last.get(verdict.endpoint)
             if verdict.rule_id == QUIC_BLOCKED:

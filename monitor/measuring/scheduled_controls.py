@@ -13,23 +13,23 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from monitor.budget.budget import Purse
+from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import bytes_of
-from monitor.budget.ledger import DayIsSpentError
-from monitor.measuring.vantages import Looking
+from monitor.budget.ledger import BudgetSpentError
+from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Platform
-from probes.measurement import Look, Measurement
-from probes.target import Glance, Target
+from probes.measurement import Measurement, Purpose
+from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
 SPREAD = 30.0
 """Seconds over which the looks of one cycle are spread, at most."""
 
 
-class Standing:
+class ScheduledControls:
     """Looks for every control vantage, and knows what that costs."""
 
-    def __init__(self, looking: Looking, rng: random.Random, interval: float) -> None:
+    def __init__(self, looking: Probers, rng: random.Random, interval: float) -> None:
         """`interval` is seconds between two cycles."""
         self._looking = looking
         self._rng = rng
@@ -59,27 +59,29 @@ class Standing:
             return ()
         turn = self._turns[vantage.id]
         family = "" if whole or not families else families[turn % len(families)]
-        glance = Glance(family=family, greet=True)
-        made = await asyncio.gather(*(self._at(vantage.id, one, cycle, glance) for one in targets))
+        reduction = Reduction(family=family, greet=True)
+        made = await asyncio.gather(
+            *(self._at(vantage.id, one, cycle, reduction) for one in targets)
+        )
         looks = tuple(look for look in made if look is not None)
         self._cost[vantage.id, whole] = sum(map(bytes_of, looks))
         return looks
 
     def _affords(self, vantage: str, targets: Sequence[Target], *, whole: bool) -> bool:
-        spending = self._looking.spending
+        ledger = self._looking.ledger
         expected = self._cost.get((vantage, whole))
         if expected is None:
-            usual = sum(spending.usual(vantage, target.endpoint.id) for target in targets)
+            usual = sum(ledger.usual(vantage, target.endpoint.id) for target in targets)
             expected = usual if whole else usual // 2
-        return spending.affords(vantage, Purse.SUSPICION, expected)
+        return ledger.affords(vantage, Allotment.SUSPICION, expected)
 
     async def _at(
-        self, vantage: str, target: Target, cycle: str, glance: Glance
+        self, vantage: str, target: Target, cycle: str, reduction: Reduction
     ) -> Measurement | None:
         await asyncio.sleep(self._rng.uniform(0, self._spread))
         try:
             return await self._looking.at(
-                vantage, target, cycle=cycle, look=Look.CONTROL, glance=glance
+                vantage, target, cycle=cycle, look=Purpose.CONTROL, reduction=reduction
             )
-        except DayIsSpentError:
+        except BudgetSpentError:
             return None

@@ -17,17 +17,17 @@ from statistics import median
 
 import msgspec
 
-from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedMemory
+from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedHistory
 from monitor.analysis.throttling.throttling import judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.throttling.transfer_round import round_of
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.budget.budget import Purse
+from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import fetch_bytes
 from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.measuring.vantages import Looking
+from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, EndpointKind, Platform
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import TIMEOUTS
@@ -79,7 +79,7 @@ class Transferred(msgspec.Struct, frozen=True, kw_only=True):
     """Measured before, still in force, as verdicts of this cycle."""
 
 
-class _Stream(SpeedMemory):
+class _Stream(SpeedHistory):
     """What is remembered of one object at one vantage."""
 
     def __init__(self, due: float) -> None:
@@ -123,7 +123,7 @@ class Transfers:
     def __init__(
         self,
         settings: Settings,
-        looking: Looking,
+        looking: Probers,
         controls: Sequence[VantagePoint],
         rng: random.Random,
         *,
@@ -213,10 +213,10 @@ class Transfers:
 
     def _affordable(self, vantage: VantagePoint, urgency: int) -> bool:
         """Whether the day's bytes allow for one more object, which may take every round."""
-        spending = self._looking.spending
+        ledger = self._looking.ledger
         cost = ROUNDS * VARIANTS * fetch_bytes(self._settings.throttling.object_bytes)
-        allowed = spending.affords(vantage.id, Purse.SPEED, cost) or (
-            urgency == 0 and spending.affords(vantage.id, Purse.SUSPICION, cost)
+        allowed = ledger.affords(vantage.id, Allotment.SPEED, cost) or (
+            urgency == 0 and ledger.affords(vantage.id, Allotment.SUSPICION, cost)
         )
         if not allowed:
             log.info("speed not measured, no bytes for it now", vantage=vantage.id)

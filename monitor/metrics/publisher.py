@@ -179,7 +179,7 @@ class Publisher:
             )
         )
 
-    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+    def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """Count a turn of a vantage, and show the bytes it has used today (UTC)."""
         day = self._now().date()
         self._swap(

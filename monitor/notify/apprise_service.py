@@ -25,8 +25,8 @@ class NotInstalledError(Exception):
     """Apprise is not there; the message says what to do."""
 
 
-class AppriseCarrier:
-    """Delivers through Apprise: a `monitor.notify.delivery.Carrier`."""
+class AppriseService:
+    """Delivers through Apprise: a `monitor.notify.delivery.MessageService`."""
 
     def __init__(self) -> None:
         self._last: dict[str, _Attempt] = {}

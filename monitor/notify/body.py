@@ -44,7 +44,7 @@ _NOT: Mapping[EventKind, str] = {
 }
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class KnownFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a notice is put in words from."""
 
     occasion: Occasion
@@ -55,7 +55,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """When this was to be told (UTC), if that is long ago."""
 
 
-def lines_of(told: Told, public_url: str = "") -> Iterator[str]:
+def lines_of(told: KnownFacts, public_url: str = "") -> Iterator[str]:
     """The body. `public_url` is where events can be looked at, without a slash at its end."""
     event = told.entry.snapshot
     yield from _about(told)
@@ -74,7 +74,7 @@ def lines_of(told: Told, public_url: str = "") -> Iterator[str]:
     yield f"Event: {event.id}"
 
 
-def _about(told: Told) -> Iterator[str]:
+def _about(told: KnownFacts) -> Iterator[str]:
     if told.late_since is not None:
         yield f"This comes late: it was to be told at {utc_text(told.late_since)}."
     if told.first_told is not None and told.occasion in CLOSING:

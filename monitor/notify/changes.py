@@ -16,7 +16,7 @@ class Occasion(StrEnum):
     DISMISSED = "dismissed"
     """Suspected, never confirmed, and gone."""
     DOUBTED = "doubted"
-    """Told as confirmed, and only suspected after all: late data weakened it."""
+    """KnownFacts as confirmed, and only suspected after all: late data weakened it."""
     WITHDRAWN = "withdrawn"
     """There was no reason for it."""
 

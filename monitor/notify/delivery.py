@@ -15,11 +15,11 @@ import msgspec
 
 from monitor.analysis.events.event import EventLogEntry
 from monitor.logs import logger
-from monitor.notify.body import Told
+from monitor.notify.body import KnownFacts
 from monitor.notify.changes import CLOSING, OPENING, Occasion
 from monitor.notify.message import Message, Section, batches, message, section
 from monitor.notify.pending import plan
-from monitor.notify.related_events import Families, relatives
+from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.routing import notices_of, wanted
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.notify.timing import due_at, quiet_until, retry_after
@@ -42,7 +42,7 @@ Place = tuple[str, str]
 """Names of a route and of one of its targets."""
 
 
-class Carrier(Protocol):
+class MessageService(Protocol):
     """Whatever delivers messages."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
@@ -50,7 +50,7 @@ class Carrier(Protocol):
         words that hold nothing of the address or of the service's answer."""
 
 
-class Tally(Protocol):
+class DeliveryCounter(Protocol):
     """Whatever counts for the metrics."""
 
     def notified(self, route: str, count: int) -> None:
@@ -63,14 +63,14 @@ class Tally(Protocol):
         """How many notices wait, by route."""
 
 
-class Courier:
+class Delivery:
     """The one who delivers. Only the event loop's thread calls the methods."""
 
     def __init__(
         self,
         store: Store,
-        carrier: Carrier,
-        tally: Tally,
+        carrier: MessageService,
+        tally: DeliveryCounter,
         *,
         now: Callable[[], datetime],
         chance: Callable[[], float],
@@ -198,7 +198,7 @@ class Courier:
         """Send or drop these, which wait for this target."""
         keys = {notice.key for notice in notices}
         entries = await self._lines(notice.event for notice in notices)
-        families = Families(entries.values())
+        families = RelatedEvents(entries.values())
         before = [
             one
             for event in dict.fromkeys(entry.event for entry in entries.values())
@@ -251,7 +251,7 @@ class Courier:
     ) -> Section:
         occasion = Occasion(notice.occasion)
         due = due_at(occasion, notice.created_at, route)
-        told = Told(
+        told = KnownFacts(
             occasion=occasion,
             entry=entry,
             first_told=_first_told(before),
@@ -351,7 +351,7 @@ def _goes_along(notice: Notice, route: Route, now: datetime) -> bool:
     return route.daily is None or due_at(occasion, notice.created_at, route) <= now
 
 
-def _told_of(notice: Notice, before: Iterable[Notice], families: Families) -> list[Notice]:
+def _told_of(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:
     """What was to be told of the same thing, as things happened."""
     name = families.name(notice.event)
     return families.in_order(one for one in before if families.name(one.event) == name)

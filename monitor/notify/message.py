@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.notify.body import Told, lines_of
+from monitor.notify.body import KnownFacts, lines_of
 from monitor.notify.changes import Occasion
 from monitor.notify.plain_names import plain_name
 from monitor.notify.titles import title_of
@@ -54,7 +54,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency
 
 
-def section(told: Told, titles: Mapping[str, str], public_url: str = "") -> Section:
+def section(told: KnownFacts, titles: Mapping[str, str], public_url: str = "") -> Section:
     """One notice in words. `titles` are what people call platforms, by name."""
     return Section(
         title=_shortened(title_of(told.occasion, told.entry.snapshot, titles)),

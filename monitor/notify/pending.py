@@ -12,7 +12,7 @@ import msgspec
 from monitor.analysis.events.continuation import goes_on_as
 from monitor.analysis.events.platform_in_country import label_of
 from monitor.notify.changes import CLOSING, OPENING, TAKES_BACK, Occasion
-from monitor.notify.related_events import Families
+from monitor.notify.related_events import RelatedEvents
 from storage.values.outbox import Notice, NoticeState
 
 Key = tuple[str, str, int, str, str]
@@ -24,7 +24,7 @@ TAKEN_BACK = "taken back before it was told"
 GOES_ON = "it goes on as another event, which is told of instead"
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class PendingNotices(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with the notices that wait for one target."""
 
     send: tuple[Notice, ...]
@@ -37,13 +37,13 @@ def plan(
     waiting: Iterable[Notice],
     settled: Iterable[Notice],
     wanted: Collection[Key],
-    families: Families | None = None,
-) -> Plan:
+    families: RelatedEvents | None = None,
+) -> PendingNotices:
     """Both are notices for one target: those to be sent or dropped, and all others of their
     events. `wanted` are keys of those that the route asks for by itself, whoever was told what.
     `families` say which events go on as others: what was told of one was told of the other.
     """
-    known = families or Families()
+    known = families or RelatedEvents()
     events: dict[str, list[Notice]] = {}
     for notice in sorted(waiting, key=lambda one: (one.created_at, one.event, one.sequence)):
         events.setdefault(known.name(notice.event), []).append(notice)
@@ -53,7 +53,7 @@ def plan(
     plans = [
         _Story(before.get(name, ()), wanted, known).plan(rows) for name, rows in events.items()
     ]
-    return Plan(
+    return PendingNotices(
         send=tuple(notice for one in plans for notice in one.send),
         drop=tuple(pair for one in plans for pair in one.drop),
     )
@@ -63,7 +63,7 @@ class _Story:
     """One event, with those that go on as it, as one target has heard of it."""
 
     def __init__(
-        self, settled: Iterable[Notice], wanted: Collection[Key], families: Families
+        self, settled: Iterable[Notice], wanted: Collection[Key], families: RelatedEvents
     ) -> None:
         self._settled = tuple(settled)
         self._wanted = wanted
@@ -82,7 +82,7 @@ class _Story:
         self._kept: list[Notice] = []
         self._drop: list[tuple[Notice, str]] = []
 
-    def plan(self, waiting: Iterable[Notice]) -> Plan:
+    def plan(self, waiting: Iterable[Notice]) -> PendingNotices:
         waits = {notice.key: notice for notice in waiting}
         ordered = self._families.in_order((*self._settled, *waits.values()))
         self._place = {notice.key: place for place, notice in enumerate(ordered)}
@@ -105,7 +105,7 @@ class _Story:
                 self._closing(notice, occasion)
             else:
                 self._spread(notice)
-        return Plan(send=tuple(self._kept), drop=tuple(self._drop))
+        return PendingNotices(send=tuple(self._kept), drop=tuple(self._drop))
 
     def _opening(self, notice: Notice, occasion: Occasion) -> None:
         weaker = occasion is Occasion.SUSPECTED and self._said is Occasion.CONFIRMED

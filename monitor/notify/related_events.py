@@ -21,7 +21,7 @@ def relatives(log: Iterable[EventLogEntry]) -> list[str]:
     ]
 
 
-class Families:
+class RelatedEvents:
     """Whose story is whose. Of an event whose log is not among those given nothing is known, and
     it stands alone."""
 

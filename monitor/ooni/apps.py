@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from monitor.ooni.connections_in_test import Visit, connected, visits_of
+from monitor.ooni.connections_in_test import ConnectionGroup, connected, visits_of
 from monitor.ooni.entries import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
 from monitor.ooni.observations import LEGAL_REASONS, Reader, literal, url_of
 from monitor.ooni.ooni_format import WireKeys
@@ -77,7 +77,7 @@ def app_looks(test: str, keys: WireKeys, reader: Reader) -> list[Seen]:
     return found
 
 
-def _guess_ports(test: str, visits: Sequence[Visit]) -> None:
+def _guess_ports(test: str, visits: Sequence[ConnectionGroup]) -> None:
     """A name that did not resolve was dialled on no port: give it one not yet seen for it."""
     if test != "whatsapp":
         return
@@ -87,7 +87,7 @@ def _guess_ports(test: str, visits: Sequence[Visit]) -> None:
             visit.port = next((p for p in _WHATSAPP_PORTS if p not in taken), _WHATSAPP_PORTS[0])
 
 
-def _target(test: str, visit: Visit) -> tuple[str, Endpoint] | None:
+def _target(test: str, visit: ConnectionGroup) -> tuple[str, Endpoint] | None:
     """Role and endpoint of a visit; None when it is at something we do not look at."""
     host, port = visit.host, visit.port
     if (test, host) in _PAGES:
@@ -113,7 +113,7 @@ def _https(host: str, path: str, *, verify: bool = True) -> Endpoint:
     return Endpoint(kind=EndpointKind.HTTPS, host=host, port=_TLS_PORT, path=path, verify=verify)
 
 
-def _look(role: str, endpoint: Endpoint, visit: Visit, reader: Reader) -> Seen:
+def _look(role: str, endpoint: Endpoint, visit: ConnectionGroup, reader: Reader) -> Seen:
     below = _below_http(endpoint, visit, reader)
     observations = [*below, *_request(endpoint, visit, below, reader)]
     looked = [o for o in observations if not o.reason]
@@ -129,7 +129,7 @@ def _look(role: str, endpoint: Endpoint, visit: Visit, reader: Reader) -> Seen:
     )
 
 
-def _below_http(endpoint: Endpoint, visit: Visit, reader: Reader) -> list[AnyObservation]:
+def _below_http(endpoint: Endpoint, visit: ConnectionGroup, reader: Reader) -> list[AnyObservation]:
     began = [one.t for one in visit.requests if one.t0 is None and one.t is not None]
     lookup = reader.dns(visit.queries, began[0] if began else None)
     observations: list[AnyObservation] = list(lookup)
@@ -151,7 +151,7 @@ def _below_http(endpoint: Endpoint, visit: Visit, reader: Reader) -> list[AnyObs
 
 
 def _request(
-    endpoint: Endpoint, visit: Visit, below: Sequence[AnyObservation], reader: Reader
+    endpoint: Endpoint, visit: ConnectionGroup, below: Sequence[AnyObservation], reader: Reader
 ) -> list[AnyObservation]:
     found: list[AnyObservation] = []
     tcp = [o for o in below if isinstance(o, TcpObservation) and o.failure is None]

@@ -31,7 +31,7 @@ _ROUNDING = 0.001
 """Seconds by which times taken in different places of an engine may be out of order."""
 
 
-class Visit(msgspec.Struct, kw_only=True):
+class ConnectionGroup(msgspec.Struct, kw_only=True):
     """One look at one target, as OONI wrote it down."""
 
     host: str
@@ -52,7 +52,7 @@ class Visit(msgspec.Struct, kw_only=True):
         return min((time for time in times if time is not None), default=0.0)
 
 
-def visits_of(keys: WireKeys) -> list[Visit]:
+def visits_of(keys: WireKeys) -> list[ConnectionGroup]:
     """Every visit of a test, in the order of their lookups, those without one at the end."""
     visits = [
         _visit(queries[0].hostname.lower().rstrip("."), queries=queries)
@@ -85,13 +85,13 @@ def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
     return found
 
 
-def _visit(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> Visit:
-    return Visit(
+def _visit(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> ConnectionGroup:
+    return ConnectionGroup(
         host=host, queries=queries or [], connects=[], handshakes=[], requests=[], port=port
     )
 
 
-def _place_connect(visits: list[Visit], connect: WireConnect) -> None:
+def _place_connect(visits: list[ConnectionGroup], connect: WireConnect) -> None:
     address = literal(connect.ip)
     fitting = [
         visit
@@ -110,7 +110,7 @@ def _place_connect(visits: list[Visit], connect: WireConnect) -> None:
     chosen.port = chosen.port or connect.port
 
 
-def _awaits(visit: Visit, connect: WireConnect) -> bool:
+def _awaits(visit: ConnectionGroup, connect: WireConnect) -> bool:
     """Whether a visit has not connected yet, nor tried this address, nor another port."""
     return all(
         not connected(one) and one.ip != connect.ip and one.port == connect.port
@@ -126,7 +126,7 @@ def connected(connect: WireConnect) -> bool:
     return status.success if status.success is not None else not status.failure
 
 
-def _place_handshake(visits: list[Visit], handshake: WireHandshake) -> None:
+def _place_handshake(visits: list[ConnectionGroup], handshake: WireHandshake) -> None:
     host = (handshake.server_name or "").lower().rstrip(".")
     address, _ = split_address(handshake.address or "")
     named = [visit for visit in visits if visit.host == host and not visit.handshakes]
@@ -139,7 +139,7 @@ def _place_handshake(visits: list[Visit], handshake: WireHandshake) -> None:
     chosen.handshakes.append(handshake)
 
 
-def _place_request(visits: list[Visit], transaction: WireTransaction) -> None:
+def _place_request(visits: list[ConnectionGroup], transaction: WireTransaction) -> None:
     host, port = host_port(url_of(transaction))
     if not host:
         return

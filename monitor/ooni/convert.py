@@ -33,7 +33,7 @@ from monitor.ooni.web import helper_answered, web_look
 from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.bogon import BogonList
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 
 HELPER_VANTAGE = "ooni-test-helper"
@@ -97,7 +97,7 @@ def convert(
     looks = _looks(seen, wire, vantage, platform.name, cycle, uid)
     ended_at = max((_ended_at(look) for look in looks), default=started_at)
 
-    def afterwards(one: Seen | None, by: VantagePoint, look: Look) -> tuple[Measurement, ...]:
+    def afterwards(one: Seen | None, by: VantagePoint, look: Purpose) -> tuple[Measurement, ...]:
         if one is None:
             return ()
         began = min((o.start for o in one.observations), default=0.0)
@@ -113,7 +113,7 @@ def convert(
             ),
         )
 
-    controls = afterwards(control, _helper(), Look.CONTROL)
+    controls = afterwards(control, _helper(), Purpose.CONTROL)
     return Imported(
         id=cycle,
         uid=wire.measurement_uid or wire.report_id or "",
@@ -124,7 +124,7 @@ def convert(
         started_at=started_at,
         ended_at=ended_at,
         looks=looks,
-        follow_ups=afterwards(beyond, vantage, Look.FOLLOW_UP),
+        follow_ups=afterwards(beyond, vantage, Purpose.FOLLOW_UP),
         controls=controls,
         health=_health(vantage, looks, wire.test_keys, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
@@ -263,7 +263,7 @@ def _measurement(
     cycle: str,
     uid: str,
     started_at: datetime,
-    look: Look = Look.SCHEDULED,
+    look: Purpose = Purpose.SCHEDULED,
     attempt: int = 1,
 ) -> Measurement:
     endpoint = seen.endpoint.id

@@ -56,7 +56,7 @@ _TICK = 1e-6
 """Seconds between things whose order is known and whose times are not."""
 
 
-class WebLook(msgspec.Struct, frozen=True, kw_only=True):
+class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """What a web_connectivity measurement holds."""
 
     field: Seen
@@ -67,7 +67,7 @@ class WebLook(msgspec.Struct, frozen=True, kw_only=True):
     """The helper's look; None when it did not answer."""
 
 
-def web_look(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebLook:
+def web_look(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
     """Both looks of a web_connectivity measurement."""
     chain = redirect_chain(keys.requests or ())
     hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
@@ -77,7 +77,7 @@ def web_look(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> W
     kept = [_marked_page(page, addresses, reader) for page in pages]
     every = (*below, *instead, *kept)
     beyond = tuple(o for o in every if o.reason in _BEYOND)
-    return WebLook(
+    return WebMeasurement(
         field=Seen(
             role=role,
             endpoint=endpoint,

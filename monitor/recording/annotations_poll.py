@@ -21,7 +21,7 @@ MOST = 200
 """Annotations shown: the newest. Each is a series of its own in the metrics."""
 
 
-class Around:
+class AnnotationsPoll:
     """Asks again and again, for as long as the process lives."""
 
     def __init__(self, store: Store, publisher: Publisher, *, now: Callable[[], datetime]) -> None:

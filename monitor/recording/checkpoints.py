@@ -15,12 +15,12 @@ import msgspec
 from monitor.analysis.events.event import Event
 from monitor.analysis.events.fold import EVERYWHERE, EventBook, Place, advance
 from monitor.analysis.events.outage import Outages
-from monitor.analysis.events.platform_in_country import PlaceState
+from monitor.analysis.events.platform_in_country import CountryPlatform
 from monitor.analysis.events.shutdowns import Connectivity, of_these
-from monitor.analysis.events.verdict_order import Timeline, begin
+from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.config.settings import EventSettings
-from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.judging.quarantine import NOBODY, Quarantined
 from storage.store import Conclusion
 
 KIND = "timeline-1"
@@ -28,11 +28,11 @@ KIND = "timeline-1"
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
-_State = PlaceState | Outages | Connectivity
+_State = CountryPlatform | Outages | Connectivity
 
 
 def conclusions_of(
-    book: EventBook, places: Iterable[Place], left_out: LeftOut = NOBODY
+    book: EventBook, places: Iterable[Place], left_out: Quarantined = NOBODY
 ) -> tuple[Conclusion, ...]:
     """What to store of the timelines of `places`, concluded without what is `left_out`."""
     return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
@@ -53,16 +53,16 @@ def restored(
     are those that are watched now: one that was taken out of the configuration has not fallen
     silent. Raises ValueError for a state that cannot be read.
     """
-    places: dict[Place, Timeline[PlaceState, PlatformVerdict]] = {}
-    outages: dict[str, Timeline[Outages, PlatformVerdict]] = {}
-    condition: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
+    places: dict[Place, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
+    outages: dict[str, VerdictOrder[Outages, PlatformVerdict]] = {}
+    condition: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     for conclusion in saved:
         if (conclusion.country, conclusion.platform) == EVERYWHERE:
             condition = _restore(conclusion, Connectivity, lambda state: of_these(state, vantages))
         elif not conclusion.country:
             outages[conclusion.platform] = _restore(conclusion, Outages)
         else:
-            places[conclusion.country, conclusion.platform] = _restore(conclusion, PlaceState)
+            places[conclusion.country, conclusion.platform] = _restore(conclusion, CountryPlatform)
     book = EventBook(places=places, outages=outages, vantages=condition)
     for one in health:
         if one.vantage in vantages:
@@ -72,7 +72,7 @@ def restored(
     return msgspec.structs.replace(book, logged=dict(logged))
 
 
-def readable(saved: Iterable[Conclusion], left_out: LeftOut = NOBODY) -> bool:
+def readable(saved: Iterable[Conclusion], left_out: Quarantined = NOBODY) -> bool:
     """Whether all of this was written by a version that concluded as this one does, and without
     the same that is left out now."""
     return all(
@@ -98,20 +98,22 @@ def changeable(book: EventBook) -> tuple[Event, ...]:
     return tuple(events.values())
 
 
-def _timeline(book: EventBook, place: Place) -> Timeline[Any, Any]:
+def _timeline(book: EventBook, place: Place) -> VerdictOrder[Any, Any]:
     if place == EVERYWHERE:
         return book.vantages
     country, platform = place
     return book.places[place] if country else book.outages[platform]
 
 
-def _kind(place: Place, left_out: LeftOut) -> str:
+def _kind(place: Place, left_out: Quarantined) -> str:
     """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
     digest = left_out.digest(place[0]) if all(place) else ""
     return f"{KIND} without {digest}" if digest else KIND
 
 
-def _conclusion(place: Place, timeline: Timeline[_State, Any], left_out: LeftOut) -> Conclusion:
+def _conclusion(
+    place: Place, timeline: VerdictOrder[_State, Any], left_out: Quarantined
+) -> Conclusion:
     at, key = timeline.until or (None, "")
     return Conclusion(
         country=place[0],
@@ -129,7 +131,7 @@ def _as_it_is(state: _S) -> _S:
 
 def _restore(
     conclusion: Conclusion, kind: Callable[..., _S], of_now: Callable[[_S], _S] = _as_it_is
-) -> Timeline[_S, Any]:
+) -> VerdictOrder[_S, Any]:
     state: _S = of_now(msgspec.json.decode(conclusion.state, type=kind))
     until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
-    return Timeline(settled=state, until=until, current=state)
+    return VerdictOrder(settled=state, until=until, current=state)

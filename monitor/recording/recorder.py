@@ -20,7 +20,7 @@ from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.events.fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
-from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.checkpoints import changeable, conclusions_of, readable, restored, since
@@ -37,7 +37,7 @@ PENDING = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Herald(Protocol):
+class Notifier(Protocol):
     """Whoever tells people of events."""
 
     def announce(self, entries: Sequence[EventLogEntry]) -> Sequence[Notice]:
@@ -57,10 +57,10 @@ class Recorder:
         publisher: Publisher,
         *,
         now: Callable[[], datetime],
-        herald: Herald | None = None,
+        notifier: Notifier | None = None,
         keep: bool = True,
     ) -> None:
-        """`now` gives the current UTC time; without a `herald` nobody is told of events.
+        """`now` gives the current UTC time; without a `notifier` nobody is told of events.
 
         Without `keep`, a cycle that could not be stored is somebody else's care: StorageError is
         raised, nothing is shown of it, and this recorder is of no more use.
@@ -69,7 +69,7 @@ class Recorder:
         self._store = store
         self._publisher = publisher
         self._now = now
-        self._herald = herald
+        self._herald = notifier
         self._keep = keep
         self._book = EventBook()
         self._left_out = NOBODY
@@ -97,7 +97,7 @@ class Recorder:
         changed then.
         """
         async with self._turn:
-            before, self._left_out = self._left_out, LeftOut(quarantines)
+            before, self._left_out = self._left_out, Quarantined(quarantines)
             countries = before.differing(self._left_out)
             book, steps = self._book, list[Step]()
             places = [place for place in book.places if place[0] in countries]

@@ -6,13 +6,13 @@ from datetime import datetime
 from monitor.analysis.events.fold import Place
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.config.settings import EventSettings
-from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.replay.replay import Replay, Replayed
 from storage.store import Selection, Store
 
 
 async def replay_store(
-    store: Store, selection: Selection, settings: EventSettings, left_out: LeftOut = NOBODY
+    store: Store, selection: Selection, settings: EventSettings, left_out: Quarantined = NOBODY
 ) -> Replayed:
     """Events from the stored platform verdicts and the health of vantages, without what is
     `left_out`. The store must be open; StorageError from it.
@@ -62,7 +62,7 @@ async def _again(
     selection: Selection,
     place: Place,
     received: set[str],
-    left_out: LeftOut,
+    left_out: Quarantined,
 ) -> None:
     """Conclude a place anew from all that had been received by then, as the monitor did."""
     country, platform = place

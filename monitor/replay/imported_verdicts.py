@@ -163,7 +163,7 @@ class _Share(msgspec.Struct, frozen=True):
         return exp(-max(0.0, (at - self.at) / lasts))
 
 
-class Weigher:
+class ImportedVerdicts:
     """Takes sittings in order, gives verdicts. Holds one `Track` for each stream."""
 
     def __init__(self, names: Names) -> None:
@@ -320,6 +320,6 @@ class Weigher:
 
 def weigh(rows: Sequence[Row], names: Names) -> Iterator[PlatformVerdict]:
     """Every verdict that rows decide, in the order it was known."""
-    weigher = Weigher(names)
+    weigher = ImportedVerdicts(names)
     for sitting in sittings(rows):
         yield from weigher.take(sitting)

@@ -13,7 +13,7 @@ from monitor.analysis.events.fold import EventBook, Place, Rebuild, Step, advanc
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
 from monitor.config.settings import EventSettings
 from monitor.replay.imported_row import Row
-from monitor.replay.imported_verdicts import Sitting, Weigher, sittings
+from monitor.replay.imported_verdicts import ImportedVerdicts, Sitting, sittings
 from monitor.replay.platform_of import Names
 from probes.vantage import VantageRole
 
@@ -237,7 +237,7 @@ def crowd_settings(settings: EventSettings) -> EventSettings:
 
 def replay_rows(rows: Iterable[Row], names: Names, settings: EventSettings) -> Replayed:
     """Imported rows: weighed, judged, folded."""
-    weigher, replay = Weigher(names), Replay(crowd_settings(settings))
+    weigher, replay = ImportedVerdicts(names), Replay(crowd_settings(settings))
     for sitting in sittings(rows):
         replay.seen(sitting)
         verdicts = weigher.take(sitting)

@@ -17,7 +17,7 @@ import msgspec
 
 from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
 from probes.measurement import Measurement
-from storage.values.fleet import CollectorStore, Enrolment, HandedIn, Quarantine
+from storage.values.fleet import CollectorStore, Enrolment, Quarantine, ReceivedBatch
 
 BATCHES, KEYS = "data/batches.jsonl", "data/keys.jsonl"
 MOST_PACKED = 256 * 2**20
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `BATCHES`. Those of `KEYS` are `storage.values.fleet.Enrolment` without its
     reason."""
 
-    batch: HandedIn
+    batch: ReceivedBatch
     """The body in base64."""
     key_revoked_at: datetime | None = None
     """UTC; when the key that signed it was revoked, if it was by the time of the report."""
@@ -119,7 +119,7 @@ async def enclose(
     with ExitStack() as files:
         out = files.enter_context((folder / BATCHES).open("wb")) if folder else None
         while some := list(islice(cycles, _AT_ONCE)):
-            batches = await store.handed_in(some)
+            batches = await store.received_batches(some)
             await asyncio.to_thread(signatures.add, batches, out)
     if folder:
         keys = signatures.used()
@@ -151,14 +151,14 @@ class _Signatures:
         self._used: dict[str, Enrolment] = {}
         self._told = Signed(enclosed=enclosed, looks=looks.count, unlooked=looks.unlooked)
 
-    def add(self, batches: Sequence[HandedIn], out: BinaryIO | None) -> None:
+    def add(self, batches: Sequence[ReceivedBatch], out: BinaryIO | None) -> None:
         for batch in batches:
             place = (batch.country, batch.vantage, batch.id)
             if place not in self._seen and batch.fingerprint:
                 self._seen.add(place)
                 self._add(batch, out)
 
-    def _add(self, batch: HandedIn, out: BinaryIO | None) -> None:
+    def _add(self, batch: ReceivedBatch, out: BinaryIO | None) -> None:
         key = self._keys.get(batch.fingerprint)
         if fault_of(batch, key) or key is None:
             self._count(broken=1)
@@ -186,7 +186,7 @@ class _Signatures:
             line = Line(batch=batch, key_revoked_at=key.revoked_at, quarantined=quarantined)
             out.write(_encode(line) + b"\n")
 
-    def _compared(self, batch: HandedIn, body: bytes) -> tuple[int, set[str], set[str]]:
+    def _compared(self, batch: ReceivedBatch, body: bytes) -> tuple[int, set[str], set[str]]:
         """How much of `MOST_HELD` it takes, and the ids of enclosed measurements that it
         holds as they are, and of those of its cycles that it does not."""
         held = 1

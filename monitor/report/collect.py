@@ -32,7 +32,7 @@ from monitor.report.findings import (
     Wanted,
 )
 from monitor.report.time_slots import Slots
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Selection, Store
 from storage.values.fleet import CollectorStore
@@ -98,7 +98,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         applied=tuple(applied),
         examples=measured.examples(chosen),
         controls=controls,
-        control_looks=measured.controls,
+        control_measurements=measured.controls,
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
         rows={**rows, **measured.rows, **_rows_of(signed)},
@@ -410,13 +410,13 @@ async def _measurements(
                 pairs = list(pairing.take(batch))
                 await asyncio.to_thread(write, pairs)
                 count += len(pairs)
-                measured.controls += sum(look.look is Look.CONTROL for look, _ in pairs)
+                measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
                 for look in batch:
                     _notice(measured, look, ids, looked_into)
             pairs = list(pairing.rest())
             await asyncio.to_thread(write, pairs)
             count += len(pairs)
-            measured.controls += sum(look.look is Look.CONTROL for look, _ in pairs)
+            measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
     for file in ("measurements.csv", "measurements.jsonl", "ooni.jsonl"):
         measured.rows[f"data/{file}"] = count
     return measured
@@ -428,7 +428,7 @@ def _notice(
     if look.id in ids:
         measured.kept[look.id] = look
     key = (look.cycle, look.endpoint)
-    if look.look is Look.FOLLOW_UP and key in looked_into:
+    if look.look is Purpose.FOLLOW_UP and key in looked_into:
         measured.follow_ups.setdefault(key, []).append(look)
 
 

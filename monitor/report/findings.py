@@ -96,7 +96,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...]
     controls: int
     """Control vantages that looked."""
-    control_looks: int
+    control_measurements: int
     """Control looks in the measurements that are part of the report."""
     control_unwell: int
     """Cycles in which a control itself was not well."""

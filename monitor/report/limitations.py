@@ -69,8 +69,8 @@ def _control_sentence(findings: Findings) -> str:
     )
     return (
         f"Whether the platform was well everywhere else. {controls} outside the country made "
-        f"{plural(findings.control_looks, 'look')} at what had failed inside, in the times whose "
-        f"measurements are enclosed; {ill}."
+        f"{plural(findings.control_measurements, 'look')} at what had failed inside, in the times "
+        f"whose measurements are enclosed; {ill}."
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.recording.continuations import goes_on_now, reviews_of
-from probes.measurement import HttpObservation, Look, Measurement, TlsObservation
+from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.store import Selection, Store
 from storage.values.reviews import Annotation, Review
 
@@ -184,7 +184,7 @@ class EvidenceReader:
         return [
             _without_bodies(one)
             for one in await _first(listing, MOST_ROWS)
-            if one.id in wanted or (one.look is Look.FOLLOW_UP and one.endpoint in endpoints)
+            if one.id in wanted or (one.look is Purpose.FOLLOW_UP and one.endpoint in endpoints)
         ]
 
 
@@ -215,7 +215,7 @@ def _endpoint(verdict: Verdict, looks: Sequence[Measurement]) -> EndpointEvidenc
         follow_ups=tuple(
             one
             for one in looks
-            if one.look is Look.FOLLOW_UP
+            if one.look is Purpose.FOLLOW_UP
             and one.cycle == verdict.cycle
             and one.endpoint == verdict.endpoint
         ),

@@ -16,7 +16,7 @@ import msgspec
 
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
-from probes.target import Glance, Target
+from probes.target import Reduction, Target
 
 BATCHES, CONTROLS = "/agent/v1/batches", "/agent/v1/controls"
 SETTINGS, TIME = "/agent/v1/settings", "/agent/v1/time"
@@ -116,7 +116,7 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     target: Target | None = None
     """None asks only how the controls themselves are."""
     quic: bool = False
-    glance: Glance | None = None
+    reduction: Reduction | None = None
     health: bool = False
     """Whether to ask the controls' references, too."""
 

@@ -17,7 +17,7 @@ from monitor.wire.refusal import Refused
 from monitor.wire.signing import Claim, is_signed
 from monitor.wire.unpacking import unpack
 from probes.measurement import Measurement
-from storage.values.fleet import Enrolment, HandedIn
+from storage.values.fleet import Enrolment, ReceivedBatch
 from storage.values.storable_text import storable
 
 
@@ -46,7 +46,7 @@ _read_look = msgspec.json.Decoder(Measurement).decode
 _peek = msgspec.json.Decoder(_Peek).decode
 
 
-def fault_of(batch: HandedIn, key: Enrolment | None) -> str:
+def fault_of(batch: ReceivedBatch, key: Enrolment | None) -> str:
     """Why a batch does not hold, a clause; empty when it does.
 
     `key` is the enrolment its fingerprint names, None when there is none. What a collector's own
@@ -84,7 +84,7 @@ def _is_key(key: Enrolment, digits: str) -> bool:
         return False
 
 
-def unpacked(batch: HandedIn) -> bytes:
+def unpacked(batch: ReceivedBatch) -> bytes:
     """What is in its body, never more than a collector takes. EvidenceError."""
     try:
         return unpack(batch.body, batch.encoding, MOST_UNPACKED)

@@ -14,7 +14,7 @@ TOLERANCE = 0.002
 """Seconds. Event loops round their waits up to a millisecond, which is nobody's delay."""
 
 
-class Metronome:
+class PauseMeter:
     """Counts from its entry as a context manager until its end; one thread, inside a loop."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Metronome:
         self._due = 0.0
         self._next: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> "Metronome":
+    def __enter__(self) -> "PauseMeter":
         self._wait()
         return self
 

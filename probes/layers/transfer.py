@@ -23,18 +23,18 @@ from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.failure_mapping import failure_of
 from probes.layers.http import exchange
-from probes.layers.machine_pauses import Metronome
+from probes.layers.machine_pauses import PauseMeter
 from probes.layers.proxy import FarSideError
 from probes.measure.connections import Opened
-from probes.measure.steps import LookUnderWay
-from probes.measure.vantage_network import Standpoint
+from probes.measure.measurement_run import MeasurementRun
+from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
     TRANSFER_TARGET,
     Layer,
-    Look,
     Measurement,
+    Purpose,
     TcpObservation,
     TransferObservation,
     family_of,
@@ -69,21 +69,21 @@ class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def transfer(
-    standpoint: Standpoint, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
+    context: VantageContext, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
 ) -> Measurement:
     """One round. Never raises for what the network does; may be cancelled at any point.
 
     Every observation carries the reason of its variant. `reached` says that the target variant
     got all it asked for, or as much as there was, or was still getting it at the deadline.
     """
-    under_way = _Round(standpoint, asyncio.get_running_loop().time())
-    started_at = standpoint.now()
+    under_way = _Round(context, asyncio.get_running_loop().time())
+    started_at = context.now()
     try:
         reached = await under_way.run_round(plan)
         observations = await under_way.finish()
     finally:
         await under_way.close()
-    vantage = standpoint.vantage
+    vantage = context.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
@@ -95,23 +95,23 @@ async def transfer(
         platform=plan.platform,
         role=plan.role,
         endpoint=plan.object.id,
-        look=Look.TRANSFER,
+        look=Purpose.TRANSFER,
         attempt=attempt,
         started_at=started_at,
         duration=under_way.record.elapsed(),
         observations=observations,
-        not_observed=_not_observed(standpoint),
+        not_observed=_not_observed(context),
         reached=reached,
     )
 
 
-def _not_observed(standpoint: Standpoint) -> tuple[Layer, ...]:
-    if not standpoint.vantage.egress.proxied:
+def _not_observed(context: VantageContext) -> tuple[Layer, ...]:
+    if not context.vantage.egress.proxied:
         return ()
-    return (Layer.DNS, Layer.TCP) if standpoint.vantage.resolver.system else (Layer.TCP,)
+    return (Layer.DNS, Layer.TCP) if context.vantage.resolver.system else (Layer.TCP,)
 
 
-class _Round(LookUnderWay):
+class _Round(MeasurementRun):
     """The state of one round."""
 
     async def run_round(self, plan: TransferPlan) -> bool:
@@ -144,12 +144,12 @@ class _Round(LookUnderWay):
 
     async def _reach(self, endpoint: Endpoint) -> Opened | None:
         """A connection to the host, to the same address each time."""
-        if self.standpoint.vantage.egress.proxied:
+        if self.context.vantage.egress.proxied:
             return await self._reach_through_proxy(endpoint)
         host = endpoint.host
         if host in self._chosen:
             return await self.connections.connect(self._chosen[host], endpoint.port)
-        families = self.standpoint.network.families()
+        families = self.context.network.families()
         found = [a for a in await self.names.addresses(host) if family_of(a) in families]
         found.sort(key=lambda address: families.index(family_of(address)))
         for address in found[: self.record.settings.max_addresses]:
@@ -161,7 +161,7 @@ class _Round(LookUnderWay):
 
     async def _reach_through_proxy(self, endpoint: Endpoint) -> Opened | None:
         target = endpoint.host
-        if not self.standpoint.vantage.resolver.system:
+        if not self.context.vantage.resolver.system:
             found = await self.names.addresses(endpoint.host)
             if not found:
                 return None
@@ -190,9 +190,9 @@ class _Round(LookUnderWay):
         assert endpoint is not None  # noqa: S101 # narrows for the type checker
         start = self.record.elapsed()
         counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
-        with Metronome() as machine:
+        with PauseMeter() as machine:
             answer = await exchange(
-                self.standpoint.client,
+                self.context.client,
                 counted,
                 endpoint.id,
                 user_agent=self.record.settings.user_agent,

@@ -5,16 +5,16 @@ from probes.layers.stun import ask_binding
 from probes.layers.telegram import ask_res_pq
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Connections, Opened
-from probes.measure.record import LookRecord
+from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import AppObservation
 
 
 class Applications:
     """The questions of one look to applications."""
 
-    def __init__(self, record: LookRecord, connections: Connections) -> None:
+    def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
         self._record = record
-        self._standpoint = record.standpoint
+        self._standpoint = record.context
         self._connections = connections
 
     async def ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:

@@ -14,12 +14,12 @@ from probes.catalog.host import is_literal
 from probes.layers.failure_mapping import failure_of, is_tls_alert
 from probes.layers.proxy import FarSideError
 from probes.measure.concurrently import all_of
-from probes.measure.proxied_connections import ThroughProxy
-from probes.measure.record import LookRecord
-from probes.measure.resolution import Names
+from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.proxied_connections import ProxiedConnections
+from probes.measure.resolution import Resolution
 from probes.measurement import TcpObservation, TlsObservation, family_of
 from probes.sockets.network import Stream, chain_digest
-from probes.target import Glance
+from probes.target import Reduction
 
 _GRACE = 0.5
 """Seconds the other family gets, once one has a connection, before the look goes on without it."""
@@ -36,13 +36,17 @@ class Connections:
     """Connects and shakes hands for one look."""
 
     def __init__(
-        self, record: LookRecord, names: Names, proxy: ThroughProxy, glance: Glance | None = None
+        self,
+        record: MeasurementRecord,
+        names: Resolution,
+        proxy: ProxiedConnections,
+        reduction: Reduction | None = None,
     ) -> None:
         self._record = record
-        self._standpoint = record.standpoint
+        self._standpoint = record.context
         self._names = names
         self._proxy = proxy
-        self._glance = glance
+        self._glance = reduction
         self._loop = asyncio.get_running_loop()
         self._families: set[asyncio.Task[Opened | None]] = set()
 

@@ -11,19 +11,19 @@ from probes.failure import Failure
 from probes.layers.dns_message import Reply, decode_reply, encode_query
 from probes.layers.failure_mapping import MalformedReplyError
 from probes.measure.fetch import fetch
-from probes.measure.vantage_network import Standpoint
+from probes.measure.vantage_context import VantageContext
 
 _MESSAGE_LIMIT = 64 * 1024
 
 
-async def ask_doh(standpoint: Standpoint, url: str, name: str, rtype: str) -> Reply | str:
+async def ask_doh(context: VantageContext, url: str, name: str, rtype: str) -> Reply | str:
     """The server's reply, or the failure string when it gave none.
 
     Raises ValueError for a name that DNS cannot carry; never for what the network does.
     """
     # RFC 8484 section 4.1: id 0, so that the same question is the same URL.
     query = base64.urlsafe_b64encode(encode_query(0, name, rtype)).rstrip(b"=").decode()
-    answer = await fetch(standpoint, f"{url}?dns={query}", limit=_MESSAGE_LIMIT)
+    answer = await fetch(context, f"{url}?dns={query}", limit=_MESSAGE_LIMIT)
     if answer is None:
         return Failure.DNS_NON_RECOVERABLE
     if answer.failure is not None:

@@ -10,22 +10,22 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from probes.layers.bogon import BogonList
 from probes.layers.http import Exchange
 from probes.measure.fetch import fetch
-from probes.measure.vantage_network import Standpoint
+from probes.measure.vantage_context import VantageContext
 
 _LIMIT = 16 * 1024
 """Bytes of an answer that are read: it is one line, or a small document."""
 _WORD = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
-async def ask_echo(standpoint: Standpoint, url: str) -> str:
+async def ask_echo(context: VantageContext, url: str) -> str:
     """The public address that the server at `url` saw; empty when it did not answer with one.
 
     Never raises for what the network does; may be cancelled at any point.
     """
-    answer = await fetch(standpoint, url, limit=_LIMIT)
+    answer = await fetch(context, url, limit=_LIMIT)
     if answer is None or answer.failure or answer.status != 200:
         return ""
-    return told_address(answer, standpoint.bogons)
+    return told_address(answer, context.bogons)
 
 
 def told_address(answer: Exchange, bogons: BogonList) -> str:

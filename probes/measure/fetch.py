@@ -7,13 +7,13 @@ import asyncio
 from urllib.parse import urlsplit
 
 from probes.layers.http import Exchange, exchange
-from probes.measure.steps import LookUnderWay
-from probes.measure.vantage_network import Standpoint
+from probes.measure.measurement_run import MeasurementRun
+from probes.measure.vantage_context import VantageContext
 
 _HTTPS_PORT = 443
 
 
-async def fetch(standpoint: Standpoint, url: str, *, limit: int) -> Exchange | None:
+async def fetch(context: VantageContext, url: str, *, limit: int) -> Exchange | None:
     """What an https URL answers, as the vantage reaches any site; None when it was not reached.
 
     At most `limit` bytes of the body. Redirects are not followed. The
@@ -21,7 +21,7 @@ async def fetch(standpoint: Standpoint, url: str, *, limit: int) -> Exchange | N
     be cancelled at any point.
     """
     parts = urlsplit(url)
-    side = LookUnderWay(standpoint, asyncio.get_running_loop().time())
+    side = MeasurementRun(context, asyncio.get_running_loop().time())
     try:
         opened = await side.connections.open_verified(
             parts.hostname or "", parts.port or _HTTPS_PORT
@@ -29,11 +29,11 @@ async def fetch(standpoint: Standpoint, url: str, *, limit: int) -> Exchange | N
         if opened is None:
             return None
         return await exchange(
-            standpoint.client,
+            context.client,
             opened.stream,
             url,
-            user_agent=standpoint.settings.user_agent,
-            timeout=standpoint.settings.http_timeout,
+            user_agent=context.settings.user_agent,
+            timeout=context.settings.http_timeout,
             body_limit=limit,
             suspicious_limit=limit,
             suspicious_statuses=frozenset(),

@@ -35,15 +35,15 @@ from probes.layers.http import exchange
 from probes.layers.proxy import FarSideError
 from probes.measure.connections import Opened
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.steps import LookUnderWay
-from probes.measure.vantage_network import Standpoint
+from probes.measure.measurement_run import MeasurementRun
+from probes.measure.vantage_context import VantageContext
 from probes.measurement import (
     AnyObservation,
     DnsAnswer,
     DnsObservation,
     HttpObservation,
-    Look,
     Measurement,
+    Purpose,
     TcpObservation,
     TlsObservation,
     family_of,
@@ -136,7 +136,7 @@ def plan_http3(target: Target) -> FollowUpPlan:
     )
 
 
-async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -> Measurement:
+async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) -> Measurement:
     """Ask everything in the plan. Never raises for what the network does; may be cancelled.
 
     The measurement's look is `follow_up`, each observation carries its reason, and `reached` says
@@ -144,8 +144,8 @@ async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -
     """
     loop = asyncio.get_running_loop()
     origin = loop.time()
-    started_at = standpoint.now()
-    questions = _questions(standpoint, plan, origin)
+    started_at = context.now()
+    questions = _questions(context, plan, origin)
     try:
         async with asyncio.timeout(DEADLINE):
             await asyncio.gather(*(question.ask() for question in questions))
@@ -153,7 +153,7 @@ async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -
         pass  # what was seen until then is what there is
     finally:
         observations = await _collect(questions)
-    vantage = standpoint.vantage
+    vantage = context.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
@@ -165,7 +165,7 @@ async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -
         platform=plan.target.platform,
         role=plan.target.role,
         endpoint=plan.target.endpoint.id,
-        look=Look.FOLLOW_UP,
+        look=Purpose.FOLLOW_UP,
         started_at=started_at,
         duration=loop.time() - origin,
         observations=observations,
@@ -173,14 +173,14 @@ async def follow_up(standpoint: Standpoint, plan: FollowUpPlan, *, cycle: str) -
     )
 
 
-class _Question(LookUnderWay, ABC):
+class _Question(MeasurementRun, ABC):
     """One line of questioning; every observation it makes carries a reason."""
 
     decides = False
     """Whether success shows the endpoint itself to work."""
 
-    def __init__(self, standpoint: Standpoint, plan: FollowUpPlan, origin: float) -> None:
-        super().__init__(standpoint, origin)
+    def __init__(self, context: VantageContext, plan: FollowUpPlan, origin: float) -> None:
+        super().__init__(context, origin)
         self.plan = plan
         self.worked = False
 
@@ -202,7 +202,7 @@ class _Question(LookUnderWay, ABC):
 
 class _InnocuousName(_Question):
     async def ask(self) -> None:
-        if self.standpoint.vantage.egress.proxied:
+        if self.context.vantage.egress.proxied:
             await self._ask_through_proxy()
             return
         innocuous = self.record.settings.innocuous
@@ -269,12 +269,12 @@ class _HonestAddresses(_Question):
 
     def fresh(self, honest: Iterable[str]) -> tuple[str, ...]:
         """Those of these addresses that our own resolver did not give and that can be tried."""
-        families = self.standpoint.network.families()
+        families = self.context.network.families()
         usable = [
             address
             for address in dict.fromkeys(honest)
             if address not in self.plan.given
-            and address not in self.standpoint.bogons
+            and address not in self.context.bogons
             and family_of(address) in families
         ]
         return _first_of_families(usable, _HONEST_PER_FAMILY)
@@ -309,13 +309,13 @@ class _HonestAnswers(_HonestAddresses):
 
     async def _udp(self, address: str) -> tuple[str, ...]:
         resolver = ResolverAddress(address=address)
-        lookup = self.names.look_up(resolver, self.plan.host, Reason.OPEN_RESOLVER)
+        lookup = self.names.resolve(resolver, self.plan.host, Reason.OPEN_RESOLVER)
         replies = await lookup.replies()
         return tuple(found for addresses in replies.values() for found in addresses)
 
     async def _tcp(self, address: str) -> tuple[str, ...]:
         async def reply(rtype: str) -> Reply:
-            stream = await self.standpoint.network.connect(address, _DNS_PORT)
+            stream = await self.context.network.connect(address, _DNS_PORT)
             self.record.keep(stream)
             return await ask_over_stream(stream, self.plan.host, rtype)
 
@@ -381,7 +381,7 @@ class _Doh:
     async def _reply(self, rtype: str) -> Reply:
         asking = self._asking
         # A look of its own: how the server was reached is not an answer about the name.
-        side = LookUnderWay(asking.standpoint, asking.record.origin)
+        side = MeasurementRun(asking.context, asking.record.origin)
         try:
             parts = urlsplit(self._url)
             opened = await side.connections.open(
@@ -392,7 +392,7 @@ class _Doh:
             query = encode_query(0, asking.plan.host, rtype)
             text = base64.urlsafe_b64encode(query).rstrip(b"=").decode()
             answer = await exchange(
-                asking.standpoint.client,
+                asking.context.client,
                 opened.stream,
                 f"{self._url}{'&' if parts.query else '?'}dns={text}",
                 user_agent=asking.record.settings.user_agent,
@@ -415,25 +415,25 @@ class _Http3(_Question):
         await self.applications.ask_over_quic(endpoint, reason=Reason.HTTP3)
 
 
-def _questions(standpoint: Standpoint, plan: FollowUpPlan, origin: float) -> list[_Question]:
+def _questions(context: VantageContext, plan: FollowUpPlan, origin: float) -> list[_Question]:
     """What is worth asking: never about an address what only a name can be asked, and nothing
     where the host would stand out for it."""
-    if standpoint.vantage.profile is Profile.QUIET:
+    if context.vantage.profile is Profile.QUIET:
         return []
-    proxied = standpoint.vantage.egress.proxied
+    proxied = context.vantage.egress.proxied
     if plan.only_http3:
-        return [] if proxied else [_Http3(standpoint, plan, origin)]
+        return [] if proxied else [_Http3(context, plan, origin)]
     asked: list[_Question] = []
     if plan.tls and not is_literal(plan.host):
-        if standpoint.settings.innocuous and (plan.failed_addresses or proxied):
-            asked.append(_InnocuousName(standpoint, plan, origin))
+        if context.settings.innocuous and (plan.failed_addresses or proxied):
+            asked.append(_InnocuousName(context, plan, origin))
         if plan.failed_addresses and plan.elsewhere and not proxied:
-            asked.append(_NameElsewhere(standpoint, plan, origin))
+            asked.append(_NameElsewhere(context, plan, origin))
     if not proxied and not is_literal(plan.host):
-        asked.append(_KnownElsewhere(standpoint, plan, origin))
-        asked.append(_HonestAnswers(standpoint, plan, origin))
+        asked.append(_KnownElsewhere(context, plan, origin))
+        asked.append(_HonestAnswers(context, plan, origin))
         if plan.http3:
-            asked.append(_Http3(standpoint, plan, origin))
+            asked.append(_Http3(context, plan, origin))
     return asked
 
 

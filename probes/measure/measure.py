@@ -12,13 +12,13 @@ import asyncio
 import uuid_utils
 
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.measure.steps import LookUnderWay
-from probes.measure.vantage_network import Standpoint
-from probes.measurement import Layer, Look, Measurement
-from probes.target import Glance, Target
+from probes.measure.measurement_run import MeasurementRun
+from probes.measure.vantage_context import VantageContext
+from probes.measurement import Layer, Measurement, Purpose
+from probes.target import Reduction, Target
 
 
-class Looker(Standpoint):
+class Prober(VantageContext):
     """Looks from one vantage."""
 
     async def look(
@@ -26,19 +26,19 @@ class Looker(Standpoint):
         target: Target,
         *,
         cycle: str = "",
-        look: Look = Look.SCHEDULED,
+        look: Purpose = Purpose.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
-        glance: Glance | None = None,
+        reduction: Reduction | None = None,
     ) -> Measurement:
-        """Look once. Never raises for what the network does; may be cancelled at any point.
+        """Purpose once. Never raises for what the network does; may be cancelled at any point.
 
         `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`;
         without `unadvertised` only where its answer over TCP offers that.
-        `glance` says what to leave out.
+        `reduction` says what to leave out.
         """
-        under_way = LookUnderWay(self, asyncio.get_running_loop().time(), glance)
+        under_way = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
         started_at = self.now()
         try:
             reached = await under_way.run(target.endpoint)
@@ -65,14 +65,14 @@ class Looker(Standpoint):
             started_at=started_at,
             duration=under_way.record.elapsed(),
             observations=observations,
-            not_observed=self._not_observed(target.endpoint, quic=quic, glance=glance),
+            not_observed=self._not_observed(target.endpoint, quic=quic, reduction=reduction),
             reached=reached,
         )
 
     def _not_observed(
-        self, endpoint: Endpoint, *, quic: bool, glance: Glance | None
+        self, endpoint: Endpoint, *, quic: bool, reduction: Reduction | None
     ) -> tuple[Layer, ...]:
-        left_out = [Layer.HTTP] if glance is not None and glance.only_greets(endpoint) else []
+        left_out = [Layer.HTTP] if reduction is not None and reduction.only_greets(endpoint) else []
         if not self.vantage.egress.proxied:
             return tuple(left_out)
         # Through a proxy that resolves, neither the answer nor the handshake is ours to see, and

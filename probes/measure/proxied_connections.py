@@ -6,17 +6,17 @@ from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.failure_mapping import failure_of
 from probes.layers.proxy import ProxyError, open_through
-from probes.measure.record import LookRecord
+from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import EgressObservation
 from probes.sockets.network import Stream
 
 
-class ThroughProxy:
+class ProxiedConnections:
     """Opens streams through the proxy; only where the proxy itself failed goes on record here."""
 
-    def __init__(self, record: LookRecord) -> None:
+    def __init__(self, record: MeasurementRecord) -> None:
         self._record = record
-        self._standpoint = record.standpoint
+        self._standpoint = record.context
 
     async def open(self, host: str, port: int) -> Stream | None:
         """A stream through the vantage's proxy, or None when the proxy itself failed.

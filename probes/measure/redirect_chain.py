@@ -10,7 +10,7 @@ from probes.layers.http_answer import SUSPICIOUS_STATUSES, as_stated, trustworth
 from probes.layers.redirect import redirect
 from probes.layers.scrub import Scrubber
 from probes.measure.connections import Connections
-from probes.measure.record import LookRecord
+from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import HttpObservation
 
 MAX_REDIRECTS = 10
@@ -19,9 +19,9 @@ MAX_REDIRECTS = 10
 class RedirectChain:
     """The HTTP requests of one look."""
 
-    def __init__(self, record: LookRecord, connections: Connections) -> None:
+    def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
         self._record = record
-        self._standpoint = record.standpoint
+        self._standpoint = record.context
         self._connections = connections
         self._exchanges: list[tuple[HttpObservation, Exchange, bool]] = []
 

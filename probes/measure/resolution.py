@@ -16,8 +16,8 @@ from probes.layers.dns_message import Reply
 from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.layers.proxy import FarSideError
 from probes.measure.concurrently import all_of
-from probes.measure.proxied_connections import ThroughProxy
-from probes.measure.record import LookRecord
+from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.proxied_connections import ProxiedConnections
 from probes.measurement import DOH, DnsAnswer, DnsObservation
 from probes.sockets.system_resolvers import ResolverAddress
 
@@ -25,12 +25,12 @@ RESOLVER_FALLBACK = "resolver_fallback"
 """Reason of observations at a resolver that stayed silent, so that the next one was asked."""
 
 
-class Names:
+class Resolution:
     """Resolves each name of a look once."""
 
-    def __init__(self, record: LookRecord, proxy: ThroughProxy) -> None:
+    def __init__(self, record: MeasurementRecord, proxy: ProxiedConnections) -> None:
         self._record = record
-        self._standpoint = record.standpoint
+        self._standpoint = record.context
         self._proxy = proxy
         self._lookups: list[tuple[DnsLookup, str]] = []
         self._resolved: dict[str, tuple[str, ...]] = {}
@@ -66,7 +66,7 @@ class Names:
             return ()
         found: tuple[str, ...] = ()
         for resolver, following in zip(resolvers, [*resolvers[1:2], None], strict=False):
-            lookup = self.look_up(resolver, host)
+            lookup = self.resolve(resolver, host)
             replies = await lookup.replies()
             found = tuple(address for addresses in replies.values() for address in addresses)
             if lookup.answered or following is None:
@@ -75,7 +75,7 @@ class Names:
             self._lookups[-1] = (lookup, RESOLVER_FALLBACK)
         return found
 
-    def look_up(self, resolver: ResolverAddress, host: str, reason: str = "") -> DnsLookup:
+    def resolve(self, resolver: ResolverAddress, host: str, reason: str = "") -> DnsLookup:
         """Ask one resolver for both families; the lookup goes on until `finish`.
 
         `reason` is that of its observations.

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.sql.received import (
     AT_ENDPOINTS,
@@ -22,8 +22,8 @@ from storage.store import StorageError, StoredCycle
 from storage.values.fleet import (
     REPLACED,
     Enrolment,
-    HandedIn,
     Quarantine,
+    ReceivedBatch,
     Reception,
     SeenCycle,
     WaitingCycle,
@@ -47,7 +47,7 @@ class MemoryFleet(ABC):
         """Nobody is enrolled."""
         self._enrolments: dict[str, Enrolment] = {}
         self._quarantines: dict[str, Quarantine] = {}
-        self._batch_bodies: dict[tuple[str, str, str], HandedIn] = {}
+        self._batch_bodies: dict[tuple[str, str, str], ReceivedBatch] = {}
         self._batch_cycles: dict[tuple[str, str, str], set[str]] = {}
         self._inbox: dict[tuple[str, str], tuple[tuple[Any, ...], WaitingCycle]] = {}
         """With its place in the order of arrival."""
@@ -79,7 +79,7 @@ class MemoryFleet(ABC):
             self._enrolments.values(), key=lambda one: (one.vantage, one.enrolled_at, one.key)
         )
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch and all that follows from it."""
         await self._turn()
         arrival = storable(Arrival(batch=batch, cycles=tuple(cycles)), Arrival)
@@ -101,7 +101,7 @@ class MemoryFleet(ABC):
             new += self._add_looks(cycle.measurements, batch.received_at)
         return Reception(known=False, measurements=new)
 
-    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
         """Store looks that controls made for a cycle which is handed in later."""
         await self._turn()
         self._add_looks(storable(tuple(looks), tuple[Measurement, ...]), self._arrivals.stamp())
@@ -112,7 +112,7 @@ class MemoryFleet(ABC):
         found = [cycle for _, cycle in sorted(self._inbox.values(), key=lambda one: one[0])]
         return [cycle for cycle in found if cycle.vantage not in skip][:limit]
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """All measurements that carry a waiting cycle's id, of its vantage and of controls."""
         await self._turn()
         whose = (cycle.country, cycle.vantage)
@@ -123,7 +123,7 @@ class MemoryFleet(ABC):
             and (_by_control(look) or (look.country, look.vantage) == whose)
         ]
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """Looks of controls at endpoints and references, by start."""
         await self._turn()
         return [
@@ -132,7 +132,7 @@ class MemoryFleet(ABC):
             if _by_control(look) and look.look in BY_CONTROLS and since <= look.started_at < until
         ]
 
-    async def latest_control_looks(self, since: datetime) -> list[Measurement]:
+    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
         """The newest look of any control at each endpoint, by platform, role and endpoint."""
         await self._turn()
         newest: dict[tuple[str, ...], Measurement] = {}
@@ -148,7 +148,7 @@ class MemoryFleet(ABC):
                 newest[look.platform, look.role, look.endpoint] = look
         return [look for _, look in sorted(newest.items())]
 
-    async def handed_in(self, cycles: Sequence[str]) -> list[HandedIn]:
+    async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         """The batches in which these cycles came, by when they were received."""
         await self._turn()
         return sorted(
@@ -199,7 +199,7 @@ class MemoryFleet(ABC):
             kept = self._latest_looks.get(place)
             if kept is None or _start(look) > _start(kept) or kept.started_at > received_at:
                 self._latest_looks[place] = look
-        if look.look is Look.SCHEDULED:
+        if look.look is Purpose.SCHEDULED:
             hour = f"{time_text(look.started_at)[:13]}:00:00.000000Z"
             key = (look.country, look.platform, hour, look.asn, look.network)
             total = self._look_hours.setdefault(key, [0, 0, 0])

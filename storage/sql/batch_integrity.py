@@ -8,9 +8,9 @@ from typing import Any
 
 from storage.sql import codecs
 from storage.values.compression import PackingError
-from storage.values.fleet import Enrolment, HandedIn
+from storage.values.fleet import Enrolment, ReceivedBatch
 
-Fault = Callable[[HandedIn, Enrolment | None], str]
+Fault = Callable[[ReceivedBatch, Enrolment | None], str]
 """Why a batch does not hold, a clause, empty when it does; given the enrolment that its fingerprint
 names, or None."""
 

@@ -5,7 +5,7 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
 from storage.sql.codec import Codec
 from storage.store import Conclusion
-from storage.values.fleet import Enrolment, HandedIn, Quarantine, WaitingCycle
+from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
@@ -23,5 +23,5 @@ REVIEW = Codec(Review)
 ANNOTATION = Codec(Annotation)
 ENROLMENT = Codec(Enrolment)
 QUARANTINE = Codec(Quarantine)
-BATCH = Codec(HandedIn)
+BATCH = Codec(ReceivedBatch)
 WAITING = Codec(WaitingCycle)

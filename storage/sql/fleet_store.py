@@ -18,7 +18,14 @@ from storage.sql.group_commit import GroupCommit
 from storage.sql.listing import Key, Listing
 from storage.sql.received import AT_ENDPOINTS, BY_CONTROLS, Arrival, ArrivalRows, arrival_rows
 from storage.sql.writing_fleet import FleetWriter
-from storage.values.fleet import Enrolment, HandedIn, Quarantine, Reception, SeenCycle, WaitingCycle
+from storage.values.fleet import (
+    Enrolment,
+    Quarantine,
+    ReceivedBatch,
+    Reception,
+    SeenCycle,
+    WaitingCycle,
+)
 from storage.values.storable_text import storable
 from storage.values.times import time_text
 
@@ -87,11 +94,11 @@ class SqlFleet(ABC):
         """Every key there ever was, by vantage and time."""
         return await self._listed(reading.ENROLMENTS)
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch and all that follows from it, together with those that come with it."""
         return await self._arriving.put(Arrival(batch=batch, cycles=tuple(cycles)))
 
-    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
         """Store looks that controls made for a cycle which is handed in later, durably."""
         await self._arriving.put(Arrival(looks=tuple(looks)))
 
@@ -103,7 +110,7 @@ class SqlFleet(ABC):
         )
         return found
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """All measurements that carry a waiting cycle's id, of its vantage and of controls."""
         of_vantage = and_(_looks.country == cycle.country, _looks.vantage == cycle.vantage)
         near = and_(
@@ -113,7 +120,7 @@ class SqlFleet(ABC):
         where = [_looks.cycle == cycle.id, or_(of_vantage, OF_CONTROLS), near]
         return await self._listed(reading.MEASUREMENTS, where)
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """Looks of controls at endpoints and references, by start."""
         where = [
             OF_CONTROLS,
@@ -123,7 +130,7 @@ class SqlFleet(ABC):
         start = _looks.started_at >= time_text(since)
         return await self._listed(reading.MEASUREMENTS, where, start)
 
-    async def latest_control_looks(self, since: datetime) -> list[Measurement]:
+    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
         """The newest look of any control at each endpoint, by platform, role and endpoint."""
         latest = schema.latest_look.c
         where = [
@@ -140,10 +147,10 @@ class SqlFleet(ABC):
         newest = {(look.platform, look.role, look.endpoint): look for look in found}
         return [look for _, look in sorted(newest.items())]
 
-    async def handed_in(self, cycles: Sequence[str]) -> list[HandedIn]:
+    async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         """The batches in which these cycles came, by when they were received."""
         link, batch = schema.batch_cycle.c, schema.batch.c
-        found: dict[tuple[str, str, str], HandedIn] = {}
+        found: dict[tuple[str, str, str], ReceivedBatch] = {}
         for start in range(0, len(cycles), _AT_ONCE):
             keys = select(link.country, link.vantage, link.batch).where(
                 link.cycle.in_(cycles[start : start + _AT_ONCE])

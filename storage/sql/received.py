@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from storage.sql import codecs
 from storage.sql.rows import MEASUREMENT, measurement_row
-from storage.values.fleet import HandedIn, SeenCycle, WaitingCycle
+from storage.values.fleet import ReceivedBatch, SeenCycle, WaitingCycle
 from storage.values.times import time_text
 
-AT_ENDPOINTS = (Look.SCHEDULED, Look.RETRY, Look.CONTROL)
-OF_LATEST = (*AT_ENDPOINTS, Look.REFERENCE)
+AT_ENDPOINTS = (Purpose.SCHEDULED, Purpose.RETRY, Purpose.CONTROL)
+OF_LATEST = (*AT_ENDPOINTS, Purpose.REFERENCE)
 """Looks that `latest_look` is made of: the others ask something else than whether it works."""
-BY_CONTROLS = (Look.CONTROL, Look.REFERENCE)
-"""Looks that `FleetStore.control_looks` lists."""
+BY_CONTROLS = (Purpose.CONTROL, Purpose.REFERENCE)
+"""Looks that `FleetStore.control_measurements` lists."""
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
 
@@ -43,7 +43,7 @@ HOUR = ("country", "platform", "starts_at", "asn", "network", *COUNTS)
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """What one caller brings: a batch with its cycles, or looks of controls without either."""
 
-    batch: HandedIn | None = None
+    batch: ReceivedBatch | None = None
     cycles: tuple[SeenCycle, ...] = ()
     looks: tuple[Measurement, ...] = ()
 
@@ -98,7 +98,7 @@ def arrival_rows(arrival: Arrival, received: str) -> ArrivalRows:
     return ArrivalRows(codecs.BATCH.encode(batch), batch.body_sha256, cycles, [])
 
 
-def _cycle_rows(batch: HandedIn, cycle: SeenCycle, position: int) -> CycleRows:
+def _cycle_rows(batch: ReceivedBatch, cycle: SeenCycle, position: int) -> CycleRows:
     waiting = waiting_cycle(batch, cycle)
     received = time_text(batch.received_at)
     return CycleRows(
@@ -109,7 +109,7 @@ def _cycle_rows(batch: HandedIn, cycle: SeenCycle, position: int) -> CycleRows:
     )
 
 
-def waiting_cycle(batch: HandedIn, cycle: SeenCycle) -> WaitingCycle:
+def waiting_cycle(batch: ReceivedBatch, cycle: SeenCycle) -> WaitingCycle:
     """The cycle as it waits for judgement."""
     return WaitingCycle(
         country=cycle.country,
@@ -135,7 +135,7 @@ def _look_rows(look: Measurement, received: str) -> LookRows:
     row = measurement_row(look, received)
     started = row[_STARTED]
     hour = latest = None
-    if look.look is Look.SCHEDULED:
+    if look.look is Purpose.SCHEDULED:
         at = f"{started[:13]}:00:00.000000Z"
         hour = (look.country, look.platform, at, look.asn, look.network, *counts(look))
     if look.look in OF_LATEST:

@@ -37,7 +37,7 @@ from storage.sql.writing import Writer
 from storage.sql.writing_fleet import FleetWriter
 from storage.sql.writing_outbox import OutboxWriter
 from storage.sql.writing_rejudged import RejudgedWriter
-from storage.sql.writing_reviews import HumanWriter
+from storage.sql.writing_reviews import ReviewWriter
 from storage.store import (
     Conclusion,
     Cycle,
@@ -653,7 +653,7 @@ class _Session:
         self.write: Engine = backend.write_engine()
         self.writer = Writer(self.write.dialect)
         self.fleet_writer = FleetWriter(self.write.dialect)
-        self.human_writer = HumanWriter(self.write.dialect)
+        self.human_writer = ReviewWriter(self.write.dialect)
         self.outbox_writer = OutboxWriter(self.write.dialect)
         self.rejudged_writer = RejudgedWriter(self.write.dialect)
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")

@@ -10,7 +10,7 @@ from storage.store import StorageError
 from storage.values.reviews import Annotation, Review, no_such_event
 
 
-class HumanWriter:
+class ReviewWriter:
     """The statements that store reviews and annotations, compiled for one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:

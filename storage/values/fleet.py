@@ -52,7 +52,7 @@ class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when a person decided it."""
 
 
-class HandedIn(msgspec.Struct, frozen=True, kw_only=True):
+class ReceivedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as it was sent, with its signature: evidence that can be checked later."""
 
     country: str
@@ -134,7 +134,7 @@ class FleetStore(Protocol):
     async def enrolments(self) -> list[Enrolment]:
         """Every key there ever was, by vantage and time."""
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch, its measurements, what is latest of each vantage and endpoint, counts by
         the hour, and a note that its cycles wait for judgement, in one durable transaction.
 
@@ -143,24 +143,24 @@ class FleetStore(Protocol):
         cannot know whether it was stored: it is stored whole or not at all.
         """
 
-    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
         """Store looks that controls made for a cycle which is handed in later, durably."""
 
     async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
         """Cycles that nobody has judged, in the order they were received; none of the vantages in
         `skip`. `Store.save` of a cycle takes it off this list in its own transaction."""
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """All measurements that carry a waiting cycle's id, of its vantage and of controls."""
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """Looks of controls begun from `since` to before `until`, by start: at endpoints (`look` is
         control) and at references, whichever cycle they were made for."""
 
-    async def latest_control_looks(self, since: datetime) -> list[Measurement]:
+    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
         """The newest look of any control at each endpoint, none begun before `since`."""
 
-    async def handed_in(self, cycles: Sequence[str]) -> list[HandedIn]:
+    async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
         """The batches in which these cycles came, for those who check the evidence."""
 
     async def quarantine(self, quarantine: Quarantine) -> None:

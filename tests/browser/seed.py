@@ -23,8 +23,8 @@ from probes.measurement import (
     DnsAnswer,
     DnsObservation,
     HttpObservation,
-    Look,
     Measurement,
+    Purpose,
     TcpObservation,
     TlsObservation,
 )
@@ -196,7 +196,7 @@ def _look(
     cycle: str,
     seconds: float,
     observations: tuple[AnyObservation, ...],
-    look: Look = Look.SCHEDULED,
+    look: Purpose = Purpose.SCHEDULED,
     *,
     endpoint: str = URL,
 ) -> Measurement:
@@ -339,12 +339,12 @@ def cycles(title: str = TITLE) -> tuple[Cycle, ...]:
                 id_,
                 5,
                 (_dns(), _tcp(), _tls(), _http("X. It's what's happening")),
-                Look.CONTROL,
+                Purpose.CONTROL,
             ),
         ]
         if method == "tls":
             besides = (_tls(None, "innocuous_sni", "www.example.com"),)
-            measurements.append(_look(f"more-{id_}", point, id_, 8, besides, Look.FOLLOW_UP))
+            measurements.append(_look(f"more-{id_}", point, id_, 8, besides, Purpose.FOLLOW_UP))
         verdict = _verdict(point, id_, method, sub_method, rule, grade)
         found.append(_cycle(point, verdict, tuple(measurements)))
     return tuple(found)

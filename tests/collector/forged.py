@@ -14,7 +14,7 @@ import zstandard
 from monitor.wire.answers import BATCHES, Reason
 from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED, encode_batch
 from monitor.wire.signing import KEY, REQUEST, SENT, VANTAGE, signed_headers
-from probes.measurement import Look
+from probes.measurement import Purpose
 from storage.values.times import time_text
 from tests.collector import world
 from tests.collector.world import (
@@ -313,12 +313,12 @@ FORGED: dict[str, Forged] = {
     "control_look": Forged(
         "with a control's look from a field vantage",
         Reason.MALFORMED,
-        lambda: _with(look=Look.CONTROL),
+        lambda: _with(look=Purpose.CONTROL),
     ),
     "adhoc_look": Forged(
         "with a look that was asked for by hand",
         Reason.MALFORMED,
-        lambda: _with(look=Look.ADHOC),
+        lambda: _with(look=Purpose.ADHOC),
     ),
     # -- how much --------------------------------------------------------------------
     "oversize": Forged(

@@ -17,10 +17,10 @@ import zstandard
 from monitor.metrics.ingest_counts import Spool
 from monitor.wire.answers import BATCHES, Reason, Receipt
 from monitor.wire.batch import MOST_PACKED, encode_batch
-from probes.measurement import HttpObservation, Look
+from probes.measurement import HttpObservation, Purpose
 from storage.memory.store import MemoryStore
 from storage.store import StorageError
-from storage.values.fleet import Enrolment, HandedIn, Reception, SeenCycle
+from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
 from tests.collector.world import (
     NOW,
     OTHER_KEY,
@@ -62,9 +62,9 @@ async def test_a_batch_is_stored_as_it_was_sent_and_as_what_it_says(encoding: st
         (made,) = sent.reports
         assert (cycle.id, cycle.vantage, cycle.country) == (made.cycle, "khi-ptcl", "PK")
         assert (cycle.health, cycle.backfilled, cycle.received_at) == (made.health, False, NOW)
-        looks = await collector.store.looks_of(cycle)
+        looks = await collector.store.measurements_of(cycle)
         assert sorted(looks, key=lambda one: one.id) == list(made.measurements)
-        (kept,) = await collector.store.handed_in([made.cycle])
+        (kept,) = await collector.store.received_batches([made.cycle])
         assert (kept.body, kept.encoding) == (packed, encoding)
         assert kept.signature == headers["shutwatch-signature"]
         assert collector.counts.measurements == 4
@@ -89,7 +89,7 @@ async def test_times_are_made_the_collectors() -> None:
         assert waiting.started_at == NOW - timedelta(seconds=70)
         assert waiting.finished_at == NOW - timedelta(seconds=20)
         assert waiting.health.at == NOW - timedelta(seconds=50)
-        (look,) = await collector.store.looks_of(waiting)
+        (look,) = await collector.store.measurements_of(waiting)
         assert look.started_at == NOW - timedelta(seconds=60)
 
 
@@ -124,7 +124,7 @@ async def test_history_begins_later_where_cycles_are_rare() -> None:
 async def test_a_control_hands_in_looks_of_controls() -> None:
     """What a field vantage may not hand in, a vantage that was enrolled as a control may."""
     cycle = new_id()
-    made = measurement(cycle, vantage="ams", vantage_role="control", look=Look.CONTROL)
+    made = measurement(cycle, vantage="ams", vantage_role="control", look=Purpose.CONTROL)
     sent = report(
         cycle=cycle,
         health=health(vantage="ams", vantage_role="control"),
@@ -145,7 +145,7 @@ async def test_a_page_cannot_have_the_batch_refused_that_tells_of_it() -> None:
     async with collecting() as collector:
         assert (await collector.send(*request(encode_batch(batch(sent))))).status_code == 200
         (waiting,) = await collector.store.waiting(1)
-        (look,) = await collector.store.looks_of(waiting)
+        (look,) = await collector.store.measurements_of(waiting)
         (seen,) = look.observations
         assert isinstance(seen, HttpObservation)
         assert seen.title.startswith("blocked")
@@ -168,7 +168,7 @@ class Sick(MemoryStore):
         self.failing = False
         self.hanging: asyncio.Event | None = None
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """As told."""
         if self.failing:
             raise StorageError("database is full")
@@ -397,7 +397,7 @@ async def test_whatever_else_is_asked_for_is_not_there() -> None:
 class Broken(MemoryStore):
     """A store with a bug."""
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Never."""
         raise RuntimeError(f"a bug that would tell {batch.vantage} and {len(cycles)}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.budget.ledger import DayIsSpentError
+from monitor.budget.ledger import BudgetSpentError
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.measuring.controls import ControlHealth
@@ -24,8 +24,8 @@ from monitor.wire.answers import (
     Reason,
 )
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
-from probes.target import Glance, Target
+from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
+from probes.target import Reduction, Target
 from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from tests.collector.world import (
@@ -55,7 +55,7 @@ def control_look(cycle: str, endpoint: str, **changed: Any) -> Measurement:
         "asn": 1136,
         "network": "KPN",
         "vantage_role": "control",
-        "look": Look.CONTROL,
+        "look": Purpose.CONTROL,
         "endpoint": endpoint,
         "started_at": NOW,
     }
@@ -68,7 +68,7 @@ class FakeDesk:
     def __init__(self, *, staffed: bool = True, spent: bool = False) -> None:
         self.staffed = staffed
         self._spent = spent
-        self.asked: list[tuple[Target, float, str, bool, Glance | None]] = []
+        self.asked: list[tuple[Target, float, str, bool, Reduction | None]] = []
 
     def known(self, _: Target) -> tuple[Measurement, ...]:
         """Nothing."""
@@ -81,25 +81,25 @@ class FakeDesk:
         after: float,
         cycle: str,
         quic: bool = False,
-        glance: Glance | None = None,
+        reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
         """One look."""
         if self._spent:
-            raise DayIsSpentError("ams")
-        self.asked.append((target, after, cycle, quic, glance))
+            raise BudgetSpentError("ams")
+        self.asked.append((target, after, cycle, quic, reduction))
         return (control_look(cycle, target.endpoint.id),)
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
         """Fine."""
         if self._spent:
-            raise DayIsSpentError("ams")
+            raise BudgetSpentError("ams")
         assert after == NOW.timestamp()
         seen = control_look(
             cycle,
             "https://www.wikipedia.org/",
             platform=REFERENCE_PLATFORM,
             role="international",
-            look=Look.REFERENCE,
+            look=Purpose.REFERENCE,
         )
         return (ControlHealth(health=health(vantage="ams"), looks=(seen,)),)
 
@@ -148,7 +148,7 @@ async def test_settings_are_those_of_the_collector() -> None:
         older = control_look(
             new_id(), "https://x.com/", started_at=NOW - timedelta(minutes=5), reached=False
         )
-        await collector.store.add_control_looks([older, seen])
+        await collector.store.add_control_measurements([older, seen])
         told = await _orders(collector)
     assert (told.interval, told.catalog, told.issued_at) == (120.0, "[platform.own]\n", NOW)
     assert told.platforms == tuple(one.name for one in used.catalog.platforms)
@@ -196,18 +196,18 @@ async def test_controls_look_after_the_question_and_the_looks_are_stored_first()
     """The collector's own controls look at the endpoint from now on, with what was asked for, and
     whatever the agent is told is in the database already."""
     desk = FakeDesk()
-    cycle, glance = new_id(), Glance(family="ipv4", greet=True)
-    asked = ControlRequest(cycle=cycle, target=LISTED, quic=True, glance=glance, health=True)
+    cycle, reduction = new_id(), Reduction(family="ipv4", greet=True)
+    asked = ControlRequest(cycle=cycle, target=LISTED, quic=True, reduction=reduction, health=True)
     async with collecting(desk=lambda: desk) as collector:
         headers, body = asking(asked)
         response = await collector.send(headers, body, path=CONTROLS)
         answer = msgspec.json.decode(response.content, type=ControlAnswer)
         assert is_signed_answer(response, headers["shutwatch-request"])
-        assert desk.asked == [(LISTED, NOW.timestamp(), cycle, True, glance)]
+        assert desk.asked == [(LISTED, NOW.timestamp(), cycle, True, reduction)]
         (look,) = answer.looks
         assert (look.endpoint, look.cycle, look.vantage) == (LISTED.endpoint.id, cycle, "ams")
         (state,) = answer.checks
-        stored = await collector.store.control_looks(NOW, NOW + timedelta(seconds=1))
+        stored = await collector.store.control_measurements(NOW, NOW + timedelta(seconds=1))
         assert {one.id for one in stored} == {look.id, state.looks[0].id}
 
 
@@ -269,12 +269,14 @@ async def test_an_endpoint_is_looked_at_as_the_collectors_catalogue_defines_it()
     [
         (msgspec.json.encode(ControlRequest(cycle="1", target=LISTED)), "no UUID"),
         (
-            msgspec.json.encode(ControlRequest(cycle=new_id(), glance=Glance(family="ipx"))),
-            "glance",
+            msgspec.json.encode(ControlRequest(cycle=new_id(), reduction=Reduction(family="ipx"))),
+            "reduction",
         ),
         (
-            msgspec.json.encode(ControlRequest(cycle=new_id(), glance=Glance(addresses=10**9))),
-            "glance",
+            msgspec.json.encode(
+                ControlRequest(cycle=new_id(), reduction=Reduction(addresses=10**9))
+            ),
+            "reduction",
         ),
         (b"[]", "no request"),
         (b"\xff", "no request"),
@@ -308,7 +310,7 @@ async def test_control_looks_are_limited_for_each_vantage() -> None:
 class Full(MemoryStore):
     """A store that keeps no looks of controls."""
 
-    async def add_control_looks(self, looks: Sequence[Measurement]) -> None:
+    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
         """Never."""
         await asyncio.sleep(0)
         raise StorageError(f"no room for {len(looks)}")

@@ -21,12 +21,12 @@ from monitor.collector.listener import serve_agents
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
-from monitor.measuring.controls import Desk
+from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.wire.answers import BATCHES, Refusal
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from storage.memory.store import MemoryStore
 from storage.values.fleet import CollectorStore, Enrolment
 from storage.values.times import time_text
@@ -62,7 +62,7 @@ def enrolment(
 
 def measurement(cycle: str, **changed: Any) -> Measurement:
     """A healthy look, a minute ago; with any of its fields changed."""
-    seen = look(dns(), tcp(), tls(), http(), reached=True, kind=Look.SCHEDULED, id=new_id())
+    seen = look(dns(), tcp(), tls(), http(), reached=True, kind=Purpose.SCHEDULED, id=new_id())
     usual = {"cycle": cycle, "started_at": NOW - timedelta(seconds=60)}
     return msgspec.structs.replace(seen, **{**usual, **changed})
 
@@ -195,7 +195,7 @@ async def collecting(
     *,
     store: CollectorStore | None = None,
     used: Settings | None = None,
-    desk: Callable[[], Desk | None] = lambda: None,
+    desk: Callable[[], Controls | None] = lambda: None,
     trust: ssl.SSLContext | bool = False,
     patience: float = 30.0,
     now: Callable[[], datetime] = lambda: NOW,

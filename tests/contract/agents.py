@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Cycle
-from storage.values.fleet import Enrolment, HandedIn, Quarantine, SeenCycle, WaitingCycle
+from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, SeenCycle, WaitingCycle
 from tests.contract.cycles import PLAIN, at, cycle, measurement
 
 
@@ -20,9 +20,9 @@ def batch(
     country: str = "PK",
     body: bytes = b"\x1f\x8b\x00 as it was sent",
     seconds: float | None = None,
-) -> HandedIn:
+) -> ReceivedBatch:
     """Batch `number` of one vantage, received five minutes after the one before."""
-    return HandedIn(
+    return ReceivedBatch(
         country=country,
         vantage=vantage,
         id=f"batch-{vantage}-{number:06}",
@@ -51,7 +51,7 @@ def seen(whole: Cycle, *, hurried: bool = False, backfilled: bool = False) -> Se
     )
 
 
-def waits(whole: SeenCycle, came: HandedIn) -> WaitingCycle:
+def waits(whole: SeenCycle, came: ReceivedBatch) -> WaitingCycle:
     """How a cycle waits that came in a batch."""
     return WaitingCycle(
         country=whole.country,
@@ -77,7 +77,7 @@ def control_look(
     *,
     cycle: str = "",
     vantage: str = "ams",
-    look: Look = Look.CONTROL,
+    look: Purpose = Purpose.CONTROL,
     endpoint: str = "https://x.com/0",
 ) -> Measurement:
     """One look of a control, begun `seconds` after START."""
@@ -89,7 +89,7 @@ def control_look(
         vantage=vantage,
         look=look,
         endpoint=endpoint,
-        platform=REFERENCE_PLATFORM if look is Look.REFERENCE else "x",
+        platform=REFERENCE_PLATFORM if look is Purpose.REFERENCE else "x",
         asn=1136,
         network="KPN",
     )
@@ -120,7 +120,7 @@ def quarantine(vantage: str = "khi-ptcl", *, reason: str = PLAIN) -> Quarantine:
     )
 
 
-def ids(looks: Sequence[Measurement | WaitingCycle | HandedIn]) -> list[str]:
+def ids(looks: Sequence[Measurement | WaitingCycle | ReceivedBatch]) -> list[str]:
     """Of what was found, in its order."""
     return [one.id for one in looks]
 

@@ -160,7 +160,7 @@ async def test_what_comes_late_changes_history_and_nothing_that_is_shown_as_now(
     publisher = publisher_of(configured, clock)
     for cycle, looks in late:
         # Controls look when they are asked, whenever the agent hands in what it asked for.
-        await store.add_control_looks([one for one in looks if one.vantage != cycle.vantage])
+        await store.add_control_measurements([one for one in looks if one.vantage != cycle.vantage])
     async with leading(configured, store, clock, publisher):
         in_time = [one for one in cycles if one not in late]
         for cycle, looks in in_time:

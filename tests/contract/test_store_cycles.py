@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
-from probes.measurement import LAYER_OF, Layer, Look, Measurement
+from probes.measurement import LAYER_OF, Layer, Measurement, Purpose
 from storage.store import Selection, Store
 from tests.contract.conftest import PAGE
 from tests.contract.cycles import (
@@ -38,7 +38,7 @@ async def test_a_measurement_comes_back_exactly(store: Store) -> None:
             "m-2",
             1.000001,
             observations=(),
-            look=Look.CONTROL,
+            look=Purpose.CONTROL,
             not_observed=(Layer.DNS, Layer.TCP),
             asn=2**32 - 1,
             network=PLAIN,
@@ -202,7 +202,7 @@ async def test_saving_a_cycle_again_changes_nothing(store: Store) -> None:
 
 async def test_a_control_look_shared_by_two_cycles_is_stored_once(store: Store) -> None:
     """One control look can serve the cycles of several vantages."""
-    shared = measurement("control-1", 5, country="DE", vantage="fra", look=Look.CONTROL)
+    shared = measurement("control-1", 5, country="DE", vantage="fra", look=Purpose.CONTROL)
     first = cycle(1, measurements=(measurement("m-1"), shared))
     second = cycle(1, vantage="khi-nayatel", measurements=(measurement("m-2"), shared))
     await store.save(first)

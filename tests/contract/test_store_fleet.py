@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from probes.measurement import Look
+from probes.measurement import Purpose
 from storage.store import StorageError
 from storage.values.fleet import REPLACED, CollectorStore
 from tests.contract.agents import (
@@ -94,7 +94,7 @@ async def test_what_controls_saw_for_a_cycle_is_with_it(store: CollectorStore) -
     """Stored before the cycle comes or after; of other field vantages nothing is."""
     one = seen_cycle(1)
     before, after = control_look(1, 310.0, cycle=one.id), control_look(2, 320.0, cycle=one.id)
-    await store.add_control_looks([before])
+    await store.add_control_measurements([before])
     came = batch(1)
     foreign = seen_cycle(1, vantage="lhe-evil")
     crafted = replace(
@@ -102,8 +102,8 @@ async def test_what_controls_saw_for_a_cycle_is_with_it(store: CollectorStore) -
     )
     await store.receive(batch(1, vantage="lhe-evil"), [crafted])
     assert (await store.receive(came, [one])).measurements == len(one.measurements)
-    await store.add_control_looks([after, before])
-    found = await store.looks_of(waits(one, came))
+    await store.add_control_measurements([after, before])
+    found = await store.measurements_of(waits(one, came))
     assert sorted(ids(found)) == sorted([*ids(one.measurements), before.id, after.id])
     assert [look.started_at for look in found] == sorted(look.started_at for look in found)
 
@@ -115,21 +115,21 @@ async def test_looks_of_controls_are_listed_by_start(store: CollectorStore) -> N
         control_look(n, n * 10.0, cycle=f"c-{n % 3}", look=kind, vantage=vantage)
         for n, (kind, vantage) in enumerate(
             (kind, vantage)
-            for kind in (Look.CONTROL, Look.REFERENCE)
+            for kind in (Purpose.CONTROL, Purpose.REFERENCE)
             for vantage in ("ams", "fra")
             for _ in range(5)
         )
     ]
-    await store.add_control_looks(list(reversed(looks)))
-    others = (Look.SCHEDULED, Look.RETRY, Look.TRANSFER, Look.FOLLOW_UP)
-    await store.add_control_looks(
+    await store.add_control_measurements(list(reversed(looks)))
+    others = (Purpose.SCHEDULED, Purpose.RETRY, Purpose.TRANSFER, Purpose.FOLLOW_UP)
+    await store.add_control_measurements(
         [control_look(90 + n, 50.5, look=k) for n, k in enumerate(others)]
     )
     await store.receive(batch(0), [seen_cycle(0)])
-    assert await store.control_looks(at(0), at(1e6)) == looks
-    assert await store.control_looks(at(20), at(90)) == looks[2:9]
-    assert await store.control_looks(at(20) + ONE_TICK, at(90) + ONE_TICK) == looks[3:10]
-    assert await store.control_looks(at(90), at(20)) == []
+    assert await store.control_measurements(at(0), at(1e6)) == looks
+    assert await store.control_measurements(at(20), at(90)) == looks[2:9]
+    assert await store.control_measurements(at(20) + ONE_TICK, at(90) + ONE_TICK) == looks[3:10]
+    assert await store.control_measurements(at(90), at(20)) == []
 
 
 async def test_the_newest_look_of_controls_at_each_endpoint(store: CollectorStore) -> None:
@@ -138,34 +138,34 @@ async def test_the_newest_look_of_controls_at_each_endpoint(store: CollectorStor
     old = [control_look(n, n, endpoint=endpoints[n % 2]) for n in range(6)]
     fra = control_look(50, 60.0, vantage="fra", endpoint=endpoints[0])
     ams = control_look(51, 50.0, vantage="ams", endpoint=endpoints[0])
-    await store.add_control_looks([fra, *old])
-    await store.add_control_looks(
+    await store.add_control_measurements([fra, *old])
+    await store.add_control_measurements(
         [
-            *(ams, control_look(52, 70.0, look=Look.REFERENCE)),
-            control_look(53, 80.0, look=Look.TRANSFER, endpoint=endpoints[1]),
+            *(ams, control_look(52, 70.0, look=Purpose.REFERENCE)),
+            control_look(53, 80.0, look=Purpose.TRANSFER, endpoint=endpoints[1]),
         ]
     )
     await store.receive(batch(1), [seen_cycle(1)])
-    assert await store.latest_control_looks(at(0)) == [fra, old[5]]
-    assert await store.latest_control_looks(at(5)) == [fra, old[5]]
-    assert await store.latest_control_looks(at(5) + ONE_TICK) == [fra]
-    assert await store.latest_control_looks(at(61)) == []
+    assert await store.latest_control_measurements(at(0)) == [fra, old[5]]
+    assert await store.latest_control_measurements(at(5)) == [fra, old[5]]
+    assert await store.latest_control_measurements(at(5) + ONE_TICK) == [fra]
+    assert await store.latest_control_measurements(at(61)) == []
 
 
 async def test_a_clock_ahead_does_not_stand_in_the_way(store: CollectorStore) -> None:
     """A look of the far future is the newest until one arrives, not until that future does."""
     ahead = control_look(1, 400.0 * 86400 * 365)
-    await store.add_control_looks([ahead])
-    assert await store.latest_control_looks(at(0)) == [ahead]
-    await store.add_control_looks([control_look(2, 60.0)])
-    assert ids(await store.latest_control_looks(at(0))) == [control_look(2, 60.0).id]
+    await store.add_control_measurements([ahead])
+    assert await store.latest_control_measurements(at(0)) == [ahead]
+    await store.add_control_measurements([control_look(2, 60.0)])
+    assert ids(await store.latest_control_measurements(at(0))) == [control_look(2, 60.0).id]
 
 
 async def test_looks_of_controls_are_stored_once(store: CollectorStore) -> None:
     """Sent twice by whoever did not hear the answer, also with others beside them."""
     looks = [control_look(n, n) for n in range(10)]
-    await store.add_control_looks(looks[:6])
-    await store.add_control_looks(looks)
-    await store.add_control_looks([*looks, *looks])
-    await store.add_control_looks([])
+    await store.add_control_measurements(looks[:6])
+    await store.add_control_measurements(looks)
+    await store.add_control_measurements([*looks, *looks])
+    await store.add_control_measurements([])
     assert await flat(store.measurements(EVERYTHING)) == looks

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from probes.measurement import HttpObservation
-from storage.values.fleet import CollectorStore, HandedIn, Reception
+from storage.values.fleet import CollectorStore, ReceivedBatch, Reception
 from storage.values.prunable import Prunable
 from tests.contract.agents import batch, by_start, control_look, ids, seen, seen_cycle, waits
 from tests.contract.cycles import cycle, measurement
@@ -30,8 +30,8 @@ async def test_a_batch_comes_back_as_it_was_sent(make_store: Callable[[], Collec
     assert await store.waiting(10) == [waits(one, FIRST) for one in cycles]
     for one in await store.waiting(10):
         (whole,) = [cycle for cycle in cycles if cycle.id == one.id]
-        assert await store.looks_of(one) == by_start(whole.measurements)
-        assert await store.handed_in([one.id]) == [FIRST]
+        assert await store.measurements_of(one) == by_start(whole.measurements)
+        assert await store.received_batches([one.id]) == [FIRST]
     stored = await flat(store.measurements(EVERYTHING))
     assert stored == by_start([look for one in cycles for look in one.measurements])
     await store.close()
@@ -57,8 +57,8 @@ async def test_another_body_under_a_known_id_is_a_conflict(store: CollectorStore
     other = batch(1, body=b"something else")
     assert await store.receive(other, [seen_cycle(2)]) == Reception(known=False, conflict=True)
     assert ids(await store.waiting(10)) == [seen_cycle(1).id]
-    assert await store.handed_in([seen_cycle(1).id]) == [FIRST]
-    assert await store.handed_in([seen_cycle(2).id]) == []
+    assert await store.received_batches([seen_cycle(1).id]) == [FIRST]
+    assert await store.received_batches([seen_cycle(2).id]) == []
     assert len(await flat(store.measurements(EVERYTHING))) == LOOKS
 
 
@@ -82,12 +82,12 @@ async def test_a_cycle_in_two_batches_is_taken_once(store: CollectorStore) -> No
         known=False, measurements=LOOKS
     )
     assert await store.waiting(10) == [waits(one, FIRST), waits(seen_cycle(2), SECOND)]
-    assert await store.looks_of(waits(one, FIRST)) == by_start(one.measurements)
+    assert await store.measurements_of(waits(one, FIRST)) == by_start(one.measurements)
     await store.save(cycle(1))
     assert await store.receive(batch(3), [more]) == Reception(known=False)
     assert ids(await store.waiting(10)) == [seen_cycle(2).id]
-    assert await store.looks_of(waits(one, FIRST)) == by_start(one.measurements)
-    assert ids(await store.handed_in([one.id])) == [FIRST.id, SECOND.id, batch(3).id]
+    assert await store.measurements_of(waits(one, FIRST)) == by_start(one.measurements)
+    assert ids(await store.received_batches([one.id])) == [FIRST.id, SECOND.id, batch(3).id]
 
 
 async def test_a_cycle_twice_in_one_batch_is_taken_once(store: CollectorStore) -> None:
@@ -104,7 +104,7 @@ async def test_a_measurement_in_two_cycles_is_stored_once(store: CollectorStore)
     await store.receive(FIRST, [one])
     both = replace(two, measurements=(one.measurements[0], *two.measurements))
     assert await store.receive(SECOND, [both]) == Reception(known=False, measurements=LOOKS)
-    assert await store.looks_of(waits(two, SECOND)) == by_start(two.measurements)
+    assert await store.measurements_of(waits(two, SECOND)) == by_start(two.measurements)
     assert len(await flat(store.measurements(EVERYTHING))) == 2 * LOOKS
 
 
@@ -141,7 +141,7 @@ async def test_many_at_once_are_each_answered_for_themselves(store: CollectorSto
     batches = [batch(n) for n in range(60)]
     receptions = await asyncio.gather(
         *(store.receive(one, [seen_cycle(n)]) for n, one in enumerate(batches)),
-        store.add_control_looks([control_look(1, 10.0)]),
+        store.add_control_measurements([control_look(1, 10.0)]),
         store.receive(batches[7], [seen_cycle(7)]),
         store.receive(batch(8, body=b"other"), [seen_cycle(99)]),
     )
@@ -178,7 +178,7 @@ async def test_collectors_that_receive_the_same_at_once_store_it_once(
     assert sum(answer.measurements for answer in answers) == 24 * LOOKS + 1
     assert sorted(ids(await one.waiting(100))) == sorted(seen_cycle(n).id for n in (*range(24), 99))
     assert len(await flat(other.measurements(EVERYTHING))) == 24 * LOOKS + 1
-    assert len(await one.handed_in([shared.id])) == 24
+    assert len(await one.received_batches([shared.id])) == 24
     await one.close()
     if other is not one:
         await other.close()
@@ -193,7 +193,7 @@ async def test_text_no_database_takes_costs_its_odd_characters(store: CollectorS
         store.receive(FIRST, [whole]), store.receive(SECOND, [seen_cycle(2)])
     )
     assert [one.measurements for one in answers] == [1, LOOKS]
-    (stored,) = await store.looks_of(waits(whole, FIRST))
+    (stored,) = await store.measurements_of(waits(whole, FIRST))
     assert stored.endpoint == "tls:�"
 
 
@@ -219,20 +219,20 @@ async def test_old_batches_go_with_what_they_brought_and_waiting_cycles_stay(
         await store.receive(batch(number), [seen_cycle(number)])
     gone = sum([rows async for rows in store.prune(Prunable.BATCH, batch(10).received_at)])
     assert gone == 9
-    assert await store.handed_in([seen_cycle(9).id]) == []
-    assert ids(await store.handed_in([seen_cycle(10).id])) == [batch(10).id]
+    assert await store.received_batches([seen_cycle(9).id]) == []
+    assert ids(await store.received_batches([seen_cycle(10).id])) == [batch(10).id]
     assert len(await store.waiting(100)) == 19
 
 
 async def test_evidence_is_found_for_many_cycles_at_once(store: CollectorStore) -> None:
     """Each batch once, by when it came, however many ids are asked for."""
-    batches: list[HandedIn] = []
+    batches: list[ReceivedBatch] = []
     for number in range(12):
         batches.append(batch(number))
         await store.receive(batches[-1], [seen_cycle(2 * number), seen_cycle(2 * number + 1)])
     asked = [seen_cycle(number).id for number in range(24)] + [f"no-{n}" for n in range(1200)]
-    assert await store.handed_in(asked) == batches
-    assert await store.handed_in([]) == []
+    assert await store.received_batches(asked) == batches
+    assert await store.received_batches([]) == []
 
 
 async def test_an_empty_cycle_waits_like_any_other(store: CollectorStore) -> None:
@@ -240,6 +240,6 @@ async def test_an_empty_cycle_waits_like_any_other(store: CollectorStore) -> Non
     nothing = replace(seen_cycle(1), measurements=())
     assert await store.receive(FIRST, [nothing]) == Reception(known=False)
     assert await store.waiting(10) == [waits(nothing, FIRST)]
-    assert await store.looks_of(waits(nothing, FIRST)) == []
+    assert await store.measurements_of(waits(nothing, FIRST)) == []
     await store.save(replace(cycle(1), measurements=(), verdicts=(), platforms=()))
     assert await store.waiting(10) == []

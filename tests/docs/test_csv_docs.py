@@ -15,7 +15,7 @@ from monitor.analysis.verdict import Evidence, State
 from monitor.export.csv import Kind, columns
 from monitor.export.dictionary import write_dictionary
 from monitor.export.meanings import MEANINGS
-from probes.measurement import Look
+from probes.measurement import Purpose
 from probes.vantage import VantageRole
 from storage.values.rollup import DEFINITION, Period
 
@@ -71,7 +71,7 @@ def test_every_method_a_rule_accuses_by_is_named() -> None:
 @pytest.mark.parametrize(
     ("kind", "column", "words"),
     [
-        (Kind.MEASUREMENTS, "look", Look),
+        (Kind.MEASUREMENTS, "look", Purpose),
         (Kind.MEASUREMENTS, "vantage_role", VantageRole),
         (Kind.VERDICTS, "state", set(State) - {State.DEGRADED}),
         (Kind.VERDICTS, "evidence", Evidence),

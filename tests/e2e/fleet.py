@@ -279,7 +279,7 @@ async def _stored(store: CollectorStore) -> Stored:
         if look.vantage_role == "field":
             looks.setdefault(look.cycle, []).append(look.id)
     handed: dict[str, list[str]] = {}
-    batches = {b.id: b for b in await store.handed_in([one.id for one in cycles])}
+    batches = {b.id: b for b in await store.received_batches([one.id for one in cycles])}
     for batch in batches.values():
         if batch.signature:
             body = _unpacked(batch.encoding, batch.body)

@@ -17,8 +17,8 @@ import msgspec
 
 from monitor.analysis.events.event import EventState
 from monitor.app.clock import utc_now
-from monitor.notify.apprise_service import AppriseCarrier, fault_of
-from monitor.notify.delivery import Courier
+from monitor.notify.apprise_service import AppriseService, fault_of
+from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings, Route, Target
 from storage.sql.store import SqlStore
 from storage.values.outbox import NoticeState
@@ -44,7 +44,7 @@ async def _tell(file: str, port: int, number: int) -> None:
     store = SqlStore(f"sqlite:///{file}")
     await store.open()
     target = Target(name="1-json", url=f"json://127.0.0.1:{port}/")
-    courier = Courier(store, AppriseCarrier(), _Nobody(), now=utc_now, chance=lambda: 0.5)
+    courier = Delivery(store, AppriseService(), _Nobody(), now=utc_now, chance=lambda: 0.5)
     courier.use(NotifySettings(route=(Route(name="ops", urls=(target,), gather=0.0),)), {}, "")
     task = asyncio.create_task(courier.run())
     if number < 0:

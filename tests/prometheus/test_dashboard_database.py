@@ -12,7 +12,7 @@ import yaml
 from psycopg.rows import dict_row
 
 from monitor.analysis.verdict import State
-from probes.measurement import Look, TlsObservation
+from probes.measurement import Purpose, TlsObservation
 from storage.sql.store import SqlStore
 from tests.contract.cycles import at, cycle, event, log_entry, measurement
 from tests.prometheus.boards import DOCUMENTS, FOLDER, NAMES
@@ -61,7 +61,7 @@ async def reader(cluster: Cluster, database: str) -> AsyncIterator[psycopg.Conne
     failed = measurement("failed", 300, endpoint="https://x.com/", observations=(RESET,))
     failed = msgspec.structs.replace(failed, reached=False, network="Côte d'Or (Nord)")
     seen = measurement("seen", 302, endpoint="https://x.com/", vantage="control")
-    seen = msgspec.structs.replace(seen, look=Look.CONTROL, vantage_role="control")
+    seen = msgspec.structs.replace(seen, look=Purpose.CONTROL, vantage_role="control")
     early = msgspec.structs.replace(seen, id="early", started_at=at(200))
     found = event("one")
     await store.save(

@@ -14,7 +14,7 @@ from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.cli.main import app
 from monitor.config.settings import EventSettings
-from monitor.judging.quarantine import LeftOut
+from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.replay import Replayed
 from storage.memory.store import MemoryStore
@@ -127,7 +127,7 @@ async def test_a_vantage_left_out_brings_nothing_about() -> None:
     await store.open()
     await _record(store)
     assert (await replay_store(store, EVERYTHING, SETTINGS)).events
-    left_out = LeftOut([quarantine("khi-ptcl")])
+    left_out = Quarantined([quarantine("khi-ptcl")])
     assert not (await replay_store(store, EVERYTHING, SETTINGS, left_out)).events
 
 

@@ -13,10 +13,10 @@ import trustme
 import uuid_utils
 
 from monitor.agent.batch_body import spooled
-from monitor.agent.collector_client import Line, Signed
+from monitor.agent.collector_client import CollectorClient, Signed
 from monitor.agent.collector_clock import AgentClock, Machine
 from monitor.agent.delays import Backoff
-from monitor.agent.delivery import Courier
+from monitor.agent.delivery import BatchDelivery
 from monitor.agent.orders import Orders
 from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text
@@ -131,11 +131,11 @@ class World:
         self.woken.set()
 
     @asynccontextmanager
-    async def courier(self, clock: AgentClock) -> AsyncIterator[Courier]:
+    async def courier(self, clock: AgentClock) -> AsyncIterator[BatchDelivery]:
         """At work for as long as the context lasts."""
         line = _CountingLine(self.setup, VANTAGE, AGENT_KEY, clock, random.Random(1))
         async with line:
-            courier = Courier(
+            courier = BatchDelivery(
                 *(VANTAGE, self.spool, line, clock, self.orders, self.backoff),
                 woken=self.woken,
                 ordered=self.take,
@@ -153,7 +153,7 @@ class World:
                     await task
 
 
-class _CountingLine(Line):
+class _CountingLine(CollectorClient):
     """Knows how many requests are under way."""
 
     under_way = 0

@@ -28,8 +28,8 @@ from probes.measurement import (
     EgressObservation,
     HttpObservation,
     Layer,
-    Look,
     Measurement,
+    Purpose,
     QuicObservation,
     TcpObservation,
     TlsObservation,
@@ -219,7 +219,7 @@ def look(
     network: str = "PTCL",
     platform: str = "x",
     role: str = "web",
-    kind: Look = Look.SCHEDULED,
+    kind: Purpose = Purpose.SCHEDULED,
     not_observed: tuple[Layer, ...] = (),
     id: str = "",  # noqa: A002 # the field's own name
 ) -> Measurement:
@@ -253,7 +253,7 @@ def follow_up(
         *(msgspec.structs.replace(o, reason=reason.value) for o in observations),
         at=at,
         endpoint=endpoint,
-        kind=Look.FOLLOW_UP,
+        kind=Purpose.FOLLOW_UP,
         id=f"f-{reason}-{at:g}",
     )
 
@@ -277,7 +277,7 @@ def control(
         country="DE",
         asn=3320,
         network="DTAG",
-        kind=Look.CONTROL,
+        kind=Purpose.CONTROL,
     )
 
 

@@ -15,7 +15,7 @@ from monitor.notify.routing import notices_of
 from monitor.notify.settings import Route, Target
 from probes.measurement import Measurement
 from storage.store import Store, StoredCycle
-from storage.values.fleet import CollectorStore, HandedIn, SeenCycle
+from storage.values.fleet import CollectorStore, ReceivedBatch, SeenCycle
 from storage.values.outbox import Notice
 from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.build import START
@@ -79,9 +79,9 @@ async def hand_in(
     if not backfilled:
         clock.at = max(clock.at, cycle.finished_at + SOON)
     of_controls = [look for look in looks if look.vantage != cycle.vantage]
-    await store.add_control_looks(of_controls)
+    await store.add_control_measurements(of_controls)
     body = cycle.id.encode()
-    batch = HandedIn(
+    batch = ReceivedBatch(
         country=cycle.country,
         vantage=cycle.vantage,
         id=cycle.id,
@@ -121,7 +121,7 @@ async def leading(
         store,
         publisher or publisher_of(settings, clock),
         now=clock,
-        herald=Herald(clock),
+        notifier=Herald(clock),
         ask_every=0.05,
         pause=0.01,
         settle=0.0,

@@ -13,7 +13,7 @@ from monitor.analysis.events.event import (
     NetworkStatus,
     Scope,
 )
-from monitor.notify.body import Told
+from monitor.notify.body import KnownFacts
 from monitor.notify.changes import Occasion
 from monitor.notify.settings import Route, Target
 from storage.values.outbox import Notice
@@ -67,10 +67,10 @@ def entry(change: str, snapshot: Event, *, sequence: int = 1, detail: str = "") 
     )
 
 
-def told(occasion: Occasion, event: Event, **changes: Any) -> Told:
+def told(occasion: Occasion, event: Event, **changes: Any) -> KnownFacts:
     """What one occasion is put in words from."""
     detail = changes.pop("detail", "")
-    return Told(occasion=occasion, entry=entry(occasion, event, detail=detail), **changes)
+    return KnownFacts(occasion=occasion, entry=entry(occasion, event, detail=detail), **changes)
 
 
 def route(name: str = "ops", **changes: Any) -> Route:

@@ -14,11 +14,11 @@ import msgspec
 from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings, ThrottlingSettings
-from monitor.measuring.controls import ControlDesk
+from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
+from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from monitor.measuring.vantages import Looking
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.settings import ProbeSettings
@@ -186,12 +186,12 @@ async def record(configured: Settings, store: Store, turns: int = TURNS) -> None
     recorder = Recorder(configured, store, publisher, now=now)
     await recorder.restore()
     rng = random.Random(1)
-    looking = Looking(configured, now=now, make_network=lambda v: story.networks[v.id])
+    looking = Probers(configured, now=now, make_network=lambda v: story.networks[v.id])
     async with looking:
         runner = CycleRunner(
             configured,
             looking,
-            ControlDesk(looking, CONTROLS),
+            LocalControls(looking, CONTROLS),
             rng,
             None,
             Transfers(configured, looking, CONTROLS, rng),

@@ -18,7 +18,7 @@ from monitor.wire.answers import BATCHES as ROUTE
 from monitor.wire.batch import encode_batch
 from monitor.wire.signing import signed_headers
 from probes.measurement import Measurement
-from storage.values.fleet import CollectorStore, HandedIn
+from storage.values.fleet import CollectorStore, ReceivedBatch
 from tests.collector.world import (
     AGENT_KEY,
     NOW,
@@ -50,7 +50,7 @@ Files = dict[str, list[bytes]]
 """Lines by file."""
 
 
-def looks_of(cycle: str, count: int = 3) -> tuple[Measurement, ...]:
+def measurements_of(cycle: str, count: int = 3) -> tuple[Measurement, ...]:
     """By the agent's clock; the first has an awkward title, and one more is of another platform."""
     page = (dns(), tcp(), tls(), http(title=AWKWARD, body=AWKWARD))
     found = [
@@ -75,7 +75,7 @@ def handed_in_body(count: int = 3, **changed: Any) -> bytes:
         "started_at": NOW - timedelta(seconds=70) - BEHIND,
         "finished_at": NOW - timedelta(seconds=20) - BEHIND,
         "health": health(at=NOW - timedelta(seconds=50) - BEHIND),
-        "measurements": looks_of(cycle, count),
+        "measurements": measurements_of(cycle, count),
     }
     return encode_batch(batch(report(**{**usual, **changed})))
 
@@ -127,7 +127,7 @@ def line_of(files: Files, number: int) -> Line:
     return msgspec.json.decode(files[BATCHES][number], type=Line)
 
 
-def with_batch(files: Files, number: int, batch_: HandedIn) -> Files:
+def with_batch(files: Files, number: int, batch_: ReceivedBatch) -> Files:
     """The files with one batch in the place of another."""
     line = msgspec.structs.replace(line_of(files, number), batch=batch_)
     lines = list(files[BATCHES])
@@ -135,7 +135,7 @@ def with_batch(files: Files, number: int, batch_: HandedIn) -> Files:
     return {**files, BATCHES: lines}
 
 
-def resigned(batch_: HandedIn, body: bytes, encoding: str = "gzip") -> HandedIn:
+def resigned(batch_: ReceivedBatch, body: bytes, encoding: str = "gzip") -> ReceivedBatch:
     """A batch as the vantage's own key would have signed it with another body, as it is sent."""
     headers = signed_headers(
         AGENT_KEY,

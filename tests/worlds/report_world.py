@@ -18,7 +18,7 @@ from monitor.analysis.events.event import (
 from monitor.analysis.verdict import State
 from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from storage.memory.store import MemoryStore
 from storage.store import Cycle, Store
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
@@ -59,7 +59,7 @@ def _looks(number: int, *, blocked: bool, title: str) -> tuple[Measurement, ...]
         vantage="ams-secret-place",
         asn=64510,
         network="Control",
-        look=Look.CONTROL,
+        look=Purpose.CONTROL,
         observations=(*REACHED[:3], page),
     )
     again = msgspec.structs.replace(failed, reason="name_again")
@@ -70,7 +70,7 @@ def _looks(number: int, *, blocked: bool, title: str) -> tuple[Measurement, ...]
         cycle=id_,
         vantage=HIDDEN_VANTAGE,
         network=HOSTILE,
-        look=Look.FOLLOW_UP,
+        look=Purpose.FOLLOW_UP,
         observations=(harmless, again),
         reached=False,
     )

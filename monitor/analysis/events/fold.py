@@ -23,9 +23,16 @@ from monitor.analysis.events import shutdowns as connectivity
 from monitor.analysis.events.continuation import as_detail, from_detail, going_on
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
-from monitor.analysis.events.platform_in_country import PlaceState
+from monitor.analysis.events.platform_in_country import CountryPlatform
 from monitor.analysis.events.shutdowns import Connectivity, of_these
-from monitor.analysis.events.verdict_order import LATENESS, Arrival, Key, Timeline, begin, insert
+from monitor.analysis.events.verdict_order import (
+    LATENESS,
+    Arrival,
+    Key,
+    VerdictOrder,
+    begin,
+    insert,
+)
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.config.settings import EventSettings
 from probes.vantage import VantageRole
@@ -43,9 +50,9 @@ platform and no country."""
 class EventBook(msgspec.Struct, frozen=True, kw_only=True):
     """All that is concluded. Never changed in place."""
 
-    places: Mapping[Place, Timeline[PlaceState, PlatformVerdict]] = {}
-    outages: Mapping[str, Timeline[Outages, PlatformVerdict]] = {}
-    vantages: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
+    places: Mapping[Place, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
+    outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}
+    vantages: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     logged: Mapping[str, int] = {}
     """Event id → sequence of its last log entry."""
 
@@ -133,7 +140,7 @@ class Rebuild:
         self._place = place
         self._known = {event.id: event for event in known}
         self._older: dict[str, Event] = {}
-        self._timeline: Timeline[PlaceState, PlatformVerdict] | None = None
+        self._timeline: VerdictOrder[CountryPlatform, PlatformVerdict] | None = None
         self._changes: list[Change] = []
         self._last: datetime | None = None
 
@@ -147,12 +154,14 @@ class Rebuild:
                     self._timeline, made = self._taking.next_verdict(self._timeline, verdict)
                     self._changes += made
 
-    def _begin(self, first: PlatformVerdict) -> Timeline[PlaceState, PlatformVerdict]:
+    def _begin(self, first: PlatformVerdict) -> VerdictOrder[CountryPlatform, PlatformVerdict]:
         """What began before the history does cannot be found in it again, only be gone on with."""
         at = first.started_at
         self._older = {e.id: e for e in self._known.values() if e.onset_latest < at}
         lasting = [e for e in self._older.values() if e.end_latest is None or e.end_latest > at]
-        return begin(PlaceState(event=max(lasting, key=lambda e: e.onset_latest, default=None)))
+        return begin(
+            CountryPlatform(event=max(lasting, key=lambda e: e.onset_latest, default=None))
+        )
 
     def step(self) -> Step:
         """The book with this place as it came out. Events that came out the same are left alone,
@@ -195,7 +204,7 @@ class _Taking:
 
     def place(self, verdict: PlatformVerdict) -> None:
         place = (verdict.country, verdict.platform)
-        timeline = self._places.get(place) or begin(PlaceState())
+        timeline = self._places.get(place) or begin(CountryPlatform())
         self._places[place] = self._insert(
             place, timeline, key_of(verdict), verdict, self._take_verdict
         )
@@ -211,11 +220,13 @@ class _Taking:
         self._vantages = self._insert(EVERYWHERE, self._vantages, key, health, self._take_health)
 
     def next_verdict(
-        self, timeline: Timeline[PlaceState, PlatformVerdict], verdict: PlatformVerdict
-    ) -> tuple[Timeline[PlaceState, PlatformVerdict], tuple[Change, ...]]:
+        self, timeline: VerdictOrder[CountryPlatform, PlatformVerdict], verdict: PlatformVerdict
+    ) -> tuple[VerdictOrder[CountryPlatform, PlatformVerdict], tuple[Change, ...]]:
         return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
 
-    def replace(self, place: Place, timeline: Timeline[PlaceState, PlatformVerdict]) -> None:
+    def replace(
+        self, place: Place, timeline: VerdictOrder[CountryPlatform, PlatformVerdict]
+    ) -> None:
         self._places[place] = timeline
         self._touched.append(place)
 
@@ -224,11 +235,11 @@ class _Taking:
     def _insert(
         self,
         place: Place,
-        timeline: Timeline[_S, _T],
+        timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
         take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
-    ) -> Timeline[_S, _T]:
+    ) -> VerdictOrder[_S, _T]:
         last = timeline.recent[-1][0] if timeline.recent else timeline.until
         if last is None or key > last:
             timeline, changes = self._next(timeline, key, item, take)
@@ -251,11 +262,11 @@ class _Taking:
 
     def _next(
         self,
-        timeline: Timeline[_S, _T],
+        timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
         take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
-    ) -> tuple[Timeline[_S, _T], tuple[Change, ...]]:
+    ) -> tuple[VerdictOrder[_S, _T], tuple[Change, ...]]:
         """One step on, taken once though both timeline and teller need it."""
         state, changes = take(timeline.current, item)
         start = timeline.current
@@ -267,8 +278,8 @@ class _Taking:
         return timeline, changes
 
     def _take_verdict(
-        self, state: PlaceState, verdict: PlatformVerdict
-    ) -> tuple[PlaceState, tuple[Change, ...]]:
+        self, state: CountryPlatform, verdict: PlatformVerdict
+    ) -> tuple[CountryPlatform, tuple[Change, ...]]:
         return event_place.take_in(state, verdict, self._settings)
 
     def _take_outage(
@@ -350,7 +361,7 @@ def key_of(verdict: PlatformVerdict) -> Key:
 
 
 def _walk(
-    timeline: Timeline[_S, _T], take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
+    timeline: VerdictOrder[_S, _T], take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
 ) -> list[Change]:
     """Every change that what a timeline remembers brought about."""
     changes: list[Change] = []
@@ -364,7 +375,7 @@ def _walk(
 def _events_of(state: object) -> dict[str, Event]:
     """The events that a state holds."""
     match state:
-        case PlaceState(event=event) | Outages(event=event):
+        case CountryPlatform(event=event) | Outages(event=event):
             return {event.id: event} if event is not None else {}
         case Connectivity(events=events):
             return {event.id: event for event in events.values()}

@@ -44,7 +44,7 @@ EPISODES = 200
 """Episodes kept of each network."""
 
 
-class PlaceState(msgspec.Struct, frozen=True, kw_only=True):
+class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a platform in a country."""
 
     streams: dict[str, Stream] = {}
@@ -54,8 +54,8 @@ class PlaceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_in(
-    state: PlaceState, verdict: PlatformVerdict, settings: EventSettings
-) -> tuple[PlaceState, tuple[Change, ...]]:
+    state: CountryPlatform, verdict: PlatformVerdict, settings: EventSettings
+) -> tuple[CountryPlatform, tuple[Change, ...]]:
     """The state after one more verdict, and what that did to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
     streams = {
@@ -67,7 +67,7 @@ def take_in(
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
     changes = tuple(_changes(state.event, believed, verdict, settings))
     event = changes[-1].event if changes else state.event
-    return PlaceState(streams=streams, event=event), changes
+    return CountryPlatform(streams=streams, event=event), changes
 
 
 def _changes(

@@ -40,7 +40,7 @@ class Arrival(Enum):
     """It belongs before what the timeline remembers; nothing changed."""
 
 
-class Timeline(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
+class VerdictOrder(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
     """A state, and how it came about lately."""
 
     settled: S
@@ -53,18 +53,18 @@ class Timeline(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
     """The state after all of it."""
 
 
-def begin(state: S) -> Timeline[S, T]:
+def begin(state: S) -> VerdictOrder[S, T]:
     """A timeline on which nothing has happened."""
-    return Timeline(settled=state, current=state)
+    return VerdictOrder(settled=state, current=state)
 
 
 def insert(
-    timeline: Timeline[S, T],
+    timeline: VerdictOrder[S, T],
     key: Key,
     item: T,
     step: Callable[[S, T], S],
     lateness: timedelta = LATENESS,
-) -> tuple[Timeline[S, T], Arrival]:
+) -> tuple[VerdictOrder[S, T], Arrival]:
     """The timeline with one more thing in its place, and how it fitted in.
 
     `step` must be pure; it may be called again for things it was called for before.
@@ -81,13 +81,15 @@ def insert(
             return timeline, Arrival.KNOWN
         recent = (*recent[:place], (key, item), *recent[place:])
         current, arrival = _fold(timeline.settled, recent, step), Arrival.BETWEEN
-    after = Timeline(settled=timeline.settled, until=timeline.until, recent=recent, current=current)
+    after = VerdictOrder(
+        settled=timeline.settled, until=timeline.until, recent=recent, current=current
+    )
     return _settle(after, step, lateness), arrival
 
 
 def _settle(
-    timeline: Timeline[S, T], step: Callable[[S, T], S], lateness: timedelta
-) -> Timeline[S, T]:
+    timeline: VerdictOrder[S, T], step: Callable[[S, T], S], lateness: timedelta
+) -> VerdictOrder[S, T]:
     """Let go of what is older than a late report may be."""
     horizon = timeline.recent[-1][0][0] - lateness
     gone = next(
@@ -99,7 +101,7 @@ def _settle(
     old, kept = timeline.recent[:gone], timeline.recent[gone:]
     # With nothing kept the present state is the settled one, and need not be found again.
     settled = _fold(timeline.settled, old, step) if kept else timeline.current
-    return Timeline(settled=settled, until=old[-1][0], recent=kept, current=timeline.current)
+    return VerdictOrder(settled=settled, until=old[-1][0], recent=kept, current=timeline.current)
 
 
 def _fold(state: S, items: Iterable[tuple[Key, T]], step: Callable[[S, T], S]) -> S:

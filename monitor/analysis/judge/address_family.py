@@ -15,7 +15,7 @@ from monitor.analysis.judge.outcome import (
     contradicting,
     works,
 )
-from monitor.analysis.judge.signs import FailedLook, Finding, failed_at, strongest
+from monitor.analysis.judge.signs import FailedMeasurement, Finding, failed_at, strongest
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
@@ -77,7 +77,9 @@ def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | N
     controls = controls_for(case, looked[-1:])
     working = [control for control in controls.working if _works_over(control, family, looked[-1])]
     covered = [
-        FailedLook(shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True)
+        FailedMeasurement(
+            shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True
+        )
         for shown, outcome in failed
         if any(follows(c.measurement, shown) for c in working)
     ]

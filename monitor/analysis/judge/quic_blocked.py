@@ -12,7 +12,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, follows
 from monitor.analysis.judge.evidence_weight import Sign
 from monitor.analysis.judge.outcome import DEPTH, Outcome, Outline, outline, sub_method_of
-from monitor.analysis.judge.signs import FailedLook, Finding, strongest
+from monitor.analysis.judge.signs import FailedMeasurement, Finding, strongest
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -37,7 +37,7 @@ def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
         return None
     working = [control for control in case.controls if _works(case, control)]
     covered = [
-        FailedLook(shown=one, signs=_signs(one, case.health.families), covered=True)
+        FailedMeasurement(shown=one, signs=_signs(one, case.health.families), covered=True)
         for one in tried
         if any(follows(control, one) for control in working)
     ]

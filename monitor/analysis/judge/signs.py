@@ -75,7 +75,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the fingerprint that the looks show, when it bears on the sign."""
 
 
-class FailedLook(msgspec.Struct, frozen=True, kw_only=True):
+class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """A look that failed, and what it shows."""
 
     shown: Outline
@@ -88,7 +88,7 @@ class FailedLook(msgspec.Struct, frozen=True, kw_only=True):
 def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
     """The best-supported finding on looks that failed; there must be one at least."""
     looks = [
-        FailedLook(
+        FailedMeasurement(
             shown=shown,
             signs=signs_of(case, shown, controls),
             covered=any(follows(control.measurement, shown) for control in controls.working),
@@ -121,7 +121,7 @@ def _with_follow_ups(
     case: Case,
     found: Finding,
     evidence: Evidence,
-    counted: Sequence[FailedLook],
+    counted: Sequence[FailedMeasurement],
     controls: Controls,
 ) -> Finding:
     """The finding as the follow-ups let it be read."""
@@ -141,7 +141,7 @@ def _with_follow_ups(
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
-def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
+def strongest(case: Case, looks: Sequence[FailedMeasurement]) -> Finding | None:
     """The finding that these looks support best; None when they show nothing nameable."""
     shown = [look.signs for look in looks]
     candidates = [
@@ -159,7 +159,7 @@ def strongest(case: Case, looks: Sequence[FailedLook]) -> Finding | None:
     return max(candidates, key=preference, default=None)
 
 
-def _supported(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Finding:
+def _supported(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Finding:
     showing = [look for look in looks if sign in look.signs]
     evidence = graded(case, sign, looks)
     match = _fingerprint(case, sign, showing)
@@ -180,7 +180,7 @@ def _supported(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Finding:
     )
 
 
-def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedLook]) -> Match | None:
+def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -> Match | None:
     """The fingerprint that looks with this sign show; one known from the country comes first."""
     medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
     if medium is None:
@@ -190,7 +190,7 @@ def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedLook]) -> Match
     return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
-def graded(case: Case, sign: Sign, looks: Sequence[FailedLook]) -> Evidence:
+def graded(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Evidence:
     """The evidence for a sign that these looks give, in the order made; one at least shows it."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
     silent = [n for n, look in enumerate(looks) if any(word == TIMEOUT for _, word in look.signs)]
@@ -217,7 +217,7 @@ def _leaves_residue(sign: Sign) -> bool:
     return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
 
 
-def _refused_since(sign: Sign, looks: Sequence[FailedLook]) -> frozenset[int]:
+def _refused_since(sign: Sign, looks: Sequence[FailedMeasurement]) -> frozenset[int]:
     """The looks that were refused a connection where an earlier look was cut off by this sign."""
     cut: set[str] = set()
     found = set()
@@ -236,7 +236,7 @@ def _sign_of(path: Outcome) -> Sign:
     return path.layer, path.sub_method
 
 
-def _stands_alone(case: Case, look: FailedLook) -> bool:
+def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
     """Whether a look accuses without anybody having looked from outside."""
     if BOGON in look.signs or KNOWN_PAGE in look.signs:
         return True

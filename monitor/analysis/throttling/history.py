@@ -18,7 +18,7 @@ LONGEST_UNRENEWED = 3600.0
 """Seconds it stands where nothing is measured by the clock."""
 
 
-class SpeedMemory:
+class SpeedHistory:
     """One object at one vantage. Times are POSIX seconds."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from monitor.analysis.judge.evidence_weight import loss_explains
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
-from monitor.analysis.throttling.transfer_speed import VARIANTS, Pace, gets_past, paces
+from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, paces
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.measurement import Measurement
 
@@ -61,7 +61,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Rounds slow against an object elsewhere, where the innocuous name gave no rate."""
     by_address: tuple[Round, ...]
     """Rounds slow against an object elsewhere, and not against the innocuous name."""
-    controls: tuple[Pace, ...]
+    controls: tuple[TransferSpeed, ...]
     """Of controls that began after the first round of those that count."""
     control_ids: tuple[str, ...] = ()
 

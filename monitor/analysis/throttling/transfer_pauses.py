@@ -15,7 +15,7 @@ others made or that older versions stored, nothing is in doubt.
 
 import math
 
-from monitor.analysis.throttling.transfer_speed import Pace
+from monitor.analysis.throttling.transfer_speed import TransferSpeed
 
 UNSEEN = 3.0
 """Seconds in doubt for each second counted."""
@@ -25,12 +25,12 @@ SILENCE = 0.5
 """Share of a silence that has to be in doubt before it is none."""
 
 
-def doubt(seen: Pace) -> float:
+def doubt(seen: TransferSpeed) -> float:
     """Seconds by which its time may be wrong."""
     return 0.0 if seen.held_up is None else max(LEAST, UNSEEN * seen.held_up)
 
 
-def at_most(seen: Pace) -> float:
+def at_most(seen: TransferSpeed) -> float:
     """Bits per second that it may have had; infinite when its whole time is in doubt."""
     if seen.rate is None:
         return math.inf
@@ -40,13 +40,13 @@ def at_most(seen: Pace) -> float:
     return 8 * seen.counted / left if left > 0 else math.inf
 
 
-def at_least(seen: Pace) -> float:
+def at_least(seen: TransferSpeed) -> float:
     """Bits per second that it surely had; 0 when it gave no rate."""
     if seen.rate is None or seen.held_up is None:
         return seen.rate or 0.0
     return 8 * seen.counted / (seen.seconds + doubt(seen))
 
 
-def silence_explained(seen: Pace) -> bool:
+def silence_explained(seen: TransferSpeed) -> bool:
     """Whether the silence that made it a stall may have been our own."""
     return seen.held_up is not None and UNSEEN * seen.held_up >= SILENCE * seen.silence

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most, silence_explained
-from monitor.analysis.throttling.transfer_speed import Pace, gets_past, paces
+from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, paces
 from probes.measurement import Measurement
 
 NAME_RATIO = 0.3
@@ -19,7 +19,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One round in short."""
 
     look: Measurement
-    paces: Mapping[str, Pace]
+    paces: Mapping[str, TransferSpeed]
 
     def rate(self, variant: str) -> float | None:
         """Bits per second of a variant."""

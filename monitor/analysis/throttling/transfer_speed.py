@@ -37,7 +37,7 @@ VARIANTS: Mapping[str, str] = {
 """Reason of a transfer → what it is called."""
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
+class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """One transfer in short."""
 
     bytes_read: int
@@ -62,12 +62,12 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds <= 2 * self.round_trip * trips
 
 
-def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
+def pace(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
     """The rate of one transfer, as far as it has one. Never raises."""
     stalled = seen.failure is not None and seen.failure in TIMEOUTS
     start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
     if seen.failure is not None or start is None:
-        return Pace(
+        return TransferSpeed(
             bytes_read=seen.bytes_read,
             stalled=stalled,
             rate=None,
@@ -77,7 +77,7 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
     end, total = seen.marks[-1]
     counted, seconds = total - start[1], end - start[0]
     enough = counted >= ENOUGH or (counted > 0 and seconds >= ENOUGH_SECONDS)
-    return Pace(
+    return TransferSpeed(
         bytes_read=seen.bytes_read,
         stalled=False,
         rate=8 * counted / max(seconds, 1e-6) if enough else None,
@@ -88,7 +88,7 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> Pace:
     )
 
 
-def paces(look: Measurement, distance: float = math.inf) -> dict[str, Pace]:
+def paces(look: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
     """Variant (target, innocuous, reference) → its transfer, of those that got as far.
 
     `distance` is the shortest time that connecting to the target's host lately took.
@@ -115,6 +115,6 @@ def _round_trip(look: Measurement, reason: str) -> float:
     return 0.0
 
 
-def gets_past(other: Pace, point: int) -> bool:
+def gets_past(other: TransferSpeed, point: int) -> bool:
     """Whether a transfer got clearly beyond the byte at which another one stopped."""
     return other.bytes_read >= point + FURTHER

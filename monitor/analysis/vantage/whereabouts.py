@@ -15,7 +15,7 @@ UNKNOWN = "ZZ"
 """The country of a vantage that has none configured."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class ExitPlace(msgspec.Struct, frozen=True):
     """Where an address is, as the operator's files say; empty and 0 where they do not."""
 
     country: str = ""
@@ -36,7 +36,7 @@ AS_CONFIGURED = Whereabouts()
 
 def compare(
     vantage: VantagePoint,
-    place: Place,
+    place: ExitPlace,
     watched: frozenset[str],
     siblings: Sequence[Sequence[int]] = (),
 ) -> Whereabouts:

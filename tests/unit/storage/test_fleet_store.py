@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, event
 
-from probes.measurement import DnsObservation, HttpObservation, Look, Measurement
+from probes.measurement import DnsObservation, HttpObservation, Measurement, Purpose
 from storage.sql import schema
 from storage.sql.store import SqlStore
 from storage.sqlite.backup import backup, check
@@ -87,7 +87,11 @@ async def test_scheduled_looks_are_counted_by_the_hour(store: SqlStore, file: Pa
         look(12, 12, observations=(*FAILED, *REACHED)),
         look(13, HOUR_LATER, platform="facebook"),
         look(14, HOUR_LATER),
-        *(look(20 + n, 1, look=kind) for n, kind in enumerate(Look) if kind is not Look.SCHEDULED),
+        *(
+            look(20 + n, 1, look=kind)
+            for n, kind in enumerate(Purpose)
+            if kind is not Purpose.SCHEDULED
+        ),
     )
     whole = replace(seen_cycle(1), id="c", measurements=looks)
     twice = replace(seen_cycle(2), measurements=(*looks, look(15, 2 * HOUR_LATER)))
@@ -107,7 +111,7 @@ async def test_scheduled_looks_are_counted_by_the_hour(store: SqlStore, file: Pa
 async def test_the_newest_look_at_each_endpoint_is_kept_apart(store: SqlStore, file: Path) -> None:
     """By when it began, not when it came; what is not about reaching the endpoint is none."""
     fine, failed = look(1, 10), look(2, 20, reached=False, observations=FAILED)
-    late = [look(3, 5), look(4, 30, look=Look.TRANSFER), look(5, 31, look=Look.FOLLOW_UP)]
+    late = [look(3, 5), look(4, 30, look=Purpose.TRANSFER), look(5, 31, look=Purpose.FOLLOW_UP)]
     await store.receive(batch(1), [replace(seen_cycle(1), measurements=(failed, fine))])
     await store.receive(batch(2), [replace(seen_cycle(2), measurements=tuple(late))])
     latest = "SELECT country, vantage, platform, measurement, reached, dns_failure FROM latest_look"
@@ -207,9 +211,9 @@ async def test_what_is_asked_all_the_time_is_found_by_an_index(store: SqlStore, 
     one = seen_cycle(1)
     await store.receive(batch(1), [one])
     questions = {
-        "measurement_by_cycle": store.looks_of(waits(one, batch(1))),
-        "measurement_of_controls_by_started_at": store.control_looks(at(0), at(900)),
-        "batch_cycle_by_cycle": store.handed_in([one.id]),
+        "measurement_by_cycle": store.measurements_of(waits(one, batch(1))),
+        "measurement_of_controls_by_started_at": store.control_measurements(at(0), at(900)),
+        "batch_cycle_by_cycle": store.received_batches([one.id]),
         "inbox_by_received_at": store.waiting(10),
     }
     for index, question in questions.items():
@@ -236,7 +240,7 @@ async def test_copies_hold_and_have_it_all(store: SqlStore, file: Path, tmp_path
     await copy.open()
     assert await copy.enrolments() == [enrolment(1)]
     assert ids(await copy.waiting(10)) == [seen_cycle(1).id]
-    assert await copy.handed_in([seen_cycle(2).id]) == [batch(1)]
+    assert await copy.received_batches([seen_cycle(2).id]) == [batch(1)]
     await copy.close()
 
 

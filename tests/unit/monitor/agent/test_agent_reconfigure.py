@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from monitor.agent.agent_cycles import AgentTurns
-from monitor.agent.collector_client import Line
+from monitor.agent.agent_cycles import AgentCycles
+from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.orders import Orders
-from monitor.agent.reconfigure import AgentChange
-from monitor.agent.remote_controls import RemoteDesk
-from monitor.agent.spooling import LogTally, SpoolKeeper
+from monitor.agent.reconfigure import AgentReconfiguration
+from monitor.agent.remote_controls import RemoteControls
+from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.app.cycle_runners import Runners
+from monitor.app.cycle_runners import CycleRunners
 from monitor.app.schedule import Schedule
-from monitor.budget.budget import Purse
-from monitor.budget.ledger import Spending
+from monitor.budget.budget import Allotment
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import LogSettings, Settings
 from monitor.keys.keys import public_text
 from monitor.logs import configure
@@ -42,22 +42,26 @@ def at_noon() -> Time:
 
 
 @asynccontextmanager
-async def agent(mine: Settings, folder: Path) -> AsyncIterator[tuple[AgentChange, AgentTurns]]:
+async def agent(
+    mine: Settings, folder: Path
+) -> AsyncIterator[tuple[AgentReconfiguration, AgentCycles]]:
     """An agent's parts as `monitor.agent.run_agent` puts them together."""
     assert mine.agent is not None
     clock = AgentClock(at_noon().machine)
     orders = Orders(folder / "orders", public_text(KEY))
-    spending = Spending(mine, now=clock.now)
+    ledger = Ledger(mine, now=clock.now)
     spool = Spool(folder / "spool.db", limit=10**7)
     chance = random.Random(1)
-    async with Line(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
-        desk = RemoteDesk(line, clock)
-        traffic = DayTraffic(VANTAGE, spending, lambda: line.carried, clock.now)
-        async with Runners(spending, desk=desk, standing=True, now=clock.now) as runners:
-            keeper = SpoolKeeper(mine, spool, clock, traffic.today, lambda: None)
-            turns = AgentTurns(await runners.begin(mine, ()), keeper, LogTally(), spending)
+    async with CollectorClient(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
+        desk = RemoteControls(line, clock)
+        traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
+        async with CycleRunners(ledger, desk=desk, standing=True, now=clock.now) as runners:
+            keeper = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
+            turns = AgentCycles(await runners.begin(mine, ()), keeper, LogCounter(), ledger)
             schedule = Schedule(mine, turns)
-            change = AgentChange(mine, orders, desk, runners, schedule, turns, keeper, mine)
+            change = AgentReconfiguration(
+                mine, orders, desk, runners, schedule, turns, keeper, mine
+            )
             yield change, turns
             # Earlier runners are let go of by tasks, which are to have begun.
             await asyncio.sleep(0.05)
@@ -79,12 +83,12 @@ async def test_orders_hold_at_once_and_within_what_the_file_allows(
     """Interval, platforms and bytes; to rest and to go on; and older orders change nothing."""
     configure(LogSettings(format="json"), sys.stdout)
     async with agent(own(tmp_path), tmp_path) as (change, turns):
-        assert turns.spending.affords(VANTAGE, Purse.SUSPICION, 50_000_000)
+        assert turns.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
         first = turns.runner
         await change.ordered(TOLD, signed(TOLD))
         assert changed(capsys) == [(600.0, 3, 100_000_000)]
         assert turns.runner is not first
-        assert not turns.spending.affords(VANTAGE, Purse.SUSPICION, 50_000_000)
+        assert not turns.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
         assert not turns.resting
         rest = replace(TOLD, version="2", paused=True)
         await change.ordered(rest, signed(rest))

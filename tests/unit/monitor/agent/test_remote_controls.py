@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.agent.collector_client import Line
+from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.remote_controls import DEADLINE, RemoteDesk
+from monitor.agent.remote_controls import DEADLINE, RemoteControls
 from monitor.wire.answers import CONTROLS, ControlAnswer
 from probes.catalog.endpoint import parse_endpoint
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from tests.lab.certificates import authority
 from tests.worlds.agent_collector import AGENT_KEY, Collector, collecting
@@ -34,7 +34,7 @@ def seen_at_control(collector: Collector, *, reached: bool = True) -> Measuremen
         made,
         vantage="ctl-ams",
         vantage_role="control",
-        look=Look.CONTROL,
+        look=Purpose.CONTROL,
         endpoint=TARGET.endpoint.id,
         started_at=collector.now(),
     )
@@ -43,12 +43,12 @@ def seen_at_control(collector: Collector, *, reached: bool = True) -> Measuremen
 @asynccontextmanager
 async def at_desk(
     one: World, collector: Collector, time_: Time, *, deadline: float = DEADLINE
-) -> AsyncIterator[tuple[RemoteDesk, AgentClock]]:
+) -> AsyncIterator[tuple[RemoteControls, AgentClock]]:
     """A desk of an agent that has heard the collector."""
     clock = AgentClock(time_.machine)
-    async with Line(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
+    async with CollectorClient(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
         await line.learn_time(collector.url)
-        yield RemoteDesk(line, clock, deadline=deadline), clock
+        yield RemoteControls(line, clock, deadline=deadline), clock
 
 
 @pytest.mark.parametrize("behind", [0.0, 86400.0, -3600.0])

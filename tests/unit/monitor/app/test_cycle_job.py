@@ -1,4 +1,4 @@
-"""Turns are taken for whoever keeps what they give: a recorder, or a spool in the field."""
+"""CycleJobs are taken for whoever keeps what they give: a recorder, or a spool in the field."""
 
 import asyncio
 
@@ -7,11 +7,11 @@ import pytest
 
 from monitor.analysis.events.fold import EventBook
 from monitor.app.clock import utc_now
-from monitor.app.cycle_job import Turns
-from monitor.app.cycle_runners import Runners, cycle_runner
+from monitor.app.cycle_job import CycleJobs
+from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import Effort
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
 from probes.catalog.endpoint import parse_endpoint
@@ -64,7 +64,7 @@ class Counted:
         self.turns: list[tuple[str, Effort, int]] = []
         self.missed: list[str] = []
 
-    def turn_taken(self, vantage: str, effort: Effort, spent: int) -> None:
+    def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """One more."""
         self.turns.append((vantage, effort, spent))
 
@@ -75,11 +75,11 @@ class Counted:
 
 async def test_a_schedule_needs_nothing_but_a_keeper_and_a_tally() -> None:
     """With neither recorder nor publisher, cycles come, are kept and are counted."""
-    spending = Spending(SETTINGS, now=utc_now)
+    ledger = Ledger(SETTINGS, now=utc_now)
     spool, tally = Spool(), Counted()
-    async with Runners(spending) as runners:
+    async with CycleRunners(ledger) as runners:
         runner = await runners.begin(SETTINGS, ())
-        schedule = Schedule(SETTINGS, Turns(runner, spool, tally, spending))
+        schedule = Schedule(SETTINGS, CycleJobs(runner, spool, tally, ledger))
         schedule.start()
         async with asyncio.timeout(10):
             await spool.came.wait()
@@ -92,11 +92,11 @@ async def test_a_schedule_needs_nothing_but_a_keeper_and_a_tally() -> None:
 @pytest.mark.parametrize("broken", [False, True])
 async def test_a_turn_returns_its_cycle_unless_it_failed(broken: bool) -> None:
     """A keeper that fails ends no schedule: there is merely no cycle to go by."""
-    spending = Spending(SETTINGS, now=utc_now)
+    ledger = Ledger(SETTINGS, now=utc_now)
     spool, tally = Spool(broken), Counted()
-    async with Runners(spending) as runners:
+    async with CycleRunners(ledger) as runners:
         runner = await runners.begin(SETTINGS, ())
-        turns = Turns(runner, spool, tally, spending)
+        turns = CycleJobs(runner, spool, tally, ledger)
         cycle = await turns.take(FIELD)
         assert (cycle is None) is broken
         assert [one.id for one in spool.cycles] == ([cycle.id] if cycle is not None else [])
@@ -108,11 +108,11 @@ async def test_a_turn_returns_its_cycle_unless_it_failed(broken: bool) -> None:
 
 async def test_a_vantage_that_is_let_go_of_while_it_looks_gives_no_cycle() -> None:
     """Half a cycle is none; what is let go of elsewhere leaves it alone."""
-    spending = Spending(ASKING, now=utc_now)
+    ledger = Ledger(ASKING, now=utc_now)
     spool, tally = Spool(), Counted()
     silent = ScriptedNetwork(families=("ipv4",))
-    async with cycle_runner(ASKING, make_network=lambda _: silent, spending=spending) as runner:
-        turns = Turns(runner, spool, tally, spending)
+    async with cycle_runner(ASKING, make_network=lambda _: silent, ledger=ledger) as runner:
+        turns = CycleJobs(runner, spool, tally, ledger)
         taking = asyncio.create_task(turns.take(FIELD))
         await asyncio.sleep(0.1)
         await turns.let_go([GONE.id])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from monitor.app.notifications import Telling
+from monitor.app.notifications import Notifications
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.notify.apprise_service import fault_of
@@ -46,7 +46,7 @@ async def test_other_settings_are_gone_by_at_once() -> None:
     store = MemoryStore()
     await store.open()
     with receiving() as before, receiving() as after:
-        telling = Telling(settings(before), store, publisher)
+        telling = Notifications(settings(before), store, publisher)
         task = asyncio.create_task(telling.run())
         await until(lambda: before.letters)
         telling.use(settings(after))

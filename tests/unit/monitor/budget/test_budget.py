@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.budget.budget import DAY, NOTHING, Budget, Costs, Effort, Purse, Spent, purse_of
-from probes.measurement import Look
+from monitor.budget.budget import DAY, NOTHING, Allotment, Budget, Costs, Effort, Spent, purse_of
+from probes.measurement import Purpose
 
 MEGABYTE = 1_000_000
 BUDGET = Budget(limit=300 * MEGABYTE, interval=300.0)
@@ -23,7 +23,7 @@ def day(
         effort = budget.effort(costs, spent, at, at - last)
         if effort is not Effort.NONE:
             done.append((at, effort))
-            spent = spent.plus(Purse.LOOKS, costs.expected(effort))
+            spent = spent.plus(Allotment.LOOKS, costs.expected(effort))
             last = at
         at += budget.interval + (jitter if len(done) % 2 else -jitter)
     return done, spent
@@ -51,7 +51,7 @@ def test_what_is_too_dear_is_looked_at_modestly_and_closely_in_between() -> None
     quarters = [sum(at // (DAY / 4) == quarter for at in whole) for quarter in range(4)]
     assert min(quarters) >= 5
     assert max(quarters) - min(quarters) <= 5  # the head start is used in the first
-    assert 0.9 < spent.total / BUDGET.share(Purse.LOOKS) <= 1
+    assert 0.9 < spent.total / BUDGET.share(Allotment.LOOKS) <= 1
 
 
 def test_no_turn_is_left_out_for_close_looks_before() -> None:
@@ -59,7 +59,7 @@ def test_no_turn_is_left_out_for_close_looks_before() -> None:
     done, spent = day(BUDGET, Costs(whole=1_844_000, modest=555_200))
     assert len(done) == 288
     assert longest_gap(done) == BUDGET.interval
-    assert spent.total / BUDGET.share(Purse.LOOKS) > 0.97
+    assert spent.total / BUDGET.share(Allotment.LOOKS) > 0.97
 
 
 def test_where_not_even_that_fits_turns_are_left_out_evenly() -> None:
@@ -91,37 +91,37 @@ def test_suspicion_is_bounded_too(at: float, looks: int, costs: int) -> None:
     """However many extra looks are asked for, all that are granted fit into the day."""
     spent = Spent(looks=looks * 10 * MEGABYTE)
     granted = 0
-    while granted < 500 and BUDGET.affords(Purse.SUSPICION, costs, spent, at):
-        spent = spent.plus(Purse.SUSPICION, costs)
+    while granted < 500 and BUDGET.affords(Allotment.SUSPICION, costs, spent, at):
+        spent = spent.plus(Allotment.SUSPICION, costs)
         granted += 1
     assert spent.suspicion == 0 or spent.total <= BUDGET.limit
 
 
 def test_suspicion_has_bytes_of_its_own_from_midnight_on() -> None:
     """Routine that spent all it may leaves what suspicion needs for a first look at everything."""
-    spent = Spent(looks=round(BUDGET.share(Purse.LOOKS)))
-    assert BUDGET.affords(Purse.SUSPICION, 10 * MEGABYTE, spent, 0.0)
-    assert not BUDGET.affords(Purse.LOOKS, 1_000, spent, 0.0)
+    spent = Spent(looks=round(BUDGET.share(Allotment.LOOKS)))
+    assert BUDGET.affords(Allotment.SUSPICION, 10 * MEGABYTE, spent, 0.0)
+    assert not BUDGET.affords(Allotment.LOOKS, 1_000, spent, 0.0)
 
 
 def test_suspicion_may_take_what_speed_leaves_and_nothing_twice() -> None:
     """A blocked day measures no speed; speed measured on suspicion is not paid by both."""
     at = DAY / 2
-    alone = BUDGET.credit(Purse.SUSPICION, NOTHING, at)
-    assert BUDGET.affords(Purse.SUSPICION, round(alone + 5 * MEGABYTE), NOTHING, at)
-    fast = Spent(speed=round(BUDGET.share(Purse.SPEED) + BUDGET.share(Purse.SUSPICION)))
-    assert not BUDGET.affords(Purse.SUSPICION, 1_000, fast, at)
+    alone = BUDGET.credit(Allotment.SUSPICION, NOTHING, at)
+    assert BUDGET.affords(Allotment.SUSPICION, round(alone + 5 * MEGABYTE), NOTHING, at)
+    fast = Spent(speed=round(BUDGET.share(Allotment.SPEED) + BUDGET.share(Allotment.SUSPICION)))
+    assert not BUDGET.affords(Allotment.SUSPICION, 1_000, fast, at)
 
 
 def test_routine_is_what_every_cycle_does() -> None:
     """Repeats, controls and follow-ups are suspicion; transfers are speed; the rest is routine."""
-    assert {look for look in Look if purse_of(look) is Purse.LOOKS} == {
-        Look.SCHEDULED,
-        Look.REFERENCE,
-        Look.ADHOC,
+    assert {look for look in Purpose if purse_of(look) is Allotment.LOOKS} == {
+        Purpose.SCHEDULED,
+        Purpose.REFERENCE,
+        Purpose.ADHOC,
     }
-    assert purse_of(Look.TRANSFER) is Purse.SPEED
-    assert purse_of(Look.RETRY) is purse_of(Look.FOLLOW_UP) is Purse.SUSPICION
+    assert purse_of(Purpose.TRANSFER) is Allotment.SPEED
+    assert purse_of(Purpose.RETRY) is purse_of(Purpose.FOLLOW_UP) is Allotment.SUSPICION
 
 
 def test_an_unknown_cost_does_not_keep_the_first_cycle_waiting() -> None:

@@ -9,20 +9,20 @@ import msgspec
 import pytest
 
 from monitor.app.clock import utc_now
-from monitor.app.cycle_job import Turns
+from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import cycle_runner
 from monitor.app.run import watch
 from monitor.app.schedule import Schedule
-from monitor.budget.budget import NOTHING, Effort, Purse, Spent
+from monitor.budget.budget import NOTHING, Allotment, Effort, Spent
 from monitor.budget.bytes_used import bytes_of, request_bytes
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings, VantageCheckSettings
-from monitor.measuring.vantages import Looking
+from monitor.measuring.probers import Probers
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope, Role
 from probes.catalog.endpoint import parse_endpoint
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint, VantageRole
@@ -63,7 +63,7 @@ SETTINGS = Settings(
 MIDNIGHT = START.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def seen(vantage: str, at: datetime, kind: Look = Look.SCHEDULED) -> Measurement:
+def seen(vantage: str, at: datetime, kind: Purpose = Purpose.SCHEDULED) -> Measurement:
     """A look from a vantage."""
     one = look(dns(), tcp(), tls(), http(), reached=True)
     return msgspec.structs.replace(
@@ -80,11 +80,11 @@ async def test_a_restart_takes_up_what_was_used_today() -> None:
     noon = MIDNIGHT + timedelta(hours=12)
     today = [
         seen(FIELD.id, MIDNIGHT),
-        seen(FIELD.id, noon, Look.RETRY),
-        seen(FIELD.id, noon, Look.TRANSFER),
-        seen(CONTROL.id, noon, Look.CONTROL),
+        seen(FIELD.id, noon, Purpose.RETRY),
+        seen(FIELD.id, noon, Purpose.TRANSFER),
+        seen(CONTROL.id, noon, Purpose.CONTROL),
     ]
-    before = Spending(SETTINGS, now=lambda: noon)
+    before = Ledger(SETTINGS, now=lambda: noon)
     for one in today:
         before.count(one)
     assert before.spent(FIELD.id).looks == before.spent(FIELD.id).speed > 0
@@ -104,7 +104,7 @@ async def test_a_restart_takes_up_what_was_used_today() -> None:
             platforms=(),
         )
     )
-    after = Spending(SETTINGS, now=lambda: noon)
+    after = Ledger(SETTINGS, now=lambda: noon)
     await after.restore(store)
     assert after.spent(FIELD.id) == before.spent(FIELD.id)
     assert (
@@ -136,13 +136,13 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
     counted and shown."""
     await store.open()
     publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, utc_now, interval=60.0)
-    spending = Spending(SETTINGS, now=utc_now)
+    ledger = Ledger(SETTINGS, now=utc_now)
     recorder = Recorder(SETTINGS, store, publisher, now=utc_now)
     networks = {vantage.id: network() for vantage in SETTINGS.vantages}
     async with cycle_runner(
-        SETTINGS, make_network=lambda v: networks[v.id], spending=spending
+        SETTINGS, make_network=lambda v: networks[v.id], ledger=ledger
     ) as runner:
-        schedule = Schedule(SETTINGS, Turns(runner, recorder, publisher, spending))
+        schedule = Schedule(SETTINGS, CycleJobs(runner, recorder, publisher, ledger))
         await watch(schedule, store)
         try:
             async with asyncio.timeout(20):
@@ -155,20 +155,20 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
     for view in publisher.snapshot.vantages:
         assert view.turns[Effort.WHOLE] == 1
         assert view.day_bytes is not None
-        assert view.day_bytes[1] == spending.spent(view.point.id).total > 0
+        assert view.day_bytes[1] == ledger.spent(view.point.id).total > 0
 
 
 async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
     """References included, or hurry would take the bytes that the schedule lives on."""
-    spending = Spending(SETTINGS, now=utc_now)
+    ledger = Ledger(SETTINGS, now=utc_now)
     scripted = network()
-    async with cycle_runner(SETTINGS, make_network=lambda _: scripted, spending=spending) as runner:
+    async with cycle_runner(SETTINGS, make_network=lambda _: scripted, ledger=ledger) as runner:
         await runner.run(FIELD.id, Effort.HURRIED, {"x"})
-        hurried = spending.spent(FIELD.id)
+        hurried = ledger.spent(FIELD.id)
         assert hurried == Spent(suspicion=hurried.total)
         assert hurried.total > 0
         await runner.run(FIELD.id, Effort.WHOLE)
-    assert spending.spent(FIELD.id).looks > hurried.total
+    assert ledger.spent(FIELD.id).looks > hurried.total
 
 
 # -- what leaves no measurement ------------------------------------------------------------------
@@ -184,16 +184,16 @@ def checking(tmp_path: Path, **probe: float) -> Settings:
     )
 
 
-async def asked(settings: Settings, times: int) -> tuple[Spending, ScriptedNetwork, float]:
+async def asked(settings: Settings, times: int) -> tuple[Ledger, ScriptedNetwork, float]:
     """Ask so many times where the vantage comes out; seconds that took."""
-    spending = Spending(settings, now=lambda: MIDNIGHT + timedelta(hours=12))
+    ledger = Ledger(settings, now=lambda: MIDNIGHT + timedelta(hours=12))
     scripted = network()
-    looking = Looking(settings, now=utc_now, make_network=lambda _: scripted, spending=spending)
+    looking = Probers(settings, now=utc_now, make_network=lambda _: scripted, ledger=ledger)
     began = asyncio.get_running_loop().time()
     async with looking:
         for _ in range(times):
             await looking.exits.look(FIELD.id)
-    return spending, scripted, asyncio.get_running_loop().time() - began
+    return ledger, scripted, asyncio.get_running_loop().time() - began
 
 
 def questions(scripted: ScriptedNetwork) -> int:
@@ -203,18 +203,18 @@ def questions(scripted: ScriptedNetwork) -> int:
 
 async def test_asking_for_the_exit_counts_against_the_day(tmp_path: Path) -> None:
     """Each question is paid by the routine, though no measurement is left of it."""
-    spending, scripted, _ = await asked(checking(tmp_path), 3)
+    ledger, scripted, _ = await asked(checking(tmp_path), 3)
     assert questions(scripted) == 3
-    assert spending.spent(FIELD.id) == NOTHING.plus(Purse.LOOKS, 3 * request_bytes())
+    assert ledger.spent(FIELD.id) == NOTHING.plus(Allotment.LOOKS, 3 * request_bytes())
     assert 10_000 < request_bytes() < 30_000
 
 
 async def test_nothing_is_asked_once_the_day_is_spent(tmp_path: Path) -> None:
     """The cap holds for what leaves no measurement, too."""
     enough_for_two = round(2.5 * request_bytes() / 0.97)
-    spending, scripted, _ = await asked(checking(tmp_path, daily_bytes=enough_for_two), 5)
+    ledger, scripted, _ = await asked(checking(tmp_path, daily_bytes=enough_for_two), 5)
     assert questions(scripted) == 2
-    assert spending.spent(FIELD.id).total <= enough_for_two
+    assert ledger.spent(FIELD.id).total <= enough_for_two
 
 
 async def test_asking_for_the_exit_keeps_to_the_rate(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ import pytest
 
 from monitor.analysis.verdict import State
 from monitor.budget.budget import Effort, Spent
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.catalog import shipped_catalog, watched_by_default
 from monitor.config.settings import Settings
-from monitor.measuring.controls import ControlDesk
+from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
+from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
-from monitor.measuring.vantages import Looking
 from probes.catalog.catalog import EndpointKind
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
@@ -156,37 +156,37 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
     def now() -> datetime:
         return MIDNIGHT + timedelta(seconds=loop.time())
 
-    spending = Spending(SETTINGS, now=now)
+    ledger = Ledger(SETTINGS, now=now)
     networks = {FIELD.id: world(blocked=blocked), CONTROL.id: world(blocked=False)}
     rng = random.Random(7)
     cycles = []
     efforts: Counter[Effort] = Counter()
-    looking = Looking(SETTINGS, now=now, make_network=lambda v: networks[v.id], spending=spending)
+    looking = Probers(SETTINGS, now=now, make_network=lambda v: networks[v.id], ledger=ledger)
     async with looking:
         runner = CycleRunner(
             SETTINGS,
             looking,
-            ControlDesk(looking, [CONTROL]),
+            LocalControls(looking, [CONTROL]),
             rng,
             transfers=Transfers(SETTINGS, looking, [CONTROL], rng),
         )
         for turn in range(round(hours * 12)):
             await asyncio.sleep(max(0.0, turn * SETTINGS.interval - loop.time()))
-            effort = spending.turn(FIELD.id)
+            effort = ledger.turn(FIELD.id)
             efforts[effort] += 1
             if effort is Effort.NONE:
                 continue
             cycle = await runner.run(FIELD.id, effort)
-            spending.cycle_done(FIELD.id, effort, cycle.measurements)
+            ledger.cycle_done(FIELD.id, effort, cycle.measurements)
             cycles.append(cycle)
-            assert spending.spent(FIELD.id).total < SETTINGS.probe.daily_bytes
-            assert spending.spent(CONTROL.id).total < SETTINGS.probe.daily_bytes
+            assert ledger.spent(FIELD.id).total < SETTINGS.probe.daily_bytes
+            assert ledger.spent(CONTROL.id).total < SETTINGS.probe.daily_bytes
     return Day(
         hours=hours,
         cycles=cycles,
         efforts=efforts,
-        field=spending.spent(FIELD.id),
-        control=spending.spent(CONTROL.id),
+        field=ledger.spent(FIELD.id),
+        control=ledger.spent(CONTROL.id),
     )
 
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
-from monitor.notify.apprise_service import AppriseCarrier
-from monitor.notify.body import Told
+from monitor.notify.apprise_service import AppriseService
+from monitor.notify.body import KnownFacts
 from monitor.notify.changes import Occasion
 from monitor.notify.message import message, section, trial_message
 from monitor.notify.settings import Target
@@ -176,11 +176,11 @@ def test_an_outbox_that_is_not_there_is_our_fault(folder: Path) -> None:
 async def test_a_hostile_name_arrives_as_text() -> None:
     """Through Apprise and a real web server, line by line what was meant, and nothing marked up."""
     hostile = block(networks=(replace(PTCL, asn=0, network=HOSTILE),))
-    told = Told(occasion=Occasion.CONFIRMED, entry=entry("confirmed", hostile))
+    told = KnownFacts(occasion=Occasion.CONFIRMED, entry=entry("confirmed", hostile))
     sent = message([section(told, TITLES)])
     with receiving() as inbox:
         target = Target(name="1-json", url=inbox.url("x"))
-        assert await AppriseCarrier().deliver(target, sent, 30) == ""
+        assert await AppriseService().deliver(target, sent, 30) == ""
     (letter,) = inbox.letters
     assert letter["title"] == "Confirmed: X is blocked in Pakistan"
     assert letter["message"] == sent.body
@@ -192,7 +192,7 @@ async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None
     """The thread is left behind, and the next attempt does not add another."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"json://127.0.0.1:{deaf.getsockname()[1]}/x?rto=60"
-        target, carrier = Target(name="1-json", url=url), AppriseCarrier()
+        target, carrier = Target(name="1-json", url=url), AppriseService()
         assert await carrier.deliver(target, trial_message("x", ONSET), 1) == "no answer within 1 s"
         assert await carrier.deliver(target, trial_message("x", ONSET), 1) == (
             "the attempt before is still under way"
@@ -203,7 +203,7 @@ async def test_what_came_through_late_is_not_sent_again() -> None:
     """The service took it after nobody waited any more: the next attempt finds that out."""
     with receiving() as inbox:
         inbox.delay = 0.5
-        target, carrier = Target(name="1-json", url=inbox.url("x")), AppriseCarrier()
+        target, carrier = Target(name="1-json", url=inbox.url("x")), AppriseService()
         sent = trial_message("x", ONSET)
         assert await carrier.deliver(target, sent, 0.01) == "no answer within 0.01 s"
         inbox.delay = 0.0
@@ -227,7 +227,7 @@ async def test_no_address_gets_onto_the_log() -> None:
         with receiving() as inbox:
             for url in (inbox.url("SECRET"), f"json://127.0.0.1:{free_port()}/SECRET"):
                 target = Target(name="1-json", url=url)
-                await AppriseCarrier().deliver(target, trial_message("x", ONSET), 30)
+                await AppriseService().deliver(target, trial_message("x", ONSET), 30)
         logging.getLogger("probe").debug("heard")
     finally:
         root.removeHandler(handler)

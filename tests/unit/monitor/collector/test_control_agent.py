@@ -14,11 +14,11 @@ from monitor.app.cycle_runners import cycle_runner
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.collector.judge_cycle import Judge
 from monitor.keys.keys import fingerprint, public_text
-from monitor.measuring.controls import ControlDesk
-from monitor.measuring.vantages import Looking
+from monitor.measuring.controls import LocalControls
+from monitor.measuring.probers import Probers
 from monitor.wire.answers import Reason
 from monitor.wire.refusal import Refused
-from probes.measurement import Look
+from probes.measurement import Purpose
 from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from probes.vantage import VantagePoint, VantageRole
 from storage.store import Cycle
@@ -35,11 +35,11 @@ LOOP = VirtualClockLoop
 async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
     """A cycle as an agent of that vantage makes it while no collector can be asked."""
     settings = msgspec.structs.replace(world.settings, vantages=(vantage,))
-    async with Looking(settings, now=now) as nobody:
+    async with Probers(settings, now=now) as nobody:
         runner = cycle_runner(
             settings,
             make_network=lambda one: world.networks[one.id],
-            desk=ControlDesk(nobody, ()),
+            desk=LocalControls(nobody, ()),
             standing=True,
             now=now,
         )
@@ -94,7 +94,7 @@ async def test_what_a_control_agent_saw_by_the_clock_is_taken_in() -> None:
     assert seen_by(cycle) == EVERYTHING
     seen = taken_in(cycle, CONTROL)
     assert {one.id for one in seen.measurements} == {one.id for one in cycle.measurements}
-    looks = [one for one in seen.measurements if one.look is Look.CONTROL]
+    looks = [one for one in seen.measurements if one.look is Purpose.CONTROL]
     assert {one.endpoint for one in looks} == EVERYTHING
     assert {one.vantage_role for one in looks} == {VantageRole.CONTROL}
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from monitor.analysis.verdict import PlatformVerdict, State, Verdict
 from monitor.collector.judge_cycle import Judge
 from monitor.config.settings import Settings
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.memory.store import MemoryStore
@@ -29,18 +29,18 @@ class Shelf:
     def __init__(self, looks: list[Measurement]) -> None:
         self.looks = looks
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """Those that carry its id."""
         return [look for look in self.looks if look.cycle == cycle.id]
 
-    async def control_looks(self, since: datetime, until: datetime) -> list[Measurement]:
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         """Those of controls, by start."""
         return sorted(
             (
                 look
                 for look in self.looks
                 if look.vantage_role == VantageRole.CONTROL
-                and look.look in (Look.CONTROL, Look.REFERENCE)
+                and look.look in (Purpose.CONTROL, Purpose.REFERENCE)
                 and since <= look.started_at < until
             ),
             key=lambda look: (look.started_at, look.id),
@@ -77,7 +77,7 @@ def waiting(cycle: StoredCycle, *, backfilled: bool = False) -> WaitingCycle:
     )
 
 
-async def handed_in(
+async def received_batches(
     lived: MemoryStore, configured: Settings, looks: list[Measurement]
 ) -> list[Cycle]:
     """Every cycle judged by a collector that stored these looks."""
@@ -101,7 +101,7 @@ def timeless_platform(verdict: PlatformVerdict) -> PlatformVerdict:
 async def test_handed_in_it_comes_to_the_same(lived: MemoryStore, configured: Settings) -> None:
     """Every verdict, platform verdict and health of the story, in which everything happens once,
     is what the monitor on the spot concluded, ids of controls included."""
-    cycles = await handed_in(lived, configured, await flat(lived.measurements(EVERYTHING)))
+    cycles = await received_batches(lived, configured, await flat(lived.measurements(EVERYTHING)))
     live = {
         (v.cycle, v.platform, v.role, v.endpoint): v for v in await flat(lived.verdicts(EVERYTHING))
     }
@@ -121,7 +121,7 @@ async def test_it_is_judged_at_the_end_of_the_cycle(
     lived: MemoryStore, configured: Settings
 ) -> None:
     """Whenever it comes in: so the same measurements make the same events."""
-    cycles = await handed_in(lived, configured, await flat(lived.measurements(EVERYTHING)))
+    cycles = await received_batches(lived, configured, await flat(lived.measurements(EVERYTHING)))
     assert all(v.judged_at == one.finished_at for one in cycles for v in one.verdicts)
     assert all(v.judged_at == one.finished_at for one in cycles for v in one.platforms)
 
@@ -154,11 +154,13 @@ async def test_a_control_that_looked_afterwards_serves(
         for look in looks
         if look.cycle == accused.id and look.vantage_role == VantageRole.FIELD
     ]
-    of_controls = [look for look in looks if look.cycle == accused.id and look.look is Look.CONTROL]
+    of_controls = [
+        look for look in looks if look.cycle == accused.id and look.look is Purpose.CONTROL
+    ]
     rounds = [
         look
         for look in looks
-        if look.vantage_role == VantageRole.CONTROL and look.look is Look.REFERENCE
+        if look.vantage_role == VantageRole.CONTROL and look.look is Purpose.REFERENCE
     ]
     judge = Judge(configured, Shelf([*own, *rounds]))
     alone = await judge.open(waiting(accused))

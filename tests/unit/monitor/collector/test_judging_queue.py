@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from monitor.analysis.verdict import State, VantageState
 from monitor.collector.judge_cycle import Judge
-from monitor.collector.judging_queue import Inbox
+from monitor.collector.judging_queue import JudgingQueue
 from monitor.config.settings import Settings
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.store import Cycle, StoredCycle
@@ -83,9 +83,9 @@ class Shelf(MemoryStore):
 
     broken = ""
 
-    async def looks_of(self, cycle: WaitingCycle) -> list[Measurement]:
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """Its looks; those of the broken one have addresses where names belong."""
-        looks = await super().looks_of(cycle)
+        looks = await super().measurements_of(cycle)
         if cycle.id == self.broken:
             return [replace(look, endpoint="no such endpoint", observations=None) for look in looks]
         return looks
@@ -99,7 +99,7 @@ class Desk:
         self.store = Shelf(clock=self.clock)
         self.kept = Kept(self.store)
         self.judge = Judge(configured, self.store)
-        self.inbox = Inbox(
+        self.inbox = JudgingQueue(
             self.store, self.judge, self.kept, control_wait=2 * INTERVAL, now=self.clock
         )
 
@@ -135,8 +135,8 @@ def asked_for(one: Told) -> list[Measurement]:
 
 async def _heard(desk: Desk, told: list[Told]) -> None:
     """A control looked at something before any of this."""
-    first = next(look for one in told for look in asked_for(one) if look.look is Look.CONTROL)
-    await desk.store.add_control_looks([first])
+    first = next(look for one in told for look in asked_for(one) if look.look is Purpose.CONTROL)
+    await desk.store.add_control_measurements([first])
 
 
 async def test_a_failure_that_no_control_looked_at_waits_and_others_do_not(
@@ -153,7 +153,7 @@ async def test_a_failure_that_no_control_looked_at_waits_and_others_do_not(
     assert await desk.inbox.empty() == 1
     assert [cycle.id for cycle in desk.kept.cycles] == [other[0].id]
     assert desk.inbox.held == 1
-    await desk.store.add_control_looks([*asked_for(one), *asked_for(after)])
+    await desk.store.add_control_measurements([*asked_for(one), *asked_for(after)])
     assert await desk.inbox.empty() == 2
     assert [cycle.id for cycle in desk.kept.cycles[1:]] == [one[0].id, after[0].id]
     assert desk.kept.states(JAZZ.id) == [State.BLOCKED, State.BLOCKED]
@@ -202,7 +202,7 @@ async def test_what_comes_late_is_judged_by_what_controls_saw_then(
 ) -> None:
     """It does not wait, and is kept as what it is; looks of controls from its own time serve."""
     one, two = of(told, JAZZ.id)[2:4]
-    await desk.store.add_control_looks(asked_for(one))
+    await desk.store.add_control_measurements(asked_for(one))
     for look in (one, two):
         await desk.bring(look, controls=False, backfilled=True)
     assert await desk.inbox.empty() == 2
@@ -215,7 +215,7 @@ async def test_those_that_come_together_are_judged_in_the_order_they_ended(
     desk: Desk, told: list[Told]
 ) -> None:
     """Whichever of them came first: for two seconds a cycle waits for others that ended before."""
-    inbox = Inbox(
+    inbox = JudgingQueue(
         *(desk.store, desk.judge, desk.kept),
         control_wait=2 * INTERVAL,
         now=desk.clock,

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from monitor.collector.local_cycles import PENDING, HandOver
-from monitor.collector.watched_vantages import Roster
+from monitor.collector.local_cycles import PENDING, LocalCycles
+from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
-from probes.measurement import Look
+from probes.measurement import Purpose
 from probes.vantage import Profile, VantageRole
 from storage.memory.store import MemoryStore
 from storage.store import Cycle, StorageError
-from storage.values.fleet import Enrolment, HandedIn, Reception, SeenCycle
+from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
 from tests.contract.cycles import cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD, catalogue
@@ -46,7 +46,7 @@ async def test_those_enrolled_are_watched_until_they_are_revoked(configured: Set
     """Beside the configured ones, which win where both have the same name."""
     store = MemoryStore()
     await store.open()
-    roster = Roster(configured, store)
+    roster = WatchedVantages(configured, store)
     assert not await roster.refresh()
     await store.enrol(enrolment("khi-agent", profile="quiet"))
     await store.enrol(enrolment(CONTROL.id))
@@ -90,7 +90,7 @@ class Failing(MemoryStore):
 
     full = False
 
-    async def receive(self, batch: HandedIn, cycles: Sequence[SeenCycle]) -> Reception:
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
         """Store a batch, if there is room."""
         if self.full:
             raise StorageError("database or disk is full")
@@ -106,7 +106,7 @@ def seen(number: int) -> Cycle:
         cycle=whole.id,
         vantage=CONTROL.id,
         country=CONTROL.country,
-        look=Look.CONTROL,
+        look=Purpose.CONTROL,
     )
     control = replace(control, vantage_role="control")
     return replace(whole, measurements=(*whole.measurements, control))
@@ -118,15 +118,15 @@ async def test_a_cycle_of_ones_own_waits_for_judgement_like_any_other(
     """With its looks and those made for it; its own verdicts are not taken."""
     store = MemoryStore()
     await store.open()
-    keeper = HandOver(configured, store, lambda _: None, now=Clock())
+    keeper = LocalCycles(configured, store, lambda _: None, now=Clock())
     whole = seen(1)
     await keeper.record(whole)
     (waiting,) = await store.waiting(10)
     assert (waiting.id, waiting.vantage, waiting.health) == (whole.id, whole.vantage, whole.health)
-    looks = await store.looks_of(waiting)
+    looks = await store.measurements_of(waiting)
     assert {look.id for look in looks} == {look.id for look in whole.measurements}
     assert await flat(store.verdicts(EVERYTHING)) == []
-    (batch,) = await store.handed_in([whole.id])
+    (batch,) = await store.received_batches([whole.id])
     assert (batch.fingerprint, batch.signature, batch.body) == ("", "", b"")
 
 
@@ -137,7 +137,7 @@ async def test_while_the_store_fails_cycles_are_kept_and_that_is_counted(
     up."""
     store, failed = Failing(), list[str]()
     await store.open()
-    keeper = HandOver(configured, store, failed.append, now=Clock())
+    keeper = LocalCycles(configured, store, failed.append, now=Clock())
     store.full = True
     for number in range(3):
         await keeper.record(seen(number))
@@ -161,7 +161,7 @@ async def test_what_a_vantage_suspects_is_known_for_looking_again(configured: Se
     store = MemoryStore()
     await store.open()
     watching = replace(configured, vantages=(CONTROL, FIELD))
-    keeper = HandOver(watching, store, lambda _: None, now=Clock())
+    keeper = LocalCycles(watching, store, lambda _: None, now=Clock())
     assert keeper.book.places == {}
     whole = seen(1)
     await keeper.record(whole)

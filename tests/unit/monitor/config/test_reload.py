@@ -10,11 +10,11 @@ import pytest
 
 from monitor.analysis.events.fold import EventBook, watching
 from monitor.analysis.events.shutdowns import Connectivity, take_in
-from monitor.analysis.events.verdict_order import Timeline, begin, insert
+from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.app.clock import utc_now
-from monitor.budget.budget import Purse
-from monitor.budget.ledger import Spending
+from monitor.budget.budget import Allotment
+from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloaded, Reloader, same_looks, unchangeable
 from monitor.config.settings import ServerSettings, Settings
@@ -198,7 +198,7 @@ def _taken_in(state: Connectivity, item: VantageHealth) -> Connectivity:
 def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
     """Of the timeline of vantages only those that are watched remain, before and after the hour
     that may still be gone through again; the rest of the book is the same."""
-    timeline: Timeline[Connectivity, VantageHealth] = begin(Connectivity())
+    timeline: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     for minute in range(90):
         for name in ("here", "there"):
             one = health(60.0 * minute, vantage=name, state=VantageState.OK)
@@ -215,12 +215,12 @@ def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
 def test_bytes_spent_stay_spent(here: Installation) -> None:
     """Another limit applies to what was spent already."""
     settings = here.reloader.settings
-    spending = Spending(settings, now=utc_now)
-    assert spending.buy("here", Purse.LOOKS, 800_000)
+    ledger = Ledger(settings, now=utc_now)
+    assert ledger.buy("here", Allotment.LOOKS, 800_000)
     less = msgspec.structs.replace(settings.probe, daily_bytes=1_000_000)
-    spending.use(msgspec.structs.replace(settings, probe=less))
-    assert spending.spent("here").looks == 800_000
-    assert not spending.lasts("here", 300_000)
+    ledger.use(msgspec.structs.replace(settings, probe=less))
+    assert ledger.spent("here").looks == 800_000
+    assert not ledger.lasts("here", 300_000)
 
 
 # -- over HTTP -----------------------------------------------------------------------------------

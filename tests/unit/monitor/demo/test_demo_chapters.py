@@ -16,7 +16,7 @@ from monitor.demo.censor import OPEN, Censor
 from monitor.demo.chapters import STORY, Chapter, Sight, all_open, blocks, in_state, suspected
 from monitor.demo.demo_report import report
 from monitor.demo.found import Watcher
-from monitor.demo.narrator import NOT_FOUND, Outcome, Teller
+from monitor.demo.narrator import NOT_FOUND, Narrator, Outcome
 from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
 from monitor.demo.run_demo import HOST, free_port
 from monitor.demo.screen import Screen, about_change, clock
@@ -82,11 +82,11 @@ def test_the_story_begins_and_ends_open() -> None:
     assert [len(chapter.rules) for chapter in STORY if chapter.held] == [3]
 
 
-def teller(story: tuple[Chapter, ...], store: MemoryStore, *, hold: bool = False) -> Teller:
+def teller(story: tuple[Chapter, ...], store: MemoryStore, *, hold: bool = False) -> Narrator:
     """One that prints to nowhere and loses patience soon."""
     console = Console(file=io.StringIO())
     screen = Screen(console, seconds=lambda: 0.0)
-    return Teller(story, Censor(), Watcher(store), screen, patience=0.05, hold=hold)
+    return Narrator(story, Censor(), Watcher(store), screen, patience=0.05, hold=hold)
 
 
 def chapter(text: str, *, noticed: bool, held: bool = False) -> Chapter:

@@ -18,7 +18,7 @@ from monitor.export.ooni_lines import PATIENCE, write_ooni
 from monitor.ooni.convert import convert
 from monitor.ooni.ooni_format import decode
 from probes.layers.bogon import BogonList
-from probes.measurement import AnyObservation, Layer, Look, Measurement
+from probes.measurement import AnyObservation, Layer, Measurement, Purpose
 from storage.memory.store import MemoryStore
 from storage.store import Selection, Store
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement
@@ -33,7 +33,14 @@ RESET: tuple[AnyObservation, ...] = (
 
 def _control(seconds: float, id: str = "c-1", **other: Any) -> Measurement:  # noqa: A002
     look = measurement(
-        id, seconds, cycle="cy", country="NL", vantage="ams", look=Look.CONTROL, asn=64510, **other
+        id,
+        seconds,
+        cycle="cy",
+        country="NL",
+        vantage="ams",
+        look=Purpose.CONTROL,
+        asn=64510,
+        **other,
     )
     return msgspec.structs.replace(look, vantage_role="control", network="Control One")
 

@@ -12,12 +12,12 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, What
-from monitor.judging.quarantine import LeftOut
+from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged, rejudge
 from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
 from probes.catalog.endpoint import parse_endpoint
-from probes.measurement import Look
+from probes.measurement import Purpose
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.store import Cycle, Selection, Store
@@ -71,8 +71,8 @@ async def test_the_story_has_everything_in_it(lived: MemoryStore) -> None:
     assert {v.method for v in verdicts} >= {"tls", "dns", "tcp", "quic", "throttling"}
     looks = await flat(lived.measurements(EVERYTHING))
     kinds = Counter(look.look for look in looks)
-    assert all(kinds[kind] for kind in Look if kind is not Look.ADHOC)
-    own = {look.id: look.cycle for look in looks if look.look is Look.CONTROL}
+    assert all(kinds[kind] for kind in Purpose if kind is not Purpose.ADHOC)
+    own = {look.id: look.cycle for look in looks if look.look is Purpose.CONTROL}
     shared = [v for v in verdicts for one in v.controls if own.get(one, v.cycle) != v.cycle]
     assert shared
     blocks = [e for e in await flat(lived.events(EVERYTHING)) if e.kind is EventKind.BLOCK]
@@ -224,7 +224,7 @@ async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured
         EVERYTHING,
         now=lambda: START,
         keep=False,
-        left_out=LeftOut(map(quarantine, sorted(vantages))),
+        left_out=Quarantined(map(quarantine, sorted(vantages))),
         say=gone.append,
     )
     assert done.rejudging.verdicts

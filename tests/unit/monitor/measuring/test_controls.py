@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.config.settings import Settings
-from monitor.measuring.controls import ControlDesk
-from monitor.measuring.vantages import Looking
+from monitor.measuring.controls import LocalControls
+from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.measurement import Layer, Look, Measurement
+from probes.measurement import Layer, Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.target import Target
 from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop
@@ -48,15 +48,15 @@ class World:
         self.network.peer("192.0.2.1", 1080, Peer(says=(*SOCKS, PAGE)))
 
     @asynccontextmanager
-    async def desk(self, *controls: VantagePoint) -> AsyncIterator[ControlDesk]:
+    async def desk(self, *controls: VantagePoint) -> AsyncIterator[LocalControls]:
         """A desk with these controls."""
         settings = Settings(
             vantages=controls,
             catalog=Catalog(platforms=()),
             probe=ProbeSettings(rate=10_000, bogon_allow=("203.0.113.0/24",)),
         )
-        async with Looking(settings, now=now, make_network=lambda _: self.network) as looking:
-            yield ControlDesk(looking, controls)
+        async with Probers(settings, now=now, make_network=lambda _: self.network) as looking:
+            yield LocalControls(looking, controls)
 
     @property
     def visits(self) -> int:
@@ -64,7 +64,9 @@ class World:
         return self.network.connects.count((SITE, 443))
 
 
-async def asked(desk: ControlDesk, *quic: bool, after: float = 0.0) -> list[Sequence[Measurement]]:
+async def asked(
+    desk: LocalControls, *quic: bool, after: float = 0.0
+) -> list[Sequence[Measurement]]:
     """Requests that come together."""
     moment = START.timestamp() + after
     requests = [desk.look(TARGET, after=moment, cycle="cycle-1", quic=one) for one in quic]
@@ -77,7 +79,7 @@ async def test_requests_that_come_together_share_a_look() -> None:
     async with world.desk(DIRECT) as desk:
         (one,), (other,) = await asked(desk, False, False)
     assert one is other
-    assert (one.look, one.reached, one.of(Layer.QUIC)) == (Look.CONTROL, True, ())
+    assert (one.look, one.reached, one.of(Layer.QUIC)) == (Purpose.CONTROL, True, ())
     assert world.visits == 1
 
 

@@ -15,14 +15,14 @@ from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
-from monitor.measuring.controls import ControlDesk, ControlHealth, Desk
+from monitor.measuring.controls import ControlHealth, Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
-from monitor.measuring.vantages import Looking
+from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference, ReferenceScope, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.measurement import Layer, Look, Measurement, QuicObservation
+from probes.measurement import Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
 from probes.testing import (
@@ -170,7 +170,7 @@ class World:
         asked: Sequence[str] = (),
         after: Callable[[Cycle], None] = lambda _: None,
         effort: Effort = Effort.WHOLE,
-        desk: Desk | None = None,
+        desk: Controls | None = None,
     ) -> list[Cycle]:
         """So many cycles, one after the other, the first one whole and the others with `effort`;
         `after` is told each.
@@ -182,13 +182,13 @@ class World:
         http3 = Http3(share, rng, forced=forced)
         http3.learn(self.field.id, [], [blocked_before(one) for one in asked])
         done = []
-        async with Looking(
+        async with Probers(
             self.settings, now=now, make_network=lambda vantage: self.networks[vantage.id]
         ) as looking:
             runner = CycleRunner(
                 self.settings,
                 looking,
-                desk or ControlDesk(looking, self.controls),
+                desk or LocalControls(looking, self.controls),
                 rng,
                 http3=http3,
             )
@@ -212,7 +212,7 @@ def now() -> datetime:
     return START + timedelta(seconds=asyncio.get_running_loop().time())
 
 
-def kinds(cycle: Cycle) -> Counter[Look]:
+def kinds(cycle: Cycle) -> Counter[Purpose]:
     """How many looks of each kind a cycle made."""
     return Counter(m.look for m in cycle.measurements)
 
@@ -231,7 +231,7 @@ def rules(cycle: Cycle) -> dict[str, str]:
 
 # -- while all is well ---------------------------------------------------------------------------
 
-HEALTHY = Counter({Look.SCHEDULED: len(SITES) + 2, Look.REFERENCE: len(REFERENCES)})
+HEALTHY = Counter({Purpose.SCHEDULED: len(SITES) + 2, Purpose.REFERENCE: len(REFERENCES)})
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -267,9 +267,9 @@ async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
     world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
     (cycle,) = await world.cycles(share=0.0)
     made = kinds(cycle)
-    assert made[Look.FOLLOW_UP] == 1
-    assert made[Look.RETRY] == 3  # the fourth reset settles it
-    assert made[Look.CONTROL] == 2
+    assert made[Purpose.FOLLOW_UP] == 1
+    assert made[Purpose.RETRY] == 3  # the fourth reset settles it
+    assert made[Purpose.CONTROL] == 2
     assert world.own.resolver(OPEN).queries != []
     assert rules(cycle)["https://x.com/"] == "tls.address"  # it resets whatever the name
     assert Counter(rules(cycle).values())["endpoint.reached"] == len(SITES) + 1
@@ -316,9 +316,9 @@ async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
     world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
     (cycle,) = await world.cycles(share=0.0, desk=OutOfReach(*known))
     made = kinds(cycle)
-    assert made[Look.FOLLOW_UP] == follow_ups
-    assert made[Look.RETRY] == 3
-    assert made[Look.CONTROL] == 0
+    assert made[Purpose.FOLLOW_UP] == follow_ups
+    assert made[Purpose.RETRY] == 3
+    assert made[Purpose.CONTROL] == 0
     assert not {one.id for one in known} & {one.id for one in cycle.measurements}
     (found,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
     assert found.controls == ()
@@ -350,7 +350,7 @@ async def test_a_modest_cycle_finds_what_a_whole_one_found_blocked(block: Peer) 
         asked = {
             m.endpoint
             for m in cycle.measurements
-            if m.look is Look.SCHEDULED and Layer.HTTP not in m.not_observed
+            if m.look is Purpose.SCHEDULED and Layer.HTTP not in m.not_observed
         }
         assert asked & {f"https://{host}/" for host in SITES} == {
             f"https://{host}/" for host in SITES[:2]
@@ -380,10 +380,10 @@ async def test_a_network_without_udp_costs_one_question_each(control: VantagePoi
     (cycle,) = await world.cycles(share=0.0, forced=True)
     field = [m for m in cycle.measurements if m.vantage == FIELD.id]
     assert over_quic(field) == [Failure.GENERIC_TIMEOUT] * len(SITES)
-    assert kinds(cycle)[Look.RETRY] == kinds(cycle)[Look.FOLLOW_UP] == 0
+    assert kinds(cycle)[Purpose.RETRY] == kinds(cycle)[Purpose.FOLLOW_UP] == 0
     assert set(rules(cycle).values()) == {"endpoint.reached"}
     assert set(world.datagrams) == set(SITES)
-    controls = [m for m in cycle.measurements if m.look is Look.CONTROL]
+    controls = [m for m in cycle.measurements if m.look is Purpose.CONTROL]
     assert len(controls) == len(SITES)
     assert all(m.reached for m in controls)
     if control is PROXIED:
@@ -411,12 +411,12 @@ async def test_one_look_over_http_3_that_fails_is_made_conclusive(trust: str) ->
     (cycle,) = await world.cycles(share=1e-9, asked=["https://x.com/"])
     at_x = [m for m in cycle.measurements if m.endpoint == "https://x.com/"]
     assert [(m.look, m.attempt, over_quic([m])) for m in at_x if m.vantage == FIELD.id] == [
-        (Look.SCHEDULED, 1, [Failure.GENERIC_TIMEOUT]),
-        (Look.RETRY, 2, [Failure.GENERIC_TIMEOUT]),
-        (Look.RETRY, 3, [Failure.GENERIC_TIMEOUT]),
+        (Purpose.SCHEDULED, 1, [Failure.GENERIC_TIMEOUT]),
+        (Purpose.RETRY, 2, [Failure.GENERIC_TIMEOUT]),
+        (Purpose.RETRY, 3, [Failure.GENERIC_TIMEOUT]),
     ]
     assert [over_quic([m]) for m in at_x if m.vantage == CONTROL.id] == [[None]] * 2
-    (witness,) = (m for m in cycle.measurements if m.look is Look.FOLLOW_UP)
+    (witness,) = (m for m in cycle.measurements if m.look is Purpose.FOLLOW_UP)
     assert witness.endpoint in {f"https://{host}/" for host in SITES[1:]}
     assert over_quic([witness]) == [None]
     (verdict,) = (v for v in cycle.verdicts if v.endpoint == "https://x.com/")
@@ -477,7 +477,7 @@ async def test_a_network_without_udp_is_told_from_a_block(trust: str) -> None:
     world.networks[CONTROL.id].datagram_peer(ADDRESS["x.com"], 443, quic_site("x.com"))
     (cycle,) = await world.cycles(share=1e-9, asked=["https://x.com/"])
     made = kinds(cycle)
-    assert (made[Look.FOLLOW_UP], made[Look.RETRY], made[Look.CONTROL]) == (2, 0, 1)
+    assert (made[Purpose.FOLLOW_UP], made[Purpose.RETRY], made[Purpose.CONTROL]) == (2, 0, 1)
     assert set(rules(cycle).values()) == {"endpoint.reached"}
 
 
@@ -492,10 +492,10 @@ async def test_a_quiet_vantage_sends_no_datagram_but_to_its_resolver() -> None:
 async def test_a_turn_left_out_is_on_record_and_asks_nothing() -> None:
     """It says that the vantage is there and that nothing is known, and keeps what was shown."""
     world = World()
-    async with Looking(
+    async with Probers(
         world.settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
     ) as looking:
-        desk = ControlDesk(looking, world.controls)
+        desk = LocalControls(looking, world.controls)
         runner = CycleRunner(world.settings, looking, desk, random.Random(1))
         cycle = runner.left_out(world.field.id)
     assert (cycle.health.state, cycle.health.rule_id) == (

@@ -7,16 +7,16 @@ import pytest
 
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import State, Verdict
-from monitor.budget.budget import Effort, Purse
-from monitor.budget.ledger import Spending
+from monitor.budget.budget import Allotment, Effort
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
-from monitor.measuring.effort import Closeness, Modesty
+from monitor.measuring.effort import CycleEffort, EffortPlanner
 from probes.catalog.catalog import Catalog, Endpoint, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import AnyObservation, Measurement
 from probes.settings import ProbeSettings
-from probes.target import Glance
+from probes.target import Reduction
 from probes.vantage import VantagePoint
 from tests.worlds.build import case, dns, http, look, tcp, tls
 
@@ -30,7 +30,7 @@ V4, V6 = "203.0.113.10", "2001:db8::10"
 SILENT = Failure.GENERIC_TIMEOUT
 
 
-def modesty(*, rich: bool) -> Modesty:
+def modesty(*, rich: bool) -> EffortPlanner:
     """At the middle of a day of which suspicion has used nothing, or everything."""
     moment = datetime(2024, 2, 17, 12, tzinfo=UTC)
     settings = Settings(
@@ -38,7 +38,7 @@ def modesty(*, rich: bool) -> Modesty:
         catalog=Catalog(platforms=(X,)),
         probe=ProbeSettings(daily_bytes=10_000_000 if rich else 40_000),
     )
-    return Modesty(Spending(settings, now=lambda: moment + timedelta(0)))
+    return EffortPlanner(Ledger(settings, now=lambda: moment + timedelta(0)))
 
 
 def at(endpoint: Endpoint, *seen: AnyObservation, reached: bool) -> Measurement:
@@ -62,7 +62,7 @@ def blocked_over(*families: str) -> Measurement:
 WELL = at(SITES[1], tcp(address=V4), tls(address=V4), http(address=V4), reached=True)
 
 
-def after(known: Modesty, *looks: Measurement) -> Closeness:
+def after(known: EffortPlanner, *looks: Measurement) -> CycleEffort:
     """The modest cycle that follows one in which these were the last looks."""
     known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn(looks, [])
     return known.begin(VANTAGE.id, Effort.MODEST, BOTH)
@@ -72,7 +72,7 @@ def after(known: Modesty, *looks: Measurement) -> Closeness:
 def test_all_of_a_role_is_looked_at_closely_after_a_failure(endpoint: Endpoint) -> None:
     """Of a pool other members are sampled in each cycle: they are to show the same block."""
     cycle = after(modesty(rich=True), blocked_over("ipv4"), WELL)
-    assert cycle.first(X, ROLE, endpoint) == (None, Purse.SUSPICION)
+    assert cycle.first(X, ROLE, endpoint) == (None, Allotment.SUSPICION)
 
 
 def test_what_was_well_is_greeted_over_one_family_in_turn() -> None:
@@ -80,8 +80,8 @@ def test_what_was_well_is_greeted_over_one_family_in_turn() -> None:
     known = modesty(rich=True)
     glances = [after(known, blocked_over(), WELL).first(X, ROLE, SITES[0])[0]]
     glances.append(known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])[0])
-    assert [glance.greet for glance in glances if glance] == [True, True]
-    assert {glance.family for glance in glances if glance} == set(BOTH)
+    assert [reduction.greet for reduction in glances if reduction] == [True, True]
+    assert {reduction.family for reduction in glances if reduction} == set(BOTH)
 
 
 @pytest.mark.parametrize("family", BOTH)
@@ -89,19 +89,19 @@ def test_without_bytes_a_block_of_one_family_is_looked_at_over_that_family(famil
     """Over the other one it would seem to be over; so would it be if the repeat went there."""
     cycle = after(modesty(rich=False), blocked_over(family), WELL)
     for _ in range(3):
-        assert cycle.first(X, ROLE, SITES[0]) == (Glance(family=family), None)
-    allowed, glance = cycle.again(X, ROLE, SITES[0], blocked_over(family))
+        assert cycle.first(X, ROLE, SITES[0]) == (Reduction(family=family), None)
+    allowed, reduction = cycle.again(X, ROLE, SITES[0], blocked_over(family))
     assert allowed
-    assert glance is not None
-    assert glance.family == family
+    assert reduction is not None
+    assert reduction.family == family
 
 
 def test_without_bytes_one_family_speaks_for_both_where_both_are_blocked() -> None:
     """And no page is left out of the look, so that what tells the block can be seen."""
-    glance, purse = after(modesty(rich=False), blocked_over(*BOTH)).first(X, ROLE, SITES[0])
-    assert glance is not None
-    assert glance.family in BOTH
-    assert not glance.greet
+    reduction, purse = after(modesty(rich=False), blocked_over(*BOTH)).first(X, ROLE, SITES[0])
+    assert reduction is not None
+    assert reduction.family in BOTH
+    assert not reduction.greet
     assert purse is None
 
 
@@ -109,15 +109,15 @@ def test_a_family_that_was_not_looked_at_stays_suspect() -> None:
     """Both were blocked; one is open again: the next look goes over the other one."""
     known = modesty(rich=False)
     cycle = after(known, blocked_over(*BOTH))
-    glance, _ = cycle.first(X, ROLE, SITES[0])
-    assert glance is not None
-    (other,) = set(BOTH) - {glance.family}
-    address = V4 if glance.family == "ipv4" else V6
+    reduction, _ = cycle.first(X, ROLE, SITES[0])
+    assert reduction is not None
+    (other,) = set(BOTH) - {reduction.family}
+    address = V4 if reduction.family == "ipv4" else V6
     cycle.learn(
         [at(SITES[0], tcp(address=address), tls(address=address), reached=True)], verdicts=[]
     )
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (Glance(family=other), None)
+    assert cycle.first(X, ROLE, SITES[0]) == (Reduction(family=other), None)
 
 
 def accused(look: Measurement) -> Verdict:
@@ -133,7 +133,7 @@ def test_a_verdict_is_enough_to_be_wary() -> None:
     look = blocked_over()
     known.begin(VANTAGE.id, Effort.WHOLE, BOTH).learn([look], [accused(look)])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (Glance(addresses=1), None)
+    assert cycle.first(X, ROLE, SITES[0]) == (Reduction(addresses=1), None)
 
 
 def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
@@ -142,7 +142,7 @@ def test_what_an_earlier_process_found_blocked_is_looked_at_closely() -> None:
     verdict = accused(blocked_over())
     known.remember([msgspec.structs.replace(verdict, vantage=VANTAGE.id, platform=X.name)])
     cycle = known.begin(VANTAGE.id, Effort.MODEST, BOTH)
-    assert cycle.first(X, ROLE, SITES[0]) == (None, Purse.SUSPICION)
+    assert cycle.first(X, ROLE, SITES[0]) == (None, Allotment.SUSPICION)
 
 
 def test_what_works_again_is_trusted_again() -> None:
@@ -151,6 +151,6 @@ def test_what_works_again_is_trusted_again() -> None:
     cycle = after(known, blocked_over("ipv4"), WELL)
     cycle.first(X, ROLE, SITES[0])
     cycle.learn([blocked_over(), WELL], [])
-    glance, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])
-    assert glance is not None
-    assert glance.greet
+    reduction, _ = known.begin(VANTAGE.id, Effort.MODEST, BOTH).first(X, ROLE, SITES[0])
+    assert reduction is not None
+    assert reduction.greet

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Place, Whereabouts, compare
+from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, ExitPlace, Whereabouts, compare
 from monitor.config.settings import Settings, VantageCheckSettings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Catalog
@@ -101,14 +101,14 @@ def test_a_control_may_be_anywhere_but_where_blocking_is_looked_for(
     exit_country: str, found: str
 ) -> None:
     """Its network does not matter either."""
-    place = Place(exit_country, 1)
+    place = ExitPlace(exit_country, 1)
     assert compare(CONTROL, place, frozenset({"PK"})) == Whereabouts(found)
 
 
 def test_nothing_is_said_of_a_vantage_whose_place_is_not_configured() -> None:
     """Without a file, or an AS number, there is nothing to differ from."""
     local = VantagePoint(id="local", country="ZZ")
-    assert compare(local, Place("NL", 64511), frozenset({"ZZ"})) == AS_CONFIGURED
+    assert compare(local, ExitPlace("NL", 64511), frozenset({"ZZ"})) == AS_CONFIGURED
 
 
 async def test_servers_are_asked_in_turn_and_only_now_and_then(files: Sequence[str]) -> None:
@@ -197,7 +197,7 @@ async def test_files_of_several_publishers_are_read(tmp_path: Path, record: dict
     """Nested and flat, numbers and text."""
     path = write_mmdb(tmp_path / "all.mmdb", {"203.0.113.0/24": record})
     told = exits([str(path)], Servers())
-    assert told._place(HOME) == Place("PK", 17557)
+    assert told._place(HOME) == ExitPlace("PK", 17557)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.fold import EventBook, advance
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.catalog import select_platforms, shipped_catalog
 from monitor.config.load import default_settings
 from monitor.config.settings import EventSettings, Settings
@@ -29,8 +29,8 @@ class Story:
 
     def __init__(self, settings: Settings = SETTINGS, vantage: VantagePoint = FIELD) -> None:
         self.vantage = vantage
-        spending = Spending(settings, now=lambda: at(0))
-        self.lane = FastLane(settings, spending)
+        ledger = Ledger(settings, now=lambda: at(0))
+        self.lane = FastLane(settings, ledger)
         self.book = EventBook()
         self.number = 0
 

@@ -12,7 +12,7 @@ from monitor.analysis.verdict import VantageState, Verdict
 from monitor.measuring.http3 import LONGEST_REST, Http3, UdpWitness, only_quic_failed
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from probes.testing import VirtualClockLoop
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint
@@ -189,7 +189,7 @@ def test_one_endpoint_of_each_platform_is_asked_again() -> None:
 def test_a_follow_up_is_no_later_look_of_the_endpoint() -> None:
     """It is made for another one's sake; what it shows of UDP counts all the same."""
     http3 = Http3(1e-9, random.Random(1))
-    follow = msgspec.structs.replace(seen("t.co", failure=None)[0], look=Look.FOLLOW_UP)
+    follow = msgspec.structs.replace(seen("t.co", failure=None)[0], look=Purpose.FOLLOW_UP)
     http3.learn(VANTAGE.id, [*seen("x.com"), follow], accused("x.com"))
     assert drawn(http3) == {"https://x.com/"}
 

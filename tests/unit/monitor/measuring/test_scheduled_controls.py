@@ -4,13 +4,13 @@ against."""
 import random
 
 from monitor.analysis.verdict import VantageState
-from monitor.budget.budget import Purse
-from monitor.budget.ledger import Spending
-from monitor.measuring.controls import ControlDesk
+from monitor.budget.budget import Allotment
+from monitor.budget.ledger import Ledger
+from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
-from monitor.measuring.scheduled_controls import Standing
-from monitor.measuring.vantages import Looking
-from probes.measurement import HttpObservation, Look
+from monitor.measuring.probers import Probers
+from monitor.measuring.scheduled_controls import ScheduledControls
+from probes.measurement import HttpObservation, Purpose
 from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from storage.store import Cycle
 from tests.unit.monitor.measuring.test_cycle import (
@@ -33,37 +33,37 @@ async def control_cycles(
 ) -> list[Cycle]:
     """So many cycles of the world's control, of whose bytes others have `taken` so many today."""
     rng = random.Random(1)
-    spending = Spending(world.settings, now=now)
-    assert spending.buy(CONTROL.id, Purse.SUSPICION, taken)
-    looking = Looking(
+    ledger = Ledger(world.settings, now=now)
+    assert ledger.buy(CONTROL.id, Allotment.SUSPICION, taken)
+    looking = Probers(
         world.settings,
         now=now,
         make_network=lambda vantage: world.networks[vantage.id],
-        spending=spending,
+        ledger=ledger,
     )
     async with looking:
         runner = CycleRunner(
             world.settings,
             looking,
-            ControlDesk(looking, world.controls),
+            LocalControls(looking, world.controls),
             rng,
-            standing=Standing(looking, rng, world.settings.interval) if standing else None,
+            standing=ScheduledControls(looking, rng, world.settings.interval) if standing else None,
         )
         return [await runner.run(CONTROL.id) for _ in range(count)]
 
 
 def seen_by(cycle: Cycle) -> set[str]:
     """Endpoints that a cycle looked at as a control."""
-    return {look.endpoint for look in cycle.measurements if look.look is Look.CONTROL}
+    return {look.endpoint for look in cycle.measurements if look.look is Purpose.CONTROL}
 
 
 async def test_a_standing_control_looks_at_everything_once_and_modestly() -> None:
     """Every endpoint, a pool's members all, by a handshake and no request; no verdict follows."""
     (cycle,) = await control_cycles(World())
     assert seen_by(cycle) == EVERYTHING
-    assert kinds(cycle)[Look.CONTROL] == len(EVERYTHING)
-    assert kinds(cycle)[Look.REFERENCE] == len(REFERENCES)
-    looks = [look for look in cycle.measurements if look.look is Look.CONTROL]
+    assert kinds(cycle)[Purpose.CONTROL] == len(EVERYTHING)
+    assert kinds(cycle)[Purpose.REFERENCE] == len(REFERENCES)
+    looks = [look for look in cycle.measurements if look.look is Purpose.CONTROL]
     assert all(look.reached and look.cycle == cycle.id for look in looks)
     assert not any(isinstance(o, HttpObservation) for look in looks for o in look.observations)
     assert cycle.verdicts == ()
@@ -73,7 +73,7 @@ async def test_a_standing_control_looks_at_everything_once_and_modestly() -> Non
 async def test_without_standing_a_control_looks_at_its_references_only() -> None:
     """As a monitor by itself has it, where whoever suspects something asks at once."""
     (cycle,) = await control_cycles(World(), standing=False)
-    assert kinds(cycle) == {Look.REFERENCE: len(REFERENCES)}
+    assert kinds(cycle) == {Purpose.REFERENCE: len(REFERENCES)}
 
 
 async def test_a_control_that_sees_something_fail_asks_its_references_again() -> None:
@@ -82,7 +82,7 @@ async def test_a_control_that_sees_something_fail_asks_its_references_again() ->
     world.networks[CONTROL.id].peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer(), chain=()))
     (cycle,) = await control_cycles(world)
     (failed,) = [look for look in cycle.measurements if not look.reached]
-    references = [look for look in cycle.measurements if look.look is Look.REFERENCE]
+    references = [look for look in cycle.measurements if look.look is Purpose.REFERENCE]
     later = [look for look in references if look.started_at.timestamp() >= failed.ended_at]
     assert len(later) == len(REFERENCES)
     assert len(references) == 2 * len(REFERENCES)
@@ -93,5 +93,5 @@ async def test_a_control_with_few_bytes_leaves_them_to_whoever_asks() -> None:
     goes on telling how it is."""
     (cycle,) = await control_cycles(World(), taken=200_000_000)
     assert seen_by(cycle) == set()
-    assert kinds(cycle)[Look.REFERENCE] == len(REFERENCES)
+    assert kinds(cycle)[Purpose.REFERENCE] == len(REFERENCES)
     assert cycle.health.state is VantageState.OK

@@ -14,12 +14,12 @@ from monitor.analysis.throttling.history import ROUNDS
 from monitor.analysis.throttling.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.bytes_used import bytes_of
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
 from monitor.config.settings import Settings, ThrottlingSettings
+from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transferred, Transfers, objects_of
-from monitor.measuring.vantages import Looking
-from probes.measurement import Look, Measurement
+from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, Said, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
@@ -86,11 +86,11 @@ class World:
         self, *, forced: bool = False, limited: bool = False
     ) -> AsyncIterator[Transfers]:
         """The Transfers of this world, with the day's bytes looked after when `limited`."""
-        looking = Looking(
+        looking = Probers(
             self.settings,
             now=self.now,
             make_network=lambda v: self.networks[v.id],
-            spending=Spending(self.settings, now=self.now, limited=limited),
+            ledger=Ledger(self.settings, now=self.now, limited=limited),
         )
         async with looking:
             yield Transfers(self.settings, looking, (CONTROL,), random.Random(1), forced=forced)
@@ -138,7 +138,7 @@ async def test_all_well_takes_one_round_and_no_control() -> None:
         made = await cycle(transfers)
     assert [v.kind for v in made.fresh] == [TransferClass.OK]
     assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
-    assert all(m.look is Look.TRANSFER for m in made.measurements)
+    assert all(m.look is Purpose.TRANSFER for m in made.measurements)
 
 
 async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:

@@ -254,9 +254,9 @@ def test_turns_and_todays_bytes_are_told() -> None:
     """Turns by effort, those left out too; bytes of the day, which begin at 0 after midnight, and
     the limit beside them, for controls as well."""
     publisher = world.publisher()
-    publisher.turn_taken(PTCL.id, Effort.WHOLE, 1_000)
-    publisher.turn_taken(PTCL.id, Effort.NONE, 2_500)
-    publisher.turn_taken(CONTROL[0].id, Effort.WHOLE, 700)
+    publisher.cycle_taken(PTCL.id, Effort.WHOLE, 1_000)
+    publisher.cycle_taken(PTCL.id, Effort.NONE, 2_500)
+    publisher.cycle_taken(CONTROL[0].id, Effort.WHOLE, 700)
     for effort, turns in {"whole": 1, "modest": 0, "hurried": 0, "none": 1}.items():
         assert value(publisher, "cycles_total", vantage=PTCL.id, effort=effort) == turns
     assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 2_500
@@ -265,7 +265,7 @@ def test_turns_and_todays_bytes_are_told() -> None:
     assert value(publisher, "vantage_daily_bytes_limit") == 300_000_000
     clock = Clock()
     publisher = world.publisher(now=clock)
-    publisher.turn_taken(PTCL.id, Effort.WHOLE, 1_000)
+    publisher.cycle_taken(PTCL.id, Effort.WHOLE, 1_000)
     assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 1_000
     clock.advance(86_400)
     assert value(publisher, "vantage_daily_bytes", vantage=PTCL.id) == 0

@@ -227,9 +227,9 @@ def test_turns_count_for_their_vantage_by_effort() -> None:
     """Every effort is there from the start with zero, and the day's bytes are the last told."""
     publisher = world.publisher()
     assert view_of(publisher).turns == dict.fromkeys(Effort, 0)
-    publisher.turn_taken(PTCL.id, Effort.WHOLE, 1_000)
-    publisher.turn_taken(PTCL.id, Effort.MODEST, 1_500)
-    publisher.turn_taken(PTCL.id, Effort.MODEST, 2_000)
+    publisher.cycle_taken(PTCL.id, Effort.WHOLE, 1_000)
+    publisher.cycle_taken(PTCL.id, Effort.MODEST, 1_500)
+    publisher.cycle_taken(PTCL.id, Effort.MODEST, 2_000)
     assert view_of(publisher).turns == {
         **dict.fromkeys(Effort, 0),
         Effort.WHOLE: 1,

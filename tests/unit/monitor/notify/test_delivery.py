@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.analysis.events.event import Event, EventState
-from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Courier
+from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery
 from monitor.notify.message import Message, Urgency
 from monitor.notify.pending import NEVER_TOLD, TAKEN_BACK
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
@@ -93,14 +93,14 @@ class World:
         self._saved = 0
         self._sequences: dict[str, int] = {}
 
-    def courier(self) -> Courier:
+    def courier(self) -> Delivery:
         """One that has not begun."""
-        made = Courier(self.store, self.post, self.counts, now=now, chance=lambda: 0.5)
+        made = Delivery(self.store, self.post, self.counts, now=now, chance=lambda: 0.5)
         made.use(self.settings, TITLES, "")
         return made
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[Courier]:
+    async def working(self) -> AsyncIterator[Delivery]:
         """A courier at work; the end of the context stops it."""
         made = self.courier()
         task = asyncio.create_task(made.run())
@@ -111,7 +111,7 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
     async def happen(
-        self, courier: Courier, *changes: tuple[str, Event] | tuple[str, Event, str]
+        self, courier: Delivery, *changes: tuple[str, Event] | tuple[str, Event, str]
     ) -> None:
         """Store lines of the log, some with a detail, and what is to be told of them, as the
         recorder does."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import EventKind, EventState, Scope
 from monitor.analysis.judge.evidence_weight import WEIGHTS
 from monitor.analysis.verdict import Evidence
-from monitor.notify.body import Told
+from monitor.notify.body import KnownFacts
 from monitor.notify.changes import OPENING, Occasion
 from monitor.notify.message import (
     LONGEST_BODY,
@@ -33,7 +33,7 @@ HOSTILE = (
 )
 
 
-def say(*several: Told, public_url: str = "") -> Message:
+def say(*several: KnownFacts, public_url: str = "") -> Message:
     """The message of what is to be told."""
     return message([section(one, TITLES, public_url) for one in several])
 

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.notify.changes import OPENING, Occasion
-from monitor.notify.pending import NEVER_TOLD, OVERTAKEN, TAKEN_BACK, TOLD_ALREADY, Plan, plan
+from monitor.notify.pending import (
+    NEVER_TOLD,
+    OVERTAKEN,
+    TAKEN_BACK,
+    TOLD_ALREADY,
+    PendingNotices,
+    plan,
+)
 from storage.values.outbox import Notice, NoticeState
 from tests.worlds.notify_world import ONSET, notice
 
@@ -87,7 +94,7 @@ def test_what_may_have_arrived_counts_as_told() -> None:
     is sent; what it takes back is not tried again."""
     tried = notice(O.CONFIRMED, 1, attempts=1)
     back = notice(O.WITHDRAWN, 2)
-    assert plan([tried, back], [], ()) == Plan(send=(back,), drop=((tried, OVERTAKEN),))
+    assert plan([tried, back], [], ()) == PendingNotices(send=(back,), drop=((tried, OVERTAKEN),))
     given_up = replace(tried, state=NoticeState.FAILED)
     assert plan([back], [given_up], ()).send == (back,)
     untried = notice(O.CONFIRMED, 1, state=NoticeState.DROPPED)

@@ -7,7 +7,7 @@ from probes.measurement import (
     DnsObservation,
     HttpObservation,
     Layer,
-    Look,
+    Purpose,
     TcpObservation,
     TlsObservation,
 )
@@ -73,7 +73,7 @@ def test_control_looks_after_the_failure_and_is_named() -> None:
     both = imported(_healthy())
     (look,), (helper,) = both.looks, both.controls
     assert helper.started_at.timestamp() >= look.ended_at
-    assert (helper.look, helper.vantage_role, helper.reached) == (Look.CONTROL, "control", True)
+    assert (helper.look, helper.vantage_role, helper.reached) == (Purpose.CONTROL, "control", True)
     assert both.health.state is VantageState.OK
 
 
@@ -206,7 +206,7 @@ def test_what_the_test_does_beyond_the_look_becomes_follow_ups() -> None:
     """Other resolvers and other addresses are kept apart, each with its reason, made later."""
     both = imported(_hijacked())
     (look,), (follow_up,) = both.looks, both.follow_ups
-    assert follow_up.look is Look.FOLLOW_UP
+    assert follow_up.look is Purpose.FOLLOW_UP
     assert follow_up.started_at.timestamp() >= look.ended_at
     reasons = {(type(o), o.reason) for o in follow_up.observations}
     assert reasons == {

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.metrics.families import ANNOTATION_TEXT, create_registry
 from monitor.metrics.publisher import Publisher
-from monitor.recording.annotations_poll import BACK, MOST, Around
+from monitor.recording.annotations_poll import BACK, MOST, AnnotationsPoll
 from storage.memory.store import MemoryStore
 from tests.contract.cycles import START, annotation
 from tests.prometheus import world
@@ -39,7 +39,7 @@ async def test_what_is_imported_shows_and_what_is_removed_does_not(store: Memory
     """With the moment it began as the value, from one round to the next, and no sooner."""
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
-    around = Around(store, publisher, now=clock)
+    around = AnnotationsPoll(store, publisher, now=clock)
     await around.look()
     assert _shown(publisher) == {}
     made = annotation(60, text="General election")
@@ -59,7 +59,7 @@ async def test_only_so_much_is_shown(store: MemoryStore) -> None:
     old = annotation(-BACK.total_seconds() - DAY, text="long ago")
     still = annotation(-BACK.total_seconds() - DAY, until=-DAY, text="until yesterday")
     await store.add_annotations([old, still])
-    around = Around(store, publisher, now=clock)
+    around = AnnotationsPoll(store, publisher, now=clock)
     await around.look()
     assert set(_shown(publisher)) == {"until yesterday"}
     many = [annotation(float(n), text=f"{n} " + "x" * 500) for n in range(MOST + 50)]
@@ -76,7 +76,7 @@ async def test_text_that_would_deceive_is_written_out(store: MemoryStore) -> Non
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="a\u202eb\nc")])
-    await Around(store, publisher, now=clock).look()
+    await AnnotationsPoll(store, publisher, now=clock).look()
     assert list(_shown(publisher)) == ["a\\u202eb\\u000ac"]
 
 
@@ -85,7 +85,7 @@ async def test_a_store_that_fails_changes_nothing(store: MemoryStore) -> None:
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="Protests")])
-    around = Around(store, publisher, now=clock)
+    around = AnnotationsPoll(store, publisher, now=clock)
     await around.look()
     await store.close()
     await around.look()

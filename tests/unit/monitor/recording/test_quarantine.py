@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.event import EventState
-from monitor.judging.quarantine import NOBODY, LeftOut
+from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint
@@ -132,10 +132,10 @@ async def test_a_failing_store_changes_nothing(store: MemoryStore) -> None:
 
 def test_what_differs() -> None:
     """Countries are told apart: one country's decision concludes nothing anew in another."""
-    one = LeftOut([decided(PTCL)])
-    assert one.differing(LeftOut([decided(PTCL)])) == frozenset()
+    one = Quarantined([decided(PTCL)])
+    assert one.differing(Quarantined([decided(PTCL)])) == frozenset()
     assert one.differing(NOBODY) == {"PK"} == NOBODY.differing(one)
-    assert one.digest("PK") != LeftOut([decided(PTCL, since=3)]).digest("PK")
+    assert one.digest("PK") != Quarantined([decided(PTCL, since=3)]).digest("PK")
     assert not one.digest("BR")
 
 

@@ -15,7 +15,7 @@ from tests.worlds.notify_world import route
 
 
 class Listener:
-    """A herald that announces everything, and counts how often it was woken."""
+    """A notifier that announces everything, and counts how often it was woken."""
 
     def __init__(self) -> None:
         self.woken = 0
@@ -32,7 +32,7 @@ class Listener:
 async def process(store: MemoryStore, listener: Listener | None) -> Recorder:
     """A process that has just started."""
     publisher = Publisher(SETTINGS.vantages, SETTINGS.catalog, lambda: at(0))
-    made = Recorder(SETTINGS, store, publisher, now=lambda: at(0), herald=listener)
+    made = Recorder(SETTINGS, store, publisher, now=lambda: at(0), notifier=listener)
     await made.restore()
     return made
 

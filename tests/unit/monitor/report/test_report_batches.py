@@ -55,7 +55,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         await hand_in(store)
         own = msgspec.json.decode(msgspec.json.encode(await _first(store)), type=Measurement)
         own = msgspec.structs.replace(own, id="own", vantage="ams", cycle="own", country="PK")
-        await store.add_control_looks([own])
+        await store.add_control_measurements([own])
         path = await make(store, folder / "report.zip")
         await store.close()
         return path
@@ -64,7 +64,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _first(store: Any) -> Measurement:
-    (one, *_) = await store.looks_of((await store.waiting(1))[0])
+    (one, *_) = await store.measurements_of((await store.waiting(1))[0])
     assert isinstance(one, Measurement)
     return one
 

@@ -10,13 +10,13 @@ import pytest
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
 from probes.layers.transfer import MARKS, TransferPlan, transfer
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
     TRANSFER_TARGET,
-    Look,
     Measurement,
+    Purpose,
     TlsObservation,
     TransferObservation,
 )
@@ -76,7 +76,7 @@ def network(platform: Peer, *others: Peer) -> ScriptedNetwork:
 
 async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measurement:
     """One round, after which no socket is open."""
-    looker = Looker(
+    looker = Prober(
         VantagePoint(id="khi-ptcl", country="PK"),
         scripted,
         SETTINGS,
@@ -115,7 +115,7 @@ async def test_a_round_asks_for_the_same_under_two_names_and_for_another_elsewhe
     assert b"Accept-Encoding: identity" in own.sent
     assert all(o.reason in ALL for o in look.observations)
     assert (look.look, look.attempt, look.cycle, look.endpoint) == (
-        Look.TRANSFER,
+        Purpose.TRANSFER,
         2,
         "c",
         "https://x.com/",

@@ -20,7 +20,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.layers.telegram import NOT_MTPROTO
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measurement import (
     AppObservation,
     Layer,
@@ -68,9 +68,9 @@ def looker(
     settings: ProbeSettings = FAST,
     egress: Egress | None = None,
     resolver: Resolver | None = None,
-) -> Looker:
+) -> Prober:
     """A looker of a vantage in Pakistan."""
-    return Looker(
+    return Prober(
         VantagePoint(
             id="khi-ptcl", country="PK", egress=egress or Egress(), resolver=resolver or Resolver()
         ),
@@ -308,7 +308,7 @@ def silent_udp(port: int) -> contextlib.AbstractContextManager[object]:
     return sock
 
 
-def real_looker(trust: Path, deadline: float = 2.0) -> Looker:
+def real_looker(trust: Path, deadline: float = 2.0) -> Prober:
     """A looker on real sockets."""
     settings = ProbeSettings(
         tcp_timeout=deadline,

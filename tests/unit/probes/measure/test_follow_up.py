@@ -15,12 +15,12 @@ from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measurement import (
     DnsObservation,
-    Look,
     Measurement,
     Observation,
+    Purpose,
     QuicObservation,
     TcpObservation,
     TlsObservation,
@@ -132,9 +132,9 @@ def looker(
     *,
     egress: Egress | None = None,
     profile: Profile = Profile.NORMAL,
-) -> Looker:
+) -> Prober:
     """A looker of a vantage in Pakistan."""
-    return Looker(
+    return Prober(
         VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
         network,
         settings,
@@ -283,7 +283,7 @@ async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
     """Each question changes one thing; together they are few, and all on record."""
     network = world()
     measurement = await asked(network, plan(known_elsewhere=(TRUE_2,)))
-    assert (measurement.look, measurement.cycle) == (Look.FOLLOW_UP, "cycle-1")
+    assert (measurement.look, measurement.cycle) == (Purpose.FOLLOW_UP, "cycle-1")
     assert (measurement.platform, measurement.role, measurement.endpoint) == (
         *("x", "web"),
         ENDPOINT.id,

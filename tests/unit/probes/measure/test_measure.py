@@ -17,7 +17,7 @@ from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import make_client
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
 from probes.measurement import (
@@ -26,9 +26,9 @@ from probes.measurement import (
     EgressObservation,
     HttpObservation,
     Layer,
-    Look,
     Measurement,
     Observation,
+    Purpose,
     TcpObservation,
     TlsObservation,
 )
@@ -108,7 +108,7 @@ def looker(
     resolvers: Sequence[str] = (RESOLVER,),
     egress: Egress | None = None,
     resolver: Resolver | None = None,
-) -> Looker:
+) -> Prober:
     """A looker of a vantage in Pakistan."""
     vantage = VantagePoint(
         id="khi-ptcl",
@@ -118,7 +118,7 @@ def looker(
         egress=egress or Egress(),
         resolver=resolver or Resolver(),
     )
-    return Looker(
+    return Prober(
         vantage,
         network,
         settings,
@@ -185,10 +185,10 @@ async def test_the_measurement_says_who_looked_at_what() -> None:
     network = scripted(V4)
     network.peer(V4, 443, WEB)
     target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
-    measurement = await looker(network).look(target, cycle="c1", look=Look.RETRY, attempt=3)
+    measurement = await looker(network).look(target, cycle="c1", look=Purpose.RETRY, attempt=3)
     assert (measurement.vantage, measurement.country, measurement.asn) == ("khi-ptcl", "PK", 17557)
     assert (measurement.platform, measurement.role, measurement.endpoint) == ("x", "web", X)
-    assert (measurement.cycle, measurement.look, measurement.attempt) == ("c1", Look.RETRY, 3)
+    assert (measurement.cycle, measurement.look, measurement.attempt) == ("c1", Purpose.RETRY, 3)
     assert measurement.vantage_role == "field"
     assert len(measurement.id) == 36
     assert measurement.id[14] == "7"

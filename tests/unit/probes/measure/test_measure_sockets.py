@@ -15,7 +15,7 @@ import pytest
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.http import make_client
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measure.runner import Runner
 from probes.measurement import (
     DnsObservation,
@@ -114,9 +114,9 @@ async def on_both(handler: Handler, name: str | None) -> AsyncIterator[int]:
         yield port
 
 
-def looker(resolver_port: int, settings: ProbeSettings = QUICK) -> Looker:
+def looker(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
     """Looks from this machine, at this resolver."""
-    return Looker(
+    return Prober(
         VantagePoint(id="here", country="PK"),
         network(),
         settings,

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.events.verdict_order import Arrival, Timeline, begin, insert
+from monitor.analysis.events.verdict_order import Arrival, VerdictOrder, begin, insert
 
 START = datetime(2024, 2, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
-Numbers = Timeline[tuple[int, ...], int]
+Numbers = VerdictOrder[tuple[int, ...], int]
 
 
 def _step(state: tuple[int, ...], item: int) -> tuple[int, ...]:

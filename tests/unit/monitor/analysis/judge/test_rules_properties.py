@@ -38,8 +38,8 @@ from probes.measurement import (
     DnsAnswer,
     HttpObservation,
     Layer,
-    Look,
     Measurement,
+    Purpose,
     QuicObservation,
 )
 from tests.worlds.build import (
@@ -224,7 +224,7 @@ def follow_ups(draw: st.DrawFn, endpoint: str) -> Measurement:
         *(changed(o, reason=reason.value) for reason, o in kept),
         at=draw(st.integers(0, 60).map(float)),
         endpoint=endpoint,
-        kind=Look.FOLLOW_UP,
+        kind=Purpose.FOLLOW_UP,
     )
 
 
@@ -233,10 +233,10 @@ def wild_cases(draw: st.DrawFn) -> Case:
     """Any case at all, sensible or not."""
     endpoint = draw(st.sampled_from(ENDPOINTS))
     field_looks = looks(endpoint, look, not_observed=hidden)
-    control_looks = looks(endpoint, control, vantage=st.sampled_from(CONTROL_IDS))
+    control_measurements = looks(endpoint, control, vantage=st.sampled_from(CONTROL_IDS))
     return case(
         *draw(st.lists(field_looks, max_size=3)),
-        controls=tuple(draw(st.lists(control_looks, max_size=3))),
+        controls=tuple(draw(st.lists(control_measurements, max_size=3))),
         field=draw(healths),
         control_health=draw(st.dictionaries(st.sampled_from(CONTROL_IDS), healths)),
         endpoint=endpoint,

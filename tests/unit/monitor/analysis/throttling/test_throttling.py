@@ -27,8 +27,8 @@ from probes.measurement import (
     TRANSFER_REFERENCE,
     TRANSFER_TARGET,
     AnyObservation,
-    Look,
     Measurement,
+    Purpose,
     TransferObservation,
 )
 from tests.worlds.build import ENDPOINT, START, V4, health, look, tcp
@@ -94,7 +94,7 @@ def round_(
     observations = [
         msgspec.structs.replace(seen, reason=reason) for reason, seen in parts if seen is not None
     ]
-    return look(connect(round_trip), *observations, at=at, kind=Look.TRANSFER)
+    return look(connect(round_trip), *observations, at=at, kind=Purpose.TRANSFER)
 
 
 def rounds(*made: Measurement) -> tuple[Measurement, ...]:

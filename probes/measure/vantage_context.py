@@ -17,7 +17,7 @@ from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Resolver, VantagePoint
 
 
-class Standpoint:
+class VantageContext:
     """What all looks from one vantage share."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Standpoint:
         self.bogons = BogonList(settings.bogon_allow)
         self.nat64 = NO_NAT64
         self.now = now
-        self._bootstrap: Standpoint | None = None
+        self._bootstrap: VantageContext | None = None
         self.on_exit: Callable[[str], None] | None = None
         """Told the vantage's public address where a server happens to say it; it must not be kept,
         logged or shown."""
@@ -82,11 +82,11 @@ class Standpoint:
             self.bogons = BogonList(self.settings.bogon_allow, nat64)
 
     @property
-    def bootstrap(self) -> "Standpoint":
+    def bootstrap(self) -> "VantageContext":
         """The same vantage, but names go to the machine's resolvers, or to its proxy: the way to a
         resolver that is itself known by a name."""
         if self._bootstrap is None:
-            self._bootstrap = Standpoint(
+            self._bootstrap = VantageContext(
                 msgspec.structs.replace(self.vantage, resolver=Resolver()),
                 self.network,
                 self.settings,

@@ -1,4 +1,4 @@
-"""Everything that looks, built once from the settings: one Looker per vantage, one Runner."""
+"""Everything that looks, built once from the settings: one Prober per vantage, one Runner."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 
-from monitor.budget.budget import Purse, purse_of
+from monitor.budget.budget import Allotment, purse_of
 from monitor.budget.bytes_used import request_bytes
-from monitor.budget.ledger import Spending
+from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Reference
@@ -17,21 +17,21 @@ from probes.layers.http import make_client
 from probes.layers.transfer import TransferPlan, transfer
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
-from probes.measure.measure import Looker
+from probes.measure.measure import Prober
 from probes.measure.runner import Runner, Urgency
-from probes.measurement import REFERENCE_PLATFORM, Look, Measurement
+from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.sockets.network import Network, SocketNetwork, TlsContexts
 from probes.sockets.system_resolvers import ResolverAddress, is_stub, system_resolvers
-from probes.target import Glance, Target
+from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
-ReferenceLooks = tuple[tuple[Reference, Measurement], ...]
+ReferenceMeasurements = tuple[tuple[Reference, Measurement], ...]
 MakeNetwork = Callable[[VantagePoint], Network]
 
-_URGENCY = {Look.CONTROL: Urgency.CONTROL, Look.RETRY: Urgency.RETRY}
+_URGENCY = {Purpose.CONTROL: Urgency.CONTROL, Purpose.RETRY: Urgency.RETRY}
 
 
-class Looking:
+class Probers:
     """Looks from any configured vantage. Use as an async context manager."""
 
     def __init__(
@@ -40,21 +40,21 @@ class Looking:
         *,
         now: Callable[[], datetime],
         make_network: MakeNetwork | None = None,
-        spending: Spending | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         """`make_network` replaces real sockets, for tests; by default each egress gets its own.
 
-        Every look is counted in `spending`; by default nothing limits it.
+        Every look is counted in `ledger`; by default nothing limits it.
         """
         self.now = now
-        self.spending = spending or Spending(settings, now=now, limited=False)
+        self.ledger = ledger or Ledger(settings, now=now, limited=False)
         self._catalog = settings.catalog
         self._client = make_client()
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
         if make_network is None:
             make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))
-        self._lookers: Mapping[str, Looker] = {
-            vantage.id: Looker(
+        self._lookers: Mapping[str, Prober] = {
+            vantage.id: Prober(
                 vantage,
                 make_network(vantage),
                 settings.probe,
@@ -69,7 +69,7 @@ class Looking:
             for vantage_id, looker in self._lookers.items():
                 looker.on_exit = partial(self.exits.heard, vantage_id)
 
-    async def __aenter__(self) -> "Looking":
+    async def __aenter__(self) -> "Probers":
         await self._runner.__aenter__()
         return self
 
@@ -95,7 +95,7 @@ class Looking:
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         """Empty, too, where no bytes of the day are left to ask with."""
-        if not self.spending.buy(vantage_id, Purse.LOOKS, request_bytes()):
+        if not self.ledger.buy(vantage_id, Allotment.LOOKS, request_bytes()):
             return ""
         return await self._runner.run(partial(ask_echo, self._lookers[vantage_id], url))
 
@@ -105,34 +105,34 @@ class Looking:
         target: Target,
         *,
         cycle: str = "",
-        look: Look = Look.SCHEDULED,
+        look: Purpose = Purpose.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
-        glance: Glance | None = None,
-        purse: Purse | None = None,
+        reduction: Reduction | None = None,
+        purse: Allotment | None = None,
     ) -> Measurement:
         """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
-        only where that is offered), with `glance` a modest one.
+        only where that is offered), with `reduction` a modest one.
 
         `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
         """
         looker = self._lookers[vantage_id]
-        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, glance=glance)
+        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, reduction=reduction)
         paid_from = purse or purse_of(look)
-        with self.spending.holding(vantage_id, paid_from, target.endpoint.id):
+        with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):
             looked = await self._runner.run(
                 partial(how, target, quic=quic, unadvertised=unadvertised),
                 _URGENCY.get(look, Urgency.SCHEDULED),
             )
-            self.spending.count(looked, paid_from)
+            self.ledger.count(looked, paid_from)
         return looked
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
         """Ask what `plan` says about a failed look, when the rate lets it."""
         looker = self._lookers[vantage_id]
         asked = await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
-        self.spending.count(asked)
+        self.ledger.count(asked)
         return asked
 
     async def transfer(
@@ -143,7 +143,7 @@ class Looking:
         made = await self._runner.run(
             partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
         )
-        self.spending.count(made)
+        self.ledger.count(made)
         return made
 
     async def at_references(
@@ -152,13 +152,13 @@ class Looking:
         *,
         cycle: str = "",
         wait: Callable[[], float] | None = None,
-        glance: Glance | None = None,
-        purse: Purse | None = None,
-    ) -> ReferenceLooks:
+        reduction: Reduction | None = None,
+        purse: Allotment | None = None,
+    ) -> ReferenceMeasurements:
         """One look at every reference that the vantage's country asks for, side by side.
 
         `wait` is asked for the seconds that each of them waits first; without it none does.
-        `glance` says what to leave out, `purse` who pays where that is not the routine.
+        `reduction` says what to leave out, `purse` who pays where that is not the routine.
         """
 
         async def at(reference: Reference) -> Measurement:
@@ -168,7 +168,12 @@ class Looking:
                 platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
             )
             return await self.at(
-                vantage_id, target, cycle=cycle, look=Look.REFERENCE, glance=glance, purse=purse
+                vantage_id,
+                target,
+                cycle=cycle,
+                look=Purpose.REFERENCE,
+                reduction=reduction,
+                purse=purse,
             )
 
         references = self._catalog.references_for(self.vantage(vantage_id).country)

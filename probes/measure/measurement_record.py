@@ -4,18 +4,18 @@ import asyncio
 
 import msgspec
 
-from probes.measure.vantage_network import Standpoint
+from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
 from probes.sockets.network import Stream
 
 
-class LookRecord:
+class MeasurementRecord:
     """Shared by all that takes part in one look. Nothing in it is scrubbed yet."""
 
-    def __init__(self, standpoint: Standpoint, origin: float) -> None:
+    def __init__(self, context: VantageContext, origin: float) -> None:
         """`origin`: the event loop's time when the look began."""
-        self.standpoint = standpoint
-        self.settings = standpoint.settings
+        self.context = context
+        self.settings = context.settings
         self.origin = origin
         self.observations: list[AnyObservation] = []
         self.own: set[str] = set()

@@ -6,30 +6,32 @@ from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measure.applications import Applications
 from probes.measure.connections import Connections
-from probes.measure.proxied_connections import ThroughProxy
-from probes.measure.record import LookRecord
+from probes.measure.measurement_record import MeasurementRecord
+from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.redirect_chain import RedirectChain
-from probes.measure.resolution import Names
-from probes.measure.vantage_network import Standpoint
+from probes.measure.resolution import Resolution
+from probes.measure.vantage_context import VantageContext
 from probes.measurement import AnyObservation
-from probes.target import Glance
+from probes.target import Reduction
 
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 
 
-class LookUnderWay:
+class MeasurementRun:
     """One look. Whatever happens, it has to be closed."""
 
-    def __init__(self, standpoint: Standpoint, origin: float, glance: Glance | None = None) -> None:
+    def __init__(
+        self, context: VantageContext, origin: float, reduction: Reduction | None = None
+    ) -> None:
         """`origin`: the event loop's time that observations count from."""
-        self.standpoint = standpoint
-        self.record = LookRecord(standpoint, origin)
-        self.proxy = ThroughProxy(self.record)
-        self.names = Names(self.record, self.proxy)
-        self.connections = Connections(self.record, self.names, self.proxy, glance)
+        self.context = context
+        self.record = MeasurementRecord(context, origin)
+        self.proxy = ProxiedConnections(self.record)
+        self.names = Resolution(self.record, self.proxy)
+        self.connections = Connections(self.record, self.names, self.proxy, reduction)
         self.pages = RedirectChain(self.record, self.connections)
         self.applications = Applications(self.record, self.connections)
-        self._glance = glance
+        self._glance = reduction
 
     async def run(self, endpoint: Endpoint) -> bool:
         """Do what this kind of endpoint asks for; True when it answered as it should."""
