@@ -17,6 +17,7 @@ run: $(VENV)/.run ## install, then watch from this machine; page and metrics on 
 # Three at a time, however few processors there are: the longest wait for packets, and come first
 # (tests/conftest.py). A file's tests stay together, for the labs they share.
 test: $(VENV)/.dev ## install, then run every test
+	@sh requirements/test-tools.sh
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
