@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint lock bench soak clean
+.PHONY: help run test demo check lint lock bench soak fresh clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead
 
 soak: $(VENV)/.dev ## the long proofs, minutes to hours; writes their output under docs/
 	$(BIN)/python -m pytest -m soak $(ARGS)
+
+fresh: ## try run and test on a new Debian machine (SUITE=trixie); needs root and debootstrap
+	ARGS="$(ARGS)" sh tests/fresh/run.sh
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
