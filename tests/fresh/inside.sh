@@ -36,7 +36,7 @@ unshare --net sh -euc '
   made=$!
   python3 -c "$1" || { cat /tmp/run.log; kill "$made"; exit 1; }
   kill "$made"
-  wait "$made" || :
+  wait "$made" 2>/dev/null || :
 ' sh "$ASK"
 
 echo
