@@ -7,10 +7,13 @@
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState
+from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
+from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.events.shutdowns import Connectivity, of_these, take_in
 from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.config.settings import EventSettings
 from tests.worlds.build import START
 
 INTERVAL = 300.0
@@ -364,6 +367,32 @@ def test_a_report_twice_changes_nothing() -> None:
     """What was taken in already is known by its time."""
     state, _ = tell(a="..o", n="...")
     assert take_in(state, health("o", 2, "a"), INTERVAL) == (state, ())
+
+
+def test_reports_recorded_in_another_order_give_the_same_event() -> None:
+    """Of two vantages whose cycles end together, the earlier report may be recorded second: the
+    event comes out the same, and the log says that it was revised."""
+    story = {"a": "..ccccc...", "b": "..ccccc...", "k": "." * 10, "n": "." * 10}
+    reports = [health(story[name][cycle], cycle, name) for cycle in range(10) for name in story]
+
+    def recorded(order: list[VantageHealth]) -> list[EventLogEntry]:
+        book, log = EventBook(), list[EventLogEntry]()
+        for one in order:
+            step = advance(book, (), EventSettings(), health=one)
+            book, log = step.book, [*log, *step.log]
+        return log
+
+    in_order = recorded(reports)
+    assert [entry.change for entry in in_order] == ["opened", "confirmed", "ended"]
+    revised = 0
+    for first in range(len(reports) - 1):
+        swapped = [*reports]
+        swapped[first : first + 2] = reversed(swapped[first : first + 2])
+        log = recorded(swapped)
+        revised += "revised" in [entry.change for entry in log]
+        final = replace(log[-1].snapshot, updated_at=START)
+        assert final == replace(in_order[-1].snapshot, updated_at=START)
+    assert revised == 3
 
 
 def test_a_vantage_that_saves_bytes_is_not_silent() -> None:
