@@ -86,7 +86,7 @@ class Ours:
             settings = msgspec.structs.replace(settings, dns_window=order.window)
         egress = Egress(kind=EgressKind.SOURCE, source=",".join(OWN_ADDRESSES))
         self._vantage = VantagePoint(id="bench", country="ZZ", egress=egress)
-        self._looker = Prober(
+        self._prober = Prober(
             self._vantage,
             SocketNetwork(
                 self._vantage.egress,
@@ -113,7 +113,7 @@ class Ours:
 
     async def _cycle(self, runner: Runner, count: int) -> None:
         measurements = await asyncio.gather(
-            *(runner.run(partial(self._looker.look, self._target())) for _ in range(count))
+            *(runner.run(partial(self._prober.measure, self._target())) for _ in range(count))
         )
         assert all(measurement.reached for measurement in measurements)
         await self._save(measurements)
@@ -126,7 +126,7 @@ class Ours:
             gc.collect()
             before = resident()
             looks = [
-                asyncio.create_task(runner.run(partial(self._looker.look, self._target())))
+                asyncio.create_task(runner.run(partial(self._prober.measure, self._target())))
                 for _ in range(count)
             ]
             await asyncio.sleep(3)

@@ -16,7 +16,7 @@ import httptools
 import httpx
 import msgspec
 
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Stream
 
 BROWSER = {

@@ -10,7 +10,7 @@ import ipaddress
 import h11
 
 from probes.failure import Failure, unknown_failure
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError
 from probes.sockets.network import Stream, receive_exactly
 from probes.vantage import Egress, EgressKind
 

@@ -75,11 +75,11 @@ class Applications:
         if endpoint.kind is not EndpointKind.HTTPS:
             return
         from probes.layers.quic import (
-            quic_look,  # costs memory and time that most vantages never need
+            measure_quic,  # costs memory and time that most vantages never need
         )
 
         looks = [
-            quic_look(
+            measure_quic(
                 self._standpoint.network,
                 addresses[0],
                 endpoint.port,

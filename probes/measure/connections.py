@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from probes.catalog.host import is_literal
-from probes.layers.failure_mapping import failure_of, is_tls_alert
 from probes.layers.proxy import FarSideError
 from probes.measure.concurrently import all_of
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measurement import TcpObservation, TlsObservation, family_of
+from probes.sockets.failure_mapping import failure_of, is_tls_alert
 from probes.sockets.network import Stream, chain_digest
 from probes.target import Reduction
 

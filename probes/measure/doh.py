@@ -9,9 +9,9 @@ import base64
 
 from probes.failure import Failure
 from probes.layers.dns_message import Reply, decode_reply, encode_query
-from probes.layers.failure_mapping import MalformedReplyError
 from probes.measure.fetch import fetch
 from probes.measure.vantage_context import VantageContext
+from probes.sockets.failure_mapping import MalformedReplyError
 
 _MESSAGE_LIMIT = 64 * 1024
 

@@ -25,10 +25,10 @@ async def ask_echo(context: VantageContext, url: str) -> str:
     answer = await fetch(context, url, limit=_LIMIT)
     if answer is None or answer.failure or answer.status != 200:
         return ""
-    return told_address(answer, context.bogons)
+    return exit_address(answer, context.bogons)
 
 
-def told_address(answer: Exchange, bogons: BogonList) -> str:
+def exit_address(answer: Exchange, bogons: BogonList) -> str:
     """The one public address in the body, or where the body has none, in the headers.
 
     Empty when there is none, or more than one: which of them is ours is not to be guessed.

@@ -30,7 +30,6 @@ from probes.catalog.host import is_literal
 from probes.layers.alt_svc import offers_http3
 from probes.layers.dns import ask_over_stream, failure_of_reply
 from probes.layers.dns_message import Reply, decode_reply, encode_query
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.layers.http import exchange
 from probes.layers.proxy import FarSideError
 from probes.measure.connections import Opened
@@ -48,6 +47,7 @@ from probes.measurement import (
     TlsObservation,
     family_of,
 )
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
 from probes.vantage import Profile

@@ -21,12 +21,12 @@ from probes.target import Reduction, Target
 class Prober(VantageContext):
     """Looks from one vantage."""
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
         cycle: str = "",
-        look: Purpose = Purpose.SCHEDULED,
+        purpose: Purpose = Purpose.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
@@ -60,7 +60,7 @@ class Prober(VantageContext):
             platform=target.platform,
             role=target.role,
             endpoint=under_way.record.endpoint,
-            look=look,
+            look=purpose,
             attempt=attempt,
             started_at=started_at,
             duration=under_way.record.elapsed(),

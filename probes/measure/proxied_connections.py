@@ -4,10 +4,10 @@ import asyncio
 
 from probes.catalog.host import is_literal
 from probes.failure import Failure
-from probes.layers.failure_mapping import failure_of
 from probes.layers.proxy import ProxyError, open_through
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import EgressObservation
+from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Stream
 
 

@@ -13,12 +13,12 @@ from probes.catalog.host import is_literal
 from probes.failure import Failure
 from probes.layers.dns import DnsLookup, ask_over_stream, failure_of_reply
 from probes.layers.dns_message import Reply
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.layers.proxy import FarSideError
 from probes.measure.concurrently import all_of
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.proxied_connections import ProxiedConnections
 from probes.measurement import DOH, DnsAnswer, DnsObservation
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.system_resolvers import ResolverAddress
 
 RESOLVER_FALLBACK = "resolver_fallback"

@@ -31,7 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from probes.failure import CERTIFICATE_FAILURES, Failure
-from probes.layers.quic import _Exchange, quic_look
+from probes.layers.quic import _Exchange, measure_quic
 from probes.measurement import QuicObservation
 from tests.lab.certificates import authority, forged, honest
 from tests.worlds.loopback import NAME, network, unused_port
@@ -181,7 +181,7 @@ async def look(
     """One look, which keeps its deadline."""
     own: list[str] = []
     started = time.monotonic()
-    observation = await quic_look(
+    observation = await measure_quic(
         network(),
         address,
         port,

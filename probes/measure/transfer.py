@@ -21,7 +21,6 @@ import uuid_utils
 from probes.catalog.catalog import Endpoint
 from probes.catalog.host import is_literal
 from probes.failure import Failure
-from probes.layers.failure_mapping import failure_of
 from probes.layers.http import exchange
 from probes.layers.machine_pauses import PauseMeter
 from probes.layers.proxy import FarSideError
@@ -39,6 +38,7 @@ from probes.measurement import (
     TransferObservation,
     family_of,
 )
+from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Stream, TlsFacts
 
 MARKS = 64
