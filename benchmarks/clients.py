@@ -26,7 +26,7 @@ from monitor.app.clock import utc_now
 from monitor.app.garbage_collection import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
 from probes.settings import ProbeSettings

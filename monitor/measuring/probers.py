@@ -16,7 +16,7 @@ from probes.layers.bogon import NO_NAT64, BogonList, is_stub
 from probes.layers.http import make_client
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner, Urgency
 from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose

@@ -544,7 +544,7 @@ async def test_nothing_is_left_of_looks_cancelled_at_any_moment() -> None:
 
 def test_the_library_is_loaded_only_when_wanted() -> None:
     """Whoever never asks over QUIC does not pay for it."""
-    code = "import sys, probes.measure.measure; print([m in sys.modules for m in sys.argv[1:]])"
+    code = "import sys, probes.measure.prober; print([m in sys.modules for m in sys.argv[1:]])"
     done = subprocess.run(
         [sys.executable, "-c", code, "aioquic", "OpenSSL"],
         capture_output=True,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.layers.telegram import NOT_MTPROTO
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import (
     AppObservation,
     Layer,
@@ -167,6 +168,18 @@ async def test_without_a_protocol_the_handshake_is_all() -> None:
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None)]
     assert network.streams[0].sent == b""
+
+
+async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
+    """A protocol without code of its own is a bug: it sends nothing and leaves nothing open."""
+    network = ScriptedNetwork()
+    network.peer(V4, 443, Peer(says=(HANG,)))
+    endpoint = msgspec.structs.replace(centre(), protocol=cast("Protocol", "matrix"))
+    target = Target(platform="x", role="chat", endpoint=endpoint)
+    with pytest.raises(AssertionError, match="matrix"):
+        await prober(network).measure(target)
+    assert network.streams[0].sent == b""
+    assert network.left_open == 0
 
 
 async def test_a_data_centre_is_asked_through_a_proxy_too() -> None:

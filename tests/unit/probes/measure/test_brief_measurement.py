@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress

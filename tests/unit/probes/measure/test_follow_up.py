@@ -15,7 +15,7 @@ from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import (
     DnsObservation,
     Measurement,

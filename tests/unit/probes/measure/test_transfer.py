@@ -9,7 +9,7 @@ import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.transfer import MARKS, TransferPlan, transfer
 from probes.measurement import (
     TRANSFER_INNOCUOUS,

@@ -17,7 +17,7 @@ from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
 from probes.measurement import (

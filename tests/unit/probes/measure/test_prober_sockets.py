@@ -15,7 +15,7 @@ import pytest
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import (
     DnsObservation,

@@ -1,10 +1,10 @@
-"""One look at one endpoint from one vantage: compose the layers into a Measurement.
+"""The Prober makes one measurement of one endpoint from one vantage.
 
-    resolve A and AAAA → connect to each address → shake hands once per family → ask once
+    resolve A and AAAA → connect to each address → one TLS handshake per family → one request
 
-The two families go side by side. One that hangs neither hides the other nor holds it up: a server
-hangs up on a connection that stays idle meanwhile, which would look like interference. Nothing
-here judges; what went wrong is recorded and the look goes on where it can.
+The two address families run in parallel, so one that hangs neither hides nor delays the other. A
+delay would matter: a server closes a connection that stays idle meanwhile, and that would look like
+interference. The prober judges nothing. It records what failed and goes on where it can.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import asyncio
 import uuid_utils
 
 from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.layers.dns_message import Reply
+from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
 from probes.measure.vantage_context import VantageContext
 from probes.measurement import Layer, Measurement, Purpose
@@ -19,7 +21,7 @@ from probes.target import Reduction, Target
 
 
 class Prober(VantageContext):
-    """Looks from one vantage."""
+    """Measures from one vantage."""
 
     async def measure(
         self,
@@ -32,22 +34,22 @@ class Prober(VantageContext):
         unadvertised: bool = True,
         reduction: Reduction | None = None,
     ) -> Measurement:
-        """Purpose once. Never raises for what the network does; may be cancelled at any point.
+        """One measurement. Never raises for network failures; may be cancelled at any point.
 
-        `quic` asks an https endpoint over HTTP/3 too, which decides nothing about `reached`;
-        without `unadvertised` only where its answer over TCP offers that.
-        `reduction` says what to leave out.
+        `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
+        `unadvertised` that happens only where the answer over TCP offers HTTP/3. `reduction` says
+        which parts to omit.
         """
-        under_way = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
+        run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
         started_at = self.now()
         try:
-            reached = await under_way.run(target.endpoint)
-            asks = quic and (unadvertised or under_way.pages.offered_http3(target.endpoint))
+            reached = await run.run(target.endpoint)
+            asks = quic and (unadvertised or run.pages.offered_http3(target.endpoint))
             if asks and not self.vantage.egress.proxied:
-                await under_way.applications.ask_over_quic(target.endpoint)
-            observations = await under_way.finish()
+                await run.applications.ask_over_quic(target.endpoint)
+            observations = await run.finish()
         finally:
-            await under_way.close()
+            await run.close()
         vantage = self.vantage
         return Measurement(
             id=str(uuid_utils.uuid7()),
@@ -59,24 +61,30 @@ class Prober(VantageContext):
             vantage_role=vantage.role,
             platform=target.platform,
             role=target.role,
-            endpoint=under_way.record.endpoint,
+            endpoint=run.record.endpoint,
             look=purpose,
             attempt=attempt,
             started_at=started_at,
-            duration=under_way.record.elapsed(),
+            duration=run.record.elapsed(),
             observations=observations,
             not_observed=self._not_observed(target.endpoint, quic=quic, reduction=reduction),
             reached=reached,
         )
 
+    async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
+        """The reply of the vantage's DNS-over-HTTPS server; raises as `doh.ask_doh` does."""
+        return await ask_doh(self.bootstrap, url, name, rtype)
+
     def _not_observed(
         self, endpoint: Endpoint, *, quic: bool, reduction: Reduction | None
     ) -> tuple[Layer, ...]:
-        left_out = [Layer.HTTP] if reduction is not None and reduction.only_greets(endpoint) else []
+        omitted = (
+            [Layer.HTTP] if reduction is not None and reduction.only_handshake(endpoint) else []
+        )
         if not self.vantage.egress.proxied:
-            return tuple(left_out)
-        # Through a proxy that resolves, neither the answer nor the handshake is ours to see, and
-        # no datagram passes through any.
+            return tuple(omitted)
+        # A proxy that resolves hides the DNS answer and the TCP handshake, and no proxy carries
+        # datagrams.
         hidden = [Layer.DNS] if self.vantage.resolver.system else []
         if endpoint.kind is EndpointKind.STUN:
             hidden.append(Layer.APP)
@@ -84,4 +92,4 @@ class Prober(VantageContext):
             hidden.append(Layer.TCP)
         if quic and endpoint.kind is EndpointKind.HTTPS:
             hidden.append(Layer.QUIC)
-        return (*hidden, *left_out)
+        return (*hidden, *omitted)
