@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import httpx
 import msgspec
 import uuid_utils
 
@@ -30,6 +29,7 @@ from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
 from probes.settings import ProbeSettings
+from probes.sockets.http_client import httpx
 from probes.sockets.network import SocketNetwork, TlsContexts
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.sockets.verified_chains import VerifiedChains

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from itertools import accumulate
 
-import httpx
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from monitor.metrics.exposition import exposition
@@ -23,6 +22,7 @@ from monitor.metrics.families import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, c
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
+from probes.sockets.http_client import httpx
 from tests.prometheus import world
 
 PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import httptools
-import httpx
 import msgspec
 
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.http_client import httpx
 from probes.sockets.network import Stream
 
 BROWSER = {
