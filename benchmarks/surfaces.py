@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable
 from itertools import accumulate
 
-import httpx
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from monitor.metrics.families import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
+from probes.sockets.http_client import httpx
 from tests.prometheus import world
 
 

@@ -31,7 +31,7 @@ from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Endpoint, EndpointKind, Platform
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import TIMEOUTS
-from probes.layers.transfer import TransferPlan
+from probes.measure.transfer import TransferPlan
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,

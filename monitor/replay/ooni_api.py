@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import httpx
 import msgspec
 
 from monitor import __version__
 from monitor.replay.imported_row import ReplayError
 from monitor.replay.platform_of import WEB_TEST, Names
+from probes.sockets.http_client import httpx
 
 PUBLIC_API = "https://api.ooni.io"
 USER_AGENT = f"shutwatch/{__version__} (replay of OONI data)"

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 import zstandard
@@ -39,6 +38,7 @@ from tests.collector.world import (
     settings,
 )
 from tests.worlds.build import http
+from tests.worlds.http_client import httpx
 
 STRANGER = Path(__file__).with_name("stranger.py")
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor.wire.answers import BATCHES
@@ -17,6 +16,7 @@ from storage.open_store import open_store
 from tests.collector import world
 from tests.e2e import syscalls
 from tests.e2e.running import wait_for
+from tests.worlds.http_client import httpx
 from tests.worlds.postgresql import DURABLE, Cluster
 
 HERE = Path(sys.executable).parent

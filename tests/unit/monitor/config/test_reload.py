@@ -4,7 +4,6 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 
@@ -26,6 +25,7 @@ from monitor.server.access import Access
 from tests.contract.cycles import health
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
+from tests.worlds.http_client import httpx
 
 VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'
 PTCL = FIELD[0]

@@ -13,7 +13,7 @@ from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from probes.layers.http import Exchange
-from probes.measure.exit_address import told_address
+from probes.measure.exit_address import exit_address
 from probes.vantage import VantagePoint, VantageRole
 from tests.worlds.mmdb import asn, country, write_mmdb
 
@@ -227,4 +227,4 @@ def test_the_address_in_an_echo(body: str, headers: dict[str, str], found: str) 
         body=body.encode(),
     )
     allowed = BogonList(("203.0.113.0/24", "198.51.100.0/24", "2001:db8::/32"))
-    assert told_address(answer, allowed) == found
+    assert exit_address(answer, allowed) == found

@@ -5,7 +5,6 @@ import base64
 import tracemalloc
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +16,7 @@ from monitor.metrics.families import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
 from tests.prometheus import world
+from tests.worlds.http_client import httpx
 
 TOKEN = "t0ken-" + "0123456789abcdef" * 4
 PASSWORD = "correct horse ünïcode: battery"  # noqa: S105 - made up
