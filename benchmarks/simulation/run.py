@@ -28,8 +28,8 @@ from monitor.analysis.events.detector import (
 )
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
-from monitor.config.settings import EventSettings
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 FAST = 30.0

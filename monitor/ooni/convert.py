@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.judge.outcome import working_families
+from monitor.analysis.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.ooni.apps import PLATFORMS, app_looks, endpoints_of, relative
 from monitor.ooni.entries import Seen

@@ -66,7 +66,7 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import NARROWER, llr
+from monitor.analysis.judge.evidence_grades import NARROWER, llr
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 YEAR = 365.25 * 86400
@@ -90,7 +90,7 @@ class Kind(StrEnum):
     NEITHER = "neither"
 
 
-class Cling(StrEnum):
+class Persistence(StrEnum):
     """How long an innocent cause of an accusing reading would last."""
 
     NONE = "none"
@@ -130,7 +130,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     llr: float = 0.0
     """Log-likelihood ratio of a fresh reading, in nats: > 0 when it accuses, < 0 when it clears."""
     evidence: Evidence = Evidence.NONE
-    cling: Cling = Cling.NONE
+    persistence: Persistence = Persistence.NONE
     control_failed: bool = False
     """The control could not reach the platform either."""
 
@@ -286,10 +286,12 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     throttled = state is State.THROTTLED and _strong(evidence)
     kind = Kind.NEITHER
     weight = 0.0
-    cling = Cling.NONE
+    persistence = Persistence.NONE
     if blocked or throttled:
-        kind, cling = Kind.ACCUSES, _cling(verdict)
-        weight = llr(State.BLOCKED, evidence) - (NARROWER if cling is Cling.NARROW else 0.0)
+        kind, persistence = Kind.ACCUSES, _persistence(verdict)
+        weight = llr(State.BLOCKED, evidence) - (
+            NARROWER if persistence is Persistence.NARROW else 0.0
+        )
     elif state is State.OK:
         kind, weight = Kind.CLEARS, llr(State.OK, Evidence.NONE)
     return Reading(
@@ -298,7 +300,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         kind=kind,
         llr=weight,
         evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
-        cling=cling,
+        persistence=persistence,
         control_failed=state is State.DOWN,
     )
 
@@ -471,10 +473,10 @@ def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> floa
     if state.score == 0.0 or reading.conclusive:
         return 0.0
     episodes = {
-        Cling.BRIEF: settings.brief,
-        Cling.NARROW: settings.narrow,
-        Cling.SLOW: settings.slow,
-    }.get(reading.cling, settings.lasting)
+        Persistence.BRIEF: settings.brief,
+        Persistence.NARROW: settings.narrow,
+        Persistence.SLOW: settings.slow,
+    }.get(reading.persistence, settings.lasting)
     return episodes.same(_seconds(state.accused_at, reading.at))
 
 
@@ -549,16 +551,16 @@ def _strong(evidence: Evidence) -> bool:
     return EVIDENCE_ORDER[evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 
-def _cling(verdict: PlatformVerdict) -> Cling:
+def _persistence(verdict: PlatformVerdict) -> Persistence:
     if verdict.evidence is Evidence.CONCLUSIVE:
-        return Cling.NONE
+        return Persistence.NONE
     if verdict.state is State.THROTTLED:
-        return Cling.SLOW
+        return Persistence.SLOW
     if sum(role.state in _ACCUSED for role in verdict.roles) == 1:
-        return Cling.NARROW
+        return Persistence.NARROW
     if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
-        return Cling.BRIEF
-    return Cling.LASTING
+        return Persistence.BRIEF
+    return Persistence.LASTING
 
 
 def _with(state: Detector, **changes: object) -> Detector:

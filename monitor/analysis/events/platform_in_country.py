@@ -36,9 +36,9 @@ from monitor.analysis.events.event import (
     Scope,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
-from monitor.config.settings import EventSettings
 
 EPISODES = 200
 """Episodes kept of each network."""

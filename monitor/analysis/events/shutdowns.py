@@ -158,7 +158,7 @@ def take_in(
     return after, tuple(changes)
 
 
-def of_these(state: Connectivity, vantages: Collection[str]) -> Connectivity:
+def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivity:
     """Only what is known of these vantages: those that are watched no longer are not silent."""
     sights = {name: sight for name, sight in state.sights.items() if name in vantages}
     return msgspec.structs.replace(state, sights=sights)

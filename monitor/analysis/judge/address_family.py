@@ -6,16 +6,16 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
-from monitor.analysis.judge.evidence_weight import Sign, capped
-from monitor.analysis.judge.outcome import (
+from monitor.analysis.judge.evidence_grades import Sign, capped
+from monitor.analysis.judge.signs import FailedMeasurement, Finding, failed_at, strongest
+from monitor.analysis.outcome import (
     TIMEOUT,
     Outcome,
-    Outline,
+    Summary,
     came_late,
     contradicting,
     works,
 )
-from monitor.analysis.judge.signs import FailedMeasurement, Finding, failed_at, strongest
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
@@ -34,7 +34,7 @@ _INNOCENT: frozenset[Sign] = frozenset(
 may not exchange one family's routes."""
 
 
-def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
+def family_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
     """What stops a family that failed in every look though the endpoint answered over another.
 
     Looks that the resolver told of the family too late do not count: they did not try it.
@@ -55,7 +55,7 @@ def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
 
 
-def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | None:
+def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
     looked = [shown for shown in every if family not in came_late(shown.measurement)]
     if not looked:
         return None
@@ -71,7 +71,8 @@ def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | N
             if outcome.layer is Layer.DNS and _contradicted(shown, family)
         ]
     if any(
-        shown.leg.resolved_elsewhere and outcome.layer is Layer.DNS for shown, outcome in failed
+        shown.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
+        for shown, outcome in failed
     ):
         return None
     controls = controls_for(case, looked[-1:])
@@ -91,26 +92,26 @@ def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | N
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
 
 
-def _contradicted(shown: Outline, family: str) -> bool:
+def _contradicted(shown: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got replies that cannot both be true."""
     rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
-    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.leg.dns)
+    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.last_hop.dns)
 
 
-def _paths(shown: Outline, family: str) -> list[Outcome]:
+def _paths(shown: Summary, family: str) -> list[Outcome]:
     return [path for path in shown.paths if path.family == family]
 
 
-def _of_family(shown: Outline, family: str) -> Outcome | None:
+def _of_family(shown: Summary, family: str) -> Outcome | None:
     return next((o for o in shown.outcomes if o.family == family), None)
 
 
-def _works_over(control: Outline, family: str, field: Outline) -> bool:
+def _works_over(control: Summary, family: str, field: Summary) -> bool:
     """Whether a control got through to the same host over this family."""
     outcome = _of_family(control, family)
     return (
         control.measurement.reached
-        and control.leg.host == field.leg.host
+        and control.last_hop.host == field.last_hop.host
         and outcome is not None
         and works(outcome, control.measurement)
     )

@@ -20,7 +20,7 @@ from cryptography import x509
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import challenge
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Where
-from monitor.analysis.judge.outcome import Outline, hops, host_of, outline, redirect_target
+from monitor.analysis.outcome import Summary, hops, host_of, redirect_target, summarise
 from probes.failure import CERTIFICATE_FAILURES
 from probes.measurement import HttpObservation
 
@@ -39,7 +39,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     medium: Medium
 
 
-def best_match(case: Case, shown: Outline, medium: Medium) -> Match | None:
+def best_match(case: Case, shown: Summary, medium: Medium) -> Match | None:
     """The fingerprint that tells most of those a look shows; None when it shows none.
 
     One that speaks of the case's country comes before others, and a confident one before others.
@@ -53,7 +53,7 @@ def best_match(case: Case, shown: Outline, medium: Medium) -> Match | None:
         (one.medium, one.fingerprint.id)
         for control in case.controls
         if control.endpoint == case.endpoint
-        for one in _matches(case.fingerprints, outline(control))
+        for one in _matches(case.fingerprints, summarise(control))
     }
     return min(
         (one for one in found if (one.medium, one.fingerprint.id) not in innocent),
@@ -71,7 +71,7 @@ def national(case: Case, match: Match) -> bool:
     return match.fingerprint.confident and case.country in match.fingerprint.countries
 
 
-def _matches(fingerprints: Sequence[Fingerprint], shown: Outline) -> list[Match]:
+def _matches(fingerprints: Sequence[Fingerprint], shown: Summary) -> list[Match]:
     pages = [page for page in hops(shown.measurement) if _writable(page)]
     names = _certificate_names(shown)
     found = []
@@ -130,9 +130,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _certificate_names(shown: Outline) -> list[str]:
+def _certificate_names(shown: Summary) -> list[str]:
     """Subject and issuer of every certificate that was presented and did not verify."""
-    ders = [der for o in shown.leg.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain]
+    ders = [der for o in shown.last_hop.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain]
     return [name for der in ders for name in _names(der)]
 
 

@@ -9,7 +9,7 @@ while a false "different" accuses.
 import re
 from enum import StrEnum
 
-from monitor.analysis.judge.outcome import Outline, hops, host_of, redirect_target
+from monitor.analysis.outcome import Summary, hops, host_of, redirect_target
 from probes.measurement import HttpObservation, Measurement
 
 LEGAL_REASONS = 451
@@ -71,9 +71,9 @@ class Likeness(StrEnum):
     DIFFERENT = "different"
 
 
-def cleartext_page(shown: Outline) -> HttpObservation | None:
+def cleartext_page(shown: Summary) -> HttpObservation | None:
     """The final response of a look, if it is complete and came over no verified connection."""
-    page = shown.leg.http
+    page = shown.last_hop.http
     if page is None or page.failure is not None or not page.status:
         return None
     return None if page.url.startswith("https:") else page

@@ -18,7 +18,7 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     strays,
 )
-from monitor.analysis.judge.outcome import TIMEOUT, Outline, best, outline, rank, usable
+from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
 from monitor.analysis.verdict import VantageState
 from probes.measurement import HttpObservation, Measurement
 
@@ -29,8 +29,8 @@ ABLE = (VantageState.OK, VantageState.LOSSY)
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
     """What the controls that count saw."""
 
-    working: tuple[Outline, ...] = ()
-    failing: tuple[Outline, ...] = ()
+    working: tuple[Summary, ...] = ()
+    failing: tuple[Summary, ...] = ()
     gap: str = ""
     """Why none counts: `missing`, `stale` or `dead`; empty when one does."""
     wavering: bool = False
@@ -44,7 +44,7 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(c.measurement.id for c in (*self.working, *self.failing)))
 
 
-def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
+def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     """The controls that count for at least one of the looks compared."""
     same = [look for look in case.controls if look.endpoint == case.endpoint]
     if not same:
@@ -52,10 +52,10 @@ def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
     timely = [look for look in same if any(follows(look, one) for one in compared)]
     if not timely:
         return Controls(gap="stale")
-    telling = [shown for shown in map(outline, timely) if _telling(case, shown)]
+    telling = [shown for shown in map(summarise, timely) if _telling(case, shown)]
     if not telling:
         return Controls(gap="dead")
-    latest: dict[str, Outline] = {}
+    latest: dict[str, Summary] = {}
     for shown in sorted(telling, key=lambda s: (s.measurement.started_at, s.measurement.id)):
         latest[shown.measurement.vantage] = shown
     return Controls(
@@ -66,18 +66,18 @@ def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
     )
 
 
-def _slowest(control: Outline) -> float:
-    leg = control.leg
-    waits = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure is None]
+def _slowest(control: Summary) -> float:
+    last_hop = control.last_hop
+    waits = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure is None]
     return max(waits, default=0.0)
 
 
-def follows(control: Measurement, shown: Outline) -> bool:
+def follows(control: Measurement, shown: Summary) -> bool:
     """Whether a control look came late enough to be held against a field look."""
     return control.started_at.timestamp() >= shown.measurement.ended_at
 
 
-def _works(control: Outline) -> bool:
+def _works(control: Summary) -> bool:
     """Whether the control got an answer: as stated, or in cleartext any that can be compared."""
     if control.measurement.reached:
         return True
@@ -85,7 +85,7 @@ def _works(control: Outline) -> bool:
     return page is not None and page.expected and page.status != LEGAL_REASONS
 
 
-def _telling(case: Case, control: Outline) -> bool:
+def _telling(case: Case, control: Summary) -> bool:
     """Whether a control look says something about the endpoint rather than about itself."""
     health = case.control_health.get(control.measurement.vantage)
     if health is None or health.state not in ABLE or control.egress_failure is not None:
@@ -102,17 +102,17 @@ def _telling(case: Case, control: Outline) -> bool:
     return outcome.failure is None or rank(outcome.sub_method) < 2
 
 
-def _got_response(control: Outline) -> bool:
+def _got_response(control: Summary) -> bool:
     """Whether the site answered the control, though in a way that leads nowhere.
 
     A redirect to no host at all, or a body that is not what it claims to be, has no name among
     the failures that accuse, since no network need be at fault. It was seen all the same.
     """
-    page = control.leg.http
+    page = control.last_hop.http
     return page is not None and page.status > 0
 
 
-def strayed(shown: Outline, controls: Controls) -> bool:
+def strayed(shown: Summary, controls: Controls) -> bool:
     """Whether cleartext redirects led a look away from where every working control was led."""
     if not controls.working:
         return strays(shown.measurement, None)
@@ -121,5 +121,5 @@ def strayed(shown: Outline, controls: Controls) -> bool:
 
 def likenesses(page: HttpObservation, controls: Controls) -> set[Likeness]:
     """How a page compares with each page a working control got."""
-    pages = [control.leg.http for control in controls.working]
+    pages = [control.last_hop.http for control in controls.working]
     return {compare(page, other) for other in pages if other is not None}

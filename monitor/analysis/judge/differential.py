@@ -28,8 +28,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.evidence_weight import Sign
-from monitor.analysis.judge.outcome import TIMEOUT, Outline, contradicting, sub_method_of
+from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
@@ -90,7 +90,7 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     """The follow-ups that were made after the failure, about the host that failed."""
 
     host: str
-    shown: tuple[Outline, ...]
+    shown: tuple[Summary, ...]
     """The looks that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
@@ -100,8 +100,8 @@ def reread(
     case: Case,
     sign: Sign,
     evidence: Evidence,
-    agreeing: Sequence[Outline],
-    working: Iterable[Outline],
+    agreeing: Sequence[Summary],
+    working: Iterable[Summary],
 ) -> Reading:
     """The sign and evidence of looks that agree, in the light of the case's follow-ups.
 
@@ -161,7 +161,7 @@ def quic_open(case: Case) -> bool:
 # -- what the clues say --------------------------------------------------------------------------
 
 
-def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Outline]) -> Reading:
+def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
     """Conclusive when the looks were strong by themselves and at least two of them agree."""
     enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
     return Reading(sign=sign, evidence=Evidence.CONCLUSIVE if enough else evidence)
@@ -183,7 +183,7 @@ def _led_astray(clues: _Clues, honest: set[str]) -> bool:
 
     Never where that was a server of somebody else's, asked over HTTPS.
     """
-    if any(shown.leg.resolved_elsewhere for shown in clues.shown):
+    if any(shown.last_hop.resolved_elsewhere for shown in clues.shown):
         return False
     return _verified(clues) and not any(
         _answered_addresses(shown) & honest for shown in clues.shown
@@ -199,7 +199,7 @@ def _verified(clues: _Clues) -> bool:
 
 def _forged(clues: _Clues) -> bool:
     """Every look was shown a certificate that no honest mistake accounts for."""
-    return all(any(o.failure in FORGED for o in shown.leg.tls) for shown in clues.shown)
+    return all(any(o.failure in FORGED for o in shown.last_hop.tls) for shown in clues.shown)
 
 
 def _only_this_name(clues: _Clues, word: str) -> bool:
@@ -245,8 +245,8 @@ def _name_fails_too(clues: _Clues, word: str) -> bool:
 # -- reading them --------------------------------------------------------------------------------
 
 
-def _clues(case: Case, agreeing: Sequence[Outline]) -> _Clues:
-    host = agreeing[0].leg.host
+def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
+    host = agreeing[0].last_hop.host
     since = agreeing[0].measurement.ended_at
     seen: list[AnyObservation] = [
         o
@@ -257,7 +257,7 @@ def _clues(case: Case, agreeing: Sequence[Outline]) -> _Clues:
     ]
     return _Clues(
         host=host,
-        shown=tuple(shown for shown in agreeing if shown.leg.host == host),
+        shown=tuple(shown for shown in agreeing if shown.last_hop.host == host),
         dns=tuple(o for o in seen if isinstance(o, DnsObservation) and _about(o, host)),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
     )
@@ -286,15 +286,15 @@ def _honest_addresses(clues: _Clues) -> set[str]:
     return given | proved
 
 
-def _answered_addresses(shown: Outline) -> set[str]:
+def _answered_addresses(shown: Summary) -> set[str]:
     """Where the vantage's own resolver, and whoever answered in its place, led this look."""
-    given = {a for o in shown.leg.dns for answer in o.answers for a in answer.addresses}
-    return given | {o.address for o in shown.leg.tcp} | {o.address for o in shown.leg.tls}
+    given = {a for o in shown.last_hop.dns for answer in o.answers for a in answer.addresses}
+    return given | {o.address for o in shown.last_hop.tcp} | {o.address for o in shown.last_hop.tls}
 
 
-def _failing_addresses(shown: Outline) -> set[str]:
-    return {o.address for o in shown.leg.tls if o.failure}
+def _failing_addresses(shown: Summary) -> set[str]:
+    return {o.address for o in shown.last_hop.tls if o.failure}
 
 
-def _addresses_failing_with(shown: Outline, word: str) -> set[str]:
-    return {o.address for o in shown.leg.tls if sub_method_of(o) == word}
+def _addresses_failing_with(shown: Summary, word: str) -> set[str]:
+    return {o.address for o in shown.last_hop.tls if sub_method_of(o) == word}

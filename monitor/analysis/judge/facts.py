@@ -8,9 +8,9 @@ from monitor.analysis.judge.address_family import family_finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, strayed
-from monitor.analysis.judge.outcome import Outline, outline, usable
 from monitor.analysis.judge.quic_blocked import quic_finding
 from monitor.analysis.judge.signs import Finding, families_of, find
+from monitor.analysis.outcome import Summary, summarise, usable
 from monitor.analysis.verdict import VantageState
 from probes.measurement import Layer
 
@@ -43,12 +43,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the endpoint answers, but never over one family that works otherwise."""
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
-    last: Outline | None
+    last: Summary | None
 
 
 def examine(case: Case) -> Facts:
     """Reduce a case to the facts the rules ask about. Never raises."""
-    shown = [outline(look) for look in case.attempts]
+    shown = [summarise(look) for look in case.attempts]
     looked = [one for one in shown if one.egress_failure is None]
     last = looked[-1] if looked else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
@@ -74,22 +74,22 @@ def examine(case: Case) -> Facts:
     )
 
 
-def _answered(shown: Outline, controls: Controls) -> bool:
+def _answered(shown: Summary, controls: Controls) -> bool:
     """Reached, and not by way of a cleartext redirect that anyone could have forged."""
     return shown.measurement.reached and not strayed(shown, controls)
 
 
-def _by_portal(case: Case, shown: Outline) -> bool:
+def _by_portal(case: Case, shown: Summary) -> bool:
     """Whether a captive portal may have been what answered: it completes any handshake.
 
     What only the platform can do, prove its name or speak its own protocol, no portal does.
     """
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
-    return not any(o.failure is None for o in (*shown.leg.tls, *shown.leg.app))
+    return not any(o.failure is None for o in (*shown.last_hop.tls, *shown.last_hop.app))
 
 
-def _like_control(shown: Outline, controls: Controls) -> bool:
+def _like_control(shown: Summary, controls: Controls) -> bool:
     page = cleartext_page(shown)
     return (
         page is not None
@@ -99,13 +99,13 @@ def _like_control(shown: Outline, controls: Controls) -> bool:
     )
 
 
-def _trailing_failures(looked: Sequence[Outline]) -> list[Outline]:
+def _trailing_failures(looked: Sequence[Summary]) -> list[Summary]:
     """The looks after the last one that reached its endpoint, or the very last one."""
     position = max((i for i, one in enumerate(looked) if one.measurement.reached), default=-1)
     return list(looked[position + 1 :] or looked[-1:])
 
 
-def _family_missing(case: Case, shown: Outline) -> bool:
+def _family_missing(case: Case, shown: Summary) -> bool:
     return bool(shown.paths) and not usable(shown.paths, families_of(case))
 
 
@@ -115,5 +115,5 @@ def _withheld_everywhere(finding: Finding | None, controls: Controls) -> bool:
         (Layer.HTTP, "withheld"),
     ):
         return False
-    pages = [control.leg.http for control in controls.failing]
+    pages = [control.last_hop.http for control in controls.failing]
     return any(page is not None and page.status == LEGAL_REASONS for page in pages)

@@ -31,7 +31,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import capped, llr
+from monitor.analysis.judge.evidence_grades import capped, llr
 from monitor.analysis.judge.facts import FAMILY_MISSING
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, follows
-from monitor.analysis.judge.evidence_weight import Sign
-from monitor.analysis.judge.outcome import DEPTH, Outcome, Outline, outline, sub_method_of
+from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.signs import FailedMeasurement, Finding, strongest
+from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -24,14 +24,14 @@ from probes.measurement import (
 )
 
 
-def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
+def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
     """What stops QUIC to an endpoint that answers over TCP; None when nothing accuses.
 
     `looked` are the looks at the endpoint in the order made; follow-ups count as looks here.
     """
     if not case.udp_works or case.health.state not in ABLE:
         return None
-    extra = [outline(one) for one in case.follow_ups if one.endpoint == case.endpoint]
+    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
     tried = [one for one in (*looked, *extra) if _tries(one.measurement, case.health.families)]
     if any(not quic_failed(one.measurement, case.health.families) for one in tried):
         return None
@@ -85,7 +85,7 @@ def _works(case: Case, control: Measurement) -> bool:
     )
 
 
-def _signs(shown: Outline, families: tuple[str, ...]) -> dict[Sign, Outcome]:
+def _signs(shown: Summary, families: tuple[str, ...]) -> dict[Sign, Outcome]:
     failed = [o for o in _tries(shown.measurement, families) if sub_method_of(o)]
     return {
         (Layer.QUIC, sub_method_of(o)): Outcome(

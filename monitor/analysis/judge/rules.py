@@ -68,10 +68,10 @@ import msgspec
 
 from monitor.analysis.judge.case import Case as Case
 from monitor.analysis.judge.differential import CONCLUSIVE
-from monitor.analysis.judge.evidence_weight import WEIGHTS, Sign, ceiling, llr
+from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
-from monitor.analysis.judge.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.judge.signs import Finding
+from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
 from probes.measurement import Layer
@@ -91,7 +91,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
     """What is accused; empty for nobody, or (family rules) as found."""
     sub_method: str = ""
-    evidence: Evidence = Evidence.NONE
+    grade_ceiling: Evidence = Evidence.NONE
     """The best grade it can give; what a verdict gets depends on the looks."""
     wrong_when: str
     """What would make it wrong."""
@@ -161,7 +161,7 @@ def _family(layer: Layer, meaning: str) -> Rule:
         " though that family works here and the platform works over it elsewhere.",
         state=State.BLOCKED,
         method=layer.value,
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The network and the platform's do not exchange that family's routes; silence"
         " and unreachability are therefore never more than weak here.",
         matches=lambda facts: (
@@ -202,7 +202,7 @@ def _accuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Ru
         state=State.BLOCKED,
         method=layer.value,
         sub_method=_SHOWN_AS.get(sub_method, sub_method),
-        evidence=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
+        grade_ceiling=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
         wrong_when=wrong_when,
         matches=lambda facts: (
             _sign(facts) == sign
@@ -286,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         " others do so here.",
         state=State.BLOCKED,
         method=Layer.QUIC.value,
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
         " rate of UDP.",
         matches=lambda facts: facts.quic_finding is not None,
@@ -423,7 +423,7 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method=Layer.TLS.value,
         sub_method="certificate",
-        evidence=Evidence.CONCLUSIVE,
+        grade_ceiling=Evidence.CONCLUSIVE,
         wrong_when="The vantage's own site uses the same product, for some sites only.",
         matches=lambda facts: (
             _sign(facts) == (Layer.TLS, "certificate")
@@ -617,7 +617,7 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method=Layer.TCP.value,
         sub_method="middlebox",
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's server is overloaded, or its protocol has changed.",
         matches=lambda facts: _speaks_foreign(facts) and not _is_stun(facts),
     ),
@@ -627,7 +627,7 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method="udp",
         sub_method="stun",
-        evidence=Evidence.WEAK,
+        grade_ceiling=Evidence.WEAK,
         wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
         matches=lambda facts: _speaks_foreign(facts) and _is_stun(facts),
     ),

@@ -26,7 +26,7 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, strayed
 from monitor.analysis.judge.differential import FORGED, reread
-from monitor.analysis.judge.evidence_weight import (
+from monitor.analysis.judge.evidence_grades import (
     AGREEING_LOOKS,
     WEIGHTS,
     Sign,
@@ -35,7 +35,7 @@ from monitor.analysis.judge.evidence_weight import (
     grade,
     loss_explains,
 )
-from monitor.analysis.judge.outcome import TIMEOUT, Outcome, Outline, best, kind_of, rank, usable
+from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
 from probes.failure import Failure
@@ -65,7 +65,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sign: Sign | None
     """None when nothing that can be named went wrong."""
     evidence: Evidence
-    shown: Outline
+    shown: Summary
     """The first look that shows it."""
     outcome: Outcome | None
     """Where in that look."""
@@ -78,14 +78,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """A look that failed, and what it shows."""
 
-    shown: Outline
+    shown: Summary
     signs: Mapping[Sign, Outcome]
     """More than one when its addresses failed in different ways."""
     covered: bool
     """A working control followed it."""
 
 
-def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
+def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     """The best-supported finding on looks that failed; there must be one at least."""
     looks = [
         FailedMeasurement(
@@ -112,8 +112,8 @@ def _slow_there(found: Finding, controls: Controls) -> bool:
     """Whether silence here may be an answer that comes too late, as one nearly did at a control."""
     if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
         return False
-    leg = found.shown.leg
-    waited = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure]
+    last_hop = found.shown.last_hop
+    waited = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure]
     return bool(waited) and controls.patience > max(SLOW, SLOW_SHARE * max(waited))
 
 
@@ -251,7 +251,7 @@ def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
 # -- signs -------------------------------------------------------------------------------------
 
 
-def decisive_here(case: Case, shown: Outline) -> Outcome | None:
+def decisive_here(case: Case, shown: Summary) -> Outcome | None:
     """What a look came to over the families that work from this vantage."""
     return best(usable(shown.paths, families_of(case)))
 
@@ -261,7 +261,7 @@ def families_of(case: Case) -> tuple[str, ...]:
     return () if kind_of(case.endpoint) is EndpointKind.DNS else case.health.families
 
 
-def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outcome]:
+def signs_of(case: Case, shown: Summary, controls: Controls) -> dict[Sign, Outcome]:
     """What one failed look shows, in the words of verdicts, and where; empty: nothing nameable."""
     paths = usable(shown.paths, families_of(case))
     outcome = best(paths)
@@ -274,7 +274,7 @@ def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outco
     if outcome.failure is None:
         sign = _page_sign(shown, controls)
         return {sign: outcome} if sign else {}
-    if shown.leg.resolved_elsewhere:
+    if shown.last_hop.resolved_elsewhere:
         if outcome.layer is Layer.DNS:
             return {OTHER_RESOLVER: outcome}
     elif outcome.layer in _BEFORE_HTTP:
@@ -299,9 +299,9 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
     return found
 
 
-def _page_sign(shown: Outline, controls: Controls) -> Sign | None:
+def _page_sign(shown: Summary, controls: Controls) -> Sign | None:
     """What is wrong with a complete response."""
-    page = shown.leg.http
+    page = shown.last_hop.http
     if page is None or not page.status:
         return None
     cleartext = cleartext_page(shown) is not None

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page, compare, strays
-from monitor.analysis.judge.evidence_weight import AGREEING_LOOKS, WEIGHTS, Weight
-from monitor.analysis.judge.outcome import Outcome, came_late, decisive, outline, rank, works
+from monitor.analysis.judge.evidence_grades import AGREEING_LOOKS, WEIGHTS, Weight
 from monitor.analysis.judge.quic_blocked import quic_failed
+from monitor.analysis.outcome import Outcome, came_late, decisive, rank, summarise, works
 from probes.measurement import Layer, Measurement
 
 
@@ -19,15 +19,15 @@ def suspicious(look: Measurement, families: tuple[str, ...]) -> bool:
         return True
     if quic_failed(look, families):
         return True
-    return bool(failing(look, families))
+    return bool(failing_families(look, families))
 
 
-def failing(look: Measurement, families: tuple[str, ...]) -> frozenset[str]:
+def failing_families(look: Measurement, families: tuple[str, ...]) -> frozenset[str]:
     """Those of `families` over which a look was tried and did not work, or would have been tried
     had the resolver answered in time."""
     failed = {
         outcome.family
-        for outcome in outline(look).outcomes
+        for outcome in summarise(look).outcomes
         if outcome.family in families and not works(outcome, look) and not _untried(outcome)
     }
     return frozenset(failed | (came_late(look) & set(families)))
@@ -38,17 +38,17 @@ def _untried(outcome: Outcome) -> bool:
     return outcome.layer is Layer.DNS and outcome.failure is None
 
 
-def fitful(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
+def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
     """True when a look came to what an overloaded server does now and then: that takes one more
     look than other failures, and some time between."""
     came_to = (decisive(look, families) for look in attempts)
     return any(
-        one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.FITFUL
+        one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.OVERLOAD
         for one in came_to
     )
 
 
-def settled(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
+def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
     """True when the last looks came to the same, in a way that packet loss cannot produce: two, or
     four of what an overloaded server does.
 
@@ -75,14 +75,14 @@ def answered(look: Measurement) -> bool:
     return look.reached or (outcome is not None and outcome.failure is None)
 
 
-def reads_alike(look: Measurement, controls: Iterable[Measurement]) -> bool:
+def same_page_as_control(look: Measurement, controls: Iterable[Measurement]) -> bool:
     """True when a cleartext answer is the one a control got: then nothing is left to ask.
 
     Over TLS the answer was never in doubt; what calls for another look there is something else,
     such as a family that fails.
     """
-    page = cleartext_page(outline(look))
-    others = (outline(control).leg.http for control in controls)
+    page = cleartext_page(summarise(look))
+    others = (summarise(control).last_hop.http for control in controls)
     return page is not None and any(
         other is not None and compare(page, other) is Likeness.SAME for other in others
     )

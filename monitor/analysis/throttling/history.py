@@ -23,7 +23,7 @@ class SpeedHistory:
 
     def __init__(self) -> None:
         self.rounds: deque[Measurement] = deque(maxlen=ROUNDS)
-        self.habit: deque[float] = deque(maxlen=HISTORY)
+        self.usual_ratios: deque[float] = deque(maxlen=HISTORY)
         self.connects: deque[float] = deque(maxlen=HISTORY)
         self.accusing: TransferVerdict | None = None
         self.until = 0.0
@@ -39,7 +39,7 @@ class SpeedHistory:
         """The rounds that a single new one is judged with: none while nothing is accused."""
         return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
 
-    def noticed(self, look: Measurement) -> None:
+    def add_measurement(self, look: Measurement) -> None:
         """A look at the endpoint that tells whether the object can be reached."""
         self.connects.extend(
             o.duration
@@ -56,14 +56,14 @@ class SpeedHistory:
             seen = round_of(look, self.distance)
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
-                self.habit.append(ratio)
+                self.usual_ratios.append(ratio)
         if verdict.accuses:
             self.accusing = verdict
             self.until = now + (STANDS * every or LONGEST_UNRENEWED)
         elif verdict.verdict.state is State.OK:
             self.accusing = None
 
-    def standing(self, now: float) -> TransferVerdict | None:
+    def current_accusation(self, now: float) -> TransferVerdict | None:
         """The accusation that still stands; it is forgotten once it does not."""
         if self.accusing is not None and now > self.until:
             self.accusing = None

@@ -18,7 +18,7 @@ class TransferRule(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     kind: TransferClass
     sub_method: str = ""
-    evidence: Evidence = Evidence.NONE
+    grade_ceiling: Evidence = Evidence.NONE
     """The best grade it can give."""
     wrong_when: str
     """What would make it wrong."""
@@ -66,7 +66,7 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         state=State.THROTTLED,
         kind=TransferClass.STALLED,
         sub_method="stall",
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's nearest servers are faulty, and the control met others.",
         # The platform's own servers may stop: only the name or a control tells them apart.
         matches=lambda facts: facts.stall and (facts.stalled_by_name or facts.control_fine),
@@ -78,7 +78,7 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         state=State.THROTTLED,
         kind=TransferClass.THROTTLED,
         sub_method="rate",
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's nearest servers make this visitor wait, as they do robots.",
         # Without the innocuous name as a witness, control is the only one.
         matches=lambda facts: (

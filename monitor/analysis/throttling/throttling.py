@@ -40,7 +40,7 @@ handshake, some 3 to 6 KB more, and a TLS record that had not come whole is not 
 from collections.abc import Sequence
 from statistics import median
 
-from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import (

@@ -7,16 +7,16 @@ from statistics import median
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import loss_explains
+from monitor.analysis.judge.evidence_grades import loss_explains
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
-from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, paces
+from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, speeds
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.measurement import Measurement
 
-HABIT_RATIO = 0.5
+UNUSUAL_RATIO = 0.5
 """Against the stream's own earlier ratio to the object elsewhere."""
-HABIT = 5
+ENOUGH_RATIOS = 5
 """Earlier ratios that make a habit."""
 SLOW = 1_000_000.0
 """Bits per second below which a line is called slow."""
@@ -42,7 +42,7 @@ class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
     """Looks `transfer` of the same object from control vantages, however old."""
     distance: float = math.inf
     """Shortest time, in seconds, that connecting to the object's host lately took."""
-    habit: tuple[float, ...] = ()
+    usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
     health: VantageHealth
     judged_at: datetime
@@ -119,7 +119,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _control_surely_fine(self) -> bool:
-        rate = median(at_most(one.paces["target"]) for one in self.slow)
+        rate = median(at_most(one.speeds["target"]) for one in self.slow)
         return any(rate < self._limit * at_least(c) for c in self.controls)
 
     @property
@@ -154,12 +154,12 @@ def examine(case: TransferCase) -> TransferFacts:
     telling = tuple(r for r in (round_of(look, case.distance) for look in case.rounds) if r.telling)
     by_name = tuple(r for r in telling if r.slow_by_name)
     by_site = tuple(r for r in telling if r.slow_site and r.ratio("innocuous") is None)
-    if len(case.habit) >= HABIT:
-        usual = HABIT_RATIO * median(case.habit)
+    if len(case.usual_ratios) >= ENOUGH_RATIOS:
+        usual = UNUSUAL_RATIO * median(case.usual_ratios)
         by_site = tuple(r for r in by_site if (r.ratio("reference") or 0.0) < usual)
     wrong = [r.look.ended_at for r in telling if r.suspicious]
     controls = [c for c in case.controls if wrong and c.started_at.timestamp() >= wrong[0]]
-    seen = [(c.id, p) for c in controls if (p := paces(c).get("target")) is not None]
+    seen = [(c.id, p) for c in controls if (p := speeds(c).get("target")) is not None]
     return TransferFacts(
         case=case,
         telling=telling,
@@ -178,11 +178,11 @@ def examine(case: TransferCase) -> TransferFacts:
 
 def stall_point(stalled: Round) -> int:
     """Bytes after which the target of a round stopped."""
-    return stalled.paces["target"].bytes_read
+    return stalled.speeds["target"].bytes_read
 
 
 def _name_got_past(stalled: Round) -> bool:
-    other = stalled.paces.get("innocuous")
+    other = stalled.speeds.get("innocuous")
     return other is not None and gets_past(other, stall_point(stalled))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most, silence_explained
-from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, paces
+from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, speeds
 from probes.measurement import Measurement
 
 NAME_RATIO = 0.3
@@ -19,11 +19,11 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One round in short."""
 
     look: Measurement
-    paces: Mapping[str, TransferSpeed]
+    speeds: Mapping[str, TransferSpeed]
 
     def rate(self, variant: str) -> float | None:
         """Bits per second of a variant."""
-        found = self.paces.get(variant)
+        found = self.speeds.get(variant)
         return found.rate if found is not None else None
 
     def ratio(self, variant: str) -> float | None:
@@ -34,13 +34,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def telling(self) -> bool:
         """The target gave a rate, or stalled."""
-        target = self.paces.get("target")
+        target = self.speeds.get("target")
         return target is not None and (target.stalled or target.rate is not None)
 
     @property
     def missing(self) -> bool:
         """The target was not even asked: connecting or the handshake failed."""
-        return "target" not in self.paces
+        return "target" not in self.speeds
 
     @property
     def compared(self) -> bool:
@@ -50,16 +50,16 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stalled_alone(self) -> bool:
         """The target stopped where another transfer of the round got on."""
-        target = self.paces.get("target")
+        target = self.speeds.get("target")
         if target is None or not target.stalled:
             return False
-        others = (self.paces.get("innocuous"), self.paces.get("reference"))
+        others = (self.speeds.get("innocuous"), self.speeds.get("reference"))
         return any(o is not None and gets_past(o, target.bytes_read) for o in others)
 
     @property
     def stalled(self) -> bool:
         """The target stopped."""
-        target = self.paces.get("target")
+        target = self.speeds.get("target")
         return target is not None and target.stalled
 
     @property
@@ -71,7 +71,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slow_site(self) -> bool:
         """Far slower than an object elsewhere, more than the way there explains."""
-        ratio, target = self.ratio("reference"), self.paces.get("target")
+        ratio, target = self.ratio("reference"), self.speeds.get("target")
         if ratio is None or target is None or ratio >= SITE_RATIO:
             return False
         return not target.distance_explains
@@ -79,12 +79,12 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stall_is_ours(self) -> bool:
         """The machine's own pauses may have made the silence."""
-        return silence_explained(self.paces["target"])
+        return silence_explained(self.speeds["target"])
 
     def slow_is_ours(self, variant: str) -> bool:
         """The machine's own pauses may have made the target slow against that variant."""
         limit = NAME_RATIO if variant == "innocuous" else SITE_RATIO
-        return at_most(self.paces["target"]) >= limit * at_least(self.paces[variant])
+        return at_most(self.speeds["target"]) >= limit * at_least(self.speeds[variant])
 
     @property
     def suspicious(self) -> bool:
@@ -94,4 +94,4 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 def round_of(look: Measurement, distance: float = math.inf) -> Round:
     """What one round showed; `distance` as for `paces`. Never raises."""
-    return Round(look=look, paces=paces(look, distance))
+    return Round(look=look, speeds=speeds(look, distance))

@@ -62,7 +62,7 @@ class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds <= 2 * self.round_trip * trips
 
 
-def pace(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
+def speed_of(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
     """The rate of one transfer, as far as it has one. Never raises."""
     stalled = seen.failure is not None and seen.failure in TIMEOUTS
     start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
@@ -88,13 +88,13 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
     )
 
 
-def paces(look: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
+def speeds(look: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
     """Variant (target, innocuous, reference) → its transfer, of those that got as far.
 
     `distance` is the shortest time that connecting to the target's host lately took.
     """
     return {
-        VARIANTS[seen.reason]: pace(seen, min(distance, _round_trip(look, seen.reason)))
+        VARIANTS[seen.reason]: speed_of(seen, min(distance, _round_trip(look, seen.reason)))
         for seen in look.observations
         if isinstance(seen, TransferObservation) and seen.reason in VARIANTS
     }

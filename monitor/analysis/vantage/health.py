@@ -14,17 +14,17 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.judge.outcome import (
+from monitor.analysis.outcome import (
     TIMEOUT,
     Outcome,
-    Outline,
+    Summary,
     best,
     hops,
-    outline,
+    summarise,
     working_families,
 )
 from monitor.analysis.vantage.clock import clock_skew
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Whereabouts
+from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.failure import TIMEOUTS, Failure
@@ -62,7 +62,7 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
     """The latest look at one reference."""
 
     reference: Reference
-    shown: Outline
+    shown: Summary
     outcome: Outcome | None
 
     @property
@@ -88,7 +88,7 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds our clock is ahead, as servers over verified TLS tell it; else, only where a wrong
     clock shows in certificates that are called expired or not yet valid, as cleartext tells it."""
     stub_resolver: bool
-    where: Whereabouts
+    where: ExitMismatch
     """In what the place where packets come out differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
@@ -117,7 +117,7 @@ def assess(
     references: Sequence[tuple[Reference, Measurement]],
     witnesses: Sequence[Measurement],
     at: datetime,
-    where: Whereabouts = AS_CONFIGURED,
+    where: ExitMismatch = AS_CONFIGURED,
     skew: float | None = None,
 ) -> VantageHealth:
     """The health of a vantage from its looks at references, in any order and any number of rounds.
@@ -193,7 +193,7 @@ def estimate_loss(
     Only what got through counts in r, over families that work: blocking makes failures, never
     slow successes, so r stays honest under a censor.
     """
-    looks = [(ref, m) for ref, m in references if outline(m).egress_failure is None]
+    looks = [(ref, m) for ref, m in references if summarise(m).egress_failure is None]
     timeouts, total = _timeouts(looks)
     reached = [m for m in witnesses if m.reached]
     resent, trips = _round_trips([m for _, m in looks] + reached)
@@ -211,7 +211,7 @@ def _timeouts(looks: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]
     """How many reference looks timed out, out of how many."""
     by_reference: dict[tuple[str, str], list[bool]] = {}
     for reference, look in looks:
-        outcome = best(outline(look).outcomes)
+        outcome = best(summarise(look).outcomes)
         timed_out = not look.reached and outcome is not None and outcome.sub_method == TIMEOUT
         by_reference.setdefault((reference.scope, reference.endpoint.id), []).append(timed_out)
     touched = [key for key, found in by_reference.items() if any(found)]
@@ -242,14 +242,14 @@ def _round_trips(looks: Sequence[Measurement]) -> tuple[int, int]:
 def _references(
     references: Sequence[tuple[Reference, Measurement]],
     witnesses: Sequence[Measurement],
-    where: Whereabouts,
+    where: ExitMismatch,
 ) -> References:
     latest: dict[tuple[str, str], tuple[Reference, Measurement]] = {}
     for reference, look in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
         latest[(reference.scope, reference.endpoint.id)] = (reference, look)
     views = []
     for reference, look in latest.values():
-        shown = outline(look)
+        shown = summarise(look)
         if shown.egress_failure is None:
             views.append(
                 ReferenceView(reference=reference, shown=shown, outcome=best(shown.outcomes))

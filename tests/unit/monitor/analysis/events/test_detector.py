@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.analysis.events.detector import (
-    Cling,
     Detector,
     DetectorSettings,
     Episodes,
     Kind,
+    Persistence,
     Phase,
     Reading,
     comes_late,
@@ -111,26 +111,28 @@ def phases(story: str, every: float = BASE) -> list[Phase]:
 
 
 @pytest.mark.parametrize(
-    ("letter", "kind", "cling"),
+    ("letter", "kind", "persistence"),
     [
-        (".", Kind.CLEARS, Cling.NONE),
-        ("w", Kind.ACCUSES, Cling.LASTING),
-        ("s", Kind.ACCUSES, Cling.BRIEF),
-        ("S", Kind.ACCUSES, Cling.LASTING),
-        ("o", Kind.ACCUSES, Cling.NARROW),
-        ("C", Kind.ACCUSES, Cling.NONE),
-        ("p", Kind.ACCUSES, Cling.NONE),
-        ("t", Kind.ACCUSES, Cling.SLOW),
-        ("u", Kind.NEITHER, Cling.NONE),
-        ("n", Kind.NEITHER, Cling.NONE),
-        ("?", Kind.NEITHER, Cling.NONE),
-        ("d", Kind.NEITHER, Cling.NONE),
+        (".", Kind.CLEARS, Persistence.NONE),
+        ("w", Kind.ACCUSES, Persistence.LASTING),
+        ("s", Kind.ACCUSES, Persistence.BRIEF),
+        ("S", Kind.ACCUSES, Persistence.LASTING),
+        ("o", Kind.ACCUSES, Persistence.NARROW),
+        ("C", Kind.ACCUSES, Persistence.NONE),
+        ("p", Kind.ACCUSES, Persistence.NONE),
+        ("t", Kind.ACCUSES, Persistence.SLOW),
+        ("u", Kind.NEITHER, Persistence.NONE),
+        ("n", Kind.NEITHER, Persistence.NONE),
+        ("?", Kind.NEITHER, Persistence.NONE),
+        ("d", Kind.NEITHER, Persistence.NONE),
     ],
 )
-def test_verdicts_accuse_clear_or_neither(letter: str, kind: Kind, cling: Cling) -> None:
+def test_verdicts_accuse_clear_or_neither(
+    letter: str, kind: Kind, persistence: Persistence
+) -> None:
     """Throttling accuses when its evidence is strong; what says nothing weighs nothing."""
     reading = reading_of(verdict(letter, START))
-    assert (reading.kind, reading.cling) == (kind, cling)
+    assert (reading.kind, reading.persistence) == (kind, persistence)
     assert (reading.llr > 0, reading.llr < 0) == (kind is Kind.ACCUSES, kind is Kind.CLEARS)
     assert reading.control_failed is (letter == "d")
 
@@ -178,7 +180,7 @@ def test_false_alarms_of_the_model_keep_to_the_budget() -> None:
                 kind=Kind.ACCUSES if wrong else Kind.CLEARS,
                 llr=math.log(10) if wrong else -4.0,
                 evidence=Evidence.WEAK if wrong else Evidence.NONE,
-                cling=Cling.LASTING if wrong else Cling.NONE,
+                persistence=Persistence.LASTING if wrong else Persistence.NONE,
             )
             before, state = state, update(state, reading, settings)
             suspected += before.score < settings.suspect_at <= state.score

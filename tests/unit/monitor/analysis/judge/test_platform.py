@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up, roll_up_owner
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role

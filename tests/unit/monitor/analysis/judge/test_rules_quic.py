@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.judge.platform import roll_up, roll_up_owner
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict

@@ -36,7 +36,7 @@ class Weight(StrEnum):
     """Strong at once: honest networks do not do this."""
     REPEAT = "repeat"
     """Weak once, strong when two looks agree."""
-    FITFUL = "fitful"
+    OVERLOAD = "overload"
     """Weak once, strong when four looks agree: a server with too much to do does it now and then,
     and to us alone by mere chance."""
     SILENCE = "silence"
@@ -47,7 +47,7 @@ class Weight(StrEnum):
     """Accuses nobody."""
 
 
-AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.FITFUL: 4}
+AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.OVERLOAD: 4}
 """Looks that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {
@@ -59,26 +59,26 @@ WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.DNS, "no_answer"): Weight.REPEAT,
     (Layer.DNS, "timeout"): Weight.SILENCE,
     (Layer.DNS, "hijack"): Weight.REPEAT,
-    (Layer.TCP, "refused"): Weight.FITFUL,
-    (Layer.TCP, "reset"): Weight.FITFUL,
+    (Layer.TCP, "refused"): Weight.OVERLOAD,
+    (Layer.TCP, "reset"): Weight.OVERLOAD,
     (Layer.TCP, "unreachable"): Weight.REPEAT,
     (Layer.TCP, "timeout"): Weight.SILENCE,
-    (Layer.TLS, "reset"): Weight.FITFUL,
-    (Layer.TLS, "eof"): Weight.FITFUL,
-    (Layer.TLS, "alert"): Weight.FITFUL,
+    (Layer.TLS, "reset"): Weight.OVERLOAD,
+    (Layer.TLS, "eof"): Weight.OVERLOAD,
+    (Layer.TLS, "alert"): Weight.OVERLOAD,
     (Layer.TLS, "timeout"): Weight.SILENCE,
     (Layer.TLS, "certificate"): Weight.REPEAT,
     (Layer.TLS, "handshake"): Weight.HINT,
-    (Layer.TLS, "address"): Weight.FITFUL,
-    (Layer.HTTP, "reset"): Weight.FITFUL,
-    (Layer.HTTP, "eof"): Weight.FITFUL,
+    (Layer.TLS, "address"): Weight.OVERLOAD,
+    (Layer.HTTP, "reset"): Weight.OVERLOAD,
+    (Layer.HTTP, "eof"): Weight.OVERLOAD,
     (Layer.HTTP, "timeout"): Weight.SILENCE,
     (Layer.HTTP, "status_451"): Weight.REPEAT,
     (Layer.HTTP, "withheld"): Weight.HINT,
     (Layer.HTTP, "blockpage"): Weight.REPEAT,
     (Layer.HTTP, "known_blockpage"): Weight.REPEAT,
-    (Layer.APP, "reset"): Weight.FITFUL,
-    (Layer.APP, "eof"): Weight.FITFUL,
+    (Layer.APP, "reset"): Weight.OVERLOAD,
+    (Layer.APP, "eof"): Weight.OVERLOAD,
     (Layer.APP, "middlebox"): Weight.REPEAT,
     (Layer.APP, "timeout"): Weight.SILENCE,
     (Layer.QUIC, "refused"): Weight.REPEAT,

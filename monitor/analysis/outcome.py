@@ -110,7 +110,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The address it was on; empty for a query, and where a proxy resolved."""
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
+class LastHop(msgspec.Struct, frozen=True, kw_only=True):
     """The observations of the last host of a redirect chain."""
 
     host: str
@@ -128,13 +128,13 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.dns) and all(o.transport == DOH for o in self.dns)
 
 
-class Outline(msgspec.Struct, frozen=True, kw_only=True):
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One look, reduced to what judging needs."""
 
     measurement: Measurement
     egress_failure: str | None
     """Why our own proxy failed, if it did: then nothing was learnt about the endpoint."""
-    leg: Leg
+    last_hop: LastHop
     paths: tuple[Outcome, ...]
     """One per address tried and per query, in no order that means anything."""
     outcomes: tuple[Outcome, ...]
@@ -143,19 +143,19 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     """One query got replies that contradict each other."""
 
 
-def outline(measurement: Measurement) -> Outline:
+def summarise(measurement: Measurement) -> Summary:
     """Reduce a look. Never raises, whatever the look holds."""
-    leg = last_leg(measurement)
+    last_hop = last_hop_of(measurement)
     egress = _sorted(measurement.of(Layer.EGRESS))
     failure = next((o.failure for o in egress if o.failure), None)
-    paths = _paths(leg)
-    return Outline(
+    paths = _paths(last_hop)
+    return Summary(
         measurement=measurement,
         egress_failure=None if measurement.reached else failure,
-        leg=leg,
+        last_hop=last_hop,
         paths=paths,
         outcomes=_best_of_each_family(paths),
-        injected=any(contradicting(observation.answers) for observation in leg.dns),
+        injected=any(contradicting(observation.answers) for observation in last_hop.dns),
     )
 
 
@@ -192,7 +192,7 @@ def working_families(measurement: Measurement) -> tuple[str, ...]:
         return ()
     return tuple(
         sorted(
-            o.family for o in outline(measurement).outcomes if o.family and works(o, measurement)
+            o.family for o in summarise(measurement).outcomes if o.family and works(o, measurement)
         )
     )
 
@@ -226,22 +226,22 @@ def came_late(measurement: Measurement) -> frozenset[str]:
 
 def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcome | None:
     """What one look came to over the families that work; None when nothing was seen."""
-    return best(usable(outline(measurement).outcomes, families))
+    return best(usable(summarise(measurement).outcomes, families))
 
 
-def failures(shown: Outline, outcome: Outcome | None) -> dict[str, str]:
+def failures(shown: Summary, outcome: Outcome | None) -> dict[str, str]:
     """Layer → failure string: every layer on which nothing worked, and the one that decided."""
     found: dict[str, str] = {}
     if shown.egress_failure:
         found[Layer.EGRESS.value] = shown.egress_failure
-    leg = shown.leg
-    http: tuple[AnyObservation, ...] = (leg.http,) if leg.http else ()
+    last_hop = shown.last_hop
+    http: tuple[AnyObservation, ...] = (last_hop.http,) if last_hop.http else ()
     for layer, observations in (
-        (Layer.DNS, leg.dns),
-        (Layer.TCP, leg.tcp),
-        (Layer.TLS, leg.tls),
+        (Layer.DNS, last_hop.dns),
+        (Layer.TCP, last_hop.tcp),
+        (Layer.TLS, last_hop.tls),
         (Layer.HTTP, http),
-        (Layer.APP, leg.app),
+        (Layer.APP, last_hop.app),
     ):
         failed = [o for o in observations if o.failure is not None]
         if failed and len(failed) == len(observations):
@@ -294,7 +294,7 @@ def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
     return False
 
 
-def last_leg(measurement: Measurement) -> Leg:
+def last_hop_of(measurement: Measurement) -> LastHop:
     """The observations of the host at which the redirect chain of a look ended."""
     requests = hops(measurement)
     tcp = tuple(o for o in measurement.of(Layer.TCP) if isinstance(o, TcpObservation))
@@ -303,7 +303,7 @@ def last_leg(measurement: Measurement) -> Leg:
     if not requests:
         host = host_of(measurement.endpoint)
         app = tuple(o for o in measurement.of(Layer.APP) if isinstance(o, AppObservation))
-        return Leg(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
+        return LastHop(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
     last = requests[-1]
     onward = host_of(redirect_target(last))
     after = last.start
@@ -311,7 +311,7 @@ def last_leg(measurement: Measurement) -> Leg:
         o.start >= after for o in (*tcp, *tls, *(d for d in dns if _name(d) == onward))
     )
     if went_on:
-        return Leg(
+        return LastHop(
             host=onward,
             dns=_named(dns, onward),
             tcp=tuple(o for o in tcp if o.start >= after),
@@ -320,7 +320,7 @@ def last_leg(measurement: Measurement) -> Leg:
         )
     since = requests[-2].start if len(requests) > 1 else float("-inf")
     host = host_of(last.url)
-    return Leg(
+    return LastHop(
         host=host,
         dns=_named(dns, host),
         tcp=tuple(o for o in tcp if o.start >= since),
@@ -337,16 +337,19 @@ def hops(measurement: Measurement) -> tuple[HttpObservation, ...]:
     )
 
 
-def _paths(leg: Leg) -> tuple[Outcome, ...]:
-    found = [_of_address(leg, address) for address in sorted({o.address for o in _dialled(leg)})]
-    for observation in leg.dns:
+def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
+    found = [
+        _of_address(last_hop, address)
+        for address in sorted({o.address for o in _dialled(last_hop)})
+    ]
+    for observation in last_hop.dns:
         family = _FAMILY_OF_RTYPE.get(observation.rtype, "")
         if observation.failure is not None:
             found.append(_failed(family, observation))
         elif observation.addresses:
             found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
         # Else there are no addresses of this family, which is no failure.
-    if not found and (family := _literal_family(leg.host)):
+    if not found and (family := _literal_family(last_hop.host)):
         # An address of a family this machine does not have: nothing was even tried.
         found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
     return tuple(found)
@@ -358,18 +361,18 @@ def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in chosen if outcome is not None)
 
 
-def _dialled(leg: Leg) -> list[_Dialled]:
-    found: list[_Dialled] = [*leg.tcp]
-    found += leg.tls
-    found += leg.app
-    if leg.http is not None:
-        found.append(leg.http)
+def _dialled(last_hop: LastHop) -> list[_Dialled]:
+    found: list[_Dialled] = [*last_hop.tcp]
+    found += last_hop.tls
+    found += last_hop.app
+    if last_hop.http is not None:
+        found.append(last_hop.http)
     return found
 
 
-def _of_address(leg: Leg, address: str) -> Outcome:
+def _of_address(last_hop: LastHop, address: str) -> Outcome:
     """How far the look got on one address: seeing a layer at all means those below it worked."""
-    here = [o for o in _dialled(leg) if o.address == address]
+    here = [o for o in _dialled(last_hop) if o.address == address]
     deepest = max((layer_of(o) for o in here), key=DEPTH.__getitem__)
     seen = [o for o in here if layer_of(o) is deepest]
     family = family_of(address)

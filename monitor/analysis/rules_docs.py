@@ -1,13 +1,13 @@
 """docs/rules.md, written from the tables of rules so that it cannot fall behind them.
 
-python -m monitor.analysis.judge.rules_docs > docs/rules.md
+python -m monitor.analysis.rules_docs > docs/rules.md
 """
 
 import sys
 from collections.abc import Iterable
 
 from monitor.analysis.judge.differential import AGREEING
-from monitor.analysis.judge.evidence_weight import (
+from monitor.analysis.judge.evidence_grades import (
     AGREEING_LOOKS,
     LOSS_CHANCE,
     LOSS_CHANCE_STRONG,
@@ -25,7 +25,7 @@ from monitor.analysis.verdict import Evidence
 _INTRODUCTION = f"""\
 # The rules of judgement
 
-<!-- Written by `python -m monitor.analysis.judge.rules_docs`; a test fails when this is stale. -->
+<!-- Written by `python -m monitor.analysis.rules_docs`; a test fails when this is stale. -->
 
 Rules version {RULES_VERSION}. A verdict carries this version and the id of the rule that made it.
 
@@ -54,8 +54,8 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 | conclusive | strong, and follow-ups ruled out the innocent explanations |
 
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
-{AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.FITFUL]} where an \
-overloaded server does the same now
+{AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.OVERLOAD]} where \
+an overloaded server does the same now
 and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. \
 The loss at the vantage
 is measured on references and on whatever else answers, as the chance that one look times out with
@@ -131,7 +131,7 @@ def render() -> str:
                 rule.meaning,
                 rule.state.value,
                 _method(rule.method, rule.sub_method),
-                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                "" if rule.grade_ceiling is Evidence.NONE else rule.grade_ceiling.value,
                 rule.wrong_when,
             )
             for rule in RULES
@@ -152,7 +152,7 @@ def render() -> str:
                 rule.meaning,
                 rule.state.value,
                 _method("throttling" if rule.sub_method else "", rule.sub_method),
-                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                "" if rule.grade_ceiling is Evidence.NONE else rule.grade_ceiling.value,
                 rule.wrong_when,
             )
             for rule in THROTTLING_RULES

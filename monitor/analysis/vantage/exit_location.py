@@ -15,14 +15,14 @@ UNKNOWN = "ZZ"
 """The country of a vantage that has none configured."""
 
 
-class ExitPlace(msgspec.Struct, frozen=True):
+class ExitLocation(msgspec.Struct, frozen=True):
     """Where an address is, as the operator's files say; empty and 0 where they do not."""
 
     country: str = ""
     asn: int = 0
 
 
-class Whereabouts(msgspec.Struct, frozen=True):
+class ExitMismatch(msgspec.Struct, frozen=True):
     """In what a vantage's exit differs from what it should be; nothing where it agrees."""
 
     country: str = ""
@@ -31,15 +31,15 @@ class Whereabouts(msgspec.Struct, frozen=True):
     """The network it comes out of, when that is not its own."""
 
 
-AS_CONFIGURED = Whereabouts()
+AS_CONFIGURED = ExitMismatch()
 
 
 def compare(
     vantage: VantagePoint,
-    place: ExitPlace,
+    place: ExitLocation,
     watched: frozenset[str],
     siblings: Sequence[Sequence[int]] = (),
-) -> Whereabouts:
+) -> ExitMismatch:
     """In what `place` differs from where the vantage should be; in nothing that is not known.
 
     A control may be anywhere but in a country of `watched`, where blocking is looked for. Networks
@@ -49,10 +49,10 @@ def compare(
     elsewhere = bool(known) and place.country != vantage.country
     if vantage.role is VantageRole.CONTROL:
         return (
-            Whereabouts(place.country) if elsewhere and place.country in watched else AS_CONFIGURED
+            ExitMismatch(place.country) if elsewhere and place.country in watched else AS_CONFIGURED
         )
     other = bool(place.asn and vantage.asn) and not _same(place.asn, vantage.asn, siblings)
-    return Whereabouts(place.country if elsewhere else "", place.asn if other else 0)
+    return ExitMismatch(place.country if elsewhere else "", place.asn if other else 0)
 
 
 def _same(one: int, other: int, siblings: Sequence[Sequence[int]]) -> bool:
