@@ -229,12 +229,12 @@ def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcom
     return best(usable(summarise(measurement).outcomes, families))
 
 
-def failures(shown: Summary, outcome: Outcome | None) -> dict[str, str]:
+def failures(summary: Summary, outcome: Outcome | None) -> dict[str, str]:
     """Layer → failure string: every layer on which nothing worked, and the one that decided."""
     found: dict[str, str] = {}
-    if shown.egress_failure:
-        found[Layer.EGRESS.value] = shown.egress_failure
-    last_hop = shown.last_hop
+    if summary.egress_failure:
+        found[Layer.EGRESS.value] = summary.egress_failure
+    last_hop = summary.last_hop
     http: tuple[AnyObservation, ...] = (last_hop.http,) if last_hop.http else ()
     for layer, observations in (
         (Layer.DNS, last_hop.dns),
@@ -245,7 +245,7 @@ def failures(shown: Summary, outcome: Outcome | None) -> dict[str, str]:
     ):
         failed = [o for o in observations if o.failure is not None]
         if failed and len(failed) == len(observations):
-            found[layer.value] = str(_most_telling(failed).failure)
+            found[layer.value] = str(_most_informative(failed).failure)
     if outcome is not None and outcome.failure:
         found[outcome.layer.value] = outcome.failure
     return {key: str(value) for key, value in found.items()}
@@ -377,7 +377,7 @@ def _of_address(last_hop: LastHop, address: str) -> Outcome:
     seen = [o for o in here if layer_of(o) is deepest]
     family = family_of(address)
     if all(o.failure is not None for o in seen):
-        return _failed(family, _most_telling(seen), address)
+        return _failed(family, _most_informative(seen), address)
     return Outcome(family=family, depth=DEPTH[deepest] + 1, layer=deepest, address=address)
 
 
@@ -404,7 +404,7 @@ def sub_method_of(observation: Observation) -> str:
     return word
 
 
-def _most_telling(observations: Iterable[Observation]) -> Observation:
+def _most_informative(observations: Iterable[Observation]) -> Observation:
     return min(
         observations,
         key=lambda o: (rank(sub_method_of(o)), o.failure or "", sub_method_of(o), o.start),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from monitor.analysis.judge.differential import AGREEING
 from monitor.analysis.judge.evidence_grades import (
-    AGREEING_LOOKS,
+    AGREEING_ATTEMPTS,
     LOSS_CHANCE,
     LOSS_CHANCE_STRONG,
     STRONG_TIMEOUTS,
@@ -54,7 +54,7 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 | conclusive | strong, and follow-ups ruled out the innocent explanations |
 
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
-{AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.OVERLOAD]} where \
+{AGREEING_ATTEMPTS[Weight.REPEAT]} that agree for *strong*; {AGREEING_ATTEMPTS[Weight.OVERLOAD]} where \
 an overloaded server does the same now
 and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. \
 The loss at the vantage
@@ -77,8 +77,8 @@ acted. Strong evidence becomes *conclusive* when at least {AGREEING} looks agree
   address that somebody else gave; where the resolver reports a fault or is silent, an open
   resolver must be kept from answering over UDP as well;
 - replies are injected, and a resolver asked over TCP or DoH does answer, or such an address works;
-- a false certificate is shown at an address the platform really has, while all is well otherwise;
-- a false certificate is shown where the resolver led, and the platform answers elsewhere.
+- a false certificate is summary at an address the platform really has, while all is well otherwise;
+- a false certificate is summary where the resolver led, and the platform answers elsewhere.
 
 Follow-ups never raise *weak*, and their absence lowers nothing. Quiet vantages make none. A
 resolver that reports a fault or is silent has too many innocent reasons to be more than *weak* by

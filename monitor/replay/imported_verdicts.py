@@ -5,7 +5,7 @@ rows ─┬─ those of one network within a sitting, or one line of counts ─�
 Sample ── monitor.replay.two_sided_test ──▶ Call ──▶ PlatformVerdict
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from math import exp, log
 from statistics import median_low
@@ -62,8 +62,6 @@ _ENOUGH_ROWS = 10.0
 
 _Key = tuple[str, str, int, str]
 """Country, platform, AS number (0: all), part."""
-_Place = tuple[str, str, int]
-"""Country, owner, AS number."""
 
 
 def model_of(row: Row) -> Model:
@@ -316,10 +314,3 @@ class ImportedVerdicts:
             judged_at=call.called_at,
             rules_version=RULES,
         )
-
-
-def weigh(rows: Sequence[Row], lookup: PlatformLookup) -> Iterator[PlatformVerdict]:
-    """Every verdict that rows decide, in the order it was known."""
-    imported = ImportedVerdicts(lookup)
-    for group in sample_groups(rows):
-        yield from imported.take(group)

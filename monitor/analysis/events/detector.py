@@ -47,11 +47,8 @@ from strong evidence on. Once nothing has accused or cleared for `gap` seconds t
 `stale`; from then on scores halve every `gap`, a clear stream becomes unknown, and a mere suspicion
 is forgotten in the end. Suspected and blocked remain: silence is no recovery.
 
-**Order.** A reading of the cycle taken in last, or not later than it, changes nothing, so repeats
-are harmless. Who needs the same result for any order of arrival keeps the readings and, when one
-`comes_late`, gives all of them to `fold`, which sorts.
-
-**Several networks** of a country add up by `joint_score`: the same fault seldom shows on two.
+**Order.** A reading of the latest cycle, or one that is not newer than the latest, changes nothing,
+so repeats are harmless. `monitor.analysis.events.verdict_order` puts late verdicts in their place.
 
 Sources: E. S. Page, Continuous inspection schemes, Biometrika 1954; G. Lorden, Procedures for
 reacting to a change in distribution, Ann. Math. Stat. 1971; T. L. Lai, Information bounds and quick
@@ -60,7 +57,6 @@ Capacity of a burst-noise channel, Bell Syst. Tech. J. 1960.
 """
 
 import math
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,7 +109,7 @@ class Phase(StrEnum):
     SUSPICIOUS = "suspicious"
     """Accused, undecided."""
     SUSPECTED = "suspected"
-    """Past the first threshold: worth telling people who watch."""
+    """Past the first threshold: worth informative people who watch."""
     BLOCKED = "blocked"
     """Past the second: this network alone confirms."""
     RECOVERING = "recovering"
@@ -180,8 +176,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Clearing readings while a block stands: a filter overloaded or restarted."""
     outage: Episodes = Episodes(length=1800.0, again=0.95)
     """Accusations after the control failed too."""
-    shared: float = 0.005
-    """The chance that a fault on one network shows on another of the country as well."""
     prior_wrong: float = 0.02
     """Wrong readings that the prior on a stream's rate of them is worth: few, since streams differ,
     so that a few of its own soon outweigh it."""
@@ -211,11 +205,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     def end_at(self) -> float:
         """Score for the end from which a block is over."""
         return math.log(self.readings_a_year / self.false_ends)
-
-    @property
-    def corroboration(self) -> float:
-        """The most that another network's score adds, since both may share a fault."""
-        return -math.log(self.shared)
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,19 +294,6 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     )
 
 
-def comes_late(state: Detector, reading: Reading) -> bool:
-    """Whether a new reading is older than the last one taken in, so that only `fold` can use it."""
-    return state.at is not None and reading.at < state.at and reading.cycle != state.cycle
-
-
-def fold(readings: Iterable[Reading], settings: DetectorSettings) -> Detector:
-    """The state after readings given in any order, repeats included."""
-    state = Detector()
-    for reading in sorted(readings, key=lambda reading: (reading.at, reading.cycle)):
-        state = update(state, reading, settings)
-    return state
-
-
 def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
     """The state after one more reading; the same state when it is a repeat or comes late."""
     if state.at is not None and (reading.at <= state.at or reading.cycle == state.cycle):
@@ -342,16 +318,6 @@ def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
     """Whether nothing has been known for longer than `gap`: insufficient, whatever the phase."""
     known = state.known_at
     return known is None or (now - known).total_seconds() > settings.gap
-
-
-def joint_score(scores: Iterable[float], settings: DetectorSettings) -> float:
-    """The score of a country from those of its networks: compare it with `confirm_at`.
-
-    The highest counts in full, each further one at most as `corroboration`: a fault of the
-    platform's nearest servers can show on several networks. Two suspected networks confirm.
-    """
-    ranked = sorted(scores, reverse=True)
-    return sum(ranked[:1]) + sum(min(score, settings.corroboration) for score in ranked[1:])
 
 
 # -- one reading ---------------------------------------------------------------------------------

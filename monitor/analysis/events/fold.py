@@ -172,7 +172,7 @@ class Rebuild:
         others are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
             self._taking.replace(self._place, self._timeline)
-            self._taking.tell_apart(self._known, self._older, self._changes, self._last)
+            self._taking.log_differences(self._known, self._older, self._changes, self._last)
         return self._taking.step()
 
 
@@ -247,7 +247,7 @@ class _Taking:
         last = timeline.recent[-1][0] if timeline.recent else timeline.until
         if last is None or key > last:
             timeline, changes = self._next(timeline, key, item, take)
-            self._tell(changes, key[0])
+            self._log_changes(changes, key[0])
             self._touched.append(place)
             return timeline
         before = timeline
@@ -261,7 +261,7 @@ class _Taking:
             known = _events_of(before.settled)
             old = known | {change.event.id: change.event for change in _walk(before, take)}
             at = timeline.recent[-1][0][0]
-            self.tell_apart(old, known, _walk(timeline, take), at)
+            self.log_differences(old, known, _walk(timeline, take), at)
         return timeline
 
     def _next(
@@ -296,9 +296,9 @@ class _Taking:
     ) -> tuple[Connectivity, tuple[Change, ...]]:
         return connectivity.take_in(state, health, self._interval)
 
-    # -- telling -----------------------------------------------------------------------------
+    # -- informative -----------------------------------------------------------------------------
 
-    def _tell(self, changes: Iterable[Change], at: datetime) -> None:
+    def _log_changes(self, changes: Iterable[Change], at: datetime) -> None:
         for change in changes:
             event = change.event
             self._changed[event.id] = event
@@ -315,7 +315,7 @@ class _Taking:
                     )
                 )
 
-    def tell_apart(
+    def log_differences(
         self,
         old: Mapping[str, Event],
         kept: Mapping[str, Event],
@@ -342,7 +342,7 @@ class _Taking:
             if change.event.id not in old:
                 detail = continued_events_detail(change.detail, taken_over.pop(change.event.id, ()))
                 told = msgspec.structs.replace(change, detail=detail)
-                self._tell([told], max(change.event.updated_at, at))
+                self._log_changes([told], max(change.event.updated_at, at))
         for event_id, before in old.items():
             after = new.get(event_id)
             moment = max(before.updated_at, at)
@@ -352,11 +352,13 @@ class _Taking:
                     gone_now = msgspec.structs.replace(
                         before, state=EventState.WITHDRAWN, updated_at=moment
                     )
-                    self._tell([Change(name="withdrawn", detail=detail, event=gone_now)], moment)
+                    self._log_changes(
+                        [Change(name="withdrawn", detail=detail, event=gone_now)], moment
+                    )
             elif _facts(after) != _facts(before) or event_id in taken_over:
                 after = msgspec.structs.replace(after, updated_at=moment)
                 detail = continued_events_detail("", taken_over.get(event_id, ()))
-                self._tell([Change(name="revised", detail=detail, event=after)], moment)
+                self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
 
 
 def key_of(verdict: PlatformVerdict) -> Key:

@@ -8,7 +8,7 @@ import msgspec
 from monitor.analysis.events.detector import DetectorSettings
 
 SILENT_INTERVALS = 6
-"""Cycles without a word after which nothing is known of a stream, however rare they are."""
+"""Cycles without a last after which nothing is known of a stream, however rare they are."""
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):

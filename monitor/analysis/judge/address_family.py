@@ -56,33 +56,33 @@ def family_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
 
 
 def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
-    looked = [shown for shown in every if family not in came_late(shown.measurement)]
+    looked = [summary for summary in every if family not in came_late(summary.measurement)]
     if not looked:
         return None
     failed = [
-        (shown, outcome)
-        for shown in looked
-        if (outcome := _of_family(shown, family)) is not None and outcome.sub_method
+        (summary, outcome)
+        for summary in looked
+        if (outcome := _of_family(summary, family)) is not None and outcome.sub_method
     ]
     if len(failed) < len(looked):
         failed = [
-            (shown, outcome)
-            for shown, outcome in failed
-            if outcome.layer is Layer.DNS and _contradicted(shown, family)
+            (summary, outcome)
+            for summary, outcome in failed
+            if outcome.layer is Layer.DNS and _contradicted(summary, family)
         ]
     if any(
-        shown.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
-        for shown, outcome in failed
+        summary.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
+        for summary, outcome in failed
     ):
         return None
     controls = controls_for(case, looked[-1:])
     working = [control for control in controls.working if _works_over(control, family, looked[-1])]
     covered = [
         FailedMeasurement(
-            shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True
+            summary=summary, signs=failed_at(_paths(summary, family), outcome.depth), covered=True
         )
-        for shown, outcome in failed
-        if any(follows(c.measurement, shown) for c in working)
+        for summary, outcome in failed
+        if any(follows(c.measurement, summary) for c in working)
     ]
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE:
@@ -92,18 +92,18 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
 
 
-def _contradicted(shown: Summary, family: str) -> bool:
+def _contradicted(summary: Summary, family: str) -> bool:
     """Whether the query for this family's addresses got replies that cannot both be true."""
     rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
-    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.last_hop.dns)
+    return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
-def _paths(shown: Summary, family: str) -> list[Outcome]:
-    return [path for path in shown.paths if path.family == family]
+def _paths(summary: Summary, family: str) -> list[Outcome]:
+    return [path for path in summary.paths if path.family == family]
 
 
-def _of_family(shown: Summary, family: str) -> Outcome | None:
-    return next((o for o in shown.outcomes if o.family == family), None)
+def _of_family(summary: Summary, family: str) -> Outcome | None:
+    return next((o for o in summary.outcomes if o.family == family), None)
 
 
 def _works_over(control: Summary, family: str, field: Summary) -> bool:

@@ -39,14 +39,14 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     medium: Medium
 
 
-def best_match(case: Case, shown: Summary, medium: Medium) -> Match | None:
+def best_match(case: Case, summary: Summary, medium: Medium) -> Match | None:
     """The fingerprint that tells most of those a look shows; None when it shows none.
 
     One that speaks of the case's country comes before others, and a confident one before others.
     """
     if not case.fingerprints:
         return None
-    found = [one for one in _matches(case.fingerprints, shown) if one.medium is medium]
+    found = [one for one in _matches(case.fingerprints, summary) if one.medium is medium]
     if not found:
         return None
     innocent = {
@@ -71,9 +71,9 @@ def national(case: Case, match: Match) -> bool:
     return match.fingerprint.confident and case.country in match.fingerprint.countries
 
 
-def _matches(fingerprints: Sequence[Fingerprint], shown: Summary) -> list[Match]:
-    pages = [page for page in hops(shown.measurement) if _writable(page)]
-    names = _certificate_names(shown)
+def _matches(fingerprints: Sequence[Fingerprint], summary: Summary) -> list[Match]:
+    pages = [page for page in hops(summary.measurement) if _writable(page)]
+    names = _certificate_names(summary)
     found = []
     for fingerprint in fingerprints:
         if fingerprint.where is Where.CERTIFICATE:
@@ -130,9 +130,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _certificate_names(shown: Summary) -> list[str]:
+def _certificate_names(summary: Summary) -> list[str]:
     """Subject and issuer of every certificate that was presented and did not verify."""
-    ders = [der for o in shown.last_hop.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain]
+    ders = [
+        der for o in summary.last_hop.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain
+    ]
     return [name for der in ders for name in _names(der)]
 
 

@@ -71,9 +71,9 @@ class Likeness(StrEnum):
     DIFFERENT = "different"
 
 
-def cleartext_page(shown: Summary) -> HttpObservation | None:
+def cleartext_page(summary: Summary) -> HttpObservation | None:
     """The final response of a look, if it is complete and came over no verified connection."""
-    page = shown.last_hop.http
+    page = summary.last_hop.http
     if page is None or page.failure is not None or not page.status:
         return None
     return None if page.url.startswith("https:") else page

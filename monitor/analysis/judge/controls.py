@@ -46,22 +46,24 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
 
 def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     """The controls that count for at least one of the looks compared."""
-    same = [look for look in case.controls if look.endpoint == case.endpoint]
+    same = [measurement for measurement in case.controls if measurement.endpoint == case.endpoint]
     if not same:
         return Controls(gap="missing")
-    timely = [look for look in same if any(follows(look, one) for one in compared)]
+    timely = [
+        measurement for measurement in same if any(follows(measurement, one) for one in compared)
+    ]
     if not timely:
         return Controls(gap="stale")
-    telling = [shown for shown in map(summarise, timely) if _telling(case, shown)]
-    if not telling:
+    informative = [summary for summary in map(summarise, timely) if _counts(case, summary)]
+    if not informative:
         return Controls(gap="dead")
     latest: dict[str, Summary] = {}
-    for shown in sorted(telling, key=lambda s: (s.measurement.started_at, s.measurement.id)):
-        latest[shown.measurement.vantage] = shown
+    for summary in sorted(informative, key=lambda s: (s.measurement.started_at, s.measurement.id)):
+        latest[summary.measurement.vantage] = summary
     return Controls(
-        working=tuple(shown for shown in latest.values() if _works(shown)),
-        failing=tuple(shown for shown in latest.values() if not _works(shown)),
-        wavering=not all(map(_works, telling)),
+        working=tuple(summary for summary in latest.values() if _works(summary)),
+        failing=tuple(summary for summary in latest.values() if not _works(summary)),
+        wavering=not all(map(_works, informative)),
         patience=max(map(_slowest, filter(_works, latest.values())), default=0.0),
     )
 
@@ -72,9 +74,9 @@ def _slowest(control: Summary) -> float:
     return max(waits, default=0.0)
 
 
-def follows(control: Measurement, shown: Summary) -> bool:
+def follows(control: Measurement, summary: Summary) -> bool:
     """Whether a control look came late enough to be held against a field look."""
-    return control.started_at.timestamp() >= shown.measurement.ended_at
+    return control.started_at.timestamp() >= summary.measurement.ended_at
 
 
 def _works(control: Summary) -> bool:
@@ -85,7 +87,7 @@ def _works(control: Summary) -> bool:
     return page is not None and page.expected and page.status != LEGAL_REASONS
 
 
-def _telling(case: Case, control: Summary) -> bool:
+def _counts(case: Case, control: Summary) -> bool:
     """Whether a control look says something about the endpoint rather than about itself."""
     health = case.control_health.get(control.measurement.vantage)
     if health is None or health.state not in ABLE or control.egress_failure is not None:
@@ -112,11 +114,11 @@ def _got_response(control: Summary) -> bool:
     return page is not None and page.status > 0
 
 
-def strayed(shown: Summary, controls: Controls) -> bool:
+def strayed(summary: Summary, controls: Controls) -> bool:
     """Whether cleartext redirects led a look away from where every working control was led."""
     if not controls.working:
-        return strays(shown.measurement, None)
-    return all(strays(shown.measurement, other.measurement) for other in controls.working)
+        return strays(summary.measurement, None)
+    return all(strays(summary.measurement, other.measurement) for other in controls.working)
 
 
 def likenesses(page: HttpObservation, controls: Controls) -> set[Likeness]:

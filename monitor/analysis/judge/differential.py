@@ -37,8 +37,6 @@ from probes.measurement import (
     AnyObservation,
     DnsObservation,
     Layer,
-    Measurement,
-    QuicObservation,
     TlsObservation,
 )
 
@@ -75,7 +73,6 @@ _HELLO = ("reset", "eof", "alert", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
 """What a resolver that cannot reach the platform's name servers comes to, all by itself."""
-_OPEN = (Reason.OPEN_RESOLVER, Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 
 
@@ -90,7 +87,7 @@ class _Clues(msgspec.Struct, frozen=True, kw_only=True):
     """The follow-ups that were made after the failure, about the host that failed."""
 
     host: str
-    shown: tuple[Summary, ...]
+    summaries: tuple[Summary, ...]
     """The looks that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
@@ -118,7 +115,7 @@ def reread(
     if layer is Layer.TLS and word == "certificate" and _forged(clues):
         if _led_astray(clues, honest):
             return _conclusive(HIJACK, evidence, agreeing)
-        at_home = all(_failing_addresses(shown) & honest for shown in clues.shown)
+        at_home = all(_failing_addresses(summary) & honest for summary in clues.summaries)
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
@@ -129,33 +126,6 @@ def reread(
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
         return Reading(sign=ADDRESS, evidence=evidence)
     return Reading(sign=sign, evidence=evidence)
-
-
-def doh_blocked(follow_ups: Iterable[Measurement]) -> bool:
-    """Whether no DoH server could be used though the network answered otherwise.
-
-    A finding about the network, of any number of follow-ups made there in one cycle; it is no
-    platform's, and counts neither for nor against one.
-    """
-    seen = [o for look in follow_ups for o in look.observations if o.reason]
-    doh = [o for o in seen if isinstance(o, DnsObservation) and o.reason == Reason.DOH]
-    others = [o for o in seen if o.reason != Reason.DOH]
-    return (
-        len({o.resolver for o in doh}) > 1
-        and not any(_replied(o) for o in doh)
-        and any(_replied(o) if isinstance(o, DnsObservation) else not o.failure for o in others)
-    )
-
-
-def quic_open(case: Case) -> bool:
-    """Whether the endpoint answered over QUIC in this cycle: a block, if any, spares UDP."""
-    looks = (*case.attempts, *case.follow_ups)
-    return any(
-        isinstance(o, QuicObservation) and o.failure is None
-        for look in looks
-        if look.endpoint == case.endpoint
-        for o in look.observations
-    )
 
 
 # -- what the clues say --------------------------------------------------------------------------
@@ -183,10 +153,10 @@ def _led_astray(clues: _Clues, honest: set[str]) -> bool:
 
     Never where that was a server of somebody else's, asked over HTTPS.
     """
-    if any(shown.last_hop.resolved_elsewhere for shown in clues.shown):
+    if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
     return _verified(clues) and not any(
-        _answered_addresses(shown) & honest for shown in clues.shown
+        _answered_addresses(summary) & honest for summary in clues.summaries
     )
 
 
@@ -198,8 +168,10 @@ def _verified(clues: _Clues) -> bool:
 
 
 def _forged(clues: _Clues) -> bool:
-    """Every look was shown a certificate that no honest mistake accounts for."""
-    return all(any(o.failure in FORGED for o in shown.last_hop.tls) for shown in clues.shown)
+    """Every look was summary a certificate that no honest mistake accounts for."""
+    return all(
+        any(o.failure in FORGED for o in summary.last_hop.tls) for summary in clues.summaries
+    )
 
 
 def _only_this_name(clues: _Clues, word: str) -> bool:
@@ -230,7 +202,7 @@ def _other_name_fails_too(clues: _Clues, word: str) -> bool:
 
 
 def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
-    failed = set().union(*(_addresses_failing_with(shown, word) for shown in clues.shown))
+    failed = set().union(*(_addresses_failing_with(summary, word) for summary in clues.summaries))
     return [o for o in clues.tls if o.reason == Reason.INNOCUOUS_SNI and o.address in failed]
 
 
@@ -250,14 +222,14 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
     since = agreeing[0].measurement.ended_at
     seen: list[AnyObservation] = [
         o
-        for look in case.follow_ups
-        if look.endpoint == case.endpoint and look.started_at.timestamp() >= since
-        for o in look.observations
+        for measurement in case.follow_ups
+        if measurement.endpoint == case.endpoint and measurement.started_at.timestamp() >= since
+        for o in measurement.observations
         if o.reason
     ]
     return _Clues(
         host=host,
-        shown=tuple(shown for shown in agreeing if shown.last_hop.host == host),
+        summaries=tuple(summary for summary in agreeing if summary.last_hop.host == host),
         dns=tuple(o for o in seen if isinstance(o, DnsObservation) and _about(o, host)),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
     )
@@ -265,11 +237,6 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
 
 def _about(observation: DnsObservation, host: str) -> bool:
     return observation.name.lower().rstrip(".") == host
-
-
-def _replied(observation: DnsObservation) -> bool:
-    """Whether the server itself said anything, however little it helps."""
-    return bool(observation.answers)
 
 
 def _gave_addresses(observation: DnsObservation) -> bool:
@@ -286,15 +253,19 @@ def _honest_addresses(clues: _Clues) -> set[str]:
     return given | proved
 
 
-def _answered_addresses(shown: Summary) -> set[str]:
+def _answered_addresses(summary: Summary) -> set[str]:
     """Where the vantage's own resolver, and whoever answered in its place, led this look."""
-    given = {a for o in shown.last_hop.dns for answer in o.answers for a in answer.addresses}
-    return given | {o.address for o in shown.last_hop.tcp} | {o.address for o in shown.last_hop.tls}
+    given = {a for o in summary.last_hop.dns for answer in o.answers for a in answer.addresses}
+    return (
+        given
+        | {o.address for o in summary.last_hop.tcp}
+        | {o.address for o in summary.last_hop.tls}
+    )
 
 
-def _failing_addresses(shown: Summary) -> set[str]:
-    return {o.address for o in shown.last_hop.tls if o.failure}
+def _failing_addresses(summary: Summary) -> set[str]:
+    return {o.address for o in summary.last_hop.tls if o.failure}
 
 
-def _addresses_failing_with(shown: Summary, word: str) -> set[str]:
-    return {o.address for o in shown.last_hop.tls if sub_method_of(o) == word}
+def _addresses_failing_with(summary: Summary, word: str) -> set[str]:
+    return {o.address for o in summary.last_hop.tls if sub_method_of(o) == word}

@@ -47,7 +47,7 @@ class Weight(StrEnum):
     """Accuses nobody."""
 
 
-AGREEING_LOOKS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.OVERLOAD: 4}
+AGREEING_ATTEMPTS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.OVERLOAD: 4}
 """Looks that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {
@@ -117,17 +117,17 @@ def loss_explains(timeout_rate: float, timeouts: int) -> bool:
     return timeout_rate**timeouts > LOSS_CHANCE * _ROUNDING
 
 
-def grade(weight: Weight, looks: int, *, timeout_rate: float, lossy: bool) -> Evidence:
+def grade(weight: Weight, measurements: int, *, timeout_rate: float, lossy: bool) -> Evidence:
     """The evidence that `looks` agreeing looks make; `timeout_rate` is 0–1, of the vantage."""
     if weight is Weight.PROOF:
         return Evidence.STRONG
-    if weight in AGREEING_LOOKS:
-        return Evidence.STRONG if looks >= AGREEING_LOOKS[weight] else Evidence.WEAK
+    if weight in AGREEING_ATTEMPTS:
+        return Evidence.STRONG if measurements >= AGREEING_ATTEMPTS[weight] else Evidence.WEAK
     if weight is Weight.HINT:
         return Evidence.WEAK
-    if weight is Weight.SILENCE and not lossy and not loss_explains(timeout_rate, looks):
-        certain = timeout_rate**looks <= LOSS_CHANCE_STRONG * _ROUNDING
-        return Evidence.STRONG if certain and looks >= STRONG_TIMEOUTS else Evidence.WEAK
+    if weight is Weight.SILENCE and not lossy and not loss_explains(timeout_rate, measurements):
+        certain = timeout_rate**measurements <= LOSS_CHANCE_STRONG * _ROUNDING
+        return Evidence.STRONG if certain and measurements >= STRONG_TIMEOUTS else Evidence.WEAK
     return Evidence.NONE
 
 

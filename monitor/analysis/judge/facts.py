@@ -48,19 +48,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def examine(case: Case) -> Facts:
     """Reduce a case to the facts the rules ask about. Never raises."""
-    shown = [summarise(look) for look in case.attempts]
-    looked = [one for one in shown if one.egress_failure is None]
+    summary = [summarise(measurement) for measurement in case.attempts]
+    looked = [one for one in summary if one.egress_failure is None]
     last = looked[-1] if looked else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
-    answered = last is not None and _answered(last, for_last) and not _by_portal(case, last)
+    answered = last is not None and _answered(last, for_last) and not _by_captive_portal(case, last)
     like_control = last is not None and _like_control(last, for_last)
     failed = _trailing_failures(looked) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
     finding = find(case, failed, controls) if failed else None
     return Facts(
         case=case,
-        looked=bool(shown),
-        egress_failed=bool(shown) and not looked,
+        looked=bool(summary),
+        egress_failed=bool(summary) and not looked,
         answered=answered,
         like_control=like_control,
         failed_before=any(not one.measurement.reached for one in looked[:-1]),
@@ -70,31 +70,31 @@ def examine(case: Case) -> Facts:
         finding=finding,
         family_finding=family_finding(case, looked) if answered else None,
         quic_finding=quic_finding(case, looked) if answered else None,
-        last=last or (shown[-1] if shown else None),
+        last=last or (summary[-1] if summary else None),
     )
 
 
-def _answered(shown: Summary, controls: Controls) -> bool:
+def _answered(summary: Summary, controls: Controls) -> bool:
     """Reached, and not by way of a cleartext redirect that anyone could have forged."""
-    return shown.measurement.reached and not strayed(shown, controls)
+    return summary.measurement.reached and not strayed(summary, controls)
 
 
-def _by_portal(case: Case, shown: Summary) -> bool:
+def _by_captive_portal(case: Case, summary: Summary) -> bool:
     """Whether a captive portal may have been what answered: it completes any handshake.
 
     What only the platform can do, prove its name or speak its own protocol, no portal does.
     """
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
-    return not any(o.failure is None for o in (*shown.last_hop.tls, *shown.last_hop.app))
+    return not any(o.failure is None for o in (*summary.last_hop.tls, *summary.last_hop.app))
 
 
-def _like_control(shown: Summary, controls: Controls) -> bool:
-    page = cleartext_page(shown)
+def _like_control(summary: Summary, controls: Controls) -> bool:
+    page = cleartext_page(summary)
     return (
         page is not None
         and page.expected
-        and not strayed(shown, controls)
+        and not strayed(summary, controls)
         and Likeness.SAME in likenesses(page, controls)
     )
 
@@ -105,8 +105,8 @@ def _trailing_failures(looked: Sequence[Summary]) -> list[Summary]:
     return list(looked[position + 1 :] or looked[-1:])
 
 
-def _family_missing(case: Case, shown: Summary) -> bool:
-    return bool(shown.paths) and not usable(shown.paths, families_of(case))
+def _family_missing(case: Case, summary: Summary) -> bool:
+    return bool(summary.paths) and not usable(summary.paths, families_of(case))
 
 
 def _withheld_everywhere(finding: Finding | None, controls: Controls) -> bool:

@@ -45,7 +45,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """One of them."""
 
     id: str
-    """Its name, shown with the verdict: lower-case letters, digits, and `-_.`."""
+    """Its name, summary with the verdict: lower-case letters, digits, and `-_.`."""
     where: Where
     header: str = ""
     """Lower-case name of the header, when that is where."""

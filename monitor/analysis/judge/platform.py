@@ -26,7 +26,7 @@ the time, so a few that are down as well do not clear the censor. Where the dead
 as the blocked, it may as well be an outage under way, and nothing is claimed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -54,17 +54,6 @@ _WORKS = (State.OK, State.DEGRADED)
 def _use(verdict: Verdict) -> State:
     """What an endpoint is worth to people."""
     return State.OK if verdict.only_quic else verdict.state
-
-
-class OwnerVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """All platforms of one owner (meta), at one vantage."""
-
-    owner: str
-    vantage: str
-    state: State
-    """blocked when every platform that could be judged is; degraded when only some are."""
-    platforms: dict[str, State]
-    """Platform → state, sorted by name."""
 
 
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,35 +107,6 @@ def roll_up(
         judged_at=max(verdict.judged_at for verdict in verdicts),
         rules_version=first.rules_version,
     )
-
-
-def roll_up_owner(owner: str, verdicts: Iterable[PlatformVerdict]) -> OwnerVerdict:
-    """The state of an owner at one vantage, from the verdicts on its platforms there.
-
-    Platforms about which too little is known do not count; without any other it is insufficient.
-    Raises ValueError without verdicts.
-    """
-    members = sorted(verdicts, key=lambda verdict: verdict.platform)
-    if not members:
-        raise ValueError(f"no verdicts on platforms of {owner}")
-    states = [verdict.state for verdict in members]
-    known: set[State] = set(states) - {State.INSUFFICIENT}
-    return OwnerVerdict(
-        owner=owner,
-        vantage=members[0].vantage,
-        state=_owner_state(known),
-        platforms={verdict.platform: verdict.state for verdict in members},
-    )
-
-
-def _owner_state(known: set[State]) -> State:
-    if not known:
-        return State.INSUFFICIENT
-    if len(known) == 1:
-        return next(iter(known))
-    if known & set(_ACCUSED):
-        return State.DEGRADED
-    return State.OK  # some work and some are down everywhere: nobody is kept from anything here
 
 
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:

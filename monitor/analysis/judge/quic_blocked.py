@@ -37,7 +37,7 @@ def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
         return None
     working = [control for control in case.controls if _works(case, control)]
     covered = [
-        FailedMeasurement(shown=one, signs=_signs(one, case.health.families), covered=True)
+        FailedMeasurement(summary=one, signs=_signs(one, case.health.families), covered=True)
         for one in tried
         if any(follows(control, one) for control in working)
     ]
@@ -45,19 +45,19 @@ def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
     return None if found is None or found.evidence is Evidence.NONE else found
 
 
-def answered_over_udp(looks: Iterable[Measurement]) -> frozenset[str]:
+def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
     """The endpoints, by id, of which a look got an answer over UDP that was not DNS."""
     return frozenset(
-        look.endpoint
-        for look in looks
-        for o in look.observations
+        measurement.endpoint
+        for measurement in measurements
+        for o in measurement.observations
         if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
     )
 
 
-def quic_failed(look: Measurement, families: tuple[str, ...]) -> bool:
+def quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
     """Whether a look tried QUIC, over families that work (empty: all), and none of it worked."""
-    tries = _tries(look, families)
+    tries = _tries(measurement, families)
     return bool(tries) and all(o.failure is not None for o in tries)
 
 
@@ -65,10 +65,10 @@ def _is_stun(observation: AnyObservation) -> bool:
     return isinstance(observation, AppObservation) and observation.protocol == "stun"
 
 
-def _tries(look: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:
+def _tries(measurement: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:
     return [
         o
-        for o in look.observations
+        for o in measurement.observations
         if isinstance(o, QuicObservation)
         and o.reason in ("", Reason.HTTP3)
         and (not families or o.family in families)
@@ -85,8 +85,8 @@ def _works(case: Case, control: Measurement) -> bool:
     )
 
 
-def _signs(shown: Summary, families: tuple[str, ...]) -> dict[Sign, Outcome]:
-    failed = [o for o in _tries(shown.measurement, families) if sub_method_of(o)]
+def _signs(summary: Summary, families: tuple[str, ...]) -> dict[Sign, Outcome]:
+    failed = [o for o in _tries(summary.measurement, families) if sub_method_of(o)]
     return {
         (Layer.QUIC, sub_method_of(o)): Outcome(
             family=o.family,

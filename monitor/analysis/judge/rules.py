@@ -21,7 +21,7 @@ Decisions worth knowing:
 * *A known block page* speaks for itself: blocked even without a control and though the site be gone
   everywhere, weak. One that is known beyond doubt from this very country is strong at once, and
   without a control. The failure of layer http is then `blockpage:` and the fingerprint's id. What a
-  control was shown as well is no block page, nor is what a site's guard shows to robots.
+  control was summary as well is no block page, nor is what a site's guard shows to robots.
 * *A cut and what comes after it*: timeouts that loss does not explain, and connections refused at
   an address where a greeting or request was cut off before, agree with the cut and take its name:
   many censors go on for minutes. `monitor.analysis.judge.signs` has the innocent ways to it.
@@ -111,9 +111,9 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
     accused = rule.state is State.BLOCKED and finding is not None
     evidence = finding.evidence if finding is not None and accused else Evidence.NONE
     layer, sub_method = finding.sign if finding is not None and finding.sign else ("", "")
-    shown = finding.shown if finding is not None else facts.last
+    summary = finding.summary if finding is not None else facts.last
     return Verdict(
-        measurement=shown.measurement.id if shown is not None else "",
+        measurement=summary.measurement.id if summary is not None else "",
         controls=facts.controls.ids,
         cycle=case.cycle,
         vantage=case.vantage,
@@ -145,7 +145,7 @@ def _finding(facts: Facts, rule: Rule) -> Finding | None:
 
 def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:
     if finding is not None:
-        found = failures(finding.shown, finding.outcome)
+        found = failures(finding.summary, finding.outcome)
         if rule.id == "http.known_blockpage":
             found[Layer.HTTP.value] = f"blockpage:{finding.fingerprint}"
         return found
@@ -309,7 +309,7 @@ RULES: tuple[Rule, ...] = (
         id="http.same_as_control",
         meaning="It answers without encryption, with the same page as elsewhere.",
         state=State.OK,
-        wrong_when="The control is shown the same block page.",
+        wrong_when="The control is summary the same block page.",
         matches=lambda facts: facts.like_control,
     ),
     # Could we have seen it?
@@ -376,7 +376,7 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         Layer.HTTP,
         "known_blockpage",
-        "Without encryption a page comes that is known to be shown in place of blocked ones.",
+        "Without encryption a page comes that is known to be summary in place of blocked ones.",
         "The vantage's own site filters with the same product, or the page only quotes those"
         " words.",
     ),
@@ -414,7 +414,7 @@ RULES: tuple[Rule, ...] = (
         "The addresses the network's resolver gives do not work, while the platform answers at"
         " others from this very place.",
         "The platform has a server of its own there that is down; where a false certificate was"
-        " shown, the resolver keeps an address that now belongs to somebody else.",
+        " summary, the resolver keeps an address that now belongs to somebody else.",
     ),
     Rule(
         id="tls.known_certificate",
@@ -593,7 +593,7 @@ RULES: tuple[Rule, ...] = (
     _accuses(
         Layer.HTTP,
         "status_451",
-        "An answer without encryption says the law forbids the page; elsewhere it is shown.",
+        "An answer without encryption says the law forbids the page; elsewhere it is summary.",
         "The site itself, not the network, withholds it.",
     ),
     _accuses(
@@ -607,7 +607,7 @@ RULES: tuple[Rule, ...] = (
         Layer.HTTP,
         "blockpage",
         "Without encryption another page, or a redirect to a foreign site, comes in place of the"
-        " one shown elsewhere.",
+        " one summary elsewhere.",
         "The site shows each country another page, or sends it to another domain of its own.",
     ),
     Rule(

@@ -27,7 +27,7 @@ from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, clea
 from monitor.analysis.judge.controls import Controls, follows, likenesses, strayed
 from monitor.analysis.judge.differential import FORGED, reread
 from monitor.analysis.judge.evidence_grades import (
-    AGREEING_LOOKS,
+    AGREEING_ATTEMPTS,
     WEIGHTS,
     Sign,
     Weight,
@@ -65,7 +65,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sign: Sign | None
     """None when nothing that can be named went wrong."""
     evidence: Evidence
-    shown: Summary
+    summary: Summary
     """The first look that shows it."""
     outcome: Outcome | None
     """Where in that look."""
@@ -78,7 +78,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """A look that failed, and what it shows."""
 
-    shown: Summary
+    summary: Summary
     signs: Mapping[Sign, Outcome]
     """More than one when its addresses failed in different ways."""
     covered: bool
@@ -87,32 +87,38 @@ class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     """The best-supported finding on looks that failed; there must be one at least."""
-    looks = [
+    measurements = [
         FailedMeasurement(
-            shown=shown,
-            signs=signs_of(case, shown, controls),
-            covered=any(follows(control.measurement, shown) for control in controls.working),
+            summary=summary,
+            signs=signs_of(case, summary, controls),
+            covered=any(follows(control.measurement, summary) for control in controls.working),
         )
-        for shown in failed
+        for summary in failed
     ]
-    counted = [look for look in looks if look.covered or _stands_alone(case, look)]
-    considered = counted or looks
+    counted = [
+        measurement
+        for measurement in measurements
+        if measurement.covered or _needs_no_control(case, measurement)
+    ]
+    considered = counted or measurements
     found = strongest(case, considered)
     if found is None:
-        last = considered[-1].shown
+        last = considered[-1].summary
         return Finding(
-            sign=None, evidence=Evidence.NONE, shown=last, outcome=decisive_here(case, last)
+            sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
         )
-    limit = Evidence.WEAK if controls.wavering or _slow_there(found, controls) else Evidence.STRONG
+    limit = (
+        Evidence.WEAK if controls.wavering or _slow_at_control(found, controls) else Evidence.STRONG
+    )
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
     return _with_follow_ups(case, found, evidence, counted, controls)
 
 
-def _slow_there(found: Finding, controls: Controls) -> bool:
+def _slow_at_control(found: Finding, controls: Controls) -> bool:
     """Whether silence here may be an answer that comes too late, as one nearly did at a control."""
     if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
         return False
-    last_hop = found.shown.last_hop
+    last_hop = found.summary.last_hop
     waited = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure]
     return bool(waited) and controls.patience > max(SLOW, SLOW_SHARE * max(waited))
 
@@ -131,7 +137,7 @@ def _with_follow_ups(
         case,
         found.sign,
         evidence,
-        [look.shown for look in counted if found.sign in look.signs],
+        [measurement.summary for measurement in counted if found.sign in measurement.signs],
         controls.working,
     )
     evidence = reading.evidence
@@ -141,40 +147,43 @@ def _with_follow_ups(
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
-def strongest(case: Case, looks: Sequence[FailedMeasurement]) -> Finding | None:
+def strongest(case: Case, measurements: Sequence[FailedMeasurement]) -> Finding | None:
     """The finding that these looks support best; None when they show nothing nameable."""
-    shown = [look.signs for look in looks]
+    summary = [measurement.signs for measurement in measurements]
     candidates = [
-        _supported(case, sign, looks) for sign in dict.fromkeys(s for m in shown for s in m)
+        _supported(case, sign, measurements)
+        for sign in dict.fromkeys(s for m in summary for s in m)
     ]
 
     def preference(finding: Finding) -> tuple[int, int, int, int]:
-        showing = [n for n, signs in enumerate(shown) if finding.sign in signs]
+        showing = [n for n, signs in enumerate(summary) if finding.sign in signs]
         sub_method = finding.sign[1] if finding.sign else ""
         agreeing = len(showing)
         if finding.sign is not None and _leaves_residue(finding.sign):
-            agreeing += len(_refused_since(finding.sign, looks))
+            agreeing += len(_refused_since(finding.sign, measurements))
         return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), agreeing, -showing[0])
 
     return max(candidates, key=preference, default=None)
 
 
-def _supported(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Finding:
-    showing = [look for look in looks if sign in look.signs]
-    evidence = graded(case, sign, looks)
+def _supported(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) -> Finding:
+    showing = [measurement for measurement in measurements if sign in measurement.signs]
+    evidence = graded(case, sign, measurements)
     match = _fingerprint(case, sign, showing)
     known = match is not None and national(case, match)
     if known:
         evidence = Evidence.STRONG
-    hearsay = all(sign[0] in look.shown.measurement.not_observed for look in showing)
-    if hearsay or not (known or any(look.covered for look in showing)):
+    hearsay = all(
+        sign[0] in measurement.summary.measurement.not_observed for measurement in showing
+    )
+    if hearsay or not (known or any(measurement.covered for measurement in showing)):
         # Only a proxy's word for what happened on a layer it hides; or no witness.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
     return Finding(
         sign=sign,
         evidence=evidence,
-        shown=first.shown,
+        summary=first.summary,
         outcome=first.signs[sign],
         fingerprint=match.fingerprint.id if match is not None else "",
     )
@@ -185,23 +194,27 @@ def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -
     medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
     if medium is None:
         return None
-    found = [best_match(case, look.shown, medium) for look in showing]
+    found = [best_match(case, measurement.summary, medium) for measurement in showing]
     matches = [one for one in found if one is not None]
     return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
-def graded(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Evidence:
+def graded(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) -> Evidence:
     """The evidence for a sign that these looks give, in the order made; one at least shows it."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
-    silent = [n for n, look in enumerate(looks) if any(word == TIMEOUT for _, word in look.signs)]
-    showing = [n for n, look in enumerate(looks) if sign in look.signs]
+    silent = [
+        n
+        for n, measurement in enumerate(measurements)
+        if any(word == TIMEOUT for _, word in measurement.signs)
+    ]
+    showing = [n for n, measurement in enumerate(measurements) if sign in measurement.signs]
     lossy = case.health.state is VantageState.LOSSY
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
-    refused = _refused_since(sign, looks) if _leaves_residue(sign) else frozenset()
-    if weight in AGREEING_LOOKS:
+    refused = _refused_since(sign, measurements) if _leaves_residue(sign) else frozenset()
+    if weight in AGREEING_ATTEMPTS:
         count += len(refused)
-    if weight in AGREEING_LOOKS and sign[0] is not Layer.DNS and not lossy:
+    if weight in AGREEING_ATTEMPTS and sign[0] is not Layer.DNS and not lossy:
         residue = len([n for n in silent if n > showing[0] and n not in (*showing, *refused)])
         if residue and not loss_explains(rate, residue):
             count += residue
@@ -217,16 +230,18 @@ def _leaves_residue(sign: Sign) -> bool:
     return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
 
 
-def _refused_since(sign: Sign, looks: Sequence[FailedMeasurement]) -> frozenset[int]:
+def _refused_since(sign: Sign, measurements: Sequence[FailedMeasurement]) -> frozenset[int]:
     """The looks that were refused a connection where an earlier look was cut off by this sign."""
     cut: set[str] = set()
     found = set()
-    for position, look in enumerate(looks):
-        if sign in look.signs:
-            cut |= {p.address for p in look.shown.paths if p.address and _sign_of(p) == sign}
+    for position, measurement in enumerate(measurements):
+        if sign in measurement.signs:
+            cut |= {
+                p.address for p in measurement.summary.paths if p.address and _sign_of(p) == sign
+            }
         elif any(
             path.layer is Layer.TCP and path.sub_method in _REFUSALS and path.address in cut
-            for path in look.shown.paths
+            for path in measurement.summary.paths
         ):
             found.add(position)
     return frozenset(found)
@@ -236,14 +251,14 @@ def _sign_of(path: Outcome) -> Sign:
     return path.layer, path.sub_method
 
 
-def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
+def _needs_no_control(case: Case, measurement: FailedMeasurement) -> bool:
     """Whether a look accuses without anybody having looked from outside."""
-    if BOGON in look.signs or KNOWN_PAGE in look.signs:
+    if BOGON in measurement.signs or KNOWN_PAGE in measurement.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
     return (
-        CERTIFICATE in look.signs
-        and look.signs[CERTIFICATE].failure in FORGED
+        CERTIFICATE in measurement.signs
+        and measurement.signs[CERTIFICATE].failure in FORGED
         and case.health.state is VantageState.OK
     )
 
@@ -251,9 +266,9 @@ def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
 # -- signs -------------------------------------------------------------------------------------
 
 
-def decisive_here(case: Case, shown: Summary) -> Outcome | None:
+def decisive_here(case: Case, summary: Summary) -> Outcome | None:
     """What a look came to over the families that work from this vantage."""
-    return best(usable(shown.paths, families_of(case)))
+    return best(usable(summary.paths, families_of(case)))
 
 
 def families_of(case: Case) -> tuple[str, ...]:
@@ -261,30 +276,30 @@ def families_of(case: Case) -> tuple[str, ...]:
     return () if kind_of(case.endpoint) is EndpointKind.DNS else case.health.families
 
 
-def signs_of(case: Case, shown: Summary, controls: Controls) -> dict[Sign, Outcome]:
+def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
     """What one failed look shows, in the words of verdicts, and where; empty: nothing nameable."""
-    paths = usable(shown.paths, families_of(case))
+    paths = usable(summary.paths, families_of(case))
     outcome = best(paths)
     if outcome is None:
         return {}
-    if best_match(case, shown, Medium.PAGE) is not None:
+    if best_match(case, summary, Medium.PAGE) is not None:
         return {KNOWN_PAGE: outcome}
-    if controls.working and strayed(shown, controls):
+    if controls.working and strayed(summary, controls):
         return {_BLOCKPAGE: outcome}
     if outcome.failure is None:
-        sign = _page_sign(shown, controls)
+        sign = _page_sign(summary, controls)
         return {sign: outcome} if sign else {}
-    if shown.last_hop.resolved_elsewhere:
+    if summary.last_hop.resolved_elsewhere:
         if outcome.layer is Layer.DNS:
             return {OTHER_RESOLVER: outcome}
     elif outcome.layer in _BEFORE_HTTP:
         # Once TLS verified, the address was right whatever the resolver said.
-        if shown.injected:
+        if summary.injected:
             return {INJECTION: outcome}
         bogon = next((path for path in paths if path.sub_method == BOGON[1]), None)
         if bogon is not None:
             return {BOGON: bogon}
-    if outcome.layer in shown.measurement.not_observed:
+    if outcome.layer in summary.measurement.not_observed:
         # A refusal by the proxy's own rules is not the ICMP message it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
     return failed_at(paths, outcome.depth)
@@ -299,12 +314,12 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
     return found
 
 
-def _page_sign(shown: Summary, controls: Controls) -> Sign | None:
+def _page_sign(summary: Summary, controls: Controls) -> Sign | None:
     """What is wrong with a complete response."""
-    page = shown.last_hop.http
+    page = summary.last_hop.http
     if page is None or not page.status:
         return None
-    cleartext = cleartext_page(shown) is not None
+    cleartext = cleartext_page(summary) is not None
     if page.status == LEGAL_REASONS:
         return Layer.HTTP, "status_451" if cleartext else "withheld"
     if cleartext and controls.working:

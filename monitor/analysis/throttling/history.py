@@ -39,11 +39,11 @@ class SpeedHistory:
         """The rounds that a single new one is judged with: none while nothing is accused."""
         return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
 
-    def add_measurement(self, look: Measurement) -> None:
+    def add_measurement(self, measurement: Measurement) -> None:
         """A look at the endpoint that tells whether the object can be reached."""
         self.connects.extend(
             o.duration
-            for o in look.of(Layer.TCP)
+            for o in measurement.of(Layer.TCP)
             if isinstance(o, TcpObservation) and o.failure is None
         )
 
@@ -52,8 +52,8 @@ class SpeedHistory:
     ) -> None:
         """These new rounds gave that verdict; `every` is the time between measurements."""
         self.rounds.extend(made)
-        for look in made:
-            seen = round_of(look, self.distance)
+        for measurement in made:
+            seen = round_of(measurement, self.distance)
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
                 self.usual_ratios.append(ratio)

@@ -33,7 +33,7 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
-        matches=lambda facts: not facts.able or not facts.telling,
+        matches=lambda facts: not facts.able or not facts.informative,
     ),
     TransferRule(
         id="throttling.machine",

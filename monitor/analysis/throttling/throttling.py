@@ -29,7 +29,7 @@ that may have done to a rate or made of a silence is taken in the platform's fav
 that are compared differ.
 
 Slow at the address under either name is no accusation: congestion does the same. Silence is more
-telling, since congestion slows and does not stop: a transfer that stops where another gets on is a
+informative, since congestion slows and does not stop: a transfer that stops where another gets on is a
 stall whatever the name. Two rounds at least, and two of three, have to agree; loss measured at the
 vantage must not explain them.
 
@@ -65,16 +65,16 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
     rule = next(rule for rule in THROTTLING_RULES if rule.matches(facts))
     accused = rule.state is State.THROTTLED
     deciding = facts.stalls if rule.kind is TransferClass.STALLED else facts.slow
-    rounds = (deciding if accused else facts.telling) or tuple(map(round_of, case.rounds))
+    rounds = (deciding if accused else facts.informative) or tuple(map(round_of, case.rounds))
     evidence = _evidence(facts, rule) if accused else Evidence.NONE
-    last = rounds[-1].look if rounds else None
+    last = rounds[-1].measurement if rounds else None
     return TransferVerdict(
         kind=rule.kind,
         object=last.endpoint if last is not None else case.endpoint,
-        rounds=len(facts.telling),
+        rounds=len(facts.informative),
         rates=_rates(facts),
         ratios=_ratios(facts),
-        stalled_at=_spread([float(stall_point(r)) for r in facts.telling if r.stalled]),
+        stalled_at=_spread([float(stall_point(r)) for r in facts.informative if r.stalled]),
         verdict=Verdict(
             measurement=last.id if last is not None else "",
             controls=facts.control_ids,
@@ -132,13 +132,13 @@ def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
     if facts.slow is not facts.by_name:
         return Evidence.WEAK
     # Rates wander: they have to lie apart, not only their middles.
-    targets = [r.rate("target") or 0.0 for r in facts.telling]
-    others = [rate for r in facts.telling if (rate := r.rate("innocuous")) is not None]
+    targets = [r.rate("target") or 0.0 for r in facts.informative]
+    others = [rate for r in facts.informative if (rate := r.rate("innocuous")) is not None]
     return Evidence.STRONG if max(targets) < min(others) else Evidence.WEAK
 
 
-def _failures(look: Measurement) -> dict[str, str]:
-    for seen in look.observations:
+def _failures(measurement: Measurement) -> dict[str, str]:
+    for seen in measurement.observations:
         if (
             isinstance(seen, TransferObservation)
             and seen.reason == TRANSFER_TARGET
@@ -150,7 +150,7 @@ def _failures(look: Measurement) -> dict[str, str]:
 
 def _rates(facts: TransferFacts) -> dict[str, Spread]:
     found = {
-        name: _spread([rate for r in facts.telling if (rate := r.rate(name)) is not None])
+        name: _spread([rate for r in facts.informative if (rate := r.rate(name)) is not None])
         for name in VARIANTS.values()
     }
     found[CONTROL] = _spread([c.rate for c in facts.controls if c.rate is not None])
@@ -159,11 +159,11 @@ def _rates(facts: TransferFacts) -> dict[str, Spread]:
 
 def _ratios(facts: TransferFacts) -> dict[str, Spread]:
     found = {
-        name: _spread([ratio for r in facts.telling if (ratio := r.ratio(name)) is not None])
+        name: _spread([ratio for r in facts.informative if (ratio := r.ratio(name)) is not None])
         for name in ("innocuous", "reference")
     }
     best = max((c.rate for c in facts.controls if c.rate is not None), default=0.0)
-    targets = [rate for r in facts.telling if (rate := r.rate("target")) is not None]
+    targets = [rate for r in facts.informative if (rate := r.rate("target")) is not None]
     found[CONTROL] = _spread([rate / best for rate in targets]) if best else None
     return {name: spread for name, spread in found.items() if spread is not None}
 

@@ -53,7 +53,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules ask about a case."""
 
     case: TransferCase
-    telling: tuple[Round, ...]
+    informative: tuple[Round, ...]
     stalls: tuple[Round, ...]
     """Rounds that stopped where another transfer got on."""
     by_name: tuple[Round, ...]
@@ -67,7 +67,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     def agree(self, rounds: Sequence[Round]) -> bool:
         """Enough rounds, and most of those that tell anything."""
-        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.telling)
+        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.informative)
 
     @property
     def able(self) -> bool:
@@ -138,37 +138,41 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fine(self) -> bool:
         """Most rounds were compared and found neither slow nor stopped."""
-        fine = [r for r in self.telling if r.compared and not r.suspicious]
-        return bool(fine) and 2 * len(fine) > len(self.telling)
+        fine = [r for r in self.informative if r.compared and not r.suspicious]
+        return bool(fine) and 2 * len(fine) > len(self.informative)
 
     @property
     def slow_line(self) -> bool:
         """Fine, and nothing came fast."""
-        rates = [r.rate(v) for r in self.telling for v in VARIANTS.values()]
+        rates = [r.rate(v) for r in self.informative for v in VARIANTS.values()]
         known = [rate for rate in rates if rate is not None]
         return self.fine and bool(known) and max(known) < SLOW
 
 
 def examine(case: TransferCase) -> TransferFacts:
     """Reduce a case to the facts the rules ask about. Never raises."""
-    telling = tuple(r for r in (round_of(look, case.distance) for look in case.rounds) if r.telling)
-    by_name = tuple(r for r in telling if r.slow_by_name)
-    by_site = tuple(r for r in telling if r.slow_site and r.ratio("innocuous") is None)
+    informative = tuple(
+        r
+        for r in (round_of(measurement, case.distance) for measurement in case.rounds)
+        if r.informative
+    )
+    by_name = tuple(r for r in informative if r.slow_by_name)
+    by_site = tuple(r for r in informative if r.slow_site and r.ratio("innocuous") is None)
     if len(case.usual_ratios) >= ENOUGH_RATIOS:
         usual = UNUSUAL_RATIO * median(case.usual_ratios)
         by_site = tuple(r for r in by_site if (r.ratio("reference") or 0.0) < usual)
-    wrong = [r.look.ended_at for r in telling if r.suspicious]
+    wrong = [r.measurement.ended_at for r in informative if r.suspicious]
     controls = [c for c in case.controls if wrong and c.started_at.timestamp() >= wrong[0]]
     seen = [(c.id, p) for c in controls if (p := speeds(c).get("target")) is not None]
     return TransferFacts(
         case=case,
-        telling=telling,
-        stalls=tuple(r for r in telling if r.stalled_alone),
+        informative=informative,
+        stalls=tuple(r for r in informative if r.stalled_alone),
         by_name=by_name,
         by_site=by_site,
         by_address=tuple(
             r
-            for r in telling
+            for r in informative
             if r.slow_site and not r.slow_by_name and r.ratio("innocuous") is not None
         ),
         controls=tuple(p for _, p in seen),

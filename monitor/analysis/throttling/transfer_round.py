@@ -18,7 +18,7 @@ SITE_RATIO = 0.2
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One round in short."""
 
-    look: Measurement
+    measurement: Measurement
     speeds: Mapping[str, TransferSpeed]
 
     def rate(self, variant: str) -> float | None:
@@ -32,7 +32,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return target / other if target is not None and other else None
 
     @property
-    def telling(self) -> bool:
+    def informative(self) -> bool:
         """The target gave a rate, or stalled."""
         target = self.speeds.get("target")
         return target is not None and (target.stalled or target.rate is not None)
@@ -92,6 +92,6 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return self.stalled or self.slow_by_name or self.slow_site
 
 
-def round_of(look: Measurement, distance: float = math.inf) -> Round:
+def round_of(measurement: Measurement, distance: float = math.inf) -> Round:
     """What one round showed; `distance` as for `paces`. Never raises."""
-    return Round(look=look, speeds=speeds(look, distance))
+    return Round(measurement=measurement, speeds=speeds(measurement, distance))

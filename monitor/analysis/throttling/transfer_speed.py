@@ -88,26 +88,26 @@ def speed_of(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpee
     )
 
 
-def speeds(look: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
+def speeds(measurement: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
     """Variant (target, innocuous, reference) → its transfer, of those that got as far.
 
     `distance` is the shortest time that connecting to the target's host lately took.
     """
     return {
-        VARIANTS[seen.reason]: speed_of(seen, min(distance, _round_trip(look, seen.reason)))
-        for seen in look.observations
+        VARIANTS[seen.reason]: speed_of(seen, min(distance, _round_trip(measurement, seen.reason)))
+        for seen in measurement.observations
         if isinstance(seen, TransferObservation) and seen.reason in VARIANTS
     }
 
 
-def _round_trip(look: Measurement, reason: str) -> float:
+def _round_trip(measurement: Measurement, reason: str) -> float:
     """As connecting took it, or where a proxy hides that the handshake, which is one at least.
 
     The shortest to that host in the round: a full queue that an earlier transfer left behind is no
     distance.
     """
     same = {reason} if reason == TRANSFER_REFERENCE else {TRANSFER_TARGET, TRANSFER_INNOCUOUS}
-    worked = [o for o in look.observations if o.reason in same and o.failure is None]
+    worked = [o for o in measurement.observations if o.reason in same and o.failure is None]
     for kind in (TcpObservation, TlsObservation):
         times = [o.duration for o in worked if isinstance(o, kind)]
         if times:

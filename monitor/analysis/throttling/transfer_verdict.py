@@ -8,7 +8,7 @@ import msgspec
 from monitor.analysis.verdict import State, Verdict
 
 _COMPARED = ("innocuous", "reference", "control")
-"""The most telling first."""
+"""The most informative first."""
 
 
 class TransferClass(StrEnum):
@@ -52,5 +52,5 @@ class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> tuple[str, Spread] | None:
-        """The most telling ratio there is, and against what."""
+        """The most informative ratio there is, and against what."""
         return next(((k, self.ratios[k]) for k in _COMPARED if k in self.ratios), None)

@@ -22,17 +22,17 @@ _BETWEEN_TICKS = 0.5
 """A Date is cut to whole seconds: on average the server's clock is this much further."""
 
 
-def clock_skew(looks: Iterable[Measurement], *, cleartext: bool = False) -> float | None:
+def clock_skew(measurements: Iterable[Measurement], *, cleartext: bool = False) -> float | None:
     """Whole seconds by which the vantage's clock is ahead (negative: behind); None: not known.
 
     `cleartext` uses answers without encryption instead, which anybody could have forged.
     """
     scheme = "http" if cleartext else "https"
     by_host: dict[str, list[float]] = {}
-    for look in looks:
-        for page in look.observations:
+    for measurement in measurements:
+        for page in measurement.observations:
             if isinstance(page, HttpObservation) and page.url.startswith(f"{scheme}:"):
-                ahead = _ahead(look, page)
+                ahead = _ahead(measurement, page)
                 if ahead is not None:
                     by_host.setdefault(urlsplit(page.url).hostname or "", []).append(ahead)
     if not by_host:
@@ -40,7 +40,7 @@ def clock_skew(looks: Iterable[Measurement], *, cleartext: bool = False) -> floa
     return float(round(median(median(several) for several in by_host.values())))
 
 
-def _ahead(look: Measurement, page: HttpObservation) -> float | None:
+def _ahead(measurement: Measurement, page: HttpObservation) -> float | None:
     """Seconds between our clock in the middle of an exchange and what the server said."""
     said = next((value for name, value in page.headers if name == "date"), "")
     if not said or not page.status:
@@ -51,5 +51,5 @@ def _ahead(look: Measurement, page: HttpObservation) -> float | None:
         return None
     if theirs.tzinfo is None:
         theirs = theirs.replace(tzinfo=UTC)
-    ours = look.started_at.timestamp() + page.start + page.duration / 2
+    ours = measurement.started_at.timestamp() + page.start + page.duration / 2
     return ours - theirs.timestamp() - _BETWEEN_TICKS

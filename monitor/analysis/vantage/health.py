@@ -62,12 +62,12 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
     """The latest look at one reference."""
 
     reference: Reference
-    shown: Summary
+    summary: Summary
     outcome: Outcome | None
 
     @property
     def reached(self) -> bool:
-        return self.shown.measurement.reached
+        return self.summary.measurement.reached
 
     @property
     def over_tls(self) -> bool:
@@ -131,7 +131,7 @@ def assess(
     seen = _references(references, witnesses, where)
     seen = msgspec.structs.replace(seen, clock_skew=_worse(seen.clock_skew, skew))
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
-    families = {f for view in seen.latest for f in working_families(view.shown.measurement)}
+    families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
         vantage=vantage.id,
         country=vantage.country,
@@ -159,15 +159,15 @@ def _worse(one: float | None, other: float | None) -> float | None:
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
     """Whether IPv6 addresses were given for references and no reference answered over IPv4, or an
     address was made up by NAT64 as far as everybody knows."""
-    looks = [look for _, look in references]
+    measurements = [measurement for _, measurement in references]
     given = [
         address
-        for look in looks
-        for seen in look.observations
+        for measurement in measurements
+        for seen in measurement.observations
         if isinstance(seen, DnsObservation) and seen.rtype == "AAAA"
         for address in seen.addresses
     ]
-    if any("ipv4" in working_families(look) for look in looks):
+    if any("ipv4" in working_families(measurement) for measurement in measurements):
         return any(address.startswith("64:ff9b:") for address in given)
     return bool(given)
 
@@ -193,10 +193,10 @@ def estimate_loss(
     Only what got through counts in r, over families that work: blocking makes failures, never
     slow successes, so r stays honest under a censor.
     """
-    looks = [(ref, m) for ref, m in references if summarise(m).egress_failure is None]
-    timeouts, total = _timeouts(looks)
+    measurements = [(ref, m) for ref, m in references if summarise(m).egress_failure is None]
+    timeouts, total = _timeouts(measurements)
     reached = [m for m in witnesses if m.reached]
-    resent, trips = _round_trips([m for _, m in looks] + reached)
+    resent, trips = _round_trips([m for _, m in measurements] + reached)
     share = resent / trips if trips else 0.0
     rate = min(1.0, max((timeouts + 0.5) / (total + 1), 3 * share**3))
     lossy = (trips >= MIN_ROUND_TRIPS and share >= LOSSY_RESENDS) or (
@@ -207,12 +207,14 @@ def estimate_loss(
     return Loss(timeout_rate=rate, lossy=lossy)
 
 
-def _timeouts(looks: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]:
+def _timeouts(measurements: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]:
     """How many reference looks timed out, out of how many."""
     by_reference: dict[tuple[str, str], list[bool]] = {}
-    for reference, look in looks:
-        outcome = best(summarise(look).outcomes)
-        timed_out = not look.reached and outcome is not None and outcome.sub_method == TIMEOUT
+    for reference, measurement in measurements:
+        outcome = best(summarise(measurement).outcomes)
+        timed_out = (
+            not measurement.reached and outcome is not None and outcome.sub_method == TIMEOUT
+        )
         by_reference.setdefault((reference.scope, reference.endpoint.id), []).append(timed_out)
     touched = [key for key, found in by_reference.items() if any(found)]
     if len(touched) == 1 and len(by_reference) > 1:
@@ -223,11 +225,11 @@ def _timeouts(looks: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]
     return sum(every), len(every)
 
 
-def _round_trips(looks: Sequence[Measurement]) -> tuple[int, int]:
+def _round_trips(measurements: Sequence[Measurement]) -> tuple[int, int]:
     """How many successful connects and queries needed a resend, out of how many."""
     resent = total = 0
-    for look in looks:
-        for observation in look.observations:
+    for measurement in measurements:
+        for observation in measurement.observations:
             if observation.failure is not None:
                 continue
             if isinstance(observation, TcpObservation):
@@ -245,14 +247,14 @@ def _references(
     where: ExitMismatch,
 ) -> References:
     latest: dict[tuple[str, str], tuple[Reference, Measurement]] = {}
-    for reference, look in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
-        latest[(reference.scope, reference.endpoint.id)] = (reference, look)
+    for reference, measurement in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
+        latest[(reference.scope, reference.endpoint.id)] = (reference, measurement)
     views = []
-    for reference, look in latest.values():
-        shown = summarise(look)
-        if shown.egress_failure is None:
+    for reference, measurement in latest.values():
+        summary = summarise(measurement)
+        if summary.egress_failure is None:
             views.append(
-                ReferenceView(reference=reference, shown=shown, outcome=best(shown.outcomes))
+                ReferenceView(reference=reference, summary=summary, outcome=best(summary.outcomes))
             )
     return References(
         latest=tuple(views),
@@ -260,26 +262,28 @@ def _references(
         reached_without_dns=any(m.reached and not m.of(Layer.DNS) for m in witnesses),
         loss=estimate_loss(references, witnesses),
         clock_skew=_skew(views, witnesses),
-        stub_resolver=any(_through_stub(look) for _, look in references),
+        stub_resolver=any(_through_stub(measurement) for _, measurement in references),
         where=where,
     )
 
 
 def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> float | None:
-    latest = [view.shown.measurement for view in views]
-    proven = clock_skew([*latest, *(look for look in witnesses if look.reached)])
+    latest = [view.summary.measurement for view in views]
+    proven = clock_skew(
+        [*latest, *(measurement for measurement in witnesses if measurement.reached)]
+    )
     if proven is not None or not any(_out_of_date(view) for view in views):
         return proven
     # Whoever forges these dates can mute this vantage, but only by breaking references as well.
-    return clock_skew([view.shown.measurement for view in views if view.reached], cleartext=True)
+    return clock_skew([view.summary.measurement for view in views if view.reached], cleartext=True)
 
 
 def _out_of_date(view: ReferenceView) -> bool:
     return view.outcome is not None and view.outcome.failure == Failure.SSL_INVALID_CERTIFICATE
 
 
-def _through_stub(look: Measurement) -> bool:
-    return any(isinstance(seen, DnsObservation) and seen.stub for seen in look.observations)
+def _through_stub(measurement: Measurement) -> bool:
+    return any(isinstance(seen, DnsObservation) and seen.stub for seen in measurement.observations)
 
 
 def _all_bogon(seen: References) -> bool:
@@ -292,7 +296,7 @@ def _captive_portal(seen: References) -> bool:
     if any(view.reached and view.over_tls for view in seen.latest):
         return False
     answered_by_another = any(
-        not view.reached and any(hop.status for hop in hops(view.shown.measurement))
+        not view.reached and any(hop.status for hop in hops(view.summary.measurement))
         for view in seen.of(ReferenceScope.UPLINK)
     )
     return answered_by_another or _all_bogon(seen)

@@ -205,9 +205,9 @@ def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
             timeline, _ = insert(timeline, (one.at, name), one, _taken_in)
     book = EventBook(vantages=timeline, logged={"event-1": 3})
     after = watch_only(book, {"here"})
-    assert set(book.vantages.current.sights) == {"here", "there"}
-    assert set(after.vantages.settled.sights) == {"here"}
-    assert set(after.vantages.current.sights) == {"here"}
+    assert set(book.vantages.current.reports) == {"here", "there"}
+    assert set(after.vantages.settled.reports) == {"here"}
+    assert set(after.vantages.current.reports) == {"here"}
     assert {one.vantage for _, one in after.vantages.recent} == {"here"}
     assert (after.logged, after.vantages.until) == (book.logged, book.vantages.until)
 

@@ -22,9 +22,6 @@ from monitor.analysis.events.detector import (
     Persistence,
     Phase,
     Reading,
-    comes_late,
-    fold,
-    joint_score,
     reading_of,
     stale,
     suspicious,
@@ -95,7 +92,10 @@ def readings(story: str, every: float = BASE, start: float = 0.0) -> list[Readin
 
 def told(story: str, every: float = BASE, settings: DetectorSettings = DEFAULTS) -> Detector:
     """The state at the end of a story."""
-    return fold(readings(story, every), settings)
+    state = Detector()
+    for reading in readings(story, every):
+        state = update(state, reading, settings)
+    return state
 
 
 def phases(story: str, every: float = BASE) -> list[Phase]:
@@ -152,7 +152,6 @@ def test_thresholds_follow_from_the_budget() -> None:
     year = 365.25 * 24 * 6
     assert settings.suspect_at == pytest.approx(math.log(year / 0.5))
     assert settings.confirm_at == pytest.approx(math.log(year / 0.25))
-    assert DetectorSettings(shared=0.5).corroboration == pytest.approx(math.log(2))
     assert DetectorSettings(false_ends=1.0).end_at > DetectorSettings(false_ends=50.0).end_at
 
 
@@ -406,15 +405,6 @@ def test_hurry_from_the_first_accusation_until_decided(story: str, hurry: bool) 
 _LETTERS = st.text(alphabet=".wsSCpt?d ", max_size=40)
 
 
-@given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]), seed=st.integers())
-def test_any_order_and_repeats_come_to_the_same(story: str, every: float, seed: int) -> None:
-    """`fold` does not depend on the order of arrival, nor on repeats."""
-    given_ = readings(story, every)
-    shuffled = [*given_, *given_[::2]]
-    random.Random(seed).shuffle(shuffled)
-    assert fold(shuffled, DEFAULTS) == fold(given_, DEFAULTS)
-
-
 @given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]))
 def test_a_reading_taken_in_changes_nothing_again(story: str, every: float) -> None:
     """Each reading may be given again at once, or after all others."""
@@ -425,16 +415,6 @@ def test_a_reading_taken_in_changes_nothing_again(story: str, every: float) -> N
         assert update(state, reading, DEFAULTS) == state
     for reading in given_:
         assert update(state, reading, DEFAULTS) == state
-
-
-def test_late_readings_are_known_as_such() -> None:
-    """Only what is older than the last reading, and not of its cycle, comes late."""
-    first, second, third = readings("...")
-    state = fold([first, third], DEFAULTS)
-    assert comes_late(state, second)
-    assert update(state, second, DEFAULTS) == state
-    assert not comes_late(state, third)
-    assert not comes_late(Detector(), first)
 
 
 @given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]))
@@ -459,20 +439,3 @@ def test_states_survive_storage(story: str) -> None:
     """A state can be written and read back."""
     state = told(story)
     assert msgspec.json.decode(msgspec.json.encode(state), type=Detector) == state
-
-
-# -- several networks ----------------------------------------------------------------------------
-
-
-def test_two_suspected_networks_confirm() -> None:
-    """Two networks suspected for themselves come to more than one alone would need; one is one."""
-    score = DEFAULTS.suspect_at
-    assert joint_score([score, score], DEFAULTS) >= DEFAULTS.confirm_at
-    assert joint_score([score], DEFAULTS) == score
-    assert joint_score([], DEFAULTS) == 0.0
-
-
-def test_a_fault_on_two_networks_is_not_yet_a_block() -> None:
-    """What shows weakly, or in one role, on two networks at once suspects nobody."""
-    for letter in "wo":
-        assert joint_score([told(letter).score] * 2, DEFAULTS) < DEFAULTS.suspect_at

@@ -113,7 +113,7 @@ class Told(msgspec.Struct):
 
     @property
     def changes(self) -> list[str]:
-        """The log's words."""
+        """The log's last_verdicts."""
         return [entry.change for entry in self.log]
 
 
