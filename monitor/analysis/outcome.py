@@ -1,15 +1,11 @@
-"""What one look came to: how far it got over each address family, and what stopped it.
+"""What one measurement came to: how far it got over each address family, and what stopped it.
 
-A measurement lists everything that was seen. Most of it is beside the point: one of four
-addresses refuses, the fallback answers, a redirect leads to another host that does not. The
-point is made by three choices, all here and nowhere else:
+A measurement lists everything that was observed. Three choices reduce it to what matters:
 
-* **The last leg decides.** A redirect chain is as good as its last hop, so only observations of
-  the host it ended at count. Every hop opens its own connection, so a leg is what came between
-  two requests.
-* **The best address of a family decides.** An application tries on; one dead address among four
-  is no failure. Best is the one that got deepest; among equals, the one whose failure tells most:
-  a refusal says more than a silence.
+* **The last host of a redirect chain decides.** Every hop opens its own connection, so the
+  observations of a hop are those between two requests.
+* **The best address of a family decides.** Applications try several addresses. The best one got
+  furthest; among equals, the one whose failure says most (a refusal more than a timeout).
 * **The order of observations within a layer means nothing.** Only their times do.
 """
 
@@ -52,8 +48,8 @@ NEEDED_DEPTH = {
     EndpointKind.TLS: 3,
     EndpointKind.HTTPS: 3,
 }
-"""Layers a family must pass to count as working. HTTP is asked over one family only, so the
-layer below it is as far as the other one can be seen to work."""
+"""Layers a family must pass to count as working. HTTP uses one family only, so the other one can
+only be seen to work up to the layer below."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KINDS = {kind.value: kind for kind in EndpointKind}
@@ -63,7 +59,7 @@ _UNREACHABLE = (
     Failure.NETWORK_UNREACHABLE,
     Failure.PERMISSION_DENIED,
 )
-"""What ICMP errors turn into; an ICMPv6 "administratively prohibited" is permission denied."""
+"""Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
 
 _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.DNS, Failure.DNS_NXDOMAIN): "nxdomain",
@@ -91,23 +87,23 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
         for failure in TIMEOUTS
     },
 }
-"""Failures that something on the path can cause; whatever is missing here accuses nobody."""
+"""Failures that interference can cause → sub-method. Other failures accuse nobody."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one look got on one address, or over one address family."""
+    """How far one measurement got on one address, or over one address family."""
 
     family: str
     """`ipv4`, `ipv6`, or empty when a proxy resolved."""
     depth: int
     """Layers passed: 0 none, 1 DNS, 2 TCP, 3 TLS, 4 HTTP or the application's own protocol."""
     layer: Layer
-    """Where it failed; else the last layer seen to work."""
+    """The layer that failed, else the last one that worked."""
     failure: str | None = None
     sub_method: str = ""
-    """The failure in the words of verdicts; empty when there is none, or it accuses nobody."""
+    """The failure as a sub-method; empty without a failure, or when it accuses nobody."""
     address: str = ""
-    """The address it was on; empty for a query, and where a proxy resolved."""
+    """Empty for a DNS query, and where a proxy resolved."""
 
 
 class LastHop(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,33 +114,32 @@ class LastHop(msgspec.Struct, frozen=True, kw_only=True):
     tcp: tuple[TcpObservation, ...]
     tls: tuple[TlsObservation, ...]
     http: HttpObservation | None
-    """The last request, unless the chain went on from there."""
+    """The last request, unless the chain continued from there."""
     app: tuple[AppObservation, ...] = ()
 
     @property
     def resolved_elsewhere(self) -> bool:
-        """The name was asked of a DNS-over-HTTPS server alone, whose answers are its own and not
-        those of the vantage's network."""
+        """Only a DNS-over-HTTPS server resolved the name, so the answers are not the network's."""
         return bool(self.dns) and all(o.transport == DOH for o in self.dns)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One look, reduced to what judging needs."""
+    """One measurement, reduced to what the rules need."""
 
     measurement: Measurement
     egress_failure: str | None
-    """Why our own proxy failed, if it did: then nothing was learnt about the endpoint."""
+    """Why our own proxy failed; then nothing is known about the endpoint."""
     last_hop: LastHop
     paths: tuple[Outcome, ...]
-    """One per address tried and per query, in no order that means anything."""
+    """One for each address and query, in no particular order."""
     outcomes: tuple[Outcome, ...]
-    """The best of each address family that the endpoint has, as far as was seen."""
+    """The best of each address family that the endpoint was seen to have."""
     injected: bool
-    """One query got replies that contradict each other."""
+    """One query got contradicting replies."""
 
 
 def summarise(measurement: Measurement) -> Summary:
-    """Reduce a look. Never raises, whatever the look holds."""
+    """Reduce a measurement. Never raises."""
     last_hop = last_hop_of(measurement)
     egress = _sorted(measurement.of(Layer.EGRESS))
     failure = next((o.failure for o in egress if o.failure), None)
@@ -160,15 +155,15 @@ def summarise(measurement: Measurement) -> Summary:
 
 
 def usable(outcomes: Iterable[Outcome], families: tuple[str, ...]) -> tuple[Outcome, ...]:
-    """The outcomes over address families that work from the vantage (empty: not known, so all).
+    """The outcomes over address families that work from the vantage (empty: unknown, so all).
 
-    Names are asked for both families, so this leaves out no failure to resolve that matters here.
+    DNS failures stay: names are resolved for both families.
     """
     return tuple(o for o in outcomes if not families or not o.family or o.family in families)
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome | None:
-    """The deepest outcome; among equals the one that tells most about why it stopped."""
+    """The deepest outcome; among equals the one that says most about why it stopped."""
     return max(
         outcomes,
         key=lambda o: (
@@ -180,14 +175,14 @@ def best(outcomes: Iterable[Outcome]) -> Outcome | None:
 
 
 def rank(sub_method: str) -> int:
-    """How little a failure says: 0 something acted, 1 silence, 2 nothing we can name."""
+    """How little a failure says: 0 something acted, 1 timeout, 2 no name."""
     if not sub_method:
         return 2
     return 1 if sub_method == TIMEOUT else 0
 
 
 def working_families(measurement: Measurement) -> tuple[str, ...]:
-    """The address families over which a look that reached its endpoint did so, sorted."""
+    """The address families over which a measurement reached its endpoint, sorted."""
     if not measurement.reached:
         return ()
     return tuple(
@@ -198,14 +193,14 @@ def working_families(measurement: Measurement) -> tuple[str, ...]:
 
 
 def works(outcome: Outcome, measurement: Measurement) -> bool:
-    """Whether a family got as far as this kind of endpoint asks for."""
+    """Whether a family got as far as this kind of endpoint requires."""
     return outcome.failure is None and outcome.depth >= NEEDED_DEPTH[kind_of(measurement.endpoint)]
 
 
 def came_late(measurement: Measurement) -> frozenset[str]:
-    """Families whose addresses came when the look had gone on without them: not tried at all.
+    """Families whose addresses came after the measurement went on without them, so not tried.
 
-    Only the host the look began with counts; a look that dialled a family is not late for it.
+    Only the first host counts; a family that was dialled is not late.
     """
     dialled = {
         family_of(o.address)
@@ -225,12 +220,12 @@ def came_late(measurement: Measurement) -> frozenset[str]:
 
 
 def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcome | None:
-    """What one look came to over the families that work; None when nothing was seen."""
+    """The best outcome over the families that work; None when nothing was observed."""
     return best(usable(summarise(measurement).outcomes, families))
 
 
 def failures(summary: Summary, outcome: Outcome | None) -> dict[str, str]:
-    """Layer → failure string: every layer on which nothing worked, and the one that decided."""
+    """Layer → failure string: every layer on which nothing worked, and the deciding one."""
     found: dict[str, str] = {}
     if summary.egress_failure:
         found[Layer.EGRESS.value] = summary.egress_failure
@@ -252,7 +247,7 @@ def failures(summary: Summary, outcome: Outcome | None) -> dict[str, str]:
 
 
 def kind_of(endpoint: str) -> EndpointKind:
-    """The kind in an endpoint's id; https when the id is none of ours."""
+    """The kind in an endpoint's id; https when the id is not one of ours."""
     word = endpoint.partition(":")[0]
     return _KINDS.get(word, EndpointKind.HTTPS)
 
@@ -280,9 +275,9 @@ def redirect_target(observation: HttpObservation) -> str:
 
 
 def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
-    """Whether two replies to the same query cannot both be the resolver's.
+    """Whether one query got two replies that contradict each other.
 
-    A repeated query may get another address of a large pool; one query gets one reply.
+    A repeated query may get another address of a large pool, so only replies to one query count.
     """
     for position, one in enumerate(answers):
         for other in answers[position + 1 :]:
@@ -295,7 +290,7 @@ def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
 
 
 def last_hop_of(measurement: Measurement) -> LastHop:
-    """The observations of the host at which the redirect chain of a look ended."""
+    """The observations of the host at which the redirect chain ended."""
     requests = hops(measurement)
     tcp = tuple(o for o in measurement.of(Layer.TCP) if isinstance(o, TcpObservation))
     tls = tuple(o for o in measurement.of(Layer.TLS) if isinstance(o, TlsObservation))
@@ -348,9 +343,9 @@ def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
             found.append(_failed(family, observation))
         elif observation.addresses:
             found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
-        # Else there are no addresses of this family, which is no failure.
+        # Else the name has no addresses of this family, which is no failure.
     if not found and (family := _literal_family(last_hop.host)):
-        # An address of a family this machine does not have: nothing was even tried.
+        # The machine does not have this address family: nothing was tried.
         found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
     return tuple(found)
 
@@ -371,7 +366,8 @@ def _dialled(last_hop: LastHop) -> list[_Dialled]:
 
 
 def _of_address(last_hop: LastHop, address: str) -> Outcome:
-    """How far the look got on one address: seeing a layer at all means those below it worked."""
+    """How far the measurement got on one address. An observed layer implies that those below
+    worked."""
     here = [o for o in _dialled(last_hop) if o.address == address]
     deepest = max((layer_of(o) for o in here), key=DEPTH.__getitem__)
     seen = [o for o in here if layer_of(o) is deepest]
@@ -394,12 +390,12 @@ def _failed(family: str, observation: Observation, address: str = "") -> Outcome
 
 
 def sub_method_of(observation: Observation) -> str:
-    """The failure of an observation in the words of verdicts, or empty."""
+    """The sub-method of an observation's failure, or empty."""
     word = _SUB_METHODS.get((layer_of(observation), observation.failure or ""), "")
     if word == "handshake" and isinstance(observation, TlsObservation) and observation.alert:
         return "alert"
     if not word and isinstance(observation, AppObservation) and observation.first_reply:
-        # Something did answer, in words that are not the application's.
+        # Something answered, but not in the application's protocol.
         return "middlebox" if observation.failure else ""
     return word
 

@@ -1,4 +1,4 @@
-"""One address family blocked while the other works: seen only by looking at each by itself."""
+"""One address family blocked while the other works."""
 
 from collections.abc import Sequence
 
@@ -30,20 +30,19 @@ _INNOCENT: frozenset[Sign] = frozenset(
         (Layer.TLS, TIMEOUT),
     }
 )
-"""Never more than weak for one family: resolvers stumble over one record type, and two networks
-may not exchange one family's routes."""
+"""Never more than weak for one family: resolvers fail on one record type, and two networks may not
+exchange routes of one family."""
 
 
 def family_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
-    """What stops a family that failed in every look though the endpoint answered over another.
+    """What blocks a family that failed in every attempt though the endpoint answered over the
+    other.
 
-    Looks that the resolver told of the family too late do not count: they did not try it.
+    Attempts whose addresses of the family came too late do not count. Where one attempt got
+    contradicting replies it suffices: an attempt gets through when a forged reply is lost.
 
-    One look is enough where two contradicting answers show that somebody forges them: a forged
-    answer that gets lost lets a look through.
-
-    Only for a family that works otherwise from this vantage, and over which a control reached the
-    same host afterwards; None when there is none, or nothing accuses.
+    The family must work otherwise from this vantage, and a control must have reached the same host
+    over it afterwards. None when it does not, or nothing accuses.
     """
     if case.health.state not in ABLE:
         return None
@@ -93,7 +92,7 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
 
 
 def _contradicted(summary: Summary, family: str) -> bool:
-    """Whether the query for this family's addresses got replies that cannot both be true."""
+    """Whether the query for this family's addresses got contradicting replies."""
     rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
     return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
@@ -107,7 +106,7 @@ def _of_family(summary: Summary, family: str) -> Outcome | None:
 
 
 def _works_over(control: Summary, family: str, field: Summary) -> bool:
-    """Whether a control got through to the same host over this family."""
+    """Whether a control reached the same host over this family."""
     outcome = _of_family(control, family)
     return (
         control.measurement.reached

@@ -1,12 +1,11 @@
-"""Known block pages and filtering products, recognised by what they say.
+"""Recognises known block pages and filtering products by their fingerprints.
 
-A page that names the decree is proof without comparing it with anything. But anyone can write such
-words: a platform's own help page quotes them, and a page over a verified connection is the
-platform's own. So a fingerprint counts only where somebody on the path can have written it: in a
-response without encryption, or in a certificate that did not verify. One that a control met as
-well is the site's own words and counts nowhere.
+Anyone can write the words of a block page: a platform's help page quotes them. So a fingerprint
+counts only where somebody on the path can have written it: in a response without encryption, or in
+a certificate that did not verify. One that a control got too is the site's own text and never
+counts.
 
-The fingerprints themselves are data, see `monitor.config.fingerprints`.
+`monitor.config.fingerprints` reads the fingerprints.
 """
 
 import re
@@ -26,23 +25,21 @@ from probes.measurement import HttpObservation
 
 
 class Medium(StrEnum):
-    """What a fingerprint was found in."""
-
     PAGE = "page"
     CERTIFICATE = "certificate"
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """One fingerprint found in one look."""
+    """One fingerprint found in one measurement."""
 
     fingerprint: Fingerprint
     medium: Medium
 
 
 def best_match(case: Case, summary: Summary, medium: Medium) -> Match | None:
-    """The fingerprint that tells most of those a look shows; None when it shows none.
+    """The most specific fingerprint of a measurement; None when it has none.
 
-    One that speaks of the case's country comes before others, and a confident one before others.
+    Fingerprints of the case's country come first, then confident ones.
     """
     if not case.fingerprints:
         return None
@@ -67,7 +64,7 @@ def best_match(case: Case, summary: Summary, medium: Medium) -> Match | None:
 
 
 def national(case: Case, match: Match) -> bool:
-    """Whether it is known, beyond doubt, to be used for blocking in the case's country."""
+    """Whether a confident fingerprint is known from the case's country."""
     return match.fingerprint.confident and case.country in match.fingerprint.countries
 
 
@@ -85,7 +82,7 @@ def _matches(fingerprints: Sequence[Fingerprint], summary: Summary) -> list[Matc
 
 
 def _writable(page: HttpObservation) -> bool:
-    """Whether anyone on the path can have written this, and no guard of the site's did."""
+    """Whether anyone on the path can have written this, and it is no robot check of the site."""
     return page.url.startswith("http:") and page.status > 0 and not challenge(page)
 
 

@@ -1,26 +1,20 @@
-"""What follow-ups change: a difference between two looks tells more than either.
+"""What follow-ups change: comparing two tests tells more than either alone.
 
-A failure that two looks share may still have an innocent cause: a faulty server near by, a route
-that is down, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
+A failure that two attempts share may have an innocent cause: a faulty server near by, a broken
+route, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
 
-* *Another name at the same address.* If that gets any answer of TLS, and our name, said there once
-  more after it, is cut off again, the server is there and the name is what was cut off. Without
-  that once more, whatever was wrong may have ended in between. If the other name fails just as
-  well, what is blocked, or broken, is the address: so the rule says, and the evidence stays.
-* *The same name at another address*, one that answers otherwise. If that fails alike, the name is
-  what is cut off, wherever it is said, and whatever became of the address. Only resets and silence
-  count here: some servers answer a name that is not theirs with an alert, or hang up.
-* *The name elsewhere, or another address for it.* An answer is right when the handshake there
-  verifies for the name: nobody but the platform can do that. Matching addresses prove nothing,
-  since large platforms give each network its own; **no rule compares them to accuse**. They only
-  clear: an address that an honest source gives as well is the platform's, so a false certificate
-  there is put in on the way, and no answer there is not the resolver's fault.
+* *Another name at the same address.* When it gets an answer in TLS, and our name, tried once more
+  after it, is cut off again, the server is there and the name is blocked. When the other name fails
+  as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
+* *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
+  resets and timeouts count: some servers answer a foreign name with an alert or hang up.
+* *Another source for the name's addresses.* An address is right when the handshake there verifies
+  for the name. Large platforms give each network other addresses, so **no rule compares addresses
+  to accuse**. A matching address only clears: a false certificate there was inserted on the path,
+  and silence there is not the resolver's fault.
 
-Honest sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be as
-forged as the first one.
-
-Follow-ups add; their absence never does. Without them every verdict is what it is without this
-module, and with fewer of them no evidence is higher.
+Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
+forged. Missing follow-ups never change a verdict or raise a grade.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +37,7 @@ from probes.measurement import (
 HIJACK: Sign = (Layer.DNS, "hijack")
 ADDRESS: Sign = (Layer.TLS, "address")
 FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
-"""An expired certificate is a common mistake of honest sites; these two are not."""
+"""An expired certificate is a common mistake of genuine sites; these two are not."""
 
 CONCLUSIVE: frozenset[Sign] = frozenset(
     {
@@ -64,31 +58,31 @@ CONCLUSIVE: frozenset[Sign] = frozenset(
         *((Layer.TLS, word) for word in ("reset", "eof", "alert", TIMEOUT)),
     }
 )
-"""What follow-ups can make conclusive."""
+"""Signs that follow-ups can make conclusive."""
 
 AGREEING = 2
-"""Looks that must show the same before anything is conclusive."""
+"""Attempts that must agree before anything is conclusive."""
 
 _HELLO = ("reset", "eof", "alert", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
-"""What a resolver that cannot reach the platform's name servers comes to, all by itself."""
+"""Failures of a resolver that cannot reach the platform's name servers."""
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What failed looks show, once the follow-ups are read beside them."""
+    """Sign and grade once the follow-ups are taken into account."""
 
     sign: Sign
     evidence: Evidence
 
 
 class _Clues(msgspec.Struct, frozen=True, kw_only=True):
-    """The follow-ups that were made after the failure, about the host that failed."""
+    """The follow-ups made after the failure, about the host that failed."""
 
     host: str
     summaries: tuple[Summary, ...]
-    """The looks that agree on the sign, in the order made."""
+    """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
 
@@ -100,10 +94,10 @@ def reread(
     agreeing: Sequence[Summary],
     working: Iterable[Summary],
 ) -> Reading:
-    """The sign and evidence of looks that agree, in the light of the case's follow-ups.
+    """The sign and grade of attempts that agree, given the case's follow-ups.
 
-    `evidence` is what the looks come to alone, `agreeing` those of them that show the sign, and
-    `working` the control looks that got through. Without follow-ups nothing changes.
+    `evidence` is the grade of the attempts alone, `agreeing` the attempts that show the sign and
+    `working` the control measurements that worked. Without follow-ups nothing changes.
     """
     if evidence is Evidence.NONE or not agreeing or not case.follow_ups:
         return Reading(sign=sign, evidence=evidence)
@@ -121,7 +115,7 @@ def reread(
     if layer is Layer.TLS and _only_this_name(clues, word):
         return _conclusive(sign, evidence, agreeing)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
-        # The platform may as well have a server of its own there that is down: not conclusive.
+        # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
         return Reading(sign=ADDRESS, evidence=evidence)
@@ -132,13 +126,13 @@ def reread(
 
 
 def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
-    """Conclusive when the looks were strong by themselves and at least two of them agree."""
+    """Conclusive when the evidence is strong and at least two attempts agree."""
     enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
     return Reading(sign=sign, evidence=Evidence.CONCLUSIVE if enough else evidence)
 
 
 def _only_the_name_lies(clues: _Clues, word: str) -> bool:
-    """The platform can be reached from here, if only one asks somebody else where it is."""
+    """The platform works from here at an address that another source gives."""
     answered_well = any(_gave_addresses(o) for o in clues.dns if o.reason in _HONEST)
     over_udp = [o for o in clues.dns if o.reason == Reason.OPEN_RESOLVER]
     spoiled = [o for o in over_udp if o.failure or contradicting(o.answers)]
@@ -149,9 +143,9 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
 
 
 def _led_astray(clues: _Clues, honest: set[str]) -> bool:
-    """An honest address verifies, and none that our resolver gave is known to be the platform's.
+    """A trusted address verifies, and no address of our resolver is known to be the platform's.
 
-    Never where that was a server of somebody else's, asked over HTTPS.
+    False when our addresses came from a third party's DoH server.
     """
     if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
@@ -168,7 +162,7 @@ def _verified(clues: _Clues) -> bool:
 
 
 def _forged(clues: _Clues) -> bool:
-    """Every look was summary a certificate that no honest mistake accounts for."""
+    """Every attempt got a certificate that no mistake of a genuine site explains."""
     return all(
         any(o.failure in FORGED for o in summary.last_hop.tls) for summary in clues.summaries
     )
@@ -181,7 +175,7 @@ def _only_this_name(clues: _Clues, word: str) -> bool:
 
 
 def _other_name_answers(clues: _Clues, word: str) -> set[str]:
-    """Addresses where ours was cut off and an innocuous name got an answer of TLS."""
+    """Addresses where our name was cut off and an innocuous name got an answer in TLS."""
     return {
         o.address
         for o in _innocuous(clues, word)
@@ -190,7 +184,7 @@ def _other_name_answers(clues: _Clues, word: str) -> set[str]:
 
 
 def _fails_again(clues: _Clues) -> set[str]:
-    """Addresses where our name was cut off once more, after the innocuous one."""
+    """Addresses where our name was cut off again after the innocuous one."""
     again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
     worked = {o.address for o in again if o.failure is None}
     return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
@@ -207,7 +201,7 @@ def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
 
 
 def _name_fails_too(clues: _Clues, word: str) -> bool:
-    """Our name fails alike at an address that has nothing to do with it."""
+    """Our name fails in the same way at an unrelated address."""
     tried = [
         o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
     ]
@@ -254,7 +248,7 @@ def _honest_addresses(clues: _Clues) -> set[str]:
 
 
 def _answered_addresses(summary: Summary) -> set[str]:
-    """Where the vantage's own resolver, and whoever answered in its place, led this look."""
+    """The addresses that the vantage's resolver, or a forger in its place, gave."""
     given = {a for o in summary.last_hop.dns for answer in o.answers for a in answer.addresses}
     return (
         given

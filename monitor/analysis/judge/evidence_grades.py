@@ -1,10 +1,9 @@
-"""What each kind of failure is worth as evidence, and when silence may accuse.
+"""The evidence grade of each kind of failure, and when a timeout may accuse.
 
-Somebody has to *send* a reset, a false DNS reply or a forged certificate: one look suffices for
-weak evidence and two that agree for strong, or four where a server that has too much to do sends
-the same now and then. Silence needs no sender, packet loss makes it, so
-timeouts count only when the loss measured at the same vantage cannot explain them: the chance
-that all of them are loss, `timeout_rate` to the power of their number, must be small.
+Somebody has to *send* a reset, a false DNS reply or a forged certificate: one measurement is weak
+evidence and two that agree are strong, or four where an overloaded server does the same now and
+then. Packet loss alone makes timeouts. They count only when the loss at the vantage cannot explain
+them: `timeout_rate` to the power of their number must be small.
 """
 
 from collections.abc import Mapping
@@ -14,41 +13,41 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, State
 from probes.measurement import Layer
 
 LOSS_CHANCE = 0.005
-"""Timeouts that loss explains with a chance above this accuse nobody."""
+"""Timeouts accuse nobody while the chance that loss caused them all is above this."""
 LOSS_CHANCE_STRONG = 0.001
 STRONG_TIMEOUTS = 3
 
 NARROWER = 3.0
-"""Less weight, in nats, of what accuses one role only: a server at fault is that much commoner than
-anything that strikes several roles of a platform at one network and spares the control."""
+"""Nats subtracted when only one function is accused: a faulty server is that much commoner than a
+fault of several functions on one network that spares the control."""
 
 _ROUNDING = 1 + 1e-9
-"""0.1 ** 3 is a hair above 0.001 in binary."""
+"""0.1 ** 3 is slightly more than 0.001 in binary."""
 
 Sign = tuple[Layer, str]
 """Layer and sub-method of a failure: (tls, reset)."""
 
 
 class Weight(StrEnum):
-    """How evidence grows with repeated looks."""
+    """How evidence grows with repeated attempts."""
 
     PROOF = "proof"
-    """Strong at once: honest networks do not do this."""
+    """Strong at once: networks that do not interfere never do this."""
     REPEAT = "repeat"
-    """Weak once, strong when two looks agree."""
+    """Weak once, strong when two attempts agree."""
     OVERLOAD = "overload"
-    """Weak once, strong when four looks agree: a server with too much to do does it now and then,
-    and to us alone by mere chance."""
+    """Weak once, strong when four attempts agree: an overloaded server does the same now and then.
+    """
     SILENCE = "silence"
-    """Gated by loss; strong from three looks."""
+    """Counts only when loss does not explain it; strong from three attempts."""
     HINT = "hint"
-    """Never above weak: there is an innocent way to it."""
+    """Never more than weak: there is a common innocent explanation."""
     NOTHING = "nothing"
     """Accuses nobody."""
 
 
 AGREEING_ATTEMPTS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.OVERLOAD: 4}
-"""Looks that must agree for strong evidence."""
+"""Attempts that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.DNS, "injection"): Weight.PROOF,
@@ -86,7 +85,7 @@ WEIGHTS: Mapping[Sign, Weight] = {
     (Layer.QUIC, "certificate"): Weight.REPEAT,
     (Layer.QUIC, "timeout"): Weight.SILENCE,
 }
-"""A sign that is not listed weighs nothing."""
+"""Signs that are not listed accuse nobody."""
 
 _LLR: Mapping[tuple[State, Evidence], float] = {
     (State.OK, Evidence.NONE): -4.0,
@@ -94,31 +93,32 @@ _LLR: Mapping[tuple[State, Evidence], float] = {
     (State.BLOCKED, Evidence.STRONG): 13.0,
     (State.BLOCKED, Evidence.CONCLUSIVE): 16.0,
 }
-"""What one reading weighs by itself in `monitor.analysis.events.detector`: ln of its chance under
-a block
-(about 1, and 1 in 50 for an ok one) over its chance without. At one reading in five minutes 8.5,
-13 and 16 stand for 21, 0.2 and 0.01 wrong episodes of that grade in a stream-year.
+"""Weight of one reading in `monitor.analysis.events.detector`: ln(chance under a block / chance
+without one). The chance under a block is about 1, and 1 in 50 for an ok reading. With one reading
+every five minutes, 8.5, 13 and 16 stand for 21, 0.2 and 0.01 wrong episodes of that grade in a
+stream-year.
 
-Held against the noise of benchmarks/simulation (42 stream-years, seeds 500 to 513, the first
-readings of episodes, without outages that the control met): weak 0.2 a stream-year, strong 0.7 on
-several roles (all of them silence or a resolver's) and 0.8 on one role, conclusive none. So weak
-ones are trusted far less than there, since the noise of real lines is not known; strong ones on one
-role likewise, by `NARROWER`; and strong ones on several roles about one nat more, which their slow
-growth (`Cling.LASTING`) makes up for."""
+The noise of benchmarks/simulation (42 stream-years, seeds 500 to 513, first readings of episodes,
+without outages at the control) has, per stream-year, 0.2 weak ones, 0.7 strong ones on several
+functions (all timeouts or resolver failures), 0.8 strong ones on one function, and no conclusive
+ones. Weak readings and strong ones on one function (`NARROWER`) are trusted far less than that,
+since the noise of real lines is unknown. Strong readings on several functions are trusted about one
+nat more, which their slow growth (`Persistence.LASTING`) makes up for.
+"""
 
 
 def llr(state: State, evidence: Evidence) -> float:
-    """Natural-log likelihood ratio, blocked against not blocked, that a verdict contributes."""
+    """Natural-log likelihood ratio (blocked against not blocked) of a verdict."""
     return _LLR.get((state, evidence), 0.0)
 
 
 def loss_explains(timeout_rate: float, timeouts: int) -> bool:
-    """Whether packet loss alone may well have caused this many timeouts in a row."""
+    """Whether packet loss alone may have caused this many timeouts in a row."""
     return timeout_rate**timeouts > LOSS_CHANCE * _ROUNDING
 
 
 def grade(weight: Weight, measurements: int, *, timeout_rate: float, lossy: bool) -> Evidence:
-    """The evidence that `looks` agreeing looks make; `timeout_rate` is 0–1, of the vantage."""
+    """The grade of this many agreeing attempts. `timeout_rate` (0–1) is the vantage's."""
     if weight is Weight.PROOF:
         return Evidence.STRONG
     if weight in AGREEING_ATTEMPTS:
@@ -132,7 +132,7 @@ def grade(weight: Weight, measurements: int, *, timeout_rate: float, lossy: bool
 
 
 def ceiling(weight: Weight) -> Evidence:
-    """The best grade a sign of this weight can reach by itself."""
+    """The best grade a sign of this weight reaches without follow-ups."""
     if weight is Weight.NOTHING:
         return Evidence.NONE
     return Evidence.WEAK if weight is Weight.HINT else Evidence.STRONG

@@ -1,4 +1,4 @@
-"""The few things the rules ask about a case: did it answer, who watched, what stopped it."""
+"""The facts of a case that the rules ask about."""
 
 from collections.abc import Sequence
 
@@ -23,22 +23,22 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     case: Case
     looked: bool
-    """There was a look at all."""
+    """At least one measurement was made."""
     egress_failed: bool
-    """Every look died at our own proxy."""
+    """Every attempt failed at our own proxy."""
     answered: bool
-    """The last look got the answer it should."""
+    """The last attempt got the expected answer."""
     like_control: bool
-    """The last look got, in cleartext, the page the control got."""
+    """The last attempt got, in cleartext, the same page as the control."""
     failed_before: bool
-    """Looks before the last one failed."""
+    """An attempt before the last one failed."""
     family_missing: bool
     """The endpoint has only addresses of a family that does not work from this vantage."""
     withheld_everywhere: bool
-    """The control, too, was told that the law forbids it."""
+    """The control got 451 as well."""
     controls: Controls
     finding: Finding | None
-    """None when no look failed."""
+    """None when no attempt failed."""
     family_finding: Finding | None
     """Set when the endpoint answers, but never over one family that works otherwise."""
     quic_finding: Finding | None
@@ -47,7 +47,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def examine(case: Case) -> Facts:
-    """Reduce a case to the facts the rules ask about. Never raises."""
+    """Reduce a case to the facts that the rules ask about. Never raises."""
     summary = [summarise(measurement) for measurement in case.attempts]
     looked = [one for one in summary if one.egress_failure is None]
     last = looked[-1] if looked else None
@@ -75,14 +75,14 @@ def examine(case: Case) -> Facts:
 
 
 def _answered(summary: Summary, controls: Controls) -> bool:
-    """Reached, and not by way of a cleartext redirect that anyone could have forged."""
+    """Reached, and not by a cleartext redirect that anyone could have forged."""
     return summary.measurement.reached and not strayed(summary, controls)
 
 
 def _by_captive_portal(case: Case, summary: Summary) -> bool:
-    """Whether a captive portal may have been what answered: it completes any handshake.
+    """Whether a captive portal may have answered: it completes any handshake.
 
-    What only the platform can do, prove its name or speak its own protocol, no portal does.
+    No portal can prove the platform's name or speak the platform's own protocol.
     """
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
@@ -100,7 +100,7 @@ def _like_control(summary: Summary, controls: Controls) -> bool:
 
 
 def _trailing_failures(looked: Sequence[Summary]) -> list[Summary]:
-    """The looks after the last one that reached its endpoint, or the very last one."""
+    """The attempts after the last one that reached the endpoint, or the very last one."""
     position = max((i for i, one in enumerate(looked) if one.measurement.reached), default=-1)
     return list(looked[position + 1 :] or looked[-1:])
 

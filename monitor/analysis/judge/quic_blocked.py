@@ -1,9 +1,8 @@
-"""QUIC blocked while the platform answers over TCP: seen only where HTTP/3 was tried.
+"""QUIC blocked while the platform answers over TCP.
 
-Browsers fall back to TCP without a word, so such a block shows to nobody but those who measure.
-Many networks let no UDP through but DNS, which is no platform's matter: QUIC is only accused where
-another endpoint's UDP got through from the same vantage in the same cycle, and a control reached
-this one over HTTP/3 afterwards.
+Browsers fall back to TCP, so only measurement shows such a block. Many networks let through no UDP
+but DNS: QUIC is accused only where another endpoint's UDP worked from the same vantage in the same
+cycle, and a control reached this endpoint over HTTP/3 afterwards.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,9 +24,10 @@ from probes.measurement import (
 
 
 def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
-    """What stops QUIC to an endpoint that answers over TCP; None when nothing accuses.
+    """What blocks QUIC to an endpoint that answers over TCP; None when nothing accuses.
 
-    `looked` are the looks at the endpoint in the order made; follow-ups count as looks here.
+    `attempts` are the measurements of the endpoint in the order made. Follow-ups count as attempts
+    here.
     """
     if not case.udp_works or case.health.state not in ABLE:
         return None
@@ -46,7 +46,7 @@ def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
 
 
 def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
-    """The endpoints, by id, of which a look got an answer over UDP that was not DNS."""
+    """Ids of the endpoints that answered over UDP other than DNS."""
     return frozenset(
         measurement.endpoint
         for measurement in measurements
@@ -56,7 +56,7 @@ def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
 
 
 def quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
-    """Whether a look tried QUIC, over families that work (empty: all), and none of it worked."""
+    """Whether a measurement tried QUIC over working families (empty: all) and no try worked."""
     tries = _tries(measurement, families)
     return bool(tries) and all(o.failure is not None for o in tries)
 

@@ -1,20 +1,15 @@
-"""Why did the looks fail? The signs each look shows, and which of them is best supported.
+"""Why the attempts failed: the signs each one shows, and which of them has the best support.
 
-**Which looks count.** Those that a working control followed, and those that show what needs no
-witness (a bogon, a forged certificate).
+**Which attempts count.** Those with a working control after them, and those whose sign needs no
+control (a bogon, a forged certificate).
 
-**Which failure decides, when there are several.** The best supported one; among equals something
-that acted (a reset) before silence (a timeout), then the more frequent, then the first, since what
-follows may be the residue of the first: many censors drop or refuse everything for minutes once
-they have cut off a connection. So two things that come after one that something cut off count as
-agreeing with it: timeouts that loss does not explain, and refusals of connections at an address
-where a greeting or a request was cut off before. A server that fails first and is then taken out
-of service does the same; but it fails for the control as well, which looks after every failure
-that counts, and of a server near by that only we are sent to, two refusals would be no less
-evidence than a cut and a refusal are. A refusal that comes first is nobody's residue.
+**Which sign decides.** The one with the best grade; among equals something that acted (a reset)
+before a timeout, then the more frequent, then the first. Many censors drop or refuse everything for
+minutes after they cut off a connection. So timeouts that loss does not explain, and refusals at an
+address where a handshake or request was cut off before, count as agreeing with the cut. A server
+that fails and is then taken out of service looks the same, but fails for the control too.
 
-**What do the follow-ups add?** `monitor.analysis.judge.differential` reads them beside the looks
-that agree: it may give the finding another name, and make strong evidence conclusive.
+`monitor.analysis.judge.differential` then adds the follow-ups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,32 +46,33 @@ _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 _RESOLVERS_FAULT: tuple[Sign, ...] = ((Layer.DNS, TIMEOUT), (Layer.DNS, "servfail"))
 _CUT_OFF = ("reset", "eof")
 _REFUSALS = ("refused", "reset")
-"""Of connections: what a censor does that answers for an address."""
+"""Refused connections: a censor answers for the address."""
 
 SLOW, SLOW_SHARE = 1.0, 0.25
-"""Seconds, and share of the time waited in vain here, from which on a control's wait is long."""
+"""A control's wait is long from this many seconds, and this share of the time waited in vain here.
+"""
 _DIALLED = (Layer.TCP, Layer.TLS, Layer.APP)
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The best-supported explanation of why the looks failed."""
+    """The best-supported explanation of why the attempts failed."""
 
     sign: Sign | None
-    """None when nothing that can be named went wrong."""
+    """None when no failure has a name."""
     evidence: Evidence
     summary: Summary
-    """The first look that shows it."""
+    """The first attempt that shows it."""
     outcome: Outcome | None
-    """Where in that look."""
+    """Where in that attempt."""
     family: str = ""
     """Set when only this address family is affected."""
     fingerprint: str = ""
-    """Id of the fingerprint that the looks show, when it bears on the sign."""
+    """Id of the fingerprint that supports the sign."""
 
 
 class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """A look that failed, and what it shows."""
+    """A failed attempt and its signs."""
 
     summary: Summary
     signs: Mapping[Sign, Outcome]
@@ -86,7 +82,7 @@ class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
-    """The best-supported finding on looks that failed; there must be one at least."""
+    """The best-supported finding on one or more failed attempts."""
     measurements = [
         FailedMeasurement(
             summary=summary,
@@ -115,7 +111,7 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
 
 
 def _slow_at_control(found: Finding, controls: Controls) -> bool:
-    """Whether silence here may be an answer that comes too late, as one nearly did at a control."""
+    """Whether a timeout here may be a slow answer, since one was slow at a control too."""
     if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
         return False
     last_hop = found.summary.last_hop
@@ -130,7 +126,7 @@ def _with_follow_ups(
     counted: Sequence[FailedMeasurement],
     controls: Controls,
 ) -> Finding:
-    """The finding as the follow-ups let it be read."""
+    """The finding with the follow-ups taken into account."""
     if found.sign is None:
         return msgspec.structs.replace(found, evidence=evidence)
     reading = reread(
@@ -142,13 +138,13 @@ def _with_follow_ups(
     )
     evidence = reading.evidence
     if reading.sign in _RESOLVERS_FAULT and evidence is Evidence.STRONG:
-        # A resolver that is slow, or cut off from the platform's name servers, does the same.
+        # A slow resolver, or one cut off from the platform's name servers, does the same.
         evidence = Evidence.WEAK
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
 def strongest(case: Case, measurements: Sequence[FailedMeasurement]) -> Finding | None:
-    """The finding that these looks support best; None when they show nothing nameable."""
+    """The finding that these attempts support best; None when they show no sign."""
     summary = [measurement.signs for measurement in measurements]
     candidates = [
         _supported(case, sign, measurements)
@@ -177,7 +173,7 @@ def _supported(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]
         sign[0] in measurement.summary.measurement.not_observed for measurement in showing
     )
     if hearsay or not (known or any(measurement.covered for measurement in showing)):
-        # Only a proxy's word for what happened on a layer it hides; or no witness.
+        # Only a proxy reports on a layer it hides, or there is no control.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
     return Finding(
@@ -190,7 +186,7 @@ def _supported(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]
 
 
 def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -> Match | None:
-    """The fingerprint that looks with this sign show; one known from the country comes first."""
+    """The fingerprint of attempts with this sign; one known from the country comes first."""
     medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
     if medium is None:
         return None
@@ -200,7 +196,7 @@ def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -
 
 
 def graded(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) -> Evidence:
-    """The evidence for a sign that these looks give, in the order made; one at least shows it."""
+    """The grade of a sign that at least one of these attempts shows, in the order made."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
     silent = [
         n
@@ -220,18 +216,18 @@ def graded(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) ->
             count += residue
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
-        # Firewalls that let some UDP through and not this port are too common for more.
+        # Firewalls that allow some UDP but not this port are too common for more.
         return capped(evidence, Evidence.WEAK)
     return evidence
 
 
 def _leaves_residue(sign: Sign) -> bool:
-    """Whether it is a greeting or a request that was cut off, which may poison the address."""
+    """Whether a handshake or request was cut off, which may block the address for a while."""
     return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
 
 
 def _refused_since(sign: Sign, measurements: Sequence[FailedMeasurement]) -> frozenset[int]:
-    """The looks that were refused a connection where an earlier look was cut off by this sign."""
+    """Positions of attempts refused at an address where this sign cut off an earlier attempt."""
     cut: set[str] = set()
     found = set()
     for position, measurement in enumerate(measurements):
@@ -252,7 +248,7 @@ def _sign_of(path: Outcome) -> Sign:
 
 
 def _needs_no_control(case: Case, measurement: FailedMeasurement) -> bool:
-    """Whether a look accuses without anybody having looked from outside."""
+    """Whether an attempt accuses without a control."""
     if BOGON in measurement.signs or KNOWN_PAGE in measurement.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
@@ -267,7 +263,7 @@ def _needs_no_control(case: Case, measurement: FailedMeasurement) -> bool:
 
 
 def decisive_here(case: Case, summary: Summary) -> Outcome | None:
-    """What a look came to over the families that work from this vantage."""
+    """The best outcome over the families that work from this vantage."""
     return best(usable(summary.paths, families_of(case)))
 
 
@@ -277,7 +273,7 @@ def families_of(case: Case) -> tuple[str, ...]:
 
 
 def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
-    """What one failed look shows, in the words of verdicts, and where; empty: nothing nameable."""
+    """The signs of one failed attempt, and where; empty when no failure has a name."""
     paths = usable(summary.paths, families_of(case))
     outcome = best(paths)
     if outcome is None:
@@ -293,20 +289,20 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
         if outcome.layer is Layer.DNS:
             return {OTHER_RESOLVER: outcome}
     elif outcome.layer in _BEFORE_HTTP:
-        # Once TLS verified, the address was right whatever the resolver said.
+        # A verified TLS connection proves the address, whatever the resolver said.
         if summary.injected:
             return {INJECTION: outcome}
         bogon = next((path for path in paths if path.sub_method == BOGON[1]), None)
         if bogon is not None:
             return {BOGON: bogon}
     if outcome.layer in summary.measurement.not_observed:
-        # A refusal by the proxy's own rules is not the ICMP message it is otherwise.
+        # A refusal by the proxy's own rules is not the ICMP error it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
     return failed_at(paths, outcome.depth)
 
 
 def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
-    """The signs of the paths that failed after passing this many layers, and a path for each."""
+    """The signs of the paths that failed at this depth, with a path for each."""
     found: dict[Sign, Outcome] = {}
     failed = [path for path in paths if path.depth == depth and path.sub_method]
     for path in sorted(failed, key=lambda p: (p.failure in FORGED, p.failure or "", p.family)):

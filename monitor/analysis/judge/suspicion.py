@@ -1,4 +1,4 @@
-"""Whether a look calls for another one in the same cycle."""
+"""Whether an endpoint needs another attempt in the same cycle."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,10 +10,10 @@ from probes.measurement import Layer, Measurement
 
 
 def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
-    """True when the endpoint was not reached, or not over a family that works from here, or not
-    over QUIC where that was tried, or by way of a cleartext redirect that anybody could forge.
+    """Whether the endpoint was not reached, or not over a family that works from here, or not over
+    QUIC where that was tried, or only by a cleartext redirect that anybody could forge.
 
-    `families` are those over which a reference answered; others are not the endpoint's fault.
+    `families` are those over which a reference answered.
     """
     if not measurement.reached or strays(measurement, None):
         return True
@@ -23,8 +23,7 @@ def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
 
 
 def failing_families(measurement: Measurement, families: tuple[str, ...]) -> frozenset[str]:
-    """Those of `families` over which a look was tried and did not work, or would have been tried
-    had the resolver answered in time."""
+    """The `families` that failed, or were not tried because the resolver answered too late."""
     failed = {
         outcome.family
         for outcome in summarise(measurement).outcomes
@@ -34,13 +33,13 @@ def failing_families(measurement: Measurement, families: tuple[str, ...]) -> fro
 
 
 def _untried(outcome: Outcome) -> bool:
-    """Addresses were given and none was dialled: a modest look goes over one family only."""
+    """The name resolved but no address was tried: low-traffic measurements use one family only."""
     return outcome.layer is Layer.DNS and outcome.failure is None
 
 
 def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
-    """True when a look came to what an overloaded server does now and then: that takes one more
-    look than other failures, and some time between."""
+    """Whether an attempt shows what an overloaded server does too: that takes one more attempt than
+    other failures, and some time between them."""
     came_to = (decisive(measurement, families) for measurement in attempts)
     return any(
         one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.OVERLOAD
@@ -49,11 +48,11 @@ def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...])
 
 
 def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...]) -> bool:
-    """True when the last looks came to the same, in a way that packet loss cannot produce: two, or
-    four of what an overloaded server does.
+    """Whether the last attempts agree, in a way that packet loss cannot cause: two, or four of what
+    an overloaded server does.
 
-    Another one would tell nothing more. Silence is never settled: each further look that meets
-    it makes loss a worse explanation.
+    Another attempt would add nothing. Timeouts never agree: each further one makes loss a worse
+    explanation.
     """
     last = decisive(attempts[-1], families)
     if last is None:
@@ -70,17 +69,13 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
 
 
 def answered(measurement: Measurement) -> bool:
-    """True when something came back to the end, even if only a comparison can tell what."""
+    """Whether an answer came, even if only a comparison can tell what it is."""
     outcome = decisive(measurement)
     return measurement.reached or (outcome is not None and outcome.failure is None)
 
 
 def same_page_as_control(measurement: Measurement, controls: Iterable[Measurement]) -> bool:
-    """True when a cleartext answer is the one a control got: then nothing is left to ask.
-
-    Over TLS the answer was never in doubt; what calls for another look there is something else,
-    such as a family that fails.
-    """
+    """Whether a cleartext answer is the page that a control got, so that no question is left."""
     page = cleartext_page(summarise(measurement))
     others = (summarise(control).last_hop.http for control in controls)
     return page is not None and any(

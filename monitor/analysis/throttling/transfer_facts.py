@@ -1,4 +1,4 @@
-"""The rounds on one object put before the judge, and the facts that the rules ask about."""
+"""The rounds of transfers of one object, and the facts that the rules ask about."""
 
 import math
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.measurement import Measurement
 
 UNUSUAL_RATIO = 0.5
-"""Against the stream's own earlier ratio to the object elsewhere."""
+"""Share of the stream's own earlier ratio to the object elsewhere."""
 ENOUGH_RATIOS = 5
-"""Earlier ratios that make a habit."""
+"""Earlier ratios needed to know what is usual."""
 SLOW = 1_000_000.0
 """Bits per second below which a line is called slow."""
 ROUNDS_NEEDED = 2
-"""Rounds that have to agree, and two thirds of all."""
+"""Rounds that must agree, and two thirds of all."""
 
 
 class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
-    """The rounds on one object from one field vantage, put before the judge."""
+    """The rounds on one object from one field vantage."""
 
     cycle: str
     vantage: str
@@ -35,13 +35,13 @@ class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     role: str
     endpoint: str
-    """Id of the endpoint the verdict is about."""
+    """Id of the endpoint that the verdict is about."""
     rounds: tuple[Measurement, ...]
-    """Looks `transfer` from the field vantage, oldest first."""
+    """Transfer measurements from the field vantage, oldest first."""
     controls: tuple[Measurement, ...] = ()
-    """Looks `transfer` of the same object from control vantages, however old."""
+    """Transfer measurements of the same object from control vantages, of any age."""
     distance: float = math.inf
-    """Shortest time, in seconds, that connecting to the object's host lately took."""
+    """Shortest recent time to connect to the object's host, in seconds."""
     usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
     health: VantageHealth
@@ -55,45 +55,45 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     case: TransferCase
     informative: tuple[Round, ...]
     stalls: tuple[Round, ...]
-    """Rounds that stopped where another transfer got on."""
+    """Rounds that stalled where another transfer continued."""
     by_name: tuple[Round, ...]
     by_site: tuple[Round, ...]
     """Rounds slow against an object elsewhere, where the innocuous name gave no rate."""
     by_address: tuple[Round, ...]
-    """Rounds slow against an object elsewhere, and not against the innocuous name."""
+    """Rounds slow against an object elsewhere, but not against the innocuous name."""
     controls: tuple[TransferSpeed, ...]
-    """Of controls that began after the first round of those that count."""
+    """Of controls that began after the first suspicious round."""
     control_ids: tuple[str, ...] = ()
 
     def agree(self, rounds: Sequence[Round]) -> bool:
-        """Enough rounds, and most of those that tell anything."""
+        """Whether enough rounds, and most of the informative ones, agree."""
         return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.informative)
 
     @property
     def able(self) -> bool:
-        """The vantage is well and loses little."""
+        """The vantage is healthy and loses little."""
         return self.case.health.state is VantageState.OK
 
     @property
     def stall(self) -> bool:
-        """Enough rounds stopped."""
+        """Enough rounds stalled."""
         return self.agree(self.stalls)
 
     @property
     def stalled_by_name(self) -> bool:
-        """Each time, the same address got further under the innocuous name."""
+        """The same address got further under the innocuous name each time."""
         return self.stall and all(_name_got_past(one) for one in self.stalls)
 
     @property
     def slow(self) -> tuple[Round, ...]:
-        """The rounds that make the object slow, of the better kind; none when too few agree."""
+        """The rounds that make the object slow, by the better comparison; none when too few agree."""
         kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
         return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
 
     @property
     def pauses_explain(self) -> bool:
-        """The machine's own pauses may have done as much: to too many of the rounds that accuse, or
-        to what a control was held against."""
+        """The machine's own pauses may explain too many of the accusing rounds, or the comparison
+        with the control."""
         if self.stall:
             return not self.agree([one for one in self.stalls if not one.stall_is_ours])
         if not self.slow:
@@ -104,13 +104,13 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Loss as measured at the vantage may have done as much."""
+        """Loss measured at the vantage may explain it."""
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
 
     @property
     def control_fine(self) -> bool:
-        """A control got the object as it should: further, or clearly faster."""
+        """A control got the object further, or clearly faster."""
         if self.stall:
             point = max(stall_point(one) for one in self.stalls)
             return any(gets_past(c, point) for c in self.controls)
@@ -128,7 +128,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slow_everywhere(self) -> bool:
-        """Controls could tell, and none of them fared better."""
+        """Controls could compare, and none was better."""
         if self.control_fine:
             return False
         if self.stall:
@@ -137,20 +137,20 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fine(self) -> bool:
-        """Most rounds were compared and found neither slow nor stopped."""
+        """Most rounds were compared and were neither slow nor stalled."""
         fine = [r for r in self.informative if r.compared and not r.suspicious]
         return bool(fine) and 2 * len(fine) > len(self.informative)
 
     @property
     def slow_line(self) -> bool:
-        """Fine, and nothing came fast."""
+        """Fine, but nothing was fast."""
         rates = [r.rate(v) for r in self.informative for v in VARIANTS.values()]
         known = [rate for rate in rates if rate is not None]
         return self.fine and bool(known) and max(known) < SLOW
 
 
 def examine(case: TransferCase) -> TransferFacts:
-    """Reduce a case to the facts the rules ask about. Never raises."""
+    """Reduce a case to the facts that the rules ask about. Never raises."""
     informative = tuple(
         r
         for r in (round_of(measurement, case.distance) for measurement in case.rounds)
@@ -181,7 +181,7 @@ def examine(case: TransferCase) -> TransferFacts:
 
 
 def stall_point(stalled: Round) -> int:
-    """Bytes after which the target of a round stopped."""
+    """Bytes after which the target of a round stalled."""
     return stalled.speeds["target"].bytes_read
 
 
@@ -191,8 +191,8 @@ def _name_got_past(stalled: Round) -> bool:
 
 
 def _apart(rounds: Sequence[Round], against: str) -> bool:
-    """Whether the target was slower each time than the other ever was: a line whose rates swing by
-    as much as the two differ tells nothing."""
+    """Whether the target was always slower than the other ever was: rates that swing by as much as
+    the two differ prove nothing."""
     targets = [one.rate("target") or 0.0 for one in rounds]
     others = [one.rate(against) or 0.0 for one in rounds]
     return max(targets) < min(others)

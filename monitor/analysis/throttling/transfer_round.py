@@ -1,4 +1,4 @@
-"""One round of transfers in short: is the target slow, or silent, beside the others?"""
+"""One round of transfers: whether the target is slow or stalled next to the others."""
 
 import math
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past,
 from probes.measurement import Measurement
 
 NAME_RATIO = 0.3
-"""Target against the innocuous name on the same address, below which it is slow."""
+"""Target's rate / rate of the innocuous name on the same address, below which it is slow."""
 SITE_RATIO = 0.2
-"""Target against an object elsewhere, and against control, below which it is slow."""
+"""Target's rate / rate of an object elsewhere or at the control, below which it is slow."""
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One round in short."""
+    """One round of transfers."""
 
     measurement: Measurement
     speeds: Mapping[str, TransferSpeed]
@@ -39,17 +39,17 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> bool:
-        """The target was not even asked: connecting or the handshake failed."""
+        """The target was not requested: connecting or the handshake failed."""
         return "target" not in self.speeds
 
     @property
     def compared(self) -> bool:
-        """There is something to hold the target's rate against."""
+        """There is a rate to compare the target's rate with."""
         return self.ratio("innocuous") is not None or self.ratio("reference") is not None
 
     @property
     def stalled_alone(self) -> bool:
-        """The target stopped where another transfer of the round got on."""
+        """The target stalled where another transfer of the round continued."""
         target = self.speeds.get("target")
         if target is None or not target.stalled:
             return False
@@ -58,7 +58,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stalled(self) -> bool:
-        """The target stopped."""
+        """The target stalled."""
         target = self.speeds.get("target")
         return target is not None and target.stalled
 
@@ -70,7 +70,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slow_site(self) -> bool:
-        """Far slower than an object elsewhere, more than the way there explains."""
+        """Far slower than an object elsewhere, more than the distance explains."""
         ratio, target = self.ratio("reference"), self.speeds.get("target")
         if ratio is None or target is None or ratio >= SITE_RATIO:
             return False
@@ -78,7 +78,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stall_is_ours(self) -> bool:
-        """The machine's own pauses may have made the silence."""
+        """The machine's own pauses may have caused the stall."""
         return silence_explained(self.speeds["target"])
 
     def slow_is_ours(self, variant: str) -> bool:
@@ -88,10 +88,10 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def suspicious(self) -> bool:
-        """Worth looking again."""
+        """Another round is needed."""
         return self.stalled or self.slow_by_name or self.slow_site
 
 
 def round_of(measurement: Measurement, distance: float = math.inf) -> Round:
-    """What one round showed; `distance` as for `paces`. Never raises."""
+    """One round; `distance` as in `speeds`. Never raises."""
     return Round(measurement=measurement, speeds=speeds(measurement, distance))

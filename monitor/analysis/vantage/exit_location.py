@@ -1,8 +1,7 @@
-"""Does a vantage look from where it is said to? Its exit beside its configuration.
+"""Whether a vantage's traffic leaves from where its configuration says.
 
-A VPN left on, a phone that roams or a laptop taken along makes a vantage look from elsewhere. What
-it sees then is true of that place and says nothing, neither bad nor good, about the network it was
-configured for: a block would be pinned on the innocent, and an "ok" would clear the guilty.
+A VPN left on, a roaming phone or a travelling laptop measures another place. Its results say
+nothing about the configured network: they would accuse an innocent network or clear a guilty one.
 """
 
 from collections.abc import Sequence
@@ -12,23 +11,23 @@ import msgspec
 from probes.vantage import VantagePoint, VantageRole
 
 UNKNOWN = "ZZ"
-"""The country of a vantage that has none configured."""
+"""The country of a vantage without a configured one."""
 
 
 class ExitLocation(msgspec.Struct, frozen=True):
-    """Where an address is, as the operator's files say; empty and 0 where they do not."""
+    """Where an address is, from the operator's files; empty and 0 when unknown."""
 
     country: str = ""
     asn: int = 0
 
 
 class ExitMismatch(msgspec.Struct, frozen=True):
-    """In what a vantage's exit differs from what it should be; nothing where it agrees."""
+    """How a vantage's exit differs from its configuration; empty where it agrees."""
 
     country: str = ""
-    """Where it comes out, when that is not where it should be."""
+    """The exit country, when it is not the configured one."""
     asn: int = 0
-    """The network it comes out of, when that is not its own."""
+    """The exit network, when it is not the configured one."""
 
 
 AS_CONFIGURED = ExitMismatch()
@@ -40,10 +39,10 @@ def compare(
     watched: frozenset[str],
     siblings: Sequence[Sequence[int]] = (),
 ) -> ExitMismatch:
-    """In what `place` differs from where the vantage should be; in nothing that is not known.
+    """How `place` differs from the vantage's configuration; unknown values never differ.
 
-    A control may be anywhere but in a country of `watched`, where blocking is looked for. Networks
-    of one list of `siblings` count as one.
+    A control may be anywhere except in a country of `watched`, where blocking is measured. Networks
+    in one list of `siblings` count as one.
     """
     known = place.country and vantage.country != UNKNOWN
     elsewhere = bool(known) and place.country != vantage.country

@@ -1,12 +1,9 @@
-"""Is the vantage itself well? Asked before anybody is accused.
+"""Whether the vantage itself works, decided before anybody is accused.
 
-References are endpoints nobody blocks for what they say: captive-portal checks (uplink), large
-foreign sites (international) and the operator's domestic list. What they show decides whether a
-failed look at a platform can mean anything at all. The latest look at each reference tells the
-state; every look of the cycle, before and after the failures, counts for loss.
-
-The rules below are tried in order, the first that matches wins, as in
-`monitor.analysis.judge.rules`.
+References are endpoints that nobody blocks for their content: captive-portal checks (uplink), large
+foreign sites (international) and the operator's domestic list. The latest measurement of each
+reference decides the state; every one of the cycle counts for loss. The rules are tried in order,
+the first that matches wins, as in `monitor.analysis.judge.rules`.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,12 +29,12 @@ from probes.measurement import DnsObservation, Layer, Measurement, TcpObservatio
 from probes.vantage import VantagePoint
 
 LOSSY_RESENDS = 0.3
-"""Share of round trips sent again from which on timeouts prove nothing."""
+"""Share of resent round trips from which timeouts prove nothing."""
 MIN_ROUND_TRIPS = 8
-"""Fewer round trips than this say nothing about the share."""
+"""Fewer round trips than this give no share."""
 LOSSY_TIMEOUT_RATE = 0.2
 WRONG_CLOCK = 86400.0
-"""Seconds of skew from which on certificates fail, or pass, for the clock's sake alone."""
+"""Seconds of skew from which certificates fail, or pass, because of the clock alone."""
 
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _NO_WAY_TO_RESOLVER = TIMEOUTS | {
@@ -47,7 +44,7 @@ _NO_WAY_TO_RESOLVER = TIMEOUTS | {
     "permission_denied",
     "dns_non_recoverable_failure",
 }
-"""DNS failures that a cut cable causes just as well as a dead resolver."""
+"""DNS failures that a cut cable causes as well as a dead resolver."""
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +56,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest look at one reference."""
+    """The latest measurement of one reference."""
 
     reference: Reference
     summary: Summary
@@ -75,21 +72,21 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class References(msgspec.Struct, frozen=True, kw_only=True):
-    """What the health rules look at."""
+    """The facts that the health rules use."""
 
     latest: tuple[ReferenceView, ...]
-    """The latest look at each reference, without those that died at our own proxy."""
+    """The latest measurement of each reference, without those that failed at our own proxy."""
     egress_failed: bool
-    """Looks there were, and every one died at our own proxy."""
+    """There were measurements, and every one failed at our own proxy."""
     reached_without_dns: bool
-    """A platform's endpoint given by address answered in this cycle."""
+    """A platform's endpoint with a literal address answered in this cycle."""
     loss: Loss
     clock_skew: float | None
-    """Seconds our clock is ahead, as servers over verified TLS tell it; else, only where a wrong
-    clock shows in certificates that are called expired or not yet valid, as cleartext tells it."""
+    """Seconds by which our clock is ahead, from servers over verified TLS. From cleartext servers
+    only when certificates look expired or not yet valid."""
     stub_resolver: bool
     where: ExitMismatch
-    """In what the place where packets come out differs from the configuration."""
+    """How the exit differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
         """The references of these scopes."""
@@ -101,14 +98,14 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One way a vantage can be."""
+    """One row of the table."""
 
     id: str
     meaning: str
-    """One sentence for somebody who does not program."""
+    """One sentence for readers who do not program."""
     state: VantageState
     wrong_when: str
-    """What would make it wrong."""
+    """What would make the rule wrong."""
     matches: Callable[[References], bool]
 
 
@@ -120,13 +117,13 @@ def assess(
     where: ExitMismatch = AS_CONFIGURED,
     skew: float | None = None,
 ) -> VantageHealth:
-    """The health of a vantage from its looks at references, in any order and any number of rounds.
+    """The health of a vantage from its reference measurements, in any order and number of rounds.
 
-    `witnesses` are looks of the same cycle at platforms; only those that reached their endpoint
-    are used, so that blocking cannot pass for loss. `at` is when the last reference look ended,
-    `where` in what the vantage's exit differs from where it should be, `skew` the seconds by which
-    its clock was ahead as it found itself: times that were corrected since show nothing of that.
-    Never raises; no references give the state unknown.
+    `witnesses` are measurements of platforms in the same cycle. Only those that reached their
+    endpoint count, so blocking cannot pass for loss. `at` is when the last reference measurement
+    ended, `where` how the exit differs from the configuration, and `skew` the seconds by which the
+    vantage itself found its clock ahead: corrected times no longer show that. Never raises; without
+    references the state is unknown.
     """
     seen = _references(references, witnesses, where)
     seen = msgspec.structs.replace(seen, clock_skew=_worse(seen.clock_skew, skew))
@@ -157,8 +154,8 @@ def _worse(one: float | None, other: float | None) -> float | None:
 
 
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
-    """Whether IPv6 addresses were given for references and no reference answered over IPv4, or an
-    address was made up by NAT64 as far as everybody knows."""
+    """Whether names of references have IPv6 addresses and none answered over IPv4, or an address
+    has NAT64's well-known prefix."""
     measurements = [measurement for _, measurement in references]
     given = [
         address
@@ -175,23 +172,22 @@ def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
 def estimate_loss(
     references: Sequence[tuple[Reference, Measurement]], witnesses: Sequence[Measurement]
 ) -> Loss:
-    """The chance that one look times out though nothing is blocked.
+    """The chance that one measurement times out with nothing blocked.
 
-    The larger of two estimates, since each is blind to something:
+    The larger of two estimates, since each misses something:
 
-    1. *References that timed out.* (timeouts + 0.5) / (looks + 1), so that a few successes never
-       make it 0. A reference that timed out in each of two or more looks, while no other ever did,
-       is dead or blocked and tells nothing about loss; it is left out.
-    2. *Round trips that needed a resend.* With loss p each way a round trip fails with chance
-       1 − (1 − p)², so the share r of connects and queries that needed more than one try is 0.51
-       for p = 30 % and 0.19 for p = 10 %. A connect sends its SYN at 0, 1, 3 and 7 s within its
-       10 s, and a query goes out three times, so it takes at least three failures in a row, r³, to
-       run into a deadline; a look has about three such chances (DNS, TCP, TLS), hence 3·r³: 0.40
-       at 30 % loss, 0.02 at 10 %. At 10 % two timeouts in a row are then a matter of 0.0004, which
-       still allows detection; at 30 % no number of repeats within a cycle does.
+    1. *References that timed out*: (timeouts + 0.5) / (measurements + 1), so that a few successes
+       never make it 0. A reference that timed out in each of two or more measurements, while no
+       other ever did, is dead or blocked and does not count.
+    2. *Round trips with a resend.* With loss p each way a round trip fails with chance 1 − (1 −
+       p)², so the share r of connects and queries with more than one try is 0.51 for p = 30 % and
+       0.19 for p = 10 %. A connect sends its SYN at 0, 1, 3 and 7 s within its 10 s, and a query
+       goes out three times, so a timeout takes three failures in a row, r³. A measurement has about
+       three such chances (DNS, TCP, TLS), hence 3·r³: 0.40 at 30 % loss, 0.02 at 10 %. At 10 % two
+       timeouts in a row have a chance of 0.0004, which still allows detection; at 30 % no number of
+       attempts in a cycle does.
 
-    Only what got through counts in r, over families that work: blocking makes failures, never
-    slow successes, so r stays honest under a censor.
+    Only successes over working families count in r: blocking causes failures, never slow successes.
     """
     measurements = [(ref, m) for ref, m in references if summarise(m).egress_failure is None]
     timeouts, total = _timeouts(measurements)
@@ -200,15 +196,15 @@ def estimate_loss(
     share = resent / trips if trips else 0.0
     rate = min(1.0, max((timeouts + 0.5) / (total + 1), 3 * share**3))
     lossy = (trips >= MIN_ROUND_TRIPS and share >= LOSSY_RESENDS) or (
-        # A handful of successes keeps the rate high without any sign of loss: not lossy, though
-        # too little known for a timeout to accuse anybody.
+        # A few successes keep the rate high without any sign of loss: not lossy, though too little
+        # is known for a timeout to accuse anybody.
         rate > LOSSY_TIMEOUT_RATE and bool(timeouts or resent)
     )
     return Loss(timeout_rate=rate, lossy=lossy)
 
 
 def _timeouts(measurements: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]:
-    """How many reference looks timed out, out of how many."""
+    """Reference measurements that timed out, and all of them."""
     by_reference: dict[tuple[str, str], list[bool]] = {}
     for reference, measurement in measurements:
         outcome = best(summarise(measurement).outcomes)
@@ -226,7 +222,7 @@ def _timeouts(measurements: Sequence[tuple[Reference, Measurement]]) -> tuple[in
 
 
 def _round_trips(measurements: Sequence[Measurement]) -> tuple[int, int]:
-    """How many successful connects and queries needed a resend, out of how many."""
+    """Successful connects and queries with a resend, and all of them."""
     resent = total = 0
     for measurement in measurements:
         for observation in measurement.observations:
@@ -274,7 +270,7 @@ def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> f
     )
     if proven is not None or not any(_out_of_date(view) for view in views):
         return proven
-    # Whoever forges these dates can mute this vantage, but only by breaking references as well.
+    # A forger of these dates can mute this vantage, but only by breaking references as well.
     return clock_skew([view.summary.measurement for view in views if view.reached], cleartext=True)
 
 
@@ -309,7 +305,7 @@ def _resolver_down(seen: References) -> bool:
         view.outcome.failure if view.outcome and view.outcome.layer is Layer.DNS else None
         for view in seen.latest
     ]
-    # With the cable cut nothing resolves either: only a sign of life tells the two apart.
+    # With the cable cut nothing resolves either: only a reply tells the two apart.
     replied = any(failure not in _NO_WAY_TO_RESOLVER for failure in failures)
     return None not in failures and (replied or seen.reached_without_dns)
 
@@ -319,8 +315,8 @@ def _international_cut(seen: References) -> bool:
     uplink = seen.of(ReferenceScope.UPLINK)
     if not seen.reached(ReferenceScope.DOMESTIC) or any(view.reached for view in foreign):
         return False
-    # Captive-portal checks are often answered by a cache inside the country, so they outvote a
-    # single foreign site, not several.
+    # A cache inside the country often answers captive-portal checks, so they outvote a single
+    # foreign site, not several.
     uplink_works = any(view.reached for view in uplink)
     return len(foreign) > 1 if uplink_works else bool(foreign or uplink)
 
@@ -337,54 +333,54 @@ def _no_tls(seen: References) -> bool:
 HEALTH_RULES: tuple[HealthRule, ...] = (
     HealthRule(
         id="vantage.egress_failed",
-        meaning="The vantage's own proxy could not be used, so nothing was seen from there.",
+        meaning="The vantage's own proxy could not be used, so nothing was tested from there.",
         state=VantageState.OFFLINE,
-        wrong_when="Never known to be: no look got past the proxy.",
+        wrong_when="Never: no test got past the proxy.",
         matches=lambda seen: seen.egress_failed,
     ),
     HealthRule(
         id="vantage.elsewhere",
-        meaning="The vantage's packets come out in another country than the configured one, as with"
-        " a VPN left on: what is seen from there is nothing about the country watched.",
+        meaning="The vantage's traffic leaves from another country than the configured one, as"
+        " with a VPN left on: its tests say nothing about the configured country.",
         state=VantageState.UNKNOWN,
-        wrong_when="The file that tells where addresses are is wrong, or a forged STUN answer where"
-        " no echo server is configured.",
+        wrong_when="The file that locates addresses is wrong, or a STUN answer is forged where no"
+        " echo server is configured.",
         matches=lambda seen: bool(seen.where.country),
     ),
     HealthRule(
         id="vantage.other_network",
-        meaning="The vantage's packets come out of another network of the country than the"
-        " configured one, as when a phone roams: neither network can be judged by that.",
+        meaning="The vantage's traffic leaves from another network than the configured one, as"
+        " when a phone roams: its tests say nothing about either network.",
         state=VantageState.UNKNOWN,
-        wrong_when="Both networks are one operator's and not listed as siblings.",
+        wrong_when="Both networks belong to one operator and are not listed as siblings.",
         matches=lambda seen: bool(seen.where.asn),
     ),
     HealthRule(
         id="vantage.no_references",
-        meaning="No reference was looked at, so a failure could as well be the vantage's own.",
+        meaning="No reference was tested, so a failure could be the vantage's own.",
         state=VantageState.UNKNOWN,
-        wrong_when="The configuration names no reference that this vantage may ask.",
+        wrong_when="The configuration names no reference that this vantage may test.",
         matches=lambda seen: not seen.latest,
     ),
     HealthRule(
         id="vantage.captive_portal",
-        meaning="Something else answers in place of the captive-portal checks, or every name leads"
-        " to a private address, and no reference answers over TLS.",
+        meaning="Something else answers in place of the captive-portal checks, or every name"
+        " resolves to a private address, and no reference answers over TLS.",
         state=VantageState.CAPTIVE_PORTAL,
-        wrong_when="All TLS in the country is blocked and cleartext is rewritten at once.",
+        wrong_when="All TLS in the country is blocked while cleartext is rewritten.",
         matches=_captive_portal,
     ),
     HealthRule(
         id="vantage.clock_skew",
-        meaning="The vantage's clock is more than a day off, so certificates look expired or not"
-        " yet valid though they are fine.",
+        meaning="The vantage's clock is more than a day off, so valid certificates look expired"
+        " or not yet valid.",
         state=VantageState.UNKNOWN,
         wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
         matches=_wrong_clock,
     ),
     HealthRule(
         id="vantage.resolver_down",
-        meaning="No reference's name resolves, though the network itself gives signs of life.",
+        meaning="No reference's name resolves, though the network itself works.",
         state=VantageState.OFFLINE,
         wrong_when="A country makes every name fail: that is a shutdown, not a broken resolver.",
         matches=_resolver_down,
@@ -398,22 +394,23 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     ),
     HealthRule(
         id="vantage.international_cut",
-        meaning="Domestic references answer and foreign ones do not: the way abroad is cut.",
+        meaning="Domestic references answer and foreign ones do not: international connections"
+        " are cut.",
         state=VantageState.INTERNATIONAL_CUT,
-        wrong_when="Each of the foreign references is down or blocked by itself.",
+        wrong_when="Each foreign reference is down or blocked by itself.",
         matches=_international_cut,
     ),
     HealthRule(
         id="vantage.no_tls",
-        meaning="Cleartext works but no reference answers over TLS: a device that opens all"
-        " encryption, or a filter on everything.",
+        meaning="Cleartext works but no reference answers over TLS: a device decrypts all"
+        " traffic, or a filter blocks all of it.",
         state=VantageState.UNKNOWN,
         wrong_when="The few TLS references are down or blocked by themselves.",
         matches=_no_tls,
     ),
     HealthRule(
         id="vantage.lossy",
-        meaning="References answer, but so much is lost on the way that a timeout proves nothing.",
+        meaning="References answer, but so many packets are lost that a timeout proves nothing.",
         state=VantageState.LOSSY,
         wrong_when="Several references are themselves blocked by dropping packets.",
         matches=lambda seen: seen.loss.lossy,
@@ -426,4 +423,4 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=lambda _: True,
     ),
 )
-"""Tried in order; the last one always matches."""
+"""Tried in order; the last rule always matches."""
