@@ -14,10 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
 from benchmarks.certificates import ONE_FAMILY
 from benchmarks.names import name
+from probes.sockets.http_client import httpx
 
 PROGRAM = "prometheus-blackbox-exporter"
 CONCURRENCY = 100

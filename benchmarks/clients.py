@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import httpx
 import msgspec
 import uuid_utils
 
@@ -26,10 +25,11 @@ from monitor.app.clock import utc_now
 from monitor.app.garbage_collection import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
 from probes.settings import ProbeSettings
+from probes.sockets.http_client import httpx
 from probes.sockets.network import SocketNetwork, TlsContexts
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.sockets.verified_chains import VerifiedChains
@@ -86,7 +86,7 @@ class Ours:
             settings = msgspec.structs.replace(settings, dns_window=order.window)
         egress = Egress(kind=EgressKind.SOURCE, source=",".join(OWN_ADDRESSES))
         self._vantage = VantagePoint(id="bench", country="ZZ", egress=egress)
-        self._looker = Prober(
+        self._prober = Prober(
             self._vantage,
             SocketNetwork(
                 self._vantage.egress,
@@ -113,7 +113,7 @@ class Ours:
 
     async def _cycle(self, runner: Runner, count: int) -> None:
         measurements = await asyncio.gather(
-            *(runner.run(partial(self._looker.look, self._target())) for _ in range(count))
+            *(runner.run(partial(self._prober.measure, self._target())) for _ in range(count))
         )
         assert all(measurement.reached for measurement in measurements)
         await self._save(measurements)
@@ -126,7 +126,7 @@ class Ours:
             gc.collect()
             before = resident()
             looks = [
-                asyncio.create_task(runner.run(partial(self._looker.look, self._target())))
+                asyncio.create_task(runner.run(partial(self._prober.measure, self._target())))
                 for _ in range(count)
             ]
             await asyncio.sleep(3)

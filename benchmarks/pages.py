@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from benchmarks import namespace, store_rows, store_sqlite
@@ -38,6 +37,7 @@ from monitor.analysis.events.event import (
 )
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence
+from probes.sockets.http_client import httpx
 from storage.sql.store import SqlStore
 from storage.store import Cycle
 from tests.worlds.build import health

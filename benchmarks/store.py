@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-import httpx
-
 from benchmarks import store_postgresql, store_rows, store_sqlite
+from probes.sockets.http_client import httpx
 from storage.sql.store import SqlStore
 from storage.store import Selection
 from storage.values.rollup import Availability

@@ -1,7 +1,7 @@
 """The failure vocabulary: OONI's strings (specification df-007), so that others can read ours.
 
 A network failure is data. The one place that turns exceptions into these strings is
-`probes.layers.failure_mapping`; nothing else may invent one.
+`probes.sockets.failure_mapping`; nothing else may invent one.
 """
 
 from enum import StrEnum

@@ -24,7 +24,7 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     """Only shake hands with an https endpoint whose certificate is judged, and ask nothing: who
     can prove the name is the endpoint, whatever page it would serve."""
 
-    def only_greets(self, endpoint: Endpoint) -> bool:
+    def only_handshake(self, endpoint: Endpoint) -> bool:
         """Whether nothing is asked of it: never where the catalogue says what must be answered."""
         return (
             self.greet

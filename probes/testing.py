@@ -18,7 +18,7 @@ Time is the event loop's. On a `VirtualClockLoop` a deadline of ten seconds pass
 every duration is exactly what the script says:
 
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        measurement = runner.run(looker.look(target))
+        measurement = runner.run(prober.measure(target))
 """
 
 import asyncio

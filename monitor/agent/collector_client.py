@@ -18,7 +18,6 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +27,7 @@ from monitor.config.settings import AgentSetup
 from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
 from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
 from probes.layers.http import BROWSER
+from probes.sockets.http_client import httpx
 
 T = TypeVar("T", bound=msgspec.Struct)
 

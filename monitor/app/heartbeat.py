@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-import httpx
-
 from monitor.logs import logger
 from monitor.metrics.snapshot import Snapshot
+from probes.sockets.http_client import httpx
 
 log = logger(__name__)
 

@@ -31,10 +31,10 @@ from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
 from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
-from monitor.replay.formats import Tally, Wanted
+from monitor.replay.formats import RowCounts, RowFilter
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.ooni_api import PUBLIC_API, OoniApi, questions
-from monitor.replay.platform_of import Names
+from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.plot import draw
 from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.results import CREDIT, json_lines, text_lines
@@ -46,7 +46,7 @@ _DATABASE, _OONI = "db", "ooni"
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
     source: str
-    wanted: Wanted
+    wanted: RowFilter
     database: str
     api: str
     cache: Path
@@ -87,13 +87,13 @@ def replay(
     if json and csv is not None and str(csv) == "-":
         raise fail("--json and --csv - both write to standard output", BAD_USAGE)
     zone = _zone(timezone)
-    names = Names(shipped_catalog())
+    names = PlatformLookup(shipped_catalog())
     if platform and platform not in names.platforms:
         raise fail(
             f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}",
             BAD_USAGE,
         )
-    wanted = Wanted(
+    wanted = RowFilter(
         country=country.upper(),
         platform=platform,
         since=moment_of("--since", since),
@@ -122,10 +122,10 @@ def replay(
         _print_text(replayed, zone, ooni=source != _DATABASE)
 
 
-def _replay(options: _Options, settings: Settings, names: Names) -> Replayed:
+def _replay(options: _Options, settings: Settings, names: PlatformLookup) -> Replayed:
     if options.source == _DATABASE:
         return asyncio.run(_from_database(options, settings))
-    tally = Tally()
+    tally = RowCounts()
     if options.source == _OONI:
         rows = _from_api(options, names, tally)
     else:
@@ -144,7 +144,7 @@ async def _from_database(options: _Options, settings: Settings) -> Replayed:
         return await replay_store(store, selection, settings.events, quarantined)
 
 
-def _from_api(options: _Options, names: Names, tally: Tally) -> list[Row]:
+def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> list[Row]:
     wanted = options.wanted
     if not (wanted.country and wanted.platform and wanted.since):
         raise ReplayError("`replay ooni` needs --country, --platform and --since")
@@ -180,7 +180,7 @@ def _print_above(progress: Progress) -> Callable[[str], None]:
     return lambda text: progress.console.print(f"shutwatch: OONI: {text}", markup=False)
 
 
-def _print_tally(tally: Tally) -> None:
+def _print_tally(tally: RowCounts) -> None:
     """How many rows are used, and why the others are not."""
     lines = [f"{tally.kept} of {tally.rows} rows"]
     if tally.site:

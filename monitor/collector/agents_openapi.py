@@ -5,6 +5,7 @@ python -m monitor.collector.agents_openapi >docs/agents-api.json
 
 import sys
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -47,6 +48,10 @@ def document() -> dict[str, Any]:
     """The whole document, as JSON has it."""
     values = (Batch, Receipt, ControlRequest, ControlAnswer, AgentSettings, Moment, Refusal)
     schemas, components = msgspec.json.schema_components(values, ref_template=_TEMPLATE)
+    for schema in components.values():
+        if "description" in schema:
+            # Before Python 3.13 a docstring keeps the indentation of the source.
+            schema["description"] = cleandoc(schema["description"])
     of: _Schemas = dict(zip(values, schemas, strict=True))
     return {
         "openapi": "3.1.0",

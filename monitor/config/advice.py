@@ -9,8 +9,8 @@ from monitor.config.load import UNKNOWN_COUNTRY
 from monitor.config.settings import Settings
 from monitor.wording.health import HOW_TO_SEE_PAST_STUB, STUB
 from probes.catalog.catalog import ReferenceScope
-from probes.layers.bogon import BogonList
-from probes.sockets.system_resolvers import ResolverAddress, is_stub
+from probes.layers.bogon import BogonList, is_stub
+from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage import url as database_url
 

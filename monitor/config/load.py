@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.agent import read_agent, suits_an_agent
 from monitor.config.catalog import (
@@ -26,7 +27,6 @@ from monitor.config.notify import read_notify
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
     AgentSetup,
-    EventSettings,
     RetentionSettings,
     ServerSettings,
     Settings,

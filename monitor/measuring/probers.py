@@ -12,16 +12,16 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Reference
-from probes.layers.bogon import NO_NAT64, BogonList
+from probes.layers.bogon import NO_NAT64, BogonList, is_stub
 from probes.layers.http import make_client
-from probes.layers.transfer import TransferPlan, transfer
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner, Urgency
+from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.sockets.network import Network, SocketNetwork, TlsContexts
-from probes.sockets.system_resolvers import ResolverAddress, is_stub, system_resolvers
+from probes.sockets.system_resolvers import ResolverAddress, system_resolvers
 from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
@@ -118,7 +118,9 @@ class Probers:
         `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
         """
         looker = self._lookers[vantage_id]
-        how = partial(looker.look, cycle=cycle, look=look, attempt=attempt, reduction=reduction)
+        how = partial(
+            looker.measure, cycle=cycle, purpose=look, attempt=attempt, reduction=reduction
+        )
         paid_from = purse or purse_of(look)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):
             looked = await self._runner.run(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from probes.layers.nat64 import Nat64
+from probes.sockets.system_resolvers import is_loopback
 
 NO_NAT64 = Nat64()
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -35,3 +36,9 @@ class BogonList:
             return False
         # A multicast address may count as global, yet no host answers there.
         return not parsed.is_global or parsed.is_multicast
+
+
+def is_stub(address: str, bogons: BogonList) -> bool:
+    """Whether the resolver at `address` is a stub: on loopback, and in no network that the
+    operator allows."""
+    return is_loopback(address) and address in bogons

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from probes.failure import Failure
 from probes.layers.dns_message import TYPES, Reply, decode_reply, encode_query
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.measurement import LATE_ANSWER, DnsAnswer, DnsObservation
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network, Stream, receive_exactly
 from probes.sockets.system_resolvers import ResolverAddress
 

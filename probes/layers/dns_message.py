@@ -9,7 +9,7 @@ import struct
 
 import msgspec
 
-from probes.layers.failure_mapping import MalformedReplyError
+from probes.sockets.failure_mapping import MalformedReplyError
 
 TYPES = {"A": 1, "AAAA": 28}
 _ADDRESS_LENGTH = {1: 4, 28: 16}

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import httptools
-import httpx
 import msgspec
 
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.http_client import httpx
 from probes.sockets.network import Stream
 
 BROWSER = {
@@ -43,6 +43,8 @@ _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
 """Characters of a URL whose request is kept."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+UNAVAILABLE_FOR_LEGAL_REASONS = 451
+SUSPICIOUS_STATUSES = frozenset({UNAVAILABLE_FOR_LEGAL_REASONS})
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,16 +234,15 @@ async def exchange(
     user_agent: str,
     timeout: float,  # noqa: ASYNC109 # a failure by our deadline is data here, not an exception
     body_limit: int,
-    suspicious_limit: int,
-    suspicious_statuses: frozenset[int],
-    trusted: bool,
+    suspicious_limit: int | None = None,
+    trusted: bool = True,
     more_headers: Mapping[str, str] | None = None,
 ) -> Exchange:
     """GET `url` over `stream`; `timeout` seconds for all of it.
 
-    Reads `body_limit` bytes of an ordinary answer, and `suspicious_limit` when the answer came in
-    cleartext (`trusted` false) or with one of `suspicious_statuses`. `more_headers` replace those
-    of a browser.
+    Reads `body_limit` bytes of an answer, or `suspicious_limit`, if given, when the answer came in
+    cleartext (`trusted` false) or with one of SUSPICIOUS_STATUSES. `more_headers` replace those of
+    a browser. Never raises for network failures.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -257,8 +258,8 @@ async def exchange(
         async with asyncio.timeout(timeout):
             response = await _ask(stream, client.request(url, headers))
             status, received = response.status, response.headers
-            suspicious = not trusted or status in suspicious_statuses
-            limit = suspicious_limit if suspicious else body_limit
+            suspicious = not trusted or status in SUSPICIOUS_STATUSES
+            limit = body_limit if suspicious_limit is None or not suspicious else suspicious_limit
             truncated = await _read(response, body, limit)
     except (OSError, PeerClosedError, MalformedReplyError, httpx.InvalidURL) as error:
         failure = failure_of(error)

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 import msgspec
 
 from probes.catalog.catalog import Endpoint
-from probes.layers.http import Exchange
+from probes.layers.http import UNAVAILABLE_FOR_LEGAL_REASONS, Exchange
 from probes.layers.scrub import Scrubber
 from probes.measurement import HttpObservation
 
-_UNAVAILABLE_FOR_LEGAL_REASONS = 451
-SUSPICIOUS_STATUSES = frozenset({_UNAVAILABLE_FOR_LEGAL_REASONS})
 _KEPT_BODY = 16 * 1024
 """Characters of a suspicious body that are kept as evidence."""
 _KEPT_TITLE = 200
@@ -38,7 +36,7 @@ def trustworthy(endpoint: Endpoint, last_url: str, answer: Exchange) -> bool:
     only an answer the catalogue spells out does: anyone on the path could have written another.
     """
     if last_url.startswith("https:"):
-        return answer.status != _UNAVAILABLE_FOR_LEGAL_REASONS
+        return answer.status != UNAVAILABLE_FOR_LEGAL_REASONS
     return bool(endpoint.expect_status or endpoint.expect_body)
 
 

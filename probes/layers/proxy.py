@@ -1,7 +1,8 @@
-"""The way through a proxy: SOCKS5 (RFC 1928, 1929) and HTTP CONNECT (RFC 9110 section 9.3.6).
+"""Connections through a proxy: SOCKS5 (RFC 1928, 1929), HTTP CONNECT (RFC 9110 section 9.3.6).
 
-What the proxy says about the far side is kept apart from trouble with the proxy itself: only the
-former can ever say something about an endpoint, and even that is hearsay.
+A failure that the proxy reports about the endpoint (FarSideError) is kept apart from a failure of
+the proxy itself (ProxyError). Only the former can say something about an endpoint, and even that
+is hearsay.
 """
 
 import base64
@@ -10,7 +11,7 @@ import ipaddress
 import h11
 
 from probes.failure import Failure, unknown_failure
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, ReportedError
 from probes.sockets.network import Stream, receive_exactly
 from probes.vantage import Egress, EgressKind
 
@@ -31,16 +32,11 @@ _GATEWAY_TIMEOUT = 504
 
 
 class ProxyError(Exception):
-    """The proxy itself refused us or spoke nonsense."""
+    """The proxy itself refused us or broke its protocol."""
 
 
-class FarSideError(Exception):
-    """The proxy could not reach the endpoint; `failure` is what it claims happened."""
-
-    def __init__(self, words: str, failure: str) -> None:
-        super().__init__(words)
-        self.words = words
-        self.failure = failure
+class FarSideError(ReportedError):
+    """The proxy reports that it could not reach the endpoint."""
 
 
 async def open_through(stream: Stream, egress: Egress, host: str, port: int) -> None:
@@ -113,8 +109,8 @@ async def _connect(stream: Stream, egress: Egress, host: str, port: int) -> None
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
-                # One byte at a time would be exact; a proxy sends nothing behind its answer
-                # until we speak, so a larger read cannot swallow the endpoint's bytes.
+                # A proxy sends nothing after its answer until we send, so a read of more than one
+                # byte cannot swallow the endpoint's bytes.
                 connection.receive_data(await _received(stream))
             elif isinstance(event, h11.Response):
                 break

@@ -27,9 +27,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from probes.failure import Failure
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.layers.http import BROWSER
 from probes.measurement import QuicObservation
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Datagrams, Network
 
 _IDLE_TIMEOUT = 30.0
@@ -89,7 +89,7 @@ def _trust(cafiles: tuple[str, ...]) -> _Trust:
     return _Trust(system.cafile, system.capath, extra or None)
 
 
-async def quic_look(
+async def measure_quic(
     network: Network,
     address: str,
     port: int,

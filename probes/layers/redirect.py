@@ -2,12 +2,11 @@
 
 from urllib.parse import urljoin, urlsplit
 
-import httpx
-
 from probes.catalog.catalog import EndpointKind
 from probes.catalog.host import is_host
 from probes.failure import Failure
 from probes.layers.http import REDIRECTS, Exchange
+from probes.sockets.http_client import httpx
 
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 import msgspec
 
 from probes.failure import Failure, unknown_failure
-from probes.layers.failure_mapping import failure_of
+from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Datagrams, Network
 
 NOT_STUN = unknown_failure("not STUN")

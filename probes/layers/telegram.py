@@ -21,7 +21,7 @@ import time
 import msgspec
 
 from probes.failure import unknown_failure
-from probes.layers.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
+from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.network import Stream
 
 NOT_MTPROTO = unknown_failure("not MTProto")

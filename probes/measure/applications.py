@@ -1,4 +1,6 @@
-"""What a look asks in other words than HTTP over TCP: MTProto, STUN, HTTP/3."""
+"""The questions of one measurement in other protocols than HTTP over TCP: MTProto, STUN, HTTP/3."""
+
+from typing import assert_never
 
 from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
 from probes.layers.stun import ask_binding
@@ -10,15 +12,23 @@ from probes.measurement import AppObservation
 
 
 class Applications:
-    """The questions of one look to applications."""
+    """Asks applications on behalf of one measurement."""
 
     def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
         self._record = record
-        self._standpoint = record.context
+        self._context = record.context
         self._connections = connections
 
-    async def ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
-        """Greet a Telegram data centre over an open stream, which is closed after it."""
+    async def ask(self, protocol: Protocol, opened: Opened, endpoint: Endpoint) -> bool:
+        """Ask an endpoint in `protocol` over an open stream; True when it answers."""
+        match protocol:
+            case Protocol.MTPROTO:
+                return await self._ask_res_pq(opened, endpoint)
+            case _:
+                assert_never(protocol)
+
+    async def _ask_res_pq(self, opened: Opened, endpoint: Endpoint) -> bool:
+        """Send a Telegram data centre its first question, then close the stream."""
         start = self._record.elapsed()
         answer = await ask_res_pq(opened.stream, self._record.settings.http_timeout)
         opened.stream.close()
@@ -36,26 +46,23 @@ class Applications:
         return answer.failure is None
 
     async def ask_binding(self, endpoint: Endpoint) -> bool:
-        """Ask a STUN server at each of its addresses; True when any answered."""
-        addresses = [
-            address
-            for family in await self._connections.by_family(endpoint.host)
-            for address in family
-        ]
-        if self._standpoint.vantage.egress.proxied:
+        """Ask a STUN server at each of its addresses; True when one of them answers."""
+        by_family = await self._connections.by_family(endpoint.host)
+        if self._context.vantage.egress.proxied:
             return False
+        addresses = [address for family in by_family for address in family]
         answered = await all_of([self._binding(address, endpoint.port) for address in addresses])
         return any(answered)
 
     async def _binding(self, address: str, port: int) -> bool:
         start = self._record.elapsed()
         binding = await ask_binding(
-            self._standpoint.network,
+            self._context.network,
             address,
             port,
             timeout=self._record.settings.http_timeout,
             on_local_address=self._record.own.add,
-            on_exit=self._standpoint.on_exit,
+            on_exit=self._context.on_exit,
         )
         self._record.observations.append(
             AppObservation(
@@ -71,16 +78,15 @@ class Applications:
         return binding.failure is None
 
     async def ask_over_quic(self, endpoint: Endpoint, *, reason: str = "") -> None:
-        """One HTTP/3 request to the first address of each family; only of https endpoints."""
+        """One HTTP/3 request to the first address of each family; only for https endpoints."""
         if endpoint.kind is not EndpointKind.HTTPS:
             return
-        from probes.layers.quic import (
-            quic_look,  # costs memory and time that most vantages never need
-        )
+        # Imported here: the library costs memory and time that most vantages never need.
+        from probes.layers.quic import measure_quic
 
-        looks = [
-            quic_look(
-                self._standpoint.network,
+        measured = [
+            measure_quic(
+                self._context.network,
                 addresses[0],
                 endpoint.port,
                 endpoint.host.rstrip("."),
@@ -94,4 +100,4 @@ class Applications:
             )
             for addresses in await self._connections.by_family(endpoint.host)
         ]
-        self._record.observations += await all_of(looks)
+        self._record.observations += await all_of(measured)

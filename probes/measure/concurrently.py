@@ -1,4 +1,4 @@
-"""Several things at once, none of which outlives the others' failure."""
+"""Several coroutines in parallel, none of which outlives a failure of the others."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def all_of(several: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run all side by side; when one fails or the caller is cancelled, none runs on."""
+    """Run all in parallel; when one fails or the caller is cancelled, cancel the others."""
     if len(several) == 1:
         return [await several[0]]
     async with asyncio.TaskGroup() as group:

@@ -1,8 +1,4 @@
-"""The connections of one look: every address tried, both families side by side, as far as TLS.
-
-One family that hangs neither hides the other nor holds it up: a server hangs up on a connection
-that stays idle meanwhile, which would look like interference.
-"""
+"""The TCP and TLS connections of one measurement: every address, both families in parallel."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -11,18 +7,18 @@ from typing import Any
 import msgspec
 
 from probes.catalog.host import is_literal
-from probes.layers.failure_mapping import failure_of, is_tls_alert
-from probes.layers.proxy import FarSideError
+from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.concurrently import all_of
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measurement import TcpObservation, TlsObservation, family_of
+from probes.sockets.failure_mapping import failure_of, is_tls_alert
 from probes.sockets.network import Stream, chain_digest
 from probes.target import Reduction
 
 _GRACE = 0.5
-"""Seconds the other family gets, once one has a connection, before the look goes on without it."""
+"""Seconds the other family gets once one has a connection, before the measurement goes on."""
 
 
 class Opened(msgspec.Struct, kw_only=True):
@@ -30,23 +26,24 @@ class Opened(msgspec.Struct, kw_only=True):
 
     stream: Stream
     address: str
+    """Empty when a proxy resolves the name."""
 
 
 class Connections:
-    """Connects and shakes hands for one look."""
+    """Connects and makes TLS handshakes for one measurement."""
 
     def __init__(
         self,
         record: MeasurementRecord,
-        names: Resolution,
+        resolution: Resolution,
         proxy: ProxiedConnections,
         reduction: Reduction | None = None,
     ) -> None:
         self._record = record
-        self._standpoint = record.context
-        self._names = names
+        self._context = record.context
+        self._resolution = resolution
         self._proxy = proxy
-        self._glance = reduction
+        self._reduction = reduction
         self._loop = asyncio.get_running_loop()
         self._families: set[asyncio.Task[Opened | None]] = set()
 
@@ -62,43 +59,39 @@ class Connections:
         if self._families:
             await asyncio.wait(self._families)
 
-    async def open_verified(self, host: str, port: int) -> Opened | None:
-        """A stream to `host` whose certificate was verified, if one can be had."""
-        return await self.open(host, port, tls=True, verify=True)
-
     async def open(self, host: str, port: int, *, tls: bool, verify: bool) -> Opened | None:
-        """A stream to `host`, as far as TLS if asked; every address tried is on record."""
-        if self._standpoint.vantage.egress.proxied:
+        """A stream to `host`, with TLS if asked, or None; every address tried is on record."""
+        if self._context.vantage.egress.proxied:
             return await self._open_through_proxy(host, port, tls=tls, verify=verify)
-        chosen = await self.by_family(host)
-        # The final dot of an absolute name is DNS's alone: certificates do not have it.
+        by_family = await self.by_family(host)
+        # The final dot of an absolute name exists in DNS only: certificates do not have it.
         name = host.rstrip(".") if tls else ""
-        if len(chosen) == 1:
-            return await self._open_family(chosen[0], port, name, verify)
-        return await self._side_by_side(
-            [self._open_family(addresses, port, name, verify) for addresses in chosen]
+        if len(by_family) == 1:
+            return await self._open_family(by_family[0], port, name, verify)
+        return await self._first_family(
+            [self._open_family(addresses, port, name, verify) for addresses in by_family]
         )
 
     async def by_family(self, host: str) -> list[list[str]]:
-        """The addresses to dial for `host`, of one family after the other."""
+        """The addresses to dial for `host`, one list for each family."""
         by_family: dict[str, list[str]] = {}
-        for address in await self._names.addresses(host):
+        for address in await self._resolution.addresses(host):
             by_family.setdefault(family_of(address), []).append(address)
         most = self._record.settings.max_addresses
-        families = [one for one in self._standpoint.network.families() if one in by_family]
-        if self._glance is not None:
-            most = min(most, self._glance.addresses)
-            if self._glance.family in families:
-                families = [self._glance.family]
+        families = [one for one in self._context.network.families() if one in by_family]
+        if self._reduction is not None:
+            most = min(most, self._reduction.addresses)
+            if self._reduction.family in families:
+                families = [self._reduction.family]
         return [by_family[family][:most] for family in families]
 
-    async def _side_by_side(
+    async def _first_family(
         self, families: Sequence[Coroutine[Any, Any, Opened | None]]
     ) -> Opened | None:
-        """The connection of the first of `families` that made one, in their order.
+        """The connection of the first of `families`, in their order, that has one.
 
-        Once there is one the others get a moment more; after that they go on behind the look's
-        back, which waits for them in `settle`.
+        Once one has a connection the others get _GRACE seconds more. After that they go on in the
+        background, and `settle` waits for them.
         """
         tasks = [asyncio.create_task(family) for family in families]
         self._families.update(tasks)
@@ -125,20 +118,20 @@ class Connections:
             return opened[0] if opened else None
         if await self.handshake(opened[0], port, server_name, verify):
             return opened[0]
-        # One after the other, the last would have been idle for so long that its server hung up.
+        # In parallel: one after the other, the last would be idle so long that its server closes.
         others = opened[1:]
         worked = await all_of([self.handshake(one, port, server_name, verify) for one in others])
         return next((one for one, well in zip(others, worked, strict=True) if well), None)
 
     async def connect(self, address: str, port: int) -> Opened | None:
-        """A stream to one address, if it can be had."""
+        """A TCP connection to one address, or None; either way it is on record."""
         start = self._record.elapsed()
-        self._record.looked_at.add(address)
+        self._record.tested.add(address)
         failure: str | None = None
         stream: Stream | None = None
         try:
             async with asyncio.timeout(self._record.settings.tcp_timeout):
-                stream = await self._standpoint.network.connect(address, port)
+                stream = await self._context.network.connect(address, port)
         except OSError as error:
             failure = failure_of(error)
         retransmits = 0
@@ -157,41 +150,48 @@ class Connections:
         )
         return None if stream is None else Opened(stream=stream, address=address)
 
+    async def connect_through_proxy(self, host: str, port: int) -> Opened | None:
+        """A connection through the proxy to a name or address; None when the proxy reports that it
+        cannot reach it, which is on record. Raises ProxyError when the proxy itself fails."""
+        start = self._record.elapsed()
+        address = host if is_literal(host) else ""
+        if address:
+            self._record.tested.add(address)
+        try:
+            async with asyncio.timeout(self._record.settings.tcp_timeout):
+                stream = await self._proxy.open(host, port)
+        except (FarSideError, TimeoutError) as error:
+            self._record.observations.append(
+                TcpObservation(
+                    start=start,
+                    duration=self._record.elapsed() - start,
+                    failure=failure_of(error),
+                    address=address,
+                    port=port,
+                )
+            )
+            return None
+        return Opened(stream=stream, address=address)
+
     async def _open_through_proxy(
         self, host: str, port: int, *, tls: bool, verify: bool
     ) -> Opened | None:
         targets: Sequence[str] = (host,)
-        if not self._standpoint.vantage.resolver.system:
-            targets = (await self._names.addresses(host))[: self._record.settings.max_addresses]
-        for target in targets:
-            start = self._record.elapsed()
-            address = target if is_literal(target) else ""
-            if address:
-                self._record.looked_at.add(address)
-            try:
-                async with asyncio.timeout(self._record.settings.tcp_timeout):
-                    stream = await self._proxy.open(target, port)
-            except (FarSideError, TimeoutError) as error:
-                failure = error.failure if isinstance(error, FarSideError) else failure_of(error)
-                self._record.observations.append(
-                    TcpObservation(
-                        start=start,
-                        duration=self._record.elapsed() - start,
-                        failure=failure,
-                        address=address,
-                        port=port,
-                    )
-                )
-                continue
-            if stream is None:
-                return None
-            opened = Opened(stream=stream, address=address)
-            if not tls or await self.handshake(opened, port, host.rstrip("."), verify):
-                return opened
+        if not self._context.vantage.resolver.system:
+            targets = await self._resolution.addresses(host)
+        try:
+            for target in targets[: self._record.settings.max_addresses]:
+                opened = await self.connect_through_proxy(target, port)
+                if opened is None:
+                    continue
+                if not tls or await self.handshake(opened, port, host.rstrip("."), verify):
+                    return opened
+        except ProxyError:
+            pass  # on record as the proxy's own failure
         return None
 
     async def handshake(self, opened: Opened, port: int, server_name: str, verify: bool) -> bool:
-        """Shake hands over an open stream, and close it if that fails; True when it worked."""
+        """A TLS handshake over an open stream, which is closed if it fails; True if it worked."""
         start = self._record.elapsed()
         stream = opened.stream
         failure: str | None = None

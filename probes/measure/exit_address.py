@@ -1,7 +1,6 @@
-"""Where do our packets come out? Asked of a server that answers with the address it saw.
+"""The public address a vantage's packets leave from, as a server that echoes it reports.
 
-The address is the vantage's own: it is handed to whoever asked for it and to nobody else, and must
-not be kept, logged or shown.
+The address is the vantage's own. Only the caller gets it, and nobody may keep, log or show it.
 """
 
 import re
@@ -13,25 +12,25 @@ from probes.measure.fetch import fetch
 from probes.measure.vantage_context import VantageContext
 
 _LIMIT = 16 * 1024
-"""Bytes of an answer that are read: it is one line, or a small document."""
+"""Bytes read of an answer, which is one line or a small document."""
 _WORD = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
 async def ask_echo(context: VantageContext, url: str) -> str:
     """The public address that the server at `url` saw; empty when it did not answer with one.
 
-    Never raises for what the network does; may be cancelled at any point.
+    Never raises for network failures; may be cancelled at any point.
     """
     answer = await fetch(context, url, limit=_LIMIT)
     if answer is None or answer.failure or answer.status != 200:
         return ""
-    return told_address(answer, context.bogons)
+    return exit_address(answer, context.bogons)
 
 
-def told_address(answer: Exchange, bogons: BogonList) -> str:
-    """The one public address in the body, or where the body has none, in the headers.
+def exit_address(answer: Exchange, bogons: BogonList) -> str:
+    """The one public address in the body or, where the body has none, in the headers.
 
-    Empty when there is none, or more than one: which of them is ours is not to be guessed.
+    Empty when there is none, or more than one: then it is unknown which of them is ours.
     """
     in_headers = "\n".join(value for _, value in answer.headers)
     for text in (answer.body.decode("utf-8", "replace"), in_headers):

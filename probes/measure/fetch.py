@@ -1,6 +1,6 @@
-"""One verified HTTPS request on the side: how it went is nobody's evidence, only its answer counts.
+"""One verified HTTPS request whose answer is used and whose course is no evidence.
 
-For a resolver that is asked over HTTPS, and for a server that tells the vantage's own address.
+It serves resolvers over HTTPS and servers that report the vantage's own address.
 """
 
 import asyncio
@@ -14,17 +14,16 @@ _HTTPS_PORT = 443
 
 
 async def fetch(context: VantageContext, url: str, *, limit: int) -> Exchange | None:
-    """What an https URL answers, as the vantage reaches any site; None when it was not reached.
+    """The answer of an https URL, reached as the vantage reaches any site; None if unreachable.
 
-    At most `limit` bytes of the body. Redirects are not followed. The
-    answer is unscrubbed: it must not leave the probes. Never raises for what the network does; may
-    be cancelled at any point.
+    Reads at most `limit` bytes of the body and follows no redirect. The answer is unscrubbed: it
+    must not leave the probes. Never raises for network failures; may be cancelled at any point.
     """
     parts = urlsplit(url)
-    side = MeasurementRun(context, asyncio.get_running_loop().time())
+    run = MeasurementRun(context, asyncio.get_running_loop().time())
     try:
-        opened = await side.connections.open_verified(
-            parts.hostname or "", parts.port or _HTTPS_PORT
+        opened = await run.connections.open(
+            parts.hostname or "", parts.port or _HTTPS_PORT, tls=True, verify=True
         )
         if opened is None:
             return None
@@ -35,9 +34,6 @@ async def fetch(context: VantageContext, url: str, *, limit: int) -> Exchange | 
             user_agent=context.settings.user_agent,
             timeout=context.settings.http_timeout,
             body_limit=limit,
-            suspicious_limit=limit,
-            suspicious_statuses=frozenset(),
-            trusted=True,
         )
     finally:
-        await side.close()
+        await run.close()

@@ -1,24 +1,24 @@
-"""Why an extra observation was made: the words in `Observation.reason` of follow-ups.
+"""Why a follow-up made an observation: the values of `Observation.reason` in follow-ups.
 
-A follow-up is a Measurement of look `follow_up` for the same endpoint in the same cycle; each of
-its observations carries one of these.
+A follow-up is a Measurement of purpose `follow_up` for the same endpoint in the same cycle. Each of
+its observations carries one of these reasons.
 """
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """What a follow-up asks."""
+    """The question that an observation answers."""
 
     INNOCUOUS_SNI = "innocuous_sni"
-    """An innocuous server name on the address that failed, certificate not judged: any TLS answer,
-    a certificate or an alert, shows that the address and TLS to it are not what is blocked."""
+    """An innocuous server name at the address that failed; the certificate is not judged. Any TLS
+    answer, a certificate or an alert, shows that neither the address nor TLS to it is blocked."""
     NAME_AGAIN = "name_again"
-    """The endpoint's server name on that address once more, right after the innocuous one got an
-    answer there: if it works now, whatever was wrong is over, and the name was not it."""
+    """The endpoint's server name at that address again, right after the innocuous name got an
+    answer there. If it works now, the failure is over and the name did not cause it."""
     SNI_ELSEWHERE = "sni_elsewhere"
-    """The endpoint's server name on an innocuous address, certificate not judged: if that fails
-    as well, the name is what is blocked, wherever it is said."""
+    """The endpoint's server name at an innocuous address; the certificate is not judged. If that
+    fails too, the name is blocked, whatever address it is sent to."""
     OPEN_RESOLVER = "open_resolver"
     """The name at an open resolver, over UDP."""
     OPEN_RESOLVER_TCP = "open_resolver_tcp"
@@ -26,7 +26,7 @@ class Reason(StrEnum):
     DOH = "doh"
     """The name over DNS over HTTPS."""
     HONEST_ADDRESS = "honest_address"
-    """An address of the name that the vantage's own resolver did not give, but control, an open
-    resolver or DoH did: a handshake there, verified for the name."""
+    """A handshake, verified for the name, at an address that the vantage's own resolver did not
+    give but a control, an open resolver or DoH did."""
     HTTP3 = "http3"
     """The endpoint over QUIC."""

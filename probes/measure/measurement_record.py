@@ -1,4 +1,4 @@
-"""What one look has seen so far, and the streams it holds open."""
+"""What one measurement has observed so far, and the streams it holds open."""
 
 import asyncio
 
@@ -10,36 +10,36 @@ from probes.sockets.network import Stream
 
 
 class MeasurementRecord:
-    """Shared by all that takes part in one look. Nothing in it is scrubbed yet."""
+    """State that all parts of one measurement share. Nothing in it is scrubbed yet."""
 
     def __init__(self, context: VantageContext, origin: float) -> None:
-        """`origin`: the event loop's time when the look began."""
+        """`origin`: the event loop's time at which the measurement started."""
         self.context = context
         self.settings = context.settings
         self.origin = origin
         self.observations: list[AnyObservation] = []
         self.own: set[str] = set()
         """The vantage's own addresses, which must not be kept."""
-        self.looked_at: set[str] = set()
-        """Addresses of others: they are evidence, wherever they turn up."""
+        self.tested: set[str] = set()
+        """Addresses of others: they are evidence wherever they appear."""
         self.given = ""
-        """The endpoint's own host, as opposed to those that redirects name."""
+        """The endpoint's own host, as opposed to hosts that redirects name."""
         self.endpoint = ""
         """Id of the endpoint."""
         self._loop = asyncio.get_running_loop()
         self._streams: list[Stream] = []
 
     def elapsed(self) -> float:
-        """Seconds since the look began."""
+        """Seconds since the measurement started."""
         return self._loop.time() - self.origin
 
     def keep(self, stream: Stream) -> None:
-        """Close a stream with the look, and let its local address show nowhere."""
+        """Close `stream` with the measurement, and scrub its local address."""
         self._streams.append(stream)
         self.own.add(stream.local_address)
 
     def mark(self, reason: str, since: int = 0) -> None:
-        """Give the observations made from number `since` on their reason."""
+        """Set the reason of the observations from index `since` on."""
         self.observations[since:] = [
             msgspec.structs.replace(observation, reason=reason)
             for observation in self.observations[since:]

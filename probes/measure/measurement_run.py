@@ -1,4 +1,4 @@
-"""One look while it goes on: who takes part in it, in which order, and what is seen in the end."""
+"""One measurement while it runs: its parts, their order, and the observations at the end."""
 
 from operator import attrgetter
 
@@ -18,33 +18,33 @@ _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 
 
 class MeasurementRun:
-    """One look. Whatever happens, it has to be closed."""
+    """One measurement. The caller must close it, whatever happens."""
 
     def __init__(
         self, context: VantageContext, origin: float, reduction: Reduction | None = None
     ) -> None:
-        """`origin`: the event loop's time that observations count from."""
+        """`origin`: the event loop's time at which the measurement starts."""
         self.context = context
         self.record = MeasurementRecord(context, origin)
         self.proxy = ProxiedConnections(self.record)
-        self.names = Resolution(self.record, self.proxy)
-        self.connections = Connections(self.record, self.names, self.proxy, reduction)
+        self.resolution = Resolution(self.record, self.proxy, context.ask_doh)
+        self.connections = Connections(self.record, self.resolution, self.proxy, reduction)
         self.pages = RedirectChain(self.record, self.connections)
         self.applications = Applications(self.record, self.connections)
-        self._glance = reduction
+        self._reduction = reduction
 
     async def run(self, endpoint: Endpoint) -> bool:
-        """Do what this kind of endpoint asks for; True when it answered as it should."""
+        """Test the endpoint as its kind requires; True when it answers as it should."""
         self.record.given, self.record.endpoint = endpoint.host, endpoint.id
         if endpoint.kind is EndpointKind.DNS:
-            return bool(await self.names.addresses(endpoint.host))
+            return bool(await self.resolution.addresses(endpoint.host))
         if endpoint.kind is EndpointKind.STUN:
             return await self.applications.ask_binding(endpoint)
-        # Without a certificate to trust nothing is sent: there is only the handshake to see.
-        asked = endpoint.verify or endpoint.kind is EndpointKind.HTTP
-        if self._glance is not None and self._glance.only_greets(endpoint):
-            asked = False
-        if endpoint.kind in _WEB and asked:
+        # Nothing is sent to a peer whose certificate is not judged: only the handshake counts.
+        asks = endpoint.verify or endpoint.kind is EndpointKind.HTTP
+        if self._reduction is not None and self._reduction.only_handshake(endpoint):
+            asks = False
+        if endpoint.kind in _WEB and asks:
             return await self.pages.follow(endpoint)
         opened = await self.connections.open(
             endpoint.host,
@@ -54,24 +54,24 @@ class MeasurementRun:
         )
         if opened is None or endpoint.protocol is None:
             return opened is not None
-        return await self.applications.ask_res_pq(opened, endpoint)
+        return await self.applications.ask(endpoint.protocol, opened, endpoint)
 
     async def finish(self) -> tuple[AnyObservation, ...]:
-        """Wait for the slower family and late DNS answers; everything seen, scrubbed, in order."""
+        """Wait for the slower family and late DNS answers; all observations, scrubbed, in order."""
         await self.connections.settle()
         record = self.record
         record.close_streams()
         observations = list(record.observations)
-        observations += await self.names.finish()
-        scrubber = Scrubber(record.own, record.looked_at, (record.given, record.endpoint))
+        observations += await self.resolution.finish()
+        scrubber = Scrubber(record.own, record.tested, (record.given, record.endpoint))
         observations += self.pages.finish(scrubber)
         observations.sort(key=attrgetter("start"))
         return tuple([scrub_observation(observation, scrubber) for observation in observations])
 
     async def close(self) -> None:
-        """Let go of everything; safe to call again."""
+        """Release everything; safe to call again."""
         try:
             await self.connections.close()
         finally:
             self.record.close_streams()
-            self.names.close()
+            self.resolution.close()

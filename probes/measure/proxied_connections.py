@@ -1,61 +1,60 @@
-"""A look's connections through the vantage's proxy."""
+"""Connections of one measurement through the vantage's proxy."""
 
 import asyncio
 
 from probes.catalog.host import is_literal
 from probes.failure import Failure
-from probes.layers.failure_mapping import failure_of
 from probes.layers.proxy import ProxyError, open_through
 from probes.measure.measurement_record import MeasurementRecord
 from probes.measurement import EgressObservation
+from probes.sockets.failure_mapping import failure_of
 from probes.sockets.network import Stream
 
 
 class ProxiedConnections:
-    """Opens streams through the proxy; only where the proxy itself failed goes on record here."""
+    """Opens streams through the proxy; records an observation only when the proxy itself fails."""
 
     def __init__(self, record: MeasurementRecord) -> None:
         self._record = record
-        self._standpoint = record.context
+        self._context = record.context
 
-    async def open(self, host: str, port: int) -> Stream | None:
-        """A stream through the vantage's proxy, or None when the proxy itself failed.
+    async def open(self, host: str, port: int) -> Stream:
+        """A stream to `host` through the vantage's proxy.
 
-        Raises FarSideError when the proxy says it could not reach `host`, TimeoutError when the
-        caller's deadline passes while the proxy works on it.
+        Raises ProxyError when the proxy itself fails, which is on record then, FarSideError when
+        the proxy reports that it cannot reach `host`, and TimeoutError when the caller's deadline
+        passes while the proxy works on it.
         """
-        egress = self._standpoint.vantage.egress
+        egress = self._context.vantage.egress
         start = self._record.elapsed()
-        failure, words = None, ""
-        stream = None
         try:
             async with asyncio.timeout(self._record.settings.tcp_timeout / 2):
                 stream = await self._dial()
         except OSError as error:
-            failure = failure_of(error)
-        if stream is not None:
-            self._record.keep(stream)
-            try:
-                await open_through(stream, egress, host, port)
-            except ProxyError as error:
-                failure, words = Failure.CONNECTION_ABORTED, str(error)
-            except OSError as error:
-                failure = failure_of(error)
-        if failure is None:
-            return stream
+            raise self._failed(start, failure_of(error)) from error
+        self._record.keep(stream)
+        try:
+            await open_through(stream, egress, host, port)
+        except ProxyError as error:
+            raise self._failed(start, Failure.CONNECTION_ABORTED, str(error)) from error
+        except OSError as error:
+            raise self._failed(start, failure_of(error)) from error
+        return stream
+
+    def _failed(self, start: float, failure: str, reply: str = "") -> ProxyError:
         self._record.observations.append(
             EgressObservation(
-                start=start, duration=self._record.elapsed() - start, failure=failure, reply=words
+                start=start, duration=self._record.elapsed() - start, failure=failure, reply=reply
             )
         )
-        return None
+        return ProxyError(reply)
 
     async def _dial(self) -> Stream:
-        egress = self._standpoint.vantage.egress
+        egress = self._context.vantage.egress
         if is_literal(egress.proxy_host):
-            return await self._standpoint.network.connect(egress.proxy_host, egress.proxy_port)
-        # The proxy's own name goes through the machine's resolver: it is no one's evidence.
+            return await self._context.network.connect(egress.proxy_host, egress.proxy_port)
+        # The machine's resolver resolves the proxy's own name: the answer is no evidence.
         found = await asyncio.get_running_loop().getaddrinfo(
             egress.proxy_host, egress.proxy_port, type=1
         )
-        return await self._standpoint.network.connect(str(found[0][4][0]), egress.proxy_port)
+        return await self._context.network.connect(str(found[0][4][0]), egress.proxy_port)

@@ -1,12 +1,12 @@
-"""One request to a web endpoint, and those its answers redirect to, hop by hop."""
+"""A request to a web endpoint and the requests its answers redirect to, hop by hop."""
 
 from urllib.parse import urlsplit
 
 from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
 from probes.catalog.host import is_literal
 from probes.layers.alt_svc import offers_http3
-from probes.layers.http import Exchange, exchange
-from probes.layers.http_answer import SUSPICIOUS_STATUSES, as_stated, trustworthy, with_content
+from probes.layers.http import SUSPICIOUS_STATUSES, Exchange, exchange
+from probes.layers.http_answer import as_stated, trustworthy, with_content
 from probes.layers.redirect import redirect
 from probes.layers.scrub import Scrubber
 from probes.measure.connections import Connections
@@ -17,16 +17,16 @@ MAX_REDIRECTS = 10
 
 
 class RedirectChain:
-    """The HTTP requests of one look."""
+    """The HTTP requests of one measurement."""
 
     def __init__(self, record: MeasurementRecord, connections: Connections) -> None:
         self._record = record
-        self._standpoint = record.context
+        self._context = record.context
         self._connections = connections
         self._exchanges: list[tuple[HttpObservation, Exchange, bool]] = []
 
     async def follow(self, endpoint: Endpoint) -> bool:
-        """Ask, follow redirects hop by hop; the last hop decides."""
+        """Request the endpoint, follow redirects; True when the last hop answers as it should."""
         url = self._record.endpoint
         for hop in range(MAX_REDIRECTS + 1):
             parts = urlsplit(url)
@@ -41,22 +41,21 @@ class RedirectChain:
                 return False
             start = self._record.elapsed()
             answer = await exchange(
-                self._standpoint.client,
+                self._context.client,
                 opened.stream,
                 url,
                 user_agent=self._record.settings.user_agent,
                 timeout=self._record.settings.http_timeout,
                 body_limit=self._record.settings.body_limit,
                 suspicious_limit=self._record.settings.suspicious_body_limit,
-                suspicious_statuses=SUSPICIOUS_STATUSES,
                 trusted=secure,
             )
             opened.stream.close()
             onward, failure = redirect(url, answer)
             named = urlsplit(onward).hostname if onward else None
             if named and is_literal(named):
-                # Where a block page is served from is evidence, dialled or not.
-                self._record.looked_at.add(named)
+                # The address that serves a block page is evidence, dialled or not.
+                self._record.tested.add(named)
             last = not onward or hop == MAX_REDIRECTS
             expected = not last or as_stated(endpoint, answer)
             observation = HttpObservation(
@@ -77,7 +76,7 @@ class RedirectChain:
         return observation.failure is None and expected and trustworthy(endpoint, url, answer)
 
     def offered_http3(self, endpoint: Endpoint) -> bool:
-        """Whether the endpoint's own answer, over verified TLS, offered HTTP/3."""
+        """Whether the endpoint's own answer, over verified TLS, offers HTTP/3."""
         return endpoint.kind is EndpointKind.HTTPS and any(
             observation.hop == 0
             and offers_http3(answer.header("alt-svc"), endpoint.host, endpoint.port)
@@ -85,7 +84,7 @@ class RedirectChain:
         )
 
     def finish(self, scrubber: Scrubber) -> list[HttpObservation]:
-        """An observation of each hop, its content scrubbed."""
+        """One observation for each hop, its content scrubbed."""
         return [
             with_content(observation, answer, scrubber, self._record.own, suspicious=suspicious)
             for observation, answer, suspicious in self._exchanges

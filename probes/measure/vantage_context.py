@@ -1,14 +1,17 @@
-"""Where one looks from: a vantage, its network, and what is known of that network by now."""
+"""A vantage, its network, and what is known of that network so far."""
 
 import asyncio
 import ipaddress
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Self
 
 import msgspec
 
 from probes.layers.bogon import NO_NAT64, BogonList
 from probes.layers.dns import DnsLookup
+from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
 from probes.settings import ProbeSettings
@@ -17,8 +20,8 @@ from probes.sockets.system_resolvers import ResolverAddress
 from probes.vantage import Resolver, VantagePoint
 
 
-class VantageContext:
-    """What all looks from one vantage share."""
+class VantageContext(ABC):
+    """What all measurements from one vantage share."""
 
     def __init__(
         self,
@@ -30,7 +33,7 @@ class VantageContext:
         resolvers: Callable[[], Sequence[ResolverAddress]],
         now: Callable[[], datetime],
     ) -> None:
-        """`resolvers` is asked anew for each look, since a laptop or a modem changes networks."""
+        """`resolvers` is called for each measurement, since a laptop or modem changes networks."""
         self.vantage = vantage
         self.network = network
         self.settings = settings
@@ -39,16 +42,20 @@ class VantageContext:
         self.bogons = BogonList(settings.bogon_allow)
         self.nat64 = NO_NAT64
         self.now = now
-        self._bootstrap: VantageContext | None = None
+        self._bootstrap: Self | None = None
         self.on_exit: Callable[[str], None] | None = None
-        """Told the vantage's public address where a server happens to say it; it must not be kept,
-        logged or shown."""
+        """Called with the vantage's public address when a server reports it; the address must not
+        be kept, logged or shown."""
+
+    @abstractmethod
+    async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
+        """The reply of the DNS-over-HTTPS server at `url`, reached from this vantage."""
 
     async def learn_nat64(self, *, alone: bool) -> tuple[str, ...]:
-        """Ask how the network's NAT64 makes up addresses, and look accordingly from now on.
+        """Learn how the network's NAT64 makes up addresses, and use that from now on.
 
-        `alone`: no IPv4 works. The prefixes learnt, in CIDR notation, none where there is no NAT64
-        or none can be seen, as through a proxy; `withheld` for one beside our own address.
+        `alone`: no IPv4 works. Returns the prefixes in CIDR notation; none where there is no NAT64
+        or it is hidden, as by a proxy; `withheld` for one that would show our own address.
         """
         own: set[str] = set()
         found: tuple[str, ...] = ()
@@ -71,22 +78,22 @@ class VantageContext:
                 lookup.close()
         self.translate(Nat64(learn(found), alone))
         return tuple(
-            "withheld" if any(_neighbours(address, prefix) for address in own) else str(prefix)
+            "withheld" if any(_in_same_network(address, prefix) for address in own) else str(prefix)
             for prefix in self.nat64.prefixes
         )
 
     def translate(self, nat64: Nat64) -> None:
-        """Take addresses for what they are on a network with this NAT64."""
+        """Interpret and dial addresses as on a network with this NAT64."""
         if nat64 != self.nat64:
             self.nat64 = nat64
             self.bogons = BogonList(self.settings.bogon_allow, nat64)
 
     @property
-    def bootstrap(self) -> "VantageContext":
-        """The same vantage, but names go to the machine's resolvers, or to its proxy: the way to a
-        resolver that is itself known by a name."""
+    def bootstrap(self) -> Self:
+        """The same vantage with the machine's resolvers, or its proxy, in place of its own: it
+        reaches a resolver that is itself known by a name."""
         if self._bootstrap is None:
-            self._bootstrap = VantageContext(
+            self._bootstrap = type(self)(
                 msgspec.structs.replace(self.vantage, resolver=Resolver()),
                 self.network,
                 self.settings,
@@ -97,7 +104,7 @@ class VantageContext:
         return self._bootstrap
 
 
-def _neighbours(address: str, prefix: ipaddress.IPv6Network) -> bool:
+def _in_same_network(address: str, prefix: ipaddress.IPv6Network) -> bool:
     """Whether a prefix would show which network an IPv6 address of ours is in."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     return parsed.version == 6 and parsed in prefix.supernet(new_prefix=min(48, prefix.prefixlen))

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
-from probes.layers.failure_mapping import PeerClosedError
 from probes.measurement import family_of
+from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.readiness import INPUT, WatchedSocket
 from probes.sockets.verified_chains import VerifiedChains
 from probes.vantage import Egress, EgressKind

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from probes.layers.bogon import BogonList
-
 RESOLV_CONF = Path("/etc/resolv.conf")
 UPSTREAM_CONF = Path("/run/systemd/resolve/resolv.conf")
 """Where systemd-resolved lists the servers behind its stub."""
@@ -72,9 +70,3 @@ def _valid(address: str) -> bool:
 def is_loopback(address: str) -> bool:
     """Whether an address, with or without a scope, is this machine's own: a stub's."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-
-
-def is_stub(address: str, bogons: BogonList) -> bool:
-    """Whether a resolver given by address is a stub: on loopback, and in no network that the
-    operator says is a real one."""
-    return is_loopback(address) and address in bogons

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -16,6 +15,7 @@ from monitor.server.api import create_api
 from storage.sql.store import SqlStore
 from storage.store import Store
 from tests.contract.cycles import AWKWARD, cycle, event, log_entry, measurement
+from tests.worlds.http_client import httpx
 
 
 @pytest.fixture(scope="session")

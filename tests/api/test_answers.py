@@ -3,13 +3,13 @@
 import csv
 import io
 
-import httpx
 import pytest
 
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
 from storage.store import Selection, Store
 from storage.values.rollup import DEFINITION
+from tests.worlds.http_client import httpx
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
 

@@ -2,13 +2,13 @@
 
 import itertools
 
-import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.server.api.cursor import Cursors
 from storage.store import Store
 from tests.contract.cycles import cycle, event
+from tests.worlds.http_client import httpx
 
 _COUNT = itertools.count(1000)
 """Of cycles stored while pages are read; each once in this process."""

@@ -3,13 +3,13 @@
 import base64
 from urllib.parse import quote_from_bytes
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.server.api.parameters import PAGING
 from monitor.server.api.resources import RESOURCES, Resource
+from tests.worlds.http_client import httpx
 
 NAMES = sorted({one.name for each in RESOURCES for one in (*each.filters, *PAGING)})
 AWFUL = [

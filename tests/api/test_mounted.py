@@ -1,7 +1,5 @@
 """The interface where it is served: behind the gate, beside the page."""
 
-import httpx
-
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
 from monitor.metrics.families import create_registry
@@ -9,6 +7,7 @@ from monitor.server.access import Access
 from monitor.server.app import create_app
 from storage.store import Store
 from tests.prometheus import world
+from tests.worlds.http_client import httpx
 
 TOKEN = "t" * 40
 

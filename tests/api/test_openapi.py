@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 from starlette.routing import Route
 
 from monitor.export.columns import VANTAGE_COLUMNS
@@ -13,6 +12,7 @@ from monitor.server.api.openapi import document
 from monitor.server.api.parameters import PAGING
 from monitor.server.api.resources import RESOURCES
 from storage.memory.store import MemoryStore
+from tests.worlds.http_client import httpx
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 

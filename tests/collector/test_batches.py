@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 import zstandard
@@ -39,6 +38,7 @@ from tests.collector.world import (
     settings,
 )
 from tests.worlds.build import http
+from tests.worlds.http_client import httpx
 
 STRANGER = Path(__file__).with_name("stranger.py")
 
@@ -357,9 +357,9 @@ async def test_no_address_is_logged_and_refusals_do_not_fill_the_log(
 ) -> None:
     """Of a hundred refusals one line is written, with the vantage where its key is known, and no
     line holds an address."""
-    caplog.set_level(logging.DEBUG)
     for client in ("httpx", "httpcore"):  # the agent's side of this test
         caplog.set_level(logging.ERROR, client)
+    caplog.set_level(logging.DEBUG)  # last, since each call also sets what caplog keeps
     async with collecting() as collector:
         headers, body = good_request()
         for _ in range(50):

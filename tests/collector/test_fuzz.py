@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -29,6 +28,7 @@ from tests.collector.world import (
     refusal,
     request,
 )
+from tests.worlds.http_client import httpx
 
 FRAME = frame_of(NOW, 300.0, 90 * 86400.0)
 ODD: tuple[object, ...] = (

@@ -6,7 +6,6 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 import trustme
 
@@ -17,6 +16,7 @@ from monitor.config.settings import CollectorSettings
 from monitor.server.serve import ListenError
 from monitor.wire.answers import TIME
 from tests.collector.world import collecting, good_request, settings
+from tests.worlds.http_client import httpx
 
 
 def write(made: trustme.LeafCert, folder: Path) -> tuple[str, str]:

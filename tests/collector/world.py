@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import msgspec
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +30,7 @@ from storage.memory.store import MemoryStore
 from storage.values.fleet import CollectorStore, Enrolment
 from storage.values.times import time_text
 from tests.worlds.build import dns, http, look, tcp, tls
+from tests.worlds.http_client import httpx
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"agent".ljust(32, b"."))

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
 from monitor.config.load import ConfigError, default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
     CollectorSettings,
-    EventSettings,
     RetentionSettings,
     ServerSettings,
     Settings,

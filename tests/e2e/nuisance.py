@@ -9,11 +9,10 @@ import ssl
 import sys
 from datetime import UTC, datetime
 
-import httpx
-
 from monitor.wire.answers import BATCHES, TIME
 from tests.collector.world import new_id, request
 from tests.e2e.fleet import NAME
+from tests.worlds.http_client import httpx
 
 
 async def main() -> None:

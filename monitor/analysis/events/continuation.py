@@ -19,7 +19,7 @@ _TAKES_OVER = ("opened", "reopened", "revised")
 """Lines that may say what an event goes on from; those that end in a network's name may not."""
 
 
-def going_on(gone: Event, others: Iterable[Event], now: datetime) -> Event | None:
+def continuation_of(gone: Event, others: Iterable[Event], now: datetime) -> Event | None:
     """Which of the others an event goes on as: of the same kind and about the same thing, at the
     same time; of several the one that shares most of its time. None when it is simply gone."""
     begun, over = _time(gone, now)
@@ -34,12 +34,12 @@ def going_on(gone: Event, others: Iterable[Event], now: datetime) -> Event | Non
     return best[1] if best is not None else None
 
 
-def as_detail(event_id: str) -> str:
+def continued_by_detail(event_id: str) -> str:
     """The detail of the last line of an event that goes on as this one."""
     return f"goes on as {event_id}"
 
 
-def from_detail(detail: str, event_ids: Iterable[str]) -> str:
+def continued_events_detail(detail: str, event_ids: Iterable[str]) -> str:
     """A line's detail, with the events that are gone for the sake of this one; with none of them
     the detail as it was before they were named."""
     bare = _FROM.sub("", detail)
@@ -47,19 +47,19 @@ def from_detail(detail: str, event_ids: Iterable[str]) -> str:
     return "; ".join(filter(None, (bare, ids and f"goes on from {ids}")))
 
 
-def goes_on_as(entry: EventLogEntry) -> str:
+def continued_by(entry: EventLogEntry) -> str:
     """The id of the event that one goes on as by this line of its log; empty for none."""
     found = _AS.fullmatch(entry.detail) if entry.change == "withdrawn" else None
     return found[1] if found else ""
 
 
-def goes_on_from(entry: EventLogEntry) -> tuple[str, ...]:
+def continued_events(entry: EventLogEntry) -> tuple[str, ...]:
     """The ids of the events that go on as this one, by this line of its log."""
     found = _FROM.search(entry.detail) if entry.change in _TAKES_OVER else None
     return tuple(found[1].split(", ")) if found else ()
 
 
-def without(
+def without_events(
     lines: Iterable[EventLogEntry], past: Iterable[EventLogEntry]
 ) -> tuple[EventLogEntry, ...]:
     """The lines but those of events that nobody is to hear of: `past` are all lines of these. What
@@ -67,8 +67,8 @@ def without(
     after: dict[str, str] = {}
     before: dict[str, list[str]] = {}
     for line in past:
-        after[line.event] = goes_on_as(line)
-        before.setdefault(line.event, []).extend(goes_on_from(line))
+        after[line.event] = continued_by(line)
+        before.setdefault(line.event, []).extend(continued_events(line))
     return tuple(_past(line, after, before) for line in lines if line.event not in after)
 
 
@@ -76,16 +76,16 @@ def _past(
     line: EventLogEntry, after: Mapping[str, str], before: Mapping[str, Sequence[str]]
 ) -> EventLogEntry:
     detail = line.detail
-    if other := goes_on_as(line):
+    if other := continued_by(line):
         seen = {other}
         while (other := after.get(other, other)) not in seen:
             seen.add(other)
-        detail = as_detail(other) if other and other not in after else ""
-    elif ids := goes_on_from(line):
+        detail = continued_by_detail(other) if other and other not in after else ""
+    elif ids := continued_events(line):
         known = dict.fromkeys(ids)
         for one in ids:
             known |= dict.fromkeys(_all_before(one, before))
-        detail = from_detail(detail, [one for one in known if one not in before])
+        detail = continued_events_detail(detail, [one for one in known if one not in before])
     return msgspec.structs.replace(line, detail=detail) if detail != line.detail else line
 
 

@@ -47,11 +47,8 @@ from strong evidence on. Once nothing has accused or cleared for `gap` seconds t
 `stale`; from then on scores halve every `gap`, a clear stream becomes unknown, and a mere suspicion
 is forgotten in the end. Suspected and blocked remain: silence is no recovery.
 
-**Order.** A reading of the cycle taken in last, or not later than it, changes nothing, so repeats
-are harmless. Who needs the same result for any order of arrival keeps the readings and, when one
-`comes_late`, gives all of them to `fold`, which sorts.
-
-**Several networks** of a country add up by `joint_score`: the same fault seldom shows on two.
+**Order.** A reading of the latest cycle, or one that is not newer than the latest, changes nothing,
+so repeats are harmless. `monitor.analysis.events.verdict_order` puts late verdicts in their place.
 
 Sources: E. S. Page, Continuous inspection schemes, Biometrika 1954; G. Lorden, Procedures for
 reacting to a change in distribution, Ann. Math. Stat. 1971; T. L. Lai, Information bounds and quick
@@ -60,13 +57,12 @@ Capacity of a burst-noise channel, Bell Syst. Tech. J. 1960.
 """
 
 import math
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import NARROWER, llr
+from monitor.analysis.judge.evidence_grades import NARROWER, llr
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 YEAR = 365.25 * 86400
@@ -90,7 +86,7 @@ class Kind(StrEnum):
     NEITHER = "neither"
 
 
-class Cling(StrEnum):
+class Persistence(StrEnum):
     """How long an innocent cause of an accusing reading would last."""
 
     NONE = "none"
@@ -113,7 +109,7 @@ class Phase(StrEnum):
     SUSPICIOUS = "suspicious"
     """Accused, undecided."""
     SUSPECTED = "suspected"
-    """Past the first threshold: worth telling people who watch."""
+    """Past the first threshold: worth informative people who watch."""
     BLOCKED = "blocked"
     """Past the second: this network alone confirms."""
     RECOVERING = "recovering"
@@ -130,7 +126,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     llr: float = 0.0
     """Log-likelihood ratio of a fresh reading, in nats: > 0 when it accuses, < 0 when it clears."""
     evidence: Evidence = Evidence.NONE
-    cling: Cling = Cling.NONE
+    persistence: Persistence = Persistence.NONE
     control_failed: bool = False
     """The control could not reach the platform either."""
 
@@ -180,8 +176,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Clearing readings while a block stands: a filter overloaded or restarted."""
     outage: Episodes = Episodes(length=1800.0, again=0.95)
     """Accusations after the control failed too."""
-    shared: float = 0.005
-    """The chance that a fault on one network shows on another of the country as well."""
     prior_wrong: float = 0.02
     """Wrong readings that the prior on a stream's rate of them is worth: few, since streams differ,
     so that a few of its own soon outweigh it."""
@@ -211,11 +205,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     def end_at(self) -> float:
         """Score for the end from which a block is over."""
         return math.log(self.readings_a_year / self.false_ends)
-
-    @property
-    def corroboration(self) -> float:
-        """The most that another network's score adds, since both may share a fault."""
-        return -math.log(self.shared)
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,10 +275,12 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
     throttled = state is State.THROTTLED and _strong(evidence)
     kind = Kind.NEITHER
     weight = 0.0
-    cling = Cling.NONE
+    persistence = Persistence.NONE
     if blocked or throttled:
-        kind, cling = Kind.ACCUSES, _cling(verdict)
-        weight = llr(State.BLOCKED, evidence) - (NARROWER if cling is Cling.NARROW else 0.0)
+        kind, persistence = Kind.ACCUSES, _persistence(verdict)
+        weight = llr(State.BLOCKED, evidence) - (
+            NARROWER if persistence is Persistence.NARROW else 0.0
+        )
     elif state is State.OK:
         kind, weight = Kind.CLEARS, llr(State.OK, Evidence.NONE)
     return Reading(
@@ -298,22 +289,9 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
         kind=kind,
         llr=weight,
         evidence=evidence if kind is Kind.ACCUSES else Evidence.NONE,
-        cling=cling,
+        persistence=persistence,
         control_failed=state is State.DOWN,
     )
-
-
-def comes_late(state: Detector, reading: Reading) -> bool:
-    """Whether a new reading is older than the last one taken in, so that only `fold` can use it."""
-    return state.at is not None and reading.at < state.at and reading.cycle != state.cycle
-
-
-def fold(readings: Iterable[Reading], settings: DetectorSettings) -> Detector:
-    """The state after readings given in any order, repeats included."""
-    state = Detector()
-    for reading in sorted(readings, key=lambda reading: (reading.at, reading.cycle)):
-        state = update(state, reading, settings)
-    return state
 
 
 def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
@@ -340,16 +318,6 @@ def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
     """Whether nothing has been known for longer than `gap`: insufficient, whatever the phase."""
     known = state.known_at
     return known is None or (now - known).total_seconds() > settings.gap
-
-
-def joint_score(scores: Iterable[float], settings: DetectorSettings) -> float:
-    """The score of a country from those of its networks: compare it with `confirm_at`.
-
-    The highest counts in full, each further one at most as `corroboration`: a fault of the
-    platform's nearest servers can show on several networks. Two suspected networks confirm.
-    """
-    ranked = sorted(scores, reverse=True)
-    return sum(ranked[:1]) + sum(min(score, settings.corroboration) for score in ranked[1:])
 
 
 # -- one reading ---------------------------------------------------------------------------------
@@ -471,10 +439,10 @@ def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> floa
     if state.score == 0.0 or reading.conclusive:
         return 0.0
     episodes = {
-        Cling.BRIEF: settings.brief,
-        Cling.NARROW: settings.narrow,
-        Cling.SLOW: settings.slow,
-    }.get(reading.cling, settings.lasting)
+        Persistence.BRIEF: settings.brief,
+        Persistence.NARROW: settings.narrow,
+        Persistence.SLOW: settings.slow,
+    }.get(reading.persistence, settings.lasting)
     return episodes.same(_seconds(state.accused_at, reading.at))
 
 
@@ -549,16 +517,16 @@ def _strong(evidence: Evidence) -> bool:
     return EVIDENCE_ORDER[evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 
-def _cling(verdict: PlatformVerdict) -> Cling:
+def _persistence(verdict: PlatformVerdict) -> Persistence:
     if verdict.evidence is Evidence.CONCLUSIVE:
-        return Cling.NONE
+        return Persistence.NONE
     if verdict.state is State.THROTTLED:
-        return Cling.SLOW
+        return Persistence.SLOW
     if sum(role.state in _ACCUSED for role in verdict.roles) == 1:
-        return Cling.NARROW
+        return Persistence.NARROW
     if verdict.evidence is Evidence.STRONG and verdict.sub_method in _ANSWERED:
-        return Cling.BRIEF
-    return Cling.LASTING
+        return Persistence.BRIEF
+    return Persistence.LASTING
 
 
 def _with(state: Detector, **changes: object) -> Detector:

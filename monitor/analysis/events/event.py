@@ -1,4 +1,4 @@
-"""Events: what is worth telling people, each one thing from its beginning to its end.
+"""Events: what is worth informative people, each one thing from its beginning to its end.
 
 A block of a platform in a country is one event, whatever the technique, the network or the hours it
 keeps. What befalls the vantages themselves (a shutdown, a cut of international lines), a platform

@@ -20,11 +20,16 @@ import msgspec
 from monitor.analysis.events import outage
 from monitor.analysis.events import platform_in_country as event_place
 from monitor.analysis.events import shutdowns as connectivity
-from monitor.analysis.events.continuation import as_detail, from_detail, going_on
+from monitor.analysis.events.continuation import (
+    continuation_of,
+    continued_by_detail,
+    continued_events_detail,
+)
 from monitor.analysis.events.event import Change, Event, EventLogEntry, EventState
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.platform_in_country import CountryPlatform
-from monitor.analysis.events.shutdowns import Connectivity, of_these
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import (
     LATENESS,
     Arrival,
@@ -34,15 +39,14 @@ from monitor.analysis.events.verdict_order import (
     insert,
 )
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
-from monitor.config.settings import EventSettings
 from probes.vantage import VantageRole
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 
-Place = tuple[str, str]
+CountryPlatformKey = tuple[str, str]
 """Country and platform."""
-EVERYWHERE: Place = ("", "")
+VANTAGES_KEY: CountryPlatformKey = ("", "")
 """Where the timeline of the vantages themselves is saved; that of a platform worldwide has the
 platform and no country."""
 
@@ -50,7 +54,7 @@ platform and no country."""
 class EventBook(msgspec.Struct, frozen=True, kw_only=True):
     """All that is concluded. Never changed in place."""
 
-    places: Mapping[Place, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
+    places: Mapping[CountryPlatformKey, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
     outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}
     vantages: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     logged: Mapping[str, int] = {}
@@ -68,16 +72,16 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(active, key=lambda event: (event.detected_at, event.id)))
 
 
-def watching(book: EventBook, vantages: Collection[str]) -> EventBook:
+def watch_only(book: EventBook, vantages: Collection[str]) -> EventBook:
     """The book from when on only these vantages are watched: the others have not fallen silent."""
     known = book.vantages
     return msgspec.structs.replace(
         book,
         vantages=msgspec.structs.replace(
             known,
-            settled=of_these(known.settled, vantages),
+            settled=only_vantages(known.settled, vantages),
             recent=tuple(one for one in known.recent if one[1].vantage in vantages),
-            current=of_these(known.current, vantages),
+            current=only_vantages(known.current, vantages),
         ),
     )
 
@@ -90,10 +94,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """New, changed and ended events, each once, in its latest form."""
     log: tuple[EventLogEntry, ...]
     """New log entries, in order."""
-    late: tuple[Place, ...] = ()
+    late: tuple[CountryPlatformKey, ...] = ()
     """Where a verdict came too late to be taken in without the whole history. (Of vantages and of
     outages only what is now matters.)"""
-    touched: tuple[Place, ...] = ()
+    touched: tuple[CountryPlatformKey, ...] = ()
     """Whose timelines are no longer what they were."""
 
 
@@ -126,16 +130,16 @@ class Rebuild:
     def __init__(
         self,
         book: EventBook,
-        place: Place,
+        place: CountryPlatformKey,
         known: Iterable[Event],
         settings: EventSettings,
         *,
         lateness: timedelta = LATENESS,
-        left_out: Callable[[PlatformVerdict], bool] = lambda _: False,
+        quarantined: Callable[[PlatformVerdict], bool] = lambda _: False,
     ) -> None:
-        """`known` are all stored events of the place; what is `left_out` is history all the same,
-        but speaks for nothing."""
-        self._left_out = left_out
+        """`known` are all stored events of this country and platform. Verdicts that are
+        `quarantined` are part of the history but neither accuse nor clear."""
+        self._quarantined = quarantined
         self._taking = _Taking(book, settings, lateness)
         self._place = place
         self._known = {event.id: event for event in known}
@@ -150,7 +154,7 @@ class Rebuild:
             if verdict.vantage_role == VantageRole.FIELD:
                 self._timeline = self._timeline or self._begin(verdict)
                 self._last = verdict.judged_at
-                if not self._left_out(verdict):
+                if not self._quarantined(verdict):
                     self._timeline, made = self._taking.next_verdict(self._timeline, verdict)
                     self._changes += made
 
@@ -168,7 +172,7 @@ class Rebuild:
         others are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
             self._taking.replace(self._place, self._timeline)
-            self._taking.tell_apart(self._known, self._older, self._changes, self._last)
+            self._taking.log_differences(self._known, self._older, self._changes, self._last)
         return self._taking.step()
 
 
@@ -185,8 +189,8 @@ class _Taking:
         self._logged = dict(book.logged)
         self._changed: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
-        self._late: list[Place] = []
-        self._touched: list[Place] = []
+        self._late: list[CountryPlatformKey] = []
+        self._touched: list[CountryPlatformKey] = []
 
     def step(self) -> Step:
         return Step(
@@ -217,7 +221,7 @@ class _Taking:
 
     def health(self, health: VantageHealth) -> None:
         key = (health.at, health.vantage)
-        self._vantages = self._insert(EVERYWHERE, self._vantages, key, health, self._take_health)
+        self._vantages = self._insert(VANTAGES_KEY, self._vantages, key, health, self._take_health)
 
     def next_verdict(
         self, timeline: VerdictOrder[CountryPlatform, PlatformVerdict], verdict: PlatformVerdict
@@ -225,7 +229,7 @@ class _Taking:
         return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
 
     def replace(
-        self, place: Place, timeline: VerdictOrder[CountryPlatform, PlatformVerdict]
+        self, place: CountryPlatformKey, timeline: VerdictOrder[CountryPlatform, PlatformVerdict]
     ) -> None:
         self._places[place] = timeline
         self._touched.append(place)
@@ -234,7 +238,7 @@ class _Taking:
 
     def _insert(
         self,
-        place: Place,
+        place: CountryPlatformKey,
         timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
@@ -243,7 +247,7 @@ class _Taking:
         last = timeline.recent[-1][0] if timeline.recent else timeline.until
         if last is None or key > last:
             timeline, changes = self._next(timeline, key, item, take)
-            self._tell(changes, key[0])
+            self._log_changes(changes, key[0])
             self._touched.append(place)
             return timeline
         before = timeline
@@ -257,7 +261,7 @@ class _Taking:
             known = _events_of(before.settled)
             old = known | {change.event.id: change.event for change in _walk(before, take)}
             at = timeline.recent[-1][0][0]
-            self.tell_apart(old, known, _walk(timeline, take), at)
+            self.log_differences(old, known, _walk(timeline, take), at)
         return timeline
 
     def _next(
@@ -292,9 +296,9 @@ class _Taking:
     ) -> tuple[Connectivity, tuple[Change, ...]]:
         return connectivity.take_in(state, health, self._interval)
 
-    # -- telling -----------------------------------------------------------------------------
+    # -- informative -----------------------------------------------------------------------------
 
-    def _tell(self, changes: Iterable[Change], at: datetime) -> None:
+    def _log_changes(self, changes: Iterable[Change], at: datetime) -> None:
         for change in changes:
             event = change.event
             self._changed[event.id] = event
@@ -311,7 +315,7 @@ class _Taking:
                     )
                 )
 
-    def tell_apart(
+    def log_differences(
         self,
         old: Mapping[str, Event],
         kept: Mapping[str, Event],
@@ -329,30 +333,32 @@ class _Taking:
             for before in old.values()
             if before.id not in new
             and before.state is not EventState.WITHDRAWN
-            and (other := going_on(before, new.values(), at))
+            and (other := continuation_of(before, new.values(), at))
         }
         taken_over: dict[str, list[str]] = {}
         for gone, other_id in goes_on.items():
             taken_over.setdefault(other_id, []).append(gone)
         for change in changes:
             if change.event.id not in old:
-                detail = from_detail(change.detail, taken_over.pop(change.event.id, ()))
+                detail = continued_events_detail(change.detail, taken_over.pop(change.event.id, ()))
                 told = msgspec.structs.replace(change, detail=detail)
-                self._tell([told], max(change.event.updated_at, at))
+                self._log_changes([told], max(change.event.updated_at, at))
         for event_id, before in old.items():
             after = new.get(event_id)
             moment = max(before.updated_at, at)
             if after is None:
                 if before.state is not EventState.WITHDRAWN:
-                    detail = as_detail(goes_on[event_id]) if event_id in goes_on else ""
+                    detail = continued_by_detail(goes_on[event_id]) if event_id in goes_on else ""
                     gone_now = msgspec.structs.replace(
                         before, state=EventState.WITHDRAWN, updated_at=moment
                     )
-                    self._tell([Change(name="withdrawn", detail=detail, event=gone_now)], moment)
+                    self._log_changes(
+                        [Change(name="withdrawn", detail=detail, event=gone_now)], moment
+                    )
             elif _facts(after) != _facts(before) or event_id in taken_over:
                 after = msgspec.structs.replace(after, updated_at=moment)
-                detail = from_detail("", taken_over.get(event_id, ()))
-                self._tell([Change(name="revised", detail=detail, event=after)], moment)
+                detail = continued_events_detail("", taken_over.get(event_id, ()))
+                self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
 
 
 def key_of(verdict: PlatformVerdict) -> Key:

@@ -36,9 +36,9 @@ from monitor.analysis.events.event import (
     Scope,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.events.stream import Run, Stream, observe, stream_of
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict
-from monitor.config.settings import EventSettings
 
 EPISODES = 200
 """Episodes kept of each network."""
@@ -248,7 +248,7 @@ def _network(
     recovering = affected and not blocked and any(stream.recovering for stream in seen)
     over = affected and not blocked and not recovering and any(stream.open for stream in seen)
     # Where nobody saw it open since, it is not open: the vantage fell silent, or forgot.
-    unobserved = affected and not (blocked or recovering or over) and _going_on(old)
+    unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
     episodes = old.episodes if old is not None else ()
     if affected:
         episodes = _episodes(episodes, here, blocked=blocked, over=over)
@@ -265,7 +265,7 @@ def _network(
     )
 
 
-def _going_on(status: NetworkStatus | None) -> bool:
+def _not_open_again(status: NetworkStatus | None) -> bool:
     """Whether a network was not known to be open again."""
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
 
@@ -274,11 +274,11 @@ def _episodes(
     episodes: tuple[Episode, ...], here: Sequence[Stream], *, blocked: bool, over: bool
 ) -> tuple[Episode, ...]:
     """The episodes of one network, the last of them as it is now."""
-    going_on = bool(episodes) and episodes[-1].end_latest is None
+    ongoing = bool(episodes) and episodes[-1].end_latest is None
     if blocked:
         runs = _runs(here)
         begun = runs[0]
-        if going_on:
+        if ongoing:
             last = msgspec.structs.replace(episodes[-1], end_earliest=None)
             if begun.onset_latest < last.onset_latest:
                 last = msgspec.structs.replace(
@@ -287,7 +287,7 @@ def _episodes(
             return (*episodes[:-1], last)
         new = Episode(onset_earliest=begun.onset_earliest, onset_latest=begun.onset_latest)
         return _bounded((*episodes, new))
-    if not going_on:
+    if not ongoing:
         return episodes
     last = msgspec.structs.replace(
         episodes[-1],
@@ -379,7 +379,7 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
             yield "network_recovering", label_of(status)
         if status.unobserved and not was.unobserved:
             yield "network_unobserved", label_of(status)
-        if _going_on(was) and not _going_on(status):
+        if _not_open_again(was) and not _not_open_again(status):
             yield "network_recovered", label_of(status)
         if status.pattern and status.pattern != was.pattern:
             yield "pattern_found", f"{label_of(status)}: {status.pattern}"

@@ -3,7 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import httpx
 import msgspec
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +10,7 @@ from structlog.testing import capture_logs
 from monitor.app.heartbeat import is_well, ping
 from probes.testing import VirtualClockLoop
 from tests.prometheus import world
+from tests.worlds.http_client import httpx
 
 LOOP = VirtualClockLoop
 URL = "https://ping.example/SECRET"

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from html.parser import HTMLParser
 
-import httpx
 import msgspec
 import pytest
 
@@ -27,6 +26,7 @@ from tests.browser import seed
 from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
+from tests.worlds.http_client import httpx
 
 TOKEN = "0123456789abcdef" * 4
 PAGES = ("/", "/events", f"/events/{seed.EVENT}", f"/events/{seed.ENDED}", "/countries/PK")

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from monitor.metrics.families import create_registry
 from monitor.server import ListenError, create_app, serve
 from tests.prometheus import world
+from tests.worlds.http_client import httpx
 
 
 def monitor_app() -> Starlette:

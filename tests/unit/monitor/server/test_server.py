@@ -4,7 +4,6 @@ import gzip
 import re
 from collections.abc import Callable
 
-import httpx
 import msgspec
 import pytest
 
@@ -13,6 +12,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from tests.prometheus import world
 from tests.prometheus.world import FIELD
+from tests.worlds.http_client import httpx
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"
 

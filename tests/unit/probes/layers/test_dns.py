@@ -8,8 +8,8 @@ import dns.rdatatype
 import pytest
 
 from probes.layers.dns import DnsLookup, ask_over_stream, failure_of_reply
-from probes.layers.failure_mapping import MalformedReplyError
 from probes.measurement import DnsObservation
+from probes.sockets.failure_mapping import MalformedReplyError
 from probes.sockets.system_resolvers import ResolverAddress
 from tests.worlds.loopback import network, unused_port
 from tests.worlds.loopback_dns import Answers, answer, resolving

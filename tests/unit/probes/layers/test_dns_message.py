@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.layers.dns_message import decode_reply, encode_name, encode_query
-from probes.layers.failure_mapping import MalformedReplyError
+from probes.sockets.failure_mapping import MalformedReplyError
 from probes.testing import DnsReply, encode_reply, question_of
 
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

@@ -37,7 +37,6 @@ async def asked(
         timeout=0.1 if HANG in says else 30.0,
         body_limit=limit,
         suspicious_limit=SUSPICIOUS,
-        suspicious_statuses=frozenset({451}),
         trusted=trusted,
     )
     # A generator left half way would live on as a task.
@@ -112,7 +111,6 @@ async def test_cookies_do_not_come_back() -> None:
             timeout=1.0,
             body_limit=LIMIT,
             suspicious_limit=SUSPICIOUS,
-            suspicious_statuses=frozenset(),
             trusted=True,
         )
         assert answer.header("set-cookie") == "id=7; Path=/"
@@ -295,7 +293,6 @@ async def test_a_healthy_body_is_not_read_on() -> None:
         timeout=1.0,
         body_limit=LIMIT,
         suspicious_limit=SUSPICIOUS,
-        suspicious_statuses=frozenset(),
         trusted=True,
     )
     assert await stream.receive(100) == b"never read"
@@ -367,7 +364,6 @@ async def over_tls(handler: Callable[[Conversation], object]) -> Exchange:
                 timeout=1.0,
                 body_limit=100_000,
                 suspicious_limit=200_000,
-                suspicious_statuses=frozenset(),
                 trusted=True,
             )
         finally:

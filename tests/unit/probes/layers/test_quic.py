@@ -31,7 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from probes.failure import CERTIFICATE_FAILURES, Failure
-from probes.layers.quic import _Exchange, quic_look
+from probes.layers.quic import _Exchange, measure_quic
 from probes.measurement import QuicObservation
 from tests.lab.certificates import authority, forged, honest
 from tests.worlds.loopback import NAME, network, unused_port
@@ -181,7 +181,7 @@ async def look(
     """One look, which keeps its deadline."""
     own: list[str] = []
     started = time.monotonic()
-    observation = await quic_look(
+    observation = await measure_quic(
         network(),
         address,
         port,
@@ -544,7 +544,7 @@ async def test_nothing_is_left_of_looks_cancelled_at_any_moment() -> None:
 
 def test_the_library_is_loaded_only_when_wanted() -> None:
     """Whoever never asks over QUIC does not pay for it."""
-    code = "import sys, probes.measure.measure; print([m in sys.modules for m in sys.argv[1:]])"
+    code = "import sys, probes.measure.prober; print([m in sys.modules for m in sys.argv[1:]])"
     done = subprocess.run(
         [sys.executable, "-c", code, "aioquic", "OpenSSL"],
         capture_output=True,

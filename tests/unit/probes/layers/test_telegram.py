@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.failure import Failure
-from probes.layers.failure_mapping import MalformedReplyError
 from probes.layers.telegram import NOT_MTPROTO, Answer, ask_res_pq, encode_req_pq, is_res_pq
+from probes.sockets.failure_mapping import MalformedReplyError
 from tests.lab import chat
 from tests.worlds.loopback import Conversation, forever, network, serving
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.layers.telegram import NOT_MTPROTO
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import (
     AppObservation,
     Layer,
@@ -62,14 +63,14 @@ THROUGH = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
 """What a SOCKS5 proxy says that lets everything through."""
 
 
-def looker(
+def prober(
     network: Network,
     *,
     settings: ProbeSettings = FAST,
     egress: Egress | None = None,
     resolver: Resolver | None = None,
 ) -> Prober:
-    """A looker of a vantage in Pakistan."""
+    """A prober of a vantage in Pakistan."""
     return Prober(
         VantagePoint(
             id="khi-ptcl", country="PK", egress=egress or Egress(), resolver=resolver or Resolver()
@@ -91,9 +92,9 @@ async def look(
     quic: bool = False,
 ) -> Measurement:
     """One look, which must leave nothing open."""
-    one = looker(network, egress=egress, resolver=resolver)
+    one = prober(network, egress=egress, resolver=resolver)
     target = Target(platform="telegram", role="chat", endpoint=endpoint)
-    measurement = await one.look(target, quic=quic)
+    measurement = await one.measure(target, quic=quic)
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
     return measurement
@@ -167,6 +168,18 @@ async def test_without_a_protocol_the_handshake_is_all() -> None:
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None)]
     assert network.streams[0].sent == b""
+
+
+async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
+    """A protocol without code of its own is a bug: it sends nothing and leaves nothing open."""
+    network = ScriptedNetwork()
+    network.peer(V4, 443, Peer(says=(HANG,)))
+    endpoint = msgspec.structs.replace(centre(), protocol=cast("Protocol", "matrix"))
+    target = Target(platform="x", role="chat", endpoint=endpoint)
+    with pytest.raises(AssertionError, match="matrix"):
+        await prober(network).measure(target)
+    assert network.streams[0].sent == b""
+    assert network.left_open == 0
 
 
 async def test_a_data_centre_is_asked_through_a_proxy_too() -> None:
@@ -308,8 +321,8 @@ def silent_udp(port: int) -> contextlib.AbstractContextManager[object]:
     return sock
 
 
-def real_looker(trust: Path, deadline: float = 2.0) -> Prober:
-    """A looker on real sockets."""
+def real_prober(trust: Path, deadline: float = 2.0) -> Prober:
+    """A prober on real sockets."""
     settings = ProbeSettings(
         tcp_timeout=deadline,
         tls_timeout=deadline,
@@ -317,7 +330,7 @@ def real_looker(trust: Path, deadline: float = 2.0) -> Prober:
         bogon_allow=("127.0.0.0/8",),
         trust_anchors=(str(trust),),
     )
-    return looker(loopback.network(), settings=settings)
+    return prober(loopback.network(), settings=settings)
 
 
 @pytest.fixture
@@ -337,7 +350,7 @@ async def test_http_3_is_asked_only_when_told_to(trust: Path, *, quic: bool) -> 
     async with loopback.serving(web_page, tls=context) as port:
         endpoint = parse_endpoint(f"https://127.0.0.1:{port}/")
         target = Target(platform="x", role="web", endpoint=endpoint)
-        measurement = await real_looker(trust).look(target, quic=quic)
+        measurement = await real_prober(trust).measure(target, quic=quic)
     assert measurement.reached
     extra = [(Layer.QUIC, Failure.CONNECTION_REFUSED)] if quic else []
     assert layers(measurement) == [
@@ -374,7 +387,7 @@ async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
     head = f"HTTP/1.1 200 OK\r\nAlt-Svc: {offer}\r\nContent-Length: 0\r\n\r\n"
     network.peer(V4, 443, Peer(says=(head.encode(),)))
     target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
-    measurement = await looker(network).look(target, quic=True, unadvertised=False)
+    measurement = await prober(network).measure(target, quic=True, unadvertised=False)
     assert measurement.reached
     assert bool(measurement.of(Layer.QUIC)) is asked
 
@@ -388,7 +401,7 @@ async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
     network.peer("203.0.113.11", 443, Peer(says=(offer,)))
     target = Target(platform="x", role="web", endpoint=parse_endpoint(f"https://{V4}/"))
     for reached in (True, False):
-        measurement = await looker(network).look(target, quic=True, unadvertised=False)
+        measurement = await prober(network).measure(target, quic=True, unadvertised=False)
         assert (measurement.reached, measurement.of(Layer.QUIC)) == (reached, ())
 
 
@@ -505,9 +518,9 @@ async def test_nothing_is_left_of_mtproto_looks_cancelled_at_any_moment(trust: P
         target = Target(
             platform="telegram", role="chat", endpoint=centre(f"tcp://127.0.0.1:{port}")
         )
-        one = real_looker(trust)
-        assert (await one.look(target)).reached
-        await each_cancelled(lambda: one.look(target), 0.01)
+        one = real_prober(trust)
+        assert (await one.measure(target)).reached
+        await each_cancelled(lambda: one.measure(target), 0.01)
 
 
 async def test_nothing_is_left_of_stun_and_quic_looks_cancelled_at_any_moment(trust: Path) -> None:
@@ -517,8 +530,8 @@ async def test_nothing_is_left_of_stun_and_quic_looks_cancelled_at_any_moment(tr
     )
     async with no_trouble(), loopback.serving(web_page, tls=context) as port:
         with silent_udp(port):
-            one = real_looker(trust, 0.02)
+            one = real_prober(trust, 0.02)
             for text in (f"stun:127.0.0.1:{port}", f"https://127.0.0.1:{port}/"):
                 endpoint = parse_endpoint(text)
                 target = Target(platform="x", role="web", endpoint=endpoint)
-                await each_cancelled(partial(one.look, target, quic=True), 0.05)
+                await each_cancelled(partial(one.measure, target, quic=True), 0.05)

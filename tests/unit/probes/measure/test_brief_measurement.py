@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
@@ -36,7 +36,7 @@ async def glanced(
         for port in (443, 80):
             network.peer(address, port, peer or Peer(chain=CERTIFICATES, says=(PAGE,)))
     found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
-    looker = Prober(
+    prober = Prober(
         VantagePoint(id="here", country="PK"),
         network,
         ProbeSettings(dns_window=0.0, bogon_allow=("203.0.113.0/24", "2001:db8::/32")),
@@ -44,7 +44,7 @@ async def glanced(
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
-    looked = await looker.look(
+    looked = await prober.measure(
         Target(platform="x", role="web", endpoint=found), reduction=reduction
     )
     assert network.left_open == 0

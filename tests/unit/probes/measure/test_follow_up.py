@@ -15,7 +15,7 @@ from probes.failure import Failure
 from probes.layers.http import make_client
 from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measurement import (
     DnsObservation,
     Measurement,
@@ -126,14 +126,14 @@ def doh(reply: DnsReply) -> Callable[[bytes], bytes]:
     return answer
 
 
-def looker(
+def prober(
     network: ScriptedNetwork,
     settings: ProbeSettings = SETTINGS,
     *,
     egress: Egress | None = None,
     profile: Profile = Profile.NORMAL,
 ) -> Prober:
-    """A looker of a vantage in Pakistan."""
+    """A prober of a vantage in Pakistan."""
     return Prober(
         VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
         network,
@@ -153,7 +153,7 @@ async def asked(
     profile: Profile = Profile.NORMAL,
 ) -> Measurement:
     """One follow-up, which keeps its deadline and leaves nothing open."""
-    one = looker(network, settings, egress=egress, profile=profile)
+    one = prober(network, settings, egress=egress, profile=profile)
     measurement = await follow_up(one, what or plan(), cycle="cycle-1")
     assert measurement.duration <= DEADLINE
     assert network.left_open == 0
@@ -366,7 +366,7 @@ async def test_a_follow_up_that_is_given_up_leaves_nothing_open() -> None:
         network = world()
         network.peer(GIVEN, 443, Peer(tls=HANG, connect_delay=0.5))
         network.peer(TRUE, 443, Peer(tls_delay=1.5))
-        task = asyncio.create_task(follow_up(looker(network), plan(), cycle="cycle-1"))
+        task = asyncio.create_task(follow_up(prober(network), plan(), cycle="cycle-1"))
         await asyncio.sleep(tenths / 10)
         task.cancel()
         await asyncio.wait([task])

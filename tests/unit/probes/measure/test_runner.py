@@ -1,4 +1,4 @@
-"""Rate, number and order of looks, and that nothing outlives its reason."""
+"""Rate, number and order of jobs, and that nothing outlives its reason."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ def measured(number: int = 0) -> Measurement:
     )
 
 
-class Looks:
+class Work:
     """Looks that wait until they are let go, and tell what became of them."""
 
     def __init__(self) -> None:
@@ -41,8 +41,8 @@ class Looks:
         self.most = 0
         self.go = asyncio.Event()
 
-    def look(self, number: int = 0, *, error: Exception | None = None) -> Start:
-        """One look."""
+    def start(self, number: int = 0, *, error: Exception | None = None) -> Start:
+        """One job."""
 
         async def start() -> Measurement:
             self.started.append(number)
@@ -70,41 +70,41 @@ async def settled() -> None:
 
 
 async def test_a_look_is_made_and_returned() -> None:
-    """Whoever asks for a look gets its measurement."""
-    looks = Looks()
-    looks.go.set()
+    """Whoever asks for a job gets its measurement."""
+    work = Work()
+    work.go.set()
     async with Runner(rate=FAST, concurrency=1) as runner:
-        assert (await runner.run(looks.look(7))).id == "7"
+        assert (await runner.run(work.start(7))).id == "7"
 
 
 async def test_an_error_reaches_whoever_asked() -> None:
-    """A bug in a look is raised where the look was asked for, and the next look is made."""
-    looks = Looks()
-    looks.go.set()
+    """A bug in a job is raised where the job was asked for, and the next job is made."""
+    work = Work()
+    work.go.set()
     async with Runner(rate=FAST, concurrency=1) as runner:
         with pytest.raises(ZeroDivisionError):
-            await runner.run(looks.look(error=ZeroDivisionError()))
-        assert (await runner.run(looks.look(8))).id == "8"
+            await runner.run(work.start(error=ZeroDivisionError()))
+        assert (await runner.run(work.start(8))).id == "8"
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 20])
 async def test_no_more_than_the_configured_number_at_once(concurrency: int) -> None:
     """However many wait, so many are under way and the rest follow as places come free."""
-    looks = Looks()
+    work = Work()
     async with Runner(rate=FAST, concurrency=concurrency) as runner:
-        asking = [asyncio.create_task(runner.run(looks.look(n))) for n in range(30)]
+        asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(30)]
         await settled()
-        assert looks.under_way == concurrency
-        looks.go.set()
+        assert work.under_way == concurrency
+        work.go.set()
         await asyncio.gather(*asking)
-    assert looks.most == concurrency
-    assert sorted(looks.started) == list(range(30))
+    assert work.most == concurrency
+    assert sorted(work.started) == list(range(30))
 
 
 async def test_the_rate_is_kept() -> None:
-    """Thirty looks at a hundred a second take about 0.3 s, spread out and not in one burst."""
-    looks = Looks()
-    looks.go.set()
+    """Thirty jobs at a hundred a second take about 0.3 s, spread out and not in one burst."""
+    work = Work()
+    work.go.set()
     loop = asyncio.get_running_loop()
     moments: list[float] = []
 
@@ -122,89 +122,89 @@ async def test_the_rate_is_kept() -> None:
 
 async def test_the_urgent_goes_first() -> None:
     """Control before retries before what was scheduled, and in order of asking within each."""
-    looks = Looks()
+    work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
-        asking = [asyncio.create_task(runner.run(looks.look(0)))]
+        asking = [asyncio.create_task(runner.run(work.start(0)))]
         await settled()
         urgencies = [
             *(Urgency.SCHEDULED, Urgency.SCHEDULED, Urgency.RETRY),
             *(Urgency.CONTROL, Urgency.RETRY, Urgency.CONTROL),
         ]
         asking += [
-            asyncio.create_task(runner.run(looks.look(number), urgency))
+            asyncio.create_task(runner.run(work.start(number), urgency))
             for number, urgency in enumerate(urgencies, start=1)
         ]
         await settled()
-        looks.go.set()
+        work.go.set()
         await asyncio.gather(*asking)
-    assert looks.started == [0, 4, 6, 3, 5, 1, 2]
+    assert work.started == [0, 4, 6, 3, 5, 1, 2]
 
 
 async def test_cancelling_a_request_cancels_its_look() -> None:
-    """A look nobody waits for any more is ended and its place given to the next."""
-    looks = Looks()
+    """A job nobody waits for any more is ended and its place given to the next."""
+    work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
-        first = asyncio.create_task(runner.run(looks.look(1)))
-        second = asyncio.create_task(runner.run(looks.look(2)))
+        first = asyncio.create_task(runner.run(work.start(1)))
+        second = asyncio.create_task(runner.run(work.start(2)))
         await settled()
-        assert looks.started == [1]
+        assert work.started == [1]
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
         await settled()
-        assert looks.cancelled == [1]
-        assert looks.started == [1, 2]
-        looks.go.set()
+        assert work.cancelled == [1]
+        assert work.started == [1, 2]
+        work.go.set()
         assert (await second).id == "2"
 
 
 async def test_a_request_cancelled_while_waiting_is_never_started() -> None:
     """What is given up before its turn costs nothing."""
-    looks = Looks()
+    work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
-        first = asyncio.create_task(runner.run(looks.look(1)))
-        waiting = [asyncio.create_task(runner.run(looks.look(n))) for n in range(2, 6)]
+        first = asyncio.create_task(runner.run(work.start(1)))
+        waiting = [asyncio.create_task(runner.run(work.start(n))) for n in range(2, 6)]
         await settled()
         for task in waiting[:3]:
             task.cancel()
-        looks.go.set()
+        work.go.set()
         assert [(await first).id, (await waiting[3]).id] == ["1", "5"]
-    assert looks.started == [1, 5]
+    assert work.started == [1, 5]
 
 
 async def test_leaving_ends_everything() -> None:
-    """On the way out every look under way is cancelled and every request let go."""
-    looks = Looks()
+    """On the way out every job under way is cancelled and every request let go."""
+    work = Work()
     async with Runner(rate=FAST, concurrency=2) as runner:
-        asking = [asyncio.create_task(runner.run(looks.look(n))) for n in range(5)]
+        asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(5)]
         await settled()
-    assert sorted(looks.cancelled) == [0, 1]
+    assert sorted(work.cancelled) == [0, 1]
     results = await asyncio.gather(*asking, return_exceptions=True)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
-    assert looks.under_way == 0
+    assert work.under_way == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_leaving_while_the_rate_holds_back_ends_everything() -> None:
     """A request whose turn had come but whose rate had not is let go as well."""
-    looks = Looks()
+    work = Work()
     async with Runner(rate=1, concurrency=5) as runner:
-        asking = [asyncio.create_task(runner.run(looks.look(n))) for n in range(3)]
+        asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(3)]
         await settled()
-        assert looks.started == [0]
+        assert work.started == [0]
     results = await asyncio.gather(*asking, return_exceptions=True)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_cancelled_user_leaves_no_look_behind() -> None:
-    """Cancelled as a whole, the task that holds the runner takes its looks with it."""
-    looks = Looks()
+    """Cancelled as a whole, the task that holds the runner takes its work with it."""
+    work = Work()
 
     async def use() -> None:
         async with Runner(rate=FAST, concurrency=5) as runner, asyncio.TaskGroup() as group:
             for number in range(5):
-                group.create_task(runner.run(looks.look(number)))
+                group.create_task(runner.run(work.start(number)))
 
     using = asyncio.create_task(use())
     await settled()
@@ -212,5 +212,5 @@ async def test_a_cancelled_user_leaves_no_look_behind() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await using
     await settled()
-    assert sorted(looks.cancelled) == list(range(5))
+    assert sorted(work.cancelled) == list(range(5))
     assert asyncio.all_tasks() == {asyncio.current_task()}

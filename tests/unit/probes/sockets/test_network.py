@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.layers.failure_mapping import PeerClosedError
+from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.network import SocketNetwork, SocketStream, chain_digest, receive_exactly
 from probes.testing import Peer, ScriptedNetwork
 from probes.vantage import Egress, EgressKind

@@ -1,14 +1,14 @@
 """docs/rules.md, written from the tables of rules so that it cannot fall behind them.
 
-python -m monitor.analysis.judge.rules_docs > docs/rules.md
+python -m monitor.analysis.rules_docs > docs/rules.md
 """
 
 import sys
 from collections.abc import Iterable
 
 from monitor.analysis.judge.differential import AGREEING
-from monitor.analysis.judge.evidence_weight import (
-    AGREEING_LOOKS,
+from monitor.analysis.judge.evidence_grades import (
+    AGREEING_ATTEMPTS,
     LOSS_CHANCE,
     LOSS_CHANCE_STRONG,
     STRONG_TIMEOUTS,
@@ -25,7 +25,7 @@ from monitor.analysis.verdict import Evidence
 _INTRODUCTION = f"""\
 # The rules of judgement
 
-<!-- Written by `python -m monitor.analysis.judge.rules_docs`; a test fails when this is stale. -->
+<!-- Written by `python -m monitor.analysis.rules_docs`; a test fails when this is stale. -->
 
 Rules version {RULES_VERSION}. A verdict carries this version and the id of the rule that made it.
 
@@ -54,8 +54,8 @@ no data is never *ok*, and a missing control never turns a failure into *ok*.
 | conclusive | strong, and follow-ups ruled out the innocent explanations |
 
 Somebody has to send a reset, a forged reply or a certificate, so one look suffices for *weak* and
-{AGREEING_LOOKS[Weight.REPEAT]} that agree for *strong*; {AGREEING_LOOKS[Weight.FITFUL]} where an \
-overloaded server does the same now
+{AGREEING_ATTEMPTS[Weight.REPEAT]} that agree for *strong*; {AGREEING_ATTEMPTS[Weight.OVERLOAD]} where \
+an overloaded server does the same now
 and then (resets, hang-ups, alerts, refusals). Silence needs no sender: packet loss makes it. \
 The loss at the vantage
 is measured on references and on whatever else answers, as the chance that one look times out with
@@ -77,8 +77,8 @@ acted. Strong evidence becomes *conclusive* when at least {AGREEING} looks agree
   address that somebody else gave; where the resolver reports a fault or is silent, an open
   resolver must be kept from answering over UDP as well;
 - replies are injected, and a resolver asked over TCP or DoH does answer, or such an address works;
-- a false certificate is shown at an address the platform really has, while all is well otherwise;
-- a false certificate is shown where the resolver led, and the platform answers elsewhere.
+- a false certificate is summary at an address the platform really has, while all is well otherwise;
+- a false certificate is summary where the resolver led, and the platform answers elsewhere.
 
 Follow-ups never raise *weak*, and their absence lowers nothing. Quiet vantages make none. A
 resolver that reports a fault or is silent has too many innocent reasons to be more than *weak* by
@@ -131,7 +131,7 @@ def render() -> str:
                 rule.meaning,
                 rule.state.value,
                 _method(rule.method, rule.sub_method),
-                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                "" if rule.grade_ceiling is Evidence.NONE else rule.grade_ceiling.value,
                 rule.wrong_when,
             )
             for rule in RULES
@@ -152,7 +152,7 @@ def render() -> str:
                 rule.meaning,
                 rule.state.value,
                 _method("throttling" if rule.sub_method else "", rule.sub_method),
-                "" if rule.evidence is Evidence.NONE else rule.evidence.value,
+                "" if rule.grade_ceiling is Evidence.NONE else rule.grade_ceiling.value,
                 rule.wrong_when,
             )
             for rule in THROTTLING_RULES

@@ -1,9 +1,9 @@
-"""Exception → failure string: the only such mapping.
+"""Exception → failure string. This is the only such mapping.
 
-Facts it rests on (OpenSSL 3, CPython 3.11–3.13, Linux):
+It rests on these facts (OpenSSL 3, CPython 3.11–3.13, Linux):
 
-* a FIN in mid-handshake is `ssl.SSLEOFError`, an RST at any time is `ConnectionResetError` with
-  errno 104, so the two never mix here, as long as TLS does not read the socket itself;
+* a FIN during the handshake is `ssl.SSLEOFError`, an RST at any time is `ConnectionResetError`
+  with errno 104, so the two stay apart as long as TLS does not read the socket itself;
 * `TimeoutError` without errno is our own deadline, with ETIMEDOUT the kernel's;
 * ICMP "administratively prohibited" reaches an IPv6 socket as EACCES, an IPv4 one as
   EHOSTUNREACH.
@@ -40,28 +40,38 @@ _UNTRUSTED = frozenset({2, 18, 19, 20, 21})
 """X509_V_ERR codes for an issuer that is missing, self-signed or unverifiable."""
 
 _ALERT = re.compile(r"\b(?:sslv3 alert|tlsv1|tlsv13 alert) ")
-"""How OpenSSL words the alerts it receives, and nothing else."""
+"""OpenSSL uses these words for the alerts it receives and for nothing else."""
 
 _ADDRESS_LIKE = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
 
 class PeerClosedError(Exception):
-    """The peer ended the stream (FIN) where more was due."""
+    """The peer ended the stream (FIN) before the end of its message."""
 
 
 class MalformedReplyError(Exception):
-    """The peer answered something that is not the protocol spoken."""
+    """The peer's answer does not follow the protocol."""
+
+
+class ReportedError(Exception):
+    """Another program reports that it failed; `failure` is the failure string."""
+
+    def __init__(self, words: str, failure: str) -> None:
+        super().__init__(words)
+        self.failure = failure
 
 
 def failure_of(error: BaseException) -> str:
-    """The failure string for an exception raised while looking.
+    """The failure string for an exception raised during a measurement.
 
-    Cancellation and programming errors are not failures of the network: callers let those pass.
+    Cancellation and programming errors are no network failures: callers let those pass.
     """
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error)
     if isinstance(error, PeerClosedError):
         return Failure.EOF
+    if isinstance(error, ReportedError):
+        return error.failure
     if isinstance(error, OSError):
         if error.errno in _BY_ERRNO:
             return _BY_ERRNO[error.errno]
@@ -83,13 +93,13 @@ def _tls_failure(error: ssl.SSLError) -> str:
 
 
 def is_tls_alert(error: BaseException) -> bool:
-    """True when the peer refused the handshake with an alert of its own."""
-    # Some alerts have no ALERT in their name, and the newer ones no name at all in older Pythons.
+    """True when the peer refused the handshake with an alert."""
+    # Some alerts lack ALERT in their name, and older Pythons have no name for the newer ones.
     words = str(error).lower().replace("_", " ")
     return isinstance(error, ssl.SSLError) and _ALERT.search(words) is not None
 
 
 def _scrubbed(error: BaseException) -> str:
-    """The error's class and words, without anything that could be an address."""
+    """The error's class and text, without anything that could be an address."""
     words = _ADDRESS_LIKE.sub("[address]", str(error))[:120].strip()
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

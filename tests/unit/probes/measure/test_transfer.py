@@ -9,8 +9,8 @@ import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.http import make_client
-from probes.layers.transfer import MARKS, TransferPlan, transfer
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
+from probes.measure.transfer import MARKS, TransferPlan, transfer
 from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
@@ -76,7 +76,7 @@ def network(platform: Peer, *others: Peer) -> ScriptedNetwork:
 
 async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measurement:
     """One round, after which no socket is open."""
-    looker = Prober(
+    prober = Prober(
         VantagePoint(id="khi-ptcl", country="PK"),
         scripted,
         SETTINGS,
@@ -84,7 +84,7 @@ async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measu
         resolvers=lambda: (ResolverAddress(address=RESOLVER, port=53),),
         now=lambda: datetime(2024, 2, 17, tzinfo=UTC),
     )
-    look = await transfer(looker, plan, cycle="c", attempt=2)
+    look = await transfer(prober, plan, cycle="c", attempt=2)
     assert scripted.left_open == 0
     return look
 

@@ -15,7 +15,7 @@ import pytest
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import (
     DnsObservation,
@@ -114,7 +114,7 @@ async def on_both(handler: Handler, name: str | None) -> AsyncIterator[int]:
         yield port
 
 
-def looker(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
+def prober(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
     """Looks from this machine, at this resolver."""
     return Prober(
         VantagePoint(id="here", country="PK"),
@@ -140,7 +140,7 @@ async def test_a_healthy_site_is_seen_over_both_families() -> None:
     """Real DNS, TCP, TLS and HTTP, with both families connected and one of them asked."""
     async with resolving(names) as resolver, on_both(page, "both.example") as port:
         looks = [
-            await looker(resolver, PATIENT).look(target(f"https://both.example:{port}/"))
+            await prober(resolver, PATIENT).measure(target(f"https://both.example:{port}/"))
             for _ in range(10)
         ]
     measurement = looks[0]
@@ -181,7 +181,7 @@ async def test_each_failure_is_on_its_layer(
     if how:
         tls = honest_context(name) if how == "honest" else forged_context(how, name)
     async with resolving(names) as resolver, serving(handler, tls=tls) as port:
-        measurement = await looker(resolver, settings).look(target(f"https://{name}:{port}/"))
+        measurement = await prober(resolver, settings).measure(target(f"https://{name}:{port}/"))
     assert shown(measurement) == failures
     assert not measurement.reached
 
@@ -189,10 +189,10 @@ async def test_each_failure_is_on_its_layer(
 async def test_a_closed_port_and_a_dropped_syn_are_told_apart() -> None:
     """Refused at once, or nothing until our deadline."""
     async with resolving(names) as resolver, full_backlog() as (full, _):
-        refused = await looker(resolver, PATIENT).look(
+        refused = await prober(resolver, PATIENT).measure(
             target(f"https://x.example:{unused_port()}/")
         )
-        dropped = await looker(resolver).look(target(f"https://x.example:{full}/"))
+        dropped = await prober(resolver).measure(target(f"https://x.example:{full}/"))
     assert shown(refused) == [None, None, "connection_refused"]
     assert shown(dropped) == [None, None, "generic_timeout_error"]
 
@@ -211,7 +211,7 @@ async def test_a_redirect_in_clear_to_a_secure_site_is_followed() -> None:
             peer.end()
 
         async with serving(moved) as port:
-            measurement = await looker(resolver, PATIENT).look(
+            measurement = await prober(resolver, PATIENT).measure(
                 target(f"http://plain.example:{port}/")
             )
     assert measurement.reached
@@ -224,7 +224,7 @@ async def test_a_chain_with_an_authority_of_its_own_is_recorded() -> None:
     tls = forged_context("unknown-authority", "chat.example")
     async with resolving(names) as resolver, serving(page, tls=tls) as port:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host="chat.example", port=port, verify=False)
-        measurement = await looker(resolver, PATIENT).look(
+        measurement = await prober(resolver, PATIENT).measure(
             Target(platform="signal", role="chat", endpoint=endpoint)
         )
     assert measurement.reached
@@ -320,13 +320,13 @@ async def test_a_thousand_looks_cancelled_at_random_leave_nothing() -> None:
     patient = ProbeSettings(dns_window=5.0, bogon_allow=QUICK.bogon_allow)
     cancelled = 0
     async with everything() as (resolver, endpoints):
-        one = looker(resolver, patient)
+        one = prober(resolver, patient)
         before = (descriptors(), registered(), asyncio.all_tasks())
         async with Runner(rate=10_000, concurrency=100) as runner:
 
             async def look_and_lose_patience() -> None:
                 nonlocal cancelled
-                look = partial(one.look, target(rng.choice(endpoints)))
+                look = partial(one.measure, target(rng.choice(endpoints)))
                 request = asyncio.create_task(runner.run(look))
                 await asyncio.sleep(rng.choice([0.0, 0.002, 0.01, 0.05, 0.1]) * rng.random())
                 request.cancel()
@@ -344,11 +344,11 @@ async def test_a_thousand_looks_cancelled_at_random_leave_nothing() -> None:
 async def test_looks_that_end_by_themselves_leave_nothing() -> None:
     """Looks that work, fail or run into their deadlines close what they opened."""
     async with everything() as (resolver, endpoints):
-        one = looker(resolver, UNHURRIED)
+        one = prober(resolver, UNHURRIED)
         before = (descriptors(), registered(), asyncio.all_tasks())
         async with Runner(rate=10_000, concurrency=100) as runner:
             measurements = await asyncio.gather(
-                *(runner.run(partial(one.look, target(e))) for e in endpoints * 5)
+                *(runner.run(partial(one.measure, target(e))) for e in endpoints * 5)
             )
         await nothing_more_than(before)
         assert timers() == 0
@@ -363,11 +363,11 @@ async def test_leaving_the_runner_ends_a_hundred_hanging_looks() -> None:
     loop = asyncio.get_running_loop()
     patient = ProbeSettings(bogon_allow=QUICK.bogon_allow)
     async with everything() as (resolver, endpoints):
-        one = looker(resolver, patient)
+        one = prober(resolver, patient)
         before = (descriptors(), registered(), asyncio.all_tasks())
         async with Runner(rate=10_000, concurrency=100) as runner:
             requests = [
-                asyncio.create_task(runner.run(partial(one.look, target(endpoint))))
+                asyncio.create_task(runner.run(partial(one.measure, target(endpoint))))
                 for endpoint in (endpoints * 10)[:100]
             ]
             await asyncio.sleep(0.3)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.judge.outcome import outline
+from monitor.analysis.outcome import summarise
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
 from probes.layers.http import make_client
-from probes.measure.measure import Prober
+from probes.measure.prober import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
 from probes.measurement import (
@@ -101,7 +101,7 @@ def scripted(
     return network
 
 
-def looker(
+def prober(
     network: ScriptedNetwork,
     *,
     settings: ProbeSettings = FAST,
@@ -109,7 +109,7 @@ def looker(
     egress: Egress | None = None,
     resolver: Resolver | None = None,
 ) -> Prober:
-    """A looker of a vantage in Pakistan."""
+    """A prober of a vantage in Pakistan."""
     vantage = VantagePoint(
         id="khi-ptcl",
         country="PK",
@@ -139,8 +139,8 @@ async def look(
 ) -> Measurement:
     """One look, which must leave nothing open."""
     found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
-    one = looker(network, settings=settings, resolvers=resolvers, egress=egress, resolver=resolver)
-    measurement = await one.look(Target(platform="x", role="web", endpoint=found))
+    one = prober(network, settings=settings, resolvers=resolvers, egress=egress, resolver=resolver)
+    measurement = await one.measure(Target(platform="x", role="web", endpoint=found))
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
     return measurement
@@ -185,7 +185,9 @@ async def test_the_measurement_says_who_looked_at_what() -> None:
     network = scripted(V4)
     network.peer(V4, 443, WEB)
     target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
-    measurement = await looker(network).look(target, cycle="c1", look=Purpose.RETRY, attempt=3)
+    measurement = await prober(network).measure(
+        target, cycle="c1", purpose=Purpose.RETRY, attempt=3
+    )
     assert (measurement.vantage, measurement.country, measurement.asn) == ("khi-ptcl", "PK", 17557)
     assert (measurement.platform, measurement.role, measurement.endpoint) == ("x", "web", X)
     assert (measurement.cycle, measurement.look, measurement.attempt) == ("c1", Purpose.RETRY, 3)
@@ -1117,7 +1119,7 @@ async def test_a_cancelled_look_lets_go_of_everything(stage: str) -> None:
     network.peer(V6, 443, Peer(tls=HANG))
     slow = ProbeSettings(dns_window=60.0, bogon_allow=FAST.bogon_allow)
     target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
-    task = asyncio.create_task(looker(network, settings=slow).look(target))
+    task = asyncio.create_task(prober(network, settings=slow).measure(target))
     await asyncio.sleep(0.03)
     assert network.left_open > 0
     task.cancel()
@@ -1134,7 +1136,7 @@ async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
     network.peer(V6, 443, Peer(tls="not what a peer does"))  # type: ignore[arg-type]
     target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
     with pytest.raises(AssertionError):
-        await looker(network).look(target)
+        await prober(network).measure(target)
     assert network.left_open == 0
     assert len(asyncio.all_tasks()) == 1
 
@@ -1171,7 +1173,7 @@ async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
     assert (late.reason, late.addresses, late.failure) == (LATE_ANSWER, (V6,), None)
     assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
     assert measurement.reached
-    assert [o.family for o in outline(measurement).outcomes] == ["ipv4"]
+    assert [o.family for o in summarise(measurement).outcomes] == ["ipv4"]
 
 
 async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:
@@ -1258,16 +1260,16 @@ async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
     resolver.answers("ipv4only.arpa", "AAAA", DnsReply(addresses=(f"{prefix}c000:aa",)))
     resolver.answers("x.com", "AAAA", DnsReply(addresses=(f"{prefix}cb00:710a",)))
     network.peer(f"{prefix}cb00:710a", 443, WEB)
-    one = looker(network)
+    one = prober(network)
     target = Target(platform="x", role="web", endpoint=parse_endpoint(X))
-    bogon = await one.look(target)
+    bogon = await one.measure(target)
     assert {o.failure for o in seen(bogon, DnsObservation) if o.rtype == "AAAA"} == {
         "dns_bogon_error"
     }
     assert await one.learn_nat64(alone=True) == ("fd00:64::/96",)
-    assert (await one.look(target)).reached
+    assert (await one.measure(target)).reached
     by_address = replaced(target, endpoint=parse_endpoint(f"tcp://{V4}:443"))
-    literal = await one.look(by_address)
+    literal = await one.measure(by_address)
     assert [o.address for o in seen(literal, TcpObservation)] == [f"{prefix}cb00:710a"]
     assert literal.reached
     assert network.left_open == 0
@@ -1279,4 +1281,4 @@ async def test_a_nat64_prefix_beside_our_own_address_is_withheld() -> None:
     network.resolver(RESOLVER).answers(
         "ipv4only.arpa", "AAAA", DnsReply(addresses=("2001:db8:64:ff::c000:aa",))
     )
-    assert await looker(network).learn_nat64(alone=True) == ("withheld",)
+    assert await prober(network).learn_nat64(alone=True) == ("withheld",)

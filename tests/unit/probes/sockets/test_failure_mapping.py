@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from probes.failure import Failure
-from probes.layers.failure_mapping import (
+from probes.sockets.failure_mapping import (
     MalformedReplyError,
     PeerClosedError,
     failure_of,

@@ -1,0 +1,95 @@
+"""The Prober makes one measurement of one endpoint from one vantage.
+
+    resolve A and AAAA → connect to each address → one TLS handshake per family → one request
+
+The two address families run in parallel, so one that hangs neither hides nor delays the other. A
+delay would matter: a server closes a connection that stays idle meanwhile, and that would look like
+interference. The prober judges nothing. It records what failed and goes on where it can.
+"""
+
+import asyncio
+
+import uuid_utils
+
+from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.layers.dns_message import Reply
+from probes.measure.doh import ask_doh
+from probes.measure.measurement_run import MeasurementRun
+from probes.measure.vantage_context import VantageContext
+from probes.measurement import Layer, Measurement, Purpose
+from probes.target import Reduction, Target
+
+
+class Prober(VantageContext):
+    """Measures from one vantage."""
+
+    async def measure(
+        self,
+        target: Target,
+        *,
+        cycle: str = "",
+        purpose: Purpose = Purpose.SCHEDULED,
+        attempt: int = 1,
+        quic: bool = False,
+        unadvertised: bool = True,
+        reduction: Reduction | None = None,
+    ) -> Measurement:
+        """One measurement. Never raises for network failures; may be cancelled at any point.
+
+        `quic` tests an https endpoint over HTTP/3 too, which never changes `reached`. Without
+        `unadvertised` that happens only where the answer over TCP offers HTTP/3. `reduction` says
+        which parts to omit.
+        """
+        run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
+        started_at = self.now()
+        try:
+            reached = await run.run(target.endpoint)
+            asks = quic and (unadvertised or run.pages.offered_http3(target.endpoint))
+            if asks and not self.vantage.egress.proxied:
+                await run.applications.ask_over_quic(target.endpoint)
+            observations = await run.finish()
+        finally:
+            await run.close()
+        vantage = self.vantage
+        return Measurement(
+            id=str(uuid_utils.uuid7()),
+            cycle=cycle,
+            vantage=vantage.id,
+            country=vantage.country,
+            asn=vantage.asn,
+            network=vantage.network,
+            vantage_role=vantage.role,
+            platform=target.platform,
+            role=target.role,
+            endpoint=run.record.endpoint,
+            look=purpose,
+            attempt=attempt,
+            started_at=started_at,
+            duration=run.record.elapsed(),
+            observations=observations,
+            not_observed=self._not_observed(target.endpoint, quic=quic, reduction=reduction),
+            reached=reached,
+        )
+
+    async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
+        """The reply of the vantage's DNS-over-HTTPS server; raises as `doh.ask_doh` does."""
+        return await ask_doh(self.bootstrap, url, name, rtype)
+
+    def _not_observed(
+        self, endpoint: Endpoint, *, quic: bool, reduction: Reduction | None
+    ) -> tuple[Layer, ...]:
+        omitted = (
+            [Layer.HTTP] if reduction is not None and reduction.only_handshake(endpoint) else []
+        )
+        if not self.vantage.egress.proxied:
+            return tuple(omitted)
+        # A proxy that resolves hides the DNS answer and the TCP handshake, and no proxy carries
+        # datagrams.
+        hidden = [Layer.DNS] if self.vantage.resolver.system else []
+        if endpoint.kind is EndpointKind.STUN:
+            hidden.append(Layer.APP)
+        elif endpoint.kind is not EndpointKind.DNS:
+            hidden.append(Layer.TCP)
+        if quic and endpoint.kind is EndpointKind.HTTPS:
+            hidden.append(Layer.QUIC)
+        return (*hidden, *omitted)
