@@ -27,7 +27,6 @@ from monitor.config.notify import read_notify
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
     AgentSetup,
-    LogSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -53,6 +52,7 @@ from monitor.config.toml_node import Document, Invalid, Node, did_you_mean, list
 from monitor.config.toml_problem import Problem
 from monitor.config.toml_source import SourceError, read_source
 from monitor.config.values import file_in
+from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings

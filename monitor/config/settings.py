@@ -12,6 +12,7 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.fingerprints import shipped_fingerprints
 from monitor.keys.passwords import User
+from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from probes.catalog.catalog import Catalog
 from probes.settings import ProbeSettings
@@ -120,14 +121,6 @@ class AgentSetup(msgspec.Struct, frozen=True, kw_only=True):
     """URL of the proxy to hand in through; empty: none."""
     trust_anchors: tuple[str, ...] = ()
     """Extra PEM files for the collectors' certificates."""
-
-
-class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `[log]` table."""
-
-    level: str = "info"
-    format: str = "auto"
-    """`json`, `text`, or `auto`: text on a terminal."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

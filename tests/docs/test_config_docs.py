@@ -13,7 +13,6 @@ from monitor.config.load import ConfigError, default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
     CollectorSettings,
-    LogSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -21,6 +20,7 @@ from monitor.config.settings import (
     VantageCheckSettings,
 )
 from monitor.config.tables import TABLES
+from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint
