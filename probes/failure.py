@@ -1,14 +1,13 @@
-"""The failure vocabulary: OONI's strings (specification df-007), so that others can read ours.
+"""The failure vocabulary: OONI's strings (specification df-007).
 
-A network failure is data. The one place that turns exceptions into these strings is
-`probes.sockets.failure_mapping`; nothing else may invent one.
+A network failure is data. Only `probes.sockets.failure_mapping` turns exceptions into strings.
 """
 
 from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """What went wrong, in OONI's words. `None` in an observation means nothing did."""
+    """What failed, in OONI's strings. An observation without failure has `None`."""
 
     ADDRESS_FAMILY_NOT_SUPPORTED = "address_family_not_supported"
     ADDRESS_IN_USE = "address_in_use"
@@ -46,10 +45,10 @@ class Failure(StrEnum):
 
 
 UNKNOWN_PREFIX = "unknown_failure: "
-"""Anything else is this prefix and the scrubbed text of the error."""
+"""Any other failure is this prefix and the scrubbed text of the error."""
 
 TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
-"""What packet loss alone can produce, so never evidence without a look at the loss."""
+"""Failures that packet loss alone can cause, so they are evidence only when loss is known."""
 
 CERTIFICATE_FAILURES = frozenset(
     {
@@ -61,10 +60,10 @@ CERTIFICATE_FAILURES = frozenset(
 
 
 def unknown_failure(scrubbed_text: str) -> str:
-    """The string for a failure outside the vocabulary; the text must hold no address."""
+    """The string for a failure outside the vocabulary; the text must not contain an address."""
     return f"{UNKNOWN_PREFIX}{scrubbed_text}"
 
 
 def failure_class(failure: str) -> str:
-    """`failure` as a member of a bounded set, for a metric label."""
+    """`failure` as a value of a bounded set, for a metric label."""
     return "unknown_failure" if failure.startswith(UNKNOWN_PREFIX) else failure

@@ -1,11 +1,10 @@
-"""Measurement and Observation: what was seen, layer by layer, with no judgement in it.
+"""Measurement and Observation: what each layer showed, without any judgement.
 
-Values, made once and never changed, so that none can lead back to itself: the search for garbage
-that reference counting leaves passes them over (`gc=False`), which a look in thousands feels.
+These values never change and so never form a reference cycle. Python's garbage collector skips
+them (`gc=False`), which saves measurable time over thousands of them.
 
-Times inside a measurement are seconds relative to its start; `started_at` is UTC. Nothing
-here ever holds the vantage's own address: `probes.layers.scrub` removes it before a Measurement
-leaves the probes.
+Times inside a measurement are seconds relative to its start; `started_at` is UTC. No value holds
+the vantage's own address: `probes.layers.scrub` removes it before a Measurement leaves the probes.
 """
 
 from datetime import datetime
@@ -14,24 +13,23 @@ from enum import StrEnum
 import msgspec
 
 REFERENCE_PLATFORM = "reference"
-"""Stands in the `platform` column of measurements of references; no platform may be named so."""
-
+"""The `platform` of measurements of references; no platform may have this name."""
 
 LATE_ANSWER = "late_answer"
-"""Reason of a DNS answer that came when the look had gone on: nothing was tried with it."""
+"""Reason of a DNS answer that came after the measurement went on: its addresses were not tried."""
 
 
 class Layer(StrEnum):
-    """The layers of one look, in the order they are reached."""
+    """The layers of one measurement, in the order in which they are reached."""
 
     EGRESS = "egress"
-    """The way to our own proxy: a failure here says nothing about the endpoint."""
+    """The connection to our own proxy: a failure here says nothing about the endpoint."""
     DNS = "dns"
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
     APP = "app"
-    """What an application says on a connection of its own: MTProto, STUN."""
+    """An application's own protocol: MTProto, STUN."""
     QUIC = "quic"
     TRANSFER = "transfer"
 
@@ -41,17 +39,17 @@ class Purpose(StrEnum):
 
     SCHEDULED = "scheduled"
     RETRY = "retry"
-    """The same endpoint again, after a pause, because the look before it failed."""
+    """A further attempt after a pause, because the one before failed."""
     CONTROL = "control"
-    """From a control vantage, after a field look failed."""
+    """From a control vantage, after a field measurement failed."""
     FOLLOW_UP = "follow_up"
-    """Extra observations, each with its reason, made because a look went wrong."""
+    """Extra observations, each with its reason, made because a measurement failed."""
     TRANSFER = "transfer"
     """Bytes over time, to find throttling and stalls."""
     REFERENCE = "reference"
     """Of a reference, to learn the vantage's own health."""
     ADHOC = "adhoc"
-    """Asked for by hand: `shutwatch probe`."""
+    """Requested by hand: `shutwatch probe`."""
 
 
 class Observation(
@@ -66,18 +64,18 @@ class Observation(
     failure: str | None = None
     """A string of `probes.failure`, or None when the layer worked."""
     reason: str = ""
-    """Empty for the look itself, else why this extra observation was made."""
+    """Empty for the measurement itself, else why this extra observation was made."""
 
 
 class EgressObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="egress"):
-    """The connection to, and the dialogue with, our own proxy."""
+    """The connection to our own proxy and the dialogue with it."""
 
     reply: str = ""
-    """The proxy's own words or code, when it refused."""
+    """The proxy's own text or code, when it refused."""
 
 
 class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One reply to one query; a second differing one on the same query is a sign of injection."""
+    """One reply to one query. A second, different reply to it is a sign of injection."""
 
     delay: float
     """Seconds from the query to this reply."""
@@ -86,12 +84,12 @@ class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     addresses: tuple[str, ...] = ()
     cnames: tuple[str, ...] = ()
     query: int = 1
-    """Which of the queries sent it answers, counting from 1: a later query may well get another
-    answer, the same query may not."""
+    """The query it answers, counting from 1. A later query may get another answer, but the same
+    query may not."""
 
 
 DOH = "doh"
-"""The transport of DNS over HTTPS: nobody on the way can read the question or forge the answer."""
+"""The transport of DNS over HTTPS: nobody on the path can read the question or forge the answer."""
 
 
 class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
@@ -101,18 +99,18 @@ class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     rtype: str
     """A or AAAA."""
     resolver: str
-    """Address and port asked, or URL; with ` through proxy` behind it where that was the way."""
+    """Address and port, or URL; followed by ` through proxy` where a proxy was used."""
     transport: str = "udp"
     """udp, tcp or doh."""
     stub: bool = False
-    """True when only a local forwarder could be asked, which hides injected answers."""
+    """True when only a local forwarder could be asked; it hides injected answers."""
     tries: int = 1
-    """Queries sent before the first reply, or in all."""
+    """Queries sent before the first reply, or in total when none came."""
     answers: tuple[DnsAnswer, ...] = ()
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Addresses of the first reply that has any: what a resolving application would use."""
+        """Addresses of the first reply that has any, as an application would use them."""
         return next((answer.addresses for answer in self.answers if answer.addresses), ())
 
 
@@ -122,7 +120,7 @@ class TcpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     address: str
     port: int
     retransmits: int = 0
-    """Segments sent again while connecting, where the kernel tells."""
+    """Segments sent again while connecting, where the kernel reports it."""
 
     @property
     def family(self) -> str:
@@ -143,11 +141,11 @@ class TlsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     alert: bool = False
     """True when the failure was a TLS alert the peer sent."""
     verify_error: str = ""
-    """OpenSSL's words for why verification failed."""
+    """OpenSSL's text for why verification failed."""
     chain_sha256: str = ""
     """Hex digest over the presented certificates, leaf first."""
     chain_bytes: int = 0
-    """Their length in all: most of what a handshake brings."""
+    """Their total length in bytes: most of what a handshake transfers."""
     chain: tuple[bytes, ...] = ()
     """DER certificates, kept only when verification failed."""
 
@@ -158,7 +156,7 @@ class TlsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
-    """One request and its response; each hop of a redirect chain is one of its own."""
+    """One request and its response; each hop of a redirect chain has its own observation."""
 
     url: str
     address: str
@@ -169,7 +167,7 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
     title: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     location: str = ""
-    """Where a redirect pointed, scrubbed."""
+    """Target of a redirect, scrubbed."""
     body_length: int = 0
     """Bytes read; the body may have been longer, see body_truncated."""
     body_truncated: bool = False
@@ -178,7 +176,7 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
     body: str = ""
     """Scrubbed text, kept only when the response looked suspicious."""
     expected: bool = True
-    """False when the endpoint states what it must answer and this was something else."""
+    """False when the catalogue states the right answer and this is another."""
 
     @property
     def family(self) -> str:
@@ -189,8 +187,8 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
 class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="app"):
     """One question in an application's own protocol, which only the real server can answer.
 
-    Over TCP the connection is an observation of its own, so that a middlebox which completes
-    handshakes shows: TCP worked, this did not.
+    Over TCP the connection has its own observation. A middlebox that completes handshakes shows as
+    TCP that worked and an application that did not.
     """
 
     protocol: str
@@ -199,7 +197,7 @@ class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     """The address asked; empty through a proxy that resolves."""
     port: int
     first_reply: float = 0.0
-    """Seconds from the question to the first byte that came back; 0 when none did."""
+    """Seconds from the question to the first byte of the answer; 0 when none came."""
 
     @property
     def family(self) -> str:
@@ -208,16 +206,16 @@ class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
-    """One QUIC handshake, with verification on, and an HTTP/3 request where it succeeded."""
+    """One QUIC handshake with verification on, and an HTTP/3 request if it succeeded."""
 
     address: str
     port: int
     server_name: str
     version: str = ""
-    """QUIC version agreed on, as in `0x00000001`."""
+    """QUIC version agreed on, such as `0x00000001`."""
     alpn: str = ""
     status: int = 0
-    """Of the HTTP/3 response; 0 when none was asked for or came."""
+    """Status of the HTTP/3 response; 0 when none came."""
 
     @property
     def family(self) -> str:
@@ -228,9 +226,9 @@ class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
 TRANSFER_TARGET = "transfer_target"
 """Reason of observations of an object under its own name."""
 TRANSFER_INNOCUOUS = "transfer_innocuous"
-"""Of the same request under an innocuous name on the same address."""
+"""Reason for the same request under an innocuous name at the same address."""
 TRANSFER_REFERENCE = "transfer_reference"
-"""Of an object elsewhere."""
+"""Reason for an object at another site."""
 
 
 class TransferObservation(
@@ -243,7 +241,7 @@ class TransferObservation(
     server_name: str
     """The name sent in the ClientHello, which may be an innocuous one."""
     verified: bool = True
-    """False when the certificate was not judged, as with an innocuous name on a foreign address."""
+    """False when the certificate was not judged, as for an innocuous name."""
     first_byte: float = 0.0
     """Seconds from the request to the first byte of the answer."""
     bytes_wanted: int = 0
@@ -251,7 +249,7 @@ class TransferObservation(
     marks: tuple[tuple[float, int], ...] = ()
     """(seconds since the request, bytes read so far), at most 64 of them, the last one included."""
     held_up: float | None = None
-    """Seconds of it in which the machine kept us from noticing anything; None: nobody counted."""
+    """Seconds in which this machine was too busy to notice data; None: not counted."""
 
 
 AnyObservation = (
@@ -278,7 +276,7 @@ LAYER_OF: dict[type[Observation], Layer] = {
 
 
 def layer_of(observation: Observation) -> Layer:
-    """The layer an observation is about."""
+    """The layer that an observation is about."""
     return LAYER_OF[type(observation)]
 
 
@@ -295,7 +293,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: str
     """UUIDv7."""
     cycle: str
-    """UUIDv7 of the cycle it belongs to; empty for an ad-hoc look."""
+    """UUIDv7 of its cycle; empty for an ad-hoc measurement."""
     vantage: str
     country: str
     asn: int
@@ -310,22 +308,22 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`Endpoint.id`."""
     look: Purpose = Purpose.SCHEDULED
     attempt: int = 1
-    """1 for the first look, counting up over retries."""
+    """1 for the first attempt, then counting up."""
     started_at: datetime
     """UTC."""
     duration: float
     """Seconds."""
     observations: tuple[AnyObservation, ...] = ()
     not_observed: tuple[Layer, ...] = ()
-    """Layers a proxy hides, or that this kind of endpoint has but could not be seen."""
+    """Layers that this kind of endpoint has but that were omitted or hidden by a proxy."""
     reached: bool
-    """The endpoint answered as it should, on at least one address. A fact, not a verdict."""
+    """The endpoint answered as it should at one address or more. A fact, not a verdict."""
 
     def of(self, layer: Layer) -> tuple[AnyObservation, ...]:
-        """The observations of one layer that belong to the look itself, in order."""
+        """The observations of one layer that belong to the measurement itself, in order."""
         return tuple(o for o in self.observations if layer_of(o) is layer and not o.reason)
 
     @property
     def ended_at(self) -> float:
-        """POSIX seconds at which the look ended."""
+        """POSIX seconds at which the measurement ended."""
         return self.started_at.timestamp() + self.duration

@@ -1,4 +1,4 @@
-"""What a look is for, and what one that is to cost little leaves out."""
+"""What to measure, and what a reduced measurement omits."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from probes.catalog.catalog import Endpoint, EndpointKind
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look is for: an endpoint and its place in the catalogue."""
+    """An endpoint and its place in the catalogue."""
 
     platform: str
     role: str
@@ -14,18 +14,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reduction(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look that is to cost little leaves out: never what decides whether it is reached."""
+    """What a measurement omits to cost less: never what decides whether the endpoint is reached."""
 
     family: str = ""
-    """The one address family to connect over, where the name has it; empty: all."""
+    """The only address family to connect over, where the name has it; empty: all."""
     addresses: int = 2
-    """How many addresses are tried at most."""
+    """Most addresses of each family to try."""
     greet: bool = False
-    """Only shake hands with an https endpoint whose certificate is judged, and ask nothing: who
-    can prove the name is the endpoint, whatever page it would serve."""
+    """Make only the TLS handshake with an https endpoint whose certificate is judged. A peer that
+    can prove the name is the endpoint, whatever page it serves."""
 
     def only_handshake(self, endpoint: Endpoint) -> bool:
-        """Whether nothing is asked of it: never where the catalogue says what must be answered."""
+        """Whether to send no request: never where the catalogue states the right answer."""
         return (
             self.greet
             and endpoint.kind is EndpointKind.HTTPS

@@ -1,7 +1,7 @@
-"""ScriptedNetwork: the Network protocol without a socket, for tests of whatever looks.
+"""ScriptedNetwork: the Network protocol without a socket, for tests of measurements.
 
-A script says what each resolver and each peer does; the network then plays it, the same way every
-time, and remembers what it was sent:
+A script says what each resolver and each peer does. The network plays it the same way every time
+and remembers what it was sent:
 
     network = ScriptedNetwork()
     network.resolver("192.0.2.53").answers("x.com", "A", DnsReply(addresses=("203.0.113.10",)))
@@ -9,12 +9,11 @@ time, and remembers what it was sent:
 
     network.datagram_peer("203.0.113.10", 3478, lambda request: [answer_to(request)])
 
-What no script mentions is the quietest thing a network can do: a resolver that is not scripted
-stays silent, a name without an answer does not exist, a peer that is not scripted never answers.
-Failures are the very exceptions that real sockets raise, so that what is tested with this fake
-goes through the same mapping as what happens in the field.
+A resolver or peer without a script stays silent, and a name without an answer does not exist.
+Failures are the exceptions that real sockets raise, so that tests go through the same mapping as
+measurements in the field.
 
-Time is the event loop's. On a `VirtualClockLoop` a deadline of ten seconds passes in no time, and
+Time is the event loop's. On a `VirtualClockLoop` a deadline of ten seconds passes at once, and
 every duration is exactly what the script says:
 
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
@@ -43,7 +42,7 @@ _RESPONSE, _TRUNCATED, _RECURSION = 0x8000, 0x0200, 0x0180
 
 
 class Hang(msgspec.Struct, frozen=True):
-    """Never: the peer keeps the connection and says nothing more."""
+    """The peer keeps the connection open and sends nothing more."""
 
 
 HANG = Hang()
@@ -56,17 +55,17 @@ class DnsReply(msgspec.Struct, frozen=True, kw_only=True):
     rcode: str = "NOERROR"
     addresses: tuple[str, ...] = ()
     cnames: tuple[str, ...] = ()
-    """A chain from the name asked; the addresses belong to its end."""
+    """A chain from the name asked; the addresses belong to the last name."""
     delay: float = 0.0
     """Seconds after the query."""
     truncated: bool = False
     question: bool = True
-    """False leaves the question out, as some servers do in errors."""
+    """False omits the question, as some servers do in errors."""
     wrong_id: bool = False
     raw: bytes | None = None
-    """Sent as it is, in place of a reply."""
+    """Sent as it is in place of a reply."""
     to_query: int = 0
-    """Only to the nth query for this name and type, counting from 1; 0 means to each."""
+    """Sent only to the nth query for this name and type, counting from 1; 0: to each."""
 
 
 Answers = Callable[[bytes], Sequence[bytes]]
@@ -75,31 +74,31 @@ Said = bytes | Callable[[bytes], bytes] | OSError | Hang
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a TCP server does, stage by stage."""
+    """A TCP server's behaviour, stage by stage."""
 
     connect: OSError | Hang | None = None
-    """Raised by the connect, or HANG for a SYN that is dropped; None accepts."""
+    """The exception of connect, or HANG for a dropped SYN; None accepts."""
     connect_delay: float = 0.0
     """Seconds."""
     retransmits: int = 0
     tls: TlsFacts | OSError | Hang = TLS_1_3
-    """What the handshake agrees on, or raises; HANG stays silent after the client's hello."""
+    """The result or exception of the handshake; HANG stays silent after the client's hello."""
     tls_delay: float = 0.0
     """Seconds."""
     chain: tuple[bytes, ...] = (b"certificate of the peer",)
-    """DER certificates it presents; with a reset or a hang before them give ()."""
+    """DER certificates it presents; () when a reset or hang comes before them."""
     says: tuple[Said, ...] = ()
-    """What `receive` meets in turn: bytes, a function that makes them of what was sent so far, an
+    """What `receive` gets in turn: bytes, a function that makes them from the bytes sent so far, an
     exception, or HANG; then the end of the stream."""
     say_delay: float = 0.0
     """Seconds before each of these."""
 
 
 class ScriptedResolver:
-    """What one resolver answers. Every method returns the resolver, for chaining."""
+    """A resolver's answers. Every method returns the resolver, for chaining."""
 
     def __init__(self, *, silent: bool = False) -> None:
-        """`silent` answers nothing at all."""
+        """`silent`: answer nothing at all."""
         self.queries: list[tuple[str, str]] = []
         """Name and record type of every query over UDP, in order."""
         self.tcp_queries: list[tuple[str, str]] = []
@@ -112,12 +111,12 @@ class ScriptedResolver:
         """How often each question came over UDP."""
 
     def answers(self, name: str, rtype: str, *replies: DnsReply) -> "ScriptedResolver":
-        """Send these to each query of that name and type; the other type has no addresses."""
+        """Reply to each query for that name and type; the other type has no addresses."""
         self._udp[name, rtype] = replies
         return self
 
     def answers_over_tcp(self, name: str, rtype: str, reply: DnsReply) -> "ScriptedResolver":
-        """Send this to a query over TCP; without one the connection ends unanswered."""
+        """Reply to a query over TCP; without a reply the connection ends."""
         self._tcp[name, rtype] = reply
         return self
 
@@ -127,7 +126,7 @@ class ScriptedResolver:
         return self
 
     def fails(self, error: OSError, *, delay: float = 0.0) -> "ScriptedResolver":
-        """An ICMP error comes back for every query, after `delay` seconds."""
+        """Answer every query with an ICMP error after `delay` seconds."""
         self._error = (error, delay)
         return self
 
@@ -151,7 +150,7 @@ class ScriptedNetwork:
         own: Mapping[str, str] | None = None,
         families: tuple[str, ...] = ("ipv4", "ipv6"),
     ) -> None:
-        """`own` are the vantage's addresses by family, as its sockets would tell them."""
+        """`own` are the vantage's addresses by family, as its sockets report them."""
         self.own = dict(own or {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"})
         self.connects: list[tuple[str, int]] = []
         """Every connection attempt, in order."""
@@ -165,19 +164,19 @@ class ScriptedNetwork:
 
     @property
     def left_open(self) -> int:
-        """Sockets not closed yet."""
+        """Number of sockets not closed yet."""
         return len(self._open)
 
     def resolver(self, address: str, port: int = 53) -> ScriptedResolver:
-        """The resolver at this address, to be scripted."""
+        """The resolver at this address, for scripting."""
         return self._resolvers.setdefault((address, port), ScriptedResolver())
 
     def peer(self, address: str, port: int, *peers: Peer) -> None:
-        """Script the server at this address: one Peer per connection, the last for all others."""
+        """Script the server at this address: one Peer per connection, the last for the rest."""
         self._peers[address, port] = list(peers)
 
     def datagram_peer(self, address: str, port: int, answers: Answers) -> None:
-        """Script whoever answers datagrams at this address and is no resolver."""
+        """Script a server at this address that answers datagrams and is no resolver."""
         self._datagram_peers[address, port] = answers
 
     def families(self) -> tuple[str, ...]:
@@ -205,7 +204,7 @@ class ScriptedNetwork:
         on_datagram: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
     ) -> "ScriptedDatagrams":
-        """A socket to a resolver, or to a scripted peer; there is silence everywhere else."""
+        """A socket to a resolver or a scripted peer; all other addresses stay silent."""
         own = self.own.get(family_of(address), "")
         resolver = self._resolvers.get((address, port))
         answers = self._datagram_peers.get((address, port), lambda _: ())
@@ -244,7 +243,7 @@ class ScriptedDatagrams:
         return self._own
 
     def send(self, data: bytes) -> None:
-        """Take a query, and have its replies come back."""
+        """Take a query and schedule its replies."""
         resolver = self._far_side
         if not isinstance(resolver, ScriptedResolver):
             for answer in resolver(data):
@@ -262,7 +261,7 @@ class ScriptedDatagrams:
             self._timers.append(self._loop.call_later(reply.delay, self._on_datagram, answer))
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Cancel the replies still to come."""
         for timer in self._timers:
             timer.cancel()
         self._opened.discard(self)
@@ -275,7 +274,7 @@ class ScriptedStream:
         self, own: str, peer: Peer, resolver: ScriptedResolver | None, opened: set[object]
     ) -> None:
         self.sent = b""
-        """Everything sent, in clear."""
+        """Everything sent, in cleartext."""
         self.server_names: list[str] = []
         """Names asked for in handshakes."""
         self.closed = False
@@ -283,7 +282,7 @@ class ScriptedStream:
         self._peer = peer
         self._resolver = resolver
         self._says: list[Said] = list(peer.says)
-        self._shaken = False
+        self._handshake_tried = False
         self._opened = opened
         opened.add(self)
 
@@ -297,10 +296,10 @@ class ScriptedStream:
         return self._peer.retransmits
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
-        """Shake hands as scripted; a certificate's fault is none when nothing is verified."""
+        """Make the scripted handshake; without `verify` a bad certificate is no failure."""
         self.server_names.append(server_name)
         await asyncio.sleep(self._peer.tls_delay)
-        self._shaken = True
+        self._handshake_tried = True
         outcome = self._peer.tls
         if isinstance(outcome, Hang):
             await _forever()
@@ -313,7 +312,7 @@ class ScriptedStream:
 
     def peer_chain(self) -> tuple[bytes, ...]:
         """The scripted chain, once a handshake was tried."""
-        return self._peer.chain if self._shaken else ()
+        return self._peer.chain if self._handshake_tried else ()
 
     async def send(self, data: bytes) -> None:
         """Take `data`; a resolver answers the query in it."""
@@ -322,7 +321,7 @@ class ScriptedStream:
             self._says += _over_tcp(self._resolver, data)
 
     async def receive(self, limit: int) -> bytes:
-        """The next thing the peer says."""
+        """The next bytes of the peer."""
         if not self._says:
             return b""
         await asyncio.sleep(self._peer.say_delay)
@@ -339,7 +338,7 @@ class ScriptedStream:
         return said[:limit]
 
     def close(self) -> None:
-        """Let go."""
+        """Close."""
         self.closed = True
         self._opened.discard(self)
 
@@ -351,8 +350,7 @@ async def _forever() -> None:
 class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An event loop that never waits: when nothing is left to do, its clock jumps ahead.
 
-    Only for what stays within the loop. Sockets and threads take real time, of which it knows
-    nothing.
+    Use it only for code that stays within the loop: sockets and threads take real time.
     """
 
     def __init__(self) -> None:
@@ -360,7 +358,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         super().__init__(_NeverWaiting(self))
 
     def time(self) -> float:
-        """Seconds since the loop was made, as far as it was told of any."""
+        """Virtual seconds since the loop was made."""
         return self._now
 
 
@@ -370,18 +368,18 @@ class _NeverWaiting(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready; when nothing is, the time until something would be passes at once."""
+        """The ready events; when there are none, skip the time until the next timer."""
         ready = super().select(None if timeout is None else 0)
         if timeout and not ready:
             self._loop._now += timeout
         return ready
 
 
-# -- what real sockets raise -------------------------------------------------------------------
+# -- exceptions of real sockets ----------------------------------------------------------------
 
 
 def os_error(number: int) -> OSError:
-    """The OSError, of the right subclass, for an errno."""
+    """The OSError of the right subclass for an errno."""
     return OSError(number, os.strerror(number))
 
 
@@ -396,14 +394,14 @@ def reset_by_peer() -> OSError:
 
 
 def closed_by_peer() -> ssl.SSLError:
-    """A FIN in mid-handshake."""
+    """A FIN during the handshake."""
     error = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
     error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
     return error
 
 
 def tls_alert(words: str = "HANDSHAKE_FAILURE") -> ssl.SSLError:
-    """A fatal alert, by the name OpenSSL gives it."""
+    """A fatal alert, named as OpenSSL does."""
     reason = f"SSLV3_ALERT_{words}"
     error = ssl.SSLError(ssl.SSL_ERROR_SSL, f"[SSL: {reason}] {words.lower()}")
     error.library, error.reason = "SSL", reason
@@ -411,7 +409,7 @@ def tls_alert(words: str = "HANDSHAKE_FAILURE") -> ssl.SSLError:
 
 
 def bad_certificate(code: int, words: str) -> ssl.SSLCertVerificationError:
-    """Verification failed: 10 expired, 18 self-signed, 20 unknown issuer, 62 another name."""
+    """A verification failure: 10 expired, 18 self-signed, 20 unknown issuer, 62 another name."""
     error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, f"certificate verify failed: {words}")
     error.library, error.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"
     error.verify_code, error.verify_message = code, words
@@ -422,7 +420,7 @@ def bad_certificate(code: int, words: str) -> ssl.SSLCertVerificationError:
 
 
 def question_of(query: bytes) -> tuple[str, str]:
-    """Name and record type that a query asks for."""
+    """The name and record type in a query."""
     labels = []
     offset = 12
     while length := query[offset]:
@@ -454,7 +452,7 @@ def _record(owner: str, rtype: int, data: bytes) -> bytes:
 
 
 def over_tcp(query: bytes, reply: DnsReply) -> bytes:
-    """The reply to a query over TCP, both with their length in front."""
+    """The reply to a query over TCP; each starts with its length."""
     answer = encode_reply(query[2:], reply)
     return len(answer).to_bytes(2, "big") + answer
 

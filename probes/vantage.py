@@ -1,4 +1,4 @@
-"""The vantage point: where we look from, and by which way out."""
+"""The vantage point: where we measure from, and how packets leave it."""
 
 from enum import StrEnum
 
@@ -13,12 +13,12 @@ class VantageRole(StrEnum):
 
 
 class Profile(StrEnum):
-    """How much a vantage may stand out to whoever watches its line."""
+    """How visible a vantage may be to an observer of its line."""
 
     NORMAL = "normal"
     QUIET = "quiet"
-    """For hosts at risk: looks spread over the interval, repeats far apart, no follow-up that no
-    ordinary visitor would cause; evidence is weaker for it."""
+    """For hosts at risk: measurements spread over the interval, attempts far apart, no follow-ups.
+    Evidence is weaker for it."""
 
 
 class EgressKind(StrEnum):
@@ -32,13 +32,13 @@ class EgressKind(StrEnum):
 
 
 class Egress(msgspec.Struct, frozen=True, kw_only=True):
-    """One way out: direct, bound to a source address or an interface, or through a proxy."""
+    """How packets leave: directly, bound to a source address or interface, or through a proxy."""
 
     kind: EgressKind = EgressKind.DIRECT
     source: str = ""
-    """IP address to bind to, when kind is source; or one of each family, comma between."""
+    """IP address to bind to when kind is source, or one of each family, separated by a comma."""
     interface: str = ""
-    """Device name to bind to, when kind is interface."""
+    """Device name to bind to when kind is interface."""
     proxy_host: str = ""
     proxy_port: int = 0
     username: str = ""
@@ -46,11 +46,11 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proxied(self) -> bool:
-        """True when a proxy makes the connections, so that DNS and TCP are out of our sight."""
+        """True when a proxy makes the connections, which hides DNS and TCP from us."""
         return self.kind in (EgressKind.SOCKS5, EgressKind.CONNECT)
 
     def __repr__(self) -> str:
-        """Without credentials: representations end up in logs."""
+        """Without credentials, because representations appear in logs."""
         shown = {
             EgressKind.SOURCE: ":(address)",
             EgressKind.INTERFACE: f":{self.interface}",
@@ -61,12 +61,12 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resolver(msgspec.Struct, frozen=True, kw_only=True):
-    """The resolver a vantage asks: the system's (all empty), one by address, or one over HTTPS."""
+    """The resolver of a vantage: the system's (all empty), one by address, or one over HTTPS."""
 
     address: str = ""
     port: int = 53
     url: str = ""
-    """Of a DNS-over-HTTPS server (RFC 8484); address and port then mean nothing."""
+    """URL of a DNS-over-HTTPS server (RFC 8484); address and port are then unused."""
 
     @property
     def system(self) -> bool:
@@ -75,7 +75,7 @@ class Resolver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VantagePoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where we look from. It never holds the vantage's public address."""
+    """Where we measure from. It never holds the vantage's public address."""
 
     id: str
     country: str

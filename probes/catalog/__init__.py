@@ -1,0 +1,9 @@
+"""The types of the catalogue: what is measured.
+
+    catalog        Platform → Role → Endpoint, and References
+    endpoint       text → Endpoint
+    host           what counts as a host name or an address
+    countries      country codes
+
+Every package may import it. It imports nothing of the project.
+"""

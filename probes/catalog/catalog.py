@@ -1,7 +1,7 @@
-"""What is watched: Platform → Role → Endpoint, and the references that tell a vantage's health.
+"""What is measured: Platform → Role → Endpoint, and the references of a vantage's health.
 
-Facts about platforms are data (`catalog.toml`, read by `monitor.config.catalog`); these are
-their types.
+Facts about platforms are data (`catalog.toml`, read by `monitor.config.catalog`). These are their
+types.
 """
 
 from enum import StrEnum
@@ -18,14 +18,14 @@ class EndpointKind(StrEnum):
     TCP = "tcp"
     DNS = "dns"
     STUN = "stun"
-    """Over UDP: what calls ask for the way through a NAT."""
+    """Over UDP: calls ask it how to pass a NAT."""
 
 
 class Protocol(StrEnum):
-    """What a tcp endpoint must answer in, beyond the handshake."""
+    """The protocol in which a tcp endpoint must answer, beyond the handshake."""
 
     MTPROTO = "mtproto"
-    """Telegram's."""
+    """Telegram's protocol."""
 
 
 DEFAULT_PORTS = {
@@ -47,13 +47,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     path: str = "/"
     """Path and query, for http and https."""
     expect_status: tuple[int, ...] = ()
-    """Statuses that mean it works; empty means any status from a verified peer does."""
+    """Statuses that mean it works; empty: any status from a verified peer."""
     expect_body: str = ""
-    """Text the body must contain; only references use it."""
+    """Text that the body must contain; only references use it."""
     verify: bool = True
     """False records the certificate without judging it (services with a CA of their own)."""
     protocol: Protocol | None = None
-    """For tcp: reached only when it answers in this protocol, not by the handshake alone."""
+    """For tcp: reached only when it answers in this protocol; the handshake alone is not enough."""
 
     @property
     def id(self) -> str:
@@ -78,20 +78,20 @@ class Need(StrEnum):
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """What part of the platform: web, api, media, chat, links, calls."""
+    """A part of the platform: web, api, media, chat, links, calls."""
 
     name: str
     need: Need = Need.ANY
     core: bool = False
-    """A blocked core role makes the platform blocked; any other makes it degraded."""
+    """A blocked core role makes the platform blocked; any other role makes it degraded."""
     canonical: bool = False
-    """The first endpoint must work whatever the others do."""
+    """The first endpoint must work, whatever the others do."""
     endpoints: tuple[Endpoint, ...]
     sample: int = 0
-    """Pools: how many members a cycle looks at while all is well; 0 means every one."""
+    """Pools: number of members a cycle measures while all work; 0: every one."""
     transfer: tuple[Endpoint, ...] = ()
-    """Objects of at least 64 KiB, https, to measure the speed of. Without any in the whole platform
-    it is the first endpoint of its role web."""
+    """https objects of at least 64 KiB to measure the speed of. If the platform has none, the first
+    endpoint of its role web is used."""
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,11 +102,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     roles: tuple[Role, ...]
     default: bool = True
-    """False: watched only when the configuration names it."""
+    """False: measured only when the configuration names it."""
 
 
 class ReferenceScope(StrEnum):
-    """Which way a reference proves to be open."""
+    """The part of the network that a reference tests."""
 
     UPLINK = "uplink"
     """A captive-portal check: cleartext HTTP with a known answer."""
@@ -115,22 +115,22 @@ class ReferenceScope(StrEnum):
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint that tells the vantage's own health, never a platform's."""
+    """An endpoint that shows the vantage's own health, never a platform's."""
 
     scope: ReferenceScope
     endpoint: Endpoint
     country: str = ""
-    """For domestic references: the country whose vantages ask it."""
+    """For domestic references: the country whose vantages measure it."""
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything there is to look at."""
+    """All platforms and references."""
 
     platforms: tuple[Platform, ...]
     references: tuple[Reference, ...] = ()
 
     def references_for(self, country: str) -> tuple[Reference, ...]:
-        """The references a vantage in `country` asks: all but other countries' domestic ones."""
+        """The references of a vantage in `country`: all but other countries' domestic ones."""
         return tuple(
             reference
             for reference in self.references

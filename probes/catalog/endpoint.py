@@ -1,4 +1,4 @@
-"""Text → host or Endpoint, the way operators write them: `https://x.com/`, `tcp://host:443`."""
+"""Text → host or Endpoint, as operators write them: `https://x.com/`, `tcp://host:443`."""
 
 import re
 from ipaddress import IPv6Address, ip_address
@@ -16,7 +16,7 @@ _LONGEST_NAME = 253
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """The endpoint that `text` names, with nothing expected of it.
+    """The endpoint that `text` names, without a stated answer.
 
     `https://host[:port]/path`, `http://…`, `tls://host[:443]`, `tcp://host:port`,
     `stun:host[:3478]` or `dns:name`.
@@ -28,7 +28,7 @@ def parse_endpoint(text: str) -> Endpoint:
             raise ValueError("a name to look up: dns:www.example.org")
         return Endpoint(kind=EndpointKind.DNS, host=name, port=0)
     if text.startswith("stun:"):
-        # Written without slashes, as in RFC 7064; with them it is read all the same.
+        # RFC 7064 has no slashes; they are accepted all the same.
         return _reached_by(EndpointKind.STUN, text.removeprefix("stun:").removeprefix("//"))
     scheme, separator, rest = text.partition("://")
     try:
@@ -44,7 +44,7 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
-    """The endpoint that follows `kind://`."""
+    """The endpoint in the text after `kind://`."""
     if any(character.isspace() for character in rest):
         raise ValueError("one address without spaces")
     try:
@@ -73,7 +73,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
 
 
 def split_host_port(text: str, default_port: int, *, lowest_port: int = 1) -> tuple[str, int]:
-    """`host[:port]` → host and port; IPv6 addresses stand in brackets, as in `[2001:db8::1]:53`.
+    """`host[:port]` → host and port; IPv6 addresses in brackets, as in `[2001:db8::1]:53`.
 
     Raises ValueError whose text says what would be right.
     """

@@ -1,4 +1,4 @@
-"""What a host is: a name, an address, or nothing that leads anywhere."""
+"""Hosts: names and addresses."""
 
 import ipaddress
 
@@ -8,7 +8,7 @@ _LONGEST_NAME, _LONGEST_LABEL = 253, 63
 def is_literal(host: str) -> bool:
     """Whether a host is an address and not a name."""
     if ":" not in host and not host[-1:].isdigit():
-        return False  # no name ends in a digit, unless it leads nowhere
+        return False  # no valid name ends in a digit
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -17,9 +17,9 @@ def is_literal(host: str) -> bool:
 
 
 def is_host(host: str) -> bool:
-    """Whether a host can be resolved, dialled and put into a TLS server name."""
+    """Whether a host can be resolved, dialled and sent as a TLS server name."""
     if is_literal(host):
-        return "%" not in host  # a scope means something only on the machine that wrote it
+        return "%" not in host  # a scope is valid only on the machine that wrote it
     labels = host.removesuffix(".").split(".")
     return (
         host.isascii()

@@ -1,4 +1,4 @@
-"""What an https answer says of HTTP/3: the Alt-Svc header (RFC 7838, RFC 9114). Pure."""
+"""HTTP/3 offers in the Alt-Svc header of an https answer (RFC 7838, RFC 9114). Pure."""
 
 import re
 
@@ -8,10 +8,10 @@ _ALTERNATIVE = re.compile(
 
 
 def offers_http3(value: str, host: str, port: int) -> bool:
-    """Whether an Alt-Svc `value` offers HTTP/3 on the very host and port that sent it.
+    """Whether an Alt-Svc `value` offers HTTP/3 on the host and port that sent it.
 
-    Other hosts and ports may be offered as well; a look does not follow there. Drafts of HTTP/3
-    (h3-29) are other protocols.
+    Measurements do not follow offers of other hosts and ports. Drafts of HTTP/3 (h3-29) are other
+    protocols.
     """
     for alternative in value.split(","):
         match = _ALTERNATIVE.match(alternative)

@@ -1,4 +1,4 @@
-"""Addresses no public service can have, so that a resolver answering them lies."""
+"""Addresses that no public service can have: a resolver that answers with one lies."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BogonList:
-    """Everything that is not globally routable, less what the operator allows.
+    """All addresses that are not globally routable, except those the operator allows.
 
-    Of an address that the network's NAT64 made up, the IPv4 address in it is what counts.
+    For an address that the network's NAT64 made up, the IPv4 address in it counts.
     """
 
     def __init__(self, allow: Sequence[str] = (), nat64: Nat64 = NO_NAT64) -> None:
         self._nat64 = nat64
         self._allow: tuple[IpNetwork, ...] = tuple(ipaddress.ip_network(net) for net in allow)
-        # The same few addresses are asked about in every cycle.
+        # Every cycle checks the same few addresses.
         self._known = lru_cache(maxsize=4096)(self._holds)
 
     def __contains__(self, address: object) -> bool:
@@ -34,7 +34,7 @@ class BogonList:
             parsed = self._nat64.original(parsed) or parsed
         if any(parsed.version == net.version and parsed in net for net in self._allow):
             return False
-        # A multicast address may count as global, yet no host answers there.
+        # A multicast address may count as global, but no host has one.
         return not parsed.is_global or parsed.is_multicast
 
 

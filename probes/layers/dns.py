@@ -1,9 +1,8 @@
-"""The DNS layer: ask A and AAAA at one resolver, keep every reply within the window.
+"""The DNS layer: ask one resolver for A and AAAA, and keep every reply within the window.
 
-The first replies are handed on at once and the socket stays open while the rest of the look
-goes on, because an injected answer is betrayed by the honest one that comes second. A record type
-that stays unanswered holds the look up for a moment only: its answer, or its silence, is recorded
-all the same.
+The first replies are used at once, and the socket stays open while the measurement goes on: a
+second, honest answer reveals an injected first one. A record type without an answer delays the
+measurement only briefly. Its answer, or its silence, is recorded all the same.
 """
 
 import asyncio
@@ -18,12 +17,12 @@ from probes.sockets.network import Datagrams, Network, Stream, receive_exactly
 from probes.sockets.system_resolvers import ResolverAddress
 
 _TRIES = 3
-"""Queries sent per question, spread evenly over the timeout."""
+"""Queries sent for each question, spread evenly over the timeout."""
 RESOLUTION_DELAY = 0.5
-"""Seconds the other record type gets once one has addresses, before the look goes on without it:
-the idea of RFC 8305 section 3, with more patience, since a look wants to see both families."""
+"""Seconds the other record type gets once one has addresses, before the measurement goes on. RFC
+8305 section 3 gives less time, but a measurement should see both families."""
 _MOST_ANSWERS = 8
-"""Replies kept per question: enough for evidence, whoever floods us."""
+"""Replies kept for each question: enough for evidence, even in a flood."""
 
 _BY_RCODE = {
     "NOERROR": None,
@@ -34,13 +33,13 @@ _BY_RCODE = {
 
 
 class _Question:
-    """One record type of one name, and what came back for it."""
+    """One record type of one name, and its replies."""
 
     def __init__(self, rtype: str, ready: "asyncio.Future[None]") -> None:
         self.rtype = rtype
         self.ready = ready
         self.late: asyncio.Future[None] | None = None
-        """Awaited in place of `ready` once the look went on without a reply."""
+        """Awaited in place of `ready` once the measurement went on without a reply."""
         self.ids: list[int] = []
         self.sent_at: list[float] = []
         self.answers: list[DnsAnswer] = []
@@ -51,36 +50,36 @@ class _Question:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Of the first reply that has any."""
+        """Addresses of the first reply that has any."""
         return next((answer.addresses for answer in self.answers if answer.addresses), ())
 
     def settle(self, now: float, error: str | None = None) -> None:
-        """There is a reply, or there will be none: let whoever waits go on."""
+        """Note that there is a reply, or will be none, and resume whoever waits."""
         waiting = self.ready if self.late is None else self.late
         if not waiting.done():
             self.error, self.ended_at = error, now
             waiting.set_result(None)
 
     def pass_over(self) -> None:
-        """Let the look go on; a reply is still waited for."""
+        """Let the measurement go on, and keep waiting for a reply."""
         if not self.ready.done():
             self.late = self.ready.get_loop().create_future()
             self.ready.set_result(None)
 
     @property
     def settled(self) -> bool:
-        """Whether there is a reply, or none to be had any more."""
+        """Whether there is a reply, or none will come."""
         return self.ready.done() if self.late is None else self.late.done()
 
     def is_answered_by(self, reply: Reply, name: str) -> bool:
-        """Whether a reply is to one of the queries sent; errors may leave the question out."""
+        """Whether `reply` is to one of the queries sent; errors may omit the question."""
         if reply.id not in self.ids:
             return False
         return not reply.name or (reply.name == name and reply.qtype == TYPES[self.rtype])
 
 
 class DnsLookup:
-    """One look at one name over UDP. Use: `start`, `replies`, and in the end `finish`."""
+    """One lookup of one name over UDP. Call `start`, `replies`, and at the end `finish`."""
 
     def __init__(
         self,
@@ -94,7 +93,7 @@ class DnsLookup:
         origin: float,
         on_local_address: Callable[[str], None],
     ) -> None:
-        """`timeout` and `window` are seconds; `origin` is the loop time the look began at."""
+        """`timeout` and `window` are in seconds; `origin` is the loop time of the start."""
         self._network = network
         self._resolver = resolver
         self._name = name
@@ -113,11 +112,11 @@ class DnsLookup:
         self._resolved = False
 
     def start(self) -> None:
-        """Send the first queries. Failures show in the observations."""
+        """Send the first queries. Failures appear in the observations."""
         self._started = self._loop.time()
         try:
             self._socket = self._network.open_datagrams(
-                self._resolver.address, self._resolver.port, self._heard, self._failed
+                self._resolver.address, self._resolver.port, self._received, self._failed
             )
             self._on_local_address(self._socket.local_address)
         except OSError as error:
@@ -138,7 +137,7 @@ class DnsLookup:
                 query_id = secrets.randbelow(1 << 16)
                 self._socket.send(encode_query(query_id, self._name, question.rtype))
             except OSError as error:
-                # Mostly the ICMP error to the query before, which the socket tells only once.
+                # Mostly the ICMP error to an earlier query, which the socket reports only once.
                 self._failed(error)
                 return
             except ValueError as error:
@@ -152,11 +151,11 @@ class DnsLookup:
         for question in self._questions:
             question.settle(self._loop.time(), failure_of(error))
 
-    def _heard(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> None:
         try:
             reply = decode_reply(data)
         except MalformedReplyError:
-            # Whoever can garble a reply can also drop it: wait on for an honest one.
+            # Whoever can garble a reply can also drop it: keep waiting for an honest one.
             return
         for question in self._questions:
             if question.is_answered_by(reply, self._asked):
@@ -224,7 +223,7 @@ class DnsLookup:
         self._record(question, reply)
 
     async def finish(self) -> tuple[DnsObservation, ...]:
-        """Listen until the window is over, close, and tell what was seen."""
+        """Listen until the window ends, close, and return the observations."""
         try:
             for question in self._questions:
                 if question.late is not None:
@@ -238,7 +237,7 @@ class DnsLookup:
         return tuple(self._observation(question) for question in self._questions)
 
     def close(self) -> None:
-        """Let go of socket and timer; safe to call again."""
+        """Release socket and timers; safe to call again."""
         if self._timer is not None:
             self._timer.cancel()
         if self._grace is not None:
@@ -249,14 +248,14 @@ class DnsLookup:
     def _observation(self, question: _Question) -> DnsObservation:
         first = question.answers[0] if question.answers else None
         if question.error is not None:
-            # Nothing came, or too late, or less than the whole: a truncated reply that TCP did
-            # not complete. The look went on without it, whatever arrived afterwards.
+            # No reply came in time, or only a truncated one that TCP did not complete. The
+            # measurement went on without it, whatever arrived afterwards.
             failure: str | None = question.error
             ended = question.ended_at
         elif first is None:
             failure, ended = Failure.GENERIC_TIMEOUT, self._loop.time()
         else:
-            # What a question that stayed open would have brought is not known.
+            # A question without a reply might have brought addresses.
             open_still = any(q.error is not None or not q.answers for q in self._questions)
             failure = failure_of_reply(first.rcode, has_addresses=self._resolved or open_still)
             ended = question.sent_at[first.query - 1] + first.delay
@@ -275,9 +274,9 @@ class DnsLookup:
 
 
 def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:
-    """The failure a reply code stands for; an empty NOERROR fails only when no type has any.
+    """The failure of a reply code; an empty NOERROR fails only if no type has addresses.
 
-    `has_addresses` is also to be true where a reply that may hold some never came.
+    Pass `has_addresses` as true also where a reply that may have held some never came.
     """
     if rcode == "NOERROR":
         return None if has_addresses else Failure.DNS_NO_ANSWER
@@ -285,7 +284,7 @@ def failure_of_reply(rcode: str, *, has_addresses: bool) -> str | None:
 
 
 async def ask_over_stream(stream: Stream, name: str, rtype: str) -> Reply:
-    """One query over an open TCP stream, RFC 1035 section 4.2.2. Raises as the stream does."""
+    """One query over an open TCP stream (RFC 1035 section 4.2.2). Raises as the stream does."""
     query_id = secrets.randbelow(1 << 16)
     query = encode_query(query_id, name, rtype)
     await stream.send(len(query).to_bytes(2, "big") + query)

@@ -1,7 +1,7 @@
-"""DNS messages on the wire: just the query we send and the answers we read.
+"""DNS messages on the wire (RFC 1035 sections 3 and 4): the query we send, the answers we read.
 
-Hand-coded because a look asks two questions and a general parser would cost more than the
-rest of the look; checked against dnspython by a property test. RFC 1035 sections 3 and 4.
+The code is our own because a general parser would cost more than the rest of a measurement. A
+property test checks it against dnspython.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ _RECURSION_DESIRED = 0x0100
 _RESPONSE = 0x8000
 _TRUNCATED = 0x0200
 _RECORD = struct.Struct("!HHIH")
-"""Type, class, time to live and length, ahead of a record's data."""
+"""Type, class, time to live and length, which precede a record's data."""
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _POINTER = 0xC0
@@ -35,11 +35,11 @@ _RCODES = {
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What one reply said."""
+    """One reply."""
 
     id: int
     name: str
-    """The question, lower case, without the final dot."""
+    """The name in the question, in lower case, without the final dot."""
     qtype: int
     rcode: str
     truncated: bool
@@ -48,13 +48,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode_query(query_id: int, name: str, rtype: str) -> bytes:
-    """A recursive query for `name`. Raises ValueError for a name DNS cannot carry."""
+    """A recursive query for `name`. Raises ValueError for a name that DNS cannot carry."""
     header = struct.pack("!6H", query_id, _RECURSION_DESIRED, 1, 0, 0, 0)
     return header + encode_name(name) + struct.pack("!HH", TYPES[rtype], _CLASS_IN)
 
 
 def encode_name(name: str) -> bytes:
-    """A name on the wire. Raises ValueError for one that DNS cannot carry."""
+    """A name on the wire. Raises ValueError for a name that DNS cannot carry."""
     bare = name.removesuffix(".")
     if len(bare) > _MAX_NAME:
         raise ValueError(f"name longer than {_MAX_NAME} characters: {name[:40]}…")
@@ -72,8 +72,8 @@ def encode_name(name: str) -> bytes:
 def decode_reply(data: bytes) -> Reply:
     """Read a reply. Raises MalformedReplyError for anything that is not one.
 
-    Of a truncated reply what came through is returned. `name` is empty when the server left the
-    question out, as some do in an error.
+    Returns the part of a truncated reply that arrived. `name` is empty when the server omitted the
+    question, as some do in an error.
     """
     try:
         query_id, flags, questions, answers, _, _ = struct.unpack_from("!6H", data)
@@ -108,7 +108,7 @@ def decode_reply(data: bytes) -> Reply:
 
 
 def _record(data: bytes, offset: int, qtype: int, addresses: list[str], cnames: list[str]) -> int:
-    """Read the record at `offset`, keep what it says, return the offset behind it."""
+    """Read the record at `offset`, keep its address or name, return the offset after it."""
     _, offset = _name(data, offset)
     rtype, rclass, _, length = _RECORD.unpack_from(data, offset)
     offset += _RECORD.size
@@ -125,7 +125,7 @@ def _record(data: bytes, offset: int, qtype: int, addresses: list[str], cnames: 
 
 
 def _name(data: bytes, offset: int) -> tuple[str, int]:
-    """The name at `offset` and the offset behind it; follows compression strictly backwards."""
+    """The name at `offset` and the offset after it; compression pointers must point back."""
     labels: list[str] = []
     octets = 0
     end = -1
@@ -136,7 +136,7 @@ def _name(data: bytes, offset: int) -> tuple[str, int]:
             if end < 0:
                 end = offset + 2
             target = struct.unpack_from("!H", data, offset)[0] & 0x3FFF
-            # Each jump must go further back, so a loop cannot happen.
+            # Each jump must go further back, so that a loop is impossible.
             if target >= limit:
                 raise MalformedReplyError("compression pointer does not point back")
             limit = offset = target

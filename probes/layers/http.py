@@ -1,9 +1,9 @@
-"""The HTTP layer: one request over a stream that is already staged.
+"""The HTTP layer: one request over a stream that is already open.
 
-httpx writes the request, httptools reads the response; the connection was opened, and its
-certificate verified, layer by layer, so that every failure here is HTTP's own. httpx's client is
-left out on purpose: it keeps cookies, which would tie the looks of a process together whatever
-vantage they come from, logs every URL, and refuses the broken redirects that are to be recorded.
+httpx writes the request and httptools reads the response. The layers below opened the connection
+and verified its certificate, so every failure here is HTTP's own. httpx's client is not used: it
+keeps cookies, which would link the measurements of a process whatever vantage they come from, it
+logs every URL, and it refuses the broken redirects that measurements record.
 """
 
 import asyncio
@@ -29,26 +29,26 @@ BROWSER = {
     "Accept-Encoding": "gzip",
     "Connection": "close",
 }
-"""What is sent: ordinary enough not to single out the person who hosts a vantage."""
+"""Headers of an ordinary browser, so that they do not single out who hosts a vantage."""
 
 _CHUNK = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
-"""Bytes of status line and headers after which a peer is talking nonsense."""
+"""Bytes of status line and headers after which the response counts as malformed."""
 _TITLE_START = re.compile(rb"<title(?:\s[^<>]{0,200})?>", re.IGNORECASE)
 _TITLE_END = re.compile(rb"</title", re.IGNORECASE)
 _TITLE_LIMIT = 4096
-"""Bytes of a title element that are looked at."""
+"""Bytes of a title element that are read."""
 _GZIP = 16 + zlib.MAX_WBITS
 _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
-"""Characters of a URL whose request is kept."""
+"""Characters of the longest URL whose request is kept."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 UNAVAILABLE_FOR_LEGAL_REASONS = 451
 SUSPICIOUS_STATUSES = frozenset({UNAVAILABLE_FOR_LEGAL_REASONS})
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and what came of it, unscrubbed: it must not leave the probes as it is."""
+    """One request and its answer, unscrubbed: it must not leave the probes as it is."""
 
     duration: float
     """Seconds."""
@@ -58,7 +58,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     """Decoded, as far as it was read."""
     truncated: bool = False
-    """More was to come."""
+    """The body goes on after what was read."""
 
     def header(self, name: str) -> str:
         """The first value of a header, or empty."""
@@ -77,18 +77,19 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpClient:
-    """What writes the requests of a process. It holds no connection, no cookie and no answer.
+    """Writes the requests of a process. It holds no connection, no cookie and no answer.
 
-    The catalogue's URLs are asked for in every cycle with the same words, so these are kept.
+    The catalogue's URLs are requested in every cycle with the same headers, so these requests are
+    kept.
     """
 
     def __init__(self) -> None:
         self._written = lru_cache(maxsize=_REQUESTS_KEPT)(_written)
 
     def request(self, url: str, headers: Mapping[str, str]) -> bytes:
-        """A GET of `url` as it goes on the wire. Raises httpx.InvalidURL."""
+        """A GET of `url` in the bytes to send. Raises httpx.InvalidURL."""
         words = tuple(headers.items())
-        # What a peer redirects to may be long, and another each time.
+        # A peer may redirect to a long URL, and to another each time.
         return (self._written if len(url) <= _LONGEST_KEPT else _written)(url, words)
 
 
@@ -100,7 +101,7 @@ def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
 
 
 class _Parser:
-    """Collects what httptools' parser calls out."""
+    """Collects the events of httptools' parser."""
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -134,7 +135,7 @@ class _Parser:
             raise MalformedReplyError("another protocol, which nobody asked for") from error
         except httptools.HttpParserError as error:
             if self.complete:
-                return  # bytes behind a complete response are none of ours
+                return  # bytes after a complete response are not part of it
             raise MalformedReplyError("response is not HTTP") from error
 
     def take(self) -> bytes:
@@ -144,7 +145,7 @@ class _Parser:
 
 
 class _Response:
-    """A response whose head has been read; the rest is read as it is asked for."""
+    """A response whose head has been read; `more` reads the rest."""
 
     def __init__(self, stream: Stream, parser: _Parser) -> None:
         self._stream = stream
@@ -156,12 +157,12 @@ class _Response:
         )
 
     def header(self, wanted: str) -> str:
-        """All values of a header in one, as RFC 9110 section 5.3 joins them."""
+        """All values of a header, joined as in RFC 9110 section 5.3."""
         return ", ".join(value for name, value in self.headers if name == wanted)
 
     @property
     def complete(self) -> bool:
-        """True once the whole body was handed out, as far as the peer says how long it is."""
+        """True once `more` returned the whole body, where the peer states its length."""
         return self._parser.complete and not self._parser.chunks
 
     async def more(self) -> bytes:
@@ -198,16 +199,16 @@ async def _ask(stream: Stream, request: bytes) -> _Response:
 
 
 class _Decoder:
-    """Takes gzip off a body, never further than asked, so that no bomb goes off here."""
+    """Decompresses a gzip body, never beyond the limit, so that a gzip bomb does no harm."""
 
     def __init__(self, encoding: str) -> None:
         gzip = encoding.strip().lower() in ("gzip", "x-gzip")
         self._inflate = zlib.decompressobj(_GZIP) if gzip else None
         self.left_over = False
-        """More came than was handed out."""
+        """There is more than was returned."""
 
     def feed(self, data: bytes, room: int) -> bytes:
-        """At most `room` bytes of what `data` holds. Raises MalformedReplyError."""
+        """At most `room` decoded bytes of `data`. Raises MalformedReplyError."""
         if self._inflate is None:
             self.left_over = len(data) > room
             return data[:room]
@@ -222,7 +223,7 @@ class _Decoder:
 
 
 def make_client() -> HttpClient:
-    """What writes the requests of a process: one for all its looks."""
+    """The client that writes the requests of a process: one for all its measurements."""
     return HttpClient()
 
 
@@ -238,7 +239,7 @@ async def exchange(
     trusted: bool = True,
     more_headers: Mapping[str, str] | None = None,
 ) -> Exchange:
-    """GET `url` over `stream`; `timeout` seconds for all of it.
+    """GET `url` over `stream` within `timeout` seconds.
 
     Reads `body_limit` bytes of an answer, or `suspicious_limit`, if given, when the answer came in
     cleartext (`trusted` false) or with one of SUSPICIOUS_STATUSES. `more_headers` replace those of
@@ -274,7 +275,7 @@ async def exchange(
 
 
 async def _read(response: _Response, body: bytearray, limit: int) -> bool:
-    """Read up to `limit` bytes into `body`, which keeps them when this raises; True: more came."""
+    """Read up to `limit` bytes into `body`, which keeps them if this raises; True if more came."""
     decoder = _Decoder(response.header("content-encoding"))
     while data := await response.more():
         body += decoder.feed(data, limit - len(body))

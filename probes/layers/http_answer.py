@@ -1,4 +1,4 @@
-"""What an HTTP answer counts for, and what of it is kept as evidence."""
+"""What an HTTP answer proves, and which parts of it are kept as evidence."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,23 +17,23 @@ _KEPT_TITLE = 200
 _ORDINARY_HEADERS = frozenset(
     {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
 )
-"""Kept of a healthy answer; of a suspicious one every header is."""
+"""Headers kept of a healthy answer; of a suspicious one all are kept."""
 _NEVER_KEPT = frozenset({"set-cookie"})
-"""Cookies identify the visitor; that one was set is kept, its value is not."""
+"""Cookies identify the visitor: the name of the header is kept, its value is not."""
 
 
 def as_stated(endpoint: Endpoint, answer: Exchange) -> bool:
-    """Whether the answer is what the catalogue says it must be; True when it says nothing."""
+    """Whether the answer is the one the catalogue states; True when it states none."""
     if endpoint.expect_status and answer.status not in endpoint.expect_status:
         return False
     return endpoint.expect_body.encode() in answer.body
 
 
 def trustworthy(endpoint: Endpoint, last_url: str, answer: Exchange) -> bool:
-    """Whether the last answer proves reach by itself.
+    """Whether the last answer proves that the endpoint was reached.
 
-    Over verified TLS any status does, except the one that says the law forbids it. In cleartext
-    only an answer the catalogue spells out does: anyone on the path could have written another.
+    Over verified TLS any status does, except 451 (unavailable for legal reasons). In cleartext only
+    an answer that the catalogue states does: anyone on the path could have written another.
     """
     if last_url.startswith("https:"):
         return answer.status != UNAVAILABLE_FOR_LEGAL_REASONS
@@ -48,17 +48,14 @@ def with_content(
     *,
     suspicious: bool,
 ) -> HttpObservation:
-    """The observation with what the answer held, none of it showing the vantage's address.
-
-    `own`: the vantage's addresses.
-    """
+    """The observation with the content of the answer, without the vantage's addresses, `own`."""
     body, text = answer.body, ""
     if suspicious:
         text = scrubber.text(body.decode("utf-8", "replace"))
         digest = hashlib.sha256(text.encode()).hexdigest()
     else:
-        # Scrubbing every healthy page would cost more than the look; its digest must only not
-        # depend on our own address.
+        # Scrubbing every healthy page would cost more than the measurement. Its digest only must
+        # not depend on our own address.
         for address in own:
             body = body.replace(address.encode(), b"")
         digest = hashlib.sha256(body).hexdigest()

@@ -1,9 +1,8 @@
-"""How long this machine kept us from looking: what a measurement of time must know of itself.
+"""Pauses of this machine, which make a measured time too long.
 
-A metronome asks the event loop to be called every TICK seconds. When it is called late, the loop
-was held up: by other programs that wanted the processor, by work of our own, by a machine that was
-paused or short of memory. Whatever arrived meanwhile was not noticed before the loop went on, so a
-time taken over such a while may be wrong by as much.
+A timer asks the event loop to call it every TICK seconds. A late call means that the loop was held
+up: by other programs, by our own work, or by a machine that was paused or short of memory. Data
+that arrived in a pause was noticed only after it, so a measured time may be wrong by its length.
 """
 
 import asyncio
@@ -11,15 +10,15 @@ from types import TracebackType
 
 TICK = 0.01
 TOLERANCE = 0.002
-"""Seconds. Event loops round their waits up to a millisecond, which is nobody's delay."""
+"""Seconds. Event loops round their waits up to a millisecond, which is no pause."""
 
 
 class PauseMeter:
-    """Counts from its entry as a context manager until its end; one thread, inside a loop."""
+    """Counts pauses between its entry and exit as a context manager, inside an event loop."""
 
     def __init__(self) -> None:
         self.held_up = 0.0
-        """Seconds for which the loop was late, in all."""
+        """Total seconds for which the loop was late."""
         self._loop = asyncio.get_running_loop()
         self._due = 0.0
         self._next: asyncio.TimerHandle | None = None

@@ -1,9 +1,9 @@
-"""IPv4 behind IPv6: what a network with NAT64 and DNS64 does to addresses (RFC 6052, RFC 7050).
+"""Addresses on a network with NAT64 and DNS64 (RFC 6052, RFC 7050).
 
-Where there is no IPv4, the resolver makes an IPv6 address of each IPv4 one by putting it behind a
-prefix, and a translator carries what is sent there on. Which prefix it is tells the name
-`ipv4only.arpa`, which has IPv4 addresses alone, and the same two everywhere: an IPv6 address for it
-is made up, and shows the prefix. Nothing made up so is a lie of the resolver's.
+Where there is no IPv4, the resolver makes an IPv6 address from each IPv4 address by putting it
+behind a prefix, and a translator forwards what is sent there. The name `ipv4only.arpa` has the same
+two IPv4 addresses everywhere and no IPv6 address, so an IPv6 answer for it shows the prefix. An
+address made up this way is no sign of a lying resolver.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _WHERE = {
     40: (5, 6, 7, 9),
     32: (4, 5, 6, 7),
 }
-"""Length of the prefix → which octets hold the IPv4 address; octet 8 is skipped, and 0."""
+"""Length of the prefix → the octets that hold the IPv4 address; octet 8 is always 0."""
 
 
 class Nat64(msgspec.Struct, frozen=True):
@@ -30,25 +30,25 @@ class Nat64(msgspec.Struct, frozen=True):
 
     prefixes: tuple[IPv6Network, ...] = ()
     alone: bool = False
-    """There is no IPv4 but by way of them."""
+    """IPv4 is reachable only through these prefixes."""
 
     def original(self, address: IPv6Address) -> IPv4Address | None:
-        """The IPv4 address behind one that was made up; None for any other."""
+        """The IPv4 address in a made-up address; None for any other."""
         for prefix in (*self.prefixes, WELL_KNOWN_PREFIX):
             if address in prefix:
                 return _embedded(address, prefix.prefixlen)
         return None
 
     def dialled(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        """What to dial for these: themselves, or where only IPv4 ones are given and there is no
-        IPv4, what the network would make of them."""
+        """The addresses to dial: these, or their made-up IPv6 addresses where all are IPv4 and the
+        network has no IPv4."""
         if not (self.alone and self.prefixes) or any(":" in address for address in addresses):
             return addresses
         return tuple(_behind(self.prefixes[0], IPv4Address(address)) for address in addresses)
 
 
 def learn(addresses: Iterable[str]) -> tuple[IPv6Network, ...]:
-    """The prefixes that IPv6 addresses of WELL_KNOWN_NAME show; none where it has none."""
+    """The prefixes in IPv6 addresses of WELL_KNOWN_NAME; none where there is none."""
     found = []
     for text in addresses:
         address = ip_address(text)

@@ -1,9 +1,8 @@
-"""The QUIC layer: one handshake with verification on, and one HTTP/3 request behind it.
+"""The QUIC layer: one handshake with verification on, then one HTTP/3 request.
 
-The protocol is aioquic's; sockets, timers and deadlines are ours. Its connection is driven without
-its own event loop glue, because that binds a socket of its own to every address, does not hear
-ICMP, and waits for the peer when it closes. Import this module only where QUIC is wanted: the
-library behind it is heavy.
+aioquic implements the protocol; sockets, timers and deadlines are ours. aioquic's own asyncio code
+is not used: it binds a socket to every address, ignores ICMP errors, and waits for the peer when it
+closes. Import this module only where QUIC is needed, because the library is heavy.
 """
 
 import asyncio
@@ -33,29 +32,29 @@ from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError,
 from probes.sockets.network import Datagrams, Network
 
 _IDLE_TIMEOUT = 30.0
-"""Seconds, as browsers offer; our own deadline comes first."""
+"""Seconds, as browsers offer; our own deadline is shorter."""
 _CRYPTO_ERRORS = range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100)
-"""Close codes that are TLS alerts, where the connection and not HTTP/3 was closed."""
+"""Close codes that are TLS alerts, if the connection and not HTTP/3 was closed."""
 _LONG_HEADER = 0x80
 _VERSION = slice(1, 5)
 _NEGOTIATION = bytes(4)
 """The version field of a version negotiation packet."""
 _WRONG_NAME, _EXPIRED, _UNSPECIFIED = 62, 10, 1
-"""X509_V_ERR codes for what aioquic checks itself."""
+"""X509_V_ERR codes for checks that aioquic makes itself."""
 
 for _name in ("quic", "http3"):
-    # What went wrong is in the observation; their log would repeat a peer's words, with addresses.
+    # The observation holds the failure; a log would repeat the peer's text, with addresses.
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class _VersionError(Exception):
-    """The server speaks no version of QUIC that we do."""
+    """The server speaks no QUIC version that we speak."""
 
 
 class _Connection(QuicConnection):
-    """Remembers what it gave up for, as distinct from what the peer closed it for."""
+    """Remembers why we closed the connection, as opposed to why the peer did."""
 
-    gave_up: Exception | None = None
+    closed_for: Exception | None = None
 
     def close(
         self,
@@ -63,14 +62,14 @@ class _Connection(QuicConnection):
         frame_type: int | None = None,
         reason_phrase: str = "",
     ) -> None:
-        """Called for our own goodbye, and by the library for every fault it finds."""
-        if self.gave_up is None:
-            self.gave_up = _fault(error_code, frame_type, sys.exc_info()[1])
+        """Called for our own close, and by the library for every fault it finds."""
+        if self.closed_for is None:
+            self.closed_for = _fault(error_code, frame_type, sys.exc_info()[1])
         super().close(error_code, frame_type, reason_phrase)
 
 
 class _Trust(msgspec.Struct, frozen=True):
-    """Trust anchors, as aioquic takes them."""
+    """Trust anchors in the form that aioquic takes."""
 
     cafile: str | None
     capath: str | None
@@ -79,7 +78,7 @@ class _Trust(msgspec.Struct, frozen=True):
 
 @functools.lru_cache(maxsize=8)
 def _trust(cafiles: tuple[str, ...]) -> _Trust:
-    """The system's anchors and those in `cafiles`, read once as those of TLS are."""
+    """The system's anchors and those in `cafiles`, read once, as for TLS."""
     system = ssl.get_default_verify_paths()
     extra = b"".join(
         certificate.public_bytes(Encoding.PEM)
@@ -103,11 +102,11 @@ async def measure_quic(
     user_agent: str = "",
     on_local_address: Callable[[str], None] = lambda _: None,
 ) -> QuicObservation:
-    """Shake hands with `address`, ask for `url_path`, and tell what came within `timeout` seconds.
+    """A handshake with `address` and a request for `url_path`, within `timeout` seconds.
 
-    `cafiles` are PEM files trusted beside the system's; `start` and `reason` go into the
-    observation as they are. Never raises for what the network does; may be cancelled at any point,
-    and leaves nothing behind but one farewell.
+    `cafiles` are PEM files of roots to trust in addition to the system's; `start` and `reason` go
+    into the observation as they are. Never raises for network failures; may be cancelled at any
+    point, and then sends one close.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -137,7 +136,7 @@ async def measure_quic(
 
 
 class _Exchange:
-    """One connection: datagrams and timers in, datagrams and one result out."""
+    """One connection: takes datagrams and timers, sends datagrams, and has one result."""
 
     def __init__(
         self,
@@ -183,21 +182,21 @@ class _Exchange:
         self.status = 0
 
     async def run(self, network: Network, on_local_address: Callable[[str], None]) -> None:
-        """Go on until the answer's status is known. Raises what went wrong."""
-        self._socket = network.open_datagrams(*self._peer, self._heard, self._settle)
+        """Run until the status of the answer is known. Raises on failure."""
+        self._socket = network.open_datagrams(*self._peer, self._received, self._settle)
         on_local_address(self._socket.local_address)
         self._connection.connect(self._peer, now=self._loop.time())
         self._advance()
         await self._done
 
     def close(self) -> None:
-        """Say goodbye once, wait for nothing, let go of socket and timer. Safe to call again."""
+        """Send one close, wait for nothing, release socket and timer. Safe to call again."""
         if self._timer is not None:
             self._timer.cancel()
         if not self._done.done():
             self._done.cancel()
         elif not self._done.cancelled():
-            self._done.exception()  # seen, or about to be raised by whoever waits
+            self._done.exception()  # marks it as retrieved; whoever waits raises it
         if self._socket is None:
             return
         socket, self._socket = self._socket, None
@@ -209,9 +208,9 @@ class _Exchange:
         finally:
             socket.close()
 
-    # -- what happens to the connection ----------------------------------------------------
+    # -- events of the connection ------------------------------------------------------------
 
-    def _heard(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> None:
         if self._done.done():
             return
         negotiates = data[_VERSION] == _NEGOTIATION and data[0] & _LONG_HEADER
@@ -222,7 +221,7 @@ class _Exchange:
             self._advance(refused_version=bool(negotiates))
         except OSError as error:
             self._settle(error)
-        except Exception as error:  # noqa: BLE001 # whatever a library chokes on came from the peer
+        except Exception as error:  # noqa: BLE001 # the peer's bytes made the library fail
             self._settle(MalformedReplyError(f"QUIC: {type(error).__name__}"))
 
     def _timed(self, at: float) -> None:
@@ -234,14 +233,14 @@ class _Exchange:
             self._settle(error)
 
     def _advance(self, *, refused_version: bool = False) -> None:
-        """Take what the connection has to tell, send what it has to send, set its timer."""
+        """Handle the connection's events, send its datagrams, set its timer."""
         while (event := self._connection.next_event()) is not None:
             self._take(event, refused_version=refused_version)
-        if self._connection.gave_up is not None:
-            self._settle(self._connection.gave_up)
+        if self._connection.closed_for is not None:
+            self._settle(self._connection.closed_for)
         elif (closed := getattr(self._connection, "_close_event", None)) is not None:
-            # The event itself comes only after the draining period, a second from now.
-            self._settle(_refusal(closed, shaken=bool(self.alpn)))
+            # The event itself comes only after the draining period of about a second.
+            self._settle(_refusal(closed, connected=bool(self.alpn)))
         if self._done.done() or self._socket is None:
             return
         self._send(self._socket)
@@ -253,7 +252,7 @@ class _Exchange:
     def _take(self, event: events.QuicEvent, *, refused_version: bool) -> None:
         match event:
             case events.ConnectionTerminated():
-                # Neither side closed it, or that would have been seen before its time was up.
+                # The connection timed out: a close by either side would have been seen earlier.
                 self._settle(_VersionError() if refused_version else TimeoutError())
             case events.HandshakeCompleted(alpn_protocol=alpn):
                 self.alpn = alpn or ""
@@ -266,8 +265,8 @@ class _Exchange:
             case events.StreamReset():
                 self._settle(PeerClosedError())
         if self._h3 is not None:
-            for heard in self._h3.handle_event(event):
-                self._answered(heard)
+            for answer in self._h3.handle_event(event):
+                self._answered(answer)
 
     def _answered(self, event: H3Event) -> None:
         if not isinstance(event, HeadersReceived):
@@ -294,12 +293,12 @@ class _Exchange:
 
 
 def _is_alert(code: int, frame_type: int | None) -> bool:
-    """Whether a close code is a TLS alert; without a frame it is one of HTTP/3's, of its own."""
+    """Whether a close code is a TLS alert; without a frame type it is a code of HTTP/3."""
     return frame_type is not None and code in _CRYPTO_ERRORS
 
 
 def _fault(code: int, frame_type: int | None, raised: BaseException | None) -> Exception:
-    """What we closed a connection for; `raised` is the exception under way, if any."""
+    """Why we closed a connection; `raised` is the current exception, if any."""
     if not _is_alert(code, frame_type):
         return MalformedReplyError(f"QUIC error 0x{code:x}")
     verify_code = 0
@@ -314,24 +313,24 @@ def _fault(code: int, frame_type: int | None, raised: BaseException | None) -> E
 
 
 def _verify_code(raised: BaseException) -> int:
-    """The X509_V_ERR code an exception stands for; 0 for one that is not about a certificate."""
+    """The X509_V_ERR code that an exception stands for; 0 if it is not about a certificate."""
     if isinstance(raised, tls.AlertCertificateExpired):
         return _EXPIRED
     if isinstance(raised, tls.AlertBadCertificate):
         return _UNSPECIFIED
-    # pyOpenSSL's begins with OpenSSL's own code, service_identity's lists names that differ.
+    # pyOpenSSL's errors start with OpenSSL's code; service_identity's list names that differ.
     errors = getattr(raised, "errors", None)
     if not errors:
         return 0
     return int(errors[0]) if isinstance(errors[0], int) else _WRONG_NAME
 
 
-def _refusal(closed: events.ConnectionTerminated, *, shaken: bool) -> Exception:
-    """What the peer's closing of a connection means. Its words are not looked at."""
+def _refusal(closed: events.ConnectionTerminated, *, connected: bool) -> Exception:
+    """The failure that the peer's close of a connection stands for. Its text is ignored."""
     if _is_alert(closed.error_code, closed.frame_type):
         alert = closed.error_code - QuicErrorCode.CRYPTO_ERROR
         return ssl.SSLError(ssl.SSL_ERROR_SSL, f"tlsv13 alert {alert}")
-    if shaken:
+    if connected:
         return PeerClosedError()
     if closed.error_code == QuicErrorCode.CONNECTION_REFUSED and closed.frame_type is not None:
         return ConnectionRefusedError(errno.ECONNREFUSED, "refused by the peer")

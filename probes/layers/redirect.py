@@ -1,4 +1,4 @@
-"""Where an HTTP answer sends its reader."""
+"""The target of an HTTP redirect."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -12,7 +12,7 @@ _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 
 
 def redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
-    """Where the answer of `url` sends us (empty: nowhere), and the failure of a broken Location."""
+    """The URL that the answer of `url` redirects to (or empty), and the failure of a broken one."""
     if answer.failure is not None or answer.status not in REDIRECTS:
         return "", None
     location = answer.header("location")
@@ -29,6 +29,6 @@ def redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
 
 
 def _lacks_host(location: str) -> bool:
-    """`https:///x` and the like, which urljoin would take for a path on the same host."""
+    """Whether the host is missing, as in `https:///x`; urljoin takes that for a path."""
     parts = urlsplit(location)
     return not parts.hostname and (bool(parts.scheme) or location.startswith("//"))

@@ -1,12 +1,12 @@
-"""Take addresses out of what a page, a header or a redirect says.
+"""Remove addresses from pages, headers and redirects.
 
-Block pages print the reader's address to frighten him. The vantage's public address is often
-unknown to the vantage itself (NAT), so *every* address goes, except those looked at, and the
-known own ones go in every encoding seen in the wild. Where the two are at odds a harmless number
-that looks like an address is lost rather than an address kept.
+Block pages print the reader's address to frighten people. The vantage often does not know its own
+public address (NAT). So *every* address is removed, except the tested ones, and the vantage's known
+addresses are removed in every encoding seen in practice. In doubt, a harmless number that looks
+like an address is removed too.
 
-Escapes (%2E, &#46;, \\u002e, [.]) are undone before anything is searched, base64 is searched for
-in every alignment, and what is found is cut out of the text as it was written.
+Escapes (%2E, &#46;, \\u002e, [.]) are decoded before the search, and base64 is searched in every
+alignment. What is found is cut out of the text as it was written.
 """
 
 import base64
@@ -42,7 +42,7 @@ _ESCAPE = re.compile(
     r"|&\#0*(\d{2,3});|([\[({]\.[\])}]|&period;)|(&colon;)"
 )
 _OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
-# A run of more than four numbers goes as a whole: it may be an address with a port behind it.
+# A run of more than four numbers is removed whole: it may be an address and a port.
 _V4 = re.compile(rf"(?<!\d){_OCTET}(?:[.\-_]{_OCTET}){{3}}(?!\d)(?:[.\-_]\d{{1,5}}(?!\d))*")
 _DOTTED = re.compile(r"[0-9][.\-_][0-9]")
 _GROUP = "[0-9A-Fa-f]{1,4}"
@@ -50,12 +50,12 @@ _V6 = re.compile(rf"(?:::(?!:)|{_GROUP}::|{_GROUP}:{_GROUP}::?)(?:{_GROUP}::?)*(
 _V6_GROUPS = 8
 _EIGHT_GROUPS = re.compile(rf"(?:{_GROUP}:){{{_V6_GROUPS - 1}}}")
 _V6_LONGEST_RUN = 100
-"""Groups of a run that are searched one by one; a longer run is no natural text and goes whole."""
+"""Groups of a run that are searched one by one; a longer run is removed whole."""
 _NUMBERS = re.compile(r"[0-9A-Fa-fxX.:_ -]{4,}")
-"""Without such a stretch a text holds no spelling of an address, not even as one number."""
+"""A text without a match holds no spelling of an address, not even as one number."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{10,}={0,2}")
 _BASE64_SIGN = re.compile(r"[LMNOQRYZ][A-Za-z0-9+/_-]{3}[LMNOQRYZ]")
-"""What the digits, letters and dots of an address look like in base64, every fourth character."""
+"""Digits, letters and dots of an address have these letters in base64, every fourth character."""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LOWER = str.maketrans(_LETTERS, _LETTERS.lower())
 """Unlike `str.lower` this keeps every character in its place."""
@@ -64,20 +64,20 @@ _BASE64_ALPHABET = (*_LETTERS, *_LETTERS.lower(), *"0123456789", "+-", "/_")
 
 
 class Scrubber:
-    """Scrubs the texts of one look."""
+    """Scrubs the texts of one measurement."""
 
     def __init__(
-        self, own: Iterable[str], looked_at: Iterable[str] = (), given: Iterable[str] = ()
+        self, own: Iterable[str], tested: Iterable[str] = (), given: Iterable[str] = ()
     ) -> None:
-        """`own`: known addresses of the vantage. `looked_at`: addresses that may stay.
+        """`own`: known addresses of the vantage. `tested`: addresses that may stay.
 
-        A loopback address among the own ones is nobody's, so there is nothing to hide. `given`
-        are texts that came from the catalogue: nobody could have put our address there.
+        A loopback address among the own ones identifies nobody and stays. `given` are texts from
+        the catalogue, which cannot contain our address.
         """
         known = frozenset(_parsed(address) for address in own if address)
         self._own = _own(frozenset(address for address in known if not address.is_loopback))
         self._given = frozenset(given)
-        self._keep = frozenset(_parsed(address) for address in looked_at) - self._own.addresses
+        self._keep = frozenset(_parsed(address) for address in tested) - self._own.addresses
 
     def text(self, text: str) -> str:
         """`text` without addresses."""
@@ -98,8 +98,8 @@ class Scrubber:
         return _cut(text, sorted(self._own_spans(text)))
 
     def finds(self, *texts: str) -> bool:
-        """True when one of `texts` holds something to take out; cheaper than taking it out."""
-        # No address runs over a line's end, so one search does for all.
+        """True when one of `texts` holds something to remove; cheaper than removing it."""
+        # No address crosses the end of a line, so one search covers all.
         text = "\n".join([text for text in texts if text and text not in self._given])
         return bool(text) and next(self._spans(_unescaped(text)[0]), None) is not None
 
@@ -112,10 +112,10 @@ class Scrubber:
         return bool(address and self._own.addresses) and _parsed(address) in self._own.addresses
 
     def address(self, address: str) -> str:
-        """`address`, or the unspecified one in place of one of the vantage's own."""
+        """`address`, or the unspecified address in place of one of the vantage's own."""
         if not self.is_own(address):
             return address
-        return "::" if ":" in address else "0.0.0.0"  # noqa: S104 # stands for no address
+        return "::" if ":" in address else "0.0.0.0"  # noqa: S104 # means no address
 
     def _spans(self, text: str) -> Iterator[Span]:
         if self._own.encoded is not None:
@@ -134,7 +134,7 @@ class Scrubber:
             yield from (match.span() for match in self._own.written.finditer(lower))
 
     def _plain(self, text: str) -> Iterator[Span]:
-        """Addresses written out, unless they may stay."""
+        """Addresses in their usual spelling, except those that may stay."""
         if _DOTTED.search(text) is not None:
             yield from self._plain_v4(text)
         if "::" in text or _EIGHT_GROUPS.search(text) is not None:
@@ -143,7 +143,7 @@ class Scrubber:
     def _plain_v4(self, text: str) -> Iterator[Span]:
         for match in _V4.finditer(text):
             numbers = re.split(r"[.\-_]", match.group())
-            # "02-17-10-20" is a date: nobody pads the numbers of an address to two digits.
+            # "02-17-10-20" is a date: addresses are not padded to two digits.
             dated = any(len(number) == 2 and number[0] == "0" for number in numbers[:4])
             address = ".".join(str(int(number)) for number in numbers)
             if not dated and (len(numbers) > 4 or not self._may_stay(address)):
@@ -165,31 +165,31 @@ class Scrubber:
         if _BASE64_SIGN.search(token) is None:
             return False
         standard = token.rstrip("=").replace("-", "+").replace("_", "/")
-        # Other text may stand directly before the encoded part, so every alignment is tried.
+        # Other text may directly precede the encoded part, so every alignment is tried.
         decoded = (_decoded(standard[start:]) for start in range(4))
         return any(next(self._plain(text), None) is not None for text in decoded)
 
 
 class _Own(msgspec.Struct, frozen=True, kw_only=True):
-    """The vantage's own addresses and all ways to recognise them."""
+    """The vantage's own addresses and the patterns that recognise them."""
 
     addresses: frozenset[IpAddress]
     written: re.Pattern[str] | None = None
-    """In lower-case text without escapes."""
+    """Finds them in lower-case text without escapes."""
     encoded: re.Pattern[str] | None = None
-    """In base64."""
+    """Finds them in base64."""
     needles: tuple[bytes, ...] = ()
-    """In binary data."""
+    """Their forms in binary data."""
 
 
 @lru_cache(maxsize=256)
 def _own(addresses: frozenset[IpAddress]) -> _Own:
-    """Made once for the addresses that many looks share."""
+    """Built once for the addresses that many measurements share."""
     if not addresses:
         return _Own(addresses=addresses)
     texts = {text for address in addresses for text in _spellings(address)}
-    # The longest first, so that no spelling leaves the tail of a longer one behind. Each pattern
-    # starts with a plain character: only then can the search skip ahead.
+    # The longest first, so that no spelling leaves the tail of a longer one. Each pattern starts
+    # with a plain character, so that the search can skip ahead.
     written = sorted(texts | {text.encode().hex() for text in texts}, key=len, reverse=True)
     plain = [re.escape(text) for text in written]
     plain += [pattern for address in addresses for pattern in _as_number(address)]
@@ -210,12 +210,12 @@ def _own(addresses: frozenset[IpAddress]) -> _Own:
 @lru_cache(maxsize=4096)
 def _parsed(address: str) -> IpAddress:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    # The same host, and written differently by different versions of Python.
+    # The same host, which Python versions write in different ways.
     return (parsed.ipv4_mapped if parsed.version == 6 else None) or parsed
 
 
 def _spellings(address: IpAddress) -> Iterator[str]:
-    """Ways to write an address in characters."""
+    """Spellings of an address."""
     yield address.reverse_pointer
     if isinstance(address, ipaddress.IPv4Address):
         octets = str(address).split(".")
@@ -243,10 +243,10 @@ def _as_number(address: IpAddress) -> Iterator[str]:
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
-    """Patterns for `data` inside something longer in base64, one for each alignment.
+    """Patterns for `data` inside longer base64, one for each alignment.
 
-    A character that also holds bits of what stands before is left out; a last one that also holds
-    bits of what follows may be any that agrees.
+    A first character that shares bits with what precedes is omitted; a last one that shares bits
+    with what follows may be any that agrees.
     """
     bits = "".join(f"{octet:08b}" for octet in data)
     for skipped in (0, 4, 2):
@@ -259,7 +259,7 @@ def _in_base64(data: bytes) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _agreeing(known: str) -> str:
-    """The base64 characters that agree with six bits, `.` being any."""
+    """The base64 characters that agree with six bits, where `.` is any bit."""
     return "".join(
         letters
         for value, letters in enumerate(_BASE64_ALPHABET)
@@ -268,7 +268,7 @@ def _agreeing(known: str) -> str:
 
 
 def _decoded(token: str) -> str:
-    """What `token` stands for in base64, one character for each octet."""
+    """`token` decoded from base64, one character for each octet."""
     whole = token[: len(token) - (len(token) % 4 == 1)]
     try:
         return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
@@ -277,9 +277,9 @@ def _decoded(token: str) -> str:
 
 
 def _v6_spans(text: str, start: int, end: int) -> Iterator[Span]:
-    """Where IPv6 addresses stand in a run of hexadecimal groups and colons."""
+    """The spans of IPv6 addresses in a run of hexadecimal groups and colons."""
     groups = text[start:end].split(":")
-    # Groups that go on beyond the run belong to words: `d` to `std::`, `be` to `::before`.
+    # Groups that continue beyond the run belong to words: `d` in `std::`, `be` in `::before`.
     if start and text[start - 1].isalnum():
         start += len(groups.pop(0)) + 1
     follows = text[end : end + 2]
@@ -304,12 +304,12 @@ def _v6_spans(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _v6_end(groups: Sequence[str], first: int) -> int:
-    """Behind which group the longest address beginning with group `first` ends; 0 for none."""
+    """The group after the longest address that starts at group `first`; 0 for none."""
     for last in range(min(len(groups), first + _V6_GROUPS + 1), first + 2, -1):
         inside = groups[first:last]
         written = ":".join(inside)
         gaps = written.count("::")
-        # With fewer than two numbers it is punctuation, with two gaps no address.
+        # With fewer than two numbers it is punctuation; with two gaps it is no address.
         if (
             len(inside) - inside.count("") < 2
             or gaps > 1
@@ -325,8 +325,8 @@ def _v6_end(groups: Sequence[str], first: int) -> int:
 
 
 def _unescaped(text: str) -> tuple[str, list[int] | None]:
-    """`text` with its escapes undone, and where each character of that stands in `text`."""
-    # Searching for single characters is much quicker than for all that may follow them.
+    """`text` with its escapes decoded, and the position in `text` of each character of it."""
+    # Searching for single characters is much faster than for whole escapes.
     marked = "%" in text or "&" in text or "\\" in text
     if not (marked or ".]" in text or ".)" in text or ".}" in text):
         return text, None
@@ -340,14 +340,14 @@ def _unescaped(text: str) -> tuple[str, list[int] | None]:
         start, end = escape.span()
         parts.append(text[reached:start])
         positions.extend(range(reached, start + 1))
-        parts.append(_meant(escape))
+        parts.append(_decoded_escape(escape))
         reached = end
     parts.append(text[reached:])
     positions.extend(range(reached, len(text) + 1))
     return "".join(parts), positions
 
 
-def _meant(escape: re.Match[str]) -> str:
+def _decoded_escape(escape: re.Match[str]) -> str:
     hexadecimal = escape[1] or escape[2] or escape[3]
     if hexadecimal:
         return chr(int(hexadecimal, 16))
@@ -357,7 +357,7 @@ def _meant(escape: re.Match[str]) -> str:
 
 
 def _cut(text: str, spans: Sequence[Span]) -> str:
-    """`text` with a placeholder for each stretch of `spans`, which are sorted and may overlap."""
+    """`text` with a placeholder for each of `spans`, which are sorted and may overlap."""
     parts: list[str] = []
     reached = 0
     for start, end in spans:
@@ -369,10 +369,10 @@ def _cut(text: str, spans: Sequence[Span]) -> str:
 
 
 def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObservation:
-    """The observation without the vantage's own address in any field a peer can fill.
+    """The observation without the vantage's own address in any field that a peer can fill.
 
-    Peers choose more than pages: a redirect names the host that is resolved, dialled and greeted
-    next, and a resolver may send us to ourselves.
+    Peers choose more than pages: a redirect names the host that is resolved and dialled next, and a
+    resolver may answer with our own address.
     """
     if isinstance(observation, HttpObservation):
         return _scrub_http(observation, scrubber)
@@ -398,7 +398,7 @@ def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObs
 
 def _scrub_dns(observation: DnsObservation, scrubber: Scrubber) -> DnsObservation:
     name = scrubber.text(observation.name)
-    # One that runs on the vantage itself may be known by the vantage's own address.
+    # A resolver on the vantage itself may have the vantage's own address.
     resolver = scrubber.own_only(observation.resolver)
     answers = tuple([_scrub_answer(answer, scrubber) for answer in observation.answers])
     if (name, resolver, answers) == (
@@ -411,12 +411,11 @@ def _scrub_dns(observation: DnsObservation, scrubber: Scrubber) -> DnsObservatio
 
 
 def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObservation:
-    seen = observation
-    if not scrubber.is_own(seen.address) and not scrubber.finds(
-        *(seen.url, seen.title, seen.location, seen.body),
-        *chain.from_iterable(seen.headers),
+    if not scrubber.is_own(observation.address) and not scrubber.finds(
+        *(observation.url, observation.title, observation.location, observation.body),
+        *chain.from_iterable(observation.headers),
     ):
-        return observation  # as nearly always
+        return observation  # the usual case
     return msgspec.structs.replace(
         observation,
         url=scrubber.text(observation.url),
@@ -446,7 +445,7 @@ def _scrub_tls(observation: TlsObservation, scrubber: Scrubber) -> TlsObservatio
 def _scrub_answer(answer: DnsAnswer, scrubber: Scrubber) -> DnsAnswer:
     if not any(map(scrubber.is_own, answer.addresses)) and not scrubber.finds(*answer.cnames):
         return answer
-    # Hijacked to ourselves: the fact stays, the address goes.
+    # Hijacked to our own address: keep the fact, drop the address.
     return msgspec.structs.replace(
         answer,
         addresses=tuple(scrubber.address(address) for address in answer.addresses),

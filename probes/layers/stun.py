@@ -1,8 +1,7 @@
-"""STUN: the one question that everyone about to make a call asks (RFC 5389).
+"""STUN (RFC 5389): the question that every program asks before it makes a call.
 
-A binding request over UDP is answered with the address it seemed to come from. That address is the
-vantage's own: it is read to know the answer for a real one, and forgotten on the spot unless the
-caller wants to know where packets come out.
+A server answers a binding request over UDP with the address the request came from. That address is
+the vantage's own. It is read to recognise a real answer, and dropped unless the caller asks for it.
 """
 
 import asyncio
@@ -31,17 +30,17 @@ _ADDRESS_LENGTHS = {0x01: 8, 0x02: 20}
 
 
 class Reply(Enum):
-    """What a datagram is."""
+    """The kind of a datagram."""
 
     SUCCESS = auto()
     ERROR = auto()
-    """A STUN server that will not say."""
+    """A STUN server refuses to answer."""
     FOREIGN = auto()
-    """No answer to this request."""
+    """It does not answer this request."""
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the request. The mapped address is not among it."""
+    """The result of the request, without the mapped address."""
 
     failure: str | None
     first_reply: float
@@ -54,7 +53,7 @@ def encode_request(transaction: bytes) -> bytes:
 
 
 def classify(data: bytes, transaction: bytes) -> Reply:
-    """What `data` is to the request of that transaction. Never raises."""
+    """The kind of `data` for the request of that transaction. Never raises."""
     length = int.from_bytes(data[2:4], "big")
     ours = data[4:_HEADER] == _MAGIC + transaction
     if len(data) < _HEADER or not ours or length % 4 or _HEADER + length != len(data):
@@ -67,7 +66,7 @@ def classify(data: bytes, transaction: bytes) -> Reply:
 
 
 def mapped_address(data: bytes) -> str:
-    """The address that a successful answer says the request came from."""
+    """The address in a successful answer: where the request came from."""
     value = _mapped(data[_HEADER:])
     key = data[4:_HEADER]  # the magic number, then the transaction
     return str(ip_address(bytes(a ^ b for a, b in zip(value[4:], key, strict=False))))
@@ -97,10 +96,10 @@ async def ask_binding(
     on_local_address: Callable[[str], None],
     on_exit: Callable[[str], None] | None = None,
 ) -> Binding:
-    """Ask the server at an IP address, three times if need be, within `timeout` seconds.
+    """Ask the server at an IP address, up to three times, within `timeout` seconds.
 
-    `on_exit` is told the address that the server saw, which must not be kept, logged or shown.
-    Never raises for what the network does; may be cancelled at any point.
+    `on_exit` gets the address that the server saw, which must not be kept, logged or shown. Never
+    raises for network failures; may be cancelled at any point.
     """
     loop = asyncio.get_running_loop()
     transaction = secrets.token_bytes(12)
@@ -111,11 +110,11 @@ async def ask_binding(
         if not answered.done():
             answered.set_result(failure)
 
-    def heard(data: bytes) -> None:
+    def received(data: bytes) -> None:
         nonlocal foreign
         reply = classify(data, transaction)
         if reply is Reply.FOREIGN:
-            # Whoever can send this can also drop the real one: wait on for it.
+            # Whoever can send this can also drop the real answer: keep waiting for it.
             foreign = True
         else:
             if reply is Reply.SUCCESS and on_exit is not None and not answered.done():
@@ -126,7 +125,7 @@ async def ask_binding(
     socket: Datagrams | None = None
     try:
         socket = network.open_datagrams(
-            address, port, heard, lambda error: settle(failure_of(error))
+            address, port, received, lambda error: settle(failure_of(error))
         )
         on_local_address(socket.local_address)
         for _ in range(_TRIES):

@@ -1,9 +1,8 @@
-"""Telegram's own protocol, as far as its first question: is a data centre at the other end?
+"""Telegram's own protocol, up to its first question: is the peer a data centre?
 
-MTProto over TCP in the abridged transport. The first thing a client without a key asks is
-`req_pq_multi` with a random nonce, unencrypted; only a server that speaks MTProto answers `resPQ`
-with that nonce and a number to factor. What completes every handshake on the way, or answers in
-HTTP whatever it is sent, does not.
+MTProto over TCP in the abridged transport. A client without a key first asks `req_pq_multi` with a
+random nonce, unencrypted. Only a server that speaks MTProto answers `resPQ` with that nonce and a
+number to factor. A middlebox that completes every handshake, or answers in HTTP, does not.
 
     client  ef                                    "abridged from here on", once
             0a                                    length in words of four bytes
@@ -31,7 +30,7 @@ _REQ_PQ_MULTI = bytes.fromhex("f18e7ebe")
 _RES_PQ = bytes.fromhex("63241605")
 _WORD = 4
 _LONG_FORM = 0x7F
-"""In place of a length: three bytes of it follow."""
+"""Marks a length that follows in three bytes."""
 _NO_KEY = bytes(8)
 _HEADER = 20
 """Key id, message id and length."""
@@ -39,22 +38,22 @@ _NONCE = 16
 _PQ_AT = _HEADER + len(_RES_PQ) + 2 * _NONCE
 _LONGEST_PQ = 8
 _SHORTEST, _LONGEST = _PQ_AT + _WORD, 1024
-"""Bytes of a whole answer; real ones have about a hundred."""
+"""Bytes of a whole answer; real ones have about 100."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the question."""
+    """The result of the question."""
 
     failure: str | None
     """None: a server that speaks MTProto answered."""
     first_reply: float
-    """Seconds from the question to the first byte of whatever came; 0 when nothing did."""
+    """Seconds from the question to the first byte of any answer; 0 when none came."""
 
 
 async def ask_res_pq(stream: Stream, timeout: float) -> Answer:  # noqa: ASYNC109 # a whole dialogue
-    """Ask over a connected stream, wait at most `timeout` seconds. Closes nothing.
+    """Ask over a connected stream, wait at most `timeout` seconds. Does not close it.
 
-    Never raises for what the network does; may be cancelled at any point.
+    Never raises for network failures; may be cancelled at any point.
     """
     loop = asyncio.get_running_loop()
     nonce = secrets.token_bytes(_NONCE)
@@ -79,12 +78,12 @@ async def ask_res_pq(stream: Stream, timeout: float) -> Answer:  # noqa: ASYNC10
 
 
 def _message_id() -> int:
-    """The time in 2⁻³² seconds; a client's must be divisible by four."""
+    """The time in units of 2⁻³² seconds; a client's id must be divisible by four."""
     return (time.time_ns() << 32) // 10**9 & ~3
 
 
 def encode_req_pq(nonce: bytes, *, message_id: int) -> bytes:
-    """The first bytes of a connection: the transport's mark and the question."""
+    """The first bytes of a connection: the mark of the transport and the question."""
     question = _REQ_PQ_MULTI + nonce
     message = (
         _NO_KEY + message_id.to_bytes(8, "little") + len(question).to_bytes(4, "little") + question
@@ -93,32 +92,32 @@ def encode_req_pq(nonce: bytes, *, message_id: int) -> bytes:
 
 
 def is_res_pq(received: bytes, nonce: bytes) -> bool:
-    """True for a whole `resPQ` to the question with `nonce`, False while more is to come.
+    """True for a whole `resPQ` to the question with `nonce`, False while it is incomplete.
 
-    Raises MalformedReplyError as soon as no `resPQ` begins like `received`, since whoever speaks
-    something else may well keep the connection open after it.
+    Raises MalformedReplyError as soon as no `resPQ` begins like `received`, because a peer that
+    speaks another protocol may keep the connection open.
     """
-    parted = _unframed(received)
-    if parted is None:
+    frame = _unframed(received)
+    if frame is None:
         return False
-    length, message = parted
+    length, message = frame
     if not _SHORTEST <= length <= _LONGEST:
         raise MalformedReplyError("a frame of another length")
     _require(message, 0, _NO_KEY)
     _require(message, _HEADER, _RES_PQ + nonce)
     if len(message) < length:
         return False
-    said = int.from_bytes(message[_HEADER - 4 : _HEADER], "little")
+    length_inside = int.from_bytes(message[_HEADER - 4 : _HEADER], "little")
     size = message[_PQ_AT]
     pq = message[_PQ_AT + 1 : _PQ_AT + 1 + size]
-    whole = _HEADER + said <= length and _PQ_AT + 1 + size <= _HEADER + said
+    whole = _HEADER + length_inside <= length and _PQ_AT + 1 + size <= _HEADER + length_inside
     if not whole or not 0 < size <= _LONGEST_PQ or int.from_bytes(pq, "big") < 2:
         raise MalformedReplyError("nothing to factor")
     return True
 
 
 def _unframed(received: bytes) -> tuple[int, bytes] | None:
-    """Length in bytes of the frame, and what of it is here; None while the length is not."""
+    """Length in bytes of the frame, and the part of it received; None until the length is known."""
     if not received:
         return None
     if received[0] < _LONG_FORM:
@@ -133,7 +132,7 @@ def _unframed(received: bytes) -> tuple[int, bytes] | None:
 
 
 def _require(message: bytes, at: int, expected: bytes) -> None:
-    """Raise unless what is there of `expected`, from position `at` on, is so."""
+    """Raise unless the bytes received from position `at` on agree with `expected`."""
     here = message[at : at + len(expected)]
     if here != expected[: len(here)]:
         raise MalformedReplyError("other bytes")

@@ -1,0 +1,20 @@
+"""Measurements: layers composed into one Measurement, and the runner that starts them.
+
+    prober                 measures one endpoint from one vantage
+    follow_up              tests that tell the causes of a failure apart
+    follow_up_reasons      the reasons of their observations
+    transfer               bytes over time on one object
+    exit_address           the vantage's public address
+    runner                 rate, concurrency and order of measurements
+    vantage_context        what all measurements of a vantage share
+    measurement_run        one measurement while it runs, made of:
+      measurement_record   what it has observed so far
+      resolution           host names; stream_query: one question over a stream
+      connections          TCP and TLS; proxied_connections: through a proxy
+      redirect_chain       HTTP requests
+      applications         MTProto, STUN and HTTP/3
+    fetch, doh             an HTTPS request on the side; DNS over HTTPS
+    concurrently           coroutines in parallel
+
+monitor.measuring imports it, and others only its values. It imports layers and sockets.
+"""

@@ -1,9 +1,8 @@
-"""Rate, concurrency and order of looks: one dispatcher for a whole process.
+"""Rate, concurrency and order of measurements: one dispatcher for the whole process.
 
-Every look, and whatever else is asked, from whichever vantage and for whatever reason, passes
-through here, so that the configured rate and concurrency hold for the process. One task takes
-work, waits for the throttle (which polls, so only one may wait on it) and for a free place, and
-starts the look.
+Every measurement and follow-up of every vantage passes through here, so that the configured rate
+and concurrency hold for the process. One task takes the next job, waits for the throttler (which
+polls, so only one task may wait on it) and for a free place, and starts the job.
 """
 
 import asyncio
@@ -20,24 +19,24 @@ from probes.measurement import Measurement
 
 T = TypeVar("T")
 Start = Callable[[], Coroutine[Any, Any, Measurement]]
-"""Makes the coroutine of one look, called when its turn has come."""
+"""Makes the coroutine of one measurement; called when it may start."""
 _Start = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Urgency(IntEnum):
-    """What goes first when the rate is the bottleneck."""
+    """The order of jobs when the rate is the bottleneck."""
 
     CONTROL = 0
-    """A field look waits for it."""
+    """A field measurement waits for it."""
     RETRY = 1
     SCHEDULED = 2
 
 
 class Runner:
-    """Runs looks at a bounded rate and number. Use as an async context manager."""
+    """Runs jobs at a bounded rate and concurrency. Use as an async context manager."""
 
     def __init__(self, *, rate: float, concurrency: int) -> None:
-        """`rate` in starts per second, `concurrency` in looks under way at once."""
+        """`rate` in starts per second, `concurrency` in jobs that run at the same time."""
         # A small bucket spreads the starts: a burst of a second's worth would look like a scan.
         bucket = max(1, math.ceil(rate / 20))
         period = bucket / rate
@@ -49,15 +48,15 @@ class Runner:
             asyncio.PriorityQueue()
         )
         self._order = itertools.count()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._dispatcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Runner":
-        self._dispatcher = asyncio.create_task(self._dispatch(), name="look dispatcher")
+        self._dispatcher = asyncio.create_task(self._dispatch(), name="measurement dispatcher")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        tasks = [*self._under_way, *([self._dispatcher] if self._dispatcher else [])]
+        tasks = [*self._running, *([self._dispatcher] if self._dispatcher else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -67,7 +66,7 @@ class Runner:
     async def run(
         self, start: Callable[[], Coroutine[Any, Any, T]], urgency: Urgency = Urgency.SCHEDULED
     ) -> T:
-        """Have one look made and return it. Cancelling this cancels the look."""
+        """Run one job and return its result. Cancelling this cancels the job."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((urgency, next(self._order), start, done))
         return await done
@@ -81,8 +80,8 @@ class Runner:
             except asyncio.CancelledError:
                 done.cancel()
                 raise
-            task = asyncio.create_task(self._look(start, done))
-            self._under_way.add(task)
+            task = asyncio.create_task(self._run_job(start, done))
+            self._running.add(task)
             task.add_done_callback(self._finished)
             done.add_done_callback(partial(_cancel_with, task))
 
@@ -93,27 +92,27 @@ class Runner:
                 return entry
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
+        self._running.discard(task)
         self._places.release()
 
     @staticmethod
-    async def _look(start: _Start, done: "asyncio.Future[Any]") -> None:
+    async def _run_job(start: _Start, done: "asyncio.Future[Any]") -> None:
         if done.cancelled():
             return
         try:
-            made = await start()
+            result = await start()
         except asyncio.CancelledError:
             done.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 # handed to whoever asked for the look
+        except Exception as error:  # noqa: BLE001 # passed to the caller of run
             if not done.done():
                 done.set_exception(error)
             return
         if not done.done():
-            done.set_result(made)
+            done.set_result(result)
 
 
 def _cancel_with(task: "asyncio.Task[None]", done: "asyncio.Future[Any]") -> None:
-    """Nobody wants the look any more: end it."""
+    """End a job whose caller was cancelled."""
     if done.cancelled():
         task.cancel()

@@ -1,8 +1,8 @@
-"""The Network protocol, and its asyncio implementation: the only owner of sockets.
+"""The Network protocol and its asyncio implementation, the only owner of sockets.
 
 Sockets are non-blocking and driven by readiness callbacks of the running loop. TLS runs in memory
-between our own reads and writes (docs/adr/0005), and a chain verified within the hour is
-recognised (docs/adr/0004).
+between our own reads and writes (docs/adr/0005). A chain verified within the last hour is
+recognised instead of verified again (docs/adr/0004).
 """
 
 import contextlib
@@ -26,11 +26,11 @@ _READ = 16 * 1024
 """Bytes read at a time for TLS."""
 _TCP_INFO_LENGTH = 104
 _TOTAL_RETRANS_OFFSET = 100
-"""`tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
+"""Offset of `tcpi_total_retrans` in struct tcp_info of linux/tcp.h."""
 
 
 class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a finished handshake agreed on."""
+    """The result of a finished TLS handshake."""
 
     version: str
     cipher: str
@@ -48,13 +48,13 @@ class Stream(Protocol):
         """The vantage's own address on this stream, for scrubbing only."""
 
     def retransmits(self) -> int:
-        """Segments sent more than once so far; 0 where the kernel does not tell."""
+        """Segments sent more than once so far; 0 where the kernel does not report it."""
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
-        """Shake hands. Raises ssl.SSLError or OSError; after that nothing is sent."""
+        """Make the TLS handshake. Raises ssl.SSLError or OSError; after that nothing is sent."""
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        """DER certificates the peer presented, leaf first, verified or not; empty when none."""
+        """DER certificates that the peer presented, leaf first, verified or not."""
 
     async def send(self, data: bytes) -> None:
         """Write all of `data`."""
@@ -63,7 +63,7 @@ class Stream(Protocol):
         """At least one byte and at most `limit`; b"" at the end of the stream."""
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Release the socket."""
 
 
 class Datagrams(Protocol):
@@ -77,14 +77,14 @@ class Datagrams(Protocol):
         """Send one datagram; raises OSError."""
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Release the socket."""
 
 
 class Network(Protocol):
-    """The way out of one vantage."""
+    """The network as one vantage reaches it."""
 
     def families(self) -> tuple[str, ...]:
-        """Address families this way out can carry at all."""
+        """Address families that this vantage can use."""
 
     async def connect(self, address: str, port: int) -> Stream:
         """Open a TCP connection to an IP address. Raises OSError."""
@@ -100,24 +100,24 @@ class Network(Protocol):
 
 
 class TlsContexts:
-    """The two client contexts of a process, built once: building one costs milliseconds.
+    """The two client contexts of a process, built once because building one costs milliseconds.
 
-    What they say to a peer is the same, octet for octet but for what is random.
+    Both send a peer the same bytes, except for random ones.
     """
 
     def __init__(
         self, trust_anchors: Sequence[str] = (), *, verified: VerifiedChains | None = None
     ) -> None:
-        """`trust_anchors` are files of roots to trust beside the system's.
+        """`trust_anchors` are files of roots to trust in addition to the system's.
 
-        `verified` is empty, or was filled under the same anchors.
+        `verified` is empty or was filled with the same anchors.
         """
         self.verified = VerifiedChains() if verified is None else verified
         self.verifying = ssl.create_default_context()
         for path in trust_anchors:
             self.verifying.load_verify_locations(cafile=path)
-        # Proves that the peer holds the key of the chain it shows, and leaves it to the caller
-        # to trust that chain. With roots OpenSSL would verify it all the same, for nothing.
+        # Proves that the peer holds the key of the chain it presents; the caller decides whether
+        # to trust that chain. With roots loaded, OpenSSL would verify it needlessly.
         self.recording = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.recording.check_hostname = False
         self.recording.verify_mode = ssl.CERT_NONE
@@ -135,7 +135,7 @@ class SocketNetwork:
         self._source = {family_of(source.strip()): source.strip() for source in sources}
 
     def families(self) -> tuple[str, ...]:
-        """Both, unless bound to source addresses: then only theirs."""
+        """Both, unless bound to source addresses: then only their families."""
         return tuple(sorted(self._source)) or ("ipv4", "ipv6")
 
     def _socket(self, address: str, kind: socket.SocketKind) -> WatchedSocket:
@@ -165,7 +165,7 @@ class SocketNetwork:
                 sock.connect((address, port))
             except BlockingIOError:
                 await sock.connected()
-            # One flight, one segment: a look is a handful of small writes.
+            # A measurement makes a few small writes; each should leave at once.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             sock.close()
@@ -179,7 +179,7 @@ class SocketNetwork:
         on_datagram: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
     ) -> "SocketDatagrams":
-        """Open a connected UDP socket, so that ICMP errors are heard and strangers are not."""
+        """Open a connected UDP socket: it reports ICMP errors and ignores other senders."""
         sock = self._socket(address, socket.SOCK_DGRAM)
         try:
             sock.connect((address, port))
@@ -215,21 +215,21 @@ class SocketDatagrams:
 
     @property
     def local_address(self) -> str:
-        """Address part of the socket's own name."""
+        """The socket's own address."""
         return str(self._sock.getsockname()[0])
 
     def send(self, data: bytes) -> None:
-        """Send one datagram; a full send buffer counts as a lost one."""
+        """Send one datagram; with a full send buffer it is lost."""
         with contextlib.suppress(BlockingIOError):
             self._sock.send(data)
 
     def close(self) -> None:
-        """Stop listening and close."""
+        """Close the socket."""
         self._sock.close()
 
 
 class SocketStream:
-    """Stream over a non-blocking socket, in clear until `start_tls`."""
+    """Stream over a non-blocking socket, in cleartext until `start_tls`."""
 
     __slots__ = (
         *("_chain", "_contexts", "_dial", "_incoming", "_outgoing", "_sock", "_tls"),
@@ -247,20 +247,20 @@ class SocketStream:
         self._contexts = contexts
         self._dial = dial
         self._used = False
-        """Whether anything was said in clear, so that another connection would not be the same."""
+        """Whether cleartext was exchanged, so that a new connection would not be equivalent."""
         self._tls: ssl.SSLObject | None = None
         self._chain: tuple[bytes, ...] = ()
 
     @property
     def local_address(self) -> str:
-        """Address part of the socket's own name."""
+        """The socket's own address."""
         try:
             return str(self._sock.getsockname()[0])
         except OSError:
             return ""
 
     def retransmits(self) -> int:
-        """From TCP_INFO."""
+        """The count in TCP_INFO."""
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_LENGTH)
             return int(struct.unpack_from("=I", info, _TOTAL_RETRANS_OFFSET)[0])
@@ -268,28 +268,28 @@ class SocketStream:
             return 0
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
-        """Shake hands on the running loop, verification on unless told to record only.
+        """Make the TLS handshake, with verification unless `verify` is false.
 
-        When that fails not even an alert is sent: nothing goes to an unverified peer.
+        When it fails not even an alert is sent: nothing goes to an unverified peer.
 
-        A chain verified for this name within the hour is recognised instead of verified again.
-        Where another one shows up, the handshake is broken off before anything but a hello was
-        sent, and made once more on a new connection, by whose outcome the look stands.
+        A chain verified for this name within the last hour is recognised instead of verified again.
+        If the peer presents another one, the handshake stops after the hello and is made again on
+        a new connection, whose result counts.
         """
         if not verify:
-            return await self._shake_hands(self._contexts.recording, server_name)
+            return await self._handshake(self._contexts.recording, server_name)
         known = self._contexts.verified
         if not self._used and known.expects(server_name):
             with contextlib.suppress(_UnknownChainError):
-                return await self._shake_hands(self._contexts.recording, server_name, known)
+                return await self._handshake(self._contexts.recording, server_name, known)
             self.close()
             self._tls, self._chain = None, ()
         try:
             if self._sock.fileno() < 0:
                 self._sock = await self._dial()
-            facts = await self._shake_hands(self._contexts.verifying, server_name)
+            facts = await self._handshake(self._contexts.verifying, server_name)
         except BaseException:
-            # Whatever is wrong, the next look is to see it without detours.
+            # The next measurement must see this failure without a second connection.
             known.forget(server_name)
             raise
         not_after = self._not_after()
@@ -297,10 +297,10 @@ class SocketStream:
             known.add(server_name, self.peer_chain(), not_after)
         return facts
 
-    async def _shake_hands(
+    async def _handshake(
         self, context: ssl.SSLContext, server_name: str, known: VerifiedChains | None = None
     ) -> TlsFacts:
-        """Raises _UnknownChainError as soon as the peer shows a chain not in `known`, if given."""
+        """Raises _UnknownChainError as soon as the peer presents a chain that is not in `known`."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._tls = tls
@@ -332,9 +332,9 @@ class SocketStream:
     def _recognise(
         self, known: VerifiedChains | None, server_name: str, *, finished: bool = False
     ) -> None:
-        """Let nothing pass, neither a finished handshake nor a failure, that verifying would not.
+        """Raise _UnknownChainError where verification might have failed.
 
-        Verification fails as soon as the certificates are there, before what comes after them.
+        Verification fails as soon as the certificates arrive, before what follows them.
         """
         if known is None:
             return
@@ -343,7 +343,7 @@ class SocketStream:
             raise _UnknownChainError
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        """Public from Python 3.13 on; before that the same call lives on the inner object."""
+        """As `Stream.peer_chain`. The call is public from Python 3.13 on, and internal before."""
         if self._tls is None or self._chain:
             return self._chain
         public = getattr(self._tls, "get_unverified_chain", None)
@@ -358,7 +358,7 @@ class SocketStream:
         return self._chain
 
     def _not_after(self) -> float | None:
-        """POSIX seconds at which the first certificate of the verified path ends; None: unknown."""
+        """POSIX seconds at which the verified path stops being valid; None: unknown."""
         try:
             path = self._tls._sslobj.get_verified_chain()  # type: ignore[union-attr]
             ends = [_moment(one.get_info()["notAfter"]) for one in path]
@@ -388,18 +388,18 @@ class SocketStream:
                     return b""
             except ssl.SSLZeroReturnError:
                 return b""
-            # TLS may want to answer what it read, as when keys are renewed.
+            # TLS may have to answer what it read, for example when keys are renewed.
             await self._flush()
 
     def close(self) -> None:
-        """Close without a TLS goodbye: the look is over and the peer owes us nothing."""
+        """Close without a TLS close_notify: the measurement needs nothing more from the peer."""
         if self._tls is not None and self._tls.version() is None and self._sock.fileno() >= 0:
-            # Closed in mid-handshake the kernel would go on sending the hello for a minute.
+            # Otherwise the kernel would keep sending an unanswered hello for a minute.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
         self._sock.close()
 
     async def _fill(self) -> bool:
-        """Hand TLS what comes next; False at the end of the stream."""
+        """Feed TLS the next bytes; False at the end of the stream."""
         data = await self._sock.receive(_READ)
         self._incoming.write(data)
         return bool(data)
@@ -414,14 +414,14 @@ _ABORT = struct.pack("ii", 1, 0)
 
 
 class _UnknownChainError(Exception):
-    """The peer shows another chain than those already verified for its name."""
+    """The peer presents another chain than those already verified for its name."""
 
 
 _DER = 2
 """`_ssl.ENCODING_DER`."""
 
 _moment = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
-"""Most paths end in the same few authorities."""
+"""Cached, because most paths end in the same few authorities."""
 
 
 def chain_digest(chain: Sequence[bytes]) -> str:
@@ -435,7 +435,7 @@ def chain_digest(chain: Sequence[bytes]) -> str:
 
 
 async def receive_exactly(stream: Stream, count: int) -> bytes:
-    """Exactly `count` bytes; raises PeerClosedError when the stream ends before."""
+    """Exactly `count` bytes; raises PeerClosedError when the stream ends earlier."""
     parts = b""
     while len(parts) < count:
         data = await stream.receive(count - len(parts))

@@ -1,9 +1,9 @@
 """Sockets that wait for the kernel through one epoll object, which the running loop watches.
 
-A look waits for its connection, for the peer's hello and for the answer. Asked of the loop, each
-wait is a registration and its removal, through several layers of Python. Here a socket is
-registered once, edge-triggered: who waits has just met EAGAIN, so that whatever happens from then
-on is an edge, and a wait that ends too early meets EAGAIN again.
+A measurement waits for its connection, for the peer's hello and for the answer. With the loop's
+own calls, each wait costs a registration and its removal, through several layers of Python. Here a
+socket is registered once, edge-triggered. A task that waits has just met EAGAIN, so anything that
+happens from then on is an edge, and a wait that ends too early meets EAGAIN again.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _CONNECTED = select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP
 
 
 class _Readiness:
-    """What is watched on one event loop; it lasts while anything is."""
+    """The watched sockets of one event loop; it exists while there is at least one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = ref(loop)
@@ -45,10 +45,10 @@ class _Readiness:
         for descriptor, events in self._epoll.poll(0):
             on_event = self._callbacks.get(descriptor)
             if on_event is None:
-                continue  # closed by a callback before it
+                continue  # closed by an earlier callback
             try:
                 on_event(events)
-            except Exception as error:  # noqa: BLE001 # a bug in one must not make others miss theirs
+            except Exception as error:  # noqa: BLE001 # a bug in one callback must not stop others
                 loop = asyncio.get_running_loop()
                 loop.call_exception_handler(
                     {"message": "a socket's callback failed", "exception": error}
@@ -67,30 +67,30 @@ def _of_running_loop() -> _Readiness:
 
 
 class WatchedSocket(socket.socket):
-    """A non-blocking socket on the loop it first waited on. One task may wait at a time."""
+    """A non-blocking socket, bound to the loop it first waits on. One task may wait at a time."""
 
     __slots__ = ("_readiness", "_waiter")
 
     def __init__(self, family: int, kind: int) -> None:
-        """As of `socket.socket`."""
+        """As `socket.socket`."""
         super().__init__(family, kind | socket.SOCK_NONBLOCK)
         self._readiness: _Readiness | None = None
         self._waiter: asyncio.Future[int] | None = None
 
     async def ready(self) -> int:
-        """Wait, after EAGAIN, for anything to happen; the epoll events."""
+        """Wait, after EAGAIN, for any event; the epoll events."""
         waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiter = waiter
         try:
             if self._readiness is None:
-                # An edge before this is not lost: registering reports how things stand.
+                # An edge before this is not lost: registering reports the present state.
                 self.watch(ANY_EDGE, self._woken)
             return await waiter
         finally:
             self._waiter = None
 
     async def connected(self) -> None:
-        """Wait, after EINPROGRESS, for the connection. Raises OSError when there will be none."""
+        """Wait, after EINPROGRESS, for the connection. Raises OSError when it fails."""
         while not await self.ready() & _CONNECTED:
             pass
         error = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -98,7 +98,7 @@ class WatchedSocket(socket.socket):
             raise OSError(error, "connect failed")
 
     async def receive(self, limit: int) -> bytes:
-        """What there is, at least one byte; b"" at the end of a stream."""
+        """At least one byte and at most `limit`; b"" at the end of a stream."""
         while True:
             try:
                 return self.recv(limit)
@@ -106,7 +106,7 @@ class WatchedSocket(socket.socket):
                 await self.ready()
 
     async def send_all(self, data: bytes) -> None:
-        """Hand all of `data` to the kernel."""
+        """Pass all of `data` to the kernel."""
         view = memoryview(data)
         while view:
             try:
@@ -115,7 +115,7 @@ class WatchedSocket(socket.socket):
                 await self.ready()
 
     def watch(self, events: int, on_event: Callable[[int], None]) -> None:
-        """Have `on_event` told of epoll `events`, until the socket is closed."""
+        """Call `on_event` with epoll `events` until the socket is closed."""
         readiness = _of_running_loop()
         readiness.watch(self.fileno(), events, on_event)
         self._readiness = readiness
@@ -124,7 +124,7 @@ class WatchedSocket(socket.socket):
         """Close; safe to call again."""
         readiness, self._readiness = self._readiness, None
         if readiness is not None:
-            # Not left to the kernel, which keeps what a forked process still holds.
+            # The kernel would keep the registration while a forked process holds the socket.
             readiness.unwatch(self.fileno())
         super().close()
 

@@ -1,7 +1,7 @@
-"""Which resolvers this machine uses, and whether they can be asked directly.
+"""The resolvers this machine uses, and whether they can be asked directly.
 
-A stub on loopback (systemd-resolved's 127.0.0.53, a container engine's 127.0.0.11) answers once
-and so hides an injected second answer: its upstream is preferred where it can be found.
+A stub on loopback (systemd-resolved's 127.0.0.53, a container engine's 127.0.0.11) answers once and
+so hides an injected second answer. Its upstream resolvers are preferred where they can be found.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ import msgspec
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 UPSTREAM_CONF = Path("/run/systemd/resolve/resolv.conf")
-"""Where systemd-resolved lists the servers behind its stub."""
+"""The file in which systemd-resolved lists the servers behind its stub."""
 
 
 class ResolverAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class ResolverAddress(msgspec.Struct, frozen=True, kw_only=True):
 def system_resolvers(
     resolv_conf: Path = RESOLV_CONF, upstream_conf: Path = UPSTREAM_CONF
 ) -> tuple[ResolverAddress, ...]:
-    """The system's resolvers in order; upstream ones instead of a stub where they are listed.
+    """The system's resolvers in order; those behind a stub instead of it, where they are listed.
 
     Empty when the files name none or cannot be read.
     """
@@ -60,7 +60,7 @@ def _nameservers(path: Path) -> list[str]:
 
 def _valid(address: str) -> bool:
     try:
-        # A scoped link-local resolver (fe80::1%eth0) is asked as it stands.
+        # A link-local resolver keeps its scope (fe80::1%eth0).
         ipaddress.ip_address(address)
     except ValueError:
         return False
@@ -68,5 +68,5 @@ def _valid(address: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address, with or without a scope, is this machine's own: a stub's."""
+    """Whether an address, with or without a scope, is on loopback: that of a stub."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback

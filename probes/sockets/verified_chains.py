@@ -1,8 +1,8 @@
-"""Which certificate chains were verified for which host name of late.
+"""The certificate chains that were recently verified, by host name.
 
-Whether a chain is good for a name depends on nothing but the chain, the name, the trusted roots
-and the time. Within the validity of all its certificates the verdict on the same chain can only
-come out the same, so that it need not be reached again at every look. See docs/adr/0004.
+Whether a chain is valid for a name depends only on the chain, the name, the trusted roots and the
+time. While all its certificates are valid, verifying the same chain again gives the same result, so
+measurements need not repeat it. See docs/adr/0004.
 """
 
 import time
@@ -13,29 +13,29 @@ from hashlib import sha256
 import msgspec
 
 KEPT = 3600.0
-"""Seconds after which a chain is verified again, come what may."""
+"""Seconds after which a chain is always verified again."""
 MOST_HOSTS = 2048
 MOST_CHAINS = 4
-"""Of one host. One that shows more in an hour is verified each time: guessing would not pay."""
+"""Chains of one host. A host that shows more in an hour is verified each time."""
 
 
 class _Verified(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     """POSIX seconds at which the chain was verified."""
     until: float
-    """POSIX seconds before which that still holds."""
+    """POSIX seconds until which that holds."""
 
 
 class VerifiedChains:
     """A bounded memory of chains verified against one set of trusted roots."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives POSIX seconds, the time that certificates are valid in."""
+        """`clock` gives POSIX seconds, as the validity of certificates does."""
         self._clock = clock
         self._hosts: OrderedDict[str, dict[bytes, _Verified]] = OrderedDict()
 
     def expects(self, host: str) -> bool:
-        """Whether a chain of `host` is likely to be among those known."""
+        """Whether the next chain of `host` is likely to be a known one."""
         chains = self._current(host)
         return 0 < len(chains) <= MOST_CHAINS
 
@@ -44,7 +44,7 @@ class VerifiedChains:
         return _digest(chain) in self._current(host)
 
     def add(self, host: str, chain: Sequence[bytes], not_after: float) -> None:
-        """Note that `chain` was just verified; all of its path is valid until `not_after`."""
+        """Note that `chain` was just verified; its whole path is valid until `not_after`."""
         now = self._clock()
         chains = self._current(host)
         chains[_digest(chain)] = _Verified(since=now, until=min(not_after, now + KEPT))
@@ -56,7 +56,7 @@ class VerifiedChains:
             self._hosts.popitem(last=False)
 
     def forget(self, host: str) -> None:
-        """Verify whatever `host` shows next."""
+        """Verify the next chain of `host` in full."""
         self._hosts.pop(host, None)
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class VerifiedChains:
         return sum(map(len, self._hosts.values()))
 
     def _current(self, host: str) -> dict[bytes, _Verified]:
-        """Chains of `host` that hold now. A clock set back before `since` proves nothing."""
+        """Chains of `host` that are valid now. With a clock set back before `since` none is."""
         chains = self._hosts.get(host)
         if chains is None:
             return {}
@@ -81,7 +81,7 @@ class VerifiedChains:
 def _digest(chain: Sequence[bytes]) -> bytes:
     digest = sha256()
     for certificate in chain:
-        # With its length, so that no two chains run into one.
+        # With its length, so that no two chains give the same input.
         digest.update(len(certificate).to_bytes(8, "big"))
         digest.update(certificate)
     return digest.digest()

@@ -6,10 +6,9 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
-from monitor.analysis.judge.evidence_grades import Sign, capped
-from monitor.analysis.judge.signs import FailedMeasurement, Finding, failed_at, strongest
+from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.signs import FailedAttempt, Finding, failed_at, strongest
 from monitor.analysis.outcome import (
-    TIMEOUT,
     Outcome,
     Summary,
     came_late,
@@ -20,21 +19,15 @@ from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
 _INNOCENT: frozenset[Sign] = frozenset(
-    {
-        (Layer.DNS, "refused"),
-        (Layer.DNS, "servfail"),
-        (Layer.DNS, "no_answer"),
-        (Layer.DNS, TIMEOUT),
-        (Layer.TCP, TIMEOUT),
-        (Layer.TCP, "unreachable"),
-        (Layer.TLS, TIMEOUT),
-    }
+    signs(
+        "dns.refused dns.servfail dns.no_answer dns.timeout tcp.timeout tcp.unreachable tls.timeout"
+    )
 )
 """Never more than weak for one family: resolvers fail on one record type, and two networks may not
 exchange routes of one family."""
 
 
-def family_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
+def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     """What blocks a family that failed in every attempt though the endpoint answered over the
     other.
 
@@ -49,21 +42,21 @@ def family_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
     found = [
         finding
         for family in case.health.families
-        if (finding := _on_family(case, looked, family)) is not None
+        if (finding := _on_family(case, attempts, family)) is not None
     ]
     return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
 
 
 def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
-    looked = [summary for summary in every if family not in came_late(summary.measurement)]
-    if not looked:
+    attempts = [summary for summary in every if family not in came_late(summary.measurement)]
+    if not attempts:
         return None
     failed = [
         (summary, outcome)
-        for summary in looked
+        for summary in attempts
         if (outcome := _of_family(summary, family)) is not None and outcome.sub_method
     ]
-    if len(failed) < len(looked):
+    if len(failed) < len(attempts):
         failed = [
             (summary, outcome)
             for summary, outcome in failed
@@ -74,10 +67,12 @@ def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | N
         for summary, outcome in failed
     ):
         return None
-    controls = controls_for(case, looked[-1:])
-    working = [control for control in controls.working if _works_over(control, family, looked[-1])]
+    controls = controls_for(case, attempts[-1:])
+    working = [
+        control for control in controls.working if _works_over(control, family, attempts[-1])
+    ]
     covered = [
-        FailedMeasurement(
+        FailedAttempt(
             summary=summary, signs=failed_at(_paths(summary, family), outcome.depth), covered=True
         )
         for summary, outcome in failed

@@ -10,8 +10,8 @@ from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint, one field vantage, one cycle."""
+class EndpointCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verdict is about: one endpoint, one field vantage, one cycle."""
 
     cycle: str
     vantage: str
@@ -22,6 +22,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     endpoint: str
     """`Endpoint.id`."""
+    health: VantageHealth
+    """Health of the field vantage, from references measured after the failures."""
+    judged_at: datetime
+    """UTC."""
+
+
+class Case(EndpointCase, frozen=True, kw_only=True):
+    """The measurements of one endpoint, with all that helps to judge them."""
+
     attempts: tuple[Measurement, ...]
     """The measurements of this endpoint in this cycle, in the order made."""
     controls: tuple[Measurement, ...] = ()
@@ -33,9 +42,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     udp_works: bool = False
     """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle, so UDP gets
     through and its silence means something."""
-    health: VantageHealth
-    """Health of the field vantage, from references measured after the failures."""
     control_health: Mapping[str, VantageHealth] = {}
     """Vantage id → health of the control vantages. A missing one counts as unwell."""
-    judged_at: datetime
-    """UTC."""

@@ -14,6 +14,7 @@ from probes.measurement import HttpObservation, Measurement
 LEGAL_REASONS = 451
 LENGTH_RATIO = 0.7
 _TITLE_WORD = re.compile(r"\w{5,}")
+# fmt: off -- one header a line would fill the page
 _COMMON_HEADERS = frozenset(
     {
         "accept-ranges",
@@ -51,6 +52,7 @@ _COMMON_HEADERS = frozenset(
         "x-xss-protection",
     }
 )
+# fmt: on
 """Headers so common that block pages have them too."""
 _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
 """Statuses with which sites reject visitors they take for robots."""

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.judge.evidence_grades import Sign, signs
 from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
@@ -40,23 +40,10 @@ FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
 """An expired certificate is a common mistake of genuine sites; these two are not."""
 
 CONCLUSIVE: frozenset[Sign] = frozenset(
-    {
-        HIJACK,
-        (Layer.TLS, "certificate"),
-        *(
-            (Layer.DNS, word)
-            for word in (
-                "injection",
-                "bogon",
-                "nxdomain",
-                "refused",
-                "servfail",
-                "no_answer",
-                TIMEOUT,
-            )
-        ),
-        *((Layer.TLS, word) for word in ("reset", "eof", "alert", TIMEOUT)),
-    }
+    signs(
+        "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
+        " dns.timeout tls.certificate tls.reset tls.eof tls.alert tls.timeout"
+    )
 )
 """Signs that follow-ups can make conclusive."""
 

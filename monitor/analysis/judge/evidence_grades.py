@@ -28,6 +28,12 @@ Sign = tuple[Layer, str]
 """Layer and sub-method of a failure: (tls, reset)."""
 
 
+def signs(names: str) -> tuple[Sign, ...]:
+    """`tls.reset dns.bogon` → signs."""
+    split = (name.partition(".") for name in names.split())
+    return tuple((Layer(layer), sub_method) for layer, _, sub_method in split)
+
+
 class Weight(StrEnum):
     """How evidence grows with repeated attempts."""
 
@@ -50,40 +56,20 @@ AGREEING_ATTEMPTS: Mapping[Weight, int] = {Weight.REPEAT: 2, Weight.OVERLOAD: 4}
 """Attempts that must agree for strong evidence."""
 
 WEIGHTS: Mapping[Sign, Weight] = {
-    (Layer.DNS, "injection"): Weight.PROOF,
-    (Layer.DNS, "bogon"): Weight.PROOF,
-    (Layer.DNS, "nxdomain"): Weight.REPEAT,
-    (Layer.DNS, "refused"): Weight.REPEAT,
-    (Layer.DNS, "servfail"): Weight.REPEAT,
-    (Layer.DNS, "no_answer"): Weight.REPEAT,
-    (Layer.DNS, "timeout"): Weight.SILENCE,
-    (Layer.DNS, "hijack"): Weight.REPEAT,
-    (Layer.TCP, "refused"): Weight.OVERLOAD,
-    (Layer.TCP, "reset"): Weight.OVERLOAD,
-    (Layer.TCP, "unreachable"): Weight.REPEAT,
-    (Layer.TCP, "timeout"): Weight.SILENCE,
-    (Layer.TLS, "reset"): Weight.OVERLOAD,
-    (Layer.TLS, "eof"): Weight.OVERLOAD,
-    (Layer.TLS, "alert"): Weight.OVERLOAD,
-    (Layer.TLS, "timeout"): Weight.SILENCE,
-    (Layer.TLS, "certificate"): Weight.REPEAT,
-    (Layer.TLS, "handshake"): Weight.HINT,
-    (Layer.TLS, "address"): Weight.OVERLOAD,
-    (Layer.HTTP, "reset"): Weight.OVERLOAD,
-    (Layer.HTTP, "eof"): Weight.OVERLOAD,
-    (Layer.HTTP, "timeout"): Weight.SILENCE,
-    (Layer.HTTP, "status_451"): Weight.REPEAT,
-    (Layer.HTTP, "withheld"): Weight.HINT,
-    (Layer.HTTP, "blockpage"): Weight.REPEAT,
-    (Layer.HTTP, "known_blockpage"): Weight.REPEAT,
-    (Layer.APP, "reset"): Weight.OVERLOAD,
-    (Layer.APP, "eof"): Weight.OVERLOAD,
-    (Layer.APP, "middlebox"): Weight.REPEAT,
-    (Layer.APP, "timeout"): Weight.SILENCE,
-    (Layer.QUIC, "refused"): Weight.REPEAT,
-    (Layer.QUIC, "unreachable"): Weight.REPEAT,
-    (Layer.QUIC, "certificate"): Weight.REPEAT,
-    (Layer.QUIC, "timeout"): Weight.SILENCE,
+    sign: weight
+    for weight, names in (
+        (Weight.PROOF, "dns.injection dns.bogon"),
+        (Weight.REPEAT, "dns.nxdomain dns.refused dns.servfail dns.no_answer dns.hijack"),
+        (Weight.REPEAT, "tcp.unreachable tls.certificate app.middlebox"),
+        (Weight.REPEAT, "http.status_451 http.blockpage http.known_blockpage"),
+        (Weight.REPEAT, "quic.refused quic.unreachable quic.certificate"),
+        (Weight.OVERLOAD, "tcp.refused tcp.reset tls.reset tls.eof tls.alert tls.address"),
+        (Weight.OVERLOAD, "http.reset http.eof app.reset app.eof"),
+        (Weight.SILENCE, "dns.timeout tcp.timeout tls.timeout http.timeout"),
+        (Weight.SILENCE, "app.timeout quic.timeout"),
+        (Weight.HINT, "tls.handshake http.withheld"),
+    )
+    for sign in signs(names)
 }
 """Signs that are not listed accuse nobody."""
 

@@ -8,10 +8,11 @@ from monitor.analysis.judge.address_family import family_finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, strayed
+from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.quic_blocked import quic_finding
 from monitor.analysis.judge.signs import Finding, families_of, find
 from monitor.analysis.outcome import Summary, summarise, usable
-from monitor.analysis.verdict import VantageState
+from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import Layer
 
 FAMILY_MISSING = "vantage.family_missing"
@@ -22,7 +23,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules ask about a case."""
 
     case: Case
-    looked: bool
+    measured: bool
     """At least one measurement was made."""
     egress_failed: bool
     """Every attempt failed at our own proxy."""
@@ -45,32 +46,43 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Set when the endpoint answers over TCP, but not over QUIC."""
     last: Summary | None
 
+    @property
+    def sign(self) -> Sign | None:
+        """The sign that explains the failures; None without failures or without a name."""
+        return self.finding.sign if self.finding is not None else None
+
+    @property
+    def accused(self) -> Sign | None:
+        """The same, when its evidence accuses."""
+        accuses = self.finding is not None and self.finding.evidence is not Evidence.NONE
+        return self.sign if accuses else None
+
 
 def examine(case: Case) -> Facts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
-    summary = [summarise(measurement) for measurement in case.attempts]
-    looked = [one for one in summary if one.egress_failure is None]
-    last = looked[-1] if looked else None
+    every = [summarise(attempt) for attempt in case.attempts]
+    attempts = [one for one in every if one.egress_failure is None]
+    last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
     answered = last is not None and _answered(last, for_last) and not _by_captive_portal(case, last)
     like_control = last is not None and _like_control(last, for_last)
-    failed = _trailing_failures(looked) if not (answered or like_control) else []
+    failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
     finding = find(case, failed, controls) if failed else None
     return Facts(
         case=case,
-        looked=bool(summary),
-        egress_failed=bool(summary) and not looked,
+        measured=bool(every),
+        egress_failed=bool(every) and not attempts,
         answered=answered,
         like_control=like_control,
-        failed_before=any(not one.measurement.reached for one in looked[:-1]),
+        failed_before=any(not one.measurement.reached for one in attempts[:-1]),
         family_missing=bool(failed) and all(_family_missing(case, one) for one in failed),
         withheld_everywhere=_withheld_everywhere(finding, controls),
         controls=controls,
         finding=finding,
-        family_finding=family_finding(case, looked) if answered else None,
-        quic_finding=quic_finding(case, looked) if answered else None,
-        last=last or (summary[-1] if summary else None),
+        family_finding=family_finding(case, attempts) if answered else None,
+        quic_finding=quic_finding(case, attempts) if answered else None,
+        last=last or (every[-1] if every else None),
     )
 
 
@@ -99,10 +111,10 @@ def _like_control(summary: Summary, controls: Controls) -> bool:
     )
 
 
-def _trailing_failures(looked: Sequence[Summary]) -> list[Summary]:
+def _trailing_failures(attempts: Sequence[Summary]) -> list[Summary]:
     """The attempts after the last one that reached the endpoint, or the very last one."""
-    position = max((i for i, one in enumerate(looked) if one.measurement.reached), default=-1)
-    return list(looked[position + 1 :] or looked[-1:])
+    position = max((i for i, one in enumerate(attempts) if one.measurement.reached), default=-1)
+    return list(attempts[position + 1 :] or attempts[-1:])
 
 
 def _family_missing(case: Case, summary: Summary) -> bool:

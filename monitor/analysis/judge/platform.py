@@ -145,26 +145,26 @@ def _role_verdict(judged: _Judged) -> RoleVerdict:
 
 def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
     by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
-    looked_at = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
-    state = _role_state(role, by_endpoint, looked_at)
+    measured = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
+    state = _role_state(role, by_endpoint, measured)
     named = {endpoint.id for endpoint in role.endpoints}
     slow = [
         verdict
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
-    without_quic = [verdict for verdict in looked_at if verdict.only_quic]
+    without_quic = [verdict for verdict in measured if verdict.only_quic]
     if state is State.OK and slow:
-        state, looked_at = State.THROTTLED, slow
+        state, measured = State.THROTTLED, slow
     elif state is State.OK and without_quic:
-        state, looked_at = State.DEGRADED, without_quic
-    return _Judged(role=role, core=core, state=state, decider=_decider(role, looked_at, state))
+        state, measured = State.DEGRADED, without_quic
+    return _Judged(role=role, core=core, state=state, decider=_decider(role, measured, state))
 
 
 def _role_state(
-    role: Role, by_endpoint: Mapping[str, Verdict], looked_at: Sequence[Verdict]
+    role: Role, by_endpoint: Mapping[str, Verdict], measured: Sequence[Verdict]
 ) -> State:
-    if not looked_at:
+    if not measured:
         return State.INSUFFICIENT
     if role.canonical:
         canonical = by_endpoint.get(role.endpoints[0].id)
@@ -172,12 +172,12 @@ def _role_state(
             return State.INSUFFICIENT
         if _use(canonical) is not State.OK:
             return _use(canonical)
-    states = [_use(verdict) for verdict in looked_at]
+    states = [_use(verdict) for verdict in measured]
     if role.need is Need.ANY:
         # IPv6 members say nothing without IPv6; they must not outvote the others.
-        visible = [_use(v) for v in looked_at if v.rule_id != FAMILY_MISSING]
+        visible = [_use(v) for v in measured if v.rule_id != FAMILY_MISSING]
         return _any_works(visible or states)
-    complete = bool(role.sample) or len(looked_at) == len(role.endpoints)
+    complete = bool(role.sample) or len(measured) == len(role.endpoints)
     return _all_work(states if complete else [*states, State.INSUFFICIENT])
 
 
@@ -199,16 +199,16 @@ def _all_work(states: Sequence[State]) -> State:
     return min(states, key=_WORST_FIRST.index)
 
 
-def _decider(role: Role, looked_at: Sequence[Verdict], state: State) -> Verdict | None:
+def _decider(role: Role, measured: Sequence[Verdict], state: State) -> Verdict | None:
     """The endpoint verdict that decides the function: canonical, then best evidence, then first.
 
     None when the state comes from members without a measurement.
     """
     if state is State.DEGRADED:
-        same = list(looked_at)
+        same = list(measured)
     else:
-        same = [verdict for verdict in looked_at if _use(verdict) is state]
-    doubtful = [v for v in looked_at if v.state not in (State.OK, State.BLOCKED)]
+        same = [verdict for verdict in measured if _use(verdict) is state]
+    doubtful = [v for v in measured if v.state not in (State.OK, State.BLOCKED)]
     canonical = role.endpoints[0].id if role.canonical else ""
     return min(
         same or doubtful,

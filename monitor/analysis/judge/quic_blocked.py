@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, follows
 from monitor.analysis.judge.evidence_grades import Sign
-from monitor.analysis.judge.signs import FailedMeasurement, Finding, strongest
+from monitor.analysis.judge.signs import FailedAttempt, Finding, strongest
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
@@ -23,7 +23,7 @@ from probes.measurement import (
 )
 
 
-def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
+def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
     """What blocks QUIC to an endpoint that answers over TCP; None when nothing accuses.
 
     `attempts` are the measurements of the endpoint in the order made. Follow-ups count as attempts
@@ -32,12 +32,12 @@ def quic_finding(case: Case, looked: Sequence[Summary]) -> Finding | None:
     if not case.udp_works or case.health.state not in ABLE:
         return None
     extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
-    tried = [one for one in (*looked, *extra) if _tries(one.measurement, case.health.families)]
+    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
     if any(not quic_failed(one.measurement, case.health.families) for one in tried):
         return None
     working = [control for control in case.controls if _works(case, control)]
     covered = [
-        FailedMeasurement(summary=one, signs=_signs(one, case.health.families), covered=True)
+        FailedAttempt(summary=one, signs=_signs(one, case.health.families), covered=True)
         for one in tried
         if any(follows(control, one) for control in working)
     ]

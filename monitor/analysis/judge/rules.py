@@ -49,9 +49,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from monitor.analysis.judge.case import Case as Case
+from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.differential import CONCLUSIVE
-from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr
+from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.judge.signs import Finding
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
@@ -88,16 +88,23 @@ def judge(case: Case) -> Verdict:
     return _verdict(facts, rule)
 
 
-def _verdict(facts: Facts, rule: Rule) -> Verdict:
-    case = facts.case
-    finding = _finding(facts, rule)
-    accused = rule.state is State.BLOCKED and finding is not None
-    evidence = finding.evidence if finding is not None and accused else Evidence.NONE
-    layer, sub_method = finding.sign if finding is not None and finding.sign else ("", "")
-    summary = finding.summary if finding is not None else facts.last
+def verdict_on(
+    case: EndpointCase,
+    rule_id: str,
+    state: State,
+    evidence: Evidence,
+    *,
+    measurement: str,
+    controls: tuple[str, ...],
+    failures: dict[str, str],
+    method: str = "",
+    sub_method: str = "",
+    family: str = "",
+) -> Verdict:
+    """The verdict that a rule gives to a case."""
     return Verdict(
-        measurement=summary.measurement.id if summary is not None else "",
-        controls=facts.controls.ids,
+        measurement=measurement,
+        controls=controls,
         cycle=case.cycle,
         vantage=case.vantage,
         country=case.country,
@@ -107,16 +114,35 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
         platform=case.platform,
         role=case.role,
         endpoint=case.endpoint,
-        state=rule.state,
-        method=(rule.method or str(layer)) if accused else "",
-        sub_method=(rule.sub_method or sub_method) if accused else "",
-        family=finding.family if finding is not None and accused else "",
-        rule_id=rule.id,
+        state=state,
+        method=method,
+        sub_method=sub_method,
+        family=family,
+        rule_id=rule_id,
         evidence=evidence,
-        llr=llr(rule.state, evidence),
-        failures=_failures(facts, finding, rule),
+        llr=llr(state, evidence),
+        failures=failures,
         judged_at=case.judged_at,
         rules_version=RULES_VERSION,
+    )
+
+
+def _verdict(facts: Facts, rule: Rule) -> Verdict:
+    finding = _finding(facts, rule)
+    summary = finding.summary if finding is not None else facts.last
+    accused = finding if rule.state is State.BLOCKED else None
+    layer, sub_method = accused.sign if accused is not None and accused.sign else ("", "")
+    return verdict_on(
+        facts.case,
+        rule.id,
+        rule.state,
+        accused.evidence if accused is not None else Evidence.NONE,
+        measurement=summary.measurement.id if summary is not None else "",
+        controls=facts.controls.ids,
+        failures=_failures(facts, finding, rule),
+        method=(rule.method or str(layer)) if accused is not None else "",
+        sub_method=(rule.sub_method or sub_method) if accused is not None else "",
+        family=accused.family if accused is not None else "",
     )
 
 
@@ -156,18 +182,23 @@ def _family(layer: Layer, meaning: str) -> Rule:
 
 
 def _vantage(
-    name: str, meaning: str, wrong_when: str, matches: Callable[[VantageState, str], bool]
+    name: str, meaning: str, wrong_when: str, state: VantageState, *, any_rule: bool = False
 ) -> Rule:
+    """The failure is the vantage's own: its health has this state, for this reason or any."""
+    rule_id = f"vantage.{name}"
     return Rule(
-        id=f"vantage.{name}",
+        id=rule_id,
         meaning=meaning,
         state=State.INSUFFICIENT,
         wrong_when=wrong_when,
-        matches=lambda facts: matches(facts.case.health.state, facts.case.health.rule_id),
+        matches=lambda facts: (
+            facts.case.health.state is state and (any_rule or facts.case.health.rule_id == rule_id)
+        ),
     )
 
 
 def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
+    """No control counts, for this reason."""
     return Rule(
         id=f"control.{name}",
         meaning=meaning,
@@ -177,60 +208,47 @@ def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
     )
 
 
-def _accuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
-    sign: Sign = (layer, sub_method)
+def _accuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
+    """A sign, which is the rule's id, accuses at the grade of its finding."""
+    (sign,) = signs(rule_id)
+    layer, sub_method = sign
     return Rule(
-        id=f"{layer}.{sub_method}",
+        id=rule_id,
         meaning=meaning,
         state=State.BLOCKED,
         method=layer.value,
         sub_method=_SHOWN_AS.get(sub_method, sub_method),
         grade_ceiling=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
         wrong_when=wrong_when,
-        matches=lambda facts: (
-            _sign(facts) == sign
-            and facts.finding is not None
-            and facts.finding.evidence is not Evidence.NONE
-        ),
+        matches=lambda facts: facts.accused == sign,
     )
 
 
-def _excuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
+def _excuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
+    """A sign, which is the rule's id, accuses nobody."""
+    (sign,) = signs(rule_id)
     return Rule(
-        id=f"{layer}.{sub_method}",
+        id=rule_id,
         meaning=meaning,
         state=State.INSUFFICIENT,
         wrong_when=wrong_when,
-        matches=lambda facts: _sign(facts) == (layer, sub_method),
+        matches=lambda facts: facts.sign == sign,
     )
 
 
 _SHOWN_AS = {"withheld": "status_451", "known_blockpage": "blockpage"}
 
 
-def _sign(facts: Facts) -> Sign | None:
-    return facts.finding.sign if facts.finding is not None else None
+def _timed_out(facts: Facts) -> bool:
+    return facts.sign is not None and facts.sign[1] == TIMEOUT
 
 
-def _silent(facts: Facts) -> bool:
-    sign = _sign(facts)
-    return sign is not None and sign[1] == TIMEOUT
-
-
-def _speaks_foreign(facts: Facts) -> bool:
-    sign = _sign(facts)
-    return (
-        sign is not None
-        and sign[0] is Layer.APP
-        and facts.finding is not None
-        and facts.finding.evidence is not Evidence.NONE
-    )
+def _own_protocol(sign: Sign | None) -> bool:
+    return sign is not None and sign[0] is Layer.APP
 
 
 def _is_stun(facts: Facts) -> bool:
-    sign = _sign(facts)
-    at_protocol = sign is not None and sign[0] is Layer.APP
-    return at_protocol and kind_of(facts.case.endpoint) is EndpointKind.STUN
+    return _own_protocol(facts.sign) and kind_of(facts.case.endpoint) is EndpointKind.STUN
 
 
 _FAMILY_RULES = (
@@ -245,7 +263,7 @@ RULES: tuple[Rule, ...] = (
         meaning="Nothing was tested, so nothing is known.",
         state=State.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
-        matches=lambda facts: not facts.looked,
+        matches=lambda facts: not facts.measured,
     ),
     # Measured from the wrong place?
     _vantage(
@@ -253,14 +271,14 @@ RULES: tuple[Rule, ...] = (
         "The vantage's traffic leaves from another country, so this test says nothing about"
         " this one.",
         "The file that locates addresses is wrong.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "other_network",
         "The vantage's traffic leaves from another network, so this test says nothing about"
         " this one.",
         "Both networks belong to one operator and are not listed as siblings.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.other_network",
+        VantageState.UNKNOWN,
     ),
     # Did it answer?
     *_FAMILY_RULES,
@@ -310,44 +328,48 @@ RULES: tuple[Rule, ...] = (
         "clock_skew",
         "The vantage's clock is more than a day off, which makes valid certificates look invalid.",
         "Somebody breaks the references' certificates and forges dates in cleartext.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.clock_skew",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "resolver_down",
         "No name resolves at this vantage, so the failure of this one says nothing.",
         "The country makes every name fail.",
-        lambda state, rule: state is VantageState.OFFLINE and rule == "vantage.resolver_down",
+        VantageState.OFFLINE,
     ),
     _vantage(
         "offline",
         "The vantage is offline, so this failure is its own.",
         "Every reference is blocked along with the platform.",
-        lambda state, _: state is VantageState.OFFLINE,
+        VantageState.OFFLINE,
+        any_rule=True,
     ),
     _vantage(
         "captive_portal",
         "A login page or filter intercepts everything at the vantage.",
         "All TLS in the country is blocked while cleartext is rewritten.",
-        lambda state, _: state is VantageState.CAPTIVE_PORTAL,
+        VantageState.CAPTIVE_PORTAL,
+        any_rule=True,
     ),
     _vantage(
         "international_cut",
         "Nothing abroad can be reached from here, so this platform is not singled out.",
         "The foreign references are each down or blocked by themselves.",
-        lambda state, _: state is VantageState.INTERNATIONAL_CUT,
+        VantageState.INTERNATIONAL_CUT,
+        any_rule=True,
     ),
     _vantage(
         "no_tls",
         "No encrypted site can be reached from here: a device decrypts all traffic, or a filter"
         " blocks all of it.",
         "The few TLS references are down or blocked by themselves.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.no_tls",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "no_references",
         "No reference was tested, so this failure could be the vantage's own.",
         "The configuration names no reference that this vantage may test.",
-        lambda state, _: state is VantageState.UNKNOWN,
+        VantageState.UNKNOWN,
+        any_rule=True,
     ),
     Rule(
         id=FAMILY_MISSING,
@@ -358,8 +380,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # Does the answer itself say that it is blocked?
     _accuses(
-        Layer.HTTP,
-        "known_blockpage",
+        "http.known_blockpage",
         "The answer, which is not encrypted, is a known block page.",
         "The vantage's own site uses the same filtering product, or the page only quotes those"
         " words.",
@@ -381,20 +402,17 @@ RULES: tuple[Rule, ...] = (
     ),
     # Does the sign need no control?
     _accuses(
-        Layer.DNS,
-        "injection",
+        "dns.injection",
         "One DNS query got two contradicting replies: somebody else answers too.",
         "A faulty resolver answers twice.",
     ),
     _accuses(
-        Layer.DNS,
-        "bogon",
+        "dns.bogon",
         "The name leads to an address no public service can have.",
         "The platform's own name really leads there, or the vantage's own network filters.",
     ),
     _accuses(
-        Layer.DNS,
-        "hijack",
+        "dns.hijack",
         "The addresses from the network's resolver do not work, while the platform answers at"
         " other addresses from here.",
         "The platform has a server of its own there that is down; where a false certificate was"
@@ -410,15 +428,13 @@ RULES: tuple[Rule, ...] = (
         grade_ceiling=Evidence.CONCLUSIVE,
         wrong_when="The vantage's own site uses the same product, for some sites only.",
         matches=lambda facts: (
-            _sign(facts) == (Layer.TLS, "certificate")
+            facts.accused == (Layer.TLS, "certificate")
             and facts.finding is not None
             and bool(facts.finding.fingerprint)
-            and facts.finding.evidence is not Evidence.NONE
         ),
     ),
     _accuses(
-        Layer.TLS,
-        "certificate",
+        "tls.certificate",
         "Somebody answers in the platform's place with a certificate that is not its own.",
         "The name was already resolved to a wrong host (then the method is dns), or antivirus"
         " software at the vantage intercepts encryption for some sites.",
@@ -454,7 +470,7 @@ RULES: tuple[Rule, ...] = (
         " proves nothing.",
         state=State.INSUFFICIENT,
         wrong_when="It is blocked by dropping packets on a bad line.",
-        matches=lambda facts: _silent(facts) and facts.case.health.state is VantageState.LOSSY,
+        matches=lambda facts: _timed_out(facts) and facts.case.health.state is VantageState.LOSSY,
     ),
     Rule(
         id="loss.possible",
@@ -462,137 +478,114 @@ RULES: tuple[Rule, ...] = (
         state=State.INSUFFICIENT,
         wrong_when="It is blocked by dropping packets; more tests, or more references, would show"
         " it.",
-        matches=lambda facts: (
-            _silent(facts) and facts.finding is not None and facts.finding.evidence is Evidence.NONE
-        ),
+        matches=lambda facts: _timed_out(facts) and facts.accused is None,
     ),
     # What acted?
     _accuses(
-        Layer.DNS,
-        "nxdomain",
+        "dns.nxdomain",
         "The network's resolver says the name does not exist, though it does.",
         "The resolver keeps an old mistake of the platform's own in its cache.",
     ),
     _accuses(
-        Layer.DNS,
-        "refused",
+        "dns.refused",
         "The network's resolver refuses to answer for this name, but not for others.",
         "The resolver limits the vantage's rate of queries.",
     ),
     _accuses(
-        Layer.DNS,
-        "servfail",
+        "dns.servfail",
         "The network's resolver reports a fault for this name, though it resolves elsewhere.",
         "The resolver cannot reach, or cannot validate, the platform's name servers.",
     ),
     _accuses(
-        Layer.DNS,
-        "no_answer",
+        "dns.no_answer",
         "The network's resolver says the name has no addresses, though it has.",
         "The resolver keeps an old mistake of the platform's own in its cache.",
     ),
     _accuses(
-        Layer.DNS,
-        "timeout",
+        "dns.timeout",
         "DNS queries for this name get no answer, while others do.",
         "The platform's name servers are slow to answer this resolver.",
     ),
     _accuses(
-        Layer.TCP,
-        "refused",
+        "tcp.refused",
         "Connections to the platform's addresses are refused, though they work elsewhere.",
         "The resolver sent us to a server that is being taken out of service.",
     ),
     _accuses(
-        Layer.TCP,
-        "reset",
+        "tcp.reset",
         "Connections to the platform's addresses are reset while they are made.",
         "A firewall at the vantage's own site does it.",
     ),
     _accuses(
-        Layer.TCP,
-        "unreachable",
+        "tcp.unreachable",
         "Routers report the platform's addresses as unreachable, though they are not elsewhere.",
         "The network has a routing fault towards the platform.",
     ),
     _accuses(
-        Layer.TCP,
-        "timeout",
+        "tcp.timeout",
         "Connections to the platform's addresses get no answer, more often than loss explains.",
         "The network has a routing fault towards the platform.",
     ),
     _accuses(
-        Layer.TLS,
-        "reset",
+        "tls.reset",
         "The connection is cut when the platform's name is sent.",
         "A firewall at the vantage's own site does it.",
     ),
     _accuses(
-        Layer.TLS,
-        "eof",
+        "tls.eof",
         "The connection is closed when the platform's name is sent.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.TLS,
-        "alert",
+        "tls.alert",
         "The TLS handshake is refused when the platform's name is sent.",
         "The platform's nearest server is set up differently from the one the control met.",
     ),
     _accuses(
-        Layer.TLS,
-        "address",
+        "tls.address",
         "TLS handshakes with the platform's address fail whatever name is sent, so the address"
         " is blocked and not the name.",
         "The platform's nearest server is faulty, or a censor that cut off the name blocks the"
         " address for a while.",
     ),
     _accuses(
-        Layer.TLS,
-        "handshake",
+        "tls.handshake",
         "What answers in the platform's place does not speak the encrypted protocol.",
         "A faulty server or middlebox; never more than weak.",
     ),
     _accuses(
-        Layer.TLS,
-        "timeout",
+        "tls.timeout",
         "After the platform's name is sent nothing comes back, more often than loss explains.",
         "Large packets do not get through on this line (path MTU).",
     ),
     _accuses(
-        Layer.HTTP,
-        "reset",
+        "http.reset",
         "The connection is cut when the page is requested.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.HTTP,
-        "eof",
+        "http.eof",
         "The connection is closed when the page is requested, before it arrives.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.HTTP,
-        "timeout",
+        "http.timeout",
         "The page is requested and does not arrive, more often than loss explains.",
         "The platform's nearest server is overloaded.",
     ),
     _accuses(
-        Layer.HTTP,
-        "status_451",
+        "http.status_451",
         "An answer without encryption says the law forbids the page; elsewhere it is shown.",
         "The site itself, not the network, withholds it.",
     ),
     _accuses(
-        Layer.HTTP,
-        "withheld",
+        "http.withheld",
         "The platform itself says, over a verified connection, that the law forbids showing it"
         " here; no network is accused.",
         "The platform withholds it from this kind of visitor only; never more than weak.",
     ),
     _accuses(
-        Layer.HTTP,
-        "blockpage",
+        "http.blockpage",
         "The answer, which is not encrypted, is another page, or a redirect to a foreign site,"
         " instead of the page shown elsewhere.",
         "The site shows each country another page, or sends it to another domain of its own.",
@@ -606,7 +599,7 @@ RULES: tuple[Rule, ...] = (
         sub_method="middlebox",
         grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's server is overloaded, or its protocol has changed.",
-        matches=lambda facts: _speaks_foreign(facts) and not _is_stun(facts),
+        matches=lambda facts: _own_protocol(facts.accused) and not _is_stun(facts),
     ),
     Rule(
         id="app.stun",
@@ -616,25 +609,22 @@ RULES: tuple[Rule, ...] = (
         sub_method="stun",
         grade_ceiling=Evidence.WEAK,
         wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
-        matches=lambda facts: _speaks_foreign(facts) and _is_stun(facts),
+        matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.
     _excuses(
-        Layer.DNS,
-        "other_resolver",
+        "dns.other_resolver",
         "This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"
         " network's resolver, so the network is not accused.",
         "The network blocks that resolver for this name alone.",
     ),
     _excuses(
-        Layer.HTTP,
-        "refused_by_site",
+        "http.refused_by_site",
         "The site's own servers reject this visitor, or the control, as they reject robots.",
         "A censor imitates the site's headers.",
     ),
     _excuses(
-        Layer.HTTP,
-        "unexpected",
+        "http.unexpected",
         "The genuine site gives another answer than its catalogue entry expects.",
         "The entry is right and the platform withholds its service here.",
     ),

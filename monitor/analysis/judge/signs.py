@@ -71,7 +71,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the fingerprint that supports the sign."""
 
 
-class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
+class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """A failed attempt and its signs."""
 
     summary: Summary
@@ -83,8 +83,8 @@ class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
     """The best-supported finding on one or more failed attempts."""
-    measurements = [
-        FailedMeasurement(
+    attempts = [
+        FailedAttempt(
             summary=summary,
             signs=signs_of(case, summary, controls),
             covered=any(follows(control.measurement, summary) for control in controls.working),
@@ -92,11 +92,9 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
         for summary in failed
     ]
     counted = [
-        measurement
-        for measurement in measurements
-        if measurement.covered or _needs_no_control(case, measurement)
+        attempt for attempt in attempts if attempt.covered or _needs_no_control(case, attempt)
     ]
-    considered = counted or measurements
+    considered = counted or attempts
     found = strongest(case, considered)
     if found is None:
         last = considered[-1].summary
@@ -123,7 +121,7 @@ def _with_follow_ups(
     case: Case,
     found: Finding,
     evidence: Evidence,
-    counted: Sequence[FailedMeasurement],
+    counted: Sequence[FailedAttempt],
     controls: Controls,
 ) -> Finding:
     """The finding with the follow-ups taken into account."""
@@ -133,7 +131,7 @@ def _with_follow_ups(
         case,
         found.sign,
         evidence,
-        [measurement.summary for measurement in counted if found.sign in measurement.signs],
+        [attempt.summary for attempt in counted if found.sign in attempt.signs],
         controls.working,
     )
     evidence = reading.evidence
@@ -143,36 +141,34 @@ def _with_follow_ups(
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
-def strongest(case: Case, measurements: Sequence[FailedMeasurement]) -> Finding | None:
+def strongest(case: Case, attempts: Sequence[FailedAttempt]) -> Finding | None:
     """The finding that these attempts support best; None when they show no sign."""
-    summary = [measurement.signs for measurement in measurements]
+    signs = [attempt.signs for attempt in attempts]
     candidates = [
-        _supported(case, sign, measurements)
-        for sign in dict.fromkeys(s for m in summary for s in m)
+        _supported(case, sign, attempts)
+        for sign in dict.fromkeys(s for shown in signs for s in shown)
     ]
 
     def preference(finding: Finding) -> tuple[int, int, int, int]:
-        showing = [n for n, signs in enumerate(summary) if finding.sign in signs]
+        showing = [n for n, shown in enumerate(signs) if finding.sign in shown]
         sub_method = finding.sign[1] if finding.sign else ""
         agreeing = len(showing)
         if finding.sign is not None and _leaves_residue(finding.sign):
-            agreeing += len(_refused_since(finding.sign, measurements))
+            agreeing += len(_refused_since(finding.sign, attempts))
         return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), agreeing, -showing[0])
 
     return max(candidates, key=preference, default=None)
 
 
-def _supported(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) -> Finding:
-    showing = [measurement for measurement in measurements if sign in measurement.signs]
-    evidence = graded(case, sign, measurements)
+def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Finding:
+    showing = [attempt for attempt in attempts if sign in attempt.signs]
+    evidence = graded(case, sign, attempts)
     match = _fingerprint(case, sign, showing)
     known = match is not None and national(case, match)
     if known:
         evidence = Evidence.STRONG
-    hearsay = all(
-        sign[0] in measurement.summary.measurement.not_observed for measurement in showing
-    )
-    if hearsay or not (known or any(measurement.covered for measurement in showing)):
+    hearsay = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
+    if hearsay or not (known or any(attempt.covered for attempt in showing)):
         # Only a proxy reports on a layer it hides, or there is no control.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
@@ -185,29 +181,27 @@ def _supported(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]
     )
 
 
-def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -> Match | None:
+def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedAttempt]) -> Match | None:
     """The fingerprint of attempts with this sign; one known from the country comes first."""
     medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
     if medium is None:
         return None
-    found = [best_match(case, measurement.summary, medium) for measurement in showing]
+    found = [best_match(case, attempt.summary, medium) for attempt in showing]
     matches = [one for one in found if one is not None]
     return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
-def graded(case: Case, sign: Sign, measurements: Sequence[FailedMeasurement]) -> Evidence:
+def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidence:
     """The grade of a sign that at least one of these attempts shows, in the order made."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
     silent = [
-        n
-        for n, measurement in enumerate(measurements)
-        if any(word == TIMEOUT for _, word in measurement.signs)
+        n for n, attempt in enumerate(attempts) if any(word == TIMEOUT for _, word in attempt.signs)
     ]
-    showing = [n for n, measurement in enumerate(measurements) if sign in measurement.signs]
+    showing = [n for n, attempt in enumerate(attempts) if sign in attempt.signs]
     lossy = case.health.state is VantageState.LOSSY
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
-    refused = _refused_since(sign, measurements) if _leaves_residue(sign) else frozenset()
+    refused = _refused_since(sign, attempts) if _leaves_residue(sign) else frozenset()
     if weight in AGREEING_ATTEMPTS:
         count += len(refused)
     if weight in AGREEING_ATTEMPTS and sign[0] is not Layer.DNS and not lossy:
@@ -226,35 +220,33 @@ def _leaves_residue(sign: Sign) -> bool:
     return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
 
 
-def _refused_since(sign: Sign, measurements: Sequence[FailedMeasurement]) -> frozenset[int]:
+def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[int]:
     """Positions of attempts refused at an address where this sign cut off an earlier attempt."""
     cut: set[str] = set()
     found = set()
-    for position, measurement in enumerate(measurements):
-        if sign in measurement.signs:
+    for position, attempt in enumerate(attempts):
+        if sign in attempt.signs:
             cut |= {
-                p.address for p in measurement.summary.paths if p.address and _sign_of(p) == sign
+                p.address
+                for p in attempt.summary.paths
+                if p.address and (p.layer, p.sub_method) == sign
             }
         elif any(
             path.layer is Layer.TCP and path.sub_method in _REFUSALS and path.address in cut
-            for path in measurement.summary.paths
+            for path in attempt.summary.paths
         ):
             found.add(position)
     return frozenset(found)
 
 
-def _sign_of(path: Outcome) -> Sign:
-    return path.layer, path.sub_method
-
-
-def _needs_no_control(case: Case, measurement: FailedMeasurement) -> bool:
+def _needs_no_control(case: Case, attempt: FailedAttempt) -> bool:
     """Whether an attempt accuses without a control."""
-    if BOGON in measurement.signs or KNOWN_PAGE in measurement.signs:
+    if BOGON in attempt.signs or KNOWN_PAGE in attempt.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
     return (
-        CERTIFICATE in measurement.signs
-        and measurement.signs[CERTIFICATE].failure in FORGED
+        CERTIFICATE in attempt.signs
+        and attempt.signs[CERTIFICATE].failure in FORGED
         and case.health.state is VantageState.OK
     )
 

@@ -36,7 +36,7 @@ class SpeedHistory:
 
     @property
     def earlier(self) -> list[Measurement]:
-        """The earlier rounds that a single new round is judged with; none while nothing is accused."""
+        """Earlier rounds to judge a single new round with; none while nothing is accused."""
         return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
 
     def add_measurement(self, measurement: Measurement) -> None:

@@ -34,8 +34,7 @@ to 6 KB) and any incomplete TLS record.
 from collections.abc import Sequence
 from statistics import median
 
-from monitor.analysis.judge.evidence_grades import llr
-from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.judge.rules import verdict_on
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import (
     TransferCase,
@@ -69,27 +68,16 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
         rates=_rates(facts),
         ratios=_ratios(facts),
         stalled_at=_spread([float(stall_point(r)) for r in facts.informative if r.stalled]),
-        verdict=Verdict(
+        verdict=verdict_on(
+            case,
+            rule.id,
+            rule.state,
+            evidence,
             measurement=last.id if last is not None else "",
             controls=facts.control_ids,
-            cycle=case.cycle,
-            vantage=case.vantage,
-            country=case.country,
-            asn=case.asn,
-            network=case.network,
-            vantage_role="field",
-            platform=case.platform,
-            role=case.role,
-            endpoint=case.endpoint,
-            state=rule.state,
+            failures={} if last is None or rule.state is State.OK else _failures(last),
             method="throttling" if accused else "",
             sub_method=rule.sub_method,
-            rule_id=rule.id,
-            evidence=evidence,
-            llr=llr(rule.state, evidence),
-            failures={} if last is None or rule.state is State.OK else _failures(last),
-            judged_at=case.judged_at,
-            rules_version=RULES_VERSION,
         ),
     )
 

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from statistics import median
 
 import msgspec
 
+from monitor.analysis.judge.case import EndpointCase
 from monitor.analysis.judge.evidence_grades import loss_explains
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
 from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, speeds
-from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.verdict import VantageState
 from probes.measurement import Measurement
 
 UNUSUAL_RATIO = 0.5
@@ -24,18 +24,9 @@ ROUNDS_NEEDED = 2
 """Rounds that must agree, and two thirds of all."""
 
 
-class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
-    """The rounds on one object from one field vantage."""
+class TransferCase(EndpointCase, frozen=True, kw_only=True):
+    """The rounds on one object, whose verdict is about `endpoint`."""
 
-    cycle: str
-    vantage: str
-    country: str
-    asn: int
-    network: str
-    platform: str
-    role: str
-    endpoint: str
-    """Id of the endpoint that the verdict is about."""
     rounds: tuple[Measurement, ...]
     """Transfer measurements from the field vantage, oldest first."""
     controls: tuple[Measurement, ...] = ()
@@ -44,9 +35,6 @@ class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
     """Shortest recent time to connect to the object's host, in seconds."""
     usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
-    health: VantageHealth
-    judged_at: datetime
-    """UTC."""
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +74,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slow(self) -> tuple[Round, ...]:
-        """The rounds that make the object slow, by the better comparison; none when too few agree."""
+        """The rounds that make it slow, by the better comparison; none when too few agree."""
         kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
         return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
 
