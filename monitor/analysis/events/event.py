@@ -5,6 +5,7 @@ keeps. What befalls the vantages themselves (a shutdown, a cut of international 
 that is down everywhere, and signs that the instrument is at fault are events of their own kinds.
 """
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -92,6 +93,11 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str = ""
     """The hours it keeps, in a few words, where there are any (`Mon-Fri 04-08, 10-14 UTC`)."""
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells networks apart."""
+        return network_key(self.asn, self.network)
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One detected event; most are blocks of one platform in one country."""
@@ -99,17 +105,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Hash of kind, country, platform and first measurement: recomputing gives the same."""
     kind: EventKind = EventKind.BLOCK
-    country: str
+    country: str = ""
     """Empty for what has no country."""
-    platform: str
+    platform: str = ""
     """Empty for what has no platform."""
     vantage: str = ""
     """The one vantage it is about; empty for all else."""
     state: EventState
-    scope: Scope
-    roles: tuple[str, ...]
+    scope: Scope = Scope.FULL
+    roles: tuple[str, ...] = ()
     """Roles blocked at any time during the event, sorted."""
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] = ()
     """`method.sub_method` over the event, in the order first seen."""
     networks: tuple[NetworkStatus, ...]
     """Every network of the country seen during the event, sorted by AS number."""
@@ -131,10 +137,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     share_affected: float | None = None
     """Part (0–1) of the users of networks of known size whose networks block now; None when the
     sizes of networks are not configured."""
-    first_measurement: str
+    first_measurement: str = ""
     evidence: str
     """Best evidence grade seen."""
-    rules_version: str
+    rules_version: str = ""
 
     @property
     def active(self) -> bool:
@@ -146,6 +152,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """AS numbers of the networks that blocked, sorted."""
         return tuple(network.asn for network in self.networks if network.affected)
 
+    def same_as(self, other: "Event") -> bool:
+        """Whether both are equal but for the time of their last update."""
+        return msgspec.structs.replace(other, updated_at=self.updated_at) == self
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one thing seen did to an event. Without a name it is worth storing, not logging."""
@@ -155,6 +165,39 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     event: Event
     """The whole event after the change."""
+
+
+def event_id(*parts: str) -> str:
+    """The id of an event: a hash of what it is about and how it began."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def network_key(asn: int, network: str) -> tuple[int, str]:
+    """What tells networks apart: the AS number, or the name without one."""
+    return asn, "" if asn else network
+
+
+def confirmed(event: Event, now: datetime, detail: str) -> Change:
+    """A suspected event is certain."""
+    event = msgspec.structs.replace(
+        event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
+    )
+    return Change(name="confirmed", detail=detail, event=event)
+
+
+def closed(
+    event: Event, earliest: datetime | None, latest: datetime | None, now: datetime
+) -> Change:
+    """An event is over, within these bounds; dismissed when it was never confirmed."""
+    sure = event.confirmed_at is not None
+    event = msgspec.structs.replace(
+        event,
+        state=EventState.ENDED if sure else EventState.DISMISSED,
+        end_earliest=earliest,
+        end_latest=latest,
+        updated_at=now,
+    )
+    return Change(name="ended" if sure else "dismissed", event=event)
 
 
 class EventLogEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -355,7 +355,7 @@ class _Taking:
                     self._log_changes(
                         [Change(name="withdrawn", detail=detail, event=gone_now)], moment
                     )
-            elif _facts(after) != _facts(before) or event_id in taken_over:
+            elif not after.same_as(before) or event_id in taken_over:
                 after = msgspec.structs.replace(after, updated_at=moment)
                 detail = continued_events_detail("", taken_over.get(event_id, ()))
                 self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
@@ -386,7 +386,3 @@ def _events_of(state: object) -> dict[str, Event]:
         case Connectivity(events=events):
             return {event.id: event for event in events.values()}
     return {}
-
-
-def _facts(event: Event) -> Event:
-    return msgspec.structs.replace(event, updated_at=event.detected_at)

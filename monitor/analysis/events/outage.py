@@ -5,13 +5,21 @@ Every field vantage whose last last is recent says *down*, which takes a control
 `SURE` of them in a row from each; over as soon as one vantage reaches the platform again.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Change,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    closed,
+    confirmed,
+    event_id,
+)
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 from probes.vantage import VantageRole
 
@@ -62,15 +70,11 @@ def take_in(
             event = _new(verdict, fresh)
             changes.append(Change(name="opened", detail=f"{len(fresh)} vantages", event=event))
         if event.state is EventState.SUSPECTED and all(last.count >= SURE for last in fresh):
-            event = msgspec.structs.replace(
-                event,
-                state=EventState.CONFIRMED,
-                confirmed_at=verdict.judged_at,
-                updated_at=verdict.judged_at,
-            )
-            changes.append(Change(name="confirmed", detail=f"{len(fresh)} vantages", event=event))
+            changes.append(confirmed(event, verdict.judged_at, f"{len(fresh)} vantages"))
+            event = changes[-1].event
     elif event is not None:
-        changes.append(_over(event, verdict, last_verdicts))
+        before = last_verdicts[verdict.vantage].before
+        changes.append(closed(event, before, verdict.started_at, verdict.judged_at))
         event = None
     return Outages(last_verdicts=last_verdicts, event=event), tuple(changes)
 
@@ -91,16 +95,11 @@ def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVe
 
 def _new(verdict: PlatformVerdict, last_verdicts: Sequence[LastVerdict]) -> Event:
     first = min(last_verdicts, key=lambda last: last.since)
-    named = f"{EventKind.OUTAGE}\n{verdict.platform}\n{verdict.measurement}"
     return Event(
-        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        id=event_id(EventKind.OUTAGE, verdict.platform, verdict.measurement),
         kind=EventKind.OUTAGE,
-        country="",
         platform=verdict.platform,
         state=EventState.SUSPECTED,
-        scope=Scope.FULL,
-        roles=(),
-        methods=(),
         networks=tuple(
             NetworkStatus(asn=asn, network=network, affected=True, blocked_now=False)
             for asn, network in sorted({(last.asn, last.network) for last in last_verdicts})
@@ -113,15 +112,3 @@ def _new(verdict: PlatformVerdict, last_verdicts: Sequence[LastVerdict]) -> Even
         evidence=Evidence.NONE.value,
         rules_version=verdict.rules_version,
     )
-
-
-def _over(event: Event, verdict: PlatformVerdict, last_verdicts: dict[str, LastVerdict]) -> Change:
-    sure = event.state is EventState.CONFIRMED
-    after = msgspec.structs.replace(
-        event,
-        state=EventState.ENDED if sure else EventState.DISMISSED,
-        end_earliest=last_verdicts[verdict.vantage].before,
-        end_latest=verdict.started_at,
-        updated_at=verdict.judged_at,
-    )
-    return Change(name="ended" if sure else "dismissed", event=after)

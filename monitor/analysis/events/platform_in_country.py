@@ -19,7 +19,6 @@ A network is told by its AS number, or by its name where that is not configured,
 vantage.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -30,10 +29,11 @@ from monitor.analysis.events.event import (
     Change,
     Episode,
     Event,
-    EventKind,
     EventState,
     NetworkStatus,
     Scope,
+    closed,
+    event_id,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
@@ -85,7 +85,7 @@ def _changes(
         event = change.event
     else:
         event = _updated(before, streams, verdict, settings)
-        if _facts(event) == _facts(before):
+        if event.same_as(before):
             event = before
         else:
             named = list(_named_changes(before, event))
@@ -157,8 +157,7 @@ def _opened(
         return Change(name="reopened", detail=_opening(event), event=event)
     networks = _networks((), streams, verdict, settings)
     event = Event(
-        id=_event_id(verdict, first),
-        kind=EventKind.BLOCK,
+        id=event_id(verdict.country, verdict.platform, first.measurement),
         country=verdict.country,
         platform=verdict.platform,
         state=EventState.SUSPECTED,
@@ -228,7 +227,7 @@ def _networks(
     verdict: PlatformVerdict,
     settings: EventSettings,
 ) -> tuple[NetworkStatus, ...]:
-    statuses = {_key(status): status for status in before}
+    statuses = {status.key: status for status in before}
     by_network: dict[tuple[int, str], list[Stream]] = {}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
         if stream.known or stream.key in statuses:
@@ -344,19 +343,14 @@ def _confirmation(
 
 
 def _closed(event: Event, verdict: PlatformVerdict) -> Change:
-    confirmed = event.confirmed_at is not None
     ends = [status.episodes[-1] for status in event.networks if status.episodes]
     unseen = any(status.unobserved for status in event.networks)
-    closed = _at(
+    return closed(
         event,
-        verdict,
-        state=EventState.ENDED if confirmed else EventState.DISMISSED,
-        end_earliest=max((e.end_earliest for e in ends if e.end_earliest), default=None),
-        end_latest=(
-            None if unseen else max((e.end_latest for e in ends if e.end_latest), default=None)
-        ),
+        max((e.end_earliest for e in ends if e.end_earliest), default=None),
+        None if unseen else max((e.end_latest for e in ends if e.end_latest), default=None),
+        max(event.updated_at, verdict.judged_at),
     )
-    return Change(name="ended" if confirmed else "dismissed", event=closed)
 
 
 def _last_blocked(event: Event) -> datetime:
@@ -366,9 +360,9 @@ def _last_blocked(event: Event) -> datetime:
 
 
 def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
-    old = {_key(status): status for status in before.networks}
+    old = {status.key: status for status in before.networks}
     for status in after.networks:
-        was = old.get(_key(status))
+        was = old.get(status.key)
         was_blocked = was is not None and was.blocked_now
         if status.blocked_now and not was_blocked:
             again = ", again" if was is not None and was.affected else ""
@@ -390,20 +384,10 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         yield "scope_widened", ", ".join(after.roles)
 
 
-def _facts(event: Event) -> Event:
-    """The event without the time it was touched, to tell whether anything changed."""
-    return msgspec.structs.replace(event, updated_at=event.detected_at)
-
-
 def _at(event: Event, verdict: PlatformVerdict, **changes: object) -> Event:
     """A later form of the event; cycles of several vantages may finish out of order."""
     updated_at = max(event.updated_at, verdict.judged_at)
     return msgspec.structs.replace(event, updated_at=updated_at, **changes)
-
-
-def _event_id(verdict: PlatformVerdict, first: Run) -> str:
-    named = f"{verdict.country}\n{verdict.platform}\n{first.measurement}"
-    return hashlib.sha256(named.encode()).hexdigest()[:20]
 
 
 def _opening(event: Event) -> str:
@@ -415,10 +399,6 @@ def label_of(status: NetworkStatus) -> str:
     """A network, as the lines of the log name it."""
     number = f"AS{status.asn}" if status.asn else ""
     return " ".join(filter(None, (number, status.network)))
-
-
-def _key(status: NetworkStatus) -> tuple[int, str]:
-    return (status.asn, "" if status.asn else status.network)
 
 
 def _scope(runs: Iterable[Run]) -> Scope:

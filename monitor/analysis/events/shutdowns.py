@@ -25,14 +25,23 @@ silent but while others are heard: when the monitor itself was stopped, it is no
 nothing. What was confirmed needs no witness any more: it is over when one of those lost is back.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Change,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    closed,
+    confirmed,
+    event_id,
+    network_key,
+)
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
@@ -95,7 +104,7 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[int, str]:
         """What tells networks apart."""
-        return (self.asn, "" if self.asn else self.network or self.vantage)
+        return network_key(self.asn, self.network or self.vantage)
 
 
 class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports": "sights"}):
@@ -389,35 +398,25 @@ def _update(before: Event | None, finding: _Finding, now: datetime) -> Iterator[
         named = "network_affected" if new else ""
         yield Change(name=named, detail=_names(finding.reports) if named else "", event=event)
     if finding.sure and event.state is EventState.SUSPECTED:
-        event = msgspec.structs.replace(
-            event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
-        )
-        yield Change(name="confirmed", detail=_names(finding.reports), event=event)
+        yield confirmed(event, now, _names(finding.reports))
 
 
 def _new(finding: _Finding, now: datetime) -> Event:
     # With the last of them lost, all were; some had gone before.
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
-    method = _METHODS[finding.kind]
-    named = f"{finding.subject}\n{last.since.isoformat()}"
     return Event(
-        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        id=event_id(finding.subject, last.since.isoformat()),
         kind=finding.kind,
         country=finding.country,
-        platform="",
         vantage=finding.vantage,
         state=EventState.SUSPECTED,
-        scope=Scope.FULL,
-        roles=(),
-        methods=(method,),
+        methods=(_METHODS[finding.kind],),
         networks=_networks(finding, ()),
         onset_earliest=last.before,
         onset_latest=last.since,
         detected_at=now,
         updated_at=now,
-        first_measurement="",
         evidence=Evidence.STRONG.value,
-        rules_version="",
     )
 
 
@@ -457,16 +456,8 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
         bounds = (first.before, first.since)
     elif not concerned:
         bounds = (event.updated_at, None)
-    sure = event.state is EventState.CONFIRMED
-    after = msgspec.structs.replace(
-        event,
-        state=EventState.ENDED if sure else EventState.DISMISSED,
-        networks=tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks),
-        end_earliest=bounds[0],
-        end_latest=bounds[1],
-        updated_at=now,
-    )
-    return Change(name="ended" if sure else "dismissed", event=after)
+    networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
+    return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
 
 
 def _names(reports: Iterable[VantageReport]) -> str:

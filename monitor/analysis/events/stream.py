@@ -16,7 +16,7 @@ from monitor.analysis.events.detector import (
     stale,
     update,
 )
-from monitor.analysis.events.event import Scope
+from monitor.analysis.events.event import Scope, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
@@ -59,7 +59,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[int, str]:
         """What tells networks apart: the AS number, or the name without one."""
-        return (self.asn, "" if self.asn else self.network)
+        return network_key(self.asn, self.network)
 
     @property
     def suspected(self) -> bool:
