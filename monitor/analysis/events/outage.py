@@ -1,8 +1,8 @@
-"""A platform that fails wherever it is looked at from: its own outage, and nobody's block.
+"""A platform that fails from every vantage: its own outage, and nobody's block.
 
-Every field vantage whose last last is recent says *down*, which takes a control that failed as well
-(`control.also_fails`). Suspected from the first such last of all of them, confirmed when there were
-`SURE` of them in a row from each; over as soon as one vantage reaches the platform again.
+Every field vantage with a recent verdict says *down*, which needs a control that failed too
+(`control.also_fails`). Suspected when all of them say so, confirmed when each said so `SURE` times
+in a row, over as soon as one vantage reaches the platform again.
 """
 
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 from probes.vantage import VantageRole
 
 FRESH = 3
-"""Intervals for which a vantage's last last counts."""
+"""Intervals for which a vantage's last verdict counts."""
 SURE = 2
 
 
 class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The last last of one vantage on a platform; one that says nothing is not kept."""
+    """The last verdict of one vantage on a platform, other than insufficient."""
 
     asn: int
     network: str
     down: bool
     since: datetime
-    """When the first look of the first verdict like it in a row began."""
+    """When the first measurement of the first such verdict in a row began."""
     before: datetime | None
     """When the last verdict unlike it began."""
     at: datetime
@@ -52,7 +52,7 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True, rename={"last_verdicts"
 def take_in(
     state: Outages, verdict: PlatformVerdict, interval: float
 ) -> tuple[Outages, tuple[Change, ...]]:
-    """The state after one more verdict, and what that did; `interval` is in seconds."""
+    """The state after one more verdict, and the changes to events; `interval` is in seconds."""
     known = state.last_verdicts.get(verdict.vantage)
     if (
         verdict.vantage_role != VantageRole.FIELD
