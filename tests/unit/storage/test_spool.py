@@ -11,6 +11,7 @@ import pytest
 
 from storage.agent.spool import Frozen, Share, Spool, Spooled, look_into
 from storage.store import StorageError
+from tests.lab.namespaces import with_own_mounts
 
 ROOM = Share(cycles=100, measurements=10_000, packed=10**7, unpacked=10**8)
 
@@ -248,7 +249,7 @@ def test_a_full_disk_costs_what_it_does_not_take_and_is_over_when_there_is_room(
         f"mount -t tmpfs -o size=2m none {disk} && exec {sys.executable} {script} {disk} {root}"
     )
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted],
+        with_own_mounts(["sh", "-c", mounted]),
         capture_output=True,
         text=True,
         timeout=120,

@@ -25,6 +25,7 @@ from storage.sqlite.backend import read_engine, write_engine
 from storage.store import Selection, StorageError
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
 from tests.contract.listing import EVERYTHING, contents, flat
+from tests.lab.namespaces import with_own_mounts
 
 ROOT = Path(__file__).parents[3]
 
@@ -361,11 +362,7 @@ def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(
-        [
-            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"),
-            FILL,
-            *("sh", str(disk), sys.executable, str(script)),
-        ],
+        with_own_mounts(["sh", "-ec", FILL, "sh", str(disk), sys.executable, str(script)]),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
