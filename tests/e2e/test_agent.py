@@ -20,7 +20,16 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 MOST = 80_000_000
 """Bytes that an agent may hold."""
 HEAVY = {
-    *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.main"),
+    *(
+        "alembic",
+        "apprise",
+        "babel",
+        "fpdf",
+        "httpx._main",
+        "jinja2",
+        "matplotlib",
+        "monitor.cli.main",
+    ),
     *(
         "monitor.metrics.families",
         "monitor.metrics.publisher",
