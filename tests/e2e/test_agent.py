@@ -20,16 +20,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 MOST = 80_000_000
 """Bytes that an agent may hold."""
 HEAVY = {
-    *(
-        "alembic",
-        "apprise",
-        "babel",
-        "fpdf",
-        "httpx._main",
-        "jinja2",
-        "matplotlib",
-        "monitor.cli.main",
-    ),
+    *("alembic", "apprise", "fpdf", "httpx._main", "jinja2", "matplotlib", "monitor.cli.run"),
     *(
         "monitor.metrics.families",
         "monitor.metrics.publisher",
@@ -38,12 +29,12 @@ HEAVY = {
         "numpy",
     ),
     *("prometheus_client", "psycopg", "pyarrow", "pygments", "rich", "sqlalchemy", "starlette"),
-    *("uvicorn",),
+    *("babel", "uvicorn"),
 }
 AGENT_MODULES = """
 import sys
 sys.argv = ["shutwatch", "agent", "status", "--help"]
-from monitor.cli.entry import main
+from monitor.cli.main import main
 try:
     main()
 except SystemExit:
