@@ -2,11 +2,12 @@
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+PYTHONS := 3.14 3.13 3.12 3.11
+PYTHON ?= $(shell for p in python3 $(addprefix python,$(PYTHONS)); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo check lint lock bench soak clean
+.PHONY: help run test demo check lint lock bench soak fresh pythons clean
 
 help: ## what there is to type
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,7 +17,8 @@ run: $(VENV)/.run ## install, then watch from this machine; page and metrics on 
 
 # Three at a time, however few processors there are: the longest wait for packets, and come first
 # (tests/conftest.py). A file's tests stay together, for the labs they share.
-test: $(VENV)/.dev ## install, then run every test
+test: $(VENV)/.dev ## install, also what the tests need, then run every test
+	@sh requirements/test-tools.sh
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: $(VENV)/.run ## install, then watch an invented country block X: no root, no internet, a minute
@@ -38,13 +40,22 @@ bench: $(VENV)/.dev ## measure the prober beside what a user would pick instead
 soak: $(VENV)/.dev ## the long proofs, minutes to hours; writes their output under docs/
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
+fresh: ## try run and test on a new Debian machine (SUITE=trixie); needs root and debootstrap
+	ARGS="$(ARGS)" sh tests/fresh/run.sh
+
+pythons: ## unit tests with each supported Python that is here
+	@for version in $(PYTHONS); do \
+	  python$$version -c '' 2>/dev/null || { echo "python$$version is not here"; continue; }; \
+	  $(MAKE) test VENV=.venv-$$version PYTHON=python$$version ARGS="tests/unit $(ARGS)" || exit; \
+	done
+
 lock: $(VENV)/.dev ## pin every dependency again, with hashes
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Debian's python3 comes without ensurepip; say so, or install it where we may.
 $(VENV)/bin/pip:

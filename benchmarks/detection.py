@@ -26,7 +26,7 @@ from benchmarks.simulation.rivals import Alarm
 from benchmarks.simulation.run import simulate
 from benchmarks.simulation.score import CleanYear, Trial, held_against
 from benchmarks.simulation.world import BUCKET, World
-from monitor.config.settings import EventSettings
+from monitor.analysis.events.settings import EventSettings
 
 T = TypeVar("T")
 NETWORKS, CONTROLS = 3, 2

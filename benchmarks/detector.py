@@ -15,14 +15,14 @@ import msgspec
 
 from benchmarks.detector_batch import detector_of, new_streams, readings_of, update_all
 from monitor.analysis.events.detector import (
-    Cling,
     Detector,
     DetectorSettings,
     Kind,
+    Persistence,
     Reading,
     update,
 )
-from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.verdict import Evidence, State
 
 SCALAR_STEPS = 3
@@ -34,7 +34,7 @@ STRONG = Reading(
     kind=Kind.ACCUSES,
     llr=llr(State.BLOCKED, Evidence.STRONG),
     evidence=Evidence.STRONG,
-    cling=Cling.BRIEF,
+    persistence=Persistence.BRIEF,
 )
 
 

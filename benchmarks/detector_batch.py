@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from monitor.analysis.events.detector import (
     FORGOTTEN,
     Baseline,
-    Cling,
     Detector,
     DetectorSettings,
     Kind,
+    Persistence,
     Phase,
     Reading,
 )
@@ -37,7 +37,7 @@ Rows = NDArray[np.intp]
 NEVER = np.iinfo(np.int64).min
 """The time of what has not happened."""
 
-PHASES, KINDS, CLINGS = tuple(Phase), tuple(Kind), tuple(Cling)
+PHASES, KINDS, CLINGS = tuple(Phase), tuple(Kind), tuple(Persistence)
 GRADES = tuple(EVIDENCE_ORDER)
 _UNKNOWN, _CLEAR, _SUSPICIOUS, _SUSPECTED, _BLOCKED, _RECOVERING = range(len(PHASES))
 _ACCUSES, _CLEARS, _NEITHER = range(len(KINDS))
@@ -57,7 +57,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     llr: Floats
     grade: Codes
     """Rank of the evidence."""
-    cling: Codes
+    persistence: Codes
     """Place in `CLINGS`."""
     control_failed: Bools
 
@@ -176,7 +176,7 @@ def readings_of(readings: Sequence[Reading | None]) -> Readings:
         kind=np.array([KINDS.index(r.kind) for r in given], dtype=np.int8),
         llr=np.array([r.llr for r in given], dtype=np.float64),
         grade=np.array([EVIDENCE_ORDER[r.evidence] for r in given], dtype=np.int8),
-        cling=np.array([CLINGS.index(r.cling) for r in given], dtype=np.int8),
+        persistence=np.array([CLINGS.index(r.persistence) for r in given], dtype=np.int8),
         control_failed=np.array([r.control_failed for r in given], dtype=np.bool_),
     )
 
@@ -303,16 +303,16 @@ def _weighed(same: Floats, alone: Floats) -> Floats:
 
 def _same(s: Streams, rows: Rows, readings: Readings, settings: DetectorSettings) -> Floats:
     kinds = {
-        Cling.BRIEF: settings.brief,
-        Cling.NARROW: settings.narrow,
-        Cling.SLOW: settings.slow,
+        Persistence.BRIEF: settings.brief,
+        Persistence.NARROW: settings.narrow,
+        Persistence.SLOW: settings.slow,
     }
-    each = [kinds.get(cling, settings.lasting) for cling in CLINGS]
+    each = [kinds.get(persistence, settings.lasting) for persistence in CLINGS]
     again = np.array([episodes.again for episodes in each])
     length = np.array([episodes.length for episodes in each])
-    cling = readings.cling[rows]
+    persistence = readings.persistence[rows]
     seconds = _seconds(s.accused_at[rows], readings.at[rows])
-    same = again[cling] * np.exp(-seconds / length[cling])
+    same = again[persistence] * np.exp(-seconds / length[persistence])
     alone = (s.score[rows] == 0.0) | (readings.grade[rows] == _CONCLUSIVE)
     return np.where(alone, 0.0, same)
 

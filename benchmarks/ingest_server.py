@@ -17,8 +17,8 @@ from monitor.app.garbage_collection import spare_searches
 from monitor.collector.agents_api import create_agent_api
 from monitor.collector.listener import serve_agents
 from monitor.config.load import default_settings
-from monitor.config.settings import CollectorSettings, LogSettings
-from monitor.logs import configure
+from monitor.config.settings import CollectorSettings
+from monitor.logs import LogSettings, configure
 from monitor.metrics.ingest_counts import IngestCounts
 from storage.open_store import open_store
 from storage.values.fleet import Enrolment

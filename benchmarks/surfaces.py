@@ -17,16 +17,12 @@ from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from monitor.metrics.exposition import exposition
 from monitor.metrics.families import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
 from probes.sockets.http_client import httpx
 from tests.prometheus import world
-
-PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"
-"""What it sends as Accept."""
 
 
 def main() -> None:
@@ -38,14 +34,12 @@ def main() -> None:
     registry = create_registry(publisher)
     samples = sum(len(family.samples) for family in registry.collect())
     print(f"{samples} samples in a scrape")
-    ours, written, gauges = medians(
+    ours, gauges = medians(
         rounds,
-        lambda: exposition(registry, PROMETHEUS),
         lambda: generate_latest(registry),
         lambda: gauge_objects(publisher),
     )
     print(f"  ours:                              {ours * 1e3:7.1f} ms of CPU")
-    print(f"  ours, written by the library:      {written * 1e3:7.1f} ms")
     print(f"  Gauge objects:                     {gauges * 1e3:7.1f} ms")
     print(f"  ours over Gauge objects:           {ours / gauges:7.2f}")
     page, size = asyncio.run(asked(publisher, registry, "/", rounds))

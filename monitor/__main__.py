@@ -1,5 +1,5 @@
 """`python -m monitor` is `shutwatch`."""
 
-from monitor.cli.entry import main
+from monitor.cli.main import main
 
 main()

@@ -1,15 +1,22 @@
-"""Structured logs on standard error: text for a person, JSON for a machine.
+"""Structured logs on standard error: text for a terminal, JSON for programs.
 
-No call site may log an address of the vantage or of whoever talks to us; ids and states only.
+A log line holds ids and states, never an address of the vantage or of a client.
 """
 
 import logging
 import sys
 from typing import TextIO
 
+import msgspec
 import structlog
 
-from monitor.config.settings import LogSettings
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `[log]` table."""
+
+    level: str = "info"
+    format: str = "auto"
+    """`json`, `text`, or `auto`: text on a terminal."""
 
 
 def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
@@ -46,7 +53,7 @@ def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    # What these say at info is ours to say, or names who asked.
+    # At info these repeat what shutwatch logs itself, or name the client's address.
     for noisy in ("apscheduler", "httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

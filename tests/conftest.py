@@ -10,7 +10,8 @@ import hypothesis
 import pytest
 
 from storage.sql.store import SqlStore
-from tests.worlds.postgresql import Cluster, why_missing
+from tests import needs
+from tests.worlds.postgresql import Cluster
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -20,6 +21,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 TESTS = Path(__file__).parent
 WAITING = ("e2e", "scenarios", "prometheus", "lab", "image", "browser")
 """Folders whose tests wait for packets, programs and pages most of the time; others compute."""
+PACKAGE = "missing_package"
+"""Property of a skipped test: a Debian package that it lacks."""
 REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(",")))
 """Markers (lab, prometheus, …) whose tests may not be skipped here."""
 
@@ -32,6 +35,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if item.get_closest_marker("soak") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that has a marker whose tools are missing here."""
+    reasons = []
+    for marker in needs.MARKERS:
+        if item.get_closest_marker(marker) and (reason := needs.why_missing(marker)):
+            reasons.append(reason)
+            item.user_properties += [(PACKAGE, name) for name in needs.missing_packages(marker)]
+    if reasons:
+        pytest.skip("; ".join(reasons))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Close with the packages that the skipped tests lack."""
+    yield
+    skipped = [dict.fromkeys(_packages(one)) for one in terminalreporter.getreports("skipped")]
+    lacking = [packages for packages in skipped if packages]
+    if lacking:
+        names = " ".join(sorted(set().union(*lacking)))
+        terminalreporter.write_line(
+            f"Skipped {len(lacking)} tests. To run them: apt-get install {names}", yellow=True
+        )
+
+
+def _packages(report: pytest.TestReport) -> list[str]:
+    return [str(value) for name, value in report.user_properties if name == PACKAGE]
 
 
 def _turn(item: pytest.Item) -> tuple[bool, str]:
@@ -69,9 +103,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL server for all tests of this process, with an empty database `empty` that has
-    this version's tables. Whoever asks for it bears the marker `postgres`."""
-    if reason := why_missing():
-        pytest.skip(reason)
+    this version's tables. Every test that uses it has the marker `postgres`."""
     cluster = Cluster()
     try:
         cluster.start()

@@ -15,7 +15,7 @@ import msgspec
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.suspicion import fitful, settled, suspicious
+from monitor.analysis.judge.suspicion import attempts_agree, looks_overloaded, suspicious
 from monitor.analysis.vantage.health import assess
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, VantageHealth, Verdict
 from monitor.config.catalog import shipped_catalog
@@ -134,14 +134,14 @@ def worth_repeating(fate: str) -> bool:
 @cache
 def once_more(fate: str) -> bool:
     """Whether a look with this fate calls for one more than others do."""
-    return fitful([_look(0, fate, 0.0)], ("ipv4",))
+    return looks_overloaded([_look(0, fate, 0.0)], ("ipv4",))
 
 
 @cache
 def enough(fates: tuple[str, ...]) -> bool:
     """Whether the last two looks settle it."""
     looks = tuple(_look(0, fate, 20.0 * number) for number, fate in enumerate(fates))
-    return settled(looks, ("ipv4",))
+    return attempts_agree(looks, ("ipv4",))
 
 
 @cache

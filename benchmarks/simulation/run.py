@@ -9,7 +9,7 @@ of a country that has seen nothing else. A test holds this equal to going throug
 import heapq
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -21,15 +21,14 @@ from monitor.analysis.events.detector import (
     Detector,
     DetectorSettings,
     Phase,
-    joint_score,
     reading_of,
     suspicious,
     update,
 )
 from monitor.analysis.events.event import Event, EventKind
 from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict
-from monitor.config.settings import EventSettings
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 FAST = 30.0
@@ -41,9 +40,22 @@ CALM = 3
 ASNS = (17557, 59257, 45669, 9541, 23674, 24499, 38264, 45595)
 
 
+SHARED_FAULT = 0.005
+"""Chance that a fault on one network shows on another network of the country as well."""
+
 TEST_ALONE = "sequential test alone"
 """The detector without the event layer: suspected and confirmed by `joint_score` of the country's
 networks, over when all of them are clear."""
+
+
+def joint_score(scores: Iterable[float]) -> float:
+    """The score of a country from the scores of its networks, to compare with `confirm_at`.
+
+    The highest score counts in full. Each further one adds at most -ln(SHARED_FAULT), since a
+    fault of the platform's nearest servers can show on several networks.
+    """
+    ranked = sorted(scores, reverse=True)
+    return sum(ranked[:1]) + sum(min(score, -math.log(SHARED_FAULT)) for score in ranked[1:])
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -241,7 +253,7 @@ class _TestAlone:
 
     def take(self, streams: Sequence[Detector], at: float) -> None:
         """Look at all streams after one of them changed."""
-        joint = joint_score((stream.score for stream in streams), self._settings)
+        joint = joint_score(stream.score for stream in streams)
         blocked = any(stream.blocked for stream in streams)
         sure = blocked or joint >= self._settings.confirm_at
         if self._open is None:

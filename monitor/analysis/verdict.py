@@ -1,4 +1,5 @@
-"""The words of judgement: states, evidence grades, methods and the values that carry them."""
+"""The values of judgement: states, evidence grades, and the verdicts and vantage health that carry
+them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +12,8 @@ class State(StrEnum):
 
     OK = "ok"
     DEGRADED = "degraded"
-    """Platforms: what people come for works, but a role that is not core is blocked or slow, or
-    QUIC is. Roles: all of it works, but not over QUIC. Never an endpoint's."""
+    """Platforms: the core functions work, but another function is blocked or slow, or QUIC is
+    blocked. Functions: they work, but not over QUIC. Never an endpoint's state."""
     THROTTLED = "throttled"
     BLOCKED = "blocked"
     DOWN = "down"
@@ -20,7 +21,7 @@ class State(StrEnum):
 
 
 class Evidence(StrEnum):
-    """How far a verdict stands by itself."""
+    """How well a verdict is supported."""
 
     NONE = "none"
     WEAK = "weak"
@@ -33,21 +34,21 @@ EVIDENCE_ORDER = {grade: rank for rank, grade in enumerate(Evidence)}
 
 
 class VantageState(StrEnum):
-    """The health of the vantage itself; anything but ok and lossy mutes accusations."""
+    """The health of the vantage itself. Only ok and lossy vantages accuse."""
 
     OK = "ok"
     LOSSY = "lossy"
-    """References work at times: timeouts prove nothing here."""
+    """References fail at times: timeouts prove nothing here."""
     OFFLINE = "offline"
     CAPTIVE_PORTAL = "captive_portal"
     INTERNATIONAL_CUT = "international_cut"
-    """Foreign references are lost while domestic ones answer."""
+    """Foreign references fail while domestic ones answer."""
     UNKNOWN = "unknown"
-    """No reference was looked at, only cleartext ones answer, or the clock is days off."""
+    """No reference was measured, only cleartext ones answer, or the clock is days off."""
 
 
 class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """What the references told about one vantage in one cycle."""
+    """The health of one vantage in one cycle, from its references."""
 
     vantage: str
     country: str
@@ -59,33 +60,34 @@ class VantageHealth(msgspec.Struct, frozen=True, kw_only=True):
     references_ok: int
     references_total: int
     timeout_rate: float
-    """Chance (0–1) that one look from here times out though nothing is blocked, estimated from
-    the references; never 0, since a few successes prove little."""
+    """Chance (0–1) that one measurement times out with nothing blocked, estimated from the
+    references; never 0, since a few successes prove little."""
     families: tuple[str, ...]
     """Address families (`ipv4`, `ipv6`) over which a reference answered; empty when unknown."""
     clock_skew: float | None = None
-    """Seconds by which the vantage's clock is ahead (negative: behind), to about a second; None
-    when no server told."""
+    """Seconds by which the vantage's clock is ahead (negative: behind), accurate to about a second;
+    None when no server sent the time."""
     stub_resolver: bool = False
-    """Only a local forwarder could be asked for names, which hides injected answers."""
+    """Only a local DNS forwarder could be used, which hides injected answers."""
     nat64: tuple[str, ...] = ()
-    """Prefixes in CIDR notation under which the network translates IPv6 to IPv4; `withheld` stands
-    for one that would show the vantage's own network."""
+    """Prefixes in CIDR notation under which the network translates IPv6 to IPv4; `withheld`
+    replaces one that would show the vantage's own network."""
     exit_country: str = ""
-    """Country its packets come out in, when that is not where it should be; else empty."""
+    """Country from which its traffic leaves, when that is not the configured one; else empty."""
     exit_asn: int = 0
-    """AS number of the network they come out of, when that is not the one configured; else 0."""
+    """AS number of the network from which its traffic leaves, when that is not the configured one;
+    else 0."""
     at: datetime
-    """UTC; when the last reference look ended."""
+    """UTC; when the last reference measurement ended."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the looks at one endpoint in one cycle mean next to their control."""
+    """The verdict on one endpoint in one cycle."""
 
     measurement: str
-    """Id of the measurement that decided; empty when nothing was measured."""
+    """Id of the deciding measurement; empty when nothing was measured."""
     controls: tuple[str, ...] = ()
-    """Ids of the control measurements it was judged against."""
+    """Ids of the control measurements used."""
     cycle: str
     vantage: str
     country: str
@@ -105,21 +107,21 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str
     evidence: Evidence = Evidence.NONE
     llr: float = 0.0
-    """Natural-log likelihood ratio, blocked against not blocked, that this verdict contributes."""
+    """Natural-log likelihood ratio of this verdict, blocked against not blocked."""
     failures: dict[str, str] = {}
-    """Layer → failure string of the decisive look."""
+    """Layer → failure string of the deciding measurement."""
     judged_at: datetime
     """UTC."""
     rules_version: str
 
     @property
     def only_quic(self) -> bool:
-        """Whether nothing but QUIC is blocked: people's programs fall back to TCP, which works."""
+        """Whether only QUIC is blocked: programs fall back to TCP, which works."""
         return self.state is State.BLOCKED and self.method == "quic"
 
 
 class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one role of a platform at one vantage."""
+    """The state of one function of a platform at one vantage."""
 
     role: str
     core: bool
@@ -130,7 +132,7 @@ class RoleVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Roles rolled up: one platform, one vantage, one cycle."""
+    """The verdict on one platform at one vantage in one cycle."""
 
     cycle: str
     vantage: str
@@ -143,13 +145,13 @@ class PlatformVerdict(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
     sub_method: str = ""
     rule_id: str
-    """Of the endpoint verdict that decided."""
+    """Of the deciding endpoint verdict."""
     evidence: Evidence = Evidence.NONE
     llr: float = 0.0
     roles: tuple[RoleVerdict, ...]
     measurement: str = ""
     """Id of the deciding measurement."""
     started_at: datetime
-    """UTC; when the first look of this platform in the cycle began."""
+    """UTC; when the first measurement of this platform in the cycle began."""
     judged_at: datetime
     rules_version: str

@@ -1,6 +1,6 @@
-"""The catalogue, for people and as JSON, for `shutwatch catalog`."""
+"""`shutwatch catalog`: what is measured, for people and as JSON."""
 
-import sys
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from monitor.cli.console import plain_console
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
+from monitor.config.load import find_config
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
@@ -22,18 +24,18 @@ from probes.catalog.catalog import (
 )
 
 _SCOPES = {
-    ReferenceScope.UPLINK: "is there a way out, or a captive portal?",
-    ReferenceScope.INTERNATIONAL: "is the way abroad open?",
-    ReferenceScope.DOMESTIC: "is the way inside the country open?",
+    ReferenceScope.UPLINK: "is there internet, or a captive portal?",
+    ReferenceScope.INTERNATIONAL: "is the connection abroad open?",
+    ReferenceScope.DOMESTIC: "is the connection inside the country open?",
 }
 
 
-def show(catalog: Catalog | None, *, json: bool) -> None:
-    """Print `catalog`, or all that is shipped, on standard output."""
-    shown = shipped_catalog() if catalog is None else catalog
+def catalog(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show every platform, function, endpoint and reference: all shipped, or a file's."""
+    named = find_config(config, os.environ) is not None
+    shown = load_settings(config).catalog if named else shipped_catalog()
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(as_json(shown)) + b"\n")
-        sys.stdout.flush()
+        print_json([_as_json(shown)])
         return
     console = plain_console()
     for platform in shown.platforms:
@@ -41,8 +43,8 @@ def show(catalog: Catalog | None, *, json: bool) -> None:
     _print_references(console, shown.references)
 
 
-def as_json(catalog: Catalog) -> dict[str, Any]:
-    """The catalogue as plain values; endpoints carry their canonical text as `endpoint`."""
+def _as_json(catalog: Catalog) -> dict[str, Any]:
+    """The catalogue as plain values; each endpoint has its canonical text as `endpoint`."""
     return {
         "platforms": [
             {
@@ -78,7 +80,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
 
 def _print_platform(console: Console, platform: Platform) -> None:
     """One heading and one table; a line for each endpoint, ports of one host together."""
-    named = "" if platform.default else ", watched only when named"
+    named = "" if platform.default else ", measured only when named"
     console.print(
         f"[bold]{escape(platform.title)}[/bold]  {platform.name}, {escape(platform.owner)}{named}"
     )
@@ -98,7 +100,7 @@ def _need(role: Role) -> str:
 
 
 def _lines(role: Role) -> Iterable[str]:
-    """The endpoints of a role, then what else is to know about them."""
+    """The endpoints of a function, each followed by what it must answer."""
     ports: dict[str, str] = {}
     marks: dict[str, str] = {}
     for endpoint in role.endpoints:
@@ -118,7 +120,7 @@ def _lines(role: Role) -> Iterable[str]:
 
 
 def _parted(endpoint: Endpoint) -> tuple[str, str]:
-    """The canonical text, and for tcp its port apart, since pools list many ports of a host."""
+    """The canonical text; for tcp the port apart, since pools list many ports of a host."""
     if endpoint.kind is EndpointKind.TCP:
         return endpoint.id.rpartition(":")[0], f" :{endpoint.port}"
     return endpoint.id, ""
@@ -158,7 +160,7 @@ def _print_references(console: Console, references: tuple[Reference, ...]) -> No
 
 
 def _table() -> Table:
-    """A table without lines whose columns stand under each other all down the page."""
+    """A table without lines; its column widths are the same for every platform."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
     for name, width in (("role", 13), ("core", 4), ("works with", 9)):
         table.add_column(name, min_width=width, overflow="fold")

@@ -1,8 +1,6 @@
-"""`shutwatch collector`: take in what agents see, judge it, and show it."""
+"""`shutwatch collector`: the server that agents send measurements to."""
 
 import asyncio
-
-import typer
 
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.collector.run_collector import run
@@ -12,21 +10,17 @@ from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
+def collector(config: ConfigOption = None) -> None:
+    """Receive agents' measurements, judge them, and serve the page and metrics.
 
-    @app.command()
-    def collector(config: ConfigOption = None) -> None:
-        """Take in what agents see, judge it, and serve the page and the metrics until stopped.
-
-        Any number may share one PostgreSQL database: one of them judges, and another one takes over
-        when it is gone.
-        """
-        settings = load_settings(config)
-        configure(settings.log)
-        try:
-            asyncio.run(run(settings))
-        except ListenError as error:
-            raise fail(str(error), BAD_USAGE) from error
-        except (StorageError, KeyFileError) as error:
-            raise fail(str(error)) from error
+    Runs until stopped. Several collectors may share one PostgreSQL database: one of them judges,
+    and another takes over when it stops.
+    """
+    settings = load_settings(config)
+    configure(settings.log)
+    try:
+        asyncio.run(run(settings))
+    except ListenError as error:
+        raise fail(str(error), BAD_USAGE) from error
+    except (StorageError, KeyFileError) as error:
+        raise fail(str(error)) from error

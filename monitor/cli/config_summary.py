@@ -1,4 +1,4 @@
-"""What a configuration will watch, from where, and what to think over, for `shutwatch check`."""
+"""Summary of a configuration for `shutwatch check`: vantages, platforms, references, warnings."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from monitor.cli.console import plain_console
+from monitor.cli.output import plain_console, table
 from monitor.config.advice import advice
 from monitor.config.settings import Settings
 from monitor.config.values import DNS_PORT
@@ -22,8 +22,8 @@ def print_summary(settings: Settings) -> None:
     """Print it on standard output, 80 columns wide where that is not a terminal."""
     console = plain_console()
     console.print(
-        f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Looks "
-        f"every {_length(settings.interval)}, {escape(_kept(settings))}"
+        f"{escape(settings.source) or 'Built-in settings'}: no mistakes. Measures "
+        f"every {_length(settings.interval)}, {escape(_destination(settings))}"
     )
     console.print("\n[bold]From[/bold]")
     console.print(Padding(_vantages(settings.vantages), (0, 0, 0, 2)))
@@ -34,37 +34,35 @@ def print_summary(settings: Settings) -> None:
     console.print(Padding(_references(settings), (0, 0, 0, 2)))
     warnings = advice(settings, system_resolvers())
     if warnings:
-        console.print("\n[bold yellow]To think over[/bold yellow]")
+        console.print("\n[bold yellow]Warnings[/bold yellow]")
     for warning in warnings:
         item = Table.grid(padding=(0, 1))
         item.add_row("  -", escape(warning))
         console.print(item)
 
 
-def _kept(settings: Settings) -> str:
+def _destination(settings: Settings) -> str:
     if settings.agent is not None:
-        return f"hands in to {', '.join(settings.agent.collectors)}"
+        return f"sends to {', '.join(settings.agent.collectors)}"
     return f"keeps data in {shown(settings.database)}, serves {_listener(settings)}"
 
 
 def _vantages(vantages: tuple[VantagePoint, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
-    for column in ("vantage", "role", "in", "network", "way out", "resolver"):
-        table.add_column(column, overflow="fold")
+    shown = table("vantage", "role", "country", "network", "egress", "resolver", header_style="dim")
     for vantage in vantages:
         number = f"AS{vantage.asn}" if vantage.asn else ""
-        table.add_row(
+        shown.add_row(
             vantage.id,
             vantage.role,
             vantage.country,
             escape(f"{number} {vantage.network}".strip()),
-            escape(_way_out(vantage.egress)),
-            _asked(vantage.resolver),
+            escape(_egress(vantage.egress)),
+            _resolver(vantage.resolver),
         )
-    return table
+    return shown
 
 
-def _way_out(egress: Egress) -> str:
+def _egress(egress: Egress) -> str:
     """The egress in words, without credentials."""
     match egress.kind:
         case EgressKind.SOURCE:
@@ -77,7 +75,7 @@ def _way_out(egress: Egress) -> str:
             return str(egress.kind)
 
 
-def _asked(resolver: Resolver) -> str:
+def _resolver(resolver: Resolver) -> str:
     if resolver.url:
         return resolver.url
     if resolver.system or resolver.port == DNS_PORT:
@@ -86,7 +84,7 @@ def _asked(resolver: Resolver) -> str:
 
 
 def _references(settings: Settings) -> str:
-    """How many there are of each scope and country."""
+    """Their number for each scope and country."""
     counts = Counter(f"{one.scope} {one.country}".strip() for one in settings.catalog.references)
     return ", ".join(f"{name}: {number}" for name, number in counts.items()) or "none"
 

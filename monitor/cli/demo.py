@@ -1,4 +1,4 @@
-"""`shutwatch demo`: a small invented internet on this machine, and the monitor watching it."""
+"""`shutwatch demo`: a small invented internet on this machine, watched by the real monitor."""
 
 import asyncio
 import tempfile
@@ -9,69 +9,63 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.console import plain_console
 from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.output import plain_console
+from monitor.demo.run_demo import Wish, show
+from monitor.demo.world import WorldError
 from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command()
-    def demo(
-        port: Annotated[
-            int,
-            typer.Option("--port", min=0, max=65535, help="Of the page. 0: any that is free."),
-        ] = 10100,
-        folder: Annotated[
-            Path | None,
-            typer.Option(
-                "--folder",
-                help="Keep all files here; it must be empty or new. Default: they are removed.",
-                show_default=False,
-            ),
-        ] = None,
-        leave: Annotated[
-            bool, typer.Option("--exit", help="End when the story has; 3 if it was not found.")
-        ] = False,
-        hold: Annotated[
-            bool, typer.Option("--hold", help="Stand still while the block is at its height.")
-        ] = False,
-        pace: Annotated[
-            float,
-            typer.Option("--pace", min=0.1, max=100, help="How many times faster to tell it."),
-        ] = 1.0,
-    ) -> None:
-        """Watch an invented country block X, and lift the block: no root, no internet, a minute."""
-        # Loaded here, since no other command needs servers of its own.
-        from monitor.demo.run_demo import Wish, show
-        from monitor.demo.world import WorldError
-
-        if leave and hold:
-            raise fail("--exit or --hold, not both", BAD_USAGE)
-        console = plain_console()
-        with _folder(folder) as place, suppress(KeyboardInterrupt):
-            wish = Wish(
-                folder=place,
-                port=port,
-                pace=pace,
-                leave=leave,
-                hold=hold,
-                keep=folder is not None,
-            )
-            try:
-                outcome = asyncio.run(show(wish, console))
-            except (WorldError, ListenError, OSError) as error:
-                raise fail(str(error), BAD_USAGE) from error
-            except StorageError as error:
-                raise fail(str(error)) from error
-            raise typer.Exit(outcome.exit_code(to_the_end=leave))
+def demo(
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="Port of the page. 0: any free port."),
+    ] = 10100,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            help="Keep all files in this new or empty folder. Default: they are removed.",
+            show_default=False,
+        ),
+    ] = None,
+    leave: Annotated[
+        bool,
+        typer.Option("--exit", help="Exit at the end; code 3 if the monitor missed something."),
+    ] = False,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Stop where the block is at its largest.")
+    ] = False,
+    pace: Annotated[
+        float, typer.Option("--pace", min=0.1, max=100, help="Factor to run faster by.")
+    ] = 1.0,
+) -> None:
+    """Watch an invented country block X and lift the block: no root, no internet, a minute."""
+    if leave and hold:
+        raise fail("--exit or --hold, not both", BAD_USAGE)
+    console = plain_console()
+    with _folder(folder) as place, suppress(KeyboardInterrupt):
+        wish = Wish(
+            folder=place,
+            port=port,
+            pace=pace,
+            leave=leave,
+            hold=hold,
+            keep=folder is not None,
+        )
+        try:
+            outcome = asyncio.run(show(wish, console))
+        except (WorldError, ListenError, OSError) as error:
+            raise fail(str(error), BAD_USAGE) from error
+        except StorageError as error:
+            raise fail(str(error)) from error
+        raise typer.Exit(outcome.exit_code(to_the_end=leave))
 
 
 @contextmanager
 def _folder(wanted: Path | None) -> Iterator[Path]:
-    """The folder to keep files in; one of our own is removed in the end."""
+    """The folder to keep files in; a temporary one is removed at the end."""
     if wanted is None:
         with tempfile.TemporaryDirectory(prefix="shutwatch-demo-") as made:
             yield Path(made)

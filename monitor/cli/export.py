@@ -1,11 +1,10 @@
-"""`shutwatch export`: what is stored, as files for reports."""
+"""`shutwatch export`: stored data as files."""
 
 import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -13,187 +12,169 @@ from typing import Annotated, BinaryIO
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.lazy_group import command_group
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.cli.selection import (
+    CountryOption,
+    PlatformOption,
+    SinceOption,
+    UntilOption,
+    selection_of,
+)
+from monitor.cli.store_options import opened, with_store
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
-from storage.open_store import open_store
-from storage.store import Selection, StorageError, Store
+from storage.store import StorageError, Store
+from storage.values.rejudging import Rejudging
 from storage.values.rollup import Period
 
 
 class By(StrEnum):
-    """What one row of availability speaks of."""
+    """What one row of availability is about."""
 
     NETWORK = "network"
     COUNTRY = "country"
 
 
-SinceOption = Annotated[
-    str, typer.Option(help="First moment, UTC: 2024-02-17 or 2024-02-17T18:00.")
-]
-UntilOption = Annotated[str, typer.Option(help="First moment no longer wanted, UTC.")]
-CountryOption = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code.")]
-PlatformOption = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
 OutputOption = Annotated[
     Path, typer.Option("--output", "-o", help="File to write; - for standard output.")
 ]
 RejudgingOption = Annotated[
-    str, typer.Option(help="What `shutwatch rejudge` kept under this id, in their place.")
+    str, typer.Option(help="Export the results that `shutwatch rejudge` stored under this id.")
 ]
-PeriodOption = Annotated[Period, typer.Option(help="Of availability: rows by hour or by day.")]
+PeriodOption = Annotated[Period, typer.Option(help="For availability: one row per hour or day.")]
 ByOption = Annotated[
-    By, typer.Option(help="Of availability: each network, or a country's taken together.")
+    By, typer.Option(help="For availability: one row per network, or per country.")
 ]
 KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
 STANDARD_OUTPUT = Path("-")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command group."""
-    export = typer.Typer(help="Write what is stored to files.", no_args_is_help=True)
-    app.add_typer(export, name="export")
-
-    @export.command()
-    def csv(
-        kind: KindArgument,
-        since: SinceOption = "",
-        until: UntilOption = "",
-        country: CountryOption = "",
-        platform: PlatformOption = "",
-        output: OutputOption = STANDARD_OUTPUT,
-        rejudging: RejudgingOption = "",
-        period: PeriodOption = Period.HOUR,
-        by: ByOption = By.NETWORK,
-        config: ConfigOption = None,
-    ) -> None:
-        """What is stored, as CSV. The columns are explained in docs/csv.md."""
-        settings = _settings(config, kind, rejudging)
-        selection = replace(
-            selection_of(since, until, country, platform),
-            period=period,
-            by_network=by is By.NETWORK,
-        )
-
-        async def write(store: Store, out: BinaryIO) -> int:
-            # A csv writer ends its own lines; a translating stream would double them.
-            text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-            try:
-                return await write_csv(kind, store, selection, text, rejudging=rejudging)
-            finally:
-                text.detach()
-
-        _report(_export(settings, output, write), kind.value)
-
-    @export.command()
-    def parquet(
-        kind: KindArgument,
-        since: SinceOption = "",
-        until: UntilOption = "",
-        country: CountryOption = "",
-        platform: PlatformOption = "",
-        output: OutputOption = STANDARD_OUTPUT,
-        rejudging: RejudgingOption = "",
-        period: PeriodOption = Period.HOUR,
-        by: ByOption = By.NETWORK,
-        config: ConfigOption = None,
-    ) -> None:
-        """The columns of the CSV files, with types, as Parquet. Needs shutwatch[parquet]."""
-        settings = _settings(config, kind, rejudging)
-        selection = replace(
-            selection_of(since, until, country, platform),
-            period=period,
-            by_network=by is By.NETWORK,
-        )
-
-        async def write(store: Store, out: BinaryIO) -> int:
-            return await write_parquet(kind, store, selection, out, rejudging=rejudging)
-
-        _report(_export(settings, output, write), kind.value)
-
-    @export.command()
-    def ooni(
-        since: SinceOption = "",
-        until: UntilOption = "",
-        country: CountryOption = "",
-        platform: PlatformOption = "",
-        output: OutputOption = STANDARD_OUTPUT,
-        config: ConfigOption = None,
-    ) -> None:
-        """Measurements in OONI's data format, one JSON object a line."""
-        settings = load_settings(config)
-        selection = selection_of(since, until, country, platform)
-
-        async def write(store: Store, out: BinaryIO) -> int:
-            return await write_ooni(store, selection, out)
-
-        _report(_export(settings, output, write), "measurements")
-
-    @export.command()
-    def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
-        """What every column of every file means, as CSV."""
-        try:
-            with _opened(output) as out:
-                text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-                rows = write_dictionary(text)
-                text.detach()
-        except OSError as error:
-            raise fail(str(error)) from error
-        _report(rows, "columns")
+app = command_group("Write stored data to files.")
 
 
-def selection_of(since: str, until: str, country: str, platform: str) -> Selection:
-    """What the options ask for; exits with 2 when a moment is no date."""
-    return Selection(
-        since=moment_of("--since", since),
-        until=moment_of("--until", until),
-        country=country.upper(),
-        platform=platform,
+@app.command()
+def csv(
+    kind: KindArgument,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    country: CountryOption = "",
+    platform: PlatformOption = "",
+    output: OutputOption = STANDARD_OUTPUT,
+    rejudging: RejudgingOption = "",
+    period: PeriodOption = Period.HOUR,
+    by: ByOption = By.NETWORK,
+    config: ConfigOption = None,
+) -> None:
+    """Export to CSV. docs/csv.md explains the columns."""
+    settings = _settings(config, kind, rejudging)
+    selection = replace(
+        selection_of(since, until, country, platform),
+        period=period,
+        by_network=by is By.NETWORK,
     )
+
+    async def write(store: Store, out: BinaryIO) -> int:
+        # A csv writer ends its own lines; a translating stream would double them.
+        text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+        try:
+            return await write_csv(kind, store, selection, text, rejudging=rejudging)
+        finally:
+            text.detach()
+
+    _report(_export(settings, output, write), kind.value)
+
+
+@app.command()
+def parquet(
+    kind: KindArgument,
+    since: SinceOption = "",
+    until: UntilOption = "",
+    country: CountryOption = "",
+    platform: PlatformOption = "",
+    output: OutputOption = STANDARD_OUTPUT,
+    rejudging: RejudgingOption = "",
+    period: PeriodOption = Period.HOUR,
+    by: ByOption = By.NETWORK,
+    config: ConfigOption = None,
+) -> None:
+    """Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet]."""
+    settings = _settings(config, kind, rejudging)
+    selection = replace(
+        selection_of(since, until, country, platform),
+        period=period,
+        by_network=by is By.NETWORK,
+    )
+
+    async def write(store: Store, out: BinaryIO) -> int:
+        return await write_parquet(kind, store, selection, out, rejudging=rejudging)
+
+    _report(_export(settings, output, write), kind.value)
+
+
+@app.command()
+def ooni(
+    since: SinceOption = "",
+    until: UntilOption = "",
+    country: CountryOption = "",
+    platform: PlatformOption = "",
+    output: OutputOption = STANDARD_OUTPUT,
+    config: ConfigOption = None,
+) -> None:
+    """Export measurements in OONI's data format, one JSON object per line."""
+    settings = load_settings(config)
+    selection = selection_of(since, until, country, platform)
+
+    async def write(store: Store, out: BinaryIO) -> int:
+        return await write_ooni(store, selection, out)
+
+    _report(_export(settings, output, write), "measurements")
+
+
+@app.command()
+def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
+    """Export the meaning of every column of every file, as CSV."""
+    try:
+        with _opened(output) as out:
+            text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+            rows = write_dictionary(text)
+            text.detach()
+    except OSError as error:
+        raise fail(str(error)) from error
+    _report(rows, "columns")
 
 
 def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
-    """The settings, once it is sure that what is asked for exists."""
+    """The settings; exits with 2 when there is no finished recomputation of that id."""
     settings = load_settings(config)
-    if rejudging and EXPORTS[kind].recomputed is None:
+    if not rejudging:
+        return settings
+    if EXPORTS[kind].recomputed is None:
         raise fail(f"{kind} is never recomputed: leave --rejudging out", BAD_USAGE)
-    if rejudging:
-        try:
-            asyncio.run(_check(settings, rejudging))
-        except _NotThereError as error:
-            raise fail(str(error), BAD_USAGE) from error
-        except StorageError as error:
-            raise fail(str(error)) from error
+
+    async def stored(store: Store) -> dict[str, Rejudging]:
+        return {one.id: one for one in await store.rejudgings()}
+
+    known = with_store(settings.database, stored)
+    if rejudging not in known:
+        newest = ", ".join(list(known)[-3:])
+        hint = f"the newest are {newest}" if newest else "`shutwatch rejudge` makes one"
+        raise fail(f"--rejudging {rejudging!r}: there is no such recomputation; {hint}", BAD_USAGE)
+    if known[rejudging].finished_at is None:
+        raise fail(
+            f"--rejudging {rejudging}: it was interrupted, or is still running; run "
+            "`shutwatch rejudge` again",
+            BAD_USAGE,
+        )
     return settings
 
 
 def _report(rows: int, what: str) -> None:
     typer.echo(f"{rows} {what}", err=True)
-
-
-class _NotThereError(Exception):
-    """There is no whole recomputation of that id."""
-
-
-async def _check(settings: Settings, rejudging: str) -> None:
-    store = open_store(settings.database, create=False)
-    await store.open()
-    try:
-        known = {one.id: one for one in await store.rejudgings()}
-    finally:
-        await store.close()
-    if rejudging not in known:
-        newest = ", ".join(list(known)[-3:])
-        there = f"the newest are {newest}" if newest else "`shutwatch rejudge` makes one"
-        raise _NotThereError(f"--rejudging {rejudging!r}: there is no such recomputation; {there}")
-    if known[rejudging].finished_at is None:
-        raise _NotThereError(
-            f"--rejudging {rejudging}: it was cut short, or is still under way; run "
-            "`shutwatch rejudge` again"
-        )
 
 
 def _export(
@@ -202,12 +183,8 @@ def _export(
     """Let `write` fill the file; exits with 1 when it cannot, with 2 without its library."""
 
     async def run(out: BinaryIO) -> int:
-        store = open_store(settings.database, create=False)
-        await store.open()
-        try:
+        async with opened(settings.database) as store:
             return await write(store, out)
-        finally:
-            await store.close()
 
     try:
         with _opened(output) as out:
@@ -220,7 +197,7 @@ def _export(
 
 @contextmanager
 def _opened(output: Path) -> Iterator[BinaryIO]:
-    """The file to write; whoever finds one of the name asked for finds a whole one."""
+    """The file to write. It gets its name when it is complete."""
     if output == STANDARD_OUTPUT:
         with open(sys.stdout.fileno(), "wb", closefd=False) as out:
             yield out
@@ -229,16 +206,3 @@ def _opened(output: Path) -> Iterator[BinaryIO]:
     with partial.open("wb") as out:
         yield out
     partial.replace(output)
-
-
-def moment_of(option: str, text: str) -> datetime | None:
-    """What a person wrote for a moment; None for nothing. Exits with 2 when it is no date."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise fail(
-            f"{option} {text!r} is no date: write 2024-02-17 or 2024-02-17T18:00", BAD_USAGE
-        ) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,36 +1,40 @@
-"""The command line: `shutwatch …`. Each command lives in a module of its own."""
+"""The command line, `shutwatch …`: the table of its commands, and the entry point."""
+
+import sys
 
 import typer
 
 from monitor import __version__
-from monitor.cli import (
-    agent,
-    annotate,
-    collector,
-    config,
-    db,
-    demo,
-    event,
-    export,
-    notify,
-    once,
-    ooni,
-    password,
-    probe,
-    rejudge,
-    replay,
-    report,
-    run,
-    vantage,
-)
+from monitor.cli.lazy_group import lazy_group
 
-app = typer.Typer(
-    name="shutwatch",
-    help="Tell within minutes, with evidence, when a country blocks a platform.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+COMMANDS = {
+    "run": "Measure, judge and store, and serve the page and metrics until stopped.",
+    "collector": "Receive agents' measurements, judge them, and serve the page and metrics.",
+    "agent": "Measure from one vantage and send the results to collectors.",
+    "once": "Measure one cycle from every vantage and print the verdicts. Stores nothing.",
+    "probe": "Test endpoints and show every layer. Judges nothing, stores nothing.",
+    "demo": "Watch an invented country block X and lift the block: no root, no internet, a minute.",
+    "export": "Write stored data to files.",
+    "report": "Write one signed file to publish: PDF, web page, charts and the data behind them.",
+    "verify": "Check every byte of a report, offline. Exit code 3 when it was changed.",
+    "notify": "Send test messages, and list notifications and their delivery.",
+    "judge": "Judge measurements that others took.",
+    "replay": "Run recorded or imported data through the analysis, by its own clock.",
+    "rejudge": "Judge stored measurements again by today's rules. Old results stay unchanged.",
+    "event": "List and show detected events, and review them.",
+    "annotate": "Import, list and remove dated facts: elections, court orders, denials.",
+    "init": "Write an example configuration with every setting explained.",
+    "check": "List every mistake in a configuration, or what it watches and from where.",
+    "catalog": "Show every platform, function, endpoint and reference: all shipped, or a file's.",
+    "db": "Back up, restore, check, upgrade or move the database.",
+    "password": "Ask for a password and print the line for the file that `[server] users` names.",
+    "vantage": "Enroll and revoke agents' keys, and quarantine vantages.",
+}
+"""The first paragraph of each command's help. `lazy_group` says where each command is."""
+
+# An agent runs where memory is short: typer and structlog import rich to paint on a terminal, and
+# httpx its `_main`, a tenth of what an agent may hold.
+_PAINTING = ("rich", "httpx._main")
 
 
 def _version(wanted: bool) -> None:
@@ -39,38 +43,35 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def root(
+def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Tell within minutes, with evidence, when a country blocks a platform."""
+    """Detect within minutes, with evidence, when a country blocks a platform."""
 
 
-for command in (
-    run,
-    collector,
-    agent,
-    once,
-    probe,
-    demo,
-    export,
-    report,
-    notify,
-    ooni,
-    replay,
-    rejudge,
-    event,
-    annotate,
-    config,
-    db,
-    password,
-    vantage,
-):
-    command.register(app)
+def _app(*, rich: bool) -> typer.Typer:
+    app = typer.Typer(
+        name="shutwatch",
+        cls=lazy_group(COMMANDS),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if rich else None,
+    )
+    app.callback()(_root)
+    return app
+
+
+app = _app(rich=True)
 
 
 def main() -> None:
     """Entry point of the `shutwatch` command."""
-    app()
+    if sys.argv[1:2] == ["agent"]:
+        # None makes an import of them fail, as if they were not installed.
+        sys.modules.update(dict.fromkeys(_PAINTING))  # type: ignore[arg-type]
+        _app(rich=False)()
+    else:
+        app()

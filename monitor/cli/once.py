@@ -1,15 +1,12 @@
-"""`shutwatch once`: one cycle from every vantage, judged, nothing stored."""
+"""`shutwatch once`: measure and judge one cycle from every vantage, and store nothing."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
@@ -17,9 +14,10 @@ from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from monitor.app.cycle_runners import cycle_runner
-from monitor.cli.options import ConfigOption, load_settings
-from monitor.config.settings import LogSettings, Settings
-from monitor.logs import configure
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import print_json, progress_bar, table
+from monitor.config.settings import Settings
+from monitor.logs import LogSettings, configure
 from monitor.wording.health import notes
 from storage.store import Cycle
 
@@ -38,53 +36,36 @@ MEANINGS = {rule.id: rule.meaning for rule in RULES} | {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command()
-    def once(
-        config: ConfigOption = None,
-        json: Annotated[
-            bool, typer.Option("--json", help="One JSON object per line on standard output.")
-        ] = False,
-        transfers: Annotated[
-            bool,
-            typer.Option("--transfers", help="Measure the speed of every platform as well."),
-        ] = False,
-        quic: Annotated[
-            bool, typer.Option("--quic", help="Ask over HTTP/3 too whatever offers it.")
-        ] = False,
-    ) -> None:
-        """Look once from every vantage and print what it means. Stores nothing."""
-        settings = load_settings(config)
-        configure(LogSettings(level="warning", format=settings.log.format))
-        cycles = asyncio.run(measure_once(settings, transfers=transfers, quic=quic))
-        if json:
-            for note in _notes(cycles):
-                typer.echo(note, err=True)
-            for line in json_lines(cycles):
-                sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-            sys.stdout.flush()
-        else:
-            print_cycles(settings, cycles, Console())
+def once(
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    transfers: Annotated[
+        bool, typer.Option("--transfers", help="Measure the speed of every platform as well.")
+    ] = False,
+    quic: Annotated[
+        bool, typer.Option("--quic", help="Test over HTTP/3 too, where an endpoint offers it.")
+    ] = False,
+) -> None:
+    """Measure one cycle from every vantage and print the verdicts. Stores nothing."""
+    settings = load_settings(config)
+    configure(LogSettings(level="warning", format=settings.log.format))
+    cycles = asyncio.run(measure_once(settings, transfers=transfers, quic=quic))
+    if json:
+        for note in _notes(cycles):
+            typer.echo(note, err=True)
+        print_json(json_lines(cycles))
+    else:
+        print_cycles(settings, cycles, Console())
 
 
 async def measure_once(
     settings: Settings, *, transfers: bool = False, quic: bool = False
 ) -> list[Cycle]:
-    """One cycle of every vantage, side by side, with a progress bar on standard error.
+    """One cycle of every vantage, concurrently, with a progress bar on standard error.
 
-    `transfers` measures the speed of every platform as well; `quic` asks over HTTP/3 too whatever
-    offers it.
+    `transfers` measures the speed of every platform too; `quic` tests over HTTP/3 too.
     """
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    progress = progress_bar()
     tasks: dict[str, Any] = {}
     async with cycle_runner(
         settings,
@@ -130,7 +111,7 @@ def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
 
 
 def _notes(cycles: list[Cycle]) -> Iterator[str]:
-    """What people should know of each vantage beside its state."""
+    """What people should know about each vantage besides its state."""
     for cycle in cycles:
         yield from (f"{cycle.vantage}: {note}" for note in notes(cycle.health))
 
@@ -197,7 +178,7 @@ def _spread(spread: Spread, digits: int | None = None) -> dict[str, float]:
 
 
 def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> None:
-    """The table a person reads."""
+    """The verdicts of each vantage, as tables for people."""
     titles = {platform.name: platform.title for platform in settings.catalog.platforms}
     for cycle in cycles:
         health = cycle.health
@@ -215,25 +196,23 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
             console.print(f"Note: {note}.", style="yellow", highlight=False)
         if not cycle.platforms:
             continue
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("platform", "state", "how", "evidence", "why"):
-            table.add_column(column, overflow="fold")
+        shown = table("platform", "state", "method", "evidence", "reason")
         for verdict in cycle.platforms:
-            how = f"{verdict.method}: {verdict.sub_method}" if verdict.method else ""
-            table.add_row(
+            method = f"{verdict.method}: {verdict.sub_method}" if verdict.method else ""
+            shown.add_row(
                 titles.get(verdict.platform, verdict.platform),
                 f"[{STYLES[verdict.state]}]{verdict.state}[/]",
-                how,
+                method,
                 str(verdict.evidence) if verdict.method else "",
-                _why(verdict),
+                _reason(verdict),
             )
-        console.print(table)
+        console.print(shown)
 
 
-def _why(verdict: PlatformVerdict) -> str:
+def _reason(verdict: PlatformVerdict) -> str:
     if verdict.state is State.OK:
         return ""
     if verdict.rule_id.startswith("vantage."):
-        return verdict.rule_id  # said once, above the table
+        return verdict.rule_id  # its meaning is printed once, above the table
     roles = ", ".join(role.role for role in verdict.roles if role.state is not State.OK)
     return f"{roles}: {MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

@@ -1,4 +1,7 @@
-"""What several commands share: the --config option, and loading it or exiting with the reasons."""
+"""What every command shares: --config, --json, and exits that say why.
+
+Agents load this module, so it imports neither rich nor the database.
+"""
 
 import os
 from pathlib import Path
@@ -17,9 +20,12 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="Configuration file. Default: $SHUTWATCH_CONFIG, else watch from this machine.",
+        help="Configuration file. Default: $SHUTWATCH_CONFIG, else measure from this machine.",
         show_default=False,
     ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object per line on standard output.")
 ]
 
 

@@ -1,19 +1,17 @@
-"""`shutwatch probe`: one look at something, layer by layer, without a judgement."""
+"""`shutwatch probe`: test endpoints once and show every layer."""
 
 import asyncio
-import sys
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
-from monitor.config.settings import LogSettings, Settings
-from monitor.logs import configure
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.output import print_json, table
+from monitor.config.settings import Settings
+from monitor.logs import LogSettings, configure
 from monitor.measuring.probers import Probers
 from probes.catalog.catalog import Catalog, Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
@@ -36,71 +34,62 @@ from probes.target import Target
 _MILLI = 1000.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command()
-    def probe(
-        endpoints: Annotated[
-            list[str],
-            typer.Argument(
-                help="https://host/, http://host/, tls://host, tcp://host:port, stun:host "
-                "or dns:name.",
-                metavar="URL...",
-            ),
-        ],
-        vantage: Annotated[
-            list[str] | None,
-            typer.Option(help="Purpose from this vantage only; may be given again. Default: all."),
-        ] = None,
-        quic: Annotated[
-            bool, typer.Option("--quic", help="Ask https endpoints over HTTP/3 too.")
-        ] = False,
-        json: Annotated[
-            bool, typer.Option("--json", help="One measurement per line on standard output.")
-        ] = False,
-        config: ConfigOption = None,
-    ) -> None:
-        """Purpose at endpoints and show every layer. Judges nothing, stores nothing."""
-        settings = load_settings(config)
-        configure(LogSettings(level="warning", format=settings.log.format))
-        known = [point.id for point in settings.vantages]
-        unknown = sorted(set(vantage or ()) - set(known))
-        if unknown:
-            raise fail(
-                f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}",
-                BAD_USAGE,
-            )
-        targets = [_endpoint(text, settings.catalog) for text in endpoints]
-        if quic and all(target.kind is not EndpointKind.HTTPS for target in targets):
-            raise fail("--quic needs an https:// endpoint: nothing else speaks HTTP/3", BAD_USAGE)
-        looks = asyncio.run(_look(settings, vantage or known, targets, quic=quic))
-        if json:
-            for look in looks:
-                sys.stdout.buffer.write(msgspec.json.encode(look) + b"\n")
-            sys.stdout.flush()
-        else:
-            _print(looks, Console())
+def probe(
+    endpoints: Annotated[
+        list[str],
+        typer.Argument(
+            help="https://host/, http://host/, tls://host, tcp://host:port, stun:host or dns:name.",
+            metavar="URL...",
+        ),
+    ],
+    vantage: Annotated[
+        list[str] | None,
+        typer.Option(help="Test from this vantage only; may be repeated. Default: all."),
+    ] = None,
+    quic: Annotated[
+        bool, typer.Option("--quic", help="Test https endpoints over HTTP/3 too.")
+    ] = False,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Test endpoints and show every layer. Judges nothing, stores nothing."""
+    settings = load_settings(config)
+    configure(LogSettings(level="warning", format=settings.log.format))
+    known = [point.id for point in settings.vantages]
+    unknown = sorted(set(vantage or ()) - set(known))
+    if unknown:
+        raise fail(
+            f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}",
+            BAD_USAGE,
+        )
+    targets = [_endpoint(text, settings.catalog) for text in endpoints]
+    if quic and all(target.kind is not EndpointKind.HTTPS for target in targets):
+        raise fail("--quic needs an https:// endpoint: nothing else speaks HTTP/3", BAD_USAGE)
+    measurements = asyncio.run(_measure(settings, vantage or known, targets, quic=quic))
+    if json:
+        print_json(measurements)
+    else:
+        _print(measurements, Console())
 
 
 def _endpoint(text: str, catalog: Catalog) -> Endpoint:
-    """What `text` names, as the catalogue has it where it does: with all that it must answer."""
+    """The endpoint that `text` names; from the catalogue, with what it must answer, if there."""
     try:
         endpoint = parse_endpoint(text if ":" in text else f"https://{text}/")
     except ValueError as error:
-        raise fail(f"cannot look at {text!r}: {error}", BAD_USAGE) from error
+        raise fail(f"cannot test {text!r}: {error}", BAD_USAGE) from error
     roles = (role for platform in catalog.platforms for role in platform.roles)
     known = (one for role in roles for one in role.endpoints if one.id == endpoint.id)
     return next(known, endpoint)
 
 
-async def _look(
+async def _measure(
     settings: Settings, vantages: list[str], endpoints: list[Endpoint], *, quic: bool
 ) -> list[Measurement]:
-    async with Probers(settings, now=utc_now) as looking:
+    async with Probers(settings, now=utc_now) as probers:
         return await asyncio.gather(
             *(
-                looking.at(
+                probers.at(
                     vantage,
                     Target(platform="adhoc", role="adhoc", endpoint=endpoint),
                     look=Purpose.ADHOC,
@@ -112,32 +101,30 @@ async def _look(
         )
 
 
-def _print(looks: list[Measurement], console: Console) -> None:
-    for look in looks:
-        outcome = "[green]reached[/]" if look.reached else "[bold red]not reached[/]"
+def _print(measurements: list[Measurement], console: Console) -> None:
+    for measurement in measurements:
+        outcome = "[green]reached[/]" if measurement.reached else "[bold red]not reached[/]"
         console.print(
-            f"\n[bold]{escape(look.endpoint)}[/] from [bold]{look.vantage}[/]: {outcome}",
+            f"\n[bold]{escape(measurement.endpoint)}[/] from [bold]{measurement.vantage}[/]: "
+            f"{outcome}",
             highlight=False,
         )
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("layer")
-        table.add_column("ms", justify="right")
-        table.add_column("failure", overflow="fold")
-        table.add_column("seen", overflow="fold")
-        for observation in look.observations:
+        shown = table("layer", "ms", "failure", "observed")
+        shown.columns[1].justify = "right"
+        for observation in measurement.observations:
             failure = observation.failure or ""
-            table.add_row(
+            shown.add_row(
                 layer_of(observation),
                 f"{observation.duration * _MILLI:.0f}",
                 f"[red]{escape(failure)}[/]" if failure else "",
-                escape(_seen(observation)),
+                escape(_observed(observation)),
             )
-        for layer in look.not_observed:
-            table.add_row(layer, "", "", "[dim]not observed: the proxy hides it[/]")
-        console.print(table)
+        for layer in measurement.not_observed:
+            shown.add_row(layer, "", "", "[dim]not observed: the proxy hides it[/]")
+        console.print(shown)
 
 
-def _seen(observation: AnyObservation) -> str:
+def _observed(observation: AnyObservation) -> str:
     match observation:
         case DnsObservation():
             replies = " | ".join(

@@ -1,4 +1,4 @@
-"""`shutwatch report` and `shutwatch verify`: a signed file for those who publish, and its check."""
+"""`shutwatch report`: one signed file to publish."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,134 +6,78 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.export import moment_of
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.cli.selection import CountryOption, PlatformOption, SinceOption, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
-from monitor.export.cells import visible
-from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make, same_fingerprint
+from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
-from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
-from monitor.report.signed_words import checked
-from monitor.report.verify import verify as check
 from probes.catalog.countries import COUNTRIES
 from storage.values.fleet import CollectorStore
 
-NOT_AS_MADE = 3
-"""Exit code of `verify` for a report that is not as it was made."""
 
-
-def register(app: typer.Typer) -> None:
-    """Add both commands."""
-
-    @app.command()
-    def report(
-        country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code.")],
-        platform: Annotated[str, typer.Option(help="Platform name, as in the catalogue.")],
-        since: Annotated[
-            str, typer.Option(help="First moment, UTC: 2024-02-17 or 2024-02-17T18:00.")
-        ],
-        until: Annotated[
-            str, typer.Option(help="First moment no longer wanted, UTC. Default: now.")
-        ] = "",
-        output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-            "report.zip"
+def report(
+    country: CountryOption,
+    platform: PlatformOption,
+    since: SinceOption,
+    until: Annotated[str, typer.Option(help="Time before which to stop, UTC. Default: now.")] = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
+        "report.zip"
+    ),
+    with_vantages: Annotated[
+        bool, typer.Option("--with-vantages", help="Name vantages, not only their networks.")
+    ] = False,
+    all_measurements: Annotated[
+        bool,
+        typer.Option(
+            "--all-measurements",
+            help="Include every measurement, not only those around the onset and the end.",
         ),
-        with_vantages: Annotated[
-            bool, typer.Option("--with-vantages", help="Name vantages, not only their networks.")
-        ] = False,
-        all_measurements: Annotated[
-            bool,
-            typer.Option(
-                "--all-measurements",
-                help="Enclose every look, not only those around the onset and the end.",
-            ),
-        ] = False,
-        signed_batches: Annotated[
-            bool,
-            typer.Option(
-                "--signed-batches",
-                help="Enclose what agents handed in, byte by byte; needs --with-vantages.",
-            ),
-        ] = False,
-        config: ConfigOption = None,
-    ) -> None:
-        """One signed file to hand on: PDF, web page, charts and the data they rest on."""
-
-        if signed_batches and not with_vantages:
-            raise fail(
-                "--signed-batches needs --with-vantages: what a vantage signed names it", BAD_USAGE
-            )
-        settings = load_settings(config)
-        now = datetime.now(UTC)
-        # Of what is still to come nothing can be said.
-        start, end = moment_of("--since", since), min(moment_of("--until", until) or now, now)
-        if start is None or start >= end:
-            raise fail("--since must be a moment before --until, and before now", BAD_USAGE)
-        if country.upper() not in COUNTRIES:
-            raise fail(f"--country {country!r} is no code of ISO 3166-1, such as PK", BAD_USAGE)
-        wanted = Wanted(
-            country=country.upper(),
-            platform=platform,
-            since=start,
-            until=end,
-            with_vantages=with_vantages,
-            all_measurements=all_measurements,
-            signed_batches=signed_batches,
+    ] = False,
+    signed_batches: Annotated[
+        bool,
+        typer.Option(
+            "--signed-batches",
+            help="Include agents' signed batches unchanged; needs --with-vantages.",
+        ),
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Write one signed file to publish: PDF, web page, charts and the data behind them."""
+    if signed_batches and not with_vantages:
+        raise fail(
+            "--signed-batches needs --with-vantages: a signed batch names its vantage", BAD_USAGE
         )
-        _make(settings, wanted, output, _title(settings, platform), now)
-
-    @app.command()
-    def verify(
-        file: Annotated[Path, typer.Argument(help="A file that `shutwatch report` made.")],
-        key: Annotated[
-            str, typer.Option(help="Fingerprint the key must have, 64 hexadecimal digits.")
-        ] = "",
-    ) -> None:
-        """Check a report to the last byte, offline. Exit code 3 when it is not as it was made."""
-
-        try:
-            if key:
-                same_fingerprint(key, "")
-            verified = check(file)
-        except ValueError as error:
-            raise fail(f"--key: {error}", BAD_USAGE) from error
-        except NotAsMadeError as error:
-            raise fail(f"{file}: {visible(str(error))}", NOT_AS_MADE) from error
-        except OSError as error:
-            raise fail(f"{file}: {error.strerror or error}", BAD_USAGE) from error
-        manifest = verified.manifest
-        if key and not same_fingerprint(key, manifest.fingerprint):
-            raise fail(
-                f"{file}: MANIFEST.sig is by another key: {grouped(manifest.fingerprint)}",
-                NOT_AS_MADE,
-            )
-        about = f"{manifest.platform} in {manifest.country}, {manifest.since} to {manifest.until}"
-        typer.echo(
-            f"Every byte is as it was made: {len(manifest.files)} files, made by "
-            f"{visible(manifest.made_by)} at {visible(manifest.generated_at)}."
+    settings = load_settings(config)
+    now = datetime.now(UTC)
+    # A report covers no time after now.
+    start, end = moment_of("--since", since), min(moment_of("--until", until) or now, now)
+    if start is None or start >= end:
+        raise fail("--since must be before --until, and before now", BAD_USAGE)
+    if country.upper() not in COUNTRIES:
+        raise fail(
+            f"--country {country!r} is not an ISO 3166-1 alpha-2 code, such as PK", BAD_USAGE
         )
-        typer.echo(f"About {visible(about)}.")
-        if verified.signed is not None:
-            typer.echo(checked(verified.signed))
-        typer.echo(f"Signed by {grouped(manifest.fingerprint)}")
-        if key:
-            typer.echo("That is the key you named.")
-        else:
-            typer.echo(
-                "Whose key that is, only somebody who knows the fingerprint from elsewhere can "
-                "tell: compare it, or give it with --key."
-            )
+    wanted = Wanted(
+        country=country.upper(),
+        platform=platform,
+        since=start,
+        until=end,
+        with_vantages=with_vantages,
+        all_measurements=all_measurements,
+        signed_batches=signed_batches,
+    )
+    _make(settings, wanted, output, _title(settings, platform), now)
 
 
 def _title(settings: Settings, platform: str) -> str:
-    """The platform's name for people; exits with 2 for one that no catalogue has."""
+    """The platform's name for people; exits with 2 when no catalogue has it."""
     known = {one.name: one.title for one in shipped_catalog().platforms}
     known |= {one.name: one.title for one in settings.catalog.platforms}
     if platform not in known:
@@ -143,7 +87,6 @@ def _title(settings: Settings, platform: str) -> str:
 
 
 def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: datetime) -> None:
-
     path = key_path(settings.signing_key, settings.source, settings.database)
 
     async def work(store: CollectorStore) -> Made:
@@ -158,7 +101,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: dat
         )
 
     try:
-        made = with_store(settings, work)
+        made = with_store(settings.database, work)
     except MissingExtraError as error:
         raise fail(str(error), BAD_USAGE) from error
     except (KeyFileError, TooLargeError) as error:

@@ -1,8 +1,6 @@
-"""`shutwatch run`: watch until told to stop."""
+"""`shutwatch run`: the whole monitor in one process."""
 
 import asyncio
-
-import typer
 
 from monitor.app.run import run as run_app
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
@@ -11,17 +9,13 @@ from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @app.command()
-    def run(config: ConfigOption = None) -> None:
-        """Watch, store, and serve the page and the metrics until stopped."""
-        settings = load_settings(config)
-        configure(settings.log)
-        try:
-            asyncio.run(run_app(settings))
-        except ListenError as error:
-            raise fail(str(error), BAD_USAGE) from error
-        except StorageError as error:
-            raise fail(str(error)) from error
+def run(config: ConfigOption = None) -> None:
+    """Measure, judge and store, and serve the page and metrics until stopped."""
+    settings = load_settings(config)
+    configure(settings.log)
+    try:
+        asyncio.run(run_app(settings))
+    except ListenError as error:
+        raise fail(str(error), BAD_USAGE) from error
+    except StorageError as error:
+        raise fail(str(error)) from error

@@ -1,4 +1,4 @@
-"""What commands share that read or add to what is stored."""
+"""What commands share that read the store or add to it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from monitor.cli.options import fail
-from monitor.config.settings import Settings
 from storage.open_store import open_store
 from storage.store import StorageError
 from storage.values.fleet import CollectorStore
@@ -15,9 +14,9 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def stored(settings: Settings, *, create: bool = False) -> AsyncIterator[CollectorStore]:
-    """The configured store, open; StorageError when there is none yet, unless it is to be made."""
-    store = open_store(settings.database, create=create)
+async def opened(database: str, *, create: bool = False) -> AsyncIterator[CollectorStore]:
+    """The store at that URL, open. StorageError when there is none and `create` is false."""
+    store = open_store(database, create=create)
     await store.open()
     try:
         yield store
@@ -26,12 +25,12 @@ async def stored(settings: Settings, *, create: bool = False) -> AsyncIterator[C
 
 
 def with_store(
-    settings: Settings, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
+    database: str, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
 ) -> T:
-    """What `work` makes of the configured store; exits with 1 when the store cannot."""
+    """The result of `work` on the store at that URL; exits with 1 on a StorageError."""
 
     async def run() -> T:
-        async with stored(settings, create=create) as store:
+        async with opened(database, create=create) as store:
             return await work(store)
 
     try:

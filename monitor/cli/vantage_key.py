@@ -1,31 +1,31 @@
-"""An agent's public key as people hand it over: the text itself, a file, or standard input."""
+"""An agent's public key as people give it: the text itself, a file, or standard input."""
 
 import sys
 from pathlib import Path
 
 from monitor.export.cells import visible
-from monitor.keys.keys import fingerprint
+from monitor.keys.keys import is_public
 
 STANDARD_INPUT = "-"
 _LENGTH = 44
 """Characters of a key."""
-_MOST = 64 * 1024
+_LARGEST = 64 * 1024
 """Bytes of a file that are read."""
 
 
 class NoKeyError(Exception):
-    """It is no key; the message says what it is, where, and what would be one."""
+    """What was given is not a key; the message says where it is, and what a key looks like."""
 
 
 def public_key(given: str) -> str:
     """The public key in `given`, base64 of its 32 bytes. Raises NoKeyError."""
-    if is_key(given):
+    if is_public(given):
         return given
     if given == STANDARD_INPUT:
-        return _only_key(sys.stdin.read(_MOST), "standard input")
+        return _only_key(sys.stdin.read(_LARGEST), "standard input")
     try:
         with Path(given).open("rb") as file:
-            content = file.read(_MOST)
+            content = file.read(_LARGEST)
     except (OSError, ValueError) as error:
         raise NoKeyError(
             f"{visible(given)!r} is neither a public key ({_LENGTH} characters, as `shutwatch "
@@ -34,27 +34,18 @@ def public_key(given: str) -> str:
     return _only_key(content.decode("utf-8", "replace"), given)
 
 
-def is_key(text: str) -> bool:
-    """Whether it is a public key in the one form there is."""
-    try:
-        fingerprint(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _only_key(content: str, where: str) -> str:
     if "PRIVATE KEY" in content:
         raise NoKeyError(
-            f"{where} holds a private key, which must never leave the agent: enrol the public "
-            "half, as `shutwatch agent key` prints it there; if this was sent to you, have a new "
-            "key made"
+            f"{where} holds a private key, which must never leave the agent: enroll the public "
+            "key, as `shutwatch agent key` prints it there; if somebody sent you this file, let "
+            "them make a new key"
         )
-    found = {word for word in content.split() if is_key(word)}
+    found = {word for word in content.split() if is_public(word)}
     if len(found) != 1:
         many = "more than one public key" if found else "no public key"
         raise NoKeyError(
-            f"{where} holds {many}: one is wanted, {_LENGTH} characters, as `shutwatch agent key` "
+            f"{where} holds {many}: give one key of {_LENGTH} characters, as `shutwatch agent key` "
             "prints it"
         )
     return found.pop()

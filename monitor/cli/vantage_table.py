@@ -1,17 +1,16 @@
-"""What is known of vantages with a key or in quarantine, and the table of it."""
+"""The vantages that have a key or are in quarantine, and the table of them."""
 
 from datetime import datetime
 
 import msgspec
-from rich.table import Table
 
-from monitor.cli.console import plain_console
+from monitor.cli.output import plain_console, print_lines, table
 from monitor.export.cells import visible
 from monitor.keys.keys import grouped
 from storage.values.fleet import CollectorStore, Enrolment, Quarantine
 
 _SHOWN = 16
-"""Digits of a fingerprint: enough to tell two keys of one's own apart."""
+"""Digits of a fingerprint: enough to tell an operator's keys apart."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,14 +19,14 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     vantage: str
     country: str
     keys: tuple[Enrolment, ...] = ()
-    """By when they were enrolled."""
+    """In the order of their enrolment."""
     quarantine: Quarantine | None = None
     judged_at: datetime | None = None
-    """UTC; of its newest cycle. None when none was judged yet."""
+    """UTC time of its newest judged cycle. None when no cycle was judged yet."""
 
     @property
     def key(self) -> Enrolment | None:
-        """The one that may speak for it."""
+        """The one key that is not revoked."""
         return next((one for one in self.keys if one.revoked_at is None), None)
 
 
@@ -52,39 +51,37 @@ async def known_vantages(store: CollectorStore) -> list[Known]:
 
 def print_vantages(found: list[Known]) -> None:
     """One row for each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("vantage", "country", "network", "role", "key", "may speak", "last judged"):
-        table.add_column(title, overflow="fold")
+    shown = table("vantage", "country", "network", "role", "key", "valid", "last judged")
     for one in found:
-        table.add_row(*_row(one))
-    console = plain_console()
-    console.print(table)
+        shown.add_row(*_row(one))
+    plain_console().print(shown)
     for one in found:
         if one.quarantine is not None:
-            line = f"{one.vantage} is left out{_span(one.quarantine)}: "
-            console.print(line + visible(one.quarantine.reason), markup=False, soft_wrap=True)
+            held = time_range(one.quarantine.since, one.quarantine.until)
+            print_lines([f"{one.vantage} is in quarantine{held}: {visible(one.quarantine.reason)}"])
+
+
+def time_range(since: datetime | None, until: datetime | None) -> str:
+    """` from … to …`, as far as they are given."""
+    begin = f" from {_moment(since)}" if since else ""
+    return begin + (f" to {_moment(until)}" if until else "")
 
 
 def _row(one: Known) -> tuple[str, ...]:
     judged = _moment(one.judged_at) if one.judged_at else "never"
     if not one.keys:
-        return (one.vantage, one.country, "", "", "", "this process's own", judged)
+        return (one.vantage, one.country, "", "", "", "own vantage, no key", judged)
     last = one.key or one.keys[-1]
     network = f"AS{last.asn} {visible(last.network)}"
     role = last.role if last.profile == "normal" else f"{last.role}, {last.profile}"
     if last.revoked_at is None:
-        speaks = f"since {_moment(last.enrolled_at)}"
+        valid = f"since {_moment(last.enrolled_at)}"
     else:
-        speaks = f"no, since {_moment(last.revoked_at)}: {visible(last.reason)}"
+        valid = f"no, since {_moment(last.revoked_at)}: {visible(last.reason)}"
     return (
         *(one.vantage, one.country, network, role, grouped(last.fingerprint[:_SHOWN])),
-        *(speaks, judged),
+        *(valid, judged),
     )
-
-
-def _span(quarantine: Quarantine) -> str:
-    since = f" from {_moment(quarantine.since)}" if quarantine.since else ""
-    return since + (f" to {_moment(quarantine.until)}" if quarantine.until else "")
 
 
 def _moment(at: datetime) -> str:

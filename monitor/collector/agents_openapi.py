@@ -5,11 +5,11 @@ python -m monitor.collector.agents_openapi >docs/agents-api.json
 
 import sys
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
-from monitor import __version__
 from monitor.wire.answers import (
     BATCHES,
     CONTROLS,
@@ -25,12 +25,12 @@ from monitor.wire.answers import (
     Refusal,
 )
 from monitor.wire.batch import ENCODINGS, Batch
+from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
 
 _Schemas = Mapping[Any, dict[str, Any]]
 """By the type they describe."""
 
-_TEMPLATE = "#/components/schemas/{name}"
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     VANTAGE: ("Id of the vantage.", {"type": "string"}),
@@ -46,19 +46,18 @@ _OF_BATCHES = frozenset({Reason.REPLAY, Reason.OTHER_VANTAGE, Reason.TOO_OLD})
 def document() -> dict[str, Any]:
     """The whole document, as JSON has it."""
     values = (Batch, Receipt, ControlRequest, ControlAnswer, AgentSettings, Moment, Refusal)
-    schemas, components = msgspec.json.schema_components(values, ref_template=_TEMPLATE)
+    schemas, components = msgspec.json.schema_components(values, ref_template=SCHEMA)
+    for schema in components.values():
+        if "description" in schema:
+            # Before Python 3.13 a docstring keeps the indentation of the source.
+            schema["description"] = cleandoc(schema["description"])
     of: _Schemas = dict(zip(values, schemas, strict=True))
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "shutwatch, for agents",
-            "version": __version__,
-            "description": "How agents in the field hand in what they saw. Requests are signed "
-            "over method, path, vantage, key, id, time, Content-Encoding and the SHA-256 of the "
-            "body as it is sent, each on a line of its own.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "paths": {
+    return write_document(
+        "shutwatch, for agents",
+        "How agents in the field hand in what they saw. Requests are signed over method, path, "
+        "vantage, key, id, time, Content-Encoding and the SHA-256 of the body as it is sent, each "
+        "on a line of its own.",
+        paths={
             BATCHES: {"post": _operation("batches", "Take cycles in", of, Batch, Receipt)},
             CONTROLS: {
                 "post": _operation(
@@ -68,30 +67,27 @@ def document() -> dict[str, Any]:
             SETTINGS: {"get": _operation("settings", "What to do", of, None, AgentSettings)},
             TIME: {"get": _time(of)},
         },
-        "components": {
-            "schemas": components,
-            "responses": {
-                str(status): _refusal(status, of) for status in sorted(set(STATUS.values()))
-            },
-        },
-    }
+        schemas=components,
+        responses={status: _refusal(status, of) for status in sorted(set(STATUS.values()))},
+    )
 
 
 def _operation(
-    name: str, summary: str, of: _Schemas, asked: type | None, answer: type
+    name: str, summary: str, of: _Schemas, body: type | None, answer: type
 ) -> dict[str, Any]:
-    reasons = set(Reason) if asked is Batch else set(Reason) - _OF_BATCHES
+    reasons = set(Reason) if body is Batch else set(Reason) - _OF_BATCHES
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
         "parameters": [_header(header, required=True) for header in _HEADERS],
         "responses": {"200": _answer(of[answer]), **_refusals(reasons)},
     }
-    if asked is not None:
-        operation["parameters"].append(_encoding())
+    if body is not None:
+        encodings = {"enum": list(ENCODINGS)}
+        operation["parameters"].append(parameter("content-encoding", "header", encodings))
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": of[asked]}},
+            "content": {"application/json": {"schema": of[body]}},
         }
     return operation
 
@@ -101,55 +97,28 @@ def _time(of: _Schemas) -> dict[str, Any]:
         "operationId": "time",
         "summary": "What time it is",
         "parameters": [_header(REQUEST, required=False)],
-        "responses": {
-            "200": _answer(of[Moment]),
-            **_refusals({Reason.MALFORMED, Reason.BUSY}),
-        },
+        "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
     }
 
 
 def _header(name: str, *, required: bool) -> dict[str, Any]:
-    told, schema = _HEADERS[name]
-    return {
-        "name": name,
-        "in": "header",
-        "required": required,
-        "description": told,
-        "schema": schema,
-    }
-
-
-def _encoding() -> dict[str, Any]:
-    return {
-        "name": "content-encoding",
-        "in": "header",
-        "required": False,
-        "schema": {"enum": list(ENCODINGS)},
-    }
+    description, schema = _HEADERS[name]
+    return parameter(name, "header", schema, description=description, required=required)
 
 
 def _answer(schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "description": "Signed for the id of the request.",
-        "headers": {SIGNATURE: {"required": True, "schema": {"type": "string"}}},
-        "content": {"application/json": {"schema": schema}},
-    }
+    headers = {SIGNATURE: {"required": True, "schema": {"type": "string"}}}
+    return response("Signed for the id of the request.", schema, headers=headers)
 
 
 def _refusals(reasons: set[Reason]) -> dict[str, Any]:
-    statuses = sorted({STATUS[reason] for reason in reasons})
-    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+    return refusals(sorted({STATUS[reason] for reason in reasons}))
 
 
 def _refusal(status: int, of: _Schemas) -> dict[str, Any]:
     reasons = [reason for reason in Reason if STATUS[reason] == status]
-    refusal: dict[str, Any] = {
-        "description": "Refused: " + ", ".join(reasons),
-        "content": {"application/json": {"schema": of[Refusal]}},
-    }
-    if _LIMITS & set(reasons):
-        refusal["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
-    return refusal
+    limited = {"Retry-After": {"schema": {"type": "integer"}}} if _LIMITS & set(reasons) else None
+    return response("Refused: " + ", ".join(reasons), of[Refusal], headers=limited)
 
 
 def main() -> None:

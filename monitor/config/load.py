@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.agent import read_agent, suits_an_agent
 from monitor.config.catalog import (
@@ -26,8 +27,6 @@ from monitor.config.notify import read_notify
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
     AgentSetup,
-    EventSettings,
-    LogSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -53,6 +52,7 @@ from monitor.config.toml_node import Document, Invalid, Node, did_you_mean, list
 from monitor.config.toml_problem import Problem
 from monitor.config.toml_source import SourceError, read_source
 from monitor.config.values import file_in
+from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from monitor.app.run import run as run_monitor
 from monitor.config.load import load_config
-from monitor.config.settings import LogSettings, Settings
+from monitor.config.settings import Settings
 from monitor.demo.censor import Censor
 from monitor.demo.chapters import STORY
 from monitor.demo.config_files import CONFIG, LOG, Wanted, write
@@ -25,7 +25,7 @@ from monitor.demo.found import Watcher
 from monitor.demo.narrator import Narrator, Outcome
 from monitor.demo.screen import Screen
 from monitor.demo.world import world
-from monitor.logs import configure
+from monitor.logs import LogSettings, configure
 from storage.open_store import open_store
 
 INTERVAL, SHORTEST = 3.0, 1.0

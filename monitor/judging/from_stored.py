@@ -23,8 +23,8 @@ from itertools import groupby
 import msgspec
 
 from monitor.analysis.judge.suspicion import answered, suspicious
+from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.health import assess
-from monitor.analysis.vantage.whereabouts import Whereabouts
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
 from monitor.judging.judge import HOPELESS, EndpointMeasurements, Seen, not_settled_by
@@ -240,8 +240,8 @@ def _vantage(health: VantageHealth) -> VantagePoint:
     )
 
 
-def _where(health: VantageHealth) -> Whereabouts:
-    return Whereabouts(country=health.exit_country, asn=health.exit_asn)
+def _where(health: VantageHealth) -> ExitMismatch:
+    return ExitMismatch(country=health.exit_country, asn=health.exit_asn)
 
 
 def _grouped(
@@ -278,7 +278,7 @@ def _checkup(
     vantage: VantagePoint,
     rounds: Sequence[ReferenceMeasurements],
     failed: Measurement,
-    where: Whereabouts,
+    where: ExitMismatch,
 ) -> VantageHealth | None:
     """The health right after a failure, of a vantage that had its references asked then.
 
@@ -375,6 +375,6 @@ def _health_of(
         network=first.network,
         role=VantageRole.CONTROL,
     )
-    where = _where(stored) if stored is not None else Whereabouts()
+    where = _where(stored) if stored is not None else ExitMismatch()
     references = references_of(asked.looks, catalog, first.country)
     return assess(vantage, references, (), first.started_at, where)

@@ -14,7 +14,7 @@ from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.suspicion import answered, reads_alike
+from monitor.analysis.judge.suspicion import answered, same_page_as_control
 from monitor.analysis.throttling.throttling import combine
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, VantageState, Verdict
@@ -95,7 +95,9 @@ def platforms_on(
 def not_settled_by(controls: Sequence[Measurement], first: Measurement) -> bool:
     """Whether a second look could change the verdict, as the controls' looks after the first have
     it: not when it is down for them too, nor when they read the same."""
-    return (not controls or any(map(answered, controls))) and not reads_alike(first, controls)
+    return (not controls or any(map(answered, controls))) and not same_page_as_control(
+        first, controls
+    )
 
 
 def _verdict(

@@ -43,7 +43,7 @@ class Speeds:
         for one in self._objects:
             look = last.get((one.platform, one.witness))
             if look is not None:
-                self._memory(seen, _place(one)).noticed(look)
+                self._memory(seen, _place(one)).add_measurement(look)
         now = seen.judged_at.timestamp()
         judged_at = {(v.platform, v.role, v.endpoint): v.judged_at for v in old}
         fresh: dict[_Place, TransferVerdict] = {}
@@ -57,7 +57,7 @@ class Speeds:
         standing: list[TransferVerdict] = []
         for (vantage, place), memory in self._memories.items():
             if vantage == seen.vantage.id:
-                known = memory.standing(now)
+                known = memory.current_accusation(now)
                 if known and place not in fresh and seen.health.state is VantageState.OK:
                     standing.append(_again(known, seen, judged_at.get(place, seen.judged_at)))
         return (*fresh.values(), *standing)
@@ -133,7 +133,7 @@ def _judge(
             rounds=rounds,
             controls=controls,
             distance=memory.distance,
-            habit=tuple(memory.habit),
+            usual_ratios=tuple(memory.usual_ratios),
             health=seen.health,
             judged_at=judged_at,
         )

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
+from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
 from monitor.analysis.vantage.health import assess
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Whereabouts
 from monitor.analysis.verdict import VantageHealth
 from monitor.measuring.controls import Shared
 from monitor.measuring.probers import ReferenceMeasurements
@@ -26,7 +26,7 @@ class Checkups:
         look: Callable[[], Coroutine[Any, Any, ReferenceMeasurements]],
         now: Callable[[], datetime],
         gathering: float,
-        where: Callable[[], Whereabouts] = lambda: AS_CONFIGURED,
+        where: Callable[[], ExitMismatch] = lambda: AS_CONFIGURED,
     ) -> None:
         """`look` makes a round; `gathering` is how many seconds it waits for further failures;
         `where` tells in what the vantage's exit differs from where it should be."""

@@ -21,9 +21,9 @@ from functools import partial
 import msgspec
 import uuid_utils
 
-from monitor.analysis.judge.outcome import working_families
 from monitor.analysis.judge.quic_blocked import quic_failed
-from monitor.analysis.judge.suspicion import answered, fitful, settled, suspicious
+from monitor.analysis.judge.suspicion import answered, attempts_agree, looks_overloaded, suspicious
+from monitor.analysis.outcome import working_families
 from monitor.analysis.vantage.health import assess, hints_at_nat64
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from monitor.budget.budget import Allotment, Effort
@@ -501,7 +501,7 @@ class CycleRunner:
         pause, retries = self._settings.probe.retry_pause, self._settings.probe.retries
         for retry in range(retries + 1 if retries else 0):
             if retry == retries:
-                if not fitful(attempts, families):
+                if not looks_overloaded(attempts, families):
                     break
                 pause *= FITFUL_PAUSE
             least = visit.pace.retry_pause
@@ -525,7 +525,7 @@ class CycleRunner:
             if not suspicious(attempts[-1], families):
                 break
             # What TCP came to is no news where QUIC fails, and silence is never settled.
-            if settled(attempts, families) and not quic_failed(attempts[-1], families):
+            if attempts_agree(attempts, families) and not quic_failed(attempts[-1], families):
                 break
         return attempts[1:]
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from monitor.analysis.judge.suspicion import failing, suspicious
+from monitor.analysis.judge.suspicion import failing_families, suspicious
 from monitor.analysis.verdict import State, Verdict
 from monitor.budget.budget import Allotment, Effort
 from monitor.budget.bytes_used import bytes_of
@@ -123,7 +123,7 @@ class CycleEffort:
         if self._spending.affords(self._vantage, Allotment.SUSPICION, closely):
             return True, None
         needed = cost <= _CHEAP or self._is_essential(platform, role, endpoint)
-        reduction = self._telling(failing(first, self._families))
+        reduction = self._telling(failing_families(first, self._families))
         reduction = msgspec.structs.replace(reduction, addresses=_REPEAT_ADDRESSES)
         return needed and self._spending.lasts(self._vantage, cost), reduction
 
@@ -131,7 +131,7 @@ class CycleEffort:
         """What the look of a control leaves out: a page, where there is none to compare with."""
         if self._effort is not Effort.MODEST or failed.of(Layer.HTTP):
             return None
-        family = self._telling(failing(failed, self._families)).family
+        family = self._telling(failing_families(failed, self._families)).family
         return Reduction(family=family, greet=True)
 
     def learn(self, looks: Iterable[Measurement], verdicts: Iterable[Verdict]) -> None:
@@ -142,7 +142,7 @@ class CycleEffort:
             by_role.setdefault((look.platform, look.role), []).append(look)
         for key, seen in by_role.items():
             wrong = [
-                failing(look, self._families)
+                failing_families(look, self._families)
                 for look in seen
                 if look.endpoint in blocked or suspicious(look, self._families)
             ]

@@ -12,7 +12,12 @@ from typing import Any
 import maxminddb
 import msgspec
 
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, ExitPlace, Whereabouts, compare
+from monitor.analysis.vantage.exit_location import (
+    AS_CONFIGURED,
+    ExitLocation,
+    ExitMismatch,
+    compare,
+)
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.vantage import VantagePoint, VantageRole
@@ -28,9 +33,9 @@ class _Told(msgspec.Struct, kw_only=True):
 
     cycles: int = 0
     """Begun since the last time a server was asked."""
-    echo: ExitPlace | None = None
+    echo: ExitLocation | None = None
     """As the servers that are asked for it tell, over verified HTTPS."""
-    stun: ExitPlace | None = None
+    stun: ExitLocation | None = None
     """As servers for calls tell in passing, over UDP, in this cycle."""
 
 
@@ -51,7 +56,7 @@ class Exits:
         """Whether there are files to look addresses up in."""
         return bool(self._settings.mmdb)
 
-    def of(self, vantage: VantagePoint) -> Whereabouts:
+    def of(self, vantage: VantagePoint) -> ExitMismatch:
         """In what its exit differs from the configuration, as far as is known now."""
         told = self._told[vantage.id]
         place = told.echo or told.stun
@@ -89,7 +94,7 @@ class Exits:
         if place is not None:
             self._told[vantage_id].stun = place
 
-    def _place(self, address: str) -> ExitPlace | None:
+    def _place(self, address: str) -> ExitLocation | None:
         """Where an address is; None when there is no address, or no file knows it."""
         if not address:
             return None
@@ -104,7 +109,7 @@ class Exits:
                 log.warning("mmdb not read", file=Path(path).name, error=type(error).__name__)
                 continue
             country, asn = country or _country(record), asn or _asn(record)
-        return ExitPlace(country, asn) if country or asn else None
+        return ExitLocation(country, asn) if country or asn else None
 
 
 def _country(record: Any) -> str:

@@ -197,7 +197,7 @@ class Transfers:
         stream = self._stream(vantage, one)
         cut_short = look is not None and _cut_short(look)
         if look is not None:
-            stream.noticed(look)
+            stream.add_measurement(look)
         if one.witness and (look is None or not (look.reached or cut_short)):
             return None  # blocked or down: there is nothing to measure
         asked = look is not None and bool(look.of(Layer.HTTP))
@@ -271,7 +271,7 @@ class Transfers:
                 rounds=tuple(rounds),
                 controls=tuple(controls),
                 distance=stream.distance,
-                habit=tuple(stream.habit),
+                usual_ratios=tuple(stream.usual_ratios),
                 health=health,
                 judged_at=self._looking.now(),
             )
@@ -331,7 +331,7 @@ class Transfers:
         judged = {(v.verdict.platform, v.verdict.endpoint) for v in fresh}
         for one in self._objects:
             stream = self._stream(vantage, one)
-            known = stream.standing(self._now())
+            known = stream.current_accusation(self._now())
             if known is not None and (one.platform, one.endpoint.id) not in judged:
                 verdict = msgspec.structs.replace(
                     known.verdict, cycle=cycle, judged_at=self._looking.now()

@@ -1,8 +1,7 @@
-"""Prometheus families, built afresh from one snapshot on every scrape.
+"""Prometheus families, built anew from one snapshot on every scrape.
 
 The tables below are the whole list; docs/metrics.md explains each family and is tested against
-them. Nothing here is remembered between scrapes, so a vantage or platform that is gone leaves
-no ghost series behind.
+them. Nothing is kept between scrapes, so a removed vantage or platform leaves no series behind.
 """
 
 import platform as python_platform
@@ -56,8 +55,8 @@ class Family(NamedTuple):
     labels: tuple[str, ...]
     rows: Callable[[Snapshot, datetime], Rows]
     everywhere: bool = False
-    """Of this process: told whether it judges or not. All others only by the one that does, so that
-    nothing is counted twice where there are several."""
+    """True for facts about this process. Every collector exposes them; all other families come from
+    the leader alone, so that nothing is counted twice."""
 
 
 def _of(view: VantageView) -> tuple[str, ...]:
@@ -101,8 +100,8 @@ def _build_info(_: Snapshot, __: datetime) -> Rows:
 def _annotations(snapshot: Snapshot, _: datetime) -> Rows:
     for one in snapshot.annotations:
         text = visible(one.text)
-        told = text if len(text) <= ANNOTATION_TEXT else f"{text[: ANNOTATION_TEXT - 1]}…"
-        yield (one.country, one.platform, one.kind, told, one.id), one.since.timestamp()
+        short = text if len(text) <= ANNOTATION_TEXT else f"{text[: ANNOTATION_TEXT - 1]}…"
+        yield (one.country, one.platform, one.kind, short, one.id), one.since.timestamp()
 
 
 def _config_successful(snapshot: Snapshot, _: datetime) -> Rows:
@@ -150,8 +149,8 @@ def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
 
 
 def _blocked_networks_ratio(snapshot: Snapshot, at: datetime) -> Rows:
-    for pair, (blocked, told) in snapshot.networks_blocked(at).items():
-        yield pair, len(blocked) / told
+    for pair, (blocked, decided) in snapshot.networks_blocked(at).items():
+        yield pair, len(blocked) / decided
 
 
 def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
@@ -162,7 +161,7 @@ def _event_active(snapshot: Snapshot, _: datetime) -> Rows:
 
 
 def _effect(event: Event) -> str:
-    """What an event does to people: a word for messages, which must not claim more than that."""
+    """The effect of an event on people, as one word for messages that must not claim more."""
     if event.methods and all(method.startswith("throttling") for method in event.methods):
         return "throttled"
     return "partial" if event.scope is Scope.PARTIAL else "blocked"
@@ -174,8 +173,8 @@ def _event_state(snapshot: Snapshot, _: datetime) -> Rows:
         earliest = utc_text(event.onset_earliest) if event.onset_earliest else ""
         latest = utc_text(event.onset_latest)
         local = local_text(event.onset_latest, event.country)
-        told = (_effect(event), event.id, confirmed, earliest, latest, local)
-        yield (*pair, event.state, *told), 1
+        facts = (_effect(event), event.id, confirmed, earliest, latest, local)
+        yield (*pair, event.state, *facts), 1
 
 
 def _event_onset(snapshot: Snapshot, _: datetime) -> Rows:
@@ -230,9 +229,9 @@ def _outliers(snapshot: Snapshot, _: datetime) -> Rows:
             yield _with_role(view), view.outlier_platforms
 
 
-def _left_out(snapshot: Snapshot, _: datetime) -> Rows:
+def _quarantined(snapshot: Snapshot, _: datetime) -> Rows:
     for view in snapshot.vantages:
-        if view.left_out:
+        if view.quarantined:
             yield _with_role(view), 1
 
 
@@ -292,7 +291,7 @@ def _daily_bytes(snapshot: Snapshot, at: datetime) -> Rows:
 
 def _cycles(snapshot: Snapshot, _: datetime) -> Rows:
     for view in snapshot.vantages:
-        for effort, count in view.turns.items():
+        for effort, count in view.cycles.items():
             yield (*_of(view), effort), count
 
 
@@ -325,84 +324,84 @@ def _probe_failures(snapshot: Snapshot, _: datetime) -> Rows:
 
 INFOS = (
     Family(
-        "build", "Version of shutwatch and of Python.", ("version", "python"), _build_info, True
+        "build", "Versions of shutwatch and of Python.", ("version", "python"), _build_info, True
     ),
     Family(
         "platform_blocked_method",
-        "How a platform that is blocked, degraded or throttled at a vantage is interfered with.",
+        "Method by which a platform is blocked, degraded or throttled at a vantage.",
         (*VANTAGE, "platform", "method", "sub_method", "meaning"),
         _blocked_method,
     ),
     Family(
         "vantage",
-        "Facts about a configured vantage.",
+        "Facts about a configured vantage; always 1.",
         (*VANTAGE_ROLE, "egress", "country_name"),
         _vantage_info,
     ),
-    Family("public_url", "Where people reach the page from outside.", ("url",), _public_url, True),
+    Family("public_url", "Public address of the page.", ("url",), _public_url, True),
 )
 
 GAUGES = (
     Family(
         "analysis_leader",
-        "1 where what was seen is judged and events are concluded, 0 at other collectors.",
+        "1 at the process that judges and detects events, 0 at other collectors.",
         (),
         _leader,
         everywhere=True,
     ),
     Family(
         "notifications_pending",
-        "Notices of a route that wait to be delivered.",
+        "Notifications of a route waiting for delivery.",
         ("route",),
         _notifications_pending,
     ),
     Family(
         "cycle_interval_seconds",
-        "Configured time between the starts of two cycles of one vantage.",
+        "Configured time between the starts of two cycles of one vantage, in seconds.",
         (),
         _interval,
     ),
     Family(
         "annotation_since_timestamp_seconds",
-        "When something began that people noted: an election, an order, a denial, ...",
+        "Start of an annotated fact (election, order, denial, ...), in seconds since 1970.",
         (*PAIR, "kind", "text", "annotation"),
         _annotations,
     ),
     Family(
         "config_last_reload_successful",
-        "0 when the configuration was read again and could not be used, else 1.",
+        "1 if the last reload of the configuration succeeded, else 0.",
         (),
         _config_successful,
         everywhere=True,
     ),
     Family(
         "config_last_reload_success_timestamp_seconds",
-        "Since when the configuration in use is.",
+        "Time the current configuration was loaded, in seconds since 1970.",
         (),
         _config_used_at,
         everywhere=True,
     ),
     Family(
         "prune_last_success_timestamp_seconds",
-        "When old rows were last deleted without an error; 0 before the first time.",
+        "Time old rows were last deleted without an error, in seconds since 1970; 0: never.",
         (),
         _prune_done,
     ),
     Family(
         "platform_state",
-        "1 for the state a platform is in at a field vantage, 0 for every other state.",
+        "1 for the current state of a platform at a field vantage, 0 for every other state.",
         (*VANTAGE, "platform", "state"),
         _platform_state,
     ),
     Family(
         "role_state",
-        "Always 1; its label tells the state one role of a platform is in at a field vantage.",
+        "Always 1; the label `state` has the state of one role of a platform at a field vantage.",
         (*VANTAGE, "platform", "role", "state"),
         _role_state,
     ),
     Family(
         "platform_blocked_networks_ratio",
-        "Networks of a country blocking a platform, out of those that could tell.",
+        "Share of a country's networks that block a platform, among those with a decided verdict.",
         PAIR,
         _blocked_networks_ratio,
     ),
@@ -414,103 +413,103 @@ GAUGES = (
     ),
     Family(
         "blocking_event_state",
-        "Always 1; its labels tell an active event's state, id and onset, for messages.",
+        "Always 1; the labels have the state, id and onset of an active event, for alerts.",
         (*PAIR, "state", "effect", "event", "confirmed", *ONSET),
         _event_state,
     ),
     Family(
         "blocking_event_onset_timestamp_seconds",
-        "First moment at which the platform of an active event is known to have been blocked.",
+        "Latest bound of the onset of an active event, in seconds since 1970.",
         PAIR,
         _event_onset,
     ),
     Family(
         "blocking_event_networks_affected",
-        "Networks that blocked at any time during an active event.",
+        "Number of networks that blocked the platform during an active event.",
         PAIR,
         _event_affected,
     ),
     Family(
         "blocking_event_networks_seen",
-        "Networks of the country looked from during an active event.",
+        "Number of networks measured during an active event.",
         PAIR,
         _event_seen,
     ),
     Family(
         "circumstance_state",
-        "Always 1; an active event that is no block (shutdown, outage, ...) and its state.",
+        "Always 1; an active event other than a block (shutdown, outage, ...) and its state.",
         ("kind", "country", "platform", "vantage", "state"),
         _circumstance_state,
     ),
     Family(
         "vantage_state",
-        "1 for the health a vantage is in, 0 for every other.",
+        "1 for the current health state of a vantage, 0 for every other state.",
         (*VANTAGE_ROLE, "state"),
         _vantage_state,
     ),
     Family(
         "vantage_reference_success_ratio",
-        "References that worked in a vantage's last cycle, out of all looked at.",
+        "Share of references that worked in a vantage's last cycle.",
         VANTAGE_ROLE,
         _reference_ratio,
     ),
     Family(
         "platform_transfer_ratio",
-        "Speed of a platform's object at a field vantage, divided by that of something else.",
+        "Speed of a platform's transfer at a field vantage, divided by that of another transfer.",
         (*VANTAGE, "platform", "against"),
         _transfer_ratio,
     ),
     Family(
         "vantage_daily_bytes",
-        "Bytes a vantage has used today, UTC, both ways, about.",
+        "Bytes a vantage sent and received today (UTC), approximate.",
         VANTAGE_ROLE,
         _daily_bytes,
     ),
     Family(
         "vantage_daily_bytes_limit",
-        "Bytes that a vantage uses at most in one day, UTC.",
+        "Maximum number of bytes a vantage may use in one day (UTC).",
         (),
         _daily_bytes_limit,
     ),
     Family(
         "vantage_clock_skew_seconds",
-        "Seconds by which a vantage's clock is ahead of what servers say; negative: behind.",
+        "Seconds the clock of a vantage is ahead of servers' clocks; negative: behind.",
         VANTAGE_ROLE,
         _clock_skew,
     ),
     Family(
         "vantage_exit_as_configured",
-        "0 when a vantage's packets come out of another country or network than its own, else 1.",
+        "1 if a vantage's exit is in its configured country and network, else 0.",
         VANTAGE_ROLE,
         _exit_match,
     ),
     Family(
         "vantage_outlier_platforms",
-        "Platforms on which a vantage stands alone against the others of its network.",
+        "Number of platforms on which a vantage disagrees with all others of its network.",
         VANTAGE_ROLE,
         _outliers,
     ),
     Family(
         "vantage_quarantined",
-        "1 while a person has a vantage left out of events, else absent.",
+        "1 while a vantage is in quarantine, else absent.",
         VANTAGE_ROLE,
-        _left_out,
+        _quarantined,
     ),
     Family(
         "vantage_last_report_timestamp_seconds",
-        "When a vantage's last cycle finished; 0 when none ever has.",
+        "Time the last cycle of a vantage finished, in seconds since 1970; 0: never.",
         VANTAGE_ROLE,
         _last_report,
     ),
     Family(
         "cycle_last_success_timestamp_seconds",
-        "When a vantage's last cycle that was also stored finished; 0 when none ever has.",
+        "Time the last stored cycle of a vantage finished, in seconds since 1970; 0: never.",
         VANTAGE,
         _last_success,
     ),
     Family(
         "cycle_duration_seconds",
-        "How long a vantage's last cycle took.",
+        "Duration of the last cycle of a vantage, in seconds.",
         VANTAGE,
         _cycle_duration,
     ),
@@ -519,62 +518,62 @@ GAUGES = (
 COUNTERS = (
     Family(
         "schedule_missed",
-        "Scheduled cycles that did not run.",
+        "Scheduled cycles that did not start because the one before was still running.",
         VANTAGE,
         _schedule_missed,
     ),
     Family(
         "cycles",
-        "Turns of a vantage by how closely was looked; none: left out, to make bytes last.",
+        "Cycles of a vantage by effort; effort `none`: skipped to save the day's bytes.",
         (*VANTAGE, "effort"),
         _cycles,
     ),
     Family(
         "storage_errors",
-        "Operations the store failed at.",
+        "Failed operations of the store.",
         ("operation",),
         _storage_errors,
         everywhere=True,
     ),
     Family(
         "pruned_rows",
-        "Old rows deleted, as the configuration wants.",
+        "Rows deleted because they were older than the configuration keeps.",
         (),
         _pruned,
     ),
     Family(
         "notifications",
-        "Notices delivered to targets of a route.",
+        "Notifications delivered to targets of a route.",
         ("route",),
         _notifications,
     ),
     Family(
         "notification_failures",
-        "Attempts to deliver to a target of a route that failed.",
+        "Failed attempts to deliver to a target of a route.",
         ("route",),
         _notification_failures,
     ),
     Family(
         "ping_failures",
-        "Pings of `notify.ping_url` that were not answered.",
+        "Requests to `notify.ping_url` without a successful answer.",
         (),
         _ping_failures,
     ),
     Family(
         "vantage_bytes",
-        "Bytes a vantage has used, both ways, as far as what was seen tells.",
+        "Bytes a vantage sent and received, estimated from its measurements.",
         VANTAGE_ROLE,
         _bytes,
     ),
     Family(
         "probes",
-        "Looks made at an endpoint of a platform, or at a reference.",
+        "Measurements of endpoints of a platform, or of references.",
         (*VANTAGE, "platform"),
         _probes,
     ),
     Family(
         "probe_failures",
-        "Layers of looks that failed.",
+        "Failed observations of a vantage by layer and failure.",
         (*VANTAGE, "layer", "failure"),
         _probe_failures,
     ),
@@ -582,19 +581,19 @@ COUNTERS = (
 
 
 def families(snapshot: Snapshot, at: datetime) -> Iterator[Metric]:
-    """Every family with its samples as they stand at that moment (UTC); where others judge, only
-    those of this process."""
-    for family in _told(INFOS, snapshot):
+    """Every family with its samples at that moment (UTC); without the lead, only the families about
+    this process."""
+    for family in _exposed(INFOS, snapshot):
         info = InfoMetricFamily(PREFIX + family.name, family.help)
         for labels, _ in family.rows(snapshot, at):
             info.add_metric((), dict(zip(family.labels, labels, strict=True)))
         yield info
-    for family in _told(GAUGES, snapshot):
+    for family in _exposed(GAUGES, snapshot):
         gauge = GaugeMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
         for labels, value in family.rows(snapshot, at):
             gauge.add_metric(labels, float(value))
         yield gauge
-    for family in _told(COUNTERS, snapshot):
+    for family in _exposed(COUNTERS, snapshot):
         counter = CounterMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
         for labels, value in family.rows(snapshot, at):
             counter.add_metric(labels, float(value))
@@ -603,7 +602,7 @@ def families(snapshot: Snapshot, at: datetime) -> Iterator[Metric]:
         yield _durations(snapshot)
 
 
-def _told(families: Iterable[Family], snapshot: Snapshot) -> Iterator[Family]:
+def _exposed(families: Iterable[Family], snapshot: Snapshot) -> Iterator[Family]:
     return (family for family in families if snapshot.leading or family.everywhere)
 
 
@@ -611,7 +610,7 @@ def _durations(snapshot: Snapshot) -> Metric:
     bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
     metric = HistogramMetricFamily(
         PREFIX + "probe_duration_seconds",
-        "Time one layer of a look took, failed or not.",
+        "Duration of one layer of a measurement, failed or not, in seconds.",
         labels=(*VANTAGE, "layer"),
     )
     for view in snapshot.vantages:
@@ -633,9 +632,9 @@ class SnapshotCollector(Collector):
 
 
 def create_registry(publisher: Publisher, ingest: IngestCounts | None = None) -> CollectorRegistry:
-    """A registry of its own: our families, and this process's memory, CPU and descriptors.
+    """A new registry with our families and this process's memory, CPU and descriptors.
 
-    `ingest` is what agents handed in, where agents are served.
+    `ingest` counts what agents sent; None where no agents are served.
     """
     registry = CollectorRegistry()
     registry.register(SnapshotCollector(publisher))

@@ -1,4 +1,4 @@
-"""What agents handed in since the process began, for the metrics."""
+"""Counts of batches from agents since the process started, for the metrics."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,32 +10,31 @@ from monitor.wire.answers import Reason
 
 
 class Spool(msgspec.Struct, frozen=True, kw_only=True):
-    """How an agent's spool was, by its own word, when this collector last heard from it."""
+    """An agent's spool, as reported in its last request to this collector."""
 
     waiting: int
     """Measurements."""
     dropped: int
-    """Measurements it ever gave up because the spool was full."""
+    """Measurements dropped because the spool was full, ever."""
 
 
 class IngestCounts:
-    """Counters that begin at zero. One for the life of a process; whoever reads them may do so in
-    another thread."""
+    """Counters that start at zero with the process; any thread may read them."""
 
     def __init__(self) -> None:
         self.batches = 0
-        """Stored and acknowledged, none of them counted twice."""
+        """Batches stored and acknowledged, each counted once."""
         self.measurements = 0
-        """New ones among those."""
+        """New measurements in those batches."""
         self.backfilled = 0
-        """Those of them that came late."""
+        """New measurements that arrived late."""
         self.rejected: dict[Reason, int] = dict.fromkeys(Reason, 0)
         self.cut_off = 0
-        """Requests whose sender was gone before all of it had come."""
+        """Requests whose sender disconnected before the end of the body."""
         self.seconds = Histogram()
-        """From a batch's headers to its acknowledgement."""
+        """Seconds from a batch's headers to its acknowledgement."""
         self.certificate_expires_at: Callable[[], datetime | None] = lambda: None
-        """UTC; when the certificate that agents see ends, None without one."""
+        """UTC expiry of the certificate that agents see; None without one."""
         self._spools: dict[str, Spool] = {}
 
     @property
@@ -44,20 +43,20 @@ class IngestCounts:
         return dict(self._spools)
 
     def stored(self, measurements: int, backfilled: int) -> None:
-        """A batch is on disk that was not before."""
+        """Count a new batch that is now on disk."""
         self.batches += 1
         self.measurements += measurements
         self.backfilled += backfilled
 
     def acknowledged(self, vantage: str, spool: Spool, seconds: float) -> None:
-        """The agent may forget a batch."""
+        """Count an acknowledged batch; `seconds` from its headers to the acknowledgement."""
         self._spools[vantage] = spool
         self.seconds = self.seconds.with_added((seconds,))
 
     def gone(self) -> None:
-        """A request ended in the middle, and nobody waits for its answer."""
+        """Count a request whose sender disconnected before its end."""
         self.cut_off += 1
 
     def refused(self, reason: Reason) -> None:
-        """A request was turned down."""
+        """Count a refused request."""
         self.rejected[reason] += 1

@@ -1,4 +1,4 @@
-"""Prometheus families about what agents hand in; there where agents are served."""
+"""Prometheus families about batches from agents, exposed by collectors that serve agents."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -26,31 +26,33 @@ class IngestCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families about agents."""
         counts = self._counts
-        yield _counter("ingest_batches", "Batches of agents stored.", counts.batches)
-        yield _counter("ingest_measurements", "Measurements of agents stored.", counts.measurements)
+        yield _counter("ingest_batches", "Stored batches of agents.", counts.batches)
+        yield _counter("ingest_measurements", "Stored measurements of agents.", counts.measurements)
         yield _counter(
             "backfilled_measurements",
-            "Measurements of agents that came long after they were made; part of all stored.",
+            "Stored measurements of agents that arrived long after they were made.",
             counts.backfilled,
         )
         rejected = CounterMetricFamily(
-            PREFIX + "ingest_rejected", "Requests of agents refused.", labels=("reason",)
+            PREFIX + "ingest_rejected", "Refused requests of agents.", labels=("reason",)
         )
         for reason, number in counts.rejected.items():
             rejected.add_metric((str(reason),), float(number))
         yield rejected
         yield _counter(
-            "ingest_cut_off", "Requests of agents that ended in the middle.", counts.cut_off
+            "ingest_cut_off",
+            "Requests of agents that ended before their body was complete.",
+            counts.cut_off,
         )
         yield self._seconds()
         waiting = GaugeMetricFamily(
             PREFIX + "agent_spooled_measurements",
-            "Measurements that wait at an agent, by its own word.",
+            "Measurements waiting at an agent, as the agent reports.",
             labels=("vantage",),
         )
         dropped = CounterMetricFamily(
             PREFIX + "agent_dropped_measurements",
-            "Measurements that an agent gave up because its spool was full, by its own word.",
+            "Measurements an agent dropped because its spool was full, as the agent reports.",
             labels=("vantage",),
         )
         for vantage, spool in counts.spools.items():
@@ -62,7 +64,7 @@ class IngestCollector(Collector):
         if expires_at is not None:
             expiry = GaugeMetricFamily(
                 PREFIX + "ingest_certificate_expiry_timestamp_seconds",
-                "When the certificate that agents see ends.",
+                "Expiry of the certificate that agents see, in seconds since 1970.",
             )
             expiry.add_metric((), expires_at.timestamp())
             yield expiry
@@ -72,14 +74,14 @@ class IngestCollector(Collector):
         bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
         metric = HistogramMetricFamily(
             PREFIX + "ingest_seconds",
-            "Time from a batch's headers to the answer that it is on disk.",
+            "Time from a batch's headers to its acknowledgement, in seconds.",
         )
         buckets = list(zip(bounds, accumulate(map(float, histogram.counts)), strict=True))
         metric.add_metric((), buckets, histogram.total)
         return metric
 
 
-def _counter(name: str, told: str, value: int) -> Metric:
-    metric = CounterMetricFamily(PREFIX + name, told)
+def _counter(name: str, description: str, value: int) -> Metric:
+    metric = CounterMetricFamily(PREFIX + name, description)
     metric.add_metric((), float(value))
     return metric

@@ -1,4 +1,4 @@
-"""Merge all vantages into one immutable Snapshot, swapped whole on each change.
+"""Merges all vantages into one immutable Snapshot and replaces it on each change.
 
 Only the event loop's thread calls the methods; any thread may read `snapshot`.
 """
@@ -54,14 +54,14 @@ EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {
     ),
     Layer.HTTP: (Failure.CONNECTION_RESET, Failure.EOF, Failure.GENERIC_TIMEOUT),
 }
-"""What blocking usually looks like: counted from zero, so that a rate sees the first one too."""
+"""Failures that blocking usually causes; they count from zero, so a rate includes the first."""
 
 STORAGE_OPERATIONS = ("save", "read", "prune")
-"""What storage errors are counted under from the start."""
+"""Operations whose storage errors count from zero."""
 
 
 class Publisher:
-    """The one owner of what is shown."""
+    """Owns the snapshot that all surfaces read."""
 
     def __init__(
         self,
@@ -74,10 +74,10 @@ class Publisher:
         public_url: str = "",
         leading: bool = True,
     ) -> None:
-        """`now` gives the current UTC time; `interval` is seconds between a vantage's cycles.
+        """`now` returns the current UTC time; `interval` is the seconds between a vantage's cycles.
 
-        `daily_bytes` is the limit that traffic is shown beside, `public_url` where people reach
-        the page from outside; `leading` says whether it is this process that judges.
+        `daily_bytes` is the limit shown next to the traffic, `public_url` the public address of
+        the page; `leading` is true when this process judges.
         """
         self._now = now
         self._snapshot = Snapshot(
@@ -95,29 +95,29 @@ class Publisher:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The newest one."""
+        """The newest snapshot."""
         return self._snapshot
 
     def now(self) -> datetime:
-        """The publisher's own clock, for reading a snapshot at the current moment."""
+        """The current UTC time by the publisher's clock, for reading a snapshot."""
         return self._now()
 
     def ready(self) -> tuple[bool, str]:
-        """Whether there is anything to show yet, and a sentence that says so."""
+        """Whether any vantage has finished a cycle, and a sentence that says so."""
         if any(view.last_report_at for view in self._snapshot.vantages):
             return True, "ready"
         return False, "not ready: no vantage has finished its first cycle yet"
 
     def publish(self, cycle: Cycle, active_events: Sequence[Event], *, stored: bool = True) -> None:
-        """Show a finished cycle and the events now active, which replace those shown before.
+        """Show a finished cycle and the active events, which replace those shown before.
 
-        A cycle that could not be stored (`stored` false) is shown but is no success. Looks by
-        other vantages on this one's behalf count as theirs.
+        A cycle that could not be stored (`stored` false) is shown but does not count as a success.
+        Control measurements count for the vantage that made them.
         """
         by_vantage: dict[str, list[Measurement]] = {}
         for measurement in cycle.measurements:
             if measurement.cycle != cycle.id:
-                continue  # a control look shared with another cycle, which counts it
+                continue  # a control measurement shared with another cycle, which counts it
             by_vantage.setdefault(measurement.vantage, []).append(measurement)
         views = (
             _counted(view, by_vantage.get(view.point.id, ())) for view in self._snapshot.vantages
@@ -132,16 +132,16 @@ class Publisher:
         )
 
     def doubt(
-        self, country: str, outliers: Mapping[str, int], left_out: Callable[[str], bool]
+        self, country: str, outliers: Mapping[str, int], quarantined: Callable[[str], bool]
     ) -> None:
-        """Show on how many platforms vantages of a country differ from the others of their network,
-        and who is left out of events."""
+        """Show on how many platforms each vantage of a country disagrees with its network, and
+        which vantages are in quarantine."""
         self._swap(
             vantages=tuple(
                 msgspec.structs.replace(
                     view,
                     outlier_platforms=outliers.get(view.point.id, 0),
-                    left_out=left_out(view.point.id),
+                    quarantined=quarantined(view.point.id),
                 )
                 if view.point.country == country
                 else view
@@ -150,22 +150,22 @@ class Publisher:
         )
 
     def lead(self, *, leading: bool) -> None:
-        """Show whether it is this process that judges, from now on."""
+        """Show from now on whether this process judges."""
         self._swap(leading=leading)
 
     def concluded(self, active_events: Sequence[Event]) -> None:
-        """Show the events now active, which replace those shown before, and nothing else: what
-        they follow from tells of the past."""
+        """Show the active events, which replace those shown before. Nothing else changes, because
+        the cycles behind them are of the past."""
         self._swap(
             events=self._shown(active_events), circumstances=self._circumstances(active_events)
         )
 
     def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
-        """Show these vantages, with all that is known of those that stay as they were."""
+        """Show these vantages; unchanged ones keep all that is known of them."""
         known = {view.point.id: view for view in self._snapshot.vantages}
         catalog, interval = self._snapshot.catalog, self._snapshot.interval
         fresh = [_silent(point, catalog, interval) for point in vantages]
-        self._swap(vantages=tuple(_gone_on(known.get(view.point.id), view) for view in fresh))
+        self._swap(vantages=tuple(_kept(known.get(view.point.id), view) for view in fresh))
         self.concluded(active_events)
 
     def cycle_missed(self, vantage: str) -> None:
@@ -180,13 +180,13 @@ class Publisher:
         )
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
-        """Count a turn of a vantage, and show the bytes it has used today (UTC)."""
+        """Count a cycle of a vantage and show the bytes it has used today (UTC)."""
         day = self._now().date()
         self._swap(
             vantages=tuple(
                 msgspec.structs.replace(
                     view,
-                    turns=frozen_map({**view.turns, effort: view.turns[effort] + 1}),
+                    cycles=frozen_map({**view.cycles, effort: view.cycles[effort] + 1}),
                     day_bytes=(day, spent),
                 )
                 if view.point.id == vantage
@@ -196,20 +196,20 @@ class Publisher:
         )
 
     def storage_error(self, kind: str) -> None:
-        """Count a failure of the store; `kind` is one short word for what was being done.
+        """Count a failure of the store; `kind` is one short word for the operation.
 
-        Anything that is no such word counts as `other`: error texts never become labels.
+        Anything else counts as `other`, so that error texts never become labels.
         """
         word = kind if kind.isidentifier() and len(kind) <= 32 else "other"
         errors = self._snapshot.storage_errors
         self._swap(storage_errors=frozen_map({**errors, word: errors.get(word, 0) + 1}))
 
     def pruned(self, rows: int) -> None:
-        """Count old rows that were deleted."""
+        """Count deleted old rows."""
         self._swap(pruned_rows=self._snapshot.pruned_rows + rows)
 
     def prune_done(self) -> None:
-        """Note that nothing is left that is too old."""
+        """Note that all rows beyond retention are deleted."""
         self._swap(prune_done_at=self._now())
 
     def use(
@@ -222,9 +222,10 @@ class Publisher:
         daily_bytes: int,
         public_url: str,
     ) -> None:
-        """Show what another configuration watches, with all that is known of what stays.
+        """Show the vantages and platforms of a new configuration.
 
-        A vantage that differs in anything begins anew. The arguments are those of `__init__`.
+        Unchanged vantages keep all that is known of them; changed ones begin anew. The arguments
+        are those of `__init__`.
         """
         self._swap(
             interval=interval,
@@ -237,17 +238,17 @@ class Publisher:
         self.watch(vantages, active_events)
 
     def notified(self, route: str, count: int) -> None:
-        """Count notices that were delivered to a target of a route."""
+        """Count notifications delivered to a target of a route."""
         before = self._snapshot.routes.get(route, RouteView())
         self._count_route(route, msgspec.structs.replace(before, sent=before.sent + count))
 
     def notification_failed(self, route: str) -> None:
-        """Count an attempt at a target of a route that failed."""
+        """Count a failed attempt to deliver to a target of a route."""
         before = self._snapshot.routes.get(route, RouteView())
         self._count_route(route, msgspec.structs.replace(before, failures=before.failures + 1))
 
     def notifications_pending(self, pending: Mapping[str, int]) -> None:
-        """Show how many notices of each route wait; routes that are not named are gone."""
+        """Show how many notifications of each route wait; routes that are not named are removed."""
         before = self._snapshot.routes
         routes = {
             route: msgspec.structs.replace(before.get(route, RouteView()), pending=count)
@@ -257,20 +258,20 @@ class Publisher:
             self._swap(routes=frozen_map(routes))
 
     def ping_failed(self) -> None:
-        """Count a ping that was not answered."""
+        """Count a ping without an answer."""
         self._swap(ping_failures=self._snapshot.ping_failures + 1)
 
     def _count_route(self, route: str, now: RouteView) -> None:
         self._swap(routes=frozen_map({**self._snapshot.routes, route: now}))
 
     def annotated(self, annotations: Sequence[Annotation]) -> None:
-        """Show these annotations in the place of those shown before."""
+        """Show these annotations instead of those shown before."""
         shown = tuple(annotations)
         if shown != self._snapshot.annotations:
             self._swap(annotations=shown)
 
     def config_refused(self) -> None:
-        """Show that the configuration was read again and could not be used."""
+        """Show that a reloaded configuration could not be used."""
         self._swap(config_refused=True)
 
     def restore(
@@ -279,10 +280,10 @@ class Publisher:
         latest_health: Iterable[VantageHealth],
         active_events: Sequence[Event],
     ) -> None:
-        """Take up what an earlier process knew, with the times it knew it at.
+        """Show what an earlier process knew, with its original times.
 
-        What is stale by now is kept but not shown as current. Vantages and platforms that are
-        no longer configured are left out.
+        Stale results are kept but not shown as current. Vantages and platforms that are no longer
+        configured are dropped.
         """
         platforms: dict[str, list[PlatformVerdict]] = {}
         for verdict in latest_platforms:
@@ -322,7 +323,7 @@ class Publisher:
         )
 
     def _shown(self, events: Sequence[Event]) -> Mapping[tuple[str, str], Event]:
-        """Active events of what is configured: nobody would ever end one of anything else."""
+        """Active blocks of configured countries and platforms: no others could ever end."""
         countries, platforms = self._snapshot.countries, self._snapshot.platforms
         return frozen_map(
             {
@@ -336,7 +337,7 @@ class Publisher:
         )
 
     def _circumstances(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Active events of other kinds, of what is configured."""
+        """Active events of other kinds in configured countries, platforms and vantages."""
         snapshot = self._snapshot
         countries, platforms = ("", *snapshot.countries), ("", *snapshot.platforms)
         vantages = ("", *(view.point.id for view in snapshot.vantages))
@@ -367,19 +368,19 @@ def _silent(point: VantagePoint, catalog: Catalog, interval: float) -> VantageVi
             {(layer, str(f)): 0 for layer, several in EXPECTED_FAILURES.items() for f in several}
         ),
         durations=frozen_map(dict.fromkeys(EXPECTED_FAILURES, Histogram())),
-        turns=frozen_map(dict.fromkeys(Effort, 0)),
+        cycles=frozen_map(dict.fromkeys(Effort, 0)),
         stale_after=_stale_after(interval),
     )
 
 
-def _gone_on(known: VantageView | None, fresh: VantageView) -> VantageView:
-    """What is known of a vantage, in the shape that another configuration gives it."""
+def _kept(known: VantageView | None, fresh: VantageView) -> VantageView:
+    """What is known of a vantage, fitted to a new configuration."""
     if known is None or known.point != fresh.point:
         return fresh
     length = 0.0
     if known.cycle_started_at is not None and known.cycle_finished_at is not None:
         length = (known.cycle_finished_at - known.cycle_started_at).total_seconds()
-    # A fresh vantage's interval has made its floor; the last cycle may have been longer.
+    # The new interval sets the floor; the last cycle may have been longer.
     stale_after = max(fresh.stale_after, STALE_INTERVALS * length)
     return msgspec.structs.replace(
         known,
@@ -393,13 +394,13 @@ def _gone_on(known: VantageView | None, fresh: VantageView) -> VantageView:
 def _renewed(
     known: Sequence[TransferVerdict], fresh: Sequence[TransferVerdict]
 ) -> tuple[TransferVerdict, ...]:
-    """The newest of each object."""
+    """The newest transfer verdict of each object."""
     newest = {(one.verdict.platform, one.verdict.endpoint): one for one in (*known, *fresh)}
     return tuple(newest.values())
 
 
 def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:
-    """`view` with these looks counted; extra observations made to follow up are not looks."""
+    """`view` with these measurements counted; observations of follow-ups do not count."""
     if not measurements:
         return view
     probes = Counter(m.platform for m in measurements if m.platform in view.probes)

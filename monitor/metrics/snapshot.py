@@ -1,7 +1,7 @@
-"""What is known right now about every vantage, as one immutable value that surfaces read.
+"""The current knowledge about every vantage, as one immutable value that surfaces read.
 
-A Snapshot never changes: the publisher swaps it for a new one. Whatever depends on the moment
-of reading, such as staleness, takes that moment as an argument.
+A Snapshot never changes: the publisher replaces it. Values that depend on the moment of reading,
+such as staleness, take that moment as an argument.
 """
 
 from bisect import bisect_left
@@ -23,14 +23,14 @@ from storage.values.reviews import Annotation
 
 BUCKETS = (0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds in seconds, inclusive; an eighth bucket takes the rest. DNS timeouts (4 s) fall
-into the last bounded one, all other timeouts (10 s) beyond it."""
+into the last bounded bucket, all other timeouts (10 s) into the eighth."""
 
 STALE_INTERVALS = 3
-"""A vantage that finished no cycle for this many intervals has nothing current to say."""
+"""A vantage without a finished cycle for this many intervals has no current results."""
 
 STALE_FLOOR = 180.0
-"""Seconds below which nothing is stale. With a very short interval, one cycle full of timeouts
-would otherwise outlast three intervals, and a block would hide itself."""
+"""Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
+could take longer than three intervals, and a block would hide itself."""
 
 
 _REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
@@ -61,17 +61,17 @@ def frozen_map(entries: Mapping[K, V]) -> Mapping[K, V]:
 
 
 class RouteView(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the notices of one route; counters start at zero with the process."""
+    """Deliveries of one route; counters start at zero with the process."""
 
     sent: int = 0
     failures: int = 0
-    """Attempts that failed."""
+    """Failed attempts."""
     pending: int = 0
-    """Notices that wait, now."""
+    """Notifications waiting now."""
 
 
 class VantageView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one configured vantage; counters start at zero with the process."""
+    """Everything known about one configured vantage; counters start at zero with the process."""
 
     point: VantagePoint
     health: VantageHealth | None = None
@@ -94,47 +94,47 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     """On the wire, both ways, about, since the process started."""
     day_bytes: tuple[date, int] | None = None
     """The UTC day of the last turn, and bytes used on it until then; None before the first."""
-    turns: Mapping[Effort, int] = msgspec.field(
+    cycles: Mapping[Effort, int] = msgspec.field(
         default_factory=lambda: frozen_map(dict.fromkeys(Effort, 0))
     )
-    """Turns by how closely was looked in them, those left out to save bytes included."""
+    """Cycles by effort, including those skipped to save bytes."""
     transfers: tuple[TransferVerdict, ...] = ()
     """The last speed measured of each object, however long ago."""
     schedule_missed: int = 0
     outlier_platforms: int = 0
-    """Platforms on which it stands alone against the others of its network."""
-    left_out: bool = False
-    """Whether a person has it left out of events."""
+    """Platforms on which it disagrees with all others of its network."""
+    quarantined: bool = False
+    """Whether a person put it in quarantine."""
     stale_after: float
-    """Seconds after which a judgement is no longer current."""
+    """Seconds after which a verdict is no longer current."""
 
     @property
     def is_field(self) -> bool:
-        """True where blocking may happen."""
+        """True for a field vantage, where blocking may happen."""
         return self.point.role is VantageRole.FIELD
 
     @property
     def network(self) -> tuple[str, int, str]:
-        """Country, AS number and name: vantages that share them are one network."""
+        """Country, AS number and name; vantages with equal values are one network."""
         return self.point.country, self.point.asn, self.point.network
 
     def health_at(self, at: datetime) -> VantageHealth | None:
-        """Its health, if still current at that moment."""
+        """Its health if current at that moment, else None."""
         return self.health if self.health and self._recent(self.health.at, at) else None
 
     def platforms_at(self, at: datetime) -> tuple[PlatformVerdict, ...]:
-        """What is current at that moment: nothing once stale, and never for a control."""
+        """The current verdicts at that moment: none once stale, none for a control."""
         if not self.is_field:
             return ()
         return tuple(v for v in self.platforms if self._recent(v.judged_at, at))
 
     def transfers_at(self, at: datetime) -> tuple[TransferVerdict, ...]:
-        """The last speed measured of each object, as long as its platform can be reached."""
+        """The last transfer verdict of each object while its platform is reached."""
         reached = {v.platform for v in self.platforms_at(at) if v.state in _REACHED}
         return tuple(one for one in self.transfers if one.verdict.platform in reached)
 
     def state_at(self, at: datetime) -> VantageState:
-        """Its health at that moment; unknown when silent, for silence is not health."""
+        """Its health at that moment; unknown once stale, because silence is not health."""
         health = self.health_at(at)
         return health.state if health else VantageState.UNKNOWN
 
@@ -143,16 +143,16 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All vantages, all active events, at one moment."""
+    """All vantages and all active events at one moment."""
 
     at: datetime
     """UTC; when it was made."""
     interval: float
     """Seconds between two cycles of one vantage, as configured."""
     daily_bytes: int = 0
-    """Bytes a day and vantage from which on no more speed is measured."""
+    """Bytes a vantage may use in one day."""
     public_url: str = ""
-    """Where people reach the page from outside; empty: nowhere."""
+    """Public address of the page; empty: none."""
     catalog: Catalog
     vantages: tuple[VantageView, ...]
     """Every configured one, silent ones too, in the order of the configuration."""
@@ -164,19 +164,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """By the name of the `[[notify.route]]`."""
     ping_failures: int = 0
     storage_errors: Mapping[str, int]
-    """By what was being done."""
+    """By operation."""
     pruned_rows: int = 0
     """Old rows deleted since the process started."""
     prune_done_at: datetime | None = None
     """UTC; when the last round of deleting ended well; None: none yet in this process."""
     annotations: tuple[Annotation, ...] = ()
-    """What people noted of the world around, by when it began; never part of what was detected."""
+    """Dated facts that people added, by start; never part of detection."""
     config_refused: bool = False
-    """Whether the configuration was read again and could not be used."""
+    """Whether the last reloaded configuration could not be used."""
     config_used_at: datetime
-    """UTC; since when this one is."""
+    """UTC; when the current configuration was loaded."""
     leading: bool = True
-    """Whether this process judges; of several collectors one does, and tells what it concluded."""
+    """Whether this process judges. Of several collectors exactly one leads and publishes events."""
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -191,19 +191,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def networks_blocked(
         self, at: datetime
     ) -> Mapping[tuple[str, str], tuple[frozenset[tuple[str, int, str]], int]]:
-        """By country and platform: the networks blocking it and how many networks could tell.
+        """By country and platform: the blocking networks, and the number of decided networks.
 
-        A network that could not tell is in neither, and a pair no network could tell about is
-        absent: nothing known must not read as nothing blocked.
+        An undecided network is in neither, and a pair without a decided network is absent: "not
+        known" must not read as "not blocked".
         """
-        told: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
+        decided: dict[tuple[str, str], dict[tuple[str, int, str], bool]] = {}
         for view in self.vantages:
             for verdict in view.platforms_at(at):
                 if verdict.state is not State.INSUFFICIENT:
-                    networks = told.setdefault((view.point.country, verdict.platform), {})
+                    networks = decided.setdefault((view.point.country, verdict.platform), {})
                     blocked = verdict.state is State.BLOCKED
                     networks[view.network] = networks.get(view.network, False) or blocked
         return {
             pair: (frozenset(n for n, blocked in networks.items() if blocked), len(networks))
-            for pair, networks in told.items()
+            for pair, networks in decided.items()
         }

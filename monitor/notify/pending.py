@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from monitor.analysis.events.continuation import goes_on_as
+from monitor.analysis.events.continuation import continued_by
 from monitor.analysis.events.platform_in_country import label_of
 from monitor.notify.changes import CLOSING, OPENING, TAKES_BACK, Occasion
 from monitor.notify.related_events import RelatedEvents
@@ -130,7 +130,7 @@ class _Story:
         """Whether an event that is gone goes on as one that is no less sure than what was told of
         it; less is to be taken back."""
         line = self._families.line(notice)
-        other = None if line is None else self._families.latest(goes_on_as(line))
+        other = None if line is None else self._families.latest(continued_by(line))
         if occasion is not Occasion.WITHDRAWN or other is None:
             return False
         sure = other.confirmed_at is not None or not other.active  # Else its own end is told.

@@ -6,7 +6,7 @@ another process.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from monitor.analysis.events.continuation import goes_on_as, goes_on_from
+from monitor.analysis.events.continuation import continued_by, continued_events
 from monitor.analysis.events.event import Event, EventLogEntry
 from storage.values.outbox import Notice
 
@@ -16,7 +16,7 @@ def relatives(log: Iterable[EventLogEntry]) -> list[str]:
     return [
         named
         for entry in log
-        for named in (goes_on_as(entry), *goes_on_from(entry))
+        for named in (continued_by(entry), *continued_events(entry))
         if named and named != entry.event
     ]
 
@@ -62,7 +62,7 @@ class RelatedEvents:
     def _still_to_come(self, event: str) -> int:
         """How often it goes on as another one until the one that stands."""
         seen = {event}
-        while (log := self._logs.get(event)) and (event := goes_on_as(log[max(log)])) not in seen:
+        while (log := self._logs.get(event)) and (event := continued_by(log[max(log)])) not in seen:
             if not event:
                 break
             seen.add(event)

@@ -10,8 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from monitor.ooni.connections_in_test import ConnectionGroup, connected, visits_of
-from monitor.ooni.entries import BOGON_DIALLED, Seen, ask, ended, marked, unjudged
+from monitor.ooni.connections_in_test import ConnectionGroup, connected, connection_groups
+from monitor.ooni.entries import (
+    BOGON_DIALLED,
+    TestedEndpoint,
+    ended,
+    marked,
+    read_request,
+    unjudged,
+)
 from monitor.ooni.observations import LEGAL_REASONS, Reader, literal, url_of
 from monitor.ooni.ooni_format import WireKeys
 from probes.catalog.catalog import Endpoint, EndpointKind
@@ -65,31 +72,31 @@ _SIGNAL = {
 """`uptime.signal.org` is left out: its address is a message (127.0.0.1: all is well), no host."""
 
 
-def app_looks(test: str, keys: WireKeys, reader: Reader) -> list[Seen]:
+def tested_by_app(test: str, keys: WireKeys, reader: Reader) -> list[TestedEndpoint]:
     """The looks of an application's test, in the order they began."""
-    visits = sorted(visits_of(keys), key=lambda visit: visit.began)
-    _guess_ports(test, visits)
-    found: list[Seen] = []
-    for visit in visits:
-        target = _target(test, visit)
+    groups = sorted(connection_groups(keys), key=lambda group: group.began)
+    _guess_ports(test, groups)
+    found: list[TestedEndpoint] = []
+    for group in groups:
+        target = _target(test, group)
         if target is not None:
-            found.append(_look(*target, visit, reader))
+            found.append(_tested_endpoint(*target, group, reader))
     return found
 
 
-def _guess_ports(test: str, visits: Sequence[ConnectionGroup]) -> None:
+def _guess_ports(test: str, groups: Sequence[ConnectionGroup]) -> None:
     """A name that did not resolve was dialled on no port: give it one not yet seen for it."""
     if test != "whatsapp":
         return
-    for visit in visits:
-        if not visit.port and _WHATSAPP_CHAT.fullmatch(visit.host):
-            taken = {other.port for other in visits if other.host == visit.host}
-            visit.port = next((p for p in _WHATSAPP_PORTS if p not in taken), _WHATSAPP_PORTS[0])
+    for group in groups:
+        if not group.port and _WHATSAPP_CHAT.fullmatch(group.host):
+            taken = {other.port for other in groups if other.host == group.host}
+            group.port = next((p for p in _WHATSAPP_PORTS if p not in taken), _WHATSAPP_PORTS[0])
 
 
-def _target(test: str, visit: ConnectionGroup) -> tuple[str, Endpoint] | None:
-    """Role and endpoint of a visit; None when it is at something we do not look at."""
-    host, port = visit.host, visit.port
+def _target(test: str, group: ConnectionGroup) -> tuple[str, Endpoint] | None:
+    """Role and endpoint of a group; None when it is at something we do not look at."""
+    host, port = group.host, group.port
     if (test, host) in _PAGES:
         role, path = _PAGES[test, host]
         # The cleartext page is left out: anybody can answer it, and it only leads to this one.
@@ -113,14 +120,16 @@ def _https(host: str, path: str, *, verify: bool = True) -> Endpoint:
     return Endpoint(kind=EndpointKind.HTTPS, host=host, port=_TLS_PORT, path=path, verify=verify)
 
 
-def _look(role: str, endpoint: Endpoint, visit: ConnectionGroup, reader: Reader) -> Seen:
-    below = _below_http(endpoint, visit, reader)
-    observations = [*below, *_request(endpoint, visit, below, reader)]
+def _tested_endpoint(
+    role: str, endpoint: Endpoint, group: ConnectionGroup, reader: Reader
+) -> TestedEndpoint:
+    below = _below_http(endpoint, group, reader)
+    observations = [*below, *_request(endpoint, group, below, reader)]
     looked = [o for o in observations if not o.reason]
     tcp_seen = any(isinstance(o, TcpObservation) for o in looked)
     resolved = all(o.failure is None for o in looked if isinstance(o, DnsObservation))
     undialled = endpoint.kind is not EndpointKind.DNS and resolved and not tcp_seen
-    return Seen(
+    return TestedEndpoint(
         role=role,
         endpoint=endpoint,
         observations=tuple(observations),
@@ -129,20 +138,20 @@ def _look(role: str, endpoint: Endpoint, visit: ConnectionGroup, reader: Reader)
     )
 
 
-def _below_http(endpoint: Endpoint, visit: ConnectionGroup, reader: Reader) -> list[AnyObservation]:
-    began = [one.t for one in visit.requests if one.t0 is None and one.t is not None]
-    lookup = reader.dns(visit.queries, began[0] if began else None)
+def _below_http(endpoint: Endpoint, group: ConnectionGroup, reader: Reader) -> list[AnyObservation]:
+    began = [one.t for one in group.requests if one.t0 is None and one.t is not None]
+    lookup = reader.dns(group.queries, began[0] if began else None)
     observations: list[AnyObservation] = list(lookup)
     if endpoint.kind is EndpointKind.DNS:
         return observations
     since = ended(lookup)
     address = ""
-    for connect in visit.connects:
+    for connect in group.connects:
         tcp = reader.tcp(connect, since)
         since = tcp.start + tcp.duration
         address = address or (tcp.address if connected(connect) else "")
         observations.append(marked(tcp, BOGON_DIALLED if reader.bogon(tcp.address) else ""))
-    for handshake in visit.handshakes:
+    for handshake in group.handshakes:
         tls = reader.tls(
             handshake, since, address=address, port=endpoint.port, verify=endpoint.verify
         )
@@ -151,15 +160,15 @@ def _below_http(endpoint: Endpoint, visit: ConnectionGroup, reader: Reader) -> l
 
 
 def _request(
-    endpoint: Endpoint, visit: ConnectionGroup, below: Sequence[AnyObservation], reader: Reader
+    endpoint: Endpoint, group: ConnectionGroup, below: Sequence[AnyObservation], reader: Reader
 ) -> list[AnyObservation]:
     found: list[AnyObservation] = []
     tcp = [o for o in below if isinstance(o, TcpObservation) and o.failure is None]
     address = tcp[0].address if tcp else ""
-    for transaction in visit.requests:
+    for transaction in group.requests:
         if not url_of(transaction) or (not endpoint.verify and unjudged(transaction)):
             continue
-        asked = ask(reader, transaction, below, since=ended(below), address=address)
+        asked = read_request(reader, transaction, below, since=ended(below), address=address)
         if asked.page is not None:
             page = reader.kept(asked.page.observation)
             found.append(marked(page, BOGON_DIALLED if reader.bogon(address) else ""))
@@ -187,16 +196,23 @@ def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
     return any(o.failure is None and o.status not in (0, LEGAL_REASONS) for o in asked)
 
 
-def endpoints_of(looks: Sequence[Seen], role: str) -> tuple[Endpoint, ...]:
+def endpoints_of(measurements: Sequence[TestedEndpoint], role: str) -> tuple[Endpoint, ...]:
     """The endpoints of one role, once each, in the order they were looked at."""
-    return tuple({look.endpoint.id: look.endpoint for look in looks if look.role == role}.values())
+    return tuple(
+        {
+            measurement.endpoint.id: measurement.endpoint
+            for measurement in measurements
+            if measurement.role == role
+        }.values()
+    )
 
 
-def relative(look: Seen, start: float) -> Seen:
+def counted_from(measurement: TestedEndpoint, start: float) -> TestedEndpoint:
     """The look with its times counted from `start`."""
     return msgspec.structs.replace(
-        look,
+        measurement,
         observations=tuple(
-            msgspec.structs.replace(o, start=max(0.0, o.start - start)) for o in look.observations
+            msgspec.structs.replace(o, start=max(0.0, o.start - start))
+            for o in measurement.observations
         ),
     )

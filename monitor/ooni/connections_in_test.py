@@ -2,9 +2,9 @@
 
 A report lists everything a test saw by kind, not by target: all queries, all connections. The
 engine appends what it saw target by target, so the lists run in the same order, and each entry
-goes to the first visit it fits: a connection to an earlier lookup that gave its address, a
+goes to the first group it fits: a connection to an earlier lookup that gave its address, a
 handshake to a connection of its host, a request to its host and port. Entries that several
-visits could claim are alike in what they show, so a wrong guess moves times, not facts.
+groups could claim are alike in what they show, so a wrong guess moves times, not facts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -52,19 +52,19 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
         return min((time for time in times if time is not None), default=0.0)
 
 
-def visits_of(keys: WireKeys) -> list[ConnectionGroup]:
-    """Every visit of a test, in the order of their lookups, those without one at the end."""
-    visits = [
-        _visit(queries[0].hostname.lower().rstrip("."), queries=queries)
+def connection_groups(keys: WireKeys) -> list[ConnectionGroup]:
+    """Every group of a test, in the order of their lookups, those without one at the end."""
+    groups = [
+        _group(queries[0].hostname.lower().rstrip("."), queries=queries)
         for queries in lookups(query for query in keys.queries or () if by_system(query))
     ]
     for connect in keys.tcp_connect or ():
-        _place_connect(visits, connect)
+        _place_connect(groups, connect)
     for handshake in keys.tls_handshakes or ():
-        _place_handshake(visits, handshake)
+        _place_handshake(groups, handshake)
     for transaction in keys.requests or ():
-        _place_request(visits, transaction)
-    return visits
+        _place_request(groups, transaction)
+    return groups
 
 
 def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
@@ -85,36 +85,36 @@ def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
     return found
 
 
-def _visit(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> ConnectionGroup:
+def _group(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> ConnectionGroup:
     return ConnectionGroup(
         host=host, queries=queries or [], connects=[], handshakes=[], requests=[], port=port
     )
 
 
-def _place_connect(visits: list[ConnectionGroup], connect: WireConnect) -> None:
+def _place_connect(groups: list[ConnectionGroup], connect: WireConnect) -> None:
     address = literal(connect.ip)
     fitting = [
-        visit
-        for visit in visits
-        if address in addresses_of(visit.queries) and _not_before(connect, visit.queries)
+        group
+        for group in groups
+        if address in addresses_of(group.queries) and _not_before(connect, group.queries)
     ]
-    free = [visit for visit in fitting if _awaits(visit, connect)]
+    free = [group for group in fitting if _awaits(group, connect)]
     if free:
         chosen = free[0]
     elif fitting:
         chosen = fitting[-1]
     else:
-        chosen = _visit(address or connect.ip)
-        visits.append(chosen)
+        chosen = _group(address or connect.ip)
+        groups.append(chosen)
     chosen.connects.append(connect)
     chosen.port = chosen.port or connect.port
 
 
-def _awaits(visit: ConnectionGroup, connect: WireConnect) -> bool:
-    """Whether a visit has not connected yet, nor tried this address, nor another port."""
+def _awaits(group: ConnectionGroup, connect: WireConnect) -> bool:
+    """Whether a group has not connected yet, nor tried this address, nor another port."""
     return all(
         not connected(one) and one.ip != connect.ip and one.port == connect.port
-        for one in visit.connects
+        for one in group.connects
     )
 
 
@@ -126,30 +126,30 @@ def connected(connect: WireConnect) -> bool:
     return status.success if status.success is not None else not status.failure
 
 
-def _place_handshake(visits: list[ConnectionGroup], handshake: WireHandshake) -> None:
+def _place_handshake(groups: list[ConnectionGroup], handshake: WireHandshake) -> None:
     host = (handshake.server_name or "").lower().rstrip(".")
     address, _ = split_address(handshake.address or "")
-    named = [visit for visit in visits if visit.host == host and not visit.handshakes]
-    over = [visit for visit in named if any(map(connected, visit.connects))]
+    named = [group for group in groups if group.host == host and not group.handshakes]
+    over = [group for group in named if any(map(connected, group.connects))]
     same = [v for v in over if address in {literal(one.ip) for one in v.connects}]
     chosen = next(iter([*same, *over, *named]), None)
     if chosen is None:
-        chosen = _visit(host, port=split_address(handshake.address or "")[1])
-        visits.append(chosen)
+        chosen = _group(host, port=split_address(handshake.address or "")[1])
+        groups.append(chosen)
     chosen.handshakes.append(handshake)
 
 
-def _place_request(visits: list[ConnectionGroup], transaction: WireTransaction) -> None:
+def _place_request(groups: list[ConnectionGroup], transaction: WireTransaction) -> None:
     host, port = host_port(url_of(transaction))
     if not host:
         return
     host = literal(host) or host
-    free = [visit for visit in visits if visit.host == host and not visit.requests]
-    fitting = [visit for wanted in (port, 0) for visit in free if visit.port == wanted]
+    free = [group for group in groups if group.host == host and not group.requests]
+    fitting = [group for wanted in (port, 0) for group in free if group.port == wanted]
     chosen = fitting[0] if fitting else None
     if chosen is None:
-        chosen = _visit(host)
-        visits.append(chosen)
+        chosen = _group(host)
+        groups.append(chosen)
     chosen.requests.append(transaction)
     chosen.port = port
 

@@ -23,13 +23,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.judge.outcome import working_families
+from monitor.analysis.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.ooni.apps import PLATFORMS, app_looks, endpoints_of, relative
-from monitor.ooni.entries import Seen
+from monitor.ooni.apps import PLATFORMS, counted_from, endpoints_of, tested_by_app
+from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader, timed_out
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
-from monitor.ooni.web import helper_answered, web_look
+from monitor.ooni.web import helper_answered, read_web
 from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.bogon import BogonList
@@ -61,7 +61,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime
     """UTC; when the last look ended."""
-    looks: tuple[Measurement, ...]
+    measurements: tuple[Measurement, ...]
     follow_ups: tuple[Measurement, ...]
     controls: tuple[Measurement, ...]
     health: VantageHealth
@@ -82,34 +82,36 @@ def convert(
     started_at = wire.started_at
     uid = _identity(wire)
     vantage = _vantage(wire)
-    control: Seen | None = None
-    beyond: Seen | None = None
+    control: TestedEndpoint | None = None
+    follow_up: TestedEndpoint | None = None
     if wire.test_name in PLATFORMS:
-        seen = app_looks(wire.test_name, wire.test_keys, reader)
+        seen = tested_by_app(wire.test_name, wire.test_keys, reader)
         platform = _known_platform(PLATFORMS[wire.test_name], seen, catalog)
     else:
         endpoint = _endpoint(wire.input)
         place = _place(endpoint, catalog)
-        both = web_look(endpoint, place[1].name, wire.test_keys, reader)
-        seen, beyond, control = [both.field], both.beyond, both.control
+        both = read_web(endpoint, place[1].name, wire.test_keys, reader)
+        seen, follow_up, control = [both.field], both.follow_up, both.control
         platform = _restricted(*place, seen)
     cycle = _uuid7(started_at, uid)
-    looks = _looks(seen, wire, vantage, platform.name, cycle, uid)
-    ended_at = max((_ended_at(look) for look in looks), default=started_at)
+    measurements = _measurements(seen, wire, vantage, platform.name, cycle, uid)
+    ended_at = max((_ended_at(measurement) for measurement in measurements), default=started_at)
 
-    def afterwards(one: Seen | None, by: VantagePoint, look: Purpose) -> tuple[Measurement, ...]:
+    def afterwards(
+        one: TestedEndpoint | None, by: VantagePoint, purpose: Purpose
+    ) -> tuple[Measurement, ...]:
         if one is None:
             return ()
         began = min((o.start for o in one.observations), default=0.0)
         return (
             _measurement(
-                relative(one, began),
+                counted_from(one, began),
                 by,
                 platform.name,
                 cycle=cycle,
                 uid=uid,
                 started_at=ended_at,
-                look=look,
+                purpose=purpose,
             ),
         )
 
@@ -123,10 +125,10 @@ def convert(
         vantage=vantage,
         started_at=started_at,
         ended_at=ended_at,
-        looks=looks,
-        follow_ups=afterwards(beyond, vantage, Purpose.FOLLOW_UP),
+        measurements=measurements,
+        follow_ups=afterwards(follow_up, vantage, Purpose.FOLLOW_UP),
         controls=controls,
-        health=_health(vantage, looks, wire.test_keys, ended_at),
+        health=_health(vantage, measurements, wire.test_keys, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
         platform=platform,
     )
@@ -197,13 +199,13 @@ def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
     return Platform(name=name, title=endpoint.host, owner=endpoint.host, roles=(role,)), role
 
 
-def _known_platform(name: str, seen: Sequence[Seen], catalog: Catalog) -> Platform:
+def _known_platform(name: str, seen: Sequence[TestedEndpoint], catalog: Catalog) -> Platform:
     """The platform, as the catalogue has it, but with the endpoints that were looked at."""
     known = next((one for one in catalog.platforms if one.name == name), None)
     if known is None:
         known = Platform(name=name, title=name, owner=name, roles=())
     roles = {role.name: role for role in known.roles}
-    looked = dict.fromkeys(look.role for look in seen)
+    looked = dict.fromkeys(measurement.role for measurement in seen)
     return msgspec.structs.replace(
         known,
         roles=tuple(
@@ -213,7 +215,7 @@ def _known_platform(name: str, seen: Sequence[Seen], catalog: Catalog) -> Platfo
     )
 
 
-def _restricted(platform: Platform, role: Role, seen: Sequence[Seen]) -> Platform:
+def _restricted(platform: Platform, role: Role, seen: Sequence[TestedEndpoint]) -> Platform:
     return msgspec.structs.replace(platform, roles=(_role(role, endpoints_of(seen, role.name)),))
 
 
@@ -228,8 +230,8 @@ def _role(role: Role, endpoints: tuple[Endpoint, ...]) -> Role:
 # -- measurements ------------------------------------------------------------------------------
 
 
-def _looks(
-    seen: Sequence[Seen],
+def _measurements(
+    seen: Sequence[TestedEndpoint],
     wire: WireMeasurement,
     vantage: VantagePoint,
     platform: str,
@@ -238,12 +240,12 @@ def _looks(
 ) -> tuple[Measurement, ...]:
     made: dict[str, int] = {}
     found = []
-    for look in seen:
-        attempt = made[look.endpoint.id] = made.get(look.endpoint.id, 0) + 1
-        began = min((o.start for o in look.observations), default=0.0)
+    for measurement in seen:
+        attempt = made[measurement.endpoint.id] = made.get(measurement.endpoint.id, 0) + 1
+        began = min((o.start for o in measurement.observations), default=0.0)
         found.append(
             _measurement(
-                relative(look, began),
+                counted_from(measurement, began),
                 vantage,
                 platform,
                 cycle=cycle,
@@ -256,19 +258,19 @@ def _looks(
 
 
 def _measurement(
-    seen: Seen,
+    seen: TestedEndpoint,
     vantage: VantagePoint,
     platform: str,
     *,
     cycle: str,
     uid: str,
     started_at: datetime,
-    look: Purpose = Purpose.SCHEDULED,
+    purpose: Purpose = Purpose.SCHEDULED,
     attempt: int = 1,
 ) -> Measurement:
     endpoint = seen.endpoint.id
     return Measurement(
-        id=_uuid7(started_at, uid, vantage.id, look, endpoint, str(attempt)),
+        id=_uuid7(started_at, uid, vantage.id, purpose, endpoint, str(attempt)),
         cycle=cycle,
         vantage=vantage.id,
         country=vantage.country,
@@ -278,7 +280,7 @@ def _measurement(
         platform=platform,
         role=seen.role,
         endpoint=endpoint,
-        look=look,
+        look=purpose,
         attempt=attempt,
         started_at=started_at,
         duration=max((o.start + o.duration for o in seen.observations), default=0.0),
@@ -288,9 +290,11 @@ def _measurement(
     )
 
 
-def _ended_at(look: Measurement) -> datetime:
+def _ended_at(measurement: Measurement) -> datetime:
     """When a look ended, rounded up, so that what begins then did not begin before."""
-    return look.started_at + timedelta(microseconds=math.ceil(look.duration * 1e6) + 1)
+    return measurement.started_at + timedelta(
+        microseconds=math.ceil(measurement.duration * 1e6) + 1
+    )
 
 
 def _uuid7(at: datetime, *parts: str) -> str:
@@ -307,14 +311,18 @@ def _uuid7(at: datetime, *parts: str) -> str:
 
 
 def _health(
-    vantage: VantagePoint, looks: Sequence[Measurement], keys: WireKeys, at: datetime
+    vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
 ) -> VantageHealth:
-    witnesses = [look for look in looks if look.reached and _witness(look)]
+    witnesses = [
+        measurement for measurement in measurements if measurement.reached and _witness(measurement)
+    ]
     helped = helper_answered(keys)
     asked = helped or keys.control_failure is not None
     well = bool(witnesses) or helped
-    timeouts = sum(not look.reached and _timed_out(look) for look in looks)
-    total = len(looks) + helped
+    timeouts = sum(
+        not measurement.reached and _timed_out(measurement) for measurement in measurements
+    )
+    total = len(measurements) + helped
     return VantageHealth(
         vantage=vantage.id,
         country=vantage.country,
@@ -324,19 +332,21 @@ def _health(
         state=VantageState.OK if well else VantageState.UNKNOWN,
         rule_id="vantage.ok" if well else "vantage.no_references",
         references_ok=len(witnesses) + helped,
-        references_total=len(looks) + asked,
+        references_total=len(measurements) + asked,
         timeout_rate=(timeouts + 0.5) / (total + 1),
-        families=tuple(sorted({f for look in witnesses for f in working_families(look)})),
+        families=tuple(
+            sorted({f for measurement in witnesses for f in working_families(measurement)})
+        ),
         at=at,
     )
 
 
-def _witness(look: Measurement) -> bool:
-    return look.endpoint.partition(":")[0] in _WITNESSES
+def _witness(measurement: Measurement) -> bool:
+    return measurement.endpoint.partition(":")[0] in _WITNESSES
 
 
-def _timed_out(look: Measurement) -> bool:
-    return any(timed_out(o.failure) for o in look.observations if not o.reason)
+def _timed_out(measurement: Measurement) -> bool:
+    return any(timed_out(o.failure) for o in measurement.observations if not o.reason)
 
 
 def _helper_health(at: datetime) -> VantageHealth:

@@ -25,7 +25,7 @@ may serve a block page; we do not, so they are no part of the look."""
 _BELOW_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class TestedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One look: an endpoint, what was observed, and whether it answered as it should."""
 
     role: str
@@ -36,7 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     not_observed: tuple[Layer, ...] = ()
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one entry of OONI's `requests` stands for."""
 
     page: Page | None = None
@@ -45,7 +45,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Set when it failed before any request was made, on a layer OONI lists nothing of."""
 
 
-def ask(
+def read_request(
     reader: Reader,
     transaction: WireTransaction,
     below: Sequence[AnyObservation],
@@ -53,7 +53,7 @@ def ask(
     since: float | None,
     address: str = "",
     hop: int = 0,
-) -> Asked:
+) -> RequestResult:
     """What a request shows beyond `below`, the observations of the same host on lower layers.
 
     OONI lists a request even when there was no connection to make it on; its failure is then that
@@ -62,18 +62,20 @@ def ask(
     page = reader.page(transaction, since, address=address, hop=hop)
     failure = page.observation.failure
     if failure is None:
-        return Asked(page=page)
-    look = [o for o in below if not o.reason]
-    layers = {layer_of(o) for o in look}
+        return RequestResult(page=page)
+    measurement = [o for o in below if not o.reason]
+    layers = {layer_of(o) for o in measurement}
     for layer in _BELOW_HTTP:
-        here = [o for o in look if layer_of(o) is layer]
+        here = [o for o in measurement if layer_of(o) is layer]
         if here and all(o.failure is not None for o in here):
-            return Asked()
+            return RequestResult()
     implied = implied_layer(failure)
     if implied is Layer.HTTP or implied in layers:
-        return Asked(page=page)
+        return RequestResult(page=page)
     start = page.observation.start
-    return Asked(instead=failed_on(implied, failure, url_of(transaction), reader, start=start))
+    return RequestResult(
+        instead=failed_on(implied, failure, url_of(transaction), reader, start=start)
+    )
 
 
 def failed_on(

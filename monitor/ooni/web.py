@@ -11,7 +11,14 @@ import msgspec
 
 from monitor.analysis.judge.cleartext_pages import Likeness, compare
 from monitor.ooni.connections_in_test import lookups
-from monitor.ooni.entries import BOGON_DIALLED, Seen, ask, ended, failed_on, marked
+from monitor.ooni.entries import (
+    BOGON_DIALLED,
+    TestedEndpoint,
+    ended,
+    failed_on,
+    marked,
+    read_request,
+)
 from monitor.ooni.failures import implied_layer
 from monitor.ooni.observations import (
     LEGAL_REASONS,
@@ -51,7 +58,7 @@ HELPER = "OONI test helper"
 GIVEN_ADDRESS = "given_address"
 """Reason of the helper's observations at addresses that the vantage told it to try."""
 
-_BEYOND = (Reason.OPEN_RESOLVER, Reason.DOH, Reason.HONEST_ADDRESS)
+_FOLLOW_UP_REASONS = (Reason.OPEN_RESOLVER, Reason.DOH, Reason.HONEST_ADDRESS)
 _TICK = 1e-6
 """Seconds between things whose order is known and whose times are not."""
 
@@ -59,15 +66,15 @@ _TICK = 1e-6
 class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """What a web_connectivity measurement holds."""
 
-    field: Seen
+    field: TestedEndpoint
     """What a person there would get."""
-    beyond: Seen | None
-    """What the test did beyond that, each observation with its reason; None for nothing."""
-    control: Seen | None
+    follow_up: TestedEndpoint | None
+    """What the test did follow_up that, each observation with its reason; None for nothing."""
+    control: TestedEndpoint | None
     """The helper's look; None when it did not answer."""
 
 
-def web_look(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
+def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
     """Both looks of a web_connectivity measurement."""
     chain = redirect_chain(keys.requests or ())
     hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
@@ -76,17 +83,19 @@ def web_look(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> W
     pages, instead = _pages(chain, below, addresses, reader)
     kept = [_marked_page(page, addresses, reader) for page in pages]
     every = (*below, *instead, *kept)
-    beyond = tuple(o for o in every if o.reason in _BEYOND)
+    follow_up = tuple(o for o in every if o.reason in _FOLLOW_UP_REASONS)
     return WebMeasurement(
-        field=Seen(
+        field=TestedEndpoint(
             role=role,
             endpoint=endpoint,
-            observations=tuple(o for o in every if o.reason not in _BEYOND),
+            observations=tuple(o for o in every if o.reason not in _FOLLOW_UP_REASONS),
             reached=_reached(pages, addresses, reader),
             not_observed=_not_observed(pages, below),
         ),
-        beyond=Seen(role=role, endpoint=endpoint, observations=beyond, reached=False)
-        if beyond
+        follow_up=TestedEndpoint(
+            role=role, endpoint=endpoint, observations=follow_up, reached=False
+        )
+        if follow_up
         else None,
         control=_control(endpoint, role, keys, pages, reader),
     )
@@ -196,7 +205,7 @@ def _pages(
         host, port = host_port(url_of(transaction))
         under = [o for o in below if _under(o, host, port, addresses)]
         address = literal(host) or _foreign_address(host, below, addresses)
-        asked = ask(reader, transaction, under, since=since, address=address, hop=hop)
+        asked = read_request(reader, transaction, under, since=since, address=address, hop=hop)
         if asked.page is not None:
             pages.append(asked.page)
             since = asked.page.observation.start + _TICK
@@ -287,7 +296,7 @@ def helper_answered(keys: WireKeys) -> bool:
 
 def _control(
     endpoint: Endpoint, role: str, keys: WireKeys, pages: Sequence[Page], reader: Reader
-) -> Seen | None:
+) -> TestedEndpoint | None:
     control = keys.control
     if control is None or not helper_answered(keys):
         return None
@@ -300,7 +309,9 @@ def _control(
         and endpoint.kind is EndpointKind.HTTPS
         and last.status not in (0, LEGAL_REASONS)
     )
-    return Seen(role=role, endpoint=endpoint, observations=(*below, *asked), reached=reached)
+    return TestedEndpoint(
+        role=role, endpoint=endpoint, observations=(*below, *asked), reached=reached
+    )
 
 
 def _control_below(

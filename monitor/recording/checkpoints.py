@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor.analysis.events.event import Event
-from monitor.analysis.events.fold import EVERYWHERE, EventBook, Place, advance
+from monitor.analysis.events.fold import VANTAGES_KEY, CountryPlatformKey, EventBook, advance
 from monitor.analysis.events.outage import Outages
 from monitor.analysis.events.platform_in_country import CountryPlatform
-from monitor.analysis.events.shutdowns import Connectivity, of_these
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
-from monitor.config.settings import EventSettings
 from monitor.judging.quarantine import NOBODY, Quarantined
 from storage.store import Conclusion
 
@@ -32,7 +32,7 @@ _State = CountryPlatform | Outages | Connectivity
 
 
 def conclusions_of(
-    book: EventBook, places: Iterable[Place], left_out: Quarantined = NOBODY
+    book: EventBook, places: Iterable[CountryPlatformKey], left_out: Quarantined = NOBODY
 ) -> tuple[Conclusion, ...]:
     """What to store of the timelines of `places`, concluded without what is `left_out`."""
     return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
@@ -53,12 +53,14 @@ def restored(
     are those that are watched now: one that was taken out of the configuration has not fallen
     silent. Raises ValueError for a state that cannot be read.
     """
-    places: dict[Place, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
+    places: dict[CountryPlatformKey, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
     outages: dict[str, VerdictOrder[Outages, PlatformVerdict]] = {}
     condition: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     for conclusion in saved:
-        if (conclusion.country, conclusion.platform) == EVERYWHERE:
-            condition = _restore(conclusion, Connectivity, lambda state: of_these(state, vantages))
+        if (conclusion.country, conclusion.platform) == VANTAGES_KEY:
+            condition = _restore(
+                conclusion, Connectivity, lambda state: only_vantages(state, vantages)
+            )
         elif not conclusion.country:
             outages[conclusion.platform] = _restore(conclusion, Outages)
         else:
@@ -98,21 +100,21 @@ def changeable(book: EventBook) -> tuple[Event, ...]:
     return tuple(events.values())
 
 
-def _timeline(book: EventBook, place: Place) -> VerdictOrder[Any, Any]:
-    if place == EVERYWHERE:
+def _timeline(book: EventBook, place: CountryPlatformKey) -> VerdictOrder[Any, Any]:
+    if place == VANTAGES_KEY:
         return book.vantages
     country, platform = place
     return book.places[place] if country else book.outages[platform]
 
 
-def _kind(place: Place, left_out: Quarantined) -> str:
+def _kind(place: CountryPlatformKey, left_out: Quarantined) -> str:
     """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
     digest = left_out.digest(place[0]) if all(place) else ""
     return f"{KIND} without {digest}" if digest else KIND
 
 
 def _conclusion(
-    place: Place, timeline: VerdictOrder[_State, Any], left_out: Quarantined
+    place: CountryPlatformKey, timeline: VerdictOrder[_State, Any], left_out: Quarantined
 ) -> Conclusion:
     at, key = timeline.until or (None, "")
     return Conclusion(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.analysis.events.continuation import goes_on_as, goes_on_from
+from monitor.analysis.events.continuation import continued_by, continued_events
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from storage.store import Store
 from storage.values.reviews import Review
@@ -17,7 +17,7 @@ async def goes_on_now(store: Store, event: Event) -> str:
     if event.state is EventState.WITHDRAWN:
         async for page in store.event_log(event.id):
             last = page[-1]
-    return goes_on_as(last) if last is not None else ""
+    return continued_by(last) if last is not None else ""
 
 
 async def reviews_of(store: Store, event_id: str, log: Iterable[EventLogEntry]) -> list[Review]:
@@ -25,7 +25,7 @@ async def reviews_of(store: Store, event_id: str, log: Iterable[EventLogEntry]) 
     first. Each says which event it is of. Raises StorageError."""
     found = await store.reviews(event_id)
     known = {event_id}
-    ahead = [one for line in log for one in goes_on_from(line)]
+    ahead = [one for line in log for one in continued_events(line)]
     while ahead and len(known) <= MOST:
         other = ahead.pop(0)
         if other in known:
@@ -33,5 +33,5 @@ async def reviews_of(store: Store, event_id: str, log: Iterable[EventLogEntry]) 
         known.add(other)
         found += await store.reviews(other)
         async for page in store.event_log(other):
-            ahead += [one for line in page for one in goes_on_from(line)]
+            ahead += [one for line in page for one in continued_events(line)]
     return sorted(found, key=lambda one: (one.at, one.id))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from monitor.analysis.events.agreement import outliers
 from monitor.analysis.events.fold import EventBook
-from monitor.config.settings import EventSettings
+from monitor.analysis.events.settings import EventSettings
 
 
 def differing(

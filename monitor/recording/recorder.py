@@ -15,9 +15,17 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.analysis.events.continuation import without
+from monitor.analysis.events.continuation import without_events
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
-from monitor.analysis.events.fold import EventBook, Place, Rebuild, Step, advance, key_of, watching
+from monitor.analysis.events.fold import (
+    CountryPlatformKey,
+    EventBook,
+    Rebuild,
+    Step,
+    advance,
+    key_of,
+    watch_only,
+)
 from monitor.analysis.verdict import PlatformVerdict
 from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined
@@ -87,7 +95,7 @@ class Recorder:
         """Go by other settings from now on, with everything that was concluded by the old ones."""
         async with self._turn:
             self._settings = settings
-            self._book = watching(self._book, self._believed())
+            self._book = watch_only(self._book, self._believed())
 
     async def leave_out(self, quarantines: Sequence[Quarantine]) -> None:
         """Leave these vantages' results out of events, and take in again those of others that were
@@ -109,7 +117,7 @@ class Recorder:
                 self._left_out, self._book = before, book
                 raise
             self._owed += steps
-            self._book = watching(self._book, self._believed())
+            self._book = watch_only(self._book, self._believed())
 
     def _believed(self) -> set[str]:
         return {
@@ -212,7 +220,7 @@ class Recorder:
         return step
 
     async def _rebuilt(
-        self, place: Place, more: Sequence[Cycle] = (), steps: Sequence[Step] = ()
+        self, place: CountryPlatformKey, more: Sequence[Cycle] = (), steps: Sequence[Step] = ()
     ) -> Step:
         """One platform in one country concluded from all that is stored, and from `more` cycles,
         of which these steps were made already."""
@@ -230,7 +238,7 @@ class Recorder:
             place,
             known.values(),
             self._settings.events,
-            left_out=self._left_out.__contains__,
+            quarantined=self._left_out.__contains__,
         )
         cycles = [*(pending.cycle for pending in self._pending), *more]
         async for verdicts in self._history(wanted, cycles):
@@ -311,7 +319,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     cycle: Cycle
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
-    touched: tuple[Place, ...]
+    touched: tuple[CountryPlatformKey, ...]
     """Whose conclusions are to be stored with it."""
     notices: tuple[Notice, ...] = ()
     """What is to be told of it."""
@@ -339,13 +347,13 @@ def without_what_never_was(steps: Sequence[Step]) -> list[Step]:
         msgspec.structs.replace(
             step,
             changed=tuple(event for event in step.changed if event.id not in gone),
-            log=without(step.log, past),
+            log=without_events(step.log, past),
         )
         for step in steps
     ]
 
 
-def _ended(book: EventBook, place: Place) -> Event | None:
+def _ended(book: EventBook, place: CountryPlatformKey) -> Event | None:
     timeline = book.places.get(place)
     return timeline.current.event if timeline is not None else None
 

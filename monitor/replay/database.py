@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from monitor.analysis.events.fold import Place
+from monitor.analysis.events.fold import CountryPlatformKey
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
-from monitor.config.settings import EventSettings
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.replay.replay import Replay, Replayed
 from storage.store import Selection, Store
 
 
 async def replay_store(
-    store: Store, selection: Selection, settings: EventSettings, left_out: Quarantined = NOBODY
+    store: Store, selection: Selection, settings: EventSettings, quarantined: Quarantined = NOBODY
 ) -> Replayed:
     """Events from the stored platform verdicts and the health of vantages, without what is
-    `left_out`. The store must be open; StorageError from it.
+    `quarantined`. The store must be open; StorageError from it.
 
     The whole history gives the stored events again; a part of it may lack what came before.
     Without a platform in the selection, shutdowns and cuts come out as well.
@@ -25,11 +25,11 @@ async def replay_store(
     async for cycle, health, verdicts in _cycles(store, selection):
         received.add(cycle)
         wanted = not selection.platform and _within(selection, health.at)
-        believed = [verdict for verdict in verdicts if verdict not in left_out]
-        stands = left_out.stands(health.vantage, health.at)
+        believed = [verdict for verdict in verdicts if verdict not in quarantined]
+        stands = quarantined.stands(health.vantage, health.at)
         late = replay.take(believed, health if wanted and not stands else None)
         for place in late:
-            await _again(replay, store, selection, place, received, left_out)
+            await _again(replay, store, selection, place, received, quarantined)
     return replay.finish()
 
 
@@ -60,9 +60,9 @@ async def _again(
     replay: Replay,
     store: Store,
     selection: Selection,
-    place: Place,
+    place: CountryPlatformKey,
     received: set[str],
-    left_out: Quarantined,
+    quarantined: Quarantined,
 ) -> None:
     """Conclude a place anew from all that had been received by then, as the monitor did."""
     country, platform = place
@@ -74,7 +74,7 @@ async def _again(
             rebuild.take(
                 verdict
                 for verdict in batch
-                if verdict.cycle in received and verdict not in left_out
+                if verdict.cycle in received and verdict not in quarantined
             )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from monitor.replay.imported_row import ReplayError, Row
-from monitor.replay.platform_of import WEB_TEST, Names, Subject, domain_of
+from monitor.replay.platform_of import WEB_TEST, PlatformLookup, PlatformPart, domain_of
 from monitor.replay.strict_cells import Line
 
 COLUMNS = {
@@ -81,7 +81,7 @@ control's get less, and a certificate that fits the name shows that they were ri
 _GRAINS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31))
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What of a source is wanted, and what its rows leave unsaid. Empty: everything."""
 
     country: str = ""
@@ -94,7 +94,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Platform of web measurements that do not say what they were of."""
 
 
-class Tally(msgspec.Struct):
+class RowCounts(msgspec.Struct):
     """What was read and what was left out, to be told."""
 
     rows: int = 0
@@ -116,7 +116,7 @@ def columns_of(header: Iterable[str]) -> dict[str, str]:
     }
 
 
-Reader = Callable[[Line, Names, Wanted, Tally], Row | None]
+Reader = Callable[[Line, PlatformLookup, RowFilter, RowCounts], Row | None]
 
 
 def reader_for(columns: Iterable[str], place: str) -> Reader:
@@ -157,7 +157,9 @@ def _spelled(name: str) -> str:
 # -- one row each ------------------------------------------------------------------------------
 
 
-def measured_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row | None:
+def measured_row(
+    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
+) -> Row | None:
     """A row of a list of measurements: OONI's own opinion, anomaly or not."""
     uid = line.text("uid")
     match = _UID.match(uid)
@@ -165,12 +167,12 @@ def measured_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row 
     country = line.country("country") or (match[1] if match else "") or wanted.country
     if not country:
         raise line.wrong("country", "names no country, nor does the id: give one with --country")
-    subject = _subject(line, test, names, wanted)
-    row = _kept(line, subject, country, wanted, tally)
+    subject = _subject(line, test, lookup, wanted)
+    row = _kept(line, subject, country, wanted, counts)
     if row is None:
         return None
     if line.text("failure").lower() not in ("", "f", "false", "0"):
-        tally.silent += 1
+        counts.silent += 1
         return None
     confirmed = line.flag("confirmed")
     failed = line.flag("anomaly") or confirmed
@@ -184,19 +186,21 @@ def measured_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row 
     )
 
 
-def analysis_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row | None:
+def analysis_row(
+    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
+) -> Row | None:
     """A row with the scores that OONI's pipeline gave each layer."""
     country = line.country("country") or wanted.country
     if not country:
         raise line.wrong("country", "names no country: give one with --country")
     test = line.text("test") or WEB_TEST
-    row = _kept(line, _subject(line, test, names, wanted), country, wanted, tally)
+    row = _kept(line, _subject(line, test, lookup, wanted), country, wanted, counts)
     scores = {layer: _shares(line, layer) for layer in _LAYERS}
     if row is None:
         return None
     failed, layer = _failed(scores)
     if failed is None:
-        tally.silent += 1
+        counts.silent += 1
         return None
     return msgspec.structs.replace(
         row,
@@ -208,14 +212,16 @@ def analysis_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row 
     )
 
 
-def counted_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row | None:
+def counted_row(
+    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
+) -> Row | None:
     """A line of counts, of a country or of one network, for an hour, a day or longer."""
     country = line.country("country") or wanted.country
     if not country:
         raise line.wrong("country", "names no country: give one with --country")
     test = line.text("test") or WEB_TEST
-    subject = _subject(line, test, names, wanted)
-    row = _kept(line, subject, country, wanted, tally)
+    subject = _subject(line, test, lookup, wanted)
+    row = _kept(line, subject, country, wanted, counts)
     total, failures = line.count("total"), line.count("failure_count")
     anomalies, confirmed = line.count("anomaly_count"), line.count("confirmed_count")
     if anomalies + confirmed > total:
@@ -224,7 +230,7 @@ def counted_row(line: Line, names: Names, wanted: Wanted, tally: Tally) -> Row |
         return None
     useful = max(total - failures, anomalies + confirmed)
     if not useful or line.flag("discard"):
-        tally.silent += 1
+        counts.silent += 1
         return None
     return msgspec.structs.replace(
         row,
@@ -255,13 +261,15 @@ def counted_for(rows: Sequence[Row]) -> list[Row]:
 # -- parts -------------------------------------------------------------------------------------
 
 
-def _subject(line: Line, test: str, names: Names, wanted: Wanted) -> Subject | None:
-    of_test = names.of_test(test)
+def _subject(
+    line: Line, test: str, lookup: PlatformLookup, wanted: RowFilter
+) -> PlatformPart | None:
+    of_test = lookup.of_test(test)
     if of_test is not None:
         return of_test
     domain = line.text("domain") or domain_of(line.text("input"))
     if domain:
-        return names.of_domain(domain)
+        return lookup.of_domain(domain)
     if test != WEB_TEST:
         return None
     site = wanted.platform or wanted.site
@@ -269,17 +277,17 @@ def _subject(line: Line, test: str, names: Names, wanted: Wanted) -> Subject | N
         raise UnsaidError(
             f"{line.place}: does not say which site was measured: name its platform with --platform"
         )
-    return Subject(site, "")
+    return PlatformPart(site, "")
 
 
 def _kept(
-    line: Line, subject: Subject | None, country: str, wanted: Wanted, tally: Tally
+    line: Line, subject: PlatformPart | None, country: str, wanted: RowFilter, counts: RowCounts
 ) -> Row | None:
     """The frame of a row that is wanted."""
-    tally.rows += 1
+    counts.rows += 1
     at, asn = line.moment("time"), line.asn("asn")
     if subject is None:
-        tally.unknown += 1
+        counts.unknown += 1
         return None
     if (wanted.platform and subject.platform != wanted.platform) or (
         wanted.country and country != wanted.country
@@ -287,7 +295,7 @@ def _kept(
         return None
     if (wanted.since and at < wanted.since) or (wanted.until and at >= wanted.until):
         return None
-    tally.kept += 1
+    counts.kept += 1
     return Row(
         at=at,
         until=at,

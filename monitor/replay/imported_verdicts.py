@@ -2,10 +2,10 @@
 
 rows ─┬─ those of one network within a sitting, or one line of counts ──▶ Sample
       └─ what other owners' platforms show there meanwhile ──▶ its excuse
-Sample ── monitor.replay.crowd ──▶ Call ──▶ PlatformVerdict
+Sample ── monitor.replay.two_sided_test ──▶ Call ──▶ PlatformVerdict
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from math import exp, log
 from statistics import median_low
@@ -13,7 +13,9 @@ from statistics import median_low
 import msgspec
 
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
-from monitor.replay.crowd import (
+from monitor.replay.imported_row import Row
+from monitor.replay.platform_of import WEB_TEST, PlatformLookup
+from monitor.replay.two_sided_test import (
     ANY_SHARE,
     LARGE_SHARE,
     Call,
@@ -25,13 +27,11 @@ from monitor.replay.crowd import (
     observe,
     reconsider,
 )
-from monitor.replay.imported_row import Row
-from monitor.replay.platform_of import WEB_TEST, Names
 from probes.vantage import VantageRole
 
 RULES = "crowd.1"
-"""Version of the rules here and in `monitor.replay.crowd`, as verdicts carry it."""
-SITTING = timedelta(minutes=15)
+"""Version of the rules here and in `monitor.replay.two_sided_test`, as verdicts carry it."""
+SAMPLE_SPAN = timedelta(minutes=15)
 """Rows of one network this close together are taken for one person's."""
 UNRELIABLE = frozenset({"messenger"})
 """Platforms whose test fails in a quarter of all looks or more without a block: it compares
@@ -62,8 +62,6 @@ _ENOUGH_ROWS = 10.0
 
 _Key = tuple[str, str, int, str]
 """Country, platform, AS number (0: all), part."""
-_Place = tuple[str, str, int]
-"""Country, owner, AS number."""
 
 
 def model_of(row: Row) -> Model:
@@ -97,7 +95,7 @@ def model_of(row: Row) -> Model:
     )
 
 
-class Sitting(msgspec.Struct, frozen=True, kw_only=True):
+class SampleRows(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of one stream that make one sample."""
 
     key: _Key
@@ -109,19 +107,19 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
         return max(row.until for row in self.rows)
 
 
-def sittings(rows: Iterable[Row]) -> list[Sitting]:
+def sample_groups(rows: Iterable[Row]) -> list[SampleRows]:
     """Rows grouped into samples, in the order these were complete; a row repeated counts once."""
     open_now: dict[_Key, list[Row]] = {}
-    done: list[Sitting] = []
+    done: list[SampleRows] = []
     for row in _once(sorted(rows, key=lambda row: (row.at, row.uid))):
         key = (row.country, row.platform, row.asn, row.part)
         here = open_now.setdefault(key, [])
         if here and not _together(here[0], row):
-            done.append(Sitting(key=key, rows=tuple(here)))
+            done.append(SampleRows(key=key, rows=tuple(here)))
             here.clear()
         here.append(row)
-    done += [Sitting(key=key, rows=tuple(here)) for key, here in open_now.items() if here]
-    return sorted(done, key=lambda sitting: (sitting.until, sitting.key))
+    done += [SampleRows(key=key, rows=tuple(here)) for key, here in open_now.items() if here]
+    return sorted(done, key=lambda group: (group.until, group.key))
 
 
 def _once(rows: Iterable[Row]) -> Iterator[Row]:
@@ -137,7 +135,7 @@ def _together(first: Row, row: Row) -> bool:
     if first.counts or row.counts:
         # Counts of several sites of one platform, for the same time.
         return first.counts and row.counts and first.at == row.at
-    return row.at - first.at <= SITTING
+    return row.at - first.at <= SAMPLE_SPAN
 
 
 class _Share(msgspec.Struct, frozen=True):
@@ -164,11 +162,11 @@ class _Share(msgspec.Struct, frozen=True):
 
 
 class ImportedVerdicts:
-    """Takes sittings in order, gives verdicts. Holds one `Track` for each stream."""
+    """Takes groups of rows in order, gives verdicts. Holds one `Track` for each stream."""
 
-    def __init__(self, names: Names) -> None:
-        """`names` knows who owns which platform."""
-        self._names = names
+    def __init__(self, lookup: PlatformLookup) -> None:
+        """`lookup` knows who owns which platform."""
+        self._lookup = lookup
         self._tracks: dict[_Key, Track] = {}
         self._shares: dict[_Key, _Share] = {}
         self._recent: dict[_Key, _Share] = {}
@@ -176,17 +174,17 @@ class ImportedVerdicts:
         self._blocked: dict[_Key, datetime] = {}
         self._serial = 0
 
-    def take(self, sitting: Sitting) -> list[PlatformVerdict]:
-        """The verdicts that a sitting decided; mostly none."""
-        first = sitting.rows[0]
-        key = sitting.key
-        sample = self._sample(sitting)
+    def take(self, group: SampleRows) -> list[PlatformVerdict]:
+        """The verdicts that a group of rows decided; mostly none."""
+        first = group.rows[0]
+        key = group.key
+        sample = self._sample(group)
         before = self._tracks.get(key, Track())
         track, calls = observe(before, sample, model_of(first))
         self._tracks[key] = track
         self._last[key] = first
         if track.decision is Decision.BLOCKED:
-            self._blocked[key] = sitting.until
+            self._blocked[key] = group.until
         share = self._shares.get(key, _Share())
         counts = (sample.failed, sample.total, sample.until)
         self._shares[key] = share.plus(*counts, _EXCUSE_LASTS)
@@ -194,10 +192,10 @@ class ImportedVerdicts:
         self._recent[key] = recent.plus(*counts, _ELSEWHERE_LASTS)
         verdicts = [self._verdict(first, call) for call in calls]
         if track.decision is Decision.BLOCKED and before.decision is not Decision.BLOCKED:
-            verdicts += self._reconsidered(sitting)
+            verdicts += self._reconsidered(group)
         return verdicts
 
-    def _reconsidered(self, cause: Sitting) -> Iterator[PlatformVerdict]:
+    def _reconsidered(self, cause: SampleRows) -> Iterator[PlatformVerdict]:
         """Verdicts on the other networks of a place where a block has just been called."""
         for key, track in list(self._tracks.items()):
             if key[:2] != cause.key[:2] or key[2] == cause.key[2] or key[1] in UNRELIABLE:
@@ -209,20 +207,20 @@ class ImportedVerdicts:
                 self._blocked[key] = cause.until
                 yield self._verdict(row, call)
 
-    def _sample(self, sitting: Sitting) -> Sample:
-        rows = sitting.rows
+    def _sample(self, group: SampleRows) -> Sample:
+        rows = group.rows
         failed = [row for row in rows if row.failed > 0]
-        country, platform, asn, _ = sitting.key
-        nearby, related = self._nearby(country, platform, asn, sitting.until)
+        country, platform, asn, _ = group.key
+        nearby, related = self._nearby(country, platform, asn, group.until)
         unreliable = platform in UNRELIABLE
         return Sample(
             at=rows[0].at,
-            until=sitting.until,
+            until=group.until,
             total=sum(row.total for row in rows),
             failed=sum(row.failed for row in rows),
             confirmed=sum(row.confirmed for row in rows),
-            excuse=self._excuse(sitting),
-            elsewhere=self._elsewhere(sitting),
+            excuse=self._excuse(group),
+            elsewhere=self._elsewhere(group),
             corroborated=not unreliable or related,
             odds=_NEARBY if nearby or (unreliable and related) else 0.0,
             measurement=(failed or rows)[0].uid,
@@ -231,7 +229,7 @@ class ImportedVerdicts:
 
     def _nearby(self, country: str, platform: str, asn: int, now: datetime) -> tuple[bool, bool]:
         """Whether the platform is blocked on another network there; whether a sibling is at all."""
-        owner = self._names.owner(platform)
+        owner = self._lookup.owner(platform)
         nearby = related = False
         for other, at in self._blocked.items():
             standing = self._tracks[other].decision is Decision.BLOCKED
@@ -241,22 +239,22 @@ class ImportedVerdicts:
             related = related or (
                 other[1] != platform
                 and other[1] not in UNRELIABLE
-                and self._names.owner(other[1]) == owner
+                and self._lookup.owner(other[1]) == owner
             )
         return nearby, related
 
-    def _excuse(self, sitting: Sitting) -> float:
+    def _excuse(self, group: SampleRows) -> float:
         """The least share that any other owner's platform fails by, in the same place lately."""
-        country, platform, asn, _ = sitting.key
-        owner = self._names.owner(platform)
+        country, platform, asn, _ = group.key
+        owner = self._lookup.owner(platform)
         shares: dict[str, list[tuple[float, float]]] = {}
         for (where, other, network, _), share in self._shares.items():
-            if where != country or network != asn or self._names.owner(other) == owner:
+            if where != country or network != asn or self._lookup.owner(other) == owner:
                 continue
             if other in UNRELIABLE:
                 continue
-            rate, total = share.rate(sitting.until, _EXCUSE_LASTS)
-            shares.setdefault(self._names.owner(other), []).append((rate * total, total))
+            rate, total = share.rate(group.until, _EXCUSE_LASTS)
+            shares.setdefault(self._lookup.owner(other), []).append((rate * total, total))
         rates = []
         for several in shares.values():
             total = sum(one[1] for one in several)
@@ -264,13 +262,13 @@ class ImportedVerdicts:
                 rates.append(sum(one[0] for one in several) / (total + 2.0))
         return min(rates, default=0.0)
 
-    def _elsewhere(self, sitting: Sitting) -> float:
+    def _elsewhere(self, group: SampleRows) -> float:
         """The share that the same platform fails by in half of the other countries, or more."""
-        country, platform, _, part = sitting.key
+        country, platform, _, part = group.key
         counts: dict[str, tuple[float, float]] = {}
         for (where, other, _, piece), share in self._recent.items():
             if where != country and other == platform and piece == part:
-                rate, total = share.rate(sitting.until, _ELSEWHERE_LASTS)
+                rate, total = share.rate(group.until, _ELSEWHERE_LASTS)
                 failed, rows = counts.get(where, (0.0, 0.0))
                 counts[where] = (failed + rate * total, rows + total)
         rates = [failed / (rows + 2.0) for failed, rows in counts.values() if rows >= _ENOUGH_ROWS]
@@ -316,10 +314,3 @@ class ImportedVerdicts:
             judged_at=call.called_at,
             rules_version=RULES,
         )
-
-
-def weigh(rows: Sequence[Row], names: Names) -> Iterator[PlatformVerdict]:
-    """Every verdict that rows decide, in the order it was known."""
-    weigher = ImportedVerdicts(names)
-    for sitting in sittings(rows):
-        yield from weigher.take(sitting)

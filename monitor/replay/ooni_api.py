@@ -17,7 +17,7 @@ import msgspec
 
 from monitor import __version__
 from monitor.replay.imported_row import ReplayError
-from monitor.replay.platform_of import WEB_TEST, Names
+from monitor.replay.platform_of import WEB_TEST, PlatformLookup
 from probes.sockets.http_client import httpx
 
 PUBLIC_API = "https://api.ooni.io"
@@ -53,7 +53,7 @@ class _Wire(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
+class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
     """How hard the API may be asked. Seconds."""
 
     between: float = 1.0
@@ -73,7 +73,7 @@ class OoniApi:
         base: str,
         cache: Path,
         *,
-        pace: Pace | None = None,
+        pace: RequestPace | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         say: Callable[[str], None] = lambda text: None,  # noqa: ARG005
@@ -84,7 +84,7 @@ class OoniApi:
             raise ReplayError(f"--api {base!r} is no web address such as {PUBLIC_API}")
         self._base = base.rstrip("/")
         self._cache = cache
-        self._pace = pace or Pace()
+        self._pace = pace or RequestPace()
         self._sleep = sleep
         self._now = now
         self._say = say
@@ -202,14 +202,14 @@ class OoniApi:
 
 
 def questions(
-    names: Names, platform: str, country: str, since: datetime, until: datetime
+    lookup: PlatformLookup, platform: str, country: str, since: datetime, until: datetime
 ) -> list[tuple[dict[str, str], datetime]]:
     """What to ask the API for one platform of one country: queries, each with its end."""
     subjects: list[dict[str, str]] = []
-    test = names.test_of(platform)
+    test = lookup.test_of(platform)
     if test:
         subjects.append({"test_name": test})
-    subjects += [{"test_name": WEB_TEST, "domain": host} for host in names.sites(platform)]
+    subjects += [{"test_name": WEB_TEST, "domain": host} for host in lookup.sites(platform)]
     found: list[tuple[dict[str, str], datetime]] = []
     for subject in subjects:
         begin = since

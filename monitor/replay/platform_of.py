@@ -12,7 +12,7 @@ _SITE_ROLES = ("web", "chat")
 """Roles whose hosts are under a name of the platform's own; an api may be under its host's."""
 
 
-class Subject(msgspec.Struct, frozen=True):
+class PlatformPart(msgspec.Struct, frozen=True):
     """A platform, and what part of it."""
 
     platform: str
@@ -20,20 +20,20 @@ class Subject(msgspec.Struct, frozen=True):
     """Empty for what the platform cannot be used without, else the role."""
 
 
-class Names:
+class PlatformLookup:
     """The catalogue, looked up by test and by domain."""
 
     def __init__(self, catalog: Catalog) -> None:
         """`catalog` holds every platform that may be named."""
-        self._hosts: dict[str, Subject] = {}
+        self._hosts: dict[str, PlatformPart] = {}
         self._owners = {platform.name: platform.owner for platform in catalog.platforms}
         self._web: dict[str, tuple[str, ...]] = {}
-        self._sites: dict[str, Subject] = {}
+        self._sites: dict[str, PlatformPart] = {}
         for platform in catalog.platforms:
             any_core = any(role.core for role in platform.roles)
             for role in platform.roles:
                 main = role.core or not any_core or role.name in _MAIN_ROLES
-                subject = Subject(platform.name, "" if main else role.name)
+                subject = PlatformPart(platform.name, "" if main else role.name)
                 for endpoint in role.endpoints:
                     self._hosts.setdefault(_bare(endpoint.host), subject)
                     if role.name in _SITE_ROLES:
@@ -55,12 +55,12 @@ class Names:
         """Hosts of a platform's site, as the catalogue has them."""
         return self._web.get(platform, ())
 
-    def of_test(self, test: str) -> Subject | None:
+    def of_test(self, test: str) -> PlatformPart | None:
         """What a test of one application is about."""
         platform = PLATFORMS.get(test)
-        return Subject(platform, "") if platform else None
+        return PlatformPart(platform, "") if platform else None
 
-    def of_domain(self, domain: str) -> Subject | None:
+    def of_domain(self, domain: str) -> PlatformPart | None:
         """What a domain, or a part of one that is known, belongs to."""
         bare = _bare(domain.strip().rstrip(".").lower())
         site = self._sites.get(bare)

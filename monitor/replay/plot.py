@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from monitor.replay.imported_row import ReplayError
-from monitor.replay.replay import Lane, Replayed
+from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
 
 BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
 """Told apart by people who do not see red and green as different, and in print."""
-_MOST_LANES = 24
+_MOST_NETWORKS = 24
 _MOST_PANELS = 8
 _DPI = 150
 
@@ -22,7 +22,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """One country and platform, one line a network."""
 
     title: str
-    lanes: tuple[Lane, ...]
+    timelines: tuple[NetworkTimeline, ...]
     left_out: int
     marks: tuple[tuple[datetime | None, datetime], ...]
     """Onset bounds of its events."""
@@ -30,16 +30,19 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 def panels(replayed: Replayed) -> list[Panel]:
     """Places with events first, then those with most data, as many as a picture holds."""
-    places: dict[tuple[str, str], list[Lane]] = {}
-    for lane in replayed.lanes:
-        places.setdefault((lane.country, lane.platform), []).append(lane)
+    places: dict[tuple[str, str], list[NetworkTimeline]] = {}
+    for timeline in replayed.timelines:
+        places.setdefault((timeline.country, timeline.platform), []).append(timeline)
     events = [(event.country, event.platform) for event in replayed.events]
     order = sorted(places, key=lambda place: (place not in events, -_known(places[place]), place))
     found = []
     for place in order[:_MOST_PANELS]:
         here = [event for event in replayed.events if (event.country, event.platform) == place]
-        known = [lane for lane in places[place] if lane.decided] or places[place]
-        lanes = sorted(known, key=lambda lane: (not lane.ever_blocked, -_seconds(lane), lane.asn))
+        known = [timeline for timeline in places[place] if timeline.decided] or places[place]
+        timelines = sorted(
+            known,
+            key=lambda timeline: (not timeline.ever_blocked, -_seconds(timeline), timeline.asn),
+        )
         title = f"{place[0]} · {place[1]}"
         if here:
             first = here[0]
@@ -49,8 +52,8 @@ def panels(replayed: Replayed) -> list[Panel]:
         found.append(
             Panel(
                 title=title,
-                lanes=tuple(lanes[:_MOST_LANES]),
-                left_out=len(places[place]) - len(lanes[:_MOST_LANES]),
+                timelines=tuple(timelines[:_MOST_NETWORKS]),
+                left_out=len(places[place]) - len(timelines[:_MOST_NETWORKS]),
                 marks=tuple((event.onset_earliest, event.onset_latest) for event in here),
             )
         )
@@ -70,12 +73,12 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
     shown = panels(replayed)
     if not shown:
         raise ReplayError("--plot: there is no data to draw")
-    heights = [len(panel.lanes) + 2.5 for panel in shown]
+    heights = [len(panel.timelines) + 2.5 for panel in shown]
     figure = figures.Figure(figsize=(13, 0.25 * sum(heights) + 1.0), layout="constrained")
     axes = figure.subplots(
         len(shown), 1, squeeze=False, sharex=True, gridspec_kw={"height_ratios": heights}
     )[:, 0]
-    spans = [span for panel in shown for lane in panel.lanes for span in lane.spans]
+    spans = [span for panel in shown for timeline in panel.timelines for span in timeline.spans]
     start, end = min(span.start for span in spans), max(span.end for span in spans)
     for axis, panel in zip(axes, shown, strict=True):
         _draw_panel(axis, panel, start, end)
@@ -107,13 +110,13 @@ def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
 
 def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None:
     colours = {True: BLOCKED, False: OPEN, None: UNDECIDED}
-    for row, lane in enumerate(panel.lanes):
+    for row, timeline in enumerate(panel.timelines):
         axis.broken_barh([(start, end - start)], (row - 0.4, 0.8), facecolor=NO_DATA, linewidth=0)
         for blocked in (None, False, True):
-            bars = [(s.start, s.end - s.start) for s in lane.spans if s.blocked is blocked]
+            bars = [(s.start, s.end - s.start) for s in timeline.spans if s.blocked is blocked]
             if bars:
                 axis.broken_barh(bars, (row - 0.4, 0.8), facecolor=colours[blocked], linewidth=0)
-        for since, until in lane.blocks:
+        for since, until in timeline.blocks:
             # Nothing was measured, and nothing has shown that the block was over.
             axis.plot(
                 [since, until or end],
@@ -126,8 +129,12 @@ def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None
         axis.axvline(latest, color="black", linewidth=0.8, linestyle="--")
         if earliest is not None and earliest < latest:
             axis.axvspan(earliest, latest, color="black", alpha=0.12, linewidth=0)
-    axis.set_yticks(range(len(panel.lanes)), [lane.label[:28] for lane in panel.lanes], fontsize=8)
-    axis.set_ylim(len(panel.lanes) - 0.4, -0.6)
+    axis.set_yticks(
+        range(len(panel.timelines)),
+        [timeline.label[:28] for timeline in panel.timelines],
+        fontsize=8,
+    )
+    axis.set_ylim(len(panel.timelines) - 0.4, -0.6)
     axis.set_xlim(start, end)
     axis.tick_params(axis="x", labelsize=8)
     axis.set_title(panel.title, loc="left", fontsize=9, fontweight="bold")
@@ -138,9 +145,9 @@ def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None
         axis.spines[side].set_visible(False)
 
 
-def _seconds(lane: Lane) -> float:
-    return sum((span.end - span.start).total_seconds() for span in lane.spans)
+def _seconds(timeline: NetworkTimeline) -> float:
+    return sum((span.end - span.start).total_seconds() for span in timeline.spans)
 
 
-def _known(lanes: list[Lane]) -> float:
-    return sum(map(_seconds, lanes))
+def _known(timelines: list[NetworkTimeline]) -> float:
+    return sum(map(_seconds, timelines))

@@ -9,15 +9,15 @@ from statistics import median
 import msgspec
 
 from monitor.analysis.events.event import Event, EventLogEntry
-from monitor.analysis.events.fold import EventBook, Place, Rebuild, Step, advance
+from monitor.analysis.events.fold import CountryPlatformKey, EventBook, Rebuild, Step, advance
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth
-from monitor.config.settings import EventSettings
 from monitor.replay.imported_row import Row
-from monitor.replay.imported_verdicts import ImportedVerdicts, Sitting, sittings
-from monitor.replay.platform_of import Names
+from monitor.replay.imported_verdicts import ImportedVerdicts, SampleRows, sample_groups
+from monitor.replay.platform_of import PlatformLookup
 from probes.vantage import VantageRole
 
-LaneKey = tuple[str, str, int, str]
+NetworkKey = tuple[str, str, int, str]
 """Country, platform, AS number, name of the network where there is no number."""
 
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
@@ -39,7 +39,7 @@ class Span(msgspec.Struct, frozen=True):
     """None while there is data and no decision yet."""
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkTimeline(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one platform on one network over time. Between spans there is no data."""
 
     country: str
@@ -74,17 +74,19 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """By detection."""
     log: tuple[EventLogEntry, ...]
     """In order."""
-    lanes: tuple[Lane, ...]
+    timelines: tuple[NetworkTimeline, ...]
     verdicts: int
 
-    def lanes_of(self, event: Event) -> list[Lane]:
+    def timelines_of(self, event: Event) -> list[NetworkTimeline]:
         """The networks of an event's country and platform, blocked ones first."""
         here = [
-            lane
-            for lane in self.lanes
-            if (lane.country, lane.platform) == (event.country, event.platform)
+            timeline
+            for timeline in self.timelines
+            if (timeline.country, timeline.platform) == (event.country, event.platform)
         ]
-        return sorted(here, key=lambda lane: (not lane.ever_blocked, lane.asn, lane.network))
+        return sorted(
+            here, key=lambda timeline: (not timeline.ever_blocked, timeline.asn, timeline.network)
+        )
 
 
 class Replay:
@@ -96,12 +98,12 @@ class Replay:
         self._book = EventBook()
         self._events: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
-        self._lanes: dict[LaneKey, _LaneNotes] = {}
+        self._timelines: dict[NetworkKey, _TimelineNotes] = {}
         self._verdicts = 0
 
     def take(
         self, verdicts: Sequence[PlatformVerdict], health: VantageHealth | None = None
-    ) -> tuple[Place, ...]:
+    ) -> tuple[CountryPlatformKey, ...]:
         """The platform verdicts of one finished cycle, and the health of its vantage.
 
         Returns where one came too late: there `again` must follow.
@@ -115,7 +117,7 @@ class Replay:
         return step.late
 
     @contextmanager
-    def again(self, place: Place) -> Iterator[Rebuild]:
+    def again(self, place: CountryPlatformKey) -> Iterator[Rebuild]:
         """Conclude a place anew: what there was of it goes into the rebuild, in order."""
         known = [e for e in self._events.values() if (e.country, e.platform) == place]
         rebuild = Rebuild(self._book, place, known, self._settings)
@@ -127,21 +129,21 @@ class Replay:
         self._events.update((event.id, event) for event in step.changed)
         self._log += step.log
 
-    def seen(self, sitting: Sitting) -> None:
+    def seen(self, group: SampleRows) -> None:
         """There was data, whether or not it decided anything."""
-        first = sitting.rows[0]
+        first = group.rows[0]
         key = (first.country, first.platform, first.asn, "" if first.asn else "all networks")
-        notes = self._lanes.setdefault(key, _LaneNotes(network=first.network))
+        notes = self._timelines.setdefault(key, _TimelineNotes(network=first.network))
         notes.network = first.network or notes.network
-        notes.data.append((first.at, sitting.until))
+        notes.data.append((first.at, group.until))
 
     def finish(self) -> Replayed:
         """What came of it."""
         return Replayed(
             events=tuple(sorted(self._events.values(), key=lambda e: (e.detected_at, e.id))),
             log=tuple(self._log),
-            lanes=tuple(
-                Lane(
+            timelines=tuple(
+                NetworkTimeline(
                     country=key[0],
                     platform=key[1],
                     asn=key[2],
@@ -149,19 +151,19 @@ class Replay:
                     spans=notes.spans(),
                     blocks=notes.blocks(),
                 )
-                for key, notes in sorted(self._lanes.items())
+                for key, notes in sorted(self._timelines.items())
             ),
             verdicts=self._verdicts,
         )
 
-    def _notes(self, verdict: PlatformVerdict) -> "_LaneNotes":
+    def _notes(self, verdict: PlatformVerdict) -> "_TimelineNotes":
         name = "" if verdict.asn else verdict.network or verdict.vantage
         key = (verdict.country, verdict.platform, verdict.asn, name)
-        return self._lanes.setdefault(key, _LaneNotes(network=verdict.network))
+        return self._timelines.setdefault(key, _TimelineNotes(network=verdict.network))
 
 
-class _LaneNotes(msgspec.Struct):
-    """A lane while it is being written."""
+class _TimelineNotes(msgspec.Struct):
+    """A timeline while it is being written."""
 
     network: str
     data: list[tuple[datetime, datetime]] = []
@@ -219,7 +221,7 @@ def _gap_limit(data: Sequence[tuple[datetime, datetime]]) -> timedelta:
     return max(min(max(usual * _GAPS, _LEAST_GAP), _MOST_GAP), longest)
 
 
-def crowd_settings(settings: EventSettings) -> EventSettings:
+def imported_settings(settings: EventSettings) -> EventSettings:
     """The settings for verdicts that are decisions already, at irregular times.
 
     One *blocked* suffices to suspect, two confirm, one *ok* clears: the budget behind each is that
@@ -235,12 +237,12 @@ def crowd_settings(settings: EventSettings) -> EventSettings:
     )
 
 
-def replay_rows(rows: Iterable[Row], names: Names, settings: EventSettings) -> Replayed:
+def replay_rows(rows: Iterable[Row], lookup: PlatformLookup, settings: EventSettings) -> Replayed:
     """Imported rows: weighed, judged, folded."""
-    weigher, replay = ImportedVerdicts(names), Replay(crowd_settings(settings))
-    for sitting in sittings(rows):
-        replay.seen(sitting)
-        verdicts = weigher.take(sitting)
+    imported, replay = ImportedVerdicts(lookup), Replay(imported_settings(settings))
+    for group in sample_groups(rows):
+        replay.seen(group)
+        verdicts = imported.take(group)
         # A bound and the decision it belongs to are two looks back, not one cycle.
         for verdict in verdicts:
             replay.take([verdict])

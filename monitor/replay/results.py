@@ -7,13 +7,13 @@ from typing import Any
 from rich.markup import escape
 
 from monitor.analysis.events.event import Event
-from monitor.replay.replay import Lane, Replayed
+from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.weekly_hours import weekly_pattern
 
 CREDIT = "Data: OONI and its contributors, CC BY-NC-SA 4.0, https://ooni.org"
 _LOGGED = ("opened", "confirmed", "scope_widened", "reopened", "ended", "dismissed")
 _MOST_LOG = 12
-_MOST_LANES = 30
+_MOST_NETWORKS = 30
 
 
 def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
@@ -37,9 +37,9 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
             "roles": event.roles,
             "evidence": event.evidence,
             "blocks": [
-                {"asn": lane.asn, "network": lane.network, "start": start, "end": end}
-                for lane in replayed.lanes_of(event)
-                for start, end in lane.blocks
+                {"asn": timeline.asn, "network": timeline.network, "start": start, "end": end}
+                for timeline in replayed.timelines_of(event)
+                for start, end in timeline.blocks
                 if _within(event, start)
             ],
         }
@@ -56,7 +56,7 @@ def text_lines(replayed: Replayed, width: int, zone: tzinfo = UTC) -> Iterator[s
 
 def time_of(event: Event, replayed: Replayed) -> tuple[datetime, datetime]:
     """What of the data is worth showing for an event: all of it, where it lies around the event."""
-    spans = [span for lane in replayed.lanes_of(event) for span in lane.spans]
+    spans = [span for timeline in replayed.timelines_of(event) for span in timeline.spans]
     start = min((span.start for span in spans), default=event.onset_latest)
     end = max((span.end for span in spans), default=event.updated_at)
     return start, max(end, start)
@@ -91,31 +91,32 @@ def _event_lines(event: Event, replayed: Replayed, width: int, zone: tzinfo) -> 
         yield f"  {_moment(entry.at)}  {entry.change}{detail}"
     if len(entries) > _MOST_LOG:
         yield f"  [dim]… {len(entries) - _MOST_LOG} more[/]"
-    every = replayed.lanes_of(event)
-    lanes = [lane for lane in every if lane.decided]
+    every = replayed.timelines_of(event)
+    timelines = [timeline for timeline in every if timeline.decided]
     start, end = time_of(event, replayed)
-    names = max((len(lane.label) for lane in lanes[:_MOST_LANES]), default=0)
+    names = max((len(timeline.label) for timeline in timelines[:_MOST_NETWORKS]), default=0)
     names = min(names, 24)
     strip = width - names - 5
-    for lane in lanes[:_MOST_LANES]:
-        yield f"  {escape(lane.label[:names].ljust(names))} {_strip(lane, start, end, strip)}"
-    if len(every) > len(lanes[:_MOST_LANES]):
-        yield f"  [dim]… {len(every) - len(lanes[:_MOST_LANES])} more networks[/]"
+    for timeline in timelines[:_MOST_NETWORKS]:
+        label = escape(timeline.label[:names].ljust(names))
+        yield f"  {label} {_strip(timeline, start, end, strip)}"
+    if len(every) > len(timelines[:_MOST_NETWORKS]):
+        yield f"  [dim]… {len(every) - len(timelines[:_MOST_NETWORKS])} more networks[/]"
     left, right = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
     gap = " " * max(1, strip - len(left) - len(right))
     yield f"  {' ' * names} [dim]{left}{gap}{right}[/]"
     yield f"  {' ' * names} [red]█[/] blocked [green]─[/] open [dim]?[/] undecided, blank: no data"
-    for lane in lanes:
+    for timeline in timelines:
         since, until = event.onset_latest, event.end_latest or end
-        if pattern := weekly_pattern(lane, since, until, zone):
-            yield f"  {escape(lane.label)}: {pattern} ({_zone_name(zone, since)})"
+        if pattern := weekly_pattern(timeline, since, until, zone):
+            yield f"  {escape(timeline.label)}: {pattern} ({_zone_name(zone, since)})"
 
 
-def _strip(lane: Lane, start: datetime, end: datetime, width: int) -> str:
-    """The lane in `width` cells: blocked wins a cell, then open, then undecided."""
+def _strip(timeline: NetworkTimeline, start: datetime, end: datetime, width: int) -> str:
+    """The timeline in `width` cells: blocked wins a cell, then open, then undecided."""
     whole = max((end - start).total_seconds(), 1.0)
     ranks = [0] * width
-    for span in lane.spans:
+    for span in timeline.spans:
         rank = {True: 3, False: 2, None: 1}[span.blocked]
         first = int((span.start - start).total_seconds() / whole * width)
         last = int((span.end - start).total_seconds() / whole * width)

@@ -11,9 +11,16 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from monitor.replay.formats import Tally, UnsaidError, Wanted, columns_of, counted_for, reader_for
+from monitor.replay.formats import (
+    RowCounts,
+    RowFilter,
+    UnsaidError,
+    columns_of,
+    counted_for,
+    reader_for,
+)
 from monitor.replay.imported_row import ReplayError, Row
-from monitor.replay.platform_of import Names
+from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.strict_cells import Line
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -21,29 +28,29 @@ _LONGEST = 1 << 20
 """Characters of one cell."""
 
 
-def rows_in(path: Path, names: Names, wanted: Wanted, tally: Tally) -> list[Row]:
+def rows_in(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> list[Row]:
     """Every wanted row of a file, by time. Raises ReplayError, naming file, line and column."""
     try:
-        rows = _read(path, names, wanted, tally)
+        rows = _read(path, lookup, wanted, counts)
     except UnsaidError:
-        site = _site_of(path, names)
+        site = _site_of(path, lookup)
         if not site:
             raise
-        tally.site = site
-        tally.rows = tally.kept = tally.unknown = tally.silent = 0
-        rows = _read(path, names, msgspec.structs.replace(wanted, site=site), tally)
+        counts.site = site
+        counts.rows = counts.kept = counts.unknown = counts.silent = 0
+        rows = _read(path, lookup, msgspec.structs.replace(wanted, site=site), counts)
     return sorted(counted_for(rows), key=lambda row: (row.until, row.at, row.uid))
 
 
-def _read(path: Path, names: Names, wanted: Wanted, tally: Tally) -> list[Row]:
+def _read(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> list[Row]:
     try:
         with _text_of(path) as text:
             first = text.read(1)
             while first.isspace():
                 first = text.read(1)
             if first in ("{", "["):
-                return list(_json_rows(first + text.read(), path, names, wanted, tally))
-            return list(_csv_rows(_csv_lines(first, text), path, names, wanted, tally))
+                return list(_json_rows(first + text.read(), path, lookup, wanted, counts))
+            return list(_csv_rows(_csv_lines(first, text), path, lookup, wanted, counts))
     except UnicodeDecodeError as error:
         raise ReplayError(f"{path}: not UTF-8 text: {error.reason}") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -52,23 +59,23 @@ def _read(path: Path, names: Names, wanted: Wanted, tally: Tally) -> list[Row]:
         raise ReplayError(f"{path}: {error.strerror or error}") from error
 
 
-def _site_of(path: Path, names: Names) -> str:
+def _site_of(path: Path, lookup: PlatformLookup) -> str:
     """The platform a file is about: the only one its application tests, or else its name, tell."""
     tested: set[str] = set()
     with _text_of(path) as text:
         for cells in csv.reader(text):
-            tested |= {subject.platform for cell in cells if (subject := names.of_test(cell))}
+            tested |= {subject.platform for cell in cells if (subject := lookup.of_test(cell))}
     words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
-    found = tested or words.intersection(names.platforms)
+    found = tested or words.intersection(lookup.platforms)
     return found.pop() if len(found) == 1 else ""
 
 
 def rows_of(
     entries: Iterable[Mapping[str, Any]],
     place: str,
-    names: Names,
-    wanted: Wanted,
-    tally: Tally,
+    lookup: PlatformLookup,
+    wanted: RowFilter,
+    counts: RowCounts,
 ) -> Iterator[Row]:
     """Rows from results of a service; `place` names them in errors."""
     for number, entry in enumerate(entries, 1):
@@ -76,7 +83,7 @@ def rows_of(
         columns = columns_of(entry)
         read = reader_for(columns, where)
         cells = {ours: _text(entry[theirs]) for ours, theirs in columns.items()}
-        row = read(Line(cells, where, columns), names, wanted, tally)
+        row = read(Line(cells, where, columns), lookup, wanted, counts)
         if row is not None:
             yield row
 
@@ -101,7 +108,7 @@ def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 
 def _csv_rows(
-    lines: Iterator[str], path: Path, names: Names, wanted: Wanted, tally: Tally
+    lines: Iterator[str], path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
 ) -> Iterator[Row]:
     header_line = next(lines)
     tabbed = "\t" in header_line and "," not in header_line
@@ -123,7 +130,7 @@ def _csv_rows(
                     f"{place}: {len(values)} columns where the header has {len(header)}"
                 )
             cells = {ours: values[index] for ours, index in where.items()}
-            row = read(Line(cells, place, columns), names, wanted, tally)
+            row = read(Line(cells, place, columns), lookup, wanted, counts)
             if row is not None:
                 yield row
     except csv.Error as error:
@@ -137,7 +144,9 @@ def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _json_rows(text: str, path: Path, names: Names, wanted: Wanted, tally: Tally) -> Iterator[Row]:
+def _json_rows(
+    text: str, path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
+) -> Iterator[Row]:
     try:
         document = msgspec.json.decode(text)
         entries = document
@@ -147,7 +156,7 @@ def _json_rows(text: str, path: Path, names: Names, wanted: Wanted, tally: Tally
         entries = _json_lines(text, path)
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise ReplayError(f"{path}: neither a list of objects nor an answer of OONI's API")
-    return rows_of(entries, str(path), names, wanted, tally)
+    return rows_of(entries, str(path), lookup, wanted, counts)
 
 
 def _json_lines(text: str, path: Path) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
-from monitor.replay.replay import Lane
+from monitor.replay.replay import NetworkTimeline
 
 _ENOUGH = 3
 """Times a network must have opened again before a pattern is looked for."""
@@ -11,15 +11,17 @@ _MOSTLY = 0.5
 _STEP = timedelta(minutes=15)
 
 
-def weekly_pattern(lane: Lane, since: datetime, until: datetime, zone: tzinfo) -> str:
+def weekly_pattern(
+    timeline: NetworkTimeline, since: datetime, until: datetime, zone: tzinfo
+) -> str:
     """`weekdays 07–11, 13–17; weekends never` in hours of `zone`; empty when there is none.
 
     An hour is in it when the network was blocked for most of the time it was known to be either.
     """
-    if sum(start < until for start, _ in lane.blocks) < _ENOUGH:
+    if sum(start < until for start, _ in timeline.blocks) < _ENOUGH:
         return ""
     known: dict[tuple[bool, int], list[int]] = {}
-    for span in lane.spans:
+    for span in timeline.spans:
         if span.blocked is None:
             continue
         moment = max(span.start, since)

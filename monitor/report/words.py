@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scope
 from monitor.report.foreign_text import name
-from monitor.wording.local_time import SEVERAL, ZONES, offset_text
+from monitor.wording.local_time import has_several_times, offset_text, zone_of
 from monitor.wording.methods import method_in_words
 
 _MONTHS = (
@@ -83,7 +83,7 @@ def day(moment: datetime) -> str:
 def span(start: datetime, end: datetime, country: str) -> str:
     """Two bounds on the world's clock and on the country's, on one line each way."""
     world = _between(start.astimezone(UTC), end.astimezone(UTC), "UTC")
-    zone = ZONES.get(country)
+    zone = zone_of(country)
     if zone is None:
         return world
     here, there = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
@@ -94,7 +94,7 @@ def moment_text(moment: datetime, country: str) -> str:
     """One moment on both clocks."""
     utc = moment.astimezone(UTC)
     world = f"at {utc:%H:%M:%S} on {day(utc)}, UTC"
-    zone = ZONES.get(country)
+    zone = zone_of(country)
     if zone is None:
         return world
     there = moment.astimezone(ZoneInfo(zone))
@@ -104,7 +104,11 @@ def moment_text(moment: datetime, country: str) -> str:
 
 def _clock(country: str, there: datetime) -> str:
     offset = offset_text(there.utcoffset() or timedelta())
-    return f"in the capital, {offset}" if country in SEVERAL else f"local time, {offset}"
+    return (
+        f"in the capital, {offset}"
+        if has_several_times(country, there.year)
+        else f"local time, {offset}"
+    )
 
 
 def _between(start: datetime, end: datetime, clock: str) -> str:

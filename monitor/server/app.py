@@ -1,8 +1,9 @@
-"""Routes: what an operator's browser and Prometheus may ask for."""
+"""The routes that browsers and Prometheus use."""
 
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -10,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from monitor.metrics.exposition import exposition
 from monitor.metrics.publisher import Publisher
 from monitor.server.access import Access, Gate, sees_vantages
 from monitor.server.api import create_api
@@ -32,20 +32,21 @@ def create_app(
 ) -> Starlette:
     """The application over one publisher.
 
-    `ready` tells whether there is anything to show, and why not; by default the publisher does.
-    `access` decides who may see it; by default everybody. With a `store` there is the interface
-    for programs, and the page knows what was, not only what is. `reload` reads the configuration
-    again, where that is allowed.
-    What takes long is done in a thread, so that rendering thousands of samples does not hold up
-    the probes' event loop: Starlette runs plain functions in one, pages see to it themselves. Each
+    `ready` returns whether there is anything to show, and the reason; the default asks the
+    publisher. `access` decides who may see what; the default lets everybody in. With a `store`,
+    the application serves `/api/v1` and the pages show history. With `reload`, it serves the
+    route that reads the configuration again.
+
+    Slow work runs in a thread, so that writing thousands of samples does not block the probes'
+    event loop: Starlette runs plain functions in a thread, the pages start their own. Each request
     reads one immutable snapshot.
     """
     is_ready = ready or publisher.ready
     gate = access or Access()
 
     def metrics(request: Request) -> Response:
-        body, content_type = exposition(registry, request.headers.get("accept", ""))
-        return Response(body, headers={"Content-Type": content_type, "Vary": "Accept"})
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type, "Vary": "Accept"})
 
     def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")

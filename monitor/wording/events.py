@@ -9,7 +9,7 @@ from markupsafe import Markup
 from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus, Scope
 from monitor.export.cells import visible
 from monitor.wording.languages import N_, Words
-from monitor.wording.local_time import ZONES
+from monitor.wording.local_time import zone_of
 from monitor.wording.methods import WORDS
 from monitor.wording.vocabulary import CHANGES
 
@@ -246,12 +246,12 @@ def _there(words: Words, said: Markup, there: Markup, country: str) -> Markup:
         "%(utc)s (%(there)s in %(city)s)",
         utc=said,
         there=there,
-        city=words.city(ZONES[country]),
+        city=words.city(zone_of(country) or ""),
     )
 
 
 def _zone(country: str) -> ZoneInfo | None:
-    name = ZONES.get(country)
+    name = zone_of(country)
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:  # a machine without tzdata

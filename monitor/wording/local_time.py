@@ -1,273 +1,60 @@
 """Times as people in a country read them off their clocks.
 
-Of a country with several times of day the capital's is meant, and that is said: a bare hour would
-be wrong for many. Zones are those of the IANA database; offsets are those of the moment, so that
-clocks put forward in summer, or by a decree, are right for old moments too.
+A country whose clocks differ gets the time of its capital, and the text says so: a bare hour would
+be wrong for many. Zones and offsets come from the IANA time zone database, as of the moment that is
+written, so old moments keep the offset of their day.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-ZONES: Mapping[str, str] = {
-    "AD": "Europe/Andorra",
-    "AE": "Asia/Dubai",
-    "AF": "Asia/Kabul",
-    "AG": "America/Antigua",
-    "AI": "America/Anguilla",
-    "AL": "Europe/Tirane",
-    "AM": "Asia/Yerevan",
-    "AO": "Africa/Luanda",
-    "AQ": "Antarctica/McMurdo",
-    "AR": "America/Argentina/Buenos_Aires",
-    "AS": "Pacific/Pago_Pago",
-    "AT": "Europe/Vienna",
+_CAPITALS = {
     "AU": "Australia/Sydney",
-    "AW": "America/Aruba",
-    "AX": "Europe/Mariehamn",
-    "AZ": "Asia/Baku",
-    "BA": "Europe/Sarajevo",
-    "BB": "America/Barbados",
-    "BD": "Asia/Dhaka",
-    "BE": "Europe/Brussels",
-    "BF": "Africa/Ouagadougou",
-    "BG": "Europe/Sofia",
-    "BH": "Asia/Bahrain",
-    "BI": "Africa/Bujumbura",
-    "BJ": "Africa/Porto-Novo",
-    "BL": "America/St_Barthelemy",
-    "BM": "Atlantic/Bermuda",
-    "BN": "Asia/Brunei",
-    "BO": "America/La_Paz",
-    "BQ": "America/Kralendijk",
     "BR": "America/Sao_Paulo",
-    "BS": "America/Nassau",
-    "BT": "Asia/Thimphu",
-    "BW": "Africa/Gaborone",
-    "BY": "Europe/Minsk",
-    "BZ": "America/Belize",
     "CA": "America/Toronto",
-    "CC": "Indian/Cocos",
-    "CD": "Africa/Kinshasa",
-    "CF": "Africa/Bangui",
-    "CG": "Africa/Brazzaville",
-    "CH": "Europe/Zurich",
-    "CI": "Africa/Abidjan",
-    "CK": "Pacific/Rarotonga",
-    "CL": "America/Santiago",
-    "CM": "Africa/Douala",
-    "CN": "Asia/Shanghai",
-    "CO": "America/Bogota",
-    "CR": "America/Costa_Rica",
-    "CU": "America/Havana",
-    "CV": "Atlantic/Cape_Verde",
-    "CW": "America/Curacao",
-    "CX": "Indian/Christmas",
-    "CY": "Asia/Nicosia",
-    "CZ": "Europe/Prague",
-    "DE": "Europe/Berlin",
-    "DJ": "Africa/Djibouti",
-    "DK": "Europe/Copenhagen",
-    "DM": "America/Dominica",
-    "DO": "America/Santo_Domingo",
-    "DZ": "Africa/Algiers",
-    "EC": "America/Guayaquil",
-    "EE": "Europe/Tallinn",
-    "EG": "Africa/Cairo",
-    "EH": "Africa/El_Aaiun",
-    "ER": "Africa/Asmara",
-    "ES": "Europe/Madrid",
-    "ET": "Africa/Addis_Ababa",
-    "FI": "Europe/Helsinki",
-    "FJ": "Pacific/Fiji",
-    "FK": "Atlantic/Stanley",
     "FM": "Pacific/Pohnpei",
-    "FO": "Atlantic/Faroe",
-    "FR": "Europe/Paris",
-    "GA": "Africa/Libreville",
-    "GB": "Europe/London",
-    "GD": "America/Grenada",
-    "GE": "Asia/Tbilisi",
-    "GF": "America/Cayenne",
-    "GG": "Europe/Guernsey",
-    "GH": "Africa/Accra",
-    "GI": "Europe/Gibraltar",
-    "GL": "America/Nuuk",
-    "GM": "Africa/Banjul",
-    "GN": "Africa/Conakry",
-    "GP": "America/Guadeloupe",
-    "GQ": "Africa/Malabo",
-    "GR": "Europe/Athens",
-    "GS": "Atlantic/South_Georgia",
-    "GT": "America/Guatemala",
-    "GU": "Pacific/Guam",
-    "GW": "Africa/Bissau",
-    "GY": "America/Guyana",
-    "HK": "Asia/Hong_Kong",
-    "HN": "America/Tegucigalpa",
-    "HR": "Europe/Zagreb",
-    "HT": "America/Port-au-Prince",
-    "HU": "Europe/Budapest",
-    "ID": "Asia/Jakarta",
-    "IE": "Europe/Dublin",
-    "IL": "Asia/Jerusalem",
-    "IM": "Europe/Isle_of_Man",
-    "IN": "Asia/Kolkata",
-    "IO": "Indian/Chagos",
-    "IQ": "Asia/Baghdad",
-    "IR": "Asia/Tehran",
-    "IS": "Atlantic/Reykjavik",
-    "IT": "Europe/Rome",
-    "JE": "Europe/Jersey",
-    "JM": "America/Jamaica",
-    "JO": "Asia/Amman",
-    "JP": "Asia/Tokyo",
-    "KE": "Africa/Nairobi",
-    "KG": "Asia/Bishkek",
-    "KH": "Asia/Phnom_Penh",
-    "KI": "Pacific/Tarawa",
-    "KM": "Indian/Comoro",
-    "KN": "America/St_Kitts",
-    "KP": "Asia/Pyongyang",
-    "KR": "Asia/Seoul",
-    "KW": "Asia/Kuwait",
-    "KY": "America/Cayman",
-    "KZ": "Asia/Almaty",
-    "LA": "Asia/Vientiane",
-    "LB": "Asia/Beirut",
-    "LC": "America/St_Lucia",
-    "LI": "Europe/Vaduz",
-    "LK": "Asia/Colombo",
-    "LR": "Africa/Monrovia",
-    "LS": "Africa/Maseru",
-    "LT": "Europe/Vilnius",
-    "LU": "Europe/Luxembourg",
-    "LV": "Europe/Riga",
-    "LY": "Africa/Tripoli",
-    "MA": "Africa/Casablanca",
-    "MC": "Europe/Monaco",
-    "MD": "Europe/Chisinau",
-    "ME": "Europe/Podgorica",
-    "MF": "America/Marigot",
-    "MG": "Indian/Antananarivo",
-    "MH": "Pacific/Majuro",
-    "MK": "Europe/Skopje",
-    "ML": "Africa/Bamako",
-    "MM": "Asia/Yangon",
-    "MN": "Asia/Ulaanbaatar",
-    "MO": "Asia/Macau",
-    "MP": "Pacific/Saipan",
-    "MQ": "America/Martinique",
-    "MR": "Africa/Nouakchott",
-    "MS": "America/Montserrat",
-    "MT": "Europe/Malta",
-    "MU": "Indian/Mauritius",
-    "MV": "Indian/Maldives",
-    "MW": "Africa/Blantyre",
-    "MX": "America/Mexico_City",
-    "MY": "Asia/Kuala_Lumpur",
-    "MZ": "Africa/Maputo",
-    "NA": "Africa/Windhoek",
-    "NC": "Pacific/Noumea",
-    "NE": "Africa/Niamey",
-    "NF": "Pacific/Norfolk",
-    "NG": "Africa/Lagos",
-    "NI": "America/Managua",
-    "NL": "Europe/Amsterdam",
-    "NO": "Europe/Oslo",
-    "NP": "Asia/Kathmandu",
-    "NR": "Pacific/Nauru",
-    "NU": "Pacific/Niue",
-    "NZ": "Pacific/Auckland",
-    "OM": "Asia/Muscat",
-    "PA": "America/Panama",
-    "PE": "America/Lima",
-    "PF": "Pacific/Tahiti",
-    "PG": "Pacific/Port_Moresby",
-    "PH": "Asia/Manila",
-    "PK": "Asia/Karachi",
-    "PL": "Europe/Warsaw",
-    "PM": "America/Miquelon",
-    "PN": "Pacific/Pitcairn",
-    "PR": "America/Puerto_Rico",
     "PS": "Asia/Hebron",
-    "PT": "Europe/Lisbon",
-    "PW": "Pacific/Palau",
-    "PY": "America/Asuncion",
-    "QA": "Asia/Qatar",
-    "RE": "Indian/Reunion",
-    "RO": "Europe/Bucharest",
-    "RS": "Europe/Belgrade",
     "RU": "Europe/Moscow",
-    "RW": "Africa/Kigali",
-    "SA": "Asia/Riyadh",
-    "SB": "Pacific/Guadalcanal",
-    "SC": "Indian/Mahe",
-    "SD": "Africa/Khartoum",
-    "SE": "Europe/Stockholm",
-    "SG": "Asia/Singapore",
-    "SH": "Atlantic/St_Helena",
-    "SI": "Europe/Ljubljana",
-    "SJ": "Arctic/Longyearbyen",
-    "SK": "Europe/Bratislava",
-    "SL": "Africa/Freetown",
-    "SM": "Europe/San_Marino",
-    "SN": "Africa/Dakar",
-    "SO": "Africa/Mogadishu",
-    "SR": "America/Paramaribo",
-    "SS": "Africa/Juba",
-    "ST": "Africa/Sao_Tome",
-    "SV": "America/El_Salvador",
-    "SX": "America/Lower_Princes",
-    "SY": "Asia/Damascus",
-    "SZ": "Africa/Mbabane",
-    "TC": "America/Grand_Turk",
-    "TD": "Africa/Ndjamena",
-    "TF": "Indian/Kerguelen",
-    "TG": "Africa/Lome",
-    "TH": "Asia/Bangkok",
-    "TJ": "Asia/Dushanbe",
-    "TK": "Pacific/Fakaofo",
-    "TL": "Asia/Dili",
-    "TM": "Asia/Ashgabat",
-    "TN": "Africa/Tunis",
-    "TO": "Pacific/Tongatapu",
-    "TR": "Europe/Istanbul",
-    "TT": "America/Port_of_Spain",
-    "TV": "Pacific/Funafuti",
-    "TW": "Asia/Taipei",
-    "TZ": "Africa/Dar_es_Salaam",
     "UA": "Europe/Kyiv",
-    "UG": "Africa/Kampala",
     "UM": "Pacific/Wake",
-    "US": "America/New_York",
-    "UY": "America/Montevideo",
     "UZ": "Asia/Tashkent",
-    "VA": "Europe/Vatican",
-    "VC": "America/St_Vincent",
-    "VE": "America/Caracas",
-    "VG": "America/Tortola",
-    "VI": "America/St_Thomas",
-    "VN": "Asia/Ho_Chi_Minh",
-    "VU": "Pacific/Efate",
-    "WF": "Pacific/Wallis",
-    "WS": "Pacific/Apia",
     "XK": "Europe/Belgrade",
-    "YE": "Asia/Aden",
-    "YT": "Indian/Mayotte",
-    "ZA": "Africa/Johannesburg",
-    "ZM": "Africa/Lusaka",
-    "ZW": "Africa/Harare",
 }
-"""Country code → zone of its capital, or of where most of its people live when it has none."""
+"""Country code → zone of its capital, where the database lists another zone first, or none."""
 
-SEVERAL = frozenset(
-    (
-        *("AQ", "AU", "BR", "CA", "CD", "CL", "EC", "ES", "FM", "GL", "ID", "KI", "MN", "MX"),
-        *("NZ", "PF", "PG", "PT", "RU", "UM", "US"),
-    )
-)
-"""Countries in which clocks differ."""
+_ONE_TIME = frozenset(("CN", "UA"))
+"""Countries with one official time, although the database lists zones that differ."""
+
+
+@cache
+def _zones() -> Mapping[str, tuple[str, ...]]:
+    """Country code → its zones, the capital's first. tzdata's table, read once when needed."""
+    zones = {country: (zone,) for country, zone in _CAPITALS.items()}
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
+    for line in table.splitlines():
+        if not line.startswith("#"):
+            country, _, zone = line.split("\t")[:3]
+            zones[country] = (*zones.get(country, ()), zone)
+    return zones
+
+
+def zone_of(country: str) -> str | None:
+    """The IANA zone of the country's capital; None for a country without one, and for none."""
+    zones = _zones().get(country)
+    return zones[0] if zones else None
+
+
+@cache
+def has_several_times(country: str, year: int) -> bool:
+    """Whether clocks in the country differed from each other that year, in winter or in summer."""
+    if country in _ONE_TIME:
+        return False
+    zones = map(ZoneInfo, _zones().get(country, ()))
+    offsets = {tuple(datetime(year, m, 15, tzinfo=z).utcoffset() for m in (1, 7)) for z in zones}
+    return len(offsets) > 1
 
 
 def utc_text(moment: datetime) -> str:
@@ -276,16 +63,18 @@ def utc_text(moment: datetime) -> str:
 
 
 def local_text(moment: datetime, country: str) -> str:
-    """The same moment on the country's clocks, `2024-02-17 23:12 local time (UTC+05:00)`; where
-    clocks differ the zone is named. Empty for what has no country, or none that is known."""
-    name = ZONES.get(country)
+    """The moment on the country's clocks, `2024-02-17 23:12 local time (UTC+05:00)`.
+
+    Where clocks differ the zone is named. Empty for a country without a zone, and for none.
+    """
+    name = zone_of(country)
     if name is None:
         return ""
-    there = moment.astimezone(ZoneInfo(name))
-    offset = offset_text(there.utcoffset() or timedelta())
-    if country in SEVERAL:
-        return f"{there:%Y-%m-%d %H:%M} in the capital ({name}, {offset})"
-    return f"{there:%Y-%m-%d %H:%M} local time ({offset})"
+    local = moment.astimezone(ZoneInfo(name))
+    offset = offset_text(local.utcoffset() or timedelta())
+    if has_several_times(country, moment.year):
+        return f"{local:%Y-%m-%d %H:%M} in the capital ({name}, {offset})"
+    return f"{local:%Y-%m-%d %H:%M} local time ({offset})"
 
 
 def both_texts(moment: datetime, country: str) -> str:
@@ -294,7 +83,7 @@ def both_texts(moment: datetime, country: str) -> str:
 
 
 def offset_text(offset: timedelta) -> str:
-    """`UTC+05:45`; zones whose offset is none are plain `UTC`."""
+    """`UTC+05:45`; zones without an offset are plain `UTC`."""
     minutes = round(offset.total_seconds() / 60)
     if not minutes:
         return "UTC"

@@ -1,6 +1,7 @@
 """A real Chromium before a real server, in a thread of their own: tests say what to look at."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -17,7 +18,6 @@ from tests.browser import seed
 
 T = TypeVar("T")
 
-CHROMIUM = Path("/usr/bin/chromium")
 DEADLINE = 600.0
 """Seconds for anything, however slow the machine is; it takes a few."""
 SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 800}}
@@ -76,7 +76,7 @@ class Chromium:
         self.base = f"http://127.0.0.1:{await port}"
         self._playwright: Playwright = await async_playwright().start()
         self._browser: Browser = await self._playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", *LEAN]
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", *LEAN]
         )
 
     async def _stop(self) -> None:

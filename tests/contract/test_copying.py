@@ -216,7 +216,7 @@ def test_upgrade_makes_the_tables_and_check_holds(
     assert "it is no database of shutwatch" in before.stderr
     assert _run("upgrade", "--config", config).exit_code == 0
     after = _run("check", "--config", config)
-    assert (after.exit_code, after.stdout) == (0, f"postgresql:///{target}: holds\n")
+    assert (after.exit_code, after.stdout) == (0, f"postgresql:///{target}: OK\n")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from storage.values.outbox import NoticeState
 from tests.contract.conftest import MakeStore
 from tests.contract.cycles import cycle, event, log_entry, notice
 from tests.contract.listing import EVERYTHING, contents, flat
-from tests.worlds.postgresql import Cluster, why_missing
+from tests.worlds.postgresql import Cluster
 
 ROOT = Path(__file__).parents[2]
 
@@ -250,8 +250,6 @@ async def test_a_leader_that_hangs_is_followed_within_half_a_minute(
 @pytest.mark.postgres
 async def test_both_ends_notice_that_the_other_is_gone() -> None:
     """Over TCP the server probes a silent client, and gives up on it within 30 seconds."""
-    if reason := why_missing():
-        pytest.skip(reason)
     server = Cluster(tcp=True)
     try:
         server.start()

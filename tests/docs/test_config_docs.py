@@ -7,13 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
 from monitor.config.load import ConfigError, default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
     CollectorSettings,
-    EventSettings,
-    LogSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -21,6 +20,7 @@ from monitor.config.settings import (
     VantageCheckSettings,
 )
 from monitor.config.tables import TABLES
+from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
 from probes.vantage import VantagePoint

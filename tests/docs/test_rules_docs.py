@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.analysis.judge.rules import RULES, Rule
-from monitor.analysis.judge.rules_docs import render
+from monitor.analysis.rules_docs import render
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.vantage.health import HEALTH_RULES, HealthRule
 

@@ -1,7 +1,6 @@
 """The units in packaging/ are such as systemd takes, hardened, and reload by signal."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,6 @@ PACKAGING = Path(__file__).parents[2] / "packaging"
 UNITS = ("shutwatch.service", "shutwatch-agent.service")
 EXPOSURE = 2.0
 """systemd's own measure, 0 to 10; a service without any hardening has 9.6."""
-
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
-)
 
 
 @pytest.fixture(params=UNITS)
@@ -58,7 +53,7 @@ def test_an_agent_may_not_take_more_memory_than_it_needs() -> None:
     assert re.findall(r"^MemoryMax=(.+)$", agents, re.MULTILINE) == ["96M"]
 
 
-@needs_systemd
+@pytest.mark.systemd
 def test_systemd_takes_it(unit: Path) -> None:
     """No unknown key, no value it would ignore."""
     done = subprocess.run(
@@ -71,7 +66,7 @@ def test_systemd_takes_it(unit: Path) -> None:
     assert (done.returncode, told) == (0, [])
 
 
-@needs_systemd
+@pytest.mark.systemd
 def test_it_may_do_little(unit: Path) -> None:
     """What a service can reach by systemd's own count is small."""
     done = subprocess.run(

@@ -12,8 +12,7 @@ from pathlib import Path
 from monitor.agent.batch_body import spooled
 from monitor.agent.collector_clock import AgentClock, Anchor, this_machine
 from monitor.agent.saved_state import ANCHOR, recalled
-from monitor.config.settings import LogSettings
-from monitor.logs import configure
+from monitor.logs import LogSettings, configure
 from tests.worlds.agent_world import World, seen
 
 

@@ -1,10 +1,8 @@
 """What a program asked of the kernel, and when: a trace by strace, read."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -50,11 +48,8 @@ def traced(argv: Sequence[str], file: Path) -> list[str]:
     return ["strace", *options, "-e", f"trace={','.join(CALLS)}", "-o", str(file), "--", *argv]
 
 
-@cache
-def why_missing() -> str:
-    """Why nothing can be traced here; empty where it can."""
-    if shutil.which("strace") is None:
-        return "strace is not installed (apt-get install strace)"
+def why_refused() -> str:
+    """Why an installed strace can trace nothing here; empty if it can."""
     argv = traced(["true"], Path("/dev/null"))
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
     return done.stderr.strip() if done.returncode or done.stderr else ""

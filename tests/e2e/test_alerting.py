@@ -20,7 +20,12 @@ from tests.prometheus.alertmanager import AlertmanagerServer
 from tests.prometheus.server import PrometheusServer, with_short_delays
 from tests.scenarios.story import write_config
 
-pytestmark = [pytest.mark.lab, pytest.mark.prometheus, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.prometheus,
+    pytest.mark.alertmanager,
+    pytest.mark.timeout(600),
+]
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
 HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"

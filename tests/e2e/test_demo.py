@@ -15,7 +15,7 @@ from monitor.report.verify import verify
 from storage.open_store import open_store
 from storage.store import Selection
 from tests.e2e.running import wait_for
-from tests.lab.namespaces import Namespace, Namespaces, why_refused
+from tests.lab.namespaces import Namespace, Namespaces
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -78,8 +78,6 @@ class Lonely:
 @pytest.fixture
 def lonely(tmp_path: Path) -> Iterator[Lonely]:
     """One for each test."""
-    if reason := why_refused():
-        pytest.skip(f"no network namespaces here: {reason}")
     with Namespaces() as namespaces:
         namespace = namespaces.make()
         namespace.wait_up()

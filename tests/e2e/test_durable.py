@@ -18,7 +18,6 @@ from tests.e2e import syscalls
 from tests.e2e.running import wait_for
 from tests.worlds.http_client import httpx
 from tests.worlds.postgresql import DURABLE, Cluster
-from tests.worlds.postgresql import why_missing as why_no_postgresql
 
 HERE = Path(sys.executable).parent
 
@@ -98,15 +97,7 @@ def _answered(calls: Sequence[syscalls.Call], batches: Sequence[str]) -> dict[st
     return {batch: sent.began for (_, sent), batch in zip(found, batches, strict=True)}
 
 
-@pytest.fixture
-def strace() -> None:
-    """Strace works here."""
-    if reason := syscalls.why_missing():
-        pytest.skip(f"system calls cannot be traced here: {reason}")
-
-
 @pytest.mark.strace
-@pytest.mark.usefixtures("strace")
 def test_sqlite_syncs_its_log_before_the_acknowledgement(tmp_path: Path) -> None:
     """What a batch brought is written to the write-ahead log of SQLite and `fdatasync` of it has
     succeeded before the first byte of the 200 is written to the agent's socket."""
@@ -120,11 +111,8 @@ def test_sqlite_syncs_its_log_before_the_acknowledgement(tmp_path: Path) -> None
 
 @pytest.mark.strace
 @pytest.mark.postgres
-@pytest.mark.usefixtures("strace")
 def test_postgresql_syncs_its_log_before_the_acknowledgement(tmp_path: Path) -> None:
     """The same, where PostgreSQL's processes write to `pg_wal`, with its settings as shipped."""
-    if reason := why_no_postgresql():
-        pytest.skip(reason)
     of_server, of_collector = tmp_path / "server", tmp_path / "collector"
     cluster = Cluster(settings=DURABLE, run_by=lambda argv: syscalls.traced(argv, of_server))
     try:

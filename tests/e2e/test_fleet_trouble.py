@@ -26,7 +26,6 @@ from tests.lab.lab import Lab
 from tests.lab.narrows import Cut
 from tests.lab.network import LabNetwork, Network
 from tests.worlds.postgresql import DURABLE, Cluster
-from tests.worlds.postgresql import why_missing as why_no_postgresql
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
 
@@ -119,14 +118,8 @@ def _complains_of(spool: Path) -> str:
 # -- the database is gone ------------------------------------------------------------------------
 
 
-def _needs_postgresql() -> None:
-    if reason := why_no_postgresql():
-        pytest.skip(reason)
-
-
 def without_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
     """PostgreSQL is stopped at once, in mid-batch, for so long."""
-    _needs_postgresql()
     cluster = Cluster(settings=DURABLE)
 
     def stop() -> None:
@@ -142,7 +135,6 @@ def without_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) ->
 
 def with_a_full_postgresql(lab: Lab, template: Path, seconds: float, cycles: int) -> Row:
     """No byte is free where PostgreSQL's data are, for so long."""
-    _needs_postgresql()
     disks = []
 
     def small(folder: Path, user: int) -> list[str]:

@@ -39,14 +39,6 @@ exec chroot "$root" "$@"
 """Sets the namespaces up from inside and becomes the process; needs root."""
 
 
-def why_impossible() -> str:
-    """What is missing for building here; empty when nothing is."""
-    missing = [name for name in ("buildah", "debootstrap") if not shutil.which(name)]
-    if os.geteuid() != 0:
-        return "only root can make a base and mount it"
-    return f"not installed: {', '.join(missing)}" if missing else ""
-
-
 class Images:
     """A store of images of its own, in one folder."""
 

@@ -85,6 +85,7 @@ def test_neighbours_meet_only_whom_they_need() -> None:
     assert used == set(COMPOSE["networks"])
 
 
+@pytest.mark.git
 def test_secrets_are_files() -> None:
     """No secret stands in the file or in an environment; each is read from a file of its own."""
     assert all(list(secret) == ["file"] for secret in COMPOSE["secrets"].values())

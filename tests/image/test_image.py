@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.container import ROOT, Container, Images, wait_for, why_impossible
+from tests.image.container import ROOT, Container, Images, wait_for
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.soak, pytest.mark.image, pytest.mark.git, pytest.mark.timeout(1800)]
 
 UID = 10100
 CONFIG = """
@@ -25,8 +25,6 @@ country = "PK"
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     """A store of its own."""
-    if why_impossible():
-        pytest.skip(why_impossible())
     return Images(tmp_path_factory.mktemp("images"))
 
 

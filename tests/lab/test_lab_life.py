@@ -12,7 +12,6 @@ import pytest
 
 from monitor.config.load import load_config
 from tests.lab.lab import Lab
-from tests.lab.namespaces import why_refused
 from tests.lab.network import LabNetwork
 from tests.lab.worker import ROOT, WorkerError
 
@@ -68,13 +67,6 @@ def read(child: "subprocess.Popen[str]") -> str:
         _, complaint = child.communicate()
         pytest.fail(f"the story ended early: {complaint}")
     return line.strip()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def possible() -> None:
-    """Skip where there are no namespaces at all."""
-    if reason := why_refused():
-        pytest.skip(f"no network namespaces here: {reason}")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

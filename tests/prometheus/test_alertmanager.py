@@ -13,7 +13,7 @@ import yaml
 from tests.prometheus.alertmanager import CONFIG, FOLDER, AlertmanagerServer
 from tests.prometheus.stories import FORMS, MESSAGES, META, STORIES, about, other, render
 
-pytestmark = pytest.mark.prometheus
+pytestmark = pytest.mark.alertmanager
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "shutwatch.rules.yml"
 

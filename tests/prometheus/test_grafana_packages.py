@@ -13,7 +13,7 @@ from dashboards.grafana.pictures.recording import load
 from dashboards.grafana.pictures.table import rows_of
 from tests.prometheus.boards import DOCUMENTS, PANELS
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.npm, pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent / "grafana_packages"
 COMPOSABLE = "@grafana/schema/dist/esm/raw/composable"
@@ -37,8 +37,6 @@ type Enums<T> = T extends string ? `${T}`
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages installed."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("packages")
     for path in HERE.iterdir():
         shutil.copy(path, folder)

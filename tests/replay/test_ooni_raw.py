@@ -15,9 +15,9 @@ import pytest
 from monitor.analysis.verdict import Evidence, State
 from monitor.config.catalog import shipped_catalog
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import decode
+from monitor.replay.judge_ooni import judge_imported
 from probes.measurement import DnsObservation, HttpObservation, Measurement, TcpObservation
 from storage.store import Cycle
 
@@ -114,7 +114,7 @@ def _cycle(name: str) -> Cycle:
 
 
 def _looks(name: str, endpoint: str) -> list[Measurement]:
-    return [look for look in _imported(name).looks if look.endpoint == endpoint]
+    return [look for look in _imported(name).measurements if look.endpoint == endpoint]
 
 
 def test_every_file_has_its_expectation() -> None:
@@ -153,7 +153,7 @@ def test_one_unverified_page_is_never_more_than_weak() -> None:
 
 def test_russian_block_page_is_seen_where_it_was_served() -> None:
     """The redirect to a foreign address is kept as evidence, addresses of nobody else's with it."""
-    (look,) = _imported("web_connectivity_RU_anomaly_01202003039e13").looks
+    (look,) = _imported("web_connectivity_RU_anomaly_01202003039e13").measurements
     hops = [o for o in look.observations if isinstance(o, HttpObservation)]
     assert [(o.hop, o.status, o.url) for o in hops] == [
         (0, 302, "http://rutor.org/"),
@@ -186,14 +186,14 @@ def test_telegram_data_centres_are_those_of_the_catalogue() -> None:
         for role in platform.roles
         for endpoint in role.endpoints
     }
-    seen = {look.endpoint for look in _imported("telegram_US_ok_20221110102858").looks}
+    seen = {look.endpoint for look in _imported("telegram_US_ok_20221110102858").measurements}
     assert len(seen) == 13
     assert seen <= watched
 
 
 def test_whatsapp_endpoints_are_those_of_the_catalogue() -> None:
     """Sixteen hosts on two ports, registration and web, each looked at once."""
-    looks = _imported("whatsapp_US_ok_20221110103854").looks
+    looks = _imported("whatsapp_US_ok_20221110103854").measurements
     expected = {f"tcp://e{n}.whatsapp.net:{port}" for n in range(1, 17) for port in (443, 5222)}
     expected |= {"https://v.whatsapp.net/v2/register", "https://web.whatsapp.com/"}
     assert {look.endpoint for look in looks} == expected
@@ -204,7 +204,7 @@ def test_whatsapp_endpoints_are_those_of_the_catalogue() -> None:
 
 def test_own_phone_answering_is_no_answer() -> None:
     """A connection to 0.0.0.0 worked, and proves nothing about WhatsApp."""
-    for look in _imported("whatsapp_JP_anomaly_20221105223930").looks:
+    for look in _imported("whatsapp_JP_anomaly_20221105223930").measurements:
         assert not look.reached
         dns = [o for o in look.observations if isinstance(o, DnsObservation)]
         assert {o.failure for o in dns} == {"dns_bogon_error"}
@@ -256,8 +256,10 @@ def test_importing_again_gives_the_same(name: str) -> None:
 def test_times_lie_within_the_measurement(name: str) -> None:
     """No look began before the measurement, or took a negative time; controls came after."""
     imported = _imported(name)
-    for look in imported.looks:
+    for look in imported.measurements:
         assert look.started_at >= imported.started_at
         assert all(o.start >= 0 and o.duration >= 0 for o in look.observations)
     for control in imported.controls:
-        assert all(control.started_at.timestamp() >= look.ended_at for look in imported.looks)
+        assert all(
+            control.started_at.timestamp() >= look.ended_at for look in imported.measurements
+        )

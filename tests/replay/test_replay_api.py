@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.replay.imported_row import ReplayError
-from monitor.replay.ooni_api import USER_AGENT, OoniApi, Pace
+from monitor.replay.ooni_api import USER_AGENT, OoniApi, RequestPace
 from tests.replay.api import BEGUN, FakeApi, Reply, blocked_since, served
 
 QUERY = {
@@ -42,7 +42,7 @@ class Client:
         self.client = OoniApi(
             api.url,
             cache,
-            pace=Pace(between=0.0, timeout=5.0),
+            pace=RequestPace(between=0.0, timeout=5.0),
             sleep=self.waits.append,
             now=lambda: now,
             say=self.said.append,
@@ -146,7 +146,7 @@ def test_a_refusal_is_not_argued_with(api: FakeApi, tmp_path: Path) -> None:
 def test_requests_are_spaced(api: FakeApi, tmp_path: Path) -> None:
     """Between the starts of two requests lies at least the pause asked for."""
     waits: list[float] = []
-    client = OoniApi(api.url, tmp_path, pace=Pace(between=60.0), sleep=waits.append)
+    client = OoniApi(api.url, tmp_path, pace=RequestPace(between=60.0), sleep=waits.append)
     list(client.pages(QUERY, END))
     client.close()
     assert len(waits) == 4

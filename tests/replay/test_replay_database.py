@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventKind, EventLogEntry
 from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, State, VantageState
 from monitor.cli.main import app
-from monitor.config.settings import EventSettings
 from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.replay import Replayed
@@ -67,8 +67,8 @@ async def test_events_and_their_log_come_again() -> None:
     assert sorted(replayed.log, key=lambda e: (e.event, e.sequence)) == sorted(
         log, key=lambda e: (e.event, e.sequence)
     )
-    assert all(len(lane.blocks) == 1 for lane in replayed.lanes)
-    assert len(replayed.lanes) == len(events)
+    assert all(len(timeline.blocks) == 1 for timeline in replayed.timelines)
+    assert len(replayed.timelines) == len(events)
 
 
 async def _as_recorded(cycles: Iterable[Cycle]) -> tuple[Replayed, list[EventLogEntry]]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from monitor.config.catalog import shipped_catalog
-from monitor.replay.formats import Tally, Wanted
+from monitor.replay.formats import RowCounts, RowFilter
 from monitor.replay.imported_row import ReplayError, Row
-from monitor.replay.platform_of import Names
+from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.row_files import rows_in
 
-NAMES = Names(shipped_catalog())
+NAMES = PlatformLookup(shipped_catalog())
 LIST = "measurement_uid,t,test,asn,anomaly,blocking\n"
 ANALYSIS = (
     "domain,probe_cc,probe_asn,measurement_start_time,top_tls_failure,dns_blocked,dns_down,dns_ok,"
@@ -30,12 +30,12 @@ def _rows(
     text: str,
     *,
     name: str = "some.csv",
-    tally: Tally | None = None,
+    tally: RowCounts | None = None,
     platform: str = "",
 ) -> list[Row]:
     path = tmp_path / name
     path.write_text(text)
-    return rows_in(path, NAMES, Wanted(platform=platform), tally or Tally())
+    return rows_in(path, NAMES, RowFilter(platform=platform), tally or RowCounts())
 
 
 def test_a_list_of_measurements(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_web_rows_that_do_not_say_of_what_are_of_the_platform_around_them(tmp_pa
     """Of the only application tested in the file, or named by the file, or by the caller."""
     web = "20231108083552.1_KE_webconnectivity_a,2023-11-08,web_connectivity,1,0,\n"
     app = "20231108083552.1_KE_whatsapp_a,2023-11-08,whatsapp,1,0,\n"
-    tally = Tally()
+    tally = RowCounts()
     assert {row.platform for row in _rows(tmp_path, LIST + web + app, tally=tally)} == {"whatsapp"}
     assert (tally.site, tally.rows) == ("whatsapp", 2)
     (row,) = _rows(tmp_path, LIST + web, name="ooni_ke_telegram_2023.csv")
@@ -150,7 +150,7 @@ def test_gzip_and_json_are_read_too(tmp_path: Path) -> None:
     packed = tmp_path / "a.csv.gz"
     text = LIST + "20231108083552.1_KE_telegram_a,2023-11-08,telegram,12455,1,web\n"
     packed.write_bytes(gzip.compress(text.encode()))
-    assert len(rows_in(packed, NAMES, Wanted(), Tally())) == 1
+    assert len(rows_in(packed, NAMES, RowFilter(), RowCounts())) == 1
 
 
 def test_what_is_not_wanted_is_left_out(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_what_is_not_wanted_is_left_out(tmp_path: Path) -> None:
         for country in ("MY", "TH")
         for test in ("whatsapp", "telegram", "tor")
     )
-    tally = Tally()
+    tally = RowCounts()
     path = tmp_path / "some.csv"
     path.write_text(text)
-    wanted = Wanted(
+    wanted = RowFilter(
         country="TH",
         platform="telegram",
         since=datetime(2024, 1, 2, tzinfo=UTC),
@@ -220,6 +220,6 @@ def test_other_files_are_told_what_they_are(tmp_path: Path) -> None:
     for name, (content, message) in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ReplayError, match=message):
-            rows_in(tmp_path / name, NAMES, Wanted(), Tally())
+            rows_in(tmp_path / name, NAMES, RowFilter(), RowCounts())
     with pytest.raises(ReplayError, match="No such file"):
-        rows_in(tmp_path / "none.csv", NAMES, Wanted(), Tally())
+        rows_in(tmp_path / "none.csv", NAMES, RowFilter(), RowCounts())

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.cli.main import app
 from monitor.config.catalog import shipped_catalog
-from monitor.config.settings import EventSettings
-from monitor.replay.formats import Tally, Wanted
-from monitor.replay.platform_of import Names
+from monitor.replay.formats import RowCounts, RowFilter
+from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.row_files import rows_in
 from monitor.replay.weekly_hours import weekly_pattern
@@ -43,8 +43,8 @@ UNTOUCHED = (30844, 329014, 36866, 15399)
 
 @cache
 def _replayed(path: Path, country: str = "") -> Replayed:
-    names = Names(shipped_catalog())
-    rows = rows_in(path, names, Wanted(country=country), Tally())
+    names = PlatformLookup(shipped_catalog())
+    rows = rows_in(path, names, RowFilter(country=country), RowCounts())
     return replay_rows(rows, names, EventSettings())
 
 
@@ -53,8 +53,8 @@ def _day(month: int, day: int) -> datetime:
 
 
 def _blocks(asn: int) -> Sequence[tuple[datetime, datetime | None]]:
-    (lane,) = [lane for lane in _replayed(KENYA).lanes if lane.asn == asn]
-    return lane.blocks
+    (timeline,) = [timeline for timeline in _replayed(KENYA).timelines if timeline.asn == asn]
+    return timeline.blocks
 
 
 def test_kenya_is_one_event_on_four_networks() -> None:
@@ -109,10 +109,10 @@ def test_kenya_three_networks_blocked_in_exam_hours(asn: int) -> None:
 def test_kenya_the_pattern_is_told() -> None:
     """On the network with most rows: mornings and afternoons of weekdays, a break at noon."""
     (event,) = _replayed(KENYA).events
-    (lane,) = [lane for lane in _replayed(KENYA).lanes if lane.asn == 33771]
+    (timeline,) = [timeline for timeline in _replayed(KENYA).timelines if timeline.asn == 33771]
     zone = datetime.fromisoformat("2023-11-08T00:00:00+03:00").tzinfo
     assert zone is not None
-    pattern = weekly_pattern(lane, event.onset_latest, _day(11, 25), zone)
+    pattern = weekly_pattern(timeline, event.onset_latest, _day(11, 25), zone)
     assert pattern.startswith("weekdays 0")
     assert pattern.count("–") == 2
     assert "weekends" not in pattern

@@ -39,15 +39,11 @@ def programs() -> Path | None:
     return found[-1] if found else None
 
 
-def why_missing() -> str | None:
-    """Why no server can be started here; None where one can."""
-    if programs() is None:
-        return "PostgreSQL is not installed (apt-get install postgresql)"
-    if shutil.which("setpriv") is None:
-        return "there is no setpriv (apt-get install util-linux)"
+def why_refused() -> str:
+    """Why an installed server cannot be started here; empty if it can."""
     if os.geteuid() == 0 and _user() is None:
         return "root may not run PostgreSQL, and there is no other user to do so"
-    return None
+    return ""
 
 
 def _user() -> pwd.struct_passwd | None:

@@ -1,8 +1,8 @@
-"""An event that turns out to be part of another, or to have begun with an earlier look, *goes on
-as* that other one: its id is gone, and what it was about is not.
+"""Continuations: an event that turns out to be part of another, or to begin with an earlier
+measurement, *continues as* that other event. Its id is gone, its subject is not.
 
-The log says so in the detail of two lines: the last of the event that is gone, and one, most often
-the first, of the one that it goes on as. These lines are all that is stored of it.
+Two log lines record it in their detail: the last line of the event that is gone ("goes on as"), and
+one, mostly the first, of the event that continues it ("goes on from"). Nothing else is stored.
 """
 
 import re
@@ -16,12 +16,12 @@ from monitor.analysis.events.event import Event, EventLogEntry, EventState
 _AS = re.compile(r"goes on as (\S+)")
 _FROM = re.compile(r"(?:^|; )goes on from (\S+(?:, \S+)*)$")
 _TAKES_OVER = ("opened", "reopened", "revised")
-"""Lines that may say what an event goes on from; those that end in a network's name may not."""
+"""Changes whose detail may name continued events; details that end in a network's name may not."""
 
 
-def going_on(gone: Event, others: Iterable[Event], now: datetime) -> Event | None:
-    """Which of the others an event goes on as: of the same kind and about the same thing, at the
-    same time; of several the one that shares most of its time. None when it is simply gone."""
+def continuation_of(gone: Event, others: Iterable[Event], now: datetime) -> Event | None:
+    """The other event that continues an event: same kind and subject, overlapping in time, and of
+    several the one that shares most of it. None when the event is simply gone."""
     begun, over = _time(gone, now)
     best: tuple[float, Event] | None = None
     for other in sorted(others, key=lambda one: (one.onset_latest, one.id)):
@@ -34,41 +34,41 @@ def going_on(gone: Event, others: Iterable[Event], now: datetime) -> Event | Non
     return best[1] if best is not None else None
 
 
-def as_detail(event_id: str) -> str:
-    """The detail of the last line of an event that goes on as this one."""
+def continued_by_detail(event_id: str) -> str:
+    """The detail of the last log line of an event that continues as this one."""
     return f"goes on as {event_id}"
 
 
-def from_detail(detail: str, event_ids: Iterable[str]) -> str:
-    """A line's detail, with the events that are gone for the sake of this one; with none of them
-    the detail as it was before they were named."""
+def continued_events_detail(detail: str, event_ids: Iterable[str]) -> str:
+    """A line's detail, naming the events that it continues; with none, the detail without such
+    names."""
     bare = _FROM.sub("", detail)
     ids = ", ".join(event_ids)
     return "; ".join(filter(None, (bare, ids and f"goes on from {ids}")))
 
 
-def goes_on_as(entry: EventLogEntry) -> str:
-    """The id of the event that one goes on as by this line of its log; empty for none."""
+def continued_by(entry: EventLogEntry) -> str:
+    """The id of the event that continues this one, from a line of its log; empty for none."""
     found = _AS.fullmatch(entry.detail) if entry.change == "withdrawn" else None
     return found[1] if found else ""
 
 
-def goes_on_from(entry: EventLogEntry) -> tuple[str, ...]:
-    """The ids of the events that go on as this one, by this line of its log."""
+def continued_events(entry: EventLogEntry) -> tuple[str, ...]:
+    """The ids of the events that this one continues, from a line of its log."""
     found = _FROM.search(entry.detail) if entry.change in _TAKES_OVER else None
     return tuple(found[1].split(", ")) if found else ()
 
 
-def without(
+def without_events(
     lines: Iterable[EventLogEntry], past: Iterable[EventLogEntry]
 ) -> tuple[EventLogEntry, ...]:
-    """The lines but those of events that nobody is to hear of: `past` are all lines of these. What
-    went on as one of them, and then on, is told to go on as the last."""
+    """The lines without those of dropped events; `past` are all lines of these. What continued as a
+    dropped event continues as the last one that remains."""
     after: dict[str, str] = {}
     before: dict[str, list[str]] = {}
     for line in past:
-        after[line.event] = goes_on_as(line)
-        before.setdefault(line.event, []).extend(goes_on_from(line))
+        after[line.event] = continued_by(line)
+        before.setdefault(line.event, []).extend(continued_events(line))
     return tuple(_past(line, after, before) for line in lines if line.event not in after)
 
 
@@ -76,21 +76,21 @@ def _past(
     line: EventLogEntry, after: Mapping[str, str], before: Mapping[str, Sequence[str]]
 ) -> EventLogEntry:
     detail = line.detail
-    if other := goes_on_as(line):
+    if other := continued_by(line):
         seen = {other}
         while (other := after.get(other, other)) not in seen:
             seen.add(other)
-        detail = as_detail(other) if other and other not in after else ""
-    elif ids := goes_on_from(line):
+        detail = continued_by_detail(other) if other and other not in after else ""
+    elif ids := continued_events(line):
         known = dict.fromkeys(ids)
         for one in ids:
             known |= dict.fromkeys(_all_before(one, before))
-        detail = from_detail(detail, [one for one in known if one not in before])
+        detail = continued_events_detail(detail, [one for one in known if one not in before])
     return msgspec.structs.replace(line, detail=detail) if detail != line.detail else line
 
 
 def _all_before(event_id: str, before: Mapping[str, Sequence[str]]) -> list[str]:
-    """What an event goes on from, and what that does, as far as it is known."""
+    """The known events that an event continues, directly or through others."""
     found: dict[str, None] = {}
     ahead = [event_id]
     while ahead:

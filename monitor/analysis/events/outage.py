@@ -1,84 +1,88 @@
-"""A platform that fails wherever it is looked at from: its own outage, and nobody's block.
+"""A platform that fails from every vantage: its own outage, and nobody's block.
 
-Every field vantage whose last word is recent says *down*, which takes a control that failed as well
-(`control.also_fails`). Suspected from the first such word of all of them, confirmed when there were
-`SURE` of them in a row from each; over as soon as one vantage reaches the platform again.
+Every field vantage with a recent verdict says *down*, which needs a control that failed too
+(`control.also_fails`). Suspected when all of them say so, confirmed when each said so `SURE` times
+in a row, over as soon as one vantage reaches the platform again.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Change,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    closed,
+    confirmed,
+    event_id,
+)
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 from probes.vantage import VantageRole
 
 FRESH = 3
-"""Intervals for which a vantage's last word counts."""
+"""Intervals for which a vantage's last verdict counts."""
 SURE = 2
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
-    """The last word of one vantage on a platform; one that says nothing is not kept."""
+class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The last verdict of one vantage on a platform, other than insufficient."""
 
     asn: int
     network: str
     down: bool
     since: datetime
-    """When the first look of the first verdict like it in a row began."""
+    """When the first measurement of the first such verdict in a row began."""
     before: datetime | None
     """When the last verdict unlike it began."""
     at: datetime
     count: int = 1
 
 
-class Outages(msgspec.Struct, frozen=True, kw_only=True):
+class Outages(msgspec.Struct, frozen=True, kw_only=True, rename={"last_verdicts": "words"}):
     """One platform, all countries. Never changed in place."""
 
-    words: dict[str, Word] = {}
+    last_verdicts: dict[str, LastVerdict] = {}
     event: Event | None = None
 
 
 def take_in(
     state: Outages, verdict: PlatformVerdict, interval: float
 ) -> tuple[Outages, tuple[Change, ...]]:
-    """The state after one more verdict, and what that did; `interval` is in seconds."""
-    known = state.words.get(verdict.vantage)
+    """The state after one more verdict, and the changes to events; `interval` is in seconds."""
+    known = state.last_verdicts.get(verdict.vantage)
     if (
         verdict.vantage_role != VantageRole.FIELD
         or verdict.state is State.INSUFFICIENT
         or (known is not None and verdict.started_at <= known.at)
     ):
         return state, ()
-    words = {**state.words, verdict.vantage: _word(known, verdict)}
+    last_verdicts = {**state.last_verdicts, verdict.vantage: _last_verdict(known, verdict)}
     horizon = verdict.judged_at - timedelta(seconds=FRESH * interval)
-    fresh = [word for word in words.values() if word.at >= horizon]
+    fresh = [last for last in last_verdicts.values() if last.at >= horizon]
     changes: list[Change] = []
     event = state.event
-    if fresh and all(word.down for word in fresh):
+    if fresh and all(last.down for last in fresh):
         if event is None:
             event = _new(verdict, fresh)
             changes.append(Change(name="opened", detail=f"{len(fresh)} vantages", event=event))
-        if event.state is EventState.SUSPECTED and all(word.count >= SURE for word in fresh):
-            event = msgspec.structs.replace(
-                event,
-                state=EventState.CONFIRMED,
-                confirmed_at=verdict.judged_at,
-                updated_at=verdict.judged_at,
-            )
-            changes.append(Change(name="confirmed", detail=f"{len(fresh)} vantages", event=event))
+        if event.state is EventState.SUSPECTED and all(last.count >= SURE for last in fresh):
+            changes.append(confirmed(event, verdict.judged_at, f"{len(fresh)} vantages"))
+            event = changes[-1].event
     elif event is not None:
-        changes.append(_over(event, verdict, words))
+        before = last_verdicts[verdict.vantage].before
+        changes.append(closed(event, before, verdict.started_at, verdict.judged_at))
         event = None
-    return Outages(words=words, event=event), tuple(changes)
+    return Outages(last_verdicts=last_verdicts, event=event), tuple(changes)
 
 
-def _word(known: Word | None, verdict: PlatformVerdict) -> Word:
+def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVerdict:
     down = verdict.state is State.DOWN
     alike = known is not None and known.down == down
-    return Word(
+    return LastVerdict(
         asn=verdict.asn,
         network=verdict.network,
         down=down,
@@ -89,21 +93,16 @@ def _word(known: Word | None, verdict: PlatformVerdict) -> Word:
     )
 
 
-def _new(verdict: PlatformVerdict, words: Sequence[Word]) -> Event:
-    first = min(words, key=lambda word: word.since)
-    named = f"{EventKind.OUTAGE}\n{verdict.platform}\n{verdict.measurement}"
+def _new(verdict: PlatformVerdict, last_verdicts: Sequence[LastVerdict]) -> Event:
+    first = min(last_verdicts, key=lambda last: last.since)
     return Event(
-        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        id=event_id(EventKind.OUTAGE, verdict.platform, verdict.measurement),
         kind=EventKind.OUTAGE,
-        country="",
         platform=verdict.platform,
         state=EventState.SUSPECTED,
-        scope=Scope.FULL,
-        roles=(),
-        methods=(),
         networks=tuple(
             NetworkStatus(asn=asn, network=network, affected=True, blocked_now=False)
-            for asn, network in sorted({(word.asn, word.network) for word in words})
+            for asn, network in sorted({(last.asn, last.network) for last in last_verdicts})
         ),
         onset_earliest=first.before,
         onset_latest=first.since,
@@ -113,15 +112,3 @@ def _new(verdict: PlatformVerdict, words: Sequence[Word]) -> Event:
         evidence=Evidence.NONE.value,
         rules_version=verdict.rules_version,
     )
-
-
-def _over(event: Event, verdict: PlatformVerdict, words: dict[str, Word]) -> Change:
-    sure = event.state is EventState.CONFIRMED
-    after = msgspec.structs.replace(
-        event,
-        state=EventState.ENDED if sure else EventState.DISMISSED,
-        end_earliest=words[verdict.vantage].before,
-        end_latest=verdict.started_at,
-        updated_at=verdict.judged_at,
-    )
-    return Change(name="ended" if sure else "dismissed", event=after)

@@ -1,4 +1,4 @@
-"""One address family blocked while the other works: seen only by looking at each by itself."""
+"""One address family blocked while the other works."""
 
 from collections.abc import Sequence
 
@@ -6,82 +6,77 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, controls_for, follows
-from monitor.analysis.judge.evidence_weight import Sign, capped
-from monitor.analysis.judge.outcome import (
-    TIMEOUT,
+from monitor.analysis.judge.evidence_grades import Sign, capped, signs
+from monitor.analysis.judge.signs import FailedAttempt, Finding, failed_at, strongest
+from monitor.analysis.outcome import (
     Outcome,
-    Outline,
+    Summary,
     came_late,
     contradicting,
     works,
 )
-from monitor.analysis.judge.signs import FailedMeasurement, Finding, failed_at, strongest
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence
 from probes.measurement import Layer
 
 _INNOCENT: frozenset[Sign] = frozenset(
-    {
-        (Layer.DNS, "refused"),
-        (Layer.DNS, "servfail"),
-        (Layer.DNS, "no_answer"),
-        (Layer.DNS, TIMEOUT),
-        (Layer.TCP, TIMEOUT),
-        (Layer.TCP, "unreachable"),
-        (Layer.TLS, TIMEOUT),
-    }
+    signs(
+        "dns.refused dns.servfail dns.no_answer dns.timeout tcp.timeout tcp.unreachable tls.timeout"
+    )
 )
-"""Never more than weak for one family: resolvers stumble over one record type, and two networks
-may not exchange one family's routes."""
+"""Never more than weak for one family: resolvers fail on one record type, and two networks may not
+exchange routes of one family."""
 
 
-def family_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
-    """What stops a family that failed in every look though the endpoint answered over another.
+def family_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
+    """What blocks a family that failed in every attempt though the endpoint answered over the
+    other.
 
-    Looks that the resolver told of the family too late do not count: they did not try it.
+    Attempts whose addresses of the family came too late do not count. Where one attempt got
+    contradicting replies it suffices: an attempt gets through when a forged reply is lost.
 
-    One look is enough where two contradicting answers show that somebody forges them: a forged
-    answer that gets lost lets a look through.
-
-    Only for a family that works otherwise from this vantage, and over which a control reached the
-    same host afterwards; None when there is none, or nothing accuses.
+    The family must work otherwise from this vantage, and a control must have reached the same host
+    over it afterwards. None when it does not, or nothing accuses.
     """
     if case.health.state not in ABLE:
         return None
     found = [
         finding
         for family in case.health.families
-        if (finding := _on_family(case, looked, family)) is not None
+        if (finding := _on_family(case, attempts, family)) is not None
     ]
     return max(found, key=lambda f: (EVIDENCE_ORDER[f.evidence], f.family), default=None)
 
 
-def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | None:
-    looked = [shown for shown in every if family not in came_late(shown.measurement)]
-    if not looked:
+def _on_family(case: Case, every: Sequence[Summary], family: str) -> Finding | None:
+    attempts = [summary for summary in every if family not in came_late(summary.measurement)]
+    if not attempts:
         return None
     failed = [
-        (shown, outcome)
-        for shown in looked
-        if (outcome := _of_family(shown, family)) is not None and outcome.sub_method
+        (summary, outcome)
+        for summary in attempts
+        if (outcome := _of_family(summary, family)) is not None and outcome.sub_method
     ]
-    if len(failed) < len(looked):
+    if len(failed) < len(attempts):
         failed = [
-            (shown, outcome)
-            for shown, outcome in failed
-            if outcome.layer is Layer.DNS and _contradicted(shown, family)
+            (summary, outcome)
+            for summary, outcome in failed
+            if outcome.layer is Layer.DNS and _contradicted(summary, family)
         ]
     if any(
-        shown.leg.resolved_elsewhere and outcome.layer is Layer.DNS for shown, outcome in failed
+        summary.last_hop.resolved_elsewhere and outcome.layer is Layer.DNS
+        for summary, outcome in failed
     ):
         return None
-    controls = controls_for(case, looked[-1:])
-    working = [control for control in controls.working if _works_over(control, family, looked[-1])]
+    controls = controls_for(case, attempts[-1:])
+    working = [
+        control for control in controls.working if _works_over(control, family, attempts[-1])
+    ]
     covered = [
-        FailedMeasurement(
-            shown=shown, signs=failed_at(_paths(shown, family), outcome.depth), covered=True
+        FailedAttempt(
+            summary=summary, signs=failed_at(_paths(summary, family), outcome.depth), covered=True
         )
-        for shown, outcome in failed
-        if any(follows(c.measurement, shown) for c in working)
+        for summary, outcome in failed
+        if any(follows(c.measurement, summary) for c in working)
     ]
     found = strongest(case, covered)
     if found is None or found.evidence is Evidence.NONE:
@@ -91,26 +86,26 @@ def _on_family(case: Case, every: Sequence[Outline], family: str) -> Finding | N
     return msgspec.structs.replace(found, evidence=capped(found.evidence, limit), family=family)
 
 
-def _contradicted(shown: Outline, family: str) -> bool:
-    """Whether the query for this family's addresses got replies that cannot both be true."""
+def _contradicted(summary: Summary, family: str) -> bool:
+    """Whether the query for this family's addresses got contradicting replies."""
     rtype = {"ipv4": "A", "ipv6": "AAAA"}[family]
-    return any(o.rtype == rtype and contradicting(o.answers) for o in shown.leg.dns)
+    return any(o.rtype == rtype and contradicting(o.answers) for o in summary.last_hop.dns)
 
 
-def _paths(shown: Outline, family: str) -> list[Outcome]:
-    return [path for path in shown.paths if path.family == family]
+def _paths(summary: Summary, family: str) -> list[Outcome]:
+    return [path for path in summary.paths if path.family == family]
 
 
-def _of_family(shown: Outline, family: str) -> Outcome | None:
-    return next((o for o in shown.outcomes if o.family == family), None)
+def _of_family(summary: Summary, family: str) -> Outcome | None:
+    return next((o for o in summary.outcomes if o.family == family), None)
 
 
-def _works_over(control: Outline, family: str, field: Outline) -> bool:
-    """Whether a control got through to the same host over this family."""
+def _works_over(control: Summary, family: str, field: Summary) -> bool:
+    """Whether a control reached the same host over this family."""
     outcome = _of_family(control, family)
     return (
         control.measurement.reached
-        and control.leg.host == field.leg.host
+        and control.last_hop.host == field.last_hop.host
         and outcome is not None
         and works(outcome, control.measurement)
     )

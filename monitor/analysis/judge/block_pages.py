@@ -1,12 +1,11 @@
-"""Known block pages and filtering products, recognised by what they say.
+"""Recognises known block pages and filtering products by their fingerprints.
 
-A page that names the decree is proof without comparing it with anything. But anyone can write such
-words: a platform's own help page quotes them, and a page over a verified connection is the
-platform's own. So a fingerprint counts only where somebody on the path can have written it: in a
-response without encryption, or in a certificate that did not verify. One that a control met as
-well is the site's own words and counts nowhere.
+Anyone can write the words of a block page: a platform's help page quotes them. So a fingerprint
+counts only where somebody on the path can have written it: in a response without encryption, or in
+a certificate that did not verify. One that a control got too is the site's own text and never
+counts.
 
-The fingerprints themselves are data, see `monitor.config.fingerprints`.
+`monitor.config.fingerprints` reads the fingerprints.
 """
 
 import re
@@ -20,40 +19,38 @@ from cryptography import x509
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import challenge
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Where
-from monitor.analysis.judge.outcome import Outline, hops, host_of, outline, redirect_target
+from monitor.analysis.outcome import Summary, hops, host_of, redirect_target, summarise
 from probes.failure import CERTIFICATE_FAILURES
 from probes.measurement import HttpObservation
 
 
 class Medium(StrEnum):
-    """What a fingerprint was found in."""
-
     PAGE = "page"
     CERTIFICATE = "certificate"
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """One fingerprint found in one look."""
+    """One fingerprint found in one measurement."""
 
     fingerprint: Fingerprint
     medium: Medium
 
 
-def best_match(case: Case, shown: Outline, medium: Medium) -> Match | None:
-    """The fingerprint that tells most of those a look shows; None when it shows none.
+def best_match(case: Case, summary: Summary, medium: Medium) -> Match | None:
+    """The most specific fingerprint of a measurement; None when it has none.
 
-    One that speaks of the case's country comes before others, and a confident one before others.
+    Fingerprints of the case's country come first, then confident ones.
     """
     if not case.fingerprints:
         return None
-    found = [one for one in _matches(case.fingerprints, shown) if one.medium is medium]
+    found = [one for one in _matches(case.fingerprints, summary) if one.medium is medium]
     if not found:
         return None
     innocent = {
         (one.medium, one.fingerprint.id)
         for control in case.controls
         if control.endpoint == case.endpoint
-        for one in _matches(case.fingerprints, outline(control))
+        for one in _matches(case.fingerprints, summarise(control))
     }
     return min(
         (one for one in found if (one.medium, one.fingerprint.id) not in innocent),
@@ -67,13 +64,13 @@ def best_match(case: Case, shown: Outline, medium: Medium) -> Match | None:
 
 
 def national(case: Case, match: Match) -> bool:
-    """Whether it is known, beyond doubt, to be used for blocking in the case's country."""
+    """Whether a confident fingerprint is known from the case's country."""
     return match.fingerprint.confident and case.country in match.fingerprint.countries
 
 
-def _matches(fingerprints: Sequence[Fingerprint], shown: Outline) -> list[Match]:
-    pages = [page for page in hops(shown.measurement) if _writable(page)]
-    names = _certificate_names(shown)
+def _matches(fingerprints: Sequence[Fingerprint], summary: Summary) -> list[Match]:
+    pages = [page for page in hops(summary.measurement) if _writable(page)]
+    names = _certificate_names(summary)
     found = []
     for fingerprint in fingerprints:
         if fingerprint.where is Where.CERTIFICATE:
@@ -85,7 +82,7 @@ def _matches(fingerprints: Sequence[Fingerprint], shown: Outline) -> list[Match]
 
 
 def _writable(page: HttpObservation) -> bool:
-    """Whether anyone on the path can have written this, and no guard of the site's did."""
+    """Whether anyone on the path can have written this, and it is no robot check of the site."""
     return page.url.startswith("http:") and page.status > 0 and not challenge(page)
 
 
@@ -130,9 +127,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _certificate_names(shown: Outline) -> list[str]:
+def _certificate_names(summary: Summary) -> list[str]:
     """Subject and issuer of every certificate that was presented and did not verify."""
-    ders = [der for o in shown.leg.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain]
+    ders = [
+        der for o in summary.last_hop.tls if o.failure in CERTIFICATE_FAILURES for der in o.chain
+    ]
     return [name for der in ders for name in _names(der)]
 
 

@@ -1,4 +1,4 @@
-"""What is put before the judge: everything that bears on one endpoint in one cycle."""
+"""The input of the rules: everything about one endpoint in one cycle."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,8 +10,8 @@ from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint, one field vantage, one cycle, put before the judge."""
+class EndpointCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verdict is about: one endpoint, one field vantage, one cycle."""
 
     cycle: str
     vantage: str
@@ -22,20 +22,25 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     endpoint: str
     """`Endpoint.id`."""
-    attempts: tuple[Measurement, ...]
-    """The looks at this endpoint in this cycle, in the order made."""
-    controls: tuple[Measurement, ...] = ()
-    """Looks at the same endpoint from control vantages, in any order, however old."""
-    follow_ups: tuple[Measurement, ...] = ()
-    """Extra observations of this endpoint in this cycle, each with its reason."""
-    fingerprints: tuple[Fingerprint, ...] = ()
-    """The block pages and filtering products that are known."""
-    udp_works: bool = False
-    """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle: UDP other than DNS
-    gets through, so its silence here means something."""
     health: VantageHealth
-    """Of the field vantage, from references asked after the failures."""
-    control_health: Mapping[str, VantageHealth] = {}
-    """Vantage id → health, of the control vantages; one that is missing counts as unwell."""
+    """Health of the field vantage, from references measured after the failures."""
     judged_at: datetime
     """UTC."""
+
+
+class Case(EndpointCase, frozen=True, kw_only=True):
+    """The measurements of one endpoint, with all that helps to judge them."""
+
+    attempts: tuple[Measurement, ...]
+    """The measurements of this endpoint in this cycle, in the order made."""
+    controls: tuple[Measurement, ...] = ()
+    """Measurements of the same endpoint from control vantages, in any order, of any age."""
+    follow_ups: tuple[Measurement, ...] = ()
+    """Follow-up measurements of this endpoint in this cycle."""
+    fingerprints: tuple[Fingerprint, ...] = ()
+    """Known block pages and filtering products."""
+    udp_works: bool = False
+    """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle, so UDP gets
+    through and its silence means something."""
+    control_health: Mapping[str, VantageHealth] = {}
+    """Vantage id → health of the control vantages. A missing one counts as unwell."""

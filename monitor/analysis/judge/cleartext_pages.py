@@ -1,20 +1,20 @@
-"""Is a cleartext page the one the control got? Anyone on the path can write a cleartext page.
+"""Compares a cleartext page with the control's: anyone on the path can write a cleartext page.
 
-The criteria are those of the reference measurement in the field: the same status, and any one of
-a like length, a header seldom seen elsewhere, or a long word shared by the titles. They forgive
-much on purpose: pages differ by country, login wall and hour, and a false "same" only delays,
-while a false "different" accuses.
+The criteria are OONI's for web_connectivity: the same status, and a similar length, a shared
+uncommon header or a shared long word in the titles. They are lenient on purpose: pages differ by
+country, login and hour. A false "same" only delays; a false "different" accuses.
 """
 
 import re
 from enum import StrEnum
 
-from monitor.analysis.judge.outcome import Outline, hops, host_of, redirect_target
+from monitor.analysis.outcome import Summary, hops, host_of, redirect_target
 from probes.measurement import HttpObservation, Measurement
 
 LEGAL_REASONS = 451
 LENGTH_RATIO = 0.7
 _TITLE_WORD = re.compile(r"\w{5,}")
+# fmt: off -- one header a line would fill the page
 _COMMON_HEADERS = frozenset(
     {
         "accept-ranges",
@@ -52,35 +52,34 @@ _COMMON_HEADERS = frozenset(
         "x-xss-protection",
     }
 )
-"""Headers so usual that a block page has them as well."""
+# fmt: on
+"""Headers so common that block pages have them too."""
 _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
-"""Statuses with which sites turn away visitors they take for robots."""
+"""Statuses with which sites reject visitors they take for robots."""
 _CHALLENGES = frozenset({("cf-mitigated", "challenge"), ("x-amzn-waf-action", "challenge")})
-"""Headers with which a site's guard says that it wants to see a person."""
+"""Headers with which a site's robot check asks for a person."""
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "mil", "net", "or", "org"})
-"""Labels under which countries let others register names: example.com.pk, example.gov.br."""
+"""Second-level labels under which countries register names: example.com.pk, example.gov.br."""
 
 
 class Likeness(StrEnum):
-    """How a page compares with the control's."""
-
     SAME = "same"
     REFUSED_BY_SITE = "refused_by_site"
-    """Another status, but from the same servers, or a guard's challenge: the site itself turned us,
-    or the control, away."""
+    """Another status from the same servers, or a robot check: the site rejected us, or the control.
+    """
     DIFFERENT = "different"
 
 
-def cleartext_page(shown: Outline) -> HttpObservation | None:
-    """The final response of a look, if it is complete and came over no verified connection."""
-    page = shown.leg.http
+def cleartext_page(summary: Summary) -> HttpObservation | None:
+    """The final response, if it is complete and did not come over a verified connection."""
+    page = summary.last_hop.http
     if page is None or page.failure is not None or not page.status:
         return None
     return None if page.url.startswith("https:") else page
 
 
 def compare(page: HttpObservation, control: HttpObservation) -> Likeness:
-    """How the final response of a look compares with the control's."""
+    """How a final response compares with the control's."""
     shared = _uncommon_headers(page) & _uncommon_headers(control)
     if challenge(page) != challenge(control):
         return Likeness.REFUSED_BY_SITE
@@ -92,15 +91,15 @@ def compare(page: HttpObservation, control: HttpObservation) -> Likeness:
 
 
 def challenge(page: HttpObservation) -> bool:
-    """Whether a site's guard asks for proof of a person, as it does of robots and datacentres."""
+    """Whether the site asks for proof that the visitor is a person."""
     return any((name.lower(), value.strip().lower()) in _CHALLENGES for name, value in page.headers)
 
 
 def strays(measurement: Measurement, control: Measurement | None) -> bool:
     """Whether a cleartext response redirected to a host that is foreign to the endpoint.
 
-    With a control look, foreign is where the control was not sent; without one, any host that
-    shares no domain with the one asked.
+    Foreign is where the control was not sent. Without a control, it is any host that shares no
+    domain with the endpoint.
     """
     known = {host_of(measurement.endpoint)}
     if control is not None:
@@ -121,7 +120,7 @@ def _related(one: str, other: str) -> bool:
 
 
 def _domain(host: str) -> str:
-    """The part of a name that one owner registers, guessed without a list of public suffixes."""
+    """The registered part of a name, estimated without a public suffix list."""
     labels = host.split(".")
     under_second_level = len(labels) > 2 and labels[-2] in _SECOND_LEVEL
     return ".".join(labels[-3:] if under_second_level else labels[-2:])
@@ -134,7 +133,7 @@ def _uncommon_headers(page: HttpObservation) -> set[str]:
 def _like_length(page: HttpObservation, control: HttpObservation) -> bool:
     shorter, longer = sorted((page.body_length, control.body_length))
     if page.body_truncated or control.body_truncated:
-        # Reading stopped early somewhere, so a longer body is no sign of a different one.
+        # Reading stopped early somewhere, so a longer body does not mean a different one.
         cut = min(o.body_length for o in (page, control) if o.body_truncated)
         return shorter >= LENGTH_RATIO * cut
     return longer == 0 or shorter > LENGTH_RATIO * longer

@@ -1,9 +1,9 @@
-"""Which control looks count, and what they saw.
+"""Which control measurements count, and what they found.
 
-One counts when its vantage is well, it is of the same endpoint, and it started at or after the end
-of the field look it is compared with. A platform can go down between two looks, so an older "ok"
-is no control. Of each control vantage only its latest look speaks, but an earlier one that failed
-remains a doubt: what comes and goes at the control may do so here by itself.
+A control counts when its vantage is well, it is of the same endpoint, and it started at or after
+the end of the field measurement: a platform can go down between two measurements. The latest
+measurement of each control vantage decides. An earlier one that failed remains a doubt: what comes
+and goes at the control may do so here by itself.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from monitor.analysis.judge.cleartext_pages import (
     compare,
     strays,
 )
-from monitor.analysis.judge.outcome import TIMEOUT, Outline, best, outline, rank, usable
+from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
 from monitor.analysis.verdict import VantageState
 from probes.measurement import HttpObservation, Measurement
 
 ABLE = (VantageState.OK, VantageState.LOSSY)
-"""The states from which a vantage, field or control, can tell anything."""
+"""Health states in which a vantage, field or control, can accuse."""
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
-    """What the controls that count saw."""
+    """The controls that count."""
 
-    working: tuple[Outline, ...] = ()
-    failing: tuple[Outline, ...] = ()
+    working: tuple[Summary, ...] = ()
+    failing: tuple[Summary, ...] = ()
     gap: str = ""
-    """Why none counts: `missing`, `stale` or `dead`; empty when one does."""
+    """Why none counts: `missing`, `stale` or `dead`; empty when one counts."""
     wavering: bool = False
-    """A control failed after a failure here, whatever it came to later: the endpoint is unwell."""
+    """A control failed after a failure here, whatever it found later: the endpoint is unstable."""
     patience: float = 0.0
-    """Seconds that a working control waited for the slowest answer that it got."""
+    """Longest wait of a working control for an answer, in seconds."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -44,49 +44,51 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(c.measurement.id for c in (*self.working, *self.failing)))
 
 
-def controls_for(case: Case, compared: Sequence[Outline]) -> Controls:
-    """The controls that count for at least one of the looks compared."""
-    same = [look for look in case.controls if look.endpoint == case.endpoint]
+def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
+    """The controls that count for at least one of the attempts."""
+    same = [measurement for measurement in case.controls if measurement.endpoint == case.endpoint]
     if not same:
         return Controls(gap="missing")
-    timely = [look for look in same if any(follows(look, one) for one in compared)]
+    timely = [
+        measurement for measurement in same if any(follows(measurement, one) for one in compared)
+    ]
     if not timely:
         return Controls(gap="stale")
-    telling = [shown for shown in map(outline, timely) if _telling(case, shown)]
-    if not telling:
+    informative = [summary for summary in map(summarise, timely) if _counts(case, summary)]
+    if not informative:
         return Controls(gap="dead")
-    latest: dict[str, Outline] = {}
-    for shown in sorted(telling, key=lambda s: (s.measurement.started_at, s.measurement.id)):
-        latest[shown.measurement.vantage] = shown
+    latest: dict[str, Summary] = {}
+    for summary in sorted(informative, key=lambda s: (s.measurement.started_at, s.measurement.id)):
+        latest[summary.measurement.vantage] = summary
     return Controls(
-        working=tuple(shown for shown in latest.values() if _works(shown)),
-        failing=tuple(shown for shown in latest.values() if not _works(shown)),
-        wavering=not all(map(_works, telling)),
+        working=tuple(summary for summary in latest.values() if _works(summary)),
+        failing=tuple(summary for summary in latest.values() if not _works(summary)),
+        wavering=not all(map(_works, informative)),
         patience=max(map(_slowest, filter(_works, latest.values())), default=0.0),
     )
 
 
-def _slowest(control: Outline) -> float:
-    leg = control.leg
-    waits = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure is None]
+def _slowest(control: Summary) -> float:
+    last_hop = control.last_hop
+    waits = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure is None]
     return max(waits, default=0.0)
 
 
-def follows(control: Measurement, shown: Outline) -> bool:
-    """Whether a control look came late enough to be held against a field look."""
-    return control.started_at.timestamp() >= shown.measurement.ended_at
+def follows(control: Measurement, summary: Summary) -> bool:
+    """Whether a control started late enough to be compared with a field measurement."""
+    return control.started_at.timestamp() >= summary.measurement.ended_at
 
 
-def _works(control: Outline) -> bool:
-    """Whether the control got an answer: as stated, or in cleartext any that can be compared."""
+def _works(control: Summary) -> bool:
+    """Whether the control got the expected answer, or a cleartext page that can be compared."""
     if control.measurement.reached:
         return True
     page = cleartext_page(control)
     return page is not None and page.expected and page.status != LEGAL_REASONS
 
 
-def _telling(case: Case, control: Outline) -> bool:
-    """Whether a control look says something about the endpoint rather than about itself."""
+def _counts(case: Case, control: Summary) -> bool:
+    """Whether a control says something about the endpoint rather than about its own vantage."""
     health = case.control_health.get(control.measurement.vantage)
     if health is None or health.state not in ABLE or control.egress_failure is not None:
         return False
@@ -102,24 +104,24 @@ def _telling(case: Case, control: Outline) -> bool:
     return outcome.failure is None or rank(outcome.sub_method) < 2
 
 
-def _got_response(control: Outline) -> bool:
+def _got_response(control: Summary) -> bool:
     """Whether the site answered the control, though in a way that leads nowhere.
 
-    A redirect to no host at all, or a body that is not what it claims to be, has no name among
-    the failures that accuse, since no network need be at fault. It was seen all the same.
+    A redirect to no host, or a body in a wrong encoding, is no failure that accuses. It is an
+    answer all the same.
     """
-    page = control.leg.http
+    page = control.last_hop.http
     return page is not None and page.status > 0
 
 
-def strayed(shown: Outline, controls: Controls) -> bool:
-    """Whether cleartext redirects led a look away from where every working control was led."""
+def strayed(summary: Summary, controls: Controls) -> bool:
+    """Whether cleartext redirects led away from where every working control was led."""
     if not controls.working:
-        return strays(shown.measurement, None)
-    return all(strays(shown.measurement, other.measurement) for other in controls.working)
+        return strays(summary.measurement, None)
+    return all(strays(summary.measurement, other.measurement) for other in controls.working)
 
 
 def likenesses(page: HttpObservation, controls: Controls) -> set[Likeness]:
-    """How a page compares with each page a working control got."""
-    pages = [control.leg.http for control in controls.working]
+    """How a page compares with the page of each working control."""
+    pages = [control.last_hop.http for control in controls.working]
     return {compare(page, other) for other in pages if other is not None}

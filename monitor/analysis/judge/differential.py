@@ -1,26 +1,20 @@
-"""What follow-ups change: a difference between two looks tells more than either.
+"""What follow-ups change: comparing two tests tells more than either alone.
 
-A failure that two looks share may still have an innocent cause: a faulty server near by, a route
-that is down, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
+A failure that two attempts share may have an innocent cause: a faulty server near by, a broken
+route, a resolver with an old answer. Each follow-up varies one thing and keeps the rest:
 
-* *Another name at the same address.* If that gets any answer of TLS, and our name, said there once
-  more after it, is cut off again, the server is there and the name is what was cut off. Without
-  that once more, whatever was wrong may have ended in between. If the other name fails just as
-  well, what is blocked, or broken, is the address: so the rule says, and the evidence stays.
-* *The same name at another address*, one that answers otherwise. If that fails alike, the name is
-  what is cut off, wherever it is said, and whatever became of the address. Only resets and silence
-  count here: some servers answer a name that is not theirs with an alert, or hang up.
-* *The name elsewhere, or another address for it.* An answer is right when the handshake there
-  verifies for the name: nobody but the platform can do that. Matching addresses prove nothing,
-  since large platforms give each network its own; **no rule compares them to accuse**. They only
-  clear: an address that an honest source gives as well is the platform's, so a false certificate
-  there is put in on the way, and no answer there is not the resolver's fault.
+* *Another name at the same address.* When it gets an answer in TLS, and our name, tried once more
+  after it, is cut off again, the server is there and the name is blocked. When the other name fails
+  as well, the address is blocked or broken: the rule becomes tls.address at the same grade.
+* *The same name at an unrelated address.* When it fails in the same way, the name is blocked. Only
+  resets and timeouts count: some servers answer a foreign name with an alert or hang up.
+* *Another source for the name's addresses.* An address is right when the handshake there verifies
+  for the name. Large platforms give each network other addresses, so **no rule compares addresses
+  to accuse**. A matching address only clears: a false certificate there was inserted on the path,
+  and silence there is not the resolver's fault.
 
-Honest sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be as
-forged as the first one.
-
-Follow-ups add; their absence never does. Without them every verdict is what it is without this
-module, and with fewer of them no evidence is higher.
+Trusted sources are the control, and resolvers asked over TCP or DoH. A reply over UDP may be
+forged. Missing follow-ups never change a verdict or raise a grade.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,8 +22,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.evidence_weight import Sign
-from monitor.analysis.judge.outcome import TIMEOUT, Outline, contradicting, sub_method_of
+from monitor.analysis.judge.evidence_grades import Sign, signs
+from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method_of
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
@@ -37,61 +31,45 @@ from probes.measurement import (
     AnyObservation,
     DnsObservation,
     Layer,
-    Measurement,
-    QuicObservation,
     TlsObservation,
 )
 
 HIJACK: Sign = (Layer.DNS, "hijack")
 ADDRESS: Sign = (Layer.TLS, "address")
 FORGED = (Failure.SSL_UNKNOWN_AUTHORITY, Failure.SSL_INVALID_HOSTNAME)
-"""An expired certificate is a common mistake of honest sites; these two are not."""
+"""An expired certificate is a common mistake of genuine sites; these two are not."""
 
 CONCLUSIVE: frozenset[Sign] = frozenset(
-    {
-        HIJACK,
-        (Layer.TLS, "certificate"),
-        *(
-            (Layer.DNS, word)
-            for word in (
-                "injection",
-                "bogon",
-                "nxdomain",
-                "refused",
-                "servfail",
-                "no_answer",
-                TIMEOUT,
-            )
-        ),
-        *((Layer.TLS, word) for word in ("reset", "eof", "alert", TIMEOUT)),
-    }
+    signs(
+        "dns.hijack dns.injection dns.bogon dns.nxdomain dns.refused dns.servfail dns.no_answer"
+        " dns.timeout tls.certificate tls.reset tls.eof tls.alert tls.timeout"
+    )
 )
-"""What follow-ups can make conclusive."""
+"""Signs that follow-ups can make conclusive."""
 
 AGREEING = 2
-"""Looks that must show the same before anything is conclusive."""
+"""Attempts that must agree before anything is conclusive."""
 
 _HELLO = ("reset", "eof", "alert", TIMEOUT)
 _CUT_OFF = ("reset", TIMEOUT)
 _RESOLVERS_FAULT = ("servfail", TIMEOUT)
-"""What a resolver that cannot reach the platform's name servers comes to, all by itself."""
-_OPEN = (Reason.OPEN_RESOLVER, Reason.OPEN_RESOLVER_TCP, Reason.DOH)
+"""Failures of a resolver that cannot reach the platform's name servers."""
 _HONEST = (Reason.OPEN_RESOLVER_TCP, Reason.DOH)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What failed looks show, once the follow-ups are read beside them."""
+    """Sign and grade once the follow-ups are taken into account."""
 
     sign: Sign
     evidence: Evidence
 
 
 class _Clues(msgspec.Struct, frozen=True, kw_only=True):
-    """The follow-ups that were made after the failure, about the host that failed."""
+    """The follow-ups made after the failure, about the host that failed."""
 
     host: str
-    shown: tuple[Outline, ...]
-    """The looks that agree on the sign, in the order made."""
+    summaries: tuple[Summary, ...]
+    """The attempts that agree on the sign, in the order made."""
     dns: tuple[DnsObservation, ...]
     tls: tuple[TlsObservation, ...]
 
@@ -100,13 +78,13 @@ def reread(
     case: Case,
     sign: Sign,
     evidence: Evidence,
-    agreeing: Sequence[Outline],
-    working: Iterable[Outline],
+    agreeing: Sequence[Summary],
+    working: Iterable[Summary],
 ) -> Reading:
-    """The sign and evidence of looks that agree, in the light of the case's follow-ups.
+    """The sign and grade of attempts that agree, given the case's follow-ups.
 
-    `evidence` is what the looks come to alone, `agreeing` those of them that show the sign, and
-    `working` the control looks that got through. Without follow-ups nothing changes.
+    `evidence` is the grade of the attempts alone, `agreeing` the attempts that show the sign and
+    `working` the control measurements that worked. Without follow-ups nothing changes.
     """
     if evidence is Evidence.NONE or not agreeing or not case.follow_ups:
         return Reading(sign=sign, evidence=evidence)
@@ -118,57 +96,30 @@ def reread(
     if layer is Layer.TLS and word == "certificate" and _forged(clues):
         if _led_astray(clues, honest):
             return _conclusive(HIJACK, evidence, agreeing)
-        at_home = all(_failing_addresses(shown) & honest for shown in clues.shown)
+        at_home = all(_failing_addresses(summary) & honest for summary in clues.summaries)
         if at_home and case.health.state is VantageState.OK:
             return _conclusive(sign, evidence, agreeing)
     if layer is Layer.TLS and _only_this_name(clues, word):
         return _conclusive(sign, evidence, agreeing)
     if layer in (Layer.TCP, Layer.TLS) and _led_astray(clues, honest):
-        # The platform may as well have a server of its own there that is down: not conclusive.
+        # The platform may have a server of its own there that is down: not conclusive.
         return Reading(sign=HIJACK, evidence=evidence)
     if layer is Layer.TLS and word in _HELLO and _other_name_fails_too(clues, word):
         return Reading(sign=ADDRESS, evidence=evidence)
     return Reading(sign=sign, evidence=evidence)
 
 
-def doh_blocked(follow_ups: Iterable[Measurement]) -> bool:
-    """Whether no DoH server could be used though the network answered otherwise.
-
-    A finding about the network, of any number of follow-ups made there in one cycle; it is no
-    platform's, and counts neither for nor against one.
-    """
-    seen = [o for look in follow_ups for o in look.observations if o.reason]
-    doh = [o for o in seen if isinstance(o, DnsObservation) and o.reason == Reason.DOH]
-    others = [o for o in seen if o.reason != Reason.DOH]
-    return (
-        len({o.resolver for o in doh}) > 1
-        and not any(_replied(o) for o in doh)
-        and any(_replied(o) if isinstance(o, DnsObservation) else not o.failure for o in others)
-    )
-
-
-def quic_open(case: Case) -> bool:
-    """Whether the endpoint answered over QUIC in this cycle: a block, if any, spares UDP."""
-    looks = (*case.attempts, *case.follow_ups)
-    return any(
-        isinstance(o, QuicObservation) and o.failure is None
-        for look in looks
-        if look.endpoint == case.endpoint
-        for o in look.observations
-    )
-
-
 # -- what the clues say --------------------------------------------------------------------------
 
 
-def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Outline]) -> Reading:
-    """Conclusive when the looks were strong by themselves and at least two of them agree."""
+def _conclusive(sign: Sign, evidence: Evidence, agreeing: Sequence[Summary]) -> Reading:
+    """Conclusive when the evidence is strong and at least two attempts agree."""
     enough = evidence is Evidence.STRONG and len(agreeing) >= AGREEING
     return Reading(sign=sign, evidence=Evidence.CONCLUSIVE if enough else evidence)
 
 
 def _only_the_name_lies(clues: _Clues, word: str) -> bool:
-    """The platform can be reached from here, if only one asks somebody else where it is."""
+    """The platform works from here at an address that another source gives."""
     answered_well = any(_gave_addresses(o) for o in clues.dns if o.reason in _HONEST)
     over_udp = [o for o in clues.dns if o.reason == Reason.OPEN_RESOLVER]
     spoiled = [o for o in over_udp if o.failure or contradicting(o.answers)]
@@ -179,14 +130,14 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
 
 
 def _led_astray(clues: _Clues, honest: set[str]) -> bool:
-    """An honest address verifies, and none that our resolver gave is known to be the platform's.
+    """A trusted address verifies, and no address of our resolver is known to be the platform's.
 
-    Never where that was a server of somebody else's, asked over HTTPS.
+    False when our addresses came from a third party's DoH server.
     """
-    if any(shown.leg.resolved_elsewhere for shown in clues.shown):
+    if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
     return _verified(clues) and not any(
-        _answered_addresses(shown) & honest for shown in clues.shown
+        _answered_addresses(summary) & honest for summary in clues.summaries
     )
 
 
@@ -198,8 +149,10 @@ def _verified(clues: _Clues) -> bool:
 
 
 def _forged(clues: _Clues) -> bool:
-    """Every look was shown a certificate that no honest mistake accounts for."""
-    return all(any(o.failure in FORGED for o in shown.leg.tls) for shown in clues.shown)
+    """Every attempt got a certificate that no mistake of a genuine site explains."""
+    return all(
+        any(o.failure in FORGED for o in summary.last_hop.tls) for summary in clues.summaries
+    )
 
 
 def _only_this_name(clues: _Clues, word: str) -> bool:
@@ -209,7 +162,7 @@ def _only_this_name(clues: _Clues, word: str) -> bool:
 
 
 def _other_name_answers(clues: _Clues, word: str) -> set[str]:
-    """Addresses where ours was cut off and an innocuous name got an answer of TLS."""
+    """Addresses where our name was cut off and an innocuous name got an answer in TLS."""
     return {
         o.address
         for o in _innocuous(clues, word)
@@ -218,7 +171,7 @@ def _other_name_answers(clues: _Clues, word: str) -> set[str]:
 
 
 def _fails_again(clues: _Clues) -> set[str]:
-    """Addresses where our name was cut off once more, after the innocuous one."""
+    """Addresses where our name was cut off again after the innocuous one."""
     again = [o for o in clues.tls if o.reason == Reason.NAME_AGAIN]
     worked = {o.address for o in again if o.failure is None}
     return {o.address for o in again if sub_method_of(o) in _HELLO} - worked
@@ -230,12 +183,12 @@ def _other_name_fails_too(clues: _Clues, word: str) -> bool:
 
 
 def _innocuous(clues: _Clues, word: str) -> list[TlsObservation]:
-    failed = set().union(*(_addresses_failing_with(shown, word) for shown in clues.shown))
+    failed = set().union(*(_addresses_failing_with(summary, word) for summary in clues.summaries))
     return [o for o in clues.tls if o.reason == Reason.INNOCUOUS_SNI and o.address in failed]
 
 
 def _name_fails_too(clues: _Clues, word: str) -> bool:
-    """Our name fails alike at an address that has nothing to do with it."""
+    """Our name fails in the same way at an unrelated address."""
     tried = [
         o for o in clues.tls if o.reason == Reason.SNI_ELSEWHERE and o.server_name == clues.host
     ]
@@ -245,19 +198,19 @@ def _name_fails_too(clues: _Clues, word: str) -> bool:
 # -- reading them --------------------------------------------------------------------------------
 
 
-def _clues(case: Case, agreeing: Sequence[Outline]) -> _Clues:
-    host = agreeing[0].leg.host
+def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
+    host = agreeing[0].last_hop.host
     since = agreeing[0].measurement.ended_at
     seen: list[AnyObservation] = [
         o
-        for look in case.follow_ups
-        if look.endpoint == case.endpoint and look.started_at.timestamp() >= since
-        for o in look.observations
+        for measurement in case.follow_ups
+        if measurement.endpoint == case.endpoint and measurement.started_at.timestamp() >= since
+        for o in measurement.observations
         if o.reason
     ]
     return _Clues(
         host=host,
-        shown=tuple(shown for shown in agreeing if shown.leg.host == host),
+        summaries=tuple(summary for summary in agreeing if summary.last_hop.host == host),
         dns=tuple(o for o in seen if isinstance(o, DnsObservation) and _about(o, host)),
         tls=tuple(o for o in seen if isinstance(o, TlsObservation)),
     )
@@ -265,11 +218,6 @@ def _clues(case: Case, agreeing: Sequence[Outline]) -> _Clues:
 
 def _about(observation: DnsObservation, host: str) -> bool:
     return observation.name.lower().rstrip(".") == host
-
-
-def _replied(observation: DnsObservation) -> bool:
-    """Whether the server itself said anything, however little it helps."""
-    return bool(observation.answers)
 
 
 def _gave_addresses(observation: DnsObservation) -> bool:
@@ -286,15 +234,19 @@ def _honest_addresses(clues: _Clues) -> set[str]:
     return given | proved
 
 
-def _answered_addresses(shown: Outline) -> set[str]:
-    """Where the vantage's own resolver, and whoever answered in its place, led this look."""
-    given = {a for o in shown.leg.dns for answer in o.answers for a in answer.addresses}
-    return given | {o.address for o in shown.leg.tcp} | {o.address for o in shown.leg.tls}
+def _answered_addresses(summary: Summary) -> set[str]:
+    """The addresses that the vantage's resolver, or a forger in its place, gave."""
+    given = {a for o in summary.last_hop.dns for answer in o.answers for a in answer.addresses}
+    return (
+        given
+        | {o.address for o in summary.last_hop.tcp}
+        | {o.address for o in summary.last_hop.tls}
+    )
 
 
-def _failing_addresses(shown: Outline) -> set[str]:
-    return {o.address for o in shown.leg.tls if o.failure}
+def _failing_addresses(summary: Summary) -> set[str]:
+    return {o.address for o in summary.last_hop.tls if o.failure}
 
 
-def _addresses_failing_with(shown: Outline, word: str) -> set[str]:
-    return {o.address for o in shown.leg.tls if sub_method_of(o) == word}
+def _addresses_failing_with(summary: Summary, word: str) -> set[str]:
+    return {o.address for o in summary.last_hop.tls if sub_method_of(o) == word}

@@ -1,4 +1,4 @@
-"""The few things the rules ask about a case: did it answer, who watched, what stopped it."""
+"""The facts of a case that the rules ask about."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,11 @@ from monitor.analysis.judge.address_family import family_finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, controls_for, likenesses, strayed
-from monitor.analysis.judge.outcome import Outline, outline, usable
+from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.quic_blocked import quic_finding
 from monitor.analysis.judge.signs import Finding, families_of, find
-from monitor.analysis.verdict import VantageState
+from monitor.analysis.outcome import Summary, summarise, usable
+from monitor.analysis.verdict import Evidence, VantageState
 from probes.measurement import Layer
 
 FAMILY_MISSING = "vantage.family_missing"
@@ -22,91 +23,102 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules ask about a case."""
 
     case: Case
-    looked: bool
-    """There was a look at all."""
+    measured: bool
+    """At least one measurement was made."""
     egress_failed: bool
-    """Every look died at our own proxy."""
+    """Every attempt failed at our own proxy."""
     answered: bool
-    """The last look got the answer it should."""
+    """The last attempt got the expected answer."""
     like_control: bool
-    """The last look got, in cleartext, the page the control got."""
+    """The last attempt got, in cleartext, the same page as the control."""
     failed_before: bool
-    """Looks before the last one failed."""
+    """An attempt before the last one failed."""
     family_missing: bool
     """The endpoint has only addresses of a family that does not work from this vantage."""
     withheld_everywhere: bool
-    """The control, too, was told that the law forbids it."""
+    """The control got 451 as well."""
     controls: Controls
     finding: Finding | None
-    """None when no look failed."""
+    """None when no attempt failed."""
     family_finding: Finding | None
     """Set when the endpoint answers, but never over one family that works otherwise."""
     quic_finding: Finding | None
     """Set when the endpoint answers over TCP, but not over QUIC."""
-    last: Outline | None
+    last: Summary | None
+
+    @property
+    def sign(self) -> Sign | None:
+        """The sign that explains the failures; None without failures or without a name."""
+        return self.finding.sign if self.finding is not None else None
+
+    @property
+    def accused(self) -> Sign | None:
+        """The same, when its evidence accuses."""
+        accuses = self.finding is not None and self.finding.evidence is not Evidence.NONE
+        return self.sign if accuses else None
 
 
 def examine(case: Case) -> Facts:
-    """Reduce a case to the facts the rules ask about. Never raises."""
-    shown = [outline(look) for look in case.attempts]
-    looked = [one for one in shown if one.egress_failure is None]
-    last = looked[-1] if looked else None
+    """Reduce a case to the facts that the rules ask about. Never raises."""
+    every = [summarise(attempt) for attempt in case.attempts]
+    attempts = [one for one in every if one.egress_failure is None]
+    last = attempts[-1] if attempts else None
     for_last = controls_for(case, [last]) if last else Controls(gap="missing")
-    answered = last is not None and _answered(last, for_last) and not _by_portal(case, last)
+    answered = last is not None and _answered(last, for_last) and not _by_captive_portal(case, last)
     like_control = last is not None and _like_control(last, for_last)
-    failed = _trailing_failures(looked) if not (answered or like_control) else []
+    failed = _trailing_failures(attempts) if not (answered or like_control) else []
     controls = controls_for(case, failed) if failed else for_last
     finding = find(case, failed, controls) if failed else None
     return Facts(
         case=case,
-        looked=bool(shown),
-        egress_failed=bool(shown) and not looked,
+        measured=bool(every),
+        egress_failed=bool(every) and not attempts,
         answered=answered,
         like_control=like_control,
-        failed_before=any(not one.measurement.reached for one in looked[:-1]),
+        failed_before=any(not one.measurement.reached for one in attempts[:-1]),
         family_missing=bool(failed) and all(_family_missing(case, one) for one in failed),
         withheld_everywhere=_withheld_everywhere(finding, controls),
         controls=controls,
         finding=finding,
-        family_finding=family_finding(case, looked) if answered else None,
-        quic_finding=quic_finding(case, looked) if answered else None,
-        last=last or (shown[-1] if shown else None),
+        family_finding=family_finding(case, attempts) if answered else None,
+        quic_finding=quic_finding(case, attempts) if answered else None,
+        last=last or (every[-1] if every else None),
     )
 
 
-def _answered(shown: Outline, controls: Controls) -> bool:
-    """Reached, and not by way of a cleartext redirect that anyone could have forged."""
-    return shown.measurement.reached and not strayed(shown, controls)
+def _answered(summary: Summary, controls: Controls) -> bool:
+    """Reached, and not by a cleartext redirect that anyone could have forged."""
+    return summary.measurement.reached and not strayed(summary, controls)
 
 
-def _by_portal(case: Case, shown: Outline) -> bool:
-    """Whether a captive portal may have been what answered: it completes any handshake.
+def _by_captive_portal(case: Case, summary: Summary) -> bool:
+    """Whether a captive portal may have answered: it completes any handshake.
 
-    What only the platform can do, prove its name or speak its own protocol, no portal does.
+    No portal can prove the platform's name or speak the platform's own protocol.
     """
     if case.health.state is not VantageState.CAPTIVE_PORTAL:
         return False
-    return not any(o.failure is None for o in (*shown.leg.tls, *shown.leg.app))
+    return not any(o.failure is None for o in (*summary.last_hop.tls, *summary.last_hop.app))
 
 
-def _like_control(shown: Outline, controls: Controls) -> bool:
-    page = cleartext_page(shown)
+def _like_control(summary: Summary, controls: Controls) -> bool:
+    page = cleartext_page(summary)
     return (
         page is not None
         and page.expected
-        and not strayed(shown, controls)
+        and not strayed(summary, controls)
         and Likeness.SAME in likenesses(page, controls)
     )
 
 
-def _trailing_failures(looked: Sequence[Outline]) -> list[Outline]:
-    """The looks after the last one that reached its endpoint, or the very last one."""
-    position = max((i for i, one in enumerate(looked) if one.measurement.reached), default=-1)
-    return list(looked[position + 1 :] or looked[-1:])
+def _trailing_failures(attempts: Sequence[Summary]) -> list[Summary]:
+    """The attempts after the last one that reached the endpoint, or the very last one."""
+    position = max((i for i, one in enumerate(attempts) if one.measurement.reached), default=-1)
+    return list(attempts[position + 1 :] or attempts[-1:])
 
 
-def _family_missing(case: Case, shown: Outline) -> bool:
-    return bool(shown.paths) and not usable(shown.paths, families_of(case))
+def _family_missing(case: Case, summary: Summary) -> bool:
+    return bool(summary.paths) and not usable(summary.paths, families_of(case))
 
 
 def _withheld_everywhere(finding: Finding | None, controls: Controls) -> bool:
@@ -115,5 +127,5 @@ def _withheld_everywhere(finding: Finding | None, controls: Controls) -> bool:
         (Layer.HTTP, "withheld"),
     ):
         return False
-    pages = [control.leg.http for control in controls.failing]
+    pages = [control.last_hop.http for control in controls.failing]
     return any(page is not None and page.status == LEGAL_REASONS for page in pages)

@@ -1,4 +1,4 @@
-"""What a fingerprint is: words that only a block page, or a filtering product, uses."""
+"""A fingerprint: words that only a block page or a filtering product uses."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Where(StrEnum):
-    """Where the words stand."""
+    """Where the words are found."""
 
     BODY = "body"
     TITLE = "title"
@@ -18,41 +18,39 @@ class Where(StrEnum):
 
 
 class Kind(StrEnum):
-    """How the words are compared."""
-
     CONTAINS = "contains"
-    """Upper and lower case are the same."""
+    """Ignores case."""
     PREFIX = "prefix"
     FULL = "full"
     REGEX = "regex"
-    """Python's, found anywhere."""
+    """Python syntax, matched anywhere."""
     HOST = "host"
-    """A host name and those below it; of a location."""
+    """A host name or a name below it, in a location."""
 
 
 class Scope(StrEnum):
-    """Who uses it."""
+    """Who uses the fingerprint."""
 
     COUNTRY = "country"
-    """A whole country's networks, by order."""
+    """The networks of a whole country, by order."""
     ISP = "isp"
-    """One network's own page."""
+    """One network."""
     VENDOR = "vendor"
-    """A product that states, firms and schools buy alike."""
+    """A product that states, companies and schools buy."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """One of them."""
+    """One fingerprint."""
 
     id: str
-    """Its name, shown with the verdict: lower-case letters, digits, and `-_.`."""
+    """Shown with the verdict: lower-case letters, digits, and `-_.`."""
     where: Where
     header: str = ""
-    """Lower-case name of the header, when that is where."""
+    """Lower-case name of the header, when `where` is header."""
     kind: Kind = Kind.CONTAINS
     pattern: str
     scope: Scope
     countries: tuple[str, ...] = ()
-    """ISO codes of the countries it is known from."""
+    """ISO codes of the countries that use it."""
     confident: bool = False
-    """No page but a block page says so."""
+    """Only block pages contain it."""

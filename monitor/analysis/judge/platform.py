@@ -1,37 +1,32 @@
-"""Endpoint verdicts → roles → platform → owner: what the person in front of the screen wants.
+"""Endpoint verdicts → functions → platform.
 
-    role      need any: works while one endpoint does; need all: only while every one does.
-              A canonical first endpoint must work whatever the others do, since a redirect
-              page that still loads (twitter.com) proves nothing about where it leads (x.com).
-    platform  as bad as its worst core role; with every core role ok, a block of another role
-              makes it degraded, and the roles say which.
+    function  need any: works while one endpoint works; need all: only while every one does.
+              A canonical first endpoint must work whatever the others do: a redirect page
+              that still loads (twitter.com) proves nothing about its target (x.com).
+    platform  as bad as its worst core function; with every core function ok, a block of
+              another function makes it degraded.
 
-QUIC alone blocked keeps people from nothing: browsers and most applications fall back to TCP, at
-once or after a second or two. To call the platform blocked would be wrong, and to call it ok would
-hide interference that a country chose and that often comes before more. So the endpoint's verdict
-stays what was seen, blocked by method quic; everywhere above, that endpoint counts as working, and
-a role whose endpoints otherwise work is degraded, core or not, and so is the platform. HTTP/3 is
-asked for on a share of looks only: an endpoint without such a verdict says nothing about QUIC, so
-one that has it suffices, whichever of the role's it is. The other way round there is nothing to
-soften: while TCP is blocked and HTTP/3 works, browsers get to HTTP/3 only through an answer over
-TCP, so the platform is blocked by what stops TCP.
+*QUIC alone blocked* keeps nobody from the platform: browsers and most applications fall back to
+TCP. Ok would hide interference that often precedes more, so functions and platform are degraded.
+HTTP/3 is tried in some measurements only, so one endpoint with such a verdict suffices. While TCP
+is blocked and HTTP/3 works, the platform is blocked by what stops TCP: browsers find HTTP/3 through
+an answer over TCP.
 
-Speed is measured on objects that need be no endpoint of the role. One that is throttled makes a
-role that works throttled, and never clears one that does not.
+*Speed* is measured on objects that need not be endpoints of the function. A throttled object makes
+a working function throttled, and never clears one that does not work.
 
-Of a pool only some members may have been looked at; those that were speak for the rest. Members
-that nobody looked at are no data, and no data is never ok. A pool whose members all fail is
-blocked when at least half of those looked at are: addresses of large services are retired all
-the time, so a few that are down as well do not clear the censor. Where the dead are half as many
-as the blocked, it may as well be an outage under way, and nothing is claimed.
+*Pools.* Measured members speak for the rest. Members without a measurement are no data, and no data
+is never ok. A pool without a working member is blocked when at least half of the measured ones are
+blocked: large services retire addresses all the time, so a few dead ones do not clear a censor.
+With half as many dead as blocked members it may be an outage, and nothing is claimed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import capped, llr
+from monitor.analysis.judge.evidence_grades import capped, llr
 from monitor.analysis.judge.facts import FAMILY_MISSING
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
@@ -48,27 +43,16 @@ _WORST_FIRST = (
 )
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
 _WORKS = (State.OK, State.DEGRADED)
-"""The states of a core role with which the platform does what people come for."""
+"""States of a core function in which the platform does what people come for."""
 
 
 def _use(verdict: Verdict) -> State:
-    """What an endpoint is worth to people."""
+    """The state of an endpoint for users, who do not notice a QUIC block."""
     return State.OK if verdict.only_quic else verdict.state
 
 
-class OwnerVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """All platforms of one owner (meta), at one vantage."""
-
-    owner: str
-    vantage: str
-    state: State
-    """blocked when every platform that could be judged is; degraded when only some are."""
-    platforms: dict[str, State]
-    """Platform → state, sorted by name."""
-
-
 class _Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A role, its state and the endpoint verdict that decided it."""
+    """A function, its state and the endpoint verdict that decided it."""
 
     role: Role
     core: bool
@@ -79,10 +63,10 @@ class _Judged(msgspec.Struct, frozen=True, kw_only=True):
 def roll_up(
     platform: Platform, verdicts: Sequence[Verdict], *, started_at: datetime
 ) -> PlatformVerdict:
-    """The verdict on a platform from those on its endpoints, of one vantage and one cycle.
+    """The platform verdict from the endpoint verdicts of one vantage and one cycle.
 
-    `verdicts` may be in any order, lack pool members that were not looked at, and must not be
-    empty; `started_at` (UTC) is when the first look began. Raises ValueError without verdicts.
+    `verdicts` may be in any order and lack unmeasured pool members. `started_at` (UTC) is when the
+    first measurement began. Raises ValueError without verdicts.
     """
     if not verdicts:
         raise ValueError(f"no verdicts on {platform.name}")
@@ -94,7 +78,7 @@ def roll_up(
     decider = deciding.decider if deciding is not None else None
     evidence = decider.evidence if decider is not None else Evidence.NONE
     if any(role.core and role.state is State.DOWN for role in judged):
-        # With one core role down everywhere, the failure of another may be the same outage.
+        # While one core function is down everywhere, the failure of another may be the same outage.
         evidence = capped(evidence, Evidence.WEAK)
     first = verdicts[0]
     accused = state in _ACCUSED
@@ -120,35 +104,6 @@ def roll_up(
     )
 
 
-def roll_up_owner(owner: str, verdicts: Iterable[PlatformVerdict]) -> OwnerVerdict:
-    """The state of an owner at one vantage, from the verdicts on its platforms there.
-
-    Platforms about which too little is known do not count; without any other it is insufficient.
-    Raises ValueError without verdicts.
-    """
-    members = sorted(verdicts, key=lambda verdict: verdict.platform)
-    if not members:
-        raise ValueError(f"no verdicts on platforms of {owner}")
-    states = [verdict.state for verdict in members]
-    known: set[State] = set(states) - {State.INSUFFICIENT}
-    return OwnerVerdict(
-        owner=owner,
-        vantage=members[0].vantage,
-        state=_owner_state(known),
-        platforms={verdict.platform: verdict.state for verdict in members},
-    )
-
-
-def _owner_state(known: set[State]) -> State:
-    if not known:
-        return State.INSUFFICIENT
-    if len(known) == 1:
-        return next(iter(known))
-    if known & set(_ACCUSED):
-        return State.DEGRADED
-    return State.OK  # some work and some are down everywhere: nobody is kept from anything here
-
-
 def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
     worst = _worst([role for role in judged if role.core])
     if worst is None or worst.state not in _WORKS:
@@ -158,7 +113,7 @@ def _platform_state(judged: Sequence[_Judged]) -> tuple[State, _Judged | None]:
 
 
 def _worst(judged: Sequence[_Judged]) -> _Judged | None:
-    """The worst role; among equals the one with the best evidence, then the first."""
+    """The worst function; among equals the one with the best evidence, then the first."""
     return min(
         judged,
         key=lambda role: (
@@ -190,26 +145,26 @@ def _role_verdict(judged: _Judged) -> RoleVerdict:
 
 def _judge_role(role: Role, verdicts: Sequence[Verdict], *, core: bool) -> _Judged:
     by_endpoint = {v.endpoint: v for v in verdicts if v.role == role.name}
-    looked_at = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
-    state = _role_state(role, by_endpoint, looked_at)
+    measured = [by_endpoint[e.id] for e in role.endpoints if e.id in by_endpoint]
+    state = _role_state(role, by_endpoint, measured)
     named = {endpoint.id for endpoint in role.endpoints}
     slow = [
         verdict
         for endpoint, verdict in by_endpoint.items()
         if endpoint not in named and verdict.state is State.THROTTLED
     ]
-    without_quic = [verdict for verdict in looked_at if verdict.only_quic]
+    without_quic = [verdict for verdict in measured if verdict.only_quic]
     if state is State.OK and slow:
-        state, looked_at = State.THROTTLED, slow
+        state, measured = State.THROTTLED, slow
     elif state is State.OK and without_quic:
-        state, looked_at = State.DEGRADED, without_quic
-    return _Judged(role=role, core=core, state=state, decider=_decider(role, looked_at, state))
+        state, measured = State.DEGRADED, without_quic
+    return _Judged(role=role, core=core, state=state, decider=_decider(role, measured, state))
 
 
 def _role_state(
-    role: Role, by_endpoint: Mapping[str, Verdict], looked_at: Sequence[Verdict]
+    role: Role, by_endpoint: Mapping[str, Verdict], measured: Sequence[Verdict]
 ) -> State:
-    if not looked_at:
+    if not measured:
         return State.INSUFFICIENT
     if role.canonical:
         canonical = by_endpoint.get(role.endpoints[0].id)
@@ -217,12 +172,12 @@ def _role_state(
             return State.INSUFFICIENT
         if _use(canonical) is not State.OK:
             return _use(canonical)
-    states = [_use(verdict) for verdict in looked_at]
+    states = [_use(verdict) for verdict in measured]
     if role.need is Need.ANY:
-        # IPv6 members say nothing where there is no IPv6; they must not outvote the others.
-        visible = [_use(v) for v in looked_at if v.rule_id != FAMILY_MISSING]
+        # IPv6 members say nothing without IPv6; they must not outvote the others.
+        visible = [_use(v) for v in measured if v.rule_id != FAMILY_MISSING]
         return _any_works(visible or states)
-    complete = bool(role.sample) or len(looked_at) == len(role.endpoints)
+    complete = bool(role.sample) or len(measured) == len(role.endpoints)
     return _all_work(states if complete else [*states, State.INSUFFICIENT])
 
 
@@ -244,16 +199,16 @@ def _all_work(states: Sequence[State]) -> State:
     return min(states, key=_WORST_FIRST.index)
 
 
-def _decider(role: Role, looked_at: Sequence[Verdict], state: State) -> Verdict | None:
-    """The endpoint verdict that stands for the role: canonical, then best evidence, then first.
+def _decider(role: Role, measured: Sequence[Verdict], state: State) -> Verdict | None:
+    """The endpoint verdict that decides the function: canonical, then best evidence, then first.
 
-    None when the state comes from members that were not looked at.
+    None when the state comes from members without a measurement.
     """
     if state is State.DEGRADED:
-        same = list(looked_at)
+        same = list(measured)
     else:
-        same = [verdict for verdict in looked_at if _use(verdict) is state]
-    doubtful = [v for v in looked_at if v.state not in (State.OK, State.BLOCKED)]
+        same = [verdict for verdict in measured if _use(verdict) is state]
+    doubtful = [v for v in measured if v.state not in (State.OK, State.BLOCKED)]
     canonical = role.endpoints[0].id if role.canonical else ""
     return min(
         same or doubtful,

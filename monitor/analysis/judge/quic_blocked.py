@@ -1,18 +1,17 @@
-"""QUIC blocked while the platform answers over TCP: seen only where HTTP/3 was tried.
+"""QUIC blocked while the platform answers over TCP.
 
-Browsers fall back to TCP without a word, so such a block shows to nobody but those who measure.
-Many networks let no UDP through but DNS, which is no platform's matter: QUIC is only accused where
-another endpoint's UDP got through from the same vantage in the same cycle, and a control reached
-this one over HTTP/3 afterwards.
+Browsers fall back to TCP, so only measurement shows such a block. Many networks let through no UDP
+but DNS: QUIC is accused only where another endpoint's UDP worked from the same vantage in the same
+cycle, and a control reached this endpoint over HTTP/3 afterwards.
 """
 
 from collections.abc import Iterable, Sequence
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.controls import ABLE, follows
-from monitor.analysis.judge.evidence_weight import Sign
-from monitor.analysis.judge.outcome import DEPTH, Outcome, Outline, outline, sub_method_of
-from monitor.analysis.judge.signs import FailedMeasurement, Finding, strongest
+from monitor.analysis.judge.evidence_grades import Sign
+from monitor.analysis.judge.signs import FailedAttempt, Finding, strongest
+from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
@@ -24,20 +23,21 @@ from probes.measurement import (
 )
 
 
-def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
-    """What stops QUIC to an endpoint that answers over TCP; None when nothing accuses.
+def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
+    """What blocks QUIC to an endpoint that answers over TCP; None when nothing accuses.
 
-    `looked` are the looks at the endpoint in the order made; follow-ups count as looks here.
+    `attempts` are the measurements of the endpoint in the order made. Follow-ups count as attempts
+    here.
     """
     if not case.udp_works or case.health.state not in ABLE:
         return None
-    extra = [outline(one) for one in case.follow_ups if one.endpoint == case.endpoint]
-    tried = [one for one in (*looked, *extra) if _tries(one.measurement, case.health.families)]
+    extra = [summarise(one) for one in case.follow_ups if one.endpoint == case.endpoint]
+    tried = [one for one in (*attempts, *extra) if _tries(one.measurement, case.health.families)]
     if any(not quic_failed(one.measurement, case.health.families) for one in tried):
         return None
     working = [control for control in case.controls if _works(case, control)]
     covered = [
-        FailedMeasurement(shown=one, signs=_signs(one, case.health.families), covered=True)
+        FailedAttempt(summary=one, signs=_signs(one, case.health.families), covered=True)
         for one in tried
         if any(follows(control, one) for control in working)
     ]
@@ -45,19 +45,19 @@ def quic_finding(case: Case, looked: Sequence[Outline]) -> Finding | None:
     return None if found is None or found.evidence is Evidence.NONE else found
 
 
-def answered_over_udp(looks: Iterable[Measurement]) -> frozenset[str]:
-    """The endpoints, by id, of which a look got an answer over UDP that was not DNS."""
+def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
+    """Ids of the endpoints that answered over UDP other than DNS."""
     return frozenset(
-        look.endpoint
-        for look in looks
-        for o in look.observations
+        measurement.endpoint
+        for measurement in measurements
+        for o in measurement.observations
         if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
     )
 
 
-def quic_failed(look: Measurement, families: tuple[str, ...]) -> bool:
-    """Whether a look tried QUIC, over families that work (empty: all), and none of it worked."""
-    tries = _tries(look, families)
+def quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
+    """Whether a measurement tried QUIC over working families (empty: all) and no try worked."""
+    tries = _tries(measurement, families)
     return bool(tries) and all(o.failure is not None for o in tries)
 
 
@@ -65,10 +65,10 @@ def _is_stun(observation: AnyObservation) -> bool:
     return isinstance(observation, AppObservation) and observation.protocol == "stun"
 
 
-def _tries(look: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:
+def _tries(measurement: Measurement, families: tuple[str, ...]) -> list[QuicObservation]:
     return [
         o
-        for o in look.observations
+        for o in measurement.observations
         if isinstance(o, QuicObservation)
         and o.reason in ("", Reason.HTTP3)
         and (not families or o.family in families)
@@ -85,8 +85,8 @@ def _works(case: Case, control: Measurement) -> bool:
     )
 
 
-def _signs(shown: Outline, families: tuple[str, ...]) -> dict[Sign, Outcome]:
-    failed = [o for o in _tries(shown.measurement, families) if sub_method_of(o)]
+def _signs(summary: Summary, families: tuple[str, ...]) -> dict[Sign, Outcome]:
+    failed = [o for o in _tries(summary.measurement, families) if sub_method_of(o)]
     return {
         (Layer.QUIC, sub_method_of(o)): Outcome(
             family=o.family,

@@ -1,83 +1,66 @@
-"""The rules of judgement: one ordered table, the first rule that matches wins.
+"""The rules that give each endpoint its verdict: one ordered table, the first matching rule wins.
 
-The order is the argument. It goes from what ends the question to what needs the most support:
+The order goes from what settles the question to what needs the most support:
 
-1. **Was there a look?** Without one there is nothing to say. No data is never ok.
-2. **Did we look from where we think?** A look that came out elsewhere, by a VPN left on or a phone
-   that roams, says nothing about this network: neither that it blocks nor that it does not.
-3. **Did it answer?** Then it is ok, whatever failed before: except when it never answers over one
-   address family that works otherwise, and works for this endpoint elsewhere.
-4. **Could we have seen it?** Our own proxy, the vantage's health, a missing address family: as
-   long as one of them explains the failure, nobody is accused.
-5. **Does it fail elsewhere too?** Then it is down, not blocked.
-6. **What needs no witness?** A false DNS reply, a certificate from nowhere.
-7. **Is there a witness?** No failure accuses anybody unless a control worked after it.
-8. **Can loss explain it?** Timeouts must be too many for the loss at this vantage.
-9. **What acted?** What is left is named by layer and kind.
-10. Anything else is insufficient: a failure nobody can name is not evidence.
+1. **No measurement?** Nothing is known. No data is never ok.
+2. **Measured from the wrong place?** A VPN left on or a roaming phone says nothing about this
+   network.
+3. **Did it answer?** Then it is ok, unless one address family that works here never answers.
+4. **Could we have seen it?** Our own proxy, the vantage's health or a missing address family
+   explains the failure: nobody is accused.
+5. **Does it fail at the control too?** Then it is down.
+6. **Does the sign need no control?** A forged DNS reply, a certificate from nowhere.
+7. **Is there a control?** No other failure accuses unless a control worked after it.
+8. **Can packet loss explain it?** Timeouts must exceed the loss at this vantage.
+9. **What acted?** The remaining rules name the layer and the kind of interference.
+10. Anything else is insufficient: a failure without a name is not evidence.
 
 Decisions worth knowing:
 
-* *A known block page* speaks for itself: blocked even without a control and though the site be gone
-  everywhere, weak. One that is known beyond doubt from this very country is strong at once, and
-  without a control. The failure of layer http is then `blockpage:` and the fingerprint's id. What a
-  control was shown as well is no block page, nor is what a site's guard shows to robots.
-* *A cut and what comes after it*: timeouts that loss does not explain, and connections refused at
-  an address where a greeting or request was cut off before, agree with the cut and take its name:
-  many censors go on for minutes. `monitor.analysis.judge.signs` has the innocent ways to it.
-* *A control that got an answer did look*, even one that leads nowhere: a site that redirects
-  everybody to no host at all is down, though that failure has no name and accuses nobody.
-* *A control that the site turned away* is no page to compare with: insufficient.
-* *Follow-ups make strong evidence conclusive*, never weak evidence strong, and their absence costs
-  nothing but that: `monitor.analysis.judge.differential` says which of them rules out what.
-* *Two addresses are never compared to accuse.* An answer is right when the handshake there
-  verifies; when it does not, though one at an honest address does, the resolver led us astray
-  (dns.hijack), whatever layer it shows on. Were it the name or the platform, neither would work.
-* *A resolver that reports a fault or says nothing* about one name may only be unable to reach the
-  platform's name servers; conclusive when an open resolver, too, is kept from answering over UDP.
-* *Blocked for another name as well* is tls.address, at the grade the looks have by themselves.
-* *DoH that cannot be used* is the network's matter; no platform is judged by it.
-* *What no portal can do.* Behind a captive portal a handshake or a name that resolves is no answer
-  of the platform's; a certificate that verifies, or its own protocol, is.
-* *An application's own protocol* (MTProto) is only spoken by its servers. Where a connection is
-  made and it is not spoken, something in between made the connection: method tcp, sub-method
-  middlebox, whatever became of the exchange.
-* *UDP* is closed on many networks for all but DNS. QUIC and calls are accused only where another
-  endpoint's UDP got through in the same cycle; calls have the method udp, and never more than weak.
-* *QUIC alone blocked* keeps people from nothing, since programs fall back to TCP. The endpoint is
-  blocked, method quic, as seen; its platform is degraded and not blocked, see
-  `monitor.analysis.judge.platform`.
-* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP (tls.reset, …), at the grade it
-  has without: browsers find HTTP/3 through an answer over TCP, and one server may be ill on one
-  protocol alone. The platform is blocked.
-* *Without a control nothing is more than weak*, even what stands alone.
-* *Controls that disagree* (one reached it, one did not) keep the evidence weak.
-* *A proxy's word* for what happened on a layer it hides is never more than weak.
-* *451 over a verified connection* is the platform's own act in obedience to a law: reported as
-  blocked, method http, but never more than weak, since no network did it. When the control gets
-  451 as well it is not about this country, and not down either: insufficient.
-* *An unexpected answer over a verified connection* is insufficient: nobody on the path can forge
-  one, and sites answer robots, regions and old clients differently.
-* *Failures outside the vocabulary* (`unknown_failure`, local socket errors) are insufficient.
-* Control vantages are not judged: their looks only serve the field's.
+* A *known block page* is blocked with weak evidence even without a control; strong when its
+  fingerprint is known from this country. A page that the control got too, or a site's robot check,
+  is no block page.
+* A *control that got any answer* counts, even a redirect to nowhere: that site is down.
+* A *site that turned the control away* gives nothing to compare with: insufficient.
+* *Blocked for other names as well* is tls.address, at the grade the measurements have by
+  themselves.
+* *Behind a captive portal* a handshake or a resolved name is no answer of the platform; a verified
+  certificate or the platform's own protocol is.
+* *MTProto* is spoken by Telegram's servers only. A connection that does not speak it comes from a
+  middlebox: method tcp, sub-method middlebox.
+* *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
+  same cycle; calls (method udp) are never more than weak.
+* *QUIC alone blocked* makes the endpoint blocked and its platform degraded: programs fall back to
+  TCP.
+* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP, since browsers find HTTP/3
+  through an answer over TCP.
+* *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
+  more than weak.
+* *451 over a verified connection* is the platform's own act under a law: blocked, method http,
+  never more than weak. When the control gets 451 too, it is insufficient.
+* *An unexpected answer over a verified connection* is insufficient: sites answer robots and regions
+  differently.
+* *Follow-ups* make strong evidence conclusive (`monitor.analysis.judge.differential`), never weak
+  evidence strong.
+* Control vantages get no verdicts; they only serve the field vantages.
 """
 
 from collections.abc import Callable
 
 import msgspec
 
-from monitor.analysis.judge.case import Case as Case
+from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.differential import CONCLUSIVE
-from monitor.analysis.judge.evidence_weight import WEIGHTS, Sign, ceiling, llr
+from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
-from monitor.analysis.judge.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.judge.signs import Finding
+from monitor.analysis.outcome import TIMEOUT, failures, kind_of
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
 from probes.measurement import Layer
 
 RULES_VERSION = "4"
-"""Stored with every verdict; changes whenever the same case could be judged otherwise."""
+"""Stored with every verdict. It changes whenever the same case could get another verdict."""
 QUIC_BLOCKED = "quic.blocked"
 
 
@@ -86,35 +69,42 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     meaning: str
-    """One sentence for somebody who does not program."""
+    """One sentence for readers who do not program."""
     state: State
     method: str = ""
-    """What is accused; empty for nobody, or (family rules) as found."""
+    """The method of the block; empty when nobody is accused."""
     sub_method: str = ""
-    evidence: Evidence = Evidence.NONE
-    """The best grade it can give; what a verdict gets depends on the looks."""
+    grade_ceiling: Evidence = Evidence.NONE
+    """The best grade this rule can give. The measurements decide the grade of a verdict."""
     wrong_when: str
-    """What would make it wrong."""
+    """What would make the rule wrong."""
     matches: Callable[[Facts], bool]
 
 
 def judge(case: Case) -> Verdict:
-    """The verdict on a case. Total: any case gets one, and the same case always the same."""
+    """The verdict on a case. Every case gets one, and the same case always gets the same one."""
     facts = examine(case)
     rule = next(rule for rule in RULES if rule.matches(facts))
     return _verdict(facts, rule)
 
 
-def _verdict(facts: Facts, rule: Rule) -> Verdict:
-    case = facts.case
-    finding = _finding(facts, rule)
-    accused = rule.state is State.BLOCKED and finding is not None
-    evidence = finding.evidence if finding is not None and accused else Evidence.NONE
-    layer, sub_method = finding.sign if finding is not None and finding.sign else ("", "")
-    shown = finding.shown if finding is not None else facts.last
+def verdict_on(
+    case: EndpointCase,
+    rule_id: str,
+    state: State,
+    evidence: Evidence,
+    *,
+    measurement: str,
+    controls: tuple[str, ...],
+    failures: dict[str, str],
+    method: str = "",
+    sub_method: str = "",
+    family: str = "",
+) -> Verdict:
+    """The verdict that a rule gives to a case."""
     return Verdict(
-        measurement=shown.measurement.id if shown is not None else "",
-        controls=facts.controls.ids,
+        measurement=measurement,
+        controls=controls,
         cycle=case.cycle,
         vantage=case.vantage,
         country=case.country,
@@ -124,16 +114,35 @@ def _verdict(facts: Facts, rule: Rule) -> Verdict:
         platform=case.platform,
         role=case.role,
         endpoint=case.endpoint,
-        state=rule.state,
-        method=(rule.method or str(layer)) if accused else "",
-        sub_method=(rule.sub_method or sub_method) if accused else "",
-        family=finding.family if finding is not None and accused else "",
-        rule_id=rule.id,
+        state=state,
+        method=method,
+        sub_method=sub_method,
+        family=family,
+        rule_id=rule_id,
         evidence=evidence,
-        llr=llr(rule.state, evidence),
-        failures=_failures(facts, finding, rule),
+        llr=llr(state, evidence),
+        failures=failures,
         judged_at=case.judged_at,
         rules_version=RULES_VERSION,
+    )
+
+
+def _verdict(facts: Facts, rule: Rule) -> Verdict:
+    finding = _finding(facts, rule)
+    summary = finding.summary if finding is not None else facts.last
+    accused = finding if rule.state is State.BLOCKED else None
+    layer, sub_method = accused.sign if accused is not None and accused.sign else ("", "")
+    return verdict_on(
+        facts.case,
+        rule.id,
+        rule.state,
+        accused.evidence if accused is not None else Evidence.NONE,
+        measurement=summary.measurement.id if summary is not None else "",
+        controls=facts.controls.ids,
+        failures=_failures(facts, finding, rule),
+        method=(rule.method or str(layer)) if accused is not None else "",
+        sub_method=(rule.sub_method or sub_method) if accused is not None else "",
+        family=accused.family if accused is not None else "",
     )
 
 
@@ -145,7 +154,7 @@ def _finding(facts: Facts, rule: Rule) -> Finding | None:
 
 def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, str]:
     if finding is not None:
-        found = failures(finding.shown, finding.outcome)
+        found = failures(finding.summary, finding.outcome)
         if rule.id == "http.known_blockpage":
             found[Layer.HTTP.value] = f"blockpage:{finding.fingerprint}"
         return found
@@ -157,13 +166,13 @@ def _failures(facts: Facts, finding: Finding | None, rule: Rule) -> dict[str, st
 def _family(layer: Layer, meaning: str) -> Rule:
     return Rule(
         id=f"family.{layer}",
-        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every look,"
+        meaning=f"The platform answers, but over one of IPv4 and IPv6 {meaning} in every test,"
         " though that family works here and the platform works over it elsewhere.",
         state=State.BLOCKED,
         method=layer.value,
-        evidence=Evidence.STRONG,
-        wrong_when="The network and the platform's do not exchange that family's routes; silence"
-        " and unreachability are therefore never more than weak here.",
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="The network and the platform's network do not exchange routes of that family;"
+        " timeouts and unreachable addresses are therefore never more than weak here.",
         matches=lambda facts: (
             facts.family_finding is not None
             and facts.family_finding.sign is not None
@@ -173,18 +182,23 @@ def _family(layer: Layer, meaning: str) -> Rule:
 
 
 def _vantage(
-    name: str, meaning: str, wrong_when: str, matches: Callable[[VantageState, str], bool]
+    name: str, meaning: str, wrong_when: str, state: VantageState, *, any_rule: bool = False
 ) -> Rule:
+    """The failure is the vantage's own: its health has this state, for this reason or any."""
+    rule_id = f"vantage.{name}"
     return Rule(
-        id=f"vantage.{name}",
+        id=rule_id,
         meaning=meaning,
         state=State.INSUFFICIENT,
         wrong_when=wrong_when,
-        matches=lambda facts: matches(facts.case.health.state, facts.case.health.rule_id),
+        matches=lambda facts: (
+            facts.case.health.state is state and (any_rule or facts.case.health.rule_id == rule_id)
+        ),
     )
 
 
 def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
+    """No control counts, for this reason."""
     return Rule(
         id=f"control.{name}",
         meaning=meaning,
@@ -194,113 +208,101 @@ def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
     )
 
 
-def _accuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
-    sign: Sign = (layer, sub_method)
+def _accuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
+    """A sign, which is the rule's id, accuses at the grade of its finding."""
+    (sign,) = signs(rule_id)
+    layer, sub_method = sign
     return Rule(
-        id=f"{layer}.{sub_method}",
+        id=rule_id,
         meaning=meaning,
         state=State.BLOCKED,
         method=layer.value,
         sub_method=_SHOWN_AS.get(sub_method, sub_method),
-        evidence=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
+        grade_ceiling=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
         wrong_when=wrong_when,
-        matches=lambda facts: (
-            _sign(facts) == sign
-            and facts.finding is not None
-            and facts.finding.evidence is not Evidence.NONE
-        ),
+        matches=lambda facts: facts.accused == sign,
     )
 
 
-def _excuses(layer: Layer, sub_method: str, meaning: str, wrong_when: str) -> Rule:
+def _excuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
+    """A sign, which is the rule's id, accuses nobody."""
+    (sign,) = signs(rule_id)
     return Rule(
-        id=f"{layer}.{sub_method}",
+        id=rule_id,
         meaning=meaning,
         state=State.INSUFFICIENT,
         wrong_when=wrong_when,
-        matches=lambda facts: _sign(facts) == (layer, sub_method),
+        matches=lambda facts: facts.sign == sign,
     )
 
 
 _SHOWN_AS = {"withheld": "status_451", "known_blockpage": "blockpage"}
 
 
-def _sign(facts: Facts) -> Sign | None:
-    return facts.finding.sign if facts.finding is not None else None
+def _timed_out(facts: Facts) -> bool:
+    return facts.sign is not None and facts.sign[1] == TIMEOUT
 
 
-def _silent(facts: Facts) -> bool:
-    sign = _sign(facts)
-    return sign is not None and sign[1] == TIMEOUT
-
-
-def _speaks_foreign(facts: Facts) -> bool:
-    sign = _sign(facts)
-    return (
-        sign is not None
-        and sign[0] is Layer.APP
-        and facts.finding is not None
-        and facts.finding.evidence is not Evidence.NONE
-    )
+def _own_protocol(sign: Sign | None) -> bool:
+    return sign is not None and sign[0] is Layer.APP
 
 
 def _is_stun(facts: Facts) -> bool:
-    sign = _sign(facts)
-    at_protocol = sign is not None and sign[0] is Layer.APP
-    return at_protocol and kind_of(facts.case.endpoint) is EndpointKind.STUN
+    return _own_protocol(facts.sign) and kind_of(facts.case.endpoint) is EndpointKind.STUN
 
 
 _FAMILY_RULES = (
-    _family(Layer.DNS, "its name does not resolve as it should"),
+    _family(Layer.DNS, "its name does not resolve correctly"),
     _family(Layer.TCP, "no connection can be made"),
-    _family(Layer.TLS, "the encrypted greeting fails"),
+    _family(Layer.TLS, "the TLS handshake fails"),
 )
 
 RULES: tuple[Rule, ...] = (
     Rule(
         id="look.none",
-        meaning="Nothing was looked at, so nothing is known.",
+        meaning="Nothing was tested, so nothing is known.",
         state=State.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
-        matches=lambda facts: not facts.looked,
+        matches=lambda facts: not facts.measured,
     ),
-    # Did we look from where we think?
+    # Measured from the wrong place?
     _vantage(
         "elsewhere",
-        "The vantage's packets come out in another country, so this look tells nothing about here.",
-        "The file that tells where addresses are is wrong.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.elsewhere",
+        "The vantage's traffic leaves from another country, so this test says nothing about"
+        " this one.",
+        "The file that locates addresses is wrong.",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "other_network",
-        "The vantage's packets come out of another network, so this look tells nothing about this"
-        " one.",
-        "Both networks are one operator's and not listed as siblings.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.other_network",
+        "The vantage's traffic leaves from another network, so this test says nothing about"
+        " this one.",
+        "Both networks belong to one operator and are not listed as siblings.",
+        VantageState.UNKNOWN,
     ),
     # Did it answer?
     *_FAMILY_RULES,
     Rule(
         id=QUIC_BLOCKED,
-        meaning="The platform answers over TCP, but not over QUIC, though it does so elsewhere and"
-        " others do so here.",
+        meaning="The platform answers over TCP, but not over QUIC, though it does elsewhere and"
+        " other platforms do here.",
         state=State.BLOCKED,
         method=Layer.QUIC.value,
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's nearest server does not speak QUIC, or the network limits the"
         " rate of UDP.",
         matches=lambda facts: facts.quic_finding is not None,
     ),
     Rule(
         id="endpoint.reached",
-        meaning="It answered as it should at the first look.",
+        meaning="It answered as expected in the first test.",
         state=State.OK,
         wrong_when="Only some of its addresses, or only some visitors, are blocked.",
         matches=lambda facts: facts.answered and not facts.failed_before,
     ),
     Rule(
         id="endpoint.reached_on_retry",
-        meaning="It answered as it should, after failing before in the same cycle.",
+        meaning="It answered as expected, after failing earlier in the same cycle.",
         state=State.OK,
         wrong_when="A block works only part of the time; it then shows over several cycles.",
         matches=lambda facts: facts.answered,
@@ -309,61 +311,65 @@ RULES: tuple[Rule, ...] = (
         id="http.same_as_control",
         meaning="It answers without encryption, with the same page as elsewhere.",
         state=State.OK,
-        wrong_when="The control is shown the same block page.",
+        wrong_when="The control gets the same block page.",
         matches=lambda facts: facts.like_control,
     ),
     # Could we have seen it?
     Rule(
         id="egress.failed",
-        meaning="The vantage's own proxy could not be used, so the platform was not seen at all.",
+        meaning="The vantage's own proxy could not be used, so the platform was not tested at all.",
         state=State.INSUFFICIENT,
-        wrong_when="Never: no look got past the proxy.",
+        wrong_when="Never: no test got past the proxy.",
         matches=lambda facts: (
             facts.egress_failed or facts.case.health.rule_id == "vantage.egress_failed"
         ),
     ),
     _vantage(
         "clock_skew",
-        "The vantage's clock is more than a day off, which makes good certificates look bad.",
+        "The vantage's clock is more than a day off, which makes valid certificates look invalid.",
         "Somebody breaks the references' certificates and forges dates in cleartext.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.clock_skew",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "resolver_down",
-        "No name at all resolves at this vantage, so this one failing says nothing.",
+        "No name resolves at this vantage, so the failure of this one says nothing.",
         "The country makes every name fail.",
-        lambda state, rule: state is VantageState.OFFLINE and rule == "vantage.resolver_down",
+        VantageState.OFFLINE,
     ),
     _vantage(
         "offline",
-        "The vantage reaches nothing at all, so this failure is its own.",
+        "The vantage is offline, so this failure is its own.",
         "Every reference is blocked along with the platform.",
-        lambda state, _: state is VantageState.OFFLINE,
+        VantageState.OFFLINE,
+        any_rule=True,
     ),
     _vantage(
         "captive_portal",
-        "A login page or filter stands between the vantage and everything else.",
-        "All TLS in the country is blocked and cleartext is rewritten at once.",
-        lambda state, _: state is VantageState.CAPTIVE_PORTAL,
+        "A login page or filter intercepts everything at the vantage.",
+        "All TLS in the country is blocked while cleartext is rewritten.",
+        VantageState.CAPTIVE_PORTAL,
+        any_rule=True,
     ),
     _vantage(
         "international_cut",
         "Nothing abroad can be reached from here, so this platform is not singled out.",
         "The foreign references are each down or blocked by themselves.",
-        lambda state, _: state is VantageState.INTERNATIONAL_CUT,
+        VantageState.INTERNATIONAL_CUT,
+        any_rule=True,
     ),
     _vantage(
         "no_tls",
-        "No encrypted site can be reached from here: a device that opens all encryption, or a"
-        " filter on everything.",
+        "No encrypted site can be reached from here: a device decrypts all traffic, or a filter"
+        " blocks all of it.",
         "The few TLS references are down or blocked by themselves.",
-        lambda state, rule: state is VantageState.UNKNOWN and rule == "vantage.no_tls",
+        VantageState.UNKNOWN,
     ),
     _vantage(
         "no_references",
-        "No reference was looked at, so this failure could be the vantage's own.",
-        "The configuration names no reference that this vantage may ask.",
-        lambda state, _: state is VantageState.UNKNOWN,
+        "No reference was tested, so this failure could be the vantage's own.",
+        "The configuration names no reference that this vantage may test.",
+        VantageState.UNKNOWN,
+        any_rule=True,
     ),
     Rule(
         id=FAMILY_MISSING,
@@ -372,18 +378,17 @@ RULES: tuple[Rule, ...] = (
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
     ),
-    # Does it say so itself?
+    # Does the answer itself say that it is blocked?
     _accuses(
-        Layer.HTTP,
-        "known_blockpage",
-        "Without encryption a page comes that is known to be shown in place of blocked ones.",
-        "The vantage's own site filters with the same product, or the page only quotes those"
+        "http.known_blockpage",
+        "The answer, which is not encrypted, is a known block page.",
+        "The vantage's own site uses the same filtering product, or the page only quotes those"
         " words.",
     ),
     # Does it fail elsewhere too?
     Rule(
         id="http.withheld_everywhere",
-        meaning="The site says the law forbids it, at the control as well as here.",
+        meaning="The site says that the law forbids it, at the control as well as here.",
         state=State.INSUFFICIENT,
         wrong_when="The control's country has the same law.",
         matches=lambda facts: not facts.controls.working and facts.withheld_everywhere,
@@ -395,219 +400,194 @@ RULES: tuple[Rule, ...] = (
         wrong_when="It is blocked here and refuses the control's network at the same time.",
         matches=lambda facts: bool(facts.controls.failing) and not facts.controls.working,
     ),
-    # What needs no witness?
+    # Does the sign need no control?
     _accuses(
-        Layer.DNS,
-        "injection",
-        "One question about the name got two contradicting replies: somebody else answers as well.",
-        "A resolver answers twice by fault.",
+        "dns.injection",
+        "One DNS query got two contradicting replies: somebody else answers too.",
+        "A faulty resolver answers twice.",
     ),
     _accuses(
-        Layer.DNS,
-        "bogon",
+        "dns.bogon",
         "The name leads to an address no public service can have.",
         "The platform's own name really leads there, or the vantage's own network filters.",
     ),
     _accuses(
-        Layer.DNS,
-        "hijack",
-        "The addresses the network's resolver gives do not work, while the platform answers at"
-        " others from this very place.",
+        "dns.hijack",
+        "The addresses from the network's resolver do not work, while the platform answers at"
+        " other addresses from here.",
         "The platform has a server of its own there that is down; where a false certificate was"
         " shown, the resolver keeps an address that now belongs to somebody else.",
     ),
     Rule(
         id="tls.known_certificate",
         meaning="Somebody answers in the platform's place with a certificate of a product, or of a"
-        " state, that is known to open encryption.",
+        " state, that is known to intercept encryption.",
         state=State.BLOCKED,
         method=Layer.TLS.value,
         sub_method="certificate",
-        evidence=Evidence.CONCLUSIVE,
+        grade_ceiling=Evidence.CONCLUSIVE,
         wrong_when="The vantage's own site uses the same product, for some sites only.",
         matches=lambda facts: (
-            _sign(facts) == (Layer.TLS, "certificate")
+            facts.accused == (Layer.TLS, "certificate")
             and facts.finding is not None
             and bool(facts.finding.fingerprint)
-            and facts.finding.evidence is not Evidence.NONE
         ),
     ),
     _accuses(
-        Layer.TLS,
-        "certificate",
+        "tls.certificate",
         "Somebody answers in the platform's place with a certificate that is not its own.",
         "The name was already resolved to a wrong host (then the method is dns), or antivirus"
-        " software at the vantage opens encryption for some sites.",
+        " software at the vantage intercepts encryption for some sites.",
     ),
-    # Is there a witness?
+    # Is there a control?
     _gap(
         "missing",
-        "It fails here, and no control vantage looked, so it may as well be down.",
+        "It fails here, and no control vantage tested it, so it may be down.",
         "No control vantage is configured.",
     ),
     _gap(
         "stale",
-        "It fails here, and the control's looks are older than the failure.",
+        "It fails here, and the control's tests are older than the failure.",
         "The control was asked too late in the cycle.",
     ),
     _gap(
         "dead",
-        "It fails here, and the control vantage was unwell or could not look.",
+        "It fails here, and the control vantage was unhealthy or could not test it.",
         "The control's references fail though the control is fine.",
     ),
-    # Can loss explain it?
+    # Can packet loss explain it?
     Rule(
         id="vantage.no_udp",
-        meaning="Calls' servers do not answer, but nothing else answered over UDP here either.",
+        meaning="The servers for calls do not answer, but nothing else answered over UDP here"
+        " either.",
         state=State.INSUFFICIENT,
         wrong_when="Calls are blocked where no other UDP was tried.",
         matches=lambda facts: _is_stun(facts) and not facts.case.udp_works,
     ),
     Rule(
         id="vantage.lossy",
-        meaning="It did not answer in time, on a line that loses so much that this is no sign.",
+        meaning="It did not answer in time, but this line loses so many packets that a timeout"
+        " proves nothing.",
         state=State.INSUFFICIENT,
         wrong_when="It is blocked by dropping packets on a bad line.",
-        matches=lambda facts: _silent(facts) and facts.case.health.state is VantageState.LOSSY,
+        matches=lambda facts: _timed_out(facts) and facts.case.health.state is VantageState.LOSSY,
     ),
     Rule(
         id="loss.possible",
         meaning="It did not answer in time, too few times to rule out that packets got lost.",
         state=State.INSUFFICIENT,
-        wrong_when="It is blocked by dropping packets; more looks, or more references, would tell.",
-        matches=lambda facts: (
-            _silent(facts) and facts.finding is not None and facts.finding.evidence is Evidence.NONE
-        ),
+        wrong_when="It is blocked by dropping packets; more tests, or more references, would show"
+        " it.",
+        matches=lambda facts: _timed_out(facts) and facts.accused is None,
     ),
     # What acted?
     _accuses(
-        Layer.DNS,
-        "nxdomain",
+        "dns.nxdomain",
         "The network's resolver says the name does not exist, though it does.",
         "The resolver keeps an old mistake of the platform's own in its cache.",
     ),
     _accuses(
-        Layer.DNS,
-        "refused",
+        "dns.refused",
         "The network's resolver refuses to answer for this name, but not for others.",
-        "The resolver limits the vantage's rate of questions.",
+        "The resolver limits the vantage's rate of queries.",
     ),
     _accuses(
-        Layer.DNS,
-        "servfail",
+        "dns.servfail",
         "The network's resolver reports a fault for this name, though it resolves elsewhere.",
         "The resolver cannot reach, or cannot validate, the platform's name servers.",
     ),
     _accuses(
-        Layer.DNS,
-        "no_answer",
+        "dns.no_answer",
         "The network's resolver says the name has no addresses, though it has.",
         "The resolver keeps an old mistake of the platform's own in its cache.",
     ),
     _accuses(
-        Layer.DNS,
-        "timeout",
-        "Questions about this name get no answer, while others do.",
+        "dns.timeout",
+        "DNS queries for this name get no answer, while others do.",
         "The platform's name servers are slow to answer this resolver.",
     ),
     _accuses(
-        Layer.TCP,
-        "refused",
+        "tcp.refused",
         "Connections to the platform's addresses are refused, though they work elsewhere.",
         "The resolver sent us to a server that is being taken out of service.",
     ),
     _accuses(
-        Layer.TCP,
-        "reset",
-        "Connections to the platform's addresses are cut while they are made.",
+        "tcp.reset",
+        "Connections to the platform's addresses are reset while they are made.",
         "A firewall at the vantage's own site does it.",
     ),
     _accuses(
-        Layer.TCP,
-        "unreachable",
+        "tcp.unreachable",
         "Routers report the platform's addresses as unreachable, though they are not elsewhere.",
         "The network has a routing fault towards the platform.",
     ),
     _accuses(
-        Layer.TCP,
-        "timeout",
+        "tcp.timeout",
         "Connections to the platform's addresses get no answer, more often than loss explains.",
         "The network has a routing fault towards the platform.",
     ),
     _accuses(
-        Layer.TLS,
-        "reset",
+        "tls.reset",
         "The connection is cut when the platform's name is sent.",
         "A firewall at the vantage's own site does it.",
     ),
     _accuses(
-        Layer.TLS,
-        "eof",
+        "tls.eof",
         "The connection is closed when the platform's name is sent.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.TLS,
-        "alert",
-        "The encrypted greeting is refused when the platform's name is sent.",
+        "tls.alert",
+        "The TLS handshake is refused when the platform's name is sent.",
         "The platform's nearest server is set up differently from the one the control met.",
     ),
     _accuses(
-        Layer.TLS,
-        "address",
-        "Encrypted greetings to the platform's address fail whatever name is sent, so it is not"
-        " the name that is blocked.",
-        "The platform's nearest server is faulty, or what cut off the name goes on to cut off the"
+        "tls.address",
+        "TLS handshakes with the platform's address fail whatever name is sent, so the address"
+        " is blocked and not the name.",
+        "The platform's nearest server is faulty, or a censor that cut off the name blocks the"
         " address for a while.",
     ),
     _accuses(
-        Layer.TLS,
-        "handshake",
+        "tls.handshake",
         "What answers in the platform's place does not speak the encrypted protocol.",
         "A faulty server or middlebox; never more than weak.",
     ),
     _accuses(
-        Layer.TLS,
-        "timeout",
+        "tls.timeout",
         "After the platform's name is sent nothing comes back, more often than loss explains.",
         "Large packets do not get through on this line (path MTU).",
     ),
     _accuses(
-        Layer.HTTP,
-        "reset",
-        "The connection is cut when the page is asked for.",
+        "http.reset",
+        "The connection is cut when the page is requested.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.HTTP,
-        "eof",
-        "The connection is closed when the page is asked for, before it came.",
+        "http.eof",
+        "The connection is closed when the page is requested, before it arrives.",
         "The platform's nearest server is faulty.",
     ),
     _accuses(
-        Layer.HTTP,
-        "timeout",
-        "The page is asked for and does not come, more often than loss explains.",
+        "http.timeout",
+        "The page is requested and does not arrive, more often than loss explains.",
         "The platform's nearest server is overloaded.",
     ),
     _accuses(
-        Layer.HTTP,
-        "status_451",
+        "http.status_451",
         "An answer without encryption says the law forbids the page; elsewhere it is shown.",
         "The site itself, not the network, withholds it.",
     ),
     _accuses(
-        Layer.HTTP,
-        "withheld",
+        "http.withheld",
         "The platform itself says, over a verified connection, that the law forbids showing it"
         " here; no network is accused.",
         "The platform withholds it from this kind of visitor only; never more than weak.",
     ),
     _accuses(
-        Layer.HTTP,
-        "blockpage",
-        "Without encryption another page, or a redirect to a foreign site, comes in place of the"
-        " one shown elsewhere.",
+        "http.blockpage",
+        "The answer, which is not encrypted, is another page, or a redirect to a foreign site,"
+        " instead of the page shown elsewhere.",
         "The site shows each country another page, or sends it to another domain of its own.",
     ),
     Rule(
@@ -617,9 +597,9 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method=Layer.TCP.value,
         sub_method="middlebox",
-        evidence=Evidence.STRONG,
+        grade_ceiling=Evidence.STRONG,
         wrong_when="The platform's server is overloaded, or its protocol has changed.",
-        matches=lambda facts: _speaks_foreign(facts) and not _is_stun(facts),
+        matches=lambda facts: _own_protocol(facts.accused) and not _is_stun(facts),
     ),
     Rule(
         id="app.stun",
@@ -627,28 +607,25 @@ RULES: tuple[Rule, ...] = (
         state=State.BLOCKED,
         method="udp",
         sub_method="stun",
-        evidence=Evidence.WEAK,
+        grade_ceiling=Evidence.WEAK,
         wrong_when="A firewall lets through some UDP and not this port; never more than weak.",
-        matches=lambda facts: _speaks_foreign(facts) and _is_stun(facts),
+        matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
-    # Nothing that accuses anybody.
+    # Failures that accuse nobody.
     _excuses(
-        Layer.DNS,
-        "other_resolver",
-        "The resolver that this vantage asks over HTTPS gives no usable address; it is not the"
-        " network's own, which is not accused of that.",
-        "The network blocks that resolver for this name alone, which needs a block of its servers.",
+        "dns.other_resolver",
+        "This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"
+        " network's resolver, so the network is not accused.",
+        "The network blocks that resolver for this name alone.",
     ),
     _excuses(
-        Layer.HTTP,
-        "refused_by_site",
-        "The site's own servers turn this visitor, or the control, away, as they do robots.",
+        "http.refused_by_site",
+        "The site's own servers reject this visitor, or the control, as they reject robots.",
         "A censor imitates the site's headers.",
     ),
     _excuses(
-        Layer.HTTP,
-        "unexpected",
-        "The genuine site answers something else than its entry in the catalogue says.",
+        "http.unexpected",
+        "The genuine site gives another answer than its catalogue entry expects.",
         "The entry is right and the platform withholds its service here.",
     ),
     Rule(
@@ -659,4 +636,4 @@ RULES: tuple[Rule, ...] = (
         matches=lambda _: True,
     ),
 )
-"""Tried in order; the last one always matches."""
+"""Tried in order; the last rule always matches."""

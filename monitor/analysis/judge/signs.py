@@ -1,20 +1,15 @@
-"""Why did the looks fail? The signs each look shows, and which of them is best supported.
+"""Why the attempts failed: the signs each one shows, and which of them has the best support.
 
-**Which looks count.** Those that a working control followed, and those that show what needs no
-witness (a bogon, a forged certificate).
+**Which attempts count.** Those with a working control after them, and those whose sign needs no
+control (a bogon, a forged certificate).
 
-**Which failure decides, when there are several.** The best supported one; among equals something
-that acted (a reset) before silence (a timeout), then the more frequent, then the first, since what
-follows may be the residue of the first: many censors drop or refuse everything for minutes once
-they have cut off a connection. So two things that come after one that something cut off count as
-agreeing with it: timeouts that loss does not explain, and refusals of connections at an address
-where a greeting or a request was cut off before. A server that fails first and is then taken out
-of service does the same; but it fails for the control as well, which looks after every failure
-that counts, and of a server near by that only we are sent to, two refusals would be no less
-evidence than a cut and a refusal are. A refusal that comes first is nobody's residue.
+**Which sign decides.** The one with the best grade; among equals something that acted (a reset)
+before a timeout, then the more frequent, then the first. Many censors drop or refuse everything for
+minutes after they cut off a connection. So timeouts that loss does not explain, and refusals at an
+address where a handshake or request was cut off before, count as agreeing with the cut. A server
+that fails and is then taken out of service looks the same, but fails for the control too.
 
-**What do the follow-ups add?** `monitor.analysis.judge.differential` reads them beside the looks
-that agree: it may give the finding another name, and make strong evidence conclusive.
+`monitor.analysis.judge.differential` then adds the follow-ups.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +21,8 @@ from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, strayed
 from monitor.analysis.judge.differential import FORGED, reread
-from monitor.analysis.judge.evidence_weight import (
-    AGREEING_LOOKS,
+from monitor.analysis.judge.evidence_grades import (
+    AGREEING_ATTEMPTS,
     WEIGHTS,
     Sign,
     Weight,
@@ -35,7 +30,7 @@ from monitor.analysis.judge.evidence_weight import (
     grade,
     loss_explains,
 )
-from monitor.analysis.judge.outcome import TIMEOUT, Outcome, Outline, best, kind_of, rank, usable
+from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, rank, usable
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
 from probes.failure import Failure
@@ -51,69 +46,74 @@ _BLOCKPAGE: Sign = (Layer.HTTP, "blockpage")
 _RESOLVERS_FAULT: tuple[Sign, ...] = ((Layer.DNS, TIMEOUT), (Layer.DNS, "servfail"))
 _CUT_OFF = ("reset", "eof")
 _REFUSALS = ("refused", "reset")
-"""Of connections: what a censor does that answers for an address."""
+"""Refused connections: a censor answers for the address."""
 
 SLOW, SLOW_SHARE = 1.0, 0.25
-"""Seconds, and share of the time waited in vain here, from which on a control's wait is long."""
+"""A control's wait is long from this many seconds, and this share of the time waited in vain here.
+"""
 _DIALLED = (Layer.TCP, Layer.TLS, Layer.APP)
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The best-supported explanation of why the looks failed."""
+    """The best-supported explanation of why the attempts failed."""
 
     sign: Sign | None
-    """None when nothing that can be named went wrong."""
+    """None when no failure has a name."""
     evidence: Evidence
-    shown: Outline
-    """The first look that shows it."""
+    summary: Summary
+    """The first attempt that shows it."""
     outcome: Outcome | None
-    """Where in that look."""
+    """Where in that attempt."""
     family: str = ""
     """Set when only this address family is affected."""
     fingerprint: str = ""
-    """Id of the fingerprint that the looks show, when it bears on the sign."""
+    """Id of the fingerprint that supports the sign."""
 
 
-class FailedMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """A look that failed, and what it shows."""
+class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A failed attempt and its signs."""
 
-    shown: Outline
+    summary: Summary
     signs: Mapping[Sign, Outcome]
     """More than one when its addresses failed in different ways."""
     covered: bool
     """A working control followed it."""
 
 
-def find(case: Case, failed: Sequence[Outline], controls: Controls) -> Finding:
-    """The best-supported finding on looks that failed; there must be one at least."""
-    looks = [
-        FailedMeasurement(
-            shown=shown,
-            signs=signs_of(case, shown, controls),
-            covered=any(follows(control.measurement, shown) for control in controls.working),
+def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
+    """The best-supported finding on one or more failed attempts."""
+    attempts = [
+        FailedAttempt(
+            summary=summary,
+            signs=signs_of(case, summary, controls),
+            covered=any(follows(control.measurement, summary) for control in controls.working),
         )
-        for shown in failed
+        for summary in failed
     ]
-    counted = [look for look in looks if look.covered or _stands_alone(case, look)]
-    considered = counted or looks
+    counted = [
+        attempt for attempt in attempts if attempt.covered or _needs_no_control(case, attempt)
+    ]
+    considered = counted or attempts
     found = strongest(case, considered)
     if found is None:
-        last = considered[-1].shown
+        last = considered[-1].summary
         return Finding(
-            sign=None, evidence=Evidence.NONE, shown=last, outcome=decisive_here(case, last)
+            sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
         )
-    limit = Evidence.WEAK if controls.wavering or _slow_there(found, controls) else Evidence.STRONG
+    limit = (
+        Evidence.WEAK if controls.wavering or _slow_at_control(found, controls) else Evidence.STRONG
+    )
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
     return _with_follow_ups(case, found, evidence, counted, controls)
 
 
-def _slow_there(found: Finding, controls: Controls) -> bool:
-    """Whether silence here may be an answer that comes too late, as one nearly did at a control."""
+def _slow_at_control(found: Finding, controls: Controls) -> bool:
+    """Whether a timeout here may be a slow answer, since one was slow at a control too."""
     if found.sign is None or found.sign[1] != TIMEOUT or found.sign[0] not in _DIALLED:
         return False
-    leg = found.shown.leg
-    waited = [o.duration for o in (*leg.tcp, *leg.tls, *leg.app) if o.failure]
+    last_hop = found.summary.last_hop
+    waited = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure]
     return bool(waited) and controls.patience > max(SLOW, SLOW_SHARE * max(waited))
 
 
@@ -121,129 +121,132 @@ def _with_follow_ups(
     case: Case,
     found: Finding,
     evidence: Evidence,
-    counted: Sequence[FailedMeasurement],
+    counted: Sequence[FailedAttempt],
     controls: Controls,
 ) -> Finding:
-    """The finding as the follow-ups let it be read."""
+    """The finding with the follow-ups taken into account."""
     if found.sign is None:
         return msgspec.structs.replace(found, evidence=evidence)
     reading = reread(
         case,
         found.sign,
         evidence,
-        [look.shown for look in counted if found.sign in look.signs],
+        [attempt.summary for attempt in counted if found.sign in attempt.signs],
         controls.working,
     )
     evidence = reading.evidence
     if reading.sign in _RESOLVERS_FAULT and evidence is Evidence.STRONG:
-        # A resolver that is slow, or cut off from the platform's name servers, does the same.
+        # A slow resolver, or one cut off from the platform's name servers, does the same.
         evidence = Evidence.WEAK
     return msgspec.structs.replace(found, sign=reading.sign, evidence=evidence)
 
 
-def strongest(case: Case, looks: Sequence[FailedMeasurement]) -> Finding | None:
-    """The finding that these looks support best; None when they show nothing nameable."""
-    shown = [look.signs for look in looks]
+def strongest(case: Case, attempts: Sequence[FailedAttempt]) -> Finding | None:
+    """The finding that these attempts support best; None when they show no sign."""
+    signs = [attempt.signs for attempt in attempts]
     candidates = [
-        _supported(case, sign, looks) for sign in dict.fromkeys(s for m in shown for s in m)
+        _supported(case, sign, attempts)
+        for sign in dict.fromkeys(s for shown in signs for s in shown)
     ]
 
     def preference(finding: Finding) -> tuple[int, int, int, int]:
-        showing = [n for n, signs in enumerate(shown) if finding.sign in signs]
+        showing = [n for n, shown in enumerate(signs) if finding.sign in shown]
         sub_method = finding.sign[1] if finding.sign else ""
         agreeing = len(showing)
         if finding.sign is not None and _leaves_residue(finding.sign):
-            agreeing += len(_refused_since(finding.sign, looks))
+            agreeing += len(_refused_since(finding.sign, attempts))
         return (EVIDENCE_ORDER[finding.evidence], -rank(sub_method), agreeing, -showing[0])
 
     return max(candidates, key=preference, default=None)
 
 
-def _supported(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Finding:
-    showing = [look for look in looks if sign in look.signs]
-    evidence = graded(case, sign, looks)
+def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Finding:
+    showing = [attempt for attempt in attempts if sign in attempt.signs]
+    evidence = graded(case, sign, attempts)
     match = _fingerprint(case, sign, showing)
     known = match is not None and national(case, match)
     if known:
         evidence = Evidence.STRONG
-    hearsay = all(sign[0] in look.shown.measurement.not_observed for look in showing)
-    if hearsay or not (known or any(look.covered for look in showing)):
-        # Only a proxy's word for what happened on a layer it hides; or no witness.
+    hearsay = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
+    if hearsay or not (known or any(attempt.covered for attempt in showing)):
+        # Only a proxy reports on a layer it hides, or there is no control.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
     return Finding(
         sign=sign,
         evidence=evidence,
-        shown=first.shown,
+        summary=first.summary,
         outcome=first.signs[sign],
         fingerprint=match.fingerprint.id if match is not None else "",
     )
 
 
-def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedMeasurement]) -> Match | None:
-    """The fingerprint that looks with this sign show; one known from the country comes first."""
+def _fingerprint(case: Case, sign: Sign, showing: Sequence[FailedAttempt]) -> Match | None:
+    """The fingerprint of attempts with this sign; one known from the country comes first."""
     medium = {KNOWN_PAGE: Medium.PAGE, CERTIFICATE: Medium.CERTIFICATE}.get(sign)
     if medium is None:
         return None
-    found = [best_match(case, look.shown, medium) for look in showing]
+    found = [best_match(case, attempt.summary, medium) for attempt in showing]
     matches = [one for one in found if one is not None]
     return next((one for one in matches if national(case, one)), matches[0] if matches else None)
 
 
-def graded(case: Case, sign: Sign, looks: Sequence[FailedMeasurement]) -> Evidence:
-    """The evidence for a sign that these looks give, in the order made; one at least shows it."""
+def graded(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Evidence:
+    """The grade of a sign that at least one of these attempts shows, in the order made."""
     weight = WEIGHTS.get(sign, Weight.NOTHING)
-    silent = [n for n, look in enumerate(looks) if any(word == TIMEOUT for _, word in look.signs)]
-    showing = [n for n, look in enumerate(looks) if sign in look.signs]
+    silent = [
+        n for n, attempt in enumerate(attempts) if any(word == TIMEOUT for _, word in attempt.signs)
+    ]
+    showing = [n for n, attempt in enumerate(attempts) if sign in attempt.signs]
     lossy = case.health.state is VantageState.LOSSY
     rate = case.health.timeout_rate
     count = len(silent) if weight is Weight.SILENCE else len(showing)
-    refused = _refused_since(sign, looks) if _leaves_residue(sign) else frozenset()
-    if weight in AGREEING_LOOKS:
+    refused = _refused_since(sign, attempts) if _leaves_residue(sign) else frozenset()
+    if weight in AGREEING_ATTEMPTS:
         count += len(refused)
-    if weight in AGREEING_LOOKS and sign[0] is not Layer.DNS and not lossy:
+    if weight in AGREEING_ATTEMPTS and sign[0] is not Layer.DNS and not lossy:
         residue = len([n for n in silent if n > showing[0] and n not in (*showing, *refused)])
         if residue and not loss_explains(rate, residue):
             count += residue
     evidence = grade(weight, count, timeout_rate=rate, lossy=lossy)
     if kind_of(case.endpoint) is EndpointKind.STUN and sign[0] is Layer.APP:
-        # Firewalls that let some UDP through and not this port are too common for more.
+        # Firewalls that allow some UDP but not this port are too common for more.
         return capped(evidence, Evidence.WEAK)
     return evidence
 
 
 def _leaves_residue(sign: Sign) -> bool:
-    """Whether it is a greeting or a request that was cut off, which may poison the address."""
+    """Whether a handshake or request was cut off, which may block the address for a while."""
     return sign[0] in (Layer.TLS, Layer.HTTP) and sign[1] in _CUT_OFF
 
 
-def _refused_since(sign: Sign, looks: Sequence[FailedMeasurement]) -> frozenset[int]:
-    """The looks that were refused a connection where an earlier look was cut off by this sign."""
+def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[int]:
+    """Positions of attempts refused at an address where this sign cut off an earlier attempt."""
     cut: set[str] = set()
     found = set()
-    for position, look in enumerate(looks):
-        if sign in look.signs:
-            cut |= {p.address for p in look.shown.paths if p.address and _sign_of(p) == sign}
+    for position, attempt in enumerate(attempts):
+        if sign in attempt.signs:
+            cut |= {
+                p.address
+                for p in attempt.summary.paths
+                if p.address and (p.layer, p.sub_method) == sign
+            }
         elif any(
             path.layer is Layer.TCP and path.sub_method in _REFUSALS and path.address in cut
-            for path in look.shown.paths
+            for path in attempt.summary.paths
         ):
             found.add(position)
     return frozenset(found)
 
 
-def _sign_of(path: Outcome) -> Sign:
-    return path.layer, path.sub_method
-
-
-def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
-    """Whether a look accuses without anybody having looked from outside."""
-    if BOGON in look.signs or KNOWN_PAGE in look.signs:
+def _needs_no_control(case: Case, attempt: FailedAttempt) -> bool:
+    """Whether an attempt accuses without a control."""
+    if BOGON in attempt.signs or KNOWN_PAGE in attempt.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
     return (
-        CERTIFICATE in look.signs
-        and look.signs[CERTIFICATE].failure in FORGED
+        CERTIFICATE in attempt.signs
+        and attempt.signs[CERTIFICATE].failure in FORGED
         and case.health.state is VantageState.OK
     )
 
@@ -251,9 +254,9 @@ def _stands_alone(case: Case, look: FailedMeasurement) -> bool:
 # -- signs -------------------------------------------------------------------------------------
 
 
-def decisive_here(case: Case, shown: Outline) -> Outcome | None:
-    """What a look came to over the families that work from this vantage."""
-    return best(usable(shown.paths, families_of(case)))
+def decisive_here(case: Case, summary: Summary) -> Outcome | None:
+    """The best outcome over the families that work from this vantage."""
+    return best(usable(summary.paths, families_of(case)))
 
 
 def families_of(case: Case) -> tuple[str, ...]:
@@ -261,37 +264,37 @@ def families_of(case: Case) -> tuple[str, ...]:
     return () if kind_of(case.endpoint) is EndpointKind.DNS else case.health.families
 
 
-def signs_of(case: Case, shown: Outline, controls: Controls) -> dict[Sign, Outcome]:
-    """What one failed look shows, in the words of verdicts, and where; empty: nothing nameable."""
-    paths = usable(shown.paths, families_of(case))
+def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Outcome]:
+    """The signs of one failed attempt, and where; empty when no failure has a name."""
+    paths = usable(summary.paths, families_of(case))
     outcome = best(paths)
     if outcome is None:
         return {}
-    if best_match(case, shown, Medium.PAGE) is not None:
+    if best_match(case, summary, Medium.PAGE) is not None:
         return {KNOWN_PAGE: outcome}
-    if controls.working and strayed(shown, controls):
+    if controls.working and strayed(summary, controls):
         return {_BLOCKPAGE: outcome}
     if outcome.failure is None:
-        sign = _page_sign(shown, controls)
+        sign = _page_sign(summary, controls)
         return {sign: outcome} if sign else {}
-    if shown.leg.resolved_elsewhere:
+    if summary.last_hop.resolved_elsewhere:
         if outcome.layer is Layer.DNS:
             return {OTHER_RESOLVER: outcome}
     elif outcome.layer in _BEFORE_HTTP:
-        # Once TLS verified, the address was right whatever the resolver said.
-        if shown.injected:
+        # A verified TLS connection proves the address, whatever the resolver said.
+        if summary.injected:
             return {INJECTION: outcome}
         bogon = next((path for path in paths if path.sub_method == BOGON[1]), None)
         if bogon is not None:
             return {BOGON: bogon}
-    if outcome.layer in shown.measurement.not_observed:
-        # A refusal by the proxy's own rules is not the ICMP message it is otherwise.
+    if outcome.layer in summary.measurement.not_observed:
+        # A refusal by the proxy's own rules is not the ICMP error it is otherwise.
         paths = tuple(path for path in paths if path.failure != Failure.PERMISSION_DENIED)
     return failed_at(paths, outcome.depth)
 
 
 def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
-    """The signs of the paths that failed after passing this many layers, and a path for each."""
+    """The signs of the paths that failed at this depth, with a path for each."""
     found: dict[Sign, Outcome] = {}
     failed = [path for path in paths if path.depth == depth and path.sub_method]
     for path in sorted(failed, key=lambda p: (p.failure in FORGED, p.failure or "", p.family)):
@@ -299,12 +302,12 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
     return found
 
 
-def _page_sign(shown: Outline, controls: Controls) -> Sign | None:
+def _page_sign(summary: Summary, controls: Controls) -> Sign | None:
     """What is wrong with a complete response."""
-    page = shown.leg.http
+    page = summary.last_hop.http
     if page is None or not page.status:
         return None
-    cleartext = cleartext_page(shown) is not None
+    cleartext = cleartext_page(summary) is not None
     if page.status == LEGAL_REASONS:
         return Layer.HTTP, "status_451" if cleartext else "withheld"
     if cleartext and controls.working:

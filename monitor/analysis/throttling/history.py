@@ -1,4 +1,4 @@
-"""What must be remembered from cycle to cycle to judge the speed of one object at one vantage."""
+"""What is remembered between cycles to judge the speed of one object at one vantage."""
 
 import math
 from collections import deque
@@ -11,11 +11,11 @@ from probes.measurement import Layer, Measurement, TcpObservation
 
 ROUNDS = 3
 HISTORY = 20
-"""Looks that make up what is usual."""
+"""Measurements that define what is usual."""
 STANDS = 1.5
-"""A verdict that cannot be renewed stands for this many times the time between measurements."""
+"""An accusation that is not renewed lasts this many times the interval between measurements."""
 LONGEST_UNRENEWED = 3600.0
-"""Seconds it stands where nothing is measured by the clock."""
+"""Seconds it lasts where nothing is measured on a schedule."""
 
 
 class SpeedHistory:
@@ -23,48 +23,48 @@ class SpeedHistory:
 
     def __init__(self) -> None:
         self.rounds: deque[Measurement] = deque(maxlen=ROUNDS)
-        self.habit: deque[float] = deque(maxlen=HISTORY)
+        self.usual_ratios: deque[float] = deque(maxlen=HISTORY)
         self.connects: deque[float] = deque(maxlen=HISTORY)
         self.accusing: TransferVerdict | None = None
         self.until = 0.0
-        """Up to when `accusing` stands."""
+        """When `accusing` expires."""
 
     @property
     def distance(self) -> float:
-        """Shortest time that connecting lately took, before any transfer filled a queue."""
+        """Shortest recent connect time in seconds, before any transfer filled a queue."""
         return min(self.connects, default=math.inf)
 
     @property
     def earlier(self) -> list[Measurement]:
-        """The rounds that a single new one is judged with: none while nothing is accused."""
+        """Earlier rounds to judge a single new round with; none while nothing is accused."""
         return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
 
-    def noticed(self, look: Measurement) -> None:
-        """A look at the endpoint that tells whether the object can be reached."""
+    def add_measurement(self, measurement: Measurement) -> None:
+        """Record the connect times of a measurement of the endpoint."""
         self.connects.extend(
             o.duration
-            for o in look.of(Layer.TCP)
+            for o in measurement.of(Layer.TCP)
             if isinstance(o, TcpObservation) and o.failure is None
         )
 
     def remember(
         self, made: Sequence[Measurement], verdict: TransferVerdict, now: float, every: float
     ) -> None:
-        """These new rounds gave that verdict; `every` is the time between measurements."""
+        """Record new rounds and their verdict; `every` is the interval in seconds."""
         self.rounds.extend(made)
-        for look in made:
-            seen = round_of(look, self.distance)
+        for measurement in made:
+            seen = round_of(measurement, self.distance)
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
-                self.habit.append(ratio)
+                self.usual_ratios.append(ratio)
         if verdict.accuses:
             self.accusing = verdict
             self.until = now + (STANDS * every or LONGEST_UNRENEWED)
         elif verdict.verdict.state is State.OK:
             self.accusing = None
 
-    def standing(self, now: float) -> TransferVerdict | None:
-        """The accusation that still stands; it is forgotten once it does not."""
+    def current_accusation(self, now: float) -> TransferVerdict | None:
+        """The accusation that has not expired."""
         if self.accusing is not None and now > self.until:
             self.accusing = None
         return self.accusing

@@ -14,39 +14,39 @@ class TransferRule(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     meaning: str
-    """One sentence for somebody who does not program."""
+    """One sentence for readers who do not program."""
     state: State
     kind: TransferClass
     sub_method: str = ""
-    evidence: Evidence = Evidence.NONE
-    """The best grade it can give."""
+    grade_ceiling: Evidence = Evidence.NONE
+    """The best grade this rule can give."""
     wrong_when: str
-    """What would make it wrong."""
+    """What would make the rule wrong."""
     matches: Callable[[TransferFacts], bool]
 
 
 THROTTLING_RULES: tuple[TransferRule, ...] = (
     TransferRule(
         id="throttling.insufficient",
-        meaning="Too few transfers got far enough, or the vantage itself is not well, so nothing"
-        " can be said about the platform's speed.",
+        meaning="Too few transfers got far enough, or the vantage itself is unhealthy, so nothing"
+        " is known about the platform's speed.",
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
-        matches=lambda facts: not facts.able or not facts.telling,
+        matches=lambda facts: not facts.able or not facts.informative,
     ),
     TransferRule(
         id="throttling.machine",
-        meaning="It seems slow, or silent, but the machine that measured was itself held up, or the"
-        " time too short to tell, so this may be its own doing.",
+        meaning="It seems slow, or stalled, but the measuring machine itself was delayed, or the"
+        " transfer too short, so the machine may be the cause.",
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
-        wrong_when="It is throttled while the machine is busy, or only to some ten Mbit/s.",
+        wrong_when="It is throttled while the machine is busy, or only to about ten Mbit/s.",
         matches=lambda facts: facts.pauses_explain,
     ),
     TransferRule(
         id="throttling.slow_everywhere",
-        meaning="It is as slow, or stops as well, at the control: the platform is in trouble.",
+        meaning="It is as slow, or stalls, at the control too: the platform itself has a problem.",
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
         wrong_when="The control is throttled too, or is on a slow line itself.",
@@ -54,7 +54,8 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     ),
     TransferRule(
         id="throttling.loss",
-        meaning="It is slow or stops, but so much is lost on this line that this is no sign.",
+        meaning="It is slow or stalls, but this line loses so many packets that this proves"
+        " nothing.",
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
         wrong_when="It is throttled by dropping packets on a bad line.",
@@ -62,32 +63,33 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     ),
     TransferRule(
         id="throttling.stall",
-        meaning="Its transfers go silent after some bytes, where others on the same line get on.",
+        meaning="Its transfers stall after some bytes, where others on the same line continue.",
         state=State.THROTTLED,
         kind=TransferClass.STALLED,
         sub_method="stall",
-        evidence=Evidence.STRONG,
-        wrong_when="The platform's nearest servers are faulty, and the control met others.",
-        # The platform's own servers may stop: only the name or a control tells them apart.
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="The platform's nearest servers are faulty, and the control reached other"
+        " servers.",
+        # The platform's own servers may stall: only the name or a control tells the two apart.
         matches=lambda facts: facts.stall and (facts.stalled_by_name or facts.control_fine),
     ),
     TransferRule(
         id="throttling.rate",
-        meaning="It comes far more slowly than other things on the same line, and than at the"
+        meaning="It loads far more slowly than other things on the same line, and than at the"
         " control.",
         state=State.THROTTLED,
         kind=TransferClass.THROTTLED,
         sub_method="rate",
-        evidence=Evidence.STRONG,
-        wrong_when="The platform's nearest servers make this visitor wait, as they do robots.",
-        # Without the innocuous name as a witness, control is the only one.
+        grade_ceiling=Evidence.STRONG,
+        wrong_when="The platform's nearest servers slow this visitor down, as they do robots.",
+        # Without the innocuous name, the control is the only comparison.
         matches=lambda facts: (
             bool(facts.slow) and (facts.slow is facts.by_name or facts.control_fine)
         ),
     ),
     TransferRule(
         id="throttling.slow_address",
-        meaning="Its servers are slow to answer under any name: the way to them may be congested.",
+        meaning="Its servers are slow under any name: the route to them may be congested.",
         state=State.INSUFFICIENT,
         kind=TransferClass.INSUFFICIENT,
         wrong_when="The network slows the platform's addresses down, whatever name is asked for.",
@@ -95,18 +97,18 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     ),
     TransferRule(
         id="throttling.slow_uplink",
-        meaning="It comes as fast as other things do, on a line on which everything is slow.",
+        meaning="It loads as fast as other things, on a line on which everything is slow.",
         state=State.OK,
         kind=TransferClass.SLOW_UPLINK,
-        wrong_when="It is held to a speed above that of the line, or everything is slowed down.",
+        wrong_when="It is throttled to a speed above that of the line, or everything is throttled.",
         matches=lambda facts: facts.slow_line,
     ),
     TransferRule(
         id="throttling.none",
-        meaning="It comes as fast as other things on the same line.",
+        meaning="It loads as fast as other things on the same line.",
         state=State.OK,
         kind=TransferClass.OK,
-        wrong_when="It is slowed down only at times, or only beyond what was asked for.",
+        wrong_when="It is throttled only at times, or only beyond the part that was requested.",
         matches=lambda facts: facts.fine,
     ),
     TransferRule(
@@ -118,4 +120,4 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         matches=lambda _: True,
     ),
 )
-"""Tried in order; the last one always matches."""
+"""Tried in order; the last rule always matches."""

@@ -1,47 +1,40 @@
-"""Throttling and stalls: is a platform made slow where everything else is not?
+"""Throttling and stalls: whether a platform is slow where everything else is not.
 
-What it looked like where it happened:
+Cases it is made for:
 
-* *Russia, Twitter, March 2021* (Xue et al., "Throttling Twitter", IMC 2021): a connection whose
-  ClientHello named the platform was policed to 130–150 kbit/s by dropping what came above. The
-  same address under another name was fast. A page still loads, so a look that stops early is ok.
+* *Russia, Twitter, March 2021* (Xue et al., "Throttling Twitter", IMC 2021): connections whose
+  ClientHello named the platform were policed to 130–150 kbit/s. The same address under another name
+  was fast. A page still loads, so a short measurement is ok.
 * *Türkiye, Twitter, February 2023* (NetBlocks; Censored Planet): twelve hours of slowed handshakes
-  and transfers, set against other names on the same prefix; invisible in daily averages.
-* *Russia, foreign clouds, from June 2025* (Cloudflare; net4people): connections go silent after
-  about 16 KB, whatever the rest of the exchange does. A look that stops at TLS sees nothing, and
-  some names are spared, so the innocuous one shows it as well.
+  and transfers, compared with other names on the same prefix; invisible in daily averages.
+* *Russia, foreign clouds, from June 2025* (Cloudflare; net4people): connections stall after about
+  16 KB. A measurement that stops at TLS sees nothing, and some names are spared.
 
-Slowness has many honest makers, each of which has to be ruled out: a slow line, a long way, loss,
-a congested exchange with one content network, a platform in trouble. So a rate is never judged by
-itself. Compared are, in rounds whose variants come close after each other in random order:
+Slowness has innocent causes: a slow line, a long route, loss, a congested exchange, a platform in
+trouble. So a rate is only judged in comparison, in rounds of transfers in random order:
 
-1. *the same address under an innocuous name*: the same servers and the same way, so only the name
-   differs. Below NAME_RATIO of it is a sign;
+1. *the same address under an innocuous name*: same servers and route, so only the name differs.
+   Below NAME_RATIO is a sign;
 2. where that gives no rate (many servers answer a foreign name with a short error), *an object
-   elsewhere* on the same line, below SITE_RATIO, and likewise below what control gets. The way may
-   be longer there: a rate that the round trip alone explains does not count, nor one that is usual
-   for this stream;
-3. *control*, in any case: what is slow there too is the platform's own trouble.
+   elsewhere* on the same line: below SITE_RATIO, and below the same share of the control's rate. A
+   rate that the round trip explains, or that is usual for this stream, does not count;
+3. *the control*, always: what is slow there too is the platform's own trouble.
 
-A vantage can be slow itself. Each transfer counts for how long the machine was held up, and what
-that may have done to a rate or made of a silence is taken in the platform's favour
-(`transfer_pauses`); so is a line on which rates swing from round to round by as much as the two
-that are compared differ.
+The machine may be slow itself: its pauses during a transfer count in the platform's favour
+(`transfer_pauses`), and so do lines whose rates swing as much as the two rates differ.
 
-Slow at the address under either name is no accusation: congestion does the same. Silence is more
-telling, since congestion slows and does not stop: a transfer that stops where another gets on is a
-stall whatever the name. Two rounds at least, and two of three, have to agree; loss measured at the
-vantage must not explain them.
+Slow at the address under either name accuses nobody: congestion does the same. But congestion does
+not stop transfers: one that stalls where another continues is a stall under any name. At least two
+rounds, and two of three, must agree, and loss measured at the vantage must not explain them.
 
-N in "stalls at N bytes" is what the answer came to; the network's own count also holds the
-handshake, some 3 to 6 KB more, and a TLS record that had not come whole is not in N.
+N in "stalls at N bytes" counts bytes of the answer. The network also carries the handshake (some 3
+to 6 KB) and any incomplete TLS record.
 """
 
 from collections.abc import Sequence
 from statistics import median
 
-from monitor.analysis.judge.evidence_weight import llr
-from monitor.analysis.judge.rules import RULES_VERSION
+from monitor.analysis.judge.rules import verdict_on
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
 from monitor.analysis.throttling.transfer_facts import (
     TransferCase,
@@ -60,52 +53,41 @@ CONTROL = "control"
 
 
 def judge_transfers(case: TransferCase) -> TransferVerdict:
-    """The verdict on the transfers of one object. Total, and the same for the same case."""
+    """The verdict on the transfers of one object. Every case gets one, always the same."""
     facts = examine(case)
     rule = next(rule for rule in THROTTLING_RULES if rule.matches(facts))
     accused = rule.state is State.THROTTLED
     deciding = facts.stalls if rule.kind is TransferClass.STALLED else facts.slow
-    rounds = (deciding if accused else facts.telling) or tuple(map(round_of, case.rounds))
+    rounds = (deciding if accused else facts.informative) or tuple(map(round_of, case.rounds))
     evidence = _evidence(facts, rule) if accused else Evidence.NONE
-    last = rounds[-1].look if rounds else None
+    last = rounds[-1].measurement if rounds else None
     return TransferVerdict(
         kind=rule.kind,
         object=last.endpoint if last is not None else case.endpoint,
-        rounds=len(facts.telling),
+        rounds=len(facts.informative),
         rates=_rates(facts),
         ratios=_ratios(facts),
-        stalled_at=_spread([float(stall_point(r)) for r in facts.telling if r.stalled]),
-        verdict=Verdict(
+        stalled_at=_spread([float(stall_point(r)) for r in facts.informative if r.stalled]),
+        verdict=verdict_on(
+            case,
+            rule.id,
+            rule.state,
+            evidence,
             measurement=last.id if last is not None else "",
             controls=facts.control_ids,
-            cycle=case.cycle,
-            vantage=case.vantage,
-            country=case.country,
-            asn=case.asn,
-            network=case.network,
-            vantage_role="field",
-            platform=case.platform,
-            role=case.role,
-            endpoint=case.endpoint,
-            state=rule.state,
+            failures={} if last is None or rule.state is State.OK else _failures(last),
             method="throttling" if accused else "",
             sub_method=rule.sub_method,
-            rule_id=rule.id,
-            evidence=evidence,
-            llr=llr(rule.state, evidence),
-            failures={} if last is None or rule.state is State.OK else _failures(last),
-            judged_at=case.judged_at,
-            rules_version=RULES_VERSION,
         ),
     )
 
 
 def combine(verdicts: Sequence[Verdict], speeds: Sequence[TransferVerdict]) -> list[Verdict]:
-    """The verdicts of a cycle with those on speed worked in, one for each endpoint.
+    """The verdicts of a cycle combined with those on speed, one for each endpoint.
 
-    Where an endpoint has a verdict of its own, speed changes it only to accuse, and only where it
-    works over TCP or failed by falling silent half-way, which a stall explains better. An object
-    that is no endpoint of the catalogue brings a verdict of its own.
+    Speed changes an endpoint's own verdict only to accuse, and only where the endpoint works over
+    TCP or timed out half-way, which a stall explains better. An object that is no endpoint of the
+    catalogue gets a verdict of its own.
     """
     combined = {(v.platform, v.role, v.endpoint): v for v in verdicts}
     for speed in speeds:
@@ -122,7 +104,7 @@ def _yields(verdict: Verdict) -> bool:
 
 
 def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
-    """Strong when control fared well and nothing but the name, or one fixed point, is left."""
+    """Strong when the control was fine and only the name, or one fixed point, is left as cause."""
     if not facts.control_fine:
         return Evidence.WEAK
     if rule.kind is TransferClass.STALLED:
@@ -131,14 +113,14 @@ def _evidence(facts: TransferFacts, rule: TransferRule) -> Evidence:
         return Evidence.STRONG if alike else Evidence.WEAK
     if facts.slow is not facts.by_name:
         return Evidence.WEAK
-    # Rates wander: they have to lie apart, not only their middles.
-    targets = [r.rate("target") or 0.0 for r in facts.telling]
-    others = [rate for r in facts.telling if (rate := r.rate("innocuous")) is not None]
+    # Rates vary: the ranges must not overlap, not only their medians.
+    targets = [r.rate("target") or 0.0 for r in facts.informative]
+    others = [rate for r in facts.informative if (rate := r.rate("innocuous")) is not None]
     return Evidence.STRONG if max(targets) < min(others) else Evidence.WEAK
 
 
-def _failures(look: Measurement) -> dict[str, str]:
-    for seen in look.observations:
+def _failures(measurement: Measurement) -> dict[str, str]:
+    for seen in measurement.observations:
         if (
             isinstance(seen, TransferObservation)
             and seen.reason == TRANSFER_TARGET
@@ -150,7 +132,7 @@ def _failures(look: Measurement) -> dict[str, str]:
 
 def _rates(facts: TransferFacts) -> dict[str, Spread]:
     found = {
-        name: _spread([rate for r in facts.telling if (rate := r.rate(name)) is not None])
+        name: _spread([rate for r in facts.informative if (rate := r.rate(name)) is not None])
         for name in VARIANTS.values()
     }
     found[CONTROL] = _spread([c.rate for c in facts.controls if c.rate is not None])
@@ -159,11 +141,11 @@ def _rates(facts: TransferFacts) -> dict[str, Spread]:
 
 def _ratios(facts: TransferFacts) -> dict[str, Spread]:
     found = {
-        name: _spread([ratio for r in facts.telling if (ratio := r.ratio(name)) is not None])
+        name: _spread([ratio for r in facts.informative if (ratio := r.ratio(name)) is not None])
         for name in ("innocuous", "reference")
     }
     best = max((c.rate for c in facts.controls if c.rate is not None), default=0.0)
-    targets = [rate for r in facts.telling if (rate := r.rate("target")) is not None]
+    targets = [rate for r in facts.informative if (rate := r.rate("target")) is not None]
     found[CONTROL] = _spread([rate / best for rate in targets]) if best else None
     return {name: spread for name, spread in found.items() if spread is not None}
 

@@ -1,99 +1,87 @@
-"""The rounds on one object put before the judge, and the facts that the rules ask about."""
+"""The rounds of transfers of one object, and the facts that the rules ask about."""
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from statistics import median
 
 import msgspec
 
-from monitor.analysis.judge.evidence_weight import loss_explains
+from monitor.analysis.judge.case import EndpointCase
+from monitor.analysis.judge.evidence_grades import loss_explains
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most
 from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO, Round, round_of
-from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, paces
-from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.throttling.transfer_speed import VARIANTS, TransferSpeed, gets_past, speeds
+from monitor.analysis.verdict import VantageState
 from probes.measurement import Measurement
 
-HABIT_RATIO = 0.5
-"""Against the stream's own earlier ratio to the object elsewhere."""
-HABIT = 5
-"""Earlier ratios that make a habit."""
+UNUSUAL_RATIO = 0.5
+"""Share of the stream's own earlier ratio to the object elsewhere."""
+ENOUGH_RATIOS = 5
+"""Earlier ratios needed to know what is usual."""
 SLOW = 1_000_000.0
 """Bits per second below which a line is called slow."""
 ROUNDS_NEEDED = 2
-"""Rounds that have to agree, and two thirds of all."""
+"""Rounds that must agree, and two thirds of all."""
 
 
-class TransferCase(msgspec.Struct, frozen=True, kw_only=True):
-    """The rounds on one object from one field vantage, put before the judge."""
+class TransferCase(EndpointCase, frozen=True, kw_only=True):
+    """The rounds on one object, whose verdict is about `endpoint`."""
 
-    cycle: str
-    vantage: str
-    country: str
-    asn: int
-    network: str
-    platform: str
-    role: str
-    endpoint: str
-    """Id of the endpoint the verdict is about."""
     rounds: tuple[Measurement, ...]
-    """Looks `transfer` from the field vantage, oldest first."""
+    """Transfer measurements from the field vantage, oldest first."""
     controls: tuple[Measurement, ...] = ()
-    """Looks `transfer` of the same object from control vantages, however old."""
+    """Transfer measurements of the same object from control vantages, of any age."""
     distance: float = math.inf
-    """Shortest time, in seconds, that connecting to the object's host lately took."""
-    habit: tuple[float, ...] = ()
+    """Shortest recent time to connect to the object's host, in seconds."""
+    usual_ratios: tuple[float, ...] = ()
     """Earlier ratios of this object to the reference from here, of rounds that were not slow."""
-    health: VantageHealth
-    judged_at: datetime
-    """UTC."""
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules ask about a case."""
 
     case: TransferCase
-    telling: tuple[Round, ...]
+    informative: tuple[Round, ...]
     stalls: tuple[Round, ...]
-    """Rounds that stopped where another transfer got on."""
+    """Rounds that stalled where another transfer continued."""
     by_name: tuple[Round, ...]
     by_site: tuple[Round, ...]
     """Rounds slow against an object elsewhere, where the innocuous name gave no rate."""
     by_address: tuple[Round, ...]
-    """Rounds slow against an object elsewhere, and not against the innocuous name."""
+    """Rounds slow against an object elsewhere, but not against the innocuous name."""
     controls: tuple[TransferSpeed, ...]
-    """Of controls that began after the first round of those that count."""
+    """Of controls that began after the first suspicious round."""
     control_ids: tuple[str, ...] = ()
 
     def agree(self, rounds: Sequence[Round]) -> bool:
-        """Enough rounds, and most of those that tell anything."""
-        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.telling)
+        """Whether enough rounds, and most of the informative ones, agree."""
+        return len(rounds) >= ROUNDS_NEEDED and 3 * len(rounds) >= 2 * len(self.informative)
 
     @property
     def able(self) -> bool:
-        """The vantage is well and loses little."""
+        """The vantage is healthy and loses little."""
         return self.case.health.state is VantageState.OK
 
     @property
     def stall(self) -> bool:
-        """Enough rounds stopped."""
+        """Enough rounds stalled."""
         return self.agree(self.stalls)
 
     @property
     def stalled_by_name(self) -> bool:
-        """Each time, the same address got further under the innocuous name."""
+        """The same address got further under the innocuous name each time."""
         return self.stall and all(_name_got_past(one) for one in self.stalls)
 
     @property
     def slow(self) -> tuple[Round, ...]:
-        """The rounds that make the object slow, of the better kind; none when too few agree."""
+        """The rounds that make it slow, by the better comparison; none when too few agree."""
         kinds = ((self.by_name, "innocuous"), (self.by_site, "reference"))
         return next((r for r, against in kinds if self.agree(r) and _apart(r, against)), ())
 
     @property
     def pauses_explain(self) -> bool:
-        """The machine's own pauses may have done as much: to too many of the rounds that accuse, or
-        to what a control was held against."""
+        """The machine's own pauses may explain too many of the accusing rounds, or the comparison
+        with the control."""
         if self.stall:
             return not self.agree([one for one in self.stalls if not one.stall_is_ours])
         if not self.slow:
@@ -104,13 +92,13 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Loss as measured at the vantage may have done as much."""
+        """Loss measured at the vantage may explain it."""
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
 
     @property
     def control_fine(self) -> bool:
-        """A control got the object as it should: further, or clearly faster."""
+        """A control got the object further, or clearly faster."""
         if self.stall:
             point = max(stall_point(one) for one in self.stalls)
             return any(gets_past(c, point) for c in self.controls)
@@ -119,7 +107,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _control_surely_fine(self) -> bool:
-        rate = median(at_most(one.paces["target"]) for one in self.slow)
+        rate = median(at_most(one.speeds["target"]) for one in self.slow)
         return any(rate < self._limit * at_least(c) for c in self.controls)
 
     @property
@@ -128,7 +116,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slow_everywhere(self) -> bool:
-        """Controls could tell, and none of them fared better."""
+        """Controls could compare, and none was better."""
         if self.control_fine:
             return False
         if self.stall:
@@ -137,38 +125,42 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fine(self) -> bool:
-        """Most rounds were compared and found neither slow nor stopped."""
-        fine = [r for r in self.telling if r.compared and not r.suspicious]
-        return bool(fine) and 2 * len(fine) > len(self.telling)
+        """Most rounds were compared and were neither slow nor stalled."""
+        fine = [r for r in self.informative if r.compared and not r.suspicious]
+        return bool(fine) and 2 * len(fine) > len(self.informative)
 
     @property
     def slow_line(self) -> bool:
-        """Fine, and nothing came fast."""
-        rates = [r.rate(v) for r in self.telling for v in VARIANTS.values()]
+        """Fine, but nothing was fast."""
+        rates = [r.rate(v) for r in self.informative for v in VARIANTS.values()]
         known = [rate for rate in rates if rate is not None]
         return self.fine and bool(known) and max(known) < SLOW
 
 
 def examine(case: TransferCase) -> TransferFacts:
-    """Reduce a case to the facts the rules ask about. Never raises."""
-    telling = tuple(r for r in (round_of(look, case.distance) for look in case.rounds) if r.telling)
-    by_name = tuple(r for r in telling if r.slow_by_name)
-    by_site = tuple(r for r in telling if r.slow_site and r.ratio("innocuous") is None)
-    if len(case.habit) >= HABIT:
-        usual = HABIT_RATIO * median(case.habit)
+    """Reduce a case to the facts that the rules ask about. Never raises."""
+    informative = tuple(
+        r
+        for r in (round_of(measurement, case.distance) for measurement in case.rounds)
+        if r.informative
+    )
+    by_name = tuple(r for r in informative if r.slow_by_name)
+    by_site = tuple(r for r in informative if r.slow_site and r.ratio("innocuous") is None)
+    if len(case.usual_ratios) >= ENOUGH_RATIOS:
+        usual = UNUSUAL_RATIO * median(case.usual_ratios)
         by_site = tuple(r for r in by_site if (r.ratio("reference") or 0.0) < usual)
-    wrong = [r.look.ended_at for r in telling if r.suspicious]
+    wrong = [r.measurement.ended_at for r in informative if r.suspicious]
     controls = [c for c in case.controls if wrong and c.started_at.timestamp() >= wrong[0]]
-    seen = [(c.id, p) for c in controls if (p := paces(c).get("target")) is not None]
+    seen = [(c.id, p) for c in controls if (p := speeds(c).get("target")) is not None]
     return TransferFacts(
         case=case,
-        telling=telling,
-        stalls=tuple(r for r in telling if r.stalled_alone),
+        informative=informative,
+        stalls=tuple(r for r in informative if r.stalled_alone),
         by_name=by_name,
         by_site=by_site,
         by_address=tuple(
             r
-            for r in telling
+            for r in informative
             if r.slow_site and not r.slow_by_name and r.ratio("innocuous") is not None
         ),
         controls=tuple(p for _, p in seen),
@@ -177,18 +169,18 @@ def examine(case: TransferCase) -> TransferFacts:
 
 
 def stall_point(stalled: Round) -> int:
-    """Bytes after which the target of a round stopped."""
-    return stalled.paces["target"].bytes_read
+    """Bytes after which the target of a round stalled."""
+    return stalled.speeds["target"].bytes_read
 
 
 def _name_got_past(stalled: Round) -> bool:
-    other = stalled.paces.get("innocuous")
+    other = stalled.speeds.get("innocuous")
     return other is not None and gets_past(other, stall_point(stalled))
 
 
 def _apart(rounds: Sequence[Round], against: str) -> bool:
-    """Whether the target was slower each time than the other ever was: a line whose rates swing by
-    as much as the two differ tells nothing."""
+    """Whether the target was always slower than the other ever was: rates that swing by as much as
+    the two differ prove nothing."""
     targets = [one.rate("target") or 0.0 for one in rounds]
     others = [one.rate(against) or 0.0 for one in rounds]
     return max(targets) < min(others)

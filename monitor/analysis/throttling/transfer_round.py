@@ -1,4 +1,4 @@
-"""One round of transfers in short: is the target slow, or silent, beside the others?"""
+"""One round of transfers: whether the target is slow or stalled next to the others."""
 
 import math
 from collections.abc import Mapping
@@ -6,24 +6,24 @@ from collections.abc import Mapping
 import msgspec
 
 from monitor.analysis.throttling.transfer_pauses import at_least, at_most, silence_explained
-from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, paces
+from monitor.analysis.throttling.transfer_speed import TransferSpeed, gets_past, speeds
 from probes.measurement import Measurement
 
 NAME_RATIO = 0.3
-"""Target against the innocuous name on the same address, below which it is slow."""
+"""Target's rate / rate of the innocuous name on the same address, below which it is slow."""
 SITE_RATIO = 0.2
-"""Target against an object elsewhere, and against control, below which it is slow."""
+"""Target's rate / rate of an object elsewhere or at the control, below which it is slow."""
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One round in short."""
+    """One round of transfers."""
 
-    look: Measurement
-    paces: Mapping[str, TransferSpeed]
+    measurement: Measurement
+    speeds: Mapping[str, TransferSpeed]
 
     def rate(self, variant: str) -> float | None:
         """Bits per second of a variant."""
-        found = self.paces.get(variant)
+        found = self.speeds.get(variant)
         return found.rate if found is not None else None
 
     def ratio(self, variant: str) -> float | None:
@@ -32,34 +32,34 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         return target / other if target is not None and other else None
 
     @property
-    def telling(self) -> bool:
+    def informative(self) -> bool:
         """The target gave a rate, or stalled."""
-        target = self.paces.get("target")
+        target = self.speeds.get("target")
         return target is not None and (target.stalled or target.rate is not None)
 
     @property
     def missing(self) -> bool:
-        """The target was not even asked: connecting or the handshake failed."""
-        return "target" not in self.paces
+        """The target was not requested: connecting or the handshake failed."""
+        return "target" not in self.speeds
 
     @property
     def compared(self) -> bool:
-        """There is something to hold the target's rate against."""
+        """There is a rate to compare the target's rate with."""
         return self.ratio("innocuous") is not None or self.ratio("reference") is not None
 
     @property
     def stalled_alone(self) -> bool:
-        """The target stopped where another transfer of the round got on."""
-        target = self.paces.get("target")
+        """The target stalled where another transfer of the round continued."""
+        target = self.speeds.get("target")
         if target is None or not target.stalled:
             return False
-        others = (self.paces.get("innocuous"), self.paces.get("reference"))
+        others = (self.speeds.get("innocuous"), self.speeds.get("reference"))
         return any(o is not None and gets_past(o, target.bytes_read) for o in others)
 
     @property
     def stalled(self) -> bool:
-        """The target stopped."""
-        target = self.paces.get("target")
+        """The target stalled."""
+        target = self.speeds.get("target")
         return target is not None and target.stalled
 
     @property
@@ -70,28 +70,28 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slow_site(self) -> bool:
-        """Far slower than an object elsewhere, more than the way there explains."""
-        ratio, target = self.ratio("reference"), self.paces.get("target")
+        """Far slower than an object elsewhere, more than the distance explains."""
+        ratio, target = self.ratio("reference"), self.speeds.get("target")
         if ratio is None or target is None or ratio >= SITE_RATIO:
             return False
         return not target.distance_explains
 
     @property
     def stall_is_ours(self) -> bool:
-        """The machine's own pauses may have made the silence."""
-        return silence_explained(self.paces["target"])
+        """The machine's own pauses may have caused the stall."""
+        return silence_explained(self.speeds["target"])
 
     def slow_is_ours(self, variant: str) -> bool:
         """The machine's own pauses may have made the target slow against that variant."""
         limit = NAME_RATIO if variant == "innocuous" else SITE_RATIO
-        return at_most(self.paces["target"]) >= limit * at_least(self.paces[variant])
+        return at_most(self.speeds["target"]) >= limit * at_least(self.speeds[variant])
 
     @property
     def suspicious(self) -> bool:
-        """Worth looking again."""
+        """Another round is needed."""
         return self.stalled or self.slow_by_name or self.slow_site
 
 
-def round_of(look: Measurement, distance: float = math.inf) -> Round:
-    """What one round showed; `distance` as for `paces`. Never raises."""
-    return Round(look=look, paces=paces(look, distance))
+def round_of(measurement: Measurement, distance: float = math.inf) -> Round:
+    """One round; `distance` as in `speeds`. Never raises."""
+    return Round(measurement=measurement, speeds=speeds(measurement, distance))

@@ -1,7 +1,7 @@
-"""One transfer in short: its rate, or that it stopped.
+"""The rate of one transfer, or that it stalled.
 
-Rates are in bits per second from the first mark at or after SKIP bytes, so that neither the wait
-for the first byte nor the first flight of packets counts.
+Rates are bits per second from the first mark at or after SKIP bytes, so that neither the wait for
+the first byte nor the first flight of packets counts.
 """
 
 import math
@@ -23,10 +23,10 @@ from probes.measurement import (
 SKIP = 8 * 1024
 """Bytes not counted at the start."""
 ENOUGH = 16 * 1024
-"""Bytes after that which make a rate, or ENOUGH_SECONDS of fewer."""
+"""Bytes after SKIP that give a rate; fewer do after ENOUGH_SECONDS."""
 ENOUGH_SECONDS = 2.0
 FURTHER = 4 * 1024
-"""Bytes that another transfer has to get beyond the point where the target stalled."""
+"""Bytes that another transfer must get beyond the point where the target stalled."""
 FIRST_FLIGHT = 14_600
 """Bytes a server sends before the first acknowledgement: ten segments."""
 VARIANTS: Mapping[str, str] = {
@@ -34,36 +34,36 @@ VARIANTS: Mapping[str, str] = {
     TRANSFER_INNOCUOUS: "innocuous",
     TRANSFER_REFERENCE: "reference",
 }
-"""Reason of a transfer → what it is called."""
+"""Reason of a transfer → its variant."""
 
 
 class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    """One transfer in short."""
+    """One transfer."""
 
     bytes_read: int
     stalled: bool
-    """Nothing more came, and nobody said why."""
+    """No more data came, without an error."""
     rate: float | None
-    """Bits per second; None when too little came to tell, and after a stall."""
+    """Bits per second; None when too little came, and after a stall."""
     counted: int = 0
-    """Bytes the rate was measured on."""
+    """Bytes on which the rate was measured."""
     seconds: float = 0.0
     round_trip: float = 0.0
-    """Seconds, as connecting took it; 0 when not known."""
+    """Seconds that connecting took; 0 when unknown."""
     silence: float = 0.0
-    """Seconds at the end in which nothing came."""
+    """Seconds without data at the end."""
     held_up: float | None = None
-    """Seconds in which the machine was held up; None when nobody counted."""
+    """Seconds for which the machine was delayed; None when not measured."""
 
     @property
     def distance_explains(self) -> bool:
-        """Whether the round trip alone accounts for the rate: a window that opens does that."""
+        """Whether the round trip alone explains the rate: a TCP window that opens does that."""
         trips = math.log2(self.counted / FIRST_FLIGHT + 1) + 1
         return self.seconds <= 2 * self.round_trip * trips
 
 
-def pace(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
-    """The rate of one transfer, as far as it has one. Never raises."""
+def speed_of(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
+    """The speed of one transfer. Never raises."""
     stalled = seen.failure is not None and seen.failure in TIMEOUTS
     start = next(((t, n) for t, n in seen.marks if n >= SKIP), None)
     if seen.failure is not None or start is None:
@@ -88,26 +88,27 @@ def pace(seen: TransferObservation, round_trip: float = 0.0) -> TransferSpeed:
     )
 
 
-def paces(look: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
-    """Variant (target, innocuous, reference) → its transfer, of those that got as far.
+def speeds(measurement: Measurement, distance: float = math.inf) -> dict[str, TransferSpeed]:
+    """Variant (target, innocuous, reference) → its transfer, of those that began.
 
-    `distance` is the shortest time that connecting to the target's host lately took.
+    `distance` is the shortest recent time to connect to the target's host, in seconds.
     """
     return {
-        VARIANTS[seen.reason]: pace(seen, min(distance, _round_trip(look, seen.reason)))
-        for seen in look.observations
+        VARIANTS[seen.reason]: speed_of(seen, min(distance, _round_trip(measurement, seen.reason)))
+        for seen in measurement.observations
         if isinstance(seen, TransferObservation) and seen.reason in VARIANTS
     }
 
 
-def _round_trip(look: Measurement, reason: str) -> float:
-    """As connecting took it, or where a proxy hides that the handshake, which is one at least.
+def _round_trip(measurement: Measurement, reason: str) -> float:
+    """The connect time, or the handshake's where a proxy hides it, which is at least one round
+    trip.
 
-    The shortest to that host in the round: a full queue that an earlier transfer left behind is no
-    distance.
+    The shortest time to that host in the round counts: a full queue left by an earlier transfer is
+    no distance.
     """
     same = {reason} if reason == TRANSFER_REFERENCE else {TRANSFER_TARGET, TRANSFER_INNOCUOUS}
-    worked = [o for o in look.observations if o.reason in same and o.failure is None]
+    worked = [o for o in measurement.observations if o.reason in same and o.failure is None]
     for kind in (TcpObservation, TlsObservation):
         times = [o.duration for o in worked if isinstance(o, kind)]
         if times:
@@ -116,5 +117,5 @@ def _round_trip(look: Measurement, reason: str) -> float:
 
 
 def gets_past(other: TransferSpeed, point: int) -> bool:
-    """Whether a transfer got clearly beyond the byte at which another one stopped."""
+    """Whether a transfer got clearly beyond the byte at which another one stalled."""
     return other.bytes_read >= point + FURTHER

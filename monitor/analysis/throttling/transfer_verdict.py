@@ -1,4 +1,4 @@
-"""What the transfers of one object mean, as a value."""
+"""The verdict on the transfers of one object."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,11 +8,11 @@ import msgspec
 from monitor.analysis.verdict import State, Verdict
 
 _COMPARED = ("innocuous", "reference", "control")
-"""The most telling first."""
+"""The most informative first."""
 
 
 class TransferClass(StrEnum):
-    """What the transfers of one object show."""
+    """The kind of a verdict on transfers."""
 
     OK = "ok"
     THROTTLED = "throttled"
@@ -23,7 +23,7 @@ class TransferClass(StrEnum):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Several values of one quantity."""
+    """The spread of several values."""
 
     low: float
     median: float
@@ -31,7 +31,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the transfers of one object mean, with the numbers behind it."""
+    """The verdict on the transfers of one object, with its numbers."""
 
     kind: TransferClass
     verdict: Verdict
@@ -43,7 +43,7 @@ class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
     ratios: Mapping[str, Spread] = {}
     """Target's rate divided by that of innocuous, reference, control."""
     stalled_at: Spread | None = None
-    """Bytes of the answer after which nothing more came."""
+    """Bytes of the answer after which it stalled."""
 
     @property
     def accuses(self) -> bool:
@@ -52,5 +52,5 @@ class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> tuple[str, Spread] | None:
-        """The most telling ratio there is, and against what."""
+        """The most informative ratio there is, and against what."""
         return next(((k, self.ratios[k]) for k in _COMPARED if k in self.ratios), None)

@@ -1,13 +1,12 @@
-"""How wrong is the vantage's clock? Told by the Date headers of servers that proved who they are.
+"""How wrong the vantage's clock is, from the Date headers of servers.
 
-A Date header says when the server answered, in whole seconds (RFC 9110 section 6.6.1), so one of
-them tells the difference to our own clock to about a second, plus half the time the exchange took.
-Only answers over verified TLS count: nobody on the path can write those. A wrong clock of our own
-makes verification fail, though, and then cleartext answers are all there is; they are used for one
-thing only, to excuse: `monitor.analysis.vantage.health` says when.
+A Date header gives the time of the answer in whole seconds (RFC 9110 section 6.6.1), so one header
+gives the difference to our clock to about a second plus half the exchange. Only answers over
+verified TLS count: nobody on the path can write those. A wrong clock of our own breaks
+verification, though. Then cleartext answers are used, and only to excuse failures
+(`monitor.analysis.vantage.health`).
 
-Every host has one vote and the median decides, so that one server with a wrong clock, or a cache
-that hands out an old Date, changes nothing.
+The median over hosts decides, so one wrong clock or cached Date changes nothing.
 """
 
 from collections.abc import Iterable
@@ -19,20 +18,20 @@ from urllib.parse import urlsplit
 from probes.measurement import HttpObservation, Measurement
 
 _BETWEEN_TICKS = 0.5
-"""A Date is cut to whole seconds: on average the server's clock is this much further."""
+"""A Date is cut to whole seconds: on average the server's clock is this much further on."""
 
 
-def clock_skew(looks: Iterable[Measurement], *, cleartext: bool = False) -> float | None:
-    """Whole seconds by which the vantage's clock is ahead (negative: behind); None: not known.
+def clock_skew(measurements: Iterable[Measurement], *, cleartext: bool = False) -> float | None:
+    """Whole seconds by which the vantage's clock is ahead (negative: behind); None when unknown.
 
     `cleartext` uses answers without encryption instead, which anybody could have forged.
     """
     scheme = "http" if cleartext else "https"
     by_host: dict[str, list[float]] = {}
-    for look in looks:
-        for page in look.observations:
+    for measurement in measurements:
+        for page in measurement.observations:
             if isinstance(page, HttpObservation) and page.url.startswith(f"{scheme}:"):
-                ahead = _ahead(look, page)
+                ahead = _ahead(measurement, page)
                 if ahead is not None:
                     by_host.setdefault(urlsplit(page.url).hostname or "", []).append(ahead)
     if not by_host:
@@ -40,8 +39,8 @@ def clock_skew(looks: Iterable[Measurement], *, cleartext: bool = False) -> floa
     return float(round(median(median(several) for several in by_host.values())))
 
 
-def _ahead(look: Measurement, page: HttpObservation) -> float | None:
-    """Seconds between our clock in the middle of an exchange and what the server said."""
+def _ahead(measurement: Measurement, page: HttpObservation) -> float | None:
+    """Seconds between our clock in the middle of an exchange and the server's Date."""
     said = next((value for name, value in page.headers if name == "date"), "")
     if not said or not page.status:
         return None
@@ -51,5 +50,5 @@ def _ahead(look: Measurement, page: HttpObservation) -> float | None:
         return None
     if theirs.tzinfo is None:
         theirs = theirs.replace(tzinfo=UTC)
-    ours = look.started_at.timestamp() + page.start + page.duration / 2
+    ours = measurement.started_at.timestamp() + page.start + page.duration / 2
     return ours - theirs.timestamp() - _BETWEEN_TICKS

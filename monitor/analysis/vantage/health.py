@@ -1,12 +1,9 @@
-"""Is the vantage itself well? Asked before anybody is accused.
+"""Whether the vantage itself works, decided before anybody is accused.
 
-References are endpoints nobody blocks for what they say: captive-portal checks (uplink), large
-foreign sites (international) and the operator's domestic list. What they show decides whether a
-failed look at a platform can mean anything at all. The latest look at each reference tells the
-state; every look of the cycle, before and after the failures, counts for loss.
-
-The rules below are tried in order, the first that matches wins, as in
-`monitor.analysis.judge.rules`.
+References are endpoints that nobody blocks for their content: captive-portal checks (uplink), large
+foreign sites (international) and the operator's domestic list. The latest measurement of each
+reference decides the state; every one of the cycle counts for loss. The rules are tried in order,
+the first that matches wins, as in `monitor.analysis.judge.rules`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,17 +11,17 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.judge.outcome import (
+from monitor.analysis.outcome import (
     TIMEOUT,
     Outcome,
-    Outline,
+    Summary,
     best,
     hops,
-    outline,
+    summarise,
     working_families,
 )
 from monitor.analysis.vantage.clock import clock_skew
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, Whereabouts
+from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.failure import TIMEOUTS, Failure
@@ -32,12 +29,12 @@ from probes.measurement import DnsObservation, Layer, Measurement, TcpObservatio
 from probes.vantage import VantagePoint
 
 LOSSY_RESENDS = 0.3
-"""Share of round trips sent again from which on timeouts prove nothing."""
+"""Share of resent round trips from which timeouts prove nothing."""
 MIN_ROUND_TRIPS = 8
-"""Fewer round trips than this say nothing about the share."""
+"""Fewer round trips than this give no share."""
 LOSSY_TIMEOUT_RATE = 0.2
 WRONG_CLOCK = 86400.0
-"""Seconds of skew from which on certificates fail, or pass, for the clock's sake alone."""
+"""Seconds of skew from which certificates fail, or pass, because of the clock alone."""
 
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _NO_WAY_TO_RESOLVER = TIMEOUTS | {
@@ -47,7 +44,7 @@ _NO_WAY_TO_RESOLVER = TIMEOUTS | {
     "permission_denied",
     "dns_non_recoverable_failure",
 }
-"""DNS failures that a cut cable causes just as well as a dead resolver."""
+"""DNS failures that a cut cable causes as well as a dead resolver."""
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +56,15 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest look at one reference."""
+    """The latest measurement of one reference."""
 
     reference: Reference
-    shown: Outline
+    summary: Summary
     outcome: Outcome | None
 
     @property
     def reached(self) -> bool:
-        return self.shown.measurement.reached
+        return self.summary.measurement.reached
 
     @property
     def over_tls(self) -> bool:
@@ -75,21 +72,21 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class References(msgspec.Struct, frozen=True, kw_only=True):
-    """What the health rules look at."""
+    """The facts that the health rules use."""
 
     latest: tuple[ReferenceView, ...]
-    """The latest look at each reference, without those that died at our own proxy."""
+    """The latest measurement of each reference, without those that failed at our own proxy."""
     egress_failed: bool
-    """Looks there were, and every one died at our own proxy."""
+    """There were measurements, and every one failed at our own proxy."""
     reached_without_dns: bool
-    """A platform's endpoint given by address answered in this cycle."""
+    """A platform's endpoint with a literal address answered in this cycle."""
     loss: Loss
     clock_skew: float | None
-    """Seconds our clock is ahead, as servers over verified TLS tell it; else, only where a wrong
-    clock shows in certificates that are called expired or not yet valid, as cleartext tells it."""
+    """Seconds by which our clock is ahead, from servers over verified TLS. From cleartext servers
+    only when certificates look expired or not yet valid."""
     stub_resolver: bool
-    where: Whereabouts
-    """In what the place where packets come out differs from the configuration."""
+    where: ExitMismatch
+    """How the exit differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
         """The references of these scopes."""
@@ -101,14 +98,14 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One way a vantage can be."""
+    """One row of the table."""
 
     id: str
     meaning: str
-    """One sentence for somebody who does not program."""
+    """One sentence for readers who do not program."""
     state: VantageState
     wrong_when: str
-    """What would make it wrong."""
+    """What would make the rule wrong."""
     matches: Callable[[References], bool]
 
 
@@ -117,21 +114,21 @@ def assess(
     references: Sequence[tuple[Reference, Measurement]],
     witnesses: Sequence[Measurement],
     at: datetime,
-    where: Whereabouts = AS_CONFIGURED,
+    where: ExitMismatch = AS_CONFIGURED,
     skew: float | None = None,
 ) -> VantageHealth:
-    """The health of a vantage from its looks at references, in any order and any number of rounds.
+    """The health of a vantage from its reference measurements, in any order and number of rounds.
 
-    `witnesses` are looks of the same cycle at platforms; only those that reached their endpoint
-    are used, so that blocking cannot pass for loss. `at` is when the last reference look ended,
-    `where` in what the vantage's exit differs from where it should be, `skew` the seconds by which
-    its clock was ahead as it found itself: times that were corrected since show nothing of that.
-    Never raises; no references give the state unknown.
+    `witnesses` are measurements of platforms in the same cycle. Only those that reached their
+    endpoint count, so blocking cannot pass for loss. `at` is when the last reference measurement
+    ended, `where` how the exit differs from the configuration, and `skew` the seconds by which the
+    vantage itself found its clock ahead: corrected times no longer show that. Never raises; without
+    references the state is unknown.
     """
     seen = _references(references, witnesses, where)
     seen = msgspec.structs.replace(seen, clock_skew=_worse(seen.clock_skew, skew))
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
-    families = {f for view in seen.latest for f in working_families(view.shown.measurement)}
+    families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
         vantage=vantage.id,
         country=vantage.country,
@@ -157,17 +154,17 @@ def _worse(one: float | None, other: float | None) -> float | None:
 
 
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
-    """Whether IPv6 addresses were given for references and no reference answered over IPv4, or an
-    address was made up by NAT64 as far as everybody knows."""
-    looks = [look for _, look in references]
+    """Whether names of references have IPv6 addresses and none answered over IPv4, or an address
+    has NAT64's well-known prefix."""
+    measurements = [measurement for _, measurement in references]
     given = [
         address
-        for look in looks
-        for seen in look.observations
+        for measurement in measurements
+        for seen in measurement.observations
         if isinstance(seen, DnsObservation) and seen.rtype == "AAAA"
         for address in seen.addresses
     ]
-    if any("ipv4" in working_families(look) for look in looks):
+    if any("ipv4" in working_families(measurement) for measurement in measurements):
         return any(address.startswith("64:ff9b:") for address in given)
     return bool(given)
 
@@ -175,44 +172,45 @@ def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
 def estimate_loss(
     references: Sequence[tuple[Reference, Measurement]], witnesses: Sequence[Measurement]
 ) -> Loss:
-    """The chance that one look times out though nothing is blocked.
+    """The chance that one measurement times out with nothing blocked.
 
-    The larger of two estimates, since each is blind to something:
+    The larger of two estimates, since each misses something:
 
-    1. *References that timed out.* (timeouts + 0.5) / (looks + 1), so that a few successes never
-       make it 0. A reference that timed out in each of two or more looks, while no other ever did,
-       is dead or blocked and tells nothing about loss; it is left out.
-    2. *Round trips that needed a resend.* With loss p each way a round trip fails with chance
-       1 − (1 − p)², so the share r of connects and queries that needed more than one try is 0.51
-       for p = 30 % and 0.19 for p = 10 %. A connect sends its SYN at 0, 1, 3 and 7 s within its
-       10 s, and a query goes out three times, so it takes at least three failures in a row, r³, to
-       run into a deadline; a look has about three such chances (DNS, TCP, TLS), hence 3·r³: 0.40
-       at 30 % loss, 0.02 at 10 %. At 10 % two timeouts in a row are then a matter of 0.0004, which
-       still allows detection; at 30 % no number of repeats within a cycle does.
+    1. *References that timed out*: (timeouts + 0.5) / (measurements + 1), so that a few successes
+       never make it 0. A reference that timed out in each of two or more measurements, while no
+       other ever did, is dead or blocked and does not count.
+    2. *Round trips with a resend.* With loss p each way a round trip fails with chance 1 − (1 −
+       p)², so the share r of connects and queries with more than one try is 0.51 for p = 30 % and
+       0.19 for p = 10 %. A connect sends its SYN at 0, 1, 3 and 7 s within its 10 s, and a query
+       goes out three times, so a timeout takes three failures in a row, r³. A measurement has about
+       three such chances (DNS, TCP, TLS), hence 3·r³: 0.40 at 30 % loss, 0.02 at 10 %. At 10 % two
+       timeouts in a row have a chance of 0.0004, which still allows detection; at 30 % no number of
+       attempts in a cycle does.
 
-    Only what got through counts in r, over families that work: blocking makes failures, never
-    slow successes, so r stays honest under a censor.
+    Only successes over working families count in r: blocking causes failures, never slow successes.
     """
-    looks = [(ref, m) for ref, m in references if outline(m).egress_failure is None]
-    timeouts, total = _timeouts(looks)
+    measurements = [(ref, m) for ref, m in references if summarise(m).egress_failure is None]
+    timeouts, total = _timeouts(measurements)
     reached = [m for m in witnesses if m.reached]
-    resent, trips = _round_trips([m for _, m in looks] + reached)
+    resent, trips = _round_trips([m for _, m in measurements] + reached)
     share = resent / trips if trips else 0.0
     rate = min(1.0, max((timeouts + 0.5) / (total + 1), 3 * share**3))
     lossy = (trips >= MIN_ROUND_TRIPS and share >= LOSSY_RESENDS) or (
-        # A handful of successes keeps the rate high without any sign of loss: not lossy, though
-        # too little known for a timeout to accuse anybody.
+        # A few successes keep the rate high without any sign of loss: not lossy, though too little
+        # is known for a timeout to accuse anybody.
         rate > LOSSY_TIMEOUT_RATE and bool(timeouts or resent)
     )
     return Loss(timeout_rate=rate, lossy=lossy)
 
 
-def _timeouts(looks: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]:
-    """How many reference looks timed out, out of how many."""
+def _timeouts(measurements: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]:
+    """Reference measurements that timed out, and all of them."""
     by_reference: dict[tuple[str, str], list[bool]] = {}
-    for reference, look in looks:
-        outcome = best(outline(look).outcomes)
-        timed_out = not look.reached and outcome is not None and outcome.sub_method == TIMEOUT
+    for reference, measurement in measurements:
+        outcome = best(summarise(measurement).outcomes)
+        timed_out = (
+            not measurement.reached and outcome is not None and outcome.sub_method == TIMEOUT
+        )
         by_reference.setdefault((reference.scope, reference.endpoint.id), []).append(timed_out)
     touched = [key for key, found in by_reference.items() if any(found)]
     if len(touched) == 1 and len(by_reference) > 1:
@@ -223,11 +221,11 @@ def _timeouts(looks: Sequence[tuple[Reference, Measurement]]) -> tuple[int, int]
     return sum(every), len(every)
 
 
-def _round_trips(looks: Sequence[Measurement]) -> tuple[int, int]:
-    """How many successful connects and queries needed a resend, out of how many."""
+def _round_trips(measurements: Sequence[Measurement]) -> tuple[int, int]:
+    """Successful connects and queries with a resend, and all of them."""
     resent = total = 0
-    for look in looks:
-        for observation in look.observations:
+    for measurement in measurements:
+        for observation in measurement.observations:
             if observation.failure is not None:
                 continue
             if isinstance(observation, TcpObservation):
@@ -242,17 +240,17 @@ def _round_trips(looks: Sequence[Measurement]) -> tuple[int, int]:
 def _references(
     references: Sequence[tuple[Reference, Measurement]],
     witnesses: Sequence[Measurement],
-    where: Whereabouts,
+    where: ExitMismatch,
 ) -> References:
     latest: dict[tuple[str, str], tuple[Reference, Measurement]] = {}
-    for reference, look in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
-        latest[(reference.scope, reference.endpoint.id)] = (reference, look)
+    for reference, measurement in sorted(references, key=lambda r: (r[1].ended_at, r[1].id)):
+        latest[(reference.scope, reference.endpoint.id)] = (reference, measurement)
     views = []
-    for reference, look in latest.values():
-        shown = outline(look)
-        if shown.egress_failure is None:
+    for reference, measurement in latest.values():
+        summary = summarise(measurement)
+        if summary.egress_failure is None:
             views.append(
-                ReferenceView(reference=reference, shown=shown, outcome=best(shown.outcomes))
+                ReferenceView(reference=reference, summary=summary, outcome=best(summary.outcomes))
             )
     return References(
         latest=tuple(views),
@@ -260,26 +258,28 @@ def _references(
         reached_without_dns=any(m.reached and not m.of(Layer.DNS) for m in witnesses),
         loss=estimate_loss(references, witnesses),
         clock_skew=_skew(views, witnesses),
-        stub_resolver=any(_through_stub(look) for _, look in references),
+        stub_resolver=any(_through_stub(measurement) for _, measurement in references),
         where=where,
     )
 
 
 def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> float | None:
-    latest = [view.shown.measurement for view in views]
-    proven = clock_skew([*latest, *(look for look in witnesses if look.reached)])
+    latest = [view.summary.measurement for view in views]
+    proven = clock_skew(
+        [*latest, *(measurement for measurement in witnesses if measurement.reached)]
+    )
     if proven is not None or not any(_out_of_date(view) for view in views):
         return proven
-    # Whoever forges these dates can mute this vantage, but only by breaking references as well.
-    return clock_skew([view.shown.measurement for view in views if view.reached], cleartext=True)
+    # A forger of these dates can mute this vantage, but only by breaking references as well.
+    return clock_skew([view.summary.measurement for view in views if view.reached], cleartext=True)
 
 
 def _out_of_date(view: ReferenceView) -> bool:
     return view.outcome is not None and view.outcome.failure == Failure.SSL_INVALID_CERTIFICATE
 
 
-def _through_stub(look: Measurement) -> bool:
-    return any(isinstance(seen, DnsObservation) and seen.stub for seen in look.observations)
+def _through_stub(measurement: Measurement) -> bool:
+    return any(isinstance(seen, DnsObservation) and seen.stub for seen in measurement.observations)
 
 
 def _all_bogon(seen: References) -> bool:
@@ -292,7 +292,7 @@ def _captive_portal(seen: References) -> bool:
     if any(view.reached and view.over_tls for view in seen.latest):
         return False
     answered_by_another = any(
-        not view.reached and any(hop.status for hop in hops(view.shown.measurement))
+        not view.reached and any(hop.status for hop in hops(view.summary.measurement))
         for view in seen.of(ReferenceScope.UPLINK)
     )
     return answered_by_another or _all_bogon(seen)
@@ -305,7 +305,7 @@ def _resolver_down(seen: References) -> bool:
         view.outcome.failure if view.outcome and view.outcome.layer is Layer.DNS else None
         for view in seen.latest
     ]
-    # With the cable cut nothing resolves either: only a sign of life tells the two apart.
+    # With the cable cut nothing resolves either: only a reply tells the two apart.
     replied = any(failure not in _NO_WAY_TO_RESOLVER for failure in failures)
     return None not in failures and (replied or seen.reached_without_dns)
 
@@ -315,8 +315,8 @@ def _international_cut(seen: References) -> bool:
     uplink = seen.of(ReferenceScope.UPLINK)
     if not seen.reached(ReferenceScope.DOMESTIC) or any(view.reached for view in foreign):
         return False
-    # Captive-portal checks are often answered by a cache inside the country, so they outvote a
-    # single foreign site, not several.
+    # A cache inside the country often answers captive-portal checks, so they outvote a single
+    # foreign site, not several.
     uplink_works = any(view.reached for view in uplink)
     return len(foreign) > 1 if uplink_works else bool(foreign or uplink)
 
@@ -333,54 +333,54 @@ def _no_tls(seen: References) -> bool:
 HEALTH_RULES: tuple[HealthRule, ...] = (
     HealthRule(
         id="vantage.egress_failed",
-        meaning="The vantage's own proxy could not be used, so nothing was seen from there.",
+        meaning="The vantage's own proxy could not be used, so nothing was tested from there.",
         state=VantageState.OFFLINE,
-        wrong_when="Never known to be: no look got past the proxy.",
+        wrong_when="Never: no test got past the proxy.",
         matches=lambda seen: seen.egress_failed,
     ),
     HealthRule(
         id="vantage.elsewhere",
-        meaning="The vantage's packets come out in another country than the configured one, as with"
-        " a VPN left on: what is seen from there is nothing about the country watched.",
+        meaning="The vantage's traffic leaves from another country than the configured one, as"
+        " with a VPN left on: its tests say nothing about the configured country.",
         state=VantageState.UNKNOWN,
-        wrong_when="The file that tells where addresses are is wrong, or a forged STUN answer where"
-        " no echo server is configured.",
+        wrong_when="The file that locates addresses is wrong, or a STUN answer is forged where no"
+        " echo server is configured.",
         matches=lambda seen: bool(seen.where.country),
     ),
     HealthRule(
         id="vantage.other_network",
-        meaning="The vantage's packets come out of another network of the country than the"
-        " configured one, as when a phone roams: neither network can be judged by that.",
+        meaning="The vantage's traffic leaves from another network than the configured one, as"
+        " when a phone roams: its tests say nothing about either network.",
         state=VantageState.UNKNOWN,
-        wrong_when="Both networks are one operator's and not listed as siblings.",
+        wrong_when="Both networks belong to one operator and are not listed as siblings.",
         matches=lambda seen: bool(seen.where.asn),
     ),
     HealthRule(
         id="vantage.no_references",
-        meaning="No reference was looked at, so a failure could as well be the vantage's own.",
+        meaning="No reference was tested, so a failure could be the vantage's own.",
         state=VantageState.UNKNOWN,
-        wrong_when="The configuration names no reference that this vantage may ask.",
+        wrong_when="The configuration names no reference that this vantage may test.",
         matches=lambda seen: not seen.latest,
     ),
     HealthRule(
         id="vantage.captive_portal",
-        meaning="Something else answers in place of the captive-portal checks, or every name leads"
-        " to a private address, and no reference answers over TLS.",
+        meaning="Something else answers in place of the captive-portal checks, or every name"
+        " resolves to a private address, and no reference answers over TLS.",
         state=VantageState.CAPTIVE_PORTAL,
-        wrong_when="All TLS in the country is blocked and cleartext is rewritten at once.",
+        wrong_when="All TLS in the country is blocked while cleartext is rewritten.",
         matches=_captive_portal,
     ),
     HealthRule(
         id="vantage.clock_skew",
-        meaning="The vantage's clock is more than a day off, so certificates look expired or not"
-        " yet valid though they are fine.",
+        meaning="The vantage's clock is more than a day off, so valid certificates look expired"
+        " or not yet valid.",
         state=VantageState.UNKNOWN,
         wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
         matches=_wrong_clock,
     ),
     HealthRule(
         id="vantage.resolver_down",
-        meaning="No reference's name resolves, though the network itself gives signs of life.",
+        meaning="No reference's name resolves, though the network itself works.",
         state=VantageState.OFFLINE,
         wrong_when="A country makes every name fail: that is a shutdown, not a broken resolver.",
         matches=_resolver_down,
@@ -394,22 +394,23 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     ),
     HealthRule(
         id="vantage.international_cut",
-        meaning="Domestic references answer and foreign ones do not: the way abroad is cut.",
+        meaning="Domestic references answer and foreign ones do not: international connections"
+        " are cut.",
         state=VantageState.INTERNATIONAL_CUT,
-        wrong_when="Each of the foreign references is down or blocked by itself.",
+        wrong_when="Each foreign reference is down or blocked by itself.",
         matches=_international_cut,
     ),
     HealthRule(
         id="vantage.no_tls",
-        meaning="Cleartext works but no reference answers over TLS: a device that opens all"
-        " encryption, or a filter on everything.",
+        meaning="Cleartext works but no reference answers over TLS: a device decrypts all"
+        " traffic, or a filter blocks all of it.",
         state=VantageState.UNKNOWN,
         wrong_when="The few TLS references are down or blocked by themselves.",
         matches=_no_tls,
     ),
     HealthRule(
         id="vantage.lossy",
-        meaning="References answer, but so much is lost on the way that a timeout proves nothing.",
+        meaning="References answer, but so many packets are lost that a timeout proves nothing.",
         state=VantageState.LOSSY,
         wrong_when="Several references are themselves blocked by dropping packets.",
         matches=lambda seen: seen.loss.lossy,
@@ -422,4 +423,4 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=lambda _: True,
     ),
 )
-"""Tried in order; the last one always matches."""
+"""Tried in order; the last rule always matches."""

@@ -1,15 +1,15 @@
-"""The OpenAPI document, made from the tables that requests are read by."""
+"""The OpenAPI document of the readers' API, made from the tables that requests are read by."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from monitor import __version__
 from monitor.server.api.json_rows import SCHEMAS
 from monitor.server.api.parameters import PAGING, Parameter
 from monitor.server.api.problem import TITLES
 from monitor.server.api.resources import RESOURCES, Resource
+from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 
 _REFUSALS = (400, 403, 404, 405, 503)
+_UNCHANGED = {"304": {"description": "Unchanged since the ETag in If-None-Match."}}
 
 
 def document() -> dict[str, Any]:
@@ -18,25 +18,18 @@ def document() -> dict[str, Any]:
     for resource in RESOURCES:
         paths[f"/{resource.name}"] = {"get": _page_operation(resource)}
         paths[f"/{resource.name}.csv"] = {"get": _file_operation(resource)}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "shutwatch",
-            "version": __version__,
-            "description": "What this installation has seen and concluded, for reading. Columns "
-            "are those of the CSV files of the command line. Times are UTC.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    return write_document(
+        "shutwatch",
+        "What this installation has seen and concluded, for reading. Columns are those of the CSV "
+        "files of the command line. Times are UTC.",
+        servers=["/api/v1"],
+        paths=paths,
+        schemas={
+            **{_row_name(resource): _row(resource) for resource in RESOURCES},
+            "problem": _problem(),
         },
-        "servers": [{"url": "/api/v1"}],
-        "paths": paths,
-        "components": {
-            "schemas": {
-                **{_row_name(resource): _row(resource) for resource in RESOURCES},
-                "problem": _problem(),
-            },
-            "responses": {str(status): _refusal(status) for status in _REFUSALS},
-        },
-    }
+        responses={status: _refusal(status) for status in _REFUSALS},
+    )
 
 
 def _openapi_operation() -> dict[str, Any]:
@@ -44,30 +37,23 @@ def _openapi_operation() -> dict[str, Any]:
         "operationId": "openapi",
         "summary": "This document",
         "responses": {
-            "200": {
-                "description": "The document.",
-                "content": {"application/json": {"schema": {"type": "object"}}},
-            },
-            "304": {"description": "Unchanged since the ETag in If-None-Match."},
-            "405": {"$ref": "#/components/responses/405"},
+            "200": response("The document.", {"type": "object"}),
+            **_UNCHANGED,
+            **refusals([405]),
         },
     }
 
 
 def _page_operation(resource: Resource) -> dict[str, Any]:
+    rows = {"type": "array", "items": {"$ref": SCHEMA.format(name=_row_name(resource))}}
+    following = {
+        "type": ["string", "null"],
+        "description": "Address of the page behind this one; null on the last.",
+    }
     page = {
         "type": "object",
         "required": ["data", "next"],
-        "properties": {
-            "data": {
-                "type": "array",
-                "items": {"$ref": f"#/components/schemas/{_row_name(resource)}"},
-            },
-            "next": {
-                "type": ["string", "null"],
-                "description": "Address of the page behind this one; null on the last.",
-            },
-        },
+        "properties": {"data": rows, "next": following},
     }
     return {
         "operationId": resource.name,
@@ -75,13 +61,9 @@ def _page_operation(resource: Resource) -> dict[str, Any]:
         "description": f"A page of rows, by {resource.order}.",
         "parameters": list(map(_parameter, (*resource.filters, *PAGING))),
         "responses": {
-            "200": {
-                "description": "A page.",
-                "headers": {"ETag": {"schema": {"type": "string"}}},
-                "content": {"application/json": {"schema": page}},
-            },
-            "304": {"description": "Unchanged since the ETag in If-None-Match."},
-            **_refusals(),
+            "200": response("A page.", page, headers={"ETag": {"schema": {"type": "string"}}}),
+            **_UNCHANGED,
+            **refusals(_REFUSALS),
         },
     }
 
@@ -93,28 +75,16 @@ def _file_operation(resource: Resource) -> dict[str, Any]:
         "description": f"All rows in one file, by {resource.order}: RFC 4180, UTF-8.",
         "parameters": list(map(_parameter, resource.filters)),
         "responses": {
-            "200": {
-                "description": "The file.",
-                "content": {"text/csv": {"schema": {"type": "string"}}},
-            },
-            **_refusals(),
+            "200": response("The file.", {"type": "string"}, media_type="text/csv"),
+            **refusals(_REFUSALS),
         },
     }
 
 
-def _refusals() -> dict[str, Any]:
-    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in _REFUSALS}
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
-        "name": parameter.name,
-        "in": "query",
-        "required": False,
-        "description": parameter.meaning,
-        "schema": dict(parameter.schema),
-        "example": parameter.example,
-    }
+def _parameter(one: Parameter) -> dict[str, Any]:
+    return parameter(
+        one.name, "query", dict(one.schema), description=one.meaning, example=one.example
+    )
 
 
 def _row_name(resource: Resource) -> str:
@@ -145,7 +115,7 @@ def _problem() -> dict[str, Any]:
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": text,
-            "title": {**text, "enum": list(_titles())},
+            "title": {**text, "enum": list(TITLES.values())},
             "status": {"type": "integer"},
             "detail": {**text, "description": "What would be right."},
             "parameter": {**text, "description": "The parameter at fault."},
@@ -153,14 +123,6 @@ def _problem() -> dict[str, Any]:
     }
 
 
-def _titles() -> Iterable[str]:
-    return TITLES.values()
-
-
 def _refusal(status: int) -> dict[str, Any]:
-    return {
-        "description": f"{TITLES[status]}.",
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}
-        },
-    }
+    schema = {"$ref": SCHEMA.format(name="problem")}
+    return response(f"{TITLES[status]}.", schema, media_type="application/problem+json")

@@ -22,8 +22,8 @@ from benchmarks.simulation.rivals import Ewma, InARow, OoniCusum, Rule, Sample
 from benchmarks.simulation.run import TEST_ALONE, simulate
 from benchmarks.simulation.score import held_against, poisson_upper, quantile
 from benchmarks.simulation.world import BUCKET, CLEAN, World
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, State
-from monitor.config.settings import EventSettings
 
 
 def cycle(fate: str, attempts: int, follow_ups: FollowUps) -> CycleLooks:

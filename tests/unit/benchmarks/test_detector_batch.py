@@ -21,15 +21,15 @@ from benchmarks.detector_batch import (
     update_all,
 )
 from monitor.analysis.events.detector import (
-    Cling,
     Detector,
     DetectorSettings,
     Kind,
+    Persistence,
     Reading,
     suspicious,
     update,
 )
-from monitor.analysis.judge.evidence_weight import llr
+from monitor.analysis.judge.evidence_grades import llr
 from monitor.analysis.verdict import Evidence, State
 from tests.worlds.build import START
 
@@ -37,19 +37,21 @@ DEFAULTS = DetectorSettings()
 _GRADES = (Evidence.WEAK, Evidence.STRONG, Evidence.CONCLUSIVE)
 
 
-def accusing(evidence: Evidence, cling: Cling) -> Reading:
-    """An accusation; conclusive ones do not cling."""
+def accusing(evidence: Evidence, persistence: Persistence) -> Reading:
+    """An accusation; conclusive ones do not persistence."""
     return Reading(
         at=START,
         cycle="",
         kind=Kind.ACCUSES,
         llr=llr(State.BLOCKED, evidence),
         evidence=evidence,
-        cling=Cling.NONE if evidence is Evidence.CONCLUSIVE else cling,
+        persistence=Persistence.NONE if evidence is Evidence.CONCLUSIVE else persistence,
     )
 
 
-ACCUSING = [accusing(grade, cling) for grade in _GRADES for cling in list(Cling)[1:]]
+ACCUSING = [
+    accusing(grade, persistence) for grade in _GRADES for persistence in list(Persistence)[1:]
+]
 CLEARING = Reading(at=START, cycle="", kind=Kind.CLEARS, llr=llr(State.OK, Evidence.NONE))
 NEITHER = Reading(at=START, cycle="", kind=Kind.NEITHER)
 DOWN = Reading(at=START, cycle="", kind=Kind.NEITHER, control_failed=True)

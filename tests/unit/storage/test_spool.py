@@ -1,10 +1,7 @@
 """The spool: what is put is there until it is acknowledged, in bounds, whatever the disk does."""
 
 import os
-import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -188,72 +185,3 @@ async def test_the_file_of_another_version_is_left_alone(tmp_path: Path) -> None
     database.close()
     with pytest.raises(StorageError, match="another version"):
         await Spool(file, limit=10**6).open()
-
-
-FULL_DISK = """
-import asyncio, os, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from storage.agent.spool import Spool, look_into
-from storage.store import StorageError
-from tests.unit.storage.test_spool import ROOM, cycle, make
-
-async def main(folder):
-    spool = Spool(folder / "spool.db", limit=10**8)
-    await spool.open()
-    for number in range(5):
-        await spool.put(cycle(number, size=10_000))
-    with (folder / "ballast").open("wb", buffering=0) as ballast:
-        try:
-            while True:
-                ballast.write(bytes(4096))
-        except OSError:
-            pass
-    lost = 0
-    for number in range(100, 300):
-        try:
-            await spool.put(cycle(number, size=10_000))
-        except StorageError:
-            lost += 1
-    assert lost > 100, lost
-    full = await spool.holding()
-    assert full.dropped == 10 * lost
-    assert full.measurements == 10 * (205 - lost)
-    (folder / "ballast").unlink()
-    await spool.put(cycle(1000))
-    after = await spool.holding()
-    assert after.dropped == 10 * lost
-    assert after.measurements == full.measurements + 10
-    frozen = await spool.freeze(ROOM, make)
-    assert frozen.body.startswith(b"cycle 0, cycle 1, cycle 2, cycle 3, cycle 4"), frozen.body
-    await spool.close()
-    assert look_into(folder / "spool.db")[0].dropped == 10 * lost
-
-asyncio.run(main(Path(sys.argv[1])))
-print("as it should be")
-"""
-
-
-def test_a_full_disk_costs_what_it_does_not_take_and_is_over_when_there_is_room(
-    tmp_path: Path,
-) -> None:
-    """On a real file system of two megabytes, filled up: what was put before is whole, what was
-    refused is counted though nothing could be written, and after that all is as before."""
-    if shutil.which("unshare") is None or os.geteuid() != 0:
-        pytest.skip("a small file system needs root and unshare")
-    script = tmp_path / "full.py"
-    script.write_text(FULL_DISK)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    root = Path(__file__).parents[3]
-    mounted = (
-        f"mount -t tmpfs -o size=2m none {disk} && exec {sys.executable} {script} {disk} {root}"
-    )
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", mounted],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.stdout == "as it should be\n", done.stderr

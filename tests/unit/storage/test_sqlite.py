@@ -3,8 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +23,6 @@ from storage.sqlite.backend import read_engine, write_engine
 from storage.store import Selection, StorageError
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
 from tests.contract.listing import EVERYTHING, contents, flat
-from tests.lab.namespaces import why_refused
 
 ROOT = Path(__file__).parents[3]
 
@@ -318,70 +315,6 @@ async def test_a_healthy_measurement_is_small(store: SqlStore, tmp_path: Path) -
             pytest.skip("this SQLite was built without dbstat")
     assert count == 3000
     assert (taken - packed) / count < 500
-
-
-DISK_FULL = """
-import asyncio, sys
-from storage.sql.store import SqlStore
-from storage.store import StorageError
-from tests.contract.cycles import cycle
-from tests.contract.listing import EVERYTHING, flat
-
-async def main(folder):
-    store = SqlStore(f"sqlite:///{folder}/store.db")
-    await store.open()
-    stored = 0
-    try:
-        while True:
-            await store.save(cycle(stored, endpoints=50))
-            stored += 1
-    except StorageError as error:
-        print(error)
-    complete = len({look.cycle for look in await flat(store.measurements(EVERYTHING))})
-    print("stored", stored, "found", complete)
-    open(f"{folder}/ballast", "w").close()
-    await store.save(cycle(stored, endpoints=50))
-    print("again", len(await flat(store.measurements(EVERYTHING))) == (stored + 1) * 100)
-    await store.close()
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-FILL = """
-mount -t tmpfs -o size=4m none "$1"
-head -c 2000000 /dev/zero >"$1/ballast"
-exec "$2" "$3" "$1"
-"""
-
-
-@pytest.mark.lab
-def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
-    """On a real full disk: an error that says so, nothing half stored, and on with it later."""
-    if reason := why_refused():
-        pytest.skip(f"no namespace to mount a small disk in: {reason}")
-    script = tmp_path / "fill.py"
-    script.write_text(DISK_FULL)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    done = subprocess.run(
-        [
-            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"),
-            FILL,
-            *("sh", str(disk), sys.executable, str(script)),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    error, counts, again = done.stdout.splitlines()
-    assert "cannot grow, the disk is full: free some space" in error
-    stored, found = counts.split()[1::2]
-    assert int(stored) == int(found) > 0
-    assert again == "again True"
 
 
 async def test_arrivals_are_stamped_in_order(tmp_path: Path) -> None:

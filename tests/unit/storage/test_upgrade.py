@@ -10,12 +10,11 @@ import msgspec
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import MetaData, Table, create_engine
+from sqlalchemy import create_engine
 
 from monitor.analysis.events.event import EventKind
 from monitor.analysis.verdict import State
 from probes.measurement import HttpObservation, TlsObservation
-from storage.postgresql import partitions
 from storage.sql.migrate import MIGRATIONS
 from storage.sql.store import SqlStore
 from storage.store import Cycle, Selection
@@ -23,7 +22,6 @@ from storage.values.compression import unpack
 from storage.values.rollup import Period
 from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
-from tests.worlds.postgresql import Cluster
 
 TIME = "2024-02-17T12:00:00.000000Z"
 EVENT = {
@@ -49,7 +47,7 @@ SNAPSHOT = (
 LINE = {"event": "event-1", "sequence": 1, "change": "opened", "snapshot": SNAPSHOT}
 
 
-def _at_revision(database: Path | str, revision: str) -> None:
+def at_revision(database: Path | str, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     engine = create_engine(f"sqlite:///{database}" if isinstance(database, Path) else database)
@@ -61,7 +59,7 @@ def _at_revision(database: Path | str, revision: str) -> None:
 
 def _taken_back_to(folder: Path, file: Path, revision: str) -> None:
     """Without the tables and indexes that later releases added."""
-    _at_revision(folder / "then.db", revision)
+    at_revision(folder / "then.db", revision)
     names = "SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL AND type <> 'trigger'"
     with closing(sqlite3.connect(folder / "then.db")) as database:
         then = set(database.execute(names))
@@ -102,7 +100,7 @@ def _counts(database: sqlite3.Connection, tables: Iterable[str]) -> dict[str, in
 async def test_every_row_survives(revision: str, tmp_path: Path) -> None:
     """Tables filled at an older version hold as many rows after opening with this one."""
     file = tmp_path / "old.db"
-    _at_revision(file, revision)
+    at_revision(file, revision)
     health: dict[str, object] = {
         "state": "ok",
         "families": "[]",
@@ -158,7 +156,7 @@ async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
     await store.close()
     assert all(counted)
     _taken_back_to(tmp_path, file, "0007")
-    _at_revision(file, "0008")
+    at_revision(file, "0008")
     await store.open()
     assert [await flat(store.availability(wanted)) for wanted in selections] == counted
     await store.close()
@@ -189,7 +187,7 @@ def _without_what_is_shown(folder: Path, file: Path) -> None:
         database.execute("DROP TABLE later")
 
 
-def _seen_in_many_ways(number: int = 12) -> Cycle:
+def seen_in_many_ways(number: int = 12) -> Cycle:
     """Looks with what is shown of them, in part or in whole."""
     failed = tuple(
         msgspec.structs.replace(one, failure="connection_reset")
@@ -211,7 +209,7 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
     file = tmp_path / "store.db"
     store = SqlStore(f"sqlite:///{file}")
     await store.open()
-    await store.save(_seen_in_many_ways())
+    await store.save(seen_in_many_ways())
     await store.close()
 
     def everything(database: sqlite3.Connection) -> list[tuple[object, ...]]:
@@ -226,7 +224,7 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
         spoilt = columns.index("observations")
         database.execute("UPDATE measurement SET observations = x'00' WHERE id = 'm-3'")
     _without_what_is_shown(tmp_path, file)
-    _at_revision(file, "0010")
+    at_revision(file, "0010")
     with closing(sqlite3.connect(file)) as database:
         assert [name for name, _ in _columns(database, "measurement")] == columns
         after = everything(database)
@@ -237,39 +235,3 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
             assert [new[place] for place in shown] == ["", None, None]
         else:
             assert new == old
-
-
-@pytest.mark.postgres
-async def test_postgresql_takes_it_from_there_too(cluster: Cluster, database: str) -> None:
-    """More rows than it has in memory at a time."""
-    now, old = (
-        cluster.url(name).replace("postgresql:", "postgresql+psycopg:")
-        for name in (database, cluster.new_database())
-    )
-    store = SqlStore(now)
-    await store.open()
-    await store.save(_seen_in_many_ways(1100))
-    await store.close()
-    _at_revision(old, "0009")
-    there, here = create_engine(now), create_engine(old)
-    with there.connect() as connection:
-        table = Table("measurement", MetaData(), autoload_with=connection)
-        expected = [
-            {**row, "observations": zlib.compress(unpack(row["observations"]))}
-            for row in connection.execute(table.select().order_by(table.c.id)).mappings()
-        ]
-    with here.begin() as connection:
-        partitions.ensure(connection, "measurement", [TIME[:7]])
-        before = Table("measurement", MetaData(), autoload_with=connection)
-        kept = [{name: row[name] for name in before.c.keys()} for row in expected]  # noqa: SIM118
-        connection.execute(before.insert(), kept)
-    assert len(before.c) < len(table.c)
-    _at_revision(old, "0010")
-    with here.connect() as connection:
-        after = Table("measurement", MetaData(), autoload_with=connection)
-        found = connection.execute(after.select().order_by(after.c.id)).mappings()
-        assert [dict(row) for row in found] == expected
-        nullable = {column.name: column.nullable for column in after.c}
-        assert nullable == {column.name: column.nullable for column in table.c}
-    there.dispose()
-    here.dispose()

@@ -12,8 +12,7 @@ import trustme
 
 from monitor.agent.collector_clock import AgentClock
 from monitor.agent.delivery import MOST_UNTIMELY
-from monitor.config.settings import LogSettings
-from monitor.logs import configure
+from monitor.logs import LogSettings, configure
 from monitor.wire.answers import BATCHES, SETTINGS, TIME, AgentSettings, Reason
 from probes.layers.http import BROWSER
 from tests.lab.certificates import authority

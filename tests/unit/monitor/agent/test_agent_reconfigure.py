@@ -25,9 +25,9 @@ from monitor.app.cycle_runners import CycleRunners
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
-from monitor.config.settings import LogSettings, Settings
+from monitor.config.settings import Settings
 from monitor.keys.keys import public_text
-from monitor.logs import configure
+from monitor.logs import LogSettings, configure
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import TOLD, own, signed
 from tests.worlds.agent_collector import AGENT_KEY, KEY

@@ -153,7 +153,7 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
         finally:
             await schedule.stop()
     for view in publisher.snapshot.vantages:
-        assert view.turns[Effort.WHOLE] == 1
+        assert view.cycles[Effort.WHOLE] == 1
         assert view.day_bytes is not None
         assert view.day_bytes[1] == ledger.spent(view.point.id).total > 0
 

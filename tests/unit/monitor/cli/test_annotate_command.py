@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.annotations_csv import AnnotationsError, read_annotations
+from monitor.config.annotations_csv import AnnotationsError, read_annotations
 from storage.values.reviews import AnnotationKind
 from tests.worlds.review_world import PK_EVENT, Installation
 

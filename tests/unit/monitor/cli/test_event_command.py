@@ -40,7 +40,7 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
     for expected in (
         f"Event {PK_EVENT}: block x in PK, suspected by the detector",
         "began     between 2024-02-17 12:00Z and 2024-02-17 12:05Z",
-        "how       tls.reset",
+        "methods   tls.reset",
         "AS17557 PTCL",
         "opened AS17557 PTCL",
         "confirmed by Asma: PTCL says so",
@@ -62,7 +62,7 @@ def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(
     assert f"withdrawn goes on as {other}" in shown
     shown = here.run("event", "show", other).stdout
     assert f"goes on from {PK_EVENT}" in shown
-    assert f"confirmed: PTCL says so (of {PK_EVENT}, which goes on as this one)" in shown
+    assert f"confirmed: PTCL says so (of {PK_EVENT}, which continues as this one)" in shown
     (document,) = here.lines("event", "show", other)
     assert [one["event"] for one in document["reviews"]] == [PK_EVENT]
     assert document["review"] is None
@@ -93,8 +93,8 @@ def test_a_review_names_who_and_why_as_given(here: Installation) -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ([], "say something"),
-        (["--note", "  "], "say something"),
+        ([], "give --confirm"),
+        (["--note", "  "], "give --confirm"),
         (["--confirm", "--reject"], "either --confirm or --reject"),
         (["--note", "x" * 4001], "--note: 4001 characters, at most 4000"),
         (["--confirm", "--by", "x" * 201], "--by: 201 characters, at most 200"),
@@ -110,7 +110,7 @@ def test_a_review_must_say_one_thing(here: Installation, said: list[str], told: 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("aaaa", f"more than one event: {PK_EVENT}, {BR_EVENT}"),
+        ("aaaa", f"more than one event's id: {PK_EVENT}, {BR_EVENT}"),
         ("ffff0000", "there is no event 'ffff0000'"),
         ("aa", "at least 4 characters"),
         ("' OR 1=1 --", "there is no event"),

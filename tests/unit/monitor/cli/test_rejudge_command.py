@@ -125,7 +125,7 @@ def test_the_table_says_what_would_be_said_differently(improved: Installation) -
     assert "PK x insufficient blocked" in text
     assert "added PK x block" in text
     (kept,) = improved.rows("rejudging")["rejudging"]
-    assert f"Kept as {kept[0]}" in text
+    assert f"Stored as {kept[0]}" in text
     for kind in ("verdicts", "events"):
         old, new = improved.exported(kind), improved.exported(kind, "--rejudging", kept[0])
         assert new[0] == old[0]
@@ -162,7 +162,7 @@ def test_a_dry_run_says_the_same_and_keeps_nothing(improved: Installation) -> No
     assert (summary["id"], summary["differing"] > 0) == (None, True)
     rows = improved.rows("rejudging", "rejudged_verdict", "rejudged_platform", "rejudged_event")
     assert not any(rows.values())
-    assert "Nothing was kept" in improved.run("rejudge", "--dry-run").stdout
+    assert "Nothing was stored" in improved.run("rejudge", "--dry-run").stdout
 
 
 def test_a_database_judged_with_another_catalogue(here: Installation, cycles: list[Cycle]) -> None:
@@ -191,9 +191,9 @@ def test_an_empty_database_is_no_error(here: Installation) -> None:
     ("arguments", "code", "said"),
     [
         (["rejudge"], 1, "does not exist"),
-        (["rejudge", "--since", "yesterday"], 2, "no date"),
+        (["rejudge", "--since", "yesterday"], 2, "not a date"),
         (["rejudge", "--since", "2024-02-18", "--until", "2024-02-17"], 2, "later than --since"),
-        (["rejudge", "--platform", "myspace"], 2, "not watched"),
+        (["rejudge", "--platform", "myspace"], 2, "not measured"),
         (["rejudge", "--quickly"], 2, "No such option"),
     ],
 )
@@ -211,7 +211,7 @@ def test_bad_usage(arguments: list[str], code: int, said: str, here: Installatio
             ["verdicts", "--rejudging", "nobody"],
             "no such recomputation; the newest are rejudging-1",
         ),
-        (["events", "--rejudging", "rejudging-1"], "cut short"),
+        (["events", "--rejudging", "rejudging-1"], "interrupted"),
         (["measurements", "--rejudging", "rejudging-2"], "never recomputed"),
     ],
 )

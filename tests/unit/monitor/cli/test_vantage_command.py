@@ -120,7 +120,7 @@ def test_two_vantages_never_share_a_key(here: Installation) -> None:
     """Neither while it may speak nor after: whoever revokes a key does so for good."""
     key = new_key()
     assert enroll(here, "lhe-1", key).exit_code == 0
-    refused(enroll(here, "lhe-2", key), "that is the key of lhe-1", "nothing was changed")
+    refused(enroll(here, "lhe-2", key), "this is the key of lhe-1", "nothing was changed")
     assert here.run("vantage", "revoke", "lhe-1", "--reason", "stolen").exit_code == 0
     for vantage in ("lhe-2", "lhe-1"):
         refused(enroll(here, vantage, key), "was, until it was revoked, the key of lhe-1")
@@ -141,14 +141,14 @@ def test_a_vantage_with_a_key_is_rotated_not_enrolled(here: Installation) -> Non
     assert after["revoked_at"] is None
     same = ("country", "asn", "network", "role", "profile")
     assert [before[name] for name in same] == [after[name] for name in same]
-    refused(here.run("vantage", "rotate", "lhe-1", "--key", new), "that is the key of lhe-1")
+    refused(here.run("vantage", "rotate", "lhe-1", "--key", new), "this is the key of lhe-1")
 
 
 def test_a_revoked_vantage_may_be_enrolled_anew(here: Installation) -> None:
     """With another key, as when a machine was lost and replaced."""
     enroll(here, "lhe-1")
     assert here.run("vantage", "revoke", "lhe-1", "--reason", "lost").exit_code == 0
-    refused(here.run("vantage", "revoke", "lhe-1", "--reason", "lost"), "no key that may speak")
+    refused(here.run("vantage", "revoke", "lhe-1", "--reason", "lost"), "no valid key")
     assert enroll(here, "lhe-1").exit_code == 0
     first, second = listed(here)["lhe-1"]["keys"]
     assert (first["reason"], second["revoked_at"]) == ("lost", None)
@@ -163,7 +163,7 @@ def test_mistakes_say_what_would_be_right(here: Installation) -> None:
     refused(here.run(*at, "--country", "pk"), 'write "PK"')
     refused(here.run(*at, "--country", "ZZ"), "two capital letters")
     refused(enroll(here, "Lahore 1"), "lower-case letters, digits and single dashes")
-    refused(enroll(here, "khi-ptcl"), "a vantage of this configuration itself", str(here.config))
+    refused(enroll(here, "khi-ptcl"), "a vantage of this configuration", str(here.config))
     nameless = ("--country", "PK", "--asn", "1", "--network", " ", "--key", key)
     refused(here.run("vantage", "enroll", "lhe-1", *nameless), "--network must be a name")
     assert enroll(here, "lhe-ptcl", key).exit_code == 0
@@ -173,8 +173,8 @@ def test_mistakes_say_what_would_be_right(here: Installation) -> None:
             "there is no vantage 'lhe-ptlc': did you mean \"lhe-ptcl\"?",
         )
     of = ("vantage", "quarantine", "lhe-ptcl", "--reason")
-    refused(here.run(*of, " "), "--reason must say why")
-    refused(here.run(*of, "x", "--since", "yesterday"), "--since 'yesterday' is no date")
+    refused(here.run(*of, " "), "--reason must be one line")
+    refused(here.run(*of, "x", "--since", "yesterday"), "--since 'yesterday' is not a date")
     refused(
         here.run(*of, "x", "--since", "2024-02-18", "--until", "2024-02-17"),
         "--since must be before --until",
@@ -194,7 +194,7 @@ def test_a_vantage_is_left_out_and_taken_in_again(here: Installation) -> None:
     assert found["khi-ptcl"]["quarantine"]["reason"] == "VPN"
     assert found["khi-ptcl"]["keys"] == []
     table = here.run("vantage", "list").stdout
-    assert "lhe-1 is left out from 2024-02-17 18:00Z: answers for its neighbour" in table
+    assert "lhe-1 is in quarantine from 2024-02-17 18:00Z: answers for its neighbour" in table
     assert here.run("vantage", "release", "lhe-1").exit_code == 0
     assert listed(here)["lhe-1"]["quarantine"] is None
     refused(here.run("vantage", "release", "khi-ptlc"), 'did you mean "khi-ptcl"?')

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import trustme
 
+from monitor.analysis.events.settings import EventSettings
 from monitor.config.load import (
     CONFIG_VARIABLE,
     ConfigError,
@@ -14,7 +15,8 @@ from monitor.config.load import (
     find_config,
     load_config,
 )
-from monitor.config.settings import EventSettings, LogSettings, Settings
+from monitor.config.settings import Settings
+from monitor.logs import LogSettings
 from probes.catalog.catalog import ReferenceScope
 from probes.settings import ProbeSettings
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint, VantageRole

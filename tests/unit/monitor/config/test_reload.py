@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.analysis.events.fold import EventBook, watching
+from monitor.analysis.events.fold import EventBook, watch_only
 from monitor.analysis.events.shutdowns import Connectivity, take_in
 from monitor.analysis.events.verdict_order import VerdictOrder, begin, insert
 from monitor.analysis.verdict import VantageHealth, VantageState
@@ -204,10 +204,10 @@ def test_a_vantage_taken_out_has_not_fallen_silent() -> None:
             one = health(60.0 * minute, vantage=name, state=VantageState.OK)
             timeline, _ = insert(timeline, (one.at, name), one, _taken_in)
     book = EventBook(vantages=timeline, logged={"event-1": 3})
-    after = watching(book, {"here"})
-    assert set(book.vantages.current.sights) == {"here", "there"}
-    assert set(after.vantages.settled.sights) == {"here"}
-    assert set(after.vantages.current.sights) == {"here"}
+    after = watch_only(book, {"here"})
+    assert set(book.vantages.current.reports) == {"here", "there"}
+    assert set(after.vantages.settled.reports) == {"here"}
+    assert set(after.vantages.current.reports) == {"here"}
     assert {one.vantage for _, one in after.vantages.recent} == {"here"}
     assert (after.logged, after.vantages.until) == (book.logged, book.vantages.until)
 

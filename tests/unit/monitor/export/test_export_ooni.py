@@ -140,7 +140,7 @@ async def test_our_own_importer_reads_every_website(store: Store) -> None:
             continue
         wire, _ = decode(msgspec.json.encode(line))
         imported = convert(wire, None, shipped_catalog(), bogons=EXAMPLES)
-        (look,) = imported.looks
+        (look,) = imported.measurements
         reached = line["measurement_uid"] != "m-reset"
         assert look.reached is reached
         assert imported.vantage.country == line["probe_cc"]

@@ -7,7 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.analysis.vantage.whereabouts import AS_CONFIGURED, ExitPlace, Whereabouts, compare
+from monitor.analysis.vantage.exit_location import (
+    AS_CONFIGURED,
+    ExitLocation,
+    ExitMismatch,
+    compare,
+)
 from monitor.config.settings import Settings, VantageCheckSettings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Catalog
@@ -70,14 +75,14 @@ def exits(files: Sequence[str], servers: Servers, **options: Any) -> Exits:
     [
         (HOME, AS_CONFIGURED),
         (HOME6, AS_CONFIGURED),
-        (ABROAD, Whereabouts("NL", 64511)),
-        (NEIGHBOUR, Whereabouts("", 45595)),
+        (ABROAD, ExitMismatch("NL", 64511)),
+        (NEIGHBOUR, ExitMismatch("", 45595)),
         (UNKNOWN, AS_CONFIGURED),
         ("", AS_CONFIGURED),
     ],
 )
 async def test_an_exit_is_compared_with_the_configuration(
-    files: Sequence[str], address: str, found: Whereabouts
+    files: Sequence[str], address: str, found: ExitMismatch
 ) -> None:
     """Another country, another network, and nothing where no file knows or no server answers."""
     servers = Servers(**{URL: address})
@@ -101,14 +106,14 @@ def test_a_control_may_be_anywhere_but_where_blocking_is_looked_for(
     exit_country: str, found: str
 ) -> None:
     """Its network does not matter either."""
-    place = ExitPlace(exit_country, 1)
-    assert compare(CONTROL, place, frozenset({"PK"})) == Whereabouts(found)
+    place = ExitLocation(exit_country, 1)
+    assert compare(CONTROL, place, frozenset({"PK"})) == ExitMismatch(found)
 
 
 def test_nothing_is_said_of_a_vantage_whose_place_is_not_configured() -> None:
     """Without a file, or an AS number, there is nothing to differ from."""
     local = VantagePoint(id="local", country="ZZ")
-    assert compare(local, ExitPlace("NL", 64511), frozenset({"ZZ"})) == AS_CONFIGURED
+    assert compare(local, ExitLocation("NL", 64511), frozenset({"ZZ"})) == AS_CONFIGURED
 
 
 async def test_servers_are_asked_in_turn_and_only_now_and_then(files: Sequence[str]) -> None:
@@ -178,7 +183,7 @@ async def test_a_file_that_is_gone_or_broken_is_a_warning_without_the_address(
     told = exits(files, Servers(**{URL: ABROAD}))
     (tmp_path / "asn.mmdb").write_bytes(b"no such thing")
     await told.begin(FIELD.id)
-    assert told.of(FIELD) == Whereabouts("NL", 0)
+    assert told.of(FIELD) == ExitMismatch("NL", 0)
     # Where the log goes depends on what ran before in this process.
     said = caplog.text + "".join(capsys.readouterr())
     assert "asn.mmdb" in said
@@ -197,7 +202,7 @@ async def test_files_of_several_publishers_are_read(tmp_path: Path, record: dict
     """Nested and flat, numbers and text."""
     path = write_mmdb(tmp_path / "all.mmdb", {"203.0.113.0/24": record})
     told = exits([str(path)], Servers())
-    assert told._place(HOME) == ExitPlace("PK", 17557)
+    assert told._place(HOME) == ExitLocation("PK", 17557)
 
 
 @pytest.mark.parametrize(

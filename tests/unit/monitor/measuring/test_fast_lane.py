@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import select_platforms, shipped_catalog
 from monitor.config.load import default_settings
-from monitor.config.settings import EventSettings, Settings
+from monitor.config.settings import Settings
 from monitor.measuring.fast_lane import IN_A_ROW, PER_HOUR, FastLane
 from probes.vantage import Profile, VantagePoint, VantageRole
 from storage.store import Cycle

@@ -1,6 +1,5 @@
 """The families Prometheus reads."""
 
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -379,25 +378,6 @@ def test_failure_labels_are_bounded() -> None:
     }
     assert {failure for _, failure in labels} <= allowed
     assert {layer for layer, _ in labels} <= set(map(str, Layer))
-
-
-@pytest.mark.prometheus
-def test_promtool_finds_nothing_to_complain_about() -> None:
-    """`promtool check metrics` accepts a full scrape without a word."""
-    publisher = world.x_blocked_on_two_of_three()
-    publisher.publish(
-        world.cycle(PTCL, accusations={"x": (State.DEGRADED, "tls", "reset")}),
-        [world.event(state=EventState.SUSPECTED)],
-    )
-    done = subprocess.run(
-        ["promtool", "check", "metrics"],
-        input=text_of(publisher),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_collector_that_does_not_lead_tells_only_how_it_is_itself() -> None:

@@ -223,20 +223,20 @@ def test_missed_cycles_count_for_their_vantage() -> None:
     assert [view.schedule_missed for view in publisher.snapshot.vantages] == [2, 0, 0, 0, 0]
 
 
-def test_turns_count_for_their_vantage_by_effort() -> None:
+def test_cycles_count_for_their_vantage_by_effort() -> None:
     """Every effort is there from the start with zero, and the day's bytes are the last told."""
     publisher = world.publisher()
-    assert view_of(publisher).turns == dict.fromkeys(Effort, 0)
+    assert view_of(publisher).cycles == dict.fromkeys(Effort, 0)
     publisher.cycle_taken(PTCL.id, Effort.WHOLE, 1_000)
     publisher.cycle_taken(PTCL.id, Effort.MODEST, 1_500)
     publisher.cycle_taken(PTCL.id, Effort.MODEST, 2_000)
-    assert view_of(publisher).turns == {
+    assert view_of(publisher).cycles == {
         **dict.fromkeys(Effort, 0),
         Effort.WHOLE: 1,
         Effort.MODEST: 2,
     }
     assert view_of(publisher).day_bytes == (NOW.date(), 2_000)
-    assert view_of(publisher, FIELD[1].id).turns == dict.fromkeys(Effort, 0)
+    assert view_of(publisher, FIELD[1].id).cycles == dict.fromkeys(Effort, 0)
     assert view_of(publisher, FIELD[1].id).day_bytes is None
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.analysis.events.event import EventKind, EventState, Scope
-from monitor.analysis.judge.evidence_weight import WEIGHTS
+from monitor.analysis.judge.evidence_grades import WEIGHTS
 from monitor.analysis.verdict import Evidence
 from monitor.notify.body import KnownFacts
 from monitor.notify.changes import OPENING, Occasion

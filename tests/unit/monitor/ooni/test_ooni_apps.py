@@ -24,7 +24,7 @@ DATA_CENTRE, OTHER = "149.154.167.51", "149.154.175.50"
 
 
 def _looks(one: Imported) -> dict[str, Measurement]:
-    return {look.endpoint: look for look in one.looks}
+    return {look.endpoint: look for look in one.measurements}
 
 
 def _old(entry: Entry) -> Entry:
@@ -45,7 +45,7 @@ def test_data_centre_that_answers_is_reached() -> None:
     one = imported(
         report("telegram", tcp_connect=[connect(DATA_CENTRE)], requests=[_question(DATA_CENTRE)])
     )
-    (look,) = one.looks
+    (look,) = one.measurements
     assert (look.endpoint, look.role, look.reached) == (f"tcp://{DATA_CENTRE}:443", "chat", True)
 
 
@@ -59,7 +59,7 @@ def test_data_centre_that_only_connects_is_not_reached(failure: str) -> None:
             requests=[_question(DATA_CENTRE, failure)],
         )
     )
-    (look,) = one.looks
+    (look,) = one.measurements
     assert not look.reached
     assert [o.failure for o in look.of(Layer.HTTP)] == [failure]
 
@@ -94,7 +94,9 @@ def test_website_is_looked_at_and_its_cleartext_door_is_not() -> None:
             requests=[request(f"http://{host}/", 301), request(f"https://{host}/")],
         )
     )
-    assert [(look.endpoint, look.reached) for look in one.looks] == [(f"https://{host}/", True)]
+    assert [(look.endpoint, look.reached) for look in one.measurements] == [
+        (f"https://{host}/", True)
+    ]
 
 
 def test_data_centres_fail_and_nothing_else_was_tried() -> None:
@@ -214,7 +216,9 @@ def test_messenger_hosts_are_connected_to_and_no_more() -> None:
             tcp_connect=[connect(V4)],
         )
     )
-    assert [(look.platform, look.role, look.endpoint, look.reached) for look in one.looks] == [
+    assert [
+        (look.platform, look.role, look.endpoint, look.reached) for look in one.measurements
+    ] == [
         ("messenger", "chat", "tcp://edge-mqtt.facebook.com:443", True),
         ("messenger", "calls", "dns:stun.fbsbx.com", True),
     ]
@@ -238,7 +242,7 @@ def test_old_failure_false_is_none() -> None:
             tcp_connect=[_old(worked)],
         )
     )
-    assert one.looks[0].reached
+    assert one.measurements[0].reached
 
 
 # -- signal ------------------------------------------------------------------------------------
@@ -258,13 +262,13 @@ def _signal(host: str, failure: str | None = None, status: int = 404) -> Importe
 
 def test_signal_answers_whatever_the_status() -> None:
     """Its servers say 404 to everybody."""
-    (look,) = _signal("chat.signal.org").looks
+    (look,) = _signal("chat.signal.org").measurements
     assert (look.role, look.endpoint, look.reached) == ("chat", "https://chat.signal.org/", True)
 
 
 def test_signal_certificate_is_recorded_and_not_judged() -> None:
     """OONI's copy of Signal's authority grows old, so what it rejects still is a handshake."""
-    (look,) = _signal("chat.signal.org", "ssl_unknown_authority").looks
+    (look,) = _signal("chat.signal.org", "ssl_unknown_authority").measurements
     assert look.reached
     (tls,) = look.of(Layer.TLS)
     assert tls.failure is None
@@ -273,7 +277,7 @@ def test_signal_certificate_is_recorded_and_not_judged() -> None:
 
 def test_signal_handshake_that_is_cut_is_not_reached() -> None:
     """Not judging a certificate forgives nothing else."""
-    (look,) = _signal("chat.signal.org", "connection_reset").looks
+    (look,) = _signal("chat.signal.org", "connection_reset").measurements
     assert not look.reached
     assert [o.failure for o in look.of(Layer.TLS)] == ["connection_reset"]
 
@@ -281,7 +285,7 @@ def test_signal_handshake_that_is_cut_is_not_reached() -> None:
 def test_signal_uptime_is_a_message_and_no_host() -> None:
     """Its address, 127.0.0.1, says that all is well; it is no bogon."""
     one = imported(report("signal", queries=[query("uptime.signal.org", "127.0.0.1")]))
-    assert not one.looks
+    assert not one.measurements
     assert not judged(report("signal", queries=[query("uptime.signal.org", "127.0.0.1")])).platforms
 
 
@@ -304,7 +308,7 @@ def test_without_t0_a_step_begins_where_the_one_before_ended() -> None:
             ],
         )
     )
-    (look,) = one.looks
+    (look,) = one.measurements
     assert [(round(o.start, 1), round(o.duration, 1)) for o in look.observations] == [
         (0.0, 0.1),
         (0.1, 15.0),
@@ -330,7 +334,7 @@ def test_report_without_any_times_still_keeps_the_order() -> None:
             requests=[bare(request(f"https://{host}/"))],
         )
     )
-    (look,) = one.looks
+    (look,) = one.measurements
     assert (look.reached, look.duration) == (True, 0.0)
     assert [type(o).__name__ for o in look.observations] == [
         "DnsObservation",

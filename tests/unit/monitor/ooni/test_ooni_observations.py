@@ -13,9 +13,9 @@ import pytest
 from monitor.config.catalog import shipped_catalog
 from monitor.ooni.convert import convert
 from monitor.ooni.failures import failure_of, implied_layer
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import Flag, OoniError, UnsupportedTestError, decode
+from monitor.replay.judge_ooni import judge_imported
 from probes.failure import Failure
 from probes.layers.scrub import Scrubber
 from probes.measurement import HttpObservation, Layer
@@ -61,7 +61,7 @@ def test_unknown_fields_are_ignored_and_missing_ones_empty() -> None:
     future = copy.deepcopy(TELEGRAM) | {"new_field": [1, {"x": None}]}
     future["test_keys"] |= {"x_new": {"a": 1}}
     assert imported(future) == imported(TELEGRAM)
-    assert not imported(report("telegram")).looks
+    assert not imported(report("telegram")).measurements
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_input_that_is_no_web_address_is_named(url: str | None) -> None:
 
 def test_fragment_of_a_url_is_left_out() -> None:
     """It never goes over the wire."""
-    (look,) = imported(web("https://x.com/#/home", control={})).looks
+    (look,) = imported(web("https://x.com/#/home", control={})).measurements
     assert look.endpoint == "https://x.com/"
 
 
@@ -207,7 +207,7 @@ def test_address_of_the_person_in_binary_bodies_is_nowhere() -> None:
         "format": "base64",
         "data": base64.b64encode(body).decode(),
     }
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     (page,) = (o for o in look.observations if isinstance(o, HttpObservation))
     assert (page.body_length, PERSON in page.body) == (len(body), False)
     assert "your address" in page.body
@@ -225,7 +225,7 @@ def test_probe_led_back_to_itself_keeps_the_fact_and_not_the_address() -> None:
 
 def test_addresses_the_test_dealt_with_stay() -> None:
     """They are the evidence: where the name led, where the redirect went."""
-    (look,) = imported(_telling()).looks
+    (look,) = imported(_telling()).measurements
     (page,) = (o for o in look.observations if isinstance(o, HttpObservation))
     assert page.location.startswith(f"http://{V4}/?from=")
 
@@ -254,7 +254,7 @@ def test_inputs_of_one_report_differ() -> None:
     """web_connectivity tests a whole list of sites within one report."""
     one, other = (imported(web(f"https://{host}/", control={})) for host in ("x.com", "t.me"))
     assert one.id != other.id
-    assert one.looks[0].id != other.looks[0].id
+    assert one.measurements[0].id != other.measurements[0].id
 
 
 # -- files -------------------------------------------------------------------------------------

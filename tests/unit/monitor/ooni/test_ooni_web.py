@@ -48,7 +48,7 @@ def _healthy() -> Entry:
 
 def test_healthy_look_has_every_layer_and_its_times() -> None:
     """`t0` is the start and `t - t0` the duration, counted from where the look began."""
-    (look,) = imported(_healthy()).looks
+    (look,) = imported(_healthy()).measurements
     assert look.reached
     assert (look.platform, look.role, look.endpoint) == ("x", "web", URL)
     assert (look.vantage, look.country, look.asn, look.network) == (
@@ -71,7 +71,7 @@ def test_healthy_look_has_every_layer_and_its_times() -> None:
 def test_control_looks_after_the_failure_and_is_named() -> None:
     """The helper's look is dated at the end of the vantage's, from a control vantage."""
     both = imported(_healthy())
-    (look,), (helper,) = both.looks, both.controls
+    (look,), (helper,) = both.measurements, both.controls
     assert helper.started_at.timestamp() >= look.ended_at
     assert (helper.look, helper.vantage_role, helper.reached) == (Purpose.CONTROL, "control", True)
     assert both.health.state is VantageState.OK
@@ -97,7 +97,7 @@ def test_handshake_cut_here_and_fine_at_the_helper_is_blocked(failure: str, rule
     )
     verdict = _verdict(entry)
     assert (verdict.state, verdict.rule_id, verdict.evidence) == (State.BLOCKED, rule, "weak")
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert not look.of(Layer.HTTP), "no request was made without a connection"
 
 
@@ -195,7 +195,7 @@ def _hijacked() -> Entry:
 
 def test_reached_only_at_the_helpers_address_is_not_reached() -> None:
     """A page fetched where no application would have gone does not make it reachable."""
-    (look,) = imported(_hijacked()).looks
+    (look,) = imported(_hijacked()).measurements
     assert not look.reached
     assert all(not o.reason for o in look.observations)
     verdict = _verdict(_hijacked())
@@ -205,7 +205,7 @@ def test_reached_only_at_the_helpers_address_is_not_reached() -> None:
 def test_what_the_test_does_beyond_the_look_becomes_follow_ups() -> None:
     """Other resolvers and other addresses are kept apart, each with its reason, made later."""
     both = imported(_hijacked())
-    (look,), (follow_up,) = both.looks, both.follow_ups
+    (look,), (follow_up,) = both.measurements, both.follow_ups
     assert follow_up.look is Purpose.FOLLOW_UP
     assert follow_up.started_at.timestamp() >= look.ended_at
     reasons = {(type(o), o.reason) for o in follow_up.observations}
@@ -228,7 +228,7 @@ def test_page_of_a_name_that_did_not_resolve_came_from_elsewhere() -> None:
         requests=[request(URL)],
         control=control(V4_HELPER),
     )
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert not look.reached
     assert _verdict(entry).rule_id == "dns.nxdomain"
 
@@ -245,7 +245,7 @@ def test_bogon_is_dialled_by_oonis_probe_and_not_by_ours() -> None:
     )
     verdict = _verdict(entry)
     assert (verdict.rule_id, verdict.evidence) == ("dns.bogon", "strong")
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert {o.reason for o in look.observations[1:]} == {"bogon_dialled"}
 
 
@@ -253,7 +253,7 @@ def test_missing_aaaa_is_no_failure() -> None:
     """A name need not have addresses of both families."""
     entry = _healthy()
     entry["test_keys"]["queries"][1] = query("x.com", failure="dns_no_answer", kind="AAAA")
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert all(o.failure is None for o in look.of(Layer.DNS))
 
 
@@ -306,7 +306,7 @@ def test_requests_are_listed_newest_first() -> None:
     """Without any times the order of the list tells the hops."""
     moved = request("http://example.com/", 301, headers=[["Location", "/a"]], t=None)
     entry = _cleartext(moved, request("http://example.com/a", t=None))
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert [o.url for o in look.of(Layer.HTTP) if isinstance(o, HttpObservation)] == [
         "http://example.com/",
         "http://example.com/a",
@@ -328,7 +328,7 @@ def test_failure_after_a_redirect_names_its_layer(failure: str, layer: Layer) ->
         "http://example.com/", 301, headers=[["Location", "https://www.example.com/"]], t=0.6
     )
     entry = _cleartext(moved, request("https://www.example.com/", failure=failure, t=1.2))
-    (look,) = imported(entry).looks
+    (look,) = imported(entry).measurements
     assert [o.failure for o in look.of(layer)][-1] == failure
     assert not look.reached
 
@@ -336,7 +336,7 @@ def test_failure_after_a_redirect_names_its_layer(failure: str, layer: Layer) ->
 def test_tries_at_the_same_url_are_one() -> None:
     """Of several failed tries the newest stays."""
     tries = [request("http://example.com/", failure="response_never_received", t=None)] * 3
-    (look,) = imported(_cleartext(*tries)).looks
+    (look,) = imported(_cleartext(*tries)).measurements
     assert [o.failure for o in look.of(Layer.HTTP)] == ["eof_error"]
 
 
@@ -364,7 +364,7 @@ def test_legal_reasons_are_no_success() -> None:
 )
 def test_platform_is_the_one_that_has_the_host(url: str, platform: str, role: str) -> None:
     """With or without `www.`, over either scheme; anything else is a site by itself."""
-    (look,) = imported(web(url, control={})).looks
+    (look,) = imported(web(url, control={})).measurements
     assert (look.platform, look.role) == (platform, role)
 
 

@@ -157,8 +157,8 @@ async def test_whoever_stands_alone_is_shown(store: MemoryStore) -> None:
         "b": 0,
         "c": 0,
     }
-    assert not any(view.left_out for view in views.values())
+    assert not any(view.quarantined for view in views.values())
     await process.leave_out([decided("a")])
     await process.record(cycle(".", 9, "b"))
     views = {view.point.id: view for view in publisher.snapshot.vantages}
-    assert [view.left_out for view in views.values()] == [True, False, False]
+    assert [view.quarantined for view in views.values()] == [True, False, False]

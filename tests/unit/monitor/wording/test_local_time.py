@@ -1,38 +1,60 @@
 """Times as people in a country read them."""
 
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.wording.local_time import SEVERAL, ZONES, both_texts, local_text, utc_text
+from monitor.wording.local_time import (
+    both_texts,
+    has_several_times,
+    local_text,
+    utc_text,
+    zone_of,
+)
 from probes.catalog.countries import COUNTRIES, INVENTED
 
-ZONE_TABLE = files("tzdata") / "zoneinfo" / "zone.tab"
 UNINHABITED = {"BV", "HM"}
 """Islands without a clock."""
 
 
 def test_every_country_has_a_zone_that_is_there() -> None:
     """No country that can be configured is without a local time, and every zone can be loaded."""
-    assert set(ZONES) == set(COUNTRIES) - UNINHABITED - INVENTED
-    for name in ZONES.values():
+    with_zone = {country: zone_of(country) for country in COUNTRIES if zone_of(country)}
+    assert set(with_zone) == set(COUNTRIES) - UNINHABITED - INVENTED
+    for name in with_zone.values():
+        assert name
         assert _offsets(name)
 
 
-def test_countries_with_several_times_of_day_are_those_of_the_database() -> None:
-    """Where the zones listed for a country differ, the zone is named; China, Ukraine, where the
-    other time is not the country's own, and a German village are left out."""
-    listed: dict[str, set[str]] = {}
-    with ZONE_TABLE.open(encoding="utf-8") as table:
-        for line in table:
-            if not line.startswith("#"):
-                country, _, zone = line.split("\t")[:3]
-                listed.setdefault(country, set()).add(zone.strip())
-    differing = {c for c, zones in listed.items() if len(set(map(_offsets, zones))) > 1}
-    assert differing - {"CN", "UA"} == SEVERAL
-    assert all(ZONES[country] in zones for country, zones in listed.items() if country in ZONES)
+@pytest.mark.parametrize(
+    ("country", "zone"),
+    [
+        ("AU", "Australia/Sydney"),
+        ("BR", "America/Sao_Paulo"),
+        ("CD", "Africa/Kinshasa"),
+        ("KZ", "Asia/Almaty"),
+        ("PK", "Asia/Karachi"),
+        ("PS", "Asia/Hebron"),
+        ("RU", "Europe/Moscow"),
+        ("UA", "Europe/Kyiv"),
+        ("US", "America/New_York"),
+        ("XK", "Europe/Belgrade"),
+    ],
+)
+def test_the_zone_is_the_capital_s(country: str, zone: str) -> None:
+    """Where the database lists an outlying zone first, the capital's is taken all the same."""
+    assert zone_of(country) == zone
+
+
+def test_countries_with_several_times_of_day_are_named() -> None:
+    """China and Ukraine, where the other time is not the country's own, and a German village are
+    left out."""
+    expected = {
+        *("AQ", "AU", "BR", "CA", "CD", "CL", "EC", "ES", "FM", "GL", "ID", "KI", "MN", "MX"),
+        *("NZ", "PF", "PG", "PT", "RU", "UM", "US"),
+    }
+    assert {country for country in COUNTRIES if has_several_times(country, 2026)} == expected
 
 
 def _offsets(zone: str) -> tuple[timedelta | None, ...]:

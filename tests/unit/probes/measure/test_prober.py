@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.judge.outcome import outline
+from monitor.analysis.outcome import summarise
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
@@ -1173,7 +1173,7 @@ async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
     assert (late.reason, late.addresses, late.failure) == (LATE_ANSWER, (V6,), None)
     assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
     assert measurement.reached
-    assert [o.family for o in outline(measurement).outcomes] == ["ipv4"]
+    assert [o.family for o in summarise(measurement).outcomes] == ["ipv4"]
 
 
 async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.analysis.events.agreement import Outlier, outliers
 from monitor.analysis.events.event import EventState
-from monitor.config.settings import EventSettings
+from monitor.analysis.events.settings import EventSettings
 from tests.unit.monitor.analysis.events.test_events import Told, judged, told, verdict
 
 NETWORK = (17557, "PTCL")

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.analysis.events.continuation import (
-    from_detail,
-    goes_on_as,
-    goes_on_from,
-    going_on,
-    without,
+    continuation_of,
+    continued_by,
+    continued_events,
+    continued_events_detail,
+    without_events,
 )
 from monitor.analysis.events.event import EventKind, EventLogEntry, EventState
 from monitor.analysis.events.fold import Rebuild, advance, key_of
@@ -51,21 +51,21 @@ def test_an_earlier_look_that_comes_late_makes_it_go_on_as_another() -> None:
     assert lines(late, old) == [("withdrawn", f"goes on as {new}")]
     assert lines(late, new)[0] == ("opened", f"AS17557 PTCL: tls.reset; goes on from {old}")
     first, *others = [one for one in late.log if one.event == new]
-    assert goes_on_from(first) == (old,)
-    assert not any(goes_on_from(one) for one in others)
-    assert goes_on_as(late.log[-1]) == new
+    assert continued_events(first) == (old,)
+    assert not any(continued_events(one) for one in others)
+    assert continued_by(late.log[-1]) == new
 
 
 def test_what_there_was_no_reason_for_goes_on_as_nothing() -> None:
     """All looks of the vantage are left out, and the event is withdrawn for good."""
     early = told([verdict("B", 3), verdict("B", 4)])
     rebuild = Rebuild(
-        early.book, ("PK", "x"), early.events.values(), DEFAULTS, left_out=lambda _: True
+        early.book, ("PK", "x"), early.events.values(), DEFAULTS, quarantined=lambda _: True
     )
     rebuild.take([verdict("B", 3), verdict("B", 4)])
     step = rebuild.step()
     assert [(one.change, one.detail) for one in step.log] == [("withdrawn", "")]
-    assert goes_on_as(step.log[0]) == ""
+    assert continued_by(step.log[0]) == ""
 
 
 def test_two_events_that_were_one_go_on_as_the_first() -> None:
@@ -109,7 +109,7 @@ def test_only_the_same_thing_at_the_same_time(changes: dict[str, Any], goes_on: 
         "onset_latest": ONSET - timedelta(hours=2),
     }
     other = block(**begun | changes)
-    assert going_on(gone, [other], NOW) == (other if goes_on else None)
+    assert continuation_of(gone, [other], NOW) == (other if goes_on else None)
 
 
 def test_of_several_it_is_the_one_that_shares_most_of_its_time() -> None:
@@ -117,25 +117,26 @@ def test_of_several_it_is_the_one_that_shares_most_of_its_time() -> None:
     gone = block()
     short = block(EventState.ENDED, id="a", end_latest=ONSET + timedelta(hours=1))
     long = block(id="b", onset_earliest=None, onset_latest=ONSET + timedelta(hours=2))
-    assert going_on(gone, [short, long], NOW) == long
-    assert going_on(gone, [long, short], NOW) == long
+    assert continuation_of(gone, [short, long], NOW) == long
+    assert continuation_of(gone, [long, short], NOW) == long
 
 
 def test_names_of_networks_say_nothing_of_other_events() -> None:
     """Whatever a network is called, only lines that are ours name events."""
     named = "AS1 Net; goes on from ffff"
-    assert goes_on_from(entry("network_affected", block(), detail=named)) == ()
-    assert goes_on_from(entry("opened", block(), detail=f"{named}: tls.reset")) == ()
-    assert goes_on_as(entry("network_affected", block(), detail="goes on as ffff")) == ""
+    assert continued_events(entry("network_affected", block(), detail=named)) == ()
+    assert continued_events(entry("opened", block(), detail=f"{named}: tls.reset")) == ()
+    assert continued_by(entry("network_affected", block(), detail="goes on as ffff")) == ""
 
 
 def test_what_a_line_goes_on_from_is_said_anew_or_not_at_all() -> None:
     """And the rest of its detail stays."""
     assert (
-        from_detail("AS1: tcp.reset; goes on from a, b", ["c"]) == "AS1: tcp.reset; goes on from c"
+        continued_events_detail("AS1: tcp.reset; goes on from a, b", ["c"])
+        == "AS1: tcp.reset; goes on from c"
     )
-    assert from_detail("AS1: tcp.reset; goes on from a, b", ()) == "AS1: tcp.reset"
-    assert from_detail("", ["a", "b"]) == "goes on from a, b"
+    assert continued_events_detail("AS1: tcp.reset; goes on from a, b", ()) == "AS1: tcp.reset"
+    assert continued_events_detail("", ["a", "b"]) == "goes on from a, b"
 
 
 def test_events_that_never_were_are_passed_over() -> None:
@@ -157,7 +158,7 @@ def test_what_goes_on_as_what_never_was_is_gone() -> None:
     past = [entry("opened", block(id="b"), detail="goes on from a")]
     past.append(entry("withdrawn", block(id="b"), sequence=2))
     gone = entry("withdrawn", block(id="a"), sequence=3, detail="goes on as b")
-    (line,) = without([gone, *past], past)
+    (line,) = without_events([gone, *past], past)
     assert (line.event, line.detail) == ("a", "")
 
 
@@ -171,9 +172,9 @@ def test_both_sides_always_name_each_other(story: dict[str, str], random: Random
     result = told(verdicts)
     leads: dict[str, str] = {}
     for one in result.log:
-        if other := goes_on_as(one):
+        if other := continued_by(one):
             leads[one.event] = other
-            assert any(one.event in goes_on_from(line) for line in log_of(result, other))
+            assert any(one.event in continued_events(line) for line in log_of(result, other))
         elif one.event in leads:
             del leads[one.event]
     for start in leads:

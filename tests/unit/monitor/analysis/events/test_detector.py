@@ -15,16 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.analysis.events.detector import (
-    Cling,
     Detector,
     DetectorSettings,
     Episodes,
     Kind,
+    Persistence,
     Phase,
     Reading,
-    comes_late,
-    fold,
-    joint_score,
     reading_of,
     stale,
     suspicious,
@@ -95,7 +92,10 @@ def readings(story: str, every: float = BASE, start: float = 0.0) -> list[Readin
 
 def told(story: str, every: float = BASE, settings: DetectorSettings = DEFAULTS) -> Detector:
     """The state at the end of a story."""
-    return fold(readings(story, every), settings)
+    state = Detector()
+    for reading in readings(story, every):
+        state = update(state, reading, settings)
+    return state
 
 
 def phases(story: str, every: float = BASE) -> list[Phase]:
@@ -111,26 +111,28 @@ def phases(story: str, every: float = BASE) -> list[Phase]:
 
 
 @pytest.mark.parametrize(
-    ("letter", "kind", "cling"),
+    ("letter", "kind", "persistence"),
     [
-        (".", Kind.CLEARS, Cling.NONE),
-        ("w", Kind.ACCUSES, Cling.LASTING),
-        ("s", Kind.ACCUSES, Cling.BRIEF),
-        ("S", Kind.ACCUSES, Cling.LASTING),
-        ("o", Kind.ACCUSES, Cling.NARROW),
-        ("C", Kind.ACCUSES, Cling.NONE),
-        ("p", Kind.ACCUSES, Cling.NONE),
-        ("t", Kind.ACCUSES, Cling.SLOW),
-        ("u", Kind.NEITHER, Cling.NONE),
-        ("n", Kind.NEITHER, Cling.NONE),
-        ("?", Kind.NEITHER, Cling.NONE),
-        ("d", Kind.NEITHER, Cling.NONE),
+        (".", Kind.CLEARS, Persistence.NONE),
+        ("w", Kind.ACCUSES, Persistence.LASTING),
+        ("s", Kind.ACCUSES, Persistence.BRIEF),
+        ("S", Kind.ACCUSES, Persistence.LASTING),
+        ("o", Kind.ACCUSES, Persistence.NARROW),
+        ("C", Kind.ACCUSES, Persistence.NONE),
+        ("p", Kind.ACCUSES, Persistence.NONE),
+        ("t", Kind.ACCUSES, Persistence.SLOW),
+        ("u", Kind.NEITHER, Persistence.NONE),
+        ("n", Kind.NEITHER, Persistence.NONE),
+        ("?", Kind.NEITHER, Persistence.NONE),
+        ("d", Kind.NEITHER, Persistence.NONE),
     ],
 )
-def test_verdicts_accuse_clear_or_neither(letter: str, kind: Kind, cling: Cling) -> None:
+def test_verdicts_accuse_clear_or_neither(
+    letter: str, kind: Kind, persistence: Persistence
+) -> None:
     """Throttling accuses when its evidence is strong; what says nothing weighs nothing."""
     reading = reading_of(verdict(letter, START))
-    assert (reading.kind, reading.cling) == (kind, cling)
+    assert (reading.kind, reading.persistence) == (kind, persistence)
     assert (reading.llr > 0, reading.llr < 0) == (kind is Kind.ACCUSES, kind is Kind.CLEARS)
     assert reading.control_failed is (letter == "d")
 
@@ -150,7 +152,6 @@ def test_thresholds_follow_from_the_budget() -> None:
     year = 365.25 * 24 * 6
     assert settings.suspect_at == pytest.approx(math.log(year / 0.5))
     assert settings.confirm_at == pytest.approx(math.log(year / 0.25))
-    assert DetectorSettings(shared=0.5).corroboration == pytest.approx(math.log(2))
     assert DetectorSettings(false_ends=1.0).end_at > DetectorSettings(false_ends=50.0).end_at
 
 
@@ -178,7 +179,7 @@ def test_false_alarms_of_the_model_keep_to_the_budget() -> None:
                 kind=Kind.ACCUSES if wrong else Kind.CLEARS,
                 llr=math.log(10) if wrong else -4.0,
                 evidence=Evidence.WEAK if wrong else Evidence.NONE,
-                cling=Cling.LASTING if wrong else Cling.NONE,
+                persistence=Persistence.LASTING if wrong else Persistence.NONE,
             )
             before, state = state, update(state, reading, settings)
             suspected += before.score < settings.suspect_at <= state.score
@@ -404,15 +405,6 @@ def test_hurry_from_the_first_accusation_until_decided(story: str, hurry: bool) 
 _LETTERS = st.text(alphabet=".wsSCpt?d ", max_size=40)
 
 
-@given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]), seed=st.integers())
-def test_any_order_and_repeats_come_to_the_same(story: str, every: float, seed: int) -> None:
-    """`fold` does not depend on the order of arrival, nor on repeats."""
-    given_ = readings(story, every)
-    shuffled = [*given_, *given_[::2]]
-    random.Random(seed).shuffle(shuffled)
-    assert fold(shuffled, DEFAULTS) == fold(given_, DEFAULTS)
-
-
 @given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]))
 def test_a_reading_taken_in_changes_nothing_again(story: str, every: float) -> None:
     """Each reading may be given again at once, or after all others."""
@@ -423,16 +415,6 @@ def test_a_reading_taken_in_changes_nothing_again(story: str, every: float) -> N
         assert update(state, reading, DEFAULTS) == state
     for reading in given_:
         assert update(state, reading, DEFAULTS) == state
-
-
-def test_late_readings_are_known_as_such() -> None:
-    """Only what is older than the last reading, and not of its cycle, comes late."""
-    first, second, third = readings("...")
-    state = fold([first, third], DEFAULTS)
-    assert comes_late(state, second)
-    assert update(state, second, DEFAULTS) == state
-    assert not comes_late(state, third)
-    assert not comes_late(Detector(), first)
 
 
 @given(story=_LETTERS, every=st.sampled_from([FAST, BASE, 7200.0]))
@@ -457,20 +439,3 @@ def test_states_survive_storage(story: str) -> None:
     """A state can be written and read back."""
     state = told(story)
     assert msgspec.json.decode(msgspec.json.encode(state), type=Detector) == state
-
-
-# -- several networks ----------------------------------------------------------------------------
-
-
-def test_two_suspected_networks_confirm() -> None:
-    """Two networks suspected for themselves come to more than one alone would need; one is one."""
-    score = DEFAULTS.suspect_at
-    assert joint_score([score, score], DEFAULTS) >= DEFAULTS.confirm_at
-    assert joint_score([score], DEFAULTS) == score
-    assert joint_score([], DEFAULTS) == 0.0
-
-
-def test_a_fault_on_two_networks_is_not_yet_a_block() -> None:
-    """What shows weakly, or in one role, on two networks at once suspects nobody."""
-    for letter in "wo":
-        assert joint_score([told(letter).score] * 2, DEFAULTS) < DEFAULTS.suspect_at

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState, Scope
 from monitor.analysis.events.fold import EventBook, Rebuild, Step, advance, key_of
+from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
-from monitor.config.settings import EventSettings
 from monitor.recording.checkpoints import conclusions_of, restored, since
 from tests.worlds.build import START
 
@@ -113,7 +113,7 @@ class Told(msgspec.Struct):
 
     @property
     def changes(self) -> list[str]:
-        """The log's words."""
+        """The log's last_verdicts."""
         return [entry.change for entry in self.log]
 
 

@@ -44,7 +44,7 @@ def test_down_at_one_vantage_alone_is_none() -> None:
 
 
 def test_who_cannot_tell_has_no_say() -> None:
-    """Insufficient verdicts and words long past count neither way."""
+    """Insufficient verdicts and last_verdicts long past count neither way."""
     changes = tell({"khi-ptcl": ".d?d", "khi-zong": "d?" + "??"})
     assert [change.name for change in changes][:1] == ["opened"]
     assert tell({"khi-ptcl": ".ddddddd", "khi-zong": "." + 7 * " "})[-1].event.active

@@ -7,9 +7,12 @@
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState
-from monitor.analysis.events.shutdowns import Connectivity, of_these, take_in
+from monitor.analysis.events.event import Change, Event, EventKind, EventLogEntry, EventState
+from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.events.shutdowns import Connectivity, only_vantages, take_in
 from monitor.analysis.verdict import VantageHealth, VantageState
 from tests.worlds.build import START
 
@@ -170,7 +173,7 @@ def test_no_shutdown_before_somebody_was_well_during_it() -> None:
 def test_one_that_is_watched_no_longer_is_not_silent() -> None:
     """What is known of vantages that are gone from the configuration is left behind."""
     state, _ = tell(a="....", b="....", n="....")
-    state = of_these(state, {"n"})
+    state = only_vantages(state, {"n"})
     for cycle in range(4, 20):
         state, changes = take_in(state, health(".", cycle, "n"), INTERVAL)
         assert not changes
@@ -340,12 +343,12 @@ def test_the_first_back_is_outvoted_and_the_second_ends_it() -> None:
 def test_where_nobody_looks_any_more_the_end_is_unknown(letter: str) -> None:
     """Vantages that are taken out while they are lost are not back."""
     state, _ = tell(a=f"..{letter * 3}", b=f"..{letter * 3}", n=".....")
-    state, changes = take_in(of_these(state, {"n"}), health(".", 5, "n"), INTERVAL)
+    state, changes = take_in(only_vantages(state, {"n"}), health(".", 5, "n"), INTERVAL)
     (change,) = changes
     assert (change.name, change.event.end_latest) == ("ended", None)
     assert change.event.end_earliest == at(3) + timedelta(seconds=1)
     state, _ = tell(a="..ooo", b=".....", n=".....")
-    _, changes = take_in(of_these(state, {"b", "n"}), health(".", 5, "b"), INTERVAL)
+    _, changes = take_in(only_vantages(state, {"b", "n"}), health(".", 5, "b"), INTERVAL)
     assert [(c.event.kind, c.event.end_latest) for c in changes] == [
         (EventKind.VANTAGE_SILENT, None)
     ]
@@ -364,6 +367,32 @@ def test_a_report_twice_changes_nothing() -> None:
     """What was taken in already is known by its time."""
     state, _ = tell(a="..o", n="...")
     assert take_in(state, health("o", 2, "a"), INTERVAL) == (state, ())
+
+
+def test_reports_recorded_in_another_order_give_the_same_event() -> None:
+    """Of two vantages whose cycles end together, the earlier report may be recorded second: the
+    event comes out the same, and the log says that it was revised."""
+    story = {"a": "..ccccc...", "b": "..ccccc...", "k": "." * 10, "n": "." * 10}
+    reports = [health(story[name][cycle], cycle, name) for cycle in range(10) for name in story]
+
+    def recorded(order: list[VantageHealth]) -> list[EventLogEntry]:
+        book, log = EventBook(), list[EventLogEntry]()
+        for one in order:
+            step = advance(book, (), EventSettings(), health=one)
+            book, log = step.book, [*log, *step.log]
+        return log
+
+    in_order = recorded(reports)
+    assert [entry.change for entry in in_order] == ["opened", "confirmed", "ended"]
+    revised = 0
+    for first in range(len(reports) - 1):
+        swapped = [*reports]
+        swapped[first : first + 2] = reversed(swapped[first : first + 2])
+        log = recorded(swapped)
+        revised += "revised" in [entry.change for entry in log]
+        final = replace(log[-1].snapshot, updated_at=START)
+        assert final == replace(in_order[-1].snapshot, updated_at=START)
+    assert revised == 3
 
 
 def test_a_vantage_that_saves_bytes_is_not_silent() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.differential import doh_blocked, quic_open
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Evidence, State, VantageState
 from probes.measure.follow_up_reasons import Reason
@@ -14,7 +13,6 @@ from probes.measurement import (
     DnsAnswer,
     Layer,
     Measurement,
-    QuicObservation,
 )
 from tests.worlds.build import (
     V4,
@@ -391,22 +389,6 @@ def test_a_reset_is_of_the_name_even_if_another_address_works() -> None:
 # -- findings of their own ---------------------------------------------------------------------
 
 
-def test_doh_blocked_is_a_finding_about_the_network() -> None:
-    """No DoH server can be used, though the open resolver and the rest of the network answer."""
-    down = [
-        asked(Reason.DOH, SILENCE, resolver=f"https://{host}/dns-query", answers=())
-        for host in ("dns.one", "dns.two")
-    ]
-    fine = asked(Reason.OPEN_RESOLVER)
-    assert doh_blocked([*down, fine])
-    assert doh_blocked([*down, innocuous()])
-    assert not doh_blocked(down), "the network may be down as a whole"
-    assert not doh_blocked([down[0], fine]), "one server may be down by itself"
-    refused = asked(Reason.DOH, "dns_nxdomain_error", resolver="https://dns.two/dns-query")
-    assert not doh_blocked([down[0], refused, fine]), "a server that answers can be used"
-    assert not doh_blocked([])
-
-
 @pytest.mark.parametrize(
     "seen", [cut(), (dns("dns_nxdomain_error"),), (dns("dns_servfail_error"),)]
 )
@@ -414,20 +396,6 @@ def test_doh_that_fails_changes_no_verdict(seen: tuple[AnyObservation, ...]) -> 
     """That DoH is blocked says nothing about the platform."""
     down = asked(Reason.DOH, SILENCE, answers=())
     assert judge(failing(*seen, follow_ups=(down,))) == judge(failing(*seen))
-
-
-def test_quic_open_tells_a_block_of_tcp_alone() -> None:
-    """The endpoint answering over HTTP/3 is seen, and one that does not is not."""
-
-    def over(failure: str | None) -> Measurement:
-        seen = QuicObservation(
-            start=0, duration=1, failure=failure, address=HERE, port=443, server_name="x.com"
-        )
-        return follow_up(Reason.HTTP3, seen)
-
-    assert quic_open(failing(*cut(), follow_ups=(over(None),)))
-    assert not quic_open(failing(*cut(), follow_ups=(over(SILENCE),)))
-    assert not quic_open(failing(*cut()))
 
 
 def test_certificates_at_a_vantage_with_a_wrong_clock_are_not_conclusive() -> None:

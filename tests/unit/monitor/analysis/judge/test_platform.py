@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.analysis.judge.evidence_weight import llr
-from monitor.analysis.judge.platform import roll_up, roll_up_owner
+from monitor.analysis.judge.evidence_grades import llr
+from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from probes.catalog.catalog import Endpoint, EndpointKind, Need, Platform, Role
 from tests.worlds.build import START
@@ -261,37 +261,3 @@ def test_roll_up_is_total_and_ignores_order(states: dict[str, State]) -> None:
     assert (seen.evidence is not Evidence.NONE) == (
         seen.state in (BLOCKED, State.DEGRADED, State.THROTTLED)
     )
-
-
-def member(platform: str, state: State) -> PlatformVerdict:
-    """A platform verdict of one of Meta's."""
-    return msgspec.structs.replace(x(), platform=platform, state=state)
-
-
-@pytest.mark.parametrize(
-    ("states", "expected"),
-    [
-        ((OK, OK), State.OK),
-        ((BLOCKED, BLOCKED), State.BLOCKED),
-        ((BLOCKED, UNKNOWN), State.BLOCKED),
-        ((BLOCKED, OK), State.DEGRADED),
-        ((BLOCKED, DOWN), State.DEGRADED),
-        ((State.DEGRADED, OK), State.DEGRADED),
-        ((OK, DOWN), State.OK),
-        ((DOWN, DOWN), State.DOWN),
-        ((UNKNOWN, UNKNOWN), State.INSUFFICIENT),
-        ((UNKNOWN, OK), State.OK),
-    ],
-)
-def test_owner(states: tuple[State, ...], expected: State) -> None:
-    """An owner is blocked when all that is known is, degraded when some of it is."""
-    names = ("whatsapp", "facebook")
-    seen = roll_up_owner("meta", [member(n, s) for n, s in zip(names, states, strict=True)])
-    assert seen.state is expected
-    assert list(seen.platforms) == ["facebook", "whatsapp"]
-
-
-def test_owner_without_platforms_is_an_error() -> None:
-    """An owner of nothing has no state."""
-    with pytest.raises(ValueError, match="meta"):
-        roll_up_owner("meta", [])

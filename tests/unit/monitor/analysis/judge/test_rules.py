@@ -423,7 +423,7 @@ def test_rule_decides_its_case(row: Rule) -> None:
     assert verdict.state is row.state
     assert verdict.method == row.method
     assert verdict.sub_method == (row.sub_method or verdict.sub_method)
-    assert (verdict.evidence is Evidence.NONE) == (row.evidence is Evidence.NONE)
+    assert (verdict.evidence is Evidence.NONE) == (row.grade_ceiling is Evidence.NONE)
     assert verdict.rules_version == RULES_VERSION
 
 

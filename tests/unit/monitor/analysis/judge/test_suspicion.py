@@ -1,6 +1,6 @@
 """What calls for another look in the same cycle, and what does not."""
 
-from monitor.analysis.judge.suspicion import reads_alike, suspicious
+from monitor.analysis.judge.suspicion import same_page_as_control, suspicious
 from tests.worlds.build import V4, V6, control, dns, http, look, tcp, tls
 
 BOTH = ("ipv4", "ipv6")
@@ -13,8 +13,8 @@ def test_a_cleartext_page_like_the_controls_needs_no_second_look() -> None:
     assert suspicious(page, BOTH)
     same = control(dns(), tcp(), http(url=PLAIN, title="News of today"), endpoint=PLAIN)
     other = control(dns(), tcp(), http(url=PLAIN, status=403, length=9), endpoint=PLAIN)
-    assert reads_alike(page, [same])
-    assert not reads_alike(page, [other])
+    assert same_page_as_control(page, [same])
+    assert not same_page_as_control(page, [other])
 
 
 def test_a_family_that_fails_is_looked_at_again_though_the_page_is_right() -> None:
@@ -23,4 +23,4 @@ def test_a_family_that_fails_is_looked_at_again_though_the_page_is_right() -> No
     seen = look(dns(), tcp(), tls(), *v6, http(address=V4), reached=True)
     assert suspicious(seen, BOTH)
     assert not suspicious(seen, ("ipv4",))
-    assert not reads_alike(seen, [control(dns(), tcp(), tls(), http())])
+    assert not same_page_as_control(seen, [control(dns(), tcp(), tls(), http())])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.throttling import combine, judge_transfers
-from monitor.analysis.throttling.transfer_facts import HABIT, TransferCase
+from monitor.analysis.throttling.transfer_facts import ENOUGH_RATIOS, TransferCase
 from monitor.analysis.throttling.transfer_round import round_of
-from monitor.analysis.throttling.transfer_speed import pace
+from monitor.analysis.throttling.transfer_speed import speed_of
 from monitor.analysis.throttling.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
@@ -118,7 +118,7 @@ def case(
     made: Sequence[Measurement],
     controls: Sequence[Measurement] = (FINE,),
     *,
-    habit: Sequence[float] = (),
+    usual_ratios: Sequence[float] = (),
     field: VantageHealth | None = None,
 ) -> TransferCase:
     """A case from a healthy vantage with a control that got the object quickly."""
@@ -133,7 +133,7 @@ def case(
         endpoint=ENDPOINT,
         rounds=rounds(*made),
         controls=tuple(controls),
-        habit=tuple(habit),
+        usual_ratios=tuple(usual_ratios),
         health=field or health(),
         judged_at=START + timedelta(seconds=100),
     )
@@ -160,22 +160,22 @@ def test_the_rate_leaves_out_the_wait_for_the_first_byte(rate: float) -> None:
     seen = flow(rate)
     late = msgspec.structs.replace(seen, marks=tuple((t + 3, n) for t, n in seen.marks))
     for one in (seen, late):
-        found = pace(one).rate
+        found = speed_of(one).rate
         assert found == pytest.approx(rate, rel=0.01)
 
 
 def test_too_little_makes_no_rate() -> None:
     """An answer of a few KiB in an instant tells no speed, and neither does a failed one."""
-    assert pace(SHORT).rate is None
-    assert pace(flow(MBIT, size=20 * 1024)).rate is None
-    assert pace(flow(MBIT, failure="connection_reset")).rate is None
+    assert speed_of(SHORT).rate is None
+    assert speed_of(flow(MBIT, size=20 * 1024)).rate is None
+    assert speed_of(flow(MBIT, failure="connection_reset")).rate is None
 
 
 def test_only_silence_is_a_stall() -> None:
     """A transfer that is reset did not stall: somebody said it was over."""
-    assert pace(flow(None, stalled_at=16384)).stalled
-    assert not pace(flow(MBIT, failure="connection_reset")).stalled
-    assert not pace(flow(10 * KBIT)).stalled
+    assert speed_of(flow(None, stalled_at=16384)).stalled
+    assert not speed_of(flow(MBIT, failure="connection_reset")).stalled
+    assert not speed_of(flow(10 * KBIT)).stalled
 
 
 # -- what accuses ------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_what_is_usual_for_a_stream_is_no_sign() -> None:
     """An object that was always that much slower than the one elsewhere is not throttled now."""
     slow = round_(flow(2.8 * MBIT), SHORT, flow(15 * MBIT), round_trip=0.001)
     assert judged([slow] * 3) == "throttling.rate"
-    assert judged([slow] * 3, habit=[0.21] * HABIT) != "throttling.rate"
+    assert judged([slow] * 3, usual_ratios=[0.21] * ENOUGH_RATIOS) != "throttling.rate"
 
 
 @pytest.mark.parametrize(

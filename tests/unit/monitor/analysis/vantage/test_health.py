@@ -7,8 +7,8 @@ from email.utils import format_datetime
 import msgspec
 import pytest
 
+from monitor.analysis.vantage.exit_location import ExitMismatch
 from monitor.analysis.vantage.health import HEALTH_RULES, assess, estimate_loss
-from monitor.analysis.vantage.whereabouts import Whereabouts
 from monitor.analysis.verdict import VantageHealth, VantageState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.measurement import AnyObservation, HttpObservation, Measurement
@@ -101,7 +101,7 @@ def assessed(*looked: Looked, witnesses: Sequence[Measurement] = ()) -> VantageH
     return assess(VANTAGE, looked, witnesses, START)
 
 
-def exiting(where: Whereabouts) -> VantageHealth:
+def exiting(where: ExitMismatch) -> VantageHealth:
     """Health with good references and packets that come out somewhere."""
     return assess(VANTAGE, [good(ref) for ref in ALL], (), START, where)
 
@@ -115,8 +115,8 @@ EXAMPLES: dict[str, tuple[VantageHealth, VantageHealth]] = {
         assessed(*(bad(ref, egress()) for ref in ALL)),
         assessed(*(bad(ref, egress()) for ref in ALL[1:]), no_reply(APPLE)),
     ),
-    "vantage.elsewhere": (exiting(Whereabouts("NL")), exiting(Whereabouts())),
-    "vantage.other_network": (exiting(Whereabouts("", 45595)), exiting(Whereabouts())),
+    "vantage.elsewhere": (exiting(ExitMismatch("NL")), exiting(ExitMismatch())),
+    "vantage.other_network": (exiting(ExitMismatch("", 45595)), exiting(ExitMismatch())),
     "vantage.no_references": (assessed(), assessed(no_reply(APPLE))),
     "vantage.captive_portal": (
         assessed(*(portal(ref) for ref in UPLINK), *(untrusted(ref) for ref in FOREIGN)),
@@ -337,13 +337,13 @@ def test_looks_that_died_at_the_proxy_are_no_looks() -> None:
 @pytest.mark.parametrize(
     ("where", "rule_id"),
     [
-        (Whereabouts("NL", 64511), "vantage.elsewhere"),
-        (Whereabouts("", 45595), "vantage.other_network"),
-        (Whereabouts(), "vantage.ok"),
+        (ExitMismatch("NL", 64511), "vantage.elsewhere"),
+        (ExitMismatch("", 45595), "vantage.other_network"),
+        (ExitMismatch(), "vantage.ok"),
     ],
 )
 def test_an_exit_that_is_elsewhere_outweighs_good_references(
-    where: Whereabouts, rule_id: str
+    where: ExitMismatch, rule_id: str
 ) -> None:
     """All answers, but not from here: nothing can be judged; the near miss is an exit that fits."""
     looks = [good(ref) for ref in ALL]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.agent.paths import AgentFiles
-from monitor.config.load import ConfigError, load_config
+from monitor.config.load import load_config
 from monitor.keys.keys import fingerprint, load, public_text
 from storage.agent.spool import Spool
 from tests.unit.monitor.agent.test_agent_orders import AGENT
@@ -149,30 +149,3 @@ def test_an_agent_runs_once(folder: Path) -> None:
     (folder / "agent-key.pem").unlink()
     without = shutwatch("run", "-c", config)
     assert (without.returncode, "does not exist" in without.stderr) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        (AGENT.replace("https://c.example", "http://c.example"), "https://"),
-        (AGENT.replace("https://c.example", "https://c.example/path"), "https://"),
-        (AGENT.replace('["https://c.example"]', "[]"), "one collector at least"),
-        (re.sub('collector_key = ".*"', 'collector_key = "abc"', AGENT), "44 characters"),
-        (AGENT + 'proxy = "ftp://proxy.example:21"\n', "socks5://host:port"),
-        (f'[[vantage]]\nid = "b"\ncountry = "PK"\n{AGENT}', "an agent is one vantage"),
-        (f"{AGENT}\n[collector]\n", "beside [agent]"),
-    ],
-)
-def test_mistakes_in_an_agents_file_are_told(tmp_path: Path, wrong: str, told: str) -> None:
-    """Each with what would be right."""
-    file = tmp_path / "agent.toml"
-    file.write_text(wrong)
-    with pytest.raises(ConfigError, match=re.escape(told)):
-        load_config(file, {})
-
-
-def test_a_control_may_be_an_agent(tmp_path: Path) -> None:
-    """Alone, without a field vantage."""
-    file = tmp_path / "agent.toml"
-    file.write_text(AGENT.replace('country = "PK"', 'country = "NL"\nrole = "control"'))
-    assert load_config(file, {}).vantages[0].role == "control"

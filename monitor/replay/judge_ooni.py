@@ -26,7 +26,7 @@ def judge_imported(imported: Imported) -> Cycle:
         started_at=imported.started_at,
         finished_at=imported.ended_at,
         health=imported.health,
-        measurements=(*imported.looks, *imported.follow_ups, *imported.controls),
+        measurements=(*imported.measurements, *imported.follow_ups, *imported.controls),
         verdicts=verdicts,
         platforms=(
             (roll_up(imported.platform, verdicts, started_at=imported.started_at),)
@@ -50,12 +50,22 @@ def _verdict(imported: Imported, role: str, endpoint: str) -> Verdict:
             endpoint=endpoint,
             attempts=tuple(
                 sorted(
-                    (look for look in imported.looks if look.endpoint == endpoint),
-                    key=lambda look: look.attempt,
+                    (
+                        measurement
+                        for measurement in imported.measurements
+                        if measurement.endpoint == endpoint
+                    ),
+                    key=lambda measurement: measurement.attempt,
                 )
             ),
-            follow_ups=tuple(look for look in imported.follow_ups if look.endpoint == endpoint),
-            controls=tuple(look for look in imported.controls if look.endpoint == endpoint),
+            follow_ups=tuple(
+                measurement
+                for measurement in imported.follow_ups
+                if measurement.endpoint == endpoint
+            ),
+            controls=tuple(
+                measurement for measurement in imported.controls if measurement.endpoint == endpoint
+            ),
             health=imported.health,
             control_health=imported.control_health,
             judged_at=imported.ended_at,

@@ -1,15 +1,11 @@
-"""What one look came to: how far it got over each address family, and what stopped it.
+"""What one measurement came to: how far it got over each address family, and what stopped it.
 
-A measurement lists everything that was seen. Most of it is beside the point: one of four
-addresses refuses, the fallback answers, a redirect leads to another host that does not. The
-point is made by three choices, all here and nowhere else:
+A measurement lists everything that was observed. Three choices reduce it to what matters:
 
-* **The last leg decides.** A redirect chain is as good as its last hop, so only observations of
-  the host it ended at count. Every hop opens its own connection, so a leg is what came between
-  two requests.
-* **The best address of a family decides.** An application tries on; one dead address among four
-  is no failure. Best is the one that got deepest; among equals, the one whose failure tells most:
-  a refusal says more than a silence.
+* **The last host of a redirect chain decides.** Every hop opens its own connection, so the
+  observations of a hop are those between two requests.
+* **The best address of a family decides.** Applications try several addresses. The best one got
+  furthest; among equals, the one whose failure says most (a refusal more than a timeout).
 * **The order of observations within a layer means nothing.** Only their times do.
 """
 
@@ -52,8 +48,8 @@ NEEDED_DEPTH = {
     EndpointKind.TLS: 3,
     EndpointKind.HTTPS: 3,
 }
-"""Layers a family must pass to count as working. HTTP is asked over one family only, so the
-layer below it is as far as the other one can be seen to work."""
+"""Layers a family must pass to count as working. HTTP uses one family only, so the other one can
+only be seen to work up to the layer below."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KINDS = {kind.value: kind for kind in EndpointKind}
@@ -63,7 +59,7 @@ _UNREACHABLE = (
     Failure.NETWORK_UNREACHABLE,
     Failure.PERMISSION_DENIED,
 )
-"""What ICMP errors turn into; an ICMPv6 "administratively prohibited" is permission denied."""
+"""Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
 
 _SUB_METHODS: dict[tuple[Layer, str], str] = {
     (Layer.DNS, Failure.DNS_NXDOMAIN): "nxdomain",
@@ -91,26 +87,26 @@ _SUB_METHODS: dict[tuple[Layer, str], str] = {
         for failure in TIMEOUTS
     },
 }
-"""Failures that something on the path can cause; whatever is missing here accuses nobody."""
+"""Failures that interference can cause → sub-method. Other failures accuse nobody."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one look got on one address, or over one address family."""
+    """How far one measurement got on one address, or over one address family."""
 
     family: str
     """`ipv4`, `ipv6`, or empty when a proxy resolved."""
     depth: int
     """Layers passed: 0 none, 1 DNS, 2 TCP, 3 TLS, 4 HTTP or the application's own protocol."""
     layer: Layer
-    """Where it failed; else the last layer seen to work."""
+    """The layer that failed, else the last one that worked."""
     failure: str | None = None
     sub_method: str = ""
-    """The failure in the words of verdicts; empty when there is none, or it accuses nobody."""
+    """The failure as a sub-method; empty without a failure, or when it accuses nobody."""
     address: str = ""
-    """The address it was on; empty for a query, and where a proxy resolved."""
+    """Empty for a DNS query, and where a proxy resolved."""
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
+class LastHop(msgspec.Struct, frozen=True, kw_only=True):
     """The observations of the last host of a redirect chain."""
 
     host: str
@@ -118,57 +114,56 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     tcp: tuple[TcpObservation, ...]
     tls: tuple[TlsObservation, ...]
     http: HttpObservation | None
-    """The last request, unless the chain went on from there."""
+    """The last request, unless the chain continued from there."""
     app: tuple[AppObservation, ...] = ()
 
     @property
     def resolved_elsewhere(self) -> bool:
-        """The name was asked of a DNS-over-HTTPS server alone, whose answers are its own and not
-        those of the vantage's network."""
+        """Only a DNS-over-HTTPS server resolved the name, so the answers are not the network's."""
         return bool(self.dns) and all(o.transport == DOH for o in self.dns)
 
 
-class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """One look, reduced to what judging needs."""
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement, reduced to what the rules need."""
 
     measurement: Measurement
     egress_failure: str | None
-    """Why our own proxy failed, if it did: then nothing was learnt about the endpoint."""
-    leg: Leg
+    """Why our own proxy failed; then nothing is known about the endpoint."""
+    last_hop: LastHop
     paths: tuple[Outcome, ...]
-    """One per address tried and per query, in no order that means anything."""
+    """One for each address and query, in no particular order."""
     outcomes: tuple[Outcome, ...]
-    """The best of each address family that the endpoint has, as far as was seen."""
+    """The best of each address family that the endpoint was seen to have."""
     injected: bool
-    """One query got replies that contradict each other."""
+    """One query got contradicting replies."""
 
 
-def outline(measurement: Measurement) -> Outline:
-    """Reduce a look. Never raises, whatever the look holds."""
-    leg = last_leg(measurement)
+def summarise(measurement: Measurement) -> Summary:
+    """Reduce a measurement. Never raises."""
+    last_hop = last_hop_of(measurement)
     egress = _sorted(measurement.of(Layer.EGRESS))
     failure = next((o.failure for o in egress if o.failure), None)
-    paths = _paths(leg)
-    return Outline(
+    paths = _paths(last_hop)
+    return Summary(
         measurement=measurement,
         egress_failure=None if measurement.reached else failure,
-        leg=leg,
+        last_hop=last_hop,
         paths=paths,
         outcomes=_best_of_each_family(paths),
-        injected=any(contradicting(observation.answers) for observation in leg.dns),
+        injected=any(contradicting(observation.answers) for observation in last_hop.dns),
     )
 
 
 def usable(outcomes: Iterable[Outcome], families: tuple[str, ...]) -> tuple[Outcome, ...]:
-    """The outcomes over address families that work from the vantage (empty: not known, so all).
+    """The outcomes over address families that work from the vantage (empty: unknown, so all).
 
-    Names are asked for both families, so this leaves out no failure to resolve that matters here.
+    DNS failures stay: names are resolved for both families.
     """
     return tuple(o for o in outcomes if not families or not o.family or o.family in families)
 
 
 def best(outcomes: Iterable[Outcome]) -> Outcome | None:
-    """The deepest outcome; among equals the one that tells most about why it stopped."""
+    """The deepest outcome; among equals the one that says most about why it stopped."""
     return max(
         outcomes,
         key=lambda o: (
@@ -180,32 +175,32 @@ def best(outcomes: Iterable[Outcome]) -> Outcome | None:
 
 
 def rank(sub_method: str) -> int:
-    """How little a failure says: 0 something acted, 1 silence, 2 nothing we can name."""
+    """How little a failure says: 0 something acted, 1 timeout, 2 no name."""
     if not sub_method:
         return 2
     return 1 if sub_method == TIMEOUT else 0
 
 
 def working_families(measurement: Measurement) -> tuple[str, ...]:
-    """The address families over which a look that reached its endpoint did so, sorted."""
+    """The address families over which a measurement reached its endpoint, sorted."""
     if not measurement.reached:
         return ()
     return tuple(
         sorted(
-            o.family for o in outline(measurement).outcomes if o.family and works(o, measurement)
+            o.family for o in summarise(measurement).outcomes if o.family and works(o, measurement)
         )
     )
 
 
 def works(outcome: Outcome, measurement: Measurement) -> bool:
-    """Whether a family got as far as this kind of endpoint asks for."""
+    """Whether a family got as far as this kind of endpoint requires."""
     return outcome.failure is None and outcome.depth >= NEEDED_DEPTH[kind_of(measurement.endpoint)]
 
 
 def came_late(measurement: Measurement) -> frozenset[str]:
-    """Families whose addresses came when the look had gone on without them: not tried at all.
+    """Families whose addresses came after the measurement went on without them, so not tried.
 
-    Only the host the look began with counts; a look that dialled a family is not late for it.
+    Only the first host counts; a family that was dialled is not late.
     """
     dialled = {
         family_of(o.address)
@@ -225,34 +220,34 @@ def came_late(measurement: Measurement) -> frozenset[str]:
 
 
 def decisive(measurement: Measurement, families: tuple[str, ...] = ()) -> Outcome | None:
-    """What one look came to over the families that work; None when nothing was seen."""
-    return best(usable(outline(measurement).outcomes, families))
+    """The best outcome over the families that work; None when nothing was observed."""
+    return best(usable(summarise(measurement).outcomes, families))
 
 
-def failures(shown: Outline, outcome: Outcome | None) -> dict[str, str]:
-    """Layer → failure string: every layer on which nothing worked, and the one that decided."""
+def failures(summary: Summary, outcome: Outcome | None) -> dict[str, str]:
+    """Layer → failure string: every layer on which nothing worked, and the deciding one."""
     found: dict[str, str] = {}
-    if shown.egress_failure:
-        found[Layer.EGRESS.value] = shown.egress_failure
-    leg = shown.leg
-    http: tuple[AnyObservation, ...] = (leg.http,) if leg.http else ()
+    if summary.egress_failure:
+        found[Layer.EGRESS.value] = summary.egress_failure
+    last_hop = summary.last_hop
+    http: tuple[AnyObservation, ...] = (last_hop.http,) if last_hop.http else ()
     for layer, observations in (
-        (Layer.DNS, leg.dns),
-        (Layer.TCP, leg.tcp),
-        (Layer.TLS, leg.tls),
+        (Layer.DNS, last_hop.dns),
+        (Layer.TCP, last_hop.tcp),
+        (Layer.TLS, last_hop.tls),
         (Layer.HTTP, http),
-        (Layer.APP, leg.app),
+        (Layer.APP, last_hop.app),
     ):
         failed = [o for o in observations if o.failure is not None]
         if failed and len(failed) == len(observations):
-            found[layer.value] = str(_most_telling(failed).failure)
+            found[layer.value] = str(_most_informative(failed).failure)
     if outcome is not None and outcome.failure:
         found[outcome.layer.value] = outcome.failure
     return {key: str(value) for key, value in found.items()}
 
 
 def kind_of(endpoint: str) -> EndpointKind:
-    """The kind in an endpoint's id; https when the id is none of ours."""
+    """The kind in an endpoint's id; https when the id is not one of ours."""
     word = endpoint.partition(":")[0]
     return _KINDS.get(word, EndpointKind.HTTPS)
 
@@ -280,9 +275,9 @@ def redirect_target(observation: HttpObservation) -> str:
 
 
 def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
-    """Whether two replies to the same query cannot both be the resolver's.
+    """Whether one query got two replies that contradict each other.
 
-    A repeated query may get another address of a large pool; one query gets one reply.
+    A repeated query may get another address of a large pool, so only replies to one query count.
     """
     for position, one in enumerate(answers):
         for other in answers[position + 1 :]:
@@ -294,8 +289,8 @@ def contradicting(answers: tuple[DnsAnswer, ...]) -> bool:
     return False
 
 
-def last_leg(measurement: Measurement) -> Leg:
-    """The observations of the host at which the redirect chain of a look ended."""
+def last_hop_of(measurement: Measurement) -> LastHop:
+    """The observations of the host at which the redirect chain ended."""
     requests = hops(measurement)
     tcp = tuple(o for o in measurement.of(Layer.TCP) if isinstance(o, TcpObservation))
     tls = tuple(o for o in measurement.of(Layer.TLS) if isinstance(o, TlsObservation))
@@ -303,7 +298,7 @@ def last_leg(measurement: Measurement) -> Leg:
     if not requests:
         host = host_of(measurement.endpoint)
         app = tuple(o for o in measurement.of(Layer.APP) if isinstance(o, AppObservation))
-        return Leg(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
+        return LastHop(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
     last = requests[-1]
     onward = host_of(redirect_target(last))
     after = last.start
@@ -311,7 +306,7 @@ def last_leg(measurement: Measurement) -> Leg:
         o.start >= after for o in (*tcp, *tls, *(d for d in dns if _name(d) == onward))
     )
     if went_on:
-        return Leg(
+        return LastHop(
             host=onward,
             dns=_named(dns, onward),
             tcp=tuple(o for o in tcp if o.start >= after),
@@ -320,7 +315,7 @@ def last_leg(measurement: Measurement) -> Leg:
         )
     since = requests[-2].start if len(requests) > 1 else float("-inf")
     host = host_of(last.url)
-    return Leg(
+    return LastHop(
         host=host,
         dns=_named(dns, host),
         tcp=tuple(o for o in tcp if o.start >= since),
@@ -337,17 +332,20 @@ def hops(measurement: Measurement) -> tuple[HttpObservation, ...]:
     )
 
 
-def _paths(leg: Leg) -> tuple[Outcome, ...]:
-    found = [_of_address(leg, address) for address in sorted({o.address for o in _dialled(leg)})]
-    for observation in leg.dns:
+def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
+    found = [
+        _of_address(last_hop, address)
+        for address in sorted({o.address for o in _dialled(last_hop)})
+    ]
+    for observation in last_hop.dns:
         family = _FAMILY_OF_RTYPE.get(observation.rtype, "")
         if observation.failure is not None:
             found.append(_failed(family, observation))
         elif observation.addresses:
             found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
-        # Else there are no addresses of this family, which is no failure.
-    if not found and (family := _literal_family(leg.host)):
-        # An address of a family this machine does not have: nothing was even tried.
+        # Else the name has no addresses of this family, which is no failure.
+    if not found and (family := _literal_family(last_hop.host)):
+        # The machine does not have this address family: nothing was tried.
         found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
     return tuple(found)
 
@@ -358,23 +356,24 @@ def _best_of_each_family(paths: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in chosen if outcome is not None)
 
 
-def _dialled(leg: Leg) -> list[_Dialled]:
-    found: list[_Dialled] = [*leg.tcp]
-    found += leg.tls
-    found += leg.app
-    if leg.http is not None:
-        found.append(leg.http)
+def _dialled(last_hop: LastHop) -> list[_Dialled]:
+    found: list[_Dialled] = [*last_hop.tcp]
+    found += last_hop.tls
+    found += last_hop.app
+    if last_hop.http is not None:
+        found.append(last_hop.http)
     return found
 
 
-def _of_address(leg: Leg, address: str) -> Outcome:
-    """How far the look got on one address: seeing a layer at all means those below it worked."""
-    here = [o for o in _dialled(leg) if o.address == address]
+def _of_address(last_hop: LastHop, address: str) -> Outcome:
+    """How far the measurement got on one address. An observed layer implies that those below
+    worked."""
+    here = [o for o in _dialled(last_hop) if o.address == address]
     deepest = max((layer_of(o) for o in here), key=DEPTH.__getitem__)
     seen = [o for o in here if layer_of(o) is deepest]
     family = family_of(address)
     if all(o.failure is not None for o in seen):
-        return _failed(family, _most_telling(seen), address)
+        return _failed(family, _most_informative(seen), address)
     return Outcome(family=family, depth=DEPTH[deepest] + 1, layer=deepest, address=address)
 
 
@@ -391,17 +390,17 @@ def _failed(family: str, observation: Observation, address: str = "") -> Outcome
 
 
 def sub_method_of(observation: Observation) -> str:
-    """The failure of an observation in the words of verdicts, or empty."""
+    """The sub-method of an observation's failure, or empty."""
     word = _SUB_METHODS.get((layer_of(observation), observation.failure or ""), "")
     if word == "handshake" and isinstance(observation, TlsObservation) and observation.alert:
         return "alert"
     if not word and isinstance(observation, AppObservation) and observation.first_reply:
-        # Something did answer, in words that are not the application's.
+        # Something answered, but not in the application's protocol.
         return "middlebox" if observation.failure else ""
     return word
 
 
-def _most_telling(observations: Iterable[Observation]) -> Observation:
+def _most_informative(observations: Iterable[Observation]) -> Observation:
     return min(
         observations,
         key=lambda o: (rank(sub_method_of(o)), o.failure or "", sub_method_of(o), o.start),

@@ -1,6 +1,5 @@
-"""`shutwatch judge ooni`: what our rules say about measurements that OONI's probes took."""
+"""`shutwatch judge ooni`: judge measurements that OONI's probes took, by shutwatch's rules."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,72 +10,70 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from monitor.analysis.verdict import State
-from monitor.cli.console import plain_console
+from monitor.cli.lazy_group import command_group
 from monitor.cli.once import MEANINGS, STYLES, json_lines
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
+from monitor.replay.judge_ooni import judge_imported
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.store import Cycle
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement of a file, and what it means."""
+    """One measurement of a file, and its verdicts."""
 
     source: str
-    """The file, with the line where it has several."""
+    """File name, followed by the line number in a file with several measurements."""
     imported: Imported
     cycle: Cycle
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command group."""
-    judge = typer.Typer(help="Judge measurements that others took.", no_args_is_help=True)
-    app.add_typer(judge, name="judge")
+app = command_group("Judge measurements that others took.")
 
-    @judge.callback()
-    def group() -> None:
-        """Judge measurements that others took."""
 
-    @judge.command()
-    def ooni(
-        files: Annotated[
-            list[Path],
-            typer.Argument(
-                help="One OONI measurement a file, or one a line; .gz too.", metavar="FILE..."
-            ),
-        ],
-        json: Annotated[
-            bool, typer.Option("--json", help="One JSON object per line on standard output.")
-        ] = False,
-        config: ConfigOption = None,
-    ) -> None:
-        """Judge OONI's raw measurements by the rules live looks are judged by. Stores nothing."""
-        settings = load_settings(config)
-        problems = _Problems()
-        judged = _judge(files, settings, problems)
-        if json:
-            _print_json(judged)
-        else:
-            _print_blocks(judged)
-        if problems.unreadable:
-            raise typer.Exit(BAD_USAGE)
-        if not problems.judged:
-            raise fail("there is no measurement that could be judged", BAD_USAGE)
+@app.callback()
+def group() -> None:
+    """Judge measurements that others took."""
+
+
+@app.command()
+def ooni(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="OONI measurements: one per file, or one per line; .gz too.", metavar="FILE..."
+        ),
+    ],
+    json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Judge OONI's raw measurements by the same rules as live ones. Stores nothing."""
+    settings = load_settings(config)
+    problems = _Problems()
+    judged = _judge(files, settings, problems)
+    if json:
+        print_json(_json_lines(judged))
+    else:
+        _print_blocks(judged)
+    if problems.unreadable:
+        raise typer.Exit(BAD_USAGE)
+    if not problems.judged:
+        raise fail("no measurement could be judged", BAD_USAGE)
 
 
 class _Problems(msgspec.Struct):
-    """What went wrong on the way, said at once on standard error."""
+    """Counts of measurements; problems are printed at once on standard error."""
 
     unreadable: int = 0
     judged: int = 0
 
-    def say(self, source: str, error: Exception) -> None:
+    def warn(self, source: str, error: Exception) -> None:
         typer.echo(f"shutwatch: {source}: {error}", err=True)
 
 
@@ -92,7 +89,7 @@ def _judge(files: list[Path], settings: Settings, problems: _Problems) -> Iterat
                     yield judged
         except (OoniError, OSError) as error:
             problems.unreadable += 1
-            problems.say(str(path), error)
+            problems.warn(str(path), error)
 
 
 def _judge_one(
@@ -102,23 +99,23 @@ def _judge_one(
         wire, flag = decode(text)
         imported = convert(wire, flag, catalog, bogons=bogons)
     except UnsupportedTestError as error:
-        problems.say(source, error)
+        problems.warn(source, error)
     except OoniError as error:
         problems.unreadable += 1
-        problems.say(source, error)
+        problems.warn(source, error)
     else:
         return Judged(source=source, imported=imported, cycle=judge_imported(imported))
     return None
 
 
 def _whole_catalog(settings: Settings) -> Catalog:
-    """The configured catalogue, and the shipped platforms that are not watched live."""
+    """The configured catalogue, and the shipped platforms that are not measured live."""
     named = {platform.name for platform in settings.catalog.platforms}
     rest = (one for one in shipped_catalog().platforms if one.name not in named)
     return msgspec.structs.replace(settings.catalog, platforms=(*settings.catalog.platforms, *rest))
 
 
-def _print_json(judged: Iterator[Judged]) -> None:
+def _json_lines(judged: Iterator[Judged]) -> Iterator[dict[str, Any]]:
     for one in judged:
         flag = one.imported.flag
         origin: dict[str, Any] = {
@@ -129,12 +126,11 @@ def _print_json(judged: Iterator[Judged]) -> None:
             "ooni_anomaly": None if flag is None else flag.anomaly,
         }
         for line in json_lines([one.cycle]):
-            sys.stdout.buffer.write(msgspec.json.encode({**line, **origin}) + b"\n")
-    sys.stdout.flush()
+            yield {**line, **origin}
 
 
 def _print_blocks(judged: Iterator[Judged]) -> None:
-    """For each measurement where it stands, then who saw what, then why."""
+    """For each measurement: its source, then the verdicts, then their reasons."""
     console = plain_console()
     for one in judged:
         vantage = one.imported.vantage
@@ -144,7 +140,7 @@ def _print_blocks(judged: Iterator[Judged]) -> None:
             console.print(
                 f"  {one.imported.started_at:%Y-%m-%d %H:%M}  {vantage.country} AS{vantage.asn}  "
                 f"{escape(verdict.platform)}: [{STYLES[verdict.state]}]{verdict.state}[/]{how}"
-                f"{_ooni_says(one.imported)}",
+                f"{_ooni_result(one.imported)}",
                 soft_wrap=True,
             )
             if verdict.state is not State.OK:
@@ -152,7 +148,7 @@ def _print_blocks(judged: Iterator[Judged]) -> None:
                 console.print(Padding(why, (0, 0, 0, 2)))
 
 
-def _ooni_says(imported: Imported) -> str:
+def _ooni_result(imported: Imported) -> str:
     flag = imported.flag
     if flag is None:
         return ""

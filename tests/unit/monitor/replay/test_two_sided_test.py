@@ -7,7 +7,7 @@ from math import comb, exp, log
 import msgspec
 import pytest
 
-from monitor.replay.crowd import (
+from monitor.replay.two_sided_test import (
     ANY_SHARE,
     Call,
     Decision,

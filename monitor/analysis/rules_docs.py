@@ -1,0 +1,164 @@
+"""docs/rules.md, written from the tables of rules so that it cannot go out of date.
+
+python -m monitor.analysis.rules_docs > docs/rules.md
+"""
+
+import sys
+from collections.abc import Iterable
+
+from monitor.analysis.judge.differential import AGREEING
+from monitor.analysis.judge.evidence_grades import (
+    AGREEING_ATTEMPTS,
+    LOSS_CHANCE,
+    LOSS_CHANCE_STRONG,
+    STRONG_TIMEOUTS,
+    Weight,
+)
+from monitor.analysis.judge.rules import RULES, RULES_VERSION, Rule
+from monitor.analysis.throttling.rules_table import THROTTLING_RULES, TransferRule
+from monitor.analysis.throttling.transfer_facts import ROUNDS_NEEDED
+from monitor.analysis.throttling.transfer_pauses import LEAST, UNSEEN
+from monitor.analysis.throttling.transfer_round import NAME_RATIO, SITE_RATIO
+from monitor.analysis.vantage.health import HEALTH_RULES
+from monitor.analysis.verdict import Evidence
+
+_INTRODUCTION = f"""\
+# The rules of judgement
+
+<!-- Written by `python -m monitor.analysis.rules_docs`; a test fails when this is out of date. -->
+
+Rules version {RULES_VERSION}. A verdict carries this version and the id of the rule that made it.
+
+A failed test of a platform can mean that somebody blocks it, that it is down, that the line to it
+is bad, or that the vantage itself is cut off. These rules tell the cases apart. They are tried
+from top to bottom, and **the first that matches wins**. Two promises hold whatever the rules say:
+no data is never *ok*, and a missing control never turns a failure into *ok*.
+
+## States
+
+| state | meaning |
+|---|---|
+| ok | it answered as expected |
+| blocked | it fails here, works elsewhere at the same time, and nothing innocent explains it |
+| throttled | far slower than everything else on the line, or stalled half-way |
+| down | it fails at the control too |
+| insufficient | too little is known; the rule's id says what is missing |
+
+## Evidence
+
+| grade | meaning |
+|---|---|
+| none | nobody is accused |
+| weak | one sign, or a sign that has an innocent explanation |
+| strong | tests that agree, or a sign that networks without interference never show |
+| conclusive | strong, and follow-ups ruled out the innocent explanations |
+
+Somebody has to send a reset, a forged reply or a certificate. So one test is *weak* and
+{AGREEING_ATTEMPTS[Weight.REPEAT]} that agree are *strong*, or
+{AGREEING_ATTEMPTS[Weight.OVERLOAD]} where an overloaded server does the same now and then
+(resets, hang-ups, alerts, refusals). Timeouts need no sender: packet loss causes them. The loss
+at the vantage is measured on references and on whatever else answers, as the chance that one test
+times out with nothing blocked. Timeouts accuse somebody only when that chance, multiplied by
+itself once for each failed test, is at most {LOSS_CHANCE}. They are *strong* from
+{STRONG_TIMEOUTS} tests and at most {LOSS_CHANCE_STRONG}.
+
+A control counts only when its own vantage is healthy and it started at or after the end of the
+test that it is compared with: a platform can go down in between. Evidence stays *weak* when there
+is no control, when controls disagree, and when only a proxy reports the failure.
+
+When an endpoint fails, follow-up tests in the same cycle find out what acted. Strong evidence
+becomes *conclusive* when at least {AGREEING} tests agree and
+
+- an innocuous name gets an answer at the address where the platform's name is cut off, or the
+  platform's name is cut off in the same way at an unrelated address (resets and timeouts only);
+- the name fails to resolve, but the platform answers, with a certificate that verifies, at an
+  address from another source; where the resolver reports an error or times out, an open resolver
+  must be kept from answering over UDP as well;
+- replies are injected, and a resolver asked over TCP or DoH answers, or such an address works;
+- a false certificate is shown at an address that the platform really has, while the vantage is
+  healthy;
+- a false certificate is shown at the resolver's address, and the platform answers elsewhere.
+
+Follow-ups never raise *weak*, and missing ones lower nothing. Low-traffic vantages make none. A
+resolver that reports an error or times out has too many innocent causes to be more than *weak* by
+itself.
+
+The evidence column below is the best grade a rule can give.
+
+## Endpoints
+
+The verdict on one endpoint, tested from one vantage in one cycle.
+"""
+
+_VANTAGES = """\
+## Vantages
+
+Whether the vantage itself works, judged from its references before anybody is accused. Only *ok*
+and *lossy* vantages accuse, and *lossy* ones never by timeouts.
+"""
+
+_SPEED = f"""\
+## Speed
+
+To find out whether a platform is throttled, an object of it is fetched in rounds: under its own
+name, under an innocuous name at the same address, and an object elsewhere, in random order. One
+round suffices to say that all is well; when it looks wrong two more follow, and then a control.
+Slow means less than {NAME_RATIO:g} of the rate of the innocuous name; where that gives no rate,
+less than {SITE_RATIO:g} of the object elsewhere and of the control, and slower than the distance
+explains. At least {ROUNDS_NEEDED} rounds, and two thirds of all, have to agree. A transfer that
+stops where another continues has stalled.
+
+The measuring machine may be slow itself. So the seconds for which it was delayed during a
+transfer are counted, and {UNSEEN:g} times as many ({LEAST * 1000:g} ms at least) are subtracted
+from the time of what seems slow and added to the others' time. What is not slow then, or not
+stalled for longer than that, is *insufficient*; so are rates that swing between rounds by as much
+as they differ.
+
+An accusation changes the verdict on an endpoint that was *ok*, or that timed out half-way, to
+*throttled*. It is *weak* when no control could compare, when an object elsewhere was the only
+comparison, or when rates overlap or stalls lie apart.
+"""
+
+_ACCUSING = ("rule", "meaning", "state", "method", "evidence", "wrong when")
+
+
+def render() -> str:
+    """The whole document in Markdown."""
+    endpoints = [_row(r, r.method, r.sub_method, r.grade_ceiling) for r in RULES]
+    vantages = [(f"`{r.id}`", r.meaning, r.state, r.wrong_when) for r in HEALTH_RULES]
+    speed = [
+        _row(r, "throttling" if r.sub_method else "", r.sub_method, r.grade_ceiling)
+        for r in THROTTLING_RULES
+    ]
+    return "\n".join(
+        (
+            _INTRODUCTION,
+            _table(_ACCUSING, endpoints),
+            _VANTAGES,
+            _table(("rule", "meaning", "state", "wrong when"), vantages),
+            _SPEED,
+            _table(_ACCUSING, speed),
+        )
+    )
+
+
+def _row(
+    rule: Rule | TransferRule, method: str, sub_method: str, grade: Evidence
+) -> tuple[str, ...]:
+    return (
+        f"`{rule.id}`",
+        rule.meaning,
+        rule.state,
+        f"{method}, {sub_method or 'as found'}" if method else "",
+        "" if grade is Evidence.NONE else grade,
+        rule.wrong_when,
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,30 @@
+"""`shutwatch init`: write an example configuration."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import BAD_USAGE, fail
+
+DEFAULT_NAME = "shutwatch.toml"
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path(DEFAULT_NAME),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write an example configuration with every setting explained."""
+    content = files("monitor.config").joinpath("example_config.toml").read_bytes()
+    try:
+        with path.open("wb" if force else "xb") as out:
+            out.write(content)
+    except FileExistsError as error:
+        raise fail(f"{path} exists already: name another, or add --force", BAD_USAGE) from error
+    except OSError as error:
+        raise fail(f"cannot write {path}: {error.strerror}", BAD_USAGE) from error
+    typer.echo(
+        f"Wrote {path}. Edit it, then type:\n"
+        f"  shutwatch check {path}\n  shutwatch run --config {path}"
+    )

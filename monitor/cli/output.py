@@ -1,0 +1,58 @@
+"""What commands print with: tables, JSON lines, progress."""
+
+import io
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+def plain_console() -> Console:
+    """Standard output; characters its encoding lacks are replaced instead of ending the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    return Console(highlight=False)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines of plain text, never wrapped nor read as markup."""
+    console = plain_console()
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_json(values: Iterable[Any]) -> None:
+    """One JSON document per line on standard output."""
+    for value in values:
+        sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.flush()
+
+
+def table(*columns: str, title: str | None = None, header_style: str = "bold") -> Table:
+    """A table without lines whose columns fold."""
+    made = Table(
+        title=title,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        show_edge=False,
+        header_style=header_style,
+    )
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def progress_bar(*columns: Any) -> Progress:
+    """Progress on standard error, gone when done. Default columns: description, bar, m/n, time."""
+    shown = columns or (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*shown, console=Console(stderr=True), transient=True)

@@ -1,0 +1,39 @@
+"""Options that select by time, country and platform, as several commands have them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import BAD_USAGE, fail
+from storage.store import Selection
+
+SinceOption = Annotated[
+    str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")
+]
+UntilOption = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
+CountryOption = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
+PlatformOption = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
+
+
+def selection_of(since: str, until: str, country: str, platform: str) -> Selection:
+    """What the options select; exits with 2 when a time is not a date."""
+    return Selection(
+        since=moment_of("--since", since),
+        until=moment_of("--until", until),
+        country=country.upper(),
+        platform=platform,
+    )
+
+
+def moment_of(option: str, text: str) -> datetime | None:
+    """The time a person wrote, in UTC; None for no text. Exits with 2 when it is not a date."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise fail(
+            f"{option} {text!r} is not a date: write 2024-02-17 or 2024-02-17T18:00", BAD_USAGE
+        ) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

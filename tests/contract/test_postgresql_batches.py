@@ -1,0 +1,25 @@
+"""PostgreSQL keeps every batch of agents as its vantage signed it, and a change is found."""
+
+import asyncio
+
+import pytest
+
+from monitor.wire.proof import fault_of
+from storage.postgresql.integrity import check_postgresql
+from storage.sql.store import SqlStore
+from tests.worlds.postgresql import Cluster
+from tests.worlds.report_batches_world import hand_in
+
+
+@pytest.mark.postgres
+async def test_a_changed_batch_is_named(cluster: Cluster, database: str) -> None:
+    """As in SQLite, though rows come from there a few at a time."""
+    url = cluster.url(database)
+    store = SqlStore(url)
+    await hand_in(store)
+    await store.close()
+    assert await asyncio.to_thread(check_postgresql, url, fault_of) == []
+    cluster.execute("UPDATE batch SET body = body || '\\x00'::bytea", database)
+    problems = await asyncio.to_thread(check_postgresql, url, fault_of)
+    assert len(problems) == 2
+    assert all("khi-ptcl" in one and "SHA-256" in one for one in problems)

@@ -1,0 +1,48 @@
+"""A PostgreSQL database of an older release keeps every row through a migration."""
+
+import zlib
+
+import pytest
+from sqlalchemy import MetaData, Table, create_engine
+
+from storage.postgresql import partitions
+from storage.sql.store import SqlStore
+from storage.values.compression import unpack
+from tests.unit.storage.test_upgrade import TIME, at_revision, seen_in_many_ways
+from tests.worlds.postgresql import Cluster
+
+
+@pytest.mark.postgres
+async def test_what_is_shown_is_filled_in(cluster: Cluster, database: str) -> None:
+    """More rows than it has in memory at a time."""
+    now, old = (
+        cluster.url(name).replace("postgresql:", "postgresql+psycopg:")
+        for name in (database, cluster.new_database())
+    )
+    store = SqlStore(now)
+    await store.open()
+    await store.save(seen_in_many_ways(1100))
+    await store.close()
+    at_revision(old, "0009")
+    there, here = create_engine(now), create_engine(old)
+    with there.connect() as connection:
+        table = Table("measurement", MetaData(), autoload_with=connection)
+        expected = [
+            {**row, "observations": zlib.compress(unpack(row["observations"]))}
+            for row in connection.execute(table.select().order_by(table.c.id)).mappings()
+        ]
+    with here.begin() as connection:
+        partitions.ensure(connection, "measurement", [TIME[:7]])
+        before = Table("measurement", MetaData(), autoload_with=connection)
+        kept = [{name: row[name] for name in before.c.keys()} for row in expected]  # noqa: SIM118
+        connection.execute(before.insert(), kept)
+    assert len(before.c) < len(table.c)
+    at_revision(old, "0010")
+    with here.connect() as connection:
+        after = Table("measurement", MetaData(), autoload_with=connection)
+        found = connection.execute(after.select().order_by(after.c.id)).mappings()
+        assert [dict(row) for row in found] == expected
+        nullable = {column.name: column.nullable for column in after.c}
+        assert nullable == {column.name: column.nullable for column in table.c}
+    there.dispose()
+    here.dispose()
