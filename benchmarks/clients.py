@@ -24,7 +24,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.app.clock import utc_now
 from monitor.app.garbage_collection import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
@@ -93,7 +93,7 @@ class Ours:
                 TlsContexts(settings.trust_anchors, verified=self.chains),
             ),
             settings,
-            make_client(),
+            HttpClient(),
             resolvers=lambda: (ResolverAddress(address=RESOLVER),),
             now=utc_now,
         )

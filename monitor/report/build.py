@@ -16,7 +16,7 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.optional_libraries import library
-from probes.catalog.countries import COUNTRIES
+from monitor.wording.languages import LANGUAGES, words_in
 from storage.values.fleet import CollectorStore
 from storage.values.times import time_text
 
@@ -62,7 +62,7 @@ async def build(
                 title=title,
             )
             drawn = charts.draw(
-                findings, folder, title, COUNTRIES.get(wanted.country, wanted.country)
+                findings, folder, title, words_in(LANGUAGES[0]).country(wanted.country)
             )
             page = document(findings, imprint)
             (folder / HTML).write_bytes(html.render(page, folder))
