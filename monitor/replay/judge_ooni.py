@@ -1,4 +1,4 @@
-"""Judge an imported measurement by the rules that live looks are judged by."""
+"""Judges an imported OONI measurement by the rules of live measurements."""
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.platform import roll_up
@@ -9,10 +9,10 @@ from storage.store import Cycle
 
 
 def judge_imported(imported: Imported) -> Cycle:
-    """A whole cycle: the looks, a verdict on each endpoint, and one on the platform.
+    """A whole cycle: the measurements, a verdict on each endpoint and one on the platform.
 
-    The platform's verdict speaks of the roles the test looked at, and of no other. A test that
-    looked at nothing of ours has neither verdicts nor platforms.
+    The platform verdict covers only the functions that the test measured. A test of nothing in the
+    catalogue has neither verdicts nor platforms.
     """
     verdicts = tuple(
         _verdict(imported, role.name, endpoint.id)

@@ -168,8 +168,7 @@ class Rebuild:
         )
 
     def step(self) -> Step:
-        """The book with the new timeline. Other events than before are revised, withdrawn or new.
-        """
+        """The book with the new timeline. Events that differ are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
             self._taking.replace(self._place, self._timeline)
             self._taking.log_differences(self._known, self._older, self._changes, self._last)
