@@ -21,8 +21,6 @@ class State(StrEnum):
 
 
 class Evidence(StrEnum):
-    """How well a verdict is supported."""
-
     NONE = "none"
     WEAK = "weak"
     STRONG = "strong"

@@ -36,7 +36,6 @@ from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 
 HELPER_VANTAGE = "ooni-test-helper"
-"""Id of the vantage of the test helper's measurements."""
 _SITE = "site:"
 """Prefix of the platform of a URL that belongs to none in the catalogue."""
 _WITNESSES = (EndpointKind.TCP, EndpointKind.TLS, EndpointKind.HTTPS)
@@ -45,8 +44,6 @@ _UNNAMED_NETWORKS = ("", "<unknown>", "Unknown")
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """One OONI measurement, converted."""
-
     id: str
     """UUIDv7 of the cycle."""
     uid: str

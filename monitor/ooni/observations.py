@@ -58,8 +58,6 @@ _ORDINARY_HEADERS = frozenset(
 
 
 class Reader:
-    """Reads the observations of one measurement."""
-
     def __init__(self, wire: WireMeasurement, bogons: BogonList) -> None:
         """Addresses that the test used may stay in peers' texts; all others are removed."""
         self.bogons = bogons
@@ -68,7 +66,6 @@ class Reader:
         self._system_resolver = "system" if asn in ("", "AS0") else f"system ({asn})"
 
     def failure(self, text: str | bool | None) -> str | None:
-        """The failure in this vocabulary, or None."""
         return failure_of(text, self.scrubber)
 
     def bogon(self, address: str) -> bool:
@@ -124,7 +121,6 @@ class Reader:
         return msgspec.structs.replace(observation, failure=failure)
 
     def tcp(self, connect: WireConnect, since: float | None) -> TcpObservation:
-        """One connection attempt."""
         start, duration = span(connect.t0, connect.t, since)
         return TcpObservation(
             start=start,

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 
 TESTS = ("web_connectivity", "telegram", "whatsapp", "facebook_messenger", "signal")
-"""The tests that can be imported."""
 
 
 class OoniError(ValueError):
@@ -24,8 +23,6 @@ class UnsupportedTestError(OoniError):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """Bytes that are not text."""
-
     data: str = ""
     format: str = ""
 
@@ -40,8 +37,6 @@ MaybeFailure = str | bool | None
 
 
 class WireAnswer(msgspec.Struct, frozen=True):
-    """One record of a DNS reply."""
-
     answer_type: str | None = None
     ipv4: str | None = None
     ipv6: str | None = None
@@ -49,8 +44,6 @@ class WireAnswer(msgspec.Struct, frozen=True):
 
 
 class WireQuery(msgspec.Struct, frozen=True):
-    """One DNS query."""
-
     hostname: str = ""
     query_type: str = "A"
     engine: str | None = None
@@ -62,15 +55,11 @@ class WireQuery(msgspec.Struct, frozen=True):
 
 
 class WireStatus(msgspec.Struct, frozen=True):
-    """The result of a connection."""
-
     failure: MaybeFailure = None
     success: bool | None = None
 
 
 class WireConnect(msgspec.Struct, frozen=True):
-    """One TCP connection."""
-
     ip: str = ""
     port: Port = 0
     status: WireStatus | bool | None = None
@@ -79,8 +68,6 @@ class WireConnect(msgspec.Struct, frozen=True):
 
 
 class WireHandshake(msgspec.Struct, frozen=True):
-    """One TLS handshake."""
-
     address: str | None = None
     server_name: str | None = None
     failure: MaybeFailure = None
@@ -93,8 +80,6 @@ class WireHandshake(msgspec.Struct, frozen=True):
 
 
 class WireRequest(msgspec.Struct, frozen=True):
-    """The request."""
-
     url: str = ""
     method: str = "GET"
 
@@ -110,8 +95,6 @@ class WireResponse(msgspec.Struct, frozen=True):
 
 
 class WireTransaction(msgspec.Struct, frozen=True):
-    """One HTTP request with its response."""
-
     request: WireRequest | None = None
     response: WireResponse | None = None
     failure: MaybeFailure = None
@@ -122,16 +105,12 @@ class WireTransaction(msgspec.Struct, frozen=True):
 
 
 class WireControlStatus(msgspec.Struct, frozen=True):
-    """The test helper's result for one address."""
-
     status: bool | None = None
     failure: MaybeFailure = None
     server_name: str | None = None
 
 
 class WireControlDns(msgspec.Struct, frozen=True):
-    """The test helper's DNS result."""
-
     failure: MaybeFailure = None
     addrs: list[str] | None = None
 
@@ -156,8 +135,6 @@ class WireControl(msgspec.Struct, frozen=True):
 
 
 class WireKeys(msgspec.Struct, frozen=True):
-    """The results of a test."""
-
     queries: list[WireQuery] | None = None
     tcp_connect: list[WireConnect] | None = None
     tls_handshakes: list[WireHandshake] | None = None
@@ -167,8 +144,6 @@ class WireKeys(msgspec.Struct, frozen=True):
 
 
 class WireMeasurement(msgspec.Struct, frozen=True):
-    """One measurement."""
-
     test_name: str
     probe_cc: str
     test_keys: WireKeys

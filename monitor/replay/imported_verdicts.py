@@ -96,8 +96,6 @@ def model_of(row: Row) -> Model:
 
 
 class SampleRows(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of one sample."""
-
     key: _Key
     rows: tuple[Row, ...]
 
@@ -165,7 +163,6 @@ class ImportedVerdicts:
     """Turns groups of rows, in order, into verdicts. Holds one `Track` for each stream."""
 
     def __init__(self, lookup: PlatformLookup) -> None:
-        """`lookup` knows who owns which platform."""
         self._lookup = lookup
         self._tracks: dict[_Key, Track] = {}
         self._shares: dict[_Key, _Share] = {}

@@ -96,7 +96,6 @@ class OoniApi:
         )
 
     def close(self) -> None:
-        """Close all connections."""
         self._client.close()
 
     def pages(self, query: Mapping[str, str], until: datetime) -> Iterator[list[dict[str, Any]]]:

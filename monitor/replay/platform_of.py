@@ -13,8 +13,6 @@ _SITE_ROLES = ("web", "chat")
 
 
 class PlatformPart(msgspec.Struct, frozen=True):
-    """A platform and a part of it."""
-
     platform: str
     part: str
     """Empty for core functions, else the function."""
@@ -24,7 +22,6 @@ class PlatformLookup:
     """Looks up the catalogue by test and by domain."""
 
     def __init__(self, catalog: Catalog) -> None:
-        """`catalog` holds every platform that may be named."""
         self._hosts: dict[str, PlatformPart] = {}
         self._owners = {platform.name: platform.owner for platform in catalog.platforms}
         self._web: dict[str, tuple[str, ...]] = {}

@@ -52,28 +52,22 @@ class NetworkTimeline(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """The network's number and name."""
         number = f"AS{self.asn}" if self.asn else ""
         return " ".join(filter(None, (number, self.network))) or "unknown network"
 
     @property
     def ever_blocked(self) -> bool:
-        """Whether it was blocked at any time."""
         return bool(self.blocks)
 
     @property
     def decided(self) -> bool:
-        """Whether anything was decided about it."""
         return any(span.blocked is not None for span in self.spans)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a replay."""
-
     events: tuple[Event, ...]
     """By detection."""
     log: tuple[EventLogEntry, ...]
-    """In order."""
     timelines: tuple[NetworkTimeline, ...]
     verdicts: int
 
@@ -93,7 +87,6 @@ class Replay:
     """Folds verdicts cycle by cycle and collects the results."""
 
     def __init__(self, settings: EventSettings) -> None:
-        """`settings` are those of event detection."""
         self._settings = settings
         self._book = EventBook()
         self._events: dict[str, Event] = {}
@@ -138,7 +131,6 @@ class Replay:
         notes.data.append((first.at, group.until))
 
     def finish(self) -> Replayed:
-        """The result."""
         return Replayed(
             events=tuple(sorted(self._events.values(), key=lambda e: (e.detected_at, e.id))),
             log=tuple(self._log),

@@ -63,14 +63,12 @@ def time_of(event: Event, replayed: Replayed) -> tuple[datetime, datetime]:
 
 
 def onset_text(event: Event) -> str:
-    """The onset, as far as known."""
     if event.onset_earliest is None:
         return f"before monitoring (blocked at {_moment(event.onset_latest)})"
     return f"{_moment(event.onset_earliest)} … {_moment(event.onset_latest)}"
 
 
 def end_text(event: Event) -> str:
-    """The end, as far as known."""
     if event.active:
         return "not seen to end"
     early, late = event.end_earliest, event.end_latest

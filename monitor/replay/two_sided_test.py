@@ -96,7 +96,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     partly: Rate
     """For acquitting: even a small block."""
     trouble: Rate = Rate(0.02, 0.3)
-    """During nothing but a broken device in the sample."""
+    """How rows fail in a sample with a broken device."""
     troubled: float = 0.0
     """Share of samples with one; high, since such a device stays for days."""
     memory: float
@@ -114,16 +114,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(StrEnum):
-    """The last call."""
-
     UNKNOWN = "unknown"
     OPEN = "open"
     BLOCKED = "blocked"
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict on a stream."""
-
     blocked: bool
     at: datetime
     """UTC; when the stretch began."""
@@ -134,7 +130,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
     """Known block pages were among the rows."""
     sample: Sample
-    """The sample it begins with."""
     methods: tuple[str, ...]
 
 

@@ -65,8 +65,6 @@ _NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 
 class Reachability(StrEnum):
-    """What a vantage can reach."""
-
     WELL = "well"
     CUT = "cut"
     DARK = "dark"
@@ -104,7 +102,6 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart."""
         return network_key(self.asn, self.network or self.vantage)
 
 
@@ -327,7 +324,6 @@ def _agreed(
 
 
 def _outvoting(lost: Sequence[VantageReport]) -> bool:
-    """Whether enough of them were lost together."""
     return any(
         len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
         for last in lost
@@ -359,12 +355,10 @@ def _is_confirmed(event: Event) -> bool:
 
 
 def _last_loss(reports: Iterable[VantageReport]) -> datetime:
-    """When the last of the lost vantages was lost."""
     return max(s.since for s in reports if s.condition in (Reachability.DARK, Reachability.CUT))
 
 
 def _long_gone(report: VantageReport, loss: datetime) -> bool:
-    """Whether it was lost long before that."""
     return report.condition is Reachability.DARK and loss - report.since > REMEMBERED
 
 

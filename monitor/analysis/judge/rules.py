@@ -101,7 +101,6 @@ def verdict_on(
     sub_method: str = "",
     family: str = "",
 ) -> Verdict:
-    """The verdict that a rule gives to a case."""
     return Verdict(
         measurement=measurement,
         controls=controls,

@@ -38,8 +38,6 @@ class TransferCase(EndpointCase, frozen=True, kw_only=True):
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules ask about a case."""
-
     case: TransferCase
     informative: tuple[Round, ...]
     stalls: tuple[Round, ...]
@@ -92,7 +90,6 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Loss measured at the vantage may explain it."""
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
 

@@ -16,8 +16,6 @@ SITE_RATIO = 0.2
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One round of transfers."""
-
     measurement: Measurement
     speeds: Mapping[str, TransferSpeed]
 

@@ -48,16 +48,12 @@ _NO_WAY_TO_RESOLVER = TIMEOUTS | {
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """How much packet loss alone explains."""
-
     timeout_rate: float
     """0–1, never 0."""
     lossy: bool
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest measurement of one reference."""
-
     reference: Reference
     summary: Summary
     outcome: Outcome | None
@@ -72,8 +68,6 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class References(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts that the health rules use."""
-
     latest: tuple[ReferenceView, ...]
     """The latest measurement of each reference, without those that failed at our own proxy."""
     egress_failed: bool
@@ -86,10 +80,8 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     only when certificates look expired or not yet valid."""
     stub_resolver: bool
     where: ExitMismatch
-    """How the exit differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
-        """The references of these scopes."""
         return tuple(view for view in self.latest if view.reference.scope in scopes)
 
     def reached(self, *scopes: ReferenceScope) -> bool:
