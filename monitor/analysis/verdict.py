@@ -31,6 +31,16 @@ EVIDENCE_ORDER = {grade: rank for rank, grade in enumerate(Evidence)}
 """Rank of each grade, weakest first."""
 
 
+class TableRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an ordered table of rules, of which the first match wins."""
+
+    id: str
+    meaning: str
+    """One sentence for readers who do not program."""
+    wrong_when: str
+    """What would make the rule wrong."""
+
+
 class VantageState(StrEnum):
     """The health of the vantage itself. Only ok and lossy vantages accuse."""
 

@@ -198,13 +198,7 @@ def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
 
 def endpoints_of(measurements: Sequence[TestedEndpoint], role: str) -> tuple[Endpoint, ...]:
     """The endpoints of one function, once each, in the order measured."""
-    return tuple(
-        {
-            measurement.endpoint.id: measurement.endpoint
-            for measurement in measurements
-            if measurement.role == role
-        }.values()
-    )
+    return tuple({m.endpoint.id: m.endpoint for m in measurements if m.role == role}.values())
 
 
 def counted_from(measurement: TestedEndpoint, start: float) -> TestedEndpoint:

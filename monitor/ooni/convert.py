@@ -91,7 +91,7 @@ def convert(
         platform = _restricted(*place, seen)
     cycle = _uuid7(started_at, uid)
     measurements = _measurements(seen, wire, vantage, platform.name, cycle, uid)
-    ended_at = max((_ended_at(measurement) for measurement in measurements), default=started_at)
+    ended_at = max((_ended_at(m) for m in measurements), default=started_at)
 
     def afterwards(
         one: TestedEndpoint | None, by: VantagePoint, purpose: Purpose
@@ -201,7 +201,7 @@ def _known_platform(name: str, seen: Sequence[TestedEndpoint], catalog: Catalog)
     if known is None:
         known = Platform(name=name, title=name, owner=name, roles=())
     roles = {role.name: role for role in known.roles}
-    looked = dict.fromkeys(measurement.role for measurement in seen)
+    looked = dict.fromkeys(m.role for m in seen)
     return msgspec.structs.replace(
         known,
         roles=tuple(
@@ -309,15 +309,11 @@ def _uuid7(at: datetime, *parts: str) -> str:
 def _health(
     vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
 ) -> VantageHealth:
-    witnesses = [
-        measurement for measurement in measurements if measurement.reached and _witness(measurement)
-    ]
+    witnesses = [m for m in measurements if m.reached and _witness(m)]
     helped = helper_answered(keys)
     asked = helped or keys.control_failure is not None
     well = bool(witnesses) or helped
-    timeouts = sum(
-        not measurement.reached and _timed_out(measurement) for measurement in measurements
-    )
+    timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
     total = len(measurements) + helped
     return VantageHealth(
         vantage=vantage.id,
@@ -330,9 +326,7 @@ def _health(
         references_ok=len(witnesses) + helped,
         references_total=len(measurements) + asked,
         timeout_rate=(timeouts + 0.5) / (total + 1),
-        families=tuple(
-            sorted({f for measurement in witnesses for f in working_families(measurement)})
-        ),
+        families=tuple(sorted({f for m in witnesses for f in working_families(m)})),
         at=at,
     )
 

@@ -275,21 +275,19 @@ class ImportedVerdicts:
     def _verdict(self, row: Row, call: Call) -> PlatformVerdict:
         self._serial += 1
         method, _, sub_method = (call.methods[0] if call.methods else "").partition(".")
-        if call.blocked and not method:
+        if not call.blocked:
+            method = sub_method = ""
+        elif not method:
             method, sub_method = ("app" if row.test != WEB_TEST else "http"), "failure"
-        state = State.OK
-        if call.blocked:
-            state = State.DEGRADED if row.part else State.BLOCKED
-        evidence = Evidence.NONE
-        if call.blocked:
-            evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        blocked = State.DEGRADED if row.part else State.BLOCKED
         role = RoleVerdict(
             role=row.part or "web",
             core=not row.part,
             state=State.BLOCKED if call.blocked else State.OK,
-            method=method if call.blocked else "",
-            sub_method=sub_method if call.blocked else "",
-            evidence=evidence,
+            method=method,
+            sub_method=sub_method,
+            evidence=evidence if call.blocked else Evidence.NONE,
         )
         network = f"AS{row.asn}" if row.asn else "all"
         return PlatformVerdict(
@@ -300,11 +298,11 @@ class ImportedVerdicts:
             network=row.network or ("" if row.asn else "all networks"),
             vantage_role=VantageRole.FIELD,
             platform=row.platform,
-            state=state,
-            method=method if call.blocked else "",
-            sub_method=sub_method if call.blocked else "",
+            state=blocked if call.blocked else State.OK,
+            method=method,
+            sub_method=sub_method,
             rule_id="crowd.blocked" if call.blocked else "crowd.ok",
-            evidence=evidence,
+            evidence=role.evidence,
             llr=call.llr,
             roles=(role,),
             measurement=call.sample.measurement,

@@ -50,22 +50,12 @@ def _verdict(imported: Imported, role: str, endpoint: str) -> Verdict:
             endpoint=endpoint,
             attempts=tuple(
                 sorted(
-                    (
-                        measurement
-                        for measurement in imported.measurements
-                        if measurement.endpoint == endpoint
-                    ),
+                    (m for m in imported.measurements if m.endpoint == endpoint),
                     key=lambda measurement: measurement.attempt,
                 )
             ),
-            follow_ups=tuple(
-                measurement
-                for measurement in imported.follow_ups
-                if measurement.endpoint == endpoint
-            ),
-            controls=tuple(
-                measurement for measurement in imported.controls if measurement.endpoint == endpoint
-            ),
+            follow_ups=tuple(m for m in imported.follow_ups if m.endpoint == endpoint),
+            controls=tuple(m for m in imported.controls if m.endpoint == endpoint),
             health=imported.health,
             control_health=imported.control_health,
             judged_at=imported.ended_at,

@@ -205,9 +205,9 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
     since = agreeing[0].measurement.ended_at
     seen: list[AnyObservation] = [
         o
-        for measurement in case.follow_ups
-        if measurement.endpoint == case.endpoint and measurement.started_at.timestamp() >= since
-        for o in measurement.observations
+        for m in case.follow_ups
+        if m.endpoint == case.endpoint and m.started_at.timestamp() >= since
+        for o in m.observations
         if o.reason
     ]
     return _Clues(
