@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.worlds.postgresql import Cluster, why_missing
 
 # The same cases on every CI run, so that a red one is a change's own; new ones are found elsewhere.
@@ -83,7 +83,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 async def _make_tables(url: str) -> None:
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     await store.close()
 

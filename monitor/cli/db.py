@@ -15,9 +15,9 @@ from monitor.export.cells import visible
 from monitor.wire.proof import fault_of
 from storage import url as database_url
 from storage.open_store import MEMORY_URL, open_store
-from storage.sql.migrate import migrate_file
-from storage.sqlite.backend import file_of
+from storage.sqlite.backend import file_of, migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
+from storage.sqlite.copying import copy
 from storage.store import StorageError
 
 DOES_NOT_HOLD = 3
@@ -127,9 +127,8 @@ def register(app: typer.Typer) -> None:
         ],
     ) -> None:
         """Copy an SQLite database into PostgreSQL; once more to go on where it was interrupted."""
-        from storage.sqlite.copying import (
-            copy,  # brings PostgreSQL's driver, which nothing else needs
-        )
+        # PostgreSQL's driver, which no other command loads.
+        from storage.postgresql.backend import PostgresqlBackend, postgresql_url
 
         url = _target(target)
         try:
@@ -137,7 +136,7 @@ def register(app: typer.Typer) -> None:
                 task = progress.add_task("", total=None)
                 done = copy(
                     str(source),
-                    url,
+                    PostgresqlBackend(postgresql_url(url)),
                     lambda table, rows, of: progress.update(
                         task, description=table, completed=rows, total=of
                     ),

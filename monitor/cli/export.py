@@ -21,8 +21,9 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
 from storage.open_store import open_store
-from storage.store import Selection, StorageError, Store
+from storage.store import StorageError, Store
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 
 
 class By(StrEnum):

@@ -21,7 +21,7 @@ from monitor.cli.options import ConfigOption, load_settings
 from monitor.config.settings import LogSettings, Settings
 from monitor.logs import configure
 from monitor.wording.health import notes
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 STYLES = {
     State.OK: "green",

@@ -22,7 +22,7 @@ from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,8 +21,9 @@ from monitor.judging.differences import Change, Tally
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged, rejudge
 from storage.open_store import open_store
-from storage.store import Selection, StorageError
+from storage.store import StorageError
 from storage.values.rejudging import Rejudging
+from storage.values.selection import Selection
 
 
 def register(app: typer.Typer) -> None:

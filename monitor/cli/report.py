@@ -23,7 +23,7 @@ from monitor.report.optional_libraries import MissingExtraError
 from monitor.report.signed_words import checked
 from monitor.report.verify import verify as check
 from probes.catalog.countries import COUNTRIES
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore
 
 NOT_AS_MADE = 3
 """Exit code of `verify` for a report that is not as it was made."""

@@ -8,7 +8,8 @@ from rich.table import Table
 from monitor.cli.console import plain_console
 from monitor.export.cells import visible
 from monitor.keys.keys import grouped
-from storage.values.fleet import CollectorStore, Enrolment, Quarantine
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, Quarantine
 
 _SHOWN = 16
 """Digits of a fingerprint: enough to tell two keys of one's own apart."""

@@ -21,7 +21,7 @@ from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.config.settings import EventSettings
 from monitor.judging.quarantine import NOBODY, Quarantined
-from storage.store import Conclusion
+from storage.values.conclusion import Conclusion
 
 KIND = "timeline-1"
 """Changes whenever what is stored could mean something else."""

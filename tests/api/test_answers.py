@@ -8,8 +8,9 @@ import pytest
 
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.rollup import DEFINITION
+from storage.values.selection import Selection
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]
 

@@ -10,9 +10,8 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.wire.proof import fault_of
-from storage.open_store import open_store
+from storage.open_store import open_store, sql_store
 from storage.postgresql.integrity import check_postgresql
-from storage.sql.store import SqlStore
 from storage.sqlite.backup import check
 from tests.contract.cycles import cycle
 from tests.worlds.postgresql import Cluster
@@ -104,7 +103,7 @@ def test_a_copy_from_before_there_were_agents_holds(file: Path) -> None:
 async def test_of_postgresql_too(cluster: Cluster, database: str) -> None:
     """The same of rows that come from there a few at a time."""
     url = cluster.url(database)
-    store = SqlStore(url)
+    store = sql_store(url)
     await hand_in(store)
     await store.close()
     assert await asyncio.to_thread(check_postgresql, url, fault_of) == []

@@ -19,8 +19,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
-from storage.sql.migrate import MIGRATIONS, migrate_file
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
+from storage.sql.migrate import MIGRATIONS
+from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import PARTIAL, BackupError, backup, check, restore
 from tests.contract.cycles import annotation, cycle, event, log_entry, review
 from tests.contract.listing import EVERYTHING, flat
@@ -28,11 +29,11 @@ from tests.contract.listing import EVERYTHING, flat
 HEAD = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("r*.py"))
 WRITER = """\
 import asyncio, sys
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import cycle
 
 async def write():
-    store = SqlStore(f"sqlite:///{sys.argv[1]}")
+    store = sql_store(f"sqlite:///{sys.argv[1]}")
     await store.open()
     number = 1000
     while True:
@@ -60,7 +61,7 @@ class Installation:
         """Store cycles, an event with its log, a review and an annotation."""
 
         async def fill() -> None:
-            store = SqlStore(f"sqlite:///{self.file}")
+            store = sql_store(f"sqlite:///{self.file}")
             await store.open()
             for number in range(cycles):
                 await store.save(cycle(number))
@@ -268,7 +269,7 @@ async def test_a_database_in_use_is_not_replaced(here: Installation) -> None:
     copy = here.folder / "copy.db"
     backup(str(here.file), copy)
     before = rows(here.file)
-    store = SqlStore(f"sqlite:///{here.file}")
+    store = sql_store(f"sqlite:///{here.file}")
     await store.open()
     command = [sys.executable, "-m", "monitor", "db", "restore", str(copy)]
     process = await asyncio.create_subprocess_exec(
