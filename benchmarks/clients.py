@@ -35,8 +35,8 @@ from probes.sockets.system_resolvers import ResolverAddress
 from probes.sockets.verified_chains import VerifiedChains
 from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
-from storage.sql.store import SqlStore
-from storage.store import Cycle
+from storage.open_store import sql_store
+from storage.values.cycle import Cycle
 
 CONCURRENCY = 100
 """Of plain httpx, which never waits for anything but the server."""
@@ -100,7 +100,7 @@ class Ours:
         self._settings = settings
         self._count = itertools.count()
         database = Path(order.folder) / f"{order.kind}.db"
-        self._store = SqlStore(f"sqlite:///{database}")
+        self._store = sql_store(f"sqlite:///{database}")
 
     async def probe(self, count: int) -> None:
         """Look and store, in cycles that go side by side as those of several vantages do."""

@@ -26,7 +26,8 @@ from monitor.keys.keys import (
     public_text,
 )
 from probes.vantage import Profile, VantageRole
-from storage.values.fleet import CollectorStore, Enrolment, Quarantine
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, Quarantine
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
 Key = Annotated[

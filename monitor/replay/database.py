@@ -8,7 +8,8 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.replay.replay import Replay, Replayed
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 
 async def replay_store(

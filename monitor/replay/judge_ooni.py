@@ -5,7 +5,7 @@ from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Verdict
 from monitor.ooni.convert import Imported
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 
 def judge_imported(imported: Imported) -> Cycle:

@@ -17,7 +17,7 @@ from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.optional_libraries import library
 from monitor.wording.languages import LANGUAGES, words_in
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore
 from storage.values.times import time_text
 
 HTML, PDF, README = "report.html", "report.pdf", "README.txt"

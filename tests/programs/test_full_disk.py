@@ -81,13 +81,14 @@ def test_a_full_disk_costs_what_it_does_not_take_and_is_over_when_there_is_room(
 
 DISK_FULL = """
 import asyncio, sys
+from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from storage.store import StorageError
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
 
 async def main(folder):
-    store = SqlStore(f"sqlite:///{folder}/store.db")
+    store = sql_store(f"sqlite:///{folder}/store.db")
     await store.open()
     stored = 0
     try:
