@@ -1,7 +1,4 @@
-"""Where the demonstration's messages arrive: the telephone of somebody who wants to be told.
-
-Takes what Apprise posts to a `json://` address.
-"""
+"""Receives the demonstration's notifications: what Apprise posts to a `json://` address."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,21 +7,21 @@ import h11
 import msgspec
 
 OnMessage = Callable[[str, str], None]
-"""Told title and text of each message."""
+"""Called with title and text of each message."""
 
 PATH = "/messages"
 _LONGEST = 1024 * 1024
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What is posted, as far as it matters."""
+    """The fields of a posted message that the demonstration shows."""
 
     title: str
     message: str
 
 
 class Receiver(asyncio.Protocol):
-    """One connection of whoever brings messages."""
+    """One connection that brings a message."""
 
     def __init__(self, on_message: OnMessage) -> None:
         self._on_message = on_message
@@ -33,7 +30,7 @@ class Receiver(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
+        """A client connected."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
         self._transport = transport
 
@@ -64,10 +61,10 @@ class Receiver(asyncio.Protocol):
 
     def _deliver(self) -> bool:
         try:
-            said = msgspec.json.decode(self._body, type=Message)
+            posted = msgspec.json.decode(self._body, type=Message)
         except msgspec.DecodeError:
             return False
-        self._on_message(said.title, said.message)
+        self._on_message(posted.title, posted.message)
         return True
 
     def _answer(self, status: int) -> None:

@@ -27,7 +27,7 @@ def answer(
     *,
     addresses: Mapping[str, str] = ADDRESSES,
 ) -> bytes | None:
-    """The reply to a query from that address; None for what is no query."""
+    """The reply to a query from that address; None for bytes that are not a query."""
     try:
         query = dns.message.from_wire(wire)
     except (dns.exception.DNSException, struct.error):
@@ -37,12 +37,12 @@ def answer(
     (question,) = query.question
     name = question.name.to_text(omit_final_dot=True).lower()
     reply = dns.message.make_response(query, recursion_available=True)
-    lie = censor.lie(client, name)
-    address = BLOCK_PAGE if lie is Means.BLOCK_PAGE else addresses.get(name)
-    if lie is Means.NXDOMAIN or address is None:
+    false = censor.false_answer(client, name)
+    address = BLOCK_PAGE if false is Means.BLOCK_PAGE else addresses.get(name)
+    if false is Means.NXDOMAIN or address is None:
         reply.set_rcode(dns.rcode.NXDOMAIN)
     elif question.rdtype == dns.rdatatype.A and question.rdclass == dns.rdataclass.IN:
-        # There is IPv4 alone; for other types the name exists and has nothing.
+        # Names have IPv4 addresses only; for other types the name exists without records.
         reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", address))
     return reply.to_wire()
 
@@ -60,7 +60,7 @@ class OverUdp(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """A question came."""
+        """A query arrived."""
         reply = answer(data, addr[0], self._censor)
         if reply is not None and self._transport is not None:
             self._transport.sendto(reply, addr)
@@ -75,12 +75,12 @@ class OverTcp(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
+        """A client connected."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """A part of a question, or several."""
+        """Part of a query, or several queries."""
         assert self._transport is not None  # noqa: S101 # for mypy
         self._buffer += data
         while len(self._buffer) >= 2:
