@@ -208,7 +208,7 @@ def test_listening_to_others_needs_an_answer_to_who(tmp_path: Path) -> None:
             load_config(path, {})
         said = str(caught.value)
         assert "shutwatch.toml:1: listen = " in said
-        assert "under [server] who may look, with users or tokens, or public = true" in said
+        assert "under [server] who may sign in, with users or tokens, or public = true" in said
     path.write_text(f"{OTHERS}[server]\npublic = true\n")
     assert load_config(path, {}).server.public
 
