@@ -74,17 +74,12 @@ def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
             raise ValueError("is too large")
         decoded = content.decode("utf-8-sig")
     except OSError as error:
-        problem = Problem(
-            file=str(path),
-            wrong=f"cannot be read: {error.strerror}",
-            remedy="name a file of fingerprints, from this file's folder",
-        )
-        raise FingerprintError([problem]) from error
+        wrong = f"cannot be read: {error.strerror}"
+        remedy = "name a file of fingerprints, from this file's folder"
+        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     except ValueError as error:
-        problem = Problem(
-            file=str(path), wrong="is no list of fingerprints", remedy="text in UTF-8, up to 16 MiB"
-        )
-        raise FingerprintError([problem]) from error
+        wrong, remedy = "is not a list of fingerprints", "text in UTF-8, up to 16 MiB"
+        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     parse = parse_csv if path.suffix.lower() == ".csv" else parse_toml
     return parse(decoded, str(path))
 
@@ -194,30 +189,17 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
         columns = [name.strip().lower() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
         if not set(columns) & set(_PATTERN_COLUMNS):
-            raise FingerprintError(
-                [
-                    Problem(
-                        file=file,
-                        line=1,
-                        wrong="has no column for the words",
-                        remedy="name one of the columns " + ", ".join(_PATTERN_COLUMNS),
-                    )
-                ]
-            )
+            wrong = "has no column for the pattern"
+            remedy = "name one of the columns " + ", ".join(_PATTERN_COLUMNS)
+            raise FingerprintError([Problem(file=file, line=1, wrong=wrong, remedy=remedy)])
         for row in reader:
             try:
                 found += _row(row, reader.line_num)
             except ValueError as error:
-                problems.append(
-                    Problem(
-                        file=file,
-                        line=reader.line_num,
-                        wrong=str(error),
-                        remedy="correct the row or take it out",
-                    )
-                )
+                line, remedy = reader.line_num, "correct the row or take it out"
+                problems.append(Problem(file=file, line=line, wrong=str(error), remedy=remedy))
     except csv.Error as error:
-        problem = Problem(file=file, wrong=f"is no CSV: {error}", remedy="quote cells properly")
+        problem = Problem(file=file, wrong=f"is not CSV: {error}", remedy="quote cells properly")
         raise FingerprintError([problem]) from error
     if problems:
         raise FingerprintError(problems)

@@ -45,13 +45,9 @@ def read_source(path: Path) -> TomlSource:
         content = path.read_bytes()
     except OSError as error:
         remedy = _UNREADABLE.get(type(error), "make it a file that can be read")
-        raise SourceError(
-            Problem(file=str(path), wrong=f"cannot be read: {error.strerror}", remedy=remedy)
-        ) from error
+        raise _refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
     except ValueError as error:
-        raise SourceError(
-            Problem(file=str(path), wrong="is not a file name", remedy="name a file")
-        ) from error
+        raise _refusal(str(path), "is not a file name", "name a file") from error
     return parse_source(_decoded(content, str(path)), str(path))
 
 
@@ -66,29 +62,20 @@ def parse_source(text: str, file: str) -> TomlSource:
     except tomllib.TOMLDecodeError as error:
         raise SourceError(_syntax_problem(text, file, str(error))) from None
     except RecursionError:
-        raise SourceError(
-            Problem(
-                file=file,
-                wrong="holds lists or tables nested too deeply",
-                remedy="write them flat, as in the file that `shutwatch init` makes",
-            )
-        ) from None
+        remedy = "write them flat, as in the file that `shutwatch init` makes"
+        raise _refusal(file, "holds lists or tables nested too deeply", remedy) from None
     except ValueError:
         # Python refuses to read numbers this long, and tomllib passes its error on.
-        raise SourceError(
-            Problem(file=file, wrong="holds a number with thousands of digits", remedy="shorten it")
-        ) from None
+        raise _refusal(file, "holds a number with thousands of digits", "shorten it") from None
     if huge is not None:
-        raise SourceError(
-            Problem(
-                file=file,
-                line=source.line(huge),
-                key=key_text(huge),
-                wrong="is too large a number",
-                remedy="a number of at most 18 digits",
-            )
-        )
+        remedy = "a number of at most 18 digits"
+        line, key = source.line(huge), key_text(huge)
+        raise _refusal(file, "is too large a number", remedy, line=line, key=key)
     return source
+
+
+def _refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> SourceError:
+    return SourceError(Problem(file=file, line=line, key=key, wrong=wrong, remedy=remedy))
 
 
 def _huge_number(value: object, path: KeyPath = ()) -> KeyPath | None:
@@ -116,14 +103,9 @@ def _decoded(content: bytes, file: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(
-            Problem(
-                file=file,
-                line=content.count(b"\n", 0, error.start) + 1,
-                wrong="the file is not in the encoding UTF-8",
-                remedy="in the editor choose “Save as” and the encoding UTF-8",
-            )
-        ) from error
+        line = content.count(b"\n", 0, error.start) + 1
+        remedy = "in the editor choose “Save as” and the encoding UTF-8"
+        raise _refusal(file, "the file is not in the encoding UTF-8", remedy, line=line) from error
 
 
 def _syntax_problem(text: str, file: str, message: str) -> Problem:

@@ -1,10 +1,11 @@
 """Receives the demonstration's notifications: what Apprise posts to a `json://` address."""
 
-import asyncio
 from collections.abc import Callable
 
 import h11
 import msgspec
+
+from monitor.demo.connection import Connection
 
 OnMessage = Callable[[str, str], None]
 """Called with title and text of each message."""
@@ -20,30 +21,23 @@ class Message(msgspec.Struct, frozen=True):
     message: str
 
 
-class Receiver(asyncio.Protocol):
+class Receiver(Connection):
     """One connection that brings a message."""
 
     def __init__(self, on_message: OnMessage) -> None:
         self._on_message = on_message
         self._http = h11.Connection(h11.SERVER)
         self._body = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """A part of a request."""
-        assert self._transport is not None  # noqa: S101 # for mypy
         try:
             self._http.receive_data(data)
             done = self._take()
         except h11.ProtocolError:
             done = True
         if done:
-            self._transport.close()
+            self.transport.close()
 
     def _take(self) -> bool:
         """Whether the connection is over."""
@@ -68,7 +62,6 @@ class Receiver(asyncio.Protocol):
         return True
 
     def _answer(self, status: int) -> None:
-        assert self._transport is not None  # noqa: S101 # for mypy
         head = h11.Response(status_code=status, headers=[("Connection", "close")], reason=b"")
         for event in (head, h11.EndOfMessage()):
-            self._transport.write(self._http.send(event) or b"")
+            self.transport.write(self._http.send(event) or b"")

@@ -14,6 +14,7 @@ import dns.rdatatype
 import dns.rrset
 
 from monitor.demo.censor import Censor, Means
+from monitor.demo.connection import Connection
 from monitor.demo.plan import ADDRESSES, BLOCK_PAGE
 
 TTL = 60
@@ -66,34 +67,26 @@ class OverUdp(asyncio.DatagramProtocol):
             self._transport.sendto(reply, addr)
 
 
-class OverTcp(asyncio.Protocol):
+class OverTcp(Connection):
     """One connection to a resolver; two bytes of length go before each message (RFC 1035)."""
 
     def __init__(self, censor: Censor) -> None:
         self._censor = censor
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Part of a query, or several queries."""
-        assert self._transport is not None  # noqa: S101 # for mypy
         self._buffer += data
         while len(self._buffer) >= 2:
             length = int.from_bytes(self._buffer[:2], "big")
             if length > _LONGEST_QUERY:
-                self._transport.abort()
+                self.transport.abort()
                 return
             if len(self._buffer) < 2 + length:
                 return
             query, self._buffer = self._buffer[2 : 2 + length], self._buffer[2 + length :]
-            client = str(self._transport.get_extra_info("peername")[0])
-            reply = answer(query, client, self._censor)
+            reply = answer(query, self.client, self._censor)
             if reply is None:
-                self._transport.abort()
+                self.transport.abort()
                 return
-            self._transport.write(len(reply).to_bytes(2, "big") + reply)
+            self.transport.write(len(reply).to_bytes(2, "big") + reply)

@@ -16,6 +16,7 @@ import h11
 import msgspec
 
 from monitor.demo.certificates import Handshake
+from monitor.demo.connection import Connection
 from monitor.demo.plan import PORTAL, PORTAL_PATH, PORTAL_WORD
 
 Contexts = Callable[[str], ssl.SSLContext]
@@ -51,7 +52,7 @@ def block_page(host: str, _: str) -> Page:
     return Page(403, "Not available", f"{host} is not available in the demonstration's country.")
 
 
-class Origin(asyncio.Protocol):
+class Origin(Connection):
     """One connection to a server."""
 
     def __init__(
@@ -67,17 +68,10 @@ class Origin(asyncio.Protocol):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._handshake: Handshake | None = None
         self._established = False
-        self._transport: asyncio.Transport | None = None
-
-    @property
-    def _line(self) -> asyncio.Transport:
-        assert self._transport is not None  # noqa: S101 # for mypy
-        return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
+        """A client connected; with TLS, expect a ClientHello."""
+        super().connection_made(transport)
         if self._contexts is not None:
             context = self._contexts("")
             handshake = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -95,8 +89,7 @@ class Origin(asyncio.Protocol):
             self._decrypt(self._handshake)
 
     def _on_name(self, name: str) -> int | None:
-        client = str(self._line.get_extra_info("peername")[0])
-        if self._resets is not None and self._resets(client, name):
+        if self._resets is not None and self._resets(self.client, name):
             self._blocked = True
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # never sent: a reset follows
         if self._handshake is not None and self._contexts is not None:
@@ -114,23 +107,23 @@ class Origin(asyncio.Protocol):
                 self._reset()
             else:
                 self._flush()
-                self._line.close()
+                self.transport.close()
         else:
             self._established = True
             self._flush()
         return self._established
 
     def _decrypt(self, handshake: Handshake) -> None:
-        while not self._line.is_closing():
+        while not self.transport.is_closing():
             try:
                 data = handshake.read(65536)
             except ssl.SSLWantReadError:
                 return
             except ssl.SSLError:
-                self._line.abort()
+                self.transport.abort()
                 return
             if not data:
-                self._line.close()
+                self.transport.close()
                 return
             self._parse(data)
 
@@ -139,7 +132,7 @@ class Origin(asyncio.Protocol):
             self._http.receive_data(data)
             self._answer()
         except h11.ProtocolError:
-            self._line.close()
+            self.transport.close()
 
     def _answer(self) -> None:
         while True:
@@ -149,7 +142,7 @@ class Origin(asyncio.Protocol):
             elif isinstance(event, h11.EndOfMessage):
                 self._respond()
                 if self._http.our_state is not h11.DONE:
-                    self._line.close()
+                    self.transport.close()
                     return
                 self._http.start_next_cycle()
             elif not isinstance(event, h11.Data):
@@ -175,7 +168,7 @@ class Origin(asyncio.Protocol):
 
     def _send(self, data: bytes) -> None:
         if self._handshake is None:
-            self._line.write(data)
+            self.transport.write(data)
         else:
             self._handshake.write(data)
             self._flush()
@@ -183,12 +176,12 @@ class Origin(asyncio.Protocol):
     def _flush(self) -> None:
         data = self._outgoing.read()
         if data:
-            self._line.write(data)
+            self.transport.write(data)
 
     def _reset(self) -> None:
-        sock = self._line.get_extra_info("socket")
+        sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._line.abort()
+        self.transport.abort()
 
 
 def _host(request: h11.Request) -> str:
