@@ -14,7 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.export.cells import visible
-from probes.catalog.countries import COUNTRIES
+from monitor.wording.languages import LANGUAGES, words_in
 
 STYLES = {
     State.OK: "green",
@@ -134,7 +134,8 @@ def clock(seconds: float) -> str:
 def about_change(entry: EventLogEntry) -> str:
     """The details of a change, without its name; may be empty."""
     event = entry.snapshot
-    what = f"{TITLES.get(event.platform, event.platform)} in {COUNTRIES[event.country]}"
+    country = words_in(LANGUAGES[0]).country(event.country)
+    what = f"{TITLES.get(event.platform, event.platform)} in {country}"
     if entry.change in ("opened", "reopened", "reblocked"):
         return f"{what}, {entry.detail}, evidence {event.evidence}"
     if entry.change == "confirmed":

@@ -23,6 +23,9 @@ def test_every_file_named_is_there() -> None:
     named = PATH.findall(TEXT)
     assert len(named) > 50
     assert [path for path in named if not (ROOT / path).exists()] == []
+    programs = set(re.findall(r"python -m\s+([a-z_.]+)", TEXT)) - {"pytest"}
+    files = {f"{program.replace('.', '/')}.py" for program in programs}
+    assert {file for file in files if "__main__" in (ROOT / file).read_text()} == files
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Whom to believe where the vantages of one network differ: one alone can be broken, or lie.
+"""Which vantages count where those of one network differ: one alone can be broken, or lie.
 
-A vantage that holds a platform blocked, while at least WITNESSES others of its network looked after
-its first sign and found it open, is an *outlier*: it neither makes an event nor keeps one going.
-One that finds open what at least WITNESSES others hold blocked is an outlier as well; it hides no
-event, since a network blocks as long as any believed vantage holds so. Both are worth a look by
-a person: a VPN left on, another resolver, a machine that was tampered with.
+A vantage that finds a platform blocked, while at least WITNESSES others of its network found it
+open after its first accusation, is an *outlier*: it neither opens an event nor keeps one active.
+One that finds open what at least WITNESSES others find blocked is an outlier too, but hides no
+event. A person should check both: a VPN left on, another resolver, a machine that was tampered
+with.
 
-Two against two is no outlier but a network that blocks some of its users: that is told.
+Two against two is no outlier: the network blocks some of its users, and that is an event.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from monitor.analysis.events.detector import DetectorSettings
 from monitor.analysis.events.stream import Stream
 
 WITNESSES = 2
-"""Vantages of the same network that it takes to contradict one."""
+"""Vantages of the same network needed to contradict one."""
 
 
 class Outlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,13 +26,13 @@ class Outlier(msgspec.Struct, frozen=True, kw_only=True):
 
     vantage: str
     accuses: bool
-    """It holds blocked what they find open; else the other way round."""
+    """It finds blocked what they find open; else the other way round."""
 
 
 def outliers(
     streams: Iterable[Stream], now: datetime, settings: DetectorSettings
 ) -> tuple[Outlier, ...]:
-    """Of the streams of one platform in one country, those that stand alone at `now` (UTC)."""
+    """The outliers at `now` (UTC) among the streams of one platform in one country."""
     networks: dict[tuple[int, str], list[Stream]] = {}
     for stream in streams:
         if stream.observed(now, settings):
@@ -44,8 +44,8 @@ def outliers(
 def outvoted(
     stream: Stream, streams: Iterable[Stream], now: datetime, settings: DetectorSettings
 ) -> bool:
-    """Whether its network has enough others to contradict it, and none of them holds with it:
-    then what it says alone confirms nothing, though they may not have looked again yet."""
+    """Whether its network has enough other vantages to contradict it and none agrees. Then it
+    confirms nothing alone, even before the others measure again."""
     others = [
         other
         for other in streams
@@ -67,14 +67,14 @@ def _alone(here: list[Stream]) -> Outlier | None:
         return None
     (other,) = (stream for stream in here if not stream.suspected)
     onsets = sorted(s.detector.onset_latest for s in accusing if s.detector.onset_latest)
-    # It was open for this one when all of them had begun to see it blocked.
+    # This vantage found it open after all others began to find it blocked.
     if onsets and _open_after(other, onsets[-1]):
         return Outlier(vantage=other.vantage, accuses=False)
     return None
 
 
 def _open_after(stream: Stream, moment: datetime) -> bool:
-    """Whether the last that is known of it is that it was open, later than `moment`."""
+    """Whether its last result is open, later than `moment`."""
     known = stream.detector
     if stream.suspected or known.cleared_at is None or known.cleared_at <= moment:
         return False

@@ -1,8 +1,8 @@
-"""An event that turns out to be part of another, or to have begun with an earlier look, *goes on
-as* that other one: its id is gone, and what it was about is not.
+"""Continuations: an event that turns out to be part of another, or to begin with an earlier
+measurement, *continues as* that other event. Its id is gone, its subject is not.
 
-The log says so in the detail of two lines: the last of the event that is gone, and one, most often
-the first, of the one that it goes on as. These lines are all that is stored of it.
+Two log lines record it in their detail: the last line of the event that is gone ("goes on as"), and
+one, mostly the first, of the event that continues it ("goes on from"). Nothing else is stored.
 """
 
 import re
@@ -16,12 +16,12 @@ from monitor.analysis.events.event import Event, EventLogEntry, EventState
 _AS = re.compile(r"goes on as (\S+)")
 _FROM = re.compile(r"(?:^|; )goes on from (\S+(?:, \S+)*)$")
 _TAKES_OVER = ("opened", "reopened", "revised")
-"""Lines that may say what an event goes on from; those that end in a network's name may not."""
+"""Changes whose detail may name continued events; details that end in a network's name may not."""
 
 
 def continuation_of(gone: Event, others: Iterable[Event], now: datetime) -> Event | None:
-    """Which of the others an event goes on as: of the same kind and about the same thing, at the
-    same time; of several the one that shares most of its time. None when it is simply gone."""
+    """The other event that continues an event: same kind and subject, overlapping in time, and of
+    several the one that shares most of it. None when the event is simply gone."""
     begun, over = _time(gone, now)
     best: tuple[float, Event] | None = None
     for other in sorted(others, key=lambda one: (one.onset_latest, one.id)):
@@ -35,26 +35,26 @@ def continuation_of(gone: Event, others: Iterable[Event], now: datetime) -> Even
 
 
 def continued_by_detail(event_id: str) -> str:
-    """The detail of the last line of an event that goes on as this one."""
+    """The detail of the last log line of an event that continues as this one."""
     return f"goes on as {event_id}"
 
 
 def continued_events_detail(detail: str, event_ids: Iterable[str]) -> str:
-    """A line's detail, with the events that are gone for the sake of this one; with none of them
-    the detail as it was before they were named."""
+    """A line's detail, naming the events that it continues; with none, the detail without such
+    names."""
     bare = _FROM.sub("", detail)
     ids = ", ".join(event_ids)
     return "; ".join(filter(None, (bare, ids and f"goes on from {ids}")))
 
 
 def continued_by(entry: EventLogEntry) -> str:
-    """The id of the event that one goes on as by this line of its log; empty for none."""
+    """The id of the event that continues this one, from a line of its log; empty for none."""
     found = _AS.fullmatch(entry.detail) if entry.change == "withdrawn" else None
     return found[1] if found else ""
 
 
 def continued_events(entry: EventLogEntry) -> tuple[str, ...]:
-    """The ids of the events that go on as this one, by this line of its log."""
+    """The ids of the events that this one continues, from a line of its log."""
     found = _FROM.search(entry.detail) if entry.change in _TAKES_OVER else None
     return tuple(found[1].split(", ")) if found else ()
 
@@ -62,8 +62,8 @@ def continued_events(entry: EventLogEntry) -> tuple[str, ...]:
 def without_events(
     lines: Iterable[EventLogEntry], past: Iterable[EventLogEntry]
 ) -> tuple[EventLogEntry, ...]:
-    """The lines but those of events that nobody is to hear of: `past` are all lines of these. What
-    went on as one of them, and then on, is told to go on as the last."""
+    """The lines without those of dropped events; `past` are all lines of these. What continued as a
+    dropped event continues as the last one that remains."""
     after: dict[str, str] = {}
     before: dict[str, list[str]] = {}
     for line in past:
@@ -90,7 +90,7 @@ def _past(
 
 
 def _all_before(event_id: str, before: Mapping[str, Sequence[str]]) -> list[str]:
-    """What an event goes on from, and what that does, as far as it is known."""
+    """The known events that an event continues, directly or through others."""
     found: dict[str, None] = {}
     ahead = [event_id]
     while ahead:

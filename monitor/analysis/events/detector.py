@@ -1,4 +1,4 @@
-"""The sequential test of one stream: one platform as one vantage sees it, reading by reading.
+"""The sequential test of one stream: one platform at one vantage, reading by reading.
 
     PlatformVerdict ── reading_of ──▶ Reading ── update ──▶ Detector
 
@@ -9,43 +9,41 @@
 **The score** is a cumulative sum (Page 1954) of log-likelihood ratios, blocked against open, of
 each reading *given those before it*; it never falls below 0. The score for the end is its mirror,
 kept only while blocked. With such increments the mean time to a false alarm is at least e^h
-readings for a threshold h, for dependent readings as for independent ones (Lorden 1971; Lai 1998):
+readings for a threshold h, for dependent and independent readings (Lorden 1971; Lai 1998):
 
     h = ln(readings a year at the base interval / false alarms allowed a year)
 
-is all there is to the thresholds: nothing is set by hand but the budget and how wrong readings
-behave. One reading alone never confirms, whatever it weighs.
+Only the allowed false alarms and the behaviour of wrong readings are set by hand. One reading alone
+never confirms.
 
-**Wrong readings come in episodes** (Gilbert 1960): a burst of loss, a server being taken out of
-service. An accusation weighs its `llr` by itself. One that follows another may be the same fault
-seen again, and weighs
+**Wrong readings come in episodes** (Gilbert 1960): a burst of loss, a server taken out of service.
+A first accusation weighs its `llr`. One that follows may be the same fault again, and weighs
 
     −ln(s + (1 − s)·rate),   s = again · exp(−seconds since the last accusation / length)
 
-so over a minute two looks 30 s apart add little more than one, and what packet loss can explain
-never confirms sooner than faults go away. How long those last depends on what is accused (`Cling`):
-one role of a platform can be one server's fault, and weighs less; several at once are not.
-*Conclusive* readings are exempt, since their follow-ups have ruled out what lasts: two confirm. A
-better grade than any before in the run adds at least what it weighs more. While the control has
-lately met an outage, though, every accusation counts as more of that.
+so two measurements 30 s apart add little more than one, and what packet loss can explain never
+confirms sooner than faults go away. The length depends on what is accused (`Persistence`): one
+function can be one server's fault, and weighs less. *Conclusive* readings are exempt, since their
+follow-ups ruled out lasting faults: two confirm. A better grade than any before in the run adds at
+least the difference in weight. While the control lately met an outage, accusations count as more of
+that.
 
 **The rate of wrong readings is learned** for each stream, of weak and of strong ones, with
-shrinkage: a beta prior worth `prior_wrong`, whose mean is exp(−llr). Accusations count only once
-the stream cleared without having been suspected, so that a block that stands, or comes and goes and
-is noticed, is never learned as normal; and the rate is capped at what a stream can honestly have
-(`cap_weak`, `cap_strong`) plus the share of readings at which the *control* failed too. Within an
-undecided run its own accusations count as well, for it may be a bad line that nobody knows yet: so
-a stream that was never seen to work needs a little more. During an outage nothing is learned.
+shrinkage: a beta prior worth `prior_wrong` whose mean is exp(−llr). Accusations count only once the
+stream cleared without having been suspected, so that no block is learned as normal. The rate is
+capped (`cap_weak`, `cap_strong`), plus the share of readings at which the *control* failed too. An
+undecided run counts its own accusations as well, for it may be a bad line that nobody knows yet.
+During an outage nothing is learned.
 
-**Onset and end are bounds**, of when the score left zero and not of the alarm. Onset: from the last
-clearing reading before the run (None: nothing was seen to work before) to its first accusing one.
-End: from the last accusing reading to the first clearing one after it. All are the times at which
-those readings' first looks began.
+**Onset and end are bounds** of when the score left zero, not of the alarm. Onset: from the last
+clearing reading before the run (None: never open before) to its first accusing one. End: from the
+last accusing reading to the first clearing one after it. All are times at which the readings' first
+measurements began.
 
 **Silence is no evidence.** *Insufficient* and *down* neither accuse nor clear; *throttled* accuses
-from strong evidence on. Once nothing has accused or cleared for `gap` seconds the stream is
-`stale`; from then on scores halve every `gap`, a clear stream becomes unknown, and a mere suspicion
-is forgotten in the end. Suspected and blocked remain: silence is no recovery.
+with strong evidence. After `gap` seconds without an accusing or clearing reading the stream is
+`stale`: scores halve every `gap`, a clear stream becomes unknown, and a mere suspicion is
+forgotten. Suspected and blocked remain: silence is no recovery.
 
 **Order.** A reading of the latest cycle, or one that is not newer than the latest, changes nothing,
 so repeats are harmless. `monitor.analysis.events.verdict_order` puts late verdicts in their place.
@@ -71,16 +69,14 @@ _ANSWERED = frozenset(
     {"reset", "refused", "eof", "alert", "certificate", "blockpage", "known_blockpage"}
     | {"injection", "bogon"}
 )
-"""Sub-methods whose innocent cause is one server at fault. The others come from paths at fault, or
-from resolvers, which keep a wrong answer for as long as it may be cached."""
+"""Sub-methods whose innocent cause is one faulty server. Others come from faulty paths or from
+resolvers, which cache a wrong answer."""
 _ACCUSED = (State.BLOCKED, State.THROTTLED)
 FORGOTTEN = 1.0
-"""Score (nats) below which a suspicion that silence has worn down is none."""
+"""Score (nats) below which a fading suspicion is dropped."""
 
 
 class Kind(StrEnum):
-    """Which way a reading points."""
-
     ACCUSES = "accuses"
     CLEARS = "clears"
     NEITHER = "neither"
@@ -90,37 +86,34 @@ class Persistence(StrEnum):
     """How long an innocent cause of an accusing reading would last."""
 
     NONE = "none"
-    """Conclusive: follow-ups have ruled out what lasts."""
+    """Conclusive: follow-ups ruled out lasting causes."""
     BRIEF = "brief"
-    """Something answered wrongly, and nothing did so before: a server at fault."""
+    """Something answered wrongly: a faulty server."""
     LASTING = "lasting"
-    """Nothing came back, a resolver was wrong, or the evidence is weak: loss, a path at fault."""
+    """A timeout, a resolver or weak evidence: loss, or a faulty path."""
     NARROW = "narrow"
-    """One role of the platform: a server at fault, or the way to one."""
+    """One function of the platform: a faulty server, or the route to it."""
     SLOW = "slow"
-    """Throttling: congestion, and verdicts that stand until the speed is measured again."""
+    """Throttling: congestion, and verdicts that last until the speed is measured again."""
 
 
 class Phase(StrEnum):
-    """Where a stream stands."""
-
     UNKNOWN = "unknown"
     CLEAR = "clear"
     SUSPICIOUS = "suspicious"
-    """Accused, undecided."""
     SUSPECTED = "suspected"
-    """Past the first threshold: worth informative people who watch."""
+    """Past the first threshold."""
     BLOCKED = "blocked"
     """Past the second: this network alone confirms."""
     RECOVERING = "recovering"
-    """Blocked, and clearing readings have come since."""
+    """Blocked, and clearing readings came since."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict, as far as the test needs it."""
 
     at: datetime
-    """UTC; when the first look behind the verdict began."""
+    """UTC; when the first measurement behind the verdict began."""
     cycle: str
     kind: Kind
     llr: float = 0.0
@@ -132,7 +125,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def conclusive(self) -> bool:
-        """Whether it accuses beyond what lasting faults can explain."""
+        """Whether no lasting fault explains it."""
         return self.evidence is Evidence.CONCLUSIVE
 
     @property
@@ -142,53 +135,51 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Episodes(msgspec.Struct, frozen=True, kw_only=True):
-    """How long one kind of wrong readings goes on."""
+    """How long one kind of wrong readings lasts."""
 
     length: float
-    """Mean seconds an episode goes on once it is noticed."""
+    """Mean seconds an episode lasts once it is noticed."""
     again: float = 1.0
-    """Chance (0–1) that another look within the episode is wrong in the same way."""
+    """Chance (0–1) that another measurement in the episode is wrong in the same way."""
 
     def same(self, seconds: float) -> float:
-        """The chance that a reading so much later is wrong by the same episode."""
+        """The chance that a reading this many seconds later is wrong by the same episode."""
         return self.again * math.exp(-seconds / self.length)
 
 
 class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The budget, and how wrong readings behave. All thresholds follow from these."""
+    """The allowed false alarms, and how wrong readings behave. All thresholds follow from these."""
 
     base_interval: float = 300.0
     """Seconds between readings while nothing is suspicious."""
     false_suspected: float = 0.02
-    """Streams wrongly suspected, a stream-year."""
+    """Streams wrongly suspected per stream-year."""
     false_confirmed: float = 0.001
-    """Streams wrongly called blocked, a stream-year."""
+    """Streams wrongly called blocked per stream-year."""
     false_ends: float = 12.0
-    """Blocks wrongly called over, a year of standing block. The missed recoveries' side: the more
-    of these are allowed, the sooner an end is believed."""
+    """Blocks wrongly declared over per year of block. The more are allowed, the sooner an end is
+    found."""
     gap: float = 1800.0
-    """Seconds without an accusing or clearing reading after which nothing is known any more."""
+    """Seconds without an accusing or clearing reading after which nothing is known."""
     brief: Episodes = Episodes(length=120.0, again=0.5)
     lasting: Episodes = Episodes(length=600.0)
     narrow: Episodes = Episodes(length=900.0)
     slow: Episodes = Episodes(length=1200.0)
     leak: Episodes = Episodes(length=180.0, again=0.7)
-    """Clearing readings while a block stands: a filter overloaded or restarted."""
+    """Clearing readings during a block: a filter overloaded or restarted."""
     outage: Episodes = Episodes(length=1800.0, again=0.95)
     """Accusations after the control failed too."""
     prior_wrong: float = 0.02
-    """Wrong readings that the prior on a stream's rate of them is worth: few, since streams differ,
-    so that a few of its own soon outweigh it."""
+    """Wrong readings that the prior is worth: few, so that a few of the stream's own outweigh it.
+    """
     memory: float = 2016.0
     """Readings remembered in that rate: a week of five-minute cycles."""
     cap_weak: float = 0.2
-    """Highest rate of wrong readings believed of any stream, when the control sees none."""
+    """Highest rate of wrong readings of any stream, when the control sees none."""
     cap_strong: float = 0.02
-    """The same for strong readings."""
 
     @property
     def readings_a_year(self) -> float:
-        """At the base interval."""
         return YEAR / self.base_interval
 
     @property
@@ -198,7 +189,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def confirm_at(self) -> float:
-        """Score from which it is blocked."""
         return math.log(self.readings_a_year / self.false_confirmed)
 
     @property
@@ -208,28 +198,28 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a stream's wrong readings; all counts fade beyond `memory`."""
+    """The wrong readings of a stream; all counts fade beyond `memory`."""
 
     readings: float = 0.0
     """Clearing readings, and accusing ones that came to nothing."""
     wrong: float = 0.0
-    """Accusing ones that came to nothing, conclusive ones not counted."""
+    """Accusing ones that came to nothing, except conclusive ones."""
     wrong_strong: float = 0.0
     down: float = 0.0
     """Readings at which the control failed too."""
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one stream. Never changed in place."""
+    """The state of one stream. Never changed in place."""
 
     phase: Phase = Phase.UNKNOWN
     score: float = 0.0
-    """Nats in favour of a block; 0 while there is no run."""
+    """Nats in favour of a block; 0 without a run."""
     end_score: float = 0.0
     """Nats in favour of its end; 0 unless recovering."""
     onset_earliest: datetime | None = None
-    """Of the present run of accusations, or else the last: when the last clearing reading before
-    it began; None when nothing was seen to work before."""
+    """Of the present or last run: when the last clearing reading before it began; None when never
+    open."""
     onset_latest: datetime | None = None
     """When its first accusing reading began; None before any."""
     end_earliest: datetime | None = None
@@ -240,20 +230,17 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last reading, of whatever kind."""
     cycle: str = ""
     accused_at: datetime | None = None
-    """Of the last accusing reading."""
     cleared_at: datetime | None = None
-    """Of the last clearing reading."""
     down_at: datetime | None = None
     """Of the last reading at which the control failed too."""
     open_since: datetime | None = None
     """Of the first clearing reading since the last accusing one."""
     best: float = 0.0
-    """The most that one reading of the run weighs by itself."""
+    """The highest weight of one reading of the run."""
     conclusive: int = 0
-    """Conclusive readings in the run."""
     wrong: float = 0.0
-    """Accusations of the run that count towards the rate of wrong ones, should it come to
-    nothing; repeats within an episode count as part of one."""
+    """Accusations of the run that count as wrong if it comes to nothing; repeats within an episode
+    count as part of one."""
     wrong_strong: float = 0.0
     baseline: Baseline = Baseline()
 
@@ -264,12 +251,12 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def known_at(self) -> datetime | None:
-        """When something was last known: the last accusing or clearing reading."""
+        """When the last accusing or clearing reading began."""
         return max((t for t in (self.accused_at, self.cleared_at) if t is not None), default=None)
 
 
 def reading_of(verdict: PlatformVerdict) -> Reading:
-    """What a verdict says to the test; its weight is that of today's table, however old it is."""
+    """The reading of a verdict, weighed by today's table, however old it is."""
     state, evidence = verdict.state, verdict.evidence
     blocked = state in (State.BLOCKED, State.DEGRADED) and evidence is not Evidence.NONE
     throttled = state is State.THROTTLED and _strong(evidence)
@@ -295,7 +282,7 @@ def reading_of(verdict: PlatformVerdict) -> Reading:
 
 
 def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Detector:
-    """The state after one more reading; the same state when it is a repeat or comes late."""
+    """The state after one more reading; unchanged when it is a repeat or late."""
     if state.at is not None and (reading.at <= state.at or reading.cycle == state.cycle):
         return state
     state = _faded(state, reading.at, settings)
@@ -310,12 +297,12 @@ def update(state: Detector, reading: Reading, settings: DetectorSettings) -> Det
 
 
 def suspicious(state: Detector) -> bool:
-    """Whether to hurry: accused or recovering, and not yet decided."""
+    """Whether to measure again soon: accused or recovering, and undecided."""
     return state.phase in (Phase.SUSPICIOUS, Phase.SUSPECTED, Phase.RECOVERING)
 
 
 def stale(state: Detector, now: datetime, settings: DetectorSettings) -> bool:
-    """Whether nothing has been known for longer than `gap`: insufficient, whatever the phase."""
+    """Whether nothing is known for longer than `gap`, whatever the phase."""
     known = state.known_at
     return known is None or (now - known).total_seconds() > settings.gap
 
@@ -419,8 +406,8 @@ def _phase(state: Detector, score: float, settings: DetectorSettings) -> Phase:
 
 
 def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: float) -> float:
-    """What an accusing reading adds to the score, given those before it; the two chances are that
-    it is the fault seen before, and that it is an outage the control met."""
+    """What an accusing reading adds to the score, given the chances that it is the same fault again
+    and that it is an outage the control met."""
     upgrade = max(0.0, alone - state.best)
     if reading.conclusive:
         gain = alone if state.conclusive else upgrade
@@ -430,7 +417,7 @@ def _gain(state: Detector, reading: Reading, same: float, alone: float, outage: 
 
 
 def _weighed(same: float, alone: float) -> float:
-    """What is left of a reading's weight when with this chance it is the same fault again."""
+    """A reading's weight when it is the same fault again with this chance."""
     return -math.log(same + (1.0 - same) * math.exp(-alone))
 
 
@@ -447,12 +434,12 @@ def _same(state: Detector, reading: Reading, settings: DetectorSettings) -> floa
 
 
 def _alone(state: Detector, reading: Reading, settings: DetectorSettings) -> float:
-    """What an accusing reading weighs by itself, on a stream with these habits."""
+    """The weight of an accusing reading by itself, on a stream with this history."""
     if reading.conclusive:
         return reading.llr
     known = state.baseline
     prior = math.exp(-reading.llr)
-    # In a standing block the run's own accusations say nothing about wrong ones.
+    # During a block the run's own accusations say nothing about wrong ones.
     run, run_strong = (0.0, 0.0) if state.blocked else (state.wrong, state.wrong_strong)
     total = settings.prior_wrong / prior + known.readings + run
     count, cap = known.wrong + run, settings.cap_weak
@@ -483,7 +470,6 @@ def _learned(
 
 
 def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detector:
-    """The state after silence up to `at`."""
     known = state.known_at
     if known is None or (silent := _seconds(known, at)) <= settings.gap:
         return state

@@ -1,10 +1,11 @@
-"""Events: what is worth informative people, each one thing from its beginning to its end.
+"""Events, the detected facts that people are told, each from its first onset to its final end.
 
-A block of a platform in a country is one event, whatever the technique, the network or the hours it
-keeps. What befalls the vantages themselves (a shutdown, a cut of international lines), a platform
-that is down everywhere, and signs that the instrument is at fault are events of their own kinds.
+A block of a platform in a country is one event, whatever the method, the network or the hours.
+Shutdowns, cut international lines, platforms that are down everywhere and signs of a faulty
+instrument are events of their own kinds.
 """
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,31 +13,27 @@ import msgspec
 
 
 class EventKind(StrEnum):
-    """What an event is about."""
-
     BLOCK = "block"
     """One platform in one country."""
     SHUTDOWN = "shutdown"
-    """The networks watched in a country are cut off together; no platform."""
+    """All measured networks of a country are offline together; no platform."""
     INTERNATIONAL_CUT = "international_cut"
     """A country's networks reach nothing abroad; no platform."""
     VANTAGE_SILENT = "vantage_silent"
-    """One vantage is cut off or no longer heard of; it accuses nobody; no platform."""
+    """One vantage is offline or no longer reports; it accuses nobody; no platform."""
     OUTAGE = "outage"
-    """A platform fails wherever it is looked at from, controls included; no country."""
+    """A platform fails from every vantage, controls included; no country."""
     INSTRUMENT = "instrument"
-    """All vantages changed together: more likely our own fault than theirs; no country."""
+    """All vantages changed together: more likely a fault of this monitor; no country."""
 
 
 class EventState(StrEnum):
-    """Where an event stands."""
-
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
     RECOVERING = "recovering"
-    """It works again wherever it was seen not to, not yet for long enough to call it over."""
+    """It works again on every affected network, but not long enough to be over."""
     UNOBSERVED = "unobserved"
-    """Nobody can tell any more: the networks concerned are no longer seen."""
+    """The affected networks are no longer observed."""
     ENDED = "ended"
     DISMISSED = "dismissed"
     """Suspected, never confirmed, and the signs went away."""
@@ -50,47 +47,49 @@ ACTIVE_STATES = (
     EventState.RECOVERING,
     EventState.UNOBSERVED,
 )
-"""States of an event that is not over."""
 
 
 class Scope(StrEnum):
-    """Core roles blocked (full) or only others (partial)."""
+    """Core functions blocked (full) or only others (partial)."""
 
     FULL = "full"
     PARTIAL = "partial"
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """One stretch of time in which one network blocked, within bounds. All times are UTC."""
+    """A stretch in which one network blocked, within bounds. All times are UTC."""
 
     onset_earliest: datetime | None
-    """Last moment known to be open before it; None: blocked from first sight."""
+    """Last moment known to be open before it; None: blocked from the first measurement."""
     onset_latest: datetime
     """First moment known to be blocked."""
     end_earliest: datetime | None = None
     """Last moment known to be blocked; None while it lasts."""
     end_latest: datetime | None = None
-    """First moment known to be open again; None while it lasts, and when nobody saw it end."""
+    """First moment known to be open again; None while it lasts, and when no vantage observed the
+    end."""
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What one network showed, over the event so far."""
-
     asn: int
     network: str
     affected: bool
-    """Ever blocked during the event."""
+    """Blocked at any time during the event."""
     blocked_now: bool
     methods: tuple[str, ...] = ()
     """`method.sub_method` in the order first seen."""
     recovering: bool = False
-    """Seen open again, not yet often enough to be sure."""
+    """Open again, not yet often enough to be sure."""
     unobserved: bool = False
-    """Was blocked when last seen, which is too long ago to say what it is now."""
+    """Blocked at the last observation, which is too old to count."""
     episodes: tuple[Episode, ...] = ()
     """When it blocked, oldest first; of a very long list the first and the newest."""
     pattern: str = ""
-    """The hours it keeps, in a few words, where there are any (`Mon-Fri 04-08, 10-14 UTC`)."""
+    """Recurring hours in a few words, if any (`Mon-Fri 04-08, 10-14 UTC`)."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return network_key(self.asn, self.network)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,22 +98,22 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Hash of kind, country, platform and first measurement: recomputing gives the same."""
     kind: EventKind = EventKind.BLOCK
-    country: str
+    country: str = ""
     """Empty for what has no country."""
-    platform: str
+    platform: str = ""
     """Empty for what has no platform."""
     vantage: str = ""
-    """The one vantage it is about; empty for all else."""
+    """The vantage it is about; empty for all other kinds."""
     state: EventState
-    scope: Scope
-    roles: tuple[str, ...]
-    """Roles blocked at any time during the event, sorted."""
-    methods: tuple[str, ...]
+    scope: Scope = Scope.FULL
+    roles: tuple[str, ...] = ()
+    """Functions blocked at any time during the event, sorted."""
+    methods: tuple[str, ...] = ()
     """`method.sub_method` over the event, in the order first seen."""
     networks: tuple[NetworkStatus, ...]
     """Every network of the country seen during the event, sorted by AS number."""
     onset_earliest: datetime | None
-    """Last moment known to be not blocked; None means blocked before monitoring."""
+    """Last moment known to be not blocked; None: blocked before monitoring."""
     onset_latest: datetime
     """First moment known to be blocked."""
     detected_at: datetime
@@ -122,19 +121,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     end_earliest: datetime | None = None
     """Last moment known to be blocked, once ended."""
     end_latest: datetime | None = None
-    """First moment known to be open again on every network, once ended; None when nobody saw."""
+    """First moment known to be open on every network, once ended; None when no vantage observed it.
+    """
     updated_at: datetime
     reopened: int = 0
-    """How often it began again after it had ended."""
+    """How often it began again after its end."""
     pattern: str = ""
-    """The hours it keeps, where every affected network keeps the same ones."""
+    """Recurring hours, where every affected network has the same ones."""
     share_affected: float | None = None
-    """Part (0–1) of the users of networks of known size whose networks block now; None when the
-    sizes of networks are not configured."""
-    first_measurement: str
+    """Share (0–1) of the users of networks of known size whose networks block now; None when no
+    sizes are configured."""
+    first_measurement: str = ""
     evidence: str
     """Best evidence grade seen."""
-    rules_version: str
+    rules_version: str = ""
 
     @property
     def active(self) -> bool:
@@ -146,15 +146,50 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """AS numbers of the networks that blocked, sorted."""
         return tuple(network.asn for network in self.networks if network.affected)
 
+    def same_as(self, other: "Event") -> bool:
+        """Whether both are equal but for the time of their last update."""
+        return msgspec.structs.replace(other, updated_at=self.updated_at) == self
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one thing seen did to an event. Without a name it is worth storing, not logging."""
+    """One change of an event. Without a name it is stored but not logged."""
 
     name: str
     """As in `EventLogEntry.change`; empty for none."""
     detail: str = ""
     event: Event
-    """The whole event after the change."""
+
+
+def event_id(*parts: str) -> str:
+    """The id of an event: a hash of what it is about and how it began."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def network_key(asn: int, network: str) -> tuple[int, str]:
+    """What tells networks apart: the AS number, or the name without one."""
+    return asn, "" if asn else network
+
+
+def confirmed(event: Event, now: datetime, detail: str) -> Change:
+    event = msgspec.structs.replace(
+        event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
+    )
+    return Change(name="confirmed", detail=detail, event=event)
+
+
+def closed(
+    event: Event, earliest: datetime | None, latest: datetime | None, now: datetime
+) -> Change:
+    """An event is over, within these bounds; dismissed when it was never confirmed."""
+    sure = event.confirmed_at is not None
+    event = msgspec.structs.replace(
+        event,
+        state=EventState.ENDED if sure else EventState.DISMISSED,
+        end_earliest=earliest,
+        end_latest=latest,
+        updated_at=now,
+    )
+    return Change(name="ended" if sure else "dismissed", event=event)
 
 
 class EventLogEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,11 +199,10 @@ class EventLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     """1 for the first entry of an event."""
     at: datetime
-    """UTC, of the judgement that caused it."""
+    """UTC, of the verdict that caused it."""
     change: str
     """opened, confirmed, network_affected, network_recovering, network_recovered,
     network_unobserved, method_added, scope_widened, pattern_found, recovering, reblocked,
     unobserved, ended, reopened, dismissed, revised, withdrawn."""
     detail: str = ""
     snapshot: Event
-    """The whole event after the change."""

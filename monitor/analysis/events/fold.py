@@ -1,14 +1,12 @@
-"""What was seen, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
+"""Results, cycle by cycle → events. A pure fold: a book goes in, a new book comes out.
 
-Three things are kept apart, each on a timeline of its own: every platform in every country
-(`event_place`), the vantages themselves (`connectivity`), and every platform worldwide (`outage`).
-Things are taken in by the time they were judged at, whatever order they come in, and counted once;
-the timelines put late ones in their place, and say of those that are too late for that
-(`Step.late`): whoever holds the history then makes a `Rebuild`.
+Three kinds of timelines are kept: every platform in every country (`platform_in_country`), the
+vantages themselves (`shutdowns`), and every platform worldwide (`outage`). Items are folded by the
+time they were judged, whatever order they arrive in, and counted once. Items too late for their
+timeline are reported in `Step.late`; a `Rebuild` from the stored history follows.
 
-An event that turns out different because something came in late is *revised*; one for which there
-was no reason after all is *withdrawn*; so is one that goes on as another, of which its log tells.
-The log tells both, beside what was known before.
+An event that changes because an item came late is *revised*. One that has no reason any more is
+*withdrawn*, and so is one that continues as another. The log keeps what was known before.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -43,18 +41,20 @@ from probes.vantage import VantageRole
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
+_Take = Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
+"""One step: state and item → state and changes to events."""
+_Timeline = VerdictOrder[CountryPlatform, PlatformVerdict]
 
 CountryPlatformKey = tuple[str, str]
 """Country and platform."""
 VANTAGES_KEY: CountryPlatformKey = ("", "")
-"""Where the timeline of the vantages themselves is saved; that of a platform worldwide has the
-platform and no country."""
+"""Key of the vantages' own timeline. A platform worldwide has the platform and no country."""
 
 
 class EventBook(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is concluded. Never changed in place."""
+    """All conclusions. Never changed in place."""
 
-    places: Mapping[CountryPlatformKey, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
+    places: Mapping[CountryPlatformKey, _Timeline] = {}
     outages: Mapping[str, VerdictOrder[Outages, PlatformVerdict]] = {}
     vantages: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     logged: Mapping[str, int] = {}
@@ -73,7 +73,7 @@ class EventBook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def watch_only(book: EventBook, vantages: Collection[str]) -> EventBook:
-    """The book from when on only these vantages are watched: the others have not fallen silent."""
+    """The book when only these vantages measure: removed ones are not silent."""
     known = book.vantages
     return msgspec.structs.replace(
         book,
@@ -87,18 +87,15 @@ def watch_only(book: EventBook, vantages: Collection[str]) -> EventBook:
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What one cycle did."""
-
     book: EventBook
     changed: tuple[Event, ...]
     """New, changed and ended events, each once, in its latest form."""
     log: tuple[EventLogEntry, ...]
-    """New log entries, in order."""
     late: tuple[CountryPlatformKey, ...] = ()
-    """Where a verdict came too late to be taken in without the whole history. (Of vantages and of
-    outages only what is now matters.)"""
+    """Keys with a verdict too late to be used without the whole history. (Of vantages and outages
+    only the present matters.)"""
     touched: tuple[CountryPlatformKey, ...] = ()
-    """Whose timelines are no longer what they were."""
+    """Keys whose timelines changed."""
 
 
 def advance(
@@ -109,10 +106,10 @@ def advance(
     health: VantageHealth | None = None,
     lateness: timedelta = LATENESS,
 ) -> Step:
-    """Take in the platform verdicts of one finished cycle, and the health of its vantage.
+    """Fold the platform verdicts of one finished cycle, and the health of its vantage.
 
-    Verdicts of control vantages and things already taken in change nothing. `lateness` is how late
-    something may be and still be put in its place; 0 suits data that is in order.
+    Verdicts of control vantages and known items change nothing. `lateness` is how late an item may
+    be and still be put in its place; 0 suits data in order.
     """
     taken = _Taking(book, settings, lateness)
     if health is not None:
@@ -125,7 +122,7 @@ def advance(
 
 
 class Rebuild:
-    """Folds one platform in one country anew, from all there is of it."""
+    """Folds one platform in one country anew from its whole history."""
 
     def __init__(
         self,
@@ -144,12 +141,12 @@ class Rebuild:
         self._place = place
         self._known = {event.id: event for event in known}
         self._older: dict[str, Event] = {}
-        self._timeline: VerdictOrder[CountryPlatform, PlatformVerdict] | None = None
+        self._timeline: _Timeline | None = None
         self._changes: list[Change] = []
         self._last: datetime | None = None
 
     def take(self, verdicts: Iterable[PlatformVerdict]) -> None:
-        """Go on with these, which must come in the order of `key_of`; controls' are left out."""
+        """Fold these, in the order of `key_of`. Verdicts of control vantages do not count."""
         for verdict in verdicts:
             if verdict.vantage_role == VantageRole.FIELD:
                 self._timeline = self._timeline or self._begin(verdict)
@@ -158,8 +155,8 @@ class Rebuild:
                     self._timeline, made = self._taking.next_verdict(self._timeline, verdict)
                     self._changes += made
 
-    def _begin(self, first: PlatformVerdict) -> VerdictOrder[CountryPlatform, PlatformVerdict]:
-        """What began before the history does cannot be found in it again, only be gone on with."""
+    def _begin(self, first: PlatformVerdict) -> _Timeline:
+        """Events that began before the history cannot be found in it again, only continued."""
         at = first.started_at
         self._older = {e.id: e for e in self._known.values() if e.onset_latest < at}
         lasting = [e for e in self._older.values() if e.end_latest is None or e.end_latest > at]
@@ -168,8 +165,7 @@ class Rebuild:
         )
 
     def step(self) -> Step:
-        """The book with this place as it came out. Events that came out the same are left alone,
-        others are revised, withdrawn or new."""
+        """The book with the new timeline. Events that differ are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
             self._taking.replace(self._place, self._timeline)
             self._taking.log_differences(self._known, self._older, self._changes, self._last)
@@ -177,18 +173,26 @@ class Rebuild:
 
 
 class _Taking:
-    """One step under way."""
+    """One step in progress."""
 
     def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
-        self._settings = settings
         self._lateness = lateness
-        self._interval = settings.detector.base_interval
         self._places = dict(book.places)
         self._outages = dict(book.outages)
         self._vantages = book.vantages
         self._logged = dict(book.logged)
         self._changed: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
+        interval = settings.detector.base_interval
+        self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = lambda state, verdict: (
+            event_place.take_in(state, verdict, settings)
+        )
+        self._take_outage: _Take[Outages, PlatformVerdict] = lambda state, verdict: outage.take_in(
+            state, verdict, interval
+        )
+        self._take_health: _Take[Connectivity, VantageHealth] = lambda state, health: (
+            connectivity.take_in(state, health, interval)
+        )
         self._late: list[CountryPlatformKey] = []
         self._touched: list[CountryPlatformKey] = []
 
@@ -224,13 +228,11 @@ class _Taking:
         self._vantages = self._insert(VANTAGES_KEY, self._vantages, key, health, self._take_health)
 
     def next_verdict(
-        self, timeline: VerdictOrder[CountryPlatform, PlatformVerdict], verdict: PlatformVerdict
-    ) -> tuple[VerdictOrder[CountryPlatform, PlatformVerdict], tuple[Change, ...]]:
+        self, timeline: _Timeline, verdict: PlatformVerdict
+    ) -> tuple[_Timeline, tuple[Change, ...]]:
         return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
 
-    def replace(
-        self, place: CountryPlatformKey, timeline: VerdictOrder[CountryPlatform, PlatformVerdict]
-    ) -> None:
+    def replace(self, place: CountryPlatformKey, timeline: _Timeline) -> None:
         self._places[place] = timeline
         self._touched.append(place)
 
@@ -242,7 +244,7 @@ class _Taking:
         timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
-        take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
+        take: _Take[_S, _T],
     ) -> VerdictOrder[_S, _T]:
         last = timeline.recent[-1][0] if timeline.recent else timeline.until
         if last is None or key > last:
@@ -269,9 +271,9 @@ class _Taking:
         timeline: VerdictOrder[_S, _T],
         key: Key,
         item: _T,
-        take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]],
+        take: _Take[_S, _T],
     ) -> tuple[VerdictOrder[_S, _T], tuple[Change, ...]]:
-        """One step on, taken once though both timeline and teller need it."""
+        """One step, computed once though both timeline and log need it."""
         state, changes = take(timeline.current, item)
         start = timeline.current
 
@@ -281,22 +283,7 @@ class _Taking:
         timeline, _ = insert(timeline, key, item, step, self._lateness)
         return timeline, changes
 
-    def _take_verdict(
-        self, state: CountryPlatform, verdict: PlatformVerdict
-    ) -> tuple[CountryPlatform, tuple[Change, ...]]:
-        return event_place.take_in(state, verdict, self._settings)
-
-    def _take_outage(
-        self, state: Outages, verdict: PlatformVerdict
-    ) -> tuple[Outages, tuple[Change, ...]]:
-        return outage.take_in(state, verdict, self._interval)
-
-    def _take_health(
-        self, state: Connectivity, health: VantageHealth
-    ) -> tuple[Connectivity, tuple[Change, ...]]:
-        return connectivity.take_in(state, health, self._interval)
-
-    # -- informative -----------------------------------------------------------------------------
+    # -- log -------------------------------------------------------------------------------------
 
     def _log_changes(self, changes: Iterable[Change], at: datetime) -> None:
         for change in changes:
@@ -322,10 +309,10 @@ class _Taking:
         changes: Sequence[Change],
         at: datetime,
     ) -> None:
-        """Tell how events differ from what they were thought to be.
+        """Log how events differ from what was known.
 
-        `old` are all that were thought so, `kept` those of them that stand unless `changes` say
-        otherwise; `at` is when that became known.
+        `old` are the known events, `kept` those that remain unless `changes` differ; `at` is when
+        that became known.
         """
         new = {**kept, **{change.event.id: change.event for change in changes}}
         goes_on = {
@@ -355,21 +342,18 @@ class _Taking:
                     self._log_changes(
                         [Change(name="withdrawn", detail=detail, event=gone_now)], moment
                     )
-            elif _facts(after) != _facts(before) or event_id in taken_over:
+            elif not after.same_as(before) or event_id in taken_over:
                 after = msgspec.structs.replace(after, updated_at=moment)
                 detail = continued_events_detail("", taken_over.get(event_id, ()))
                 self._log_changes([Change(name="revised", detail=detail, event=after)], moment)
 
 
 def key_of(verdict: PlatformVerdict) -> Key:
-    """Where a verdict belongs on its timeline."""
+    """The place of a verdict on its timeline."""
     return (verdict.judged_at, f"{verdict.cycle} {verdict.vantage}")
 
 
-def _walk(
-    timeline: VerdictOrder[_S, _T], take: Callable[[_S, _T], tuple[_S, tuple[Change, ...]]]
-) -> list[Change]:
-    """Every change that what a timeline remembers brought about."""
+def _walk(timeline: VerdictOrder[_S, _T], take: _Take[_S, _T]) -> list[Change]:
     changes: list[Change] = []
     state = timeline.settled
     for _, item in timeline.recent:
@@ -379,14 +363,9 @@ def _walk(
 
 
 def _events_of(state: object) -> dict[str, Event]:
-    """The events that a state holds."""
     match state:
         case CountryPlatform(event=event) | Outages(event=event):
             return {event.id: event} if event is not None else {}
         case Connectivity(events=events):
             return {event.id: event for event in events.values()}
     return {}
-
-
-def _facts(event: Event) -> Event:
-    return msgspec.structs.replace(event, updated_at=event.detected_at)

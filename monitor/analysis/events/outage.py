@@ -1,33 +1,39 @@
-"""A platform that fails wherever it is looked at from: its own outage, and nobody's block.
+"""A platform that fails from every vantage: its own outage, and nobody's block.
 
-Every field vantage whose last last is recent says *down*, which takes a control that failed as well
-(`control.also_fails`). Suspected from the first such last of all of them, confirmed when there were
-`SURE` of them in a row from each; over as soon as one vantage reaches the platform again.
+Every field vantage with a recent verdict says *down*, which needs a control that failed too
+(`control.also_fails`). Suspected when all of them say so, confirmed when each said so `SURE` times
+in a row, over as soon as one vantage reaches the platform again.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Change,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    closed,
+    confirmed,
+    event_id,
+)
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State
 from probes.vantage import VantageRole
 
 FRESH = 3
-"""Intervals for which a vantage's last last counts."""
+"""Intervals for which a vantage's last verdict counts."""
 SURE = 2
 
 
 class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The last last of one vantage on a platform; one that says nothing is not kept."""
-
     asn: int
     network: str
     down: bool
     since: datetime
-    """When the first look of the first verdict like it in a row began."""
+    """When the first measurement of the first such verdict in a row began."""
     before: datetime | None
     """When the last verdict unlike it began."""
     at: datetime
@@ -44,7 +50,7 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True, rename={"last_verdicts"
 def take_in(
     state: Outages, verdict: PlatformVerdict, interval: float
 ) -> tuple[Outages, tuple[Change, ...]]:
-    """The state after one more verdict, and what that did; `interval` is in seconds."""
+    """The state after one more verdict, and the changes to events; `interval` is in seconds."""
     known = state.last_verdicts.get(verdict.vantage)
     if (
         verdict.vantage_role != VantageRole.FIELD
@@ -62,15 +68,11 @@ def take_in(
             event = _new(verdict, fresh)
             changes.append(Change(name="opened", detail=f"{len(fresh)} vantages", event=event))
         if event.state is EventState.SUSPECTED and all(last.count >= SURE for last in fresh):
-            event = msgspec.structs.replace(
-                event,
-                state=EventState.CONFIRMED,
-                confirmed_at=verdict.judged_at,
-                updated_at=verdict.judged_at,
-            )
-            changes.append(Change(name="confirmed", detail=f"{len(fresh)} vantages", event=event))
+            changes.append(confirmed(event, verdict.judged_at, f"{len(fresh)} vantages"))
+            event = changes[-1].event
     elif event is not None:
-        changes.append(_over(event, verdict, last_verdicts))
+        before = last_verdicts[verdict.vantage].before
+        changes.append(closed(event, before, verdict.started_at, verdict.judged_at))
         event = None
     return Outages(last_verdicts=last_verdicts, event=event), tuple(changes)
 
@@ -91,16 +93,11 @@ def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVe
 
 def _new(verdict: PlatformVerdict, last_verdicts: Sequence[LastVerdict]) -> Event:
     first = min(last_verdicts, key=lambda last: last.since)
-    named = f"{EventKind.OUTAGE}\n{verdict.platform}\n{verdict.measurement}"
     return Event(
-        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        id=event_id(EventKind.OUTAGE, verdict.platform, verdict.measurement),
         kind=EventKind.OUTAGE,
-        country="",
         platform=verdict.platform,
         state=EventState.SUSPECTED,
-        scope=Scope.FULL,
-        roles=(),
-        methods=(),
         networks=tuple(
             NetworkStatus(asn=asn, network=network, affected=True, blocked_now=False)
             for asn, network in sorted({(last.asn, last.network) for last in last_verdicts})
@@ -113,15 +110,3 @@ def _new(verdict: PlatformVerdict, last_verdicts: Sequence[LastVerdict]) -> Even
         evidence=Evidence.NONE.value,
         rules_version=verdict.rules_version,
     )
-
-
-def _over(event: Event, verdict: PlatformVerdict, last_verdicts: dict[str, LastVerdict]) -> Change:
-    sure = event.state is EventState.CONFIRMED
-    after = msgspec.structs.replace(
-        event,
-        state=EventState.ENDED if sure else EventState.DISMISSED,
-        end_earliest=last_verdicts[verdict.vantage].before,
-        end_latest=verdict.started_at,
-        updated_at=verdict.judged_at,
-    )
-    return Change(name="ended" if sure else "dismissed", event=after)

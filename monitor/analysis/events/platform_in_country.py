@@ -1,25 +1,20 @@
-"""One platform in one country: what its networks show, verdict by verdict → one event.
+"""One platform in one country: verdict by verdict → one event.
 
 * **Suspected** as soon as the detector suspects a block on one network (strong evidence once, or
   several weak signs). **Confirmed** when it is certain of one network (conclusive evidence twice,
-  or as much from more looks), or when two networks are suspected together; and as many vantages
-  hold it blocked as `agreement` asks for. A vantage that those of its own network contradict does
-  not count, and where a network has three or more, one alone confirms nothing
-  (`monitor.analysis.events.agreement`).
+  or as much from more measurements) or suspects two networks together, and as many vantages agree
+  as `agreement` asks for. Outliers and outvoted vantages (`monitor.analysis.events.agreement`)
+  confirm nothing.
 * **Recovering** when no network blocks any more but some have not been open for long; **ended**
   when all are open again, **dismissed** then if it was never confirmed.
-* **Unobserved** when the networks that blocked are no longer seen. Silence is not recovery. After
-  `forget_after` such an event is closed without a known end.
-* A block that comes back within `reopen_within` of the end is the same event, **reopened**: a block
-  that keeps office hours, or is lifted for a day, is one story.
-* **Onset** lies between the last clean look before the first accusing one and that one, on the
-  network where it came first; before monitoring, when that network was never seen open.
-
-A network is told by its AS number, or by its name where that is not configured, else by its
-vantage.
+* **Unobserved** when the networks that blocked are no longer measured. Silence is not recovery.
+  After `forget_after` such an event is closed without a known end.
+* **Reopened**, as the same event, when the block comes back within `reopen_within` of the end: a
+  block with office hours, or lifted for a day, is one story.
+* **Onset** lies between the last clean measurement before the first accusing one and that one, on
+  the network where it came first; before monitoring, when that network was never open.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -30,10 +25,11 @@ from monitor.analysis.events.event import (
     Change,
     Episode,
     Event,
-    EventKind,
     EventState,
     NetworkStatus,
     Scope,
+    closed,
+    event_id,
 )
 from monitor.analysis.events.recurring_hours import pattern_of
 from monitor.analysis.events.settings import EventSettings
@@ -45,8 +41,6 @@ EPISODES = 200
 
 
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a platform in a country."""
-
     streams: dict[str, Stream] = {}
     """By vantage. Never changed in place."""
     event: Event | None = None
@@ -56,7 +50,7 @@ class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
 def take_in(
     state: CountryPlatform, verdict: PlatformVerdict, settings: EventSettings
 ) -> tuple[CountryPlatform, tuple[Change, ...]]:
-    """The state after one more verdict, and what that did to events, in order."""
+    """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
     streams = {
         **state.streams,
@@ -85,7 +79,7 @@ def _changes(
         event = change.event
     else:
         event = _updated(before, streams, verdict, settings)
-        if _facts(event) == _facts(before):
+        if event.same_as(before):
             event = before
         else:
             named = list(_named_changes(before, event))
@@ -101,7 +95,6 @@ def _blocks_now(stream: Stream, verdict: PlatformVerdict, settings: EventSetting
 def _moves(
     event: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
 ) -> Iterator[Change]:
-    """From one state of an event to the next."""
     reason = _confirmation(event, streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
         event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=verdict.judged_at)
@@ -157,8 +150,7 @@ def _opened(
         return Change(name="reopened", detail=_opening(event), event=event)
     networks = _networks((), streams, verdict, settings)
     event = Event(
-        id=_event_id(verdict, first),
-        kind=EventKind.BLOCK,
+        id=event_id(verdict.country, verdict.platform, first.measurement),
         country=verdict.country,
         platform=verdict.platform,
         state=EventState.SUSPECTED,
@@ -179,7 +171,6 @@ def _opened(
 
 
 def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
-    """Whether a new block is the old one come back."""
     if known.state is not EventState.ENDED:
         return False
     ended = known.end_latest or known.end_earliest or known.updated_at
@@ -217,7 +208,7 @@ def _updated(
 
 
 def _runs(streams: Iterable[Stream]) -> list[Run]:
-    """What the present block rests upon, by the time of its first sign on each vantage."""
+    """The runs behind the present block, by the time of the first accusation at each vantage."""
     runs = [stream.run for stream in streams if stream.suspected and stream.run is not None]
     return sorted(runs, key=lambda run: (run.onset_latest, run.measurement))
 
@@ -228,7 +219,7 @@ def _networks(
     verdict: PlatformVerdict,
     settings: EventSettings,
 ) -> tuple[NetworkStatus, ...]:
-    statuses = {_key(status): status for status in before}
+    statuses = {status.key: status for status in before}
     by_network: dict[tuple[int, str], list[Stream]] = {}
     for stream in sorted(streams, key=lambda stream: stream.vantage):
         if stream.known or stream.key in statuses:
@@ -242,12 +233,12 @@ def _networks(
 def _network(
     old: NetworkStatus | None, here: Sequence[Stream], seen: Sequence[Stream]
 ) -> NetworkStatus:
-    """What the vantages of one network show of it together; `seen` are those that still do."""
+    """The status of one network from its vantages; `seen` are those with recent results."""
     blocked = any(stream.suspected for stream in seen)
     affected = blocked or (old is not None and old.affected)
     recovering = affected and not blocked and any(stream.recovering for stream in seen)
     over = affected and not blocked and not recovering and any(stream.open for stream in seen)
-    # Where nobody saw it open since, it is not open: the vantage fell silent, or forgot.
+    # Where no vantage found it open since, it is not open: the vantage is silent, or forgot.
     unobserved = affected and not (blocked or recovering or over) and _not_open_again(old)
     episodes = old.episodes if old is not None else ()
     if affected:
@@ -266,14 +257,13 @@ def _network(
 
 
 def _not_open_again(status: NetworkStatus | None) -> bool:
-    """Whether a network was not known to be open again."""
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
 
 
 def _episodes(
     episodes: tuple[Episode, ...], here: Sequence[Stream], *, blocked: bool, over: bool
 ) -> tuple[Episode, ...]:
-    """The episodes of one network, the last of them as it is now."""
+    """The episodes of one network, the last one as it is now."""
     ongoing = bool(episodes) and episodes[-1].end_latest is None
     if blocked:
         runs = _runs(here)
@@ -298,7 +288,7 @@ def _episodes(
 
 
 def _open_since(here: Iterable[Stream]) -> datetime | None:
-    """When the first clean look after the last accusing one began, where that came last."""
+    """When the slowest vantage's first clean measurement after its last accusing one began."""
     return max(
         (s.detector.end_latest for s in here if s.detector.end_latest is not None), default=None
     )
@@ -316,7 +306,7 @@ def _common_pattern(networks: Iterable[NetworkStatus]) -> str:
 def _share(
     country: str, networks: Iterable[NetworkStatus], settings: EventSettings
 ) -> float | None:
-    """The part of the users of networks of known size that are kept from it now."""
+    """The share of the users of networks of known size whose networks block now."""
     shares: Mapping[int, float] = settings.shares.get(country, {})
     seen = [status for status in networks if status.asn in shares]
     total = sum(shares[status.asn] for status in seen)
@@ -344,31 +334,25 @@ def _confirmation(
 
 
 def _closed(event: Event, verdict: PlatformVerdict) -> Change:
-    confirmed = event.confirmed_at is not None
     ends = [status.episodes[-1] for status in event.networks if status.episodes]
     unseen = any(status.unobserved for status in event.networks)
-    closed = _at(
+    return closed(
         event,
-        verdict,
-        state=EventState.ENDED if confirmed else EventState.DISMISSED,
-        end_earliest=max((e.end_earliest for e in ends if e.end_earliest), default=None),
-        end_latest=(
-            None if unseen else max((e.end_latest for e in ends if e.end_latest), default=None)
-        ),
+        max((e.end_earliest for e in ends if e.end_earliest), default=None),
+        None if unseen else max((e.end_latest for e in ends if e.end_latest), default=None),
+        max(event.updated_at, verdict.judged_at),
     )
-    return Change(name="ended" if confirmed else "dismissed", event=closed)
 
 
 def _last_blocked(event: Event) -> datetime:
-    """The last moment at which any network was seen to block."""
     ends = [e.end_earliest or e.onset_latest for s in event.networks for e in s.episodes[-1:]]
     return max(ends, default=event.onset_latest)
 
 
 def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
-    old = {_key(status): status for status in before.networks}
+    old = {status.key: status for status in before.networks}
     for status in after.networks:
-        was = old.get(_key(status))
+        was = old.get(status.key)
         was_blocked = was is not None and was.blocked_now
         if status.blocked_now and not was_blocked:
             again = ", again" if was is not None and was.affected else ""
@@ -390,20 +374,10 @@ def _named_changes(before: Event, after: Event) -> Iterator[tuple[str, str]]:
         yield "scope_widened", ", ".join(after.roles)
 
 
-def _facts(event: Event) -> Event:
-    """The event without the time it was touched, to tell whether anything changed."""
-    return msgspec.structs.replace(event, updated_at=event.detected_at)
-
-
 def _at(event: Event, verdict: PlatformVerdict, **changes: object) -> Event:
     """A later form of the event; cycles of several vantages may finish out of order."""
     updated_at = max(event.updated_at, verdict.judged_at)
     return msgspec.structs.replace(event, updated_at=updated_at, **changes)
-
-
-def _event_id(verdict: PlatformVerdict, first: Run) -> str:
-    named = f"{verdict.country}\n{verdict.platform}\n{first.measurement}"
-    return hashlib.sha256(named.encode()).hexdigest()[:20]
 
 
 def _opening(event: Event) -> str:
@@ -412,13 +386,9 @@ def _opening(event: Event) -> str:
 
 
 def label_of(status: NetworkStatus) -> str:
-    """A network, as the lines of the log name it."""
+    """A network, as log lines name it."""
     number = f"AS{status.asn}" if status.asn else ""
     return " ".join(filter(None, (number, status.network)))
-
-
-def _key(status: NetworkStatus) -> tuple[int, str]:
-    return (status.asn, "" if status.asn else status.network)
 
 
 def _scope(runs: Iterable[Run]) -> Scope:

@@ -1,9 +1,8 @@
-"""The hours a block keeps: exam mornings, office hours, nights.
+"""Recurring hours of a block: exam mornings, office hours, nights.
 
-A block that comes and goes by the clock is one event, and its timetable says more about it than any
-single episode. The day is cut into half hours; those blocked on most days that saw a block, beside
-others that hardly ever were, make the timetable. All in UTC: a timetable is the same wherever it is
-read, and clocks are put forward on different days.
+A block that comes and goes by the clock is one event with a timetable. The day is cut into half
+hours. Those blocked on most days with a block, while others hardly ever were, are the timetable.
+All in UTC, so that it reads the same everywhere and ignores daylight saving time.
 """
 
 from collections import Counter
@@ -15,16 +14,16 @@ from monitor.analysis.events.event import Episode
 BIN = timedelta(minutes=30)
 _BINS = 48
 LEAST_DAYS = 3
-"""Days with a block before any of it is called a habit."""
+"""Days with a block needed for a pattern."""
 MOSTLY, HARDLY = 0.6, 0.25
-"""Parts of those days: blocked in a half hour of the timetable, and outside it."""
+"""Shares of those days: blocked in a half hour of the timetable, and outside it."""
 LONGEST = timedelta(hours=20)
-"""An episode beyond this keeps no hours of the day."""
+"""A longer episode keeps no hours of the day."""
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def pattern_of(episodes: Sequence[Episode]) -> str:
-    """The timetable of these episodes of one network in a few words, empty when there is none."""
+    """The timetable of one network's episodes in a few words; empty when there is none."""
     spans = [(e.onset_latest, e.end_earliest) for e in episodes if e.end_earliest is not None]
     if any(end - start > LONGEST for start, end in spans):
         return ""
@@ -41,7 +40,7 @@ def pattern_of(episodes: Sequence[Episode]) -> str:
 
 
 def _bins(start: datetime, end: datetime) -> set[int]:
-    """The half hours of the day of which a span covers the middle."""
+    """The half hours of the day whose middle a span covers."""
     covered: set[int] = set()
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     number = int((start - midnight) / BIN)
@@ -53,7 +52,7 @@ def _bins(start: datetime, end: datetime) -> set[int]:
 
 
 def _runs(within: Sequence[bool]) -> Iterable[tuple[int, int]]:
-    """First and last of each run, which may go on past midnight."""
+    """First and last of each run, which may continue past midnight."""
     if all(within):
         return [(0, _BINS - 1)]
     starts = [n for n in range(_BINS) if within[n] and not within[n - 1]]
@@ -72,7 +71,7 @@ def _clock(number: int) -> str:
 
 
 def _weekdays(days: set[date]) -> str:
-    """The days of the week, where it kept some and left out others that it lived through."""
+    """The weekdays with a block, when other weekdays in between had none."""
     first, last = min(days), max(days)
     lived = {(first + timedelta(days=n)).weekday() for n in range((last - first).days + 1)}
     kept = {day.weekday() for day in days}

@@ -1,67 +1,75 @@
-"""What befalls vantages: one falls silent, a country is shut down or cut off, or it is us.
+"""Events of the vantages themselves: one silent vantage, a shutdown, cut international lines, a
+fault of our own.
 
-Read from the health of every vantage, cycle by cycle, and from who has not been heard of. A vantage
-that lost all its references is *dark*; so is one whose own proxy cannot be used, and one that has
-not reported for `SILENT` intervals. One with only domestic references left is *cut*.
+They come from the health of every vantage and from missing reports. A vantage is *dark* when it
+lost all its references, its own proxy fails, or it has not reported for `SILENT` intervals. It is
+*cut* when only domestic references answer.
 
-* **Shutdown**: every field vantage of a country is dark, on two networks or more, while somebody
-  elsewhere is well. Suspected as soon as that somebody has said so since, confirmed when every one
-  of them was dark at `SURE` cycles or has fallen silent.
+* **Shutdown**: every field vantage of a country is dark, on two networks or more, while a vantage
+  elsewhere is well. Suspected once that vantage has reported since; confirmed when each was dark
+  for `SURE` cycles or silent.
 * **International cut**: every field vantage of a country is dark or cut, and at least one is cut.
   Confirmed likewise, from two networks on.
-* **Vantage silent**: one is dark for itself. It accuses nobody.
-* **Instrument**: all vantages, controls included, went dark within `TOGETHER` of each other. No
-  government does that to vantages in several places; our own line or our own fault does.
+* **Vantage silent**: one vantage alone is dark. It accuses nobody.
+* **Instrument**: all vantages, controls included, went dark within `TOGETHER`. No government does
+  that in several places; our own line or fault does.
 
-A vantage that was dark long before the others takes no part: it is merely broken. Nor does one
-that alone says otherwise than `OUTVOTING` others, on `OUTVOTING_NETWORKS` networks or more, that
-were lost together: it lies, has a line of its own (a satellite's), or is somewhere else than it
-says. It hides nothing and changes nothing, and its network stands beside those that are lost.
+A vantage that was dark long before the others does not count: it is broken. Nor does one that alone
+contradicts `OUTVOTING` others, on `OUTVOTING_NETWORKS` networks or more, that were lost together:
+it lies, has a line of its own (a satellite's), or is somewhere else. Its network is listed as not
+affected.
 
-Vantages report one after the other, so a loss, and the end of one, looks uneven for a moment.
-Nobody is therefore called dark but next to a *witness*: somebody who is well, has said so since the
-loss, and had said so `SURE` times in a row before the last dark report came. And nobody is called
-silent but while others are heard: when the monitor itself was stopped, it is not they who said
-nothing. What was confirmed needs no witness any more: it is over when one of those lost is back.
+Vantages report one after the other, so losses look uneven for a moment. A vantage is therefore dark
+only next to a *witness*: a vantage that is well, has reported so since the loss, and had done so
+`SURE` times in a row before the last dark report. And it is silent only while others report: a
+stopped monitor is not their silence. A confirmed event needs no witness: it ends when one of the
+lost vantages is back.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
-from monitor.analysis.events.event import Change, Event, EventKind, EventState, NetworkStatus, Scope
+from monitor.analysis.events.event import (
+    Change,
+    Event,
+    EventKind,
+    EventState,
+    NetworkStatus,
+    closed,
+    confirmed,
+    event_id,
+    network_key,
+)
 from monitor.analysis.verdict import Evidence, VantageHealth, VantageState
 from probes.vantage import VantageRole
 
 SILENT = 3
 """Intervals without a report after which a vantage counts as silent."""
 SILENT_FLOOR = 180.0
-"""The same in seconds, at least: a cycle full of timeouts may take longer than its interval."""
+"""The same in seconds, at least: a cycle full of timeouts may exceed its interval."""
 SURE = 2
-"""Dark cycles in a row after which that is no blip."""
+"""Dark cycles in a row that are no coincidence."""
 TOGETHER = timedelta(hours=1)
 OUTVOTING = 4
-"""Vantages lost together that need not mind one that is not."""
+"""Vantages lost together that outvote one that is not."""
 OUTVOTING_NETWORKS = 3
-"""On how many networks they are, at least: a power cut in one building is no country."""
+"""Networks they must be on: a power cut in one building is no country."""
 REMEMBERED = timedelta(days=1)
-"""A vantage dark for longer when the others were lost says nothing of its country any more."""
+"""A vantage that was dark for longer when the others were lost does not count for its country."""
 
 
 _NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 
 class Reachability(StrEnum):
-    """What a vantage can reach."""
-
     WELL = "well"
     CUT = "cut"
     DARK = "dark"
     UNCLEAR = "unclear"
-    """A login page, an unknown exit: neither lost nor well."""
+    """A login page or an unknown exit: neither lost nor well."""
 
 
 _REACHABILITY: Mapping[VantageState, Reachability] = {
@@ -73,7 +81,7 @@ _REACHABILITY: Mapping[VantageState, Reachability] = {
 
 
 class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The last of one vantage."""
+    """The last known condition of one vantage."""
 
     vantage: str
     country: str
@@ -84,43 +92,48 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     """When the first report of the present condition came."""
     before: datetime | None
-    """When the last report of another condition came; None: it has always been so."""
+    """When the last report of another condition came; None without one."""
     at: datetime
     """Of the last report."""
     count: int = 1
     """Reports in a row of this condition."""
     sure_at: datetime | None = None
-    """When the report came that made it `SURE` of them; None before."""
+    """When the `SURE`th report in a row came; None before."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it reaches nothing, or nothing abroad."""
+        return self.condition in (Reachability.DARK, Reachability.CUT)
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart."""
-        return (self.asn, "" if self.asn else self.network or self.vantage)
+        return network_key(self.asn, self.network or self.vantage)
 
 
 class Connectivity(msgspec.Struct, frozen=True, kw_only=True, rename={"reports": "sights"}):
-    """The last of every vantage, and the active events about them. Never changed in place."""
+    """The last condition of every vantage, and the active events about them. Never changed in
+    place."""
 
     reports: dict[str, VantageReport] = {}
     events: dict[str, Event] = {}
     """By subject: kind and country or vantage."""
     listening_since: datetime | None = None
-    """From when on there always was somebody who reported; None before the first report."""
+    """Since when vantages have reported without a pause; None before the first report."""
 
 
 class _Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is so now."""
+    """A condition that holds now."""
 
     kind: EventKind
     country: str
     vantage: str
     reports: tuple[VantageReport, ...]
-    """Those that are lost."""
+    """The lost vantages."""
     sure: bool
     against: tuple[VantageReport, ...] = ()
-    """The one that says otherwise, and is not believed."""
+    """The outvoted vantage."""
     witnessed: bool = True
-    """Somebody was well for long enough to tell; it takes that to begin, and not to go on."""
+    """A witness exists; needed to open an event, not to continue it."""
 
     @property
     def subject(self) -> str:
@@ -130,9 +143,9 @@ class _Finding(msgspec.Struct, frozen=True, kw_only=True):
 def take_in(
     state: Connectivity, health: VantageHealth, interval: float
 ) -> tuple[Connectivity, tuple[Change, ...]]:
-    """The state after one more report, and what that did to events, in order.
+    """The state after one more report, and the changes to events, in order.
 
-    `interval` is how many seconds apart a vantage's reports are.
+    `interval` is the number of seconds between reports of a vantage.
     """
     known = state.reports.get(health.vantage)
     if known is not None and health.at <= known.at:
@@ -159,7 +172,7 @@ def take_in(
 
 
 def only_vantages(state: Connectivity, vantages: Collection[str]) -> Connectivity:
-    """Only what is known of these vantages: those that are watched no longer are not silent."""
+    """The state with only these vantages: removed ones are not silent."""
     reports = {name: report for name, report in state.reports.items() if name in vantages}
     return msgspec.structs.replace(state, reports=reports)
 
@@ -205,7 +218,7 @@ def _report(
 def _now(
     report: VantageReport, now: datetime, listening: datetime, interval: float
 ) -> VantageReport:
-    """The vantage as it is at `now`: one that no longer reports is dark since it last did."""
+    """The condition at `now`: a vantage that no longer reports is dark since its last report."""
     if now - max(report.at, listening) <= _longest_pause(interval):
         return report
     if report.condition is Reachability.DARK:
@@ -227,14 +240,14 @@ def _now(
 def _findings(
     reports: Sequence[VantageReport], active: Collection[Event], now: datetime, interval: float
 ) -> Iterator[_Finding]:
-    lost = [s for s in reports if s.condition in (Reachability.DARK, Reachability.CUT)]
+    lost = [s for s in reports if s.lost]
     dark = [s for s in lost if s.condition is Reachability.DARK]
     told: set[str] = set()
     national = {
         country: [e for e in active if e.kind in _NATIONAL and e.country == country]
         for country in {report.country for report in reports}
     }
-    # What is sure of a country stays so when others are lost later: that is another matter.
+    # A confirmed event of a country stays so when others are lost later.
     held = {c for c, events in national.items() if any(map(_is_confirmed, events))}
     free = [s for s in reports if not (s.field and s.country in held)]
     everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
@@ -268,7 +281,7 @@ def _national(
     now: datetime,
     interval: float,
 ) -> _Finding | None:
-    """Whether all of a country is lost, as far as it is watched; `active` is what goes on there."""
+    """Whether all of a country is lost, as far as it is measured; `active` are its events."""
     here = [s for s in reports if s.field and s.country == country]
     loss = min((event.onset_latest for event in active), default=None) or _last_loss(here)
     counting = [s for s in here if not _long_gone(s, loss)]
@@ -306,8 +319,7 @@ def _national(
 def _agreed(
     counting: Sequence[VantageReport],
 ) -> tuple[tuple[VantageReport, ...], tuple[VantageReport, ...]] | None:
-    """Those that are lost, and the one among them that is not and does not matter; None when that
-    is no country that is lost."""
+    """The lost vantages and the outvoted one; None when the country is not lost."""
     for conditions in ((Reachability.DARK,), (Reachability.DARK, Reachability.CUT)):
         lost = tuple(report for report in counting if report.condition in conditions)
         against = tuple(report for report in counting if report.condition not in conditions)
@@ -317,7 +329,6 @@ def _agreed(
 
 
 def _outvoting(lost: Sequence[VantageReport]) -> bool:
-    """Whether enough of them were lost together, whoever was lost at another time."""
     return any(
         len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
         for last in lost
@@ -329,16 +340,15 @@ def _alone(report: VantageReport, reports: Sequence[VantageReport]) -> bool:
     """Whether a dark vantage is dark while its neighbours are not; where all are, others count."""
     others = [s for s in reports if s.vantage != report.vantage]
     here = [s for s in others if s.field and s.country == report.country]
-    lost = (Reachability.DARK, Reachability.CUT)
     for witnesses in (here, others):
-        able = [s for s in witnesses if s.condition not in lost]
+        able = [s for s in witnesses if not s.lost]
         if able:
             return any(_witnessed([report], by) for by in able)
     return True
 
 
 def _witnessed(lost: Iterable[VantageReport], by: VantageReport) -> bool:
-    """Whether somebody was well since these were lost, and surely so when they last were not."""
+    """Whether `by` was well since these were lost, and surely so when they last were not."""
     return by.sure_at is not None and all(
         by.sure_at < report.at and report.since < by.at for report in lost
     )
@@ -349,12 +359,10 @@ def _is_confirmed(event: Event) -> bool:
 
 
 def _last_loss(reports: Iterable[VantageReport]) -> datetime:
-    """When the last of those that are lost was; there is one."""
-    return max(s.since for s in reports if s.condition in (Reachability.DARK, Reachability.CUT))
+    return max(s.since for s in reports if s.lost)
 
 
 def _long_gone(report: VantageReport, loss: datetime) -> bool:
-    """Whether it was lost long before that."""
     return report.condition is Reachability.DARK and loss - report.since > REMEMBERED
 
 
@@ -389,35 +397,25 @@ def _update(before: Event | None, finding: _Finding, now: datetime) -> Iterator[
         named = "network_affected" if new else ""
         yield Change(name=named, detail=_names(finding.reports) if named else "", event=event)
     if finding.sure and event.state is EventState.SUSPECTED:
-        event = msgspec.structs.replace(
-            event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
-        )
-        yield Change(name="confirmed", detail=_names(finding.reports), event=event)
+        yield confirmed(event, now, _names(finding.reports))
 
 
 def _new(finding: _Finding, now: datetime) -> Event:
-    # With the last of them lost, all were; some had gone before.
+    # With the last one lost, all were; some went before.
     last = max(finding.reports, key=lambda report: (report.since, report.vantage))
-    method = _METHODS[finding.kind]
-    named = f"{finding.subject}\n{last.since.isoformat()}"
     return Event(
-        id=hashlib.sha256(named.encode()).hexdigest()[:20],
+        id=event_id(finding.subject, last.since.isoformat()),
         kind=finding.kind,
         country=finding.country,
-        platform="",
         vantage=finding.vantage,
         state=EventState.SUSPECTED,
-        scope=Scope.FULL,
-        roles=(),
-        methods=(method,),
+        methods=(_METHODS[finding.kind],),
         networks=_networks(finding, ()),
         onset_earliest=last.before,
         onset_latest=last.since,
         detected_at=now,
         updated_at=now,
-        first_measurement="",
         evidence=Evidence.STRONG.value,
-        rules_version="",
     )
 
 
@@ -436,8 +434,8 @@ def _networks(finding: _Finding, before: Iterable[NetworkStatus]) -> tuple[Netwo
 
 
 def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Change:
-    """An event whose condition no longer holds: those concerned are back, or it became another, or
-    nobody looks from there any more. Then its end stays unknown."""
+    """Close an event whose condition no longer holds: a vantage is back, it became another event,
+    or its vantages were removed. In the last case its end stays unknown."""
     lost = {(network.asn, network.network) for network in event.networks if network.affected}
     concerned = [
         s
@@ -446,27 +444,15 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
         and event.country in ("", s.country)
         and event.vantage in ("", s.vantage)
     ]
-    back = [
-        s
-        for s in concerned
-        if s.since > event.onset_latest and s.condition not in (Reachability.DARK, Reachability.CUT)
-    ]
+    back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
     first = min(back, key=lambda report: report.since, default=None)
     bounds: tuple[datetime | None, datetime | None] = (now, now)
     if first is not None:
         bounds = (first.before, first.since)
     elif not concerned:
         bounds = (event.updated_at, None)
-    sure = event.state is EventState.CONFIRMED
-    after = msgspec.structs.replace(
-        event,
-        state=EventState.ENDED if sure else EventState.DISMISSED,
-        networks=tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks),
-        end_earliest=bounds[0],
-        end_latest=bounds[1],
-        updated_at=now,
-    )
-    return Change(name="ended" if sure else "dismissed", event=after)
+    networks = tuple(msgspec.structs.replace(n, blocked_now=False) for n in event.networks)
+    return closed(msgspec.structs.replace(event, networks=networks), *bounds, now)
 
 
 def _names(reports: Iterable[VantageReport]) -> str:

@@ -1,7 +1,7 @@
-"""What one vantage sees of one platform: the detector's opinion, and what it rests upon.
+"""One platform at one vantage: the detector's state and the verdicts behind it.
 
-The detector knows numbers. What a person asks (how is it blocked, which parts, how well is it
-known) is gathered here from the verdicts that accused since the present run of them began.
+The detector knows numbers. What people ask (how it is blocked, which functions, how well it is
+known) comes from the accusing verdicts of the present run.
 """
 
 from datetime import datetime
@@ -16,73 +16,69 @@ from monitor.analysis.events.detector import (
     stale,
     update,
 )
-from monitor.analysis.events.event import Scope
+from monitor.analysis.events.event import Scope, network_key
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, PlatformVerdict, State
 
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """The accusing verdicts since the first of a run, added up."""
+    """The accusing verdicts of one run, added up."""
 
     onset_earliest: datetime | None
-    """UTC; when the last clean look before it began; None without one."""
+    """UTC; when the last clean measurement before it began; None without one."""
     onset_latest: datetime
-    """UTC; when the first accusing look began."""
+    """UTC; when the first accusing measurement began."""
     measurement: str
     """Id of the measurement that decided the first one."""
     last: datetime
-    """UTC; when the last accusing look began."""
+    """UTC; when the last accusing measurement began."""
     methods: tuple[str, ...]
     """`method.sub_method` in the order first seen."""
     roles: tuple[str, ...]
-    """Roles blocked or throttled at any time, sorted."""
+    """Functions blocked or throttled at any time, sorted."""
     evidence: Evidence
-    """The best grade."""
     scope: Scope
-    """Full once a core role was concerned."""
+    """Full once a core function was affected."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform at one vantage."""
-
     vantage: str
     asn: int
     network: str
-    """Its name; the vantage's id where neither number nor name is configured."""
+    """Its name; the vantage's id when neither number nor name is configured."""
     detector: Detector = Detector()
     run: Run | None = None
-    """The present run of accusing verdicts, or the last one; None before the first."""
+    """The present or last run of accusing verdicts; None before the first."""
     known: bool = False
-    """A verdict that says something (not insufficient) was seen."""
+    """A verdict other than insufficient was received."""
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart: the AS number, or the name without one."""
-        return (self.asn, "" if self.asn else self.network)
+        return network_key(self.asn, self.network)
 
     @property
     def suspected(self) -> bool:
-        """Whether the detector holds that it is blocked, or suspects so, as of the last reading."""
+        """Whether the detector suspects or confirms a block, as of the last reading."""
         return self.detector.phase in (Phase.SUSPECTED, Phase.BLOCKED)
 
     @property
     def certain(self) -> bool:
-        """Whether this vantage alone has seen enough to be certain."""
+        """Whether this vantage alone is certain of the block."""
         return self.detector.phase is Phase.BLOCKED
 
     @property
     def recovering(self) -> bool:
-        """Whether it was blocked and is seen open, too few times to be sure."""
+        """Whether it was blocked and is open again, too few times to be sure."""
         return self.detector.phase is Phase.RECOVERING
 
     @property
     def open(self) -> bool:
-        """Whether it works, as far as one can tell."""
+        """Whether it works, as far as is known."""
         return self.detector.phase in (Phase.CLEAR, Phase.SUSPICIOUS)
 
     def observed(self, now: datetime, settings: DetectorSettings) -> bool:
-        """Whether what is known of it is recent enough to count at `now` (UTC)."""
+        """Whether its last result is recent enough to count at `now` (UTC)."""
         return not stale(self.detector, now, settings)
 
 
@@ -97,7 +93,7 @@ def stream_of(verdict: PlatformVerdict) -> Stream:
 
 
 def observe(stream: Stream, verdict: PlatformVerdict, settings: DetectorSettings) -> Stream:
-    """The stream after one more verdict; older ones than the last are not taken in."""
+    """The stream after one more verdict. Verdicts older than the last change nothing."""
     detector = update(stream.detector, reading_of(verdict), settings)
     accuses = detector.onset_latest is not None and verdict.state in _ACCUSED
     return msgspec.structs.replace(

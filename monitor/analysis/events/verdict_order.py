@@ -1,10 +1,9 @@
-"""Folding what was seen in the order it was judged in, whatever order it arrives in.
+"""Folds items in the order they were judged, whatever order they arrive in.
 
-Reports come late: two vantages finish in the same second, an agent sends in the evening what it saw
-in the morning. What is concluded must not depend on that. So a timeline keeps what the last hour
-brought beside the state before it; a report that belongs between earlier ones is put there, and the
-hour is gone through again. One that is older than that cannot be taken in from here: whoever holds
-the whole history must fold it anew.
+Results come late: two vantages finish in the same second, an agent sends in the evening what it
+measured in the morning. Conclusions must not depend on that. So a timeline keeps the items of the
+last hour and the state before them. A late item is put in its place and the hour is folded again.
+An older one cannot be used from here: the whole history must be folded anew.
 """
 
 from bisect import bisect_left
@@ -16,45 +15,38 @@ from typing import Generic, TypeVar
 import msgspec
 
 S = TypeVar("S")
-"""What has been concluded."""
 T = TypeVar("T")
-"""One thing seen."""
 
 Key = tuple[datetime, str]
 """When it was judged (UTC), and what tells it from others of the same moment."""
 
 LATENESS = timedelta(hours=1)
-"""How late a report may be and still be put in its place without the whole history."""
+"""How late an item may be and still be put in its place without the whole history."""
 
 
 class Arrival(Enum):
-    """How something fits into a timeline."""
-
     NEXT = "next"
-    """It is the newest: only one step is taken."""
+    """It is the newest: one step was taken."""
     BETWEEN = "between"
-    """It belongs between others: they were gone through again."""
+    """It belongs between others: they were folded again."""
     KNOWN = "known"
     """It is there already; nothing changed."""
     TOO_LATE = "too_late"
-    """It belongs before what the timeline remembers; nothing changed."""
+    """It belongs before the oldest remembered item; nothing changed."""
 
 
 class VerdictOrder(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
-    """A state, and how it came about lately."""
+    """A state, and the recent items that led to it."""
 
     settled: S
     """The state before everything in `recent`."""
     until: Key | None = None
-    """Of the last thing that went into `settled`."""
+    """Key of the last item folded into `settled`."""
     recent: tuple[tuple[Key, T], ...] = ()
-    """In order."""
     current: S
-    """The state after all of it."""
 
 
 def begin(state: S) -> VerdictOrder[S, T]:
-    """A timeline on which nothing has happened."""
     return VerdictOrder(settled=state, current=state)
 
 
@@ -65,9 +57,9 @@ def insert(
     step: Callable[[S, T], S],
     lateness: timedelta = LATENESS,
 ) -> tuple[VerdictOrder[S, T], Arrival]:
-    """The timeline with one more thing in its place, and how it fitted in.
+    """The timeline with one more item in its place, and how it fitted in.
 
-    `step` must be pure; it may be called again for things it was called for before.
+    `step` must be pure; it may be called again for the same item.
     """
     recent = timeline.recent
     if timeline.until is not None and key <= timeline.until:
@@ -90,7 +82,7 @@ def insert(
 def _settle(
     timeline: VerdictOrder[S, T], step: Callable[[S, T], S], lateness: timedelta
 ) -> VerdictOrder[S, T]:
-    """Let go of what is older than a late report may be."""
+    """Fold items into `settled` that are older than a late one may be."""
     horizon = timeline.recent[-1][0][0] - lateness
     gone = next(
         (n for n, (key, _) in enumerate(timeline.recent) if key[0] > horizon),
@@ -99,7 +91,7 @@ def _settle(
     if not gone:
         return timeline
     old, kept = timeline.recent[:gone], timeline.recent[gone:]
-    # With nothing kept the present state is the settled one, and need not be found again.
+    # With nothing kept, the present state is the settled one.
     settled = _fold(timeline.settled, old, step) if kept else timeline.current
     return VerdictOrder(settled=settled, until=old[-1][0], recent=kept, current=timeline.current)
 

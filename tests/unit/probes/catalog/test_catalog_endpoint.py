@@ -39,13 +39,13 @@ from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
     ],
 )
 def test_an_endpoint_is_kept_in_its_canonical_form(written: str, identity: str) -> None:
-    """Case, default ports, other scripts and IPv6 all have one way to be written."""
+    """Case, default ports, other scripts and IPv6 each have one canonical spelling."""
     assert parse_endpoint(written).id == identity
     assert parse_endpoint(identity).id == identity
 
 
 def test_an_endpoint_expects_nothing_by_itself() -> None:
-    """Any answer of a verified server counts unless the catalogue says otherwise."""
+    """Any answer of a verified server counts, unless the catalogue states another."""
     assert parse_endpoint("https://x.com/") == Endpoint(
         kind=EndpointKind.HTTPS, host="x.com", port=443
     )
@@ -90,7 +90,7 @@ def test_an_endpoint_expects_nothing_by_itself() -> None:
     ],
 )
 def test_what_cannot_be_reached_is_refused_with_a_remedy(written: str, remedy: str) -> None:
-    """Each mistake says what would be right, in words for people."""
+    """Each error message says what to write instead."""
     with pytest.raises(ValueError, match=re.escape(remedy)):
         parse_endpoint(written)
 
@@ -106,14 +106,14 @@ def test_what_cannot_be_reached_is_refused_with_a_remedy(written: str, remedy: s
     ],
 )
 def test_host_and_port_are_parted(written: str, host: str, port: int) -> None:
-    """The default port stands in where none is given."""
+    """The default port is used where none is given."""
     assert split_host_port(written, 53) == (host, port)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.text(), st.text("abc.:/[]@%#?-1ü ").map(lambda rest: f"https://{rest}")))
 def test_any_text_is_an_endpoint_or_refused(written: str) -> None:
-    """Nothing but ValueError comes out, and what is accepted reads back as itself."""
+    """Any text is refused with ValueError or parsed, and a parsed one reads back as itself."""
     try:
         endpoint = parse_endpoint(written)
     except ValueError as error:

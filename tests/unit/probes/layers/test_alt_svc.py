@@ -1,4 +1,4 @@
-"""What counts as an offer of HTTP/3, and what does not."""
+"""Which Alt-Svc headers offer HTTP/3."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from probes.layers.alt_svc import offers_http3
     ],
 )
 def test_offers_of_the_same_host_and_port(value: str) -> None:
-    """However many there are, and in whatever order."""
+    """An offer counts among any number of others, in any order."""
     assert offers_http3(value, "x.com", 443)
 
 
@@ -37,17 +37,17 @@ def test_offers_of_the_same_host_and_port(value: str) -> None:
     ],
 )
 def test_no_offer(value: str) -> None:
-    """Another protocol, a draft, another host or port, or nothing at all."""
+    """Another protocol, a draft, another host or port, or an empty header is no offer."""
     assert not offers_http3(value, "x.com", 443)
 
 
 def test_other_ports_and_addresses() -> None:
-    """The port is the endpoint's, and an address may stand in brackets."""
+    """The offer must name the endpoint's port; an IPv6 address may be in brackets."""
     assert offers_http3('h3=":8443"', "x.com", 8443)
     assert offers_http3('h3="[2001:db8::1]:443"', "2001:db8::1", 443)
 
 
 @given(st.text())
 def test_any_header_can_be_read(value: str) -> None:
-    """Whatever a server sends, it is an offer or none."""
+    """No header makes the parser raise."""
     assert offers_http3(value, "x.com", 443) in (True, False)

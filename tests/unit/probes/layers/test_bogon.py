@@ -1,4 +1,4 @@
-"""Addresses no public service can have."""
+"""Addresses that no public service can have."""
 
 import pytest
 
@@ -33,7 +33,7 @@ from probes.layers.bogon import BogonList
     ],
 )
 def test_what_is_not_globally_routable_is_bogon(address: str) -> None:
-    """Private, reserved, documentation, multicast and tunnel addresses are lies in an answer."""
+    """Private, reserved, documentation, multicast and tunnel addresses are bogons."""
     assert address in BogonList()
 
 
@@ -49,7 +49,7 @@ def test_what_is_not_globally_routable_is_bogon(address: str) -> None:
     ],
 )
 def test_public_addresses_are_not(address: str) -> None:
-    """What a public service has, an address behind NAT64 among it, is not called bogon."""
+    """Public addresses, including those behind NAT64, are no bogons."""
     assert address not in BogonList()
 
 
@@ -65,11 +65,11 @@ def test_public_addresses_are_not(address: str) -> None:
     ],
 )
 def test_an_operator_may_allow_networks(allowed: str, address: str, bogon: bool) -> None:
-    """A service inside a network of its own is looked at when the operator says so."""
+    """Networks that the operator allows are no bogons."""
     assert (address in BogonList([allowed])) is bogon
 
 
 def test_nonsense_is_an_error() -> None:
-    """What is no address is neither bogon nor not."""
+    """A text that is no address raises ValueError."""
     with pytest.raises(ValueError, match="example"):
         assert "example" in BogonList()

@@ -18,7 +18,7 @@ V4, V6, FORGED = "203.0.113.10", "2001:db8:113::10", "203.0.113.66"
 
 
 class Looked:
-    """What a lookup came to."""
+    """The replies and observations of one lookup."""
 
     def __init__(self, port: int, *, name: str = "x.com", timeout: float = 0.3) -> None:
         self.own: set[str] = set()
@@ -36,7 +36,7 @@ class Looked:
         )
 
     async def run(self) -> "Looked":
-        """Look, wait, and close."""
+        """Run one lookup to its end."""
         try:
             self.lookup.start()
             self.found = await self.lookup.replies()
@@ -46,21 +46,21 @@ class Looked:
         return self
 
     def failures(self) -> list[str | None]:
-        """Of A and AAAA."""
+        """The failures of A and AAAA."""
         return [observation.failure for observation in self.seen]
 
 
-async def looked(
+async def looked_up(
     answers: Answers, over_tcp: Answers | None = None, *, name: str = "x.com"
 ) -> Looked:
-    """A lookup at a resolver that answers like this."""
+    """A lookup at a resolver with these answers."""
     async with resolving(answers, over_tcp) as port:
         return await Looked(port, name=name).run()
 
 
 async def test_both_types_are_asked_and_answered() -> None:
-    """A and AAAA come from one socket, with delays, and our own address is told to be scrubbed."""
-    result = await looked(lambda query: [answer(query, V4, V6)])
+    """One socket asks for A and AAAA, records delays, and reports our own address for scrubbing."""
+    result = await looked_up(lambda query: [answer(query, V4, V6)])
     assert result.found == {"A": (V4,), "AAAA": (V6,)}
     assert result.failures() == [None, None]
     assert result.own == {"127.0.0.1"}
@@ -70,8 +70,8 @@ async def test_both_types_are_asked_and_answered() -> None:
 
 
 async def test_an_absolute_name_in_capitals_is_answered() -> None:
-    """A resolver answers the name it was asked, whatever its case or final dot."""
-    assert (await looked(lambda q: [answer(q, V4)], name="X.COM.")).found["A"] == (V4,)
+    """Case and a final dot do not change which question a reply answers."""
+    assert (await looked_up(lambda q: [answer(q, V4)], name="X.COM.")).found["A"] == (V4,)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ async def test_an_absolute_name_in_capitals_is_answered() -> None:
     ],
 )
 async def test_refusals_are_told_apart(rcode: str, failure: str) -> None:
-    """Every way of not answering is its own failure."""
-    result = await looked(lambda query: [answer(query, rcode=rcode)])
+    """Each kind of refusal has its own failure."""
+    result = await looked_up(lambda query: [answer(query, rcode=rcode)])
     assert result.failures() == [failure, failure]
     assert result.lookup.answered
 
 
 def test_an_empty_answer_fails_only_when_no_type_has_any() -> None:
-    """NOERROR without addresses is fine beside a type that has some."""
+    """NOERROR without addresses is no failure if the other type has some."""
     assert failure_of_reply("NOERROR", has_addresses=True) is None
     assert failure_of_reply("NOERROR", has_addresses=False) == "dns_no_answer"
 
@@ -101,8 +101,8 @@ def test_an_empty_answer_fails_only_when_no_type_has_any() -> None:
 async def test_an_empty_answer_beside_a_lost_one_is_no_failure(
     lost: dns.rdatatype.RdataType,
 ) -> None:
-    """A name may have addresses of one type alone, and the answer that holds them may get lost."""
-    result = await looked(lambda q: [] if q.question[0].rdtype == lost else [answer(q)])
+    """An empty answer is no failure while the answer of the other type is lost."""
+    result = await looked_up(lambda q: [] if q.question[0].rdtype == lost else [answer(q)])
     failed = {seen.rtype: seen.failure for seen in result.seen}
     missing = dns.rdatatype.to_text(lost)
     assert failed.pop(missing) == "generic_timeout_error"
@@ -110,8 +110,8 @@ async def test_an_empty_answer_beside_a_lost_one_is_no_failure(
 
 
 async def test_an_injected_answer_is_kept_beside_the_honest_one() -> None:
-    """Two datagrams to one query: both are on record, in the order they came."""
-    result = await looked(lambda query: [answer(query, FORGED), answer(query, V4)])
+    """Two replies to one query are both on record, in order of arrival."""
+    result = await looked_up(lambda query: [answer(query, FORGED), answer(query, V4)])
     first = result.seen[0]
     assert [a.addresses for a in first.answers] == [(FORGED,), (V4,)]
     assert [a.query for a in first.answers] == [1, 1]
@@ -119,7 +119,7 @@ async def test_an_injected_answer_is_kept_beside_the_honest_one() -> None:
 
 
 async def test_garbage_ahead_of_the_answer_is_passed_over() -> None:
-    """Noise, wrong ids, other names and echoes of the query do not end the wait."""
+    """Noise, wrong ids, other names and echoes of the query do not end the lookup."""
 
     def noisy(query: dns.message.Message) -> Sequence[dns.message.Message | bytes]:
         other = dns.message.make_query("y.com", query.question[0].rdtype, id=query.id)
@@ -133,7 +133,7 @@ async def test_garbage_ahead_of_the_answer_is_passed_over() -> None:
             answer(query, V4),
         ]
 
-    result = await looked(noisy)
+    result = await looked_up(noisy)
     assert [a.addresses for a in result.seen[0].answers] == [(V4,)]
 
 
@@ -145,7 +145,7 @@ async def test_silence_is_a_timeout_after_three_queries() -> None:
         asked.append(dns.rdatatype.to_text(query.question[0].rdtype))
         return []
 
-    result = await looked(silent)
+    result = await looked_up(silent)
     assert result.failures() == ["generic_timeout_error"] * 2
     assert sorted(asked) == ["A"] * 3 + ["AAAA"] * 3
     assert not result.lookup.answered
@@ -154,7 +154,7 @@ async def test_silence_is_a_timeout_after_three_queries() -> None:
 
 
 async def test_a_lost_query_is_asked_again() -> None:
-    """An answer to the second query counts and says so."""
+    """A reply to the second query counts, and the observation shows it."""
     lost = {"A": 1, "AAAA": 1}
 
     def lossy(query: dns.message.Message) -> Sequence[dns.message.Message]:
@@ -164,23 +164,23 @@ async def test_a_lost_query_is_asked_again() -> None:
             return []
         return [answer(query, V4)]
 
-    result = await looked(lossy)
+    result = await looked_up(lossy)
     assert result.found["A"] == (V4,)
     assert [observation.tries for observation in result.seen] == [2, 2]
     assert result.seen[0].answers[0].query == 2
 
 
 async def test_a_port_that_is_closed_refuses() -> None:
-    """The ICMP error of a resolver that is not there ends the wait at once."""
+    """The ICMP error of an absent resolver ends the lookup at once."""
     result = await Looked(unused_port(), timeout=3.0).run()
     assert result.failures() == ["connection_refused"] * 2
     assert result.seen[0].duration < 1.0
 
 
 async def test_truncation_moves_on_to_tcp() -> None:
-    """What did not fit in a datagram is fetched over TCP."""
+    """A truncated reply is fetched again over TCP."""
     many = [f"203.0.113.{n}" for n in range(60)]
-    result = await looked(
+    result = await looked_up(
         lambda query: [answer(query, truncated=True)], lambda query: [answer(query, *many)]
     )
     assert set(result.found["A"]) == set(many)
@@ -189,21 +189,21 @@ async def test_truncation_moves_on_to_tcp() -> None:
 
 
 async def test_truncation_without_tcp_fails_as_tcp_did() -> None:
-    """A resolver that truncates and then hangs up on TCP failed by hanging up."""
-    result = await looked(lambda query: [answer(query, truncated=True)])
+    """A resolver that truncates and then closes TCP fails with the closed connection."""
+    result = await looked_up(lambda query: [answer(query, truncated=True)])
     assert result.failures() == ["eof_error"] * 2
 
 
 @pytest.mark.parametrize("name", ["a..b", "a" * 64, "é.fr"])
 async def test_a_name_dns_cannot_carry_fails_and_is_not_sent(name: str) -> None:
-    """An impossible name is data, not a crash."""
+    """An impossible name is a recorded failure and no exception."""
     asked: list[dns.message.Message] = []
 
     def noting(query: dns.message.Message) -> Sequence[bytes]:
         asked.append(query)
         return []
 
-    result = await looked(noting, name=name)
+    result = await looked_up(noting, name=name)
     assert asked == []
     for failure in result.failures():
         assert failure is not None
@@ -224,7 +224,7 @@ async def test_over_a_stream_the_reply_must_be_ours() -> None:
 
 
 async def test_closing_early_leaves_nothing_registered() -> None:
-    """Closed in mid-wait, a lookup leaves neither socket nor timer; closing again is fine."""
+    """A lookup closed early leaves neither socket nor timer; closing it again is safe."""
     async with resolving(lambda _: []) as port:
         lookup = Looked(port).lookup
         lookup.start()

@@ -1,4 +1,4 @@
-"""DNS on the wire, next to dnspython."""
+"""DNS messages on the wire, compared with dnspython."""
 
 import contextlib
 import struct
@@ -29,19 +29,19 @@ v6 = st.ip_addresses(v=6).map(str)
 
 
 def addresses_for(rtype: str) -> st.SearchStrategy[list[str]]:
-    """Addresses a record type can hold, each once, as in a record set."""
+    """Distinct addresses of one record type."""
     return st.lists(v4 if rtype == "A" else v6, max_size=5, unique=True)
 
 
 def parsed(addresses: Iterable[str]) -> list[IPv4Address | IPv6Address]:
-    """Addresses whichever way they are written, in the order of their numbers."""
+    """Addresses sorted by value, whatever their spelling."""
     return sorted(map(ip_address, addresses), key=int)
 
 
 def built(
     query_id: int, name: str, rtype: str, addresses: list[str], cnames: list[str], rcode: str
 ) -> dns.message.Message:
-    """A reply as dnspython makes it, with every name it can compressed."""
+    """A reply as dnspython makes it, with compressed names."""
     reply = dns.message.make_response(dns.message.make_query(name, rtype, id=query_id))
     reply.set_rcode(dns.rcode.from_text(rcode))
     owner = name
@@ -55,7 +55,7 @@ def built(
 
 @given(ids, names, rtypes)
 def test_dnspython_reads_our_queries(query_id: int, name: str, rtype: str) -> None:
-    """A query is what dnspython would have sent: one question, recursion desired."""
+    """A query equals that of dnspython: one question, recursion desired."""
     message = dns.message.from_wire(encode_query(query_id, name, rtype))
     assert message.id == query_id
     assert message.flags == dns.flags.RD
@@ -75,20 +75,20 @@ def test_an_absolute_name_is_the_same_query(name: str) -> None:
     "name", ["", "a..b", ".", ".a", "a" * 64 + ".com", "a." * 127 + "com", "é.fr"]
 )
 def test_names_dns_cannot_carry_are_refused(name: str) -> None:
-    """An impossible name is a ValueError and never a broken packet."""
+    """An impossible name raises ValueError and makes no broken packet."""
     with pytest.raises(ValueError, match=r"label|longer|codec"):
         encode_query(1, name, "A")
 
 
 @given(names)
 def test_a_name_of_the_longest_kind_fits(name: str) -> None:
-    """Whatever dnspython can encode, so can we, octet for octet."""
+    """We encode every name that dnspython encodes, octet for octet."""
     assert encode_name(name) == dns.name.from_text(name).to_wire()
 
 
 @given(st.data())
 def test_replies_of_dnspython_are_read(data: st.DataObject) -> None:
-    """Compression, CNAME chains and every common code come out as dnspython put them in."""
+    """Compression, CNAME chains and every common code are decoded as dnspython encoded them."""
     query_id, name, rtype = data.draw(ids), data.draw(names), data.draw(rtypes)
     addresses = data.draw(addresses_for(rtype))
     # A CNAME shares its zone with the question more often than not, which is what compresses.
@@ -107,7 +107,7 @@ def test_replies_of_dnspython_are_read(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_records_of_other_types_are_passed_over(data: st.DataObject) -> None:
-    """What else a resolver puts into its answer is neither an address nor an error."""
+    """Other records in an answer are neither addresses nor errors."""
     addresses = data.draw(st.lists(v4, min_size=1, max_size=3, unique=True))
     reply = built(7, "x.com", "A", addresses, [], "NOERROR")
     others = {"TXT": '"203.0.113.9"', "AAAA": "2001:db8::9", "MX": "10 mail.x.com."}
@@ -119,7 +119,7 @@ def test_records_of_other_types_are_passed_over(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_a_truncated_reply_gives_what_came_through(data: st.DataObject) -> None:
-    """A reply cut anywhere behind its question is read as far as it goes, and says it was cut."""
+    """A truncated reply is read up to the cut and marked as truncated."""
     addresses = data.draw(st.lists(v4, min_size=1, max_size=20, unique=True))
     reply = built(7, "x.com", "A", addresses, ["edge.x.com"], "NOERROR")
     reply.flags |= dns.flags.TC
@@ -134,7 +134,7 @@ def test_a_truncated_reply_gives_what_came_through(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_a_reply_cut_short_without_saying_so_is_malformed(data: st.DataObject) -> None:
-    """Half a reply that does not claim to be truncated is not taken for a whole one."""
+    """A cut reply that is not marked as truncated is refused."""
     wire = built(7, "x.com", "A", ["203.0.113.1", "203.0.113.2"], [], "NOERROR").to_wire()
     with pytest.raises(MalformedReplyError):
         decode_reply(wire[: data.draw(st.integers(0, len(wire) - 1))])
@@ -142,14 +142,14 @@ def test_a_reply_cut_short_without_saying_so_is_malformed(data: st.DataObject) -
 
 @given(st.binary(max_size=80))
 def test_arbitrary_bytes_raise_nothing_but_malformed(data: bytes) -> None:
-    """Noise on the port never crashes the reader."""
+    """Random bytes raise MalformedReplyError at most."""
     with contextlib.suppress(MalformedReplyError):
         decode_reply(data)
 
 
 @given(st.data())
 def test_a_damaged_reply_raises_nothing_but_malformed(data: st.DataObject) -> None:
-    """Neither does a genuine reply with some octets changed, which gets further in."""
+    """A real reply with some octets changed raises MalformedReplyError at most."""
     cnames = ["a.x.com", "b.x.com"]
     wire = bytearray(built(7, "www.x.com", "A", ["203.0.113.1"], cnames, "NOERROR").to_wire())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -183,13 +183,13 @@ def record(owner: bytes, data: bytes = b"\xcb\x00\x71\x01", rtype: int = 1) -> b
     ],
 )
 def test_names_that_lead_nowhere_are_malformed(owner: bytes) -> None:
-    """A compression pointer must point back, so no reply can send the reader in circles."""
+    """A compression pointer must point back, so no reply makes an endless loop."""
     with pytest.raises(MalformedReplyError):
         decode_reply(header() + QUESTION + record(owner))
 
 
 def test_a_chain_of_pointers_is_no_way_to_a_longer_name() -> None:
-    """However the pointers hang together, a name stays within the 255 octets of RFC 1035."""
+    """A name stays within the 255 octets of RFC 1035, whatever the pointers."""
     offset = 12 + len(QUESTION)
     owner = b"".join(b"\x3f" + b"a" * 63 for _ in range(5)) + b"\x00"
     wire = header(answers=2) + QUESTION + record(owner)
@@ -198,13 +198,13 @@ def test_a_chain_of_pointers_is_no_way_to_a_longer_name() -> None:
 
 
 def test_case_does_not_matter() -> None:
-    """A resolver that answers in another case answers the same question."""
+    """A reply in another case answers the same question."""
     wire = header(answers=0, flags=0x8183) + encode_name("X.CoM") + b"\x00\x01\x00\x01"
     assert decode_reply(wire).name == "x.com"
 
 
 def test_an_odd_name_in_an_answer_does_not_spoil_it() -> None:
-    """An alias that is not ASCII is written down with escapes; the addresses still count."""
+    """An alias that is not ASCII is escaped; the addresses still count."""
     alias = record(b"\xc0\x0c", b"\x03\xff\xfea\x00", rtype=5)
     reply = decode_reply(header(answers=2) + QUESTION + alias + record(b"\xc0\x0c"))
     assert reply.cnames == ("\\xff\\xfea",)
@@ -212,7 +212,7 @@ def test_an_odd_name_in_an_answer_does_not_spoil_it() -> None:
 
 
 def test_an_error_may_leave_the_question_out() -> None:
-    """Some servers refuse with a bare header: that is REFUSED and not silence."""
+    """A bare header with REFUSED counts as REFUSED and not as silence."""
     reply = decode_reply(header(answers=0, questions=0, flags=0x8185))
     assert (reply.id, reply.rcode, reply.name) == (7, "REFUSED", "")
 
@@ -227,19 +227,19 @@ def test_an_error_may_leave_the_question_out() -> None:
     ],
 )
 def test_what_is_no_reply_to_one_question_is_malformed(wire: bytes) -> None:
-    """Only a reply to exactly one question is a reply."""
+    """A reply must have exactly one question."""
     with pytest.raises(MalformedReplyError):
         decode_reply(wire)
 
 
 def test_unknown_codes_keep_their_number() -> None:
-    """A code outside the common ones is recorded by number."""
+    """An uncommon reply code is recorded by its number."""
     assert decode_reply(header(answers=0, flags=0x818B) + QUESTION).rcode == "RCODE11"
 
 
 @pytest.mark.parametrize("length", [0, 3, 5, 16])
 def test_an_address_of_the_wrong_length_is_none(length: int) -> None:
-    """An A record that does not hold four octets gives no address."""
+    """An A record without exactly four octets gives no address."""
     assert decode_reply(header() + QUESTION + record(b"\xc0\x0c", b"\1" * length)).addresses == ()
 
 
@@ -247,7 +247,7 @@ def test_an_address_of_the_wrong_length_is_none(length: int) -> None:
 def test_the_shipped_fake_speaks_dns(
     query_id: int, name: str, rtype: str, data: st.DataObject
 ) -> None:
-    """What ScriptedNetwork puts on the wire, dnspython reads as what the script says."""
+    """dnspython reads ScriptedNetwork's replies as scripted."""
     query = encode_query(query_id, name, rtype)
     addresses = data.draw(addresses_for(rtype))
     reply = DnsReply(addresses=tuple(addresses), cnames=("edge.example",), truncated=True)

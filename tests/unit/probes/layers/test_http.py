@@ -1,4 +1,4 @@
-"""One request over a staged stream: what responses, and what ends of them, are told as."""
+"""One request over an open stream: how responses and their ends are reported."""
 
 import asyncio
 import gzip
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layers.http import BROWSER, Exchange, exchange, make_client
+from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
 from probes.testing import HANG, Peer, Said, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from tests.worlds.loopback import Conversation, honest_context, network, serving
 
@@ -25,12 +25,12 @@ async def asked(
     user_agent: str = "",
     limit: int = LIMIT,
 ) -> tuple[Exchange, bytes]:
-    """An exchange with a peer that says this, and what the peer was sent."""
+    """An exchange with a peer that sends this, and the bytes the peer got."""
     scripted = ScriptedNetwork()
     scripted.peer("203.0.113.10", 443, Peer(says=says))
     stream = await scripted.connect("203.0.113.10", 443)
     answer = await exchange(
-        make_client(),
+        HttpClient(),
         stream,
         url,
         user_agent=user_agent,
@@ -46,7 +46,7 @@ async def asked(
 
 
 async def answer_to(*says: Said, trusted: bool = True, limit: int = LIMIT) -> Exchange:
-    """Only the answer."""
+    """The answer alone."""
     return (await asked(*says, trusted=trusted, limit=limit))[0]
 
 
@@ -84,7 +84,7 @@ async def test_the_request_is_a_browsers() -> None:
     ],
 )
 async def test_the_host_header_names_host_and_port(url: str, host: str) -> None:
-    """The Host header is as RFC 9110 has it, ports and brackets included."""
+    """The Host header follows RFC 9110, with ports and brackets."""
     _, sent = await asked(sized(b"ok"), url=url)
     assert f"\r\nHost: {host}\r\n".encode() in sent
 
@@ -97,8 +97,8 @@ async def test_the_operators_user_agent_is_sent() -> None:
 
 
 async def test_cookies_do_not_come_back() -> None:
-    """What one look was given is never sent by the next, so looks cannot be tied together."""
-    client = make_client()
+    """No request carries a cookie from an earlier answer, so measurements cannot be linked."""
+    client = HttpClient()
     for expected in (b"", b""):
         scripted = ScriptedNetwork()
         scripted.peer("203.0.113.10", 443, Peer(says=(sized(b"", "Set-Cookie: id=7; Path=/"),)))
@@ -119,7 +119,7 @@ async def test_cookies_do_not_come_back() -> None:
 
 
 async def test_status_headers_and_body_are_told() -> None:
-    """A plain response comes out whole: status, headers in order, body."""
+    """A plain response is read whole: status, headers in order, body."""
     answer = await answer_to(sized(b"hello", "Server: s", "X-A: 1", "X-A: 2", status="404 No"))
     assert (answer.status, answer.body, answer.failure) == (404, b"hello", None)
     assert answer.headers == (
@@ -164,7 +164,7 @@ async def test_framing_is_undone(response: bytes, size: int) -> None:
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_a_status_without_a_body_is_not_waited_for(status: str) -> None:
-    """204 and 304 are complete with their headers, whatever the connection does."""
+    """204 and 304 end with their headers, whatever the connection does."""
     answer = await answer_to(f"HTTP/1.1 {status}\r\n\r\n".encode(), HANG)
     assert (answer.failure, answer.body) == (None, b"")
 
@@ -173,7 +173,7 @@ async def test_a_status_without_a_body_is_not_waited_for(status: str) -> None:
     st.binary(max_size=300), st.integers(0, 2**32), st.sampled_from(["length", "chunks", "gzip"])
 )
 def test_any_body_in_any_pieces_comes_out_as_it_went_in(body: bytes, seed: int, how: str) -> None:
-    """However a response is cut into packets, its body is the same."""
+    """The body does not depend on how the response is cut into packets."""
     rng = random.Random(seed)
     halves = (body[: len(body) // 2] or b"-", body[len(body) // 2 :] or b"-")
     response = {
@@ -214,13 +214,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 async def test_an_answer_cut_short_is_told_by_how(
     says: tuple[Said, ...], status: int, failure: str
 ) -> None:
-    """FIN, RST and silence are told apart, before the headers and in the middle of the body."""
+    """FIN, RST and silence have their own failures, before the headers and inside the body."""
     answer = await answer_to(*says)
     assert (answer.status, answer.failure) == (status, failure)
 
 
 async def test_what_came_of_a_body_is_kept_when_it_breaks_off() -> None:
-    """Stalled or cut at N bytes: the N bytes are on record."""
+    """A body that stalls or is cut after N bytes keeps these N bytes."""
     answer = await answer_to(HEAD, b"12345", reset_by_peer())
     assert answer.body == b"12345"
 
@@ -244,7 +244,7 @@ async def test_what_is_not_http_is_said_to_be_malformed(says: bytes) -> None:
 
 
 async def test_a_head_that_never_ends_is_left() -> None:
-    """A peer that sends headers without end is stopped, not read for ever."""
+    """A peer that sends endless headers is stopped at the limit."""
     answer = await answer_to(b"HTTP/1.1 200 OK\r\n", *[b"X-Long: " + b"a" * 8000 + b"\r\n"] * 20)
     assert answer.failure is not None
     assert answer.failure.startswith("unknown_failure: MalformedReplyError")
@@ -256,7 +256,7 @@ async def test_a_head_that_never_ends_is_left() -> None:
 async def test_a_healthy_body_is_read_up_to_the_limit(
     body: bytes, framed: Callable[[bytes], bytes]
 ) -> None:
-    """Exactly the limit is kept, and only a body with more in it is called truncated."""
+    """The body is kept up to the limit, and only a longer one is marked as truncated."""
     answer = await answer_to(framed(body), b"")
     assert answer.failure is None
     assert answer.body == body[:LIMIT]
@@ -265,13 +265,13 @@ async def test_a_healthy_body_is_read_up_to_the_limit(
 
 
 async def test_a_sized_body_of_exactly_the_limit_is_whole() -> None:
-    """A body that just fits is not called truncated."""
+    """A body of exactly the limit is not truncated."""
     assert not (await answer_to(sized(b"x" * LIMIT))).truncated
 
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT, LIMIT + 1, 10_000_000])
 async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
-    """A bomb goes off nowhere: no more is inflated than is kept."""
+    """A gzip bomb is decompressed only up to the limit."""
     packed = gzip.compress(b"\0" * size)
     answer = await answer_to(sized(packed, "Content-Encoding: gzip"))
     assert answer.failure is None
@@ -280,13 +280,13 @@ async def test_a_compressed_body_is_inflated_up_to_the_limit(size: int) -> None:
 
 
 async def test_a_healthy_body_is_not_read_on() -> None:
-    """What lies behind the limit stays with the server: modest means not downloading it."""
+    """Bytes beyond the limit are not downloaded."""
     scripted = ScriptedNetwork()
     says = (HEAD.replace(b"10", b"9000"), b"x" * 60, b"x" * 60, b"never read", HANG)
     scripted.peer("203.0.113.10", 443, Peer(says=says))
     stream = await scripted.connect("203.0.113.10", 443)
     await exchange(
-        make_client(),
+        HttpClient(),
         stream,
         URL,
         user_agent="",
@@ -302,7 +302,7 @@ async def test_a_healthy_body_is_not_read_on() -> None:
     ("trusted", "status", "kept"), [(True, 200, 100), (False, 200, 1000), (True, 451, 1000)]
 )
 async def test_a_suspicious_body_is_read_further(trusted: bool, status: int, kept: int) -> None:
-    """Cleartext and 451 are evidence, so more of them is read."""
+    """More is read of answers in cleartext and of status 451, which are evidence."""
     answer = await answer_to(sized(b"x" * 5000, status=f"{status} S"), trusted=trusted)
     assert len(answer.body) == kept
     assert answer.truncated
@@ -323,19 +323,19 @@ async def test_a_suspicious_body_is_read_further(trusted: bool, status: int, kep
     ],
 )
 def test_the_title_is_the_first_one_folded(body: str, title: str) -> None:
-    """The title is what a browser tab would show, with its white space folded."""
+    """The title is what a browser tab shows, with white space folded."""
     assert Exchange(duration=0.0, failure=None, body=body.encode()).title == title
 
 
 def test_a_title_in_another_encoding_is_readable_as_far_as_it_goes() -> None:
-    """A title that is not UTF-8 does not break a look."""
+    """A title that is not UTF-8 raises nothing."""
     answer = Exchange(duration=0.0, failure=None, body=b"<title>caf\xe9</title>")
     assert answer.title == "caf\ufffd"
 
 
 @pytest.mark.parametrize("body", [b"<title" * 80_000, b"<title>" * 70_000, b"<title " * 70_000])
 def test_a_page_full_of_titles_takes_no_time(body: bytes) -> None:
-    """A page made to be slow to search is searched as fast as any."""
+    """A page made to slow down the title search is searched as fast as any."""
     started = time.process_time()
     _ = Exchange(duration=0.0, failure=None, body=body).title
     assert time.process_time() - started < 1.0
@@ -357,7 +357,7 @@ async def over_tls(handler: Callable[[Conversation], object]) -> Exchange:
             facts = await stream.start_tls("x.com", verify=True)
             assert (facts.version, facts.alpn) == ("TLSv1.3", "http/1.1")
             return await exchange(
-                make_client(),
+                HttpClient(),
                 stream,
                 URL,
                 user_agent="",
@@ -371,7 +371,7 @@ async def over_tls(handler: Callable[[Conversation], object]) -> Exchange:
 
 
 async def test_a_large_page_comes_over_real_tls() -> None:
-    """Many records, many reads: the page arrives whole."""
+    """A page of many TLS records arrives whole."""
 
     async def page(peer: Conversation) -> None:
         await peer.send(sized(b"0123456789" * 9000))
@@ -388,7 +388,7 @@ async def test_a_large_page_comes_over_real_tls() -> None:
 async def test_over_real_tls_a_reset_is_no_end(
     ending: Callable[[Conversation], None], failure: str, said: bytes
 ) -> None:
-    """RST and FIN after the request are told apart on real sockets, at any point."""
+    """RST and FIN after the request have their own failures on real sockets, at any point."""
 
     async def cut(peer: Conversation) -> None:
         if said:

@@ -1,4 +1,4 @@
-"""IPv6 addresses made up of IPv4 ones: recognised for what they are, and made up alike."""
+"""IPv6 addresses made from IPv4 addresses: recognised, and made the same way."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
@@ -16,12 +16,12 @@ EXAMPLES = [
     ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
     ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
 ]
-"""Those of RFC 6052 section 2.4, which all hold 192.0.2.33."""
+"""The examples of RFC 6052 section 2.4, which all hold 192.0.2.33."""
 
 
 @pytest.mark.parametrize(("prefix", "address"), EXAMPLES)
 def test_the_examples_of_the_rfc_both_ways(prefix: str, address: str) -> None:
-    """Every length of prefix the standard has, out and back."""
+    """An address survives the round trip through every standard prefix length."""
     nat64 = Nat64((IPv6Network(prefix),), alone=True)
     assert nat64.original(IPv6Address(address)) == IPv4Address("192.0.2.33")
     assert nat64.dialled(("192.0.2.33",)) == (str(IPv6Address(address)),)
@@ -29,7 +29,7 @@ def test_the_examples_of_the_rfc_both_ways(prefix: str, address: str) -> None:
 
 @pytest.mark.parametrize(("prefix", "_"), EXAMPLES)
 def test_the_prefix_is_learnt_from_the_name_that_has_ipv4_alone(prefix: str, _: str) -> None:
-    """From either of its two addresses, and once."""
+    """The prefix is learnt from either well-known address, and listed once."""
     nat64 = Nat64((IPv6Network(prefix),), alone=True)
     made_up = [nat64.dialled((known,))[0] for known in ("192.0.0.170", "192.0.0.171")]
     assert learn(made_up) == (IPv6Network(prefix),)
@@ -39,12 +39,12 @@ def test_the_prefix_is_learnt_from_the_name_that_has_ipv4_alone(prefix: str, _: 
     "answers", [(), ("192.0.0.170",), ("2001:db8::1",), ("64:ff9b::192.0.0.172",)]
 )
 def test_other_answers_teach_nothing(answers: tuple[str, ...]) -> None:
-    """No IPv6, or an address that holds neither of the two."""
+    """No prefix is learnt without IPv6, or from an address that holds no well-known one."""
     assert learn(answers) == ()
 
 
 def test_only_what_has_no_ipv6_is_translated_and_only_where_there_is_no_ipv4() -> None:
-    """Whoever has both families, or an endpoint that does, is left alone."""
+    """Addresses are not translated where the vantage or the endpoint has both families."""
     prefix = IPv6Network("64:ff9b::/96")
     alone = Nat64((prefix,), alone=True)
     assert alone.dialled(("192.0.2.1", "2001:db8::1")) == ("192.0.2.1", "2001:db8::1")
@@ -53,7 +53,7 @@ def test_only_what_has_no_ipv6_is_translated_and_only_where_there_is_no_ipv4() -
 
 
 def test_a_made_up_address_is_a_bogon_when_the_one_in_it_is() -> None:
-    """Local prefixes are private by themselves; a lie told to the translator stays a lie."""
+    """A local prefix makes no bogon; a bogon behind the prefix stays one."""
     local = Nat64((IPv6Network("64:ff9b:1:fffe::/96"), IPv6Network("fd00:64::/96")))
     for prefix in ("64:ff9b:1:fffe::", "fd00:64::"):
         assert f"{prefix}8.8.8.8" not in BogonList((), local)

@@ -1,4 +1,4 @@
-"""The way through a proxy, against real proxies on loopback that do one thing each."""
+"""Connections through a proxy, against real proxies on loopback."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ Asked = list[tuple[str, int]]
 def socks_proxy(
     asked: Asked, *, login: bool = False, reply: bytes = GRANTED, tls: bool = False
 ) -> Handler:
-    """A SOCKS5 proxy that notes what is asked for and then is the endpoint itself."""
+    """A SOCKS5 proxy that notes the request and then acts as the endpoint."""
 
     async def serve(peer: Conversation) -> None:
         version, count = await peer.exactly(2)
@@ -62,7 +62,7 @@ def socks_proxy(
 def connect_proxy(
     asked: list[bytes], reply: bytes = b"HTTP/1.1 200 OK\r\n\r\n", *, tls: bool = False
 ) -> Handler:
-    """An HTTP proxy that notes the request and then is the endpoint itself."""
+    """An HTTP proxy that notes the request and then acts as the endpoint."""
 
     async def serve(peer: Conversation) -> None:
         asked.append(await peer.request())
@@ -73,7 +73,7 @@ def connect_proxy(
 
 
 async def endpoint(peer: Conversation, tls: bool) -> None:
-    """Answer anything with a word."""
+    """Answer any request with one word."""
     if tls:
         await peer.start_tls(honest_context())
     if await peer.receive():
@@ -81,14 +81,14 @@ async def endpoint(peer: Conversation, tls: bool) -> None:
 
 
 def egress(kind: EgressKind, port: int, *, user: str = "", password: str = "") -> Egress:
-    """The way out through the proxy on this port."""
+    """The egress through the proxy on this port."""
     return Egress(
         kind=kind, proxy_host="127.0.0.1", proxy_port=port, username=user, password=password
     )
 
 
 async def opened(way: Egress, host: str = NAME, port: int = 443) -> SocketStream:
-    """A stream through the proxy; closed when that fails."""
+    """A stream through the proxy, closed if that fails."""
     stream = await network().connect(way.proxy_host, way.proxy_port)
     try:
         async with asyncio.timeout(0.5):
@@ -105,7 +105,7 @@ async def opened(way: Egress, host: str = NAME, port: int = 443) -> SocketStream
 )
 @pytest.mark.parametrize("login", [False, True])
 async def test_socks_asks_for_names_and_addresses(host: str, login: bool) -> None:
-    """Names, IPv4 and IPv6 addresses reach the proxy as what they are, with or without a login."""
+    """Names, IPv4 and IPv6 addresses reach the proxy unchanged, with or without a login."""
     asked: Asked = []
     async with serving(socks_proxy(asked, login=login)) as port:
         user, password = (USER, PASSWORD) if login else ("", "")
@@ -118,7 +118,7 @@ async def test_socks_asks_for_names_and_addresses(host: str, login: bool) -> Non
 
 
 async def test_a_login_that_is_not_asked_for_is_not_sent() -> None:
-    """A proxy that takes everybody is not told the password."""
+    """A proxy that needs no login never gets the password."""
     async with serving(socks_proxy([])) as port:
         way = egress(EgressKind.SOCKS5, port, user=USER, password=PASSWORD)
         (await opened(way)).close()
@@ -126,7 +126,7 @@ async def test_a_login_that_is_not_asked_for_is_not_sent() -> None:
 
 @pytest.mark.parametrize("kind", [EgressKind.SOCKS5, EgressKind.CONNECT])
 async def test_tls_goes_end_to_end(kind: EgressKind) -> None:
-    """Behind the proxy's answer the stream is the endpoint's, down to the last byte of TLS."""
+    """After the proxy's answer every byte of the stream is the endpoint's, including TLS."""
     handler = (
         socks_proxy([], tls=True) if kind is EgressKind.SOCKS5 else connect_proxy([], tls=True)
     )
@@ -147,7 +147,7 @@ async def test_tls_goes_end_to_end(kind: EgressKind) -> None:
     ],
 )
 async def test_however_the_proxy_names_itself(bound: bytes) -> None:
-    """The address a proxy answers from may be of any kind; none of it spills into the stream."""
+    """The address in a proxy's answer may be of any kind; none of it leaks into the stream."""
     async with serving(socks_proxy([], reply=bound)) as port:
         stream = await opened(egress(EgressKind.SOCKS5, port))
         await stream.send(b"hello")
@@ -170,7 +170,7 @@ async def test_however_the_proxy_names_itself(bound: bytes) -> None:
     ],
 )
 async def test_every_socks_code_is_the_far_sides(code: int, failure: str) -> None:
-    """What the proxy says of the endpoint is passed on as its word, code by code."""
+    """Each reply code of the proxy becomes a failure of the endpoint."""
     reply = bytes([5, code]) + GRANTED[2:]
     async with serving(socks_proxy([], reply=reply)) as port:
         with pytest.raises(FarSideError) as caught:
@@ -179,7 +179,7 @@ async def test_every_socks_code_is_the_far_sides(code: int, failure: str) -> Non
 
 
 def saying(*replies: bytes, hang: bool = False) -> Handler:
-    """A proxy that answers each thing it receives with the next of these, then hangs up."""
+    """A proxy that answers each message with the next of these, then closes."""
 
     async def serve(peer: Conversation) -> None:
         for reply in replies:
@@ -210,7 +210,7 @@ def saying(*replies: bytes, hang: bool = False) -> Handler:
 async def test_a_socks_proxy_that_refuses_us_is_at_fault_itself(
     handler: Handler, user: str
 ) -> None:
-    """Trouble with the proxy is never mistaken for trouble with the endpoint."""
+    """A failure of the proxy is never reported as a failure of the endpoint."""
     async with serving(handler) as port:
         way = egress(EgressKind.SOCKS5, port, user=user, password="x" if user else "")
         with pytest.raises(ProxyError) as caught:
@@ -219,7 +219,7 @@ async def test_a_socks_proxy_that_refuses_us_is_at_fault_itself(
 
 
 async def test_no_error_repeats_the_password() -> None:
-    """What ends up in a record or a log holds no credential."""
+    """The representation for records and logs holds no credential."""
     word = "hunter2"
     async with serving(socks_proxy([], login=True)) as port:
         way = egress(EgressKind.SOCKS5, port, user="khi", password=word)
@@ -237,7 +237,7 @@ async def test_no_error_repeats_the_password() -> None:
     ],
 )
 async def test_connect_asks_for_names_and_addresses(host: str, target: str) -> None:
-    """A CONNECT names host and port, bracketed where need be, and says who asks if told to."""
+    """A CONNECT names host and port, with brackets for IPv6, and logs in if configured."""
     asked: list[bytes] = []
     async with serving(connect_proxy(asked)) as port:
         way = egress(EgressKind.CONNECT, port, user=USER, password=PASSWORD)
@@ -258,7 +258,7 @@ async def test_connect_asks_for_names_and_addresses(host: str, target: str) -> N
     ],
 )
 async def test_any_success_of_connect_opens_the_tunnel(reply: bytes) -> None:
-    """Every 2xx is a tunnel, whatever headers or interim answers come with it."""
+    """Every 2xx opens the tunnel, whatever headers or interim answers precede it."""
     async with serving(connect_proxy([], reply)) as port:
         stream = await opened(egress(EgressKind.CONNECT, port))
         await stream.send(b"hello")
@@ -276,7 +276,7 @@ async def test_any_success_of_connect_opens_the_tunnel(reply: bytes) -> None:
     ],
 )
 async def test_what_connect_says_of_the_far_side(status: str, failure: str) -> None:
-    """A gateway error is the proxy's word about the endpoint."""
+    """A gateway error is a failure of the endpoint, as the proxy reports it."""
     async with serving(connect_proxy([], f"HTTP/1.1 {status}\r\n\r\n".encode())) as port:
         with pytest.raises(FarSideError) as caught:
             await opened(egress(EgressKind.CONNECT, port))
@@ -297,7 +297,7 @@ async def test_what_connect_says_of_the_far_side(status: str, failure: str) -> N
     ids=lambda reply: repr(reply[:20]),
 )
 async def test_a_connect_proxy_that_refuses_us_is_at_fault_itself(reply: bytes) -> None:
-    """A login refused, another protocol or half an answer is the proxy's own fault."""
+    """A refused login, another protocol or half an answer is a failure of the proxy."""
     async with serving(saying(reply)) as port:
         with pytest.raises(ProxyError):
             await opened(egress(EgressKind.CONNECT, port))
@@ -305,7 +305,7 @@ async def test_a_connect_proxy_that_refuses_us_is_at_fault_itself(reply: bytes) 
 
 @pytest.mark.parametrize("kind", [EgressKind.SOCKS5, EgressKind.CONNECT])
 async def test_a_proxy_that_resets_or_hangs_shows_as_such(kind: EgressKind) -> None:
-    """A reset by the proxy is an OSError, its silence our own deadline."""
+    """A reset by the proxy is an OSError, and its silence ends with our own deadline."""
 
     async def cut(peer: Conversation) -> None:
         await peer.receive()

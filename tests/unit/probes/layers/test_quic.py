@@ -1,4 +1,4 @@
-"""QUIC looks at real servers on loopback: what each does, and what is then on record."""
+"""QUIC measurements of real servers on loopback, and their observations."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ class Server(QuicConnectionProtocol):
 
     @property
     def quic(self) -> QuicConnection:
-        """The connection, to misbehave with."""
+        """The connection, for tests that misbehave."""
         return self._quic
 
     def quic_event_received(self, event: QuicEvent) -> None:
@@ -149,7 +149,7 @@ async def serving(
 async def datagrams(
     answer: Callable[[bytes], list[bytes]], address: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Something that answers datagrams with datagrams; gives its port and what it heard."""
+    """A server that answers datagrams; its port and the datagrams it got."""
     loop = asyncio.get_running_loop()
     heard: list[bytes] = []
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
@@ -169,7 +169,7 @@ async def datagrams(
             loop.remove_reader(sock.fileno())
 
 
-async def look(
+async def measure(
     port: int,
     *,
     address: str = "127.0.0.1",
@@ -178,7 +178,7 @@ async def look(
     trusting: bool = True,
     path: str = "/",
 ) -> QuicObservation:
-    """One look, which keeps its deadline."""
+    """One measurement, which keeps its deadline."""
     own: list[str] = []
     started = time.monotonic()
     observation = await measure_quic(
@@ -203,12 +203,12 @@ async def look(
 
 
 async def promptly(port: int) -> QuicObservation:
-    """One look, and others where it took long: a busy machine holds up some, a timer each."""
-    seen = await look(port)
+    """One measurement, repeated where it took long, because a busy machine delays timers."""
+    seen = await measure(port)
     for _ in range(4):
         if seen.duration < 0.5:
             break
-        seen = await look(port)
+        seen = await measure(port)
     return seen
 
 
@@ -218,15 +218,15 @@ async def promptly(port: int) -> QuicObservation:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("code", [200, 204, 302, 403, 451, 503])
 async def test_a_server_that_answers(address: str, code: int) -> None:
-    """Version, protocol and status are on record, and nothing failed, whatever the status."""
+    """Version, protocol and status are on record without a failure, whatever the status."""
     async with serving(status(code), address=address) as port:
-        seen = await look(port, address=address)
+        seen = await measure(port, address=address)
     assert seen.failure is None
     assert (seen.version, seen.alpn, seen.status) == ("0x00000001", "h3", code)
 
 
 async def test_what_is_asked() -> None:
-    """An ordinary request for the path, of the host by name, with a browser's words."""
+    """The request has the path, the host name and a browser's headers."""
     asked: list[Headers] = []
 
     def handle(server: Server, event: H3Event) -> None:
@@ -235,7 +235,7 @@ async def test_what_is_asked() -> None:
         status(200)(server, event)
 
     async with serving(handle) as port:
-        await look(port, path="/a?b=c")
+        await measure(port, path="/a?b=c")
         (fields,) = asked
     sent = dict(fields)
     assert sent[b":method"] == b"GET"
@@ -247,15 +247,15 @@ async def test_what_is_asked() -> None:
 
 
 async def test_early_hints_are_not_the_answer() -> None:
-    """Informational statuses come before the one that counts."""
+    """Informational statuses are skipped."""
     async with serving(status(103, 200)) as port:
-        assert (await look(port)).status == 200
+        assert (await measure(port)).status == 200
 
 
 async def test_a_server_may_want_the_address_proven_first() -> None:
     """A Retry packet is followed."""
     async with serving(status(200), retry=True) as port:
-        assert (await look(port)).status == 200
+        assert (await measure(port)).status == 200
 
 
 # -- certificates ------------------------------------------------------------------------------
@@ -272,10 +272,10 @@ async def test_a_server_may_want_the_address_proven_first() -> None:
     ],
 )
 async def test_a_forged_certificate_has_the_name_it_has_over_tcp(how: str, failure: str) -> None:
-    """Each forgery is refused in the words of TLS, and nothing is asked of the forger."""
+    """Each forged certificate has its TLS failure, and no request is sent."""
     asked: list[H3Event] = []
     async with serving(lambda _, event: asked.append(event), pem=forged(NAME, how)) as port:
-        seen = await look(port)
+        seen = await measure(port)
         await asyncio.sleep(0.05)
     assert seen.failure == failure
     assert seen.failure in CERTIFICATE_FAILURES
@@ -284,16 +284,16 @@ async def test_a_forged_certificate_has_the_name_it_has_over_tcp(how: str, failu
 
 
 async def test_an_authority_is_trusted_only_when_named() -> None:
-    """Without the extra file the system's authorities are all there is."""
+    """Without the extra file only the system's authorities are trusted."""
     async with serving(status(200)) as port:
-        seen = await look(port, trusting=False)
+        seen = await measure(port, trusting=False)
     assert seen.failure == Failure.SSL_UNKNOWN_AUTHORITY
 
 
 async def test_the_name_asked_for_is_the_one_verified() -> None:
-    """A good certificate for another name is none for ours."""
+    """A valid certificate for another name is refused."""
     async with serving(status(200)) as port:
-        seen = await look(port, name="twitter.com")
+        seen = await measure(port, name="twitter.com")
     assert seen.failure == Failure.SSL_INVALID_HOSTNAME
 
 
@@ -301,16 +301,16 @@ async def test_an_address_may_be_the_name() -> None:
     """An endpoint without a name is verified by its address."""
     pem = authority().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes().decode()
     async with serving(status(200), pem=pem) as port:
-        assert (await look(port, name="127.0.0.1")).failure is None
+        assert (await measure(port, name="127.0.0.1")).failure is None
 
 
 # -- what fails --------------------------------------------------------------------------------
 
 
 async def test_a_black_hole_is_a_timeout() -> None:
-    """Datagrams that vanish: our own deadline, several tries, and one farewell at the end."""
+    """Lost datagrams end with our own deadline, after several tries and one close."""
     async with datagrams(lambda _: []) as (port, heard):
-        seen = await look(port, deadline=1.0)
+        seen = await measure(port, deadline=1.0)
         await asyncio.sleep(0.05)
     assert seen.failure == Failure.GENERIC_TIMEOUT
     assert (seen.version, seen.alpn, seen.status) == ("", "", 0)
@@ -321,38 +321,38 @@ async def test_a_black_hole_is_a_timeout() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_nobody_listening_is_refused_at_once(address: str) -> None:
-    """ICMP says so, and is heard, long before any deadline."""
-    seen = await look(unused_port(address), address=address)
+    """An ICMP error ends the measurement long before its deadline."""
+    seen = await measure(unused_port(address), address=address)
     assert seen.failure == Failure.CONNECTION_REFUSED
     assert seen.duration < 5
 
 
 async def test_no_version_in_common() -> None:
-    """A server of another version says so, and that is its own failure."""
+    """A server that speaks another version has its own failure."""
     async with serving(status(200), versions=(QuicProtocolVersion.VERSION_2,)) as port:
-        seen = await look(port)
+        seen = await measure(port)
     assert seen.failure == Failure.QUIC_INCOMPATIBLE_VERSION
     assert seen.duration < 5
 
 
 async def test_an_answer_that_never_comes() -> None:
-    """The handshake's facts stay on record when the request hangs."""
+    """The results of the handshake stay on record when the request hangs."""
     async with serving(nothing) as port:
-        seen = await look(port, deadline=0.5)
+        seen = await measure(port, deadline=0.5)
     assert seen.failure == Failure.GENERIC_TIMEOUT
     assert (seen.version, seen.alpn, seen.status) == ("0x00000001", "h3", 0)
 
 
 async def test_a_server_without_http_3() -> None:
-    """It refuses our protocol with an alert, which is a failed handshake."""
+    """An alert that refuses our protocol is a failed handshake."""
     async with serving(status(200), alpn=["hq"]) as port:
-        seen = await look(port)
+        seen = await measure(port)
     assert seen.failure == Failure.SSL_FAILED_HANDSHAKE
     assert seen.duration < 5
 
 
 def closes(code: int, reason: str = "hostname 'x.com' doesn't match") -> Handler:
-    """A server that closes the connection when it is asked something."""
+    """A server that closes the connection on a request."""
 
     def handle(server: Server, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
@@ -364,7 +364,7 @@ def closes(code: int, reason: str = "hostname 'x.com' doesn't match") -> Handler
 
 @pytest.mark.parametrize("code", [0x100, 0x10C, 0x100 + 42])
 async def test_a_server_that_hangs_up_in_place_of_an_answer(code: int) -> None:
-    """HTTP/3's codes are not alerts: behind the handshake the same number is another thing."""
+    """After the handshake a close code of HTTP/3 is no TLS alert, though the numbers overlap."""
     async with serving(closes(code)) as port:
         seen = await promptly(port)
     assert seen.failure == Failure.EOF
@@ -373,7 +373,7 @@ async def test_a_server_that_hangs_up_in_place_of_an_answer(code: int) -> None:
 
 
 async def test_a_server_that_breaks_off_the_request() -> None:
-    """A stream that is reset has no answer, though the connection stands."""
+    """A reset stream is a failure, although the connection stays open."""
 
     def handle(server: Server, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
@@ -381,14 +381,14 @@ async def test_a_server_that_breaks_off_the_request() -> None:
             server.transmit()
 
     async with serving(handle) as port:
-        seen = await look(port)
+        seen = await measure(port)
     assert seen.failure == Failure.EOF
     assert seen.duration < 5
 
 
 @pytest.mark.parametrize("sent", [b"\x00\x04body", b"\x01\x03\x00\x00\xdf", b"\x01\x02\xff\xff"])
 async def test_a_server_that_speaks_no_http_3(sent: bytes) -> None:
-    """A body without headers, headers without a response's status, headers that are none."""
+    """A body without headers, or headers without a valid status, is malformed."""
 
     def handle(server: Server, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
@@ -396,7 +396,7 @@ async def test_a_server_that_speaks_no_http_3(sent: bytes) -> None:
             server.transmit()
 
     async with serving(handle) as port:
-        seen = await look(port)
+        seen = await measure(port)
     assert seen.failure is not None
     assert seen.failure.startswith("unknown_failure: MalformedReplyError: ")
     assert (seen.alpn, seen.status) == ("h3", 0)
@@ -416,7 +416,7 @@ async def test_a_server_that_speaks_no_http_3(sent: bytes) -> None:
 async def test_a_server_that_refuses_the_handshake(
     code: int, frame_type: int, failure: str
 ) -> None:
-    """By an alert or by a code of QUIC's; its words, which it may choose, decide nothing."""
+    """The close code decides the failure; the peer's text does not."""
     connections: dict[bytes, QuicConnection] = {}
 
     def refuse(data: bytes) -> list[bytes]:
@@ -457,14 +457,14 @@ NOISE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("make", NOISE.values(), ids=NOISE)
 async def test_noise_is_waited_through(make: Callable[[bytes], bytes]) -> None:
-    """What is no answer to us ends nothing: whoever sends it cannot keep the real one away."""
+    """Datagrams that answer nothing of ours do not end the measurement."""
     async with datagrams(lambda data: [make(data)]) as (port, _):
-        seen = await look(port, deadline=0.5)
+        seen = await measure(port, deadline=0.5)
     assert seen.failure == Failure.GENERIC_TIMEOUT
 
 
 async def test_noise_at_random_raises_nothing() -> None:
-    """Two hundred answers of garbage in the shape of packets; the loop's handler stays idle."""
+    """200 garbage packets raise nothing in the event loop."""
     chance = random.Random(7)
     trouble: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
@@ -479,8 +479,8 @@ async def test_noise_at_random_raises_nothing() -> None:
         ]
 
     async with datagrams(garble) as (port, _):
-        looks = await asyncio.gather(*(look(port, deadline=0.5) for _ in range(10)))
-    assert all(seen.failure is not None for seen in looks)
+        measurements = await asyncio.gather(*(measure(port, deadline=0.5) for _ in range(10)))
+    assert all(seen.failure is not None for seen in measurements)
     assert not trouble
 
 
@@ -488,7 +488,7 @@ async def test_noise_at_random_raises_nothing() -> None:
 
 
 async def test_the_farewell_is_said_once_and_not_waited_for() -> None:
-    """A look is over when it has its answer, and the server hears so."""
+    """A measurement ends with its answer and closes the connection."""
     servers: list[Server] = []
 
     def handle(server: Server, event: H3Event) -> None:
@@ -505,26 +505,26 @@ async def test_the_farewell_is_said_once_and_not_waited_for() -> None:
 
 
 def open_files() -> set[str]:
-    """What this process holds open."""
+    """The open descriptors of this process."""
     return {file.name for file in Path("/proc/self/fd").iterdir()}
 
 
-async def test_nothing_is_left_of_looks_cancelled_at_any_moment() -> None:
-    """A hundred looks, each ended at a random moment: no socket, task or timer stays."""
+async def test_nothing_is_left_of_measurements_cancelled_at_any_moment() -> None:
+    """100 measurements cancelled at random leave no socket, task or timer."""
     chance = random.Random(11)
-    # The moment lies within so many seconds. That follows how long looks take, on however busy a
-    # machine, so that about half of them are over and the others are caught anywhere on their way.
+    # Seconds within which to cancel: adapted to how long measurements take on this machine, so that
+    # about half of them are over and the others are cancelled at any stage.
     longest = 0.025
     trouble: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: trouble.append(context))
     async with serving(status(200)) as port:
-        await look(port)
+        await measure(port)
         gc.collect()
         files, tasks = open_files(), asyncio.all_tasks()
         outcomes = {"done": 0, "cancelled": 0}
         for _ in range(100):
-            task = asyncio.create_task(look(port))
+            task = asyncio.create_task(measure(port))
             await asyncio.sleep(chance.random() * longest)
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -533,7 +533,7 @@ async def test_nothing_is_left_of_looks_cancelled_at_any_moment() -> None:
             longest *= 1.2 if task.cancelled() else 1 / 1.2
         assert open_files() == files
         assert asyncio.all_tasks() == tasks
-        # A timer that still runs would hold its look; so does the last task, by its traceback.
+        # A running timer would keep its measurement alive, as the last task does by its traceback.
         del task
         await asyncio.sleep(0)
         gc.collect()
@@ -543,7 +543,7 @@ async def test_nothing_is_left_of_looks_cancelled_at_any_moment() -> None:
 
 
 def test_the_library_is_loaded_only_when_wanted() -> None:
-    """Whoever never asks over QUIC does not pay for it."""
+    """The QUIC library is loaded only when QUIC is used."""
     code = "import sys, probes.measure.prober; print([m in sys.modules for m in sys.argv[1:]])"
     done = subprocess.run(
         [sys.executable, "-c", code, "aioquic", "OpenSSL"],

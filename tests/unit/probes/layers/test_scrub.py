@@ -1,4 +1,4 @@
-"""No address of the vantage survives, however written, and little else is lost."""
+"""Scrubbing removes the vantage's addresses in every spelling, and little else."""
 
 import base64
 import html
@@ -53,12 +53,12 @@ def base64_of(text: str) -> str:
 
 
 def reversed_parts(text: str) -> str:
-    """The other way round, as in DNS."""
+    """Reversed, as in DNS."""
     return ".".join(reversed(text.split(".")))
 
 
 def packed(text: str) -> bytes:
-    """As on the wire."""
+    """As octets."""
     return ipaddress.ip_address(text).packed
 
 
@@ -121,7 +121,7 @@ own_v4 = st.ip_addresses(v=4).filter(lambda a: not a.is_loopback and int(a) > 0x
 
 
 def _telling(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether an IPv6 address is one a vantage may have, and long enough to be recognised."""
+    """Whether a vantage may have this IPv6 address and it is long enough to recognise."""
     mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
     digits = sum(character not in "0:" for character in address.exploded)
     return digits > 5 and not mapped and not address.is_loopback
@@ -131,12 +131,12 @@ own_v6 = st.ip_addresses(v=6).filter(_telling).map(str)
 
 
 def digits_of(text: str) -> str:
-    """Whatever of an address is left when the separators are gone."""
+    """The digits of an address without separators."""
     return re.sub(r"[^0-9a-f]", "", html.unescape(text).lower())
 
 
 def prose(draw: st.DrawFn, side: str) -> str:
-    """Text to stand beside an address, not running on from it."""
+    """Text next to an address that does not continue it."""
     text = draw(words)
     edge = text[-1:] if side == "before" else text[:1]
     # A digit directly beside a number makes it another number.
@@ -156,7 +156,7 @@ def around(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def left_of(own: str, writings: dict[str, Writing], before: str, after: str) -> dict[str, str]:
-    """The writings of an address that come through, and what of them does."""
+    """The spellings of an address that survive scrubbing."""
     scrubber = Scrubber([own])
     left = {}
     for name, writing in writings.items():
@@ -170,19 +170,19 @@ def left_of(own: str, writings: dict[str, Writing], before: str, after: str) -> 
 
 @given(own_v4, around())
 def test_no_writing_of_our_ipv4_address_survives(own: str, text: tuple[str, str]) -> None:
-    """Our own IPv4 address is taken out however a page writes it."""
+    """Our own IPv4 address is removed in every spelling."""
     assert left_of(own, V4_WRITINGS, *text) == {}
 
 
 @given(own_v6, around())
 def test_no_writing_of_our_ipv6_address_survives(own: str, text: tuple[str, str]) -> None:
-    """Our own IPv6 address is taken out however a page writes it."""
+    """Our own IPv6 address is removed in every spelling."""
     assert left_of(own, V6_WRITINGS, *text) == {}
 
 
 @given(own_v4, around())
 def test_the_page_around_our_address_stays(own: str, text: tuple[str, str]) -> None:
-    """Only the address goes, not what is written beside it."""
+    """Only the address is removed, not the text next to it."""
     before, after = text
     scrubber = Scrubber([own])
     assume(not scrubber.finds(before) and not scrubber.finds(after))
@@ -193,7 +193,7 @@ def test_the_page_around_our_address_stays(own: str, text: tuple[str, str]) -> N
 def test_base64_hides_our_address_at_no_offset(
     own: str, before: bytes, after: bytes, url_safe: bool
 ) -> None:
-    """Inside something longer in base64, text or binary, our address is found all the same."""
+    """Our address is found inside longer base64, text and binary data."""
     encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
     for inside in (own.encode(), packed(own)):
         token = encode(before + inside + after).decode()
@@ -210,7 +210,7 @@ def test_base64_hides_our_address_at_no_offset(
 
 
 PROVIDERS = "192.0.2.200"
-"""Given out by the provider's NAT: the vantage itself does not know it."""
+"""The public address of the provider's NAT, which the vantage does not know."""
 PROVIDERS_V6 = "2001:db8:99::1:5"
 
 
@@ -246,7 +246,7 @@ PROVIDERS_V6 = "2001:db8:99::1:5"
     ],
 )
 def test_an_address_we_do_not_know_to_be_ours_goes_as_well(text: str) -> None:
-    """Behind NAT nobody knows which address is ours, so every one that is written out goes."""
+    """Behind NAT every address in plain text is removed, because ours is unknown."""
     written = text.format(
         v4=PROVIDERS,
         v6=PROVIDERS_V6,
@@ -269,7 +269,7 @@ def test_an_address_we_do_not_know_to_be_ours_goes_as_well(text: str) -> None:
     st.ip_addresses(v=4).map(str), st.sampled_from(["{}", "a {} b", "x={};", "<b>{}</b>", "{}."])
 )
 def test_any_ipv4_address_in_a_page_goes(address: str, text: str) -> None:
-    """Every IPv4 address in plain text is taken out."""
+    """Every IPv4 address in plain text is removed."""
     assert Scrubber([]).text(text.format(address)) == text.format(PLACEHOLDER)
 
 
@@ -284,7 +284,7 @@ def test_any_ipv4_address_in_a_page_goes(address: str, text: str) -> None:
     st.sampled_from(["{}", "a {} b", "x={};", "ip:{} ", "<b>{}</b>", "{}.", ":{}:"]),
 )
 def test_any_ipv6_address_in_a_page_goes(address: ipaddress.IPv6Address, text: str) -> None:
-    """Every IPv6 address of at least two numbers is taken out."""
+    """Every IPv6 address of at least two numbers is removed."""
     assume(sum(1 for group in str(address).split(":") if group) >= 2)
     assume(address.ipv4_mapped is None)  # some Pythons write the end of these as an IPv4 address
     assert Scrubber([]).text(text.format(address)) == text.format(PLACEHOLDER)
@@ -324,13 +324,13 @@ def test_any_ipv6_address_in_a_page_goes(address: ipaddress.IPv6Address, text: s
     ],
 )
 def test_what_cannot_be_an_address_is_left_alone(text: str) -> None:
-    """Times, dates, versions, digests and the like come through as they were."""
+    """Times, dates, versions and digests are not changed."""
     assert Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"]).text(text) == text
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz ABC,;!?\n", max_size=300))
 def test_prose_is_left_alone(text: str) -> None:
-    """A page of words comes through as it was."""
+    """A page without addresses is not changed."""
     assert Scrubber(["198.51.100.7", "2001:db8:7::7"]).text(text) == text
 
 
@@ -346,26 +346,26 @@ def test_prose_is_left_alone(text: str) -> None:
 )
 @pytest.mark.parametrize("address", ["203.0.113.10", "2001:db8:113::10"])
 def test_addresses_that_were_looked_at_stay(text: str, address: str) -> None:
-    """The server's own address on its own page is evidence."""
+    """A tested address on the page stays, because it is evidence."""
     written = text.format(address)
     assert Scrubber(["198.51.100.7"], [address]).text(written) == written
 
 
 def test_looked_at_or_not_our_own_address_goes() -> None:
-    """Sent to ourselves, we do not keep our address for having looked at it."""
+    """Our own address is removed even if it was tested."""
     scrubber = Scrubber(["198.51.100.7"], ["198.51.100.7"])
     assert scrubber.text("198.51.100.7") == PLACEHOLDER
 
 
 def test_loopback_is_nobodys_address() -> None:
-    """A resolver on loopback must not make every mention of 2130706433 an address of ours."""
+    """A loopback resolver does not make 2130706433 an address of ours."""
     scrubber = Scrubber(["127.0.0.1", "::1"])
     assert scrubber.text("2130706433 7f000001") == "2130706433 7f000001"
     assert not scrubber.is_own("127.0.0.1")
 
 
 def test_an_ipv4_address_in_an_ipv6_one_is_the_same() -> None:
-    """Told by a socket of the other family, our address is still ours, in either form."""
+    """Our address is recognised in its IPv4 and its IPv4-mapped form."""
     scrubber = Scrubber(["::ffff:198.51.100.7"], ["203.0.113.10"])
     assert scrubber.is_own("198.51.100.7")
     assert scrubber.text("198.51.100.7 c6336407 ::ffff:c633:6407") == " ".join([PLACEHOLDER] * 3)
@@ -373,14 +373,14 @@ def test_an_ipv4_address_in_an_ipv6_one_is_the_same() -> None:
 
 
 def test_a_link_local_address_goes_with_or_without_its_zone() -> None:
-    """What a socket tells as fe80::…%eth0 is the same address without the device."""
+    """A link-local address is recognised without its device."""
     scrubber = Scrubber(["fe80::1ff:fe23:4567:890a%eth0"])
     assert scrubber.is_own("fe80::1ff:fe23:4567:890a")
     assert "4567" not in scrubber.text("fe80::1ff:fe23:4567:890a and fe80-0-0-0-1ff-fe23-4567-890a")
 
 
 def test_a_certificate_is_searched_for_our_address() -> None:
-    """In binary data our address is found as text and as octets."""
+    """Our address is found in binary data as text and as octets."""
     scrubber = Scrubber(["198.51.100.7", "2001:db8:7::7"])
     assert scrubber.shows_own(b"\x30\x82CN=198.51.100.7")
     assert scrubber.shows_own(b"\x30\x82\x87\x04" + packed("198.51.100.7"))
@@ -392,7 +392,7 @@ def test_a_certificate_is_searched_for_our_address() -> None:
 @given(words, st.lists(own_v4, max_size=2), words)
 @example("", [], "")
 def test_finding_agrees_with_taking_out(before: str, own: list[str], after: str) -> None:
-    """The quick question and the whole work never disagree."""
+    """`finds` is true exactly when `text` changes something."""
     text = before + " ".join(own) + after
     scrubber = Scrubber(own)
     assert scrubber.finds(text) == (scrubber.text(text) != text)
@@ -414,7 +414,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_page_takes_long(text: str) -> None:
-    """A page made to be slow to search costs a fraction of a second, not the monitor."""
+    """A page made to slow down the search costs a fraction of a second."""
     scrubber = Scrubber(["198.51.100.7", "2001:db8:7::7"], ["203.0.113.10"])
     started = time.process_time()
     scrubber.text(text)
@@ -462,7 +462,7 @@ OBSERVATIONS: list[AnyObservation] = [
 
 @pytest.mark.parametrize("observation", OBSERVATIONS, ids=lambda o: type(o).__name__)
 def test_no_field_of_an_observation_keeps_our_address(observation: AnyObservation) -> None:
-    """Whatever a peer can write into, in any layer, comes out without our address."""
+    """Every field that a peer can fill loses our address, in every layer."""
     scrubbed = scrub_observation(observation, Scrubber([OWN, OWN_V6], ["203.0.113.10"]))
     text = msgspec.json.encode(scrubbed).decode()
     for leak in (OWN, OWN_V6, "198-51-100-7", base64_of(OWN)):
@@ -471,14 +471,14 @@ def test_no_field_of_an_observation_keeps_our_address(observation: AnyObservatio
 
 
 def test_a_foreign_answer_is_kept_beside_our_own() -> None:
-    """Only our own address is replaced in an answer, by one that stands for none."""
+    """In a DNS answer only our own address is replaced, by the unspecified one."""
     scrubbed = scrub_observation(OBSERVATIONS[0], Scrubber([OWN]))
     assert isinstance(scrubbed, DnsObservation)
     assert scrubbed.answers[0].addresses == ("0.0.0.0", "203.0.113.10")
 
 
 def test_an_honest_observation_comes_through_as_it_was() -> None:
-    """What holds no address of ours is not touched."""
+    """An observation without our address is returned unchanged."""
     honest = HttpObservation(
         start=0.0,
         duration=0.1,

@@ -1,4 +1,4 @@
-"""STUN binding requests to real servers on loopback, and every datagram one could send."""
+"""STUN binding requests to real servers on loopback, and arbitrary datagrams as answers."""
 
 import asyncio
 import contextlib
@@ -29,13 +29,13 @@ from tests.worlds.loopback import network, unused_port
 
 TRANSACTION = bytes(range(12))
 SEEN = "203.0.113.77"
-"""The address that the servers claim to see."""
+"""The address that the servers report."""
 Answer = Callable[[bytes, int], list[bytes]]
 """Datagrams for a request and its number, counting from 1."""
 
 
 def success(request: bytes, address: str = SEEN) -> bytes:
-    """What a server answers, by another implementation of it."""
+    """A server's answer, by another implementation."""
     answer = lab_stun.answer(request, (address, 40000))
     assert answer is not None
     return answer
@@ -85,13 +85,13 @@ async def answering(answer: Answer, address: str = "127.0.0.1") -> AsyncIterator
 
 
 async def ask(answer: Answer, deadline: float = 0.3, address: str = "127.0.0.1") -> Binding:
-    """Ask a server that answers so."""
+    """Ask a server with these answers."""
     async with answering(answer, address) as port:
         return await ask_at(port, deadline, address)
 
 
 async def ask_at(port: int, deadline: float = 0.3, address: str = "127.0.0.1") -> Binding:
-    """Ask whoever is there."""
+    """Ask the server at this port."""
     own: list[str] = []
     binding = await ask_binding(
         network(), address, port, timeout=deadline, on_local_address=own.append
@@ -103,7 +103,7 @@ async def ask_at(port: int, deadline: float = 0.3, address: str = "127.0.0.1") -
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("seen", [SEEN, "2001:db8::77"])
 async def test_a_server_is_known_by_its_answer(address: str, seen: str) -> None:
-    """Either family, whichever the server sees us by."""
+    """A mapped address of either family is accepted."""
     started = time.monotonic()
     binding = await ask(lambda request, _: [success(request, seen)], 30, address)
     assert binding.failure is None
@@ -112,7 +112,7 @@ async def test_a_server_is_known_by_its_answer(address: str, seen: str) -> None:
 
 
 async def test_our_own_address_is_not_kept() -> None:
-    """What the server saw us by is nowhere in what comes back."""
+    """The mapped address is not in the result."""
     binding = await ask(lambda request, _: [success(request)])
     assert binding.failure is None
     known = msgspec.json.encode(binding).decode()
@@ -122,7 +122,7 @@ async def test_our_own_address_is_not_kept() -> None:
 
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_request_is_sent_again(lost: int) -> None:
-    """Two of three may be lost; each is the same request, so a late answer counts."""
+    """Two of three requests may be lost, and a late answer to any of them counts."""
     requests: list[bytes] = []
 
     def answer(request: bytes, number: int) -> list[bytes]:
@@ -136,7 +136,7 @@ async def test_a_lost_request_is_sent_again(lost: int) -> None:
 
 
 async def test_three_requests_without_an_answer_are_a_timeout() -> None:
-    """No more is sent, and the deadline is kept."""
+    """After three requests nothing is sent, and the deadline holds."""
     numbers: list[int] = []
 
     def silent(_: bytes, number: int) -> list[bytes]:
@@ -166,14 +166,14 @@ FOREIGN: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
 async def test_other_datagrams_are_not_taken_for_an_answer(make: Callable[[bytes], bytes]) -> None:
-    """They do not end the wait either: the real answer may come behind them."""
+    """Foreign datagrams do not end the wait: the real answer may follow."""
     assert (await ask(lambda request, _: [make(request)])).failure == NOT_STUN
     both = await ask(lambda request, _: [make(request), success(request)], 30)
     assert both.failure is None
 
 
 async def test_a_refusal_is_an_answer_and_none() -> None:
-    """A server is there, and did not do what it is there for."""
+    """An error response is a failure with its own name."""
     binding = await ask(lambda request, _: [error(request)], 30)
     assert binding.failure == REFUSED == "unknown_failure: STUN error response"
     assert binding.first_reply > 0
@@ -181,7 +181,7 @@ async def test_a_refusal_is_an_answer_and_none() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_nobody_listening_is_a_refusal_at_once(address: str) -> None:
-    """ICMP says so, and is heard."""
+    """An ICMP error ends the wait."""
     started = time.monotonic()
     binding = await ask_at(unused_port(address), 30, address)
     assert binding == Binding(failure=Failure.CONNECTION_REFUSED, first_reply=0.0)
@@ -199,7 +199,7 @@ async def test_a_socket_that_cannot_be_opened_is_a_failure_and_no_exception() ->
 
 @given(st.binary(max_size=100), st.integers(0, 40))
 def test_any_datagram_can_be_classified(noise: bytes, cut: int) -> None:
-    """Nothing a peer sends raises, and only a whole answer is one."""
+    """No datagram raises, and only a complete answer counts."""
     assert classify(noise, TRANSACTION) is Reply.FOREIGN or TRANSACTION in noise
     true = success(encode_request(TRANSACTION))
     for data in (true[:cut] + noise, message(0x0101, TRANSACTION) + noise):
@@ -211,7 +211,7 @@ def test_any_datagram_can_be_classified(noise: bytes, cut: int) -> None:
 def test_other_attributes_do_not_matter(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, others: list[tuple[int, bytes]]
 ) -> None:
-    """The address may stand behind any others, padded as they are."""
+    """The address attribute is found after others, with their padding."""
     value = b"\x00" + bytes([1 if address.version == 4 else 2]) + b"pp" + address.packed
     data = message(0x0101, TRANSACTION, *others, (0x0020, value))
     assert classify(data, TRANSACTION) is Reply.SUCCESS
@@ -219,6 +219,6 @@ def test_other_attributes_do_not_matter(
 
 @pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8:113::77"])
 def test_the_mapped_address_is_read_back(address: str) -> None:
-    """What another implementation hid in its answer comes out again, of both families."""
+    """The mapped address of another implementation's answer is read, in both families."""
     answer = success(encode_request(TRANSACTION), address)
     assert mapped_address(answer) == address

@@ -1,4 +1,4 @@
-"""MTProto's first question, put to real servers on loopback and to every frame one could send."""
+"""MTProto's first question to real servers on loopback, and arbitrary frames as answers."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ Handler = Callable[[Conversation], Awaitable[None]]
 
 
 def res_pq(nonce: bytes, *, pq: bytes = PQ, keys: int = 1) -> bytes:
-    """The message a data centre answers with."""
+    """A data centre's answer."""
     text = bytes([len(pq)]) + pq
     text += bytes(-len(text) % 4)
     vector = bytes.fromhex("15c4b51c") + keys.to_bytes(4, "little") + keys * b"fingerpr"
@@ -37,7 +37,7 @@ def framed(message: bytes, *, long: bool = False) -> bytes:
 
 
 async def question(conversation: Conversation) -> bytes:
-    """The nonce a client asks with; AssertionError when it does not ask as it should."""
+    """The nonce in a client's question; AssertionError if the question is wrong."""
     assert await conversation.exactly(2) == b"\xef\x0a"
     message = await conversation.exactly(40)
     assert message[:8] == bytes(8)
@@ -49,7 +49,7 @@ async def question(conversation: Conversation) -> bytes:
 
 
 def answers(make: Callable[[bytes], bytes], then: Handler = forever) -> Handler:
-    """A server that answers the question with what `make` makes of its nonce."""
+    """A server that answers with what `make` returns for the nonce."""
 
     async def handle(conversation: Conversation) -> None:
         await conversation.send(make(await question(conversation)))
@@ -59,7 +59,7 @@ def answers(make: Callable[[bytes], bytes], then: Handler = forever) -> Handler:
 
 
 def says(data: bytes) -> Handler:
-    """A server of something else, which keeps the connection open."""
+    """A server of another protocol, which keeps the connection open."""
 
     async def handle(conversation: Conversation) -> None:
         await conversation.receive()
@@ -81,7 +81,7 @@ async def resets(conversation: Conversation) -> None:
 
 
 async def ends(conversation: Conversation) -> None:
-    """A FIN behind what was said."""
+    """A FIN after the answer."""
     conversation.end()
     await forever()
 
@@ -125,7 +125,7 @@ async def ask(handler: Handler, deadline: float = 30.0) -> Answer:
     ids=["lab", "short", "long length", "many keys", "small pq", "more behind", "byte by byte"],
 )
 async def test_a_data_centre_is_known_by_its_answer(handler: Handler) -> None:
-    """A frame of either form that holds our nonce and a number to factor."""
+    """A frame of either form with our nonce and a number to factor is accepted."""
     answer = await ask(handler)
     assert answer.failure is None
     assert 0 < answer.first_reply < 5
@@ -151,7 +151,7 @@ NOT_IT = {
 
 @pytest.mark.parametrize("handler", NOT_IT.values(), ids=NOT_IT)
 async def test_whatever_else_answers_is_told_at_once(handler: Handler) -> None:
-    """No deadline is waited for, though the server keeps the connection open."""
+    """A wrong answer ends the wait at once, although the server keeps the connection open."""
     started = time.monotonic()
     answer = await ask(handler)
     assert answer.failure == NOT_MTPROTO == "unknown_failure: not MTProto"
@@ -174,7 +174,7 @@ async def test_whatever_else_answers_is_told_at_once(handler: Handler) -> None:
 async def test_what_breaks_the_dialogue_is_told_apart(
     handler: Handler, failure: str, *, heard: bool
 ) -> None:
-    """Silence, FIN and RST keep their names, and whether anything had come is on record."""
+    """Silence, FIN and RST keep their failures, and the time of the first byte is on record."""
     answer = await ask(handler, 0.3)
     assert answer.failure == failure
     assert bool(answer.first_reply) is heard
@@ -182,7 +182,7 @@ async def test_what_breaks_the_dialogue_is_told_apart(
 
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_only_the_answer_passes(noise: bytes, cut: int) -> None:
-    """Of bytes at random, and of the true answer with some of them in it, none is taken for it."""
+    """Neither random bytes nor a changed answer is accepted."""
     true = framed(res_pq(NONCE))
     cut = min(cut, len(true))
     forged = true[:cut] + noise
@@ -196,7 +196,7 @@ def test_only_the_answer_passes(noise: bytes, cut: int) -> None:
 
 @given(st.integers(1, 200))
 def test_an_answer_is_waited_for_to_its_last_byte(cut: int) -> None:
-    """Every beginning of the answer leaves the question open."""
+    """No prefix of the answer decides."""
     for true in (framed(res_pq(NONCE)), framed(res_pq(NONCE), long=True)):
         assert is_res_pq(true, NONCE)
         assert not is_res_pq(true[: -min(cut, len(true))], NONCE)

@@ -1,4 +1,4 @@
-"""Looks that go further than a handshake: MTProto, STUN and HTTP/3, as a whole measurement."""
+"""MTProto, STUN and HTTP/3 in whole measurements."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ import pytest
 from probes.catalog.catalog import Endpoint, Protocol
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO
 from probes.measure.prober import Prober
 from probes.measurement import (
@@ -60,7 +60,7 @@ FAST = ProbeSettings(
 )
 SOCKS = Egress(kind=EgressKind.SOCKS5, proxy_host="192.0.2.1", proxy_port=1080)
 THROUGH = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
-"""What a SOCKS5 proxy says that lets everything through."""
+"""The answers of a SOCKS5 proxy that allows everything."""
 
 
 def prober(
@@ -77,13 +77,13 @@ def prober(
         ),
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
 
 
-async def look(
+async def measure(
     network: ScriptedNetwork,
     endpoint: Endpoint,
     *,
@@ -91,7 +91,7 @@ async def look(
     resolver: Resolver | None = None,
     quic: bool = False,
 ) -> Measurement:
-    """One look, which must leave nothing open."""
+    """One measurement, which must leave nothing open."""
     one = prober(network, egress=egress, resolver=resolver)
     target = Target(platform="telegram", role="chat", endpoint=endpoint)
     measurement = await one.measure(target, quic=quic)
@@ -101,7 +101,7 @@ async def look(
 
 
 def layers(measurement: Measurement) -> list[tuple[Layer, str | None]]:
-    """What was seen and what failed, in order."""
+    """Layer and failure of each observation, in order."""
     return [(layer_of(o), o.failure) for o in measurement.observations]
 
 
@@ -109,20 +109,20 @@ def layers(measurement: Measurement) -> list[tuple[Layer, str | None]]:
 
 
 def centre(text: str = f"tcp://{V4}:443") -> Endpoint:
-    """A data centre that must answer as one."""
+    """A data centre that must answer in MTProto."""
     return msgspec.structs.replace(parse_endpoint(text), protocol=Protocol.MTPROTO)
 
 
 def res_pq(sent: bytes) -> bytes:
-    """What a data centre says to all it was sent; it is the last question that counts."""
+    """A data centre's answer to the last question in all the bytes it was sent."""
     return chat.MtProto().feed(sent[-42:]) or b""
 
 
 async def test_a_data_centre_that_answers_is_reached() -> None:
-    """Connection and answer are two observations, and both worked."""
+    """Connection and answer are two observations, and both work."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(says=(res_pq, HANG)))
-    measurement = await look(network, centre())
+    measurement = await measure(network, centre())
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, None)]
     (app,) = measurement.of(Layer.APP)
@@ -143,28 +143,28 @@ async def test_a_data_centre_that_answers_is_reached() -> None:
 async def test_a_box_that_completes_handshakes_is_not_reached(
     says: tuple[bytes, ...], failure: str
 ) -> None:
-    """TCP is fine, the application is not, and that decides."""
+    """TCP works, the application does not, and the application decides."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(says=says))
-    measurement = await look(network, centre())
+    measurement = await measure(network, centre())
     assert not measurement.reached
     assert layers(measurement) == [(Layer.TCP, None), (Layer.APP, failure)]
 
 
 async def test_without_a_connection_nothing_is_asked() -> None:
-    """There is no answer to miss where nobody could be asked."""
+    """Without a TCP connection there is no observation of the application."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(connect=refused()))
-    measurement = await look(network, centre())
+    measurement = await measure(network, centre())
     assert not measurement.reached
     assert layers(measurement) == [(Layer.TCP, Failure.CONNECTION_REFUSED)]
 
 
 async def test_without_a_protocol_the_handshake_is_all() -> None:
-    """Nothing is sent to a tcp endpoint of which nothing more is known."""
+    """Nothing is sent to a tcp endpoint without a protocol."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(says=(HANG,)))
-    measurement = await look(network, parse_endpoint(f"tcp://{V4}:443"))
+    measurement = await measure(network, parse_endpoint(f"tcp://{V4}:443"))
     assert measurement.reached
     assert layers(measurement) == [(Layer.TCP, None)]
     assert network.streams[0].sent == b""
@@ -183,10 +183,10 @@ async def test_an_unknown_protocol_is_never_asked_as_mtproto() -> None:
 
 
 async def test_a_data_centre_is_asked_through_a_proxy_too() -> None:
-    """The proxy hides the handshake and not the answer."""
+    """Through a proxy the TCP handshake is hidden and the answer is not."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, Peer(says=(*THROUGH, res_pq, HANG)))
-    measurement = await look(network, centre(), egress=SOCKS)
+    measurement = await measure(network, centre(), egress=SOCKS)
     assert measurement.reached
     assert layers(measurement) == [(Layer.APP, None)]
     assert measurement.not_observed == (Layer.DNS, Layer.TCP)
@@ -199,7 +199,7 @@ OWN = {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"}
 
 
 def named(*addresses: str) -> ScriptedNetwork:
-    """A network whose resolver knows the STUN server at these addresses."""
+    """A network whose resolver gives these addresses for the STUN server."""
     network = ScriptedNetwork(own=OWN)
     resolver = network.resolver(RESOLVER)
     for rtype, colon in (("A", False), ("AAAA", True)):
@@ -209,7 +209,7 @@ def named(*addresses: str) -> ScriptedNetwork:
 
 
 def binding(own: str) -> Callable[[bytes], Sequence[bytes]]:
-    """A STUN server that sees us by this address."""
+    """A STUN server that sees this address of ours."""
 
     def answers(request: bytes) -> list[bytes]:
         answer = lab_stun.answer(request, (own, 40000))
@@ -219,11 +219,11 @@ def binding(own: str) -> Callable[[bytes], Sequence[bytes]]:
 
 
 async def test_a_stun_server_is_asked_over_both_families() -> None:
-    """Names first, then a request to each address."""
+    """The name is resolved, then each address gets a request."""
     network = named(V4, V6)
     network.datagram_peer(V4, 3478, binding(OWN["ipv4"]))
     network.datagram_peer(V6, 3478, binding(OWN["ipv6"]))
-    measurement = await look(network, CALLS)
+    measurement = await measure(network, CALLS)
     assert measurement.reached
     assert measurement.endpoint == "stun:stun.fbsbx.com:3478"
     assert layers(measurement) == [(Layer.DNS, None)] * 2 + [(Layer.APP, None)] * 2
@@ -236,7 +236,7 @@ async def test_a_stun_server_is_asked_over_both_families() -> None:
 
 
 async def test_a_measurement_does_not_tell_what_the_stun_server_saw() -> None:
-    """The answer is nothing but our own address, and it is nowhere."""
+    """The mapped address, which is our own, is nowhere in the measurement."""
     network = named(V4)
     seen: list[bytes] = []
 
@@ -245,17 +245,17 @@ async def test_a_measurement_does_not_tell_what_the_stun_server_saw() -> None:
         return seen
 
     network.datagram_peer(V4, 3478, answers)
-    measurement = await look(network, CALLS)
+    measurement = await measure(network, CALLS)
     assert measurement.reached
     assert seen
     assert OWN["ipv4"] not in msgspec.json.encode(measurement).decode()
 
 
 async def test_one_family_that_answers_is_enough() -> None:
-    """The other one's silence stays on record."""
+    """One answering address is enough; the silence of the other stays on record."""
     network = named(V4, V6)
     network.datagram_peer(V4, 3478, binding(OWN["ipv4"]))
-    measurement = await look(network, CALLS)
+    measurement = await measure(network, CALLS)
     assert measurement.reached
     by_family = {
         o.family: o.failure for o in measurement.observations if isinstance(o, AppObservation)
@@ -264,32 +264,32 @@ async def test_one_family_that_answers_is_enough() -> None:
 
 
 async def test_a_stun_server_that_is_silent_is_not_reached() -> None:
-    """UDP that is dropped on the way looks just so."""
-    measurement = await look(named(V4), CALLS)
+    """Silence at every address is a timeout, as when UDP is dropped."""
+    measurement = await measure(named(V4), CALLS)
     assert not measurement.reached
     assert layers(measurement)[2:] == [(Layer.APP, Failure.GENERIC_TIMEOUT)]
 
 
-async def test_a_name_that_does_not_resolve_ends_the_look() -> None:
-    """There is nobody to ask."""
+async def test_a_name_that_does_not_resolve_ends_the_measurement() -> None:
+    """Without an address no request is sent."""
     network = ScriptedNetwork(own=OWN)
     network.resolver(RESOLVER)
-    measurement = await look(network, CALLS)
+    measurement = await measure(network, CALLS)
     assert not measurement.reached
     assert layers(measurement) == [(Layer.DNS, Failure.DNS_NXDOMAIN)] * 2
 
 
 async def test_bogon_answers_are_not_asked() -> None:
-    """A resolver cannot send our datagrams round the vantage's own network."""
+    """A bogon answer sends no datagram into the vantage's own network."""
     network = named("10.1.2.3")
     network.datagram_peer("10.1.2.3", 3478, binding(OWN["ipv4"]))
-    measurement = await look(network, CALLS)
+    measurement = await measure(network, CALLS)
     assert not measurement.reached
     assert {layer for layer, _ in layers(measurement)} == {Layer.DNS}
 
 
 async def test_no_datagram_passes_through_a_proxy() -> None:
-    """What cannot be seen is said, and nothing leaves beside the proxy."""
+    """Behind a proxy the application is not observed, and no packet bypasses the proxy."""
     asked: list[bytes] = []
     network = named(V4)
 
@@ -298,7 +298,7 @@ async def test_no_datagram_passes_through_a_proxy() -> None:
         return ()
 
     network.datagram_peer(V4, 3478, answers)
-    measurement = await look(network, CALLS, egress=SOCKS)
+    measurement = await measure(network, CALLS, egress=SOCKS)
     assert not measurement.reached
     assert measurement.observations == ()
     assert measurement.not_observed == (Layer.DNS, Layer.APP)
@@ -315,7 +315,7 @@ async def web_page(conversation: loopback.Conversation) -> None:
 
 
 def silent_udp(port: int) -> contextlib.AbstractContextManager[object]:
-    """UDP to this port goes nowhere, rather than being refused."""
+    """UDP to this port is dropped instead of refused."""
     sock = socket.socket(type=socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", port))
     return sock
@@ -343,7 +343,7 @@ def trust(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("quic", [False, True])
 async def test_http_3_is_asked_only_when_told_to(trust: Path, *, quic: bool) -> None:
-    """It is one observation more, and decides nothing: here it fails and the look does not."""
+    """HTTP/3 adds one observation, which fails here, and does not change `reached`."""
     context = loopback.server_context(
         authority().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes().decode()
     )
@@ -360,18 +360,18 @@ async def test_http_3_is_asked_only_when_told_to(trust: Path, *, quic: bool) -> 
 
 
 async def test_only_https_endpoints_are_asked_over_http_3() -> None:
-    """Nothing else speaks it."""
+    """Only https endpoints are asked over HTTP/3."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer())
-    measurement = await look(network, parse_endpoint(f"tls://{V4}"), quic=True)
+    measurement = await measure(network, parse_endpoint(f"tls://{V4}"), quic=True)
     assert Layer.QUIC not in [layer for layer, _ in layers(measurement)]
 
 
 async def test_a_silent_http_3_peer_costs_one_deadline() -> None:
-    """Over a scripted network too, whose datagrams are as good as any."""
+    """HTTP/3 works over a scripted network too."""
     network = ScriptedNetwork()
     network.peer(V4, 443, Peer(tls=closed_by_peer()))
-    measurement = await look(network, parse_endpoint(f"https://{V4}/"), quic=True)
+    measurement = await measure(network, parse_endpoint(f"https://{V4}/"), quic=True)
     (quic,) = measurement.of(Layer.QUIC)
     assert isinstance(quic, QuicObservation)
     assert (quic.failure, quic.address, quic.port) == (Failure.GENERIC_TIMEOUT, V4, 443)
@@ -382,7 +382,7 @@ async def test_a_silent_http_3_peer_costs_one_deadline() -> None:
     [('h3=":443"; ma=86400', True), ('h3=":8443"', False), ('h3-29=":443"', False), ("", False)],
 )
 async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
-    """A look that is to ask only where its own answer offers it does so, and else does not."""
+    """With `unadvertised` false HTTP/3 is asked only where the endpoint's own answer offers it."""
     network = ScriptedNetwork()
     head = f"HTTP/1.1 200 OK\r\nAlt-Svc: {offer}\r\nContent-Length: 0\r\n\r\n"
     network.peer(V4, 443, Peer(says=(head.encode(),)))
@@ -393,7 +393,7 @@ async def test_http_3_where_it_is_offered(offer: str, *, asked: bool) -> None:
 
 
 async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
-    """No answer over TCP, no offer; nor does the page that a redirect leads to make one."""
+    """Neither a failed answer nor the target of a redirect counts as an offer."""
     network = ScriptedNetwork()
     onward = b"HTTP/1.1 302 Found\r\nLocation: https://203.0.113.11/\r\nContent-Length: 0\r\n\r\n"
     offer = b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n'
@@ -406,16 +406,16 @@ async def test_http_3_is_not_asked_for_where_nothing_can_offer_it() -> None:
 
 
 async def test_http_3_is_not_seen_through_a_proxy() -> None:
-    """And is not asked beside it."""
+    """Behind a proxy HTTP/3 is not observed, and no packet bypasses the proxy."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, Peer(says=(*THROUGH, HANG)))
-    measurement = await look(network, parse_endpoint(f"https://{V4}/"), egress=SOCKS, quic=True)
+    measurement = await measure(network, parse_endpoint(f"https://{V4}/"), egress=SOCKS, quic=True)
     assert measurement.not_observed == (Layer.DNS, Layer.TCP, Layer.QUIC)
     assert not measurement.of(Layer.QUIC)
 
 
 async def typed(*words: str) -> tuple[int, str, str]:
-    """What a command prints and exits with."""
+    """The output and exit status of a command."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "monitor", *words),
@@ -429,7 +429,7 @@ async def typed(*words: str) -> tuple[int, str, str]:
 
 
 async def test_the_command_asks_over_http_3_and_speaks_stun(trust: Path, tmp_path: Path) -> None:
-    """`probe --quic` shows one more layer; a STUN server is given as any endpoint."""
+    """`probe --quic` shows one more layer; a STUN server is given like any endpoint."""
     config = tmp_path / "shutwatch.toml"
     config.write_text(
         f'[[vantage]]\nid = "here"\ncountry = "PK"\n'
@@ -456,7 +456,7 @@ async def test_the_command_asks_over_http_3_and_speaks_stun(trust: Path, tmp_pat
 
 
 async def test_the_command_refuses_to_ask_others_over_http_3() -> None:
-    """A wish that cannot be fulfilled is said to be one."""
+    """`probe --quic` refuses endpoints that cannot speak HTTP/3."""
     code, out, err = await typed("probe", "--quic", "tls://127.0.0.1:1")
     assert (code, out) == (2, "")
     assert "--quic needs an https:// endpoint" in err
@@ -466,7 +466,7 @@ async def test_the_command_refuses_to_ask_others_over_http_3() -> None:
 
 
 async def telegram(conversation: loopback.Conversation) -> None:
-    """A data centre in no hurry."""
+    """A data centre that answers after a pause."""
     server = chat.MtProto()
     while data := await conversation.receive():
         await asyncio.sleep(0.003)
@@ -475,7 +475,7 @@ async def telegram(conversation: loopback.Conversation) -> None:
 
 @contextlib.asynccontextmanager
 async def no_trouble() -> AsyncIterator[None]:
-    """Nothing reaches the loop's handler of last resort."""
+    """No exception reaches the handler of the event loop."""
     trouble: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
     yield
@@ -485,14 +485,14 @@ async def no_trouble() -> AsyncIterator[None]:
 
 
 def open_files() -> set[str]:
-    """What this process holds open."""
+    """The open descriptors of this process."""
     return {file.name for file in Path("/proc/self/fd").iterdir()}
 
 
 async def each_cancelled(
     start: Callable[[], Coroutine[object, object, object]], longest: float
 ) -> None:
-    """A hundred looks, each ended at a random moment, leave no socket and no task."""
+    """100 measurements cancelled at random leave no socket and no task."""
     chance = random.Random(5)
     await start()
     gc.collect()
@@ -512,8 +512,8 @@ async def each_cancelled(
     assert all(outcomes.values()), outcomes
 
 
-async def test_nothing_is_left_of_mtproto_looks_cancelled_at_any_moment(trust: Path) -> None:
-    """Whatever the look was at."""
+async def test_nothing_is_left_of_mtproto_measurements_cancelled_at_any_moment(trust: Path) -> None:
+    """A measurement cancelled at any moment leaves nothing open."""
     async with no_trouble(), loopback.serving(telegram) as port:
         target = Target(
             platform="telegram", role="chat", endpoint=centre(f"tcp://127.0.0.1:{port}")
@@ -523,8 +523,10 @@ async def test_nothing_is_left_of_mtproto_looks_cancelled_at_any_moment(trust: P
         await each_cancelled(lambda: one.measure(target), 0.01)
 
 
-async def test_nothing_is_left_of_stun_and_quic_looks_cancelled_at_any_moment(trust: Path) -> None:
-    """Nobody answers, so that most are cancelled while they wait."""
+async def test_nothing_is_left_of_stun_and_quic_measurements_cancelled_at_any_moment(
+    trust: Path,
+) -> None:
+    """Nobody answers here, so most measurements are cancelled while they wait."""
     context = loopback.server_context(
         authority().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes().decode()
     )

@@ -1,10 +1,10 @@
-"""A look that is to cost little leaves out what does not decide whether an endpoint is reached."""
+"""A reduced measurement omits what does not decide whether an endpoint is reached."""
 
 from datetime import UTC, datetime
 
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint import parse_endpoint
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
 from probes.settings import ProbeSettings
@@ -20,14 +20,14 @@ MOVED = b"HTTP/1.1 204 No Content\r\n\r\n"
 CERTIFICATES = (b"l" * 900, b"i" * 1100)
 
 
-async def glanced(
+async def reduced(
     reduction: Reduction | None,
     endpoint: str | Endpoint = "https://x.com/",
     *,
     v6: tuple[str, ...] = V6,
     peer: Peer | None = None,
 ) -> tuple[ScriptedNetwork, Measurement]:
-    """One look at an endpoint with three IPv4 addresses and those of IPv6."""
+    """One reduced measurement of an endpoint with three IPv4 addresses and some IPv6 addresses."""
     network = ScriptedNetwork()
     resolver = network.resolver(RESOLVER)
     resolver.answers("x.com", "A", DnsReply(addresses=V4))
@@ -40,64 +40,64 @@ async def glanced(
         VantagePoint(id="here", country="PK"),
         network,
         ProbeSettings(dns_window=0.0, bogon_allow=("203.0.113.0/24", "2001:db8::/32")),
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
-    looked = await prober.measure(
+    measurement = await prober.measure(
         Target(platform="x", role="web", endpoint=found), reduction=reduction
     )
     assert network.left_open == 0
-    return network, looked
+    return network, measurement
 
 
-def kinds(look: Measurement) -> set[type]:
-    """What was observed."""
-    return {type(observation) for observation in look.observations}
+def kinds(measurement: Measurement) -> set[type]:
+    """The observed layers."""
+    return {type(observation) for observation in measurement.observations}
 
 
 async def test_greeting_proves_reach_and_asks_nothing() -> None:
-    """The handshake is verified as ever, no byte is sent after it, and the look says so."""
-    network, look = await glanced(Reduction(greet=True))
-    assert look.reached
-    assert HttpObservation not in kinds(look)
-    assert look.not_observed == (Layer.HTTP,)
+    """The handshake is verified, no byte is sent after it, and HTTP is marked as not observed."""
+    network, measurement = await reduced(Reduction(greet=True))
+    assert measurement.reached
+    assert HttpObservation not in kinds(measurement)
+    assert measurement.not_observed == (Layer.HTTP,)
     assert all(not stream.sent for stream in network.streams)
-    handshakes = [o for o in look.observations if isinstance(o, TlsObservation)]
+    handshakes = [o for o in measurement.observations if isinstance(o, TlsObservation)]
     assert {o.chain_bytes for o in handshakes} == {2000}
 
 
 async def test_a_greeting_that_is_interfered_with_is_not_reached() -> None:
-    """A reset after the name is as visible as in a whole look."""
-    _, look = await glanced(Reduction(greet=True), peer=Peer(tls=reset_by_peer(), chain=()))
-    assert not look.reached
-    assert {o.failure for o in look.observations if isinstance(o, TlsObservation)} == {
+    """A reset after the name is as visible as in a whole measurement."""
+    _, measurement = await reduced(Reduction(greet=True), peer=Peer(tls=reset_by_peer(), chain=()))
+    assert not measurement.reached
+    assert {o.failure for o in measurement.observations if isinstance(o, TlsObservation)} == {
         "connection_reset"
     }
 
 
 async def test_what_must_answer_something_is_asked_all_the_same() -> None:
-    """An endpoint whose answer is stated, and one in cleartext, prove nothing by connecting."""
+    """Endpoints with a stated answer, and those in cleartext, still get a request."""
     stated = Endpoint(
         kind=parse_endpoint("https://x.com/").kind, host="x.com", port=443, expect_status=(204,)
     )
-    _, look = await glanced(Reduction(greet=True), stated, peer=Peer(says=(MOVED,)))
-    assert (look.reached, look.not_observed) == (True, ())
-    _, look = await glanced(Reduction(greet=True), "http://x.com/")
-    assert HttpObservation in kinds(look)
+    _, measurement = await reduced(Reduction(greet=True), stated, peer=Peer(says=(MOVED,)))
+    assert (measurement.reached, measurement.not_observed) == (True, ())
+    _, measurement = await reduced(Reduction(greet=True), "http://x.com/")
+    assert HttpObservation in kinds(measurement)
 
 
 async def test_one_family_and_few_addresses() -> None:
-    """Only the family named is dialled, no more addresses of it than allowed."""
-    _, look = await glanced(Reduction(family="ipv4"))
-    dialled = {o.address for o in look.observations if isinstance(o, TcpObservation)}
+    """Only the given family is dialled, with at most the given number of addresses."""
+    _, measurement = await reduced(Reduction(family="ipv4"))
+    dialled = {o.address for o in measurement.observations if isinstance(o, TcpObservation)}
     assert dialled == set(V4[:2])
-    _, look = await glanced(Reduction(family="ipv6"))
-    assert {o.family for o in look.observations if isinstance(o, TcpObservation)} == {"ipv6"}
+    _, measurement = await reduced(Reduction(family="ipv6"))
+    assert {o.family for o in measurement.observations if isinstance(o, TcpObservation)} == {"ipv6"}
 
 
-async def test_a_name_without_the_family_is_looked_at_over_what_it_has() -> None:
-    """IPv6 being this look's turn is no reason not to look at a site that has none."""
-    _, look = await glanced(Reduction(family="ipv6"), v6=())
-    assert look.reached
-    assert {o.family for o in look.observations if isinstance(o, TcpObservation)} == {"ipv4"}
+async def test_a_name_without_the_family_is_measurement_at_over_what_it_has() -> None:
+    """A site without the given family is measured over the other."""
+    _, measurement = await reduced(Reduction(family="ipv6"), v6=())
+    assert measurement.reached
+    assert {o.family for o in measurement.observations if isinstance(o, TcpObservation)} == {"ipv4"}

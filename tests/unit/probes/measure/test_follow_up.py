@@ -1,4 +1,4 @@
-"""What a follow-up asks, of whom, in what bounds, and what it then says."""
+"""What a follow-up asks, whom, within which bounds, and what it records."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ import pytest
 
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
@@ -43,7 +43,7 @@ from probes.vantage import Egress, EgressKind, Profile, VantagePoint
 from tests.worlds.build import control, dns, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
-"""Deadlines pass in no time here, and durations are exact."""
+"""The loop with a virtual clock: deadlines pass at once, and durations are exact."""
 
 RESOLVER, OPEN, SECOND = "192.0.2.53", "192.0.2.8", "192.0.2.9"
 GIVEN, TRUE, TRUE_2, TRUE_3, SIX = (
@@ -70,7 +70,7 @@ WRONG_NAME = bad_certificate(62, "hostname mismatch")
 
 
 def changed(**changes: object) -> ProbeSettings:
-    """The settings with some of them otherwise."""
+    """The settings with some changed."""
     return msgspec.structs.replace(SETTINGS, **changes)
 
 
@@ -89,7 +89,7 @@ def plan(**changes: object) -> FollowUpPlan:
 
 
 def names(network: ScriptedNetwork, *addresses: str, of: str = RESOLVER) -> None:
-    """What a resolver says of x.com, beside the other names everybody knows."""
+    """A resolver's answers for x.com and the other names of these tests."""
     resolver = network.resolver(of)
     resolver.answers("x.com", "A", DnsReply(addresses=tuple(a for a in addresses if "." in a)))
     resolver.answers("x.com", "AAAA", DnsReply(addresses=tuple(a for a in addresses if ":" in a)))
@@ -98,7 +98,7 @@ def names(network: ScriptedNetwork, *addresses: str, of: str = RESOLVER) -> None
 
 
 def world(families: tuple[str, ...] = ("ipv4", "ipv6")) -> ScriptedNetwork:
-    """The name is reset on the address given, and works on those that others give."""
+    """The name is reset at the address given, and works at those that others give."""
     network = ScriptedNetwork(families=families)
     names(network, GIVEN)
     names(network, TRUE, SIX, of=OPEN)
@@ -112,7 +112,7 @@ def world(families: tuple[str, ...] = ("ipv4", "ipv6")) -> ScriptedNetwork:
 
 
 def doh(reply: DnsReply) -> Callable[[bytes], bytes]:
-    """A DNS-over-HTTPS server that says this to a question about IPv4."""
+    """A DNS-over-HTTPS server with this answer to a question for A."""
 
     def answer(sent: bytes) -> bytes:
         path = sent.split(b" ", 2)[1].decode()
@@ -138,7 +138,7 @@ def prober(
         VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
@@ -182,7 +182,7 @@ def handshakes(measurement: Measurement, reason: Reason) -> list[tuple[str, str,
 
 
 def planned(failed: Measurement, *controls: Measurement, endpoint: str = "") -> FollowUpPlan:
-    """The plan after these looks."""
+    """The plan after these measurements."""
     target = TARGET
     if endpoint:
         target = msgspec.structs.replace(TARGET, endpoint=parse_endpoint(endpoint))
@@ -190,7 +190,7 @@ def planned(failed: Measurement, *controls: Measurement, endpoint: str = "") -> 
 
 
 def test_what_is_read_off_a_reset() -> None:
-    """The addresses that failed after connecting, those given, and those the control used."""
+    """The plan has the addresses that failed after TCP, those given, and those of the control."""
     failed = look(
         dns(addresses=(GIVEN, TRUE_2)),
         tcp(address=GIVEN),
@@ -207,7 +207,7 @@ def test_what_is_read_off_a_reset() -> None:
 
 
 def test_one_address_of_each_family() -> None:
-    """The two families can be treated differently."""
+    """The plan has a failed address of each family."""
     failed = look(
         *(tls("connection_reset", address=a) for a in (GIVEN, TRUE, SIX, "2001:db8:113::11"))
     )
@@ -215,7 +215,7 @@ def test_one_address_of_each_family() -> None:
 
 
 def test_an_address_that_answered_and_one_a_control_could_not_use_are_left_out() -> None:
-    """Only what failed is greeted again, and only what worked elsewhere is thought honest."""
+    """Only failed addresses are tested again, and only working ones elsewhere count as honest."""
     failed = look(dns(), tcp(), tls(address=TRUE), tls("connection_reset", address=GIVEN))
     broken = control(dns("dns_nxdomain_error"), tls("connection_reset", address=TRUE_3))
     seen = planned(failed, broken)
@@ -223,13 +223,13 @@ def test_an_address_that_answered_and_one_a_control_could_not_use_are_left_out()
 
 
 def test_a_request_that_failed_after_the_handshake() -> None:
-    """The address it was asked at stands in for one whose handshake failed."""
+    """Without a failed handshake the address of the failed request is used."""
     failed = look(dns(), tcp(), tls(), http("generic_timeout_error", address=TRUE))
     assert planned(failed).failed_addresses == (TRUE,)
 
 
 def test_a_redirect_to_a_host_that_fails() -> None:
-    """It is the last host that is asked about, at its own port."""
+    """The plan is about the last host of a redirect, at its port."""
     failed = look(
         dns(),
         tcp(),
@@ -245,7 +245,7 @@ def test_a_redirect_to_a_host_that_fails() -> None:
 
 
 def test_a_name_that_does_not_resolve() -> None:
-    """There is no address to greet, but there are others to ask for one."""
+    """Without an address of the name, other resolvers are still asked."""
     seen = planned(look(dns("dns_nxdomain_error")), control())
     assert (seen.failed_addresses, seen.given, seen.port, seen.tls) == ((), (), 443, True)
 
@@ -264,13 +264,13 @@ def test_a_name_that_does_not_resolve() -> None:
 def test_http_3_that_a_control_was_offered(
     url: str, headers: tuple[tuple[str, str], ...], *, offered: bool
 ) -> None:
-    """By the host itself, over TLS, on the port that is asked."""
+    """HTTP/3 must be offered by the host itself, over TLS, on the same port."""
     seen = control(dns(), tcp(), tls(), http(url=url, headers=headers))
     assert planned(look(dns(), tcp(), tls("connection_reset")), seen).http3 is offered
 
 
-def test_earlier_follow_ups_are_no_looks_at_the_endpoint() -> None:
-    """What carries a reason was asked for another's sake."""
+def test_earlier_follow_ups_are_no_measurements_at_the_endpoint() -> None:
+    """Observations with a reason are ignored."""
     extra = msgspec.structs.replace(tcp(port=53), reason=Reason.OPEN_RESOLVER_TCP.value)
     failed = look(dns(), tcp(), tls("connection_reset"), extra)
     assert planned(failed).port == 443
@@ -280,7 +280,7 @@ def test_earlier_follow_ups_are_no_looks_at_the_endpoint() -> None:
 
 
 async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
-    """Each question changes one thing; together they are few, and all on record."""
+    """Each question changes one thing, and all are on record."""
     network = world()
     measurement = await asked(network, plan(known_elsewhere=(TRUE_2,)))
     assert (measurement.look, measurement.cycle) == (Purpose.FOLLOW_UP, "cycle-1")
@@ -321,7 +321,7 @@ async def test_a_reset_is_asked_about_in_every_way_but_once_each() -> None:
 
 
 async def test_what_every_resolver_said_is_on_record() -> None:
-    """Answers beside failures, each under its reason."""
+    """Answers and failures are recorded, each under its reason."""
     measurement = await asked(world())
     told = {
         (o.reason, o.resolver): o.addresses
@@ -337,7 +337,7 @@ async def test_what_every_resolver_said_is_on_record() -> None:
 
 
 async def test_the_questions_go_side_by_side() -> None:
-    """Silence everywhere costs the longest of them, not their sum."""
+    """The questions run in parallel: silence costs the longest deadline and not their sum."""
     network = ScriptedNetwork()
     names(network, GIVEN)
     measurement = await asked(network, plan(known_elsewhere=(TRUE, SIX)))
@@ -348,7 +348,7 @@ async def test_the_questions_go_side_by_side() -> None:
 
 
 async def test_a_deadline_ends_them_all() -> None:
-    """However long each might take; what was seen until then is kept, and no socket stays open."""
+    """The deadline ends all questions, keeps their observations and leaves no socket open."""
     network = world()
     network.peer(GIVEN, 443, Peer(tls=HANG))
     network.peer(ELSEWHERE, 443, Peer(connect=HANG))
@@ -361,7 +361,7 @@ async def test_a_deadline_ends_them_all() -> None:
 
 
 async def test_a_follow_up_that_is_given_up_leaves_nothing_open() -> None:
-    """At whatever moment."""
+    """A follow-up cancelled at any moment leaves nothing open."""
     for tenths in range(0, 60, 3):
         network = world()
         network.peer(GIVEN, 443, Peer(tls=HANG, connect_delay=0.5))
@@ -402,7 +402,7 @@ async def test_an_innocuous_name_on_the_address_that_failed(
 
 
 async def test_the_name_elsewhere_is_said_over_families_that_failed() -> None:
-    """IPv4 failed, so IPv6 would compare two things that differ twice."""
+    """The innocuous server is tested over the failed family only."""
     network = world()
     network.resolver(RESOLVER).answers("elsewhere.example", "AAAA", DnsReply(addresses=(SIX,)))
     network.peer(ELSEWHERE, 443, Peer(tls=WRONG_NAME))
@@ -413,7 +413,7 @@ async def test_the_name_elsewhere_is_said_over_families_that_failed() -> None:
 
 
 async def test_an_honest_address_must_prove_the_name() -> None:
-    """A certificate for another name is no proof that the answer was the true one."""
+    """A certificate for another name does not prove that the address is honest."""
     network = world()
     for address in (TRUE, SIX):
         network.peer(address, 443, Peer(tls=WRONG_NAME))
@@ -424,7 +424,7 @@ async def test_an_honest_address_must_prove_the_name() -> None:
 
 
 async def test_at_most_two_honest_addresses_of_a_family() -> None:
-    """A name may have dozens."""
+    """At most two honest addresses of each family are tested."""
     network = world()
     measurement = await asked(network, plan(known_elsewhere=(TRUE_3, TRUE_2, TRUE, SIX)))
     assert [address for address, *_ in handshakes(measurement, Reason.HONEST_ADDRESS)] == [
@@ -434,7 +434,7 @@ async def test_at_most_two_honest_addresses_of_a_family() -> None:
 
 
 async def test_an_address_given_or_private_is_not_honest() -> None:
-    """One was tried already; the other would lead about the vantage's own network."""
+    """Given addresses and bogons are not tested as honest ones."""
     network = ScriptedNetwork()
     for resolver in (RESOLVER, OPEN, SECOND):
         names(network, GIVEN, "10.0.0.1", of=resolver)
@@ -445,13 +445,13 @@ async def test_an_address_given_or_private_is_not_honest() -> None:
 
 
 async def test_a_family_the_vantage_lacks_is_not_tried() -> None:
-    """It would fail for reasons of its own."""
+    """Addresses of a family that the vantage lacks are not tested."""
     measurement = await asked(world(("ipv4",)))
     assert [address for address, *_ in handshakes(measurement, Reason.HONEST_ADDRESS)] == [TRUE]
 
 
 async def test_a_name_that_nobody_gives() -> None:
-    """Every resolver is asked, each denial is on record, and no connection is made for it."""
+    """Every resolver is asked, each denial is on record, and no address is tested."""
     network = ScriptedNetwork()
     for resolver in (OPEN, SECOND):
         network.resolver(resolver).answers("x.com", "A", DnsReply(rcode="NXDOMAIN"))
@@ -468,7 +468,7 @@ async def test_a_name_that_nobody_gives() -> None:
 
 
 async def test_a_dns_over_https_server_that_cannot_be_used() -> None:
-    """Its failure is on record as its own, and how it was reached is no answer about the name."""
+    """The failed DoH server is on record as a DNS failure, without its own TCP and TLS."""
     network = world()
     network.peer(DOH, 443, RESETS)
     measurement = await asked(network)
@@ -487,7 +487,7 @@ async def test_a_dns_over_https_server_that_cannot_be_used() -> None:
     ],
 )
 async def test_dns_over_https_at_another_port_and_path(url: str, request_line: bytes) -> None:
-    """The URL is the operator's; the question goes where it says."""
+    """The question goes to the port and path of the configured URL."""
     network = world()
     network.peer(DOH, 8443, Peer(says=(doh(DnsReply(addresses=(TRUE_2,))),)))
     measurement = await asked(network, None, changed(doh_resolvers=(url,)))
@@ -498,7 +498,7 @@ async def test_dns_over_https_at_another_port_and_path(url: str, request_line: b
 
 
 async def test_http_3_is_asked_where_it_is_offered() -> None:
-    """Over each family the name has, and under its own reason."""
+    """HTTP/3 is tested over each family of the name, under its own reason."""
     network = world()
     names(network, GIVEN, SIX)
     measurement = await asked(network, plan(http3=True))
@@ -509,7 +509,7 @@ async def test_http_3_is_asked_where_it_is_offered() -> None:
 
 
 async def test_a_witness_is_asked_over_http_3_alone() -> None:
-    """No stream is opened, and nobody but the vantage's own resolver is asked for the name."""
+    """An HTTP/3 plan opens no stream and asks only the vantage's own resolver."""
     network = world()
     measurement = await asked(network, plan_http3(TARGET))
     assert [o.reason for o in measurement.observations] == [Reason.HTTP3]
@@ -521,7 +521,7 @@ async def test_a_witness_is_asked_over_http_3_alone() -> None:
 
 
 async def test_a_quiet_vantage_asks_nothing() -> None:
-    """Not even when it is told to: each question would single its host out."""
+    """A quiet vantage asks no question."""
     network = world()
     for what in (plan(http3=True, known_elsewhere=(TRUE,)), plan_http3(TARGET)):
         measurement = await asked(network, what, profile=Profile.QUIET)
@@ -533,7 +533,7 @@ async def test_a_quiet_vantage_asks_nothing() -> None:
 
 @pytest.mark.parametrize("through", ["through", "dead"])
 async def test_behind_a_proxy_only_the_innocuous_name_is_asked(through: str) -> None:
-    """Names and addresses are the proxy's matter, and datagrams do not pass it."""
+    """Behind a proxy only the innocuous name is tested."""
     network = world()
     says = (b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6))
     proxy = Peer(says=says) if through == "through" else Peer(connect=HANG)
@@ -556,14 +556,14 @@ async def test_behind_a_proxy_only_the_innocuous_name_is_asked(through: str) -> 
 
 
 async def test_an_address_is_asked_nothing_that_only_a_name_can_be() -> None:
-    """Telegram's data centres are known by number."""
+    """An endpoint given by address gets no questions about its name."""
     network = world()
     measurement = await asked(network, plan(host=GIVEN))
     assert (measurement.observations, network.connects) == ((), [])
 
 
 async def test_a_service_without_tls_is_greeted_by_no_name() -> None:
-    """Its name is still asked for, and the honest addresses connected to."""
+    """Without TLS the name is still resolved elsewhere, and honest addresses are connected to."""
     network = world()
     network.peer(TRUE, 5222, WELL)
     network.peer(SIX, 5222, WELL)
@@ -586,7 +586,7 @@ async def test_a_service_without_tls_is_greeted_by_no_name() -> None:
 async def test_settings_leave_questions_out(
     changes: dict[str, object], missing: set[Reason]
 ) -> None:
-    """An empty name and empty lists ask nothing, and the rest is asked as ever."""
+    """Settings without innocuous name and resolvers omit these questions only."""
     measurement = await asked(world(), None, changed(**changes))
     usual = {*Reason} - {Reason.HTTP3, Reason.NAME_AGAIN}
     assert {o.reason for o in measurement.observations} == usual - missing

@@ -1,4 +1,4 @@
-"""One look, layer by layer, on a scripted network: what is recorded and what decides."""
+"""One measurement, layer by layer, on a scripted network: what is recorded and what decides."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from monitor.analysis.outcome import summarise
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
@@ -57,7 +57,7 @@ Seen = TypeVar("Seen", bound=Observation)
 S = TypeVar("S", bound=msgspec.Struct)
 
 LOOP = VirtualClockLoop
-"""Deadlines pass in no time here, and durations are exact."""
+"""The loop with a virtual clock: deadlines pass at once, and durations are exact."""
 
 RESOLVER, SECOND = "192.0.2.53", "192.0.2.54"
 V4, V4_OTHER, V6 = "203.0.113.10", "203.0.113.11", "2001:db8:113::10"
@@ -83,7 +83,7 @@ def replaced(value: S, **changes: object) -> S:
 
 
 def redirect(to: str, status: int = 302) -> bytes:
-    """A response that sends the visitor on."""
+    """A redirect."""
     head = f"HTTP/1.1 {status} Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
     return head.encode("latin-1")
 
@@ -91,7 +91,7 @@ def redirect(to: str, status: int = 302) -> bytes:
 def scripted(
     *addresses: str, name: str = "x.com", families: tuple[str, ...] = ("ipv4", "ipv6")
 ) -> ScriptedNetwork:
-    """A network whose resolver knows `name` at these addresses."""
+    """A network whose resolver gives these addresses for `name`."""
     network = ScriptedNetwork(families=families)
     resolver = network.resolver(RESOLVER)
     v4 = tuple(a for a in addresses if ":" not in a)
@@ -122,13 +122,13 @@ def prober(
         vantage,
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=address) for address in resolvers],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )
 
 
-async def look(
+async def measure(
     network: ScriptedNetwork,
     endpoint: str | Endpoint = X,
     *,
@@ -137,7 +137,7 @@ async def look(
     egress: Egress | None = None,
     resolver: Resolver | None = None,
 ) -> Measurement:
-    """One look, which must leave nothing open."""
+    """One measurement, which must leave nothing open."""
     found = parse_endpoint(endpoint) if isinstance(endpoint, str) else endpoint
     one = prober(network, settings=settings, resolvers=resolvers, egress=egress, resolver=resolver)
     measurement = await one.measure(Target(platform="x", role="web", endpoint=found))
@@ -152,18 +152,18 @@ def seen(measurement: Measurement, kind: type[Seen]) -> list[Seen]:
 
 
 def failures(measurement: Measurement, kind: type[Seen]) -> list[str | None]:
-    """What failed on one layer, in order."""
+    """The failures of one layer, in order."""
     return [o.failure for o in seen(measurement, kind)]
 
 
 # -- the measurement itself ----------------------------------------------------------------------
 
 
-async def test_a_healthy_look_shows_every_layer() -> None:
-    """One look at a healthy site records DNS, TCP, TLS and HTTP, and that it was reached."""
+async def test_a_healthy_measurement_shows_every_layer() -> None:
+    """A measurement of a healthy site records DNS, TCP, TLS and HTTP, and that it was reached."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert measurement.reached
     assert [type(o) for o in measurement.observations] == [
         *(DnsObservation, DnsObservation),
@@ -197,11 +197,11 @@ async def test_the_measurement_says_who_looked_at_what() -> None:
 
 
 async def test_observations_come_in_the_order_they_began() -> None:
-    """Whatever order things end in, the measurement lists them by their start."""
+    """Observations are sorted by their start, whatever order they end in."""
     network = scripted(V4, V6)
     network.peer(V4, 443, replaced(WEB, connect_delay=0.03))
     network.peer(V6, 443, WEB)
-    starts = [o.start for o in (await look(network)).observations]
+    starts = [o.start for o in (await measure(network)).observations]
     assert starts == sorted(starts)
 
 
@@ -219,37 +219,37 @@ async def test_observations_come_in_the_order_they_began() -> None:
     ],
 )
 async def test_every_code_is_a_failure_of_its_own(rcode: str, failure: str) -> None:
-    """A resolver's refusal is recorded by kind, and nothing is dialled."""
+    """Each refusal of a resolver has its failure, and nothing is dialled."""
     network = ScriptedNetwork()
     resolver = network.resolver(RESOLVER)
     resolver.answers("x.com", "A", DnsReply(rcode=rcode))
     resolver.answers("x.com", "AAAA", DnsReply(rcode=rcode))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, DnsObservation) == [failure, failure]
     assert not measurement.reached
     assert network.connects == []
 
 
 async def test_a_refusal_without_a_question_is_heard() -> None:
-    """A bare REFUSED header counts, instead of passing for silence."""
+    """A bare REFUSED header counts as REFUSED and not as silence."""
     network = ScriptedNetwork()
     bare = DnsReply(rcode="REFUSED", question=False)
     network.resolver(RESOLVER).answers("x.com", "A", bare).answers("x.com", "AAAA", bare)
-    assert failures(await look(network), DnsObservation) == ["dns_refused_error"] * 2
+    assert failures(await measure(network), DnsObservation) == ["dns_refused_error"] * 2
 
 
 async def test_no_ipv6_address_is_no_failure() -> None:
-    """An empty AAAA answer fails only when there is no A answer either."""
+    """An empty AAAA answer fails only when the A answer is empty too."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
-    assert failures(await look(network), DnsObservation) == [None, None]
+    assert failures(await measure(network), DnsObservation) == [None, None]
 
 
 async def test_silence_is_asked_three_times_and_then_a_timeout() -> None:
-    """A silent resolver gets three queries of each type and costs the timeout, not more."""
+    """A silent resolver gets three queries of each type and costs exactly the timeout."""
     network = ScriptedNetwork()
     resolver = network.resolver(RESOLVER).stays_silent("x.com")
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, DnsObservation) == ["generic_timeout_error"] * 2
     assert [o.tries for o in seen(measurement, DnsObservation)] == [3, 3]
     assert resolver.queries.count(("x.com", "A")) == 3
@@ -258,11 +258,11 @@ async def test_silence_is_asked_three_times_and_then_a_timeout() -> None:
 
 
 async def test_a_lost_query_is_made_good_by_the_next() -> None:
-    """A reply to the second query counts, and the observation says it took two."""
+    """A reply to the second query counts, and the observation has two tries."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,), to_query=2))
-    measurement = await look(network)
+    measurement = await measure(network)
     first = seen(measurement, DnsObservation)[0]
     assert (first.rtype, first.tries, first.failure) == ("A", 2, None)
     assert first.answers[0].query == 2
@@ -271,11 +271,11 @@ async def test_a_lost_query_is_made_good_by_the_next() -> None:
 
 
 async def test_an_icmp_error_ends_the_question_when_it_comes() -> None:
-    """A resolver that cannot be reached is recorded by the ICMP error, with its own duration."""
+    """An unreachable resolver is recorded with the ICMP error and its duration."""
     network = ScriptedNetwork()
     network.resolver(RESOLVER).fails(os_error(errno.EHOSTUNREACH), delay=0.01)
     network.peer(V4, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, DnsObservation) == ["host_unreachable"] * 2
     for observation in seen(measurement, DnsObservation):
         assert 0.005 < observation.duration < FAST.dns_timeout
@@ -283,13 +283,13 @@ async def test_an_icmp_error_ends_the_question_when_it_comes() -> None:
 
 
 async def test_an_injected_second_answer_is_on_record() -> None:
-    """Both replies to one query are kept; the first one is what the look goes on with."""
+    """Both replies to one query are kept, and the first one is used."""
     network = scripted(V4)
     injected = DnsReply(addresses=(V4_OTHER,))
     honest = DnsReply(addresses=(V4,), delay=0.03)
     network.resolver(RESOLVER).answers("x.com", "A", injected, honest)
     network.peer(V4_OTHER, 443, Peer(connect=refused()))
-    measurement = await look(network, settings=replaced(FAST, dns_window=0.1))
+    measurement = await measure(network, settings=replaced(FAST, dns_window=0.1))
     answers = seen(measurement, DnsObservation)[0].answers
     assert [a.addresses for a in answers] == [(V4_OTHER,), (V4,)]
     assert [a.query for a in answers] == [1, 1]
@@ -303,17 +303,17 @@ async def test_an_answer_behind_the_window_is_not_waited_for() -> None:
     late = DnsReply(addresses=(V4_OTHER,), delay=5.0)
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,)), late)
     network.peer(V4, 443, WEB)
-    measurement = await look(network, settings=replaced(FAST, dns_window=0.02))
+    measurement = await measure(network, settings=replaced(FAST, dns_window=0.02))
     assert len(seen(measurement, DnsObservation)[0].answers) == 1
     assert measurement.duration < 2.5
 
 
 async def test_an_injected_refusal_fails_although_the_honest_answer_follows() -> None:
-    """An empty answer that came first is what applications get, whatever comes second."""
+    """An empty first answer counts, as for applications, whatever comes second."""
     network = scripted(V4)
     honest = DnsReply(addresses=(V4,), delay=0.03)
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(), honest)
-    measurement = await look(network, settings=replaced(FAST, dns_window=0.1))
+    measurement = await measure(network, settings=replaced(FAST, dns_window=0.1))
     first = seen(measurement, DnsObservation)[0]
     assert first.failure == "dns_no_answer"
     assert [a.addresses for a in first.answers] == [(), (V4,)]
@@ -321,19 +321,19 @@ async def test_an_injected_refusal_fails_although_the_honest_answer_follows() ->
 
 
 async def test_an_answer_after_the_timeout_is_late() -> None:
-    """A reply that comes when the look has given up is kept, and the timeout stands."""
+    """A reply after the timeout is kept, and the timeout stays the failure."""
     network = ScriptedNetwork()
     resolver = network.resolver(RESOLVER)
     resolver.answers("x.com", "AAAA", DnsReply())
     resolver.answers("x.com", "A", DnsReply(addresses=(V4,), delay=0.12))
-    measurement = await look(network, settings=replaced(FAST, dns_window=0.3))
+    measurement = await measure(network, settings=replaced(FAST, dns_window=0.3))
     first = next(o for o in seen(measurement, DnsObservation) if o.rtype == "A")
     assert first.failure == "generic_timeout_error"
     assert first.answers[0].addresses == (V4,)
 
 
 async def test_replies_to_another_query_or_question_are_ignored() -> None:
-    """A wrong id, a wrong type, a query sent back and garbage are no answers."""
+    """A wrong id, a wrong type, an echoed query and garbage are no answers."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
     wrong = DnsReply(addresses=(V4_OTHER,), wrong_id=True)
@@ -341,27 +341,27 @@ async def test_replies_to_another_query_or_question_are_ignored() -> None:
     network.resolver(RESOLVER).answers(
         "x.com", "A", DnsReply(raw=b"garbage"), DnsReply(raw=b"\0" * 12), wrong, right
     )
-    measurement = await look(network)
+    measurement = await measure(network)
     assert [a.addresses for a in seen(measurement, DnsObservation)[0].answers] == [(V4,)]
 
 
 async def test_a_flood_of_answers_is_kept_within_bounds() -> None:
-    """A hundred injected replies do not make a hundred rows of evidence."""
+    """Of 100 injected replies only a few are kept."""
     network = scripted(V4)
     network.peer(V4, 443, WEB)
     flood = [DnsReply(addresses=(f"203.0.113.{n}",), delay=0.01) for n in range(100)]
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4,)), *flood)
-    measurement = await look(network, settings=replaced(FAST, dns_window=0.05))
+    measurement = await measure(network, settings=replaced(FAST, dns_window=0.05))
     assert 2 <= len(seen(measurement, DnsObservation)[0].answers) <= 16
 
 
 async def test_a_truncated_answer_is_fetched_over_tcp() -> None:
-    """A reply that did not fit is asked for again over TCP, at the same resolver."""
+    """A truncated reply is asked for again over TCP, at the same resolver."""
     network = scripted(V4)
     resolver = network.resolver(RESOLVER).answers("x.com", "A", DnsReply(truncated=True))
     resolver.answers_over_tcp("x.com", "A", DnsReply(addresses=(V4,)))
     network.peer(V4, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert resolver.tcp_queries == [("x.com", "A")]
     first = seen(measurement, DnsObservation)[0]
     assert first.failure is None
@@ -370,21 +370,21 @@ async def test_a_truncated_answer_is_fetched_over_tcp() -> None:
 
 
 async def test_a_truncated_answer_that_tcp_cannot_complete_fails_as_tcp_did() -> None:
-    """Truncated and then refused over TCP is a refusal, never "no such addresses"."""
+    """A truncated reply whose TCP is refused is a refusal and not an empty answer."""
     network = scripted()
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(truncated=True))
     network.peer(RESOLVER, 53, Peer(connect=refused()))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert seen(measurement, DnsObservation)[0].failure == "connection_refused"
 
 
 async def test_the_next_resolver_is_asked_when_the_first_is_silent() -> None:
-    """A silent resolver costs its timeout; the next one's answer is used, the silence recorded."""
+    """After a silent resolver the next one is used, and the silence is on record."""
     network = scripted(V4)
     network.resolver(SECOND).answers("x.com", "A", DnsReply(addresses=(V4,)))
     network.resolver(RESOLVER).stays_silent("x.com")
     network.peer(V4, 443, WEB)
-    measurement = await look(network, resolvers=(RESOLVER, SECOND, "192.0.2.55"))
+    measurement = await measure(network, resolvers=(RESOLVER, SECOND, "192.0.2.55"))
     assert measurement.reached
     shown = [(o.resolver, o.reason, o.failure) for o in seen(measurement, DnsObservation)]
     assert shown == [
@@ -397,36 +397,36 @@ async def test_the_next_resolver_is_asked_when_the_first_is_silent() -> None:
 
 
 async def test_a_refusing_resolver_is_believed() -> None:
-    """An answer of any kind is an answer: only silence moves on to the next resolver."""
+    """Only silence leads to the next resolver, an error answer does not."""
     network = scripted(V4)
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(rcode="REFUSED"))
     network.resolver(SECOND).answers("x.com", "A", DnsReply(addresses=(V4,)))
-    measurement = await look(network, resolvers=(RESOLVER, SECOND))
+    measurement = await measure(network, resolvers=(RESOLVER, SECOND))
     assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{RESOLVER}:53"}
 
 
 async def test_without_a_resolver_there_is_no_answer_to_accuse_anyone_with() -> None:
-    """A machine that names no resolver says so, and in a way nobody is blamed for."""
-    measurement = await look(ScriptedNetwork(), resolvers=())
+    """A machine without a resolver is recorded as such, with a failure that accuses nobody."""
+    measurement = await measure(ScriptedNetwork(), resolvers=())
     (observation,) = seen(measurement, DnsObservation)
     assert observation.failure == "dns_non_recoverable_failure"
     assert observation.stub
 
 
 async def test_bogons_are_recorded_and_never_dialled() -> None:
-    """An answer no public service can have is a failure of DNS, and nobody connects to it."""
+    """A bogon answer is a DNS failure, and nobody connects to it."""
     network = scripted("10.10.34.34", "::1")
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, DnsObservation) == ["dns_bogon_error"] * 2
     assert seen(measurement, DnsObservation)[0].addresses == ("10.10.34.34",)
     assert network.connects == []
 
 
 async def test_one_honest_address_among_bogons_is_dialled() -> None:
-    """A mixed answer is used as far as it is usable."""
+    """Of a mixed answer only the addresses that are no bogons are used."""
     network = scripted("127.0.0.1", V4)
     network.peer(V4, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert measurement.reached
     assert network.connects == [(V4, 443)]
     assert failures(measurement, DnsObservation) == [None, None]
@@ -439,10 +439,10 @@ async def test_one_honest_address_among_bogons_is_dialled() -> None:
 async def test_a_dns_endpoint_needs_an_address(
     replies: tuple[DnsReply, ...], reached: bool
 ) -> None:
-    """For a name that is only looked up, an address is all there is to reach."""
+    """A dns endpoint is reached when its name has an address."""
     network = ScriptedNetwork()
     network.resolver(RESOLVER).answers("x.com", "A", *replies).answers("x.com", "AAAA", *replies)
-    measurement = await look(network, "dns:x.com")
+    measurement = await measure(network, "dns:x.com")
     assert measurement.reached is reached
     assert {type(o) for o in measurement.observations} == {DnsObservation}
 
@@ -462,10 +462,10 @@ async def test_a_dns_endpoint_needs_an_address(
     ],
 )
 async def test_a_connection_fails_on_the_tcp_layer(peer: Peer, failure: str) -> None:
-    """What stops a connect belongs to TCP, and nothing above it is tried."""
+    """A failed connect is a TCP failure, and no higher layer is tried."""
     network = scripted(V4)
     network.peer(V4, 443, peer)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, TcpObservation) == [failure]
     assert seen(measurement, TlsObservation) == []
     assert not measurement.reached
@@ -485,10 +485,10 @@ async def test_a_connection_fails_on_the_tcp_layer(peer: Peer, failure: str) -> 
     ],
 )
 async def test_a_handshake_fails_on_the_tls_layer(peer: Peer, failure: str, alert: bool) -> None:
-    """What stops a handshake belongs to TLS; a bad certificate is kept, and nothing is sent."""
+    """A failed handshake is a TLS failure; a bad certificate is kept, and no request is sent."""
     network = scripted(V4)
     network.peer(V4, 443, peer)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, TcpObservation) == [None]
     (tls,) = seen(measurement, TlsObservation)
     assert (tls.failure, tls.alert) == (failure, alert)
@@ -499,11 +499,11 @@ async def test_a_handshake_fails_on_the_tls_layer(peer: Peer, failure: str, aler
 
 
 async def test_both_families_are_seen_separately() -> None:
-    """Each family gets its own connection and handshake; one that works is enough to be reached."""
+    """Each family has its own connection and handshake; one that works is enough."""
     network = scripted(V4, V6)
     network.peer(V4, 443, WEB)
     network.peer(V6, 443, Peer(tls=reset_by_peer()))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert measurement.reached
     found = {o.family: o.failure for o in seen(measurement, TlsObservation)}
     assert found == {"ipv4": None, "ipv6": "connection_reset"}
@@ -512,23 +512,23 @@ async def test_both_families_are_seen_separately() -> None:
 
 
 async def test_ipv4_carries_the_request_when_both_work() -> None:
-    """With two good families the request goes over the same one every time."""
+    """With two working families the request always uses the same one."""
     network = scripted(V4, V6)
     network.peer(V4, 443, replaced(WEB, connect_delay=0.02))
     network.peer(V6, 443, WEB)
-    (http,) = seen(await look(network), HttpObservation)
+    (http,) = seen(await measure(network), HttpObservation)
     assert http.address == V4
 
 
 @pytest.mark.parametrize("dead", [V4, V6])
 async def test_a_dead_family_does_not_hold_up_the_other(dead: str) -> None:
-    """The request goes out before the dead family's deadline, which is still on record."""
+    """The request does not wait for the failing family, whose timeout is still on record."""
     network = scripted(V4, V6)
     alive = V6 if dead == V4 else V4
     network.peer(alive, 443, WEB)
     network.peer(dead, 443, Peer(connect=HANG))
     settings = replaced(FAST, tcp_timeout=1.5)
-    measurement = await look(network, settings=settings)
+    measurement = await measure(network, settings=settings)
     (http,) = seen(measurement, HttpObservation)
     assert http.address == alive
     assert http.start < settings.tcp_timeout
@@ -539,77 +539,77 @@ async def test_a_dead_family_does_not_hold_up_the_other(dead: str) -> None:
 
 
 async def test_a_family_the_vantage_lacks_is_not_dialled() -> None:
-    """A way out bound to an IPv4 source dials no IPv6 address."""
+    """A vantage bound to an IPv4 source dials no IPv6 address."""
     network = scripted(V4, V6, families=("ipv4",))
     network.peer(V4, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert network.connects == [(V4, 443)]
     assert {o.rtype for o in seen(measurement, DnsObservation)} == {"A", "AAAA"}
 
 
 async def test_every_address_is_tried_up_to_the_limit() -> None:
-    """All addresses of a family up to `max_addresses` get a connection, and no more."""
+    """At most `max_addresses` addresses of a family get a connection."""
     several = tuple(f"203.0.113.{n}" for n in range(1, 7))
     network = scripted(*several)
     for address in several:
         network.peer(address, 443, Peer(connect=refused()))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert [o.address for o in seen(measurement, TcpObservation)] == list(several[:4])
 
 
 async def test_the_first_address_that_works_is_used() -> None:
-    """One handshake is enough when it works, on the first address that could be connected to."""
+    """One working handshake is enough, at the first address that accepts a connection."""
     network = scripted(V4, V4_OTHER, "203.0.113.12")
     network.peer(V4, 443, Peer(connect=refused()))
     network.peer(V4_OTHER, 443, WEB)
     network.peer("203.0.113.12", 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert [o.address for o in seen(measurement, TlsObservation)] == [V4_OTHER]
     assert measurement.reached
 
 
 async def test_after_a_failed_handshake_the_others_are_tried_at_once() -> None:
-    """A second address is not left idle until the third has timed out, or its server hangs up."""
+    """The other addresses make their handshakes in parallel, so none stays idle."""
     several = (V4, V4_OTHER, "203.0.113.12", "203.0.113.13")
     network = scripted(*several)
     for address in several:
         network.peer(address, 443, Peer(tls=HANG, chain=()))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, TlsObservation) == ["generic_timeout_error"] * 4
     assert measurement.duration < 3 * FAST.tls_timeout
 
 
 async def test_retransmits_are_recorded() -> None:
-    """Segments that had to be sent again tell of a lossy line."""
+    """Retransmitted segments are recorded."""
     network = scripted(V4)
     network.peer(V4, 443, replaced(WEB, retransmits=2))
-    assert seen(await look(network), TcpObservation)[0].retransmits == 2
+    assert seen(await measure(network), TcpObservation)[0].retransmits == 2
 
 
 async def test_a_tcp_endpoint_needs_only_a_connection() -> None:
-    """For a bare port, a connection is reach and nothing is sent."""
+    """A tcp endpoint is reached by a connection, and nothing is sent."""
     network = ScriptedNetwork()
     network.peer("149.154.175.50", 5222, Peer())
-    measurement = await look(network, "tcp://149.154.175.50:5222")
+    measurement = await measure(network, "tcp://149.154.175.50:5222")
     assert measurement.reached
     assert [type(o) for o in measurement.observations] == [TcpObservation]
     assert network.streams[0].sent == b""
 
 
 async def test_a_tls_endpoint_needs_a_verified_handshake() -> None:
-    """For a TLS endpoint a verified handshake is reach; a forged certificate is none."""
+    """A tls endpoint is reached by a verified handshake, not by one with a forged certificate."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(), Peer(tls=bad_certificate(20, "no issuer")))
-    assert (await look(network, "tls://x.com:443")).reached
-    assert not (await look(network, "tls://x.com:443")).reached
+    assert (await measure(network, "tls://x.com:443")).reached
+    assert not (await measure(network, "tls://x.com:443")).reached
 
 
 async def test_a_service_with_its_own_authority_is_recorded_and_sent_nothing() -> None:
-    """Without verification the chain is on record, a handshake is reach, and nothing is sent."""
+    """Without verification any handshake reaches, its chain is on record, and nothing is sent."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(tls=bad_certificate(20, "no issuer"), chain=(b"own", b"root")))
     endpoint = Endpoint(kind=EndpointKind.HTTPS, host="x.com", port=443, verify=False)
-    measurement = await look(network, endpoint)
+    measurement = await measure(network, endpoint)
     assert measurement.reached
     (tls,) = seen(measurement, TlsObservation)
     assert tls.failure is None
@@ -619,11 +619,11 @@ async def test_a_service_with_its_own_authority_is_recorded_and_sent_nothing() -
 
 
 async def test_the_final_dot_is_not_part_of_the_server_name() -> None:
-    """An absolute name is greeted, and verified, by the name its certificate has."""
+    """The final dot of an absolute name is omitted in TLS."""
     network = scripted(V4, name="x.com")
     network.peer(V4, 443, WEB)
     endpoint = Endpoint(kind=EndpointKind.HTTPS, host="x.com.", port=443)
-    assert (await look(network, endpoint)).reached
+    assert (await measure(network, endpoint)).reached
     assert network.streams[0].server_names == ["x.com"]
 
 
@@ -645,22 +645,22 @@ async def test_the_final_dot_is_not_part_of_the_server_name() -> None:
     ],
 )
 async def test_a_request_fails_on_the_http_layer(says: tuple[Said, ...], failure: str) -> None:
-    """What goes wrong after the handshake belongs to HTTP."""
+    """A failure after the handshake is an HTTP failure."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=says))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert failures(measurement, TlsObservation) == [None]
     assert failures(measurement, HttpObservation) == [failure]
     assert not measurement.reached
 
 
 async def test_redirects_are_followed_and_the_last_hop_decides() -> None:
-    """A redirect proves nothing of where it leads: each hop is resolved, dialled, verified."""
+    """Each hop of a redirect is resolved, dialled and verified."""
     network = scripted(V4, name="twitter.com")
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
     network.peer(V4, 443, Peer(says=(redirect("https://x.com/home#top", 301),)))
     network.peer(V4_OTHER, 443, WEB)
-    measurement = await look(network, "https://twitter.com/")
+    measurement = await measure(network, "https://twitter.com/")
     assert measurement.reached
     hops = seen(measurement, HttpObservation)
     assert [(h.hop, h.status, h.url) for h in hops] == [
@@ -686,21 +686,21 @@ async def test_redirects_are_followed_and_the_last_hop_decides() -> None:
 async def test_a_redirect_to_a_host_that_fails_is_not_reached(
     peer: Peer, kind: type[Observation], failure: str
 ) -> None:
-    """When the host a chain ends at fails, so has the look."""
+    """The last host of a redirect chain decides."""
     network = scripted(V4, name="twitter.com")
     network.resolver(RESOLVER).answers("x.com", "A", DnsReply(addresses=(V4_OTHER,)))
     network.peer(V4, 443, Peer(says=(redirect("https://x.com/"),)))
     network.peer(V4_OTHER, 443, peer)
-    measurement = await look(network, "https://twitter.com/")
+    measurement = await measure(network, "https://twitter.com/")
     assert not measurement.reached
     assert failures(measurement, kind)[-1] == failure
 
 
 async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None:
-    """NXDOMAIN at the end of a chain is on record for that name."""
+    """NXDOMAIN at the end of a chain is recorded for that name."""
     network = scripted(V4, name="twitter.com")
     network.peer(V4, 443, Peer(says=(redirect("https://gone.example/"),)))
-    measurement = await look(network, "https://twitter.com/")
+    measurement = await measure(network, "https://twitter.com/")
     assert not measurement.reached
     assert [o.failure for o in seen(measurement, DnsObservation) if o.name == "gone.example"] == [
         "dns_nxdomain_error"
@@ -708,10 +708,10 @@ async def test_a_redirect_to_a_name_that_does_not_exist_is_not_reached() -> None
 
 
 async def test_ten_redirects_are_followed_and_no_more() -> None:
-    """A chain that never ends is left after ten redirects, that is eleven requests."""
+    """An endless chain stops after ten redirects, that is eleven requests."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(redirect("/again"),)))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert [o.hop for o in seen(measurement, HttpObservation)] == list(range(MAX_REDIRECTS + 1))
     assert len(network.connects) == MAX_REDIRECTS + 1
     assert network.resolver(RESOLVER).queries == [("x.com", "A"), ("x.com", "AAAA")]
@@ -737,10 +737,10 @@ async def test_ten_redirects_are_followed_and_no_more() -> None:
     ],
 )
 async def test_a_broken_redirect_is_a_failure_of_its_own(location: str) -> None:
-    """A Location that leads nowhere is recorded as such, with the status it came with."""
+    """An invalid Location is a failure, recorded with the status of its answer."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(redirect(location),)))
-    measurement = await look(network)
+    measurement = await measure(network)
     (http,) = seen(measurement, HttpObservation)
     assert (http.status, http.failure) == (302, "http_invalid_redirect_location_host")
     assert not measurement.reached
@@ -756,43 +756,43 @@ async def test_a_broken_redirect_is_a_failure_of_its_own(location: str) -> None:
         ).map(lambda start: start + tail)
     )
 )
-def test_no_redirect_makes_a_look_raise(location: str) -> None:
-    """Whatever a Location says, a look ends in a measurement."""
+def test_no_redirect_makes_a_measurement_raise(location: str) -> None:
+    """Any Location ends in a measurement and no exception."""
 
     async def through() -> Measurement:
         network = scripted(V4)
         network.peer(V4, 443, Peer(says=(redirect(location),)))
         settings = replaced(FAST, tcp_timeout=0.005, dns_timeout=0.005)
-        return await look(network, settings=settings)
+        return await measure(network, settings=settings)
 
     assert asyncio.run(through()).observations
 
 
 async def test_a_redirect_does_not_send_us_round_the_vantages_own_network() -> None:
-    """A private address in a Location is evidence and not a place to go."""
+    """A private address in a Location is recorded and not dialled."""
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(redirect("http://192.168.1.1/admin"),)))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert network.connects == [(V4, 443)]
     assert not measurement.reached
     assert seen(measurement, HttpObservation)[0].location == "http://192.168.1.1/admin"
 
 
 async def test_a_private_address_the_catalogue_names_is_dialled() -> None:
-    """What the operator asks for by address is looked at, public or not."""
+    """An endpoint given by address is measured, public or not."""
     network = ScriptedNetwork()
     network.peer("10.0.0.1", 443, Peer())
-    assert (await look(network, "tcp://10.0.0.1:443")).reached
+    assert (await measure(network, "tcp://10.0.0.1:443")).reached
 
 
 async def test_a_block_page_is_kept_with_its_headers() -> None:
-    """Of an answer in cleartext the page itself is evidence."""
+    """The page of a cleartext answer is kept as evidence."""
     page = (
         b"HTTP/1.1 403 Forbidden\r\nX-Filter: yes\r\nSet-Cookie: id=7\r\n\r\n<title>Blocked</title>"
     )
     network = scripted(V4)
     network.peer(V4, 80, Peer(says=(page,)))
-    measurement = await look(network, "http://x.com/")
+    measurement = await measure(network, "http://x.com/")
     (http,) = seen(measurement, HttpObservation)
     assert (http.status, http.title, http.body) == (403, "Blocked", "<title>Blocked</title>")
     assert http.headers == (("x-filter", "yes"), ("set-cookie", ""))
@@ -800,11 +800,11 @@ async def test_a_block_page_is_kept_with_its_headers() -> None:
 
 
 async def test_only_ordinary_headers_of_a_healthy_answer_are_kept() -> None:
-    """A healthy page leaves neither its body nor its odd headers behind."""
+    """Of a healthy page neither the body nor unusual headers are kept."""
     page = b"HTTP/1.1 200 OK\r\nX-Trace: 1\r\nServer: s\r\nContent-Length: 2\r\n\r\nok"
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(page,)))
-    (http,) = seen(await look(network), HttpObservation)
+    (http,) = seen(await measure(network), HttpObservation)
     assert (http.body, http.headers) == ("", (("server", "s"), ("content-length", "2")))
 
 
@@ -812,21 +812,21 @@ async def test_only_ordinary_headers_of_a_healthy_answer_are_kept() -> None:
     ("status", "reached"), [(200, True), (403, True), (404, True), (503, True), (451, False)]
 )
 async def test_over_verified_tls_any_status_but_451_is_reach(status: int, reached: bool) -> None:
-    """Nobody on the path can write a verified answer, so even a refusal proves reach."""
+    """Any status over verified TLS reaches, because nobody on the path can forge it."""
     head = f"HTTP/1.1 {status} Status\r\nContent-Length: 2\r\n\r\nno"
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(head.encode(),)))
-    measurement = await look(network)
+    measurement = await measure(network)
     assert measurement.reached is reached
     assert seen(measurement, HttpObservation)[0].failure is None
 
 
 async def test_451_keeps_its_reasons() -> None:
-    """A page that says the law forbids it is kept even over TLS."""
+    """A page with status 451 is kept even over TLS."""
     page = b"HTTP/1.1 451 Unavailable\r\nContent-Length: 9\r\n\r\ncourt 17/"
     network = scripted(V4)
     network.peer(V4, 443, Peer(says=(page,)))
-    assert seen(await look(network), HttpObservation)[0].body == "court 17/"
+    assert seen(await measure(network), HttpObservation)[0].body == "court 17/"
 
 
 @pytest.mark.parametrize(
@@ -839,7 +839,7 @@ async def test_451_keeps_its_reasons() -> None:
     ],
 )
 async def test_a_stated_answer_must_be_given(says: bytes, reached: bool) -> None:
-    """A captive-portal check works only by its own status and words, at the end of any chain."""
+    """A captive-portal check needs its stated status and text, at the end of any chain."""
     network = scripted(V4, name="captive.example")
     network.resolver(RESOLVER).answers("portal.example", "A", DnsReply(addresses=(V4_OTHER,)))
     network.peer(V4, 80, Peer(says=(says,)))
@@ -851,7 +851,7 @@ async def test_a_stated_answer_must_be_given(says: bytes, reached: bool) -> None
         expect_status=(200,),
         expect_body="Success",
     )
-    measurement = await look(network, endpoint)
+    measurement = await measure(network, endpoint)
     assert measurement.reached is reached
     assert seen(measurement, HttpObservation)[-1].expected is reached
 
@@ -864,15 +864,15 @@ HELLO, GRANTED = b"\x05\x00", b"\x05\x00\x00\x01" + b"\0" * 6
 
 
 def proxy(*says: Said, **changes: object) -> Peer:
-    """A SOCKS5 proxy that lets everything through and then is the endpoint."""
+    """A SOCKS5 proxy that allows everything and then acts as the endpoint."""
     return Peer(says=(HELLO, GRANTED, *says), **changes)  # type: ignore[arg-type]
 
 
 async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> None:
-    """What a proxy hides is recorded as not observed, and the name is left to it."""
+    """The layers a proxy hides are recorded as not observed, and the proxy resolves the name."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, proxy(PAGE))
-    measurement = await look(network, egress=SOCKS)
+    measurement = await measure(network, egress=SOCKS)
     assert measurement.reached
     assert measurement.not_observed == (Layer.DNS, Layer.TCP)
     assert [type(o) for o in measurement.observations] == [TlsObservation, HttpObservation]
@@ -881,7 +881,7 @@ async def test_through_a_proxy_that_resolves_dns_and_tcp_are_not_observed() -> N
 
 
 def dns_through_proxy(reply: DnsReply) -> Peer:
-    """A connection through the proxy that becomes one to a resolver."""
+    """A connection through the proxy to a resolver."""
     greeting = len(b"\x05\x01\x00") + len(b"\x05\x01\x00\x01" + b"\0" * 6)
     return proxy(lambda sent: over_tcp(sent[greeting:], reply))
 
@@ -904,10 +904,10 @@ def dns_through_proxy(reply: DnsReply) -> Peer:
 async def test_through_a_proxy_a_given_resolver_is_asked_over_tcp(
     a: DnsReply, aaaa: DnsReply, failures_: list[str | None]
 ) -> None:
-    """With a resolver of its own the vantage sees DNS, labelled as having gone by the proxy."""
+    """With a resolver of its own the vantage records DNS, labelled as through the proxy."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, dns_through_proxy(a), dns_through_proxy(aaaa), proxy(PAGE))
-    measurement = await look(network, egress=SOCKS, resolver=Resolver(address=RESOLVER))
+    measurement = await measure(network, egress=SOCKS, resolver=Resolver(address=RESOLVER))
     assert measurement.not_observed == (Layer.TCP,)
     found = seen(measurement, DnsObservation)
     assert [(o.rtype, o.transport) for o in found] == [("A", "tcp"), ("AAAA", "tcp")]
@@ -919,9 +919,9 @@ async def test_through_a_proxy_a_given_resolver_is_asked_over_tcp(
 
 
 async def test_a_dns_endpoint_cannot_be_seen_through_a_proxy_that_resolves() -> None:
-    """A bare name behind a proxy is not observed: no failure, no reach, nothing sent."""
+    """A dns endpoint behind a proxy that resolves is not observed, and nothing is sent."""
     network = ScriptedNetwork()
-    measurement = await look(network, "dns:x.com", egress=SOCKS)
+    measurement = await measure(network, "dns:x.com", egress=SOCKS)
     assert (measurement.observations, measurement.reached) == ((), False)
     assert measurement.not_observed == (Layer.DNS,)
     assert network.connects == []
@@ -949,10 +949,10 @@ async def test_a_dns_endpoint_cannot_be_seen_through_a_proxy_that_resolves() -> 
 async def test_trouble_with_the_proxy_is_no_failure_of_the_endpoint(
     peer: Peer, failure: str, reply: str
 ) -> None:
-    """A look that dies at our own proxy says so, and says nothing about the endpoint."""
+    """A failure of our own proxy is recorded as such and not as one of the endpoint."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, peer)
-    measurement = await look(network, egress=SOCKS)
+    measurement = await measure(network, egress=SOCKS)
     (observation,) = measurement.observations
     assert isinstance(observation, EgressObservation)
     assert (observation.failure, observation.reply) == (failure, reply)
@@ -972,29 +972,29 @@ async def test_trouble_with_the_proxy_is_no_failure_of_the_endpoint(
 async def test_what_a_proxy_claims_of_the_far_side_is_tcp_hearsay(
     egress: Egress, says: tuple[Said, ...], failure: str
 ) -> None:
-    """The proxy's word for the endpoint's trouble is a TCP failure on a layer not observed."""
+    """A failure that the proxy reports is a TCP failure on a layer marked as not observed."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", egress.proxy_port, Peer(says=says))
-    measurement = await look(network, egress=egress)
+    measurement = await measure(network, egress=egress)
     assert failures(measurement, TcpObservation) == [failure]
     assert Layer.TCP in measurement.not_observed
     assert seen(measurement, EgressObservation) == []
 
 
 async def test_through_a_proxy_the_handshake_is_still_ours() -> None:
-    """TLS goes end to end through the proxy, so a forged certificate is seen."""
+    """TLS is end to end through the proxy, so a forged certificate is recorded."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, proxy(tls=bad_certificate(20, "no issuer")))
-    measurement = await look(network, egress=SOCKS)
+    measurement = await measure(network, egress=SOCKS)
     assert failures(measurement, TlsObservation) == ["ssl_unknown_authority"]
     assert Layer.TLS not in measurement.not_observed
 
 
 async def test_an_address_dialled_through_a_proxy_stays_in_the_record() -> None:
-    """An endpoint given by address is what was looked at, not something to hide."""
+    """The address of an endpoint given by address stays."""
     network = ScriptedNetwork()
     network.peer("192.0.2.1", 1080, proxy(PAGE))
-    measurement = await look(network, f"https://{V4}/", egress=SOCKS)
+    measurement = await measure(network, f"https://{V4}/", egress=SOCKS)
     assert seen(measurement, HttpObservation)[0].url == f"https://{V4}/"
     assert b"\x01" + bytes([203, 0, 113, 10]) + b"\x01\xbb" in network.streams[0].sent
 
@@ -1002,7 +1002,7 @@ async def test_an_address_dialled_through_a_proxy_stays_in_the_record() -> None:
 # -- the vantage's own address -------------------------------------------------------------------
 
 OWN, OWN_V6, OUTSIDE = "198.51.100.7", "2001:db8:7::7", "192.0.2.200"
-"""The vantage's own addresses as its sockets tell them, and the one its provider gives it."""
+"""The vantage's own addresses: those of its sockets and that of its provider."""
 ECHO = (
     f"HTTP/1.1 403 Forbidden\r\nX-Client: {OWN}\r\nX-{OWN}: yes\r\n"
     f"X-Forwarded-For: {OUTSIDE}, {OWN_V6}\r\n\r\n"
@@ -1027,10 +1027,10 @@ def text_of(measurement: Measurement) -> str:
 
 
 async def test_a_block_page_that_prints_our_address_does_not_store_it() -> None:
-    """Title, headers and body lose our address however written; what we looked at stays."""
+    """Title, headers and body lose our address in every spelling; tested addresses stay."""
     network = scripted(V4)
     network.peer(V4, 80, Peer(says=(ECHO.encode(),)))
-    measurement = await look(network, "http://x.com/")
+    measurement = await measure(network, "http://x.com/")
     assert [leak for leak in LEAKS if leak in text_of(measurement)] == []
     (http,) = seen(measurement, HttpObservation)
     assert http.address == V4
@@ -1039,14 +1039,14 @@ async def test_a_block_page_that_prints_our_address_does_not_store_it() -> None:
 
 
 async def test_a_redirect_that_carries_our_address_does_not_store_it() -> None:
-    """Location, URL, the name resolved and the name greeted lose our address."""
+    """Location, URL, resolved name and TLS server name lose our address."""
     to = "https://198-51-100-7.stop.example/?ip=198.51.100.7&from=192.0.2.200"
     network = scripted(V4)
     cname = DnsReply(addresses=(V4_OTHER,), cnames=("c6336407.stop.example",))
     network.resolver(RESOLVER).answers("198-51-100-7.stop.example", "A", cname)
     network.peer(V4, 443, Peer(says=(redirect(to),)))
     network.peer(V4_OTHER, 443, WEB)
-    measurement = await look(network)
+    measurement = await measure(network)
     assert measurement.reached
     text = text_of(measurement)
     assert [leak for leak in (*LEAKS, "198-51-100-7") if leak in text] == []
@@ -1058,36 +1058,36 @@ async def test_a_redirect_that_carries_our_address_does_not_store_it() -> None:
 
 
 async def test_a_name_that_leads_to_ourselves_does_not_store_our_address() -> None:
-    """Hijacked to our own address: the fact is kept, the address is not."""
+    """An answer with our own address is recorded without the address."""
     network = scripted(OWN)
     network.peer(OWN, 443, Peer(tls=reset_by_peer(), chain=()))
     settings = replaced(FAST, bogon_allow=(*FAST.bogon_allow, "198.51.100.0/24"))
-    measurement = await look(network, settings=settings)
+    measurement = await measure(network, settings=settings)
     assert OWN not in text_of(measurement)
     assert seen(measurement, TcpObservation)[0].address == "0.0.0.0"
     assert failures(measurement, TlsObservation) == ["connection_reset"]
 
 
 async def test_a_certificate_with_our_address_is_not_stored() -> None:
-    """A forged certificate that names the visitor keeps its digest and loses its bytes."""
+    """A forged certificate that contains our address keeps its digest and loses its bytes."""
     network = scripted(V4)
     chain = (b"leaf", b"names " + OWN.encode())
     network.peer(V4, 443, Peer(tls=bad_certificate(20, f"no issuer for {OWN}"), chain=chain))
-    (tls,) = seen(await look(network), TlsObservation)
+    (tls,) = seen(await measure(network), TlsObservation)
     assert tls.chain == ()
     assert tls.chain_sha256
     assert OWN not in tls.verify_error
 
 
 async def test_a_resolver_on_the_vantage_itself_is_not_named() -> None:
-    """A resolver that runs on this machine would give away its address."""
+    """The address of a resolver on this machine is removed."""
     network = ScriptedNetwork(own={"ipv4": RESOLVER})
     network.resolver(RESOLVER).stays_silent("x.com")
-    assert RESOLVER not in text_of(await look(network))
+    assert RESOLVER not in text_of(await measure(network))
 
 
 async def test_the_digest_of_a_healthy_page_does_not_depend_on_our_address() -> None:
-    """Two vantages that are shown their own addresses on the same page get the same digest."""
+    """A page that shows each visitor's address has the same digest for two vantages."""
     digests = set()
     for own in ("198.51.100.7", "198.51.100.8"):
         network = scripted(V4)
@@ -1095,7 +1095,7 @@ async def test_the_digest_of_a_healthy_page_does_not_depend_on_our_address() -> 
         body = f"Hello {own}!"
         page = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         network.peer(V4, 443, Peer(says=(page.encode(),)))
-        digests.add(seen(await look(network), HttpObservation)[0].body_sha256)
+        digests.add(seen(await measure(network), HttpObservation)[0].body_sha256)
     assert len(digests) == 1
 
 
@@ -1103,8 +1103,8 @@ async def test_the_digest_of_a_healthy_page_does_not_depend_on_our_address() -> 
 
 
 @pytest.mark.parametrize("stage", ["dns", "tcp", "tls", "http", "window"])
-async def test_a_cancelled_look_lets_go_of_everything(stage: str) -> None:
-    """Cancelled at any stage, with both families under way, a look leaves no socket and no task."""
+async def test_a_cancelled_measurement_lets_go_of_everything(stage: str) -> None:
+    """A measurement cancelled at any stage leaves no socket and no task."""
     network = scripted(V4, V6)
     hanging = {
         "dns": Peer(),
@@ -1130,7 +1130,7 @@ async def test_a_cancelled_look_lets_go_of_everything(stage: str) -> None:
 
 
 async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
-    """An error that is no network failure comes out as itself, with nothing left behind."""
+    """An error that is no network failure is raised, and nothing stays open."""
     network = scripted(V4, V6)
     network.peer(V4, 443, Peer(tls=HANG))
     network.peer(V6, 443, Peer(tls="not what a peer does"))  # type: ignore[arg-type]
@@ -1144,13 +1144,13 @@ async def test_a_bug_is_raised_and_lets_go_of_everything() -> None:
 SLOW_DNS = replaced(FAST, dns_timeout=4.0)
 
 
-async def test_a_record_type_that_is_dropped_does_not_hold_the_look_up() -> None:
-    """A resolver that answers A and drops AAAA: the look goes on at once over IPv4, and the silence
-    is recorded as the whole timeout it was."""
+async def test_a_record_type_that_is_dropped_does_not_hold_the_measurement_up() -> None:
+    """When a resolver drops AAAA, the measurement soon goes on over IPv4, and the whole timeout is
+    recorded."""
     network = scripted(V4)
     network.resolver(RESOLVER).answers("x.com", "AAAA")
     network.peer(V4, 443, WEB)
-    measurement = await look(network, settings=SLOW_DNS)
+    measurement = await measure(network, settings=SLOW_DNS)
     assert measurement.reached
     (connected,) = seen(measurement, TcpObservation)
     assert connected.start == pytest.approx(0.001 + RESOLUTION_DELAY)
@@ -1162,13 +1162,13 @@ async def test_a_record_type_that_is_dropped_does_not_hold_the_look_up() -> None
 
 
 async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
-    """What came after the look had gone on was never tried, so it is no part of the look."""
+    """A late answer has the reason LATE_ANSWER, because its addresses were not tried."""
     network = scripted(V4)
     network.resolver(RESOLVER).answers(
         "x.com", "AAAA", DnsReply(addresses=(V6,), delay=RESOLUTION_DELAY + 0.2)
     )
     network.peer(V4, 443, WEB)
-    measurement = await look(network, settings=SLOW_DNS)
+    measurement = await measure(network, settings=SLOW_DNS)
     late = next(o for o in seen(measurement, DnsObservation) if o.rtype == "AAAA")
     assert (late.reason, late.addresses, late.failure) == (LATE_ANSWER, (V6,), None)
     assert not [o for o in seen(measurement, TcpObservation) if o.address == V6]
@@ -1177,11 +1177,11 @@ async def test_an_answer_that_comes_late_is_kept_and_judges_nothing() -> None:
 
 
 async def test_a_type_without_addresses_is_no_reason_to_go_on() -> None:
-    """An empty answer first: the other type is waited for, however slow."""
+    """After an empty answer the other type is awaited, however slow."""
     network = scripted(V6)
     network.resolver(RESOLVER).answers("x.com", "AAAA", DnsReply(addresses=(V6,), delay=1.2))
     network.peer(V6, 443, WEB)
-    measurement = await look(network, settings=SLOW_DNS)
+    measurement = await measure(network, settings=SLOW_DNS)
     assert measurement.reached
     assert not any(o.reason for o in measurement.observations)
 
@@ -1191,7 +1191,7 @@ DOH_ADDRESS = "203.0.113.53"
 
 
 def doh_says(*replies: DnsReply) -> list[Peer]:
-    """A DNS-over-HTTPS server: what it answers to one connection after the other."""
+    """A DNS-over-HTTPS server with its answers, one connection after the other."""
 
     def answering(reply: DnsReply) -> Peer:
         def said(sent: bytes) -> bytes:
@@ -1207,11 +1207,11 @@ def doh_says(*replies: DnsReply) -> list[Peer]:
 
 
 async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
-    """Its name is the one thing the machine's resolver is asked; its words are no one else's."""
+    """The machine's resolver is asked only for the DoH server's name; DoH answers the rest."""
     network = scripted(DOH_ADDRESS, name="dns.example")
     network.peer(DOH_ADDRESS, 443, *doh_says(DnsReply(addresses=(V4,)), DnsReply()))
     network.peer(V4, 443, WEB)
-    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    measurement = await measure(network, resolver=Resolver(url=DOH_URL))
     assert measurement.reached
     assert {name for name, _ in network.resolver(RESOLVER).queries} == {"dns.example"}
     found = seen(measurement, DnsObservation)
@@ -1222,10 +1222,10 @@ async def test_a_resolver_over_https_is_asked_and_labelled_as_itself() -> None:
 
 
 async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -> None:
-    """Nobody is asked in its place, least of all the network's own resolver."""
+    """When the DoH server fails, no other resolver is asked."""
     network = scripted(DOH_ADDRESS, name="dns.example")
     network.peer(DOH_ADDRESS, 443, Peer(tls=reset_by_peer()))
-    measurement = await look(network, resolver=Resolver(url=DOH_URL))
+    measurement = await measure(network, resolver=Resolver(url=DOH_URL))
     assert not measurement.reached
     found = seen(measurement, DnsObservation)
     assert [o.failure for o in found] == ["dns_non_recoverable_failure"] * 2
@@ -1234,7 +1234,7 @@ async def test_a_resolver_over_https_that_cannot_be_reached_gives_no_address() -
 
 
 async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> None:
-    """The proxy looks its name up and nobody else does; the endpoint goes by address."""
+    """The proxy resolves the DoH server's name, and the endpoint is dialled by address."""
     network = ScriptedNetwork()
     first, second = doh_says(DnsReply(addresses=(V4,)), DnsReply())
     opened = b"\x05\x00\x00\x01" + b"\0" * 6
@@ -1244,7 +1244,7 @@ async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> N
         *(Peer(says=(HELLO, opened, *peer.says)) for peer in (first, second)),
         Peer(says=(HELLO, opened, PAGE)),
     )
-    measurement = await look(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
+    measurement = await measure(network, egress=SOCKS, resolver=Resolver(url=DOH_URL))
     asked = [stream.sent for stream in network.streams]
     assert all(b"\x03\x0bdns.example\x01\xbb" in sent for sent in asked[:2])
     assert {o.resolver for o in seen(measurement, DnsObservation)} == {f"{DOH_URL} through proxy"}
@@ -1252,8 +1252,8 @@ async def test_a_resolver_over_https_is_reached_by_name_through_the_proxy() -> N
 
 
 async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
-    """The prefix is learnt from ipv4only.arpa; then an address without IPv6 is dialled behind it,
-    and an answer under a local prefix is no bogon."""
+    """The prefix is learnt from ipv4only.arpa. Then an IPv4 address is dialled behind it, and an
+    answer under a local prefix is no bogon."""
     network = ScriptedNetwork(families=("ipv6",))
     resolver = network.resolver(RESOLVER)
     prefix = "fd00:64::"
@@ -1276,7 +1276,7 @@ async def test_an_ipv4_endpoint_is_reached_through_a_learnt_nat64() -> None:
 
 
 async def test_a_nat64_prefix_beside_our_own_address_is_withheld() -> None:
-    """A router at home may use its own network for it, which would show whose home it is."""
+    """A prefix inside the vantage's own network is withheld."""
     network = ScriptedNetwork(own={"ipv4": "2001:db8:64:1::7"})
     network.resolver(RESOLVER).answers(
         "ipv4only.arpa", "AAAA", DnsReply(addresses=("2001:db8:64:ff::c000:aa",))

@@ -1,4 +1,4 @@
-"""Whole looks on real sockets: every layer, every way to fail, and a thousand cancellations."""
+"""Whole measurements on real sockets: every layer, every failure, and 1,000 cancellations."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import (
@@ -53,11 +53,11 @@ QUICK = ProbeSettings(
 UNHURRIED = msgspec.structs.replace(
     QUICK, dns_timeout=2.0, tcp_timeout=2.0, tls_timeout=2.0, http_timeout=2.0
 )
-"""What works does so in time on a busy machine too; what hangs is waited for."""
+"""Long deadlines for what works on a busy machine."""
 PATIENT = msgspec.structs.replace(
     QUICK, dns_timeout=20.0, tcp_timeout=20.0, tls_timeout=20.0, http_timeout=20.0
 )
-"""No busy machine is as slow as that."""
+"""A deadline that no busy machine misses."""
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n<title>X</title>"
 
 
@@ -69,7 +69,7 @@ async def page(peer: Conversation) -> None:
 
 
 async def silent(peer: Conversation) -> None:
-    """Take the request and say nothing."""
+    """Take the request and send nothing."""
     await peer.request()
     await forever()
 
@@ -94,7 +94,7 @@ async def after_hello(peer: Conversation) -> None:
 
 
 def names(query: dns.message.Message) -> list[dns.message.Message]:
-    """Every name is on loopback, except that some have no answer or one family only."""
+    """Every name is on loopback; some have no answer or only one family."""
     name = str(query.question[0].name)
     if name.startswith("silent."):
         return []
@@ -105,7 +105,7 @@ def names(query: dns.message.Message) -> list[dns.message.Message]:
 
 @contextlib.asynccontextmanager
 async def on_both(handler: Handler, name: str | None) -> AsyncIterator[int]:
-    """A server on the same port of both families, under TLS when it has a name."""
+    """A server on the same port of both families, with TLS when it has a name."""
     tls = honest_context(name) if name else None
     async with (
         serving(handler, tls=tls) as port,
@@ -115,35 +115,35 @@ async def on_both(handler: Handler, name: str | None) -> AsyncIterator[int]:
 
 
 def prober(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
-    """Looks from this machine, at this resolver."""
+    """A prober on this machine with this resolver."""
     return Prober(
         VantagePoint(id="here", country="PK"),
         network(),
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address="127.0.0.1", port=resolver_port)],
         now=lambda: datetime.now(UTC),
     )
 
 
 def target(endpoint: str) -> Target:
-    """What to look at."""
+    """The target at this URL."""
     return Target(platform="x", role="web", endpoint=parse_endpoint(endpoint))
 
 
 def shown(measurement: Measurement) -> list[str | None]:
-    """Every observation in one word: its failure, or nothing."""
+    """Each observation's failure, or nothing."""
     return [None if o.failure is None else str(o.failure) for o in measurement.observations]
 
 
 async def test_a_healthy_site_is_seen_over_both_families() -> None:
-    """Real DNS, TCP, TLS and HTTP, with both families connected and one of them asked."""
+    """Real DNS, TCP, TLS and HTTP: both families connect and one gets the request."""
     async with resolving(names) as resolver, on_both(page, "both.example") as port:
-        looks = [
+        measurements = [
             await prober(resolver, PATIENT).measure(target(f"https://both.example:{port}/"))
             for _ in range(10)
         ]
-    measurement = looks[0]
+    measurement = measurements[0]
     assert measurement.reached
     assert set(shown(measurement)) == {None}
     kinds = [type(o) for o in measurement.observations]
@@ -151,7 +151,7 @@ async def test_a_healthy_site_is_seen_over_both_families() -> None:
     (http,) = [o for o in measurement.observations if isinstance(o, HttpObservation)]
     assert (http.status, http.title, http.address) == (200, "X", "127.0.0.1")
     # What a look waits for it waits for each time; what it spends on a busy machine it does not.
-    assert min(one.duration for one in looks) == pytest.approx(0.02, abs=0.2)
+    assert min(one.duration for one in measurements) == pytest.approx(0.02, abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_a_healthy_site_is_seen_over_both_families() -> None:
 async def test_each_failure_is_on_its_layer(
     handler: Handler, how: str, failures: list[str | None]
 ) -> None:
-    """The layer that fails is the one the server failed on, on real sockets."""
+    """On real sockets the failing layer is the one the server breaks."""
     name = "x.example"
     tls = None
     settings = PATIENT
@@ -187,7 +187,7 @@ async def test_each_failure_is_on_its_layer(
 
 
 async def test_a_closed_port_and_a_dropped_syn_are_told_apart() -> None:
-    """Refused at once, or nothing until our deadline."""
+    """A refused connection fails at once, a dropped one at our deadline."""
     async with resolving(names) as resolver, full_backlog() as (full, _):
         refused = await prober(resolver, PATIENT).measure(
             target(f"https://x.example:{unused_port()}/")
@@ -198,7 +198,7 @@ async def test_a_closed_port_and_a_dropped_syn_are_told_apart() -> None:
 
 
 async def test_a_redirect_in_clear_to_a_secure_site_is_followed() -> None:
-    """From port to port and scheme to scheme, each hop on a connection of its own."""
+    """Redirects across ports and schemes have a connection for each hop."""
     async with (
         resolving(names) as resolver,
         serving(page, tls=honest_context("secure.example")) as secure,
@@ -220,7 +220,7 @@ async def test_a_redirect_in_clear_to_a_secure_site_is_followed() -> None:
 
 
 async def test_a_chain_with_an_authority_of_its_own_is_recorded() -> None:
-    """Without verification a handshake with anyone is reach, and its chain has a digest."""
+    """Without verification any handshake reaches, and its chain has a digest."""
     tls = forged_context("unknown-authority", "chat.example")
     async with resolving(names) as resolver, serving(page, tls=tls) as port:
         endpoint = Endpoint(kind=EndpointKind.HTTPS, host="chat.example", port=port, verify=False)
@@ -236,7 +236,7 @@ async def test_a_chain_with_an_authority_of_its_own_is_recorded() -> None:
 
 
 def descriptors() -> list[str]:
-    """What this process has open."""
+    """The open descriptors of this process."""
     found = []
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -256,7 +256,7 @@ def timers() -> int:
 
 
 async def nothing_more_than(before: tuple[list[str], int, set[asyncio.Task[object]]]) -> None:
-    """Wait until the servers, too, have noticed that their clients are gone."""
+    """Wait until the servers have noticed that their clients are gone."""
     for _ in range(200):
         if (descriptors(), registered(), asyncio.all_tasks()) == before:
             return
@@ -265,19 +265,19 @@ async def nothing_more_than(before: tuple[list[str], int, set[asyncio.Task[objec
 
 
 async def hung_up(peer: Conversation) -> None:
-    """Say nothing, and go when the client goes."""
+    """Send nothing, and close when the client closes."""
     while await peer.receive():
         pass
 
 
 async def silent_until_left(peer: Conversation) -> None:
-    """Take the request and say nothing, until the client goes."""
+    """Take the request and send nothing until the client closes."""
     await peer.request()
     await hung_up(peer)
 
 
 async def stalled_until_left(peer: Conversation) -> None:
-    """Stop in the middle of the page, until the client goes."""
+    """Stop in the middle of the page until the client closes."""
     await peer.request()
     await peer.send(PAGE[:-4])
     await hung_up(peer)
@@ -314,8 +314,8 @@ async def everything() -> AsyncIterator[tuple[int, list[str]]]:
         )
 
 
-async def test_a_thousand_looks_cancelled_at_random_leave_nothing() -> None:
-    """A thousand looks, hanging at every stage, cancelled whenever: no socket, reader or task."""
+async def test_a_thousand_measurements_cancelled_at_random_leave_nothing() -> None:
+    """1,000 measurements cancelled at every stage leave no socket, reader or task."""
     rng = random.Random(17022024)
     patient = ProbeSettings(dns_window=5.0, bogon_allow=QUICK.bogon_allow)
     cancelled = 0
@@ -341,8 +341,8 @@ async def test_a_thousand_looks_cancelled_at_random_leave_nothing() -> None:
     assert cancelled > 900
 
 
-async def test_looks_that_end_by_themselves_leave_nothing() -> None:
-    """Looks that work, fail or run into their deadlines close what they opened."""
+async def test_measurements_that_end_by_themselves_leave_nothing() -> None:
+    """Measurements that work, fail or time out close what they opened."""
     async with everything() as (resolver, endpoints):
         one = prober(resolver, UNHURRIED)
         before = (descriptors(), registered(), asyncio.all_tasks())
@@ -358,8 +358,8 @@ async def test_looks_that_end_by_themselves_leave_nothing() -> None:
     }
 
 
-async def test_leaving_the_runner_ends_a_hundred_hanging_looks() -> None:
-    """On the way out of the runner everything under way is gone, long before its deadlines."""
+async def test_leaving_the_runner_ends_a_hundred_hanging_measurements() -> None:
+    """Leaving the runner ends all running measurements long before their deadlines."""
     loop = asyncio.get_running_loop()
     patient = ProbeSettings(bogon_allow=QUICK.bogon_allow)
     async with everything() as (resolver, endpoints):

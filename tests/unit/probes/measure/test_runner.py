@@ -1,4 +1,4 @@
-"""Rate, number and order of jobs, and that nothing outlives its reason."""
+"""The runner's rate, concurrency and order; cancelled jobs leave nothing."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def measured(number: int = 0) -> Measurement:
 
 
 class Work:
-    """Looks that wait until they are let go, and tell what became of them."""
+    """Jobs that wait until they are released, and note how they ended."""
 
     def __init__(self) -> None:
         self.started: list[int] = []
@@ -63,14 +63,14 @@ class Work:
 
 
 async def settled() -> None:
-    """Let everything happen that can happen at once."""
+    """Run the loop until nothing is ready."""
     for _ in range(10):
         await asyncio.sleep(0)
     await asyncio.sleep(0.01)
 
 
-async def test_a_look_is_made_and_returned() -> None:
-    """Whoever asks for a job gets its measurement."""
+async def test_a_measurement_is_made_and_returned() -> None:
+    """The caller gets the measurement of its job."""
     work = Work()
     work.go.set()
     async with Runner(rate=FAST, concurrency=1) as runner:
@@ -78,7 +78,7 @@ async def test_a_look_is_made_and_returned() -> None:
 
 
 async def test_an_error_reaches_whoever_asked() -> None:
-    """A bug in a job is raised where the job was asked for, and the next job is made."""
+    """An exception in a job is raised to its caller, and the next job runs."""
     work = Work()
     work.go.set()
     async with Runner(rate=FAST, concurrency=1) as runner:
@@ -89,7 +89,7 @@ async def test_an_error_reaches_whoever_asked() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 3, 20])
 async def test_no_more_than_the_configured_number_at_once(concurrency: int) -> None:
-    """However many wait, so many are under way and the rest follow as places come free."""
+    """At most `concurrency` jobs run at once, and the others follow."""
     work = Work()
     async with Runner(rate=FAST, concurrency=concurrency) as runner:
         asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(30)]
@@ -102,7 +102,7 @@ async def test_no_more_than_the_configured_number_at_once(concurrency: int) -> N
 
 
 async def test_the_rate_is_kept() -> None:
-    """Thirty jobs at a hundred a second take about 0.3 s, spread out and not in one burst."""
+    """30 jobs at 100 a second take about 0.3 s, spread evenly."""
     work = Work()
     work.go.set()
     loop = asyncio.get_running_loop()
@@ -121,7 +121,7 @@ async def test_the_rate_is_kept() -> None:
 
 
 async def test_the_urgent_goes_first() -> None:
-    """Control before retries before what was scheduled, and in order of asking within each."""
+    """Controls run before retries, retries before scheduled ones, each in order of request."""
     work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
         asking = [asyncio.create_task(runner.run(work.start(0)))]
@@ -140,8 +140,8 @@ async def test_the_urgent_goes_first() -> None:
     assert work.started == [0, 4, 6, 3, 5, 1, 2]
 
 
-async def test_cancelling_a_request_cancels_its_look() -> None:
-    """A job nobody waits for any more is ended and its place given to the next."""
+async def test_cancelling_a_request_cancels_its_measurement() -> None:
+    """A job whose caller is cancelled ends, and the next gets its place."""
     work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
         first = asyncio.create_task(runner.run(work.start(1)))
@@ -159,7 +159,7 @@ async def test_cancelling_a_request_cancels_its_look() -> None:
 
 
 async def test_a_request_cancelled_while_waiting_is_never_started() -> None:
-    """What is given up before its turn costs nothing."""
+    """A job cancelled before its start never runs."""
     work = Work()
     async with Runner(rate=FAST, concurrency=1) as runner:
         first = asyncio.create_task(runner.run(work.start(1)))
@@ -173,7 +173,7 @@ async def test_a_request_cancelled_while_waiting_is_never_started() -> None:
 
 
 async def test_leaving_ends_everything() -> None:
-    """On the way out every job under way is cancelled and every request let go."""
+    """Leaving the runner cancels every running and waiting job."""
     work = Work()
     async with Runner(rate=FAST, concurrency=2) as runner:
         asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(5)]
@@ -186,7 +186,7 @@ async def test_leaving_ends_everything() -> None:
 
 
 async def test_leaving_while_the_rate_holds_back_ends_everything() -> None:
-    """A request whose turn had come but whose rate had not is let go as well."""
+    """A job that waits for the rate is cancelled too."""
     work = Work()
     async with Runner(rate=1, concurrency=5) as runner:
         asking = [asyncio.create_task(runner.run(work.start(n))) for n in range(3)]
@@ -197,8 +197,8 @@ async def test_leaving_while_the_rate_holds_back_ends_everything() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_cancelled_user_leaves_no_look_behind() -> None:
-    """Cancelled as a whole, the task that holds the runner takes its work with it."""
+async def test_a_cancelled_user_leaves_no_measurement_behind() -> None:
+    """Cancelling the task that holds the runner cancels its jobs."""
     work = Work()
 
     async def use() -> None:

@@ -1,4 +1,4 @@
-"""One round of transfers on a scripted network: what is asked for, what is recorded."""
+"""One round of transfers on a scripted network: requests and observations."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.transfer import MARKS, TransferPlan, transfer
 from probes.measurement import (
@@ -64,7 +64,7 @@ def answer(size: int, sent: int | None = None, *, piece: int = 4096) -> tuple[Sa
 
 
 def network(platform: Peer, *others: Peer) -> ScriptedNetwork:
-    """Both hosts; the platform's server takes the peers in turn, the other is always fine."""
+    """Both hosts; the platform's server plays the peers in turn, the other always works."""
     made = ScriptedNetwork(families=("ipv4",))
     names = made.resolver(RESOLVER)
     names.answers("x.com", "A", DnsReply(addresses=(PLATFORM,)))
@@ -80,25 +80,25 @@ async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measu
         VantagePoint(id="khi-ptcl", country="PK"),
         scripted,
         SETTINGS,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: (ResolverAddress(address=RESOLVER, port=53),),
         now=lambda: datetime(2024, 2, 17, tzinfo=UTC),
     )
-    look = await transfer(prober, plan, cycle="c", attempt=2)
+    measurement = await transfer(prober, plan, cycle="c", attempt=2)
     assert scripted.left_open == 0
-    return look
+    return measurement
 
 
-def transfers(look: Measurement) -> dict[str, TransferObservation]:
+def transfers(measurement: Measurement) -> dict[str, TransferObservation]:
     """The transfers by reason."""
-    return {o.reason: o for o in look.observations if isinstance(o, TransferObservation)}
+    return {o.reason: o for o in measurement.observations if isinstance(o, TransferObservation)}
 
 
 async def test_a_round_asks_for_the_same_under_two_names_and_for_another_elsewhere() -> None:
-    """Names, addresses and requests are as planned, and each observation says for which variant."""
+    """Names, addresses and requests follow the plan, and each observation has its variant."""
     scripted = network(Peer(says=answer(2 * SIZE)))
-    look = await made_on(scripted)
-    seen = transfers(look)
+    measurement = await made_on(scripted)
+    seen = transfers(measurement)
     assert {r: (o.server_name, o.address, o.url, o.verified) for r, o in seen.items()} == {
         TRANSFER_TARGET: ("x.com", PLATFORM, "https://x.com/", True),
         TRANSFER_INNOCUOUS: ("www.example.com", PLATFORM, "https://x.com/", False),
@@ -113,18 +113,18 @@ async def test_a_round_asks_for_the_same_under_two_names_and_for_another_elsewhe
     assert (own.server_names, innocuous.server_names) == (["x.com"], ["www.example.com"])
     assert own.sent == innocuous.sent
     assert b"Accept-Encoding: identity" in own.sent
-    assert all(o.reason in ALL for o in look.observations)
-    assert (look.look, look.attempt, look.cycle, look.endpoint) == (
+    assert all(o.reason in ALL for o in measurement.observations)
+    assert (measurement.look, measurement.attempt, measurement.cycle, measurement.endpoint) == (
         Purpose.TRANSFER,
         2,
         "c",
         "https://x.com/",
     )
-    assert look.reached
+    assert measurement.reached
 
 
 async def test_marks_are_few_and_hold_the_first_and_the_last() -> None:
-    """However many pieces come, at most 64 marks are kept, rising in time and bytes."""
+    """At most 64 marks are kept, rising in time and bytes, however many pieces come."""
     scripted = network(Peer(says=answer(SIZE, piece=128)))
     plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
     seen = transfers(await made_on(scripted, plan))[TRANSFER_TARGET]
@@ -135,7 +135,7 @@ async def test_marks_are_few_and_hold_the_first_and_the_last() -> None:
 
 
 async def test_each_transfer_counts_for_how_long_the_machine_was_held_up() -> None:
-    """Work that keeps the loop from reading is on record with the transfer it fell into."""
+    """A pause of the event loop is recorded with the transfer it delays."""
     scripted = network(Peer(says=answer(SIZE)))
 
     async def work() -> None:
@@ -151,7 +151,7 @@ async def test_each_transfer_counts_for_how_long_the_machine_was_held_up() -> No
 
 
 async def test_reading_ends_at_what_was_wanted() -> None:
-    """A larger object costs no more than was asked for, a piece and the headers apart."""
+    """Of a larger object only the wanted bytes are read, plus one piece and the headers."""
     scripted = network(Peer(says=answer(10 * SIZE)))
     seen = transfers(await made_on(scripted))[TRANSFER_TARGET]
     assert seen.failure is None
@@ -159,55 +159,55 @@ async def test_reading_ends_at_what_was_wanted() -> None:
 
 
 async def test_silence_half_way_is_a_timeout_that_says_where() -> None:
-    """A transfer that stops is over after half the deadline, with the bytes it came to."""
+    """A transfer without a byte for half the deadline has stalled, with its bytes so far."""
     scripted = network(Peer(says=(*answer(SIZE, 12288), HANG)))
-    look = await made_on(scripted)
-    seen = transfers(look)[TRANSFER_TARGET]
+    measurement = await made_on(scripted)
+    seen = transfers(measurement)[TRANSFER_TARGET]
     assert seen.failure == "generic_timeout_error"
     assert 12288 <= seen.bytes_read < 12288 + 100
     assert PLAN.deadline / 2 <= seen.duration < PLAN.deadline
-    assert not look.reached
+    assert not measurement.reached
 
 
 async def test_a_slow_transfer_is_no_failure_at_the_deadline() -> None:
-    """Bytes that keep coming make a rate, whether or not the object is complete."""
+    """A transfer that still gets bytes at the deadline works."""
     scripted = network(Peer(says=answer(SIZE, piece=1024), say_delay=0.03))
     plan = msgspec.structs.replace(PLAN, variants=(TRANSFER_TARGET,))
-    look = await made_on(scripted, plan)
-    seen = transfers(look)[TRANSFER_TARGET]
+    measurement = await made_on(scripted, plan)
+    seen = transfers(measurement)[TRANSFER_TARGET]
     assert seen.failure is None
     assert 1024 < seen.bytes_read < SIZE
-    assert look.reached
+    assert measurement.reached
 
 
 async def test_a_reset_half_way_is_told_as_one() -> None:
-    """What ended a transfer is on record."""
+    """The failure that ends a transfer is recorded."""
     scripted = network(Peer(says=(*answer(SIZE, 8192), reset_by_peer())))
     seen = transfers(await made_on(scripted))[TRANSFER_TARGET]
     assert (seen.failure, seen.bytes_read > 8192) == ("connection_reset", True)
 
 
 async def test_an_unverified_certificate_stops_the_target_and_not_the_innocuous_name() -> None:
-    """Nothing is asked of a server that cannot prove to be the platform's."""
+    """A server whose certificate fails gets no request."""
     fake = Peer(tls=bad_certificate(62, "Hostname mismatch"), says=answer(SIZE))
     scripted = network(fake)
-    look = await made_on(scripted)
-    assert set(transfers(look)) == {TRANSFER_INNOCUOUS, TRANSFER_REFERENCE}
+    measurement = await made_on(scripted)
+    assert set(transfers(measurement)) == {TRANSFER_INNOCUOUS, TRANSFER_REFERENCE}
     assert scripted.streams[0].sent == b""
 
 
 async def test_a_refused_innocuous_name_leaves_the_others() -> None:
-    """A server that answers a foreign name with an alert costs one comparison, not the round."""
+    """An alert for the innocuous name ends that variant and not the round."""
     scripted = network(Peer(says=answer(SIZE)), Peer(tls=tls_alert()))
-    look = await made_on(scripted)
-    assert set(transfers(look)) == {TRANSFER_TARGET, TRANSFER_REFERENCE}
-    refused = [o for o in look.observations if isinstance(o, TlsObservation) and o.failure]
+    measurement = await made_on(scripted)
+    assert set(transfers(measurement)) == {TRANSFER_TARGET, TRANSFER_REFERENCE}
+    refused = [o for o in measurement.observations if isinstance(o, TlsObservation) and o.failure]
     assert [o.reason for o in refused] == [TRANSFER_INNOCUOUS]
 
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
 async def test_a_cancelled_round_leaves_nothing_open(after: float) -> None:
-    """Wherever it is cancelled, every socket is closed."""
+    """A round cancelled at any point leaves no socket open."""
     scripted = network(Peer(says=answer(SIZE, piece=512), say_delay=0.005))
     task = asyncio.create_task(made_on(scripted))
     await asyncio.sleep(after)

@@ -1,4 +1,4 @@
-"""Exception → failure, proven on the exceptions that real sockets raise on this Python."""
+"""Exception → failure, tested with the exceptions of real sockets on this Python."""
 
 import asyncio
 import contextlib
@@ -65,18 +65,18 @@ async def shaken(port: int, *, deadline: float = LONG, name: str = NAME) -> Base
 
 
 async def at_once(peer: Conversation) -> None:
-    """Reset before a word is said."""
+    """Reset before any byte."""
     peer.reset()
 
 
 async def reset_after_hello(peer: Conversation) -> None:
-    """What a censor does to a name it does not like."""
+    """Reset after the hello, as a censor does."""
     await peer.client_hello()
     peer.reset()
 
 
 async def fin_after_hello(peer: Conversation) -> None:
-    """The polite form of the same."""
+    """Close after the hello."""
     await peer.client_hello()
     peer.end()
 
@@ -89,13 +89,13 @@ async def fin_in_record(peer: Conversation) -> None:
 
 
 async def silent_after_hello(peer: Conversation) -> None:
-    """The hello is swallowed."""
+    """Drop the hello."""
     await peer.client_hello()
     await forever()
 
 
 async def not_tls(peer: Conversation) -> None:
-    """A block page in clear where TLS is spoken."""
+    """A block page in cleartext in place of TLS."""
     await peer.client_hello()
     await peer.send(b"HTTP/1.1 403 Forbidden\r\n\r\nblocked")
 
@@ -111,7 +111,7 @@ async def not_tls(peer: Conversation) -> None:
     ],
 )
 async def test_a_handshake_cut_short_is_told_by_how(handler: Handler, failure: str) -> None:
-    """RST and FIN in mid-handshake never mix, and another protocol is neither."""
+    """RST, FIN and another protocol during the handshake have their own failures."""
     async with serving(handler) as port:
         error = await shaken(port)
     assert error is not None
@@ -138,7 +138,7 @@ async def test_a_reset_between_connect_and_handshake_loses_no_socket() -> None:
 
 
 async def test_our_own_deadline_is_generic() -> None:
-    """A handshake that we gave up on is not the kernel's timeout."""
+    """A handshake that exceeds our deadline is not the kernel's timeout."""
     async with serving(silent_after_hello) as port:
         error = await shaken(port, deadline=0.1)
     assert isinstance(error, TimeoutError)
@@ -146,7 +146,7 @@ async def test_our_own_deadline_is_generic() -> None:
 
 
 async def test_the_kernels_timeout_is_its_own() -> None:
-    """When the kernel gives up on a connection, the failure says so."""
+    """The kernel's own timeout of a connection has its own failure."""
     async with full_backlog() as (port, _):
         sock = socket.socket()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
@@ -159,7 +159,7 @@ async def test_the_kernels_timeout_is_its_own() -> None:
 
 
 async def test_a_port_nobody_listens_on_refuses() -> None:
-    """An RST to the SYN is a refusal, over either family."""
+    """An RST to the SYN is a refusal, over both families."""
     for address in ("127.0.0.1", "::1"):
         with pytest.raises(ConnectionRefusedError) as caught:
             await network().connect(address, unused_port(address))
@@ -167,7 +167,7 @@ async def test_a_port_nobody_listens_on_refuses() -> None:
 
 
 async def test_a_dropped_syn_runs_into_our_deadline() -> None:
-    """A connect that nobody answers ends with our deadline."""
+    """A connect without an answer ends with our deadline."""
     async with full_backlog() as (port, _):
         error = await shaken(port, deadline=0.1)
     assert error is not None
@@ -197,7 +197,7 @@ async def test_every_forgery_is_told_by_what_is_wrong(
 
 
 async def test_a_certificate_for_names_does_not_serve_an_address() -> None:
-    """Greeted by address, a server with a certificate for a name has the wrong name."""
+    """A certificate for a name does not match an address."""
     async with serving(silent_after_hello, tls=honest_context()) as port:
         error = await shaken(port, name="127.0.0.1")
     assert isinstance(error, ssl.SSLCertVerificationError)
@@ -238,7 +238,7 @@ ALERTS = {
 
 @pytest.mark.parametrize("number", sorted(ALERTS), ids=lambda number: ALERTS[number])
 async def test_every_alert_is_known_for_one(number: int) -> None:
-    """A fatal alert of any kind is a failed handshake, and the peer's own doing."""
+    """Any fatal alert is a failed handshake and marked as an alert."""
 
     async def alert(peer: Conversation) -> None:
         await peer.client_hello()
@@ -253,7 +253,7 @@ async def test_every_alert_is_known_for_one(number: int) -> None:
 
 
 async def test_a_fault_of_our_own_finding_is_no_alert() -> None:
-    """A server that is too old for us fails the handshake, but sent no alert."""
+    """A server with an old TLS version fails the handshake without an alert."""
 
     async def hello_of_tls_1_1(peer: Conversation) -> None:
         await peer.client_hello()
@@ -270,7 +270,7 @@ async def test_a_fault_of_our_own_finding_is_no_alert() -> None:
 
 
 async def test_the_chain_is_on_record_after_verification_failed() -> None:
-    """The certificates that failed are the evidence, so they can still be read afterwards."""
+    """The certificates of a failed verification can be read afterwards."""
     async with serving(silent_after_hello, tls=forged_context("untrusted-chain")) as port:
         stream = await network().connect("127.0.0.1", port)
         try:
@@ -304,7 +304,7 @@ async def test_the_chain_is_on_record_after_verification_failed() -> None:
     ],
 )
 def test_every_errno_has_its_word(number: int, failure: str) -> None:
-    """The kernel's reasons come out in the field's vocabulary."""
+    """Each errno has its failure string."""
     assert failure_of(os_error(number)) == failure
 
 
@@ -322,23 +322,23 @@ def test_every_errno_has_its_word(number: int, failure: str) -> None:
     ],
 )
 def test_the_rest_has_a_class_of_its_own(error: Exception, failure: str) -> None:
-    """Our own errors are told apart, and what nobody foresaw keeps its words."""
+    """Our own errors have their failures, and an unknown error keeps its text."""
     assert failure_of(error) == failure
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7"])
 def test_an_unknown_failure_holds_no_address(address: str) -> None:
-    """The words of an unforeseen error never carry an address along."""
+    """The text of an unknown error never contains an address."""
     assert address not in failure_of(ValueError(f"cannot reach [{address}]:443 from {address}"))
 
 
 def test_the_words_of_an_unknown_failure_are_short() -> None:
-    """A peer that fills an error message does not fill the database."""
+    """A long error text is cut."""
     assert len(failure_of(ValueError("x" * 10_000))) < 200
 
 
 async def test_the_fakes_errors_are_like_the_real_ones() -> None:
-    """What the shipped fake raises has the type, the code and the reason of the real thing."""
+    """The exceptions of `probes.testing` have the type, code and reason of real ones."""
     real: dict[str, BaseException | None] = {}
     async with serving(fin_after_hello) as port:
         real["fin"] = await shaken(port)

@@ -1,4 +1,4 @@
-"""The sockets themselves: binding, handshakes, ends of streams, and nothing left behind."""
+"""Sockets: binding, handshakes, ends of streams, and clean-up."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ def _is_socket(path: Path) -> bool:
 
 
 async def echo(peer: Conversation) -> None:
-    """Send back whatever comes."""
+    """Echo."""
     while data := await peer.receive():
         await peer.send(data)
     peer.end()
@@ -57,7 +57,7 @@ async def echo(peer: Conversation) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_both_families_connect_and_carry(address: str) -> None:
-    """Bytes go there and back over IPv4 and IPv6, and the stream knows its own address."""
+    """Bytes pass over IPv4 and IPv6, and the stream knows its own address."""
     async with serving(echo, address=address) as port:
         stream = await network().connect(address, port)
         await stream.send(b"hello")
@@ -69,7 +69,7 @@ async def test_both_families_connect_and_carry(address: str) -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_more_than_the_buffers_hold_gets_through(tls: bool) -> None:
-    """A send that fills every buffer waits and goes on, in clear and under TLS."""
+    """A send that fills every buffer waits and goes on, in cleartext and TLS."""
     data = os.urandom(5_000_000)
 
     async def digest(peer: Conversation) -> None:
@@ -87,7 +87,7 @@ async def test_more_than_the_buffers_hold_gets_through(tls: bool) -> None:
 
 
 async def test_a_handshake_tells_what_was_agreed_and_shown() -> None:
-    """Version, cipher, protocol and the presented chain are there after the handshake."""
+    """After the handshake version, cipher, protocol and chain are known."""
     async with serving(forever, tls=honest_context()) as port:
         stream = await network().connect("127.0.0.1", port)
         assert stream.peer_chain() == ()
@@ -102,7 +102,7 @@ async def test_a_handshake_tells_what_was_agreed_and_shown() -> None:
 
 
 async def test_recording_shakes_hands_with_anyone() -> None:
-    """Told to record only, a handshake with a wrong name works and shows its chain."""
+    """Without verification a handshake with a wrong name works and shows its chain."""
     async with serving(forever, tls=honest_context("chat.example")) as port:
         stream = await network().connect("127.0.0.1", port)
         await stream.start_tls(NAME, verify=False)
@@ -111,7 +111,7 @@ async def test_recording_shakes_hands_with_anyone() -> None:
 
 
 async def test_the_end_of_a_stream_is_no_error() -> None:
-    """A FIN reads as nothing more; asked for more than came, it is the peer's doing."""
+    """A FIN is the end of the stream; reading on raises PeerClosedError."""
 
     async def half(peer: Conversation) -> None:
         await peer.send(b"half")
@@ -131,7 +131,7 @@ async def test_the_end_of_a_stream_is_no_error() -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_reset_is_an_error_in_clear_and_under_tls(tls: bool) -> None:
-    """An RST reads as ECONNRESET at any time."""
+    """An RST is ECONNRESET at any time."""
 
     async def cut(peer: Conversation) -> None:
         await peer.receive()
@@ -153,7 +153,7 @@ async def test_a_reset_is_an_error_in_clear_and_under_tls(tls: bool) -> None:
 
 @pytest.mark.parametrize("tls", [False, True])
 async def test_an_end_stays_an_end_when_our_own_data_draws_a_reset(tls: bool) -> None:
-    """A peer that hung up before it got our data did hang up: the RST that follows is ours."""
+    """A close before our data arrives is reported as a close, not as the RST that follows."""
     ended = asyncio.Event()
     written = asyncio.Event()
 
@@ -175,7 +175,7 @@ async def test_an_end_stays_an_end_when_our_own_data_draws_a_reset(tls: bool) ->
 
 
 async def test_writing_into_a_reset_stream_is_a_reset() -> None:
-    """Under TLS a send into a stream that was reset says so, not that it ended."""
+    """With TLS a send into a reset stream raises a reset and not an end."""
 
     async def cut(peer: Conversation) -> None:
         peer.reset()
@@ -190,7 +190,7 @@ async def test_writing_into_a_reset_stream_is_a_reset() -> None:
 
 
 async def test_a_syn_sent_again_is_counted() -> None:
-    """The kernel's count of resent segments tells that the first SYN got lost."""
+    """A lost first SYN shows in the kernel's count of retransmits."""
     async with full_backlog() as (port, listener):
         connecting = asyncio.create_task(network().connect("127.0.0.1", port))
         await asyncio.sleep(0.1)
@@ -210,7 +210,7 @@ async def test_a_syn_sent_again_is_counted() -> None:
 
 
 async def test_a_source_address_is_bound_to() -> None:
-    """A vantage bound to an address connects, and asks its resolver, from there."""
+    """A vantage bound to an address connects and sends datagrams from it."""
     bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7"))
     assert bound.families() == ("ipv4",)
     async with serving(echo) as port:
@@ -223,7 +223,7 @@ async def test_a_source_address_is_bound_to() -> None:
 
 
 async def test_one_source_address_of_each_family_may_be_given() -> None:
-    """With a source of each family both families are available, each from its own."""
+    """With a source of each family both families are available, each from its source."""
     bound = network(Egress(kind=EgressKind.SOURCE, source="127.0.0.7, ::1"))
     assert bound.families() == ("ipv4", "ipv6")
     async with serving(echo, address="::1") as port:
@@ -233,7 +233,7 @@ async def test_one_source_address_of_each_family_may_be_given() -> None:
 
 
 async def test_a_source_address_that_is_not_ours_fails_as_such() -> None:
-    """An address this machine does not have cannot be bound, and nothing stays open."""
+    """Binding a foreign address fails and leaves nothing open."""
     bound = network(Egress(kind=EgressKind.SOURCE, source="203.0.113.7"))
     with pytest.raises(OSError, match="assign") as caught:
         await bound.connect("127.0.0.1", 9)
@@ -241,7 +241,7 @@ async def test_a_source_address_that_is_not_ours_fails_as_such() -> None:
 
 
 async def test_an_interface_is_bound_to() -> None:
-    """A vantage bound to a device goes out by it; a device that is gone is an error."""
+    """A vantage bound to a device uses it; a missing device is an error."""
     async with serving(echo) as port:
         stream = await network(Egress(kind=EgressKind.INTERFACE, interface="lo")).connect(
             "127.0.0.1", port
@@ -255,12 +255,12 @@ async def test_an_interface_is_bound_to() -> None:
 
 
 def test_without_a_binding_both_families_are_available() -> None:
-    """A direct way out dials both families."""
+    """A direct egress has both families."""
     assert network().families() == ("ipv4", "ipv6")
 
 
 async def test_a_cancelled_connect_closes_its_socket() -> None:
-    """Given up on, a connect that hangs leaves nothing registered and nothing open."""
+    """A cancelled connect leaves nothing registered and nothing open."""
     async with full_backlog() as (port, _):
         before = open_descriptors()
         connecting = asyncio.create_task(network().connect("127.0.0.1", port))
@@ -273,7 +273,7 @@ async def test_a_cancelled_connect_closes_its_socket() -> None:
 
 
 async def test_a_stream_may_be_closed_again() -> None:
-    """Closing twice is fine, and the address of a closed stream is empty, not an error."""
+    """Closing twice is safe, and the address of a closed stream is empty."""
     async with serving(echo) as port:
         stream = await network().connect("127.0.0.1", port)
         stream.close()
@@ -321,7 +321,7 @@ async def test_only_a_handshake_that_is_given_up_ends_in_a_reset(
 
 
 async def test_replies_are_heard_and_strangers_are_not() -> None:
-    """Only the address asked is listened to."""
+    """Datagrams from other addresses are ignored."""
     heard: list[bytes] = []
     with (
         socket.socket(type=socket.SOCK_DGRAM) as server,
@@ -345,7 +345,7 @@ async def test_replies_are_heard_and_strangers_are_not() -> None:
 
 
 async def test_an_icmp_error_is_heard() -> None:
-    """A port nobody listens on comes back as a refusal."""
+    """A port without a listener is reported as a refusal."""
     errors: list[OSError] = []
     datagrams = network().open_datagrams("127.0.0.1", unused_port(), lambda _: None, errors.append)
     datagrams.send(b"query")
@@ -355,7 +355,7 @@ async def test_an_icmp_error_is_heard() -> None:
 
 
 def test_the_fake_has_the_real_networks_shape() -> None:
-    """ScriptedNetwork and its streams offer what the real ones do, by the same names."""
+    """ScriptedNetwork and its streams have the methods of the real ones."""
     public = {name for name in dir(SocketNetwork) if not name.startswith("_")}
     assert public <= set(dir(ScriptedNetwork))
     stream = {name for name in dir(SocketStream) if not name.startswith("_")}
@@ -369,7 +369,7 @@ def test_the_fake_has_the_real_networks_shape() -> None:
 
 
 def test_a_trust_anchor_is_added_to_those_of_the_system() -> None:
-    """Extra anchors are trusted beside the system's; recording trusts none, and has none to try."""
+    """Extra anchors are added to the system's; the recording context has none."""
     contexts = trusting_contexts()
     organisations = str([c["subject"] for c in contexts.verifying.get_ca_certs()])
     assert "Lab Trust" in organisations

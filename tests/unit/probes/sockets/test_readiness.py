@@ -1,4 +1,4 @@
-"""Sockets on an epoll object of our own wake who waits, and leave nothing behind."""
+"""Sockets on our own epoll object wake their tasks and leave nothing behind."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,14 @@ def epolls() -> int:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Somewhere to connect to."""
+    """A listening socket."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock
 
 
 @contextlib.asynccontextmanager
 async def connected(listener: socket.socket) -> AsyncIterator[tuple[WatchedSocket, socket.socket]]:
-    """Our side and the other of one connection."""
+    """Both ends of one connection."""
     ours = WatchedSocket(socket.AF_INET, socket.SOCK_STREAM)
     with contextlib.suppress(BlockingIOError):
         ours.connect(listener.getsockname())
@@ -41,7 +41,7 @@ async def connected(listener: socket.socket) -> AsyncIterator[tuple[WatchedSocke
 
 
 async def test_nothing_is_left_when_the_last_socket_closes(listener: socket.socket) -> None:
-    """The epoll object goes with it, and another comes with the next socket."""
+    """The last socket closes the epoll object, and the next one makes another."""
     before = epolls()
     for _ in range(3):
         async with connected(listener) as (one, _), connected(listener) as (other, their_side):
@@ -54,7 +54,7 @@ async def test_nothing_is_left_when_the_last_socket_closes(listener: socket.sock
 
 
 async def test_a_wait_may_be_given_up_and_begun_again(listener: socket.socket) -> None:
-    """Data that came in between is read at once; what comes later wakes."""
+    """Data that is there is read at once, and later data wakes the task."""
     async with connected(listener) as (ours, theirs):
         for text in (b"while nobody waits", b"a second time"):
             with pytest.raises(TimeoutError):
@@ -70,7 +70,7 @@ async def test_a_wait_may_be_given_up_and_begun_again(listener: socket.socket) -
 
 
 async def test_part_of_what_came_leaves_the_rest_to_be_read(listener: socket.socket) -> None:
-    """Edges are told once, data is read until there is none: nothing waits for what is there."""
+    """Data larger than one read is read completely, without a new edge."""
     async with connected(listener) as (ours, theirs):
         waiting = asyncio.create_task(ours.receive(1))
         await asyncio.sleep(0.01)
@@ -81,7 +81,7 @@ async def test_part_of_what_came_leaves_the_rest_to_be_read(listener: socket.soc
 
 
 async def test_a_bug_in_one_callback_takes_no_event_from_others() -> None:
-    """It is reported as the loop reports any, and the others are woken."""
+    """A callback's exception reaches the loop's handler, and the other sockets are woken."""
     loop = asyncio.get_running_loop()
     reported: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: reported.append(context))
@@ -111,7 +111,7 @@ async def test_a_bug_in_one_callback_takes_no_event_from_others() -> None:
 
 
 async def test_a_socket_closed_by_another_is_not_told() -> None:
-    """Both were ready; the first closes the second."""
+    """A socket that an earlier callback closed gets no event."""
     pairs = [WatchedSocket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
     told: list[int] = []
 
@@ -130,7 +130,7 @@ async def test_a_socket_closed_by_another_is_not_told() -> None:
 
 
 async def test_a_refused_connection_says_so(listener: socket.socket) -> None:
-    """The error the kernel keeps for the socket is raised."""
+    """A failed connect raises the socket's error."""
     port = listener.getsockname()[1]
     listener.close()
     with WatchedSocket(socket.AF_INET, socket.SOCK_STREAM) as sock:
@@ -141,7 +141,7 @@ async def test_a_refused_connection_says_so(listener: socket.socket) -> None:
 
 
 def test_a_loop_that_ended_in_mid_wait_troubles_no_other(listener: socket.socket) -> None:
-    """Its socket can be closed after it, and the next loop has an epoll object of its own."""
+    """A socket can be closed after its loop, and the next loop has its own epoll object."""
 
     async def leave_open() -> WatchedSocket:
         sock = WatchedSocket(socket.AF_INET, socket.SOCK_STREAM)

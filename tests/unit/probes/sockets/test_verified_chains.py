@@ -1,4 +1,4 @@
-"""Chains that were verified are recognised, and nothing else passes because of that."""
+"""Verified chains are recognised, and no other chain passes."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ A, B = (b"leaf a", b"issuer"), (b"leaf b", b"issuer")
 
 
 class Clock:
-    """Stands still unless told."""
+    """A clock that moves only when set."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -43,7 +43,7 @@ class Clock:
 
 
 def test_only_the_same_chain_of_the_same_name_is_held() -> None:
-    """Another name, another chain, part of one, or the same octets cut otherwise, is not."""
+    """Another name, another chain, a part of it, or the same octets split otherwise is unknown."""
     chains = VerifiedChains()
     chains.add(NAME, A, time.time() + 1e6)
     assert chains.expects(NAME)
@@ -56,7 +56,7 @@ def test_only_the_same_chain_of_the_same_name_is_held() -> None:
 
 
 def test_a_chain_holds_for_an_hour() -> None:
-    """However long its certificates are valid; nor does recognising it make it last longer."""
+    """A chain is verified again after an hour, even if it was recognised meanwhile."""
     clock = Clock()
     chains = VerifiedChains(clock)
     chains.add(NAME, A, clock.now + 1e6)
@@ -69,7 +69,7 @@ def test_a_chain_holds_for_an_hour() -> None:
 
 
 def test_a_chain_does_not_outlive_its_certificates() -> None:
-    """From the second on at which the first of them ends it is to be verified, that is refused."""
+    """A chain is unknown from the second at which its first certificate expires."""
     clock = Clock()
     chains = VerifiedChains(clock)
     chains.add(NAME, A, clock.now + 10)
@@ -80,7 +80,7 @@ def test_a_chain_does_not_outlive_its_certificates() -> None:
 
 
 def test_a_clock_set_back_makes_every_chain_unknown() -> None:
-    """A certificate verified later than now may not be valid yet."""
+    """With the clock set back a chain is unknown."""
     clock = Clock()
     chains = VerifiedChains(clock)
     chains.add(NAME, A, clock.now + 1e6)
@@ -90,7 +90,7 @@ def test_a_clock_set_back_makes_every_chain_unknown() -> None:
 
 
 def test_a_forgotten_host_is_verified() -> None:
-    """Whatever it showed before; others stay known, and forgetting twice is fine."""
+    """Forgetting a host removes all its chains and no others; forgetting twice is safe."""
     chains = VerifiedChains()
     for name in (NAME, "other.example"):
         chains.add(name, A, time.time() + 1e6)
@@ -101,7 +101,7 @@ def test_a_forgotten_host_is_verified() -> None:
 
 
 def test_a_host_with_many_chains_is_verified_each_time() -> None:
-    """Guessing which comes next would mean two connections for one, again and again."""
+    """A host with more than four chains is verified each time."""
     clock = Clock()
     chains = VerifiedChains(clock)
     for number in range(MOST_CHAINS):
@@ -119,7 +119,7 @@ def test_a_host_with_many_chains_is_verified_each_time() -> None:
 
 
 def test_hosts_are_bounded_and_the_one_verified_longest_ago_goes() -> None:
-    """Redirects name hosts at a peer's will; memory does not grow with them."""
+    """The number of remembered hosts is bounded."""
     chains = VerifiedChains()
     for number in range(MOST_HOSTS):
         chains.add(f"host{number}", A, time.time() + 1e6)
@@ -135,7 +135,7 @@ def test_hosts_are_bounded_and_the_one_verified_longest_ago_goes() -> None:
 
 
 class Origin:
-    """Serves one kind of peer after the other, and keeps what each connection sent it."""
+    """A server that plays its peers in turn and keeps what each connection sent."""
 
     def __init__(self, *peers: Callable[[Conversation], Awaitable[None]]) -> None:
         self._peers = list(peers)
@@ -158,7 +158,7 @@ def with_tls(context: ssl.SSLContext) -> Callable[[Conversation], Awaitable[None
 
 
 async def rest(peer: Conversation) -> bytes:
-    """What else the peer sends before it goes, by a FIN or an RST."""
+    """What the peer sends before a FIN or an RST."""
     try:
         return await peer.receive()
     except ConnectionResetError:
@@ -166,7 +166,7 @@ async def rest(peer: Conversation) -> bytes:
 
 
 class HelloOnly:
-    """A server with a chain that is not to be trusted, which counts what comes after the hello."""
+    """A server with an untrusted chain that counts the bytes after the hello."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
@@ -184,7 +184,7 @@ class HelloOnly:
 
 
 def fresh_contexts(verified: VerifiedChains | None = None, *, trust: bool = True) -> TlsContexts:
-    """Contexts that know no chain yet, and trust the lab's authority or no more than the system."""
+    """Contexts without known chains that trust the lab's authority or only the system's."""
     if not trust:
         return TlsContexts(verified=verified)
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +194,7 @@ def fresh_contexts(verified: VerifiedChains | None = None, *, trust: bool = True
 
 
 async def shake_hands(contexts: TlsContexts, port: int, name: str = NAME) -> SocketStream:
-    """A stream after a handshake that worked."""
+    """A stream after a successful handshake."""
     stream = await SocketNetwork(Egress(), contexts).connect("127.0.0.1", port)
     try:
         await stream.start_tls(name, verify=True)
@@ -205,7 +205,7 @@ async def shake_hands(contexts: TlsContexts, port: int, name: str = NAME) -> Soc
 
 
 async def ask(contexts: TlsContexts, port: int) -> tuple[bytes, ...]:
-    """The chain of a handshake that worked, over which a question was answered."""
+    """The chain of a successful handshake whose stream answered a question."""
     stream = await shake_hands(contexts, port)
     await stream.send(b"this")
     assert await stream.receive(100) == b"heard this"
@@ -224,7 +224,7 @@ async def knowing(contexts: TlsContexts) -> None:
 async def test_a_chain_verified_before_is_recognised_on_one_connection(
     version: ssl.TLSVersion,
 ) -> None:
-    """Recognised, not verified anew: contexts that trust nobody pass it, once told of it."""
+    """A known chain is recognised and not verified: contexts that trust nobody accept it."""
     context = server_context(honest(NAME))
     context.maximum_version = version
     verified = VerifiedChains()
@@ -256,7 +256,7 @@ async def test_a_recognised_handshake_tells_the_same_facts() -> None:
 
 
 async def test_a_new_honest_chain_is_verified_on_a_new_connection() -> None:
-    """A site renewed its certificate: nothing but a hello goes to it before that is verified."""
+    """A new certificate gets nothing but a hello before it is verified."""
     contexts = fresh_contexts()
     await knowing(contexts)
     renewed = authority().issue_cert(NAME).private_key_and_cert_chain_pem.bytes().decode()
@@ -277,7 +277,7 @@ async def test_a_new_honest_chain_is_verified_on_a_new_connection() -> None:
 async def test_a_forgery_is_refused_as_it_is_where_nothing_is_known(
     how: str, version: ssl.TLSVersion
 ) -> None:
-    """With the same words and evidence, nothing sent but hellos, and the next look verifies."""
+    """A forged chain fails as without memory, gets only hellos, and the host is forgotten."""
     context = server_context(forged(NAME, how))
     context.maximum_version = version
     seen = []
@@ -301,7 +301,7 @@ async def test_a_forgery_is_refused_as_it_is_where_nothing_is_known(
 
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_peer_without_the_key_of_a_known_chain_is_refused(known: bool) -> None:
-    """TLS 1.3: whoever copied the chain cannot sign with its key; with the key, it would pass."""
+    """With TLS 1.3 a copied chain fails without its key, and passes with it."""
     contexts = fresh_contexts()
     if known:
         await knowing(contexts)
@@ -329,7 +329,7 @@ async def test_a_peer_without_the_key_of_a_known_chain_is_refused(known: bool) -
 
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_peer_without_the_key_is_refused_in_tls_1_2_too(known: bool) -> None:
-    """Its own server key exchange under the honest chain: the signature does not fit."""
+    """With TLS 1.2 a key exchange signed by another key fails under a copied chain."""
     contexts = fresh_contexts()
     if known:
         await knowing(contexts)
@@ -369,7 +369,7 @@ def _certificate(pem: str) -> str:
 
 
 def _messages(records: bytes) -> list[tuple[int, bytes]]:
-    """Handshake messages, of records that hold nothing else."""
+    """The handshake messages in records."""
     stream = b""
     while records:
         length = int.from_bytes(records[3:5], "big")
@@ -383,7 +383,7 @@ def _messages(records: bytes) -> list[tuple[int, bytes]]:
 
 
 async def test_what_fails_before_a_chain_is_there_fails_alike_on_one_connection() -> None:
-    """A reset after the hello: the same error, and no second try that could hide it."""
+    """A reset after the hello is the same failure, without a second try that could hide it."""
     contexts = fresh_contexts()
     await knowing(contexts)
 
@@ -401,8 +401,8 @@ async def test_what_fails_before_a_chain_is_there_fails_alike_on_one_connection(
     assert contexts.verified.expects(NAME), "that says nothing about the chain"
 
 
-async def test_a_second_connection_that_fails_makes_the_next_look_verify() -> None:
-    """It is the second that counts; the look after it makes only one."""
+async def test_a_second_connection_that_fails_makes_the_next_measurement_verify() -> None:
+    """A reset of the second connection counts, and the next measurement makes only one."""
     contexts = fresh_contexts()
     await knowing(contexts)
 
@@ -422,7 +422,7 @@ async def test_a_second_connection_that_fails_makes_the_next_look_verify() -> No
 
 
 async def test_a_stream_that_was_spoken_over_is_verified_from_the_start() -> None:
-    """Behind a proxy's greeting another connection to the same address would lead nowhere."""
+    """On a stream that carried cleartext the chain is verified, without a second connection."""
     verified = VerifiedChains()
     await knowing(fresh_contexts(verified))
 
@@ -442,8 +442,8 @@ async def test_a_stream_that_was_spoken_over_is_verified_from_the_start() -> Non
         stream.close()
 
 
-async def test_a_look_that_records_only_teaches_nothing() -> None:
-    """What was accepted without a judgement must not pass for verified later."""
+async def test_a_measurement_that_records_only_teaches_nothing() -> None:
+    """A chain accepted without verification is not remembered."""
     contexts = fresh_contexts()
     async with serving(Origin(with_tls(server_context(forged(NAME, "self-signed"))))) as port:
         stream = await SocketNetwork(Egress(), contexts).connect("127.0.0.1", port)
@@ -453,7 +453,7 @@ async def test_a_look_that_records_only_teaches_nothing() -> None:
 
 
 async def test_the_end_of_a_chain_is_read_from_the_path_that_was_verified() -> None:
-    """Once its first certificate has ended, it is not expected any more."""
+    """A chain is not expected after its first certificate expired."""
     clock = Clock()
     contexts = fresh_contexts(VerifiedChains(clock))
     now = time.time()
@@ -472,7 +472,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def test_nobody_can_tell_by_the_hello_whether_a_chain_is_known() -> None:
-    """Both contexts say the same, but for what is random."""
+    """Both contexts send the same hello, except for random bytes."""
     contexts = fresh_contexts()
     shapes = [_shape(_hello(context)) for context in (contexts.verifying, contexts.recording)]
     assert shapes[0] == shapes[1]
@@ -488,7 +488,7 @@ def _hello(context: ssl.SSLContext) -> bytes:
 
 
 def _shape(hello: bytes) -> tuple[bytes, int, list[tuple[int, bytes | int]]]:
-    """A hello without its random parts: ciphers, length, and extensions in order."""
+    """A hello without its random parts: ciphers, length and extensions in order."""
     at = 5 + 4 + 2 + 32
     at += 1 + hello[at]
     ciphers = hello[at : at + 2 + int.from_bytes(hello[at : at + 2], "big")]
