@@ -24,7 +24,7 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.app.clock import utc_now
 from monitor.app.garbage_collection import spare_searches
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import Measurement
@@ -35,8 +35,8 @@ from probes.sockets.system_resolvers import ResolverAddress
 from probes.sockets.verified_chains import VerifiedChains
 from probes.target import Target
 from probes.vantage import Egress, EgressKind, VantagePoint
-from storage.sql.store import SqlStore
-from storage.store import Cycle
+from storage.open_store import sql_store
+from storage.values.cycle import Cycle
 
 CONCURRENCY = 100
 """Of plain httpx, which never waits for anything but the server."""
@@ -93,14 +93,14 @@ class Ours:
                 TlsContexts(settings.trust_anchors, verified=self.chains),
             ),
             settings,
-            make_client(),
+            HttpClient(),
             resolvers=lambda: (ResolverAddress(address=RESOLVER),),
             now=utc_now,
         )
         self._settings = settings
         self._count = itertools.count()
         database = Path(order.folder) / f"{order.kind}.db"
-        self._store = SqlStore(f"sqlite:///{database}")
+        self._store = sql_store(f"sqlite:///{database}")
 
     async def probe(self, count: int) -> None:
         """Look and store, in cycles that go side by side as those of several vantages do."""

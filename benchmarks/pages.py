@@ -38,8 +38,8 @@ from monitor.analysis.events.event import (
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import Evidence
 from probes.sockets.http_client import httpx
-from storage.sql.store import SqlStore
-from storage.store import Cycle
+from storage.open_store import sql_store
+from storage.values.cycle import Cycle
 from tests.worlds.build import health
 
 EVENTS = 200
@@ -60,7 +60,7 @@ PATHS = (
 
 
 async def _make_tables(file: Path) -> None:
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     await store.close()
 
@@ -132,7 +132,7 @@ def _event(number: int) -> Event:
 
 async def _add_events(file: Path) -> None:
     """With the lines of their logs; there once, they stay as they are."""
-    store = SqlStore(f"sqlite:///{file}", create=False)
+    store = sql_store(f"sqlite:///{file}", create=False)
     await store.open()
     for number in range(EVENTS):
         event = _event(number)

@@ -30,9 +30,9 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from benchmarks import store_postgresql, store_rows, store_sqlite
 from probes.sockets.http_client import httpx
-from storage.sql.store import SqlStore
-from storage.store import Selection
+from storage.open_store import sql_store
 from storage.values.rollup import Availability
+from storage.values.selection import Selection
 from storage.values.times import time_text
 
 ROUNDS = 15
@@ -95,13 +95,13 @@ def _server(measurements: int, rows: int) -> Iterator[str]:
 
 async def _make(url: str) -> None:
     """An empty database, as opening a store makes it."""
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     await store.close()
 
 
 async def _questions(url: str) -> None:
-    store = SqlStore(url, create=False)
+    store = sql_store(url, create=False)
     await store.open()
     state = await _median(store.latest_platforms)
     days = timedelta(days=store_rows.DAYS)

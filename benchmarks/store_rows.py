@@ -23,8 +23,8 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage.export.measurement_summary import Summary, summarise
-from storage.sql import codecs
+from storage.values import codecs
+from storage.values.measurement_summary import Summary, summarise
 from storage.values.rollup import COUNTS, KEY
 from storage.values.times import time_text
 

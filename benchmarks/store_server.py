@@ -14,14 +14,14 @@ from sqlalchemy import MetaData, Table, create_engine, select
 
 from monitor.server.api import create_api
 from monitor.server.serve import serve
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 
 TIMES = {"measurement": "started_at", "verdict": "judged_at"}
 
 
 async def interface(url: str) -> None:
     """Until killed."""
-    store = SqlStore(url, create=False)
+    store = sql_store(url, create=False)
     await store.open()
 
     def listening(_: str, port: int) -> None:

@@ -180,11 +180,9 @@ class ScriptedNetwork:
         self._datagram_peers[address, port] = answers
 
     def families(self) -> tuple[str, ...]:
-        """As given."""
         return self._families
 
     async def connect(self, address: str, port: int) -> "ScriptedStream":
-        """Connect as the script says."""
         self.connects.append((address, port))
         peer = self._next_peer(address, port)
         await asyncio.sleep(peer.connect_delay)
@@ -239,7 +237,6 @@ class ScriptedDatagrams:
 
     @property
     def local_address(self) -> str:
-        """The vantage's address."""
         return self._own
 
     def send(self, data: bytes) -> None:
@@ -288,11 +285,9 @@ class ScriptedStream:
 
     @property
     def local_address(self) -> str:
-        """The vantage's address."""
         return self._own
 
     def retransmits(self) -> int:
-        """As scripted."""
         return self._peer.retransmits
 
     async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
@@ -321,7 +316,6 @@ class ScriptedStream:
             self._says += _over_tcp(self._resolver, data)
 
     async def receive(self, limit: int) -> bytes:
-        """The next bytes of the peer."""
         if not self._says:
             return b""
         await asyncio.sleep(self._peer.say_delay)
@@ -338,7 +332,6 @@ class ScriptedStream:
         return said[:limit]
 
     def close(self) -> None:
-        """Close."""
         self.closed = True
         self._opened.discard(self)
 

@@ -1,20 +1,51 @@
-"""From the `database` setting to a store."""
+"""From the `database` setting to a store: the only module that knows every kind of database."""
+
+from collections.abc import Callable
+from datetime import datetime
 
 from storage.memory.store import MemoryStore
+from storage.sql.backend import Backend
 from storage.sql.store import SqlStore
-from storage.values.fleet import CollectorStore
+from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend, file_of
+from storage.store import CollectorStore
+from storage.values.times import utc_now
 
 MEMORY_URL = "memory:"
-"""Forgets everything when the process ends."""
+"""A store that is lost when the process ends."""
 
 
 def open_store(url: str, *, create: bool = True) -> CollectorStore:
-    """The store that `url` names; its `open` is still to be awaited.
+    """The store that `url` names; the caller awaits its `open`.
 
     `url` is `memory:`, an SQLite URL such as `sqlite:///shutwatch.db`, or a PostgreSQL URL such as
     `postgresql://user:password@host/database`. Without `create`, a missing database is an error
-    when opened. StorageError for any other URL, saying what would do.
+    when opened. StorageError for any other URL, with advice.
     """
     if url == MEMORY_URL:
         return MemoryStore()
-    return SqlStore(url, create=create)
+    return sql_store(url, create=create)
+
+
+def sql_store(
+    url: str,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    busy_timeout: float = BUSY_TIMEOUT,
+    page: int = 500,
+    create: bool = True,
+) -> SqlStore:
+    """The store in the SQL database that `url` names. StorageError for a URL of no such database.
+
+    `busy_timeout` is how many seconds to wait for another program's lock; for the other options
+    see `storage.sql.database.SqlDatabase`.
+    """
+    return SqlStore(_backend_of(url, busy_timeout), clock=clock, page=page, create=create)
+
+
+def _backend_of(url: str, busy_timeout: float) -> Backend:
+    if url.startswith(("postgresql:", "postgresql+")):
+        # Only whoever uses PostgreSQL has memory to spare for its driver.
+        from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+
+        return PostgresqlBackend(postgresql_url(url), busy_timeout)
+    return SqliteBackend(file_of(url), busy_timeout)

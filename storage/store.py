@@ -1,127 +1,61 @@
-"""What the rest may ask of memory: the Store protocol and the values that cross it."""
+"""What the rest of the program may ask of a store: the protocols that every store implements.
+
+What a method does is documented here and nowhere else: implementations carry no docstrings of
+their own.
+"""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
-
-import msgspec
+from typing import Any, Protocol
 
 from monitor.analysis.events.event import Event, EventLogEntry
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.export.cells import Group, Listed, Page
+from storage.values.conclusion import Conclusion
+from storage.values.cycle import Cycle, StoredCycle
+from storage.values.fleet import (
+    Enrolment,
+    Quarantine,
+    ReceivedBatch,
+    Reception,
+    SeenCycle,
+    WaitingCycle,
+)
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review
-from storage.values.rollup import Availability, Period
+from storage.values.rollup import Availability
+from storage.values.row_kind import RowKind
+from storage.values.selection import Selection
 
 
 class StorageError(Exception):
-    """The store could not do what it was asked; the message says what, and for which file."""
+    """The store could not do what it was asked. The message says what, and for which database."""
 
 
 class NotLeadingError(StorageError):
-    """Another process leads: nothing was written."""
-
-
-class Cycle(msgspec.Struct, frozen=True, kw_only=True):
-    """One pass over all endpoints from one vantage, complete."""
-
-    id: str
-    """UUIDv7."""
-    vantage: str
-    country: str
-    started_at: datetime
-    finished_at: datetime
-    health: VantageHealth
-    measurements: tuple[Measurement, ...]
-    """Of this vantage, and the control looks made for it."""
-    verdicts: tuple[Verdict, ...]
-    platforms: tuple[PlatformVerdict, ...]
-    hurried: bool = False
-    """Only what was suspicious was looked at, out of turn. Not stored."""
-    transfers: tuple[TransferVerdict, ...] = ()
-    """Speeds measured in this cycle. Not stored: measurements and verdicts hold it all."""
-
-
-class StoredCycle(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of a cycle itself; what was seen in it is listed by itself."""
-
-    id: str
-    vantage: str
-    country: str
-    started_at: datetime
-    finished_at: datetime
-    health: VantageHealth
-    """Of the vantage, as it was judged then."""
-
-
-class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a detector had concluded of one thing up to some moment, to go on from after a restart.
-
-    Never history: it can be made again from what is.
-    """
-
-    country: str
-    """Empty for what has no country."""
-    platform: str
-    """Empty for the vantages themselves."""
-    kind: str
-    """What wrote `state`, and in which form; another one is of no use to its reader."""
-    until: datetime | None
-    """When the last thing in it was judged (UTC); None when nothing has gone in yet."""
-    until_key: str
-    """What tells that from others of the same moment."""
-    state: str
-    """JSON."""
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which stored rows are wanted. Empty fields select everything."""
-
-    since: datetime | None = None
-    """Inclusive, UTC."""
-    until: datetime | None = None
-    """Exclusive, UTC."""
-    country: str = ""
-    platform: str = ""
-    asn: int | None = None
-    """AS number; of events, one of those that blocked."""
-    vantage: str = ""
-    state: str = ""
-    """For what has a state; measurements have none."""
-    event: str = ""
-    """Id, for events alone."""
-    period: Period = Period.HOUR
-    """For availability alone, like `by_network`."""
-    by_network: bool = True
-    """Without: all networks of a country together."""
-    after: tuple[str, ...] = ()
-    """Only what is listed behind this place, as `storage.values.cursor.place_of` gives it."""
-    batch: int = 0
-    """How many values a batch has at most; 0: as many as suits the store."""
+    """Another process leads; nothing was written."""
 
 
 class Store(Protocol):
-    """Memory of one installation. All methods raise StorageError."""
+    """Measurements, verdicts and events of one installation. All methods raise StorageError."""
 
     async def open(self) -> None:
-        """Open, migrating the schema to this version first."""
+        """Open the database, and migrate its tables to this version."""
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the database."""
+        """Finish what is under way and release the database. A second call does nothing."""
 
     async def lead(self) -> bool:
-        """Try to be the one process that judges, of all that have this database open; whether it
-        is now this one. Whoever leads says so again every ten seconds at the latest, which also
-        tells whether it still does.
+        """Try to become the one process, of all that have this database open, that judges. Returns
+        whether this store leads now. A leader must call this again at least every ten seconds; the
+        answer also says whether it still leads.
 
         From the first call on, `save` and `update_notices` raise NotLeadingError, and write
-        nothing, unless this store leads; who never calls it writes freely. The lead is let go by
-        `close`, and lost with the connection: within half a minute when the process, its machine
-        or the network dies without a word. A store of one process leads as soon as it asks.
+        nothing, unless this store leads. A store that never calls it writes freely. `close`
+        releases the lead. The lead is also lost with the connection: within 30 seconds when the
+        process, its machine or the network fails. A store of one process leads as soon as it asks.
         """
 
     @property
@@ -136,19 +70,22 @@ class Store(Protocol):
         conclusions: Sequence[Conclusion] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
-        """Store a whole cycle, its effect on `latest` and on events, and what is to be told of
-        that, in one durable transaction.
+        """Store a whole cycle, its effect on `latest` and on events, and the notices of these
+        changes, in one durable transaction.
 
-        Saving the same cycle or measurement again changes nothing. An older cycle that arrives
-        late adds to history and leaves `latest` alone. A conclusion replaces the one before. A
-        notice that is there stays as it is; one must tell of a line of the log that is there.
+        To save the same cycle or measurement again changes nothing. An older cycle that arrives
+        late is added to history and leaves `latest` alone. A conclusion replaces the one before it.
+        A notice that is stored already stays as it is; each must name a stored line of the log.
+
+        A caller that is cancelled while it waits cannot know whether the cycle was stored: it is
+        stored whole or not at all, and may be saved again.
         """
 
     async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
-        """Notices in one state, or in any, of one event or of all, by when they were made."""
+        """Notices by creation time: in one state or any, of one event or all."""
 
     async def update_notices(self, notices: Sequence[Notice]) -> None:
-        """Put these in the place of their earlier forms, in one durable transaction."""
+        """Replace the stored forms of these notices, in one durable transaction."""
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
         """The newest platform verdict of every vantage and platform."""
@@ -166,59 +103,62 @@ class Store(Protocol):
         """Health of vantages at or after `since`, oldest first, to restart a detector."""
 
     async def conclusions(self) -> list[Conclusion]:
-        """What was concluded of everything when it was last saved."""
+        """The conclusions saved last."""
 
     async def active_events(self) -> list[Event]:
-        """Events that have neither ended nor been dismissed."""
+        """Events that have neither ended nor been dismissed, by detection time."""
 
     def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
-        """Stored cycles by the time they finished, in batches; `since` and `until` select by that
-        time, `platform` selects nothing."""
+        """Cycles by the time they finished, in batches. `since` and `until` select by that time;
+        `platform` selects nothing."""
 
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
-        """Stored measurements by start time, in batches, holding no more than one in memory.
+        """Measurements by start time, in batches, with no more than one batch in memory.
 
-        What arrives while a listing is under way may or may not appear in it.
+        A measurement that arrives while a listing is under way may or may not appear in it.
         """
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        """Stored platform verdicts by judging time, in batches."""
+        """Platform verdicts by judging time, in batches."""
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
-        """Stored verdicts by judging time, in batches."""
+        """Verdicts by judging time, in batches."""
 
     def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
-        """All stored cycles of a country, of all without one, in the order they were received, in
-        batches: cycles whose verdicts `received_platforms` lists come in the same order."""
+        """Cycles of a country in the order they were received, in batches; without a country those
+        of all. Cycles whose verdicts `received_platforms` lists come in the same order."""
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        """Platform verdicts in the order their cycles were received, in batches: what a replay
-        must follow. `since` and `until` select by judging time; those of one cycle stand
-        together, in no promised order."""
+        """Platform verdicts in the order their cycles were received, in batches: the order a replay
+        must follow. `since` and `until` select by judging time. Those of one cycle come together,
+        in no promised order."""
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
-        """Events by detection time, in batches; `since` and `until` select by overlap.
+        """Events by detection time, in batches. `since` and `until` select by overlap.
 
-        An event runs from `onset_earliest` (`onset_latest` when that is unknown) to `end_latest`,
-        or on and on while it is active.
+        An event lasts from `onset_earliest` (`onset_latest` when that is unknown) to `end_latest`;
+        an active event has no end.
         """
 
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
-        """How much of each hour or day a platform could be reached, by country, platform, time and
-        network, in batches; `since` and `until` select by when the hour or day began."""
+        """Availability of platforms by the hour or day, in batches, ordered by country, platform,
+        time and network. `since` and `until` select by the start of the hour or day."""
 
     def rows(
-        self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
-    ) -> AsyncIterator[Page]:
+        self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """The stored rows behind `measurements`, `verdicts` or `availability`, in the same order,
-        in batches; `after` and `batch` of the selection are not looked at. With `rejudging` those
-        of that recomputation; ValueError for what is never recomputed."""
+        in batches. Each row begins with the cells of `columns`, as they are stored; more cells may
+        follow. `after` and `batch` of the selection are ignored.
+
+        With `rejudging` the rows of that recomputation; ValueError for a kind that is never
+        recomputed."""
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         """The history of one event, oldest first."""
 
     async def add_review(self, review: Review) -> None:
-        """Store a person's mark on an event, for ever, without touching the event or its log.
+        """Store a person's mark on an event permanently. The event and its log stay as they are.
 
         StorageError when there is no such event. The same review again changes nothing.
         """
@@ -227,10 +167,10 @@ class Store(Protocol):
         """The reviews of one event, or of all, by the time they were given."""
 
     async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
-        """Store them in one durable transaction; returns how many were not there before."""
+        """Store annotations in one durable transaction; returns how many were new."""
 
     async def remove_annotations(self, ids: Collection[str]) -> int:
-        """Forget the annotations of these ids; returns how many there were."""
+        """Delete the annotations with these ids; returns how many there were."""
 
     async def annotations(
         self,
@@ -239,14 +179,14 @@ class Store(Protocol):
         until: datetime | None = None,
         platform: str = "",
     ) -> list[Annotation]:
-        """Annotations by when they begin: of one country or all, those that touch the time from
-        `since` (inclusive) to `until` (exclusive). With a platform: of that one, and of none in
-        particular."""
+        """Annotations by their start, of one country or all, that overlap the time from `since`
+        (inclusive) to `until` (exclusive). With a platform: annotations of that platform, and those
+        of no particular one."""
 
     def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
-        """Delete rows of one table that are older than `before`, a few in each of many short
-        transactions; gives after each how many those were. Whoever stops in between has deleted
-        so much and no more."""
+        """Delete rows of one table that are older than `before`: whole partitions where there are
+        any, else a few rows in each of many short transactions. Gives how many were deleted after
+        each step. A caller that stops early leaves the rest undeleted."""
 
     async def save_rejudged(
         self,
@@ -255,16 +195,16 @@ class Store(Protocol):
         platforms: Sequence[PlatformVerdict] = (),
         events: Sequence[Event] = (),
     ) -> None:
-        """Store a part of a recomputation beside what was stored before, in one durable
-        transaction. `rejudging` replaces what the part before said of it."""
+        """Store a part of a recomputation, apart from the first results, in one durable
+        transaction. `rejudging` replaces its form in the part before."""
 
     async def rejudgings(self) -> list[Rejudging]:
-        """Every recomputation, oldest first, those cut short among them."""
+        """Every recomputation, oldest first, unfinished ones included."""
 
     def rejudged_verdicts(
         self, rejudging: str, selection: Selection
     ) -> AsyncIterator[Sequence[Verdict]]:
-        """As `verdicts`, of one recomputation; nothing for an id that does not exist."""
+        """As `verdicts`, of one recomputation; nothing for an unknown id."""
 
     def rejudged_platforms(
         self, rejudging: str, selection: Selection
@@ -275,3 +215,65 @@ class Store(Protocol):
         self, rejudging: str, selection: Selection
     ) -> AsyncIterator[Sequence[Event]]:
         """As `events`, of one recomputation."""
+
+
+class FleetStore(Protocol):
+    """Agents, their batches and quarantines. All methods raise StorageError."""
+
+    async def enrol(self, enrolment: Enrolment) -> None:
+        """Store a key for a vantage, and revoke its previous key in the same transaction.
+
+        StorageError for a key that was enrolled before, for any vantage: a revoked key is never
+        valid again.
+        """
+
+    async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
+        """Revoke the vantage's key; False when it has no valid one."""
+
+    async def enrolments(self) -> list[Enrolment]:
+        """Every key ever enrolled, by vantage and time."""
+
+    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
+        """Store a batch, its measurements, the newest measurement of each vantage and endpoint,
+        hourly counts, and its cycles as waiting to be judged, in one durable transaction.
+
+        The same batch again changes nothing, nor does a cycle or measurement that is stored
+        already; measurements of a known cycle are ignored. A caller that is cancelled while it
+        waits cannot know whether the batch was stored: it is stored whole or not at all.
+        """
+
+    async def add_control_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Store, durably, control measurements made for a cycle that is received later."""
+
+    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
+        """Cycles that wait to be judged, in the order they were received, except those of the
+        vantages in `skip`. `Store.save` of a cycle removes it from this list in its own
+        transaction."""
+
+    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
+        """All measurements with a waiting cycle's id, of its vantage and of controls."""
+
+    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
+        """Measurements of controls started from `since` to before `until`, by start: of endpoints
+        (purpose `control`) and of references, for whichever cycle they were made."""
+
+    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
+        """The newest measurement of any control at each endpoint, none started before `since`, by
+        platform, role and endpoint."""
+
+    async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
+        """The batches in which these cycles came, by the time received, for people who check the
+        evidence."""
+
+    async def quarantine(self, quarantine: Quarantine) -> None:
+        """Store a quarantine; it replaces the vantage's previous one."""
+
+    async def release(self, vantage: str) -> bool:
+        """End a vantage's quarantine; False when there is none."""
+
+    async def quarantines(self) -> list[Quarantine]:
+        """Current quarantines, by vantage."""
+
+
+class CollectorStore(Store, FleetStore, Protocol):
+    """Everything a collector stores, in one place."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests import needs
 from tests.worlds.postgresql import Cluster
 
@@ -115,7 +115,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 async def _make_tables(url: str) -> None:
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     await store.close()
 

@@ -3,7 +3,7 @@ collectors told it so."""
 
 from monitor.app.cycle_job import CycleJobs
 from probes.vantage import VantagePoint
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 
 class AgentCycles(CycleJobs):

@@ -12,7 +12,7 @@ from monitor import __version__
 from monitor.agent.collector_clock import AgentClock
 from monitor.wire.batch import FORMAT, MOST_PACKED, MOST_REPORTS, MOST_UNPACKED, CycleReport
 from storage.agent.spool import Frozen, Share, Spooled
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from storage.values.storable_text import storable
 
 SHARE = Share(

@@ -16,7 +16,8 @@ from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from storage.agent.spool import Spool
-from storage.store import Cycle, StorageError
+from storage.store import StorageError
+from storage.values.cycle import Cycle
 
 log = logger(__name__)
 

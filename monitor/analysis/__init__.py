@@ -1,1 +1,13 @@
-"""Judge and detect from values alone: no clock, no socket, no database."""
+"""Judges measurements and detects events, from values alone: no clock, socket, file or database.
+
+    judge/          one case (measurements of one endpoint) → verdict → platform verdict
+    throttling/     transfers of one object → verdict on its speed
+    vantage/        references → health of the vantage; its exit and clock
+    events/         platform verdicts and vantage health → events
+    outcome.py      what one measurement came to: how far it got, what stopped it
+    verdict.py      states, evidence grades, verdicts, vantage health
+    rules_docs.py   writes docs/rules.md from the tables of rules
+
+Imports inside: events, throttling → judge → outcome → verdict, and vantage → outcome. Outside it
+imports only `probes`. Every package of `monitor` and `storage` may import it; `probes` may not.
+"""

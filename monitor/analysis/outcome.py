@@ -10,6 +10,7 @@ A measurement lists everything that was observed. Three choices reduce it to wha
 """
 
 from collections.abc import Iterable
+from math import inf
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -295,33 +296,26 @@ def last_hop_of(measurement: Measurement) -> LastHop:
     tcp = tuple(o for o in measurement.of(Layer.TCP) if isinstance(o, TcpObservation))
     tls = tuple(o for o in measurement.of(Layer.TLS) if isinstance(o, TlsObservation))
     dns = tuple(o for o in measurement.of(Layer.DNS) if isinstance(o, DnsObservation))
+
+    def since(moment: float, host: str, http: HttpObservation | None = None) -> LastHop:
+        return LastHop(
+            host=host,
+            dns=_named(dns, host),
+            tcp=tuple(o for o in tcp if o.start >= moment),
+            tls=tuple(o for o in tls if o.start >= moment),
+            http=http,
+            app=app,
+        )
+
+    app: tuple[AppObservation, ...] = ()
     if not requests:
-        host = host_of(measurement.endpoint)
         app = tuple(o for o in measurement.of(Layer.APP) if isinstance(o, AppObservation))
-        return LastHop(host=host, dns=_named(dns, host), tcp=tcp, tls=tls, http=None, app=app)
+        return since(-inf, host_of(measurement.endpoint))
     last = requests[-1]
     onward = host_of(redirect_target(last))
-    after = last.start
-    went_on = bool(onward) and any(
-        o.start >= after for o in (*tcp, *tls, *(d for d in dns if _name(d) == onward))
-    )
-    if went_on:
-        return LastHop(
-            host=onward,
-            dns=_named(dns, onward),
-            tcp=tuple(o for o in tcp if o.start >= after),
-            tls=tuple(o for o in tls if o.start >= after),
-            http=None,
-        )
-    since = requests[-2].start if len(requests) > 1 else float("-inf")
-    host = host_of(last.url)
-    return LastHop(
-        host=host,
-        dns=_named(dns, host),
-        tcp=tuple(o for o in tcp if o.start >= since),
-        tls=tuple(o for o in tls if o.start >= since),
-        http=last,
-    )
+    if onward and any(o.start >= last.start for o in (*tcp, *tls, *_named(dns, onward))):
+        return since(last.start, onward)
+    return since(requests[-2].start if len(requests) > 1 else -inf, host_of(last.url), last)
 
 
 def hops(measurement: Measurement) -> tuple[HttpObservation, ...]:
@@ -408,11 +402,7 @@ def _most_informative(observations: Iterable[Observation]) -> Observation:
 
 
 def _named(dns: tuple[DnsObservation, ...], host: str) -> tuple[DnsObservation, ...]:
-    return tuple(o for o in dns if _name(o) == host)
-
-
-def _name(observation: DnsObservation) -> str:
-    return observation.name.lower().rstrip(".")
+    return tuple(o for o in dns if o.name.lower().rstrip(".") == host)
 
 
 def _literal_family(host: str) -> str:

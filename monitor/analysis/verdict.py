@@ -21,8 +21,6 @@ class State(StrEnum):
 
 
 class Evidence(StrEnum):
-    """How well a verdict is supported."""
-
     NONE = "none"
     WEAK = "weak"
     STRONG = "strong"
@@ -31,6 +29,16 @@ class Evidence(StrEnum):
 
 EVIDENCE_ORDER = {grade: rank for rank, grade in enumerate(Evidence)}
 """Rank of each grade, weakest first."""
+
+
+class TableRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of an ordered table of rules, of which the first match wins."""
+
+    id: str
+    meaning: str
+    """One sentence for readers who do not program."""
+    wrong_when: str
+    """What would make the rule wrong."""
 
 
 class VantageState(StrEnum):

@@ -17,7 +17,7 @@ from monitor.budget.ledger import BudgetSpentError, Ledger
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
 from probes.vantage import VantagePoint
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 log = logger(__name__)
 

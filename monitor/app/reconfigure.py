@@ -12,8 +12,7 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from monitor.server.access import Access
-from storage.store import StorageError, Store
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore, StorageError, Store
 
 log = logger(__name__)
 

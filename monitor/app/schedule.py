@@ -16,7 +16,7 @@ from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.fast_lane import FastLane
 from probes.vantage import VantagePoint
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 log = logger(__name__)
 

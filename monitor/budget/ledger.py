@@ -13,7 +13,8 @@ from monitor.budget.bytes_used import Traffic, routine_bytes
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 _REMEMBERED = 3
 """Cycles of one effort whose cost is remembered; the dearest of them is expected again."""

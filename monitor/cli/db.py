@@ -16,8 +16,7 @@ from monitor.export.cells import visible
 from monitor.wire.proof import fault_of
 from storage import url as database_url
 from storage.open_store import MEMORY_URL
-from storage.sql.migrate import migrate_file
-from storage.sqlite.backend import file_of
+from storage.sqlite.backend import file_of, migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
 from storage.store import StorageError, Store
 
@@ -125,6 +124,7 @@ def copy_all(
 ) -> None:
     """Copy an SQLite file into PostgreSQL; run again to continue an interrupted copy."""
     # Imports PostgreSQL's driver, which no other command here needs.
+    from storage.postgresql.backend import PostgresqlBackend, postgresql_url
     from storage.sqlite.copying import copy
 
     url = _target(target)
@@ -139,7 +139,7 @@ def copy_all(
             task = progress.add_task("", total=None)
             done = copy(
                 str(source),
-                url,
+                PostgresqlBackend(postgresql_url(url)),
                 lambda table, rows, of: progress.update(
                     task, description=table, completed=rows, total=of
                 ),

@@ -24,8 +24,9 @@ from monitor.cli.selection import (
 from monitor.cli.store_options import with_store
 from monitor.export.cells import visible
 from monitor.recording.continuations import reviews_of
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.reviews import Annotation, Mark, Review, standing
+from storage.values.selection import Selection
 
 NOTE_LIMIT, NAME_LIMIT = 4000, 200
 """Characters."""

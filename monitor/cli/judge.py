@@ -22,7 +22,7 @@ from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
 from monitor.replay.judge_ooni import judge_imported
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

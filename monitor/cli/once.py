@@ -19,7 +19,7 @@ from monitor.cli.output import print_json, progress_bar, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
 from monitor.wording.health import notes
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 STYLES = {
     State.OK: "green",

@@ -25,8 +25,9 @@ from monitor.judging.differences import Change, Tally
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged
 from monitor.judging.rejudge import rejudge as rejudge_stored
-from storage.store import Selection, StorageError
+from storage.store import StorageError
 from storage.values.rejudging import Rejudging
+from storage.values.selection import Selection
 
 
 def rejudge(

@@ -39,7 +39,8 @@ from monitor.replay.plot import draw
 from monitor.replay.replay import Replayed, replay_rows
 from monitor.replay.results import CREDIT, json_lines, text_lines
 from monitor.replay.row_files import rows_in, rows_of
-from storage.store import Selection, StorageError
+from storage.store import StorageError
+from storage.values.selection import Selection
 
 _DATABASE, _OONI = "db", "ooni"
 

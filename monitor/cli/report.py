@@ -19,7 +19,7 @@ from monitor.report.findings import Wanted
 from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
 from probes.catalog.countries import COUNTRIES
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore
 
 
 def report(

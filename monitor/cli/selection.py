@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import BAD_USAGE, fail
-from storage.store import Selection
+from storage.values.selection import Selection
 
 SinceOption = Annotated[
     str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")

@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from monitor.cli.options import fail
 from storage.open_store import open_store
-from storage.store import StorageError
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore, StorageError
 
 T = TypeVar("T")
 

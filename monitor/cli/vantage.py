@@ -13,6 +13,7 @@ from monitor.cli.selection import CountryOption, moment_of
 from monitor.cli.store_options import with_store
 from monitor.cli.vantage_key import NoKeyError, public_key
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
+from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
 from monitor.config.values import LARGEST_ASN, is_vantage_id
@@ -24,9 +25,9 @@ from monitor.keys.keys import (
     load_or_make,
     public_text,
 )
-from probes.catalog.countries import country_code
 from probes.vantage import Profile, VantageRole
-from storage.values.fleet import CollectorStore, Enrolment, Quarantine
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, Quarantine
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the vantage.")]
 Key = Annotated[

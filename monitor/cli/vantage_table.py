@@ -7,7 +7,8 @@ import msgspec
 from monitor.cli.output import plain_console, print_lines, table
 from monitor.export.cells import visible
 from monitor.keys.keys import grouped
-from storage.values.fleet import CollectorStore, Enrolment, Quarantine
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, Quarantine
 
 _SHOWN = 16
 """Digits of a fingerprint: enough to tell an operator's keys apart."""

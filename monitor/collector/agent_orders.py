@@ -9,7 +9,7 @@ import msgspec
 from monitor.config.settings import Settings
 from monitor.wire.answers import AgentSettings
 from probes.measurement import Measurement
-from storage.values.fleet import FleetStore
+from storage.store import FleetStore
 
 KNOWN_FOR = 10.0
 """Seconds for which the newest looks of controls are not asked for again."""

@@ -51,8 +51,8 @@ from monitor.wire.batch import MOST_PACKED, MOST_UNPACKED
 from monitor.wire.refusal import BUSY_FOR, DOWN_FOR, Refused, malformed
 from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
-from storage.store import StorageError
-from storage.values.fleet import FleetStore, ReceivedBatch
+from storage.store import FleetStore, StorageError
+from storage.values.fleet import ReceivedBatch
 
 log = logger(__name__)
 

@@ -19,7 +19,7 @@ from monitor.wire.refusal import malformed
 from probes.catalog.catalog import Catalog
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
-from storage.values.fleet import FleetStore
+from storage.store import FleetStore
 
 log = logger(__name__)
 

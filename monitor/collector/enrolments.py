@@ -10,8 +10,8 @@ from collections.abc import Callable
 from monitor.logs import logger
 from monitor.wire.answers import Reason
 from monitor.wire.refusal import DOWN_FOR, Refused
-from storage.store import StorageError
-from storage.values.fleet import Enrolment, FleetStore
+from storage.store import FleetStore, StorageError
+from storage.values.fleet import Enrolment
 
 log = logger(__name__)
 

@@ -30,7 +30,7 @@ from monitor.judging.judge import HOPELESS, Seen
 from monitor.judging.stored_cycle import StoredCycleJudge
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.store import Cycle, StoredCycle
+from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 
 REMEMBERED = timedelta(hours=6)

@@ -17,7 +17,8 @@ from monitor.collector.judge_cycle import Judge, Lack, Opened
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.measurement import Measurement
-from storage.store import Cycle, StorageError
+from storage.store import StorageError
+from storage.values.cycle import Cycle
 from storage.values.fleet import WaitingCycle
 
 log = logger(__name__)

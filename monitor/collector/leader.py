@@ -18,8 +18,8 @@ from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Notifier, Recorder
-from storage.store import NotLeadingError, Selection, StorageError
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore, NotLeadingError, StorageError
+from storage.values.selection import Selection
 
 log = logger(__name__)
 

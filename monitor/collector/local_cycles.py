@@ -12,8 +12,9 @@ from datetime import datetime
 from monitor.analysis.events.fold import EventBook, advance
 from monitor.config.settings import Settings
 from monitor.logs import logger
-from storage.store import Cycle, StorageError
-from storage.values.fleet import FleetStore, ReceivedBatch, SeenCycle
+from storage.store import FleetStore, StorageError
+from storage.values.cycle import Cycle
+from storage.values.fleet import ReceivedBatch, SeenCycle
 
 log = logger(__name__)
 

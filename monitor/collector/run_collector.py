@@ -36,7 +36,7 @@ from monitor.server.access import Access
 from monitor.server.app import create_app
 from monitor.server.serve import serve
 from storage.open_store import open_store
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore
 
 log = logger(__name__)
 

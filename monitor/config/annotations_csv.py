@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from monitor.config.country_code import country_code
 from monitor.config.toml_node import did_you_mean
-from probes.catalog.countries import country_code
 from storage.values.reviews import Annotation, AnnotationKind, annotation_id
 
 COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")

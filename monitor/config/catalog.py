@@ -23,6 +23,7 @@ from monitor.config.catalog_nodes import (
     role_name,
     transfer_objects,
 )
+from monitor.config.country_code import country_code
 from monitor.config.toml_node import (
     Attempts,
     Document,
@@ -48,7 +49,6 @@ from probes.catalog.catalog import (
     ReferenceScope,
     Role,
 )
-from probes.catalog.countries import country_code
 
 LARGEST_SAMPLE = 1000
 

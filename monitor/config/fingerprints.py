@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Scope, Where
+from monitor.config.country_code import country_code
 from monitor.config.toml_node import (
     Document,
     Invalid,
@@ -33,7 +34,6 @@ from monitor.config.toml_node import (
 )
 from monitor.config.toml_problem import Problem
 from monitor.config.toml_source import SourceError, parse_source
-from probes.catalog.countries import country_code
 
 SHIPPED = "fingerprints.toml"
 CONFIDENT = 5

@@ -15,12 +15,12 @@ from cryptography import x509
 from maxminddb import InvalidDatabaseError, open_database
 
 from monitor.analysis.judge.fingerprint import Fingerprint
+from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
 from monitor.config.fingerprints import FingerprintError, load_fingerprints
 from monitor.config.toml_node import Attempts, Node, Shape, filled, number, text, whole
 from monitor.keys.passwords import User, read_tokens, read_users
 from probes.catalog.catalog import EndpointKind
-from probes.catalog.countries import country_code
 from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
 from probes.vantage import Egress, Resolver
 from storage import url as database_url

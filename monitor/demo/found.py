@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
 from monitor.demo.chapters import Sight
 from monitor.demo.plan import COUNTRY, VICTIM
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 
 class Watcher:

@@ -14,7 +14,7 @@ from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.demo.chapters import Sight
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.export.cells import visible
-from probes.catalog.countries import COUNTRIES
+from monitor.wording.languages import LANGUAGES, words_in
 
 STYLES = {
     State.OK: "green",
@@ -134,7 +134,8 @@ def clock(seconds: float) -> str:
 def about_change(entry: EventLogEntry) -> str:
     """What is to be said of a change beside its name; empty for nothing."""
     event = entry.snapshot
-    what = f"{TITLES.get(event.platform, event.platform)} in {COUNTRIES[event.country]}"
+    country = words_in(LANGUAGES[0]).country(event.country)
+    what = f"{TITLES.get(event.platform, event.platform)} in {country}"
     if entry.change in ("opened", "reopened", "reblocked"):
         return f"{what}, {entry.detail}, evidence {event.evidence}"
     if entry.change == "confirmed":

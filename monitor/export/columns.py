@@ -12,8 +12,7 @@ from monitor.analysis.events.event import Event, NetworkStatus
 from monitor.analysis.verdict import VantageHealth, Verdict
 from monitor.export.cells import Value
 from probes.measurement import Layer, Measurement
-from storage.export.cells import rounded
-from storage.export.measurement_summary import Summary, summarise
+from storage.values.measurement_summary import Summary, summarise
 from storage.values.reviews import Annotation, Review
 from storage.values.rollup import DEFINITION, Availability
 
@@ -41,10 +40,18 @@ class Look(msgspec.Struct, frozen=True):
         return cls(measurement, summarise(measurement))
 
 
-MILLISECONDS = (1e6, 1e3)
-"""How `rounded` makes them of seconds: three digits behind the point."""
-LLR = (1e6, 1e6)
-"""How `rounded` leaves six digits behind the point."""
+_LARGEST = 1e9
+"""Beyond this number the digits that rounding keeps mean nothing."""
+
+
+def milliseconds(seconds: float) -> float:
+    """With three digits after the decimal point."""
+    return round(seconds * 1e6) / 1e3 if abs(seconds) < _LARGEST else seconds * 1e3
+
+
+def llr(value: float) -> float:
+    """A log-likelihood ratio with six digits after the decimal point."""
+    return round(value * 1e6) / 1e6 if abs(value) < _LARGEST else value
 
 
 def _list(items: Iterable[str]) -> str:
@@ -94,7 +101,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
     Column("look", "text", lambda row: row.measurement.look.value),
     Column("attempt", "number", lambda row: row.measurement.attempt),
     Column("reached", "yes or no", lambda row: row.measurement.reached),
-    Column("duration_ms", "ms", lambda row: rounded(row.measurement.duration, *MILLISECONDS)),
+    Column("duration_ms", "ms", lambda row: milliseconds(row.measurement.duration)),
     Column("egress_failure", "text", lambda row: row.summary.egress_failure),
     Column("dns_failure", "text", lambda row: row.summary.dns_failure),
     Column("dns_ms", "ms", lambda row: row.summary.dns_ms),
@@ -134,7 +141,7 @@ VERDICT_COLUMNS: tuple[Column[Verdict], ...] = (
     Column("family", "text", lambda verdict: verdict.family),
     Column("rule_id", "text", lambda verdict: verdict.rule_id),
     Column("evidence", "text", lambda verdict: verdict.evidence.value),
-    Column("llr", "number", lambda verdict: rounded(verdict.llr, *LLR)),
+    Column("llr", "number", lambda verdict: llr(verdict.llr)),
     Column("egress_failure", "text", lambda verdict: verdict.failures.get(Layer.EGRESS)),
     Column("dns_failure", "text", lambda verdict: verdict.failures.get(Layer.DNS)),
     Column("tcp_failure", "text", lambda verdict: verdict.failures.get(Layer.TCP)),

@@ -1,13 +1,22 @@
 """CSV files from the store: UTF-8, RFC 4180, one batch in memory at a time.
 
-What piles up is read as it is stored (`monitor.export.lines`). The rest comes as values, as does
-what whoever writes it has in hand.
+Rows that pile up are made of stored cells (`monitor.export.stored_columns`), the others of values.
+The standard library's `csv.writer` writes both.
 """
 
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from itertools import repeat
 from typing import Any, NamedTuple, TextIO, cast
 
 from monitor.export.cells import Value, cell
@@ -15,26 +24,27 @@ from monitor.export.columns import Column
 from monitor.export.kinds import EXPORTS, batches
 from monitor.export.kinds import Kind as Kind
 from monitor.export.kinds import columns as columns
-from monitor.export.lines import Plan
-from storage.export.cells import Listed, rows_in
-from storage.store import Selection, Store
+from monitor.export.stored_columns import STORED, Stored
+from storage.store import StorageError, Store
+from storage.values.row_kind import RowKind
+from storage.values.selection import Selection
 
-_NO_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names"})
-"""Units of columns that hold texts and times."""
+_NOT_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names", "yes or no"})
+"""Units of columns in which equal values look alike. Numbers need not: 1 and 1.0, 0.0 and -0.0."""
+_EMPTY = Stored((), lambda: None)
 
 
 class File(NamedTuple):
-    """A file as it comes."""
+    """A file that is read and made batch by batch."""
 
-    batches: AsyncGenerator[Any, None]
-    lines: Callable[[Any], list[bytes]]
-    """Makes lines of a batch, in pieces; takes long enough to be done in another thread."""
-    count: Callable[[Any], int]
-    """How many lines a batch makes."""
+    batches: AsyncGenerator[Sequence[Any], None]
+    lines: Callable[[Sequence[Any]], str]
+    """Makes a line of each row of a batch. It takes long enough to be called in another thread.
+    StorageError for a row that this version cannot read."""
 
 
 def file_of_rows(
-    kind: Listed,
+    kind: RowKind,
     columns: Sequence[Column[Any]],
     store: Store,
     selection: Selection,
@@ -42,10 +52,31 @@ def file_of_rows(
     rejudging: str = "",
     hidden: Collection[str] = (),
 ) -> File:
-    """What is selected, as it is stored; `hidden` columns stay empty."""
-    plan = Plan(kind, columns, hidden)
-    found = store.rows(kind, plan.groups, selection, rejudging)
-    return File(cast("AsyncGenerator[Any, None]", found), plan.lines, rows_in)
+    """A file of stored cells; `hidden` columns stay empty."""
+    sources = [
+        _EMPTY if column.name in hidden else STORED[kind].get(column.name, Stored((column.name,)))
+        for column in columns
+    ]
+    names = tuple(dict.fromkeys(name for source in sources for name in source.of))
+
+    def lines(batch: Sequence[Any]) -> str:
+        # A column at a time: in most columns a few words come over and over.
+        cells = dict(zip(names, zip(*batch, strict=True), strict=False))
+        try:
+            return _written(
+                zip(
+                    *(
+                        _stored_cells(column, source, cells, len(batch))
+                        for column, source in zip(columns, sources, strict=True)
+                    ),
+                    strict=True,
+                )
+            )
+        except ValueError as error:
+            raise StorageError(f"there is a row this version cannot read: {error}") from error
+
+    found = store.rows(kind, names, selection, rejudging)
+    return File(cast("AsyncGenerator[Sequence[Any], None]", found), lines)
 
 
 def file_of_values(
@@ -55,12 +86,12 @@ def file_of_values(
     *,
     hidden: Collection[str] = (),
 ) -> File:
-    """What a store listed; `prepare` makes what the columns read."""
+    """A file of values that a store lists; `prepare` makes what the columns read."""
 
-    def lines(batch: Sequence[Any]) -> list[bytes]:
-        return [value_lines(columns, map(prepare, batch), hidden).encode()]
+    def lines(batch: Sequence[Any]) -> str:
+        return value_lines(columns, map(prepare, batch), hidden)
 
-    return File(cast("AsyncGenerator[Any, None]", values), lines, len)
+    return File(cast("AsyncGenerator[Sequence[Any], None]", values), lines)
 
 
 async def write_csv(
@@ -78,20 +109,19 @@ async def write_csv(
     found = batches(kind, store, selection, rejudging)
     file = (
         file_of_values(export.columns, found, export.prepare)
-        if export.listed is None
-        else file_of_rows(export.listed, export.columns, store, selection, rejudging=rejudging)
+        if export.stored is None
+        else file_of_rows(export.stored, export.columns, store, selection, rejudging=rejudging)
     )
 
-    def write(batch: Any) -> None:
-        for piece in file.lines(batch):
-            out.write(piece.decode())
+    def write(batch: Sequence[Any]) -> None:
+        out.write(file.lines(batch))
 
     out.write(header(export.columns))
     count = 0
     async for batch in file.batches:
         # In a thread: a slow disk or pipe must not hold up whatever else this process does.
         await asyncio.to_thread(write, batch)
-        count += file.count(batch)
+        count += len(batch)
     return count
 
 
@@ -104,29 +134,50 @@ def value_lines(
     columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str] = ()
 ) -> str:
     """A line for each value; `hidden` columns stay empty."""
-    # A column at a time: in most of them a few words come over and over.
     listed = list(values)
     return _written(zip(*(_cells(c, listed, c.name in hidden) for c in columns), strict=True))
 
 
-class _Texts(dict[Value, str]):
-    """Cells of one column of one batch, each worked out once."""
+class _Cells(dict[Any, str]):
+    """Cells of one column of one batch by what they are made of, each made once."""
 
-    def __missing__(self, value: Value) -> str:
-        text = self[value] = cell(value)
+    def __init__(self, make: Callable[[Any], Value]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = cell(self._make(key))
         return text
 
 
 def _cells(column: Column[Any], values: Sequence[Any], hide: bool) -> Iterable[str]:
     if hide:
-        return [""] * len(values)
+        return repeat("", len(values))
     found = map(column.value, values)
-    # Numbers that are equal need not look alike: 1, 1.0 and true, 0.0 and -0.0.
-    repeated = column.unit in _NO_NUMBERS
-    return map(_Texts().__getitem__ if repeated else cell, found)
+    return map(_Cells(_same).__getitem__ if column.unit in _NOT_NUMBERS else cell, found)
 
 
-def _written(rows: Iterable[Sequence[str]]) -> str:
+def _stored_cells(
+    column: Column[Any], source: Stored, cells: Mapping[str, Sequence[Any]], rows: int
+) -> Iterable[Any]:
+    of, value = [cells[name] for name in source.of], source.value
+    if value is None:
+        # `csv.writer` writes a plain number as `cell` does.
+        return map(_Cells(_same).__getitem__, of[0]) if column.unit in _NOT_NUMBERS else of[0]
+    if not of:
+        return repeat(cell(value()), rows)
+    if len(of) > 1:
+        return map(_Cells(lambda several: value(*several)).__getitem__, zip(*of, strict=True))
+    if column.unit in _NOT_NUMBERS:
+        return map(_Cells(value).__getitem__, of[0])
+    return map(cell, map(value, of[0]))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _written(rows: Iterable[Sequence[Any]]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()

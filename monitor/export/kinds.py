@@ -17,8 +17,9 @@ from monitor.export.columns import (
     Look,
 )
 from monitor.export.reviews import annotations, reviews
-from storage.export.cells import Listed
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.row_kind import RowKind
+from storage.values.selection import Selection
 
 
 class Kind(StrEnum):
@@ -41,7 +42,7 @@ class Export(msgspec.Struct, frozen=True):
     """Makes what the columns read of what the store gives."""
     recomputed: Callable[[Store, str, Selection], AsyncIterator[Sequence[Any]]] | None = None
     """The same of one recomputation, by its id; None for what is never recomputed."""
-    listed: Listed | None = None
+    stored: RowKind | None = None
     """Its rows as they are stored, which a CSV file is made of; None for what does not pile up."""
 
 
@@ -50,13 +51,13 @@ EXPORTS = {
         MEASUREMENT_COLUMNS,
         lambda store, wanted: store.measurements(wanted),
         Look.of,
-        listed=Listed.MEASUREMENTS,
+        stored=RowKind.MEASUREMENTS,
     ),
     Kind.VERDICTS: Export(
         VERDICT_COLUMNS,
         lambda store, wanted: store.verdicts(wanted),
         recomputed=lambda store, of, wanted: store.rejudged_verdicts(of, wanted),
-        listed=Listed.VERDICTS,
+        stored=RowKind.VERDICTS,
     ),
     Kind.EVENTS: Export(
         EVENT_COLUMNS,
@@ -66,7 +67,7 @@ EXPORTS = {
     Kind.AVAILABILITY: Export(
         AVAILABILITY_COLUMNS,
         lambda store, wanted: store.availability(wanted),
-        listed=Listed.AVAILABILITY,
+        stored=RowKind.AVAILABILITY,
     ),
     Kind.REVIEWS: Export(REVIEW_COLUMNS, reviews),
     Kind.ANNOTATIONS: Export(ANNOTATION_COLUMNS, annotations),

@@ -29,7 +29,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage.export.measurement_summary import Summary, summarise
+from storage.values.measurement_summary import Summary, summarise
 
 Json = dict[str, Any]
 

@@ -10,7 +10,8 @@ import msgspec
 
 from monitor.export.ooni_format import ooni_measurement
 from probes.measurement import Measurement, Purpose
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 PATIENCE = timedelta(minutes=10)
 """How long after a look its control may begin and still be found: far longer than a cycle takes

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 from monitor.export.cells import Value, text_cell
 from monitor.export.columns import Column
 from monitor.export.kinds import EXPORTS, Kind, batches
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 GROUP_ROWS = 20_000
 """Rows of one row group: what is in memory at a time, unless asked for otherwise."""

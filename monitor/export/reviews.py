@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.reviews import Annotation, Review
+from storage.values.selection import Selection
 
 
 async def reviews(store: Store, wanted: Selection) -> AsyncIterator[Sequence[Review]]:

@@ -1,92 +1,85 @@
-"""Which stored cells each column is made of: most are one, as it is.
+"""Which stored cells each column of a file is made of.
 
-`monitor.export.columns` says the same of values that are at hand; a test holds the two to each
-other, byte for byte.
+`monitor.export.columns` makes the same cells of values. A test compares the two byte for byte.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from monitor.export.cells import Value
-from monitor.export.columns import AVAILABILITY_COLUMNS, LLR, MILLISECONDS
+from monitor.export.columns import AVAILABILITY_COLUMNS, llr, milliseconds
 from probes.measurement import Layer
-from storage.export.cells import APART, Cell, Entry, Listed, Rounded, Words, rounded
-from storage.values.rollup import COUNTS, KEY, Availability, Period
+from storage.values.rollup import COUNTS, DEFINITION, Availability, Period
+from storage.values.row_kind import RowKind
 
 
-class Made(msgspec.Struct, frozen=True):
-    """What is made of the text of several stored cells."""
+class Stored(msgspec.Struct, frozen=True):
+    """Where the cells of one column come from."""
 
-    of: tuple[Cell, ...]
-    value: Callable[[str], Value]
+    of: tuple[str, ...]
+    """Names of stored columns."""
+    value: Callable[..., Value] | None = None
+    """Makes the value of their cells; None: the one stored cell is the value."""
 
 
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _failures = msgspec.json.Decoder(dict[str, str]).decode
-
-
-def shown(cell: Words | Entry | Rounded, raw: str) -> Value:
-    """What is made of a cell that came as it is stored. ValueError for what makes no sense."""
-    match cell:
-        case Words():
-            return " ".join(_texts(raw))
-        case Entry():
-            return _failures(raw).get(cell.key)
-        case Rounded():
-            return rounded(float(raw), cell.times, cell.over)
-
-
 _COUNTS = (*COUNTS, "hours", "networks")
-_SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _figure(value: Callable[[Availability], Value]) -> Made:
-    """What follows from the counts."""
-
-    def of(text: str) -> Value:
-        period, *counts = text.split(APART)
-        return value(_counted(Period(period), list(map(int, counts))))
-
-    return Made(("period", *_COUNTS), of)
+def _list(name: str) -> Stored:
+    return Stored((name,), lambda stored: " ".join(_texts(stored)))
 
 
-Stored = Cell | Made
-"""Where the cells of a column come from; a name is a stored column, as it is."""
+def _failure(layer: Layer) -> Stored:
+    return Stored(("failures",), lambda stored: _failures(stored).get(layer))
 
-STORED: Mapping[Listed, Mapping[str, Stored]] = {
-    Listed.MEASUREMENTS: {
-        "measurement_id": "id",
-        "cycle_id": "cycle",
-        "duration_ms": Rounded("duration", *MILLISECONDS),
-        "not_observed": Words("not_observed"),
+
+def _share(name: str) -> Stored:
+    """A figure that depends on the counts and the period alone."""
+    (value,) = (column.value for column in AVAILABILITY_COLUMNS if column.name == name)
+
+    def of(period: str, *counts: int) -> Value:
+        named: dict[str, Any] = dict(zip(_COUNTS, counts, strict=True))
+        return value(
+            Availability(
+                country="",
+                platform="",
+                asn=None,
+                network="",
+                starts_at=_ANY_TIME,
+                period=Period(period),
+                **named,
+            )
+        )
+
+    return Stored(("period", *_COUNTS), of)
+
+
+STORED: Mapping[RowKind, Mapping[str, Stored]] = {
+    RowKind.MEASUREMENTS: {
+        "measurement_id": Stored(("id",)),
+        "cycle_id": Stored(("cycle",)),
+        "reached": Stored(("reached",), bool),
+        "duration_ms": Stored(("duration",), milliseconds),
+        "not_observed": _list("not_observed"),
     },
-    Listed.VERDICTS: {
-        "measurement_id": "measurement",
-        "control_ids": Words("controls"),
-        "cycle_id": "cycle",
-        "llr": Rounded("llr", *LLR),
-        **{f"{layer}_failure": Entry("failures", layer) for layer in Layer},
+    RowKind.VERDICTS: {
+        "measurement_id": Stored(("measurement",)),
+        "control_ids": _list("controls"),
+        "cycle_id": Stored(("cycle",)),
+        "llr": Stored(("llr",), llr),
+        **{f"{layer}_failure": _failure(layer) for layer in Layer},
     },
-    Listed.AVAILABILITY: {
-        # All counts together: not many combinations of them ever occur.
-        column.name: _figure(column.value)
-        for column in AVAILABILITY_COLUMNS
-        if column.name not in (*KEY, "period")
+    RowKind.AVAILABILITY: {
+        **{name: _share(name) for name in ("availability", "coverage", "judged", "reachable")},
+        "hours_seen": Stored(("hours",)),
+        "networks_count": Stored(("networks",)),
+        "definition": Stored((), lambda: DEFINITION),
     },
 }
-"""Column → where it comes from, where that is not the stored column of the same name."""
-
-
-def _counted(period: Period, counts: list[int]) -> Availability:
-    """Of nowhere and no time, which no figure depends on."""
-    return Availability(
-        country="",
-        platform="",
-        starts_at=_SOME_TIME,
-        asn=None,
-        network="",
-        **dict(zip(_COUNTS, counts, strict=True)),
-        period=period,
-    )
+"""By column; a column that is not here shows the stored column of its own name."""

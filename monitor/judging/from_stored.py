@@ -34,7 +34,7 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
-from storage.store import StoredCycle
+from storage.values.cycle import StoredCycle
 
 Place = tuple[str, str, str]
 """Platform, role and endpoint."""

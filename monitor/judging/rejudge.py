@@ -27,8 +27,9 @@ from monitor.judging.from_stored import patience_of
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.judging.stored_cycle import Judged, StoredCycleJudge
 from monitor.judging.stored_history import History, Past, survey
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.rejudging import Rejudging
+from storage.values.selection import Selection
 
 WARM_UP = timedelta(hours=2)
 """Judged before the first moment selected, and not kept: a verdict on speed may stand as long."""

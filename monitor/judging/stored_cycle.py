@@ -18,7 +18,7 @@ from monitor.judging.judge import Seen, platforms_on, verdicts_on
 from monitor.judging.stored_transfers import Speeds
 from probes.measurement import Measurement
 from probes.vantage import VantageRole
-from storage.store import StoredCycle
+from storage.values.cycle import StoredCycle
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

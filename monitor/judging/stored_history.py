@@ -10,7 +10,9 @@ from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from monitor.judging.from_stored import AT_ONCE, Surroundings, control_rounds
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.store import Selection, Store, StoredCycle
+from storage.store import Store
+from storage.values.cycle import StoredCycle
+from storage.values.selection import Selection
 
 LONGEST = timedelta(days=1)
 """A cycle that seems to have lasted longer met a clock that jumped."""

@@ -61,7 +61,7 @@ from probes.measure.follow_up import plan_follow_up, plan_http3
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few questions each tell as much as all of them."""

@@ -23,7 +23,7 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Platform
 from probes.vantage import Profile, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 PER_HOUR = 60
 IN_A_ROW = 12

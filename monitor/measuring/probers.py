@@ -13,7 +13,7 @@ from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Reference
 from probes.layers.bogon import NO_NAT64, BogonList, is_stub
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
 from probes.measure.prober import Prober
@@ -49,7 +49,7 @@ class Probers:
         self.now = now
         self.ledger = ledger or Ledger(settings, now=now, limited=False)
         self._catalog = settings.catalog
-        self._client = make_client()
+        self._client = HttpClient()
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
         if make_network is None:
             make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))

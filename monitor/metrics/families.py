@@ -31,9 +31,9 @@ from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS, Snapshot, VantageView
+from monitor.wording.languages import LANGUAGES, words_in
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.methods import method_in_words
-from probes.catalog.countries import COUNTRIES
 
 PREFIX = "shutwatch_"
 ANNOTATION_TEXT = 120
@@ -241,7 +241,7 @@ def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
 
 def _vantage_info(snapshot: Snapshot, _: datetime) -> Rows:
     for view in snapshot.vantages:
-        country = COUNTRIES.get(view.point.country, view.point.country)
+        country = words_in(LANGUAGES[0]).country(view.point.country)
         yield (*_with_role(view), view.point.egress.kind, country), 1
 
 

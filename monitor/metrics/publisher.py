@@ -27,7 +27,7 @@ from probes.catalog.catalog import Catalog
 from probes.failure import Failure, failure_class
 from probes.measurement import REFERENCE_PLATFORM, Layer, Measurement, layer_of
 from probes.vantage import VantagePoint
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from storage.values.reviews import Annotation
 
 EXPECTED_FAILURES: Mapping[Layer, tuple[Failure, ...]] = {

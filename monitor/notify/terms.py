@@ -6,7 +6,6 @@ from monitor.analysis.events.event import Event, NetworkStatus
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.notify.plain_names import plain_name
-from probes.catalog.countries import COUNTRIES
 
 NETWORKS_NAMED = 10
 """Of a longer list the rest is counted."""
@@ -30,7 +29,9 @@ _LAYERS: Mapping[str, str] = {
 
 def country_name(code: str) -> str:
     """The country's name; the code itself where it is of somebody's own making."""
-    return COUNTRIES.get(code) or plain_name(code)
+    from monitor.wording.languages import LANGUAGES, words_in  # agents must not load Babel
+
+    return plain_name(words_in(LANGUAGES[0]).country(code))
 
 
 def platform_name(event: Event, titles: Mapping[str, str]) -> str:

@@ -1,8 +1,8 @@
-"""The tests of applications: telegram, whatsapp, facebook_messenger, signal.
+"""OONI's tests of applications: telegram, whatsapp, facebook_messenger, signal.
 
-Each looks at many targets at once; every target becomes a look at the endpoint of ours it stands
-for. What a test does not do is not claimed: OONI only connects to Messenger's hosts and never
-greets them, so they come in as tcp endpoints, though live looks go as far as TLS there.
+Each test measures many targets; every target becomes a measurement of one endpoint. What a test
+leaves out is not claimed: OONI only connects to Messenger's hosts, so they become tcp endpoints,
+though live measurements go as far as TLS there.
 """
 
 import re
@@ -47,7 +47,7 @@ _PAGES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("whatsapp", "v.whatsapp.net"): ("registration", "/v2/register"),
     ("whatsapp", "web.whatsapp.com"): ("web", "/"),
 }
-"""(test, host) → role and path of what is asked over HTTPS."""
+"""(test, host) → function and path of an HTTPS request."""
 _MESSENGER = {
     "edge-mqtt.facebook.com": "chat",
     "b-api.facebook.com": "chat",
@@ -69,11 +69,11 @@ _SIGNAL = {
     "cdn2.signal.org": "media",
     "cdn3.signal.org": "media",
 }
-"""`uptime.signal.org` is left out: its address is a message (127.0.0.1: all is well), no host."""
+"""Without `uptime.signal.org`: its address is a message (127.0.0.1: all is well), not a host."""
 
 
 def tested_by_app(test: str, keys: WireKeys, reader: Reader) -> list[TestedEndpoint]:
-    """The looks of an application's test, in the order they began."""
+    """The endpoints that an application's test measured, in the order they began."""
     groups = sorted(connection_groups(keys), key=lambda group: group.began)
     _guess_ports(test, groups)
     found: list[TestedEndpoint] = []
@@ -85,7 +85,7 @@ def tested_by_app(test: str, keys: WireKeys, reader: Reader) -> list[TestedEndpo
 
 
 def _guess_ports(test: str, groups: Sequence[ConnectionGroup]) -> None:
-    """A name that did not resolve was dialled on no port: give it one not yet seen for it."""
+    """Give names that did not resolve, and so have no port, a port not yet seen for them."""
     if test != "whatsapp":
         return
     for group in groups:
@@ -95,11 +95,11 @@ def _guess_ports(test: str, groups: Sequence[ConnectionGroup]) -> None:
 
 
 def _target(test: str, group: ConnectionGroup) -> tuple[str, Endpoint] | None:
-    """Role and endpoint of a group; None when it is at something we do not look at."""
+    """Function and endpoint of a group; None for a target that this monitor does not measure."""
     host, port = group.host, group.port
     if (test, host) in _PAGES:
         role, path = _PAGES[test, host]
-        # The cleartext page is left out: anybody can answer it, and it only leads to this one.
+        # Without the cleartext page: anybody can answer it, and it only leads to this one.
         return (role, _https(host, path)) if port in (0, _TLS_PORT) else None
     if test == "signal" and host in _SIGNAL:
         return _SIGNAL[host], _https(host, "/", verify=False)
@@ -170,7 +170,7 @@ def _request(
             continue
         asked = read_request(reader, transaction, below, since=ended(below), address=address)
         if asked.page is not None:
-            page = reader.kept(asked.page.observation)
+            page = reader.kept(asked.page)
             found.append(marked(page, BOGON_DIALLED if reader.bogon(address) else ""))
         elif asked.instead is not None:
             found.append(asked.instead)
@@ -178,11 +178,11 @@ def _request(
 
 
 def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
-    """Whether it answered as it should, in the sense a look of ours gives that.
+    """Whether it answered as expected, in the sense of a live measurement.
 
-    Telegram's data centres are asked something over HTTP, which its servers speak as well, and
-    must have answered it: a middlebox completes handshakes too. A certificate of Signal's own
-    authority is not judged, so there the handshake is enough.
+    Telegram's data centres get an HTTP request, which their servers answer too: a middlebox
+    completes handshakes as well. A certificate of Signal's own authority is not judged, so the
+    handshake suffices.
     """
     if endpoint.kind is EndpointKind.DNS:
         return any(isinstance(o, DnsObservation) and o.failure is None for o in looked)
@@ -197,18 +197,12 @@ def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
 
 
 def endpoints_of(measurements: Sequence[TestedEndpoint], role: str) -> tuple[Endpoint, ...]:
-    """The endpoints of one role, once each, in the order they were looked at."""
-    return tuple(
-        {
-            measurement.endpoint.id: measurement.endpoint
-            for measurement in measurements
-            if measurement.role == role
-        }.values()
-    )
+    """The endpoints of one function, once each, in the order measured."""
+    return tuple({m.endpoint.id: m.endpoint for m in measurements if m.role == role}.values())
 
 
 def counted_from(measurement: TestedEndpoint, start: float) -> TestedEndpoint:
-    """The look with its times counted from `start`."""
+    """The endpoint with times counted from `start`."""
     return msgspec.structs.replace(
         measurement,
         observations=tuple(

@@ -1,10 +1,9 @@
-"""Which lookup, connection, handshake and request belong together, in tests with many targets.
+"""Groups the lookups, connections, handshakes and requests of tests with many targets.
 
-A report lists everything a test saw by kind, not by target: all queries, all connections. The
-engine appends what it saw target by target, so the lists run in the same order, and each entry
-goes to the first group it fits: a connection to an earlier lookup that gave its address, a
-handshake to a connection of its host, a request to its host and port. Entries that several
-groups could claim are alike in what they show, so a wrong guess moves times, not facts.
+A report lists everything by kind, not by target. The engine appends target by target, so the lists
+run in the same order, and each entry goes to the first group it fits: a connection to an earlier
+lookup that gave its address, a handshake to a connection of its host, a request to its host and
+port. Entries that fit several groups show the same, so a wrong guess moves times, not facts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,11 +27,11 @@ from monitor.ooni.ooni_format import (
 )
 
 _ROUNDING = 0.001
-"""Seconds by which times taken in different places of an engine may be out of order."""
+"""Seconds by which times from different places of an engine may be out of order."""
 
 
 class ConnectionGroup(msgspec.Struct, kw_only=True):
-    """One look at one target, as OONI wrote it down."""
+    """One measurement of one target, in OONI's entries."""
 
     host: str
     """A name, or an address that was dialled without a lookup."""
@@ -41,11 +40,11 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
     handshakes: list[WireHandshake]
     requests: list[WireTransaction]
     port: int = 0
-    """0 when neither a connection nor a request tells."""
+    """0 when neither a connection nor a request gives it."""
 
     @property
     def began(self) -> float:
-        """Seconds, as far as the entries tell."""
+        """Start in seconds, from the entries."""
         entries: list[WireTransaction | WireQuery | WireConnect | WireHandshake] = [*self.requests]
         entries += [*self.queries, *self.connects, *self.handshakes]
         times = [one.t0 if one.t0 is not None else one.t for one in entries]
@@ -68,7 +67,7 @@ def connection_groups(keys: WireKeys) -> list[ConnectionGroup]:
 
 
 def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
-    """Queries side by side for the same name at the same resolver, one of each type."""
+    """Parallel queries for the same name at the same resolver, one of each type."""
     found: list[list[WireQuery]] = []
     for query in queries:
         last = found[-1] if found else []
@@ -119,7 +118,7 @@ def _awaits(group: ConnectionGroup, connect: WireConnect) -> bool:
 
 
 def connected(connect: WireConnect) -> bool:
-    """Whether a connection came about."""
+    """Whether a connection was established."""
     status = connect.status
     if status is None or isinstance(status, bool):
         return bool(status)

@@ -1,16 +1,14 @@
-"""One OONI measurement → what a cycle of ours would hold: looks, controls, the vantage's health.
+"""Converts one OONI measurement into a cycle: measurements, controls and vantage health.
 
-**The control.** web_connectivity asks OONI's test helper to look at the same URL; the helper's
-answer is the control look. It was made while the test ran, at no stated time. It is dated at the
-end of the look, since any earlier time would make every one of them "older than the failure",
-and the few seconds in which a platform could have gone down in between are a risk we take. The
-other tests have no control.
+**The control.** web_connectivity asks OONI's test helper to fetch the same URL while the test runs.
+The answer is the control measurement. It is dated at the end of the field measurement, since any
+earlier time would make it "older than the failure"; that the platform went down within these few
+seconds is a risk. The other tests have no control.
 
-**The vantage's health.** OONI asks no references. What a report does show is whether anything in
-it worked: a target that answered, or the helper, which is reached from the vantage over its own
-connection abroad. With such a witness the vantage counts as well; without any, its health is
-unknown and nobody is accused. How often looks from there time out is estimated from every look of
-the report, those that may be blocked included, since nothing tells them apart.
+**The vantage's health.** OONI measures no references. But a target that answered, or the helper's
+report, shows that the line worked, and then the vantage counts as healthy. Otherwise its health is
+unknown and nobody is accused. The timeout rate is estimated from all measurements of the report,
+possibly blocked ones included.
 
 Importing the same measurement again gives the same ids.
 """
@@ -27,47 +25,45 @@ from monitor.analysis.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.ooni.apps import PLATFORMS, counted_from, endpoints_of, tested_by_app
 from monitor.ooni.entries import TestedEndpoint
-from monitor.ooni.observations import Reader, timed_out
+from monitor.ooni.observations import Reader
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
 from monitor.ooni.web import helper_answered, read_web
 from probes.catalog.catalog import Catalog, Endpoint, EndpointKind, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
+from probes.failure import TIMEOUTS
 from probes.layers.bogon import BogonList
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 
 HELPER_VANTAGE = "ooni-test-helper"
-"""Id of the vantage that the test helper's looks come from."""
 _SITE = "site:"
-"""Before the host: the platform of a URL that belongs to none in the catalogue."""
+"""Prefix of the platform of a URL that belongs to none in the catalogue."""
 _WITNESSES = (EndpointKind.TCP, EndpointKind.TLS, EndpointKind.HTTPS)
-"""Kinds whose success shows a working line; a name that resolves shows only a resolver."""
+"""Kinds whose success shows a working line; a resolved name shows only a resolver."""
 _UNNAMED_NETWORKS = ("", "<unknown>", "Unknown")
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """One OONI measurement in our types."""
-
     id: str
-    """UUIDv7, of the cycle that its looks form."""
+    """UUIDv7 of the cycle."""
     uid: str
-    """OONI's own identification: the measurement's, else the report's; empty when not submitted."""
+    """OONI's id of the measurement, else of the report; empty when not submitted."""
     test: str
     input: str
     """The URL tested; empty for tests of applications."""
     flag: Flag | None
-    """OONI's opinion, when the file held it."""
+    """OONI's own result, when the file has it."""
     vantage: VantagePoint
     started_at: datetime
     ended_at: datetime
-    """UTC; when the last look ended."""
+    """UTC; when the last measurement ended."""
     measurements: tuple[Measurement, ...]
     follow_ups: tuple[Measurement, ...]
     controls: tuple[Measurement, ...]
     health: VantageHealth
     control_health: dict[str, VantageHealth]
     platform: Platform
-    """Only the roles and endpoints this test looked at."""
+    """Only the functions and endpoints that this test measured."""
 
 
 def convert(
@@ -77,7 +73,7 @@ def convert(
     *,
     bogons: BogonList | None = None,
 ) -> Imported:
-    """A measurement in our types. Raises OoniError naming the field that makes no sense."""
+    """The converted measurement. Raises OoniError naming the invalid field."""
     reader = Reader(wire, BogonList() if bogons is None else bogons)
     started_at = wire.started_at
     uid = _identity(wire)
@@ -95,7 +91,7 @@ def convert(
         platform = _restricted(*place, seen)
     cycle = _uuid7(started_at, uid)
     measurements = _measurements(seen, wire, vantage, platform.name, cycle, uid)
-    ended_at = max((_ended_at(measurement) for measurement in measurements), default=started_at)
+    ended_at = max((_ended_at(m) for m in measurements), default=started_at)
 
     def afterwards(
         one: TestedEndpoint | None, by: VantagePoint, purpose: Purpose
@@ -135,7 +131,7 @@ def convert(
 
 
 def _identity(wire: WireMeasurement) -> str:
-    """What tells a measurement from every other, wherever the file came from.
+    """What identifies a measurement, wherever the file came from.
 
     Not `measurement_uid`, which only some sources add, nor `id`, which engines do not vary.
     """
@@ -187,7 +183,7 @@ def _endpoint(url: str | None) -> Endpoint:
 
 
 def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
-    """Platform and role that have this host, by whichever kind; else the site by itself."""
+    """Platform and function with this host, of any kind; else the site by itself."""
     bare = endpoint.host.removeprefix("www.")
     for host in dict.fromkeys((endpoint.host, bare, f"www.{bare}")):
         for platform in catalog.platforms:
@@ -200,12 +196,12 @@ def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
 
 
 def _known_platform(name: str, seen: Sequence[TestedEndpoint], catalog: Catalog) -> Platform:
-    """The platform, as the catalogue has it, but with the endpoints that were looked at."""
+    """The platform of the catalogue, but with the measured endpoints."""
     known = next((one for one in catalog.platforms if one.name == name), None)
     if known is None:
         known = Platform(name=name, title=name, owner=name, roles=())
     roles = {role.name: role for role in known.roles}
-    looked = dict.fromkeys(measurement.role for measurement in seen)
+    looked = dict.fromkeys(m.role for m in seen)
     return msgspec.structs.replace(
         known,
         roles=tuple(
@@ -291,14 +287,14 @@ def _measurement(
 
 
 def _ended_at(measurement: Measurement) -> datetime:
-    """When a look ended, rounded up, so that what begins then did not begin before."""
+    """When a measurement ended, rounded up, so that what begins then did not begin before."""
     return measurement.started_at + timedelta(
         microseconds=math.ceil(measurement.duration * 1e6) + 1
     )
 
 
 def _uuid7(at: datetime, *parts: str) -> str:
-    """A UUIDv7 for a moment that depends on nothing but the moment and `parts`."""
+    """A UUIDv7 that depends only on the moment and `parts`."""
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
     milliseconds = max(0, int(at.timestamp() * 1000)) & (1 << 48) - 1
     number = milliseconds << 80 | int.from_bytes(digest[:10], "big")
@@ -313,15 +309,11 @@ def _uuid7(at: datetime, *parts: str) -> str:
 def _health(
     vantage: VantagePoint, measurements: Sequence[Measurement], keys: WireKeys, at: datetime
 ) -> VantageHealth:
-    witnesses = [
-        measurement for measurement in measurements if measurement.reached and _witness(measurement)
-    ]
+    witnesses = [m for m in measurements if m.reached and _witness(m)]
     helped = helper_answered(keys)
     asked = helped or keys.control_failure is not None
     well = bool(witnesses) or helped
-    timeouts = sum(
-        not measurement.reached and _timed_out(measurement) for measurement in measurements
-    )
+    timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
     total = len(measurements) + helped
     return VantageHealth(
         vantage=vantage.id,
@@ -334,9 +326,7 @@ def _health(
         references_ok=len(witnesses) + helped,
         references_total=len(measurements) + asked,
         timeout_rate=(timeouts + 0.5) / (total + 1),
-        families=tuple(
-            sorted({f for measurement in witnesses for f in working_families(measurement)})
-        ),
+        families=tuple(sorted({f for m in witnesses for f in working_families(m)})),
         at=at,
     )
 
@@ -346,11 +336,11 @@ def _witness(measurement: Measurement) -> bool:
 
 
 def _timed_out(measurement: Measurement) -> bool:
-    return any(timed_out(o.failure) for o in measurement.observations if not o.reason)
+    return any(o.failure in TIMEOUTS for o in measurement.observations if not o.reason)
 
 
 def _helper_health(at: datetime) -> VantageHealth:
-    """The helper serves every probe there is; that it answered at all shows it up."""
+    """The helper serves every probe, so its answer shows that it is up."""
     helper = _helper()
     return VantageHealth(
         vantage=helper.id,

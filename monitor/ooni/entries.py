@@ -1,17 +1,18 @@
-"""One look as OONI's entries show it, before it becomes a Measurement."""
+"""One tested endpoint in OONI's entries, before it becomes a Measurement."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from monitor.ooni.failures import implied_layer
-from monitor.ooni.observations import Page, Reader, host_port, url_of
+from monitor.ooni.observations import Reader, host_port, url_of
 from monitor.ooni.ooni_format import WireTransaction
 from probes.catalog.catalog import Endpoint
 from probes.failure import CERTIFICATE_FAILURES
 from probes.measurement import (
     AnyObservation,
     DnsObservation,
+    HttpObservation,
     Layer,
     TcpObservation,
     TlsObservation,
@@ -19,14 +20,14 @@ from probes.measurement import (
 )
 
 BOGON_DIALLED = "bogon_dialled"
-"""Reason of observations at an address no public service can have. OONI dials those, since they
-may serve a block page; we do not, so they are no part of the look."""
+"""Reason of observations at an address that no public service can have. OONI dials those, since
+they may serve a block page; live measurements do not, so they do not count."""
 
 _BELOW_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
 
 class TestedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One look: an endpoint, what was observed, and whether it answered as it should."""
+    """One tested endpoint, its observations, and whether it answered as expected."""
 
     role: str
     endpoint: Endpoint
@@ -37,12 +38,12 @@ class TestedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one entry of OONI's `requests` stands for."""
+    """One entry of OONI's `requests`."""
 
-    page: Page | None = None
-    """Set when a request was made, whatever came of it."""
+    page: HttpObservation | None = None
+    """Set when a request was made, whatever its result."""
     instead: AnyObservation | None = None
-    """Set when it failed before any request was made, on a layer OONI lists nothing of."""
+    """Set when it failed before the request, on a layer of which OONI lists nothing."""
 
 
 def read_request(
@@ -54,13 +55,13 @@ def read_request(
     address: str = "",
     hop: int = 0,
 ) -> RequestResult:
-    """What a request shows beyond `below`, the observations of the same host on lower layers.
+    """What a request adds to `below`, the observations of the same host on lower layers.
 
-    OONI lists a request even when there was no connection to make it on; its failure is then that
-    of the lower layer, and a look of ours would not have got to HTTP.
+    OONI lists a request even when there was no connection for it. Its failure is then that of the
+    lower layer, and a live measurement would not have reached HTTP.
     """
     page = reader.page(transaction, since, address=address, hop=hop)
-    failure = page.observation.failure
+    failure = page.failure
     if failure is None:
         return RequestResult(page=page)
     measurement = [o for o in below if not o.reason]
@@ -72,7 +73,7 @@ def read_request(
     implied = implied_layer(failure)
     if implied is Layer.HTTP or implied in layers:
         return RequestResult(page=page)
-    start = page.observation.start
+    start = page.start
     return RequestResult(
         instead=failed_on(implied, failure, url_of(transaction), reader, start=start)
     )
@@ -81,7 +82,7 @@ def read_request(
 def failed_on(
     layer: Layer, failure: str, url: str, reader: Reader, *, start: float
 ) -> AnyObservation:
-    """The observation of a failure on DNS, TCP or TLS that is known only from a request's."""
+    """The observation of a failure on DNS, TCP or TLS that only a request reports."""
     host, port = host_port(url)
     host = reader.scrubber.text(host)
     if layer is Layer.DNS:
@@ -102,12 +103,12 @@ def failed_on(
 
 
 def unjudged(transaction: WireTransaction) -> bool:
-    """Whether a request was given up for a certificate that a look of ours would not judge."""
+    """Whether a request failed for a certificate that a live measurement would not judge."""
     return transaction.failure in CERTIFICATE_FAILURES
 
 
 def marked(observation: AnyObservation, reason: str) -> AnyObservation:
-    """The observation as an extra one, made for `reason`; unchanged for none."""
+    """The observation with a `reason`; unchanged without one."""
     return msgspec.structs.replace(observation, reason=reason) if reason else observation
 
 

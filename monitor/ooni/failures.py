@@ -1,7 +1,7 @@
 """OONI's failure strings over the years → the vocabulary of `probes.failure`.
 
-Today's strings are the vocabulary itself. Older engines had words of their own; each is mapped to
-the one that claims no more than it did, and what cannot be told stays unknown and accuses nobody.
+Today's strings are the vocabulary itself. Older ones are mapped to the failure that claims no more
+than they did; unclear ones stay unknown and accuse nobody.
 """
 
 from probes.failure import UNKNOWN_PREFIX, Failure, unknown_failure
@@ -14,9 +14,9 @@ _OLD = {
     "tcp_timed_out_error": Failure.TIMED_OUT,
     "deferred_timeout_error": Failure.GENERIC_TIMEOUT,
     "task_timed_out": Failure.GENERIC_TIMEOUT,
-    # The connection ended, one way or another, before any answer came.
+    # The connection ended before any answer came.
     "response_never_received": Failure.EOF,
-    # These say that a name did not resolve, not why. Android says so offline as well.
+    # These say that a name did not resolve, not why. Android uses them offline as well.
     "dns_lookup_error": Failure.DNS_NON_RECOVERABLE,
     "android_dns_cache_no_data": Failure.DNS_NON_RECOVERABLE,
     # getaddrinfo's EAI_NONAME.
@@ -24,7 +24,7 @@ _OLD = {
     "no_answer": Failure.DNS_NO_ANSWER,
 }
 _LONGEST = 200
-"""Characters of an unknown failure that are kept."""
+"""Characters kept of an unknown failure."""
 _CONNECTING = frozenset(
     {
         Failure.CONNECTION_REFUSED,
@@ -36,7 +36,7 @@ _CONNECTING = frozenset(
 
 
 def failure_of(text: str | bool | None, scrubber: Scrubber) -> str | None:
-    """A failure as we write it; None for none, which old engines wrote as false."""
+    """The failure in this vocabulary; None for none, which old engines wrote as false."""
     if text is None or text is False or text == "":
         return None
     if text is True:
@@ -48,7 +48,7 @@ def failure_of(text: str | bool | None, scrubber: Scrubber) -> str | None:
 
 
 def implied_layer(failure: str) -> Layer:
-    """The layer on which a request must have failed that only says how it failed."""
+    """The layer on which a request failed that reports only its failure."""
     if failure.startswith("dns_"):
         return Layer.DNS
     if failure.startswith("ssl_"):

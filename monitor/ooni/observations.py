@@ -1,14 +1,15 @@
-"""One thing OONI saw → one of our observations, with no address of the vantage in it.
+"""Converts OONI's entries into observations without any address of the vantage.
 
 OONI counts seconds from the measurement's start: `t0` is when something began and `t` when it
-ended. Engines before 2022 gave only `t`, and the oldest nothing at all. Then something began when
-what had to come before it ended, as far as that is known, and takes no time otherwise.
+ended. Engines before 2022 gave only `t`, the oldest nothing. Then something began when what had to
+come before it ended, if that is known, and has no duration otherwise.
 """
 
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -26,9 +27,9 @@ from monitor.ooni.ooni_format import (
     header_pairs,
     octets,
 )
-from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
+from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
-from probes.layers.http import REDIRECTS, Exchange
+from probes.layers.http import Exchange
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measurement import (
     DnsAnswer,
@@ -38,6 +39,8 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.sockets.network import chain_digest
+
+_Observation = TypeVar("_Observation", DnsObservation, TlsObservation, HttpObservation)
 
 _SYSTEM_ENGINES = frozenset({"", "system", "getaddrinfo", "golang_net_resolver"})
 _TRANSPORTS = {"doh": "doh", "dot": "tcp", "tcp": "tcp"}
@@ -54,27 +57,15 @@ _ORDINARY_HEADERS = frozenset(
 )
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One request of a redirect chain, and where it led."""
-
-    observation: HttpObservation
-    """With every header, for comparing; `kept` makes what is stored of it."""
-    onward: str
-    """The URL it redirects to, or empty."""
-
-
 class Reader:
-    """Reads the observations of one measurement."""
-
     def __init__(self, wire: WireMeasurement, bogons: BogonList) -> None:
-        """Addresses that the test dealt with may stay in what peers wrote; all others go."""
+        """Addresses that the test used may stay in peers' texts; all others are removed."""
         self.bogons = bogons
         self.scrubber = Scrubber(_own(wire), _dealt_with(wire))
         asn = wire.resolver_asn or ""
         self._system_resolver = "system" if asn in ("", "AS0") else f"system ({asn})"
 
     def failure(self, text: str | bool | None) -> str | None:
-        """A failure in our words, or None."""
         return failure_of(text, self.scrubber)
 
     def bogon(self, address: str) -> bool:
@@ -116,9 +107,7 @@ class Reader:
             stub=system,
             answers=answers,
         )
-        scrubbed = scrub_observation(observation, self.scrubber)
-        assert isinstance(scrubbed, DnsObservation)  # noqa: S101 # it replaces fields only
-        return scrubbed
+        return self._scrubbed(observation)
 
     def _judged_together(self, observation: DnsObservation, *, resolved: bool) -> DnsObservation:
         failure = observation.failure
@@ -132,7 +121,6 @@ class Reader:
         return msgspec.structs.replace(observation, failure=failure)
 
     def tcp(self, connect: WireConnect, since: float | None) -> TcpObservation:
-        """One connection attempt."""
         start, duration = span(connect.t0, connect.t, since)
         return TcpObservation(
             start=start,
@@ -158,10 +146,10 @@ class Reader:
         port: int,
         verify: bool,
     ) -> TlsObservation:
-        """One handshake; `address` and `port` where the engine did not say them.
+        """One handshake; `address` and `port` are used when the engine gave none.
 
-        Without `verify` a certificate that does not verify is recorded and is no failure, as in a
-        look at an endpoint whose certificate is not judged.
+        Without `verify` a certificate that does not verify is recorded but no failure, as in live
+        measurements of endpoints whose certificate is not judged.
         """
         start, duration = span(handshake.t0, handshake.t, since)
         said_address, said_port = split_address(handshake.address or "")
@@ -185,14 +173,12 @@ class Reader:
             chain_sha256=chain_digest(found),
             chain=found if failure is not None else (),
         )
-        scrubbed = scrub_observation(observation, self.scrubber)
-        assert isinstance(scrubbed, TlsObservation)  # noqa: S101 # it replaces fields only
-        return scrubbed
+        return self._scrubbed(observation)
 
     def page(
         self, transaction: WireTransaction, since: float | None, *, address: str, hop: int
-    ) -> Page:
-        """One request and its response; `address` where the engine did not say it."""
+    ) -> HttpObservation:
+        """One request and its response; `address` is used when the engine gave none."""
         url = url_of(transaction)
         response = transaction.response or WireResponse()
         failure = self.failure(transaction.failure)
@@ -201,11 +187,10 @@ class Reader:
         body = octets(response.body) if status else b""
         start, duration = _request_span(transaction, since)
         answer = Exchange(duration=duration, failure=failure, headers=headers, body=body)
-        onward = _onward(url, status, answer.header("location"))
         suspicious = not url.startswith("https:") or status == LEGAL_REASONS
         text = self.scrubber.text(body.decode("utf-8", "replace")) if suspicious else ""
         digest = hashlib.sha256(text.encode() if suspicious else body).hexdigest()
-        observation = HttpObservation(
+        return HttpObservation(
             start=start,
             duration=duration,
             failure=failure,
@@ -221,25 +206,24 @@ class Reader:
             body_sha256=digest if status else "",
             body=text[:_KEPT_BODY],
         )
-        return Page(observation=observation, onward=onward)
 
     def kept(self, observation: HttpObservation) -> HttpObservation:
-        """What is stored of a response: scrubbed, and of an ordinary one only ordinary headers."""
+        """The part of a response that is stored: scrubbed, and of an ordinary one only ordinary
+        headers."""
         ordinary = observation.url.startswith("https:") and observation.status != LEGAL_REASONS
         headers = tuple(
             (name, value)
             for name, value in observation.headers
             if not ordinary or name in _ORDINARY_HEADERS
         )
-        scrubbed = scrub_observation(
-            msgspec.structs.replace(observation, headers=headers), self.scrubber
-        )
-        assert isinstance(scrubbed, HttpObservation)  # noqa: S101 # it replaces fields only
-        return scrubbed
+        return self._scrubbed(msgspec.structs.replace(observation, headers=headers))
+
+    def _scrubbed(self, observation: _Observation) -> _Observation:
+        return cast("_Observation", scrub_observation(observation, self.scrubber))
 
 
 def span(t0: float | None, t: float | None, since: float | None) -> tuple[float, float]:
-    """Start and duration in seconds; `since` is when it can have begun, if that is known."""
+    """Start and duration in seconds; `since` is when it can have begun, if known."""
     if t is None:
         return (t0 if t0 is not None else since or 0.0), 0.0
     start = t0 if t0 is not None else min(t if since is None else since, t)
@@ -247,14 +231,14 @@ def span(t0: float | None, t: float | None, since: float | None) -> tuple[float,
 
 
 def _request_span(transaction: WireTransaction, since: float | None) -> tuple[float, float]:
-    """Engines that gave a request only `t` meant when the whole transaction began."""
+    """Engines that gave only `t` meant when the whole transaction began."""
     if transaction.t0 is None:
         return max(transaction.t or 0.0, since or 0.0), 0.0
     return span(transaction.t0, transaction.t, since)
 
 
 def by_system(query: WireQuery) -> bool:
-    """Whether the machine's own resolver was asked, and not one OONI chose."""
+    """Whether the machine's own resolver was used, and not one that OONI chose."""
     return (query.engine or "") in _SYSTEM_ENGINES
 
 
@@ -299,27 +283,13 @@ def split_address(text: str) -> tuple[str, int]:
     return (address, int(port)) if address and port.isdecimal() else ("", 0)
 
 
-def timed_out(failure: str | None) -> bool:
-    """Whether a failure is one that packet loss alone can cause."""
-    return failure in TIMEOUTS
-
-
-def _onward(url: str, status: int, location: str) -> str:
-    if status not in REDIRECTS or not location:
-        return ""
-    try:
-        return urljoin(url, location).partition("#")[0]
-    except ValueError:
-        return ""
-
-
 def _own(wire: WireMeasurement) -> list[str]:
     address = literal(wire.probe_ip or "")
     return [address] if address else []
 
 
 def _dealt_with(wire: WireMeasurement) -> list[str]:
-    """Addresses the test resolved, dialled, asked or was sent to."""
+    """Addresses that the test resolved, dialled or was redirected to."""
     keys = wire.test_keys
     found = [
         *addresses_of(keys.queries or ()),
@@ -339,7 +309,7 @@ def _dealt_with(wire: WireMeasurement) -> list[str]:
 
 
 def urljoin_or_empty(base: str, url: str) -> str:
-    """`url` seen from `base`; empty when that makes no sense."""
+    """`url` relative to `base`; empty when invalid."""
     try:
         return urljoin(base, url)
     except ValueError:

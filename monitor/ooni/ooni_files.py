@@ -1,4 +1,4 @@
-"""OONI files: one object a file or one a line, plain or gzip."""
+"""Reads OONI files: one object in a file or one on each line, plain or gzip."""
 
 import gzip
 import zlib
@@ -12,16 +12,16 @@ from monitor.ooni.ooni_format import OoniError
 
 _GZIP = b"\x1f\x8b"
 LONGEST = 64 * 1024 * 1024
-"""Bytes of one measurement beyond which a file is taken for something else."""
+"""Largest accepted measurement in bytes."""
 
 
 def measurements_in(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Each measurement's text, with the place it stands at (`file`, or `file:line`).
+    """Each measurement's text, with its position (`file`, or `file:line`).
 
-    Raises OoniError for what cannot be read as such a file, OSError for what cannot be read at
-    all. Holds one measurement in memory.
+    Raises OoniError for an invalid file and OSError for an unreadable one. Holds one measurement in
+    memory.
     """
-    with _opened(path) as stream:
+    with open_unpacked(path) as stream:
         try:
             first = _line(stream, path, 1)
             if _whole(first):
@@ -35,7 +35,8 @@ def measurements_in(path: Path) -> Iterator[tuple[str, bytes]]:
             raise OoniError(f"a damaged gzip file: {error}") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def open_unpacked(path: Path) -> IO[bytes]:
+    """A file's bytes, unpacked when it is gzip. Raises OSError."""
     with path.open("rb") as plain:
         packed = plain.read(len(_GZIP)) == _GZIP
     return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
@@ -67,7 +68,7 @@ def _line(stream: IO[bytes], path: Path, number: int) -> bytes:
 
 
 def _whole(line: bytes) -> bool:
-    """Whether a first line is an object by itself, so that each further line is another."""
+    """Whether a first line is a whole object, so that each further line is another."""
     try:
         msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):

@@ -1,8 +1,7 @@
-"""OONI's measurements as they come: tolerant structs, and decoding them.
+"""OONI's measurement format: tolerant structs, and decoding them.
 
-Fields come and go between engines and years. Unknown ones are ignored, missing ones are empty, and
-what an engine is known to have written in several ways is accepted in each of them; the rest of
-the import sees one form. `probe_ip` is read only to take that address out of everything else.
+Fields differ between engines and years. Unknown ones are ignored, missing ones are empty, and every
+known spelling is accepted. `probe_ip` is read only to remove that address from everything else.
 """
 
 import base64
@@ -13,11 +12,10 @@ from typing import Annotated, Any
 import msgspec
 
 TESTS = ("web_connectivity", "telegram", "whatsapp", "facebook_messenger", "signal")
-"""The tests that can be imported."""
 
 
 class OoniError(ValueError):
-    """A file that cannot be read as an OONI measurement; the message names the field."""
+    """A file that is no OONI measurement; the message names the field."""
 
 
 class UnsupportedTestError(OoniError):
@@ -25,13 +23,11 @@ class UnsupportedTestError(OoniError):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """Bytes that are not text."""
-
     data: str = ""
     format: str = ""
 
 
-# Within bounds, since what is read here ends up in a database.
+# Within bounds, since these values end up in a database.
 Seconds = Annotated[float, msgspec.Meta(ge=-86_400, le=86_400)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Status = Annotated[int, msgspec.Meta(ge=-1, le=999)]
@@ -41,8 +37,6 @@ MaybeFailure = str | bool | None
 
 
 class WireAnswer(msgspec.Struct, frozen=True):
-    """One record of a DNS reply."""
-
     answer_type: str | None = None
     ipv4: str | None = None
     ipv6: str | None = None
@@ -50,8 +44,6 @@ class WireAnswer(msgspec.Struct, frozen=True):
 
 
 class WireQuery(msgspec.Struct, frozen=True):
-    """One DNS query."""
-
     hostname: str = ""
     query_type: str = "A"
     engine: str | None = None
@@ -63,15 +55,11 @@ class WireQuery(msgspec.Struct, frozen=True):
 
 
 class WireStatus(msgspec.Struct, frozen=True):
-    """What came of a connection."""
-
     failure: MaybeFailure = None
     success: bool | None = None
 
 
 class WireConnect(msgspec.Struct, frozen=True):
-    """One TCP connection."""
-
     ip: str = ""
     port: Port = 0
     status: WireStatus | bool | None = None
@@ -80,29 +68,24 @@ class WireConnect(msgspec.Struct, frozen=True):
 
 
 class WireHandshake(msgspec.Struct, frozen=True):
-    """One TLS handshake."""
-
     address: str | None = None
     server_name: str | None = None
     failure: MaybeFailure = None
     tls_version: str | None = None
     cipher_suite: str | None = None
     negotiated_protocol: str | None = None
-    no_tls_verify: bool | None = None
     peer_certificates: list[MaybeBinary] | None = None
     t0: Seconds | None = None
     t: Seconds | None = None
 
 
 class WireRequest(msgspec.Struct, frozen=True):
-    """What was asked for."""
-
     url: str = ""
     method: str = "GET"
 
 
 class WireResponse(msgspec.Struct, frozen=True):
-    """What came back; code 0 or none when nothing did."""
+    """The response; code 0 or none without one."""
 
     code: Status | None = None
     body: MaybeBinary = None
@@ -112,8 +95,6 @@ class WireResponse(msgspec.Struct, frozen=True):
 
 
 class WireTransaction(msgspec.Struct, frozen=True):
-    """One HTTP request with its response."""
-
     request: WireRequest | None = None
     response: WireResponse | None = None
     failure: MaybeFailure = None
@@ -124,22 +105,18 @@ class WireTransaction(msgspec.Struct, frozen=True):
 
 
 class WireControlStatus(msgspec.Struct, frozen=True):
-    """What the test helper made of one address."""
-
     status: bool | None = None
     failure: MaybeFailure = None
     server_name: str | None = None
 
 
 class WireControlDns(msgspec.Struct, frozen=True):
-    """What the name resolved to for the test helper."""
-
     failure: MaybeFailure = None
     addrs: list[str] | None = None
 
 
 class WireControlHttp(msgspec.Struct, frozen=True):
-    """The last response the test helper got; -1 where it got none."""
+    """The test helper's last response; -1 without one."""
 
     failure: MaybeFailure = None
     status_code: Status | None = None
@@ -149,7 +126,7 @@ class WireControlHttp(msgspec.Struct, frozen=True):
 
 
 class WireControl(msgspec.Struct, frozen=True):
-    """The test helper's look at the same URL from outside."""
+    """The test helper's measurement of the same URL from outside."""
 
     dns: WireControlDns | None = None
     tcp_connect: dict[str, WireControlStatus] | None = None
@@ -158,8 +135,6 @@ class WireControl(msgspec.Struct, frozen=True):
 
 
 class WireKeys(msgspec.Struct, frozen=True):
-    """What a test saw."""
-
     queries: list[WireQuery] | None = None
     tcp_connect: list[WireConnect] | None = None
     tls_handshakes: list[WireHandshake] | None = None
@@ -169,8 +144,6 @@ class WireKeys(msgspec.Struct, frozen=True):
 
 
 class WireMeasurement(msgspec.Struct, frozen=True):
-    """One measurement."""
-
     test_name: str
     probe_cc: str
     test_keys: WireKeys
@@ -190,7 +163,7 @@ class WireMeasurement(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
-    """OONI's own opinion, which its files come with when taken from its explorer."""
+    """OONI's own result, in files from its explorer."""
 
     anomaly: bool
     confirmed: bool
@@ -210,10 +183,9 @@ _MEASUREMENT = msgspec.json.Decoder(WireMeasurement)
 
 
 def decode(text: bytes | str) -> tuple[WireMeasurement, Flag | None]:
-    """One measurement, bare or in the explorer's wrapping, and OONI's flag if it came with one.
+    """One measurement, bare or in the explorer's envelope, and OONI's flag if present.
 
-    Raises UnsupportedTestError for a test that cannot be imported, OoniError for anything else
-    that is no measurement.
+    Raises UnsupportedTestError for a test that cannot be imported, OoniError for anything else.
     """
     flag: Flag | None = None
     try:
@@ -236,7 +208,7 @@ def decode(text: bytes | str) -> tuple[WireMeasurement, Flag | None]:
 
 
 def _named(message: str) -> str:
-    """msgspec's words, with the field first."""
+    """msgspec's message, with the field first."""
     words, separator, path = message.partition(" - at `$.")
     return f"field {path.rstrip('`')}: {words}" if separator else message
 
@@ -251,7 +223,7 @@ def moment(text: str) -> datetime:
 
 
 def octets(value: MaybeBinary) -> bytes:
-    """Text or binary data as bytes; what is not base64 though it says so is empty."""
+    """Text or binary data as bytes; invalid base64 is empty."""
     if value is None:
         return b""
     if isinstance(value, str):
@@ -263,7 +235,7 @@ def octets(value: MaybeBinary) -> bytes:
 
 
 def header_pairs(response: WireResponse | WireControlHttp) -> tuple[tuple[str, str], ...]:
-    """Headers in order, names in lower case, whichever way they were written down."""
+    """Headers in order, names in lower case, from either spelling."""
     listed = response.headers_list if isinstance(response, WireResponse) else None
     pairs = listed if listed else list((response.headers or {}).items())
     return tuple(

@@ -1,8 +1,7 @@
-"""web_connectivity: one look at one URL, its redirects, and the test helper's look as control.
+"""web_connectivity: one URL with its redirects, and the test helper's measurement as control.
 
-From version 0.5 on the test does more than a browser would: it asks resolvers of its own choice
-and dials the addresses that those and the helper gave. That tells about the block and not about
-what a person there would get, so it becomes what our own follow-ups are, each with its reason.
+From version 0.5 the test also asks resolvers of its own choice and dials the addresses that those
+and the helper gave. These observations become follow-ups, each with its reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,6 @@ from monitor.ooni.entries import (
 from monitor.ooni.failures import implied_layer
 from monitor.ooni.observations import (
     LEGAL_REASONS,
-    Page,
     Reader,
     addresses_of,
     by_system,
@@ -56,26 +54,26 @@ from probes.measurement import (
 
 HELPER = "OONI test helper"
 GIVEN_ADDRESS = "given_address"
-"""Reason of the helper's observations at addresses that the vantage told it to try."""
+"""Reason of the helper's observations at addresses that the vantage sent to it."""
 
 _FOLLOW_UP_REASONS = (Reason.OPEN_RESOLVER, Reason.DOH, Reason.HONEST_ADDRESS)
 _TICK = 1e-6
-"""Seconds between things whose order is known and whose times are not."""
+"""Seconds between observations whose order is known and whose times are not."""
 
 
 class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a web_connectivity measurement holds."""
+    """The parts of a web_connectivity measurement."""
 
     field: TestedEndpoint
-    """What a person there would get."""
+    """What a user there would get."""
     follow_up: TestedEndpoint | None
-    """What the test did follow_up that, each observation with its reason; None for nothing."""
+    """The additional observations, each with its reason; None for none."""
     control: TestedEndpoint | None
-    """The helper's look; None when it did not answer."""
+    """The helper's measurement; None when it did not answer."""
 
 
 def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
-    """Both looks of a web_connectivity measurement."""
+    """The parts of a web_connectivity measurement."""
     chain = redirect_chain(keys.requests or ())
     hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
     addresses = _system_addresses(keys, hosts)
@@ -107,8 +105,8 @@ def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> W
 def redirect_chain(transactions: Sequence[WireTransaction]) -> list[WireTransaction]:
     """The requests a browser would have made, oldest first.
 
-    OONI lists the newest first. Of tries at the same URL that failed only the newest stays; from
-    0.5 on only those count that fetched the body, the rest went to further addresses.
+    OONI lists the newest first. Of failed tries at the same URL only the newest stays; from 0.5
+    only those count that fetched the body, the rest went to further addresses.
     """
     chain = [one for one in reversed(transactions) if url_of(one)]
     if chain and all(one.t0 is not None for one in chain):
@@ -124,7 +122,7 @@ def redirect_chain(transactions: Sequence[WireTransaction]) -> list[WireTransact
 
 
 def _system_addresses(keys: WireKeys, hosts: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Host → the addresses the machine's own resolver gave; a host that was not asked is absent."""
+    """Host → the addresses from the machine's own resolver; a host without a query is absent."""
     found: dict[str, tuple[str, ...]] = {
         host: (address,) for host in hosts if (address := literal(host))
     }
@@ -168,7 +166,7 @@ def _resolver_reason(engine: str | None) -> str:
 
 
 def _address_reason(address: str, addresses: Mapping[str, tuple[str, ...]], reader: Reader) -> str:
-    """Why something at this address is no part of the look; empty when it is."""
+    """Reason of an observation at this address; empty when the user's connection would use it."""
     if reader.bogon(address):
         return BOGON_DIALLED
     given = {one for found in addresses.values() for one in found}
@@ -196,9 +194,9 @@ def _pages(
     below: Sequence[AnyObservation],
     addresses: Mapping[str, tuple[str, ...]],
     reader: Reader,
-) -> tuple[list[Page], list[AnyObservation]]:
-    """The requests made, and what failed before one could be."""
-    pages: list[Page] = []
+) -> tuple[list[HttpObservation], list[AnyObservation]]:
+    """The requests made, and the failures before one could be."""
+    pages: list[HttpObservation] = []
     instead: list[AnyObservation] = []
     since = _TICK
     for hop, transaction in enumerate(chain):
@@ -208,7 +206,7 @@ def _pages(
         asked = read_request(reader, transaction, under, since=since, address=address, hop=hop)
         if asked.page is not None:
             pages.append(asked.page)
-            since = asked.page.observation.start + _TICK
+            since = asked.page.start + _TICK
         elif asked.instead is not None:
             instead.append(asked.instead)
     return pages, instead
@@ -217,7 +215,7 @@ def _pages(
 def _foreign_address(
     host: str, below: Sequence[AnyObservation], addresses: Mapping[str, tuple[str, ...]]
 ) -> str:
-    """Where a page must come from whose name the machine's own resolver did not resolve."""
+    """The address of a page whose name the machine's own resolver did not resolve."""
     if addresses.get(host) != ():
         return ""
     dialled = (
@@ -231,7 +229,7 @@ def _foreign_address(
 def _under(
     observation: AnyObservation, host: str, port: int, addresses: Mapping[str, tuple[str, ...]]
 ) -> bool:
-    """Whether a request to this host and port rests on the observation."""
+    """Whether a request to this host and port depends on the observation."""
     match observation:
         case DnsObservation():
             return observation.name.lower().rstrip(".") == host
@@ -243,9 +241,11 @@ def _under(
             return False
 
 
-def _page_reason(page: Page, addresses: Mapping[str, tuple[str, ...]], reader: Reader) -> str:
-    address = page.observation.address
-    host, _ = host_port(page.observation.url)
+def _page_reason(
+    page: HttpObservation, addresses: Mapping[str, tuple[str, ...]], reader: Reader
+) -> str:
+    address = page.address
+    host, _ = host_port(page.url)
     if not address and host in addresses:
         known = addresses[host]
         return BOGON_DIALLED if known and all(map(reader.bogon, known)) else ""
@@ -253,18 +253,18 @@ def _page_reason(page: Page, addresses: Mapping[str, tuple[str, ...]], reader: R
 
 
 def _marked_page(
-    page: Page, addresses: Mapping[str, tuple[str, ...]], reader: Reader
+    page: HttpObservation, addresses: Mapping[str, tuple[str, ...]], reader: Reader
 ) -> AnyObservation:
-    return marked(reader.kept(page.observation), _page_reason(page, addresses, reader))
+    return marked(reader.kept(page), _page_reason(page, addresses, reader))
 
 
 def _reached(
-    pages: Sequence[Page], addresses: Mapping[str, tuple[str, ...]], reader: Reader
+    pages: Sequence[HttpObservation], addresses: Mapping[str, tuple[str, ...]], reader: Reader
 ) -> bool:
-    """A response over a verified connection, other than the one that says the law forbids it."""
+    """Whether a response came over a verified connection, other than 451."""
     if not pages or _page_reason(pages[-1], addresses, reader):
         return False
-    last = pages[-1].observation
+    last = pages[-1]
     return (
         last.failure is None
         and last.url.startswith("https:")
@@ -272,11 +272,13 @@ def _reached(
     )
 
 
-def _not_observed(pages: Sequence[Page], below: Sequence[AnyObservation]) -> tuple[Layer, ...]:
-    """Engines before 0.5 list no handshake of the hosts they were redirected to."""
-    if not pages or not pages[-1].observation.url.startswith("https:"):
+def _not_observed(
+    pages: Sequence[HttpObservation], below: Sequence[AnyObservation]
+) -> tuple[Layer, ...]:
+    """Engines before 0.5 list no handshakes of hosts after a redirect."""
+    if not pages or not pages[-1].url.startswith("https:"):
         return ()
-    host, _ = host_port(pages[-1].observation.url)
+    host, _ = host_port(pages[-1].url)
     greeted = any(isinstance(o, TlsObservation) and o.server_name.lower() == host for o in below)
     return () if greeted else (Layer.TLS,)
 
@@ -285,7 +287,7 @@ def _not_observed(pages: Sequence[Page], below: Sequence[AnyObservation]) -> tup
 
 
 def helper_answered(keys: WireKeys) -> bool:
-    """Whether the test helper sent a report, which takes a working way abroad."""
+    """Whether the test helper sent a report, which needs a working international connection."""
     control = keys.control
     return (
         not keys.control_failure
@@ -295,7 +297,7 @@ def helper_answered(keys: WireKeys) -> bool:
 
 
 def _control(
-    endpoint: Endpoint, role: str, keys: WireKeys, pages: Sequence[Page], reader: Reader
+    endpoint: Endpoint, role: str, keys: WireKeys, pages: Sequence[HttpObservation], reader: Reader
 ) -> TestedEndpoint | None:
     control = keys.control
     if control is None or not helper_answered(keys):
@@ -322,7 +324,7 @@ def _control_below(
 
     def at(text: str) -> tuple[str, int, str]:
         address, port = split_address(text)
-        # An address it was given is no part of what it would do itself.
+        # An address that it was given is not part of its own measurement.
         return address, port, "" if not own or address in own else GIVEN_ADDRESS
 
     for text, one in (control.tcp_connect or {}).items():
@@ -347,7 +349,7 @@ def _control_below(
                 port=port,
                 server_name=one.server_name or endpoint.host,
             )
-            # But one that proves to be the site's own is as good as one it found itself.
+            # But one that proves to be the site's own counts like one that it found.
             found.append(marked(tls, extra if tls.failure else ""))
     return found
 
@@ -390,14 +392,14 @@ def _no_answer(addresses: tuple[str, ...]) -> str | None:
 def _control_asked(
     endpoint: Endpoint,
     response: WireControlHttp | None,
-    pages: Sequence[Page],
+    pages: Sequence[HttpObservation],
     below: Sequence[AnyObservation],
     reader: Reader,
 ) -> list[AnyObservation]:
     """The helper's request, with the redirects it must have followed.
 
-    It does not say where it was led. When its last response is like the vantage's last one, it was
-    led the same way; otherwise its response is taken for one to the URL as given.
+    It does not say where it was led. When its last response is like the vantage's last one, it
+    followed the same redirects; otherwise its response counts as one to the URL as given.
     """
     if response is None:
         return []
@@ -416,12 +418,12 @@ def _control_asked(
     )
     if failure is not None:
         return _control_failed(page, failure, below, reader)
-    last = pages[-1].observation if pages else None
+    last = pages[-1] if pages else None
     if last is None or last.failure is not None or compare(last, page) is not Likeness.SAME:
         return [reader.kept(page)]
     led = [
         msgspec.structs.replace(
-            reader.kept(one.observation),
+            reader.kept(one),
             start=(3 + hop) * _TICK,
             duration=0.0,
             hop=hop,

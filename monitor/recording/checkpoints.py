@@ -21,7 +21,7 @@ from monitor.analysis.events.shutdowns import Connectivity, only_vantages
 from monitor.analysis.events.verdict_order import VerdictOrder, begin
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
-from storage.store import Conclusion
+from storage.values.conclusion import Conclusion
 
 KIND = "timeline-1"
 """Changes whenever what is stored could mean something else."""

@@ -33,9 +33,12 @@ from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.checkpoints import changeable, conclusions_of, readable, restored, since
 from monitor.recording.outliers import differing
-from storage.store import Conclusion, Cycle, Selection, StorageError, Store
+from storage.store import StorageError, Store
+from storage.values.conclusion import Conclusion
+from storage.values.cycle import Cycle
 from storage.values.fleet import Quarantine
 from storage.values.outbox import Notice
+from storage.values.selection import Selection
 
 log = logger(__name__)
 

@@ -1,4 +1,4 @@
-"""What this installation stored, once more through the fold, in the order it was received."""
+"""Replays what this installation stored, in the order it was received."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -8,17 +8,18 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.replay.replay import Replay, Replayed
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 
 async def replay_store(
     store: Store, selection: Selection, settings: EventSettings, quarantined: Quarantined = NOBODY
 ) -> Replayed:
-    """Events from the stored platform verdicts and the health of vantages, without what is
-    `quarantined`. The store must be open; StorageError from it.
+    """Events from the stored platform verdicts and vantage health, without what is `quarantined`.
+    The store must be open; raises StorageError.
 
-    The whole history gives the stored events again; a part of it may lack what came before.
-    Without a platform in the selection, shutdowns and cuts come out as well.
+    The whole history gives the stored events again; a part of it may lack what came before. Without
+    a platform in the selection, shutdowns and cuts are included.
     """
     replay = Replay(settings)
     received: set[str] = set()
@@ -36,7 +37,7 @@ async def replay_store(
 async def _cycles(
     store: Store, selection: Selection
 ) -> AsyncIterator[tuple[str, VantageHealth, Sequence[PlatformVerdict]]]:
-    """Every cycle with its verdicts that are selected, which may be none."""
+    """Every cycle with its selected verdicts, possibly none."""
     listed = _one_by_one(store.received_platforms(selection))
     ahead = await anext(listed, None)
     async for batch in store.received_cycles(selection.country):
@@ -64,7 +65,7 @@ async def _again(
     received: set[str],
     quarantined: Quarantined,
 ) -> None:
-    """Conclude a place anew from all that had been received by then, as the monitor did."""
+    """Fold one country and platform anew from all that was received by then, as the monitor did."""
     country, platform = place
     wanted = Selection(
         since=selection.since, until=selection.until, country=country, platform=platform

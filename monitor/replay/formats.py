@@ -1,4 +1,4 @@
-"""The kinds of rows that can be imported, told apart by the names of their columns."""
+"""The formats of rows that can be imported, recognised by their column names."""
 
 import itertools
 import re
@@ -40,12 +40,12 @@ _SPELLINGS = {other: name for name, several in COLUMNS.items() for other in (nam
 
 
 class UnsaidError(ReplayError):
-    """A web measurement that does not say of what, in data that says it nowhere."""
+    """A web measurement without a site, in data that names it nowhere."""
 
 
 _UID = re.compile(r"^\d{14}\.\d+_([A-Z]{2})_([a-z0-9]+)_")
 _TESTS = {"webconnectivity": "web_connectivity", "facebookmessenger": "facebook_messenger"}
-"""Tests as measurement ids spell them."""
+"""Spelling of tests in measurement ids → test."""
 
 _BLOCKING = {
     "dns": "dns.inconsistent",
@@ -55,7 +55,7 @@ _BLOCKING = {
     "http-diff": "http.different",
     "web": "http.failure",
 }
-"""OONI's word for how → our method."""
+"""OONI's `blocking` → our method."""
 
 _FAILURES = (
     ("reset", "reset"),
@@ -74,15 +74,15 @@ _FAILURES = (
 
 _LAYERS = ("dns", "tcp", "tls")
 _BLOCKED_FROM = 0.5
-"""Share of a layer's score from which it says blocked (or down, or ok)."""
+"""Share of a layer's score from which it is blocked (or down, or ok)."""
 _SURE_DNS = 0.85
-"""DNS score that a verified handshake does not outweigh: answers that merely differ from the
-control's get less, and a certificate that fits the name shows that they were right."""
+"""DNS score that a verified handshake does not outweigh. Answers that merely differ from the
+control's score less, and a verified certificate shows that they were right."""
 _GRAINS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=31))
 
 
 class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a source is wanted, and what its rows leave unsaid. Empty: everything."""
+    """Which rows to read, and what they leave out. Empty: everything."""
 
     country: str = ""
     platform: str = ""
@@ -91,24 +91,24 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     """Exclusive, UTC."""
     site: str = ""
-    """Platform of web measurements that do not say what they were of."""
+    """Platform of web measurements that do not name their site."""
 
 
 class RowCounts(msgspec.Struct):
-    """What was read and what was left out, to be told."""
+    """How many rows were read and skipped."""
 
     rows: int = 0
     kept: int = 0
     unknown: int = 0
-    """About tests and sites that belong to no platform of the catalogue."""
+    """About tests and sites of no platform in the catalogue."""
     silent: int = 0
-    """That say nothing: failed by themselves, or the site was down for everyone."""
+    """Without a result: the test failed, or the site was down for everyone."""
     site: str = ""
-    """Platform that web measurements which do not say it were taken to be about."""
+    """Platform assumed for web measurements that do not name their site."""
 
 
 def columns_of(header: Iterable[str]) -> dict[str, str]:
-    """Our names of the columns → the spelling there, for those that are known."""
+    """Our names of the known columns → their spelling there."""
     return {
         _SPELLINGS[name.strip().lower()]: name
         for name in header
@@ -120,7 +120,7 @@ Reader = Callable[[Line, PlatformLookup, RowFilter, RowCounts], Row | None]
 
 
 def reader_for(columns: Iterable[str], place: str) -> Reader:
-    """What reads rows with these columns (our names). ReplayError when nothing does."""
+    """The reader of rows with these columns (our names). Raises ReplayError when there is none."""
     have = frozenset(columns)
     if "dns_blocked" in have:
         _need(have, ("time", "asn", "country"), (("domain", "input"),), "analysis", place)
@@ -160,7 +160,7 @@ def _spelled(name: str) -> str:
 def measured_row(
     line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
 ) -> Row | None:
-    """A row of a list of measurements: OONI's own opinion, anomaly or not."""
+    """A row of a list of measurements: OONI's own result, anomaly or not."""
     uid = line.text("uid")
     match = _UID.match(uid)
     test = line.text("test") or (_TESTS.get(match[2], match[2]) if match else WEB_TEST)
@@ -190,9 +190,7 @@ def analysis_row(
     line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
 ) -> Row | None:
     """A row with the scores that OONI's pipeline gave each layer."""
-    country = line.country("country") or wanted.country
-    if not country:
-        raise line.wrong("country", "names no country: give one with --country")
+    country = _country(line, wanted)
     test = line.text("test") or WEB_TEST
     row = _kept(line, _subject(line, test, lookup, wanted), country, wanted, counts)
     scores = {layer: _shares(line, layer) for layer in _LAYERS}
@@ -215,10 +213,8 @@ def analysis_row(
 def counted_row(
     line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
 ) -> Row | None:
-    """A line of counts, of a country or of one network, for an hour, a day or longer."""
-    country = line.country("country") or wanted.country
-    if not country:
-        raise line.wrong("country", "names no country: give one with --country")
+    """A line of counts of a country or network, for an hour, a day or longer."""
+    country = _country(line, wanted)
     test = line.text("test") or WEB_TEST
     subject = _subject(line, test, lookup, wanted)
     row = _kept(line, subject, country, wanted, counts)
@@ -245,7 +241,7 @@ def counted_row(
 
 
 def counted_for(rows: Sequence[Row]) -> list[Row]:
-    """Counts with the end of the time they were counted for, told from how far they lie apart."""
+    """Counts with the end of their interval, derived from the distance between them."""
     times = sorted({row.at for row in rows if row.counts})
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     apart = min(gaps, default=timedelta(days=1))
@@ -259,6 +255,13 @@ def counted_for(rows: Sequence[Row]) -> list[Row]:
 
 
 # -- parts -------------------------------------------------------------------------------------
+
+
+def _country(line: Line, wanted: RowFilter) -> str:
+    country = line.country("country") or wanted.country
+    if not country:
+        raise line.wrong("country", "names no country: give one with --country")
+    return country
 
 
 def _subject(
@@ -283,7 +286,7 @@ def _subject(
 def _kept(
     line: Line, subject: PlatformPart | None, country: str, wanted: RowFilter, counts: RowCounts
 ) -> Row | None:
-    """The frame of a row that is wanted."""
+    """The common fields of a selected row."""
     counts.rows += 1
     at, asn = line.moment("time"), line.asn("asn")
     if subject is None:
@@ -316,7 +319,7 @@ def _methods(blocking: str) -> tuple[str, ...]:
 
 
 def _shares(line: Line, layer: str) -> tuple[float, float, float]:
-    """Blocked, down and ok of a layer, as shares of what it scored; all 0 when nothing was seen."""
+    """Shares of blocked, down and ok in a layer's score; all 0 without observations."""
     blocked, down, ok = (line.share(f"{layer}_{what}") for what in ("blocked", "down", "ok"))
     total = blocked + down + ok
     return (blocked / total, down / total, ok / total) if total > 0 else (0.0, 0.0, 0.0)
@@ -325,7 +328,7 @@ def _shares(line: Line, layer: str) -> tuple[float, float, float]:
 def _failed(
     scores: dict[str, tuple[float, float, float]],
 ) -> tuple[float | None, str]:
-    """How surely a row shows a block (0 or 0.5 to 1) and at which layer; None: it shows nothing."""
+    """How surely a row shows a block (0 or 0.5 to 1) and at which layer; None: no result."""
     verified = scores["tls"][2] >= _BLOCKED_FROM
     accusing = [
         (scores[layer][0], layer)

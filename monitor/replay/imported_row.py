@@ -1,4 +1,4 @@
-"""One row of imported data, whatever file or service it came from."""
+"""One row of imported data, from any file or service."""
 
 from datetime import datetime
 
@@ -6,35 +6,35 @@ import msgspec
 
 
 class ReplayError(Exception):
-    """Data that cannot be replayed; the message says where (file, line, column) and why."""
+    """Data that cannot be replayed; the message gives position (file, line, column) and reason."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What one measurement, or one line of counts, says about one platform."""
+    """One measurement, or one line of counts, of one platform."""
 
     at: datetime
-    """UTC; when it was measured, or when the counted time began."""
+    """UTC; when it was measured, or when the counted interval began."""
     until: datetime
-    """UTC; the same moment, or when the counted time ended."""
+    """UTC; the same moment, or when the counted interval ended."""
     country: str
     """ISO 3166-1 alpha-2."""
     asn: int
-    """AS number; 0 when the row is about the whole country."""
+    """AS number; 0 for the whole country."""
     network: str = ""
     platform: str
     part: str = ""
-    """Empty for what the platform cannot be used without, else the role (media, api, links)."""
+    """Empty for core functions, else the function (media, api, links)."""
     test: str
-    """The test that was run; tests differ in how often they fail without a cause."""
+    """The test; tests differ in how often they fail without a cause."""
     total: int = 1
-    """Measurements that tell something."""
+    """Measurements with a result."""
     failed: float = 0.0
-    """Of these, those that failed: counts, or for a single one how surely (0–1)."""
+    """Of these, those that failed: a count, or for a single measurement how surely (0–1)."""
     confirmed: int = 0
-    """Of these, those that met a known block page."""
+    """Of these, those with a known block page."""
     counts: bool = False
-    """Whether it is a line of counts rather than one measurement."""
+    """A line of counts, not one measurement."""
     methods: tuple[str, ...] = ()
-    """`method.sub_method` of what failed, as far as that is known."""
+    """`method.sub_method` of the failures, if known."""
     uid: str = ""
-    """The source's own id of the measurement."""
+    """The source's id of the measurement."""

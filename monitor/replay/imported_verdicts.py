@@ -1,7 +1,7 @@
-"""Imported rows → the verdicts the event fold eats, one network at a time.
+"""Imported rows → platform verdicts, one network at a time.
 
 rows ─┬─ those of one network within a sitting, or one line of counts ──▶ Sample
-      └─ what other owners' platforms show there meanwhile ──▶ its excuse
+      └─ failures of other owners' platforms there meanwhile ──▶ its excuse
 Sample ── monitor.replay.two_sided_test ──▶ Call ──▶ PlatformVerdict
 """
 
@@ -30,42 +30,42 @@ from monitor.replay.two_sided_test import (
 from probes.vantage import VantageRole
 
 RULES = "crowd.1"
-"""Version of the rules here and in `monitor.replay.two_sided_test`, as verdicts carry it."""
+"""Version of the rules here and in `monitor.replay.two_sided_test`, stored in verdicts."""
 SAMPLE_SPAN = timedelta(minutes=15)
-"""Rows of one network this close together are taken for one person's."""
+"""Rows of one network this close together count as one person's."""
 UNRELIABLE = frozenset({"messenger"})
-"""Platforms whose test fails in a quarter of all looks or more without a block: it compares
-resolved addresses with the networks its owner announced once. They accuse nobody alone."""
+"""Platforms whose test fails in a quarter or more of all measurements without a block: it compares
+resolved addresses with networks that its owner announced once. They accuse nobody alone."""
 
 _QUIET = {"web_connectivity": 0.03, "messenger": 0.3, "signal": 0.05}
 """Platform or test → share of rows that fail with nothing blocked; 0.02 for the rest."""
 _QUIET_OTHERWISE = 0.02
 _LISTED_PER_YEAR = 8766.0
-"""Samples a network can have in a year: one an hour."""
+"""Samples of a network in a year: one an hour."""
 _COUNTED_PER_YEAR = 365.0
 _FALSE_CALLS = 0.1
-"""False calls of a block that are allowed a network and year."""
+"""False accusations allowed per network and year."""
 _FALSE_ENDS = 0.01
 """Chance that one call of *ok* is wrong."""
 _NEARBY = log(180.0)
-"""What a block of the platform on another network of the country, or of another platform of the
-same owner there, makes a block likelier by: from about one day in a year to every other time."""
+"""Added log odds of a block while the platform is blocked on another network of the country, or
+another platform of the same owner there: from about one day in a year to every other time."""
 _EXCUSE_LASTS = timedelta(days=10)
 """Time in which an excuse fades to a third."""
 _ELSEWHERE_LASTS = timedelta(days=2)
-"""The same for what happens in other countries: an outage is over when it is over."""
+"""The same for other countries: an outage is soon over."""
 
 _NEARBY_LASTS = timedelta(days=7)
 """Time after such a block in which that still holds: blocks come back."""
 _ENOUGH_ROWS = 10.0
-"""Rows, after fading, that another country must have to say how the platform does there."""
+"""Rows, after fading, that another country needs to count."""
 
 _Key = tuple[str, str, int, str]
 """Country, platform, AS number (0: all), part."""
 
 
 def model_of(row: Row) -> Model:
-    """What is assumed of a stream of such rows before it has been seen."""
+    """The assumptions about a stream of such rows before its first one."""
     mean = _QUIET.get(row.platform, _QUIET.get(row.test, _QUIET_OTHERWISE))
     if row.counts:
         return Model(
@@ -96,19 +96,17 @@ def model_of(row: Row) -> Model:
 
 
 class SampleRows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of one stream that make one sample."""
-
     key: _Key
     rows: tuple[Row, ...]
 
     @property
     def until(self) -> datetime:
-        """When the last was measured, or the counted time ended."""
+        """When the last was measured, or the counted interval ended."""
         return max(row.until for row in self.rows)
 
 
 def sample_groups(rows: Iterable[Row]) -> list[SampleRows]:
-    """Rows grouped into samples, in the order these were complete; a row repeated counts once."""
+    """Rows grouped into samples, in the order these were complete; a repeated row counts once."""
     open_now: dict[_Key, list[Row]] = {}
     done: list[SampleRows] = []
     for row in _once(sorted(rows, key=lambda row: (row.at, row.uid))):
@@ -133,13 +131,13 @@ def _once(rows: Iterable[Row]) -> Iterator[Row]:
 
 def _together(first: Row, row: Row) -> bool:
     if first.counts or row.counts:
-        # Counts of several sites of one platform, for the same time.
+        # Counts of several sites of one platform for the same interval.
         return first.counts and row.counts and first.at == row.at
     return row.at - first.at <= SAMPLE_SPAN
 
 
 class _Share(msgspec.Struct, frozen=True):
-    """Failures and rows lately; old ones fade."""
+    """Recent failures and rows; old ones fade."""
 
     failed: float = 0.0
     total: float = 0.0
@@ -150,7 +148,7 @@ class _Share(msgspec.Struct, frozen=True):
         return _Share(self.failed * keep + failed, self.total * keep + total, at)
 
     def rate(self, at: datetime, lasts: timedelta) -> tuple[float, float]:
-        """Share that failed, and how many rows that rests on."""
+        """Share that failed, and the number of rows behind it."""
         keep = self._kept(at, lasts)
         total = self.total * keep
         return (self.failed / self.total if self.total else 0.0), total
@@ -162,10 +160,9 @@ class _Share(msgspec.Struct, frozen=True):
 
 
 class ImportedVerdicts:
-    """Takes groups of rows in order, gives verdicts. Holds one `Track` for each stream."""
+    """Turns groups of rows, in order, into verdicts. Holds one `Track` for each stream."""
 
     def __init__(self, lookup: PlatformLookup) -> None:
-        """`lookup` knows who owns which platform."""
         self._lookup = lookup
         self._tracks: dict[_Key, Track] = {}
         self._shares: dict[_Key, _Share] = {}
@@ -196,7 +193,7 @@ class ImportedVerdicts:
         return verdicts
 
     def _reconsidered(self, cause: SampleRows) -> Iterator[PlatformVerdict]:
-        """Verdicts on the other networks of a place where a block has just been called."""
+        """Verdicts on the other networks of a country where a block was just called."""
         for key, track in list(self._tracks.items()):
             if key[:2] != cause.key[:2] or key[2] == cause.key[2] or key[1] in UNRELIABLE:
                 continue
@@ -228,7 +225,8 @@ class ImportedVerdicts:
         )
 
     def _nearby(self, country: str, platform: str, asn: int, now: datetime) -> tuple[bool, bool]:
-        """Whether the platform is blocked on another network there; whether a sibling is at all."""
+        """Whether the platform is blocked on another network there; whether a platform of the same
+        owner is."""
         owner = self._lookup.owner(platform)
         nearby = related = False
         for other, at in self._blocked.items():
@@ -244,7 +242,7 @@ class ImportedVerdicts:
         return nearby, related
 
     def _excuse(self, group: SampleRows) -> float:
-        """The least share that any other owner's platform fails by, in the same place lately."""
+        """The lowest recent failure share of any other owner in the same country and network."""
         country, platform, asn, _ = group.key
         owner = self._lookup.owner(platform)
         shares: dict[str, list[tuple[float, float]]] = {}
@@ -263,7 +261,7 @@ class ImportedVerdicts:
         return min(rates, default=0.0)
 
     def _elsewhere(self, group: SampleRows) -> float:
-        """The share that the same platform fails by in half of the other countries, or more."""
+        """The median failure share of the platform in other countries."""
         country, platform, _, part = group.key
         counts: dict[str, tuple[float, float]] = {}
         for (where, other, _, piece), share in self._recent.items():
@@ -277,21 +275,19 @@ class ImportedVerdicts:
     def _verdict(self, row: Row, call: Call) -> PlatformVerdict:
         self._serial += 1
         method, _, sub_method = (call.methods[0] if call.methods else "").partition(".")
-        if call.blocked and not method:
+        if not call.blocked:
+            method = sub_method = ""
+        elif not method:
             method, sub_method = ("app" if row.test != WEB_TEST else "http"), "failure"
-        state = State.OK
-        if call.blocked:
-            state = State.DEGRADED if row.part else State.BLOCKED
-        evidence = Evidence.NONE
-        if call.blocked:
-            evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        evidence = Evidence.CONCLUSIVE if call.confirmed else Evidence.STRONG
+        blocked = State.DEGRADED if row.part else State.BLOCKED
         role = RoleVerdict(
             role=row.part or "web",
             core=not row.part,
             state=State.BLOCKED if call.blocked else State.OK,
-            method=method if call.blocked else "",
-            sub_method=sub_method if call.blocked else "",
-            evidence=evidence,
+            method=method,
+            sub_method=sub_method,
+            evidence=evidence if call.blocked else Evidence.NONE,
         )
         network = f"AS{row.asn}" if row.asn else "all"
         return PlatformVerdict(
@@ -302,11 +298,11 @@ class ImportedVerdicts:
             network=row.network or ("" if row.asn else "all networks"),
             vantage_role=VantageRole.FIELD,
             platform=row.platform,
-            state=state,
-            method=method if call.blocked else "",
-            sub_method=sub_method if call.blocked else "",
+            state=blocked if call.blocked else State.OK,
+            method=method,
+            sub_method=sub_method,
             rule_id="crowd.blocked" if call.blocked else "crowd.ok",
-            evidence=evidence,
+            evidence=role.evidence,
             llr=call.llr,
             roles=(role,),
             measurement=call.sample.measurement,

@@ -1,18 +1,18 @@
-"""Judge an imported measurement by the rules that live looks are judged by."""
+"""Judges an imported OONI measurement by the rules of live measurements."""
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.rules import judge
 from monitor.analysis.verdict import Verdict
 from monitor.ooni.convert import Imported
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 
 def judge_imported(imported: Imported) -> Cycle:
-    """A whole cycle: the looks, a verdict on each endpoint, and one on the platform.
+    """A whole cycle: the measurements, a verdict on each endpoint and one on the platform.
 
-    The platform's verdict speaks of the roles the test looked at, and of no other. A test that
-    looked at nothing of ours has neither verdicts nor platforms.
+    The platform verdict covers only the functions that the test measured. A test of nothing in the
+    catalogue has neither verdicts nor platforms.
     """
     verdicts = tuple(
         _verdict(imported, role.name, endpoint.id)
@@ -50,22 +50,12 @@ def _verdict(imported: Imported, role: str, endpoint: str) -> Verdict:
             endpoint=endpoint,
             attempts=tuple(
                 sorted(
-                    (
-                        measurement
-                        for measurement in imported.measurements
-                        if measurement.endpoint == endpoint
-                    ),
+                    (m for m in imported.measurements if m.endpoint == endpoint),
                     key=lambda measurement: measurement.attempt,
                 )
             ),
-            follow_ups=tuple(
-                measurement
-                for measurement in imported.follow_ups
-                if measurement.endpoint == endpoint
-            ),
-            controls=tuple(
-                measurement for measurement in imported.controls if measurement.endpoint == endpoint
-            ),
+            follow_ups=tuple(m for m in imported.follow_ups if m.endpoint == endpoint),
+            controls=tuple(m for m in imported.controls if m.endpoint == endpoint),
             health=imported.health,
             control_health=imported.control_health,
             judged_at=imported.ended_at,

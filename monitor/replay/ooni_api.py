@@ -1,7 +1,7 @@
-"""OONI's public API, asked politely: one request at a time, with pauses, and never twice.
+"""A polite client of OONI's public API: one request at a time, with pauses, never twice.
 
-Every answer is kept on disk as soon as it is whole, so a fetch that was interrupted goes on where
-it stopped, and the same question asked again costs OONI nothing.
+Every answer is stored on disk once it is complete, so an interrupted fetch continues where it
+stopped, and repeating a query costs OONI nothing.
 """
 
 import email.utils
@@ -25,23 +25,23 @@ USER_AGENT = f"shutwatch/{__version__} (replay of OONI data)"
 _MEASUREMENTS = "/api/v1/measurements"
 _PAGE = 1000
 _WINDOW = timedelta(days=31)
-"""Asked for at once: the API is slow at long ranges and deep pages."""
+"""Interval of one query: the API is slow at long ranges and deep pages."""
 _SETTLED = timedelta(days=2)
-"""Age from which a time range is taken to be complete: probes report late."""
+"""Age from which a time range counts as complete: probes report late."""
 _FRESH = timedelta(hours=1)
-"""Time in which an answer about an unsettled range is used again."""
+"""Time for which an answer about an incomplete range is used again."""
 _LONGEST_WAIT = 600.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Answer(msgspec.Struct):
-    """One page, as it is kept on disk."""
+    """One page, as stored on disk."""
 
     url: str
     fetched_at: datetime
     results: list[dict[str, Any]]
     following: str = ""
-    """The next page's address; empty at the end."""
+    """The next page's URL; empty at the end."""
 
 
 class _Metadata(msgspec.Struct):
@@ -54,10 +54,10 @@ class _Wire(msgspec.Struct):
 
 
 class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard the API may be asked. Seconds."""
+    """Limits on requests to the API, in seconds."""
 
     between: float = 1.0
-    """From the start of one request to that of the next, at least."""
+    """Shortest time from the start of one request to that of the next."""
     timeout: float = 120.0
     tries: int = 6
     """Of one page, before giving up."""
@@ -66,7 +66,7 @@ class RequestPace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OoniApi:
-    """Pages of measurements, from disk where they are there already."""
+    """Pages of measurements, from disk when stored."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class OoniApi:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         say: Callable[[str], None] = lambda text: None,  # noqa: ARG005
     ) -> None:
-        """`base` is the API's origin; `cache` a folder; `say` is told why it takes long."""
+        """`base` is the API's origin, `cache` a folder; `say` receives the reasons of delays."""
         parts = urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ReplayError(f"--api {base!r} is no web address such as {PUBLIC_API}")
@@ -96,13 +96,12 @@ class OoniApi:
         )
 
     def close(self) -> None:
-        """Let go of connections."""
         self._client.close()
 
     def pages(self, query: Mapping[str, str], until: datetime) -> Iterator[list[dict[str, Any]]]:
-        """The results of every page of a question; `until` is the end of the time asked about.
+        """The results of every page of a query; `until` is the end of its time range.
 
-        Raises ReplayError when the API refuses, or goes on failing.
+        Raises ReplayError when the API refuses or keeps failing.
         """
         url = f"{self._base}{_MEASUREMENTS}?{urlencode(query)}"
         seen: set[str] = set()
@@ -115,7 +114,7 @@ class OoniApi:
             url = self._here(answer.following)
 
     def _here(self, following: str) -> str:
-        """The next page at the origin that was asked for, whichever one the answer names."""
+        """The next page at the configured origin, whichever one the answer names."""
         if not following:
             return ""
         parts = urlsplit(urljoin(f"{self._base}{_MEASUREMENTS}", following))
@@ -190,7 +189,7 @@ class OoniApi:
         self._last = time.monotonic()
 
     def _asked_to_wait(self, response: httpx.Response) -> float | None:
-        """Seconds that Retry-After asks for, as a number or a date; None when it does not."""
+        """Seconds from Retry-After, a number or a date; None without it."""
         text = response.headers.get("Retry-After", "").strip()
         if text.isdigit():
             return float(text)
@@ -204,7 +203,7 @@ class OoniApi:
 def questions(
     lookup: PlatformLookup, platform: str, country: str, since: datetime, until: datetime
 ) -> list[tuple[dict[str, str], datetime]]:
-    """What to ask the API for one platform of one country: queries, each with its end."""
+    """The API queries for one platform of one country, each with its end."""
     subjects: list[dict[str, str]] = []
     test = lookup.test_of(platform)
     if test:

@@ -1,4 +1,4 @@
-"""Which platform a test or a domain is about."""
+"""Which platform a test or a domain belongs to."""
 
 import msgspec
 
@@ -7,24 +7,21 @@ from probes.catalog.catalog import Catalog
 
 WEB_TEST = "web_connectivity"
 _MAIN_ROLES = ("web",)
-"""Besides core roles: whoever blocks a platform's site is taken to block the platform."""
+"""Functions besides core ones that count as the platform: a blocked site is a blocked platform."""
 _SITE_ROLES = ("web", "chat")
-"""Roles whose hosts are under a name of the platform's own; an api may be under its host's."""
+"""Functions whose hosts are under a name of the platform's own; an api may be under its host's."""
 
 
 class PlatformPart(msgspec.Struct, frozen=True):
-    """A platform, and what part of it."""
-
     platform: str
     part: str
-    """Empty for what the platform cannot be used without, else the role."""
+    """Empty for core functions, else the function."""
 
 
 class PlatformLookup:
-    """The catalogue, looked up by test and by domain."""
+    """Looks up the catalogue by test and by domain."""
 
     def __init__(self, catalog: Catalog) -> None:
-        """`catalog` holds every platform that may be named."""
         self._hosts: dict[str, PlatformPart] = {}
         self._owners = {platform.name: platform.owner for platform in catalog.platforms}
         self._web: dict[str, tuple[str, ...]] = {}
@@ -48,20 +45,20 @@ class PlatformLookup:
         return tuple(sorted(self._owners))
 
     def owner(self, platform: str) -> str:
-        """Who runs a platform; the platform itself when nobody is known."""
+        """The owner of a platform; the platform itself when unknown."""
         return self._owners.get(platform, platform)
 
     def sites(self, platform: str) -> tuple[str, ...]:
-        """Hosts of a platform's site, as the catalogue has them."""
+        """Hosts of a platform's site in the catalogue."""
         return self._web.get(platform, ())
 
     def of_test(self, test: str) -> PlatformPart | None:
-        """What a test of one application is about."""
+        """The platform of an application's test."""
         platform = PLATFORMS.get(test)
         return PlatformPart(platform, "") if platform else None
 
     def of_domain(self, domain: str) -> PlatformPart | None:
-        """What a domain, or a part of one that is known, belongs to."""
+        """The platform of a domain, or of a known parent domain."""
         bare = _bare(domain.strip().rstrip(".").lower())
         site = self._sites.get(bare)
         if site is not None and self._hosts.get(bare, site).platform == site.platform:
@@ -74,12 +71,12 @@ class PlatformLookup:
         return None
 
     def test_of(self, platform: str) -> str:
-        """The test of one application that is about `platform`, or empty."""
+        """The application test of a platform, or empty."""
         return {name: test for test, name in PLATFORMS.items()}.get(platform, "")
 
 
 def domain_of(url: str) -> str:
-    """The host of a web address, or what was given when it is none."""
+    """The host of a URL, or the text itself when it is none."""
     text = url.strip()
     text = text.split("://", 1)[-1]
     text = text.split("/", 1)[0].split("?", 1)[0].rsplit("@", 1)[-1]
@@ -87,7 +84,7 @@ def domain_of(url: str) -> str:
 
 
 def _site(host: str) -> str:
-    """The name a host belongs to: chat.signal.org is one of signal.org's."""
+    """The domain of a host: signal.org for chat.signal.org."""
     return ".".join(host.split(".")[-2:])
 
 

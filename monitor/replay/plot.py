@@ -1,4 +1,4 @@
-"""The timeline as a picture. Needs matplotlib, which `pip install shutwatch[plot]` brings."""
+"""Draws the timelines. Needs matplotlib, from `pip install shutwatch[plot]`."""
 
 import importlib
 from datetime import datetime
@@ -12,14 +12,14 @@ from monitor.replay.replay import NetworkTimeline, Replayed
 from monitor.replay.results import CREDIT, end_text, onset_text
 
 BLOCKED, OPEN, UNDECIDED, NO_DATA = "#b2182b", "#4393c3", "#fddbc7", "#e0e0e0"
-"""Told apart by people who do not see red and green as different, and in print."""
+"""Colours that colour-blind readers, and readers on paper, can tell apart."""
 _MOST_NETWORKS = 24
 _MOST_PANELS = 8
 _DPI = 150
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """One country and platform, one line a network."""
+    """One country and platform, with one line for each network."""
 
     title: str
     timelines: tuple[NetworkTimeline, ...]
@@ -29,7 +29,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def panels(replayed: Replayed) -> list[Panel]:
-    """Places with events first, then those with most data, as many as a picture holds."""
+    """Panels with events first, then those with most data, as many as fit."""
     places: dict[tuple[str, str], list[NetworkTimeline]] = {}
     for timeline in replayed.timelines:
         places.setdefault((timeline.country, timeline.platform), []).append(timeline)
@@ -61,7 +61,7 @@ def panels(replayed: Replayed) -> list[Panel]:
 
 
 def draw(replayed: Replayed, path: Path, *, ooni: bool) -> None:
-    """Write a PNG. ReplayError without matplotlib, without data or where it cannot be written."""
+    """Write a PNG. Raises ReplayError without matplotlib or data, or when it cannot write."""
     try:
         figures = importlib.import_module("matplotlib.figure")
         dates = importlib.import_module("matplotlib.dates")
@@ -117,7 +117,7 @@ def _draw_panel(axis: Any, panel: Panel, start: datetime, end: datetime) -> None
             if bars:
                 axis.broken_barh(bars, (row - 0.4, 0.8), facecolor=colours[blocked], linewidth=0)
         for since, until in timeline.blocks:
-            # Nothing was measured, and nothing has shown that the block was over.
+            # Nothing was measured, and nothing showed the end of the block.
             axis.plot(
                 [since, until or end],
                 [row, row],

@@ -1,4 +1,4 @@
-"""Verdicts through the event fold, by the clock of the data."""
+"""Folds recorded verdicts into events, by the clock of the data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,29 +18,29 @@ from monitor.replay.platform_of import PlatformLookup
 from probes.vantage import VantageRole
 
 NetworkKey = tuple[str, str, int, str]
-"""Country, platform, AS number, name of the network where there is no number."""
+"""Country, platform, AS number, name of the network without a number."""
 
 _BLOCKED = (State.BLOCKED, State.DEGRADED, State.THROTTLED)
 _MOST_GAP, _LEAST_GAP = timedelta(days=3), timedelta(hours=1)
 _APART = 5 * 86400.0
-"""Seconds between two decisions about a network that few people measure."""
+"""Seconds between two decisions about a rarely measured network."""
 _FALSE_CONFIRMED = 1e-5
-"""So few that one decision, strong evidence by itself, is not enough to confirm."""
+"""So few that one strong decision does not confirm."""
 _GAPS = 8
 """Usual distances between two samples after which there is no data."""
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A time in which one thing is known of one network."""
+    """A time in which the state of one network is known."""
 
     start: datetime
     end: datetime
     blocked: bool | None
-    """None while there is data and no decision yet."""
+    """None for data without a decision."""
 
 
 class NetworkTimeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one platform on one network over time. Between spans there is no data."""
+    """One platform on one network over time. Between spans there is no data."""
 
     country: str
     platform: str
@@ -48,32 +48,26 @@ class NetworkTimeline(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     spans: tuple[Span, ...]
     blocks: tuple[tuple[datetime, datetime | None], ...] = ()
-    """From when to when it was held to be blocked, silences included; None for still."""
+    """When it was blocked, silences included; an end of None: still blocked."""
 
     @property
     def label(self) -> str:
-        """The network as people name it."""
         number = f"AS{self.asn}" if self.asn else ""
         return " ".join(filter(None, (number, self.network))) or "unknown network"
 
     @property
     def ever_blocked(self) -> bool:
-        """Whether it was blocked at any time."""
         return bool(self.blocks)
 
     @property
     def decided(self) -> bool:
-        """Whether anything was ever decided about it."""
         return any(span.blocked is not None for span in self.spans)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a replay."""
-
     events: tuple[Event, ...]
     """By detection."""
     log: tuple[EventLogEntry, ...]
-    """In order."""
     timelines: tuple[NetworkTimeline, ...]
     verdicts: int
 
@@ -90,10 +84,9 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay:
-    """Takes verdicts cycle by cycle and remembers what they did."""
+    """Folds verdicts cycle by cycle and collects the results."""
 
     def __init__(self, settings: EventSettings) -> None:
-        """`settings` are those events are detected by."""
         self._settings = settings
         self._book = EventBook()
         self._events: dict[str, Event] = {}
@@ -104,9 +97,9 @@ class Replay:
     def take(
         self, verdicts: Sequence[PlatformVerdict], health: VantageHealth | None = None
     ) -> tuple[CountryPlatformKey, ...]:
-        """The platform verdicts of one finished cycle, and the health of its vantage.
+        """Fold the platform verdicts of one finished cycle, and the health of its vantage.
 
-        Returns where one came too late: there `again` must follow.
+        Returns the keys with a verdict that came too late: `again` must follow for each.
         """
         step = advance(self._book, verdicts, self._settings, health=health)
         self._keep(step)
@@ -118,7 +111,7 @@ class Replay:
 
     @contextmanager
     def again(self, place: CountryPlatformKey) -> Iterator[Rebuild]:
-        """Conclude a place anew: what there was of it goes into the rebuild, in order."""
+        """Fold one country and platform anew: its whole history goes into the rebuild, in order."""
         known = [e for e in self._events.values() if (e.country, e.platform) == place]
         rebuild = Rebuild(self._book, place, known, self._settings)
         yield rebuild
@@ -130,7 +123,7 @@ class Replay:
         self._log += step.log
 
     def seen(self, group: SampleRows) -> None:
-        """There was data, whether or not it decided anything."""
+        """Record data, whether or not it decided anything."""
         first = group.rows[0]
         key = (first.country, first.platform, first.asn, "" if first.asn else "all networks")
         notes = self._timelines.setdefault(key, _TimelineNotes(network=first.network))
@@ -138,7 +131,6 @@ class Replay:
         notes.data.append((first.at, group.until))
 
     def finish(self) -> Replayed:
-        """What came of it."""
         return Replayed(
             events=tuple(sorted(self._events.values(), key=lambda e: (e.detected_at, e.id))),
             log=tuple(self._log),
@@ -163,12 +155,12 @@ class Replay:
 
 
 class _TimelineNotes(msgspec.Struct):
-    """A timeline while it is being written."""
+    """A timeline under construction."""
 
     network: str
     data: list[tuple[datetime, datetime]] = []
     decisions: list[tuple[datetime, str, bool]] = []
-    """When, by which vantage, blocked or not."""
+    """Time, vantage, blocked or not."""
 
     def decided(self, verdict: PlatformVerdict) -> None:
         if verdict.state in (*_BLOCKED, State.OK):
@@ -204,7 +196,7 @@ class _TimelineNotes(msgspec.Struct):
         return tuple((at, end) for (at, blocked), end in zip(changes, ends, strict=True) if blocked)
 
     def _changes(self) -> list[tuple[datetime, bool]]:
-        """When the network became blocked, by any of its vantages, and when open again."""
+        """When the network became blocked, at any of its vantages, and when open again."""
         accusing: set[str] = set()
         changes: list[tuple[datetime, bool]] = []
         for at, vantage, blocked in sorted(self.decisions):
@@ -224,9 +216,8 @@ def _gap_limit(data: Sequence[tuple[datetime, datetime]]) -> timedelta:
 def imported_settings(settings: EventSettings) -> EventSettings:
     """The settings for verdicts that are decisions already, at irregular times.
 
-    One *blocked* suffices to suspect, two confirm, one *ok* clears: the budget behind each is that
-    of `monitor.replay.imported_verdicts`, and silence between two of them is as long as nobody
-    measured.
+    One *blocked* suspects, two confirm, one *ok* clears: `monitor.replay.imported_verdicts` limits
+    the errors of each, and silence between two of them only means that nobody measured.
     """
     return msgspec.structs.replace(
         settings,
@@ -238,12 +229,12 @@ def imported_settings(settings: EventSettings) -> EventSettings:
 
 
 def replay_rows(rows: Iterable[Row], lookup: PlatformLookup, settings: EventSettings) -> Replayed:
-    """Imported rows: weighed, judged, folded."""
+    """Replay imported rows."""
     imported, replay = ImportedVerdicts(lookup), Replay(imported_settings(settings))
     for group in sample_groups(rows):
         replay.seen(group)
         verdicts = imported.take(group)
-        # A bound and the decision it belongs to are two looks back, not one cycle.
+        # A bound and its decision are two earlier measurements, not one cycle.
         for verdict in verdicts:
             replay.take([verdict])
     return replay.finish()

@@ -1,4 +1,4 @@
-"""What a replay found, for programs and for people."""
+"""The results of a replay, as JSON and as text."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
@@ -46,7 +46,7 @@ def json_lines(replayed: Replayed) -> Iterator[dict[str, Any]]:
 
 
 def text_lines(replayed: Replayed, width: int, zone: tzinfo = UTC) -> Iterator[str]:
-    """Events with their timeline, `width` characters wide, as rich markup."""
+    """Events with their timelines, `width` characters wide, as rich markup."""
     for event in replayed.events:
         yield from _event_lines(event, replayed, max(width, 60), zone)
         yield ""
@@ -55,7 +55,7 @@ def text_lines(replayed: Replayed, width: int, zone: tzinfo = UTC) -> Iterator[s
 
 
 def time_of(event: Event, replayed: Replayed) -> tuple[datetime, datetime]:
-    """What of the data is worth showing for an event: all of it, where it lies around the event."""
+    """The time range to show for an event: all data about it."""
     spans = [span for timeline in replayed.timelines_of(event) for span in timeline.spans]
     start = min((span.start for span in spans), default=event.onset_latest)
     end = max((span.end for span in spans), default=event.updated_at)
@@ -63,14 +63,12 @@ def time_of(event: Event, replayed: Replayed) -> tuple[datetime, datetime]:
 
 
 def onset_text(event: Event) -> str:
-    """When it began, as far as is known."""
     if event.onset_earliest is None:
         return f"before monitoring (blocked at {_moment(event.onset_latest)})"
     return f"{_moment(event.onset_earliest)} … {_moment(event.onset_latest)}"
 
 
 def end_text(event: Event) -> str:
-    """When it ended, as far as is known."""
     if event.active:
         return "not seen to end"
     early, late = event.end_earliest, event.end_latest

@@ -1,16 +1,18 @@
-"""Files of rows: CSV with a header, or JSON as OONI's API answers it; plain or gzip."""
+"""Reads files of rows: CSV with a header, or JSON from OONI's API; plain or gzip."""
 
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import msgspec
 
+from monitor.ooni.ooni_files import open_unpacked
 from monitor.replay.formats import (
     RowCounts,
     RowFilter,
@@ -23,13 +25,13 @@ from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import PlatformLookup
 from monitor.replay.strict_cells import Line
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _LONGEST = 1 << 20
 """Characters of one cell."""
 
 
 def rows_in(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> list[Row]:
-    """Every wanted row of a file, by time. Raises ReplayError, naming file, line and column."""
+    """Every selected row of a file, by time. Raises ReplayError naming file, line and column."""
     try:
         rows = _read(path, lookup, wanted, counts)
     except UnsaidError:
@@ -60,7 +62,7 @@ def _read(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCoun
 
 
 def _site_of(path: Path, lookup: PlatformLookup) -> str:
-    """The platform a file is about: the only one its application tests, or else its name, tell."""
+    """The platform of a file: of its only application test, else in its name."""
     tested: set[str] = set()
     with _text_of(path) as text:
         for cells in csv.reader(text):
@@ -77,7 +79,7 @@ def rows_of(
     wanted: RowFilter,
     counts: RowCounts,
 ) -> Iterator[Row]:
-    """Rows from results of a service; `place` names them in errors."""
+    """Rows from an API's results; `place` names them in errors."""
     for number, entry in enumerate(entries, 1):
         where = f"{place}: result {number}"
         columns = columns_of(entry)
@@ -94,17 +96,15 @@ def _text_of(path: Path) -> io.TextIOWrapper:
 
 def _opened(path: Path) -> IO[bytes]:
     with path.open("rb") as plain:
-        magic = plain.read(4)
-    if magic == _ZSTD:
+        packed = plain.read(len(_ZSTD)) == _ZSTD
+    if packed:
         raise ReplayError(f"{path}: packed with zstd: unpack it first, `unzstd {path.name}`")
-    packed = magic[:2] == _GZIP
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+    return open_unpacked(path)
 
 
 def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
     lines = iter(rest)
-    yield first + next(lines, "")
-    yield from lines
+    return itertools.chain([first + next(lines, "")], lines)
 
 
 def _csv_rows(
@@ -115,7 +115,7 @@ def _csv_rows(
     limit = csv.field_size_limit(_LONGEST)
     try:
         reader = csv.reader(
-            _with_first(header_line, lines), delimiter="\t" if tabbed else ",", strict=True
+            itertools.chain([header_line], lines), delimiter="\t" if tabbed else ",", strict=True
         )
         header = next(reader, [])
         columns = columns_of(header)
@@ -137,11 +137,6 @@ def _csv_rows(
         raise ReplayError(f"{path}:{reader.line_num}: not CSV: {error}") from error
     finally:
         csv.field_size_limit(limit)
-
-
-def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _json_rows(

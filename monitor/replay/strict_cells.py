@@ -1,4 +1,4 @@
-"""Cells of imported files, read strictly: what is not understood is named, never guessed."""
+"""Reads cells of imported files strictly: an invalid value is an error, never a guess."""
 
 import math
 import re
@@ -14,23 +14,23 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
 class Line:
-    """One line of a file or one result of a service, by column."""
+    """One line of a file, or one result of an API, by column."""
 
     def __init__(self, cells: Mapping[str, str], place: str, spelling: Mapping[str, str]) -> None:
-        """`cells` by our name of the column; `spelling` gives the file's own; `place` is
+        """`cells` by our name of the column; `spelling` gives the file's names; `place` is
         `file:line`."""
         self._cells = cells
         self.place = place
         self._spelling = spelling
 
     def wrong(self, column: str, why: str) -> ReplayError:
-        """The error to raise for what a column holds."""
+        """The error for an invalid value of a column."""
         value = self._cells.get(column, "")
         shown = self._spelling.get(column, column)
         return ReplayError(f"{self.place}: column {shown}: {value[:80]!r} {why}")
 
     def text(self, column: str) -> str:
-        """What is there, without blanks around it; empty for null."""
+        """The text without surrounding blanks; empty for null."""
         value = self._cells.get(column, "").strip()
         return "" if value.lower() in _NOTHING else value
 
@@ -45,27 +45,23 @@ class Line:
 
     def count(self, column: str) -> int:
         """A whole number, 0 or more; empty is 0."""
-        text = self.text(column)
-        if not text:
-            return 0
-        try:
-            value = float(text)
-        except ValueError:
-            raise self.wrong(column, "is no number") from None
+        value = self._number(column, "is no number")
         if not math.isfinite(value) or value < 0 or value != int(value):
             raise self.wrong(column, "is no count: a whole number, 0 or more")
         return int(value)
 
     def share(self, column: str) -> float:
         """A number between 0 and 1; empty is 0."""
-        text = self.text(column)
-        try:
-            value = float(text or 0)
-        except ValueError:
-            raise self.wrong(column, "is no number") from None
+        value = self._number(column, "is no number")
         if not 0 <= value <= 1 + 1e-6:
             raise self.wrong(column, "is no score: a number from 0 to 1")
         return min(value, 1.0)
+
+    def _number(self, column: str, why: str, prefix: str = "") -> float:
+        try:
+            return float(self.text(column).upper().removeprefix(prefix) or 0)
+        except ValueError:
+            raise self.wrong(column, why) from None
 
     def moment(self, column: str) -> datetime:
         """A time; UTC unless it says otherwise."""
@@ -80,13 +76,7 @@ class Line:
 
     def asn(self, column: str) -> int:
         """An AS number, with or without AS in front; empty is 0."""
-        text = self.text(column).upper().removeprefix("AS")
-        if not text:
-            return 0
-        try:
-            number = float(text)
-        except ValueError:
-            raise self.wrong(column, "is no AS number") from None
+        number = self._number(column, "is no AS number", prefix="AS")
         if not 0 <= number < 2**32 or number != int(number):
             raise self.wrong(column, "is no AS number")
         return int(number)

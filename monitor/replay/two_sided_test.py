@@ -1,31 +1,29 @@
-"""What many strangers' measurements of one network together say: a two-sided sequential test.
+"""A two-sided sequential test for imported measurements of one network.
 
-A vantage of ours looks every few minutes, twice and with a control. A crowd does not: different
-people measure when they like, one row of theirs is an opinion, and rows taken together were often
-taken by one person with one broken device. So rows become *samples* (those of one sitting, or of
-one day), and a sample of `failed` out of `total` is weighed by its likelihood under two
-beta-binomial models: nothing is blocked and failures come at the stream's own base rate, or the
-platform is blocked. The beta-binomial is what makes twenty rows of one sitting worth little more
-than two: its `correlation` says how alike rows of one sample are.
+A vantage of this monitor measures every few minutes, with a control. In imported data different
+people measure at irregular times, and rows taken together are often one person's with one broken
+device. So rows become *samples* (those of one sitting, or of one day). A sample of `failed` out of
+`total` is weighed by its likelihood under two beta-binomial models: nothing is blocked and failures
+come at the stream's base rate, or the platform is blocked. The beta-binomial's `correlation` says
+how alike rows of one sample are: twenty rows of one sitting are worth little more than two.
 
-Two sums are kept. *Up* gathers evidence for a block (never below zero, so that its first sample
-marks the onset), *down* gathers evidence against one. When up reaches `accuse`, one verdict
-*blocked* is called; when down reaches `clear`, one verdict *ok*; then both begin again. What lies
-between is called nothing: no opinion is not ok.
+Two sums are kept. *Up* collects evidence for a block (never below zero, so that its first sample
+marks the onset), *down* evidence against one. When up reaches `accuse`, one verdict *blocked* is
+called; when down reaches `clear`, one verdict *ok*; then both begin again. In between nothing is
+called.
 
-Four things keep a noisy place from being accused, and a standing block from becoming normal:
+Four rules protect against false accusations, and keep a long block from becoming normal:
 
-* **Its own history.** The base rate, how alike the rows of a sample are and how alike neighbouring
-  samples are (a broken device is as broken tomorrow) are learned, drawn towards what the test
-  is known to do; but only from stretches that were called *ok*, and never above `ceiling`. What
-  fails from the first row on is thus never learned from.
-* **An excuse.** Where other owners' platforms fail as well, in the same place at the same time,
-  failing that much is no sign. An excuse may stop an accusation; it never acquits: *ok* is judged
-  against the base rate alone.
-* **Somebody's broken device.** A sample may have one in it, and one that is there today is there
-  tomorrow; counts of a whole country must fail by more than that to accuse, and by less to acquit.
+* **Own history.** Base rate, correlation within samples and between neighbouring samples are
+  learned, with the test's known values as prior; but only while the stream is *ok*, and never above
+  `ceiling`. Failures from the first row on are thus never learned.
+* **Excuse.** Where other owners' platforms fail too, in the same place and time, failing that much
+  proves nothing. An excuse may stop an accusation but never acquits: *ok* is judged against the
+  base rate alone.
+* **Broken devices.** A sample may contain one, for days. Counts of a whole country must fail by
+  more than that to accuse, and by less to acquit.
 * **Corroboration.** A test that fails without a cause accuses only where another platform of the
-  same owner is blocked already; until then its evidence waits.
+  same owner is blocked; until then its evidence waits.
 """
 
 from datetime import datetime, timedelta
@@ -38,9 +36,9 @@ _LEAST_RATE, _MOST_RATE = 0.002, 0.98
 _LEAST_CORRELATION, _MOST_CORRELATION = 0.01, 0.6
 _MOST_MEMORY = 0.7
 _ROUGH = 0.3
-"""How little an excuse says about one sample: other platforms and countries are not this one."""
+"""Correlation of an excuse, which comes from other platforms and countries."""
 _PENDING = 400
-"""Samples that wait to be learned from; older ones of an undecided stretch are forgotten."""
+"""Samples waiting to be learned; older ones of an undecided stretch are dropped."""
 _MEMORY_SAMPLES = 400.0
 """Samples after which a stream's history begins to fade."""
 
@@ -48,7 +46,7 @@ _MEMORY_SAMPLES = 400.0
 class Rate(msgspec.Struct, frozen=True):
     """How often rows fail: a beta distribution by its mean and by how alike rows of one sample are.
 
-    Both between 0 and 1. A correlation of 1/3 around 0.5 is the uniform distribution.
+    Both are between 0 and 1. A correlation of 1/3 around 0.5 is the uniform distribution.
     """
 
     mean: float
@@ -56,9 +54,9 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 ANY_SHARE = Rate(0.5, 1 / 3)
-"""A block that an unknown share of what was measured is behind: every rate is as likely."""
+"""A block of an unknown share of the measured endpoints: every rate is equally likely."""
 LARGE_SHARE = Rate(2 / 3, 1 / 4)
-"""The same, the larger the likelier."""
+"""The same, larger shares being likelier."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,40 +65,40 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """UTC; when the first of them was measured."""
     until: datetime
-    """UTC; when the last was, or the end of the day that was counted."""
+    """UTC; when the last was, or the end of the counted day."""
     total: int
     failed: float
     """Rows that failed, each between 0 and 1."""
     confirmed: int = 0
     """Of these, rows with a known block page."""
     excuse: float = 0.0
-    """Share (0–1) of failures that other owners' platforms show in the same place and time."""
+    """Share (0–1) of failures of other owners' platforms in the same place and time."""
     corroborated: bool = True
-    """False while a test that needs it has nobody to back it up."""
+    """False while a test that needs corroboration has none."""
     elsewhere: float = 0.0
-    """Share (0–1) that the platform itself fails by in the other countries, where there are any:
-    what fails everywhere is down, or its test is."""
+    """Share (0–1) of the platform's failures in other countries, if any: what fails everywhere is
+    down, or its test is."""
     odds: float = 0.0
-    """Natural log of how much likelier a block is here than usual, since it is blocked nearby."""
+    """Added log odds of a block, since it is blocked nearby."""
     measurement: str = ""
     methods: tuple[str, ...] = ()
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a kind of stream before any of it was seen; docs/replay.md says why."""
+    """The assumptions about a kind of stream; docs/replay.md gives the reasons."""
 
     quiet: Rate
     """While nothing is blocked."""
     prior_weight: float
-    """How many rows `quiet` counts for against the stream's own history."""
+    """Rows that `quiet` counts for against the stream's own history."""
     blocked: Rate
-    """While it is, for accusing: what a block that is worth the name looks like."""
+    """During a block, for accusing: a block worth reporting."""
     partly: Rate
-    """For acquitting: what even a block of few looks like."""
+    """For acquitting: even a small block."""
     trouble: Rate = Rate(0.02, 0.3)
-    """How rows fail in a sample with somebody's broken device in it."""
+    """How rows fail in a sample with a broken device."""
     troubled: float = 0.0
-    """Share of samples that have one; high, since such a device is there for days."""
+    """Share of samples with one; high, since such a device stays for days."""
     memory: float
     """Correlation of neighbouring samples, before any was seen."""
     accuse: float
@@ -108,27 +106,23 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     clear: float
     """Nats of evidence for one verdict *ok*."""
     ceiling: float = 0.2
-    """Base rate above which failing is not taken for normal, whatever history or excuse says."""
+    """Base rate above which failing is not normal, whatever history or excuse says."""
     most: float = 8.0
     """Nats that one sample may add: its rows may all be one person's."""
     forget: timedelta
-    """A silence after which gathered evidence no longer counts."""
+    """A silence after which collected evidence no longer counts."""
 
 
 class Decision(StrEnum):
-    """What was last called."""
-
     UNKNOWN = "unknown"
     OPEN = "open"
     BLOCKED = "blocked"
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict on a stream."""
-
     blocked: bool
     at: datetime
-    """UTC; when what it is about began."""
+    """UTC; when the stretch began."""
     called_at: datetime
     """UTC; when it was known."""
     llr: float
@@ -136,12 +130,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
     """Known block pages were among the rows."""
     sample: Sample
-    """The sample it begins with."""
     methods: tuple[str, ...]
 
 
 class History(msgspec.Struct, frozen=True):
-    """Sums over the samples a stream learned from."""
+    """Sums over the samples that a stream learned from."""
 
     total: float = 0.0
     failed: float = 0.0
@@ -158,7 +151,7 @@ class History(msgspec.Struct, frozen=True):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
-    """All a stream remembers. Never changed in place."""
+    """The state of a stream. Never changed in place."""
 
     decision: Decision = Decision.UNKNOWN
     up: float = 0.0
@@ -167,11 +160,11 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     """The sample with which evidence for a block began."""
     down_from: Sample | None = None
     first_failed: Sample | None = None
-    """The first that spoke for a block, while the stream was never called ok."""
+    """The first for a block, while the stream was never called ok."""
     last_good: Sample | None = None
-    """The last that spoke against a block."""
+    """The last against a block."""
     last_bad: Sample | None = None
-    """The last that spoke for one."""
+    """The last for a block."""
     called: datetime | None = None
     """Where the last call began."""
     last: datetime | None = None
@@ -197,7 +190,7 @@ def likelihood(failed: float, total: float, rate: Rate) -> float:
 
 
 def base_rate(history: History, model: Model) -> Rate:
-    """How often this stream fails while nothing is blocked: its own history, drawn to the prior."""
+    """How often this stream fails with nothing blocked: its own history combined with the prior."""
     quiet, weight = model.quiet, model.prior_weight
     mean = (history.failed + weight * quiet.mean) / (history.total + weight)
     pairs = history.pairs + weight
@@ -233,7 +226,7 @@ def _log_sum(one: float, other: float) -> float:
 
 
 def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Call, ...]]:
-    """Take in the next sample of a stream; samples must come in the order they ended."""
+    """The track after the next sample, and the calls; samples must come in the order they ended."""
     if sample.total < 1:
         return track, ()
     if track.last is not None and sample.at - track.last > model.forget:
@@ -262,9 +255,9 @@ def observe(track: Track, sample: Sample, model: Model) -> tuple[Track, tuple[Ca
 def reconsider(
     track: Track, model: Model, odds: float, now: datetime
 ) -> tuple[Track, tuple[Call, ...]]:
-    """What was gathered already, in the light of a block that has just been called nearby.
+    """The evidence collected so far, judged again after a block was called nearby.
 
-    `odds` as in `Sample`; `now` (UTC) is when that became known.
+    `odds` as in `Sample`; `now` (UTC) is when the block became known.
     """
     bad = track.last_bad
     if (
@@ -279,7 +272,7 @@ def reconsider(
 
 
 def _begin_again(track: Track) -> Track:
-    """After a silence nothing that was being gathered counts any more."""
+    """Drop the collected evidence after a silence."""
     return msgspec.structs.replace(
         track, up=0.0, down=0.0, up_from=None, down_from=None, confirmed=False, methods=()
     )
@@ -288,7 +281,7 @@ def _begin_again(track: Track) -> Track:
 def _gather(track: Track, sample: Sample, model: Model, against: float, acquitting: float) -> Track:
     up, down = max(0.0, track.up + against), max(0.0, track.down - acquitting)
     if not sample.corroborated:
-        # Evidence may wait, but must not pile up beyond what it will be asked for.
+        # Evidence may wait, but must not exceed what will be asked for.
         up = min(up, model.accuse)
     bad = against > 0
     first = track.first_failed
@@ -318,7 +311,7 @@ def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
     called = track.called
     good = track.last_good
     if track.decision is Decision.OPEN or track.first_failed is None:
-        # What was ok last bounds the onset from below.
+        # The last ok sample bounds the onset from below.
         good = good if good is not None and good.at < begin.at else None
         if good is not None and (called is None or good.at > called):
             calls.append(_call(track, good, sample, blocked=False, llr=0.0))
@@ -342,7 +335,7 @@ def _clear(
         begin = track.down_from or sample
         bad = track.last_bad
         if bad is not None and bad.at < begin.at and (called is None or bad.at > called):
-            # What was blocked last bounds the end from below.
+            # The last blocked sample bounds the end from below.
             calls.append(_call(track, bad, sample, blocked=True, llr=0.0))
             called = bad.at
     if called is not None and begin.at <= called:
@@ -352,7 +345,7 @@ def _clear(
     if track.decision is not Decision.BLOCKED:
         for total, failed in track.pending:
             history = _learn(history, total, failed, model)
-    # What speaks for a block goes on being gathered; ok for a while does not take it back twice.
+    # Evidence for a block continues; a short ok does not reset it twice.
     after = msgspec.structs.replace(
         track,
         decision=Decision.OPEN,
@@ -383,7 +376,7 @@ def _learn(history: History, total: int, failed: float, model: Model) -> History
     variance = total * rate.mean * (1 - rate.mean)
     deviation = failed - total * rate.mean
     own = deviation / (variance * (1 + (total - 1) * rate.correlation)) ** 0.5
-    # One wild sample must not make its stream deaf.
+    # One extreme sample must not make its stream deaf.
     own = min(max(own, -3.0), 3.0)
     keep = min(1.0, _MEMORY_SAMPLES / max(history.samples, 1.0))
     return History(

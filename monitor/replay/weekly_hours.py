@@ -1,4 +1,4 @@
-"""The hours of the week at which a network blocks, when it does not block all the time."""
+"""The hours of the week in which a network blocks, when it does not block all the time."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from monitor.replay.replay import NetworkTimeline
 
 _ENOUGH = 3
-"""Times a network must have opened again before a pattern is looked for."""
+"""Ends of blocks needed for a pattern."""
 _MOSTLY = 0.5
 _STEP = timedelta(minutes=15)
 
@@ -14,9 +14,9 @@ _STEP = timedelta(minutes=15)
 def weekly_pattern(
     timeline: NetworkTimeline, since: datetime, until: datetime, zone: tzinfo
 ) -> str:
-    """`weekdays 07–11, 13–17; weekends never` in hours of `zone`; empty when there is none.
+    """`weekdays 07–11, 13–17; weekends never` in hours of `zone`; empty without a pattern.
 
-    An hour is in it when the network was blocked for most of the time it was known to be either.
+    An hour counts when the network was blocked for most of the time with a known state.
     """
     if sum(start < until for start, _ in timeline.blocks) < _ENOUGH:
         return ""

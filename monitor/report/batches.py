@@ -17,7 +17,8 @@ import msgspec
 
 from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
 from probes.measurement import Measurement
-from storage.values.fleet import CollectorStore, Enrolment, Quarantine, ReceivedBatch
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch
 
 BATCHES, KEYS = "data/batches.jsonl", "data/keys.jsonl"
 MOST_PACKED = 256 * 2**20

@@ -16,8 +16,8 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.optional_libraries import library
-from probes.catalog.countries import COUNTRIES
-from storage.values.fleet import CollectorStore
+from monitor.wording.languages import LANGUAGES, words_in
+from storage.store import CollectorStore
 from storage.values.times import time_text
 
 HTML, PDF, README = "report.html", "report.pdf", "README.txt"
@@ -62,7 +62,7 @@ async def build(
                 title=title,
             )
             drawn = charts.draw(
-                findings, folder, title, COUNTRIES.get(wanted.country, wanted.country)
+                findings, folder, title, words_in(LANGUAGES[0]).country(wanted.country)
             )
             page = document(findings, imprint)
             (folder / HTML).write_bytes(html.render(page, folder))

@@ -34,9 +34,9 @@ from monitor.report.findings import (
 from monitor.report.time_slots import Slots
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.store import Selection, Store
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore, Store
 from storage.values.rollup import Availability
+from storage.values.selection import Selection
 
 MOST_STORIES = 40
 MOST_BESIDE = 30

@@ -12,14 +12,14 @@ from monitor.report.limitations import limits
 from monitor.report.proof import how
 from monitor.report.summary import headline, share, summary, where
 from monitor.report.words import short
-from probes.catalog.countries import COUNTRIES
+from monitor.wording.languages import LANGUAGES, words_in
 
 
 def document(findings: Findings, imprint: Imprint) -> Document:
     """The whole report."""
     wanted = findings.wanted
     title = name(imprint.title)
-    country = COUNTRIES.get(wanted.country, wanted.country)
+    country = words_in(LANGUAGES[0]).country(wanted.country)
     blocks: list[Block] = [
         *summary(findings, title, country),
         *where(findings, country),

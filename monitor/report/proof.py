@@ -22,7 +22,7 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
-from storage.export.measurement_summary import deciding
+from storage.values.measurement_summary import deciding
 
 _MEANINGS = {rule.id: (rule.meaning, rule.wrong_when) for rule in RULES} | {
     rule.id: (rule.meaning, rule.wrong_when) for rule in THROTTLING_RULES

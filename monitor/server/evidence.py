@@ -18,8 +18,9 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Netwo
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.recording.continuations import goes_on_now, reviews_of
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.reviews import Annotation, Review
+from storage.values.selection import Selection
 
 T = TypeVar("T")
 

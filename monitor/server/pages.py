@@ -49,8 +49,9 @@ from monitor.wording.events import (
     what_happened,
 )
 from monitor.wording.languages import BY_CODE, Words, language_of
-from storage.store import Selection, StorageError, Store
+from storage.store import StorageError, Store
 from storage.values.reviews import Mark, Review, standing
+from storage.values.selection import Selection
 
 log = logger(__name__)
 

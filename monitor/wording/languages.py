@@ -19,8 +19,6 @@ from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 from markupsafe import Markup
 
-from probes.catalog.countries import COUNTRIES
-
 LOCALES = files(__package__) / "locale"
 
 
@@ -44,6 +42,7 @@ LANGUAGES = (
 """The first is what the messages are written in, and what nobody asked otherwise gets."""
 BY_CODE = {language.code: language for language in LANGUAGES}
 
+_INVENTED = {"XD": "Demoland (invented)", "XE": "Elsewhere (invented)"}
 _LONGEST_HEADER = 500
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 """The longest first, with their seconds."""
@@ -125,7 +124,7 @@ class Words:
 
     def country(self, code: str) -> str:
         """A country's name."""
-        return str(self._locale.territories.get(code) or COUNTRIES.get(code, code))
+        return str(self._locale.territories.get(code) or _INVENTED.get(code, code))
 
     def city(self, zone: str) -> str:
         """The place a time zone is named after."""

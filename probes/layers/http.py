@@ -17,7 +17,7 @@ import msgspec
 
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.http_client import httpx
-from probes.sockets.network import Stream
+from probes.sockets.network import ByteStream
 
 BROWSER = {
     "User-Agent": (
@@ -147,7 +147,7 @@ class _Parser:
 class _Response:
     """A response whose head has been read; `more` reads the rest."""
 
-    def __init__(self, stream: Stream, parser: _Parser) -> None:
+    def __init__(self, stream: ByteStream, parser: _Parser) -> None:
         self._stream = stream
         self._parser = parser
         self.status = parser.status
@@ -182,7 +182,7 @@ class _Response:
         return parser.take()
 
 
-async def _ask(stream: Stream, request: bytes) -> _Response:
+async def _ask(stream: ByteStream, request: bytes) -> _Response:
     """Send `request`, read up to the end of the response's headers. Raises as the stream does."""
     await stream.send(request)
     parser = _Parser()
@@ -222,14 +222,9 @@ class _Decoder:
         return plain
 
 
-def make_client() -> HttpClient:
-    """The client that writes the requests of a process: one for all its measurements."""
-    return HttpClient()
-
-
 async def exchange(
     client: HttpClient,
-    stream: Stream,
+    stream: ByteStream,
     url: str,
     *,
     user_agent: str,

@@ -36,7 +36,7 @@ from probes.measurement import (
     TransferObservation,
     family_of,
 )
-from probes.sockets.network import Stream, TlsFacts
+from probes.sockets.network import ByteStream
 
 MARKS = 64
 IDLE_SHARE = 0.5
@@ -205,9 +205,9 @@ class _Round(MeasurementRun):
 
 
 class CountedStream:
-    """A Stream that notes how many bytes came by when, and gives up on silence."""
+    """A ByteStream that notes how many bytes came by when, and gives up on silence."""
 
-    def __init__(self, stream: Stream, *, idle: float) -> None:
+    def __init__(self, stream: ByteStream, *, idle: float) -> None:
         """`idle`: seconds without a byte after which `receive` raises TimeoutError."""
         self.total = 0
         self.marks: list[tuple[float, int]] = []
@@ -218,30 +218,8 @@ class CountedStream:
         self._loop = asyncio.get_running_loop()
         self._origin = self._loop.time()
 
-    @property
-    def local_address(self) -> str:
-        """As the stream."""
-        return self._stream.local_address
-
-    def retransmits(self) -> int:
-        """As the stream."""
-        return self._stream.retransmits()
-
-    async def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
-        """As the stream."""
-        return await self._stream.start_tls(server_name, verify=verify)
-
-    def peer_chain(self) -> tuple[bytes, ...]:
-        """As the stream."""
-        return self._stream.peer_chain()
-
     async def send(self, data: bytes) -> None:
-        """As the stream."""
         await self._stream.send(data)
-
-    def close(self) -> None:
-        """As the stream."""
-        self._stream.close()
 
     async def receive(self, limit: int) -> bytes:
         """As the stream, and note it. Raises TimeoutError after `idle` seconds without a byte."""

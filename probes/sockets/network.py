@@ -37,15 +37,25 @@ class TlsFacts(msgspec.Struct, frozen=True, kw_only=True):
     alpn: str
 
 
-class Stream(Protocol):
-    """A connected byte stream.
+class ByteStream(Protocol):
+    """A stream of bytes in both directions."""
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`."""
+
+    async def receive(self, limit: int) -> bytes:
+        """At least one byte and at most `limit`; b"" at the end of the stream."""
+
+
+class Stream(ByteStream, Protocol):
+    """A TCP connection.
 
     `close` may be called any number of times, but not while a task waits on the stream.
     """
 
     @property
     def local_address(self) -> str:
-        """The vantage's own address on this stream, for scrubbing only."""
+        """The vantage's own address on this stream, for scrubbing only; empty when closed."""
 
     def retransmits(self) -> int:
         """Segments sent more than once so far; 0 where the kernel does not report it."""
@@ -55,12 +65,6 @@ class Stream(Protocol):
 
     def peer_chain(self) -> tuple[bytes, ...]:
         """DER certificates that the peer presented, leaf first, verified or not."""
-
-    async def send(self, data: bytes) -> None:
-        """Write all of `data`."""
-
-    async def receive(self, limit: int) -> bytes:
-        """At least one byte and at most `limit`; b"" at the end of the stream."""
 
     def close(self) -> None:
         """Release the socket."""
@@ -215,7 +219,6 @@ class SocketDatagrams:
 
     @property
     def local_address(self) -> str:
-        """The socket's own address."""
         return str(self._sock.getsockname()[0])
 
     def send(self, data: bytes) -> None:
@@ -224,7 +227,6 @@ class SocketDatagrams:
             self._sock.send(data)
 
     def close(self) -> None:
-        """Close the socket."""
         self._sock.close()
 
 
@@ -253,14 +255,12 @@ class SocketStream:
 
     @property
     def local_address(self) -> str:
-        """The socket's own address."""
         try:
             return str(self._sock.getsockname()[0])
         except OSError:
             return ""
 
     def retransmits(self) -> int:
-        """The count in TCP_INFO."""
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_LENGTH)
             return int(struct.unpack_from("=I", info, _TOTAL_RETRANS_OFFSET)[0])
@@ -367,7 +367,6 @@ class SocketStream:
         return min(ends, default=None)
 
     async def send(self, data: bytes) -> None:
-        """Write all of `data`."""
         if self._tls is None:
             self._used = True
             await self._sock.send_all(data)
@@ -376,7 +375,6 @@ class SocketStream:
             await self._flush()
 
     async def receive(self, limit: int) -> bytes:
-        """At least one byte, or b"" at the end of the stream."""
         if self._tls is None:
             self._used = True
             return await self._sock.receive(limit)

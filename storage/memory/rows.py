@@ -1,13 +1,13 @@
-"""The cells under which a value would be stored, by their names: rows without a database."""
+"""The cells that a database would store of a value."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from monitor.analysis.verdict import Verdict
 from probes.measurement import Measurement
-from storage.export.measurement_summary import Summary, summarise
-from storage.sql import codecs
-from storage.sql.codec import Codec
+from storage.values import codecs
+from storage.values.codec import Codec
+from storage.values.measurement_summary import Summary, summarise
 from storage.values.rollup import Availability
 from storage.values.times import time_text
 
@@ -18,7 +18,7 @@ _CODECS: Mapping[type[Any], Codec[Any]] = {
 
 
 def stored_cells(value: Measurement | Verdict | Availability) -> dict[str, Any]:
-    """Name of a column → its cell."""
+    """By the names of the columns."""
     if isinstance(value, Availability):
         cells = {name: getattr(value, name) for name in value.__struct_fields__}
         return {**cells, "starts_at": time_text(value.starts_at)}

@@ -1,6 +1,6 @@
-"""The store that forgets: the same behaviour as SQL in plain Python, for tests and trials.
+"""The store in memory: the same behaviour as SQL in plain Python, for tests and trials.
 
-One contract suite runs over both, so either may be read as the description of the other.
+The contract tests run on both.
 """
 
 import asyncio
@@ -23,17 +23,20 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.export.cells import Group, Listed, Page, page_of
-from storage.memory.fleet_store import MemoryFleet
+from storage.memory.fleet_store import MemoryFleet, measurement_key
 from storage.memory.rows import stored_cells
-from storage.sql.current_event import current_events
-from storage.store import Conclusion, Cycle, Selection, StorageError, StoredCycle
+from storage.store import StorageError
+from storage.values.conclusion import Conclusion
+from storage.values.current_event import current_events
 from storage.values.cursor import place_of
+from storage.values.cycle import Cycle, StoredCycle
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, Review, no_such_event
 from storage.values.rollup import COUNTS, Availability, Period, counted
+from storage.values.row_kind import RowKind
+from storage.values.selection import Selection
 from storage.values.storable_text import storable
 from storage.values.times import Arrivals, text_time, time_text, utc_now
 
@@ -62,7 +65,7 @@ class _Latest(Generic[T]):
 
 
 class MemoryStore(MemoryFleet):
-    """Implements `storage.values.fleet.CollectorStore`; outlives `close`, not the process."""
+    """Implements `storage.store.CollectorStore`. Its rows outlive `close`, not the process."""
 
     def __init__(self, *, clock: Callable[[], datetime] = utc_now, page: int = 500) -> None:
         """`clock` stamps what arrives; `page` is how many values a batch has at most."""
@@ -87,30 +90,26 @@ class MemoryStore(MemoryFleet):
         self._rejudged_events: dict[str, dict[str, Event]] = {}
         self._rollups: Counter[tuple[Any, ...]] = Counter()
         """Period, time, and the rest of the key with the state → verdicts."""
-        self._hours_looked: set[tuple[Any, ...]] = set()
+        self._measured_hours: set[tuple[Any, ...]] = set()
         self._leading = False
         self._latest_verdicts: _Latest[Verdict] = _Latest()
         self._latest_platforms: _Latest[PlatformVerdict] = _Latest()
         self._latest_health: _Latest[VantageHealth] = _Latest()
 
     async def open(self) -> None:
-        """Nothing to prepare."""
         self._open = True
 
     async def close(self) -> None:
-        """Refuse further use until opened again."""
         self._open = False
         self._leading = False
 
     async def lead(self) -> bool:
-        """Nobody else has this memory: whoever asks leads."""
-        await self._turn()
+        await self._wait()
         self._leading = True
         return True
 
     @property
     def leading(self) -> bool:
-        """Whether anybody asked."""
         return self._leading
 
     async def save(
@@ -121,8 +120,7 @@ class MemoryStore(MemoryFleet):
         conclusions: Sequence[Conclusion] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
-        """Store a whole cycle and its effects."""
-        await self._turn()
+        await self._wait()
         cycle = storable(cycle, Cycle)
         events = storable(tuple(events), tuple[Event, ...])
         log = storable(tuple(log), tuple[EventLogEntry, ...])
@@ -144,8 +142,7 @@ class MemoryStore(MemoryFleet):
             self._outbox.setdefault(notice.key, notice)
 
     async def outbox(self, state: NoticeState | None = None, event: str = "") -> list[Notice]:
-        """Notices by when they were made."""
-        await self._turn()
+        await self._wait()
         return [
             notice
             for notice in sorted(self._outbox.values(), key=lambda one: (one.created_at, one.key))
@@ -153,89 +150,76 @@ class MemoryStore(MemoryFleet):
         ]
 
     async def update_notices(self, notices: Sequence[Notice]) -> None:
-        """Put these in the place of their earlier forms."""
-        await self._turn()
+        await self._wait()
         self._outbox |= {one.key: one for one in storable(tuple(notices), tuple[Notice, ...])}
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
-        """The newest platform verdict of every vantage and platform."""
-        await self._turn()
+        await self._wait()
         return self._latest_platforms.values()
 
     async def latest_health(self) -> list[VantageHealth]:
-        """The newest health of every vantage."""
-        await self._turn()
+        await self._wait()
         return self._latest_health.values()
 
     async def latest_verdicts(self) -> list[Verdict]:
-        """The newest verdict of every vantage and endpoint."""
-        await self._turn()
+        await self._wait()
         return self._latest_verdicts.values()
 
     async def recent_platforms(self, since: datetime) -> list[PlatformVerdict]:
-        """Platform verdicts judged at or after `since`, oldest first."""
-        await self._turn()
+        await self._wait()
         return [value for key, value in sorted(self._platforms.items()) if key[0] >= since]
 
     async def recent_health(self, since: datetime) -> list[VantageHealth]:
-        """Health of vantages at or after `since`, oldest first."""
-        await self._turn()
+        await self._wait()
         return [value for key, value in sorted(self._health.items()) if key[0] >= since]
 
     async def conclusions(self) -> list[Conclusion]:
-        """What was concluded of everything when it was last saved."""
-        await self._turn()
+        await self._wait()
         return [value for _, value in sorted(self._conclusions.items())]
 
     async def active_events(self) -> list[Event]:
-        """Events that have neither ended nor been dismissed, by detection time."""
-        await self._turn()
+        await self._wait()
         return [event for event in self._events_in_order() if event.active]
 
     def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
-        """Stored cycles by the time they finished, in batches."""
         return self._batches(
             cycle
             for cycle in sorted(
                 self._cycles.values(), key=lambda c: (c.finished_at, c.country, c.id)
             )
-            if _selected(selection, cycle.finished_at, cycle.country, selection.platform)
+            if _matches(selection, cycle.finished_at, cycle.country, selection.platform)
         )
 
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
-        """Stored measurements by start time, in batches."""
         return self._batches(
             (
                 value
                 for key, value in sorted(self._measurements.items())
-                if _selected(selection, key[0], value.country, value.platform)
-                and _narrowed(selection, value)
+                if _matches(selection, key[0], value.country, value.platform)
+                and _matches_rest(selection, value)
             ),
             selection.batch,
         )
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        """Stored platform verdicts by judging time, in batches."""
         return self._batches(
             value
             for key, value in sorted(self._platforms.items())
-            if _selected(selection, key[0], value.country, value.platform)
+            if _matches(selection, key[0], value.country, value.platform)
         )
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
-        """Stored verdicts by judging time, in batches."""
         return self._batches(
             (
                 value
                 for key, value in sorted(self._verdicts.items())
-                if _selected(selection, key[0], value.country, value.platform)
-                and _narrowed(selection, value)
+                if _matches(selection, key[0], value.country, value.platform)
+                and _matches_rest(selection, value)
             ),
             selection.batch,
         )
 
     def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
-        """All stored cycles of a country in the order they were received, in batches."""
         return self._batches(
             cycle
             for cycle in list(self._cycles.values())
@@ -243,26 +227,23 @@ class MemoryStore(MemoryFleet):
         )
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        """Platform verdicts in the order their cycles were received, in batches."""
         return self._batches(
             value
             for key, value in list(self._platforms.items())
-            if _selected(selection, key[0], value.country, value.platform)
+            if _matches(selection, key[0], value.country, value.platform)
         )
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
-        """Events by detection time, in batches; `since` and `until` select by overlap."""
         return self._batches(
             (
                 event
                 for event in self._events_in_order()
-                if _overlaps(selection, event) and _narrowed(selection, event)
+                if _overlaps(selection, event) and _matches_rest(selection, event)
             ),
             selection.batch,
         )
 
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
-        """How much of each hour or day a platform could be reached, in batches."""
         return self._batches(
             (
                 value
@@ -273,39 +254,27 @@ class MemoryStore(MemoryFleet):
         )
 
     async def rows(
-        self, kind: Listed, groups: Sequence[Group], selection: Selection, rejudging: str = ""
-    ) -> AsyncIterator[Page]:
-        """The cells of what a listing gives, as they would be stored."""
-        wanted = replace(selection, after=(), batch=0)
-        async for batch in self._listed(kind, wanted, rejudging):
-            yield page_of(groups, [stored_cells(value) for value in batch])
-
-    def _listed(
-        self, kind: Listed, wanted: Selection, rejudging: str
-    ) -> AsyncIterator[Sequence[Measurement | Verdict | Availability]]:
-        match kind:
-            case Listed.VERDICTS:
-                return (
-                    self.rejudged_verdicts(rejudging, wanted)
-                    if rejudging
-                    else self.verdicts(wanted)
-                )
-            case _ if rejudging:
-                raise ValueError(f"{kind} is never recomputed")
-            case Listed.MEASUREMENTS:
-                return self.measurements(wanted)
-            case Listed.AVAILABILITY:
-                return self.availability(wanted)
+        self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        every = replace(selection, after=(), batch=0)
+        listings: dict[tuple[RowKind, bool], AsyncIterator[Sequence[Any]]] = {
+            (RowKind.MEASUREMENTS, False): self.measurements(every),
+            (RowKind.VERDICTS, False): self.verdicts(every),
+            (RowKind.VERDICTS, True): self.rejudged_verdicts(rejudging, every),
+            (RowKind.AVAILABILITY, False): self.availability(every),
+        }
+        if (kind, bool(rejudging)) not in listings:
+            raise ValueError(f"{kind} is never recomputed")
+        async for batch in listings[kind, bool(rejudging)]:
+            yield [[cells[name] for name in columns] for cells in map(stored_cells, batch)]
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
-        """The history of one event, oldest first."""
         return self._batches(
             entry for key, entry in sorted(self._log.items()) if key[0] == event_id
         )
 
     async def add_review(self, review: Review) -> None:
-        """Store a person's mark on an event, for ever."""
-        await self._turn()
+        await self._wait()
         review = storable(review, Review)
         known = self._events.get(review.event)
         if known is None or known.country != review.country:
@@ -313,23 +282,20 @@ class MemoryStore(MemoryFleet):
         self._reviews.setdefault((review.at, review.country, review.event, review.id), review)
 
     async def reviews(self, event_id: str = "") -> list[Review]:
-        """The reviews of one event, or of all, by the time they were given."""
-        await self._turn()
+        await self._wait()
         return [
             review for _, review in sorted(self._reviews.items()) if event_id in ("", review.event)
         ]
 
     async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
-        """Store them; returns how many were not there before."""
-        await self._turn()
+        await self._wait()
         before = len(self._annotations)
         for one in storable(tuple(annotations), tuple[Annotation, ...]):
             self._annotations.setdefault((one.since, one.country, one.id), one)
         return len(self._annotations) - before
 
     async def remove_annotations(self, ids: Collection[str]) -> int:
-        """Forget the annotations of these ids; returns how many there were."""
-        await self._turn()
+        await self._wait()
         before = len(self._annotations)
         self._annotations = {
             key: one for key, one in self._annotations.items() if one.id not in ids
@@ -343,8 +309,7 @@ class MemoryStore(MemoryFleet):
         until: datetime | None = None,
         platform: str = "",
     ) -> list[Annotation]:
-        """Annotations by when they begin, of a place and time."""
-        await self._turn()
+        await self._wait()
         return [
             one
             for _, one in sorted(self._annotations.items())
@@ -355,8 +320,7 @@ class MemoryStore(MemoryFleet):
         ]
 
     async def prune(self, what: Prunable, before: datetime) -> AsyncIterator[int]:
-        """Delete rows of one table that are older than `before`, a few at a time."""
-        await self._turn()
+        await self._wait()
         parts: dict[Prunable, Mapping[str, dict[Any, Any]]] = {
             Prunable.REJUDGED_VERDICT: self._rejudged_verdicts,
             Prunable.REJUDGED_PLATFORM: self._rejudged_platforms,
@@ -378,14 +342,14 @@ class MemoryStore(MemoryFleet):
             Prunable.REJUDGING: (self._rejudgings, lambda _, value: value.at),
             Prunable.CYCLE: (self._cycles, lambda _, value: value.finished_at),
             Prunable.AVAILABILITY_HOUR: (self._rollups, lambda key, _: text_time(key[1])),
-            Prunable.LOOK_HOUR: (self._look_hours, lambda key, _: text_time(key[2])),
+            Prunable.LOOK_HOUR: (self._hourly_counts, lambda key, _: text_time(key[2])),
         }
         table, at = tables[what]
         old = [key for key, value in table.items() if at(key, value) < before]
         if what is Prunable.AVAILABILITY_HOUR:
             old = [key for key in old if key[0] is Period.HOUR]
         for start in range(0, len(old), self._page):
-            await self._turn()
+            await self._wait()
             some = old[start : start + self._page]
             for key in some:
                 del table[key]
@@ -398,8 +362,7 @@ class MemoryStore(MemoryFleet):
         platforms: Sequence[PlatformVerdict] = (),
         events: Sequence[Event] = (),
     ) -> None:
-        """Store a part of a recomputation."""
-        await self._turn()
+        await self._wait()
         self._rejudgings[rejudging.id] = rejudging
         judged = self._rejudged_verdicts.setdefault(rejudging.id, {})
         for verdict in verdicts:
@@ -413,34 +376,30 @@ class MemoryStore(MemoryFleet):
             found.setdefault(event.id, event)
 
     async def rejudgings(self) -> list[Rejudging]:
-        """Every recomputation, oldest first."""
-        await self._turn()
+        await self._wait()
         return sorted(self._rejudgings.values(), key=lambda one: (one.at, one.id))
 
     def rejudged_verdicts(
         self, rejudging: str, selection: Selection
     ) -> AsyncIterator[Sequence[Verdict]]:
-        """Verdicts of one recomputation by judging time, in batches."""
         return self._batches(
             value
             for key, value in sorted(self._rejudged_verdicts.get(rejudging, {}).items())
-            if _selected(selection, key[0], value.country, value.platform)
+            if _matches(selection, key[0], value.country, value.platform)
         )
 
     def rejudged_platforms(
         self, rejudging: str, selection: Selection
     ) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        """Platform verdicts of one recomputation by judging time, in batches."""
         return self._batches(
             value
             for key, value in sorted(self._rejudged_platforms.get(rejudging, {}).items())
-            if _selected(selection, key[0], value.country, value.platform)
+            if _matches(selection, key[0], value.country, value.platform)
         )
 
     def rejudged_events(
         self, rejudging: str, selection: Selection
     ) -> AsyncIterator[Sequence[Event]]:
-        """Events of one recomputation by detection time, in batches."""
         found = self._rejudged_events.get(rejudging, {})
         return self._batches(
             event for event in _in_order(found.values()) if _overlaps(selection, event)
@@ -455,8 +414,8 @@ class MemoryStore(MemoryFleet):
             finished_at=cycle.finished_at,
             health=cycle.health,
         )
-        for look in cycle.measurements:
-            self._measurements.setdefault((look.started_at, look.country, look.id), look)
+        for measurement in cycle.measurements:
+            self._measurements.setdefault(measurement_key(measurement), measurement)
         for verdict in cycle.verdicts:
             place = (verdict.platform, verdict.role, verdict.endpoint)
             self._verdicts.setdefault((*_judgement(verdict), *place), verdict)
@@ -471,26 +430,26 @@ class MemoryStore(MemoryFleet):
         self._latest_health.offer((health.country, health.vantage), health, cycle, received_at)
         for one in () if cycle.hurried else counted(cycle.platforms):
             series = (one.country, one.platform, one.asn, one.network)
-            self._hours_looked.add((one.hour, *series))
+            self._measured_hours.add((one.hour, *series))
             self._rollups[Period.HOUR, one.hour, *series, one.state] += 1
             self._rollups[Period.DAY, one.day, *series, one.state] += 1
 
-    def _availability(self, wanted: Selection) -> list[Availability]:
+    def _availability(self, selection: Selection) -> list[Availability]:
         rows: dict[tuple[Any, ...], Counter[str]] = {}
-        looked: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+        measured: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
         for (period, at, country, platform, asn, network, state), count in self._rollups.items():
             begun = text_time(at)
-            if period is not wanted.period or not _selected(wanted, begun, country, platform):
+            if period is not selection.period or not _matches(selection, begun, country, platform):
                 continue
-            if wanted.asn not in (None, asn):
+            if selection.asn not in (None, asn):
                 continue
-            whose = (asn, network) if wanted.by_network else (None, "")
+            whose = (asn, network) if selection.by_network else (None, "")
             key = (country, platform, begun, *whose)
             rows.setdefault(key, Counter())[state] += count
-            looked.setdefault(key, set()).add((asn, network))
+            measured.setdefault(key, set()).add((asn, network))
         found = []
         for (country, platform, begun, asn, network), counts in rows.items():
-            networks = looked[country, platform, begun, asn, network]
+            networks = measured[country, platform, begun, asn, network]
             found.append(
                 Availability(
                     country=country,
@@ -498,15 +457,15 @@ class MemoryStore(MemoryFleet):
                     starts_at=begun,
                     asn=asn,
                     network=network,
-                    period=wanted.period,
+                    period=selection.period,
                     networks=len(networks),
-                    hours=self._hours_seen(country, platform, begun, wanted.period, networks),
+                    hours=self._count_hours(country, platform, begun, selection.period, networks),
                     **{state: counts[state] for state in COUNTS},
                 )
             )
         return sorted(found, key=place_of)
 
-    def _hours_seen(
+    def _count_hours(
         self,
         country: str,
         platform: str,
@@ -519,7 +478,7 @@ class MemoryStore(MemoryFleet):
         return len(
             {
                 (at, asn, network)
-                for at, where, what, asn, network in self._hours_looked
+                for at, where, what, asn, network in self._measured_hours
                 if at.startswith(prefix)
                 and (where, what) == (country, platform)
                 and (asn, network) in networks
@@ -532,15 +491,14 @@ class MemoryStore(MemoryFleet):
     async def _batches(self, values: Iterable[T], size: int = 0) -> AsyncIterator[Sequence[T]]:
         rest: Iterator[T] | None = None
         while True:
-            await self._turn()
+            await self._wait()
             rest = iter(values) if rest is None else rest
             batch = list(islice(rest, size or self._page))
             if not batch:
                 return
             yield batch
 
-    async def _turn(self) -> None:
-        """Let others run, as every other store does here: a fake that never waits hides races."""
+    async def _wait(self) -> None:
         if not self._open:
             raise StorageError("the store in memory is not open")
         await asyncio.sleep(0)
@@ -554,9 +512,9 @@ def _judgement(verdict: Verdict | PlatformVerdict) -> tuple[Any, ...]:
     return (verdict.judged_at, verdict.country, verdict.cycle, verdict.vantage)
 
 
-def _selected(selection: Selection, at: datetime, country: str, platform: str) -> bool:
+def _matches(selection: Selection, at: datetime, country: str, platform: str) -> bool:
     return (
-        _placed(selection, country, platform)
+        _matches_place(selection, country, platform)
         and (selection.since is None or at >= selection.since)
         and (selection.until is None or at < selection.until)
     )
@@ -566,18 +524,18 @@ def _overlaps(selection: Selection, event: Event) -> bool:
     begun = event.onset_earliest or event.onset_latest
     over = event.end_latest or event.updated_at
     return (
-        _placed(selection, event.country, event.platform)
+        _matches_place(selection, event.country, event.platform)
         and (selection.until is None or begun < selection.until)
         and (selection.since is None or event.active or over > selection.since)
     )
 
 
-def _placed(selection: Selection, country: str, platform: str) -> bool:
+def _matches_place(selection: Selection, country: str, platform: str) -> bool:
     return selection.country in ("", country) and selection.platform in ("", platform)
 
 
-def _narrowed(selection: Selection, value: Measurement | Verdict | Event) -> bool:
-    """Whether it is of the network, vantage, state and id wanted, and behind the place given."""
+def _matches_rest(selection: Selection, value: Measurement | Verdict | Event) -> bool:
+    """Whether it has the selected network, vantage, state and id, and comes after the place."""
     if isinstance(value, Event):
         networks = value.networks_affected
         fits = selection.event in ("", value.id)

@@ -11,26 +11,29 @@ other is gone: the kernels by probes on the connection, the server also when a l
 hangs and says nothing for a while.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
-from psycopg.adapt import Loader
 from psycopg.types.string import StrDumper
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from storage.postgresql import bulk_write as staging
-from storage.postgresql import partitions
-from storage.postgresql.bulk_read import AS_BYTES
+from storage.postgresql import bulk_write, partitions
 from storage.postgresql.bulk_write import NO_NUL
 from storage.postgresql.errors import postgresql_errors
-from storage.sql.backend import Backend
+from storage.sql.backend import Backend, Staging
 from storage.store import StorageError
 from storage.values.prunable import Prunable
 
 DRIVERS = ("postgresql", "postgresql+psycopg")
 WANTED = "use postgresql://USER:PASSWORD@HOST/DATABASE, with the password from ${A_VARIABLE}"
+LOCK_TIMEOUT = 10.0
+"""Seconds to wait for another program's lock."""
+_PARAMSTYLE: Literal["format"] = "format"
 _OLDEST = 14
 """Of the server; `idle_session_timeout` came with it."""
 
@@ -64,7 +67,7 @@ _LEAD = 0x73687574_6C656164
 """The advisory lock of whoever leads; one for each database."""
 _LEADING = "leading"
 _NUL = "\x00"
-_PASSES = ("40001", "40P01", "23514")
+_MAY_PASS = ("40001", "40P01", "23514")
 """SQLSTATE of transactions that were in each other's way; the last one when a month was made just
 as a row for it went to the other times."""
 
@@ -76,55 +79,53 @@ class _TextDumper(StrDumper):
         return super().dump(obj.replace(_NUL, NO_NUL) if _NUL in obj else obj)
 
 
-class _RawLoader(Loader):
-    """Text from the server as it came."""
-
-    def load(self, data: Any) -> bytes:
-        return bytes(data)
-
-
 class PostgresqlBackend(Backend):
     """A store in a PostgreSQL database."""
 
-    reads_ahead = 2
-    rows_at_once = 16
-    """What each question costs however little it asks, here and there, is as much as a thousand
-    rows cost."""
-
-    def __init__(self, url: URL, lock_timeout: float) -> None:
+    def __init__(self, url: URL, lock_timeout: float = LOCK_TIMEOUT) -> None:
         """`lock_timeout` is how many seconds to wait for a lock that another program holds."""
         self._url = url.set(drivername="postgresql+psycopg")
         self._lock_timeout = lock_timeout
         self._password = str(url.password or "")
         host = url.host or url.query.get("host") or "this machine"
         self.name = f"{url.database} on {host}"
+        self.dialect = PGDialect_psycopg(paramstyle=_PARAMSTYLE)  # type: ignore[no-untyped-call]
 
     def prepare(self, *, create: bool) -> None:
-        """Nothing can be known before there is a connection."""
+        # Nothing is known before there is a connection.
+        del create
 
     def read_engine(self, size: int) -> Engine:
-        """Up to `size` connections that cannot write."""
         return self._engine(size, "SET default_transaction_read_only = on")
 
     def write_engine(self) -> Engine:
-        """One connection."""
         wait = f"SET lock_timeout = '{int(self._lock_timeout * 1000)}ms'"
         return self._engine(1, wait)
 
     def errors(self) -> AbstractContextManager[None]:
-        """Raises StorageError, naming database and host, and what to do."""
         return postgresql_errors(self.name, self._password)
 
-    def passes(self, error: DBAPIError) -> bool:
-        """Whether two transactions were in each other's way."""
-        return getattr(error.orig, "sqlstate", None) in _PASSES
+    def may_pass(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) in _MAY_PASS
+
+    def insert(self, into: Table) -> Any:
+        return postgresql.insert(into)
+
+    def staging(self, into: Table, columns: Sequence[str]) -> Staging:
+        return bulk_write.StagingTable(into, columns)
+
+    def partition_column(self, table: str) -> str | None:
+        return partitions.TIMES.get(table)
+
+    def ensure_partitions(self, connection: Connection, table: str, times: Collection[str]) -> None:
+        partitions.ensure(connection, table, set(map(partitions.month_of, times)))
 
     def place(self, after: tuple[str, ...]) -> tuple[str, ...]:
-        """U+0000 comes before everything that can follow there, and so does what replaces it."""
+        # U+0000 sorts before everything that can follow it there, and so does what replaces it.
         return tuple(f"{part.partition(_NUL)[0]}\x01" if _NUL in part else part for part in after)
 
     def lead(self, connection: Connection) -> bool:
-        """Take an advisory lock, which ends with the connection."""
+        # An advisory lock, which ends with the connection.
         info = connection.info
         if not info.get(_LEADING):
             taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LEAD})
@@ -136,24 +137,17 @@ class PostgresqlBackend(Backend):
         return True
 
     def leads(self, connection: Connection) -> bool:
-        """Whether this connection, and no later one in its place, took the lock."""
         return bool(connection.info.get(_LEADING))
 
-    def let_go(self) -> None:
-        """The lock went with its connection."""
-
-    def make_room(self, write: Engine) -> None:
-        """Make the partitions for the months to come."""
+    def make_partitions_ahead(self, write: Engine) -> None:
         partitions.make_ahead(write)
 
     def old_partition(self, read: Engine, what: Prunable, before: str) -> tuple[str, int] | None:
-        """The oldest month in which every row is older than `before`, and how many rows it has."""
         if what not in partitions.TIMES:
             return None
         return partitions.oldest_before(read, what, before)
 
     def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
-        """Drop a month; False when somebody was in the way."""
         try:
             with write.begin() as connection:
                 partitions.drop(connection, what, partition)
@@ -170,7 +164,7 @@ class PostgresqlBackend(Backend):
             pool_size=size,
             max_overflow=0,
             pool_pre_ping=True,
-            paramstyle="format",
+            paramstyle=_PARAMSTYLE,
             hide_parameters=True,
             connect_args=dict(_CLIENT),
         )
@@ -190,22 +184,14 @@ class PostgresqlBackend(Backend):
                 raise
 
         event.listen(engine, "connect", set_up)
-        event.listen(engine, "before_cursor_execute", _as_bytes)
         event.listen(engine, "rollback", _forget)
         return engine
-
-
-def _as_bytes(
-    _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
-) -> None:
-    if context is not None and context.execution_options.get(AS_BYTES):
-        cursor.adapters.register_loader("text", _RawLoader)
 
 
 def _forget(connection: Connection) -> None:
     """What was made in a transaction is gone when that is rolled back."""
     if not connection.invalidated:
-        staging.forget(connection)
+        bulk_write.forget(connection)
         partitions.forget(connection)
 
 

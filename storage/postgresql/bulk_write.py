@@ -1,7 +1,7 @@
-"""Many rows into PostgreSQL at once: by COPY into a table that only this connection sees, and from
-there in one statement, in the order of their key, to where they belong.
+"""Many rows into PostgreSQL at once: COPY writes them to a temporary table, and one INSERT takes
+them from there in the order of their key.
 
-COPY alone would fail as a whole at the first row that is there already.
+COPY into the table itself would fail as a whole at the first row that is stored already.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ _TYPES = (
 _MADE = "staging tables"
 
 
-class Staging:
-    """The way in for rows of one table."""
+class StagingTable:
+    """Takes many rows of one table at once. See `storage.sql.backend.Staging`."""
 
     def __init__(self, table: Table, names: Sequence[str]) -> None:
         """`names` are the columns in the order of the rows' cells."""
@@ -43,7 +43,7 @@ class Staging:
             f'CREATE TEMPORARY TABLE IF NOT EXISTS "{self.name}" (LIKE "{table.name}") '
             "ON COMMIT DELETE ROWS"
         )
-        # What is there already is from before, in a transaction that brought two lots.
+        # An earlier statement of this transaction may have left rows.
         self._empty = f'DELETE FROM "{self.name}"'  # noqa: S608 # our own word
         self._copy = f'COPY "{self.name}" ({columns}) FROM STDIN (FORMAT binary)'
         self._types = [_type(table, name) for name in names]
@@ -51,7 +51,6 @@ class Staging:
         self._texts = itemgetter(*texts, *texts[:1])
 
     def fill(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-        """Make it hold these rows, and no other, until the transaction ends."""
         made: set[str] = connection.info.setdefault(_MADE, set())
         if self.name not in made:
             connection.exec_driver_sql(self._make)
@@ -61,13 +60,13 @@ class Staging:
         with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
             copy.set_types(self._types)
             for row in rows:
-                # One look at all text together is cheaper than one at each.
-                odd = "\x00" in "".join([cell for cell in self._texts(row) if cell])
-                copy.write_row([_clean(cell) for cell in row] if odd else row)
+                # To search all text together is cheaper than each cell.
+                has_nul = "\x00" in "".join([cell for cell in self._texts(row) if cell])
+                copy.write_row([_clean(cell) for cell in row] if has_nul else row)
 
 
 def forget(connection: Connection) -> None:
-    """Staging tables that were made in a transaction are gone when it is rolled back."""
+    """A staging table made in a transaction is gone when that is rolled back."""
     connection.info.pop(_MADE, None)
 
 

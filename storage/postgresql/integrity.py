@@ -12,8 +12,8 @@ from storage.postgresql.backend import PostgresqlBackend, postgresql_url
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
 from storage.sql.batch_integrity import Fault, batch_problems
-from storage.sql.codecs import BATCH, ENROLMENT
 from storage.sql.migrate import version_of
+from storage.values.codecs import BATCH, ENROLMENT
 
 _MOST_TOLD = 20
 _AT_ONCE = 20

@@ -1,32 +1,37 @@
-"""What differs between the databases a store can lie in; `storage.sql.store` does all the rest
-once."""
+"""What differs between databases. The rest of `storage.sql` is the same for all of them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Dialect, Engine, Table
 from sqlalchemy.exc import DBAPIError
 
 from storage.values.prunable import Prunable
 
 
-class Backend(ABC):
-    """One database. Nothing is touched before an engine is asked for a connection."""
+class Staging(Protocol):
+    """A temporary table that takes many rows at once, faster than INSERT does."""
 
     name: str
-    """How errors call it; never holds a password."""
-    rows_at_once = 2
-    """How many rows are read for a file at once, for each value there is in a batch of a listing:
-    they are that much lighter."""
 
-    reads_ahead = 0
-    """How many stretches of rows for a file are read while the one before is written. None where
-    reading is this process's own work, which gets slower when threads do it side by side."""
+    def fill(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Replace its rows by these until the transaction ends."""
+
+
+class Backend(ABC):
+    """One database. It is not touched before an engine is asked for a connection."""
+
+    name: str
+    """As errors show it; never holds a password."""
+    dialect: Dialect
+    """What statements are compiled for."""
 
     @abstractmethod
     def prepare(self, *, create: bool) -> None:
-        """Look whether it can be there. StorageError when not, or when it is missing and may not
-        be created."""
+        """Check that the database can exist. StorageError when it cannot, or when it is missing and
+        may not be created."""
 
     @abstractmethod
     def read_engine(self, size: int) -> Engine:
@@ -38,38 +43,57 @@ class Backend(ABC):
 
     @abstractmethod
     def errors(self) -> AbstractContextManager[None]:
-        """Raises StorageError, with what to do, for every error of the database."""
+        """Raises StorageError, with advice, for every error of the database."""
 
     @abstractmethod
-    def passes(self, error: DBAPIError) -> bool:
-        """Whether the same transaction may well succeed if it is tried once more at once."""
+    def may_pass(self, error: DBAPIError) -> bool:
+        """Whether the same transaction may succeed when it is repeated at once."""
+
+    @abstractmethod
+    def insert(self, into: Table) -> Any:
+        """An INSERT with ON CONFLICT. Dialects spell it alike, but share no type for it."""
+
+    def staging(self, into: Table, columns: Sequence[str]) -> Staging | None:
+        """A staging table for rows with cells in this order; None where INSERT is fast enough."""
+        del into, columns
+        return None
+
+    def ensure_partitions(self, connection: Connection, table: str, times: Collection[str]) -> None:
+        """Make the partitions that rows with these times need, in the caller's transaction."""
+        del connection, table, times
+
+    def partition_column(self, table: str) -> str | None:
+        """The time by which a table is partitioned; None when it is not."""
+        del table
+        return None
 
     def place(self, after: tuple[str, ...]) -> tuple[str, ...]:
-        """A place to list behind, in text that can be asked about."""
+        """A place in a listing, in text that the database can compare."""
         return after
 
     @abstractmethod
     def lead(self, connection: Connection) -> bool:
-        """Take the lead if nobody else has it; the caller holds a transaction of the writer's
-        connection. Whether it is ours now."""
+        """Take the lead if no other process has it; returns whether this one leads now. The caller
+        holds a transaction of the connection that writes."""
 
     @abstractmethod
     def leads(self, connection: Connection) -> bool:
-        """Whether the lead that was taken is still held, by this very connection."""
+        """Whether this very connection still holds the lead."""
 
-    @abstractmethod
-    def let_go(self) -> None:
-        """Let go of what is held beside the connections, after these were closed."""
+    def release(self) -> None:
+        """Release what is held apart from connections, after these were closed."""
+        return
 
-    @abstractmethod
-    def make_room(self, write: Engine) -> None:
-        """Make ready for the months to come."""
+    def make_partitions_ahead(self, write: Engine) -> None:
+        """Make the partitions of the coming months."""
+        del write
 
-    @abstractmethod
     def old_partition(self, read: Engine, what: Prunable, before: str) -> tuple[str, int] | None:
-        """A partition in which every row is older than `before`, and how many rows it has; None
-        when there is none."""
+        """A partition in which every row is older than `before`, and its number of rows; None when
+        there is none."""
+        del read, what, before
+        return None
 
-    @abstractmethod
     def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
-        """Drop it; False when somebody was in the way, and trying again later is in order."""
+        """Drop a partition; False when another program uses it, so that it must be tried later."""
+        raise AssertionError(f"no partition {partition} of {what} in {write.url.database}")

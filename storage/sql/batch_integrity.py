@@ -6,7 +6,7 @@ What a signature is of, whoever asks for the check knows; here is only read.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from storage.sql import codecs
+from storage.values import codecs
 from storage.values.compression import PackingError
 from storage.values.fleet import Enrolment, ReceivedBatch
 

@@ -1,10 +1,11 @@
-"""How stored rows are listed: page after page, each found by where the one before it ended.
+"""How stored rows are listed: page after page, each found by the place where the one before ended.
 
-No cursor stays open between pages, so a reader of years of data holds neither a transaction nor
+No cursor stays open between pages, so a reader of years of data holds no transaction and little
 memory.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -23,20 +24,23 @@ from sqlalchemy.sql.functions import coalesce
 
 from monitor.analysis.events.event import ACTIVE_STATES
 from probes.measurement import HttpObservation, Measurement, TlsObservation
-from storage.sql import codecs, schema
-from storage.sql.codec import Codec
-from storage.store import Selection, StorageError, StoredCycle
+from storage.sql import schema
+from storage.sql.network_query import network_blocked
+from storage.store import StorageError
+from storage.values import codecs
+from storage.values.codec import Codec
 from storage.values.compression import PackingError
-from storage.values.network_query import network_blocked
+from storage.values.cycle import StoredCycle
+from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 PAGE_WEIGHT = 4_000_000
-"""A page ends early when what it carries exceeds this: block pages can be half a megabyte each."""
+"""Bytes. A page ends early when it carries more: one block page can be half a megabyte."""
 
 Key = tuple[Any, ...]
-"""Where a page ended: the ordering columns of its last row."""
+"""A place in a listing: the ordering columns of the last row before it."""
 
 
 class Listing(Generic[T]):
@@ -49,16 +53,23 @@ class Listing(Generic[T]):
         *order: str | Column[Any],
         weigh: Callable[[T], int] = lambda value: 0,  # noqa: ARG005
     ) -> None:
-        """`order` names columns; together they must be unique, so that no row is lost. One of
+        """`order` names columns; together they must be unique, so that no row is lost. A column of
         another table needs a `where` that joins it.
 
-        `weigh` tells the bytes in a value that can be large.
+        `weigh` gives the bytes in a value that can be large.
         """
         self.table = table
         self.codec = codec
         self.order = [table.c[name] if isinstance(name, str) else name for name in order]
         self._weigh = weigh
-        self._columns = [table.c[name] for name in codec.names] + self.order
+
+    def reader(
+        self,
+        where: Sequence[ColumnElement[bool]] = (),
+        start: ColumnElement[bool] | None = None,
+    ) -> "partial[tuple[list[T], Key | None]]":
+        """`page` for these conditions."""
+        return partial(self.page, where=where, start=start)
 
     def page(
         self,
@@ -68,12 +79,12 @@ class Listing(Generic[T]):
         after: Key | None = None,
         limit: int | None = None,
     ) -> tuple[list[T], Key | None]:
-        """The next rows that meet `where`, and the key to go on after, None at the end.
+        """The next rows that meet `where`, and the place where the page ended, None at the end.
 
-        `start` bounds the first page from below; later pages are bounded by `after` alone,
-        or the database would search from the start again for each.
+        `start` bounds the first page from below. Later pages are bounded by `after` alone, or the
+        database would search from the start again for each.
         """
-        query = self.query(where, start, after, limit)
+        query = self.query(self.codec.names, where, start, after, limit)
         found: list[T] = []
         weight = 0
         with connection.execute(query) as rows:
@@ -84,15 +95,31 @@ class Listing(Generic[T]):
                     return found, tuple(row[-len(self.order) :])
         return found, None
 
+    def rows(
+        self,
+        connection: Connection,
+        columns: Sequence[str],
+        where: Sequence[ColumnElement[bool]] = (),
+        start: ColumnElement[bool] | None = None,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> tuple[Sequence[Sequence[Any]], Key | None]:
+        """As `page`, with rows as they are stored: the cells of `columns`, then the place."""
+        rows = connection.execute(self.query(columns, where, start, after, limit)).all()
+        full = len(rows) == limit
+        return rows, tuple(rows[-1][-len(self.order) :]) if full and rows else None
+
     def query(
         self,
+        columns: Sequence[str],
         where: Sequence[ColumnElement[bool]] = (),
         start: ColumnElement[bool] | None = None,
         after: Key | None = None,
         limit: int | None = None,
     ) -> Select[Any]:
-        """What `page` asks of the database."""
-        query = select(*self._columns).where(*where).order_by(*self.order).limit(limit)
+        """The question that `page` and `rows` ask."""
+        cells = [*(self.table.c[name] for name in columns), *self.order]
+        query = select(*cells).where(*where).order_by(*self.order).limit(limit)
         if after is not None:
             return query.where(tuple_(*self.order) > tuple_(*after))
         return query if start is None else query.where(start)
@@ -169,8 +196,8 @@ RECEIVED_CYCLES = Listing(
 )
 """Needs `HEALTH_OF_CYCLE`."""
 HEALTH_OF_CYCLE = and_(
-    # As expressions no index of cycles serves them: then each page begins with the cycles, in
-    # order, and looks their health up, instead of sorting all there is.
+    # As expressions, so that no index of cycles serves them: then the database reads the cycles in
+    # order and finds the health of each, instead of sorting everything.
     schema.cycle.c.country.concat("") == schema.vantage_health.c.country,
     schema.cycle.c.id.concat("") == schema.vantage_health.c.cycle,
     schema.cycle.c.vantage == schema.vantage_health.c.vantage,
@@ -222,8 +249,8 @@ ACTIVE = active(schema.event_table)
 def matching(
     table: Table, time: Column[Any], selection: Selection
 ) -> tuple[list[ColumnElement[bool]], ColumnElement[bool] | None]:
-    """`where` and `start` of a listing by `time` for the rows a selection wants."""
-    where = _place(table, selection)
+    """`where` and `start` of a listing by `time` for a selection."""
+    where = _matching_place(table, selection)
     if selection.until is not None:
         where.append(time < time_text(selection.until))
     start = time >= time_text(selection.since) if selection.since is not None else None
@@ -233,12 +260,12 @@ def matching(
 def overlapping(
     selection: Selection, table: Table = schema.event_table
 ) -> list[ColumnElement[bool]]:
-    """Events that may have been going on at some moment of the selection.
+    """Events that may have been active at some moment of the selection.
 
     `storage.memory.store` says the same in Python.
     """
     events = table.c
-    where = _place(table, selection)
+    where = _matching_place(table, selection)
     if selection.until is not None:
         begun = coalesce(events.onset_earliest, events.onset_latest)
         where.append(begun < time_text(selection.until))
@@ -248,9 +275,9 @@ def overlapping(
     return where
 
 
-def around(selection: Selection) -> list[ColumnElement[bool]]:
-    """Annotations that may bear on what a selection selects: those of its time, and where it names
-    a platform those of that one and of none in particular.
+def bearing_on(selection: Selection) -> list[ColumnElement[bool]]:
+    """Annotations of the time and place that a selection selects. If it names a platform: those of
+    that one and of no particular one.
 
     `storage.memory.store` says the same in Python.
     """
@@ -268,14 +295,14 @@ def around(selection: Selection) -> list[ColumnElement[bool]]:
     return where
 
 
-def _place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
+def _matching_place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.country:
         where.append(table.c.country == selection.country)
     for name in ("platform", "vantage", "state"):
-        wanted = getattr(selection, name)
-        if wanted and name in table.c:
-            where.append(table.c[name] == wanted)
+        value = getattr(selection, name)
+        if value and name in table.c:
+            where.append(table.c[name] == value)
     if selection.asn is not None:
         where += [table.c.asn == selection.asn] if "asn" in table.c else []
         where += [network_blocked(table.c.networks, selection.asn)] if "networks" in table.c else []

@@ -1,4 +1,4 @@
-"""How counts of verdicts are listed: as they are, or those of a country's networks together."""
+"""How counts of verdicts are listed: by network, or summed over the networks of a country."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,23 +17,41 @@ from sqlalchemy import (
 )
 
 from storage.sql import schema
-from storage.store import Selection
+from storage.sql.listing import Key
 from storage.values.rollup import COUNTS, KEY, Availability, Period
+from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
 
 _TABLES = {Period.HOUR: schema.availability_hour, Period.DAY: schema.availability_day}
 _PLACE = KEY[:3]
+_COLUMNS = (*KEY, *COUNTS, "hours", "networks", "period")
 
 
 def availability_page(
-    connection: Connection, selection: Selection, after: tuple[str, ...], limit: int
-) -> list[Availability]:
-    """The next rows after a place, at most `limit`."""
-    rows = connection.execute(availability_query(selection, after).limit(limit))
-    return [_decoded(row) for row in rows]
+    connection: Connection, selection: Selection, after: Key | None, limit: int
+) -> tuple[list[Availability], Key | None]:
+    """The next values after a place, and the place where they ended, None at the end."""
+    rows, place = availability_rows(connection, _COLUMNS, selection, after, limit)
+    return [_decoded(row) for row in rows], place
 
 
-def availability_query(selection: Selection, after: tuple[str, ...]) -> Select[Any]:
+def availability_rows(
+    connection: Connection,
+    columns: Sequence[str],
+    selection: Selection,
+    after: Key | None,
+    limit: int,
+) -> tuple[Sequence[Sequence[Any]], Key | None]:
+    """The same, with rows as they are stored: the cells of `columns`, then those of the key."""
+    query = _query(selection, after)
+    cells = query.selected_columns
+    query = query.with_only_columns(*(cells[name] for name in (*columns, *KEY)))
+    rows = connection.execute(query.limit(limit)).all()
+    key = tuple(rows[-1][-len(KEY) :]) if rows and len(rows) == limit else None
+    return rows, key
+
+
+def _query(selection: Selection, after: Key | None) -> Select[Any]:
     """All rows after a place, in order: key, counts, `hours`, `networks` and `period`."""
     table = _TABLES[selection.period]
     c = table.c
@@ -53,11 +71,11 @@ def availability_query(selection: Selection, after: tuple[str, ...]) -> Select[A
     hours = c.hours if "hours" in c else literal(1).label("hours")
     if selection.by_network:
         key = [c[name] for name in KEY]
-        where += _behind(key, after)
+        where += _after(key, after)
         networks = literal(1).label("networks")
         return select(*key, *counts, hours, networks, period).where(*where).order_by(*key)
     key = [c[name] for name in _PLACE]
-    where += _behind(key, after)
+    where += _after(key, after)
     sums = [func.sum(c[state]).label(state) for state in COUNTS]
     return (
         select(
@@ -70,18 +88,18 @@ def availability_query(selection: Selection, after: tuple[str, ...]) -> Select[A
     )
 
 
-def _behind(key: Sequence[ColumnElement[Any]], after: tuple[str, ...]) -> list[ColumnElement[bool]]:
+def _after(key: Sequence[ColumnElement[Any]], after: Key | None) -> list[ColumnElement[bool]]:
     if not after:
         return []
-    place: list[Any] = list(after[: len(key)])
+    place = list(after[: len(key)])
     if len(key) == len(KEY):
-        place[3] = int(place[3])
+        place[3] = int(place[3])  # text in the place of a value
     return [tuple_(*key) > tuple_(*place)]
 
 
 def _decoded(row: Sequence[Any]) -> Availability:
     # Named one by one: years of hours come through here.
-    country, platform, starts_at, asn, network, *counts = row
+    country, platform, starts_at, asn, network, *counts = row[: len(_COLUMNS)]
     ok, degraded, throttled, blocked, down, insufficient, hours, networks, period = counts
     return Availability(
         country=country,

@@ -9,25 +9,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from storage.sql.errors import storage_errors
-from storage.sqlite.backend import read_engine, write_engine
 from storage.store import StorageError
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-_BUSY_TIMEOUT = 10.0
-"""Seconds to wait for another program's lock on a file."""
-
 _LOCK = 0x73687574776D6967
-"""Of PostgreSQL, taken by whoever migrates. SQLite's writers exclude each other anyway."""
+"""An advisory lock of PostgreSQL for migrations. SQLite's writers exclude each other anyway."""
 
 _one_at_a_time = threading.Lock()
 """Alembic keeps what it is working on in a global."""
 
 
 def migrate(read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS) -> None:
-    """Upgrade the database behind both engines, while nobody else does.
+    """Upgrade the database behind both engines, while no other process does.
 
-    `name` is said in errors; `scripts` is the folder of revisions. Raises StorageError for a
+    `name` stands in errors; `scripts` is the folder of revisions. Raises StorageError for a
     database that belongs to a newer version or to another program, leaving it as it was.
     """
     config = Config()
@@ -38,20 +33,9 @@ def migrate(read: Engine, write: Engine, name: str, scripts: Path = MIGRATIONS) 
     with _one_at_a_time, write.begin() as connection:
         if write.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        # Whoever else migrated while we waited for the lock left nothing to do, which is fine.
+        # Another process may have migrated while this one waited: then nothing is left to do.
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def migrate_file(file: str) -> None:
-    """Upgrade an SQLite file that nobody else uses. StorageError as from `migrate`, or SQLite."""
-    read, write = read_engine(file, _BUSY_TIMEOUT, 1), write_engine(file, _BUSY_TIMEOUT)
-    try:
-        with storage_errors(file):
-            migrate(read, write, file)
-    finally:
-        read.dispose()
-        write.dispose()
 
 
 def version_of(connection: Connection) -> tuple[str | None, str]:

@@ -5,19 +5,12 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import msgspec
-
 from probes.measurement import Measurement, Purpose
-from storage.sql import codecs
 from storage.sql.rows import MEASUREMENT, measurement_row
-from storage.values.fleet import ReceivedBatch, SeenCycle, WaitingCycle
+from storage.values import codecs
+from storage.values.arrival import OF_LATEST, Arrival, counts, waiting_cycle
+from storage.values.fleet import ReceivedBatch, SeenCycle
 from storage.values.times import time_text
-
-AT_ENDPOINTS = (Purpose.SCHEDULED, Purpose.RETRY, Purpose.CONTROL)
-OF_LATEST = (*AT_ENDPOINTS, Purpose.REFERENCE)
-"""Looks that `latest_look` is made of: the others ask something else than whether it works."""
-BY_CONTROLS = (Purpose.CONTROL, Purpose.REFERENCE)
-"""Looks that `FleetStore.control_measurements` lists."""
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
 
@@ -38,19 +31,6 @@ _STARTED = MEASUREMENT.index("started_at")
 COUNTS = ("looks", "reached", "failed")
 HOUR = ("country", "platform", "starts_at", "asn", "network", *COUNTS)
 """Names of cells, in their order, of the rows made here."""
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """What one caller brings: a batch with its cycles, or looks of controls without either."""
-
-    batch: ReceivedBatch | None = None
-    cycles: tuple[SeenCycle, ...] = ()
-    looks: tuple[Measurement, ...] = ()
-
-    @property
-    def weight(self) -> int:
-        """How many measurements are in it, and one for itself."""
-        return 1 + len(self.looks) + sum(len(cycle.measurements) for cycle in self.cycles)
 
 
 class LookRows(NamedTuple):
@@ -93,7 +73,9 @@ def arrival_rows(arrival: Arrival, received: str) -> ArrivalRows:
     alone it is `received`. UnicodeEncodeError for text that is not valid."""
     batch = arrival.batch
     if batch is None:
-        return ArrivalRows(None, "", [], [_look_rows(look, received) for look in arrival.looks])
+        return ArrivalRows(
+            None, "", [], [_look_rows(look, received) for look in arrival.measurements]
+        )
     cycles = [_cycle_rows(batch, cycle, n) for n, cycle in enumerate(arrival.cycles)]
     return ArrivalRows(codecs.BATCH.encode(batch), batch.body_sha256, cycles, [])
 
@@ -107,28 +89,6 @@ def _cycle_rows(batch: ReceivedBatch, cycle: SeenCycle, position: int) -> CycleR
         [*codecs.WAITING.encode(waiting), batch.id, position],
         [_look_rows(look, received) for look in cycle.measurements],
     )
-
-
-def waiting_cycle(batch: ReceivedBatch, cycle: SeenCycle) -> WaitingCycle:
-    """The cycle as it waits for judgement."""
-    return WaitingCycle(
-        country=cycle.country,
-        id=cycle.id,
-        vantage=cycle.vantage,
-        started_at=cycle.started_at,
-        finished_at=cycle.finished_at,
-        received_at=batch.received_at,
-        health=cycle.health,
-        hurried=cycle.hurried,
-        backfilled=cycle.backfilled,
-    )
-
-
-def counts(look: Measurement) -> tuple[int, int, int]:
-    """What a scheduled look adds to COUNTS. One that was answered otherwise than expected was
-    neither reached, nor did it fail."""
-    failed = not look.reached and any(o.failure and not o.reason for o in look.observations)
-    return (1, int(look.reached), int(failed))
 
 
 def _look_rows(look: Measurement, received: str) -> LookRows:

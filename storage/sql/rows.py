@@ -4,8 +4,9 @@ from operator import itemgetter
 from typing import Any
 
 from probes.measurement import Measurement
-from storage.export.measurement_summary import Summary, summary_cells
-from storage.sql import codecs, schema
+from storage.sql import schema
+from storage.values import codecs
+from storage.values.measurement_summary import Summary, summary_cells
 
 MEASUREMENT = tuple(column.name for column in schema.measurement.columns)
 """Names of its cells, in their order, which is the table's."""

@@ -32,8 +32,8 @@ from sqlalchemy import (
     text,
 )
 
+from storage.sql.append_only import refusal
 from storage.sql.columns import TEXT
-from storage.values.append_only import refusal
 
 metadata = MetaData(
     naming_convention={"ix": "%(table_name)s_by_%(column_0_N_name)s", "pk": "%(table_name)s_pk"}

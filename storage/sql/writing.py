@@ -15,15 +15,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, or_, true, tuple_
+from sqlalchemy import Connection, bindparam, delete, or_, true, tuple_
 
 from monitor.analysis.events.event import Event, EventLogEntry
-from storage.sql import codecs, schema
-from storage.sql.current_event import current_events
+from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.rows import MEASUREMENT, measurement_row
 from storage.sql.statements import insert_new, upsert
 from storage.sql.writing_rollup import RollupWriter
-from storage.store import Conclusion, Cycle
+from storage.values import codecs
+from storage.values.conclusion import Conclusion
+from storage.values.current_event import current_events
+from storage.values.cycle import Cycle
 from storage.values.times import time_text
 
 _LATEST = ("cycle_started_at", "received_at")
@@ -42,37 +45,36 @@ def _newer_cycle(incoming: Any, stored: Any) -> Any:
 
 
 class Writer:
-    """The statements that store cycles, compiled for one dialect."""
+    """The statements that store cycles, compiled for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """`dialect` is the engine's."""
+    def __init__(self, backend: Backend) -> None:
         verdict, platform = codecs.VERDICT.names, codecs.PLATFORM.names
         health = (*codecs.HEALTH.names, "cycle")
         event, log = codecs.EVENT.names, (*codecs.EVENT_LOG.names, "country")
-        self._rollup = RollupWriter(dialect)
-        self._cycle = insert_new(schema.cycle, dialect, _CYCLE)
-        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
-        self._verdict = insert_new(schema.verdict, dialect, verdict)
-        self._platform = insert_new(schema.platform_verdict, dialect, platform)
-        self._health = insert_new(schema.vantage_health, dialect, health)
+        self._rollup = RollupWriter(backend)
+        self._cycle = insert_new(schema.cycle, backend, _CYCLE)
+        self._measurement = insert_new(schema.measurement, backend, MEASUREMENT)
+        self._verdict = insert_new(schema.verdict, backend, verdict)
+        self._platform = insert_new(schema.platform_verdict, backend, platform)
+        self._health = insert_new(schema.vantage_health, backend, health)
         self._latest_verdict = upsert(
-            schema.latest_verdict, dialect, (*verdict, *_LATEST), _newer_cycle
+            schema.latest_verdict, backend, (*verdict, *_LATEST), _newer_cycle
         )
         self._latest_platform = upsert(
-            schema.latest_platform, dialect, (*platform, *_LATEST), _newer_cycle
+            schema.latest_platform, backend, (*platform, *_LATEST), _newer_cycle
         )
         self._latest_health = upsert(
-            schema.latest_health, dialect, (*health, *_LATEST), _newer_cycle
+            schema.latest_health, backend, (*health, *_LATEST), _newer_cycle
         )
         self._event = upsert(
             schema.event_table,
-            dialect,
+            backend,
             event,
             lambda incoming, stored: incoming.updated_at >= stored.updated_at,
         )
         self._event_of_known_cycle = upsert(
             schema.event_table,
-            dialect,
+            backend,
             event,
             lambda incoming, stored: incoming.updated_at > stored.updated_at,
         )
@@ -80,9 +82,9 @@ class Writer:
             schema.inbox.c.country == bindparam("of_country"),
             schema.inbox.c.id == bindparam("of_id"),
         )
-        self._log = insert_new(schema.event_log, dialect, log)
+        self._log = insert_new(schema.event_log, backend, log)
         self._conclusion = upsert(
-            schema.conclusion, dialect, codecs.CONCLUSION.names, lambda *_: true()
+            schema.conclusion, backend, codecs.CONCLUSION.names, lambda *_: true()
         )
 
     def write(

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, delete, or_, select, true, tuple_, update
+from sqlalchemy import Connection, delete, or_, select, true, tuple_, update
 
-from storage.sql import codecs, schema
 from storage.sql import received as arrival
+from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.received import ArrivalRows, CycleRows, LookRows
 from storage.sql.rows import MEASUREMENT
 from storage.sql.statements import Statement, add_to, insert_new, upsert
 from storage.store import StorageError
+from storage.values import codecs
 from storage.values.fleet import REPLACED, Enrolment, Quarantine, Reception, key_is_taken
 from storage.values.times import time_text
 
@@ -39,19 +41,18 @@ def _newer_look(incoming: Any, stored: Any) -> Any:
 
 
 class FleetWriter:
-    """The statements that store what comes from agents, compiled for one dialect."""
+    """The statements that store what comes from agents, compiled for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """`dialect` is the engine's."""
-        self._batch = insert_new(schema.batch, dialect, arrival.BATCH)
-        self._link = insert_new(schema.batch_cycle, dialect, arrival.BATCH_CYCLE)
-        self._inbox = insert_new(schema.inbox, dialect, arrival.INBOX)
-        self._measurement = insert_new(schema.measurement, dialect, MEASUREMENT)
-        self._latest = upsert(schema.latest_look, dialect, arrival.LATEST, _newer_look)
-        self._hour = add_to(schema.look_hour, dialect, arrival.HOUR, arrival.COUNTS)
-        self._enrolment = insert_new(schema.enrolment, dialect, codecs.ENROLMENT.names)
+    def __init__(self, backend: Backend) -> None:
+        self._batch = insert_new(schema.batch, backend, arrival.BATCH)
+        self._link = insert_new(schema.batch_cycle, backend, arrival.BATCH_CYCLE)
+        self._inbox = insert_new(schema.inbox, backend, arrival.INBOX)
+        self._measurement = insert_new(schema.measurement, backend, MEASUREMENT)
+        self._latest = upsert(schema.latest_look, backend, arrival.LATEST, _newer_look)
+        self._hour = add_to(schema.look_hour, backend, arrival.HOUR, arrival.COUNTS)
+        self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
         self._quarantine = upsert(
-            schema.quarantine, dialect, codecs.QUARANTINE.names, lambda *_: true()
+            schema.quarantine, backend, codecs.QUARANTINE.names, lambda *_: true()
         )
 
     def receive(self, connection: Connection, arrived: Sequence[ArrivalRows]) -> list[Reception]:

@@ -3,31 +3,32 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, true
+from sqlalchemy import Connection, true
 
 from monitor.analysis.events.event import Event
 from monitor.analysis.verdict import PlatformVerdict, Verdict
-from storage.sql import codecs, schema
+from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.statements import insert_new, upsert
+from storage.values import codecs
 from storage.values.rejudging import Rejudging
 
 
 class RejudgedWriter:
-    """The statements that store recomputations, compiled for one dialect."""
+    """The statements that store recomputations, compiled for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """`dialect` is the engine's."""
+    def __init__(self, backend: Backend) -> None:
         whose = ("rejudging",)
         self._rejudging = upsert(
-            schema.rejudging, dialect, codecs.REJUDGING.names, lambda *_: true()
+            schema.rejudging, backend, codecs.REJUDGING.names, lambda *_: true()
         )
         self._verdict = insert_new(
-            schema.rejudged_verdict, dialect, (*whose, *codecs.VERDICT.names)
+            schema.rejudged_verdict, backend, (*whose, *codecs.VERDICT.names)
         )
         self._platform = insert_new(
-            schema.rejudged_platform, dialect, (*whose, *codecs.PLATFORM.names)
+            schema.rejudged_platform, backend, (*whose, *codecs.PLATFORM.names)
         )
-        self._event = insert_new(schema.rejudged_event, dialect, (*whose, *codecs.EVENT.names))
+        self._event = insert_new(schema.rejudged_event, backend, (*whose, *codecs.EVENT.names))
 
     def write(
         self,

@@ -2,21 +2,22 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, Dialect, delete, select
+from sqlalchemy import Connection, delete, select
 
-from storage.sql import codecs, schema
+from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.statements import insert_new
 from storage.store import StorageError
+from storage.values import codecs
 from storage.values.reviews import Annotation, Review, no_such_event
 
 
 class ReviewWriter:
-    """The statements that store reviews and annotations, compiled for one dialect."""
+    """The statements that store reviews and annotations, compiled for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """`dialect` is the engine's."""
-        self._review = insert_new(schema.review, dialect, codecs.REVIEW.names)
-        self._annotation = insert_new(schema.annotation, dialect, codecs.ANNOTATION.names)
+    def __init__(self, backend: Backend) -> None:
+        self._review = insert_new(schema.review, backend, codecs.REVIEW.names)
+        self._annotation = insert_new(schema.annotation, backend, codecs.ANNOTATION.names)
 
     def add_review(self, connection: Connection, review: Review) -> None:
         """Write it; the caller holds the transaction. StorageError when there is no such event."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Dialect, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from monitor.analysis.verdict import PlatformVerdict
 from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.statements import add_to
 from storage.values.rollup import COUNTS, KEY, Period, counted
 
@@ -13,14 +14,13 @@ _DAY_LENGTH = len("2024-02-17")
 
 
 class RollupWriter:
-    """The statements that count, compiled for one dialect."""
+    """The statements that count, compiled for one database."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """`dialect` is the engine's."""
+    def __init__(self, backend: Backend) -> None:
         names = (*KEY, *(str(state) for state in COUNTS))
         counts = names[len(KEY) :]
-        self._hour = add_to(schema.availability_hour, dialect, names, counts)
-        self._day = add_to(schema.availability_day, dialect, (*names, "hours"), counts)
+        self._hour = add_to(schema.availability_hour, backend, names, counts)
+        self._day = add_to(schema.availability_day, backend, (*names, "hours"), counts)
         hour, day = schema.availability_hour.c, schema.availability_day.c
         seen = (
             select(func.count())
@@ -31,7 +31,7 @@ class RollupWriter:
             )
             .scalar_subquery()
         )
-        larger = func.max if dialect.name == "sqlite" else func.greatest
+        larger = func.max if backend.dialect.name == "sqlite" else func.greatest
         # Hours that were pruned since were looked at all the same.
         self._hours = (
             update(schema.availability_day)

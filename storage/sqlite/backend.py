@@ -12,25 +12,28 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from storage.sql.backend import Backend
-from storage.sql.errors import storage_errors
+from storage.sql.migrate import migrate
+from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
-from storage.values.prunable import Prunable
 
 WANTED = (
     "use sqlite:/// and a path, such as sqlite:///shutwatch.db or sqlite:////var/lib/shutwatch.db"
 )
 LEAD = ".lead"
-"""Ends the name of the empty file beside a database that whoever leads holds a lock on."""
+"""Ends the name of the empty file next to a database on which the leader holds a lock."""
+BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another program's lock."""
 _PAGE_SIZE = 8192
 """Bytes. A measurement takes about one kilobyte; a smaller page leaves more of itself unused."""
 _CACHE = 16 * 1024
-"""KiB that whoever writes keeps of the file: the ends of its indexes, which each row touches. The
-default of 2 MiB reads them again and again."""
+"""KiB of the file that the writer keeps in memory: the ends of its indexes, which each row touches.
+With the default of 2 MiB it reads them again and again."""
 
 
 def file_of(url: str) -> str:
@@ -57,14 +60,15 @@ def file_of(url: str) -> str:
 class SqliteBackend(Backend):
     """A store in an SQLite file."""
 
-    def __init__(self, file: str, busy_timeout: float) -> None:
+    dialect = make_url("sqlite://").get_dialect()()
+
+    def __init__(self, file: str, busy_timeout: float = BUSY_TIMEOUT) -> None:
         """`busy_timeout` is how many seconds to wait for another program's lock."""
         self.name = file
         self._busy_timeout = busy_timeout
         self._lead: int | None = None
 
     def prepare(self, *, create: bool) -> None:
-        """StorageError when there is no folder for it, or no file and none may be created."""
         folder = Path(self.name).absolute().parent
         if not folder.is_dir():
             raise StorageError(
@@ -78,49 +82,51 @@ class SqliteBackend(Backend):
             )
 
     def read_engine(self, size: int) -> Engine:
-        """Up to `size` connections that cannot write."""
         return read_engine(self.name, self._busy_timeout, size)
 
     def write_engine(self) -> Engine:
-        """One connection, whose transactions take the write lock at once."""
         return write_engine(self.name, self._busy_timeout)
 
     def errors(self) -> AbstractContextManager[None]:
-        """Raises StorageError, naming the file and what to do."""
         return storage_errors(self.name)
 
-    def passes(self, error: DBAPIError) -> bool:
-        """Never: whoever writes holds the one lock there is."""
+    def may_pass(self, error: DBAPIError) -> bool:
+        # The writer holds the only lock there is.
         del error
         return False
 
+    def insert(self, into: Table) -> Any:
+        return sqlite.insert(into)
+
     def lead(self, connection: Connection) -> bool:
-        """Lock a file beside the database, for as long as this process lives."""
+        # A lock on a file next to the database, for as long as this process lives.
         del connection
         if self._lead is None:
             self._lead = _locked(self.name + LEAD)
         return self._lead is not None
 
     def leads(self, connection: Connection) -> bool:
-        """Whether the lock was taken: nobody can take it away."""
+        # No other process can take the lock away.
         del connection
         return self._lead is not None
 
-    def let_go(self) -> None:
-        """Unlock that file."""
+    def release(self) -> None:
         lead, self._lead = self._lead, None
         if lead is not None:
             os.close(lead)
 
-    def make_room(self, write: Engine) -> None:
-        """A file grows by itself."""
 
-    def old_partition(self, read: Engine, what: Prunable, before: str) -> None:
-        """There are none."""
-
-    def drop_partition(self, write: Engine, what: Prunable, partition: str) -> bool:
-        """There are none."""
-        raise AssertionError(f"no partition {partition} of {what} in {write.url.database}")
+def migrate_file(file: str) -> None:
+    """Upgrade an SQLite file that no other program uses. StorageError as from `migrate`, or from
+    SQLite."""
+    backend = SqliteBackend(file)
+    read, write = backend.read_engine(1), backend.write_engine()
+    try:
+        with backend.errors():
+            migrate(read, write, file)
+    finally:
+        read.dispose()
+        write.dispose()
 
 
 def _locked(file: str) -> int | None:

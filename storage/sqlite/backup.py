@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from storage.sql.batch_integrity import BATCH_ROWS, KEY_ROWS, Fault, batch_problems
-from storage.sql.errors import storage_errors
+from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
 
 PARTIAL = ".partial"

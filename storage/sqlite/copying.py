@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SetTableComment
 
-from storage.postgresql.backend import PostgresqlBackend, postgresql_url
 from storage.sql import schema
+from storage.sql.backend import Backend
 from storage.sql.migrate import migrate, version_of
 from storage.sql.statements import Statement, insert_new, upsert
 from storage.sqlite.backend import SqliteBackend
@@ -40,7 +40,6 @@ _GROWING = frozenset(
 """Tables in which no row ever changes."""
 _ROWS, _BYTES = 2000, 8_000_000
 """At most so much in one transaction."""
-_PATIENCE = 10.0
 _MARK = schema.cycle
 """The table whose comment says what this is a copy of."""
 
@@ -56,14 +55,13 @@ class CopiedAll(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
-def copy(file: str, url: str, progress: Progress | None = None) -> CopiedAll:
-    """Copy what the SQLite database `file` holds at this moment to the PostgreSQL database `url`.
+def copy(file: str, target: Backend, progress: Progress | None = None) -> CopiedAll:
+    """Copy the SQLite database `file`, as it is at this moment, into PostgreSQL.
 
     BackupError when either is not what it should be, before anything is written; DamagedError when
     the counts differ in the end; StorageError as it comes. It may be called again at any time.
     """
-    source = SqliteBackend(file, _PATIENCE)
-    target = PostgresqlBackend(postgresql_url(url), _PATIENCE)
+    source = SqliteBackend(file)
     source.prepare(create=False)
     read, write, look = source.read_engine(1), target.write_engine(), target.read_engine(1)
     try:
@@ -74,7 +72,7 @@ def copy(file: str, url: str, progress: Progress | None = None) -> CopiedAll:
             with look.connect() as there:
                 _refuse_others(there, file, target.name, wanted)
             _mark(write, file)
-            _copy_all(from_, write, wanted, progress)
+            _copy_all(from_, write, target, wanted, progress)
             return _compared(look, target.name, wanted)
     finally:
         for engine in (read, write, look):
@@ -127,7 +125,11 @@ def _mark(write: Engine, file: str) -> None:
 
 
 def _copy_all(
-    source: Connection, write: Engine, wanted: dict[str, int], progress: Progress | None
+    source: Connection,
+    write: Engine,
+    target: Backend,
+    wanted: dict[str, int],
+    progress: Progress | None,
 ) -> None:
     total, before = sum(wanted.values()), 0
     for table in _tables():
@@ -137,11 +139,12 @@ def _copy_all(
             if progress is not None:
                 progress(name, at + min(done, most), total)
 
+        statement = _statement(table, target)
         after, there = _resumed(write, table) if table.name in _GROWING else (None, 0)
-        _copy_table(source, write, table, after, there, tell)
+        _copy_table(source, write, statement, after, there, tell)
         if there and _resumed(write, table)[1] < rows:
-            # Of what came to the file since, not all lies behind the last row that was copied.
-            _copy_table(source, write, table, None, 0, tell)
+            # Some rows that were added to the file since have keys before the last one copied.
+            _copy_table(source, write, statement, None, 0, tell)
         before += rows
     if progress is not None:
         progress("", total, total)
@@ -153,24 +156,24 @@ def _copy_all(
 def _copy_table(
     source: Connection,
     write: Engine,
-    table: Table,
+    statement: Statement,
     after: tuple[Any, ...] | None,
     done: int,
     tell: Callable[[int], None],
 ) -> None:
-    """All rows behind the key `after`; `done` were done before."""
-    statement = _statement(table, write, [column.name for column in table.columns])
-    for rows in _batches(source, table, after):
+    """Copy all rows after the key `after`; `done` is how many were copied before."""
+    for rows in _batches(source, statement.table, after):
         with write.begin() as connection:
             statement.run(connection, rows)
         done += len(rows)
         tell(done)
 
 
-def _statement(table: Table, write: Engine, names: Sequence[str]) -> Statement:
+def _statement(table: Table, target: Backend) -> Statement:
+    names = [column.name for column in table.columns]
     if table.name in _GROWING or len(names) == len(table.primary_key.columns):
-        return insert_new(table, write.dialect, names)
-    return upsert(table, write.dialect, names, lambda *_: true())
+        return insert_new(table, target, names)
+    return upsert(table, target, names, lambda *_: true())
 
 
 def _resumed(write: Engine, table: Table) -> tuple[tuple[Any, ...] | None, int]:

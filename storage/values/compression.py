@@ -30,7 +30,7 @@ _LARGEST = 64 * 2**20
 _LEVEL = 1
 _DICTIONARY = zstandard.ZstdCompressionDict(
     # Made by tests/lab/dictionary.py. Never to be changed: what it packed is lost without it.
-    files("storage").joinpath("looks.dictionary").read_bytes(),
+    files("storage.values").joinpath("looks.dictionary").read_bytes(),
     dict_type=zstandard.DICT_TYPE_FULLDICT,
 )
 _DICTIONARY.precompute_compress(level=_LEVEL)

@@ -1,15 +1,12 @@
 """What is remembered of agents: who may speak for which vantage, what they handed in, what of it
 is still to be judged, and whom to leave out. `FleetStore` is implemented by every store."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
-from storage.store import Store
 
 REPLACED = "replaced by another key"
 """Why a key is revoked when its vantage gets another one."""
@@ -116,65 +113,6 @@ class Reception(msgspec.Struct, frozen=True, kw_only=True):
     """Its id was stored before, with another body: nothing was changed."""
     measurements: int = 0
     """How many of its measurements were new."""
-
-
-class FleetStore(Protocol):
-    """What collectors ask of memory. All methods raise StorageError."""
-
-    async def enrol(self, enrolment: Enrolment) -> None:
-        """Store it; the vantage's key before it, if any, is revoked at the same time.
-
-        StorageError for a key that was enrolled before, for whichever vantage: a key that was
-        revoked never speaks again.
-        """
-
-    async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
-        """Let the vantage's key speak no more; False when it has none that may."""
-
-    async def enrolments(self) -> list[Enrolment]:
-        """Every key there ever was, by vantage and time."""
-
-    async def receive(self, batch: ReceivedBatch, cycles: Sequence[SeenCycle]) -> Reception:
-        """Store a batch, its measurements, what is latest of each vantage and endpoint, counts by
-        the hour, and a note that its cycles wait for judgement, in one durable transaction.
-
-        The same batch again changes nothing, nor does a cycle or a measurement that is known; a
-        known cycle's measurements are not looked at. A caller that is cancelled while waiting
-        cannot know whether it was stored: it is stored whole or not at all.
-        """
-
-    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
-        """Store looks that controls made for a cycle which is handed in later, durably."""
-
-    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
-        """Cycles that nobody has judged, in the order they were received; none of the vantages in
-        `skip`. `Store.save` of a cycle takes it off this list in its own transaction."""
-
-    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
-        """All measurements that carry a waiting cycle's id, of its vantage and of controls."""
-
-    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
-        """Looks of controls begun from `since` to before `until`, by start: at endpoints (`look` is
-        control) and at references, whichever cycle they were made for."""
-
-    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
-        """The newest look of any control at each endpoint, none begun before `since`."""
-
-    async def received_batches(self, cycles: Sequence[str]) -> list[ReceivedBatch]:
-        """The batches in which these cycles came, for those who check the evidence."""
-
-    async def quarantine(self, quarantine: Quarantine) -> None:
-        """Store a decision; it replaces the vantage's one before it."""
-
-    async def release(self, vantage: str) -> bool:
-        """Take a vantage's quarantine back; False when there is none."""
-
-    async def quarantines(self) -> list[Quarantine]:
-        """Those that stand, by vantage."""
-
-
-class CollectorStore(Store, FleetStore, Protocol):
-    """All that a collector remembers, in one place."""
 
 
 def key_is_taken(enrolment: Enrolment) -> str:

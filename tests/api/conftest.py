@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from monitor.server.api import create_api
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from storage.store import Store
 from tests.contract.cycles import AWKWARD, cycle, event, log_entry, measurement
 from tests.worlds.http_client import httpx
@@ -24,7 +24,7 @@ def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("api") / "store.db"
 
     async def make() -> None:
-        made = SqlStore(f"sqlite:///{file}")
+        made = sql_store(f"sqlite:///{file}")
         await made.open()
         await fill(made)
         await made.close()
@@ -38,7 +38,7 @@ async def store(filled_file: Path, tmp_path: Path) -> AsyncIterator[Store]:
     """An open store with cycles of two vantages in two countries, and three events."""
     copy = tmp_path / "store.db"
     shutil.copy(filled_file, copy)
-    made = SqlStore(f"sqlite:///{copy}", page=7)
+    made = sql_store(f"sqlite:///{copy}", page=7)
     await made.open()
     yield made
     await made.close()

@@ -7,8 +7,9 @@ import pytest
 
 from monitor.export.csv import write_csv
 from monitor.server.api.resources import RESOURCES, Resource
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.rollup import DEFINITION
+from storage.values.selection import Selection
 from tests.worlds.http_client import httpx
 
 LISTED = [resource for resource in RESOURCES if resource.name != "vantages"]

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Playwright, asyn
 
 from monitor.metrics.families import create_registry
 from monitor.server import create_app, serve
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.browser import seed
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Chromium:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._store = SqlStore(f"sqlite:///{self._folder / 'seen.db'}")
+        self._store = sql_store(f"sqlite:///{self._folder / 'seen.db'}")
         await self._store.open()
         await seed.fill(self._store, seed.HUGE_TITLE)
         publisher = seed.publisher()

@@ -29,7 +29,8 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.vantage import VantagePoint
-from storage.store import Cycle, Store
+from storage.store import Store
+from storage.values.cycle import Cycle
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
 from tests.prometheus import world
 from tests.prometheus.world import CONTROL, OK, vantage

@@ -17,7 +17,7 @@ from monitor.wire.answers import BATCHES, CONTROLS, SETTINGS, STATUS, TIME
 from monitor.wire.batch import ENCODINGS, MOST_UNPACKED, encode_batch
 from monitor.wire.refusal import Refused
 from monitor.wire.unpacking import unpack
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.collector.world import (
     NOW,
     Collector,
@@ -154,7 +154,7 @@ async def test_no_request_makes_a_collector_fail(seed: int, tmp_path: Path) -> N
     refusal with the status of its reason, the database takes all that is let through, and a good
     batch is taken after."""
     rng = random.Random(seed)
-    async with collecting(store=SqlStore(f"sqlite:///{tmp_path}/fuzz.db")) as collector:
+    async with collecting(store=sql_store(f"sqlite:///{tmp_path}/fuzz.db")) as collector:
         statuses = set()
         for _ in range(100):
             response = await _ask(collector, rng)

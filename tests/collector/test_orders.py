@@ -310,10 +310,10 @@ async def test_control_looks_are_limited_for_each_vantage() -> None:
 class Full(MemoryStore):
     """A store that keeps no looks of controls."""
 
-    async def add_control_measurements(self, looks: Sequence[Measurement]) -> None:
+    async def add_control_measurements(self, measurements: Sequence[Measurement]) -> None:
         """Never."""
         await asyncio.sleep(0)
-        raise StorageError(f"no room for {len(looks)}")
+        raise StorageError(f"no room for {len(measurements)}")
 
 
 async def test_nothing_is_told_of_controls_that_could_not_be_stored() -> None:

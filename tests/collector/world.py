@@ -27,7 +27,8 @@ from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from probes.measurement import Measurement, Purpose
 from storage.memory.store import MemoryStore
-from storage.values.fleet import CollectorStore, Enrolment
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment
 from storage.values.times import time_text
 from tests.worlds.build import dns, http, look, tcp, tls
 from tests.worlds.http_client import httpx

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, SeenCycle, WaitingCycle
 from tests.contract.cycles import PLAIN, at, cycle, measurement
 

@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 
 from storage.memory.store import MemoryStore
-from storage.sql.store import SqlStore
-from storage.values.fleet import CollectorStore
+from storage.open_store import sql_store
+from storage.store import CollectorStore
 from storage.values.times import utc_now
 from tests.worlds.postgresql import Cluster
 
@@ -41,7 +41,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     if request.param == "postgresql":
         cluster: Cluster = request.getfixturevalue("cluster")
         url = cluster.url(request.getfixturevalue("database"))
-    return lambda clock=utc_now: SqlStore(url, page=PAGE, clock=clock)
+    return lambda clock=utc_now: sql_store(url, page=PAGE, clock=clock)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import cycle, event, log_entry
 
 ENDPOINTS = 60
@@ -22,7 +22,7 @@ def _say(line: str) -> None:
 
 
 async def _write(file: str, number: int) -> None:
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     while True:
         saved = cycle(number, endpoints=ENDPOINTS)

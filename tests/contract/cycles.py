@@ -34,7 +34,7 @@ from probes.measurement import (
     TlsObservation,
     TransferObservation,
 )
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 T = TypeVar("T")
 EVERYTHING = Selection()

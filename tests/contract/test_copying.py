@@ -11,6 +11,8 @@ from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
+from storage.open_store import sql_store
+from storage.postgresql.backend import PostgresqlBackend, postgresql_url
 from storage.postgresql.partitions import months_ahead
 from storage.sql.schema import metadata
 from storage.sql.store import SqlStore
@@ -34,6 +36,11 @@ from tests.contract.test_store_conclusions import X
 from tests.worlds.postgresql import Cluster
 
 pytestmark = pytest.mark.postgres
+
+
+def into(cluster: Cluster, database: str) -> PostgresqlBackend:
+    """Where a copy goes."""
+    return PostgresqlBackend(postgresql_url(cluster.url(database)))
 
 
 async def _fill(store: SqlStore, cycles: int) -> None:
@@ -61,7 +68,7 @@ async def _fill(store: SqlStore, cycles: int) -> None:
 def source(tmp_path: Path) -> Path:
     """An SQLite file with something in every table."""
     file = tmp_path / "shutwatch.db"
-    asyncio.run(_fill(SqlStore(f"sqlite:///{file}"), 30))
+    asyncio.run(_fill(sql_store(f"sqlite:///{file}"), 30))
     with closing(sqlite3.connect(file)) as database:
         for table in metadata.tables:
             assert database.execute(f"SELECT 1 FROM {table}").fetchone(), table  # noqa: S608
@@ -108,8 +115,8 @@ async def test_the_copy_goes_on_as_the_file_would(
     source: Path, cluster: Cluster, target: str
 ) -> None:
     """Opened as a store, it gives what the file gives, and takes what comes next."""
-    copy(str(source), cluster.url(target))
-    old, new = SqlStore(f"sqlite:///{source}"), SqlStore(cluster.url(target))
+    copy(str(source), into(cluster, target))
+    old, new = sql_store(f"sqlite:///{source}"), sql_store(cluster.url(target))
     for store in (old, new):
         await store.open()
         changed = event(updated=9000)
@@ -134,21 +141,21 @@ def test_an_interrupted_copy_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        copy(str(source), cluster.url(target), break_off)
+        copy(str(source), into(cluster, target), break_off)
     partly = _rows(cluster.url(target))
     before = _rows(f"sqlite:///{source}")
     assert 0 < sum(map(len, partly.values())) < sum(map(len, before.values()))
     asyncio.run(_save_one_more(source))
     whole = _rows(f"sqlite:///{source}")
     first = len(told)
-    copy(str(source), cluster.url(target), lambda *now: told.append(now))
+    copy(str(source), into(cluster, target), lambda *now: told.append(now))
     assert _rows(cluster.url(target)) == whole
     done = [rows for _, rows, _ in told[first:]]
     assert done[-1] == told[-1][2] == sum(map(len, whole.values()))
 
 
 async def _save_one_more(source: Path) -> None:
-    store = SqlStore(f"sqlite:///{source}")
+    store = sql_store(f"sqlite:///{source}")
     await store.open()
     await store.save(cycle(200))
     await store.close()
@@ -158,25 +165,25 @@ async def test_a_database_that_holds_something_else_is_refused(
     source: Path, cluster: Cluster, target: str, tmp_path: Path
 ) -> None:
     """Also another file's copy, also one that was used since; and nothing in it is changed."""
-    store = SqlStore(cluster.url(target))
+    store = sql_store(cluster.url(target))
     await store.open()
     await store.add_annotations([annotation()])
     before = _rows(cluster.url(target))
     with pytest.raises(BackupError, match=r"holds something else already \(table annotation\)"):
-        copy(str(source), cluster.url(target))
+        copy(str(source), into(cluster, target))
     assert _rows(cluster.url(target)) == before
     await store.remove_annotations([annotation().id])
-    copy(str(source), cluster.url(target))
+    copy(str(source), into(cluster, target))
     other = tmp_path / "other.db"
-    empty = SqlStore(f"sqlite:///{other}")
+    empty = sql_store(f"sqlite:///{other}")
     await empty.open()
     await empty.close()
     with pytest.raises(BackupError, match="holds something else already"):
-        copy(str(other), cluster.url(target))
+        copy(str(other), into(cluster, target))
     await store.save(cycle(10**5))
     before = _rows(cluster.url(target))
     with pytest.raises(BackupError, match="it was used since it was copied"):
-        copy(str(source), cluster.url(target))
+        copy(str(source), into(cluster, target))
     assert _rows(cluster.url(target)) == before
     await store.close()
 
@@ -246,7 +253,7 @@ def test_what_does_not_hold_is_named(
 
 
 async def _with_log(url: str) -> None:
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     await store.save(cycle(1), [event()], [log_entry(1, event()), log_entry(2, event())])
     await store.close()

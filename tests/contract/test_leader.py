@@ -13,8 +13,7 @@ from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
-from storage.store import Store
-from storage.values.fleet import CollectorStore
+from storage.store import CollectorStore, Store
 from storage.values.outbox import Notice
 from tests.contract.conftest import MakeStore
 from tests.contract.listing import EVERYTHING, flat

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from storage.store import NotLeadingError, StorageError, Store
 from storage.values.outbox import NoticeState
@@ -46,7 +47,7 @@ async def two(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[l
     url = f"sqlite:///{tmp_path / 'store.db'}"
     if request.param == "postgresql":
         url = request.getfixturevalue("cluster").url(request.getfixturevalue("database"))
-    stores = [SqlStore(url) for _ in range(2)]
+    stores = [sql_store(url) for _ in range(2)]
     for store in stores:
         await store.open()
     yield stores
@@ -113,7 +114,7 @@ async def test_a_leader_without_its_connection_writes_nothing(
 ) -> None:
     """Whatever it believes: another one may lead by now. It is told so by its next save, not by
     silence, and may ask again."""
-    first, second = (SqlStore(cluster.url(database)) for _ in range(2))
+    first, second = (sql_store(cluster.url(database)) for _ in range(2))
     await first.open()
     await second.open()
     assert await first.lead()
@@ -141,7 +142,7 @@ async def test_a_leader_without_its_connection_writes_nothing(
 async def test_a_lead_that_was_lost_is_told_once(cluster: Cluster, database: str) -> None:
     """Who asks whether it still leads learns that it did not meanwhile, though nobody else does:
     another one may have led, and written, in between."""
-    store = SqlStore(cluster.url(database))
+    store = sql_store(cluster.url(database))
     await store.open()
     assert await store.lead()
     _cut(cluster, database)
@@ -157,7 +158,7 @@ async def test_a_lead_cut_while_saving_leaves_nothing_of_the_cycle(
 ) -> None:
     """Cut at any moment of a save, the cycle is there whole or not at all, and the leader that was
     never writes again without asking."""
-    store = SqlStore(cluster.url(database))
+    store = sql_store(cluster.url(database))
     await store.open()
     refused = 0
     for number in range(12):
@@ -182,11 +183,12 @@ async def test_a_lead_cut_while_saving_leaves_nothing_of_the_cycle(
 
 LEADER = """
 import asyncio, sys
+from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from tests.contract.cycles import cycle
 
 async def main(url):
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     assert await store.lead()
     number = 0
@@ -212,7 +214,7 @@ async def test_a_leader_that_is_killed_is_followed_at_once(cluster: Cluster, dat
     )
     assert leader.stdout is not None
     told = [await leader.stdout.readline() for _ in range(5)]
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     assert not await store.lead()
     leader.send_signal(signal.SIGKILL)
@@ -235,7 +237,7 @@ async def test_a_leader_that_hangs_is_followed_within_half_a_minute(
     """Its process stands still and its connection with it, as good as new: the server ends it, and
     when it wakes up it may not write."""
     url = cluster.url(database)
-    first, second = SqlStore(url), SqlStore(url)
+    first, second = sql_store(url), sql_store(url)
     await first.open()
     await second.open()
     assert await first.lead()
@@ -253,7 +255,7 @@ async def test_both_ends_notice_that_the_other_is_gone() -> None:
     server = Cluster(tcp=True)
     try:
         server.start()
-        store = SqlStore(f"postgresql://shutwatch@127.0.0.1:{server.port}/postgres")
+        store = sql_store(f"postgresql://shutwatch@127.0.0.1:{server.port}/postgres")
         await store.open()
         assert store._session is not None
         with store._session.write.connect() as connection:

@@ -12,12 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from storage.open_store import sql_store
 from storage.postgresql.partitions import AHEAD, TIMES, months_ahead
 from storage.sql.schema import metadata
 from storage.sql.store import SqlStore
-from storage.store import Selection, StorageError
+from storage.store import StorageError
 from storage.values.prunable import Prunable
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, notice, review
 from tests.contract.listing import EVERYTHING, contents, flat
 from tests.worlds.postgresql import Cluster
@@ -42,7 +44,7 @@ LATE = 40 * 86400.0
 @pytest.fixture
 async def store(cluster: Cluster, database: str) -> AsyncIterator[SqlStore]:
     """An open, empty store."""
-    store = SqlStore(cluster.url(database), busy_timeout=0.5)
+    store = sql_store(cluster.url(database), busy_timeout=0.5)
     await store.open()
     yield store
     await store.close()
@@ -131,7 +133,7 @@ async def test_a_database_of_another_program_is_refused(cluster: Cluster, fresh:
     """It is named, and left as it was."""
     cluster.execute("CREATE TABLE recipes (name text)", fresh)
     with pytest.raises(StorageError, match=r"belongs to another program.*recipes"):
-        await SqlStore(cluster.url(fresh)).open()
+        await sql_store(cluster.url(fresh)).open()
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert cluster.execute(tables, fresh) == [(1,)]
 
@@ -142,8 +144,8 @@ async def test_a_database_without_tables_is_only_made_where_wanted(
     """A command that only reads says that there is nothing yet; several that may make the tables
     at once all succeed."""
     with pytest.raises(StorageError, match=r"holds nothing yet: `shutwatch run` makes its tables"):
-        await SqlStore(cluster.url(fresh), create=False).open()
-    stores = [SqlStore(cluster.url(fresh)) for _ in range(4)]
+        await sql_store(cluster.url(fresh), create=False).open()
+    stores = [sql_store(cluster.url(fresh)) for _ in range(4)]
     await asyncio.gather(*(store.open() for store in stores))
     await asyncio.gather(*(store.save(cycle(n)) for n, store in enumerate(stores)))
     assert len(await flat(stores[0].measurements(EVERYTHING))) == 4 * 4
@@ -185,7 +187,7 @@ async def test_rows_move_to_their_month_when_it_is_made(
     )
     assert cluster.execute("SELECT count(*) FROM measurement_other", database) == [(4,)]
     before = await flat(store.measurements(EVERYTHING))
-    again = SqlStore(cluster.url(database))
+    again = sql_store(cluster.url(database))
     await again.open()
     await again.save(cycle(2))
     await again.close()
@@ -262,7 +264,7 @@ async def test_several_writers_at_once_lose_and_double_nothing(
     async with AsyncExitStack() as stack:
         stores = []
         for _ in range(4):
-            store = SqlStore(cluster.url(database))
+            store = sql_store(cluster.url(database))
             await store.open()
             stack.push_async_callback(store.close)
             stores.append(store)
@@ -294,7 +296,7 @@ async def test_several_writers_at_once_lose_and_double_nothing(
 
 async def test_writers_in_each_others_way_try_again(cluster: Cluster, database: str) -> None:
     """A deadlock that another program causes costs a moment, no cycle."""
-    store = SqlStore(cluster.url(database))
+    store = sql_store(cluster.url(database))
     await store.open()
     await store.save(cycle(1))
     key = "WHERE vantage = 'khi-ptcl' AND platform = "
@@ -360,7 +362,7 @@ async def test_a_server_that_comes_back_is_found_again(how: signal.Signals) -> N
     server = Cluster()
     try:
         server.start()
-        store = SqlStore(server.url(server.new_database()))
+        store = sql_store(server.url(server.new_database()))
         await store.open()
         await store.save(cycle(1), [event()], [log_entry(1, event())])
         before = await contents(store, "event-1")
@@ -392,7 +394,7 @@ async def test_a_server_that_comes_back_is_found_again(how: signal.Signals) -> N
 async def test_what_cannot_be_opened_is_named_without_its_password(url: str, says: str) -> None:
     """Database and host, never the password, wherever it stands."""
     with pytest.raises(StorageError, match=re.escape(says)) as caught:
-        await SqlStore(url).open()
+        await sql_store(url).open()
     error: BaseException | None = caught.value
     while error is not None:
         assert "s3cret" not in str(error)
@@ -402,10 +404,10 @@ async def test_what_cannot_be_opened_is_named_without_its_password(url: str, say
 async def test_who_is_not_let_in_is_told_why(cluster: Cluster) -> None:
     """A database or user that does not exist is not taken for a server that is down."""
     with pytest.raises(StorageError, match=r"nothing on .* does not exist: make it"):
-        await SqlStore(cluster.url("nothing")).open()
+        await sql_store(cluster.url("nothing")).open()
     stranger = cluster.url("empty").replace("shutwatch@", "stranger@")
     with pytest.raises(StorageError, match="does not let this user in"):
-        await SqlStore(stranger).open()
+        await sql_store(stranger).open()
 
 
 async def test_who_may_only_read_is_told_what_is_missing(
@@ -416,7 +418,7 @@ async def test_who_may_only_read_is_told_what_is_missing(
     cluster.execute("CREATE ROLE reader LOGIN", database)
     try:
         cluster.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database)
-        reader = SqlStore(cluster.url(database).replace("shutwatch@", "reader@"), create=False)
+        reader = sql_store(cluster.url(database).replace("shutwatch@", "reader@"), create=False)
         await reader.open()
         assert len(await flat(reader.measurements(EVERYTHING))) == 4
         with pytest.raises(StorageError, match="does not allow this user what is needed"):

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from monitor.wire.proof import fault_of
+from storage.open_store import sql_store
 from storage.postgresql.integrity import check_postgresql
-from storage.sql.store import SqlStore
 from tests.worlds.postgresql import Cluster
 from tests.worlds.report_batches_world import hand_in
 
@@ -15,7 +15,7 @@ from tests.worlds.report_batches_world import hand_in
 async def test_a_changed_batch_is_named(cluster: Cluster, database: str) -> None:
     """As in SQLite, though rows come from there a few at a time."""
     url = cluster.url(database)
-    store = SqlStore(url)
+    store = sql_store(url)
     await hand_in(store)
     await store.close()
     assert await asyncio.to_thread(check_postgresql, url, fault_of) == []

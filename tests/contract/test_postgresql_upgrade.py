@@ -5,8 +5,8 @@ import zlib
 import pytest
 from sqlalchemy import MetaData, Table, create_engine
 
+from storage.open_store import sql_store
 from storage.postgresql import partitions
-from storage.sql.store import SqlStore
 from storage.values.compression import unpack
 from tests.unit.storage.test_upgrade import TIME, at_revision, seen_in_many_ways
 from tests.worlds.postgresql import Cluster
@@ -19,7 +19,7 @@ async def test_what_is_shown_is_filled_in(cluster: Cluster, database: str) -> No
         cluster.url(name).replace("postgresql:", "postgresql+psycopg:")
         for name in (database, cluster.new_database())
     )
-    store = SqlStore(now)
+    store = sql_store(now)
     await store.open()
     await store.save(seen_in_many_ways(1100))
     await store.close()

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
-from storage.store import Cycle, Selection, Store
+from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
+from storage.values.cycle import Cycle
 from storage.values.rollup import Availability, Period
+from storage.values.selection import Selection
 from tests.contract.cycles import START, at, cycle
 from tests.contract.listing import flat
 

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from storage.store import Conclusion, Selection, Store
+from storage.store import Store
+from storage.values.conclusion import Conclusion
+from storage.values.selection import Selection
 from tests.contract.cycles import PLAIN, at, cycle
 from tests.contract.listing import EVERYTHING, flat
 

@@ -9,7 +9,8 @@ import pytest
 
 from monitor.analysis.verdict import State
 from probes.measurement import LAYER_OF, Layer, Measurement, Purpose
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 from tests.contract.conftest import PAGE
 from tests.contract.cycles import (
     AWKWARD,

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.event import Event, EventState
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, PLAIN, at, cycle, event, log_entry
 from tests.contract.listing import EVERYTHING, contents, flat
 

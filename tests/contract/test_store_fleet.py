@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from probes.measurement import Purpose
-from storage.store import StorageError
-from storage.values.fleet import REPLACED, CollectorStore
+from storage.store import CollectorStore, StorageError
+from storage.values.fleet import REPLACED
 from tests.contract.agents import (
     batch,
     control_look,

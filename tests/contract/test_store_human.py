@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from storage.store import StorageError, Store
 from storage.values.reviews import AnnotationKind, Mark, standing
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
@@ -56,7 +56,7 @@ async def test_a_review_alters_nothing_that_was_detected(store: Store) -> None:
 async def test_the_detected_record_stays_as_it_was_byte_for_byte(tmp_path: Path) -> None:
     """The rows of events and of their log are the very same cells, whatever people add."""
     file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     await _with_event(store)
     before = _rows(file, "event", "event_log")
@@ -81,7 +81,7 @@ def _rows(file: Path, *tables: str) -> list[tuple[object, ...]]:
 async def test_the_database_refuses_to_alter_a_review(tmp_path: Path, change: str) -> None:
     """Not even somebody with an SQL shell makes a review unsaid by accident."""
     file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     await _with_event(store)
     await store.add_review(review())

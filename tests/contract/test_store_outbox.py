@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from storage.store import StorageError, Store
 from storage.values.outbox import NoticeState
 from tests.contract.cycles import PLAIN, at, cycle, event, log_entry, notice
@@ -77,7 +77,7 @@ async def test_a_notice_and_what_it_tells_of_are_stored_together_or_not_at_all(
 ) -> None:
     """One that tells of no line of the log takes the whole cycle with it."""
     file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     with pytest.raises(StorageError):
         await store.save(cycle(1), [event()], LOG[:1], notices=[notice(1), notice(2)])

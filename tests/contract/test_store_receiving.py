@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from probes.measurement import HttpObservation
-from storage.values.fleet import CollectorStore, ReceivedBatch, Reception
+from storage.store import CollectorStore
+from storage.values.fleet import ReceivedBatch, Reception
 from storage.values.prunable import Prunable
 from tests.contract.agents import batch, by_start, control_look, ids, seen, seen_cycle, waits
 from tests.contract.cycles import cycle, measurement

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
-from storage.store import Cycle, Selection, Store
+from storage.store import Store
+from storage.values.cycle import Cycle
+from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, rejudging
 from tests.contract.listing import EVERYTHING, contents, flat
 

@@ -7,9 +7,10 @@ import pytest
 from monitor.analysis.events.event import EventState
 from storage.sql.retention import Batch
 from storage.sql.store import SqlStore
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.prunable import HOURLY, RAW, Prunable
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, rejudging
 from tests.contract.listing import EVERYTHING, contents, flat
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State, Verdict
 from probes.measurement import Measurement
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
+from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, measurement
 from tests.contract.listing import EVERYTHING, flat
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from monitor.analysis.events.event import EventState
 from monitor.cli.main import app
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import cycle, event, log_entry
 
 ROOT = Path(__file__).parents[2]
@@ -183,7 +183,7 @@ async def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SHUTWATCH_CONFIG", str(named))
     opened = event(EVENT)
     confirmed = event(EVENT, state=EventState.CONFIRMED, updated=720)
-    store = SqlStore(f"sqlite:///{tmp_path / 'shutwatch.db'}")
+    store = sql_store(f"sqlite:///{tmp_path / 'shutwatch.db'}")
     await store.open()
     await store.save(cycle(1), [opened], [log_entry(1, opened)])
     await store.save(cycle(2), [confirmed], [log_entry(2, confirmed, "confirmed")])

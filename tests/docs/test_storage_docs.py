@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.verdict import State
+from storage.open_store import sql_store
 from storage.sql.schema import metadata
-from storage.sql.store import SqlStore
 from tests.contract.cycles import (
     REACHED,
     annotation,
@@ -39,7 +39,7 @@ REJUDGED = {
 @pytest.fixture
 async def file(tmp_path: Path) -> Path:
     """A database with something in every table, for the examples to find."""
-    store = SqlStore(f"sqlite:///{tmp_path / 'shutwatch.db'}")
+    store = sql_store(f"sqlite:///{tmp_path / 'shutwatch.db'}")
     await store.open()
     failed = measurement("m-1", cycle="c-1", observations=REACHED[:1], reached=False)
     await store.save(cycle(1, measurements=(failed,)))

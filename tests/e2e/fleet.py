@@ -19,7 +19,8 @@ from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.recording.continuations import goes_on_now
 from monitor.wire.batch import decode_batch
 from storage.open_store import open_store
-from storage.values.fleet import CollectorStore, Enrolment, WaitingCycle
+from storage.store import CollectorStore
+from storage.values.fleet import Enrolment, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.times import utc_now
 from tests.contract.listing import EVERYTHING, flat

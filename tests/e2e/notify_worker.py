@@ -20,7 +20,7 @@ from monitor.app.clock import utc_now
 from monitor.notify.apprise_service import AppriseService, fault_of
 from monitor.notify.delivery import Delivery
 from monitor.notify.settings import NotifySettings, Route, Target
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
 from tests.contract.cycles import cycle, event, log_entry
 
@@ -41,7 +41,7 @@ def _say(line: str) -> None:
 
 
 async def _tell(file: str, port: int, number: int) -> None:
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     target = Target(name="1-json", url=f"json://127.0.0.1:{port}/")
     courier = Delivery(store, AppriseService(), _Nobody(), now=utc_now, chance=lambda: 0.5)

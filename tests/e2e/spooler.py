@@ -28,7 +28,7 @@ from monitor.wire.batch import CycleReport
 from probes.measurement import AnyObservation, HttpObservation
 from probes.vantage import VantagePoint
 from storage.agent.spool import Spool
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 EVERY = 300.0
 PAUSE = 0.01

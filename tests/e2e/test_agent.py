@@ -29,7 +29,7 @@ HEAVY = {
         "numpy",
     ),
     *("prometheus_client", "psycopg", "pyarrow", "pygments", "rich", "sqlalchemy", "starlette"),
-    *("uvicorn",),
+    *("babel", "uvicorn"),
 }
 AGENT_MODULES = """
 import sys

@@ -13,7 +13,7 @@ from monitor.analysis.events.event import Event, EventState
 from monitor.demo.plan import CABLE, COUNTRY, MOBILE, TELECOM
 from monitor.report.verify import verify
 from storage.open_store import open_store
-from storage.store import Selection
+from storage.values.selection import Selection
 from tests.e2e.running import wait_for
 from tests.lab.namespaces import Namespace, Namespaces
 

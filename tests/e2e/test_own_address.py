@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from probes.layers.scrub import PLACEHOLDER
-from storage.sql.store import SqlStore
-from storage.store import Selection
+from storage.open_store import sql_store
+from storage.values.selection import Selection
 from tests.e2e.everything import needles
 from tests.e2e.running import PORT, running, wait_for
 from tests.lab.hosts import LabHost, Page, web_page
@@ -111,7 +111,7 @@ def _is_absent(lab: Lab, texts: Sequence[str], raw: bytes) -> None:
 
 async def _measurements(url: str) -> str:
     """Every stored measurement, decoded, as one text."""
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     try:
         parts = [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from storage.open_store import open_store
-from storage.store import Selection, StoredCycle
+from storage.values.cycle import StoredCycle
+from storage.values.selection import Selection
 from tests.e2e.running import Monitor, running, wait_for
 from tests.lab.lab import Lab
 from tests.lab.network import LabNetwork

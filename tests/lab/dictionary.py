@@ -1,7 +1,7 @@
 """Makes a dictionary that looks are packed with (`storage.values.compression`), of what looks see
 in the lab.
 
-    sudo .venv/bin/python -m tests.lab.dictionary storage/looks.dictionary
+    sudo .venv/bin/python -m tests.lab.dictionary storage/values/looks.dictionary
 
 One cycle of everything that is shipped, over HTTP/3 as well, on lines that nobody touches and on
 lines censored in many ways. What was packed with a dictionary can be read with that one alone: the

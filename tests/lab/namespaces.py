@@ -162,6 +162,12 @@ class Namespace:
             raise NamespaceError(f"ip: {done.stderr.strip()}\n{lines}")
 
 
+def with_own_mounts(command: Sequence[str]) -> list[str]:
+    """The command that runs another one as root of a mount namespace of its own."""
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    return ["unshare", *user, "--mount", *command]
+
+
 @functools.cache
 def why_refused() -> str:
     """Why this machine gives us no namespaces, or empty when it does."""

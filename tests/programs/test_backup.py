@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.sql.migrate import migrate_file
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
+from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import PARTIAL, backup, check, restore
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -24,11 +24,12 @@ from tests.unit.monitor.cli.test_db_command import Installation, rows
 ROOT = Path(__file__).parents[2]
 WRITER = """\
 import asyncio, sys
+from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from tests.contract.cycles import cycle
 
 async def write():
-    store = SqlStore(f"sqlite:///{sys.argv[1]}")
+    store = sql_store(f"sqlite:///{sys.argv[1]}")
     await store.open()
     number = 1000
     while True:
@@ -126,7 +127,7 @@ async def test_a_database_in_use_is_not_replaced(here: Installation) -> None:
     copy = here.folder / "copy.db"
     backup(str(here.file), copy)
     before = rows(here.file)
-    store = SqlStore(f"sqlite:///{here.file}")
+    store = sql_store(f"sqlite:///{here.file}")
     await store.open()
     command = [sys.executable, "-m", "monitor", "db", "restore", str(copy)]
     process = await asyncio.create_subprocess_exec(

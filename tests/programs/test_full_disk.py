@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.namespaces import with_own_mounts
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.lab
@@ -68,7 +70,7 @@ def test_a_full_disk_costs_what_it_does_not_take_and_is_over_when_there_is_room(
         f"mount -t tmpfs -o size=2m none {disk} && exec {sys.executable} {script} {disk} {ROOT}"
     )
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted],
+        with_own_mounts(["sh", "-c", mounted]),
         capture_output=True,
         text=True,
         timeout=120,
@@ -79,13 +81,14 @@ def test_a_full_disk_costs_what_it_does_not_take_and_is_over_when_there_is_room(
 
 DISK_FULL = """
 import asyncio, sys
+from storage.open_store import sql_store
 from storage.sql.store import SqlStore
 from storage.store import StorageError
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
 
 async def main(folder):
-    store = SqlStore(f"sqlite:///{folder}/store.db")
+    store = sql_store(f"sqlite:///{folder}/store.db")
     await store.open()
     stored = 0
     try:
@@ -119,11 +122,7 @@ def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(
-        [
-            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"),
-            FILL,
-            *("sh", str(disk), sys.executable, str(script)),
-        ],
+        with_own_mounts(["sh", "-ec", FILL, "sh", str(disk), sys.executable, str(script)]),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from monitor.analysis.verdict import State
 from probes.measurement import Purpose, TlsObservation
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import at, cycle, event, log_entry, measurement
 from tests.prometheus.boards import DOCUMENTS, FOLDER, NAMES
 from tests.worlds.postgresql import Cluster
@@ -56,7 +56,7 @@ def filled(sql: str, **chosen: tuple[str, ...]) -> str:
 @pytest.fixture
 async def reader(cluster: Cluster, database: str) -> AsyncIterator[psycopg.Connection[Row]]:
     """A user who can only read, on a database with an hour of a block seen on one network."""
-    store = SqlStore(cluster.url(database))
+    store = sql_store(cluster.url(database))
     await store.open()
     failed = measurement("failed", 300, endpoint="https://x.com/", observations=(RESET,))
     failed = msgspec.structs.replace(failed, reached=False, network="Côte d'Or (Nord)")

@@ -24,7 +24,7 @@ from probes.measurement import (
     TlsObservation,
 )
 from probes.vantage import Egress, EgressKind, Resolver, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import decode
 from monitor.replay.judge_ooni import judge_imported
 from probes.measurement import DnsObservation, HttpObservation, Measurement, TcpObservation
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 DATA = Path(os.environ.get("SHUTWATCH_OONI_DATA", "")) / "ooni_raw"
 

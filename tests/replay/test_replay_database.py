@@ -18,8 +18,10 @@ from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.replay import Replayed
 from storage.memory.store import MemoryStore
-from storage.sql.store import SqlStore
-from storage.store import Cycle, Selection, Store
+from storage.open_store import sql_store
+from storage.store import Store
+from storage.values.cycle import Cycle
+from storage.values.selection import Selection
 from tests.contract.agents import quarantine
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -144,7 +146,7 @@ def test_the_command_reads_the_configured_database_or_another(tmp_path: Path) ->
     """`--database` names it; a missing one is our fault to tell, not to make."""
 
     async def fill() -> None:
-        store = SqlStore(f"sqlite:///{tmp_path}/some.db")
+        store = sql_store(f"sqlite:///{tmp_path}/some.db")
         await store.open()
         await _record(store)
         await store.close()

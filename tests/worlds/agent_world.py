@@ -22,7 +22,7 @@ from monitor.config.settings import AgentSetup
 from monitor.keys.keys import public_text
 from monitor.wire.answers import AgentSettings
 from storage.agent.spool import Spool
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle
 from tests.worlds.agent_collector import AGENT_KEY, KEY, Collector
 

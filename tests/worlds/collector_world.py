@@ -14,8 +14,9 @@ from monitor.metrics.publisher import Publisher
 from monitor.notify.routing import notices_of
 from monitor.notify.settings import Route, Target
 from probes.measurement import Measurement
-from storage.store import Store, StoredCycle
-from storage.values.fleet import CollectorStore, ReceivedBatch, SeenCycle
+from storage.store import CollectorStore, Store
+from storage.values.cycle import StoredCycle
+from storage.values.fleet import ReceivedBatch, SeenCycle
 from storage.values.outbox import Notice
 from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.build import START

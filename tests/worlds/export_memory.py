@@ -15,15 +15,15 @@ from typing import Any, TextIO
 import msgspec
 
 from monitor.export.csv import Kind, write_csv
-from storage.sql.store import SqlStore
-from storage.store import Selection
+from storage.open_store import sql_store
+from storage.values.selection import Selection
 from tests.contract.cycles import cycle
 
 ENDPOINTS = 100
 
 
 async def _fill(url: str, rows: int) -> None:
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     for number in range(rows // (2 * ENDPOINTS)):
         await store.save(cycle(number, endpoints=ENDPOINTS))
@@ -35,7 +35,7 @@ def _new(file: str) -> TextIO:
 
 
 async def _export(url: str, file: str) -> int:
-    store = SqlStore(url, create=False)
+    store = sql_store(url, create=False)
     await store.open()
     with _new(file) as out:
         rows = await write_csv(Kind.MEASUREMENTS, store, Selection(), out)

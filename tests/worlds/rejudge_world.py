@@ -25,7 +25,8 @@ from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import Profile, VantagePoint
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, Store
+from storage.store import Store
+from storage.values.cycle import Cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.measuring.test_cycle import (
     ADDRESS,

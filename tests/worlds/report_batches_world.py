@@ -18,7 +18,8 @@ from monitor.wire.answers import BATCHES as ROUTE
 from monitor.wire.batch import encode_batch
 from monitor.wire.signing import signed_headers
 from probes.measurement import Measurement
-from storage.values.fleet import CollectorStore, ReceivedBatch
+from storage.store import CollectorStore
+from storage.values.fleet import ReceivedBatch
 from tests.collector.world import (
     AGENT_KEY,
     NOW,

@@ -18,7 +18,7 @@ import msgspec
 from monitor.analysis.verdict import State
 from monitor.report.build import build
 from monitor.report.findings import Wanted
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import at, cycle, measurement, platform_verdict, verdict
 from tests.worlds.report_world import KEY, MADE_AT, block
 
@@ -27,7 +27,7 @@ LOOKS = 288
 
 
 async def _fill(url: str, days: int) -> None:
-    store = SqlStore(url)
+    store = sql_store(url)
     await store.open()
     for day in range(days):
         looks, verdicts = [], []
@@ -47,7 +47,7 @@ async def _fill(url: str, days: int) -> None:
 
 
 async def _make(url: str, out: Path, days: int) -> int:
-    store = SqlStore(url, create=False)
+    store = sql_store(url, create=False)
     await store.open()
     wanted = Wanted(
         country="PK",

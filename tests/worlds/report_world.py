@@ -20,7 +20,8 @@ from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from probes.measurement import Measurement, Purpose
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, Store
+from storage.store import Store
+from storage.values.cycle import Cycle
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
 from tests.contract.cycles import REACHED, at, cycle, measurement, verdict
 from tests.contract.cycles import platform_verdict as rolled_up

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.analysis.events.event import EventState
 from monitor.cli.main import app
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from tests.contract.cycles import cycle, event, log_entry
 
 PK_EVENT, BR_EVENT = "aaaa1111bbbb2222cccc", "aaaa9999bbbb2222cccc"
@@ -33,7 +33,7 @@ class Installation:
         there = event(BR_EVENT, country="BR", platform="whatsapp", detected=900)
 
         async def fill() -> None:
-            store = SqlStore(f"sqlite:///{self.file}")
+            store = sql_store(f"sqlite:///{self.file}")
             await store.open()
             await store.save(cycle(1), [here], [log_entry(1, here)])
             await store.save(cycle(2), [there], [log_entry(1, there)])
@@ -53,7 +53,7 @@ class Installation:
         ]
 
         async def store() -> None:
-            opened = SqlStore(f"sqlite:///{self.file}")
+            opened = sql_store(f"sqlite:///{self.file}")
             await opened.open()
             await opened.save(cycle(3), [withdrawn, other], lines)
             await opened.close()

@@ -77,8 +77,6 @@ FORGOTTEN = 1.0
 
 
 class Kind(StrEnum):
-    """Which way a reading points."""
-
     ACCUSES = "accuses"
     CLEARS = "clears"
     NEITHER = "neither"
@@ -100,12 +98,9 @@ class Persistence(StrEnum):
 
 
 class Phase(StrEnum):
-    """The state of a stream."""
-
     UNKNOWN = "unknown"
     CLEAR = "clear"
     SUSPICIOUS = "suspicious"
-    """Accused, undecided."""
     SUSPECTED = "suspected"
     """Past the first threshold."""
     BLOCKED = "blocked"
@@ -182,11 +177,9 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     cap_weak: float = 0.2
     """Highest rate of wrong readings of any stream, when the control sees none."""
     cap_strong: float = 0.02
-    """The same for strong readings."""
 
     @property
     def readings_a_year(self) -> float:
-        """At the base interval."""
         return YEAR / self.base_interval
 
     @property
@@ -196,7 +189,6 @@ class DetectorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def confirm_at(self) -> float:
-        """Score from which it is blocked."""
         return math.log(self.readings_a_year / self.false_confirmed)
 
     @property
@@ -238,9 +230,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last reading, of whatever kind."""
     cycle: str = ""
     accused_at: datetime | None = None
-    """Of the last accusing reading."""
     cleared_at: datetime | None = None
-    """Of the last clearing reading."""
     down_at: datetime | None = None
     """Of the last reading at which the control failed too."""
     open_since: datetime | None = None
@@ -248,7 +238,6 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     best: float = 0.0
     """The highest weight of one reading of the run."""
     conclusive: int = 0
-    """Conclusive readings in the run."""
     wrong: float = 0.0
     """Accusations of the run that count as wrong if it comes to nothing; repeats within an episode
     count as part of one."""
@@ -481,7 +470,6 @@ def _learned(
 
 
 def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detector:
-    """The state after silence up to `at`."""
     known = state.known_at
     if known is None or (silent := _seconds(known, at)) <= settings.gap:
         return state

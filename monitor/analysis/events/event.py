@@ -13,8 +13,6 @@ import msgspec
 
 
 class EventKind(StrEnum):
-    """What an event is about."""
-
     BLOCK = "block"
     """One platform in one country."""
     SHUTDOWN = "shutdown"
@@ -30,8 +28,6 @@ class EventKind(StrEnum):
 
 
 class EventState(StrEnum):
-    """The state of an event."""
-
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
     RECOVERING = "recovering"
@@ -51,7 +47,6 @@ ACTIVE_STATES = (
     EventState.RECOVERING,
     EventState.UNOBSERVED,
 )
-"""States of an event that is not over."""
 
 
 class Scope(StrEnum):
@@ -76,8 +71,6 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One network in an event."""
-
     asn: int
     network: str
     affected: bool
@@ -96,7 +89,6 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart."""
         return network_key(self.asn, self.network)
 
 
@@ -166,7 +158,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """As in `EventLogEntry.change`; empty for none."""
     detail: str = ""
     event: Event
-    """The whole event after the change."""
 
 
 def event_id(*parts: str) -> str:
@@ -180,7 +171,6 @@ def network_key(asn: int, network: str) -> tuple[int, str]:
 
 
 def confirmed(event: Event, now: datetime, detail: str) -> Change:
-    """A suspected event is certain."""
     event = msgspec.structs.replace(
         event, state=EventState.CONFIRMED, confirmed_at=now, updated_at=now
     )
@@ -216,4 +206,3 @@ class EventLogEntry(msgspec.Struct, frozen=True, kw_only=True):
     unobserved, ended, reopened, dismissed, revised, withdrawn."""
     detail: str = ""
     snapshot: Event
-    """The whole event after the change."""

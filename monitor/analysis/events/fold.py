@@ -87,13 +87,10 @@ def watch_only(book: EventBook, vantages: Collection[str]) -> EventBook:
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one cycle."""
-
     book: EventBook
     changed: tuple[Event, ...]
     """New, changed and ended events, each once, in its latest form."""
     log: tuple[EventLogEntry, ...]
-    """New log entries, in order."""
     late: tuple[CountryPlatformKey, ...] = ()
     """Keys with a verdict too late to be used without the whole history. (Of vantages and outages
     only the present matters.)"""
@@ -168,8 +165,7 @@ class Rebuild:
         )
 
     def step(self) -> Step:
-        """The book with the new timeline. Other events than before are revised, withdrawn or new.
-        """
+        """The book with the new timeline. Events that differ are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
             self._taking.replace(self._place, self._timeline)
             self._taking.log_differences(self._known, self._older, self._changes, self._last)
@@ -358,7 +354,6 @@ def key_of(verdict: PlatformVerdict) -> Key:
 
 
 def _walk(timeline: VerdictOrder[_S, _T], take: _Take[_S, _T]) -> list[Change]:
-    """Every change that the recent items of a timeline caused."""
     changes: list[Change] = []
     state = timeline.settled
     for _, item in timeline.recent:
@@ -368,7 +363,6 @@ def _walk(timeline: VerdictOrder[_S, _T], take: _Take[_S, _T]) -> list[Change]:
 
 
 def _events_of(state: object) -> dict[str, Event]:
-    """The events of a state."""
     match state:
         case CountryPlatform(event=event) | Outages(event=event):
             return {event.id: event} if event is not None else {}

@@ -29,8 +29,6 @@ SURE = 2
 
 
 class LastVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The last verdict of one vantage on a platform, other than insufficient."""
-
     asn: int
     network: str
     down: bool

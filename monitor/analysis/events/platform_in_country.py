@@ -41,8 +41,6 @@ EPISODES = 200
 
 
 class CountryPlatform(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a platform in a country."""
-
     streams: dict[str, Stream] = {}
     """By vantage. Never changed in place."""
     event: Event | None = None
@@ -97,7 +95,6 @@ def _blocks_now(stream: Stream, verdict: PlatformVerdict, settings: EventSetting
 def _moves(
     event: Event, streams: Sequence[Stream], verdict: PlatformVerdict, settings: EventSettings
 ) -> Iterator[Change]:
-    """From one state of an event to the next."""
     reason = _confirmation(event, streams, verdict.judged_at, settings)
     if event.state is EventState.SUSPECTED and reason:
         event = _at(event, verdict, state=EventState.CONFIRMED, confirmed_at=verdict.judged_at)
@@ -174,7 +171,6 @@ def _opened(
 
 
 def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:
-    """Whether a new block is the old one come back."""
     if known.state is not EventState.ENDED:
         return False
     ended = known.end_latest or known.end_earliest or known.updated_at
@@ -261,7 +257,6 @@ def _network(
 
 
 def _not_open_again(status: NetworkStatus | None) -> bool:
-    """Whether a network was not known to be open again."""
     return status is not None and (status.blocked_now or status.recovering or status.unobserved)
 
 
@@ -350,7 +345,6 @@ def _closed(event: Event, verdict: PlatformVerdict) -> Change:
 
 
 def _last_blocked(event: Event) -> datetime:
-    """The last moment at which any network blocked."""
     ends = [e.end_earliest or e.onset_latest for s in event.networks for e in s.episodes[-1:]]
     return max(ends, default=event.onset_latest)
 

@@ -36,7 +36,6 @@ class EventSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def detector(self) -> DetectorSettings:
-        """Settings of the sequential test."""
         return _detector(self.false_suspected, self.false_confirmed, self.false_ends, self.interval)
 
 

@@ -65,8 +65,6 @@ _NATIONAL = (EventKind.SHUTDOWN, EventKind.INTERNATIONAL_CUT)
 
 
 class Reachability(StrEnum):
-    """What a vantage can reach."""
-
     WELL = "well"
     CUT = "cut"
     DARK = "dark"
@@ -103,8 +101,12 @@ class VantageReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the `SURE`th report in a row came; None before."""
 
     @property
+    def lost(self) -> bool:
+        """Whether it reaches nothing, or nothing abroad."""
+        return self.condition in (Reachability.DARK, Reachability.CUT)
+
+    @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart."""
         return network_key(self.asn, self.network or self.vantage)
 
 
@@ -238,7 +240,7 @@ def _now(
 def _findings(
     reports: Sequence[VantageReport], active: Collection[Event], now: datetime, interval: float
 ) -> Iterator[_Finding]:
-    lost = [s for s in reports if s.condition in (Reachability.DARK, Reachability.CUT)]
+    lost = [s for s in reports if s.lost]
     dark = [s for s in lost if s.condition is Reachability.DARK]
     told: set[str] = set()
     national = {
@@ -327,7 +329,6 @@ def _agreed(
 
 
 def _outvoting(lost: Sequence[VantageReport]) -> bool:
-    """Whether enough of them were lost together."""
     return any(
         len(together) >= OUTVOTING and len({s.key for s in together}) >= OUTVOTING_NETWORKS
         for last in lost
@@ -339,9 +340,8 @@ def _alone(report: VantageReport, reports: Sequence[VantageReport]) -> bool:
     """Whether a dark vantage is dark while its neighbours are not; where all are, others count."""
     others = [s for s in reports if s.vantage != report.vantage]
     here = [s for s in others if s.field and s.country == report.country]
-    lost = (Reachability.DARK, Reachability.CUT)
     for witnesses in (here, others):
-        able = [s for s in witnesses if s.condition not in lost]
+        able = [s for s in witnesses if not s.lost]
         if able:
             return any(_witnessed([report], by) for by in able)
     return True
@@ -359,12 +359,10 @@ def _is_confirmed(event: Event) -> bool:
 
 
 def _last_loss(reports: Iterable[VantageReport]) -> datetime:
-    """When the last of the lost vantages was lost."""
-    return max(s.since for s in reports if s.condition in (Reachability.DARK, Reachability.CUT))
+    return max(s.since for s in reports if s.lost)
 
 
 def _long_gone(report: VantageReport, loss: datetime) -> bool:
-    """Whether it was lost long before that."""
     return report.condition is Reachability.DARK and loss - report.since > REMEMBERED
 
 
@@ -446,11 +444,7 @@ def _close(event: Event, reports: Iterable[VantageReport], now: datetime) -> Cha
         and event.country in ("", s.country)
         and event.vantage in ("", s.vantage)
     ]
-    back = [
-        s
-        for s in concerned
-        if s.since > event.onset_latest and s.condition not in (Reachability.DARK, Reachability.CUT)
-    ]
+    back = [s for s in concerned if s.since > event.onset_latest and not s.lost]
     first = min(back, key=lambda report: report.since, default=None)
     bounds: tuple[datetime | None, datetime | None] = (now, now)
     if first is not None:

@@ -38,14 +38,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     """Functions blocked or throttled at any time, sorted."""
     evidence: Evidence
-    """The best grade."""
     scope: Scope
     """Full once a core function was affected."""
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform at one vantage."""
-
     vantage: str
     asn: int
     network: str
@@ -58,7 +55,6 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells networks apart."""
         return network_key(self.asn, self.network)
 
     @property

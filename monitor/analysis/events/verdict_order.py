@@ -15,9 +15,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 S = TypeVar("S")
-"""The state."""
 T = TypeVar("T")
-"""One item."""
 
 Key = tuple[datetime, str]
 """When it was judged (UTC), and what tells it from others of the same moment."""
@@ -27,8 +25,6 @@ LATENESS = timedelta(hours=1)
 
 
 class Arrival(Enum):
-    """How an item fits into a timeline."""
-
     NEXT = "next"
     """It is the newest: one step was taken."""
     BETWEEN = "between"
@@ -47,13 +43,10 @@ class VerdictOrder(msgspec.Struct, Generic[S, T], frozen=True, kw_only=True):
     until: Key | None = None
     """Key of the last item folded into `settled`."""
     recent: tuple[tuple[Key, T], ...] = ()
-    """In order."""
     current: S
-    """The state after all of it."""
 
 
 def begin(state: S) -> VerdictOrder[S, T]:
-    """A timeline without items."""
     return VerdictOrder(settled=state, current=state)
 
 

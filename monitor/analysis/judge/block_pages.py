@@ -30,8 +30,6 @@ class Medium(StrEnum):
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """One fingerprint found in one measurement."""
-
     fingerprint: Fingerprint
     medium: Medium
 

@@ -36,9 +36,7 @@ class Case(EndpointCase, frozen=True, kw_only=True):
     controls: tuple[Measurement, ...] = ()
     """Measurements of the same endpoint from control vantages, in any order, of any age."""
     follow_ups: tuple[Measurement, ...] = ()
-    """Follow-up measurements of this endpoint in this cycle."""
     fingerprints: tuple[Fingerprint, ...] = ()
-    """Known block pages and filtering products."""
     udp_works: bool = False
     """HTTP/3 or STUN of another endpoint worked from this vantage in this cycle, so UDP gets
     through and its silence means something."""

@@ -46,12 +46,10 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
 
 def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     """The controls that count for at least one of the attempts."""
-    same = [measurement for measurement in case.controls if measurement.endpoint == case.endpoint]
+    same = [m for m in case.controls if m.endpoint == case.endpoint]
     if not same:
         return Controls(gap="missing")
-    timely = [
-        measurement for measurement in same if any(follows(measurement, one) for one in compared)
-    ]
+    timely = [m for m in same if any(follows(m, one) for one in compared)]
     if not timely:
         return Controls(gap="stale")
     informative = [summary for summary in map(summarise, timely) if _counts(case, summary)]

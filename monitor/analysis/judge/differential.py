@@ -125,8 +125,8 @@ def _only_the_name_lies(clues: _Clues, word: str) -> bool:
     spoiled = [o for o in over_udp if o.failure or contradicting(o.answers)]
     on_the_way = answered_well and bool(over_udp) and len(spoiled) == len(over_udp)
     if word == "injection":
-        return _verified(clues) or answered_well
-    return _verified(clues) and (word not in _RESOLVERS_FAULT or on_the_way)
+        return bool(_verified(clues)) or answered_well
+    return bool(_verified(clues)) and (word not in _RESOLVERS_FAULT or on_the_way)
 
 
 def _led_astray(clues: _Clues, honest: set[str]) -> bool:
@@ -136,16 +136,18 @@ def _led_astray(clues: _Clues, honest: set[str]) -> bool:
     """
     if any(summary.last_hop.resolved_elsewhere for summary in clues.summaries):
         return False
-    return _verified(clues) and not any(
+    return bool(_verified(clues)) and not any(
         _answered_addresses(summary) & honest for summary in clues.summaries
     )
 
 
-def _verified(clues: _Clues) -> bool:
-    return any(
-        o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
+def _verified(clues: _Clues) -> set[str]:
+    """Addresses from another source where the handshake verified."""
+    return {
+        o.address
         for o in clues.tls
-    )
+        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
+    }
 
 
 def _forged(clues: _Clues) -> bool:
@@ -203,9 +205,9 @@ def _clues(case: Case, agreeing: Sequence[Summary]) -> _Clues:
     since = agreeing[0].measurement.ended_at
     seen: list[AnyObservation] = [
         o
-        for measurement in case.follow_ups
-        if measurement.endpoint == case.endpoint and measurement.started_at.timestamp() >= since
-        for o in measurement.observations
+        for m in case.follow_ups
+        if m.endpoint == case.endpoint and m.started_at.timestamp() >= since
+        for o in m.observations
         if o.reason
     ]
     return _Clues(
@@ -226,12 +228,7 @@ def _gave_addresses(observation: DnsObservation) -> bool:
 
 def _honest_addresses(clues: _Clues) -> set[str]:
     given = {a for o in clues.dns if o.reason in _HONEST and not o.failure for a in o.addresses}
-    proved = {
-        o.address
-        for o in clues.tls
-        if o.reason == Reason.HONEST_ADDRESS and o.failure is None and o.server_name == clues.host
-    }
-    return given | proved
+    return given | _verified(clues)
 
 
 def _answered_addresses(summary: Summary) -> set[str]:

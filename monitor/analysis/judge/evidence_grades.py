@@ -125,5 +125,4 @@ def ceiling(weight: Weight) -> Evidence:
 
 
 def capped(evidence: Evidence, limit: Evidence) -> Evidence:
-    """The lower of two grades."""
     return min(evidence, limit, key=EVIDENCE_ORDER.__getitem__)

@@ -20,11 +20,8 @@ FAMILY_MISSING = "vantage.family_missing"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules ask about a case."""
-
     case: Case
     measured: bool
-    """At least one measurement was made."""
     egress_failed: bool
     """Every attempt failed at our own proxy."""
     answered: bool

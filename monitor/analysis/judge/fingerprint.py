@@ -6,8 +6,6 @@ import msgspec
 
 
 class Where(StrEnum):
-    """Where the words are found."""
-
     BODY = "body"
     TITLE = "title"
     HEADER = "header"
@@ -29,8 +27,6 @@ class Kind(StrEnum):
 
 
 class Scope(StrEnum):
-    """Who uses the fingerprint."""
-
     COUNTRY = "country"
     """The networks of a whole country, by order."""
     ISP = "isp"
@@ -40,8 +36,6 @@ class Scope(StrEnum):
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """One fingerprint."""
-
     id: str
     """Shown with the verdict: lower-case letters, digits, and `-_.`."""
     where: Where

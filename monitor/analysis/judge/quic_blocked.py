@@ -48,9 +48,9 @@ def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:
 def answered_over_udp(measurements: Iterable[Measurement]) -> frozenset[str]:
     """Ids of the endpoints that answered over UDP other than DNS."""
     return frozenset(
-        measurement.endpoint
-        for measurement in measurements
-        for o in measurement.observations
+        m.endpoint
+        for m in measurements
+        for o in m.observations
         if o.failure is None and (isinstance(o, QuicObservation) or _is_stun(o))
     )
 

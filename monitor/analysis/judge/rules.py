@@ -47,15 +47,13 @@ Decisions worth knowing:
 
 from collections.abc import Callable
 
-import msgspec
-
 from monitor.analysis.judge.case import Case, EndpointCase
 from monitor.analysis.judge.differential import CONCLUSIVE
 from monitor.analysis.judge.evidence_grades import WEIGHTS, Sign, ceiling, llr, signs
 from monitor.analysis.judge.facts import FAMILY_MISSING, Facts, examine
 from monitor.analysis.judge.signs import Finding
 from monitor.analysis.outcome import TIMEOUT, failures, kind_of
-from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from monitor.analysis.verdict import Evidence, State, TableRule, VantageState, Verdict
 from probes.catalog.catalog import EndpointKind
 from probes.measurement import Layer
 
@@ -64,20 +62,15 @@ RULES_VERSION = "4"
 QUIC_BLOCKED = "quic.blocked"
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    id: str
-    meaning: str
-    """One sentence for readers who do not program."""
     state: State
     method: str = ""
     """The method of the block; empty when nobody is accused."""
     sub_method: str = ""
     grade_ceiling: Evidence = Evidence.NONE
     """The best grade this rule can give. The measurements decide the grade of a verdict."""
-    wrong_when: str
-    """What would make the rule wrong."""
     matches: Callable[[Facts], bool]
 
 
@@ -101,7 +94,6 @@ def verdict_on(
     sub_method: str = "",
     family: str = "",
 ) -> Verdict:
-    """The verdict that a rule gives to a case."""
     return Verdict(
         measurement=measurement,
         controls=controls,

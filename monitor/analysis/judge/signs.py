@@ -66,14 +66,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
     """Where in that attempt."""
     family: str = ""
-    """Set when only this address family is affected."""
     fingerprint: str = ""
     """Id of the fingerprint that supports the sign."""
 
 
 class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A failed attempt and its signs."""
-
     summary: Summary
     signs: Mapping[Sign, Outcome]
     """More than one when its addresses failed in different ways."""
@@ -124,7 +121,6 @@ def _with_follow_ups(
     counted: Sequence[FailedAttempt],
     controls: Controls,
 ) -> Finding:
-    """The finding with the follow-ups taken into account."""
     if found.sign is None:
         return msgspec.structs.replace(found, evidence=evidence)
     reading = reread(
@@ -240,7 +236,6 @@ def _refused_since(sign: Sign, attempts: Sequence[FailedAttempt]) -> frozenset[i
 
 
 def _needs_no_control(case: Case, attempt: FailedAttempt) -> bool:
-    """Whether an attempt accuses without a control."""
     if BOGON in attempt.signs or KNOWN_PAGE in attempt.signs:
         return True
     # A wrong clock breaks certificates too, but then a reference's as well.
@@ -303,7 +298,6 @@ def failed_at(paths: Sequence[Outcome], depth: int) -> dict[Sign, Outcome]:
 
 
 def _page_sign(summary: Summary, controls: Controls) -> Sign | None:
-    """What is wrong with a complete response."""
     page = summary.last_hop.http
     if page is None or not page.status:
         return None

@@ -40,7 +40,7 @@ def _untried(outcome: Outcome) -> bool:
 def looks_overloaded(attempts: Sequence[Measurement], families: tuple[str, ...]) -> bool:
     """Whether an attempt shows what an overloaded server does too: that takes one more attempt than
     other failures, and some time between them."""
-    came_to = (decisive(measurement, families) for measurement in attempts)
+    came_to = (decisive(m, families) for m in attempts)
     return any(
         one is not None and WEIGHTS.get((one.layer, one.sub_method)) is Weight.OVERLOAD
         for one in came_to
@@ -63,7 +63,7 @@ def attempts_agree(attempts: tuple[Measurement, ...], families: tuple[str, ...])
         return False
     came_to = {
         (one.layer, one.failure, one.sub_method) if one is not None else None
-        for one in (decisive(measurement, families) for measurement in attempts[-needed:])
+        for one in (decisive(m, families) for m in attempts[-needed:])
     }
     return len(came_to) == 1 and (last.failure is None or rank(last.sub_method) == 0)
 

@@ -2,26 +2,19 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from monitor.analysis.throttling.transfer_facts import TransferFacts
 from monitor.analysis.throttling.transfer_verdict import TransferClass
-from monitor.analysis.verdict import Evidence, State
+from monitor.analysis.verdict import Evidence, State, TableRule
 
 
-class TransferRule(msgspec.Struct, frozen=True, kw_only=True):
+class TransferRule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    id: str
-    meaning: str
-    """One sentence for readers who do not program."""
     state: State
     kind: TransferClass
     sub_method: str = ""
     grade_ceiling: Evidence = Evidence.NONE
     """The best grade this rule can give."""
-    wrong_when: str
-    """What would make the rule wrong."""
     matches: Callable[[TransferFacts], bool]
 
 

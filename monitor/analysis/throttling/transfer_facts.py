@@ -38,8 +38,6 @@ class TransferCase(EndpointCase, frozen=True, kw_only=True):
 
 
 class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules ask about a case."""
-
     case: TransferCase
     informative: tuple[Round, ...]
     stalls: tuple[Round, ...]
@@ -92,7 +90,6 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss_explains(self) -> bool:
-        """Loss measured at the vantage may explain it."""
         rounds = len(self.stalls) if self.stall else len(self.slow)
         return loss_explains(self.case.health.timeout_rate, rounds)
 
@@ -140,9 +137,7 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 def examine(case: TransferCase) -> TransferFacts:
     """Reduce a case to the facts that the rules ask about. Never raises."""
     informative = tuple(
-        r
-        for r in (round_of(measurement, case.distance) for measurement in case.rounds)
-        if r.informative
+        r for r in (round_of(m, case.distance) for m in case.rounds) if r.informative
     )
     by_name = tuple(r for r in informative if r.slow_by_name)
     by_site = tuple(r for r in informative if r.slow_site and r.ratio("innocuous") is None)

@@ -16,10 +16,12 @@ SITE_RATIO = 0.2
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """One round of transfers."""
-
     measurement: Measurement
     speeds: Mapping[str, TransferSpeed]
+
+    @property
+    def target(self) -> TransferSpeed | None:
+        return self.speeds.get("target")
 
     def rate(self, variant: str) -> float | None:
         """Bits per second of a variant."""
@@ -34,13 +36,12 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def informative(self) -> bool:
         """The target gave a rate, or stalled."""
-        target = self.speeds.get("target")
-        return target is not None and (target.stalled or target.rate is not None)
+        return self.stalled or self.rate("target") is not None
 
     @property
     def missing(self) -> bool:
         """The target was not requested: connecting or the handshake failed."""
-        return "target" not in self.speeds
+        return self.target is None
 
     @property
     def compared(self) -> bool:
@@ -50,17 +51,15 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stalled_alone(self) -> bool:
         """The target stalled where another transfer of the round continued."""
-        target = self.speeds.get("target")
-        if target is None or not target.stalled:
+        if self.target is None or not self.target.stalled:
             return False
-        others = (self.speeds.get("innocuous"), self.speeds.get("reference"))
-        return any(o is not None and gets_past(o, target.bytes_read) for o in others)
+        point = self.target.bytes_read
+        return any(gets_past(o, point) for name, o in self.speeds.items() if name != "target")
 
     @property
     def stalled(self) -> bool:
         """The target stalled."""
-        target = self.speeds.get("target")
-        return target is not None and target.stalled
+        return self.target is not None and self.target.stalled
 
     @property
     def slow_by_name(self) -> bool:
@@ -71,10 +70,10 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slow_site(self) -> bool:
         """Far slower than an object elsewhere, more than the distance explains."""
-        ratio, target = self.ratio("reference"), self.speeds.get("target")
-        if ratio is None or target is None or ratio >= SITE_RATIO:
+        ratio = self.ratio("reference")
+        if ratio is None or self.target is None or ratio >= SITE_RATIO:
             return False
-        return not target.distance_explains
+        return not self.target.distance_explains
 
     @property
     def stall_is_ours(self) -> bool:

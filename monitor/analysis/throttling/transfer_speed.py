@@ -38,8 +38,6 @@ VARIANTS: Mapping[str, str] = {
 
 
 class TransferSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    """One transfer."""
-
     bytes_read: int
     stalled: bool
     """No more data came, without an error."""

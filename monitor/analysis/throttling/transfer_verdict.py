@@ -12,8 +12,6 @@ _COMPARED = ("innocuous", "reference", "control")
 
 
 class TransferClass(StrEnum):
-    """The kind of a verdict on transfers."""
-
     OK = "ok"
     THROTTLED = "throttled"
     STALLED = "stalled"
@@ -23,8 +21,6 @@ class TransferClass(StrEnum):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """The spread of several values."""
-
     low: float
     median: float
     high: float
@@ -47,7 +43,6 @@ class TransferVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accuses(self) -> bool:
-        """Whether it says throttled."""
         return self.verdict.state is State.THROTTLED
 
     @property

@@ -22,7 +22,7 @@ from monitor.analysis.outcome import (
 )
 from monitor.analysis.vantage.clock import clock_skew
 from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
-from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.verdict import TableRule, VantageHealth, VantageState
 from probes.catalog.catalog import EndpointKind, Reference, ReferenceScope
 from probes.failure import TIMEOUTS, Failure
 from probes.measurement import DnsObservation, Layer, Measurement, TcpObservation
@@ -48,16 +48,12 @@ _NO_WAY_TO_RESOLVER = TIMEOUTS | {
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """How much packet loss alone explains."""
-
     timeout_rate: float
     """0–1, never 0."""
     lossy: bool
 
 
 class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest measurement of one reference."""
-
     reference: Reference
     summary: Summary
     outcome: Outcome | None
@@ -72,8 +68,6 @@ class ReferenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class References(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts that the health rules use."""
-
     latest: tuple[ReferenceView, ...]
     """The latest measurement of each reference, without those that failed at our own proxy."""
     egress_failed: bool
@@ -86,10 +80,8 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
     only when certificates look expired or not yet valid."""
     stub_resolver: bool
     where: ExitMismatch
-    """How the exit differs from the configuration."""
 
     def of(self, *scopes: ReferenceScope) -> tuple[ReferenceView, ...]:
-        """The references of these scopes."""
         return tuple(view for view in self.latest if view.reference.scope in scopes)
 
     def reached(self, *scopes: ReferenceScope) -> bool:
@@ -97,15 +89,10 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
         return any(view.reached for view in (self.of(*scopes) if scopes else self.latest))
 
 
-class HealthRule(msgspec.Struct, frozen=True, kw_only=True):
+class HealthRule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    id: str
-    meaning: str
-    """One sentence for readers who do not program."""
     state: VantageState
-    wrong_when: str
-    """What would make the rule wrong."""
     matches: Callable[[References], bool]
 
 
@@ -156,15 +143,15 @@ def _worse(one: float | None, other: float | None) -> float | None:
 def hints_at_nat64(references: Sequence[tuple[Reference, Measurement]]) -> bool:
     """Whether names of references have IPv6 addresses and none answered over IPv4, or an address
     has NAT64's well-known prefix."""
-    measurements = [measurement for _, measurement in references]
+    measurements = [m for _, m in references]
     given = [
         address
-        for measurement in measurements
-        for seen in measurement.observations
+        for m in measurements
+        for seen in m.observations
         if isinstance(seen, DnsObservation) and seen.rtype == "AAAA"
         for address in seen.addresses
     ]
-    if any("ipv4" in working_families(measurement) for measurement in measurements):
+    if any("ipv4" in working_families(m) for m in measurements):
         return any(address.startswith("64:ff9b:") for address in given)
     return bool(given)
 
@@ -258,16 +245,14 @@ def _references(
         reached_without_dns=any(m.reached and not m.of(Layer.DNS) for m in witnesses),
         loss=estimate_loss(references, witnesses),
         clock_skew=_skew(views, witnesses),
-        stub_resolver=any(_through_stub(measurement) for _, measurement in references),
+        stub_resolver=any(_through_stub(m) for _, m in references),
         where=where,
     )
 
 
 def _skew(views: Sequence[ReferenceView], witnesses: Sequence[Measurement]) -> float | None:
     latest = [view.summary.measurement for view in views]
-    proven = clock_skew(
-        [*latest, *(measurement for measurement in witnesses if measurement.reached)]
-    )
+    proven = clock_skew([*latest, *(m for m in witnesses if m.reached)])
     if proven is not None or not any(_out_of_date(view) for view in views):
         return proven
     # A forger of these dates can mute this vantage, but only by breaking references as well.

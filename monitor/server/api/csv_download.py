@@ -1,8 +1,7 @@
 """All rows wanted as one CSV file, sent as it is read.
 
-Each batch is a read of its own, and from some databases two are read ahead: while it takes none, a
-slow reader holds no transaction, no thread and no turn, only those and the place where the file
-goes on.
+Each batch is a short transaction of its own. A reader that is slow holds no transaction and no
+thread between two batches, only the place where the file goes on.
 """
 
 import asyncio
@@ -38,34 +37,34 @@ async def csv_file(
         return Response(headers=headers)
     file = _file(resource, store, asked)
     # Before anything is sent, so that a store that does not answer at all is told as such.
-    first = await _pieces(file, turns)
+    first = await _lines(file, turns)
     return StreamingResponse(_body(first, file, resource, turns), headers=headers)
 
 
 def _file(resource: Resource, store: Store, asked: Asked) -> File:
     columns, hidden = resource.columns, asked.hidden_columns
-    if resource.listed is None:
+    if resource.stored is None:
         values = resource.rows(store, asked.selection)
         return file_of_values(columns, values, resource.prepare, hidden=hidden)
-    return file_of_rows(resource.listed, columns, store, asked.selection, hidden=hidden)
+    return file_of_rows(resource.stored, columns, store, asked.selection, hidden=hidden)
 
 
 async def _body(
-    first: list[bytes] | None, file: File, resource: Resource, turns: asyncio.Semaphore
+    first: str | None, file: File, resource: Resource, turns: asyncio.Semaphore
 ) -> AsyncIterator[bytes | memoryview]:
     try:
         yield header(resource.columns).encode()
-        pieces = first
-        while pieces is not None:
-            for piece in pieces:
-                for start in range(0, len(piece), _PIECE):
-                    yield memoryview(piece)[start : start + _PIECE]
-            pieces = await _pieces(file, turns)
+        lines = first
+        while lines is not None:
+            piece = lines.encode()
+            for start in range(0, len(piece), _PIECE):
+                yield memoryview(piece)[start : start + _PIECE]
+            lines = await _lines(file, turns)
     finally:
         await file.batches.aclose()
 
 
-async def _pieces(file: File, turns: asyncio.Semaphore) -> list[bytes] | None:
+async def _lines(file: File, turns: asyncio.Semaphore) -> str | None:
     async with turns:
         batch = await anext(file.batches, None)
         if batch is None:

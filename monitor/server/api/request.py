@@ -12,7 +12,8 @@ from monitor.server.api.json_rows import HIDDEN
 from monitor.server.api.parameters import PAGE, PAGING, read_query
 from monitor.server.api.problem import ProblemError
 from monitor.server.api.resources import Resource
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 
 _TICK = timedelta(microseconds=1)
 _HISTORY = "events"

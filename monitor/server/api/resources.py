@@ -18,10 +18,11 @@ from monitor.export.columns import (
 )
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
-from storage.export.cells import Listed
-from storage.store import Selection, Store
+from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.rollup import Availability
+from storage.values.row_kind import RowKind
+from storage.values.selection import Selection
 
 
 def _same(value: Any) -> Any:
@@ -41,7 +42,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """What the store lists, in batches; honours `after` and `batch`."""
     prepare: Callable[[Any], Any] = _same
     """Makes what the columns read."""
-    listed: Listed | None = None
+    stored: RowKind | None = None
     """What a file is made of without `rows`; None for what does not pile up."""
     place: Callable[[Any], tuple[str, ...]] = place_of
     place_length: int
@@ -90,7 +91,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.PERIOD, p.BY),
         columns=AVAILABILITY_COLUMNS,
         rows=lambda store, wanted: store.availability(wanted),
-        listed=Listed.AVAILABILITY,
+        stored=RowKind.AVAILABILITY,
         place_length=LENGTHS[Availability],
         is_place=lambda place: place[3].isascii() and place[3].isdecimal() and len(place[3]) == 10,
     ),
@@ -101,7 +102,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
         columns=VERDICT_COLUMNS,
         rows=lambda store, wanted: store.verdicts(wanted),
-        listed=Listed.VERDICTS,
+        stored=RowKind.VERDICTS,
         place_length=LENGTHS[Verdict],
     ),
     Resource(
@@ -111,7 +112,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(*_PLACE, *_TIME, p.EVENT, p.VANTAGE),
         columns=MEASUREMENT_COLUMNS,
         rows=lambda store, wanted: store.measurements(wanted),
-        listed=Listed.MEASUREMENTS,
+        stored=RowKind.MEASUREMENTS,
         prepare=Look.of,
         place_length=LENGTHS[Measurement],
     ),

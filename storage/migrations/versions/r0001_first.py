@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.sql.append_only import refusal
 from storage.sql.columns import TEXT
-from storage.values.append_only import refusal
 
 revision = "0001"
 down_revision = None

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.sql import codecs, schema
-from storage.sql.codec import Codec
+from storage.sql import schema
+from storage.values import codecs
+from storage.values.codec import Codec
 from storage.values.reviews import Annotation, Review
 from storage.values.storable_text import storable
 from storage.values.times import Arrivals, text_time, time_text

@@ -32,7 +32,7 @@ def test_what_was_packed_without_a_dictionary_is_read() -> None:
 
 def test_the_dictionary_is_the_one_that_looks_were_packed_with() -> None:
     """Nothing that it packed can be read without it: a better one comes beside it."""
-    dictionary = files("storage").joinpath("looks.dictionary").read_bytes()
+    dictionary = files("storage.values").joinpath("looks.dictionary").read_bytes()
     assert sha256(dictionary).hexdigest() == (
         "27bf4037573c6ae8bdfcfe4519ec6160426f8056519d42076f751c2c66b4cbc0"
     )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, event
 
 from probes.measurement import DnsObservation, HttpObservation, Measurement, Purpose
+from storage.open_store import sql_store
 from storage.sql import schema
 from storage.sql.store import SqlStore
 from storage.sqlite.backup import backup, check
@@ -38,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def store(file: Path) -> AsyncIterator[SqlStore]:
     """An open, empty store."""
-    made = SqlStore(f"sqlite:///{file}")
+    made = sql_store(f"sqlite:///{file}")
     await made.open()
     yield made
     await made.close()
@@ -188,7 +189,7 @@ async def test_a_caller_that_gives_up_holds_nobody_up(store: SqlStore) -> None:
 
 async def test_a_closed_store_refuses_and_answers(file: Path) -> None:
     """Everybody who waits hears of it."""
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     with pytest.raises(StorageError, match="is not open"):
         await store.receive(batch(1), [seen_cycle(1)])
 
@@ -236,7 +237,7 @@ async def test_copies_hold_and_have_it_all(store: SqlStore, file: Path, tmp_path
     await store.save(cycle(2))
     backup(str(file), tmp_path / "copy.db")
     assert check(str(tmp_path / "copy.db")) == []
-    copy = SqlStore(f"sqlite:///{tmp_path / 'copy.db'}")
+    copy = sql_store(f"sqlite:///{tmp_path / 'copy.db'}")
     await copy.open()
     assert await copy.enrolments() == [enrolment(1)]
     assert ids(await copy.waiting(10)) == [seen_cycle(1).id]

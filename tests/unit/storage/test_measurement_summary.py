@@ -13,7 +13,7 @@ from probes.measurement import (
     TcpObservation,
     TlsObservation,
 )
-from storage.export.measurement_summary import Summary, deciding, summarise
+from storage.values.measurement_summary import Summary, deciding, summarise
 from tests.contract.cycles import REACHED, measurement
 
 V4, V6, OTHER = "203.0.113.1", "2001:db8::1", "198.51.100.7"

@@ -11,9 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from storage.open_store import sql_store
 from storage.sql.migrate import MIGRATIONS, migrate
 from storage.sql.schema import metadata
-from storage.sql.store import SqlStore
 from storage.sqlite.backend import read_engine, write_engine
 from storage.store import StorageError
 from tests.contract.cycles import cycle
@@ -91,7 +91,7 @@ def test_migrating_gives_the_same_sql_as_the_schema(tmp_path: Path) -> None:
 async def test_an_older_database_is_brought_up_to_date(tmp_path: Path) -> None:
     """A later release opens this one's file: new tables are there and no row is lost."""
     file = tmp_path / "old.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     await store.save(cycle(1))
     await store.close()
@@ -108,7 +108,7 @@ async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> Non
     _migrate(file, _later_release(tmp_path))
     before = _objects(file)
     with pytest.raises(StorageError, match=rf"9999, made by a newer shutwatch.*{HEAD}") as caught:
-        await SqlStore(f"sqlite:///{file}").open()
+        await sql_store(f"sqlite:///{file}").open()
     assert str(file) in str(caught.value)
     assert _objects(file) == before
 
@@ -134,7 +134,7 @@ async def test_the_file_of_another_program_is_refused_and_left_alone(tmp_path: P
         database.execute("CREATE TABLE recipes (name TEXT)")
     before = file.read_bytes()
     with pytest.raises(StorageError, match=r"belongs to another program.*recipes"):
-        await SqlStore(f"sqlite:///{file}").open()
+        await sql_store(f"sqlite:///{file}").open()
     assert file.read_bytes() == before
 
 
@@ -151,7 +151,7 @@ async def test_an_open_store_is_the_head_revision(tmp_path: Path) -> None:
     """Opening twice migrates once: the second opening finds nothing to do and writes nothing."""
     file = tmp_path / "store.db"
     for _ in range(2):
-        store = SqlStore(f"sqlite:///{file}")
+        store = sql_store(f"sqlite:///{file}")
         await store.open()
         assert await flat(store.events(EVERYTHING)) == []
         await store.close()

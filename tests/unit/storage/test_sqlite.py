@@ -14,13 +14,14 @@ from sqlalchemy import text
 
 from probes.measurement import HttpObservation
 from storage.memory.store import MemoryStore
-from storage.open_store import open_store
+from storage.open_store import open_store, sql_store
 from storage.sql import listing as reading
 from storage.sql import schema
 from storage.sql.listing import PAGE_WEIGHT, Listing
 from storage.sql.store import SqlStore
 from storage.sqlite.backend import read_engine, write_engine
-from storage.store import Selection, StorageError
+from storage.store import StorageError
+from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
 from tests.contract.listing import EVERYTHING, contents, flat
 
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def _store(file: Path, busy_timeout: float = 5.0) -> SqlStore:
-    return SqlStore(f"sqlite:///{file}", busy_timeout=busy_timeout)
+    return sql_store(f"sqlite:///{file}", busy_timeout=busy_timeout)
 
 
 def _allow(folder: Path, mode: int) -> None:
@@ -101,7 +102,7 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_made_is_named() -> None:
     """Where no file can be created, not even by root, the error says to check the folder."""
     with pytest.raises(StorageError, match=r"/proc/store\.db cannot be opened or created"):
-        await SqlStore("sqlite:////proc/store.db").open()
+        await sql_store("sqlite:////proc/store.db").open()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -266,7 +267,7 @@ def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
         where, start = reading.matching(listing.table, listing.table.c[time], wanted)
         later = ("2024-02-17T12:00:00.000000Z", *["PK"] * (len(listing.order) - 1))
         for after in (None, later):
-            query = listing.query(where, start, after, 500).compile(
+            query = listing.query(listing.codec.names, where, start, after, 500).compile(
                 engine, compile_kwargs={"literal_binds": True}
             )
             with engine.connect() as connection:
@@ -319,7 +320,7 @@ async def test_a_healthy_measurement_is_small(store: SqlStore, tmp_path: Path) -
 
 async def test_arrivals_are_stamped_in_order(tmp_path: Path) -> None:
     """With a clock that stands still, each save still has a stamp of its own, in order."""
-    store = SqlStore(f"sqlite:///{tmp_path / 'a.db'}", clock=lambda: at(0))
+    store = sql_store(f"sqlite:///{tmp_path / 'a.db'}", clock=lambda: at(0))
     await store.open()
     for number in (3, 1, 2):
         await store.save(cycle(number))

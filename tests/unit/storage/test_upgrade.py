@@ -15,11 +15,12 @@ from sqlalchemy import create_engine
 from monitor.analysis.events.event import EventKind
 from monitor.analysis.verdict import State
 from probes.measurement import HttpObservation, TlsObservation
+from storage.open_store import sql_store
 from storage.sql.migrate import MIGRATIONS
-from storage.sql.store import SqlStore
-from storage.store import Cycle, Selection
 from storage.values.compression import unpack
+from storage.values.cycle import Cycle
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 from tests.contract.cycles import EVERY_OBSERVATION, REACHED, cycle, measurement
 from tests.contract.listing import EVERYTHING, flat
 
@@ -124,7 +125,7 @@ async def test_every_row_survives(revision: str, tmp_path: Path) -> None:
             _fill(database, table, given)
         database.commit()
         before = _counts(database, tables)
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     (event,) = await flat(store.events(EVERYTHING))
     (line,) = await flat(store.event_log("event-1"))
@@ -143,7 +144,7 @@ async def test_what_is_stored_already_is_counted(tmp_path: Path) -> None:
     """A database of before there were counts gets those it would have had, looks out of turn left
     out."""
     file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     for number in range(40):
         state = State.BLOCKED if 10 <= number < 20 else State.OK
@@ -207,7 +208,7 @@ async def test_what_is_shown_is_taken_from_what_was_observed(tmp_path: Path) -> 
     """A database of before looks had it beside their observations gets what it would have had, and
     keeps everything else; what cannot be read is passed over."""
     file = tmp_path / "store.db"
-    store = SqlStore(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     await store.save(seen_in_many_ways())
     await store.close()

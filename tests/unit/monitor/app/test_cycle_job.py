@@ -17,7 +17,7 @@ from probes.catalog.catalog import Catalog, Reference, ReferenceScope
 from probes.catalog.endpoint import parse_endpoint
 from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 
 FIELD = VantagePoint(
     id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")

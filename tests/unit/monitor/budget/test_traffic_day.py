@@ -27,7 +27,7 @@ from probes.catalog.catalog import EndpointKind
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.lab import chat, stun
 
 MIDNIGHT = datetime(2024, 2, 17, tzinfo=UTC)

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
-from storage.sql.migrate import MIGRATIONS, migrate_file
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
+from storage.sql.migrate import MIGRATIONS
+from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import BackupError, backup, check
 from tests.contract.cycles import annotation, cycle, event, log_entry, review
 
@@ -35,7 +36,7 @@ class Installation:
         """Store cycles, an event with its log, a review and an annotation."""
 
         async def fill() -> None:
-            store = SqlStore(f"sqlite:///{self.file}")
+            store = sql_store(f"sqlite:///{self.file}")
             await store.open()
             for number in range(cycles):
                 await store.save(cycle(number))

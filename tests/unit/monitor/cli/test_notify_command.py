@@ -17,7 +17,7 @@ from monitor.notify.body import KnownFacts
 from monitor.notify.changes import Occasion
 from monitor.notify.message import message, section, trial_message
 from monitor.notify.settings import Target
-from storage.sql.store import SqlStore
+from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
 from tests.contract.cycles import at, cycle, event, log_entry, notice
 from tests.unit.monitor.notify.test_notification_text import HOSTILE
@@ -117,7 +117,7 @@ def test_nobody_to_test_is_a_mistake_of_usage(
 
 
 async def _fill(folder: Path) -> None:
-    store = SqlStore(f"sqlite:///{folder / 'shutwatch.db'}")
+    store = sql_store(f"sqlite:///{folder / 'shutwatch.db'}")
     await store.open()
     lines = [log_entry(n, event(updated=600 + n)) for n in (1, 2, 3, 4)]
     rows = [

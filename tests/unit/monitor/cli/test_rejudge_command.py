@@ -17,9 +17,9 @@ from typer.testing import CliRunner, Result
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.cli.main import app
 from probes.testing import VirtualClockLoop
-from storage.sql.store import SqlStore
-from storage.store import Cycle
+from storage.open_store import sql_store
 from storage.values.compression import pack, unpack
+from storage.values.cycle import Cycle
 from tests.contract.cycles import rejudging
 from tests.lab.certificates import authority
 from tests.worlds.rejudge_world import cycles_of, recorded, settings, store_all
@@ -56,7 +56,7 @@ class Installation:
         """Store the cycles; `blind`, as if older rules had made nothing of any block."""
 
         async def fill() -> None:
-            store = SqlStore(f"sqlite:///{self.file}")
+            store = sql_store(f"sqlite:///{self.file}")
             await store.open()
             how = (_unclear, _unclear_platform) if blind else ()
             await store_all(cycles, store, settings(""), *how)
@@ -221,7 +221,7 @@ def test_only_whole_recomputations_are_exported(
     """Neither an unknown one, nor half of one, and looks are never recomputed."""
 
     async def fill() -> None:
-        store = SqlStore(f"sqlite:///{here.file}")
+        store = sql_store(f"sqlite:///{here.file}")
         await store.open()
         await store.save_rejudged(rejudging())
         await store.save_rejudged(rejudging("rejudging-2", 9999.0, finished=True))

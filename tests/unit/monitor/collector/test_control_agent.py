@@ -21,7 +21,7 @@ from monitor.wire.refusal import Refused
 from probes.measurement import Purpose
 from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from probes.vantage import VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, SeenCycle, WaitingCycle
 from tests.unit.monitor.collector.test_judge_cycle import Shelf
 from tests.unit.monitor.measuring.test_cycle import ADDRESS, CONTROL, FIELD, World, now

@@ -13,7 +13,7 @@ from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, StoredCycle
+from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority

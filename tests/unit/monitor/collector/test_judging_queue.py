@@ -14,7 +14,7 @@ from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, StoredCycle
+from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 from tests.lab.certificates import authority
 from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD

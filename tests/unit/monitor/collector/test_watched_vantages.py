@@ -12,7 +12,8 @@ from monitor.config.settings import Settings
 from probes.measurement import Purpose
 from probes.vantage import Profile, VantageRole
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, StorageError
+from storage.store import StorageError
+from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
 from tests.contract.cycles import cycle, measurement
 from tests.contract.listing import EVERYTHING, flat

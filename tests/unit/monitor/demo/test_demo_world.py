@@ -71,7 +71,7 @@ def wanted(
 
 def test_nothing_real_is_named() -> None:
     """Countries are invented, AS numbers are for documentation, names end in .test."""
-    assert {COUNTRY, ELSEWHERE} == INVENTED.keys()
+    assert {COUNTRY, ELSEWHERE} == INVENTED
     assert all(64496 <= network.asn <= 64511 for network in NETWORKS)
     assert all(network.title.startswith("Demo ") for network in NETWORKS)
     assert all(host.endswith(".test") for host in ADDRESSES)

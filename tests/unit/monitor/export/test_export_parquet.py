@@ -20,7 +20,8 @@ from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind, columns
 from monitor.export.parquet import write_parquet
 from storage.memory.store import MemoryStore
-from storage.store import Selection, Store
+from storage.store import Store
+from storage.values.selection import Selection
 from tests.contract.cycles import (
     AWKWARD,
     EVERY_OBSERVATION,

@@ -19,14 +19,13 @@ from monitor.analysis.verdict import Evidence, State, Verdict
 from monitor.export.cells import cell
 from monitor.export.csv import write_csv
 from monitor.export.kinds import EXPORTS, Kind
-from monitor.export.lines import quoted
-from monitor.export.plain_cells import AmbiguousError, odd_cells
 from probes.measurement import AnyObservation, HttpObservation, Layer, Measurement
-from storage.export.cells import APART, BETWEEN_ROWS
 from storage.memory.store import MemoryStore
-from storage.sql.store import SqlStore
-from storage.store import Cycle, Selection, StorageError, Store
+from storage.open_store import sql_store
+from storage.store import StorageError, Store
+from storage.values.cycle import Cycle
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
 from tests.worlds.postgresql import Cluster
 
@@ -35,7 +34,9 @@ HOSTILE = st.text(
     st.sampled_from("=+-@;'\" \t\r\n,\u202e\u200c＝a|!?\x1e\x1f\x00ی\\'")
     | st.characters(codec="utf-8"),
     max_size=8,
-) | st.sampled_from(["", "x", "-1", "=1+1", "a;=1", "a,b", '"', APART, "\x1e", "\n", AWKWARD])
+) | st.sampled_from(
+    ["", "x", "-1", "=1+1", "a;=1", "a,b", '"', "\x1f", "\r\n", "\x1e", "\n", AWKWARD]
+)
 COUNTRIES = itertools.count()
 """Each example is told from those before it in the same database by where it is."""
 NUMBERS = st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, -0.105, 1e-07, -1e-07, 1e300])
@@ -111,7 +112,7 @@ def elsewhere(made: Cycle, country: str) -> Cycle:
 async def stored(made: Cycle) -> AsyncIterator[Sequence[Store]]:
     """The cycle in a store of each kind, with pages of a few rows."""
     with TemporaryDirectory() as folder:
-        stores: list[Store] = [SqlStore(f"sqlite:///{folder}/s.db", page=1), MemoryStore(page=3)]
+        stores: list[Store] = [sql_store(f"sqlite:///{folder}/s.db", page=1), MemoryStore(page=3)]
         for store in stores:
             await store.open()
             await store.save(made)
@@ -166,9 +167,9 @@ async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 async def test_postgresql_makes_the_same_file(cluster: Cluster, database: str, made: Cycle) -> None:
-    """Gathered by PostgreSQL the rows are the same too, whatever stands between them."""
+    """From PostgreSQL the rows are the same, too."""
     country = f"{next(COUNTRIES)}"
-    store = SqlStore(cluster.url(database), page=1)
+    store = sql_store(cluster.url(database), page=1)
     await store.open()
     await store.save(elsewhere(made, country))
     for kind in PILED_UP:
@@ -197,7 +198,7 @@ def some_begins(made: Cycle) -> list[datetime | None]:
 
 @pytest.mark.parametrize("kind", PILED_UP)
 async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
-    """Pages end between moments; more rows of one moment than a page holds come together."""
+    """A page may end between two rows of one moment."""
     made = crowded()
     async with stored(made) as stores:
         for since in some_begins(made):
@@ -210,10 +211,12 @@ async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("page", [1, 3, 6, 20])
-async def test_nor_between_the_pieces_of_a_page(cluster: Cluster, database: str, page: int) -> None:
-    """PostgreSQL's pages come in pieces, with fewer rows than a moment has, or more."""
+async def test_nor_between_the_pages_of_postgresql(
+    cluster: Cluster, database: str, page: int
+) -> None:
+    """Whether a page holds fewer rows than a moment has, or more."""
     made = crowded()
-    store = SqlStore(cluster.url(database), page=page)
+    store = sql_store(cluster.url(database), page=page)
     await store.open()
     await store.save(made)
     for kind in PILED_UP:
@@ -232,7 +235,7 @@ async def test_nobody_elses_encoding_matters(
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     title = "Anmelden – Grüße"
     look = measurement("m", 0.0, cycle="c", observations=(http(title, "https://x.com", 200, 0.1),))
-    store = SqlStore(cluster.url(database))
+    store = sql_store(cluster.url(database))
     await store.open()
     await store.save(cycle(1, measurements=(look,)))
     assert title in await of_rows(store, Kind.MEASUREMENTS, Selection())
@@ -252,7 +255,7 @@ async def test_a_row_that_makes_no_sense_is_told(
     kind: str, column: str, junk: str, tmp_path: Path
 ) -> None:
     """What some other program wrote is an error of the store, not a traceback."""
-    store = SqlStore(f"sqlite:///{tmp_path / 'store.db'}")
+    store = sql_store(f"sqlite:///{tmp_path / 'store.db'}")
     await store.open()
     await store.save(cycle(1))
     with closing(sqlite3.connect(tmp_path / "store.db")) as database, database:
@@ -262,50 +265,6 @@ async def test_a_row_that_makes_no_sense_is_told(
     await store.close()
 
 
-@given(st.lists(st.lists(HOSTILE, min_size=3, max_size=3), min_size=1, max_size=6))
-def test_what_passes_for_plain_is_shown_as_it_is(rows: list[list[str]]) -> None:
-    """Cells found plain among others are those that safety and quoting leave alone, but for a few
-    that are looked at more closely without need; the others are found where they are."""
-    raw = BETWEEN_ROWS.join(map(APART.join, rows)).encode()
-    ambiguous = any(set(one) & {APART, *BETWEEN_ROWS} for row in rows for one in row)
-    try:
-        odd = odd_cells(raw, len(rows), [False] * 3)
-    except AmbiguousError:
-        assert ambiguous
-        return
-    assert not ambiguous
-    found = {begin: (number, raw[begin:end].decode()) for number, begin, end in odd}
-    assert list(found) == sorted(found)
-    begin = 0
-    for row in rows:
-        for number, one in enumerate(row):
-            safe = quoted(cell(one)) == one
-            if begin in found:
-                assert found.pop(begin) == (number, one)
-                assert not safe or not one.isascii() or set("'\" ;") & set(one)
-            else:
-                assert safe
-            begin += len(one.encode()) + 1
-        begin += 1
-    assert not found
-
-
-def test_a_sign_before_a_number_is_no_formula() -> None:
-    """Numbers of ours are let be, wherever they stand; texts that look like them are not."""
-    rows = [["-1", "a", "-2"], ["1", "-1", "2"], ["-1", "b", "2"], ["1", "-", "-2"]]
-    raw = BETWEEN_ROWS.join(map(APART.join, rows)).encode()
-    odd = odd_cells(raw, len(rows), [True, False, True])
-    assert [(number, raw[begin:end]) for number, begin, end in odd] == [(1, b"-1"), (1, b"-")]
-
-
-@given(HOSTILE)
-def test_quotes_are_those_of_the_standard_writer(text: str) -> None:
-    """A cell made safe is quoted as the standard library quotes it."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([cell(text), ""])
-    assert out.getvalue() == f"{quoted(cell(text))},"
-
-
 def test_all_that_piles_up_is_read_as_rows() -> None:
     """Values are made for what stays few alone."""
-    assert {kind for kind, export in EXPORTS.items() if export.listed} == set(PILED_UP)
+    assert {kind for kind, export in EXPORTS.items() if export.stored} == set(PILED_UP)

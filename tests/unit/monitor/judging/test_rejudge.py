@@ -20,7 +20,9 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import Purpose
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
-from storage.store import Cycle, Selection, Store
+from storage.store import Store
+from storage.values.cycle import Cycle
+from storage.values.selection import Selection
 from tests.contract.agents import quarantine
 from tests.contract.listing import EVERYTHING, contents, flat
 from tests.lab.certificates import authority

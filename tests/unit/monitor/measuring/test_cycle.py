@@ -33,7 +33,7 @@ from probes.testing import (
     reset_by_peer,
 )
 from probes.vantage import Egress, EgressKind, Profile, Resolver, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.lab.certificates import authority
 from tests.worlds.build import START, case, dns, http, look, tcp, tls
 from tests.worlds.scripted_quic import quic_site

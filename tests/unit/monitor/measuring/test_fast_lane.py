@@ -13,7 +13,7 @@ from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.measuring.fast_lane import IN_A_ROW, PER_HOUR, FastLane
 from probes.vantage import Profile, VantagePoint, VantageRole
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle as any_cycle
 from tests.unit.monitor.analysis.events.test_events import at, verdict
 

@@ -12,7 +12,7 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from probes.measurement import HttpObservation, Purpose
 from probes.testing import Peer, VirtualClockLoop, reset_by_peer
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.unit.monitor.measuring.test_cycle import (
     ADDRESS,
     CONTROL,

@@ -13,7 +13,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint
 from storage.memory.store import MemoryStore
-from storage.store import Cycle
+from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle as any_cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.analysis.events.test_events import at, judged, verdict

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layers.http import BROWSER, Exchange, exchange, make_client
+from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
 from probes.testing import HANG, Peer, Said, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from tests.worlds.loopback import Conversation, honest_context, network, serving
 
@@ -30,7 +30,7 @@ async def asked(
     scripted.peer("203.0.113.10", 443, Peer(says=says))
     stream = await scripted.connect("203.0.113.10", 443)
     answer = await exchange(
-        make_client(),
+        HttpClient(),
         stream,
         url,
         user_agent=user_agent,
@@ -98,7 +98,7 @@ async def test_the_operators_user_agent_is_sent() -> None:
 
 async def test_cookies_do_not_come_back() -> None:
     """No request carries a cookie from an earlier answer, so measurements cannot be linked."""
-    client = make_client()
+    client = HttpClient()
     for expected in (b"", b""):
         scripted = ScriptedNetwork()
         scripted.peer("203.0.113.10", 443, Peer(says=(sized(b"", "Set-Cookie: id=7; Path=/"),)))
@@ -286,7 +286,7 @@ async def test_a_healthy_body_is_not_read_on() -> None:
     scripted.peer("203.0.113.10", 443, Peer(says=says))
     stream = await scripted.connect("203.0.113.10", 443)
     await exchange(
-        make_client(),
+        HttpClient(),
         stream,
         URL,
         user_agent="",
@@ -357,7 +357,7 @@ async def over_tls(handler: Callable[[Conversation], object]) -> Exchange:
             facts = await stream.start_tls("x.com", verify=True)
             assert (facts.version, facts.alpn) == ("TLSv1.3", "http/1.1")
             return await exchange(
-                make_client(),
+                HttpClient(),
                 stream,
                 URL,
                 user_agent="",

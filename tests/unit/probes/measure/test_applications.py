@@ -19,7 +19,7 @@ import pytest
 from probes.catalog.catalog import Endpoint, Protocol
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.layers.telegram import NOT_MTPROTO
 from probes.measure.prober import Prober
 from probes.measurement import (
@@ -77,7 +77,7 @@ def prober(
         ),
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from probes.catalog.catalog import Endpoint
 from probes.catalog.endpoint import parse_endpoint
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measurement import HttpObservation, Layer, Measurement, TcpObservation, TlsObservation
 from probes.settings import ProbeSettings
@@ -40,7 +40,7 @@ async def reduced(
         VantagePoint(id="here", country="PK"),
         network,
         ProbeSettings(dns_window=0.0, bogon_allow=("203.0.113.0/24", "2001:db8::/32")),
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )

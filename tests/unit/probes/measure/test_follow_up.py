@@ -12,7 +12,7 @@ import pytest
 
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.follow_up import DEADLINE, FollowUpPlan, follow_up, plan_follow_up, plan_http3
 from probes.measure.follow_up_reasons import Reason
 from probes.measure.prober import Prober
@@ -138,7 +138,7 @@ def prober(
         VantagePoint(id="khi-ptcl", country="PK", egress=egress or Egress(), profile=profile),
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=RESOLVER)],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )

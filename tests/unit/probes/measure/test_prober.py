@@ -16,7 +16,7 @@ from monitor.analysis.outcome import summarise
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
 from probes.layers.dns import RESOLUTION_DELAY
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.redirect_chain import MAX_REDIRECTS
 from probes.measure.resolution import RESOLVER_FALLBACK
@@ -122,7 +122,7 @@ def prober(
         vantage,
         network,
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address=address) for address in resolvers],
         now=lambda: datetime(2024, 2, 17, 12, tzinfo=UTC),
     )

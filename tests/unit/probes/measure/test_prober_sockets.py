@@ -14,7 +14,7 @@ import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.endpoint import parse_endpoint
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.runner import Runner
 from probes.measurement import (
@@ -120,7 +120,7 @@ def prober(resolver_port: int, settings: ProbeSettings = QUICK) -> Prober:
         VantagePoint(id="here", country="PK"),
         network(),
         settings,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: [ResolverAddress(address="127.0.0.1", port=resolver_port)],
         now=lambda: datetime.now(UTC),
     )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.http import make_client
+from probes.layers.http import HttpClient
 from probes.measure.prober import Prober
 from probes.measure.transfer import MARKS, TransferPlan, transfer
 from probes.measurement import (
@@ -80,7 +80,7 @@ async def made_on(scripted: ScriptedNetwork, plan: TransferPlan = PLAN) -> Measu
         VantagePoint(id="khi-ptcl", country="PK"),
         scripted,
         SETTINGS,
-        make_client(),
+        HttpClient(),
         resolvers=lambda: (ResolverAddress(address=RESOLVER, port=53),),
         now=lambda: datetime(2024, 2, 17, tzinfo=UTC),
     )

@@ -3,8 +3,8 @@
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
 from probes.measurement import Measurement
-from storage.sql.codec import Codec
-from storage.store import Conclusion
+from storage.values.codec import Codec
+from storage.values.conclusion import Conclusion
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch, WaitingCycle
 from storage.values.outbox import Notice
 from storage.values.rejudging import Rejudging

@@ -1,0 +1,33 @@
+"""Which stored rows a reader asks for."""
+
+from datetime import datetime
+
+import msgspec
+
+from storage.values.rollup import Period
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty fields select everything."""
+
+    since: datetime | None = None
+    """Inclusive, UTC."""
+    until: datetime | None = None
+    """Exclusive, UTC."""
+    country: str = ""
+    platform: str = ""
+    asn: int | None = None
+    """AS number; of events, a network that blocked."""
+    vantage: str = ""
+    state: str = ""
+    """For rows that have a state; measurements have none."""
+    event: str = ""
+    """Id; for events alone."""
+    period: Period = Period.HOUR
+    """For availability alone, as is `by_network`."""
+    by_network: bool = True
+    """False: all networks of a country together."""
+    after: tuple[str, ...] = ()
+    """Only rows listed after this place, as `storage.values.cursor.place_of` gives it."""
+    batch: int = 0
+    """Most values in a batch; 0: as many as suits the store."""
