@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import zstandard
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.keys.keys import fingerprint, load_or_make, public_text
@@ -45,24 +43,6 @@ HASTY = "[events]\nfalse_suspected = 10\nfalse_confirmed = 1\nfalse_ends = 1000"
 
 class Collector(Monitor):
     """A running `shutwatch collector`."""
-
-    def __init__(self, lab: Lab, process: "subprocess.Popen[str]", port: int) -> None:
-        super().__init__(lab, process)
-        self.port = port
-
-    def scrape(self) -> list[Sample]:
-        """All its metrics as they are now."""
-        body = str(self._lab.get(self.port, "/metrics").get("body", ""))
-        families = text_string_to_metric_families(body)
-        return [sample for family in families for sample in family.samples]
-
-    def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """As of any monitor."""
-        return {
-            tuple(sorted(sample.labels.items())): sample.value
-            for sample in self.scrape()
-            if sample.name == name and labels.items() <= sample.labels.items()
-        }
 
     def value(self, name: str, **labels: str) -> float:
         """Of all its samples of one metric with these labels, the sum."""

@@ -1,6 +1,7 @@
 """A running `shutwatch run` in a lab: its log, its metrics, its end."""
 
 import asyncio
+import re
 import signal
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from monitor.analysis.events.event import EventLogEntry
 from storage.open_store import open_store
@@ -22,21 +24,57 @@ PORT = 10100
 
 
 def wait_for(what: Callable[[], T], describe: str, seconds: float = 60.0) -> T:
-    """Ask until the answer is true; AssertionError when it never is."""
+    """Ask until the answer is true; AssertionError when it never is.
+
+    The pause between two questions is as long as an answer takes, so that waiting does not slow
+    down what is waited for.
+    """
     deadline = time.monotonic() + seconds
     while True:
+        asked = time.monotonic()
         answer = what()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {describe}"
-        time.sleep(0.1)
+        answered = time.monotonic()
+        assert answered < deadline, f"waited {seconds:.0f} s for {describe}"
+        time.sleep(max(0.1, answered - asked))
+
+
+class Scrape:
+    """All metrics at one moment."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.splitlines()
+
+    def named(self, name: str) -> list[Sample]:
+        """The samples of one metric. Parsing all of them would take much longer."""
+        lines = [line for line in self._lines if re.match(rf"{name}[ {{]", line)]
+        families = text_string_to_metric_families("\n".join(lines))
+        return [sample for family in families for sample in family.samples]
+
+    def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """Samples of one metric with the labels given: sorted label pairs → value."""
+        return {
+            tuple(sorted(sample.labels.items())): sample.value
+            for sample in self.named(name)
+            if labels.items() <= sample.labels.items()
+        }
+
+    def platform_states(self, vantage: str) -> dict[str, str]:
+        """Platform → the state whose one-hot sample is 1."""
+        return {
+            dict(labels)["platform"]: dict(labels)["state"]
+            for labels, value in self.samples("shutwatch_platform_state", vantage=vantage).items()
+            if value == 1
+        }
 
 
 class Monitor:
     """The process, and what it has said so far."""
 
-    def __init__(self, lab: Lab, process: subprocess.Popen[str]) -> None:
+    def __init__(self, lab: Lab, process: subprocess.Popen[str], port: int = PORT) -> None:
         self._lab = lab
+        self._port = port
         self.process = process
         self.log: list[dict[str, Any]] = []
         """Log lines, decoded; a line that is no JSON stands as {"text": …}."""
@@ -64,23 +102,17 @@ class Monitor:
         """Cycles reported complete by one vantage."""
         return self.said("cycle complete", vantage=vantage)
 
+    def scrape(self) -> Scrape:
+        """All its metrics as they are now."""
+        return Scrape(str(self._lab.get(self._port, "/metrics").get("body", "")))
+
     def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """Samples of one metric with the labels given: sorted label pairs → value."""
-        body = str(self._lab.get(PORT, "/metrics").get("body", ""))
-        found = {}
-        for family in text_string_to_metric_families(body):
-            for sample in family.samples:
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    found[tuple(sorted(sample.labels.items()))] = sample.value
-        return found
+        """`Scrape.samples` of now."""
+        return self.scrape().samples(name, **labels)
 
     def platform_states(self, vantage: str) -> dict[str, str]:
-        """Platform → the state whose one-hot sample is 1."""
-        return {
-            dict(labels)["platform"]: dict(labels)["state"]
-            for labels, value in self.samples("shutwatch_platform_state", vantage=vantage).items()
-            if value == 1
-        }
+        """`Scrape.platform_states` of now."""
+        return self.scrape().platform_states(vantage)
 
     def stop(self) -> float:
         """SIGTERM; seconds until it was gone."""

@@ -97,7 +97,8 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
 
 def _calm(told: Newsroom) -> bool:
     assert told.monitor.process.poll() is None, told.monitor.log[-3:]
-    return all(told.monitor.platform_states(name) == {"x": "ok"} for name in NETWORKS) and {
+    now = told.monitor.scrape()
+    return all(now.platform_states(name) == {"x": "ok"} for name in NETWORKS) and {
         alert.name for alert in told.prometheus.alerts()
     } == {"ShutwatchWatchdog"}
 

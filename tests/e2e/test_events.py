@@ -61,10 +61,11 @@ class Watched(msgspec.Struct):
 
     def calm(self) -> bool:
         """Nothing is wrong, and nothing is thought so."""
+        now = self.monitor.scrape()
         return (
-            all(self.monitor.platform_states(network) == {"x": "ok"} for network in NETWORKS)
-            and not any(map(self.block, {*NETWORKS.values()}))
-            and not self.circumstances()
+            all(now.platform_states(network) == {"x": "ok"} for network in NETWORKS)
+            and not now.samples("shutwatch_blocking_event_state")
+            and not now.samples("shutwatch_circumstance_state")
         )
 
     def await_calm(self) -> None:

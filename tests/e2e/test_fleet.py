@@ -30,9 +30,8 @@ def shows(collector: Collector, wanted: Mapping[str, str]) -> None:
     """Wait until it says this of X, by vantage."""
 
     def told() -> bool:
-        return all(
-            collector.platform_states(name).get("x") == state for name, state in wanted.items()
-        )
+        now = collector.scrape()
+        return all(now.platform_states(name).get("x") == state for name, state in wanted.items())
 
     wait_for(told, f"{dict(wanted)}", 120)
 

@@ -47,18 +47,13 @@ class Shown:
 
     def look(self) -> float:
         """Once more; how much was backfilled."""
-        looks, late = 0.0, 0.0
-        for sample in self._collector.scrape():
-            if sample.name == "shutwatch_backfilled_measurements_total":
-                late = sample.value
-            elif sample.labels.get("vantage") != "ptcl":
-                continue
-            elif sample.name == "shutwatch_probes_total":
-                looks += sample.value
-            elif sample.name == "shutwatch_platform_state" and sample.value == 1:
-                self.states.add(sample.labels["state"])
-            elif sample.name == "shutwatch_vantage_last_report_timestamp_seconds":
-                self.reports.add(sample.value)
+        now = self._collector.scrape()
+        late = sum(now.samples("shutwatch_backfilled_measurements_total").values())
+        looks = sum(now.samples("shutwatch_probes_total", vantage="ptcl").values())
+        states = now.samples("shutwatch_platform_state", vantage="ptcl")
+        self.states |= {dict(labels)["state"] for labels, value in states.items() if value == 1}
+        last = "shutwatch_vantage_last_report_timestamp_seconds"
+        self.reports |= {*now.samples(last, vantage="ptcl").values()}
         self.looks.append(looks)
         self.backfilled.append(late)
         return late

@@ -39,8 +39,9 @@ def pakistan() -> Iterator[Lab]:
 
 def _settled(monitor: Monitor, networks: tuple[str, ...]) -> bool:
     """Every platform ok on every network."""
+    now = monitor.scrape()
     return all(
-        (states := monitor.platform_states(network)) and set(states.values()) == {"ok"}
+        (states := now.platform_states(network)) and set(states.values()) == {"ok"}
         for network in networks
     )
 

@@ -76,9 +76,8 @@ class Stage(msgspec.Struct, frozen=True):
 
     def states(self, platform: str) -> dict[str, str]:
         """Network → state of a platform there."""
-        return {
-            network: self.monitor.platform_states(network).get(platform, "") for network in NETWORKS
-        }
+        now = self.monitor.scrape()
+        return {network: now.platform_states(network).get(platform, "") for network in NETWORKS}
 
     def ask(self, path: str, questions: Sequence[dict[str, object]]) -> list[Any]:
         """The results of many questions to one path of Prometheus's API; any refusal raises."""
@@ -99,10 +98,12 @@ class Stage(msgspec.Struct, frozen=True):
 
         def calm() -> bool:
             assert self.monitor.process.poll() is None, self.monitor.log
+            now = self.monitor.scrape()
+            states = [now.platform_states(network) for network in NETWORKS]
             return (
-                all(set(self.states(one).values()) == {"ok"} for one in PLATFORMS)
-                and not any(map(self.event, PLATFORMS))
-                and not self.circumstances()
+                all(known.get(one) == "ok" for known in states for one in PLATFORMS)
+                and not now.samples("shutwatch_blocking_event_state")
+                and not now.samples("shutwatch_circumstance_state")
             )
 
         wait_for(calm, "calm", 400)
