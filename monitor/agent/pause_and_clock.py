@@ -26,15 +26,15 @@ class PauseAndClock:
         files: AgentFiles,
         clock: AgentClock,
         schedule: Schedule,
-        turns: AgentCycles,
-        desk: RemoteControls,
+        jobs: AgentCycles,
+        controls: RemoteControls,
         line: CollectorClient,
     ) -> None:
         self._files = files
         self._machine = clock.machine
         self._schedule = schedule
-        self._turns = turns
-        self._desk = desk
+        self._jobs = jobs
+        self._controls = controls
         self._line = line
         self.allowed = asyncio.Event()
         """Set while anything may go out."""
@@ -64,12 +64,12 @@ class PauseAndClock:
         self.allowed.clear()
         self._tell()
         await self._line.hang_up()
-        await self._turns.let_go([vantage.id for vantage in self._schedule.vantages])
+        await self._jobs.give_up([vantage.id for vantage in self._schedule.vantages])
         log.info("paused by the host")
 
     def _tell(self) -> None:
-        self._turns.paused = not self.allowed.is_set()
-        self._desk.allowed = self.allowed.is_set()
+        self._jobs.paused_by_host = not self.allowed.is_set()
+        self._controls.allowed = self.allowed.is_set()
 
     def _wall_at_boot(self) -> float:
         """What the wall clock would have shown when the machine started."""

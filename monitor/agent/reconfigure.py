@@ -23,21 +23,21 @@ class AgentReconfiguration:
         self,
         own: Settings,
         orders: Orders,
-        desk: RemoteControls,
+        controls: RemoteControls,
         runners: CycleRunners,
         schedule: Schedule,
-        turns: AgentCycles,
-        keeper: SpoolRecorder,
+        jobs: AgentCycles,
+        recorder: SpoolRecorder,
         in_use: Settings,
     ) -> None:
         """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
         self._own = own
         self._orders = orders
-        self._desk = desk
+        self._controls = controls
         self._runners = runners
         self._schedule = schedule
-        self._turns = turns
-        self._keeper = keeper
+        self._jobs = jobs
+        self._recorder = recorder
         self._in_use = in_use
         self._follow_the_rest()
 
@@ -66,21 +66,21 @@ class AgentReconfiguration:
 
     def _follow_the_rest(self) -> None:
         """What is no setting of the file."""
-        self._turns.resting = self._orders.paused
-        self._desk.use(() if self._orders.told is None else self._orders.told.known)
+        self._jobs.paused_by_collector = self._orders.paused
+        self._controls.use(() if self._orders.told is None else self._orders.told.known)
 
     async def _use(self, new: Settings) -> None:
         old = self._in_use
-        before = runner = self._turns.runner
+        before = runner = self._jobs.runner
         if not same_looks(old, new):
             runner = await self._runners.begin(new, ())
             runner.inherit(before, {vantage.id for vantage in new.vantages})
-        self._turns.ledger.use(new)
-        self._keeper.use(new)
+        self._jobs.ledger.use(new)
+        self._recorder.use(new)
         self._schedule.use(new, runner)
         self._in_use = new
         if runner is not before:
-            self._runners.end(before, self._turns.unused(before))
+            self._runners.end(before, self._jobs.unused(before))
             log.info(
                 "settings changed",
                 interval=new.interval,

@@ -1,8 +1,8 @@
-"""Asks a collector for looks of its controls, as if they stood in this process.
+"""Asks a collector for measurements of its controls, as if they were in this process.
 
 A cycle never waits for it longer than a moment: where no collector answers in time there is no
-control look, and for a while nobody is asked again. What the answer says is told in the agent's own
-time, and begins after the question, however well or badly the clocks were compared.
+control, and for a while no collector is asked again. The times of an answer are converted to the
+agent's own clock, and never begin before the question, however well the clocks were compared.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class AsksCollectors(Protocol):
 class RemoteControls:
     """A `monitor.measuring.controls.Controls` whose controls stand elsewhere."""
 
-    staffed = True
+    available = True
 
     def __init__(
         self, line: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
@@ -74,11 +74,11 @@ class RemoteControls:
         """Looks of controls at the endpoint that met an answer, made before."""
         return tuple(self._known.get(target.endpoint.id, ()))
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
-        after: float,  # noqa: ARG002 # of Desk; what is asked now begins later
+        after: float,  # noqa: ARG002 # of Controls; what is asked now begins later
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
@@ -105,7 +105,9 @@ class RemoteControls:
         answer = await self._ask(ControlRequest(cycle=cycle, health=True))
         if answer is None:
             return ()
-        return tuple(ControlHealth(health=one.health, looks=one.looks) for one in answer.checks)
+        return tuple(
+            ControlHealth(health=one.health, measurements=one.looks) for one in answer.checks
+        )
 
     async def _ask(self, request: ControlRequest) -> ControlAnswer | None:
         loop = asyncio.get_running_loop()

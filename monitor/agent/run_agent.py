@@ -68,16 +68,16 @@ async def _run(
         )
         traffic = DayTraffic(vantage.id, ledger, lambda: line.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        desk = RemoteControls(line, clock)
+        controls = RemoteControls(line, clock)
         runners = await stack.enter_async_context(
-            CycleRunners(ledger, desk=desk, standing=True, now=clock.now)
+            CycleRunners(ledger, controls=controls, scheduled_controls=True, now=clock.now)
         )
         woken = asyncio.Event()
-        keeper = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
-        turns = AgentCycles(await runners.begin(in_use, ()), keeper, LogCounter(), ledger)
-        schedule = Schedule(in_use, turns)
+        recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
+        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
+        schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            settings, orders, desk, runners, schedule, turns, keeper, in_use
+            settings, orders, controls, runners, schedule, jobs, recorder, in_use
         )
         backoff = Backoff(chance)
         courier = BatchDelivery(
@@ -86,7 +86,7 @@ async def _run(
         reloader = Reloader(
             settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
         )
-        watch = PauseAndClock(files, clock, schedule, turns, desk, line)
+        watch = PauseAndClock(files, clock, schedule, jobs, controls, line)
         await _until_told_to_stop(
             schedule, reloader, watch.run(), reloader.run(), courier.run(watch.allowed)
         )

@@ -29,31 +29,32 @@ async def cycle_runner(
     force_quic: bool = False,
     latest: Sequence[Verdict] = (),
     ledger: Ledger | None = None,
-    desk: Controls | None = None,
-    standing: bool = False,
+    controls: Controls | None = None,
+    scheduled_controls: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
     `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
     HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
-    Without `ledger` nothing limits the bytes that are used. Without `desk` the controls are those
-    of the settings; with `standing` they look at every endpoint by the clock. `now` gives UTC.
+    Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
+    the settings; with `scheduled_controls` they measure every endpoint by the clock. `now` gives
+    UTC.
     """
-    looking = Probers(settings, now=now, make_network=make_network, ledger=ledger)
-    async with looking:
-        controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+    probers = Probers(settings, now=now, make_network=make_network, ledger=ledger)
+    async with probers:
+        own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
         rng = random.Random()  # noqa: S311 # orders looks, guards nothing
         http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
         runner = CycleRunner(
             settings,
-            looking,
-            desk or LocalControls(looking, controls),
+            probers,
+            controls or LocalControls(probers, own),
             rng,
             on_endpoint,
-            Transfers(settings, looking, controls, rng, forced=force_transfers),
+            Transfers(settings, probers, own, rng, forced=force_transfers),
             http3,
-            ScheduledControls(looking, rng, settings.interval) if standing else None,
+            ScheduledControls(probers, rng, settings.interval) if scheduled_controls else None,
         )
         runner.remember(latest)
         yield runner
@@ -69,14 +70,14 @@ class CycleRunners:
         self,
         ledger: Ledger,
         *,
-        desk: Controls | None = None,
-        standing: bool = False,
+        controls: Controls | None = None,
+        scheduled_controls: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """As `cycle_runner` takes them."""
         self._spending = ledger
-        self._desk = desk
-        self._standing = standing
+        self._controls = controls
+        self._scheduled_controls = scheduled_controls
         self._now = now
         self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -99,8 +100,8 @@ class CycleRunners:
             settings,
             latest=latest,
             ledger=self._spending,
-            desk=self._desk,
-            standing=self._standing,
+            controls=self._controls,
+            scheduled_controls=self._scheduled_controls,
             now=self._now,
         )
         runner = await context.__aenter__()

@@ -31,33 +31,33 @@ class MeasuringReconfiguration:
         What may fail comes first, and leaves everything as it was."""
         kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
         added = {vantage.id for vantage in new.vantages} - kept
-        turns = self._schedule.turns
-        before = runner = turns.runner
+        jobs = self._schedule.jobs
+        before = runner = jobs.runner
         if not same_looks(old, new):
             latest = await self._store.latest_verdicts() if added else []
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
             runner.inherit(before, kept)
         # One that comes back was counted all along.
-        unknown = {name for name in added if not turns.ledger.knows(name)}
-        turns.ledger.use(new)
+        unknown = {name for name in added if not jobs.ledger.knows(name)}
+        jobs.ledger.use(new)
         await self._count_today(unknown)
         gone = (vantage.id for vantage in old.vantages if vantage.id not in kept)
-        await self._schedule.let_go(gone)
+        await self._schedule.remove(gone)
         return runner
 
     def use(self, new: Settings, runner: CycleRunner) -> None:
         """Look with it from now on."""
-        turns = self._schedule.turns
-        before = turns.runner
+        jobs = self._schedule.jobs
+        before = jobs.runner
         self._schedule.use(new, runner)
         if runner is not before:
-            self._runners.end(before, turns.unused(before))
+            self._runners.end(before, jobs.unused(before))
 
     async def _count_today(self, vantages: Collection[str]) -> None:
         if not vantages:
             return
         try:
-            await self._schedule.turns.ledger.restore(self._store, vantages)
+            await self._schedule.jobs.ledger.restore(self._store, vantages)
         except StorageError as error:
             log.warning("bytes used today are not known, counting from 0", error=str(error))
 

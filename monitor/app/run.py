@@ -120,7 +120,7 @@ async def _until_told_to_stop(
 async def watch(schedule: Schedule, store: Store) -> None:
     """Look, once it is known what an earlier process used of today's bytes."""
     try:
-        await schedule.turns.ledger.restore(store)
+        await schedule.jobs.ledger.restore(store)
     except Exception:
         # A vantage that uses too much for a day is better than one that does not look.
         log.exception("bytes used today are not known, counting from 0")

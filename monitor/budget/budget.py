@@ -67,8 +67,8 @@ class Effort(StrEnum):
     MODEST = "modest"
     """Over one address family, in turn, to few addresses, and with no request where a verified
     handshake proves reach. What looks wrong is looked at as closely as ever."""
-    HURRIED = "hurried"
-    """Closely, but only at what is suspicious, out of turn."""
+    OUT_OF_TURN = "hurried"
+    """In full, but only what is suspicious, between two scheduled cycles."""
     NONE = "none"
     """Not at all: wait for the next turn."""
 

@@ -98,8 +98,8 @@ class Ledger:
 
     # -- what may be done ------------------------------------------------------------------
 
-    def turn(self, vantage: str) -> Effort:
-        """What the cycle whose turn it is may do; one that may run counts as begun."""
+    def begin_cycle(self, vantage: str) -> Effort:
+        """The effort that the cycle now due may make; one that may run counts as begun."""
         now = self._now().timestamp()
         effort = Effort.WHOLE
         if self._limited:

@@ -97,13 +97,13 @@ def _endpoint(text: str, catalog: Catalog) -> Endpoint:
 async def _look(
     settings: Settings, vantages: list[str], endpoints: list[Endpoint], *, quic: bool
 ) -> list[Measurement]:
-    async with Probers(settings, now=utc_now) as looking:
+    async with Probers(settings, now=utc_now) as probers:
         return await asyncio.gather(
             *(
-                looking.at(
+                probers.measure(
                     vantage,
                     Target(platform="adhoc", role="adhoc", endpoint=endpoint),
-                    look=Purpose.ADHOC,
+                    purpose=Purpose.ADHOC,
                     quic=quic,
                 )
                 for endpoint in endpoints

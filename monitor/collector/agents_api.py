@@ -73,7 +73,7 @@ def create_agent_api(
     settings: Callable[[], Settings],
     counts: IngestCounts,
     *,
-    desk: Callable[[], Controls | None] = lambda: None,
+    controls: Callable[[], Controls | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
     clock: Callable[[], float] = time.monotonic,
     patience: float = PATIENCE,
@@ -81,11 +81,13 @@ def create_agent_api(
     """The application over an open store.
 
     `key` is the installation's, which agents know; `settings` gives the configuration in use,
-    `desk` what looks from this collector's own controls, None where there is none. `now` is the
+    `controls` measures from this collector's own controls, None where there is none. `now` is the
     time (UTC), `clock` gives seconds that never go back. `patience` is how many seconds a body may
     take however small it is.
     """
-    api = AgentApi(store, key, settings, counts, desk=desk, now=now, clock=clock, patience=patience)
+    api = AgentApi(
+        store, key, settings, counts, controls=controls, now=now, clock=clock, patience=patience
+    )
     return Starlette(
         routes=[
             Route(BATCHES, api.batches, methods=["POST"]),
@@ -108,7 +110,7 @@ class AgentApi:
         settings: Callable[[], Settings],
         counts: IngestCounts,
         *,
-        desk: Callable[[], Controls | None],
+        controls: Callable[[], Controls | None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
         patience: float,
@@ -123,7 +125,7 @@ class AgentApi:
         self._patience = patience
         self._keyring = EnrolledKeys(store, clock)
         self._orders = Orders(store, settings, now=now, clock=clock)
-        self._control_room = ControlRequests(store, settings, desk, now)
+        self._control_requests = ControlRequests(store, settings, controls, now)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
         self._batches_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
@@ -227,7 +229,7 @@ class AgentApi:
         )
 
     async def _look(self, sender: Sender, body: bytes) -> msgspec.Struct:
-        return await self._control_room.answer(unpack(body, sender.claim.encoding, MOST_ASKED))
+        return await self._control_requests.answer(unpack(body, sender.claim.encoding, MOST_ASKED))
 
     async def _order(self, sender: Sender, body: bytes) -> msgspec.Struct:
         if body:

@@ -15,19 +15,18 @@ from typing import Protocol
 import msgspec
 
 from monitor.analysis.judge.suspicion import suspicious
-from monitor.analysis.vantage.health import assess
+from monitor.analysis.seen import Seen
+from monitor.analysis.vantage.health import HOPELESS, assess
 from monitor.analysis.verdict import VantageHealth
 from monitor.config.settings import Settings
-from monitor.judging.from_stored import (
+from monitor.judging.from_stored import StoredCycles, early_health, vantage_of
+from monitor.judging.judge import judge_cycle
+from monitor.judging.stored_controls import (
     Surroundings,
     control_rounds,
-    early_health,
     patience_of,
     references_of,
-    vantage_of,
 )
-from monitor.judging.judge import HOPELESS, Seen
-from monitor.judging.stored_cycle import StoredCycleJudge
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Cycle, StoredCycle
@@ -64,7 +63,6 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle on the table: everything that bears on it, and no verdict yet."""
 
     waiting: WaitingCycle
-    looks: tuple[Measurement, ...]
     seen: Seen
     lacking: tuple[Lack, ...] = ()
 
@@ -75,7 +73,7 @@ class Judge:
     def __init__(self, settings: Settings, looks: ControlSource) -> None:
         self._settings = settings
         self._looks = looks
-        self._bench = StoredCycleJudge(settings)
+        self._stored = StoredCycles(settings)
         self._around: dict[tuple[datetime, datetime], list[Measurement]] = {}
         self._own: dict[str, datetime] = {}
         """Cycles of controls, by id, and when they ended."""
@@ -84,7 +82,7 @@ class Judge:
     def use(self, settings: Settings) -> None:
         """Go by other settings from now on. Standing verdicts on speed are measured anew."""
         self._settings = settings
-        self._bench = StoredCycleJudge(settings)
+        self._stored = StoredCycles(settings)
 
     def new_step(self) -> None:
         """Forget what controls were known to have seen: more may have come in."""
@@ -115,33 +113,22 @@ class Judge:
         around = Surroundings()
         if failed and early.state not in HOPELESS:
             around = await self._surroundings(waiting)
-        seen = self._bench.see(cycle, looks, around, waiting.finished_at)
+        seen = self._stored.seen(
+            cycle, looks, around, waiting.finished_at, out_of_turn=waiting.hurried
+        )
         hopeless = early.state in HOPELESS
         return Opened(
             waiting=waiting,
-            looks=tuple(looks),
             seen=seen,
             lacking=() if hopeless else _lacking(seen, early.families),
         )
 
     def conclude(self, opened: Opened) -> Cycle:
         """Its verdicts. To be asked once for each cycle."""
-        waiting = opened.waiting
-        judged = self._bench.judge(opened.seen, opened.looks)
-        self.learn(waiting.id, waiting.finished_at, judged.health)
-        return Cycle(
-            id=waiting.id,
-            vantage=waiting.vantage,
-            country=waiting.country,
-            started_at=waiting.started_at,
-            finished_at=waiting.finished_at,
-            health=judged.health,
-            measurements=opened.looks,
-            verdicts=judged.verdicts,
-            platforms=judged.platforms,
-            hurried=waiting.hurried,
-            transfers=judged.transfers,
-        )
+        judged = judge_cycle(opened.seen, self._settings)
+        self._stored.learn(opened.seen, judged)
+        self.learn(judged.id, judged.finished_at, judged.health)
+        return judged
 
     def unjudged(self, waiting: WaitingCycle) -> Cycle:
         """The cycle without a verdict: nothing is known of it, not even how the vantage was."""
@@ -192,7 +179,7 @@ def _stored(waiting: WaitingCycle) -> StoredCycle:
 
 def _lacking(seen: Seen, families: tuple[str, ...]) -> tuple[Lack, ...]:
     found = []
-    for one in seen.looked:
+    for one in seen.endpoints:
         failed = one.attempts[-1]
         lack = Lack(endpoint=one.endpoint, ended_at=failed.ended_at)
         if suspicious(failed, families) and not any(map(lack.met_by, one.controls)):

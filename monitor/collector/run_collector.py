@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
     await store.open()
     try:
         ledger = Ledger(settings, now=utc_now)
-        async with CycleRunners(ledger, standing=True) as runners:
+        async with CycleRunners(ledger, scheduled_controls=True) as runners:
             collector = await _Collector.make(settings, store, ledger, runners)
             await collector.run()
     finally:
@@ -157,7 +157,7 @@ class _Collector:
         """Have this collector's own vantages look, once it is known what they used today."""
         own = [vantage.id for vantage in settings.vantages]
         try:
-            await self._schedule.turns.ledger.restore(self._store, own)
+            await self._schedule.jobs.ledger.restore(self._store, own)
         except Exception:
             # A vantage that uses too much for a day is better than one that does not look.
             log.exception("bytes used today are not known, counting from 0")
@@ -180,7 +180,7 @@ class _Collector:
             self._key,
             lambda: self._reloader.settings,
             self._counts,
-            desk=lambda: self._schedule.turns.runner.desk,
+            controls=lambda: self._schedule.jobs.runner.controls,
         )
         await serve_agents(api, settings.collector, self._certificate, listening=_for_agents)
 

@@ -23,11 +23,12 @@ from monitor.judging.differences import (
     platform_changes,
     verdict_changes,
 )
-from monitor.judging.from_stored import patience_of
+from monitor.judging.from_stored import StoredCycles
+from monitor.judging.judge import judge_cycle
 from monitor.judging.quarantine import NOBODY, Quarantined
-from monitor.judging.stored_cycle import Judged, StoredCycleJudge
+from monitor.judging.stored_controls import patience_of
 from monitor.judging.stored_history import History, Past, survey
-from storage.store import Selection, Store
+from storage.store import Cycle, Selection, Store
 from storage.values.rejudging import Rejudging
 
 WARM_UP = timedelta(hours=2)
@@ -100,7 +101,7 @@ class _Run:
         self._left_out = left_out
         self._say = say
         self._known = {platform.name for platform in settings.catalog.platforms}
-        self._bench = StoredCycleJudge(settings)
+        self._stored = StoredCycles(settings)
         self._book = EventBook()
         self._events: dict[str, Event] = {}
         self._tally = Tally()
@@ -155,13 +156,15 @@ class _Run:
 
     # -- one cycle -------------------------------------------------------------------------
 
-    def _judge(self, past: Past) -> Judged:
+    def _judge(self, past: Past) -> Cycle:
         cycle = past.cycle
         judged_at = max((v.judged_at for v in past.verdicts), default=cycle.finished_at)
-        seen = self._bench.see(cycle, past.looks, past.around, judged_at)
-        return self._bench.judge(seen, past.looks, past.verdicts)
+        seen = self._stored.seen(cycle, past.looks, past.around, judged_at, old=past.verdicts)
+        judged = judge_cycle(seen, self._settings)
+        self._stored.learn(seen, judged)
+        return judged
 
-    def _compare(self, past: Past, result: Judged) -> tuple[PlatformVerdict, ...]:
+    def _compare(self, past: Past, result: Cycle) -> tuple[PlatformVerdict, ...]:
         """Notes what differs; the platform verdicts that count from here on."""
         named = {verdict.platform for verdict in result.platforms}
         self._unknown |= {v.platform for v in past.platforms} - self._known

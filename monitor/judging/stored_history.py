@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
-from monitor.judging.from_stored import AT_ONCE, Surroundings, control_rounds
+from monitor.judging.stored_controls import Surroundings, control_rounds
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Selection, Store, StoredCycle
@@ -84,7 +84,7 @@ class History:
         longest: timedelta,
         since: datetime | None,
         until: datetime | None,
-        patience: timedelta = AT_ONCE,
+        patience: timedelta = timedelta(0),
     ) -> None:
         """`longest` is how long a cycle lasts at most. Looks and endpoint verdicts are read of
         cycles that end within `since` and `until` only, looks of controls until so much later."""

@@ -96,14 +96,14 @@ async def test_a_turn_returns_its_cycle_unless_it_failed(broken: bool) -> None:
     spool, tally = Spool(broken), Counted()
     async with CycleRunners(ledger) as runners:
         runner = await runners.begin(SETTINGS, ())
-        turns = CycleJobs(runner, spool, tally, ledger)
-        cycle = await turns.take(FIELD)
+        jobs = CycleJobs(runner, spool, tally, ledger)
+        cycle = await jobs.run_scheduled(FIELD)
         assert (cycle is None) is broken
         assert [one.id for one in spool.cycles] == ([cycle.id] if cycle is not None else [])
-        again = await turns.take(FIELD)
+        again = await jobs.run_scheduled(FIELD)
         assert again is None or again.id != spool.cycles[0].id
         async with asyncio.timeout(1):
-            await turns.unused(runner)
+            await jobs.unused(runner)
 
 
 async def test_a_vantage_that_is_let_go_of_while_it_looks_gives_no_cycle() -> None:
@@ -112,11 +112,11 @@ async def test_a_vantage_that_is_let_go_of_while_it_looks_gives_no_cycle() -> No
     spool, tally = Spool(), Counted()
     silent = ScriptedNetwork(families=("ipv4",))
     async with cycle_runner(ASKING, make_network=lambda _: silent, ledger=ledger) as runner:
-        turns = CycleJobs(runner, spool, tally, ledger)
-        taking = asyncio.create_task(turns.take(FIELD))
+        jobs = CycleJobs(runner, spool, tally, ledger)
+        taking = asyncio.create_task(jobs.run_scheduled(FIELD))
         await asyncio.sleep(0.1)
-        await turns.let_go([GONE.id])
+        await jobs.give_up([GONE.id])
         assert not taking.done()
-        await turns.let_go([FIELD.id])
+        await jobs.give_up([FIELD.id])
         assert await taking is None
     assert not spool.cycles

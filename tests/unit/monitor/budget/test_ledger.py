@@ -163,7 +163,7 @@ async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
     ledger = Ledger(SETTINGS, now=utc_now)
     scripted = network()
     async with cycle_runner(SETTINGS, make_network=lambda _: scripted, ledger=ledger) as runner:
-        await runner.run(FIELD.id, Effort.HURRIED, {"x"})
+        await runner.run(FIELD.id, Effort.OUT_OF_TURN, {"x"})
         hurried = ledger.spent(FIELD.id)
         assert hurried == Spent(suspicion=hurried.total)
         assert hurried.total > 0
@@ -192,7 +192,7 @@ async def asked(settings: Settings, times: int) -> tuple[Ledger, ScriptedNetwork
     began = asyncio.get_running_loop().time()
     async with looking:
         for _ in range(times):
-            await looking.exits.look(FIELD.id)
+            await looking.exits.ask(FIELD.id)
     return ledger, scripted, asyncio.get_running_loop().time() - began
 
 

@@ -10,6 +10,7 @@ import pytest
 from monitor.agent.batch_body import freeze, spooled
 from monitor.agent.collector_clock import AgentClock, Machine
 from monitor.analysis.verdict import State
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.collector.batch_checks import frame_of, read_batch
 from monitor.collector.judge_cycle import Judge
@@ -39,12 +40,12 @@ async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
         runner = cycle_runner(
             settings,
             make_network=lambda one: world.networks[one.id],
-            desk=LocalControls(nobody, ()),
-            standing=True,
+            controls=LocalControls(nobody, ()),
+            scheduled_controls=True,
             now=now,
         )
         async with runner as looks:
-            return await looks.run(vantage.id)
+            return await measure_and_judge(looks, vantage.id)
 
 
 def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = None) -> SeenCycle:

@@ -363,7 +363,7 @@ async def test_no_more_is_in_memory_than_what_is_open(lived: MemoryStore) -> Non
         around = past.around
         held.append(
             sum(map(len, around.controls.values()))
-            + sum(len(r.looks) for rounds in around.rounds.values() for r in rounds)
+            + sum(len(r.measurements) for rounds in around.rounds.values() for r in rounds)
         )
     assert known.cycles == len(held) == 3 * len(one)
     third = len(held) // 3
