@@ -3,8 +3,6 @@
 import asyncio
 import os
 import random
-import signal
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 
 from monitor.agent.agent_cycles import AgentCycles
@@ -21,7 +19,7 @@ from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners
-from monitor.app.garbage_collection import spare_searches
+from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
@@ -80,15 +78,20 @@ async def _run(
             settings, orders, controls, runners, schedule, jobs, recorder, in_use
         )
         backoff = Backoff(chance)
-        courier = BatchDelivery(
+        delivery = BatchDelivery(
             vantage.id, spool, line, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
         reloader = Reloader(
             settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
         )
         watch = PauseAndClock(files, clock, schedule, jobs, controls, line)
-        await _until_told_to_stop(
-            schedule, reloader, watch.run(), reloader.run(), courier.run(watch.allowed)
+        log.info("agent started")
+        await run_until_stopped(
+            reloader.ask,
+            schedule.run(),
+            watch.run(),
+            reloader.run(),
+            delivery.run(watch.allowed),
         )
 
 
@@ -101,32 +104,6 @@ def _restored(own: Settings, orders: Orders) -> Settings:
         log.error("settings of the collector not taken", reason=str(error))
         orders.told = None
         return own
-
-
-async def _until_told_to_stop(
-    schedule: Schedule, reloader: Reloader, *works: Coroutine[None, None, None]
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
-    stopped = asyncio.create_task(stop.wait())
-    tasks = [asyncio.create_task(work) for work in works]
-    schedule.start()
-    spare_searches()
-    log.info("agent started")
-    try:
-        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()  # raises what ended it
-        log.info("stopping")
-    finally:
-        await schedule.stop()
-        for one in (stopped, *tasks):
-            one.cancel()
-        await asyncio.gather(stopped, *tasks, return_exceptions=True)
 
 
 def _refused() -> None:

@@ -4,6 +4,7 @@ A cycle that takes longer than the interval makes the next one be missed, which
 is counted and logged.
 """
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC, timedelta
 
@@ -42,6 +43,14 @@ class Schedule:
         for vantage in self._settings.vantages:
             self._add(vantage)
         self._scheduler.start()
+
+    async def run(self) -> None:
+        """From `start` until cancelled, then `stop`."""
+        self.start()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.stop()
 
     async def stop(self) -> None:
         """No new cycles; those under way end."""

@@ -89,7 +89,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 selection,
                 now=utc_now,
                 keep=keep,
-                left_out=Quarantined(await store.quarantines()),
+                quarantined=Quarantined(await store.quarantines()),
                 say=_say if json else lambda _: None,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from monitor.app.monitor import show
 from monitor.collector.judge_cycle import REMEMBERED, Judge
 from monitor.collector.judging_queue import JudgingQueue, wait_of
 from monitor.collector.watched_vantages import WatchedVantages
@@ -59,7 +60,7 @@ class Leader:
         self._store = store
         self._publisher = publisher
         self._now = now
-        self._herald = notifier
+        self._notifier = notifier
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
@@ -93,14 +94,8 @@ class Leader:
         self._roster.use(settings)
         if self._recorder is not None:
             await self._recorder.use(self._roster.settings)
-        self._publisher.use(
-            self._roster.settings.vantages,
-            settings.catalog,
-            self._recorder.book.active if self._recorder is not None else (),
-            interval=settings.interval,
-            daily_bytes=settings.probe.daily_bytes,
-            public_url=settings.public_url,
-        )
+        active = self._recorder.book.active if self._recorder is not None else ()
+        show(self._publisher, self._roster.settings, active)
         self._shown_at = None
         if self._judge is not None:
             self._judge.use(settings)
@@ -158,9 +153,14 @@ class Leader:
             await self._watch()
         settings = self._roster.settings
         recorder = Recorder(
-            settings, self._store, self._publisher, now=self._now, notifier=self._herald, keep=False
+            settings,
+            self._store,
+            self._publisher,
+            now=self._now,
+            notifier=self._notifier,
+            keep=False,
         )
-        await recorder.leave_out(await self._store.quarantines())
+        await recorder.quarantine(await self._store.quarantines())
         await recorder.restore()
         judge = Judge(settings, self._store)
         await _learn(judge, self._store, self._now())
@@ -202,7 +202,7 @@ class Leader:
             now = await self._store.quarantines()
             if now != quarantines:
                 quarantines = now
-                await recorder.leave_out(now)
+                await recorder.quarantine(now)
                 self._publisher.concluded(recorder.book.active)
 
     async def _work_through(self, inbox: JudgingQueue) -> None:

@@ -57,17 +57,16 @@ async def rejudge(
     *,
     now: Callable[[], datetime],
     keep: bool = True,
-    left_out: Quarantined = NOBODY,
+    quarantined: Quarantined = NOBODY,
     say: Say = lambda change: None,  # noqa: ARG005
     progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> Rejudged:
     """Recompute what `selection` names, by the time cycles ended. The store must be open.
 
-    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears
-    each change as it is found. What is stored already is never altered. StorageError from the
-    store.
+    `keep` stores the results; what is `quarantined` is judged, and counts in no event; `say` gets
+    each change as it is found. What is stored already is never altered. StorageError.
     """
-    run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
+    run = _Run(store, settings, selection, now=now, keep=keep, quarantined=quarantined, say=say)
     known = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
     history = History(store, known.longest, since, selection.until, patience_of(settings))
@@ -90,7 +89,7 @@ class _Run:
         *,
         now: Callable[[], datetime],
         keep: bool,
-        left_out: Quarantined,
+        quarantined: Quarantined,
         say: Say,
     ) -> None:
         self._store = store
@@ -98,7 +97,7 @@ class _Run:
         self._selection = selection
         self._now = now
         self._keep = keep
-        self._left_out = left_out
+        self._quarantined = quarantined
         self._say = say
         self._known = {platform.name for platform in settings.catalog.platforms}
         self._stored = StoredCycles(settings)
@@ -131,10 +130,10 @@ class _Run:
                     await self._store_batch()
         elif self._selected(past.cycle.finished_at, past.cycle.country):
             self._count(kept=sum(map(self._wanted, platforms)))
-        believed = [verdict for verdict in platforms if verdict not in self._left_out]
-        stands = self._left_out.stands(past.cycle.vantage, past.cycle.started_at)
+        counted = [verdict for verdict in platforms if verdict not in self._quarantined]
+        ignored = self._quarantined.covers(past.cycle.vantage, past.cycle.started_at)
         step = advance(
-            self._book, believed, self._settings.events, health=None if stands else health
+            self._book, counted, self._settings.events, health=None if ignored else health
         )
         self._book = step.book
         self._events.update((event.id, event) for event in step.changed)

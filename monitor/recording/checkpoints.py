@@ -32,10 +32,10 @@ _State = CountryPlatform | Outages | Connectivity
 
 
 def conclusions_of(
-    book: EventBook, places: Iterable[Place], left_out: Quarantined = NOBODY
+    book: EventBook, places: Iterable[Place], quarantined: Quarantined = NOBODY
 ) -> tuple[Conclusion, ...]:
-    """What to store of the timelines of `places`, concluded without what is `left_out`."""
-    return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
+    """What to store of the timelines of `places`, in which nothing `quarantined` counts."""
+    return tuple(_conclusion(place, _timeline(book, place), quarantined) for place in places)
 
 
 def restored(
@@ -72,11 +72,11 @@ def restored(
     return msgspec.structs.replace(book, logged=dict(logged))
 
 
-def readable(saved: Iterable[Conclusion], left_out: Quarantined = NOBODY) -> bool:
+def readable(saved: Iterable[Conclusion], quarantined: Quarantined = NOBODY) -> bool:
     """Whether all of this was written by a version that concluded as this one does, and without
     the same that is left out now."""
     return all(
-        conclusion.kind == _kind((conclusion.country, conclusion.platform), left_out)
+        conclusion.kind == _kind((conclusion.country, conclusion.platform), quarantined)
         for conclusion in saved
     )
 
@@ -105,20 +105,20 @@ def _timeline(book: EventBook, place: Place) -> VerdictOrder[Any, Any]:
     return book.places[place] if country else book.outages[platform]
 
 
-def _kind(place: Place, left_out: Quarantined) -> str:
+def _kind(place: Place, quarantined: Quarantined) -> str:
     """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
-    digest = left_out.digest(place[0]) if all(place) else ""
+    digest = quarantined.digest(place[0]) if all(place) else ""
     return f"{KIND} without {digest}" if digest else KIND
 
 
 def _conclusion(
-    place: Place, timeline: VerdictOrder[_State, Any], left_out: Quarantined
+    place: Place, timeline: VerdictOrder[_State, Any], quarantined: Quarantined
 ) -> Conclusion:
     at, key = timeline.until or (None, "")
     return Conclusion(
         country=place[0],
         platform=place[1],
-        kind=_kind(place, left_out),
+        kind=_kind(place, quarantined),
         until=at,
         until_key=key,
         state=msgspec.json.encode(timeline.settled).decode(),

@@ -26,7 +26,7 @@ async def replay_store(
         received.add(cycle)
         wanted = not selection.platform and _within(selection, health.at)
         believed = [verdict for verdict in verdicts if verdict not in left_out]
-        stands = left_out.stands(health.vantage, health.at)
+        stands = left_out.covers(health.vantage, health.at)
         late = replay.take(believed, health if wanted and not stands else None)
         for place in late:
             await _again(replay, store, selection, place, received, left_out)

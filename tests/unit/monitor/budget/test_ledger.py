@@ -11,7 +11,7 @@ import pytest
 from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import cycle_runner
-from monitor.app.run import watch
+from monitor.app.measuring import count_today
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import NOTHING, Allotment, Effort, Spent
 from monitor.budget.bytes_used import bytes_of, request_bytes
@@ -143,7 +143,8 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
         SETTINGS, make_network=lambda v: networks[v.id], ledger=ledger
     ) as runner:
         schedule = Schedule(SETTINGS, CycleJobs(runner, recorder, publisher, ledger))
-        await watch(schedule, store)
+        await count_today(ledger, store, [vantage.id for vantage in SETTINGS.vantages])
+        schedule.start()
         try:
             async with asyncio.timeout(20):
                 while any(  # noqa: ASYNC110 # snapshots are swapped, and tell nobody

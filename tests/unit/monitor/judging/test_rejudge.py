@@ -224,7 +224,7 @@ async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured
         EVERYTHING,
         now=lambda: START,
         keep=False,
-        left_out=Quarantined(map(quarantine, sorted(vantages))),
+        quarantined=Quarantined(map(quarantine, sorted(vantages))),
         say=gone.append,
     )
     assert done.rejudging.verdicts
