@@ -17,7 +17,7 @@ from monitor.cli.console import plain_console
 from monitor.cli.export import moment_of
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.config.settings import Settings
-from monitor.judging.differences import Change, Tally
+from monitor.judging.differences import Change, ChangeCounter
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged, rejudge
 from storage.open_store import open_store
@@ -90,7 +90,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 now=utc_now,
                 keep=keep,
                 quarantined=Quarantined(await store.quarantines()),
-                say=_say if json else lambda _: None,
+                report=_say if json else lambda _: None,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
     finally:
@@ -116,7 +116,7 @@ def _say(change: Change) -> None:
 
 def _summary(done: Rejudged, *, kept: bool) -> dict[str, Any]:
     counts = msgspec.structs.asdict(done.rejudging)
-    changes = [change.change for change in done.tally.events]
+    changes = [change.change for change in done.changes.events]
     return {
         "kind": "summary",
         **counts,
@@ -132,7 +132,7 @@ def _summary(done: Rejudged, *, kept: bool) -> dict[str, Any]:
 
 
 def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
-    tally = done.tally
+    tally = done.changes
     if tally.rules:
         table = _table("verdicts on endpoints", "before", "now", "verdicts")
         for (state, rule, new_state, new_rule), count in tally.rules.most_common():
@@ -156,7 +156,7 @@ def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _closing(rejudging: Rejudging, tally: Tally, *, kept: bool) -> Iterator[str]:
+def _closing(rejudging: Rejudging, tally: ChangeCounter, *, kept: bool) -> Iterator[str]:
     yield (
         f"{rejudging.cycles} cycles judged again by rules {rejudging.rules_version}: "
         f"{rejudging.differing} of {rejudging.verdicts} verdicts on endpoints differ. "

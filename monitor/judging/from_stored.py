@@ -51,7 +51,7 @@ class StoredCycles:
         self,
         cycle: StoredCycle,
         measurements: Sequence[Measurement],
-        around: Surroundings,
+        surroundings: Surroundings,
         judged_at: datetime,
         *,
         out_of_turn: bool = False,
@@ -64,7 +64,7 @@ class StoredCycles:
         references = references_of(own, self._catalog, cycle.country)
         early = early_health(cycle, references)
         choice = ControlChoice(cycle, early.families, self._patience)
-        endpoints, witnesses = _endpoints(cycle, own, references, early, around, choice)
+        endpoints, witnesses = _endpoints(cycle, own, references, early, surroundings, choice)
         reached = [m for one in endpoints for m in one.attempts if m.reached]
         skew = cycle.health.clock_skew
         health = assess(vantage, references, reached, cycle.health.at, exit_of(cycle.health), skew)
@@ -78,7 +78,7 @@ class StoredCycles:
             health=msgspec.structs.replace(health, nat64=cycle.health.nat64),
             endpoints=tuple(endpoints),
             witnesses=tuple(witnesses),
-            control_health=choice.health(endpoints, around, self._catalog) if checked else {},
+            control_health=choice.health(endpoints, surroundings, self._catalog) if checked else {},
             measurements=tuple(measurements),
             out_of_turn=out_of_turn,
         )
@@ -151,7 +151,7 @@ def _endpoints(
     own: Sequence[Measurement],
     references: ReferenceMeasurements,
     early: VantageHealth,
-    around: Surroundings,
+    surroundings: Surroundings,
     choice: ControlChoice,
 ) -> tuple[list[EndpointMeasurements], list[Measurement]]:
     """The measurements of each endpoint, and those made only to show that UDP works."""
@@ -167,7 +167,7 @@ def _endpoints(
         controls: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
         if early.state not in HOPELESS and suspicious(attempts[0], early.families):
-            controls = choice.controls(attempts, around.controls.get(place[2], ()))
+            controls = choice.controls(attempts, surroundings.controls.get(place[2], ()))
             if failed and (len(attempts) > 1 or retry_may_tell(attempts[0], controls)):
                 health = _checkup(cycle, rounds, attempts[-1])
         endpoints.append(

@@ -1,7 +1,7 @@
-"""Goes through what is stored, judges it again, and keeps the results beside the old ones.
+"""Judges stored cycles again, and stores the results next to the old ones.
 
 Events follow from all of history: what is not selected goes into the detector as it was judged
-then, so that an event keeps its beginning and its end.
+before, so that an event keeps its onset and its end.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import (
     Change,
-    Tally,
+    ChangeCounter,
     event_changes,
     platform_changes,
     verdict_changes,
@@ -32,22 +32,22 @@ from storage.store import Cycle, Selection, Store
 from storage.values.rejudging import Rejudging
 
 WARM_UP = timedelta(hours=2)
-"""Judged before the first moment selected, and not kept: a verdict on speed may stand as long."""
+"""Judged before the first moment selected, and not stored: a verdict on speed may hold as long."""
 BATCH = 2000
 """Endpoint verdicts stored in one transaction, about."""
 
-Say = Callable[[Change], None]
+Report = Callable[[Change], None]
 Progress = Callable[[int, int], None]
-"""Told how many cycles are done, of how many."""
+"""Gets how many cycles are done, of how many."""
 
 
 class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
+    """The outcome."""
 
     rejudging: Rejudging
-    tally: Tally
+    changes: ChangeCounter
     unknown: tuple[str, ...]
-    """Platforms with stored verdicts that the configuration does not name any more."""
+    """Platforms with stored verdicts that the configuration no longer names."""
 
 
 async def rejudge(
@@ -58,15 +58,17 @@ async def rejudge(
     now: Callable[[], datetime],
     keep: bool = True,
     quarantined: Quarantined = NOBODY,
-    say: Say = lambda change: None,  # noqa: ARG005
+    report: Report = lambda change: None,  # noqa: ARG005
     progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> Rejudged:
     """Recompute what `selection` names, by the time cycles ended. The store must be open.
 
-    `keep` stores the results; what is `quarantined` is judged, and counts in no event; `say` gets
-    each change as it is found. What is stored already is never altered. StorageError.
+    `keep` stores the results; what is `quarantined` is judged, and counts in no event; `report`
+    gets each change as it is found. What is stored already is never altered. StorageError.
     """
-    run = _Run(store, settings, selection, now=now, keep=keep, quarantined=quarantined, say=say)
+    run = _Run(
+        store, settings, selection, now=now, keep=keep, quarantined=quarantined, report=report
+    )
     known = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
     history = History(store, known.longest, since, selection.until, patience_of(settings))
@@ -90,7 +92,7 @@ class _Run:
         now: Callable[[], datetime],
         keep: bool,
         quarantined: Quarantined,
-        say: Say,
+        report: Report,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -98,12 +100,12 @@ class _Run:
         self._now = now
         self._keep = keep
         self._quarantined = quarantined
-        self._say = say
+        self._report = report
         self._known = {platform.name for platform in settings.catalog.platforms}
         self._stored = StoredCycles(settings)
         self._book = EventBook()
         self._events: dict[str, Event] = {}
-        self._tally = Tally()
+        self._changes = ChangeCounter()
         self._unknown: set[str] = set()
         self._verdicts: list[Verdict] = []
         self._rolled_up: list[PlatformVerdict] = []
@@ -121,7 +123,7 @@ class _Run:
     async def take(self, past: Past) -> None:
         """One more cycle, in the order they ended."""
         platforms, health = past.platforms, past.cycle.health
-        if past.looks and self._selection.country in ("", past.cycle.country):
+        if past.measurements and self._selection.country in ("", past.cycle.country):
             result = self._judge(past)
             if self._selected(past.cycle.finished_at):
                 platforms = self._compare(past, result)
@@ -139,18 +141,18 @@ class _Run:
         self._events.update((event.id, event) for event in step.changed)
 
     async def finish(self) -> Rejudged:
-        """Events, and what is left to store."""
+        """Detect events, and store the rest."""
         found = [e for e in self._events.values() if overlaps(self._selection, e)]
         found.sort(key=lambda event: (event.detected_at, event.country, event.id))
         before = [e async for page in self._store.events(self._selection) for e in page]
         for change in event_changes(before, found):
-            self._tally.count(change)
-            self._say(change)
+            self._changes.count(change)
+            self._report(change)
         self._count(events=len(found))
         self._rejudging = msgspec.structs.replace(self._rejudging, finished_at=self._now())
         await self._store_batch(found)
         return Rejudged(
-            rejudging=self._rejudging, tally=self._tally, unknown=tuple(sorted(self._unknown))
+            rejudging=self._rejudging, changes=self._changes, unknown=tuple(sorted(self._unknown))
         )
 
     # -- one cycle -------------------------------------------------------------------------
@@ -158,13 +160,15 @@ class _Run:
     def _judge(self, past: Past) -> Cycle:
         cycle = past.cycle
         judged_at = max((v.judged_at for v in past.verdicts), default=cycle.finished_at)
-        seen = self._stored.seen(cycle, past.looks, past.around, judged_at, old=past.verdicts)
+        seen = self._stored.seen(
+            cycle, past.measurements, past.surroundings, judged_at, old=past.verdicts
+        )
         judged = judge_cycle(seen, self._settings)
         self._stored.learn(seen, judged)
         return judged
 
     def _compare(self, past: Past, result: Cycle) -> tuple[PlatformVerdict, ...]:
-        """Notes what differs; the platform verdicts that count from here on."""
+        """Count what differs; returns the platform verdicts that count from here on."""
         named = {verdict.platform for verdict in result.platforms}
         self._unknown |= {v.platform for v in past.platforms} - self._known
         new = [v for v in result.verdicts if v.platform in named and self._wanted(v)]
@@ -173,8 +177,8 @@ class _Run:
         before = [v for v in past.platforms if v.platform in named and self._wanted(v)]
         changes = list(verdict_changes(old, new))
         for change in (*changes, *platform_changes(before, rolled_up)):
-            self._tally.count(change)
-            self._say(change)
+            self._changes.count(change)
+            self._report(change)
         recomputed = {v.platform for v in rolled_up}
         kept = [v for v in past.platforms if v.platform not in recomputed]
         self._verdicts += new
@@ -214,7 +218,7 @@ class _Run:
 
 
 def overlaps(selection: Selection, event: Event) -> bool:
-    """Whether an event may have been going on within a selection: as `Store.events` selects."""
+    """Whether an event may have been active within a selection: as `Store.events` selects."""
     begun = event.onset_earliest or event.onset_latest
     over = event.end_latest or event.updated_at
     return (

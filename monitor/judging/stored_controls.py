@@ -140,18 +140,21 @@ class ControlChoice:
         return tuple(chosen.values())
 
     def health(
-        self, endpoints: Sequence[EndpointMeasurements], around: Surroundings, catalog: Catalog
+        self,
+        endpoints: Sequence[EndpointMeasurements],
+        surroundings: Surroundings,
+        catalog: Catalog,
     ) -> dict[str, VantageHealth]:
         """The health of the controls chosen for `endpoints`, by vantage id."""
         controls = [one for endpoint in endpoints for one in endpoint.controls]
         failed = [one.ended_at for one in controls if not answered(one)]
         found: dict[str, VantageHealth] = {}
         for vantage in {one.vantage for one in controls}:
-            known = around.rounds.get(vantage, ())
+            known = surroundings.rounds.get(vantage, ())
             rounds = [one for one in known if one.cycle == self._cycle or one.ended <= self._until]
             chosen = self._round(rounds, max(failed) if failed else None)
             if chosen is not None:
-                found[vantage] = _health_of(chosen, around.health.get(vantage), catalog)
+                found[vantage] = _health_of(chosen, surroundings.health.get(vantage), catalog)
         return found
 
     def _following(

@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 
 from monitor.analysis.vantage.health import ReferenceMeasurements
-from monitor.budget.budget import Allotment, purse_of
+from monitor.budget.budget import Allotment, allotment_of
 from monitor.budget.bytes_used import request_bytes
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
@@ -95,7 +95,7 @@ class Probers:
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         """Empty, too, where no bytes of the day are left to ask with."""
-        if not self.ledger.buy(vantage_id, Allotment.LOOKS, request_bytes()):
+        if not self.ledger.buy(vantage_id, Allotment.ROUTINE, request_bytes()):
             return ""
         return await self._runner.run(partial(ask_echo, self._probers[vantage_id], url))
 
@@ -119,7 +119,7 @@ class Probers:
         """
         prober = self._probers[vantage_id]
         how = partial(prober.look, cycle=cycle, look=purpose, attempt=attempt, reduction=reduction)
-        paid_from = allotment or purse_of(purpose)
+        paid_from = allotment or allotment_of(purpose)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):
             measured = await self._runner.run(
                 partial(how, target, quic=quic, unadvertised=unadvertised),

@@ -24,8 +24,8 @@ from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.backlog import Backlog
-from monitor.recording.checkpoints import changeable, conclusions_of, readable, restored, since
-from monitor.recording.outliers import differing
+from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
+from monitor.recording.outliers import outlier_platforms
 from storage.store import Conclusion, Cycle, Selection, StorageError, Store
 from storage.values.fleet import Quarantine
 from storage.values.outbox import Notice
@@ -271,7 +271,7 @@ class Recorder:
             pending.cycle,
             pending.changed,
             pending.log,
-            conclusions_of(self._book, touched, self._quarantined),
+            checkpoints_of(self._book, touched, self._quarantined),
             pending.notices,
         )
         if pending.notices and self._notifier is not None:
@@ -282,7 +282,7 @@ class Recorder:
         for country in countries:
             self._publisher.doubt(
                 country,
-                differing(self._book, country, now, events),
+                outlier_platforms(self._book, country, now, events),
                 lambda vantage: self._quarantined.covers(vantage, now),
             )
 

@@ -105,7 +105,7 @@ async def test_a_restart_takes_up_what_was_used_today() -> None:
         )
     )
     after = Ledger(SETTINGS, now=lambda: noon)
-    await after.restore(store)
+    await after.restore(store, [vantage.id for vantage in SETTINGS.vantages])
     assert after.spent(FIELD.id) == before.spent(FIELD.id)
     assert (
         after.spent(CONTROL.id) == before.spent(CONTROL.id) == Spent(suspicion=bytes_of(today[0]))
@@ -206,7 +206,7 @@ async def test_asking_for_the_exit_counts_against_the_day(tmp_path: Path) -> Non
     """Each question is paid by the routine, though no measurement is left of it."""
     ledger, scripted, _ = await asked(checking(tmp_path), 3)
     assert questions(scripted) == 3
-    assert ledger.spent(FIELD.id) == NOTHING.plus(Allotment.LOOKS, 3 * request_bytes())
+    assert ledger.spent(FIELD.id) == NOTHING.plus(Allotment.ROUTINE, 3 * request_bytes())
     assert 10_000 < request_bytes() < 30_000
 
 
