@@ -25,9 +25,9 @@ from probes.vantage import VantageRole
 log = logger(__name__)
 
 DEADLINE = 15.0
-"""Seconds after which an answer is no longer waited for."""
+"""Seconds to wait for an answer."""
 AWAY = 60.0
-"""Seconds for which nobody is asked once no collector could be reached."""
+"""Seconds for which no collector is asked after none could be reached."""
 AT_ONCE = 4
 """Requests under way; more wait."""
 
@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AsksCollectors(Protocol):
-    """What `monitor.agent.collector_client.CollectorClient` does."""
+    """`monitor.agent.collector_client.CollectorClient`."""
 
     def collectors(self) -> Sequence[str]:
         """All of them, in some order."""
@@ -45,15 +45,15 @@ class AsksCollectors(Protocol):
 
 
 class RemoteControls:
-    """A `monitor.measuring.controls.Controls` whose controls stand elsewhere."""
+    """The controls of collectors. A `monitor.measuring.controls.Controls`."""
 
     available = True
 
     def __init__(
-        self, line: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
+        self, client: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
     ) -> None:
-        """Nobody is asked before the collectors' clock was heard; `deadline` is in seconds."""
-        self._line = line
+        """No collector is asked before its clock is known; `deadline` is in seconds."""
+        self._client = client
         self._clock = clock
         self._deadline = deadline
         self._few = asyncio.Semaphore(AT_ONCE)
@@ -63,15 +63,15 @@ class RemoteControls:
         """Whether anything may be sent."""
 
     def use(self, known: Sequence[Measurement]) -> None:
-        """What controls saw last, as a collector told it, in place of what it told before."""
+        """Replace the newest measurements of controls that a collector gave."""
         self._known = {}
-        for look in known:
-            # That it failed elsewhere some time ago is no reason not to look closely now.
-            if answered(look):
-                self._known.setdefault(look.endpoint, []).append(look)
+        for one in known:
+            # That it failed elsewhere some time ago is no reason not to follow up now.
+            if answered(one):
+                self._known.setdefault(one.endpoint, []).append(one)
 
     def known(self, target: Target) -> tuple[Measurement, ...]:
-        """Looks of controls at the endpoint that met an answer, made before."""
+        """Earlier measurements of the endpoint by controls that got an answer."""
         return tuple(self._known.get(target.endpoint.id, ()))
 
     async def measure(
@@ -83,8 +83,7 @@ class RemoteControls:
         quic: bool = False,
         reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
-        """The endpoint from the collectors' controls, begun from now on; nothing when none can be
-        asked."""
+        """The endpoint from the collectors' controls, from now on; none when none can be asked."""
         request = ControlRequest(cycle=cycle, target=target, quic=quic, reduction=reduction)
         answer = await self._ask(request)
         if answer is None:
@@ -101,7 +100,7 @@ class RemoteControls:
         after: float,  # noqa: ARG002 # as above
         cycle: str,
     ) -> tuple[ControlHealth, ...]:
-        """How the controls are, from looks begun from now on; nothing when none can be asked."""
+        """The health of the controls, from now on; nothing when none can be asked."""
         answer = await self._ask(ControlRequest(cycle=cycle, health=True))
         if answer is None:
             return ()
@@ -117,23 +116,23 @@ class RemoteControls:
             async with asyncio.timeout(self._deadline), self._few:
                 if loop.time() < self._away_until:
                     return None
-                return await self._ask_one_after_the_other(request)
+                return await self._ask_each(request)
         except TimeoutError:
-            log.info("no control looks, no answer in time")
+            log.info("no controls, no answer in time")
         return None
 
-    async def _ask_one_after_the_other(self, request: ControlRequest) -> ControlAnswer | None:
+    async def _ask_each(self, request: ControlRequest) -> ControlAnswer | None:
         body = _encode(request)
-        for collector in self._line.collectors():
+        for collector in self._client.collectors():
             asked = self._clock.now().timestamp()
             try:
-                answer = await self._line.ask(collector, "POST", CONTROLS, body=body)
+                answer = await self._client.ask(collector, "POST", CONTROLS, body=body)
                 return self._in_own_time(answer.read(ControlAnswer), asked)
             except RefusedError as error:
-                log.info("no control looks", reason=str(error))
+                log.info("no controls", reason=str(error))
                 return None
             except UnreachableError as error:
-                log.info("no control looks", reason=str(error))
+                log.info("no controls", reason=str(error))
         self._away_until = asyncio.get_running_loop().time() + AWAY
         return None
 

@@ -1,4 +1,4 @@
-"""What `shutwatch agent run` is made of: the only place that wires all of it together."""
+"""`shutwatch agent run`: all parts of an agent, wired together."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ log = logger(__name__)
 
 
 async def run(settings: Settings, machine: Machine | None = None) -> None:
-    """Look and hand in until SIGTERM or SIGINT; `machine` is the one we run on unless given.
+    """Measure and deliver until SIGTERM or SIGINT; `machine` is the one we run on unless given.
 
     Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start.
     """
@@ -43,7 +43,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         spool = Spool(files.spool, limit=setup.spool_limit)
         try:
             if not await spool.open():
-                log.error("the spool was damaged; it was moved away, and a new one begun")
+                log.error("the spool was damaged; it was moved aside, and a new one begun")
             await _run(settings, setup, files, spool, machine or this_machine())
         finally:
             await spool.close()
@@ -59,14 +59,14 @@ async def _run(
     orders = Orders(files.orders, setup.collector_key)
     in_use = _restored(settings, orders)
     ledger = Ledger(in_use, now=clock.now)
-    chance = random.Random()  # noqa: S311 # spreads requests, guards nothing
+    rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
     async with AsyncExitStack() as stack:
-        line = await stack.enter_async_context(
-            CollectorClient(setup, vantage.id, key, clock, chance)
+        client = await stack.enter_async_context(
+            CollectorClient(setup, vantage.id, key, clock, rng)
         )
-        traffic = DayTraffic(vantage.id, ledger, lambda: line.carried, clock.now)
+        traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        controls = RemoteControls(line, clock)
+        controls = RemoteControls(client, clock)
         runners = await stack.enter_async_context(
             CycleRunners(ledger, controls=controls, scheduled_controls=True, now=clock.now)
         )
@@ -77,14 +77,14 @@ async def _run(
         change = AgentReconfiguration(
             settings, orders, controls, runners, schedule, jobs, recorder, in_use
         )
-        backoff = Backoff(chance)
+        backoff = Backoff(rng)
         delivery = BatchDelivery(
-            vantage.id, spool, line, clock, orders, backoff, woken=woken, ordered=change.ordered
+            vantage.id, spool, client, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
         reloader = Reloader(
             settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
         )
-        watch = PauseAndClock(files, clock, schedule, jobs, controls, line)
+        watch = PauseAndClock(files, clock, schedule, jobs, controls, client)
         log.info("agent started")
         await run_until_stopped(
             reloader.ask,
@@ -99,10 +99,10 @@ def _restored(own: Settings, orders: Orders) -> Settings:
     """The settings to begin with."""
     orders.restore()
     try:
-        return follow(own, orders.told)
+        return follow(own, orders.current)
     except OrdersError as error:
         log.error("settings of the collector not taken", reason=str(error))
-        orders.told = None
+        orders.current = None
         return own
 
 

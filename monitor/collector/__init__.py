@@ -5,7 +5,7 @@
      ├─ admission, connection_limits, request_body ── how much at once, and how fast
      ├─ enrolments, claimed_sender ── which key may speak for which vantage
      ├─ batch_checks ── JSON → cycles that say only what their sender may say
-     ├─ agent_orders ── the settings that an agent gets
+     ├─ agent_settings ── the settings that an agent gets
      └─ control_requests ── measurements of this collector's own controls, on request
     listener, certificate ── TLS with certificates that may change
     local_cycles ── cycles of the collector's own vantages

@@ -53,19 +53,21 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "shutwatch, for agents",
             "version": __version__,
-            "description": "How agents in the field hand in what they saw. Requests are signed "
+            "description": "How agents send what they measured. Requests are signed "
             "over method, path, vantage, key, id, time, Content-Encoding and the SHA-256 of the "
             "body as it is sent, each on a line of its own.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
-            BATCHES: {"post": _operation("batches", "Take cycles in", of, Batch, Receipt)},
+            BATCHES: {"post": _operation("batches", "Receive cycles", of, Batch, Receipt)},
             CONTROLS: {
                 "post": _operation(
-                    "controls", "Look from the controls", of, ControlRequest, ControlAnswer
+                    "controls", "Measure from the controls", of, ControlRequest, ControlAnswer
                 )
             },
-            SETTINGS: {"get": _operation("settings", "What to do", of, None, AgentSettings)},
+            SETTINGS: {
+                "get": _operation("settings", "Settings for the agent", of, None, AgentSettings)
+            },
             TIME: {"get": _time(of)},
         },
         "components": {
@@ -99,7 +101,7 @@ def _operation(
 def _time(of: _Schemas) -> dict[str, Any]:
     return {
         "operationId": "time",
-        "summary": "What time it is",
+        "summary": "The time",
         "parameters": [_header(REQUEST, required=False)],
         "responses": {
             "200": _answer(of[Moment]),
@@ -109,12 +111,12 @@ def _time(of: _Schemas) -> dict[str, Any]:
 
 
 def _header(name: str, *, required: bool) -> dict[str, Any]:
-    told, schema = _HEADERS[name]
+    description, schema = _HEADERS[name]
     return {
         "name": name,
         "in": "header",
         "required": required,
-        "description": told,
+        "description": description,
         "schema": schema,
     }
 
