@@ -89,9 +89,9 @@ class RemoteControls:
         if answer is None:
             return ()
         return tuple(
-            look
-            for look in answer.looks
-            if look.endpoint == target.endpoint.id and look.vantage_role == VantageRole.CONTROL
+            one
+            for one in answer.looks
+            if one.endpoint == target.endpoint.id and one.vantage_role == VantageRole.CONTROL
         )
 
     async def health(
@@ -138,24 +138,24 @@ class RemoteControls:
 
     def _in_own_time(self, answer: ControlAnswer, asked: float) -> ControlAnswer:
         """The answer with times of the agent's own clock, `asked` being POSIX seconds of it."""
-        looks = (*answer.looks, *(look for check in answer.checks for look in check.looks))
-        if not looks:
+        made = (*answer.looks, *(one for check in answer.checks for one in check.looks))
+        if not made:
             return answer
         shift = -(self._clock.offset() or 0.0)
-        earliest = min(look.started_at.timestamp() for look in looks) + shift
+        earliest = min(one.started_at.timestamp() for one in made) + shift
         by = timedelta(seconds=shift + max(0.0, asked - earliest))
         return ControlAnswer(
             at=answer.at + by,
-            looks=tuple(_moved(look, by) for look in answer.looks),
+            looks=tuple(_moved(one, by) for one in answer.looks),
             checks=tuple(
                 ControlState(
                     health=msgspec.structs.replace(check.health, at=check.health.at + by),
-                    looks=tuple(_moved(look, by) for look in check.looks),
+                    looks=tuple(_moved(one, by) for one in check.looks),
                 )
                 for check in answer.checks
             ),
         )
 
 
-def _moved(look: Measurement, by: timedelta) -> Measurement:
-    return msgspec.structs.replace(look, started_at=look.started_at + by)
+def _moved(one: Measurement, by: timedelta) -> Measurement:
+    return msgspec.structs.replace(one, started_at=one.started_at + by)

@@ -87,7 +87,7 @@ class SpoolRecorder:
             cycle=cycle.id,
             vantage=cycle.vantage,
             health=cycle.health.state,
-            looks=waiting.measurements,
+            measurements=waiting.measurements,
             seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
         )
         self._kept()

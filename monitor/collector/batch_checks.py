@@ -242,7 +242,7 @@ def _measurements(
     report: CycleReport, sender: Enrolment, times: _Times, seen: set[str]
 ) -> Iterator[Measurement]:
     whose, cycle = _whose(sender), report.cycle
-    looks = CONTROL_PURPOSES if sender.role == "control" else FIELD_PURPOSES
+    purposes = CONTROL_PURPOSES if sender.role == "control" else FIELD_PURPOSES
     for one in map(_measurement, report.measurements):
         if (one.vantage, one.country, one.asn, one.network, one.vantage_role) != whose:
             raise Refused(
@@ -250,7 +250,7 @@ def _measurements(
             )
         if one.cycle != cycle:
             raise malformed("a measurement is of another cycle than its report")
-        if one.look not in looks:
+        if one.look not in purposes:
             raise malformed(f"a {sender.role} vantage makes no measurement of kind {one.look}")
         _check(one)
         seen_before = len(seen)

@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(ControlRequest).decode
 
 
 class ControlRequests:
-    """Answers agents' requests for control looks."""
+    """Answers agents' requests for controls."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class ControlRequests:
         controls = self._controls()
         if controls is None or not controls.available:
             return ControlAnswer(at=self._now())
-        looks = await self._measure(controls, asked)
+        made = await self._measure(controls, asked)
         checks = await self._check(controls, asked.cycle) if asked.health else ()
-        seen = [*looks, *(look for check in checks for look in check.measurements)]
+        seen = [*made, *(one for check in checks for one in check.measurements)]
         if seen:
             await self._store.add_control_measurements(seen)
         return ControlAnswer(
             at=self._now(),
-            looks=tuple(looks),
+            looks=tuple(made),
             checks=tuple(ControlState(health=one.health, looks=one.measurements) for one in checks),
         )
 
@@ -83,7 +83,7 @@ class ControlRequests:
         try:
             return await controls.health(after=self._now().timestamp(), cycle=cycle)
         except BudgetSpentError:
-            log.warning("no look at the controls' references, the day's bytes are spent")
+            log.warning("no check of the controls, the day's bytes are spent")
             return ()
 
 
@@ -108,10 +108,10 @@ def _asked(body: bytes) -> ControlRequest:
         raise malformed(f"no request for controls: {str(error)[:200]}") from None
     if not is_id(asked.cycle):
         raise malformed("a cycle's id is no UUID")
-    if asked.reduction is not None and not _is_glance(asked.reduction):
+    if asked.reduction is not None and not _is_possible(asked.reduction):
         raise malformed("reduction holds what cannot be")
     return asked
 
 
-def _is_glance(reduction: Reduction) -> bool:
+def _is_possible(reduction: Reduction) -> bool:
     return reduction.family in _FAMILIES and 1 <= reduction.addresses <= _MOST_ADDRESSES

@@ -346,7 +346,7 @@ def _report(cycle: Cycle, *, stored: bool, live: bool) -> None:
         cycle=cycle.id,
         vantage=cycle.vantage,
         health=cycle.health.state,
-        looks=len(cycle.measurements),
+        measurements=len(cycle.measurements),
         seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
         **{str(state): count for state, count in sorted(states.items())},
     )
