@@ -1,15 +1,17 @@
-"""What runs in the field: looks as a monitor does, concludes nothing, and hands in what it saw.
+"""`shutwatch agent`: it measures in the field, spools, and sends to collectors.
 
-    run ── what `shutwatch agent run` is made of
-     ├─ keeping ── a finished cycle goes into the spool (`storage.agent.spool`)
-     ├─ courier ── what waits in the spool goes to a collector, as soon as one can be reached
-     │   ├─ packing ── some cycles become the body of a batch
-     │   ├─ line ── one request to one collector, signed, and its answer, believed or not
-     │   └─ pace ── how long to wait after failures
-     ├─ desk ── asks a collector for looks of controls
-     ├─ orders ── what collectors may tell the agent to do, within what its own file allows
-     ├─ clock ── what time it is by the collectors' clock
-     └─ files ── what lies where beside the spool, and who runs
+    run_agent ── what the program is made of
+     ├─ agent_cycles ── its cycles, unless its host or a collector paused it
+     ├─ spooling ── a finished cycle goes into the spool (`storage.agent.spool`)
+     ├─ delivery ── batches from the spool go to a collector, as soon as one can be reached
+     │   ├─ batch_body ── some cycles become the body of a batch
+     │   ├─ collector_client ── one signed request to one collector, and its answer
+     │   └─ delays ── how long to wait after failures
+     ├─ remote_controls ── asks a collector for measurements of controls
+     ├─ orders, reconfigure ── what collectors may change, within what the agent's own file allows
+     ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
+     └─ paths, saved_state, status, status_text, upload_traffic, wipe ── its files
 
-It imports neither the server nor numpy nor a database library, and has to live in 80 MB.
+It imports neither the server nor numpy nor a database library, and must run in 80 MB. Only
+`monitor.cli` may import it.
 """

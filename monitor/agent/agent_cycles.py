@@ -1,5 +1,4 @@
-"""CycleJobs of an agent: it takes none while its host paused it, and looks at nothing while the
-collectors told it so."""
+"""The cycles of an agent: none while its host paused it, skipped ones while a collector did."""
 
 from monitor.app.cycle_job import CycleJobs
 from probes.vantage import VantagePoint
@@ -9,22 +8,24 @@ from storage.values.cycle import Cycle
 class AgentCycles(CycleJobs):
     """CycleJobs of the one vantage."""
 
-    paused = False
-    """By the host: nothing goes out, and nothing is put on record."""
-    resting = False
-    """By the collectors: they are to know that the vantage is there."""
+    paused_by_host = False
+    """Nothing goes out, and nothing is recorded."""
+    paused_by_collector = False
+    """Skipped cycles are recorded: the collectors must know that the vantage is there."""
 
-    async def take(self, vantage: VantagePoint) -> Cycle | None:
-        """A turn of the schedule."""
-        if self.paused:
+    async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
+        """A scheduled cycle."""
+        if self.paused_by_host:
             return None
-        if self.resting:
-            await self._left_out(vantage)
+        if self.paused_by_collector:
+            await self._skip(vantage)
             return None
-        return await super().take(vantage)
+        return await super().run_scheduled(vantage)
 
-    async def hurry(self, vantage: VantagePoint, platforms: frozenset[str]) -> Cycle | None:
-        """A turn between two of the schedule."""
-        if self.paused or self.resting:
+    async def run_out_of_turn(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> Cycle | None:
+        """A cycle between two scheduled ones."""
+        if self.paused_by_host or self.paused_by_collector:
             return None
-        return await super().hurry(vantage, platforms)
+        return await super().run_out_of_turn(vantage, platforms)

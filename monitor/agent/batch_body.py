@@ -1,5 +1,5 @@
-"""Some cycles of the spool become the body of a batch, one after the other, so that it never takes
-the memory of all of them."""
+"""Makes the body of a batch from some cycles of the spool, one after the other, so that they are
+never all in memory."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ SHARE = Share(
     packed=384 * 1024,
     unpacked=MOST_UNPACKED // 4,
 )
-"""Of one batch: far less than a collector takes, so that a bad line carries it, a proxy in front of
-the collector lets it pass, and little is lost with a batch that is refused."""
+"""Of one batch: far less than a collector accepts, so that a bad connection carries it, a proxy in
+front of the collector lets it pass, and little is lost with a refused batch."""
 _LARGEST = MOST_UNPACKED - 4096
 """Bytes of one report that still make a batch."""
 _LARGEST_PACKED = MOST_PACKED - 4096
@@ -35,7 +35,7 @@ class TooLargeError(Exception):
 
 
 class _Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A CycleReport of which only what is needed is looked into."""
+    """A CycleReport of which only the needed fields are decoded."""
 
     cycle: str
     started_at: msgspec.Raw
@@ -51,9 +51,9 @@ _DECODER = msgspec.json.Decoder(_Waiting)
 
 
 def spooled(cycle: Cycle, clock: AgentClock) -> Spooled:
-    """A finished cycle as it waits: what the vantage saw itself, and when, by which clock. Raises
-    TooLargeError."""
-    own = tuple(look for look in cycle.measurements if look.vantage == cycle.vantage)
+    """A finished cycle for the spool: the vantage's own measurements, and the clock they were made
+    by. Raises TooLargeError."""
+    own = tuple(one for one in cycle.measurements if one.vantage == cycle.vantage)
     report = CycleReport(
         cycle=cycle.id,
         started_at=cycle.started_at,
@@ -78,8 +78,8 @@ def spooled(cycle: Cycle, clock: AgentClock) -> Spooled:
 def freeze(
     vantage: str, clock: AgentClock, cycles: Sequence[Spooled], behind: int, dropped: int
 ) -> Frozen:
-    """The batch of these cycles, dated as far as that can be known now; `behind` and `dropped` are
-    measurements that wait behind it, and those ever given up."""
+    """The batch of these cycles, with dates where the collectors' time is known; `behind` and
+    `dropped` are the measurements that wait behind it, and those ever given up."""
     packer = zlib.compressobj(wbits=_GZIP)
     parts = (packer.compress(part) for part in _parts(vantage, clock, cycles, behind, dropped))
     body = b"".join(parts) + packer.flush()

@@ -1,12 +1,12 @@
-"""One request to one collector, signed, and its answer: believed, or not.
+"""One signed request to one collector, and its checked answer.
 
-HTTPS over HTTP/1.1 and nothing that stands out: a browser's name, connections that are kept for a
-while. What an agent acts on is believed only with the signature of the collectors' key; what TLS
-adds is that nobody on the way can read along.
+HTTPS over HTTP/1.1 that does not stand out: a browser's User-Agent, connections that are kept open
+for a while. An agent acts only on answers with a signature of the collectors' key; TLS only keeps
+others from reading along.
 
-On a machine whose clock is wrong no certificate is valid yet, or any more. So where the clock is
-not known to be right, certificates are verified in everything but their dates; by the collectors'
-clock, once that was heard, the dates are then looked at here.
+On a machine with a wrong clock no certificate seems valid. So while the clock is not known to be
+right, certificates are verified without their dates. Once the collectors' time is known, the dates
+are checked here by that time.
 """
 
 import random
@@ -32,7 +32,7 @@ from probes.sockets.http_client import httpx
 T = TypeVar("T", bound=msgspec.Struct)
 
 SILENCE = 30.0
-"""Seconds for which a collector may say nothing while a request is under way."""
+"""Seconds for which a collector may be silent while a request is under way."""
 CONNECT = 15.0
 """Seconds that opening a connection may take."""
 KEPT = 20.0
@@ -40,26 +40,26 @@ KEPT = 20.0
 LARGEST_ANSWER = 8 * 2**20
 """Bytes."""
 LONGEST_WAIT = 3600.0
-"""Seconds that a Retry-After is obeyed at most."""
+"""Longest Retry-After that is obeyed, in seconds."""
 _NO_DATES = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME."""
 _DATE_ERRORS = (9, 10)
-"""OpenSSL's codes for a certificate that is not valid yet, and one that is so no more."""
+"""OpenSSL's codes for a certificate that is not valid yet, and for an expired one."""
 _RIGHT = 300.0
-"""Seconds by which a clock that is right may be off."""
+"""Seconds by which a right clock may be off."""
 _GRACE = timedelta(days=1)
-"""By which a certificate's dates may be passed, where nobody but we looks at them."""
+"""Tolerance on a certificate's dates, where they are only checked here."""
 
 
 class UnreachableError(Exception):
-    """No answer that can be believed; the message says why, without an address."""
+    """No valid answer; the message says why, without an address."""
 
 
 class RefusedError(Exception):
-    """A collector said no."""
+    """A collector refused."""
 
     def __init__(self, reason: Reason, detail: str, retry_after: float | None) -> None:
-        """`retry_after` is in seconds, None where nothing was said of it."""
+        """`retry_after` is in seconds, None where the answer has none."""
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -67,14 +67,14 @@ class RefusedError(Exception):
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer with the collectors' signature, which was checked."""
+    """An answer whose signature by the collectors was checked."""
 
     request: str
     signature: str
     body: bytes
 
     def read(self, kind: type[T]) -> T:
-        """What it says. Raises UnreachableError."""
+        """Its content. Raises UnreachableError."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.DecodeError as error:
@@ -82,7 +82,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CollectorClient:
-    """Speaks to collectors. Use as an async context manager, from one event loop."""
+    """Sends requests to collectors. Use as an async context manager, from one event loop."""
 
     def __init__(
         self,
@@ -90,14 +90,14 @@ class CollectorClient:
         vantage: str,
         key: Ed25519PrivateKey,
         clock: AgentClock,
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
-        """`chance` picks the collectors' order; it need not be secret."""
+        """`rng` picks the collectors' order; it need not be secret."""
         self._setup = setup
         self._vantage = vantage
         self._key = key
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._dates = True
         self._client = self._new_client()
         self.carried = 0
@@ -115,13 +115,13 @@ class CollectorClient:
         await self._client.aclose()
 
     async def hang_up(self) -> None:
-        """End what is under way."""
-        await self._look_at_dates(wanted=self._dates)
+        """End the requests under way."""
+        await self._verify_dates(wanted=self._dates)
 
     def collectors(self) -> Sequence[str]:
-        """All of them, in an order of its own each time."""
+        """All of them, in another order each time."""
         several = list(self._setup.collectors)
-        self._chance.shuffle(several)
+        self._rng.shuffle(several)
         return several
 
     async def ask(
@@ -135,7 +135,7 @@ class CollectorClient:
         encoding: str = "identity",
         signed: bool = True,
     ) -> Signed:
-        """The answer to a request, which carries an id of its own unless `request` gives one.
+        """The answer to a request, which gets a new id unless `request` gives one.
 
         Raises UnreachableError or RefusedError.
         """
@@ -161,7 +161,7 @@ class CollectorClient:
         return Signed(request=request, signature=signature, body=found)
 
     async def learn_time(self, collector: str) -> bool:
-        """Ask what time it is; whether that told more than was known. Raises as `ask` does."""
+        """Ask for the time; whether that is more precise than before. Raises as `ask` does."""
         since_boot = self._clock.machine.since_boot
         asked = since_boot()
         answer = await self.ask(collector, "GET", TIME, signed=False)
@@ -175,20 +175,20 @@ class CollectorClient:
         try:
             return await self._exchange(url, method, headers, body)
         except (httpx.HTTPError, OSError) as error:
-            # With the clock known to be right, dates that do not fit are the collector's fault.
+            # With a right clock, wrong dates are the collector's fault.
             if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
-                raise UnreachableError(_told(error)) from error
-        await self._look_at_dates(wanted=False)
+                raise UnreachableError(_reason(error)) from error
+        await self._verify_dates(wanted=False)
         try:
             return await self._exchange(url, method, headers, body)
         except (httpx.HTTPError, OSError) as error:
-            raise UnreachableError(_told(error)) from error
+            raise UnreachableError(_reason(error)) from error
 
     async def _exchange(
         self, url: str, method: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, httpx.Headers, bytes]:
         if not self._dates and self._clock_is_right():
-            await self._look_at_dates(wanted=True)
+            await self._verify_dates(wanted=True)
         async with self._client.stream(method, url, headers=headers, content=body) as answer:
             if not self._dates:
                 self._check_dates(answer)
@@ -201,8 +201,8 @@ class CollectorClient:
         self.carried += len(body) + answer.num_bytes_downloaded + sum(sizes)
         return answer.status_code, answer.headers, bytes(found)
 
-    async def _look_at_dates(self, *, wanted: bool) -> None:
-        """Verify certificates with their dates from now on, or without."""
+    async def _verify_dates(self, *, wanted: bool) -> None:
+        """Verify certificates with or without their dates from now on."""
         self._dates = wanted
         before, self._client = self._client, self._new_client()
         await before.aclose()
@@ -214,13 +214,15 @@ class CollectorClient:
         return abs(known.timestamp() - self._clock.machine.wall()) < _RIGHT
 
     def _check_dates(self, answer: httpx.Response) -> None:
-        """Hold the certificate's dates to the collectors' clock, where that was heard."""
+        """Check the certificate's dates by the collectors' clock, where it is known."""
         now = self._clock.collectors_now()
         if now is None:
             return
         stream: Any = answer.extensions["network_stream"]
-        held = stream.get_extra_info("ssl_object").getpeercert()
-        begins, ends = (ssl.cert_time_to_seconds(held[name]) for name in ("notBefore", "notAfter"))
+        certificate = stream.get_extra_info("ssl_object").getpeercert()
+        begins, ends = (
+            ssl.cert_time_to_seconds(certificate[name]) for name in ("notBefore", "notAfter")
+        )
         grace = _GRACE.total_seconds()
         if not begins - grace <= now.timestamp() <= ends + grace:
             raise UnreachableError("a certificate that has expired")
@@ -245,18 +247,18 @@ class CollectorClient:
 
 
 def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) -> Exception:
-    """Of a status that is no success: RefusedError where a collector gave its reason."""
+    """The error for a status that is no success: RefusedError where a collector gave a reason."""
     after = _retry_after(headers.get("retry-after", ""), now)
     try:
-        said = msgspec.json.decode(body, type=Refusal)
+        refusal = msgspec.json.decode(body, type=Refusal)
     except msgspec.DecodeError:
-        said = None
-    if said is not None and STATUS[said.reason] == status:
-        return RefusedError(said.reason, said.detail[:200], after)
+        refusal = None
+    if refusal is not None and STATUS[refusal.reason] == status:
+        return RefusedError(refusal.reason, refusal.detail[:200], after)
     if status == STATUS[Reason.OVERSIZE]:
-        return RefusedError(Reason.OVERSIZE, "something in front of the collector said so", after)
+        return RefusedError(Reason.OVERSIZE, "refused by a proxy in front of the collector", after)
     if status == STATUS[Reason.BUSY]:
-        return RefusedError(Reason.BUSY, "something in front of the collector said so", after)
+        return RefusedError(Reason.BUSY, "refused by a proxy in front of the collector", after)
     return UnreachableError(f"HTTP status {status}")
 
 
@@ -278,19 +280,19 @@ def _is_about_dates(error: BaseException | None) -> bool:
     return False
 
 
-def _told(error: Exception) -> str:
-    """What went wrong, in words that hold no address."""
+def _reason(error: Exception) -> str:
+    """What went wrong, without an address."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"a certificate that is not to be trusted ({cause.verify_message})"
+            return f"an untrusted certificate ({cause.verify_message})"
         cause = cause.__cause__ or cause.__context__
     words = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.ConnectError: "no connection",
         httpx.ProxyError: "the proxy would not connect",
         httpx.ReadTimeout: "no answer in time",
-        httpx.WriteTimeout: "the line takes nothing",
+        httpx.WriteTimeout: "nothing can be sent",
     }
     return next((text for kind, text in words.items() if isinstance(error, kind)), "") or (
         f"the connection broke ({type(error).__name__})"

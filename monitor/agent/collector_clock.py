@@ -1,11 +1,11 @@
-"""What time it is by the collectors' clock, on a machine whose own clock may be years off.
+"""The time by the collectors' clock, on a machine whose own clock may be years off.
 
-What is heard from a collector is tied to the time since the machine started, which no change of the
-wall clock touches and which goes on while the machine sleeps (CLOCK_BOOTTIME). So a cycle can be
-dated later than it was seen, as long as the machine was not started anew in between.
+The time that a collector gives is stored next to the time since the machine started
+(CLOCK_BOOTTIME), which no change of the wall clock affects and which continues while the machine
+sleeps. So a cycle can be dated later than it was made, unless the machine restarted in between.
 
-The agent's own clock is the wall clock, held still against steps while a cycle is under way: one
-cycle's times are all wrong by the same amount, or right.
+The agent's own clock is the wall clock without its steps while a cycle is under way: the times of
+one cycle are all right, or all wrong by the same amount.
 """
 
 import time
@@ -17,24 +17,24 @@ import msgspec
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _DRIFT = 1e-4
-"""Seconds by which a cheap clock goes wrong in one."""
+"""Seconds by which a cheap clock drifts each second."""
 _STEP = 0.5
-"""Seconds by which the wall clock may leave ours before that follows."""
+"""Seconds by which the wall clock may differ from ours before ours follows."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """The clocks of the machine."""
 
     boot: str
-    """Which start of the machine this is."""
+    """Id of this start of the machine."""
     since_boot: Callable[[], float]
     """Seconds since then."""
     wall: Callable[[], float]
-    """POSIX seconds, right or not."""
+    """POSIX seconds, which may be wrong."""
 
 
 def this_machine() -> Machine:
-    """The one we run on."""
+    """The machine we run on."""
     return Machine(
         boot=_BOOT_ID.read_text().strip(),
         since_boot=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
@@ -43,7 +43,7 @@ def this_machine() -> Machine:
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
-    """What a collector's clock said at some moment of the machine's."""
+    """The time by a collector's clock at a moment since the machine started."""
 
     boot: str
     since_boot: float
@@ -51,14 +51,14 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     """POSIX seconds by the collector."""
     within: float
-    """Seconds by which that may be wrong: half of what the exchange took."""
+    """Seconds by which that may be wrong: half the duration of the exchange."""
 
 
 class AgentClock:
-    """Both clocks: the agent's own, and the collectors' as far as it was heard."""
+    """Both clocks: the agent's own, and the collectors' once it is known."""
 
     def __init__(self, machine: Machine, anchor: Anchor | None = None) -> None:
-        """`anchor` is what an earlier process heard, of use if the machine still runs."""
+        """`anchor` is from an earlier process; it is used if the machine did not restart since."""
         self.machine = machine
         self._wall, self._since_boot = machine.wall(), machine.since_boot()
         self.anchor = anchor if anchor is not None and anchor.boot == machine.boot else None
@@ -70,7 +70,8 @@ class AgentClock:
         return _utc(self._wall + self.machine.since_boot() - self._since_boot)
 
     def follow(self) -> bool:
-        """Go by the wall clock again, if that was set meanwhile; call between two cycles."""
+        """Follow the wall clock if it was set meanwhile; whether it was. Call it between two
+        cycles."""
         wall, since_boot = self.machine.wall(), self.machine.since_boot()
         stepped = abs(wall - (self._wall + since_boot - self._since_boot)) > _STEP
         if stepped:
@@ -84,8 +85,8 @@ class AgentClock:
     # -- the collectors' -----------------------------------------------------------------------
 
     def heard(self, at: datetime, asked: float, answered: float) -> bool:
-        """A collector said it was `at`, between two moments in seconds since boot; whether that
-        tells more than what was known."""
+        """A collector said it was `at`, between two moments in seconds since boot; whether that is
+        more precise than what was known."""
         found = Anchor(
             boot=self.machine.boot,
             since_boot=(asked + answered) / 2,
@@ -95,7 +96,7 @@ class AgentClock:
         before = self.anchor
         if before is not None:
             aged = before.within + _DRIFT * (found.since_boot - before.since_boot)
-            # Being off by more than both could be means that the collectors' clock was set.
+            # A larger difference than both errors explain means that the collectors' clock was set.
             apart = abs(self._by(before, found.since_boot) - found.at)
             if found.within > aged and apart <= found.within + aged:
                 return False
@@ -103,7 +104,7 @@ class AgentClock:
         return True
 
     def collectors_now(self) -> datetime | None:
-        """UTC by the collectors' clock; None while no collector was heard since boot."""
+        """UTC by the collectors' clock; None while no collector answered since boot."""
         if self.anchor is None:
             return None
         return _utc(self._by(self.anchor, self.machine.since_boot()))
@@ -113,13 +114,13 @@ class AgentClock:
         return self.collectors_now() or _utc(self.machine.wall())
 
     def offset(self) -> float | None:
-        """Seconds to add to the agent's own clock now; None while that is not known."""
+        """Seconds to add to the agent's own clock now; None while not known."""
         known = self.collectors_now()
         return None if known is None else known.timestamp() - self.now().timestamp()
 
     def offset_of(self, boot: str, since_boot: float, own: datetime) -> float | None:
         """Seconds to add to the times of a cycle whose own clock showed `own` so long after that
-        boot; None where nobody can know."""
+        boot; None where that cannot be known."""
         if self.anchor is None or boot != self.anchor.boot:
             return None
         return self._by(self.anchor, since_boot) - own.timestamp()

@@ -1,8 +1,9 @@
-"""How long an agent waits: before it hands in, so that its traffic does not follow its looks like a
-shadow, and after failures, ever longer, so that collectors that come back are not run over.
+"""How long an agent waits.
 
-Full jitter: any time between nothing much and the limit is as likely, so that many agents that
-failed together do not come back together.
+It waits before it sends a cycle, so that its uploads do not follow its tests at once. After
+failures it waits longer each time, so that a collector that comes back is not overloaded. Full
+jitter: every wait up to the limit is equally likely, so that agents that failed together do not
+return together.
 """
 
 import random
@@ -10,29 +11,29 @@ import random
 SHORTEST, LONGEST = 1.0, 900.0
 """Seconds."""
 _DOUBLINGS = 10
-"""After which the limit is LONGEST."""
+"""Doublings after which the limit is LONGEST."""
 AFTER_A_CYCLE = (0.5, 8.0)
-"""Seconds between which the wait before handing in lies."""
+"""Shortest and longest wait before sending, in seconds."""
 
 
 class Backoff:
     """Counts failures in a row."""
 
-    def __init__(self, chance: random.Random) -> None:
-        """`chance` need not be secret."""
-        self._chance = chance
+    def __init__(self, rng: random.Random) -> None:
+        """`rng` need not be secret."""
+        self._rng = rng
         self.failures = 0
 
     def succeeded(self) -> None:
-        """Begin anew."""
+        """Reset the count."""
         self.failures = 0
 
     def failed(self) -> float:
-        """One more; seconds to wait."""
+        """Count one more; returns seconds to wait."""
         limit = min(LONGEST, SHORTEST * 2.0 ** min(self.failures + 1, _DOUBLINGS))
         self.failures += 1
-        return self._chance.uniform(SHORTEST, limit)
+        return self._rng.uniform(SHORTEST, limit)
 
     def after_a_cycle(self) -> float:
-        """Seconds to wait before what was just seen is handed in."""
-        return self._chance.uniform(*AFTER_A_CYCLE)
+        """Seconds to wait before a finished cycle is sent."""
+        return self._rng.uniform(*AFTER_A_CYCLE)

@@ -1,7 +1,7 @@
-"""What collectors tell an agent to do, within what its own file allows.
+"""The settings that collectors give an agent, applied within what its own file allows.
 
-Kept in a file beside the spool as it was signed, and believed again only with that signature: who
-can write the file still cannot order anything. Older orders than those in force are no orders.
+They are stored next to the spool with their signature, and used again only if it still holds: write
+access to the file gives nobody control. Settings older than the current ones are ignored.
 """
 
 from contextlib import suppress
@@ -26,35 +26,35 @@ _FEWEST_BYTES = 1_000_000
 
 
 class OrdersError(Exception):
-    """Orders that cannot be followed; the message says why."""
+    """Settings that cannot be used; the message says why."""
 
 
 class Orders:
-    """The orders in force, and the file they lie in."""
+    """The current settings of collectors, and the file they are stored in."""
 
     def __init__(self, file: Path, public: str) -> None:
         """`public` is the collectors' public key."""
         self._file = file
         self._public = public
-        self.told: AgentSettings | None = None
+        self.current: AgentSettings | None = None
         self._declined = ""
 
     def knows(self, version: str) -> bool:
-        """Whether these are in force, or were found to be of no use."""
-        in_force = self.told is not None and self.told.version == version
-        return in_force or version == self._declined
+        """Whether these are current, or were found unusable."""
+        current = self.current is not None and self.current.version == version
+        return current or version == self._declined
 
-    def decline(self, told: AgentSettings) -> None:
-        """Do not ask for these again."""
-        self._declined = told.version
+    def decline(self, new: AgentSettings) -> None:
+        """Do not request these again."""
+        self._declined = new.version
 
     @property
     def paused(self) -> bool:
-        """Whether the agent is to look at nothing."""
-        return self.told is not None and self.told.paused
+        """Whether collectors paused the agent."""
+        return self.current is not None and self.current.paused
 
     def restore(self) -> None:
-        """Take up what an earlier process was told; what cannot be believed is left alone."""
+        """Load the settings of an earlier process; those without a valid signature are ignored."""
         try:
             kept = msgspec.json.decode(self._file.read_bytes(), type=Signed)
         except FileNotFoundError:
@@ -64,19 +64,19 @@ class Orders:
             return
         with suppress(msgspec.DecodeError):
             if is_answer(self._public, kept.signature, kept.request, kept.body):
-                self.told = msgspec.json.decode(kept.body, type=AgentSettings)
+                self.current = msgspec.json.decode(kept.body, type=AgentSettings)
                 return
-        log.warning("settings of the collector are not signed by it, and left alone")
+        log.warning("settings of the collector are not signed by it, ignored")
 
-    def take(self, told: AgentSettings) -> bool:
-        """Whether these are followed from now on: they are not older than those in force."""
-        if self.told is not None and told.issued_at < self.told.issued_at:
+    def take(self, new: AgentSettings) -> bool:
+        """Make these the current ones, unless they are older; whether they are."""
+        if self.current is not None and new.issued_at < self.current.issued_at:
             return False
-        self.told = told
+        self.current = new
         return True
 
     def keep(self, signed: Signed) -> None:
-        """For the next process. A full disk costs no more than asking again then."""
+        """Store them for the next process. If that fails, it will request them again."""
         partial = self._file.with_name(f"{self._file.name}.partial")
         try:
             partial.write_bytes(msgspec.json.encode(signed))
@@ -86,34 +86,34 @@ class Orders:
             log.warning("settings of the collector were not kept", reason=error.strerror)
 
 
-def follow(own: Settings, told: AgentSettings | None) -> Settings:
-    """The settings to run on: the agent's own file, and what collectors say in so far as it makes
-    the agent look less, or at other things. Raises OrdersError."""
-    if told is None:
+def follow(own: Settings, new: AgentSettings | None) -> Settings:
+    """The settings to use: those of the agent's own file, with those of collectors where they make
+    the agent measure less, or other platforms. Raises OrdersError."""
+    if new is None:
         return own
-    daily_bytes = min(own.probe.daily_bytes, max(told.daily_bytes, _FEWEST_BYTES))
+    daily_bytes = min(own.probe.daily_bytes, max(new.daily_bytes, _FEWEST_BYTES))
     probe = msgspec.structs.replace(own.probe, daily_bytes=daily_bytes)
-    interval = max(own.interval, min(told.interval, _LONGEST_INTERVAL))
+    interval = max(own.interval, min(new.interval, _LONGEST_INTERVAL))
     return msgspec.structs.replace(
         own,
         interval=interval,
         events=msgspec.structs.replace(own.events, interval=interval),
         probe=probe,
-        catalog=_catalog(own, told),
+        catalog=_catalog(own, new),
     )
 
 
-def _catalog(own: Settings, told: AgentSettings) -> Catalog:
-    """The platforms that both name, where the agent's own file names any; and these and references
-    as the agent's own file has them, where that changes what is shipped."""
+def _catalog(own: Settings, new: AgentSettings) -> Catalog:
+    """The platforms that both name, if the agent's own file names any. Where its own file changes
+    a shipped platform or the references, its version is used."""
     shipped = shipped_catalog()
     try:
-        known = parse_catalog(told.catalog, "the collector's catalogue", shipped)
+        known = parse_catalog(new.catalog, "the collector's catalogue", shipped)
     except CatalogError as error:
         raise OrdersError(f"a catalogue that cannot be read: {error.problems[0]}") from error
     platforms = {platform.name: platform for platform in known.platforms}
     platforms |= {one.name: one for one in own.catalog.platforms if one not in shipped.platforms}
-    wanted = dict.fromkeys(name for name in told.platforms if name in platforms)
+    wanted = dict.fromkeys(name for name in new.platforms if name in platforms)
     allowed = {platform.name for platform in own.catalog.platforms} if own.chosen else wanted
     references = own.catalog.references
     if references == measured_from(own.vantages, shipped).references:

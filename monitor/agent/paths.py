@@ -1,8 +1,8 @@
-"""What lies where on the agent's machine, and which process it belongs to.
+"""The agent's files, and the process that uses them.
 
-Everything lies in two folders, which are usually one: the configuration file's, where the key is,
-and the spool's, with the settings that collectors gave, the mark that the agent is paused, and the
-lock that a running agent holds.
+They are in two folders, which are usually the same: that of the configuration file, with the key,
+and that of the spool, with the settings from collectors, the pause mark, and the lock of a running
+agent.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ class RunsAlreadyError(Exception):
 
 
 class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are."""
+    """Paths of an agent's files."""
 
     config: Path
     key: Path
@@ -32,22 +32,22 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def orders(self) -> Path:
-        """What collectors said last."""
+        """The newest settings from a collector."""
         return self.spool.with_name(f"{self.spool.name}.settings")
 
     @property
     def pause(self) -> Path:
-        """Is there while the agent is paused by its host."""
+        """Exists while the host has paused the agent."""
         return self.spool.with_name(f"{self.spool.name}.paused")
 
     @property
     def lock(self) -> Path:
-        """Held by the agent that runs; its process id is in it."""
+        """Locked by the running agent; it holds its process id."""
         return self.spool.with_name(f"{self.spool.name}.lock")
 
     @property
     def secret(self) -> tuple[Path, ...]:
-        """All that tells what was done here, the key first."""
+        """All files that show what the agent did, the key first."""
         name = self.spool.name
         of_spool = [f"{name}{end}" for end in ("", "-wal", "-shm", "-journal")]
         of_damaged = [f"{name}.damaged{end}" for end in ("", "-wal", "-shm")]
@@ -61,7 +61,7 @@ class AgentFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def files_of(settings: Settings) -> AgentFiles:
-    """Of an agent's settings."""
+    """The files that an agent's settings name."""
     setup = settings.agent
     assert setup is not None  # noqa: S101 # asked of agents alone
     folder = Path(settings.source).parent
@@ -72,7 +72,7 @@ def files_of(settings: Settings) -> AgentFiles:
 
 @contextmanager
 def running(files: AgentFiles) -> Iterator[None]:
-    """Be the one agent that uses these files. Raises RunsAlreadyError or OSError."""
+    """Lock these files for this process. Raises RunsAlreadyError or OSError."""
     descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor, files)
@@ -84,7 +84,7 @@ def running(files: AgentFiles) -> Iterator[None]:
 
 
 def _lock(descriptor: int, files: AgentFiles) -> None:
-    """Somebody who only asks whether an agent runs holds the lock for an instant."""
+    """Lock it. A process that only checks whether an agent runs holds the lock for an instant."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,7 +96,7 @@ def _lock(descriptor: int, files: AgentFiles) -> None:
 
 
 def process_of(files: AgentFiles) -> int | None:
-    """The id of the process that runs with these files; None when none does."""
+    """The id of the process that runs with these files; None for none."""
     try:
         with files.lock.open("r") as lock:
             try:

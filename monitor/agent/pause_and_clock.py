@@ -1,4 +1,4 @@
-"""Notices what nobody tells the agent: that its host paused it, and that the clock was set."""
+"""Checks every two seconds whether the host paused the agent, and whether the clock was set."""
 
 import asyncio
 
@@ -12,47 +12,47 @@ from monitor.logs import logger
 
 log = logger(__name__)
 
-GLANCE = 2.0
-"""Seconds from one look to the next."""
+EVERY = 2.0
+"""Seconds between two checks."""
 _STEP = 5.0
-"""Seconds by which the wall clock must have moved for that to matter to the schedule."""
+"""A smaller step of the wall clock, in seconds, does not matter to the schedule."""
 
 
 class PauseAndClock:
-    """Looks again and again."""
+    """The checks."""
 
     def __init__(
         self,
         files: AgentFiles,
         clock: AgentClock,
         schedule: Schedule,
-        turns: AgentCycles,
-        desk: RemoteControls,
-        line: CollectorClient,
+        jobs: AgentCycles,
+        controls: RemoteControls,
+        client: CollectorClient,
     ) -> None:
         self._files = files
         self._machine = clock.machine
         self._schedule = schedule
-        self._turns = turns
-        self._desk = desk
-        self._line = line
+        self._jobs = jobs
+        self._controls = controls
+        self._client = client
         self.allowed = asyncio.Event()
         """Set while anything may go out."""
         if not files.pause.exists():
             self.allowed.set()
-        self._tell()
+        self._pass_on()
 
     async def run(self) -> None:
         """Until cancelled."""
         before = self._wall_at_boot()
         while True:
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(EVERY)
             paused = self._files.pause.exists()
             if paused and self.allowed.is_set():
                 await self._pause()
             elif not paused and not self.allowed.is_set():
                 self.allowed.set()
-                self._tell()
+                self._pass_on()
                 log.info("resumed")
             now = self._wall_at_boot()
             if abs(now - before) > _STEP:
@@ -60,17 +60,17 @@ class PauseAndClock:
                 before = now
 
     async def _pause(self) -> None:
-        """At once: what is under way is given up."""
+        """At once: a cycle under way is given up."""
         self.allowed.clear()
-        self._tell()
-        await self._line.hang_up()
-        await self._turns.let_go([vantage.id for vantage in self._schedule.vantages])
+        self._pass_on()
+        await self._client.hang_up()
+        await self._jobs.give_up([vantage.id for vantage in self._schedule.vantages])
         log.info("paused by the host")
 
-    def _tell(self) -> None:
-        self._turns.paused = not self.allowed.is_set()
-        self._desk.allowed = self.allowed.is_set()
+    def _pass_on(self) -> None:
+        self._jobs.paused_by_host = not self.allowed.is_set()
+        self._controls.allowed = self.allowed.is_set()
 
     def _wall_at_boot(self) -> float:
-        """What the wall clock would have shown when the machine started."""
+        """The wall clock's time of the machine's start."""
         return self._machine.wall() - self._machine.since_boot()

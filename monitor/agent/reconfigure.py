@@ -1,5 +1,5 @@
-"""From one set of settings to the next while the agent runs, whoever gives them: its own file, or
-collectors within what that file allows."""
+"""Takes new settings into use while the agent runs: from its own file, or from collectors within
+what that file allows."""
 
 from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.collector_client import Signed
@@ -17,70 +17,70 @@ log = logger(__name__)
 
 
 class AgentReconfiguration:
-    """Goes over from one to another."""
+    """Goes over from one set of settings to the next."""
 
     def __init__(
         self,
         own: Settings,
         orders: Orders,
-        desk: RemoteControls,
+        controls: RemoteControls,
         runners: CycleRunners,
         schedule: Schedule,
-        turns: AgentCycles,
-        keeper: SpoolRecorder,
+        jobs: AgentCycles,
+        recorder: SpoolRecorder,
         in_use: Settings,
     ) -> None:
         """`own` are the settings of the agent's file, `in_use` those the rest was made with."""
         self._own = own
         self._orders = orders
-        self._desk = desk
+        self._controls = controls
         self._runners = runners
         self._schedule = schedule
-        self._turns = turns
-        self._keeper = keeper
+        self._jobs = jobs
+        self._recorder = recorder
         self._in_use = in_use
-        self._follow_the_rest()
+        self._apply_pause_and_controls()
 
-    async def ordered(self, told: AgentSettings, signed: Signed) -> None:
-        """Do what collectors say."""
+    async def ordered(self, new: AgentSettings, signed: Signed) -> None:
+        """Use settings that a collector gave."""
         try:
-            new = follow(self._own, told)
+            in_use = follow(self._own, new)
         except OrdersError as error:
             log.error("settings of the collector not taken", reason=str(error))
-            self._orders.decline(told)
+            self._orders.decline(new)
             return
-        if not self._orders.take(told):
+        if not self._orders.take(new):
             log.warning("settings of the collector not taken, it has given newer ones before")
             return
         self._orders.keep(signed)
-        self._follow_the_rest()
-        await self._use(new)
+        self._apply_pause_and_controls()
+        await self._use(in_use)
 
     async def reloaded(self, old: Settings, new: Settings) -> None:
-        """Go by another form of the agent's own file."""
-        in_use = follow(new, self._orders.told)
+        """Use a changed file of the agent's own."""
+        in_use = follow(new, self._orders.current)
         self._own = new
         await self._use(in_use)
         if new.log != old.log:
             configure(new.log)
 
-    def _follow_the_rest(self) -> None:
-        """What is no setting of the file."""
-        self._turns.resting = self._orders.paused
-        self._desk.use(() if self._orders.told is None else self._orders.told.known)
+    def _apply_pause_and_controls(self) -> None:
+        """Apply what only collectors set."""
+        self._jobs.paused_by_collector = self._orders.paused
+        self._controls.use(() if self._orders.current is None else self._orders.current.known)
 
     async def _use(self, new: Settings) -> None:
         old = self._in_use
-        before = runner = self._turns.runner
+        before = runner = self._jobs.runner
         if not same_measuring(old, new):
             runner = await self._runners.begin(new, ())
             runner.inherit(before, {vantage.id for vantage in new.vantages})
-        self._turns.ledger.use(new)
-        self._keeper.use(new)
+        self._jobs.ledger.use(new)
+        self._recorder.use(new)
         self._schedule.use(new, runner)
         self._in_use = new
         if runner is not before:
-            self._runners.end(before, self._turns.unused(before))
+            self._runners.end(before, self._jobs.unused(before))
             log.info(
                 "settings changed",
                 interval=new.interval,

@@ -1,8 +1,8 @@
-"""Asks a collector for looks of its controls, as if they stood in this process.
+"""Asks a collector for measurements of its controls, as if they were in this process.
 
 A cycle never waits for it longer than a moment: where no collector answers in time there is no
-control look, and for a while nobody is asked again. What the answer says is told in the agent's own
-time, and begins after the question, however well or badly the clocks were compared.
+control, and for a while no collector is asked again. The times of an answer are converted to the
+agent's own clock, and never begin before the question, however well the clocks were compared.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from probes.vantage import VantageRole
 log = logger(__name__)
 
 DEADLINE = 15.0
-"""Seconds after which an answer is no longer waited for."""
+"""Seconds to wait for an answer."""
 AWAY = 60.0
-"""Seconds for which nobody is asked once no collector could be reached."""
+"""Seconds for which no collector is asked after none could be reached."""
 AT_ONCE = 4
 """Requests under way; more wait."""
 
@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AsksCollectors(Protocol):
-    """What `monitor.agent.collector_client.CollectorClient` does."""
+    """`monitor.agent.collector_client.CollectorClient`."""
 
     def collectors(self) -> Sequence[str]:
         """All of them, in some order."""
@@ -45,15 +45,15 @@ class AsksCollectors(Protocol):
 
 
 class RemoteControls:
-    """A `monitor.measuring.controls.Controls` whose controls stand elsewhere."""
+    """The controls of collectors. A `monitor.measuring.controls.Controls`."""
 
-    staffed = True
+    available = True
 
     def __init__(
-        self, line: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
+        self, client: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
     ) -> None:
-        """Nobody is asked before the collectors' clock was heard; `deadline` is in seconds."""
-        self._line = line
+        """No collector is asked before its clock is known; `deadline` is in seconds."""
+        self._client = client
         self._clock = clock
         self._deadline = deadline
         self._few = asyncio.Semaphore(AT_ONCE)
@@ -63,36 +63,35 @@ class RemoteControls:
         """Whether anything may be sent."""
 
     def use(self, known: Sequence[Measurement]) -> None:
-        """What controls saw last, as a collector told it, in place of what it told before."""
+        """Replace the newest measurements of controls that a collector gave."""
         self._known = {}
-        for look in known:
-            # That it failed elsewhere some time ago is no reason not to look closely now.
-            if answered(look):
-                self._known.setdefault(look.endpoint, []).append(look)
+        for one in known:
+            # That it failed elsewhere some time ago is no reason not to follow up now.
+            if answered(one):
+                self._known.setdefault(one.endpoint, []).append(one)
 
     def known(self, target: Target) -> tuple[Measurement, ...]:
-        """Looks of controls at the endpoint that met an answer, made before."""
+        """Earlier measurements of the endpoint by controls that got an answer."""
         return tuple(self._known.get(target.endpoint.id, ()))
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
-        after: float,  # noqa: ARG002 # of Desk; what is asked now begins later
+        after: float,  # noqa: ARG002 # of Controls; what is asked now begins later
         cycle: str,
         quic: bool = False,
         reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
-        """The endpoint from the collectors' controls, begun from now on; nothing when none can be
-        asked."""
+        """The endpoint from the collectors' controls, from now on; none when none can be asked."""
         request = ControlRequest(cycle=cycle, target=target, quic=quic, reduction=reduction)
         answer = await self._ask(request)
         if answer is None:
             return ()
         return tuple(
-            look
-            for look in answer.looks
-            if look.endpoint == target.endpoint.id and look.vantage_role == VantageRole.CONTROL
+            one
+            for one in answer.looks
+            if one.endpoint == target.endpoint.id and one.vantage_role == VantageRole.CONTROL
         )
 
     async def health(
@@ -101,11 +100,13 @@ class RemoteControls:
         after: float,  # noqa: ARG002 # as above
         cycle: str,
     ) -> tuple[ControlHealth, ...]:
-        """How the controls are, from looks begun from now on; nothing when none can be asked."""
+        """The health of the controls, from now on; nothing when none can be asked."""
         answer = await self._ask(ControlRequest(cycle=cycle, health=True))
         if answer is None:
             return ()
-        return tuple(ControlHealth(health=one.health, looks=one.looks) for one in answer.checks)
+        return tuple(
+            ControlHealth(health=one.health, measurements=one.looks) for one in answer.checks
+        )
 
     async def _ask(self, request: ControlRequest) -> ControlAnswer | None:
         loop = asyncio.get_running_loop()
@@ -115,46 +116,46 @@ class RemoteControls:
             async with asyncio.timeout(self._deadline), self._few:
                 if loop.time() < self._away_until:
                     return None
-                return await self._ask_one_after_the_other(request)
+                return await self._ask_each(request)
         except TimeoutError:
-            log.info("no control looks, no answer in time")
+            log.info("no controls, no answer in time")
         return None
 
-    async def _ask_one_after_the_other(self, request: ControlRequest) -> ControlAnswer | None:
+    async def _ask_each(self, request: ControlRequest) -> ControlAnswer | None:
         body = _encode(request)
-        for collector in self._line.collectors():
+        for collector in self._client.collectors():
             asked = self._clock.now().timestamp()
             try:
-                answer = await self._line.ask(collector, "POST", CONTROLS, body=body)
+                answer = await self._client.ask(collector, "POST", CONTROLS, body=body)
                 return self._in_own_time(answer.read(ControlAnswer), asked)
             except RefusedError as error:
-                log.info("no control looks", reason=str(error))
+                log.info("no controls", reason=str(error))
                 return None
             except UnreachableError as error:
-                log.info("no control looks", reason=str(error))
+                log.info("no controls", reason=str(error))
         self._away_until = asyncio.get_running_loop().time() + AWAY
         return None
 
     def _in_own_time(self, answer: ControlAnswer, asked: float) -> ControlAnswer:
         """The answer with times of the agent's own clock, `asked` being POSIX seconds of it."""
-        looks = (*answer.looks, *(look for check in answer.checks for look in check.looks))
-        if not looks:
+        made = (*answer.looks, *(one for check in answer.checks for one in check.looks))
+        if not made:
             return answer
         shift = -(self._clock.offset() or 0.0)
-        earliest = min(look.started_at.timestamp() for look in looks) + shift
+        earliest = min(one.started_at.timestamp() for one in made) + shift
         by = timedelta(seconds=shift + max(0.0, asked - earliest))
         return ControlAnswer(
             at=answer.at + by,
-            looks=tuple(_moved(look, by) for look in answer.looks),
+            looks=tuple(_moved(one, by) for one in answer.looks),
             checks=tuple(
                 ControlState(
                     health=msgspec.structs.replace(check.health, at=check.health.at + by),
-                    looks=tuple(_moved(look, by) for look in check.looks),
+                    looks=tuple(_moved(one, by) for one in check.looks),
                 )
                 for check in answer.checks
             ),
         )
 
 
-def _moved(look: Measurement, by: timedelta) -> Measurement:
-    return msgspec.structs.replace(look, started_at=look.started_at + by)
+def _moved(one: Measurement, by: timedelta) -> Measurement:
+    return msgspec.structs.replace(one, started_at=one.started_at + by)

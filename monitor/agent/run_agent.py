@@ -1,10 +1,8 @@
-"""What `shutwatch agent run` is made of: the only place that wires all of it together."""
+"""`shutwatch agent run`: all parts of an agent, wired together."""
 
 import asyncio
 import os
 import random
-import signal
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 
 from monitor.agent.agent_cycles import AgentCycles
@@ -21,7 +19,7 @@ from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners
-from monitor.app.garbage_collection import spare_searches
+from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
@@ -35,7 +33,7 @@ log = logger(__name__)
 
 
 async def run(settings: Settings, machine: Machine | None = None) -> None:
-    """Look and hand in until SIGTERM or SIGINT; `machine` is the one we run on unless given.
+    """Measure and deliver until SIGTERM or SIGINT; `machine` is the one we run on unless given.
 
     Raises KeyFileError, RunsAlreadyError, StorageError or OSError when it cannot start.
     """
@@ -45,7 +43,7 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
         spool = Spool(files.spool, limit=setup.spool_limit)
         try:
             if not await spool.open():
-                log.error("the spool was damaged; it was moved away, and a new one begun")
+                log.error("the spool was damaged; it was moved aside, and a new one begun")
             await _run(settings, setup, files, spool, machine or this_machine())
         finally:
             await spool.close()
@@ -61,34 +59,39 @@ async def _run(
     orders = Orders(files.orders, setup.collector_key)
     in_use = _restored(settings, orders)
     ledger = Ledger(in_use, now=clock.now)
-    chance = random.Random()  # noqa: S311 # spreads requests, guards nothing
+    rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
     async with AsyncExitStack() as stack:
-        line = await stack.enter_async_context(
-            CollectorClient(setup, vantage.id, key, clock, chance)
+        client = await stack.enter_async_context(
+            CollectorClient(setup, vantage.id, key, clock, rng)
         )
-        traffic = DayTraffic(vantage.id, ledger, lambda: line.carried, clock.now)
+        traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
-        desk = RemoteControls(line, clock)
+        controls = RemoteControls(client, clock)
         runners = await stack.enter_async_context(
-            CycleRunners(ledger, desk=desk, standing=True, now=clock.now)
+            CycleRunners(ledger, controls=controls, scheduled_controls=True, now=clock.now)
         )
         woken = asyncio.Event()
-        keeper = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
-        turns = AgentCycles(await runners.begin(in_use, ()), keeper, LogCounter(), ledger)
-        schedule = Schedule(in_use, turns)
+        recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
+        jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
+        schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            settings, orders, desk, runners, schedule, turns, keeper, in_use
+            settings, orders, controls, runners, schedule, jobs, recorder, in_use
         )
-        backoff = Backoff(chance)
-        courier = BatchDelivery(
-            vantage.id, spool, line, clock, orders, backoff, woken=woken, ordered=change.ordered
+        backoff = Backoff(rng)
+        delivery = BatchDelivery(
+            vantage.id, spool, client, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
         reloader = Reloader(
             settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
         )
-        watch = PauseAndClock(files, clock, schedule, turns, desk, line)
-        await _until_told_to_stop(
-            schedule, reloader, watch.run(), reloader.run(), courier.run(watch.allowed)
+        watch = PauseAndClock(files, clock, schedule, jobs, controls, client)
+        log.info("agent started")
+        await run_until_stopped(
+            reloader.ask,
+            schedule.run(),
+            watch.run(),
+            reloader.run(),
+            delivery.run(watch.allowed),
         )
 
 
@@ -96,37 +99,11 @@ def _restored(own: Settings, orders: Orders) -> Settings:
     """The settings to begin with."""
     orders.restore()
     try:
-        return follow(own, orders.told)
+        return follow(own, orders.current)
     except OrdersError as error:
         log.error("settings of the collector not taken", reason=str(error))
-        orders.told = None
+        orders.current = None
         return own
-
-
-async def _until_told_to_stop(
-    schedule: Schedule, reloader: Reloader, *works: Coroutine[None, None, None]
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
-    stopped = asyncio.create_task(stop.wait())
-    tasks = [asyncio.create_task(work) for work in works]
-    schedule.start()
-    spare_searches()
-    log.info("agent started")
-    try:
-        await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()  # raises what ended it
-        log.info("stopping")
-    finally:
-        await schedule.stop()
-        for one in (stopped, *tasks):
-            one.cancel()
-        await asyncio.gather(stopped, *tasks, return_exceptions=True)
 
 
 def _refused() -> None:

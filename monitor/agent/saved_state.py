@@ -1,4 +1,4 @@
-"""What an agent remembers beside what waits: for its next start, and for `agent status`."""
+"""What an agent stores in its spool besides cycles: for its next start, and for `agent status`."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +10,7 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 ANCHOR, RECEIPT, TROUBLE, LAST_CYCLE, TRAFFIC = "anchor", "receipt", "trouble", "cycle", "traffic"
-"""Names of notes in the spool: `monitor.agent.collector_clock.Anchor`, and what is below."""
+"""Names of notes in the spool: `monitor.agent.collector_clock.Anchor`, and the classes below."""
 
 
 class LastReceipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class LastReceipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong last; empty once it went well again."""
+    """The newest error; empty once all is well."""
 
     what: str
     at: datetime
@@ -45,13 +45,13 @@ class TrafficOfDay(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     """UTC, by the agent's own clock."""
     looks: Mapping[str, int]
-    """By purse."""
+    """Bytes of measurements, by allotment."""
     uploaded: int
-    """On top, to and from collectors."""
+    """Further bytes, to and from collectors."""
 
 
 def recalled(notes: Mapping[str, str], name: str, kind: type[T]) -> T | None:
-    """A note; None where there is none, or one that this version cannot read."""
+    """A note; None where there is none, or where this version cannot read it."""
     with suppress(KeyError, msgspec.DecodeError):
         return msgspec.json.decode(notes[name], type=kind)
     return None

@@ -1,7 +1,7 @@
-"""A finished cycle goes into the spool, and into a detector of the agent's own.
+"""Puts finished cycles into the spool, and into detectors of the agent's own.
 
-That detector tells nobody anything: it decides what is worth another look soon. A cycle that the
-spool cannot take is lost and counted, and the looks go on.
+These detectors only decide what to measure again soon. A cycle that the spool cannot take is lost
+and counted, and the measuring continues.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ log = logger(__name__)
 
 
 class SpoolRecorder:
-    """Takes finished cycles of the one vantage. A `monitor.app.cycle_job.CycleRecorder`."""
+    """Records the cycles of the one vantage. A `monitor.app.cycle_job.CycleRecorder`."""
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class SpoolRecorder:
         traffic: Callable[[], TrafficOfDay],
         kept: Callable[[], None],
     ) -> None:
-        """`traffic` tells what today took; `kept` is told whenever there is something to hand
-        in."""
+        """`traffic` gives the bytes of today; `kept` is called whenever there is something to
+        deliver."""
         self._settings = settings
         self._spool = spool
         self._clock = clock
@@ -44,15 +44,15 @@ class SpoolRecorder:
 
     @property
     def book(self) -> EventBook:
-        """What the agent itself makes of its cycles since it started."""
+        """The agent's own detectors, since it started."""
         return self._book
 
     def use(self, settings: Settings) -> None:
-        """Go by other settings from now on."""
+        """Use other settings from now on."""
         self._settings = settings
 
     async def record(self, cycle: Cycle) -> None:
-        """Keep one cycle, or count it as given up."""
+        """Spool one cycle, or count it as given up."""
         self._book = advance(
             self._book, cycle.platforms, self._settings.events, health=cycle.health
         ).book
@@ -60,13 +60,13 @@ class SpoolRecorder:
             await self._put(cycle)
         except StorageError as error:
             log.error(
-                "cycle given up, the spool takes nothing",
-                measurements=sum(look.vantage == cycle.vantage for look in cycle.measurements),
+                "cycle given up, the spool stores nothing",
+                measurements=sum(one.vantage == cycle.vantage for one in cycle.measurements),
                 reason=str(error),
             )
         if self._clock.follow():
             log.warning("the machine's clock was set")
-            # What came before would seem to lie in the future, or long ago.
+            # Earlier cycles would seem to be in the future, or long ago.
             self._book = EventBook()
 
     async def _put(self, cycle: Cycle) -> None:
@@ -88,21 +88,21 @@ class SpoolRecorder:
             cycle=cycle.id,
             vantage=cycle.vantage,
             health=cycle.health.state,
-            looks=waiting.measurements,
+            measurements=waiting.measurements,
             seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
         )
         self._kept()
 
 
 class LogCounter:
-    """Counts turns by logging them. A `monitor.app.cycle_job.CycleCounter`."""
+    """Logs cycles instead of counting them. A `monitor.app.cycle_job.CycleCounter`."""
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
-        """A turn was taken."""
-        log.debug("turn taken", vantage=vantage, effort=effort, spent=spent)
+        """A cycle was run or skipped."""
+        log.debug("cycle counted", vantage=vantage, effort=effort, spent=spent)
 
     def cycle_missed(self, vantage: str) -> None:
-        """Said by the schedule already."""
+        """The schedule logs it already."""
 
 
 def _json(value: msgspec.Struct) -> str:

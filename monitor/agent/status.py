@@ -1,4 +1,4 @@
-"""How an agent is, read from its files: also while it runs, and when it does not."""
+"""The status of an agent, read from its files, whether or not it runs."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from storage.agent.spool import Aside, look_into
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `shutwatch agent status` tells; times are UTC."""
+    """What `shutwatch agent status` shows; times are UTC."""
 
     vantage: str
     running: bool
@@ -32,36 +32,36 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """By the host."""
     paused_by_collector: bool
     spooled: int
-    """Measurements that wait to be handed in."""
+    """Measurements that wait for delivery."""
     spool_bytes: int
     dropped: int
     """Measurements ever given up because the spool or the disk was full."""
     refused: tuple[Aside, ...]
-    """Batches that were refused for good."""
+    """Batches that were refused permanently."""
     last_receipt: LastReceipt | None
     last_error: Trouble | None
-    """None once it went well again."""
+    """None once all is well."""
     last_cycle: LastCycle | None
     clock_offset: float | None
-    """Seconds to add to the agent's clock to have the collectors'; None while no collector was
-    heard since the machine started."""
+    """Seconds to add to the agent's clock to get the collectors' time; None while no collector
+    answered since the machine started."""
     traffic: TrafficOfDay | None
     """Of the newest day on which there was a cycle."""
     settings_version: str
-    """Of what a collector told last; empty when none did."""
+    """Of the newest settings from a collector; empty for none."""
     settings_issued_at: datetime | None
 
 
 def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
-    """How the agent with these files is. Raises StorageError."""
+    """The status of the agent with these files. Raises StorageError."""
     holding, notes = look_into(files.spool)
     trouble = recalled(notes, TROUBLE, Trouble)
-    told = _told(files)
+    current = _settings_in(files)
     return Status(
         vantage=vantage,
         running=process_of(files) is not None,
         paused=files.pause.exists(),
-        paused_by_collector=told is not None and told.paused,
+        paused_by_collector=current is not None and current.paused,
         spooled=holding.measurements,
         spool_bytes=holding.size,
         dropped=holding.dropped,
@@ -71,13 +71,13 @@ def status_of(vantage: str, files: AgentFiles, machine: Machine) -> Status:
         last_cycle=recalled(notes, LAST_CYCLE, LastCycle),
         clock_offset=AgentClock(machine, recalled(notes, ANCHOR, Anchor)).offset(),
         traffic=recalled(notes, TRAFFIC, TrafficOfDay),
-        settings_version="" if told is None else told.version,
-        settings_issued_at=None if told is None else told.issued_at,
+        settings_version="" if current is None else current.version,
+        settings_issued_at=None if current is None else current.issued_at,
     )
 
 
-def _told(files: AgentFiles) -> AgentSettings | None:
-    """What is in the file; whether it is signed, only the agent asks."""
+def _settings_in(files: AgentFiles) -> AgentSettings | None:
+    """The stored settings. Their signature is not checked here: only the agent acts on them."""
     try:
         kept = msgspec.json.decode(files.orders.read_bytes(), type=Signed)
         return msgspec.json.decode(kept.body, type=AgentSettings)

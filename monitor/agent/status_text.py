@@ -7,29 +7,29 @@ from monitor.agent.status import Status
 
 _MEGABYTE = 1e6
 _MOST_REFUSED = 5
-"""Batches that are told one by one."""
+"""Refused batches that are listed."""
 _WRONG_CLOCK = 60.0
 """Seconds."""
 
 
 def lines(status: Status) -> Iterator[str]:
-    """One for each thing to know."""
+    """One for each fact."""
     yield f"Vantage {status.vantage}: {_state(status)}"
     if status.last_cycle is not None:
         cycle = status.last_cycle
-        yield f"Last cycle {_at(cycle.at)}: {cycle.looks} looks, {cycle.health}"
+        yield f"Last cycle {_at(cycle.at)}: {cycle.looks} measurements, {cycle.health}"
     yield f"Waiting: {status.spooled:,} measurements, {status.spool_bytes / _MEGABYTE:.1f} MB"
     if status.last_receipt is None:
-        yield "Nothing was acknowledged yet"
+        yield "Nothing delivered yet"
     else:
         receipt = status.last_receipt
-        yield f"Last acknowledged {_at(receipt.at)}: {receipt.measurements:,} measurements"
+        yield f"Last delivery {_at(receipt.at)}: {receipt.measurements:,} measurements"
     if status.last_error is not None:
-        yield f"Since {_at(status.last_error.at)} nothing handed in: {status.last_error.what}"
+        yield f"Nothing delivered since {_at(status.last_error.at)}: {status.last_error.what}"
     if status.dropped:
-        yield f"Given up for lack of room: {status.dropped:,} measurements"
+        yield f"Given up because the spool was full: {status.dropped:,} measurements"
     if status.refused:
-        yield f"Refused for good: {len(status.refused)} batches, the last of them"
+        yield f"Refused permanently: {len(status.refused)} batches, the last of them"
         for batch in status.refused[-_MOST_REFUSED:]:
             yield f"  {batch.id} ({batch.measurements:,}): {batch.reason}, {batch.detail}"
     yield _clock(status.clock_offset)
@@ -45,7 +45,7 @@ def _state(status: Status) -> str:
         return "not running" + (", and paused" if status.paused else "")
     if status.paused:
         return "paused"
-    return "told by the collector to rest" if status.paused_by_collector else "running"
+    return "paused by the collector" if status.paused_by_collector else "running"
 
 
 def _clock(offset: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What the agent's traffic took today, over restarts."""
+"""The agent's bytes of today, over restarts."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from monitor.budget.ledger import Ledger
 
 
 class DayTraffic:
-    """Of one vantage: its looks, and what is handed in."""
+    """Bytes of one vantage: of its measurements, and of its uploads."""
 
     def __init__(
         self,
@@ -20,28 +20,28 @@ class DayTraffic:
     ) -> None:
         """`carried` gives the bytes to and from collectors since the process began, `now` UTC."""
         self._vantage = vantage
-        self._spending = ledger
+        self._ledger = ledger
         self._carried = carried
         self._now = now
         self._day = now().date()
         self._base = 0
-        """What `carried` would have given when the day began."""
+        """The value of `carried` when the day began."""
 
     def resume(self, before: TrafficOfDay | None) -> None:
-        """Go on from what an earlier process noted, if that was today."""
+        """Continue from the note of an earlier process, if it is of today."""
         if before is None or before.day != self._day:
             return
-        self._spending.resume(self._vantage, Spent(**before.looks))
+        self._ledger.resume(self._vantage, Spent(**before.looks))
         self._base = -before.uploaded
 
     def today(self) -> TrafficOfDay:
-        """Up to now."""
+        """Bytes of today, up to now."""
         day = self._now().date()
         if day != self._day:
             self._day, self._base = day, self._carried()
-        spent = self._spending.spent(self._vantage)
+        spent = self._ledger.spent(self._vantage)
         return TrafficOfDay(
             day=day,
-            looks={purse.value: spent.of(purse) for purse in Allotment},
+            looks={one.value: spent.of(one) for one in Allotment},
             uploaded=self._carried() - self._base,
         )

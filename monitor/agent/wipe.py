@@ -1,4 +1,4 @@
-"""Ends an agent and takes away what tells that there was one, as far as a program can."""
+"""Stops an agent and deletes its traces, as far as a program can."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 from monitor.agent.paths import AgentFiles, process_of
 
 PATIENCE = 10.0
-"""Seconds that a running agent has to end by itself."""
+"""Seconds that a running agent gets to end by itself."""
 _BLOCK = 1 << 20
 
 LIMITS = """\
@@ -22,11 +22,11 @@ What this cannot promise:
 
 
 class StillRunsError(Exception):
-    """The agent could not be ended; the message says why."""
+    """The agent could not be stopped; the message says why."""
 
 
 def stop(files: AgentFiles) -> bool:
-    """End the agent that runs with these files; False when none did. Raises StillRunsError."""
+    """Stop the agent that runs with these files; False when none did. Raises StillRunsError."""
     process = process_of(files)
     if process is None:
         return False
@@ -46,8 +46,8 @@ def stop(files: AgentFiles) -> bool:
 
 
 def wipe(files: AgentFiles, *, config: bool) -> list[Path]:
-    """Overwrite and delete all that is secret, and the configuration file if so wanted; what was
-    deleted. Raises OSError, with everything else gone that could be."""
+    """Overwrite and delete all that is secret, and with `config` the configuration file; returns
+    what was deleted. Raises OSError after everything else was deleted."""
     gone: list[Path] = []
     failed: OSError | None = None
     for file in (*files.secret, files.lock, *((files.config,) if config else ())):

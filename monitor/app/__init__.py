@@ -1,11 +1,15 @@
-"""Where everything is wired together and scheduled: the composition root of what runs for long.
+"""The composition root: the only place that wires the parts of a long-running program together.
 
-    run ── what `shutwatch run` is made of, from its start to its end
-     ├─ schedule ── when each vantage looks: the only place that knows APScheduler
-     │   └─ turns ── one cycle of one vantage, looked and handed on to be kept
-     ├─ runners ── what looks, for the settings in use
-     └─ change ── from one configuration to the next, while everything runs
+    run ── `shutwatch run`
+    monitor ── what `run` and `shutwatch collector` have in common: store, page, configuration
+     ├─ measuring ── schedule, runner and ledger, from one configuration to the next
+     └─ notifications, heartbeat ── delivery of notices, and a ping while all is well
+    program ── runs the tasks of a program until it is told to stop
+    schedule ── when each vantage measures: the only module that knows APScheduler
+     └─ cycle_job ── one cycle: measured, judged, recorded, paid for
+         └─ cycle_runners ── what measures, for the settings in use
 
-`schedule`, `turns` and `runners` need neither the server nor numpy, so that whatever looks in the
-field can be made of them as well.
+`program`, `schedule`, `cycle_job` and `cycle_runners` need neither the server nor numpy nor a
+database: agents are made of them too. `monitor.collector`, `monitor.agent`, `monitor.demo` and
+`monitor.cli` may import it.
 """

@@ -1,4 +1,4 @@
-"""The clock of the program; everything below the composition root gets it as an argument."""
+"""The clock of the program. All modules below the composition root get it as an argument."""
 
 from datetime import UTC, datetime
 

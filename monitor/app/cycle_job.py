@@ -1,19 +1,20 @@
-"""One turn of one vantage: a cycle is looked, handed on to be kept, and its cost learnt.
+"""The cycles of every vantage: each is measured, judged, recorded and paid for.
 
-A cycle is looked by one vantage at a time and by one runner from its beginning to its end. What it
-saw must not get lost half-way: once looking is over it may be waited for, but is not given up. The
-schedule says when turns are taken, and takes what a turn returns as a hint of when the next is due.
+A vantage runs one cycle at a time, with one runner from its beginning to its end. What a cycle
+measured must not get lost half-way: from then on it may be waited for, but is not given up. The
+schedule says when a cycle is due; from the cycle that a job returns it learns when to run the next.
 """
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 from monitor.analysis.events.fold import EventBook
 from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError, Ledger
+from monitor.judging.judge import judge_cycle
 from monitor.logs import logger
 from monitor.measuring.cycle import CycleRunner
 from probes.vantage import VantagePoint
@@ -21,67 +22,83 @@ from storage.values.cycle import Cycle
 
 log = logger(__name__)
 
-LET_GO_DEADLINE = 30.0
+GIVE_UP_DEADLINE = 30.0
 """Seconds to wait for a cycle that is being stored when its vantage is taken out."""
 STOP_DEADLINE = 4.0
-"""Seconds a cycle under way gets to end once we are told to stop; the rest must fit into five."""
+"""Seconds a cycle under way gets to end when the program stops; the rest must fit into five."""
 
 
 class CycleRecorder(Protocol):
-    """Whoever takes finished cycles: `monitor.recording.recorder.Recorder`, or a spool."""
+    """Keeps finished cycles: `monitor.recording.recorder.Recorder`, a collector's queue, or a
+    spool."""
 
     @property
     def book(self) -> EventBook:
-        """What is concluded of them; empty where nothing is concluded here."""
+        """The events and detectors that follow from them."""
 
     async def record(self, cycle: Cycle) -> None:
-        """Keep one cycle. Returns when it is durable, or is said not to be."""
+        """Keep one cycle. Returns once it is durable, or its loss is counted."""
 
 
 class CycleCounter(Protocol):
-    """Whoever counts turns: `monitor.metrics.publisher.Publisher`, or something smaller."""
+    """Counts cycles: `monitor.metrics.publisher.Publisher`, or something smaller."""
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
-        """A vantage had a turn of that effort, and has used so many bytes today (UTC)."""
+        """A vantage ran or skipped a cycle, and has used so many bytes today (UTC)."""
 
     def cycle_missed(self, vantage: str) -> None:
-        """A turn was due while the one before was still under way."""
+        """A cycle was due while the one before was still under way."""
+
+
+async def measure_and_judge(
+    runner: CycleRunner,
+    vantage_id: str,
+    effort: Effort = Effort.WHOLE,
+    only: Collection[str] = (),
+) -> Cycle:
+    """One cycle with its verdicts, as `CycleRunner.run` takes the rest; the runner learns from
+    them. Raises BudgetSpentError."""
+    seen = await runner.run(vantage_id, effort, only)
+    judged = judge_cycle(seen, runner.settings)
+    runner.learn(seen, judged)
+    return judged
 
 
 class CycleJobs:
-    """Takes the turns of every vantage, each in a task of its own."""
+    """Runs the cycles of every vantage, each in a task of its own."""
 
     def __init__(
-        self, runner: CycleRunner, keeper: CycleRecorder, tally: CycleCounter, ledger: Ledger
+        self, runner: CycleRunner, recorder: CycleRecorder, counter: CycleCounter, ledger: Ledger
     ) -> None:
-        self.keeper = keeper
-        self.tally = tally
+        self.recorder = recorder
+        self.counter = counter
         self.ledger = ledger
         self.runner = runner
-        """The one that cycles are begun with; those under way keep theirs."""
-        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """Held while a vantage looks: one cycle of it at a time."""
+        """The one that new cycles use; those under way keep theirs."""
+        self._measuring: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held while a vantage measures: one cycle of it at a time."""
         self._under_way: dict[asyncio.Task[Cycle | None], str] = {}
         """Each with its vantage."""
         self._recording: set[asyncio.Task[Cycle | None]] = set()
-        """Those of them that are past looking."""
+        """Those that have finished measuring and are being stored."""
         self._in_use: Counter[CycleRunner] = Counter()
-        self._let_go_of_one = asyncio.Condition()
+        self._runner_released = asyncio.Condition()
 
-    async def take(self, vantage: VantagePoint) -> Cycle | None:
-        """A turn of the schedule; the cycle, unless there was none or it failed."""
-        return await self._protected(self._turn(vantage), vantage)
+    async def run_scheduled(self, vantage: VantagePoint) -> Cycle | None:
+        """A scheduled cycle; None when it was skipped or failed."""
+        return await self._protected(self._scheduled(vantage), vantage)
 
-    async def hurry(self, vantage: VantagePoint, platforms: frozenset[str]) -> Cycle | None:
-        """A turn between two of the schedule, for these platforms alone."""
-        # A cycle of the schedule that began meanwhile looks at these, too, and asks again after.
-        if self._looking[vantage.id].locked():
+    async def run_out_of_turn(
+        self, vantage: VantagePoint, platforms: frozenset[str]
+    ) -> Cycle | None:
+        """A cycle between two scheduled ones, for these platforms alone."""
+        # A scheduled cycle that began meanwhile measures these too, and is followed up again.
+        if self._measuring[vantage.id].locked():
             return None
-        looking = self._look_and_record(vantage, Effort.HURRIED, platforms)
-        return await self._protected(looking, vantage)
+        return await self._protected(self._run(vantage, Effort.OUT_OF_TURN, platforms), vantage)
 
-    async def let_go(self, vantages: Iterable[str]) -> None:
-        """Give up cycles of these vantages that are under way; one that is being stored is waited
+    async def give_up(self, vantages: Iterable[str]) -> None:
+        """Give up cycles of these vantages that are under way. One that is being stored is waited
         for."""
         gone = frozenset(vantages)
         tasks = [task for task, vantage in self._under_way.items() if vantage in gone]
@@ -89,15 +106,15 @@ class CycleJobs:
             if task not in self._recording:
                 task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=LET_GO_DEADLINE)
+            await asyncio.wait(tasks, timeout=GIVE_UP_DEADLINE)
 
     async def unused(self, runner: CycleRunner) -> None:
         """Wait until no cycle of that runner is under way."""
-        async with self._let_go_of_one:
-            await self._let_go_of_one.wait_for(lambda: not self._in_use[runner])
+        async with self._runner_released:
+            await self._runner_released.wait_for(lambda: not self._in_use[runner])
 
     async def stop(self) -> None:
-        """End those under way, for half a cycle is no cycle."""
+        """End those under way: half a cycle is no cycle."""
         for task in self._under_way:
             task.cancel()
         if self._under_way:
@@ -114,33 +131,33 @@ class CycleJobs:
         except asyncio.CancelledError:
             this = asyncio.current_task()
             if task.cancelled() and this is not None and not this.cancelling():
-                return None  # let go of, which is no failure
+                return None  # given up, which is no failure
             task.cancel()
             raise
         finally:
             self._under_way.pop(task, None)
 
-    async def _turn(self, vantage: VantagePoint) -> Cycle | None:
-        effort = self.ledger.turn(vantage.id)
+    async def _scheduled(self, vantage: VantagePoint) -> Cycle | None:
+        effort = self.ledger.begin_cycle(vantage.id)
         if effort is Effort.NONE:
-            log.info("cycle put off, to make the day's bytes last", vantage=vantage.id)
-            await self._left_out(vantage)
+            log.info("cycle skipped to save the day's bytes", vantage=vantage.id)
+            await self._skip(vantage)
             return None
-        return await self._look_and_record(vantage, effort)
+        return await self._run(vantage, effort)
 
-    async def _look_and_record(
+    async def _run(
         self, vantage: VantagePoint, effort: Effort, only: frozenset[str] = frozenset()
     ) -> Cycle | None:
         try:
-            async with self._looking[vantage.id], self._using() as runner:
-                cycle = await runner.run(vantage.id, effort, only)
+            async with self._measuring[vantage.id], self._using() as runner:
+                cycle = await measure_and_judge(runner, vantage.id, effort, only)
             self.ledger.cycle_done(vantage.id, effort, cycle.measurements)
-            self.tally.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
-            with self._past_looking():
-                await self.keeper.record(cycle)
+            self.counter.cycle_taken(vantage.id, effort, self.ledger.spent(vantage.id).total)
+            with self._storing():
+                await self.recorder.record(cycle)
         except BudgetSpentError:
-            log.warning("cycle given up, the day's bytes are spent", vantage=vantage.id)
-            await self._left_out(vantage)
+            log.warning("cycle skipped, the day's bytes are spent", vantage=vantage.id)
+            await self._skip(vantage)
         except Exception:
             # A bug in one cycle must neither end the monitor nor pass for a quiet network: the
             # vantage's last report grows old, and the alert on that fires.
@@ -151,7 +168,7 @@ class CycleJobs:
 
     @asynccontextmanager
     async def _using(self) -> AsyncIterator[CycleRunner]:
-        """The runner of now, which is kept until this is over."""
+        """The current runner, kept until this is over."""
         runner = self.runner
         self._in_use[runner] += 1
         try:
@@ -160,11 +177,11 @@ class CycleJobs:
             self._in_use[runner] -= 1
             if not self._in_use[runner]:
                 del self._in_use[runner]
-            async with self._let_go_of_one:
-                self._let_go_of_one.notify_all()
+            async with self._runner_released:
+                self._runner_released.notify_all()
 
     @contextmanager
-    def _past_looking(self) -> Iterator[None]:
+    def _storing(self) -> Iterator[None]:
         task = asyncio.current_task()
         if task is not None:
             self._recording.add(task)
@@ -173,9 +190,11 @@ class CycleJobs:
         finally:
             self._recording.discard(task)
 
-    async def _left_out(self, vantage: VantagePoint) -> None:
-        """Put on record that the vantage is there though it does not look: whoever is silent might
-        be cut off."""
+    async def _skip(self, vantage: VantagePoint) -> None:
+        """Record that the vantage is there though it measured nothing: a silent one might be cut
+        off."""
         spent = self.ledger.spent(vantage.id).total
-        self.tally.cycle_taken(vantage.id, Effort.NONE, spent)
-        await self.keeper.record(self.runner.left_out(vantage.id))
+        self.counter.cycle_taken(vantage.id, Effort.NONE, spent)
+        await self.recorder.record(
+            judge_cycle(self.runner.skipped(vantage.id), self.runner.settings)
+        )

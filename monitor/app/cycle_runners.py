@@ -1,9 +1,9 @@
-"""What looks: a CycleRunner for the settings in use, kept for as long as a cycle needs it."""
+"""The CycleRunner of the settings in use, and older ones for as long as a cycle needs them."""
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
@@ -29,56 +29,57 @@ async def cycle_runner(
     force_quic: bool = False,
     latest: Sequence[Verdict] = (),
     ledger: Ledger | None = None,
-    desk: Controls | None = None,
-    standing: bool = False,
+    controls: Controls | None = None,
+    scheduled_controls: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[CycleRunner]:
     """A CycleRunner with all it needs, for as long as the context lasts.
 
-    `force_transfers` measures the speed of every platform in every cycle, `force_quic` asks over
-    HTTP/3 whatever offers it. `latest` are the newest verdicts of an earlier process, if any.
-    Without `ledger` nothing limits the bytes that are used. Without `desk` the controls are those
-    of the settings; with `standing` they look at every endpoint by the clock. `now` gives UTC.
+    `force_transfers` measures the speed of every platform in every cycle, `force_quic` tests
+    HTTP/3 wherever it is offered. `latest` are the newest verdicts of an earlier process, if any.
+    Without `ledger` nothing limits the bytes that are used. Without `controls` they are those of
+    the settings; with `scheduled_controls` they measure every endpoint by the clock. `now` gives
+    UTC.
     """
-    looking = Probers(settings, now=now, make_network=make_network, ledger=ledger)
-    async with looking:
-        controls = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
-        rng = random.Random()  # noqa: S311 # orders looks, guards nothing
+    probers = Probers(settings, now=now, make_network=make_network, ledger=ledger)
+    async with probers:
+        own = [v for v in settings.vantages if v.role is VantageRole.CONTROL]
+        rng = random.Random()  # noqa: S311 # orders tests, guards nothing
         http3 = Http3(settings.probe.quic_share, rng, forced=force_quic)
         runner = CycleRunner(
             settings,
-            looking,
-            desk or LocalControls(looking, controls),
+            probers,
+            controls or LocalControls(probers, own),
             rng,
             on_endpoint,
-            Transfers(settings, looking, controls, rng, forced=force_transfers),
+            Transfers(settings, probers, own, rng, forced=force_transfers),
             http3,
-            ScheduledControls(looking, rng, settings.interval) if standing else None,
+            ScheduledControls(probers, rng, settings.interval) if scheduled_controls else None,
         )
         runner.remember(latest)
         yield runner
 
 
 class CycleRunners:
-    """The runner of the settings in use, and those of earlier ones until their cycles are over.
+    """The runner of the settings in use, and those of earlier ones until their cycles end.
 
-    Use as an async context manager: its end is that of all runners.
+    Use as an async context manager: all runners end with it.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         *,
-        desk: Controls | None = None,
-        standing: bool = False,
+        controls: Controls | None = None,
+        scheduled_controls: bool = False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """As `cycle_runner` takes them."""
-        self._spending = ledger
-        self._desk = desk
-        self._standing = standing
+        self._ledger = ledger
+        self._controls = controls
+        self._scheduled_controls = scheduled_controls
         self._now = now
-        self._open: dict[CycleRunner, AbstractAsyncContextManager[CycleRunner]] = {}
+        self._open: dict[CycleRunner, AsyncExitStack] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "CycleRunners":
@@ -89,30 +90,32 @@ class CycleRunners:
             task.cancel()
         await asyncio.gather(*self._ending, return_exceptions=True)
         async with AsyncExitStack() as stack:
-            for context in self._open.values():
-                stack.push_async_exit(context)
+            for one in self._open.values():
+                stack.push_async_callback(one.aclose)
         self._open.clear()
 
     async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
         """A runner for these settings; `latest` are the newest verdicts stored."""
-        context = cycle_runner(
-            settings,
-            latest=latest,
-            ledger=self._spending,
-            desk=self._desk,
-            standing=self._standing,
-            now=self._now,
+        stack = AsyncExitStack()
+        runner = await stack.enter_async_context(
+            cycle_runner(
+                settings,
+                latest=latest,
+                ledger=self._ledger,
+                controls=self._controls,
+                scheduled_controls=self._scheduled_controls,
+                now=self._now,
+            )
         )
-        runner = await context.__aenter__()
-        self._open[runner] = context
+        self._open[runner] = stack
         return runner
 
     def end(self, runner: CycleRunner, unused: Coroutine[None, None, None]) -> None:
-        """Let go of it as soon as it is unused."""
+        """Close it as soon as it is unused."""
 
         async def wait() -> None:
             await unused
-            await self._open.pop(runner).__aexit__(None, None, None)
+            await self._open.pop(runner).aclose()
 
         task = asyncio.create_task(wait())
         self._ending.add(task)

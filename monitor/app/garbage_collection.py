@@ -1,18 +1,18 @@
-"""How often Python looks for garbage that reference counting leaves.
+"""How often Python searches for garbage that reference counting leaves.
 
-A process that looks at networks makes and drops some thousand objects a look, nearly all of which
-go by reference counting. Python's default searches them every 700 objects, and what was made at
-the start, modules and catalogue, ever again: a twentieth of a look's cost, for nothing found.
+A measurement makes and drops some thousand objects, and reference counting frees nearly all of
+them. By default Python searches every 700 objects, and each time also what was made at the start,
+modules and catalogue: a twentieth of a measurement's CPU time, for nothing found.
 """
 
 import gc
 
 _OBJECTS = 20_000
-"""Objects made and not dropped since the last search: a few MB at most wait for the next."""
+"""Objects made and not dropped until the next search: a few MB at most."""
 
 
 def spare_searches() -> None:
-    """Call once the long-lived objects are made: they are not searched again."""
+    """Search seldom. Call it once the long-lived objects exist: they are not searched again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])

@@ -1,8 +1,8 @@
-"""Tell somebody else that all is well, again and again, so that silence tells them that it is not.
+"""Pings a dead man's switch while all is well.
 
-A monitor that has died cannot say so. Whoever is asked at `notify.ping_url`, a dead man's switch,
-raises the alarm when the pings stop: with the process, with the machine, with its network, or
-because no cycle is completed and stored any more.
+A monitor that has died cannot report it. The service at `notify.ping_url` raises the alarm when the
+pings stop: because the process, the machine or its network failed, or because no cycle is completed
+and stored any more.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ TIMEOUT = 20.0
 
 
 def is_well(snapshot: Snapshot, at: datetime) -> bool:
-    """Whether a cycle was completed and stored so lately that the next is not overdue.
+    """Whether a cycle was completed and stored so recently that the next is not overdue.
 
-    One vantage is enough: that others are silent is told by events and alerts, which somebody must
-    be there to send.
+    One vantage suffices: events and alerts report that others are silent, as long as the monitor
+    runs.
     """
     return any(
         view.last_success_at is not None
@@ -41,26 +41,25 @@ async def ping(
 ) -> None:
     """Ask `url` every `interval` seconds while all is `well`, until cancelled.
 
-    `failed` counts pings that were not answered with success; `transport` takes the place of the
-    network's.
+    `failed` counts pings without a successful answer; `transport` replaces the network's.
     """
     async with httpx.AsyncClient(timeout=TIMEOUT, transport=transport) as client:
-        told = True
+        pinging = True
         while True:
             if well():
                 reason = await _ask(client, url)
                 if reason:
                     failed()
                     log.warning("ping failed", reason=reason)
-                told = True
-            elif told:
+                pinging = True
+            elif pinging:
                 log.warning("no ping, since no cycle is completed")
-                told = False
+                pinging = False
             await asyncio.sleep(interval)
 
 
 async def _ask(client: httpx.AsyncClient, url: str) -> str:
-    """Empty on success, else why not, without the address: it holds what makes it ours."""
+    """Empty on success, else the reason, without the URL: it holds a secret."""
     try:
         async with asyncio.timeout(TIMEOUT), client.stream("GET", url) as answer:
             return "" if answer.is_success else f"HTTP status {answer.status_code}"

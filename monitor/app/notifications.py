@@ -1,4 +1,4 @@
-"""All that tells people, as one thing to start, to change and to stop."""
+"""Notifications, as one thing to start, to change and to stop."""
 
 import asyncio
 import random
@@ -14,14 +14,14 @@ from storage.store import Store
 
 
 class Notifications:
-    """A courier, and a ping where one is configured."""
+    """Delivery of notices, and a ping where one is configured."""
 
     def __init__(self, settings: Settings, store: Store, publisher: Publisher) -> None:
-        """`publisher` shows what became of messages, and knows whether all is well."""
+        """`publisher` counts deliveries, and knows whether cycles are stored."""
         self._publisher = publisher
         self._settings = NotifySettings()
         self._changed = asyncio.Event()
-        self.courier = Delivery(
+        self.delivery = Delivery(
             store,
             AppriseService(),
             publisher,
@@ -31,16 +31,16 @@ class Notifications:
         self.use(settings)
 
     def use(self, settings: Settings) -> None:
-        """Go by these settings from now on."""
+        """Use these settings from now on."""
         titles = {platform.name: platform.title for platform in settings.catalog.platforms}
         self._settings = settings.notify
-        self.courier.use(settings.notify, titles, settings.public_url)
+        self.delivery.use(settings.notify, titles, settings.public_url)
         self._changed.set()
 
     async def run(self) -> None:
         """Until cancelled; deliveries under way get a moment to end then."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.courier.run())
+            tasks.create_task(self.delivery.run())
             tasks.create_task(self._ping())
 
     async def _ping(self) -> None:

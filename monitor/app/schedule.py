@@ -1,8 +1,10 @@
-"""When each vantage looks: one job per vantage, and one more where the detector cannot decide.
+"""When each vantage measures: one job for each, and one more where the detector cannot decide.
 
-A cycle that outlasts its interval makes the next one be missed, which is counted and logged.
+A cycle that takes longer than the interval makes the next one be missed, which
+is counted and logged.
 """
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC, timedelta
 
@@ -22,18 +24,18 @@ log = logger(__name__)
 
 
 class Schedule:
-    """Has every vantage take its turns from `start` until `stop`."""
+    """Has every vantage run its cycles from `start` until `stop`."""
 
-    def __init__(self, settings: Settings, turns: CycleJobs) -> None:
-        self.turns = turns
+    def __init__(self, settings: Settings, jobs: CycleJobs) -> None:
+        self.jobs = jobs
         self._settings = settings
-        self._fast_lane = FastLane(settings, turns.ledger)
+        self._fast_lane = FastLane(settings, jobs.ledger)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
     @property
     def vantages(self) -> tuple[VantagePoint, ...]:
-        """Those that take turns."""
+        """Those that run cycles."""
         return self._settings.vantages
 
     def start(self) -> None:
@@ -42,28 +44,36 @@ class Schedule:
             self._add(vantage)
         self._scheduler.start()
 
+    async def run(self) -> None:
+        """From `start` until cancelled, then `stop`."""
+        self.start()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.stop()
+
     async def stop(self) -> None:
-        """No new cycles; those under way are ended."""
+        """No new cycles; those under way end."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        await self.turns.stop()
+        await self.jobs.stop()
 
-    async def let_go(self, vantages: Iterable[str]) -> None:
-        """No more cycles of these vantages. One under way is given up, unless it is being stored:
-        then it is waited for."""
+    async def remove(self, vantages: Iterable[str]) -> None:
+        """No further cycles of these vantages. One under way is given up, unless it is being
+        stored: then it is waited for."""
         gone = frozenset(vantages)
         for vantage in gone:
-            for job in (vantage, _hurried(vantage)):
+            for job in (vantage, _out_of_turn(vantage)):
                 if self._scheduler.get_job(job) is not None:
                     self._scheduler.remove_job(job)
-        await self.turns.let_go(gone)
+        await self.jobs.give_up(gone)
 
     def use(self, settings: Settings, runner: CycleRunner) -> None:
-        """Go by other settings from now on; vantages that stay keep their next turn, or have it
+        """Use other settings from now on. Vantages that stay keep their next cycle, or have it
         sooner where the interval became shorter."""
         before = self._pace()
         self._settings = settings
-        self.turns.runner = runner
+        self.jobs.runner = runner
         self._fast_lane.use(settings)
         if not self._scheduler.running:
             return
@@ -82,7 +92,7 @@ class Schedule:
         """No vantage waits for longer than its interval, wherever the machine's clock went."""
         latest = utc_now() + timedelta(seconds=self._settings.interval)
         for vantage in self._settings.vantages:
-            for name in (vantage.id, _hurried(vantage.id)):
+            for name in (vantage.id, _out_of_turn(vantage.id)):
                 job = self._scheduler.get_job(name)
                 if job is not None and job.next_run_time > latest:
                     self._scheduler.modify_job(name, next_run_time=latest)
@@ -108,32 +118,32 @@ class Schedule:
         return {"seconds": interval, "jitter": (jitter if jitter >= 0 else interval / 10) or None}
 
     async def _cycle(self, vantage: VantagePoint) -> None:
-        self._hurry_after(vantage, await self.turns.take(vantage))
+        self._repeat_soon(vantage, await self.jobs.run_scheduled(vantage))
 
-    async def _hurry(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
-        self._hurry_after(vantage, await self.turns.hurry(vantage, platforms))
+    async def _cycle_out_of_turn(self, vantage: VantagePoint, platforms: frozenset[str]) -> None:
+        self._repeat_soon(vantage, await self.jobs.run_out_of_turn(vantage, platforms))
 
-    def _hurry_after(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
-        """Look again soon where the detector could not decide."""
+    def _repeat_soon(self, vantage: VantagePoint, cycle: Cycle | None) -> None:
+        """Measure again soon where the detector could not decide."""
         if cycle is None or vantage not in self._settings.vantages:
             return
-        platforms = self._fast_lane.wanted(vantage, cycle, self.turns.keeper.book)
+        platforms = self._fast_lane.wanted(vantage, cycle, self.jobs.recorder.book)
         if platforms and self._scheduler.running:
             self._scheduler.add_job(
-                self._hurry,
+                self._cycle_out_of_turn,
                 "date",
                 args=[vantage, platforms],
-                id=_hurried(vantage.id),
+                id=_out_of_turn(vantage.id),
                 replace_existing=True,
                 run_date=utc_now() + timedelta(seconds=self._fast_lane.pace),
                 misfire_grace_time=None,
             )
 
     def _missed(self, event: JobEvent) -> None:
-        self.turns.tally.cycle_missed(event.job_id)
+        self.jobs.counter.cycle_missed(event.job_id)
         log.warning("cycle missed, the one before is still under way", vantage=event.job_id)
 
 
-def _hurried(vantage: str) -> str:
-    """Id of the job that looks again soon."""
-    return f"{vantage} hurried"
+def _out_of_turn(vantage: str) -> str:
+    """Id of the job that measures again soon."""
+    return f"{vantage} out of turn"

@@ -1,9 +1,9 @@
-"""How many bytes each vantage has used, as far as what was seen tells.
+"""How many bytes each vantage has used, estimated from its measurements.
 
-An estimate, on the high side: what looks read and the certificates they were shown, and for the
-rest what handshakes, questions and retransmissions take on the wire, link headers included. A test
-holds it against the counters of a network interface. Kept per day in UTC, and anew with each
-process, which may take up what the store remembers of today.
+The estimate is on the high side: it counts bodies and certificates as they were read, and for the
+rest what handshakes, queries and retransmissions take on the wire, link headers included. A test
+compares it with the counters of a network interface. It is kept per day in UTC, anew in each
+process, which may continue from what the store has of today.
 """
 
 import functools
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from monitor.budget.budget import NOTHING, Allotment, Spent, purse_of
+from monitor.budget.budget import NOTHING, Allotment, Spent, allotment_of
 from probes.failure import TIMEOUTS
 from probes.measurement import (
     AppObservation,
@@ -34,17 +34,17 @@ _PACKET = 80
 _CONNECTION = 5 * _PACKET
 """Opening and closing, both ways."""
 _SERVER_HELLO = 2_900
-"""What a server's side of a handshake takes beside its certificates, tickets and acknowledgements
-included, with the key share of a post-quantum group."""
+"""What a server's side of a handshake takes without its certificates: tickets, acknowledgements and
+the key share of a post-quantum group."""
 _USUAL_CHAIN = 4_000
-"""Where the certificates' length was not noted, as in older measurements."""
+"""Where the length of the certificates is not recorded, as in older measurements."""
 _DOH = 10_000
-"""One question over a connection of its own, whose handshake is not on record."""
+"""One query over a connection of its own, whose handshake is not recorded."""
 _QUIC, _QUIC_SILENT = 12_500, 13_000
-"""One question over HTTP/3, answered, or sent again for as long as a look waits."""
+"""One request over HTTP/3, answered, or sent again until the timeout."""
 _REQUEST, _HEAD = 700, 1_500
 _IN_FLIGHT, _IN_FLIGHT_FAST = 17_000, 34_000
-"""What was under way when the rest of an answer was no longer wanted: a server's first flight, and
+"""Bytes under way when the rest of an answer was no longer wanted: a server's first flight, and
 that of one that has gathered speed."""
 _OVERHEAD = 1.07
 """Headers and acknowledgements, on top of what an answer carries."""
@@ -70,12 +70,12 @@ def request_bytes() -> int:
     return 2 * (_QUERY + _REPLY + opened) + _REQUEST + _HEAD
 
 
-def routine_bytes(vantage: str, looks: Iterable[Measurement]) -> int:
-    """Bytes of those of `looks` that a vantage makes in every cycle."""
+def routine_bytes(vantage: str, measurements: Iterable[Measurement]) -> int:
+    """Bytes of those of `measurements` that a vantage makes in every cycle."""
     return sum(
-        bytes_of(look)
-        for look in looks
-        if look.vantage == vantage and purse_of(look.look) is Allotment.LOOKS
+        bytes_of(one)
+        for one in measurements
+        if one.vantage == vantage and allotment_of(one.look) is Allotment.ROUTINE
     )
 
 
@@ -126,33 +126,33 @@ def _bytes_of(observation: Observation) -> float:
 
 
 def _sent(seconds: float, first: float) -> int:
-    """How often something was sent in so many seconds of silence, pauses doubling each time."""
+    """How often something was sent in so many seconds of silence; each pause is twice as long."""
     return 1 + int(math.log2(seconds / first + 1))
 
 
 class Traffic:
-    """Bytes per vantage and day, and those that looks under way are expected to take."""
+    """Bytes per vantage and day, and those that measurements under way are expected to take."""
 
     def __init__(self) -> None:
         self._days: dict[str, tuple[date, Spent]] = {}
         self._held: dict[str, Spent] = {}
 
-    def add(self, measurement: Measurement, purse: Allotment | None = None) -> int:
-        """Count a measurement on the day it started; what it took.
+    def add(self, measurement: Measurement, allotment: Allotment | None = None) -> int:
+        """Count a measurement on the day it started; returns its bytes.
 
-        `purse` is what it was for, where that is not what its kind says.
+        `allotment` pays for it, where that is not the one of its purpose.
         """
         count = bytes_of(measurement)
-        paid_from = purse or purse_of(measurement.look)
+        paid_from = allotment or allotment_of(measurement.look)
         self.pay(measurement.vantage, measurement.started_at.date(), paid_from, count)
         return count
 
-    def pay(self, vantage: str, day: date, purse: Allotment, count: int) -> None:
+    def pay(self, vantage: str, day: date, allotment: Allotment, count: int) -> None:
         """Count so many bytes on a day."""
         known, spent = self._days.get(vantage, (day, NOTHING))
         if day >= known:  # one may begin before midnight and be done after it
             before = spent if day == known else NOTHING
-            self._days[vantage] = (day, before.plus(purse, count))
+            self._days[vantage] = (day, before.plus(allotment, count))
 
     def spent(self, vantage: str, day: date) -> Spent:
         """Bytes of one vantage on one day, nothing for days gone by, and what is held."""
@@ -160,10 +160,10 @@ class Traffic:
         return self._held.get(vantage, NOTHING).and_(spent if known == day else NOTHING)
 
     @contextmanager
-    def holding(self, vantage: str, purse: Allotment, count: int) -> Iterator[None]:
-        """Keep `count` bytes for a look while it is under way."""
-        self._held[vantage] = self._held.get(vantage, NOTHING).plus(purse, count)
+    def holding(self, vantage: str, allotment: Allotment, count: int) -> Iterator[None]:
+        """Reserve `count` bytes for a measurement while it is under way."""
+        self._held[vantage] = self._held.get(vantage, NOTHING).plus(allotment, count)
         try:
             yield
         finally:
-            self._held[vantage] = self._held[vantage].plus(purse, -count)
+            self._held[vantage] = self._held[vantage].plus(allotment, -count)

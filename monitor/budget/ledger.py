@@ -1,6 +1,6 @@
 """What each vantage has spent of today's bytes, and what it may do with the rest.
 
-The budget is pure; this knows the time, what was spent, and what cycles have cost lately.
+The budget is pure; the ledger knows the time, the bytes spent, and the recent cost of cycles.
 """
 
 from collections import deque
@@ -17,9 +17,9 @@ from storage.store import Store
 from storage.values.selection import Selection
 
 _REMEMBERED = 3
-"""Cycles of one effort whose cost is remembered; the dearest of them is expected again."""
-_USUAL_LOOK = 15_000
-"""Bytes of a look at an endpoint that was not looked at yet."""
+"""Cycles of one effort whose cost is remembered; the highest of these costs is expected again."""
+_USUAL = 15_000
+"""Expected bytes for an endpoint that was never measured."""
 
 
 class BudgetSpentError(Exception):
@@ -27,12 +27,12 @@ class BudgetSpentError(Exception):
 
 
 class Ledger:
-    """Answers for every configured vantage; use from one thread."""
+    """The bytes of every configured vantage; use from one thread."""
 
     def __init__(
         self, settings: Settings, *, now: Callable[[], datetime], limited: bool = True
     ) -> None:
-        """`now` gives UTC. Without `limited` everything may be done, and is counted as well."""
+        """`now` gives UTC. Without `limited` everything is allowed, and still counted."""
         self._now = now
         self._limited = limited
         self._traffic = Traffic()
@@ -40,10 +40,10 @@ class Ledger:
         self.use(settings)
         self._cycles: dict[tuple[str, Effort], deque[int]] = {}
         self._last: dict[str, float] = {}
-        self._looks: dict[tuple[str, str], int] = {}
+        self._costs: dict[tuple[str, str], int] = {}
 
     def use(self, settings: Settings) -> None:
-        """Go by other settings from now on; what was spent today stays spent."""
+        """Use other settings from now on; what was spent today stays spent."""
         # Vantages that are gone keep their budgets: a cycle of one may still be ending.
         self._budgets |= {
             vantage.id: Budget(
@@ -56,51 +56,47 @@ class Ledger:
         }
 
     def knows(self, vantage: str) -> bool:
-        """Whether it answers for this vantage, or did before other settings came."""
+        """Whether the vantage is configured now, or was before."""
         return vantage in self._budgets
 
     # -- what was done ---------------------------------------------------------------------
 
-    def count(self, look: Measurement, purse: Allotment | None = None) -> None:
-        """Count a finished look, for another purpose than its kind's when `purse` is given."""
-        cost = self._traffic.add(look, purse)
-        if look.look not in (Purpose.TRANSFER, Purpose.FOLLOW_UP):
-            self._looks[look.vantage, look.endpoint] = cost
+    def count(self, made: Measurement, allotment: Allotment | None = None) -> None:
+        """Count a finished measurement; `allotment` pays, where its purpose names another."""
+        cost = self._traffic.add(made, allotment)
+        if made.look not in (Purpose.TRANSFER, Purpose.FOLLOW_UP):
+            self._costs[made.vantage, made.endpoint] = cost
 
-    async def restore(self, store: Store, vantages: Collection[str] | None = None) -> None:
-        """Count what an earlier process spent today, of all vantages or of these, which are few in
-        a store of many.
+    async def restore(self, store: Store, vantages: Collection[str]) -> None:
+        """Count what an earlier process spent today at these vantages.
 
-        Raises StorageError. Whatever was counted before must not be counted again.
+        Raises StorageError. Call it once for each vantage, or bytes count twice.
         """
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
-        asked = [""] if vantages is None else vantages
-        wanted = frozenset(self._budgets if vantages is None else vantages)
-        for one in asked:
-            async for looks in store.measurements(Selection(since=midnight, vantage=one)):
-                for look in looks:
-                    if look.vantage in wanted:
-                        self._traffic.add(look)
+        for vantage in vantages:
+            async for page in store.measurements(Selection(since=midnight, vantage=vantage)):
+                for one in page:
+                    self._traffic.add(one)
 
     def resume(self, vantage: str, spent: Spent) -> None:
-        """Count what an earlier process spent today, where it left a note of it."""
-        for purse in Allotment:
-            self._traffic.pay(vantage, self._now().date(), purse, spent.of(purse))
+        """Count what an earlier process noted as spent today."""
+        for allotment in Allotment:
+            self._traffic.pay(vantage, self._now().date(), allotment, spent.of(allotment))
 
-    def cycle_done(self, vantage: str, effort: Effort, looks: Iterable[Measurement]) -> None:
-        """Learn what the routine looks of a cycle cost."""
-        cost = routine_bytes(vantage, looks)
+    def cycle_done(self, vantage: str, effort: Effort, made: Iterable[Measurement]) -> None:
+        """Learn what the routine of a cycle cost; `made` are all its measurements."""
+        cost = routine_bytes(vantage, made)
         known = self._cycles.setdefault((vantage, effort), deque(maxlen=_REMEMBERED))
         known.append(cost)
 
     def spent(self, vantage: str) -> Spent:
-        """Bytes of today, with what looks under way are expected to take."""
+        """Bytes of today, and those that measurements under way are expected to take."""
         return self._traffic.spent(vantage, self._now().date())
 
     # -- what may be done ------------------------------------------------------------------
 
-    def turn(self, vantage: str) -> Effort:
-        """What the cycle whose turn it is may do; one that may run counts as begun."""
+    def begin_cycle(self, vantage: str) -> Effort:
+        """The effort allowed for the cycle due now. A cycle that may run counts as begun."""
         now = self._now().timestamp()
         effort = Effort.WHOLE
         if self._limited:
@@ -115,37 +111,37 @@ class Ledger:
             self._last[vantage] = now
         return effort
 
-    def affords(self, vantage: str, purse: Allotment, cost: int) -> bool:
-        """Whether one more look of `cost` bytes may be made for that purpose."""
+    def affords(self, vantage: str, allotment: Allotment, cost: int) -> bool:
+        """Whether one more measurement of `cost` bytes is allowed for that purpose."""
         budget = self._budgets[vantage]
-        return not self._limited or budget.affords(purse, cost, self.spent(vantage), self._at())
+        return not self._limited or budget.affords(allotment, cost, self.spent(vantage), self._at())
 
     def lasts(self, vantage: str, cost: int) -> bool:
         """Whether the day's bytes suffice for `cost` more, whatever for."""
         return not self._limited or cost <= self._budgets[vantage].left(self.spent(vantage))
 
-    def buy(self, vantage: str, purse: Allotment, cost: int) -> bool:
+    def buy(self, vantage: str, allotment: Allotment, cost: int) -> bool:
         """Count `cost` bytes of what leaves no measurement, if the day's bytes suffice for it."""
         if not self.lasts(vantage, cost):
             return False
-        self._traffic.pay(vantage, self._now().date(), purse, cost)
+        self._traffic.pay(vantage, self._now().date(), allotment, cost)
         return True
 
     def usual(self, vantage: str, endpoint: str) -> int:
-        """Bytes that the last look at an endpoint took."""
-        return self._looks.get((vantage, endpoint), _USUAL_LOOK)
+        """Bytes that the last measurement of an endpoint took."""
+        return self._costs.get((vantage, endpoint), _USUAL)
 
     def holding(
-        self, vantage: str, purse: Allotment, endpoint: str
+        self, vantage: str, allotment: Allotment, endpoint: str
     ) -> AbstractContextManager[None]:
-        """Keep what a look at an endpoint usually takes while it is under way.
+        """Reserve the usual bytes of an endpoint while its measurement is under way.
 
         Raises BudgetSpentError where the whole day's bytes are gone.
         """
         count = self.usual(vantage, endpoint)
         if self._limited and self.spent(vantage).total + count > self._budgets[vantage].limit:
             raise BudgetSpentError(vantage)
-        return self._traffic.holding(vantage, purse, count)
+        return self._traffic.holding(vantage, allotment, count)
 
     def _dearest(self, vantage: str, effort: Effort) -> int:
         return max(self._cycles.get((vantage, effort), ()), default=0)

@@ -13,6 +13,7 @@ from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, progress_bar, table
@@ -78,7 +79,8 @@ async def measure_once(
                 total = runner.endpoints_per_cycle(vantage.id)
                 if total:
                     tasks[vantage.id] = progress.add_task(vantage.id, total=total)
-            return list(await asyncio.gather(*(runner.run(v.id) for v in settings.vantages)))
+            cycles = (measure_and_judge(runner, vantage.id) for vantage in settings.vantages)
+            return list(await asyncio.gather(*cycles))
 
 
 _ENDPOINT = (

@@ -89,10 +89,10 @@ async def _measure(
     async with Probers(settings, now=utc_now) as probers:
         return await asyncio.gather(
             *(
-                probers.at(
+                probers.measure(
                     vantage,
                     Target(platform="adhoc", role="adhoc", endpoint=endpoint),
-                    look=Purpose.ADHOC,
+                    purpose=Purpose.ADHOC,
                     quic=quic,
                 )
                 for endpoint in endpoints

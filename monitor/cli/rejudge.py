@@ -21,7 +21,7 @@ from monitor.cli.selection import (
 )
 from monitor.cli.store_options import opened
 from monitor.config.settings import Settings
-from monitor.judging.differences import Change, Tally
+from monitor.judging.differences import Change, ChangeCounter
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged
 from monitor.judging.rejudge import rejudge as rejudge_stored
@@ -71,8 +71,8 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 selection,
                 now=utc_now,
                 keep=keep,
-                left_out=Quarantined(await store.quarantines()),
-                say=_print_change if json else lambda _: None,
+                quarantined=Quarantined(await store.quarantines()),
+                report=_print_change if json else lambda _: None,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
 
@@ -90,7 +90,7 @@ def _print_change(change: Change) -> None:
 
 def _summary(done: Rejudged, *, kept: bool) -> dict[str, Any]:
     counts = msgspec.structs.asdict(done.rejudging)
-    changes = [change.change for change in done.tally.events]
+    changes = [change.change for change in done.changes.events]
     return {
         "kind": "summary",
         **counts,
@@ -103,7 +103,7 @@ def _summary(done: Rejudged, *, kept: bool) -> dict[str, Any]:
 
 
 def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
-    tally = done.tally
+    tally = done.changes
     if tally.rules:
         shown = table("before", "now", "verdicts", title="verdicts on endpoints")
         shown.columns[-1].justify = "right"
@@ -129,7 +129,7 @@ def _print(done: Rejudged, console: Console, *, kept: bool) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _closing(rejudging: Rejudging, tally: Tally, *, kept: bool) -> Iterator[str]:
+def _closing(rejudging: Rejudging, tally: ChangeCounter, *, kept: bool) -> Iterator[str]:
     yield (
         f"{rejudging.cycles} cycles judged again by rules {rejudging.rules_version}: "
         f"{rejudging.differing} of {rejudging.verdicts} verdicts on endpoints differ. "

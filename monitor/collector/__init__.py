@@ -1,15 +1,18 @@
-"""What receives from agents, and judges what it received.
+"""`shutwatch collector`: it receives what agents send, judges it and shows it.
 
-    api ── the four routes of `monitor.wire.answers`, and nothing else
-     ├─ admission ── how much at once, and how fast
-     ├─ keyring ── who may speak for which vantage
-     ├─ unpacking ── a body as it was sent → JSON, within bounds
-     ├─ checks ── JSON → cycles that say what their sender may say
-     ├─ orders ── what an agent is to do
-     └─ control_room ── looks of this collector's own controls, on demand
-    listener ── TLS with certificates that may change, and patience that ends
-    judge ── what waits is judged, by the rules that judge everything
+    run_collector ── what the program is made of
+    agents_api ── the four routes of `monitor.wire.answers`, and nothing else
+     ├─ admission, connection_limits, request_body ── how much at once, and how fast
+     ├─ enrolments, claimed_sender ── which key may speak for which vantage
+     ├─ batch_checks ── JSON → cycles that say only what their sender may say
+     ├─ agent_settings ── the settings that an agent gets
+     └─ control_requests ── measurements of this collector's own controls, on request
+    listener, certificate ── TLS with certificates that may change
+    local_cycles ── cycles of the collector's own vantages
+    leader ── the one collector that judges and records
+     └─ judging_queue ── received cycles, in order
+         └─ received_cycles ── one of them: with its controls, then judged
 
-Nothing of a request is believed before its signature was checked, and nothing is acknowledged
-before it is on disk. No address of a sender is kept or logged.
+No signature, no belief: a request is read only after its signature was checked, and acknowledged
+only once it is on disk. No address of a sender is kept or logged. `monitor.cli` may import it.
 """

@@ -1,7 +1,7 @@
-"""How much a collector takes on: at once, and from each vantage in a while.
+"""How much a collector accepts: at once, and from each vantage over time.
 
-Whatever is over is refused with the seconds after which it is worth another try: an agent has a
-spool, so waiting costs it nothing, while a collector that falls over costs everybody.
+What is too much is refused, with the seconds after which to try again. An agent has a spool, so
+waiting costs it nothing; a collector that fails costs everybody.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from monitor.wire.answers import Reason
 from monitor.wire.refusal import BUSY_FOR, Refused
 
 EACH_AT_ONCE = 4
-"""Requests of one vantage under way: an agent makes one at a time, and may lose sight of some."""
+"""Requests of one vantage under way: an agent makes one at a time, and may give up on some."""
 
 
 class Slots:
-    """Places for requests under way. Only who names an enrolled key gets one."""
+    """Places for requests under way, for those that name an enrolled key."""
 
     def __init__(self, most: int, each: int = EACH_AT_ONCE) -> None:
         """`most` in all, `each` for one vantage."""
@@ -44,7 +44,7 @@ class Slots:
 
 
 class VantageRate:
-    """How much each name may do: `most` at once, and so much again over `per` seconds."""
+    """How much each name may do: `most` at once, and as much again over `per` seconds."""
 
     def __init__(self, most: float, per: float, clock: Callable[[], float]) -> None:
         """`clock` gives seconds and never goes back."""
@@ -52,11 +52,11 @@ class VantageRate:
         self._per = per
         self._clock = clock
         self._left: dict[str, tuple[float, float]] = {}
-        """What is left, and when that was so."""
+        """What was left, and when."""
 
     def take(self, name: str, what: str, amount: float = 1.0) -> None:
         """Take an amount, at most `most`. Refused, with nothing taken, when less is left; `what`
-        says of what, for a person."""
+        names it in the refusal."""
         now = self._clock()
         left, at = self._left.get(name, (self.most, now))
         left = min(self.most, left + (now - at) * self.most / self._per)
@@ -69,21 +69,21 @@ class VantageRate:
 
 
 class Room:
-    """Bytes of unpacked batches that may be worked on at once; whoever comes later waits."""
+    """Bytes of unpacked batches that may be worked on at once; later ones wait."""
 
     def __init__(self, most: int) -> None:
         self._left = most
         self._given_back = asyncio.Condition()
-        self._turn = asyncio.Lock()
+        self._one = asyncio.Lock()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Unpack inside this, one at a time: what is unpacked and has no room yet is one body."""
-        async with self._turn:
+    async def unpacking(self) -> AsyncIterator[None]:
+        """Unpack inside this, one body at a time, so that only one without room is in memory."""
+        async with self._one:
             yield
 
     async def take(self, size: int) -> None:
-        """Wait for that many bytes, which must be given back."""
+        """Wait for that many bytes. Call `give_back` for them."""
         async with self._given_back:
             await self._given_back.wait_for(lambda: self._left >= size)
             self._left -= size

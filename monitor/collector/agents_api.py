@@ -1,9 +1,9 @@
 """The agents' API: the four routes of `monitor.wire.answers`, and nothing else.
 
-Who sends is known before a byte of the body is read, so that a stranger costs nothing but headers.
-The body is believed once its signature holds, unpacked once it is believed, and stored once all in
-it is what its sender may say. Every answer of 2xx is signed; a refusal says why, is counted by
-reason, and logged with the vantage and never with an address.
+The sender is known before a byte of the body is read, so a stranger costs nothing but headers. The
+body is unpacked after its signature was checked, and stored after all in it was found to be what
+its sender may say. Every answer of 2xx is signed. A refusal says why, is counted by reason, and
+logged with the vantage and never with an address.
 """
 
 import time
@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from monitor.app.clock import utc_now
 from monitor.collector.admission import Room, Slots, VantageRate
-from monitor.collector.agent_orders import Orders
+from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
 from monitor.collector.claimed_sender import Sender, check_age, claim_in
 from monitor.collector.control_requests import ControlRequests
@@ -59,9 +59,10 @@ log = logger(__name__)
 MOST_ASKED = 64 * 1024
 """Bytes of a request that is no batch."""
 UNPACKED_AT_ONCE = 2 * MOST_UNPACKED
-"""Bytes of batches that are read and stored at once; more wait, packed."""
+"""Bytes of unpacked batches that are read and stored at once; more wait, packed."""
 TIMES = 50.0
-"""Questions for the time, each second, by whomever: they need no key, and each answer is signed."""
+"""Requests for the time each second, of all senders together: they need no key, and each answer is
+signed."""
 
 _encode = msgspec.json.Encoder().encode
 _Handler = Callable[[Sender, bytes], Awaitable[msgspec.Struct]]
@@ -73,7 +74,7 @@ def create_agent_api(
     settings: Callable[[], Settings],
     counts: IngestCounts,
     *,
-    desk: Callable[[], Controls | None] = lambda: None,
+    controls: Callable[[], Controls | None] = lambda: None,
     now: Callable[[], datetime] = utc_now,
     clock: Callable[[], float] = time.monotonic,
     patience: float = PATIENCE,
@@ -81,11 +82,13 @@ def create_agent_api(
     """The application over an open store.
 
     `key` is the installation's, which agents know; `settings` gives the configuration in use,
-    `desk` what looks from this collector's own controls, None where there is none. `now` is the
-    time (UTC), `clock` gives seconds that never go back. `patience` is how many seconds a body may
-    take however small it is.
+    `controls` measures from this collector's own controls, None where there is none. `now` is the
+    time (UTC), `clock` gives seconds that never go back. `patience` is how many seconds any body
+    may take.
     """
-    api = AgentApi(store, key, settings, counts, desk=desk, now=now, clock=clock, patience=patience)
+    api = AgentApi(
+        store, key, settings, counts, controls=controls, now=now, clock=clock, patience=patience
+    )
     return Starlette(
         routes=[
             Route(BATCHES, api.batches, methods=["POST"]),
@@ -108,7 +111,7 @@ class AgentApi:
         settings: Callable[[], Settings],
         counts: IngestCounts,
         *,
-        desk: Callable[[], Controls | None],
+        controls: Callable[[], Controls | None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
         patience: float,
@@ -121,9 +124,9 @@ class AgentApi:
         self._now = now
         self._clock = clock
         self._patience = patience
-        self._keyring = EnrolledKeys(store, clock)
-        self._orders = Orders(store, settings, now=now, clock=clock)
-        self._control_room = ControlRequests(store, settings, desk, now)
+        self._enrolled = EnrolledKeys(store, clock)
+        self._settings_for_agents = SettingsForAgents(store, settings, now=now, clock=clock)
+        self._control_requests = ControlRequests(store, settings, controls, now)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
         self._batches_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
@@ -134,19 +137,19 @@ class AgentApi:
         self._log = RefusalLog(log, clock)
 
     async def batches(self, request: Request) -> Response:
-        """Take a batch in; 200 once it is on disk."""
-        return await self._answered(request, self._take_in, MOST_PACKED, self._batches_pace)
+        """Receive a batch; 200 once it is on disk."""
+        return await self._answered(request, self._receive, MOST_PACKED, self._batches_pace)
 
     async def controls(self, request: Request) -> Response:
-        """Look from this collector's own controls."""
-        return await self._answered(request, self._look, MOST_ASKED, self._controls_pace)
+        """Measure from this collector's own controls."""
+        return await self._answered(request, self._measure, MOST_ASKED, self._controls_pace)
 
     async def settings(self, request: Request) -> Response:
-        """What the agent is to do."""
-        return await self._answered(request, self._order, MOST_ASKED, self._settings_pace)
+        """The settings for the agent."""
+        return await self._answered(request, self._give_settings, MOST_ASKED, self._settings_pace)
 
     async def time(self, request: Request) -> Response:
-        """What time it is, for anybody; signed for the id the request names, if it does."""
+        """The time, for anybody; signed for the id that the request names, if it names one."""
         try:
             asked = request.headers.get(REQUEST, "")
             if asked and not is_id(asked):
@@ -166,7 +169,7 @@ class AgentApi:
         try:
             began = self._clock()
             claim = claim_in(request)
-            enrolment = await self._keyring.find(claim.vantage, claim.key)
+            enrolment = await self._enrolled.find(claim.vantage, claim.key)
             vantage = enrolment.vantage
             with self._slots.one(vantage):
                 body = await read_body(request, most, self._patience)
@@ -179,16 +182,16 @@ class AgentApi:
         except Refused as refused:
             return self._refusal(refused, vantage)
         except StorageError as error:
-            log.error("the database took nothing", vantage=vantage, error=str(error))
-            down = Refused(Reason.STORAGE, "the database takes nothing now", retry_after=DOWN_FOR)
+            log.error("the database stored nothing", vantage=vantage, error=str(error))
+            down = Refused(Reason.STORAGE, "the database stores nothing now", retry_after=DOWN_FOR)
             return self._refusal(down, vantage)
         except ClientDisconnect:
             self._counts.gone()
             return Response(status_code=400)  # to nobody
 
-    async def _take_in(self, sender: Sender, body: bytes) -> Receipt:
+    async def _receive(self, sender: Sender, body: bytes) -> Receipt:
         claim, enrolment = sender.claim, sender.enrolment
-        async with self._room.turn():
+        async with self._room.unpacking():
             unpacked = unpack(body, claim.encoding, MOST_UNPACKED)
             size = len(unpacked)
             self._bytes_pace.take(enrolment.vantage, "bytes", size)
@@ -223,16 +226,16 @@ class AgentApi:
             batch=claim.request,
             known=reception.known,
             at=self._now(),
-            settings=self._orders.version(enrolment.vantage),
+            settings=self._settings_for_agents.version(enrolment.vantage),
         )
 
-    async def _look(self, sender: Sender, body: bytes) -> msgspec.Struct:
-        return await self._control_room.answer(unpack(body, sender.claim.encoding, MOST_ASKED))
+    async def _measure(self, sender: Sender, body: bytes) -> msgspec.Struct:
+        return await self._control_requests.answer(unpack(body, sender.claim.encoding, MOST_ASKED))
 
-    async def _order(self, sender: Sender, body: bytes) -> msgspec.Struct:
+    async def _give_settings(self, sender: Sender, body: bytes) -> msgspec.Struct:
         if body:
             raise malformed("a question for settings has no body")
-        return await self._orders.for_agent(sender.enrolment.vantage)
+        return await self._settings_for_agents.for_agent(sender.enrolment.vantage)
 
     def _signed(self, request: str, answer: msgspec.Struct) -> Response:
         body = _encode(answer)

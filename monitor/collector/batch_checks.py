@@ -1,9 +1,9 @@
-"""JSON → cycles that say what their sender may say.
+"""The JSON of a batch → its cycles, if they hold only what their sender may say.
 
-A key speaks for one vantage and about nothing else. What ends up in columns and labels is held to
-the form it has everywhere; what an endpoint's answer said is evidence, kept as it is within bounds
-on its size, for pages are written by people who would gladly have it refused. Pure: no clock, no
-database.
+A key speaks for one vantage and nothing else. Values that end up in columns and labels must have
+the form they have everywhere. The content of an endpoint's answer is evidence and is kept as it is,
+with a limit on its size: censors write block pages, and would like to have them refused. Pure: no
+clock, no database.
 """
 
 import re
@@ -27,7 +27,7 @@ from storage.values.fleet import Enrolment, SeenCycle
 AHEAD = 120.0
 """Seconds that a corrected time may be ahead of the collector's clock."""
 BACKFILLED = 900.0
-"""Seconds after which a cycle is history, however long the interval is not."""
+"""Seconds after which a cycle is late, at least."""
 BACKFILLED_INTERVALS = 3
 MOST_MEASUREMENTS = 20_000
 """In one batch."""
@@ -35,17 +35,17 @@ MOST_OBSERVATIONS = 500
 """In one measurement."""
 LARGEST_MEASUREMENT = 2 * 2**20
 """Bytes of one measurement's JSON."""
-LONGEST_LOOK = 86400.0
+LONGEST = 86400.0
 """Seconds."""
 
-FIELD_LOOKS = (
+FIELD_PURPOSES = (
     Purpose.SCHEDULED,
     Purpose.RETRY,
     Purpose.FOLLOW_UP,
     Purpose.TRANSFER,
     Purpose.REFERENCE,
 )
-CONTROL_LOOKS = (*FIELD_LOOKS, Purpose.CONTROL)
+CONTROL_PURPOSES = (*FIELD_PURPOSES, Purpose.CONTROL)
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
@@ -60,9 +60,9 @@ _FAILURES = frozenset(Failure)
 
 
 class _Report(CycleReport, frozen=True, kw_only=True):
-    """A report whose measurements are still JSON, so that each is weighed before it is read."""
+    """A report whose measurements are still JSON, so that the size of each is checked first."""
 
-    measurements: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment] # that is the point
+    measurements: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment] # on purpose
 
 
 class _Batch(Batch, frozen=True, kw_only=True):
@@ -75,19 +75,19 @@ _READ_MEASUREMENT = msgspec.json.Decoder(Measurement).decode
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What the times of a batch are held to."""
+    """Bounds on the times of a batch."""
 
     now: datetime
     """UTC; when it was received."""
     earliest: datetime
-    """UTC; nothing from before that is kept."""
+    """UTC; nothing older is kept."""
     late_after: float
-    """Seconds after which a cycle is history."""
+    """Seconds after which a cycle is late."""
 
 
 def frame_of(now: datetime, interval: float, kept: float) -> Frame:
-    """The frame of a batch received now, with that many seconds between two cycles, where what was
-    seen is kept for so many seconds, which may be infinite."""
+    """The bounds for a batch received now. `interval` is the seconds between two cycles, `kept` for
+    how many seconds measurements are stored, which may be infinite."""
     try:
         earliest = now - timedelta(seconds=kept)
     except OverflowError:
@@ -96,32 +96,32 @@ def frame_of(now: datetime, interval: float, kept: float) -> Frame:
     return Frame(now=now, earliest=earliest, late_after=late_after)
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch holds, with every time by the collectors' clock."""
+class CheckedBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a batch, with every time by the collectors' clock."""
 
     cycles: tuple[SeenCycle, ...]
     measurements: int
     backfilled: int
-    """Measurements that came late."""
+    """Measurements of late cycles."""
     spooled: int
     dropped: int
-    """As in `monitor.wire.batch.Batch`."""
+    """See `monitor.wire.batch.Batch`."""
 
 
 def is_id(text: str) -> bool:
-    """Whether it is a UUID in the one form there is."""
+    """Whether it is a UUID in its canonical form."""
     return _ID(text) is not None
 
 
-def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> Seen:
-    """What the sender may say in an unpacked body. Refused."""
+def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> CheckedBatch:
+    """Read and check an unpacked body. Refused."""
     batch = _decoded(body)
     _check_head(batch, sender)
     seen: set[str] = set()
     cycles = tuple(_cycle(report, sender, frame, seen) for report in batch.reports)
     if len({cycle.id for cycle in cycles}) != len(cycles):
         raise malformed("a cycle is in it twice")
-    return Seen(
+    return CheckedBatch(
         cycles=cycles,
         measurements=len(seen),
         backfilled=sum(len(one.measurements) for one in cycles if one.backfilled),
@@ -132,19 +132,19 @@ def read_batch(body: bytes, sender: Enrolment, frame: Frame) -> Seen:
 
 def _decoded(body: bytes) -> Batch:
     if len(body) <= LARGEST_MEASUREMENT:
-        # As nearly always. Nothing in it can be too large, so all of it is read at once; what is
-        # wrong with it, if it cannot be, is found out below.
+        # The usual case. No measurement can be too large, so all is read at once. If that fails,
+        # the reading below finds the reason.
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _READ_SMALL_BATCH(body)
     try:
         return _READ_BATCH(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise malformed(f"no batch: {_told(error)}") from None
+        raise malformed(f"no batch: {_reason(error)}") from None
     except RecursionError:
         raise malformed("no batch: nested too deeply") from None
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
 
 
@@ -180,14 +180,14 @@ def _cycle(report: CycleReport, sender: Enrolment, frame: Frame, seen: set[str])
         finished_at=finished,
         health=health,
         hurried=report.hurried,
-        # What is not dated may have been seen at any time.
+        # A cycle without a date may be of any time.
         backfilled=not report.dated or (frame.now - finished).total_seconds() > frame.late_after,
         measurements=measurements,
     )
 
 
 class _Times:
-    """Times of one report, made the collectors' and held to what is possible."""
+    """Converts and checks the times of one report."""
 
     def __init__(self, offset: float, frame: Frame) -> None:
         try:
@@ -199,8 +199,8 @@ class _Times:
         self._latest = frame.now + timedelta(seconds=AHEAD)
 
     def corrected(self, moment: datetime, lasting: float = 0.0) -> datetime:
-        """The moment by the collectors' clock, UTC, of what lasted so many seconds from then on.
-        Refused when that cannot be."""
+        """The moment by the collectors' clock, UTC, of something that lasted so many seconds.
+        Refused when it is impossible."""
         if moment.tzinfo is None:
             raise malformed("a time without a zone")
         try:
@@ -211,14 +211,14 @@ class _Times:
         except OverflowError:
             raise malformed("a time beyond all calendars") from None
         if ended > self._latest:
-            raise Refused(Reason.FUTURE, "it tells of what is yet to come")
+            raise Refused(Reason.FUTURE, "a time in the future")
         if found < self._earliest:
-            raise Refused(Reason.TOO_OLD, "it tells of what is older than anything kept here")
+            raise Refused(Reason.TOO_OLD, "older than anything stored here")
         return found
 
 
 def _health(health: VantageHealth, sender: Enrolment, times: _Times) -> VantageHealth:
-    """Health in words and numbers of the usual form; what it says is judged elsewhere."""
+    """Health with words and numbers of the usual form. Its content is judged elsewhere."""
     whose = (health.vantage, health.country, health.asn, health.network, health.vantage_role)
     if whose != _whose(sender):
         raise Refused(Reason.OTHER_VANTAGE, "the health is of another vantage than its sender")
@@ -242,7 +242,7 @@ def _measurements(
     report: CycleReport, sender: Enrolment, times: _Times, seen: set[str]
 ) -> Iterator[Measurement]:
     whose, cycle = _whose(sender), report.cycle
-    looks = CONTROL_LOOKS if sender.role == "control" else FIELD_LOOKS
+    purposes = CONTROL_PURPOSES if sender.role == "control" else FIELD_PURPOSES
     for one in map(_measurement, report.measurements):
         if (one.vantage, one.country, one.asn, one.network, one.vantage_role) != whose:
             raise Refused(
@@ -250,8 +250,8 @@ def _measurements(
             )
         if one.cycle != cycle:
             raise malformed("a measurement is of another cycle than its report")
-        if one.look not in looks:
-            raise malformed(f"a {sender.role} vantage hands in no look of kind {one.look}")
+        if one.look not in purposes:
+            raise malformed(f"a {sender.role} vantage makes no measurement of kind {one.look}")
         _check(one)
         seen_before = len(seen)
         seen.add(one.id)
@@ -259,7 +259,7 @@ def _measurements(
             raise malformed("a measurement is in it twice")
         started = times.corrected(one.started_at, one.duration)
         if started is not one.started_at:
-            # It was made a moment ago and nobody else has it: a copy would cost a sixth of it all.
+            # Nobody else has this new value: a copy would cost a sixth of the whole check.
             force_setattr(one, "started_at", started)
         yield one
 
@@ -273,24 +273,24 @@ def _measurement(raw: Measurement | msgspec.Raw) -> Measurement:
     try:
         return _READ_MEASUREMENT(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise malformed(f"no measurement: {_told(error)}") from None
+        raise malformed(f"no measurement: {_reason(error)}") from None
     except RecursionError:
         raise malformed("no measurement: nested too deeply") from None
 
 
 def _check(one: Measurement) -> None:
-    """Whatever of a measurement has a column or a label of its own."""
+    """Check what has a column or a label of its own."""
     if not _ID(one.id):
         raise malformed("a measurement's id is no UUID")
     if not (_NAME(one.platform) and _NAME(one.role)):
         raise malformed("a platform or a role has no usable name")
     if not (0 < len(one.endpoint) <= _LONGEST_ENDPOINT and one.endpoint.isprintable()):
         raise malformed("an endpoint is no line of text")
-    if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST_LOOK):
+    if not (1 <= one.attempt <= _MOST_ATTEMPTS and 0 <= one.duration <= LONGEST):
         raise malformed("a measurement holds a number that cannot be")
     if len(one.observations) > MOST_OBSERVATIONS or len(one.not_observed) > _MOST_WORDS:
         raise malformed(f"more than {MOST_OBSERVATIONS} observations in one measurement")
-    longest = LONGEST_LOOK
+    longest = LONGEST
     for seen in one.observations:
         if not (0 <= seen.start <= longest and 0 <= seen.duration <= longest):
             raise malformed("an observation holds a number that cannot be")

@@ -1,8 +1,8 @@
-"""The certificate that agents know the collector by; a new one is used without a restart.
+"""The collector's certificate; a new one is used without a restart.
 
-Certificates are renewed every few weeks by programs that know nothing of us. Every handshake asks
-for the newest context; a pair of files that does not fit, because only one of them was written yet,
-leaves the one before in use, and is looked at again soon.
+Other programs renew certificates every few weeks. Every handshake uses the newest context. When
+certificate and key do not match, because only one of them was written yet, the old pair stays in
+use, and the files are read again soon.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from monitor.logs import logger
 log = logger(__name__)
 
 EVERY = 5.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 _Mark = tuple[tuple[int, int, int], ...]
 
 
 class Certificate:
-    """A pair of files, and the TLS context made of what was in them when they last fitted."""
+    """A pair of files, and the TLS context made of them when they last matched."""
 
     def __init__(self, certificate: str, key: str) -> None:
         """Raises OSError (ssl.SSLError among them) when they cannot be used."""
@@ -34,14 +34,14 @@ class Certificate:
         self.expires_at = _expiry(certificate)
         """UTC; when the certificate in use ends."""
         self.context = server_context(certificate, key)
-        """For the listener: hands every handshake to the newest context."""
-        self.context.sni_callback = self._hand_over
+        """For the listener: every handshake goes to the newest context."""
+        self.context.sni_callback = self._use_newest
 
-    def _hand_over(self, handshake: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
+    def _use_newest(self, handshake: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
         handshake.context = self._current
 
     def renew(self) -> bool:
-        """Use the files as they are now, if they changed and fit; whether they are in use now."""
+        """Use the files as they are now, if they changed and match; whether they are in use now."""
         try:
             mark = self._marked()
             if mark == self._mark:

@@ -1,4 +1,4 @@
-"""Who says it sends a request, and when."""
+"""The sender that a request claims, and the time of sending."""
 
 from datetime import datetime
 
@@ -14,16 +14,16 @@ from storage.values.times import text_time, time_text
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever sent a request, once its signature was checked."""
+    """The sender of a request whose signature was checked."""
 
     claim: Claim
     enrolment: Enrolment
     began: float
-    """By the collector's own seconds; when the request came."""
+    """When the request came, in seconds of the collector's own clock."""
 
 
 def claim_in(request: Request) -> Claim:
-    """What a request claims about itself. Refused when it is not all there."""
+    """What a request claims about itself. Refused when it is incomplete."""
     if request.scope["query_string"]:
         raise malformed("nothing here has a query")
     try:
@@ -36,7 +36,7 @@ def claim_in(request: Request) -> Claim:
 
 
 def check_age(sent_at: str, now: datetime) -> None:
-    """Refused for what was sent too long ago, later than now, or at no time."""
+    """Refused for a time of sending that is too old, in the future, or malformed."""
     sent = _moment(sent_at)
     if sent is None:
         raise malformed("the time of sending is not of the form 2026-01-02T03:04:05.678901Z")
@@ -48,7 +48,7 @@ def check_age(sent_at: str, now: datetime) -> None:
 
 
 def _moment(written: str) -> datetime | None:
-    """The time in the one form there is, else None."""
+    """The time, if it has the canonical form."""
     try:
         found = text_time(written)
         return found if time_text(found) == written else None

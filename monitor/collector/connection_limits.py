@@ -1,8 +1,8 @@
-"""Connections of agents, and of whoever else: none may be slow for ever, none may pile up.
+"""Limits on connections of agents and strangers: none stays slow for ever, and they do not pile up.
 
-A connection that asks nothing, or asks in drops, is closed when its time is over; what a request's
-headers may take is bounded; and when there are too many connections, the one that has been silent
-for longest makes room. Bodies have a patience of their own, see `monitor.collector.request_body`.
+A connection that sends nothing, or sends too slowly, is closed after a time limit. The size of a
+request's headers is limited. When there are too many connections, the one that is idle for longest
+is closed. Bodies have a time limit of their own, see `monitor.collector.request_body`.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _QUIET = logging.getLogger("monitor.collector.connection_limits")
-_QUIET.setLevel(logging.ERROR)  # what strangers send is no news, and must not fill the log
+_QUIET.setLevel(logging.ERROR)  # what strangers send must not fill the log
 
 
 class AgentConnection(HttpToolsProtocol):
@@ -23,7 +23,7 @@ class AgentConnection(HttpToolsProtocol):
     most_header_bytes = 16 * 1024
     """Of one request, its path included."""
     most_connections = 512
-    """Descriptors are few, and each one holds buffers."""
+    """Descriptors are few, and each connection holds buffers."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -33,14 +33,14 @@ class AgentConnection(HttpToolsProtocol):
         self.silent_since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for headers, and see to it that there is room."""
+        """Wait for headers, and make room for it."""
         super().connection_made(transport)
         self._expect_headers()
         if len(self.connections) > self.most_connections:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -66,12 +66,12 @@ class AgentConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The body has a patience of its own."""
+        """The body has a time limit of its own."""
         self._stop_waiting()
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Silent from now on."""
+        """The connection is idle from now on."""
         self.silent_since = self.loop.time()
         super().on_response_complete()
 

@@ -1,7 +1,7 @@
-"""Looks of this collector's own controls, on an agent's demand, stored before they are told.
+"""Measurements of this collector's own controls, on an agent's request, stored first.
 
-A collector looks at what its own catalogue lists, by its own definition of it, and at nothing else:
-whoever has stolen an agent's key cannot send the controls anywhere.
+A collector measures only what its own catalogue lists, by its own definition of it: a stolen key of
+an agent cannot send the controls anywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,45 +30,45 @@ _decode = msgspec.json.Decoder(ControlRequest).decode
 
 
 class ControlRequests:
-    """Answers agents' requests for control looks."""
+    """Answers agents' requests for controls."""
 
     def __init__(
         self,
         store: FleetStore,
         settings: Callable[[], Settings],
-        desk: Callable[[], Controls | None],
+        controls: Callable[[], Controls | None],
         now: Callable[[], datetime],
     ) -> None:
-        """`settings` and `desk` give those in use, `now` the time, UTC."""
+        """`settings` and `controls` give those in use, `now` the time, UTC."""
         self._store = store
         self._settings = settings
-        self._desk = desk
+        self._controls = controls
         self._now = now
 
     async def answer(self, body: bytes) -> ControlAnswer:
         """What the controls see of what an unpacked body asks for, begun from now on; nothing at
         once without controls. Refused; raises StorageError when it could not be stored."""
         asked = _asked(body)
-        desk = self._desk()
-        if desk is None or not desk.staffed:
+        controls = self._controls()
+        if controls is None or not controls.available:
             return ControlAnswer(at=self._now())
-        looks = await self._look(desk, asked)
-        checks = await self._check(desk, asked.cycle) if asked.health else ()
-        seen = [*looks, *(look for check in checks for look in check.looks)]
+        made = await self._measure(controls, asked)
+        checks = await self._check(controls, asked.cycle) if asked.health else ()
+        seen = [*made, *(one for check in checks for one in check.measurements)]
         if seen:
             await self._store.add_control_measurements(seen)
         return ControlAnswer(
             at=self._now(),
-            looks=tuple(looks),
-            checks=tuple(ControlState(health=one.health, looks=one.looks) for one in checks),
+            looks=tuple(made),
+            checks=tuple(ControlState(health=one.health, looks=one.measurements) for one in checks),
         )
 
-    async def _look(self, desk: Controls, asked: ControlRequest) -> Sequence[Measurement]:
+    async def _measure(self, controls: Controls, asked: ControlRequest) -> Sequence[Measurement]:
         target = asked.target and listed(self._settings().catalog, asked.target)
         if target is None:
             return ()
         try:
-            return await desk.look(
+            return await controls.measure(
                 target,
                 after=self._now().timestamp(),
                 cycle=asked.cycle,
@@ -76,14 +76,14 @@ class ControlRequests:
                 reduction=asked.reduction,
             )
         except BudgetSpentError:
-            log.warning("no control look, the day's bytes are spent", endpoint=target.endpoint.id)
+            log.warning("no control, the day's bytes are spent", endpoint=target.endpoint.id)
             return ()
 
-    async def _check(self, desk: Controls, cycle: str) -> Sequence[ControlHealth]:
+    async def _check(self, controls: Controls, cycle: str) -> Sequence[ControlHealth]:
         try:
-            return await desk.health(after=self._now().timestamp(), cycle=cycle)
+            return await controls.health(after=self._now().timestamp(), cycle=cycle)
         except BudgetSpentError:
-            log.warning("no look at the controls' references, the day's bytes are spent")
+            log.warning("no check of the controls, the day's bytes are spent")
             return ()
 
 
@@ -108,10 +108,10 @@ def _asked(body: bytes) -> ControlRequest:
         raise malformed(f"no request for controls: {str(error)[:200]}") from None
     if not is_id(asked.cycle):
         raise malformed("a cycle's id is no UUID")
-    if asked.reduction is not None and not _is_glance(asked.reduction):
+    if asked.reduction is not None and not _is_possible(asked.reduction):
         raise malformed("reduction holds what cannot be")
     return asked
 
 
-def _is_glance(reduction: Reduction) -> bool:
+def _is_possible(reduction: Reduction) -> bool:
     return reduction.family in _FAMILIES and 1 <= reduction.addresses <= _MOST_ADDRESSES

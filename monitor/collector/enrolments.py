@@ -1,7 +1,7 @@
-"""Who may speak for which vantage: the enrolments in the database, as of a few seconds ago.
+"""Which key may speak for which vantage: the enrolments in the database, cached for a few seconds.
 
-A key that is enrolled works at once, for what is not known is looked up; one that is revoked stops
-within `FRESH` seconds at every collector. While the database cannot be read, those known go on.
+A newly enrolled key works at once, for an unknown key makes the cache refresh. A revoked key stops
+within `FRESH` seconds at every collector. While the database cannot be read, known keys stay valid.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from storage.values.fleet import Enrolment
 log = logger(__name__)
 
 FRESH = 5.0
-"""Seconds for which what was read is believed."""
+"""Seconds for which the cache is used."""
 MISSES = 1.0
-"""Seconds between two look-ups of what is not known: anybody can ask for what is not there."""
+"""Seconds between two refreshes for unknown keys: anybody can send one."""
 
 Keys = dict[tuple[str, str], Enrolment]
 
@@ -57,7 +57,7 @@ class EnrolledKeys:
                         raise Refused(
                             Reason.STORAGE, "the database cannot be read", retry_after=DOWN_FOR
                         ) from error
-                    log.warning("enrolments cannot be read, going by those known", error=str(error))
+                    log.warning("enrolments cannot be read, using the known ones", error=str(error))
                 else:
                     self._keys = {(one.vantage, one.fingerprint): one for one in listed}
                 self._tried_at = self._clock()

@@ -1,10 +1,10 @@
-"""Goes through what waits for judgement, in the order it was received, about.
+"""Judges the received cycles that wait in the store, about in the order they were received.
 
-A cycle in which something failed that no control looked at afterwards waits: for those looks,
-which controls make by the clock, or until `control_wait` after it was received. Cycles of its
-vantage wait behind it, so that each vantage is judged in order; other vantages go on. Nothing waits
-where no control was heard of for an hour, nor what came long after it was seen: what controls saw
-then has come in, or never will.
+A cycle with a failure that no control measured afterwards waits: for the measurements that controls
+make by the clock, or until `control_wait` after it was received. The later cycles of its vantage
+wait too, so that each vantage is judged in order; other vantages continue. Nothing waits where no
+control has reported for an hour. Late cycles do not wait either: what controls measured at that
+time has arrived, or never will.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.collector.judge_cycle import Judge, Lack, Opened
+from monitor.collector.received_cycles import Lack, Opened, ReceivedCycles
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.measurement import Measurement
@@ -24,61 +24,61 @@ from storage.values.fleet import WaitingCycle
 log = logger(__name__)
 
 AT_ONCE = 200
-"""Cycles read in one step; so many that came late are taken in together, too."""
+"""Cycles read in one step. At most so many late ones are recorded together."""
 CONTROLS_HEARD = timedelta(hours=1)
-"""A control that was heard of so recently is expected to look again."""
+"""A control that reported so recently is expected to measure again."""
 
 
 def wait_of(settings: Settings) -> float:
-    """Seconds after its reception for which a cycle waits for a control to look."""
+    """Seconds after its reception for which a cycle waits for a control."""
     wait = settings.collector.control_wait
     return wait if wait >= 0 else 2 * settings.interval
 
 
 class CycleRecorder(Protocol):
-    """Who keeps judged cycles: `monitor.recording.recorder.Recorder`. StorageError when one is not
+    """Records judged cycles: `monitor.recording.recorder.Recorder`. StorageError when one is not
     durable."""
 
     async def record(self, cycle: Cycle) -> None:
-        """One that tells of now."""
+        """A current one."""
 
     async def record_late(self, cycles: Sequence[Cycle]) -> None:
-        """Some that tell of the past."""
+        """Some late ones."""
 
 
 class Waiting(Protocol):
-    """Where cycles wait: a part of `storage.values.fleet.FleetStore`. StorageError from each."""
+    """A part of `storage.values.fleet.FleetStore`. Each raises StorageError."""
 
     async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
-        """As there."""
+        """See FleetStore."""
 
     async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
-        """As there."""
+        """See FleetStore."""
 
     async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
-        """As there."""
+        """See FleetStore."""
 
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
-    """The cycle that a vantage is held up by."""
+    """A cycle that waits, with those of its vantage behind it."""
 
     lacking: tuple[Lack, ...]
     until: datetime
 
 
 def _ended(waiting: WaitingCycle) -> tuple[datetime, str]:
-    """As events take things in."""
+    """The order in which events count cycles."""
     return (waiting.finished_at, waiting.id)
 
 
 class JudgingQueue:
-    """Judges what waits, and has it kept."""
+    """Judges what waits, and records it."""
 
     def __init__(
         self,
         store: Waiting,
-        judge: Judge,
-        keeper: CycleRecorder,
+        received: ReceivedCycles,
+        recorder: CycleRecorder,
         *,
         control_wait: float,
         now: Callable[[], datetime],
@@ -86,12 +86,12 @@ class JudgingQueue:
     ) -> None:
         """`control_wait` and `settle` are in seconds; `now` gives UTC.
 
-        What comes in within `settle` is judged in the order it ended: two agents that finish
-        together must not begin an event twice, once for each order in which they may come.
+        What arrives within `settle` is judged in the order it ended: two agents that finish
+        together must not begin an event twice, once for each order in which they may arrive.
         """
         self._store = store
-        self._judge = judge
-        self._keeper = keeper
+        self._received = received
+        self._recorder = recorder
         self._wait = timedelta(seconds=control_wait)
         self._now = now
         self._settle = timedelta(seconds=settle)
@@ -106,55 +106,55 @@ class JudgingQueue:
         """Wait so many seconds from now on."""
         self._wait = timedelta(seconds=control_wait)
 
-    async def empty(self) -> int:
-        """Judge all that need not wait; how many that were. StorageError from the store, of which
-        what was judged and not stored waits still."""
-        controlled = await self._heard_of_controls()
-        await self._let_go(controlled=controlled)
+    async def judge_waiting(self) -> int:
+        """Judge and record all that need not wait; returns how many. StorageError: then what was
+        judged and not stored still waits."""
+        controlled = await self._have_controls_reported()
+        await self._release(controlled=controlled)
         done = 0
         while True:
             found = await self._store.waiting(AT_ONCE, tuple(self._held))
             settled = sorted(filter(self._is_settled, found), key=_ended)
             if not settled:
                 return done
-            # These brought looks of controls along, maybe after others of this pass were judged.
-            self._judge.new_step()
-            done += await self._take(settled, controlled=controlled)
+            # These brought measurements of controls, maybe after others of this pass were judged.
+            self._received.refresh()
+            done += await self._record(settled, controlled=controlled)
 
     def _is_settled(self, waiting: WaitingCycle) -> bool:
         # One from the future was received by a collector whose clock is ahead.
         return not timedelta(0) <= self._now() - waiting.received_at < self._settle
 
-    async def _heard_of_controls(self) -> bool:
+    async def _have_controls_reported(self) -> bool:
         return bool(await self._store.latest_control_measurements(self._now() - CONTROLS_HEARD))
 
-    async def _let_go(self, *, controlled: bool) -> None:
-        """Let those go on whose controls have looked, or who waited long enough."""
+    async def _release(self, *, controlled: bool) -> None:
+        """Release vantages whose controls have measured, or that waited long enough."""
         now = self._now()
         since = min(
             (lack.ended_at for held in self._held.values() for lack in held.lacking),
             default=None,
         )
-        looks: list[Measurement] = []
+        measurements: list[Measurement] = []
         if since is not None:
             begun = datetime.fromtimestamp(since, tz=now.tzinfo)
-            looks = await self._store.control_measurements(begun, now)
+            measurements = await self._store.control_measurements(begun, now)
         self._held = {
             vantage: held
             for vantage, held in self._held.items()
             if controlled
             and now < held.until
-            and not all(any(map(lack.met_by, looks)) for lack in held.lacking)
+            and not all(any(map(lack.met_by, measurements)) for lack in held.lacking)
         }
 
-    async def _take(self, found: Sequence[WaitingCycle], *, controlled: bool) -> int:
+    async def _record(self, found: Sequence[WaitingCycle], *, controlled: bool) -> int:
         late: list[Cycle] = []
         done = 0
         for waiting in found:
             if waiting.vantage in self._held:
                 continue
             if late and not waiting.backfilled:
-                await self._keeper.record_late(late)
+                await self._recorder.record_late(late)
                 late = []
             cycle = await self._judged(waiting, controlled=controlled)
             if cycle is None:
@@ -163,26 +163,26 @@ class JudgingQueue:
             if waiting.backfilled:
                 late.append(cycle)
             else:
-                await self._keeper.record(cycle)
+                await self._recorder.record(cycle)
         if late:
-            await self._keeper.record_late(late)
+            await self._recorder.record_late(late)
         return done
 
     async def _judged(self, waiting: WaitingCycle, *, controlled: bool) -> Cycle | None:
-        """What came of it; None when it is to wait."""
+        """The judged cycle; None when it must wait."""
         try:
-            opened = await self._judge.open(waiting)
+            opened = await self._received.open(waiting)
             if controlled and self._must_wait(opened):
                 self._hold(opened)
                 return None
-            return self._judge.conclude(opened)
+            return self._received.judge(opened)
         except StorageError:
             raise
         except Exception:
-            # One that our rules break on must neither end the judging of all others nor wait for
-            # ever: it is kept without a verdict, and `rejudge` gives it one when they are mended.
+            # A cycle on which our rules fail must neither stop the judging of all others nor wait
+            # for ever: it is recorded without a verdict, and `rejudge` gives it one later.
             log.exception("cycle cannot be judged", cycle=waiting.id, vantage=waiting.vantage)
-            return self._judge.unjudged(waiting)
+            return self._received.unjudged(waiting)
 
     def _must_wait(self, opened: Opened) -> bool:
         waiting = opened.waiting
@@ -198,7 +198,7 @@ class JudgingQueue:
             lacking=opened.lacking, until=waiting.received_at + self._wait
         )
         log.info(
-            "cycle waits for a control to look",
+            "cycle waits for a control",
             cycle=waiting.id,
             vantage=waiting.vantage,
             endpoints=len(opened.lacking),

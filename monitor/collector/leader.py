@@ -1,9 +1,9 @@
-"""One collector leads: it judges what waits, concludes events, tells people, deletes what is old.
+"""One collector leads: it judges what waits, detects events, notifies people and deletes old rows.
 
-All collectors ask the database for the lead every few seconds; one has it. Whoever gets it takes up
-what was concluded as after a restart, and goes on. Whoever loses it, or whose database fails, drops
-all that it concluded, since what is not stored is for whoever leads next to conclude: the same, for
-it follows from the same measurements, so that nobody is told twice. The others show what is stored.
+All collectors ask the database for the lead every few seconds; one has it. A new leader restores
+the detectors as after a restart, and continues. A collector that loses the lead, or whose database
+fails, drops all that it did not store: the next leader detects the same from the same measurements,
+so nobody is notified twice. The other collectors show what is stored.
 """
 
 import asyncio
@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.collector.judge_cycle import REMEMBERED, Judge
+from monitor.app.monitor import show
 from monitor.collector.judging_queue import JudgingQueue, wait_of
+from monitor.collector.received_cycles import REMEMBERED, ReceivedCycles
 from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
 from monitor.logs import logger
@@ -24,15 +25,15 @@ from storage.values.selection import Selection
 log = logger(__name__)
 
 ASK_EVERY = 3.0
-"""Seconds from asking for the lead, or who is watched, to asking again."""
+"""Seconds between two requests for the lead, and for the enrolled vantages."""
 PAUSE = 0.5
-"""Seconds between looking for what waits, when nothing did."""
+"""Seconds until the queue is read again, when nothing waited."""
 SETTLE = 2.0
 """Seconds after its reception for which a cycle waits for others that ended before it."""
 
 
 class Duty(Protocol):
-    """What only the leader does beside judging: telling people, deleting what is old."""
+    """What only the leader does besides judging: notifying, deleting old rows."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -54,20 +55,20 @@ class Leader:
         pause: float = PAUSE,
         settle: float = SETTLE,
     ) -> None:
-        """`now` gives UTC. Without a `notifier` nobody is told of events. `ask_every`, `pause` and
+        """`now` gives UTC. Without a `notifier` nobody is notified. `ask_every`, `pause` and
         `settle` are seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
-        self._herald = notifier
+        self._notifier = notifier
         self._duties = duties
         self._ask_every = ask_every
         self._pause = pause
         self._settle = settle
-        self._roster = WatchedVantages(settings, store)
+        self._watched = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
-        self._judge: Judge | None = None
-        self._inbox: JudgingQueue | None = None
+        self._received: ReceivedCycles | None = None
+        self._queue: JudgingQueue | None = None
         self._shown_at: datetime | None = None
         self._well = False
 
@@ -78,34 +79,28 @@ class Leader:
 
     @property
     def held(self) -> int:
-        """Vantages whose cycles wait for a control to look."""
-        return 0 if self._inbox is None else self._inbox.held
+        """Vantages whose cycles wait for a control."""
+        return 0 if self._queue is None else self._queue.held
 
     def ready(self) -> tuple[bool, str]:
-        """Whether the database answers, and a sentence that says so: whoever brings something may
-        bring it here then, whether or not there is anything to show yet."""
+        """Whether the database answers, and a sentence that says so. A ready collector accepts
+        batches, whether or not it has anything to show yet."""
         if self._well:
             return True, "ready, leading" if self.leading else "ready, another one leads"
         return False, "not ready: the database does not answer"
 
     async def use(self, settings: Settings) -> None:
-        """Go by other settings from now on."""
-        self._roster.use(settings)
+        """Use other settings from now on."""
+        self._watched.use(settings)
         if self._recorder is not None:
-            await self._recorder.use(self._roster.settings)
-        self._publisher.use(
-            self._roster.settings.vantages,
-            settings.catalog,
-            self._recorder.book.active if self._recorder is not None else (),
-            interval=settings.interval,
-            daily_bytes=settings.probe.daily_bytes,
-            public_url=settings.public_url,
-        )
+            await self._recorder.use(self._watched.settings)
+        active = self._recorder.book.active if self._recorder is not None else ()
+        show(self._publisher, self._watched.settings, active)
         self._shown_at = None
-        if self._judge is not None:
-            self._judge.use(settings)
-        if self._inbox is not None:
-            self._inbox.use(wait_of(settings))
+        if self._received is not None:
+            self._received.use(settings)
+        if self._queue is not None:
+            self._queue.use(wait_of(settings))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -120,7 +115,7 @@ class Leader:
                 self._well = False
                 log.error("the database does not answer, asking again", error=str(error))
             except Exception:
-                # A bug in judging must not end what takes in: it is said, and tried again.
+                # A bug in judging must not stop the receiving: it is logged, and tried again.
                 log.exception("leading failed, our own fault")
             await asyncio.sleep(self._ask_every)
 
@@ -128,9 +123,9 @@ class Leader:
 
     async def _follow(self) -> None:
         """Show what is stored, about as often as it changes."""
-        if await self._roster.refresh():
-            await self._watch()
-        every = min(self._roster.settings.interval, 60.0)
+        if await self._watched.refresh():
+            await self._show_watched()
+        every = min(self._watched.settings.interval, 60.0)
         known = self._shown_at
         if known is not None and (self._now() - known).total_seconds() < every:
             return
@@ -141,8 +136,8 @@ class Leader:
         )
         self._shown_at = self._now()
 
-    async def _watch(self) -> None:
-        settings = self._roster.settings
+    async def _show_watched(self) -> None:
+        settings = self._watched.settings
         if self._recorder is not None:
             await self._recorder.use(settings)
             self._publisher.watch(settings.vantages, self._recorder.book.active)
@@ -154,31 +149,36 @@ class Leader:
 
     async def _lead(self) -> None:
         """Until the lead is lost or the database fails. StorageError only before it began."""
-        if await self._roster.refresh():
-            await self._watch()
-        settings = self._roster.settings
+        if await self._watched.refresh():
+            await self._show_watched()
+        settings = self._watched.settings
         recorder = Recorder(
-            settings, self._store, self._publisher, now=self._now, notifier=self._herald, keep=False
-        )
-        await recorder.leave_out(await self._store.quarantines())
-        await recorder.restore()
-        judge = Judge(settings, self._store)
-        await _learn(judge, self._store, self._now())
-        inbox = JudgingQueue(
+            settings,
             self._store,
-            judge,
+            self._publisher,
+            now=self._now,
+            notifier=self._notifier,
+            keep=False,
+        )
+        await recorder.quarantine(await self._store.quarantines())
+        await recorder.restore()
+        received = ReceivedCycles(settings, self._store)
+        await _learn(received, self._store, self._now())
+        queue = JudgingQueue(
+            self._store,
+            received,
             recorder,
             control_wait=wait_of(settings),
             now=self._now,
             settle=self._settle,
         )
-        self._recorder, self._judge, self._inbox = recorder, judge, inbox
+        self._recorder, self._received, self._queue = recorder, received, queue
         self._publisher.lead(leading=True)
         log.info("leading the analysis", vantages=len(settings.vantages))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_the_lead(recorder))
-                tasks.create_task(self._work_through(inbox))
+                tasks.create_task(self._judge_queue(queue))
                 for duty in self._duties:
                     tasks.create_task(duty.run())
         except* StorageError as errors:
@@ -186,33 +186,33 @@ class Leader:
                 log.warning("no longer leading the analysis", reason=str(error))
         finally:
             self._publisher.lead(leading=False)
-            self._recorder = self._judge = self._inbox = None
+            self._recorder = self._received = self._queue = None
             self._shown_at = None
 
     async def _keep_the_lead(self, recorder: Recorder) -> None:
-        """Say again and again that this one leads, and see who is watched and believed by now."""
+        """Renew the lead again and again, and read enrolments and quarantines."""
         quarantines = await self._store.quarantines()
         while True:
             self._well = True
             await asyncio.sleep(self._ask_every)
             if not await self._store.lead():
                 raise NotLeadingError("another collector leads now")
-            if await self._roster.refresh():
-                await self._watch()
+            if await self._watched.refresh():
+                await self._show_watched()
             now = await self._store.quarantines()
             if now != quarantines:
                 quarantines = now
-                await recorder.leave_out(now)
+                await recorder.quarantine(now)
                 self._publisher.concluded(recorder.book.active)
 
-    async def _work_through(self, inbox: JudgingQueue) -> None:
+    async def _judge_queue(self, queue: JudgingQueue) -> None:
         while True:
-            if not await inbox.empty():
+            if not await queue.judge_waiting():
                 await asyncio.sleep(self._pause)
 
 
-async def _learn(judge: Judge, store: CollectorStore, now: datetime) -> None:
-    """Tell the judge how controls were lately."""
+async def _learn(received: ReceivedCycles, store: CollectorStore, now: datetime) -> None:
+    """Learn the recent health of controls."""
     async for page in store.cycles(Selection(since=now - REMEMBERED)):
         for cycle in page:
-            judge.learn(cycle.id, cycle.finished_at, cycle.health)
+            received.learn(cycle.id, cycle.finished_at, cycle.health)

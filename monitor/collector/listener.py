@@ -1,4 +1,4 @@
-"""Where agents reach the collector: an address of its own, apart from the page's."""
+"""The address for agents, separate from the page's."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,9 +34,9 @@ async def serve_agents(
     connection: type[AgentConnection] = AgentConnection,
 ) -> None:
     """Serve agents until cancelled, then stop within two seconds. Raises ListenError when the
-    address cannot be had. `listening` is called with address and port; `renewing` is how many
-    seconds pass from one look at the files of the certificate to the next, `connection` what looks
-    after each one."""
+    address cannot be had. `listening` is called with address and port; `renewing` is the
+    seconds between two checks of the certificate's files, `connection` the class of a
+    connection."""
     watching = None if certificate is None else asyncio.create_task(certificate.watch(renewing))
     try:
         await serve(

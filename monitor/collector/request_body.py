@@ -1,4 +1,4 @@
-"""The body of a request, read while it comes: bounded in size and in time."""
+"""Reads the body of a request, with a limit on its size and its time."""
 
 import asyncio
 
@@ -8,14 +8,14 @@ from monitor.wire.answers import Reason
 from monitor.wire.refusal import BUSY_FOR, Refused, malformed
 
 PATIENCE = 30.0
-"""Seconds that any body gets."""
+"""Seconds that any body may take."""
 SLOWEST = 4096
-"""Bytes per second that are slow enough to be waited for: a line of the second generation."""
+"""Bytes per second that a body must reach beyond that: the speed of a 2G line."""
 
 
 async def read_body(request: Request, most: int, patience: float = PATIENCE) -> bytes:
-    """The body as it was sent. Refused when it is more than `most` bytes, which is known before
-    they are there wherever the sender says how many it sends, or when it does not come in time.
+    """The body as it was sent. Refused when it is more than `most` bytes, at once if Content-Length
+    says so, or when it does not arrive in time.
 
     Raises starlette.requests.ClientDisconnect when the sender is gone.
     """
@@ -46,5 +46,5 @@ def _announced(request: Request, most: int) -> int:
 
 
 def _oversize(most: int) -> Refused:
-    # The connection stays: a sender that is cut off in mid-body does not hear the answer.
+    # The connection stays open: a sender that is cut off in mid-body does not get the answer.
     return Refused(Reason.OVERSIZE, f"a body of more than {most} bytes")

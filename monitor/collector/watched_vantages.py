@@ -1,7 +1,7 @@
-"""Whom a collector watches: the vantages of its configuration, and those whose agents are enrolled.
+"""The vantages that a collector watches: those of its configuration, and those of enrolled agents.
 
-So an agent that was enrolled and falls silent shows as silent. One that is revoked is watched no
-more, unless the configuration names it.
+So an enrolled agent that stops shows as silent. A revoked one is not watched, unless the
+configuration names it.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ class Enrolments(Protocol):
     """A part of `storage.values.fleet.FleetStore`."""
 
     async def enrolments(self) -> list[Enrolment]:
-        """As there. Raises StorageError."""
+        """See FleetStore. Raises StorageError."""
 
 
 class WatchedVantages:
-    """Knows the settings in use, with all vantages that are watched."""
+    """The settings in use, with all vantages that are watched."""
 
     def __init__(self, settings: Settings, store: Enrolments) -> None:
         self._configured = settings
@@ -36,12 +36,12 @@ class WatchedVantages:
         return self._settings
 
     def use(self, settings: Settings) -> None:
-        """Go by another configuration from now on."""
+        """Use another configuration from now on."""
         self._configured = settings
         self._renew()
 
     async def refresh(self) -> bool:
-        """Ask who is enrolled now; whether anything changed. Raises StorageError."""
+        """Read the enrolments; whether anything changed. Raises StorageError."""
         enrolled = tuple(map(point_of, active(await self._store.enrolments())))
         if enrolled == self._enrolled:
             return False
@@ -58,12 +58,12 @@ class WatchedVantages:
 
 
 def active(enrolments: Sequence[Enrolment]) -> list[Enrolment]:
-    """Those that may speak, one for each vantage."""
+    """Those not revoked, one for each vantage."""
     return [one for one in enrolments if one.revoked_at is None]
 
 
 def point_of(enrolment: Enrolment) -> VantagePoint:
-    """The vantage that an enrolment describes. How it gets out is its own business."""
+    """The vantage that an enrolment describes, without its egress."""
     return VantagePoint(
         id=enrolment.vantage,
         country=enrolment.country,

@@ -1,0 +1,11 @@
+"""From what was seen to verdicts: one judge for live, late and stored cycles.
+
+    judge ── what one cycle saw → its verdicts; pure
+    from_stored, stored_controls ── a stored cycle → what it saw
+    stored_history ── all stored cycles, in the order they ended
+    rejudge, differences ── stored cycles judged again, and what differs
+    quarantine ── vantages whose results do not count in events
+
+It may import `monitor.config`, `monitor.analysis`, `probes` and `storage`. It knows nothing of
+`monitor.measuring`: what measures learns from the verdicts, not from the judge.
+"""

@@ -1,4 +1,4 @@
-"""What would be said differently: old results beside recomputed ones."""
+"""What differs between stored results and recomputed ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,20 +11,21 @@ import msgspec
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 
-_SAID = ("state", "method", "sub_method", "family", "rule_id", "evidence")
-_SAID_OF_PLATFORM = ("state", "method", "sub_method", "rule_id", "evidence")
-_SAID_OF_EVENT = (
+_OF_VERDICT = ("state", "method", "sub_method", "family", "rule_id", "evidence")
+_OF_PLATFORM = ("state", "method", "sub_method", "rule_id", "evidence")
+_OF_EVENT = (
     *("id", "state", "scope", "roles", "methods", "evidence", "networks_affected"),
     *("onset_earliest", "onset_latest", "detected_at", "confirmed_at"),
     *("end_earliest", "end_latest", "reopened", "pattern"),
 )
-"""Not the version of the rules, nor the sizes of networks, which are settings of today."""
+"""Compared fields: neither the version of the rules nor the sizes of networks, which are settings
+of today."""
 
 NOTHING = "(none)"
-"""Stands for a rule where there was, or is, no verdict."""
+"""In place of a rule, where there was or is no verdict."""
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     """What a change is about."""
 
     VERDICT = "verdict"
@@ -33,19 +34,19 @@ class What(StrEnum):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that would be said differently."""
+    """One result that differs."""
 
-    kind: What
+    kind: ChangeKind
     change: str
     """added, gone or changed."""
     where: dict[str, Any]
-    """What tells it from others: cycle, vantage, endpoint, …"""
+    """What it is about: cycle, vantage, endpoint, …"""
     old: dict[str, Any] | None
-    """What was said; of an event that changed only what differs."""
+    """The stored result; of an event only the fields that differ."""
     new: dict[str, Any] | None
 
 
-class Tally:
+class ChangeCounter:
     """Counts changes for a table."""
 
     def __init__(self) -> None:
@@ -56,18 +57,18 @@ class Tally:
         self.events: list[Change] = []
 
     def count(self, change: Change) -> None:
-        """Take one change in."""
+        """Count one change."""
         old, new = change.old or {}, change.new or {}
         match change.kind:
-            case What.VERDICT:
-                said = (old.get("state", ""), old.get("rule_id", NOTHING))
-                says = (new.get("state", ""), new.get("rule_id", NOTHING))
-                self.rules[*said, *says] += 1
-            case What.PLATFORM:
+            case ChangeKind.VERDICT:
+                before = (old.get("state", ""), old.get("rule_id", NOTHING))
+                after = (new.get("state", ""), new.get("rule_id", NOTHING))
+                self.rules[*before, *after] += 1
+            case ChangeKind.PLATFORM:
                 states = (old.get("state", NOTHING), new.get("state", NOTHING))
                 if states[0] != states[1]:
                     self.platforms[change.where["country"], change.where["platform"], *states] += 1
-            case What.EVENT:
+            case ChangeKind.EVENT:
                 self.events.append(change)
 
 
@@ -78,7 +79,7 @@ def verdict_changes(old: Iterable[Verdict], new: Iterable[Verdict]) -> Iterator[
     for key in sorted(before.keys() | after.keys()):
         either = after.get(key) or before[key]
         where = {**_place(either), "role": either.role, "endpoint": either.endpoint}
-        yield from _compare(What.VERDICT, where, before.get(key), after.get(key), _SAID)
+        yield from _compare(ChangeKind.VERDICT, where, before.get(key), after.get(key), _OF_VERDICT)
 
 
 def platform_changes(
@@ -90,15 +91,15 @@ def platform_changes(
     for key in sorted(before.keys() | after.keys()):
         where = _place(after.get(key) or before[key])
         yield from _compare(
-            What.PLATFORM, where, before.get(key), after.get(key), _SAID_OF_PLATFORM
+            ChangeKind.PLATFORM, where, before.get(key), after.get(key), _OF_PLATFORM
         )
 
 
 def event_changes(old: Sequence[Event], new: Sequence[Event]) -> Iterator[Change]:
-    """Events that appear, vanish, or come out otherwise. One that began with another look has
+    """Events that appear, vanish or differ. An event that begins with another measurement has
     another id; it counts as the same where both are about the same thing at the same time.
 
-    Withdrawn events say that there was none, so they count as none.
+    Withdrawn events count as none.
     """
     before = {e.id: e for e in old if e.state is not EventState.WITHDRAWN}
     after = {e.id: e for e in new if e.state is not EventState.WITHDRAWN}
@@ -116,7 +117,7 @@ def event_changes(old: Sequence[Event], new: Sequence[Event]) -> Iterator[Change
         either = now or was
         assert either is not None  # noqa: S101 # narrows for the type checker
         where = {name: getattr(either, name) for name in ("kind", "country", "platform", "vantage")}
-        yield from _compare(What.EVENT, where, was, now, _SAID_OF_EVENT)
+        yield from _compare(ChangeKind.EVENT, where, was, now, _OF_EVENT)
 
 
 def _same(one: Event, other: Event) -> bool:
@@ -138,14 +139,14 @@ def _place(verdict: Verdict | PlatformVerdict) -> dict[str, Any]:
     return {name: getattr(verdict, name) for name in names}
 
 
-_Told = TypeVar("_Told", Verdict, PlatformVerdict, Event)
+_Result = TypeVar("_Result", Verdict, PlatformVerdict, Event)
 
 
 def _compare(
-    kind: What,
+    kind: ChangeKind,
     where: Mapping[str, Any],
-    old: _Told | None,
-    new: _Told | None,
+    old: _Result | None,
+    new: _Result | None,
     names: Sequence[str],
 ) -> Iterator[Change]:
     was = None if old is None else {name: getattr(old, name) for name in names}
@@ -153,7 +154,7 @@ def _compare(
     if was == now:
         return
     change = "added" if was is None else "gone" if now is None else "changed"
-    if kind is What.EVENT and was is not None and now is not None:
+    if kind is ChangeKind.EVENT and was is not None and now is not None:
         differing = [name for name in names if name == "id" or was[name] != now[name]]
         was = {name: was[name] for name in differing}
         now = {name: now[name] for name in differing}

@@ -1,6 +1,7 @@
-"""From what was seen in one cycle of one vantage to its verdicts, now or years later.
+"""The one judge: from what one cycle of one vantage showed to its verdicts.
 
-Pure: a cycle that has just ended and one read from the store go the same way.
+It judges live cycles, cycles that agents send, late ones, and stored ones that are judged again
+(`monitor.judging.rejudge`). Pure: the same `Seen` and settings give the same verdicts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,89 +15,40 @@ from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.analysis.judge.platform import roll_up
 from monitor.analysis.judge.quic_blocked import answered_over_udp
 from monitor.analysis.judge.rules import judge
-from monitor.analysis.judge.suspicion import answered, same_page_as_control
-from monitor.analysis.throttling.throttling import combine
+from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
+from monitor.analysis.throttling.throttling import combine, judge_transfers
+from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
-from monitor.analysis.verdict import PlatformVerdict, VantageHealth, VantageState, Verdict
-from probes.catalog.catalog import Platform
-from probes.measurement import Measurement
-from probes.vantage import VantagePoint
-
-HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
-"""With the uplink gone, looking again would only load a network in trouble."""
+from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
+from monitor.config.settings import Settings
+from probes.catalog.catalog import Platform, Role
+from probes.catalog.endpoint import parse_endpoint
+from storage.values.cycle import Cycle
 
 
-class EndpointMeasurements(msgspec.Struct, frozen=True, kw_only=True):
-    """All looks at one endpoint in one cycle."""
+def judge_cycle(seen: Seen, settings: Settings) -> Cycle:
+    """The cycle with its verdicts, by the catalogue and the fingerprints of `settings`.
 
-    platform: str
-    """Name of the platform."""
-    role: str
-    endpoint: str
-    """`Endpoint.id`."""
-    attempts: tuple[Measurement, ...]
-    controls: tuple[Measurement, ...] = ()
-    follow_ups: tuple[Measurement, ...] = ()
-    """Extra observations made because the looks failed, each with its reason."""
-    health: VantageHealth | None = None
-    """The vantage's own right after the last look failed, where that was asked."""
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that bears on the verdicts of one cycle of one vantage."""
-
-    cycle: str
-    vantage: VantagePoint
-    health: VantageHealth
-    looked: tuple[EndpointMeasurements, ...] = ()
-    witnesses: tuple[Measurement, ...] = ()
-    """Looks made only to show that UDP works."""
-    control_health: Mapping[str, VantageHealth] = {}
-    """Vantage id → health, of the controls that were asked for it."""
-    speeds: tuple[TransferVerdict, ...] = ()
-    """Verdicts on speed that hold in this cycle."""
-    judged_at: datetime
-    """UTC."""
-
-    @property
-    def looks(self) -> tuple[Measurement, ...]:
-        """All looks from the vantage itself at platforms, transfers aside."""
-        looks = (m for one in self.looked for m in (*one.attempts, *one.follow_ups))
-        return (*looks, *self.witnesses)
-
-
-def verdicts_on(seen: Seen, fingerprints: tuple[Fingerprint, ...]) -> list[Verdict]:
-    """A verdict on each endpoint; `fingerprints` are of the block pages known."""
-    over_udp = answered_over_udp(seen.looks)
-    return combine(
-        [_verdict(one, seen, over_udp, fingerprints) for one in seen.looked], seen.speeds
+    A control's cycle has none, nor has one that measured no platform.
+    """
+    transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
+    over_udp = answered_over_udp(seen.own)
+    verdicts = combine(
+        [_verdict(one, seen, over_udp, settings.fingerprints) for one in seen.endpoints],
+        (*transfers, *_still_accused(seen)),
     )
-
-
-def platforms_on(
-    seen: Seen, verdicts: Sequence[Verdict], platforms: Iterable[Platform]
-) -> tuple[PlatformVerdict, ...]:
-    """The verdicts rolled up, for those of `platforms` that were looked at."""
-    began: dict[str, datetime] = {}
-    for one in seen.looked:
-        at = one.attempts[0].started_at
-        began[one.platform] = min(at, began.get(one.platform, at))
-    return tuple(
-        roll_up(
-            platform,
-            [verdict for verdict in verdicts if verdict.platform == platform.name],
-            started_at=began[platform.name],
-        )
-        for platform in platforms
-        if platform.name in began
-    )
-
-
-def not_settled_by(controls: Sequence[Measurement], first: Measurement) -> bool:
-    """Whether a second look could change the verdict, as the controls' looks after the first have
-    it: not when it is down for them too, nor when they read the same."""
-    return (not controls or any(map(answered, controls))) and not same_page_as_control(
-        first, controls
+    return Cycle(
+        id=seen.cycle,
+        vantage=seen.vantage.id,
+        country=seen.vantage.country,
+        started_at=seen.started_at,
+        finished_at=seen.finished_at,
+        health=seen.health,
+        measurements=seen.measurements,
+        verdicts=tuple(verdicts),
+        platforms=_platforms(seen, verdicts, settings.catalog.platforms),
+        hurried=seen.out_of_turn,
+        transfers=transfers,
     )
 
 
@@ -108,7 +60,8 @@ def _verdict(
 ) -> Verdict:
     health = seen.health
     if one.health is not None and one.health.state not in ABLE:
-        health = one.health  # what ails the vantage at the time of a failure outweighs later
+        # Trouble at the time of a failure outweighs good health later.
+        health = one.health
     return judge(
         Case(
             cycle=seen.cycle,
@@ -129,3 +82,86 @@ def _verdict(
             judged_at=seen.judged_at,
         )
     )
+
+
+def _transfer_verdict(one: ObjectTransfers, seen: Seen) -> TransferVerdict:
+    return judge_transfers(
+        TransferCase(
+            cycle=seen.cycle,
+            vantage=seen.vantage.id,
+            country=seen.vantage.country,
+            asn=seen.vantage.asn,
+            network=seen.vantage.network,
+            platform=one.platform,
+            role=one.role,
+            endpoint=one.endpoint,
+            rounds=one.rounds,
+            controls=one.controls,
+            distance=one.distance,
+            usual_ratios=one.usual_ratios,
+            health=seen.health,
+            judged_at=seen.judged_at,
+        )
+    )
+
+
+def _still_accused(seen: Seen) -> Iterable[TransferVerdict]:
+    """Earlier verdicts on transfers, as verdicts of this cycle, where it measured the platform and
+    not the object. A vantage in trouble accuses nobody."""
+    if seen.health.state is not VantageState.OK:
+        return
+    measured = {one.place for one in seen.transfers}
+    platforms = {one.platform for one in seen.endpoints}
+    for known in seen.accusations:
+        old = known.verdict
+        if old.platform in platforms and (old.platform, old.role, old.endpoint) not in measured:
+            verdict = msgspec.structs.replace(old, cycle=seen.cycle, judged_at=seen.judged_at)
+            yield msgspec.structs.replace(known, verdict=verdict)
+
+
+def _platforms(
+    seen: Seen, verdicts: Sequence[Verdict], platforms: Iterable[Platform]
+) -> tuple[PlatformVerdict, ...]:
+    """A verdict on each of `platforms` that the cycle measured."""
+    began: dict[str, datetime] = {}
+    endpoints: dict[str, dict[str, list[str]]] = {}
+    for one in seen.endpoints:
+        at = one.attempts[0].started_at
+        began[one.platform] = min(at, began.get(one.platform, at))
+        endpoints.setdefault(one.platform, {}).setdefault(one.role, []).append(one.endpoint)
+    return tuple(
+        roll_up(
+            _as_measured(platform, endpoints[platform.name]),
+            [verdict for verdict in verdicts if verdict.platform == platform.name],
+            started_at=began[platform.name],
+        )
+        for platform in platforms
+        if platform.name in began
+    )
+
+
+def _as_measured(platform: Platform, measured: Mapping[str, Sequence[str]]) -> Platform:
+    """The platform with the roles and endpoints that the cycle knew; `measured` are its endpoints
+    by role.
+
+    The catalogue changes. An endpoint that it got since was not measured, which says nothing about
+    the platform, and one that it lost since is still part of what was seen. A canonical endpoint
+    stays: no other can stand for it.
+    """
+    roles = tuple(
+        _role_as_measured(role, measured[role.name])
+        for role in platform.roles
+        if role.name in measured
+    )
+    return msgspec.structs.replace(platform, roles=roles) if roles else platform
+
+
+def _role_as_measured(role: Role, measured: Sequence[str]) -> Role:
+    named = {endpoint.id for endpoint in role.endpoints}
+    gone = [parse_endpoint(text) for text in sorted(measured) if text not in named]
+    kept = [
+        endpoint
+        for number, endpoint in enumerate(role.endpoints)
+        if endpoint.id in measured or role.sample or (role.canonical and number == 0)
+    ]
+    return msgspec.structs.replace(role, endpoints=(*kept, *gone))

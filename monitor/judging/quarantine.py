@@ -1,6 +1,6 @@
-"""Whose results are left out of events because a person decided so: quarantined vantages.
+"""Quarantined vantages: a person decided that their results do not count in events.
 
-Their measurements and verdicts are kept and shown; they only speak for nothing.
+Their measurements and verdicts are stored and shown all the same.
 """
 
 import hashlib
@@ -12,16 +12,16 @@ from storage.values.fleet import Quarantine
 
 
 class Quarantined:
-    """What to conclude without. A platform verdict is `in` it when it is to be left out."""
+    """All quarantines. A platform verdict is `in` it when it does not count in events."""
 
     def __init__(self, quarantines: Iterable[Quarantine]) -> None:
         self._by_vantage = {one.vantage: one for one in quarantines}
 
     def __contains__(self, verdict: PlatformVerdict) -> bool:
-        return self.stands(verdict.vantage, verdict.started_at)
+        return self.covers(verdict.vantage, verdict.started_at)
 
-    def stands(self, vantage: str, at: datetime) -> bool:
-        """Whether what the vantage saw at that moment (UTC) is left out."""
+    def covers(self, vantage: str, at: datetime) -> bool:
+        """Whether the vantage was quarantined at that moment (UTC)."""
         one = self._by_vantage.get(vantage)
         if one is None:
             return False
@@ -29,16 +29,16 @@ class Quarantined:
 
     @property
     def vantages(self) -> frozenset[str]:
-        """Ids of those that any of this is about."""
+        """Ids of all vantages with a quarantine."""
         return frozenset(self._by_vantage)
 
     def digest(self, country: str) -> str:
-        """Differs whenever something else is left out in a country; empty for nothing."""
+        """Differs whenever the quarantines of a country do; empty where there are none."""
         bounds = self._bounds(country)
         return hashlib.sha256(repr(bounds).encode()).hexdigest()[:12] if bounds else ""
 
     def differing(self, other: "Quarantined") -> frozenset[str]:
-        """Countries in which something else is left out."""
+        """Countries whose quarantines differ."""
         both = (*self._by_vantage.values(), *other._by_vantage.values())
         return frozenset(
             one.country for one in both if self._bounds(one.country) != other._bounds(one.country)

@@ -1,7 +1,7 @@
-"""Goes through what is stored, judges it again, and keeps the results beside the old ones.
+"""Judges stored cycles again, and stores the results next to the old ones.
 
 Events follow from all of history: what is not selected goes into the detector as it was judged
-then, so that an event keeps its beginning and its end.
+before, so that an event keeps its onset and its end.
 """
 
 from collections.abc import Callable
@@ -18,36 +18,38 @@ from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import (
     Change,
-    Tally,
+    ChangeCounter,
     event_changes,
     platform_changes,
     verdict_changes,
 )
-from monitor.judging.from_stored import patience_of
+from monitor.judging.from_stored import StoredCycles
+from monitor.judging.judge import judge_cycle
 from monitor.judging.quarantine import NOBODY, Quarantined
-from monitor.judging.stored_cycle import Judged, StoredCycleJudge
+from monitor.judging.stored_controls import patience_of
 from monitor.judging.stored_history import History, Past, survey
 from storage.store import Store
+from storage.values.cycle import Cycle
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
 
 WARM_UP = timedelta(hours=2)
-"""Judged before the first moment selected, and not kept: a verdict on speed may stand as long."""
+"""Judged before the first moment selected, and not stored: a verdict on speed may hold as long."""
 BATCH = 2000
 """Endpoint verdicts stored in one transaction, about."""
 
-Say = Callable[[Change], None]
+Report = Callable[[Change], None]
 Progress = Callable[[int, int], None]
-"""Told how many cycles are done, of how many."""
+"""Gets how many cycles are done, of how many."""
 
 
 class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
+    """The outcome."""
 
     rejudging: Rejudging
-    tally: Tally
+    changes: ChangeCounter
     unknown: tuple[str, ...]
-    """Platforms with stored verdicts that the configuration does not name any more."""
+    """Platforms with stored verdicts that the configuration no longer names."""
 
 
 async def rejudge(
@@ -57,17 +59,18 @@ async def rejudge(
     *,
     now: Callable[[], datetime],
     keep: bool = True,
-    left_out: Quarantined = NOBODY,
-    say: Say = lambda change: None,  # noqa: ARG005
+    quarantined: Quarantined = NOBODY,
+    report: Report = lambda change: None,  # noqa: ARG005
     progress: Progress = lambda done, total: None,  # noqa: ARG005
 ) -> Rejudged:
     """Recompute what `selection` names, by the time cycles ended. The store must be open.
 
-    `keep` stores the results; what is `left_out` is judged, and speaks for no event; `say` hears
-    each change as it is found. What is stored already is never altered. StorageError from the
-    store.
+    `keep` stores the results; what is `quarantined` is judged, and counts in no event; `report`
+    gets each change as it is found. What is stored already is never altered. StorageError.
     """
-    run = _Run(store, settings, selection, now=now, keep=keep, left_out=left_out, say=say)
+    run = _Run(
+        store, settings, selection, now=now, keep=keep, quarantined=quarantined, report=report
+    )
     known = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
     history = History(store, known.longest, since, selection.until, patience_of(settings))
@@ -90,21 +93,21 @@ class _Run:
         *,
         now: Callable[[], datetime],
         keep: bool,
-        left_out: Quarantined,
-        say: Say,
+        quarantined: Quarantined,
+        report: Report,
     ) -> None:
         self._store = store
         self._settings = settings
         self._selection = selection
         self._now = now
         self._keep = keep
-        self._left_out = left_out
-        self._say = say
+        self._quarantined = quarantined
+        self._report = report
         self._known = {platform.name for platform in settings.catalog.platforms}
-        self._bench = StoredCycleJudge(settings)
+        self._stored = StoredCycles(settings)
         self._book = EventBook()
         self._events: dict[str, Event] = {}
-        self._tally = Tally()
+        self._changes = ChangeCounter()
         self._unknown: set[str] = set()
         self._verdicts: list[Verdict] = []
         self._rolled_up: list[PlatformVerdict] = []
@@ -122,7 +125,7 @@ class _Run:
     async def take(self, past: Past) -> None:
         """One more cycle, in the order they ended."""
         platforms, health = past.platforms, past.cycle.health
-        if past.looks and self._selection.country in ("", past.cycle.country):
+        if past.measurements and self._selection.country in ("", past.cycle.country):
             result = self._judge(past)
             if self._selected(past.cycle.finished_at):
                 platforms = self._compare(past, result)
@@ -131,39 +134,43 @@ class _Run:
                     await self._store_batch()
         elif self._selected(past.cycle.finished_at, past.cycle.country):
             self._count(kept=sum(map(self._wanted, platforms)))
-        believed = [verdict for verdict in platforms if verdict not in self._left_out]
-        stands = self._left_out.stands(past.cycle.vantage, past.cycle.started_at)
+        counted = [verdict for verdict in platforms if verdict not in self._quarantined]
+        ignored = self._quarantined.covers(past.cycle.vantage, past.cycle.started_at)
         step = advance(
-            self._book, believed, self._settings.events, health=None if stands else health
+            self._book, counted, self._settings.events, health=None if ignored else health
         )
         self._book = step.book
         self._events.update((event.id, event) for event in step.changed)
 
     async def finish(self) -> Rejudged:
-        """Events, and what is left to store."""
+        """Detect events, and store the rest."""
         found = [e for e in self._events.values() if overlaps(self._selection, e)]
         found.sort(key=lambda event: (event.detected_at, event.country, event.id))
         before = [e async for page in self._store.events(self._selection) for e in page]
         for change in event_changes(before, found):
-            self._tally.count(change)
-            self._say(change)
+            self._changes.count(change)
+            self._report(change)
         self._count(events=len(found))
         self._rejudging = msgspec.structs.replace(self._rejudging, finished_at=self._now())
         await self._store_batch(found)
         return Rejudged(
-            rejudging=self._rejudging, tally=self._tally, unknown=tuple(sorted(self._unknown))
+            rejudging=self._rejudging, changes=self._changes, unknown=tuple(sorted(self._unknown))
         )
 
     # -- one cycle -------------------------------------------------------------------------
 
-    def _judge(self, past: Past) -> Judged:
+    def _judge(self, past: Past) -> Cycle:
         cycle = past.cycle
         judged_at = max((v.judged_at for v in past.verdicts), default=cycle.finished_at)
-        seen = self._bench.see(cycle, past.looks, past.around, judged_at)
-        return self._bench.judge(seen, past.looks, past.verdicts)
+        seen = self._stored.seen(
+            cycle, past.measurements, past.surroundings, judged_at, old=past.verdicts
+        )
+        judged = judge_cycle(seen, self._settings)
+        self._stored.learn(seen, judged)
+        return judged
 
-    def _compare(self, past: Past, result: Judged) -> tuple[PlatformVerdict, ...]:
-        """Notes what differs; the platform verdicts that count from here on."""
+    def _compare(self, past: Past, result: Cycle) -> tuple[PlatformVerdict, ...]:
+        """Count what differs; returns the platform verdicts that count from here on."""
         named = {verdict.platform for verdict in result.platforms}
         self._unknown |= {v.platform for v in past.platforms} - self._known
         new = [v for v in result.verdicts if v.platform in named and self._wanted(v)]
@@ -172,8 +179,8 @@ class _Run:
         before = [v for v in past.platforms if v.platform in named and self._wanted(v)]
         changes = list(verdict_changes(old, new))
         for change in (*changes, *platform_changes(before, rolled_up)):
-            self._tally.count(change)
-            self._say(change)
+            self._changes.count(change)
+            self._report(change)
         recomputed = {v.platform for v in rolled_up}
         kept = [v for v in past.platforms if v.platform not in recomputed]
         self._verdicts += new
@@ -213,7 +220,7 @@ class _Run:
 
 
 def overlaps(selection: Selection, event: Event) -> bool:
-    """Whether an event may have been going on within a selection: as `Store.events` selects."""
+    """Whether an event may have been active within a selection: as `Store.events` selects."""
     begun = event.onset_earliest or event.onset_latest
     over = event.end_latest or event.updated_at
     return (

@@ -1,4 +1,4 @@
-"""What is stored, cycle by cycle in the order they ended, with no more in memory than is open."""
+"""All stored cycles, in the order they ended, with only the open ones in memory."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
-from monitor.judging.from_stored import AT_ONCE, Surroundings, control_rounds
+from monitor.judging.stored_controls import Surroundings, control_rounds
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.store import Store
@@ -17,21 +17,21 @@ from storage.values.selection import Selection
 LONGEST = timedelta(days=1)
 """A cycle that seems to have lasted longer met a clock that jumped."""
 _TIDY_EVERY = 8
-"""Cycles between two times of letting go of what no cycle will ask for."""
+"""Cycles after which what no further cycle can need is dropped."""
 
 T = TypeVar("T")
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is, in short."""
+    """How many cycles are stored, and how long they are."""
 
     cycles: int
     longest: timedelta
-    """How long the longest cycle lasted."""
+    """Duration of the longest cycle."""
 
 
 async def survey(store: Store) -> Survey:
-    """Go through all cycles once. StorageError from the store."""
+    """Read all cycles once. StorageError."""
     count, longest = 0, timedelta(0)
     async for batch in store.cycles(Selection()):
         count += len(batch)
@@ -40,7 +40,7 @@ async def survey(store: Store) -> Survey:
 
 
 class _Ahead(Generic[T]):
-    """A listing that is read up to a moment, and later further."""
+    """A listing that is read up to a moment, later up to the next."""
 
     def __init__(
         self, batches: AsyncIterator[Sequence[T]], moment: Callable[[T], datetime]
@@ -51,7 +51,7 @@ class _Ahead(Generic[T]):
         self._over = False
 
     async def up_to(self, moment: datetime) -> AsyncIterator[T]:
-        """Everything up to that moment, it included, that was not given before."""
+        """Everything up to and including that moment that was not given before."""
         while True:
             due = 0
             while due < len(self._held) and self._moment(self._held[due]) <= moment:
@@ -71,14 +71,14 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
 
     cycle: StoredCycle
     platforms: tuple[PlatformVerdict, ...]
-    looks: tuple[Measurement, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     """All that carry its id: of its vantage, and of controls."""
     verdicts: tuple[Verdict, ...] = ()
-    around: Surroundings = Surroundings()
+    surroundings: Surroundings = Surroundings()
 
 
 class History:
-    """Goes through a store once. StorageError from it."""
+    """Goes through a store once. StorageError."""
 
     def __init__(
         self,
@@ -86,10 +86,10 @@ class History:
         longest: timedelta,
         since: datetime | None,
         until: datetime | None,
-        patience: timedelta = AT_ONCE,
+        patience: timedelta = timedelta(0),
     ) -> None:
-        """`longest` is how long a cycle lasts at most. Looks and endpoint verdicts are read of
-        cycles that end within `since` and `until` only, looks of controls until so much later."""
+        """`longest` is how long a cycle lasts at most. Measurements and endpoint verdicts are read
+        only for cycles that end within `since` and `until`, those of controls `patience` longer."""
         self._store = store
         self._longest = longest
         self._since = since
@@ -97,11 +97,11 @@ class History:
         begun = None if since is None else since - longest
         self._patience = patience
         wanted = Selection(since=begun, until=until)
-        looks = Selection(since=begun, until=None if until is None else until + patience)
-        self._looks = _Ahead(store.measurements(looks), lambda look: look.started_at)
+        longer = Selection(since=begun, until=None if until is None else until + patience)
+        self._measurements = _Ahead(store.measurements(longer), lambda one: one.started_at)
         self._verdicts = _Ahead(store.verdicts(wanted), lambda verdict: verdict.judged_at)
         self._platforms = _Ahead(store.platforms(Selection()), lambda verdict: verdict.judged_at)
-        self._open_looks: dict[str, list[Measurement]] = {}
+        self._open_measurements: dict[str, list[Measurement]] = {}
         self._open_verdicts: dict[str, list[Verdict]] = {}
         self._open_platforms: dict[str, list[PlatformVerdict]] = {}
         self._controls: dict[str, list[Measurement]] = {}
@@ -110,7 +110,7 @@ class History:
         self._health: dict[str, VantageHealth] = {}
 
     async def walk(self) -> AsyncIterator[Past]:
-        """Every cycle, in the order they ended; looks and verdicts only within the bounds."""
+        """Every cycle, in the order they ended; all that is stored of it within the bounds."""
         count = 0
         async for batch in self._store.cycles(Selection()):
             for cycle in batch:
@@ -132,53 +132,56 @@ class History:
         too_late = self._until is not None and at >= self._until
         if too_early or too_late:
             return Past(cycle=cycle, platforms=platforms)
-        async for look in self._looks.up_to(at + self._patience):
-            self._sort_in(look)
+        async for one in self._measurements.up_to(at + self._patience):
+            self._sort_in(one)
         async for verdict in self._verdicts.up_to(at):
             self._open_verdicts.setdefault(verdict.cycle, []).append(verdict)
         return Past(
             cycle=cycle,
             platforms=platforms,
-            looks=tuple(self._open_looks.pop(cycle.id, ())),
+            measurements=tuple(self._open_measurements.pop(cycle.id, ())),
             verdicts=tuple(self._open_verdicts.pop(cycle.id, ())),
-            around=Surroundings() if control else self._around(),
+            surroundings=Surroundings() if control else self._surroundings(),
         )
 
-    def _sort_in(self, look: Measurement) -> None:
-        if look.look is Purpose.CONTROL:
-            self._controls.setdefault(look.endpoint, []).append(look)
+    def _sort_in(self, one: Measurement) -> None:
+        if one.look is Purpose.CONTROL:
+            self._controls.setdefault(one.endpoint, []).append(one)
             return
-        if look.look is Purpose.REFERENCE and look.vantage_role == VantageRole.CONTROL:
-            self._rounds.setdefault((look.vantage, look.cycle), []).append(look)
-        self._open_looks.setdefault(look.cycle, []).append(look)
+        if one.look is Purpose.REFERENCE and one.vantage_role == VantageRole.CONTROL:
+            self._rounds.setdefault((one.vantage, one.cycle), []).append(one)
+        self._open_measurements.setdefault(one.cycle, []).append(one)
 
-    def _around(self) -> Surroundings:
-        looks = [look for several in self._rounds.values() for look in several]
-        rounds = control_rounds(looks, self._of_controls)
+    def _surroundings(self) -> Surroundings:
+        measurements = [one for several in self._rounds.values() for one in several]
+        rounds = control_rounds(measurements, self._of_controls)
         return Surroundings(controls=self._controls, rounds=rounds, health=self._health)
 
     def _tidy(self, horizon: datetime) -> None:
-        """Let go of what ended before any cycle that is still to come began."""
-        for endpoint, looks in list(self._controls.items()):
-            kept = [look for look in looks if look.started_at >= horizon]
+        """Drop what ended before any further cycle began."""
+        for endpoint, measurements in list(self._controls.items()):
+            kept = [one for one in measurements if one.started_at >= horizon]
             if kept:
                 self._controls[endpoint] = kept
             else:
                 del self._controls[endpoint]
         newest: dict[tuple[str, bool], datetime] = {}
-        for (vantage, cycle), looks in self._rounds.items():
+        for (vantage, cycle), measurements in self._rounds.items():
             key = (vantage, cycle in self._of_controls)
-            newest[key] = max(newest.get(key, looks[0].started_at), looks[0].started_at)
+            newest[key] = max(
+                newest.get(key, measurements[0].started_at), measurements[0].started_at
+            )
         self._rounds = {
-            (vantage, cycle): looks
-            for (vantage, cycle), looks in self._rounds.items()
-            if looks[0].started_at >= min(horizon, newest[vantage, cycle in self._of_controls])
+            (vantage, cycle): measurements
+            for (vantage, cycle), measurements in self._rounds.items()
+            if measurements[0].started_at
+            >= min(horizon, newest[vantage, cycle in self._of_controls])
         }
         self._of_controls &= {cycle for _, cycle in self._rounds}
-        self._open_looks = {
-            cycle: looks
-            for cycle, looks in self._open_looks.items()
-            if looks[-1].started_at >= horizon
+        self._open_measurements = {
+            cycle: measurements
+            for cycle, measurements in self._open_measurements.items()
+            if measurements[-1].started_at >= horizon
         }
         self._open_verdicts = {
             cycle: verdicts

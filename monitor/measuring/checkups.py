@@ -1,54 +1,46 @@
-"""The vantage's health, asked again near each failure, for a vantage that takes its time.
+"""Further rounds of references, near the failures of a quiet vantage.
 
-One round of references at the end of a cycle speaks for failures seconds before it. Where looks are
-spread over minutes it does not: an uplink that died and came back in between would be forgotten,
-and its failures held against the platforms.
+One round of references at the end of a cycle speaks for failures of the seconds before it. A quiet
+vantage spreads its measurements over minutes: an uplink that died and came back in between would go
+unnoticed, and its failures would count against the platforms.
 """
 
 from collections.abc import Callable, Coroutine
-from datetime import datetime
 from typing import Any
 
-from monitor.analysis.vantage.exit_location import AS_CONFIGURED, ExitMismatch
-from monitor.analysis.vantage.health import assess
+from monitor.analysis.vantage.health import ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
 from monitor.measuring.controls import Shared
-from monitor.measuring.probers import ReferenceMeasurements
-from probes.vantage import VantagePoint
 
 
 class Checkups:
-    """The rounds of references of one cycle that failures called for; those close share one."""
+    """The rounds of references that failures of one cycle called for. Failures that come close
+    together share one."""
 
     def __init__(
         self,
-        vantage: VantagePoint,
-        look: Callable[[], Coroutine[Any, Any, ReferenceMeasurements]],
-        now: Callable[[], datetime],
+        measure: Callable[[], Coroutine[Any, Any, ReferenceMeasurements]],
+        assess: Callable[[ReferenceMeasurements], VantageHealth],
+        now: Callable[[], float],
         gathering: float,
-        where: Callable[[], ExitMismatch] = lambda: AS_CONFIGURED,
     ) -> None:
-        """`look` makes a round; `gathering` is how many seconds it waits for further failures;
-        `where` tells in what the vantage's exit differs from where it should be."""
-        self._vantage = vantage
-        self._look = look
+        """`measure` makes a round, `assess` gives the health it shows, `now` gives POSIX seconds;
+        `gathering` is how many seconds a round waits for further failures."""
+        self._measure = measure
+        self._assess = assess
         self._now = now
         self._gathering = gathering
-        self._where = where
         self._shared: Shared[VantageHealth] | None = None
-        self.looks: ReferenceMeasurements = ()
-        """Every look of every round made so far."""
+        self.measurements: ReferenceMeasurements = ()
+        """Those of all rounds so far."""
 
     async def after(self, moment: float) -> VantageHealth:
-        """The health that a round begun at or after `moment` (POSIX seconds) tells."""
+        """The health that a round begun at or after `moment` (POSIX seconds) shows."""
         if self._shared is None or not self._shared.serves(moment):
-            self._shared = Shared(self._round, self._posix, self._gathering)
+            self._shared = Shared(self._round, self._now, self._gathering)
         return await self._shared.result()
 
     async def _round(self) -> VantageHealth:
-        looks = await self._look()
-        self.looks += looks
-        return assess(self._vantage, looks, (), self._now(), self._where())
-
-    def _posix(self) -> float:
-        return self._now().timestamp()
+        made = await self._measure()
+        self.measurements += made
+        return self._assess(made)

@@ -1,8 +1,8 @@
-"""Control on demand: the same endpoint from the control vantages, after a field look failed.
+"""Control on demand: the same endpoint from the control vantages, after a field attempt failed.
 
-An older "ok" is no control, or a platform that goes down worldwide between two looks would be
-called blocked everywhere. So each request says after which moment the look must start. Requests
-that come together, from several networks, share one look.
+An older "ok" is no control, or a platform that goes down worldwide between two measurements would
+be called blocked everywhere. So each request says after which moment the measurement must start.
+Requests that come together, from several networks, share one measurement.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
 GATHERING = 0.2
-"""Seconds a look waits for further requests to share it."""
+"""Seconds that a measurement waits for further requests to share it."""
 
 T = TypeVar("T")
 
 
 class ControlHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The health of one control, and the looks at references that tell it."""
+    """The health of one control, and the measurements of references that show it."""
 
     health: VantageHealth
-    looks: tuple[Measurement, ...]
+    measurements: tuple[Measurement, ...]
 
 
 class Shared(Generic[T]):
-    """One piece of work that several requests wait for; it ends when nobody waits any more."""
+    """One piece of work that several requests wait for; it is cancelled when none waits."""
 
     def __init__(
         self,
@@ -71,17 +71,17 @@ class Shared(Generic[T]):
 
 
 class Controls(Protocol):
-    """Whoever can be asked for control looks: `LocalControls`, or a collector far away."""
+    """Measures from controls: `LocalControls`, or a collector elsewhere."""
 
     @property
-    def staffed(self) -> bool:
+    def available(self) -> bool:
         """True when there is any control to ask."""
 
     def known(self, target: Target) -> tuple[Measurement, ...]:
-        """What controls saw of it before. It may decide what else to ask where no control can be
-        asked now; as a control of a failure it is worth nothing, being older."""
+        """Earlier measurements of it by controls. They may decide what else to test where no
+        control can be asked now. They are no control of a failure: they are older."""
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
@@ -90,27 +90,30 @@ class Controls(Protocol):
         quic: bool = False,
         reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
-        """The endpoint from controls, each look begun at or after `after` (POSIX seconds)."""
+        """The endpoint from controls, each measurement begun at or after `after` (POSIX seconds).
+
+        With `quic` over HTTP/3 too. `reduction` says what to leave out.
+        """
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
-        """How controls are, from looks begun at or after `after` (POSIX seconds)."""
+        """Health of the controls, from measurements begun at or after `after` (POSIX seconds)."""
 
 
 class LocalControls:
-    """Answers requests for control looks: the desk of controls in this process."""
+    """The controls of this process. A `Controls`."""
 
-    def __init__(self, looking: Probers, controls: Sequence[VantagePoint]) -> None:
-        self._looking = looking
+    def __init__(self, probers: Probers, controls: Sequence[VantagePoint]) -> None:
+        self._probers = probers
         self._controls = tuple(controls)
-        self._looks: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
+        self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
         self._checks: dict[str, Shared[ControlHealth]] = {}
 
     @property
-    def staffed(self) -> bool:
+    def available(self) -> bool:
         """True when any control vantage is configured."""
         return bool(self._controls)
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
@@ -119,27 +122,27 @@ class LocalControls:
         quic: bool = False,
         reduction: Reduction | None = None,
     ) -> tuple[Measurement, ...]:
-        """The endpoint from every control, each look begun at or after `after` (POSIX seconds).
+        """The endpoint from every control.
 
-        With `quic` over HTTP/3 too; a control behind a proxy, which passes no datagrams on, says
-        in `not_observed` that it could not. `reduction` says what to leave out.
+        A control behind a proxy, which passes no datagrams on, says in `not_observed` that it could
+        not use HTTP/3.
         """
         wanted = [
-            self._shared_look(control, target, after, cycle, quic=quic, reduction=reduction)
+            self._shared(control, target, after, cycle, quic=quic, reduction=reduction)
             for control in self._controls
         ]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
     def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Controls
-        """Nothing: these can be asked."""
+        """Nothing: these controls can always be asked."""
         return ()
 
     async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
-        """The health of every control, from looks begun at or after `after` (POSIX seconds)."""
+        """The health of every control."""
         wanted = [self._shared_check(control, after, cycle) for control in self._controls]
         return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
-    def _shared_look(
+    def _shared(
         self,
         control: VantagePoint,
         target: Target,
@@ -150,14 +153,14 @@ class LocalControls:
         reduction: Reduction | None,
     ) -> Shared[Measurement]:
         key = (control.id, target.endpoint.id, quic, reduction)
-        shared = self._looks.get(key)
+        shared = self._measurements.get(key)
         if shared is None or not shared.serves(after):
-            shared = self._looks[key] = Shared(
-                lambda: self._looking.at(
+            shared = self._measurements[key] = Shared(
+                lambda: self._probers.measure(
                     control.id,
                     target,
                     cycle=cycle,
-                    look=Purpose.CONTROL,
+                    purpose=Purpose.CONTROL,
                     quic=quic,
                     reduction=reduction,
                 ),
@@ -176,12 +179,13 @@ class LocalControls:
         return shared
 
     async def _check(self, control: VantagePoint, cycle: str) -> ControlHealth:
-        await self._looking.exits.look(control.id)
-        looks = await self._looking.at_references(control.id, cycle=cycle)
+        probers = self._probers
+        await probers.exits.ask(control.id)
+        references = await probers.measure_references(control.id, cycle=cycle)
         return ControlHealth(
-            health=assess(control, looks, (), self._looking.now(), self._looking.exits.of(control)),
-            looks=tuple(look for _, look in looks),
+            health=assess(control, references, (), probers.now(), probers.exits.of(control)),
+            measurements=tuple(one for _, one in references),
         )
 
     def _now(self) -> float:
-        return self._looking.now().timestamp()
+        return self._probers.now().timestamp()

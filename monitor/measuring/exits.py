@@ -1,8 +1,7 @@
-"""Where vantages come out, learnt from servers that say so, looked up in the operator's files.
+"""Where the packets of vantages come out: servers say the address, the operator's files the place.
 
-An address lives from the moment a server tells it to the end of the look-up, which is at once: what
-is kept is the country and the network, and of those only in what they differ from the
-configuration. Nothing here stores, logs or shows an address.
+An address is looked up at once and then dropped. What stays is the country and the network, and of
+those only where they differ from the configuration. Nothing here stores, logs or shows an address.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,18 +24,18 @@ from probes.vantage import VantagePoint, VantageRole
 log = logger(__name__)
 
 Ask = Callable[[str, str], Awaitable[str]]
-"""Asks, from a vantage, the server at a URL which address it sees; empty when it does not tell."""
+"""Asks, from a vantage, the server at a URL which address it sees; empty without an answer."""
 
 
-class _Told(msgspec.Struct, kw_only=True):
+class _Exit(msgspec.Struct, kw_only=True):
     """What is known of one vantage's exit."""
 
     cycles: int = 0
-    """Begun since the last time a server was asked."""
+    """Cycles begun since a server was last asked."""
     echo: ExitLocation | None = None
-    """As the servers that are asked for it tell, over verified HTTPS."""
+    """From the servers that are asked for it, over verified HTTPS."""
     stun: ExitLocation | None = None
-    """As servers for calls tell in passing, over UDP, in this cycle."""
+    """From STUN servers, which tell it in passing over UDP, in this cycle."""
 
 
 class Exits:
@@ -46,7 +45,7 @@ class Exits:
         self._settings = settings.vantage_check
         self._ask = ask
         self._vantages = {vantage.id: vantage for vantage in settings.vantages}
-        self._told = {vantage.id: _Told() for vantage in settings.vantages}
+        self._exits = {vantage.id: _Exit() for vantage in settings.vantages}
         self._watched = frozenset(
             v.country for v in settings.vantages if v.role is VantageRole.FIELD
         )
@@ -58,41 +57,41 @@ class Exits:
 
     def of(self, vantage: VantagePoint) -> ExitMismatch:
         """In what its exit differs from the configuration, as far as is known now."""
-        told = self._told[vantage.id]
-        place = told.echo or told.stun
+        known = self._exits[vantage.id]
+        place = known.echo or known.stun
         if place is None:
             return AS_CONFIGURED
         return compare(vantage, place, self._watched, self._settings.siblings)
 
     async def begin(self, vantage_id: str) -> None:
-        """A cycle of this vantage begins: ask where it comes out, if it is time.
+        """A cycle of this vantage begins: ask where its packets come out, if it is time.
 
-        It is, too, as long as the exit is not where it should be, so that its return is noticed.
+        While the exit is not where it should be it is always time, so that its return is noticed.
         """
-        told = self._told[vantage_id]
-        told.stun = None
-        told.cycles += 1
+        known = self._exits[vantage_id]
+        known.stun = None
+        known.cycles += 1
         wrong = self.of(self._vantages[vantage_id]) != AS_CONFIGURED
-        if told.echo is None or wrong or told.cycles >= self._settings.every:
-            await self.look(vantage_id)
+        if known.echo is None or wrong or known.cycles >= self._settings.every:
+            await self.ask(vantage_id)
 
-    async def look(self, vantage_id: str) -> None:
-        """Ask where this vantage comes out, at once; without an answer nothing is known."""
+    async def ask(self, vantage_id: str) -> None:
+        """Ask where this vantage's packets come out; without an answer nothing is known."""
         if not self.checked or not self._settings.echo:
             return
-        told = self._told[vantage_id]
-        told.cycles = 0
-        told.echo = None
+        known = self._exits[vantage_id]
+        known.cycles = 0
+        known.echo = None
         for url in self._settings.echo:
-            told.echo = self._place(await self._ask(vantage_id, url))
-            if told.echo is not None:
+            known.echo = self._place(await self._ask(vantage_id, url))
+            if known.echo is not None:
                 break
 
     def heard(self, vantage_id: str, address: str) -> None:
-        """A server said in passing that this is where the vantage comes out."""
+        """A server said in passing that the vantage's packets come from this address."""
         place = self._place(address)
         if place is not None:
-            self._told[vantage_id].stun = place
+            self._exits[vantage_id].stun = place
 
     def _place(self, address: str) -> ExitLocation | None:
         """Where an address is; None when there is no address, or no file knows it."""

@@ -1,14 +1,14 @@
-"""Which platforms are looked at again out of turn: those about which the detector cannot decide.
+"""Which platforms to measure again out of turn: those about which the detector cannot decide.
 
-A first sign of a block is worth little five minutes later. So a vantage looks again at the
-platforms in question, and at its references, every `fast_lane` seconds, until the detector has
-decided either way; then the schedule is what it was. What holds it back:
+A first sign of a block is worth little five minutes later. So a vantage measures these platforms
+again, and its references, every `fast_lane` seconds, until the detector has decided either way.
+Limits:
 
 * the bytes kept for suspicion (`monitor.budget.budget`), and `PER_HOUR` such cycles of one vantage;
-* `IN_A_ROW` of them without the detector changing its mind about a platform: then nothing more is
-  to be had from hurry, and it has its turn with the others until something changes;
-* a quiet vantage never hurries: it would show on the line that somebody is curious;
-* throttling is measured by its own clock, so hurrying would only repeat its last verdict.
+* `IN_A_ROW` of them for a platform without the detector changing its mind: further ones would tell
+  nothing new, and the platform is measured on schedule until something changes;
+* a quiet vantage makes none: they would show on the line;
+* throttling has a schedule of its own: these cycles would only repeat its last verdict.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ PER_HOUR = 60
 IN_A_ROW = 12
 _HOUR = timedelta(hours=1)
 _TWICE = 2
-"""Looks at an endpoint that are reckoned with: what is suspicious is repeated."""
+"""Expected tests of an endpoint: what is suspicious is repeated."""
 
 
 class FastLane:
@@ -37,12 +37,12 @@ class FastLane:
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
-        self._spending = ledger
-        self._hurried: dict[str, deque[datetime]] = {}
+        self._ledger = ledger
+        self._recent: dict[str, deque[datetime]] = {}
         self._row: dict[tuple[str, str], tuple[Phase, int]] = {}
 
     def use(self, settings: Settings) -> None:
-        """Go by other settings from now on."""
+        """Use other settings from now on."""
         self._settings = settings
 
     @property
@@ -51,8 +51,8 @@ class FastLane:
         return self._settings.events.fast_lane
 
     def wanted(self, vantage: VantagePoint, cycle: Cycle, book: EventBook) -> frozenset[str]:
-        """The platforms to look at again soon, after a cycle of this vantage was taken in."""
-        if not self._may_hurry(vantage, cycle.finished_at):
+        """The platforms to measure again soon, once a cycle of this vantage is recorded."""
+        if not self._allowed(vantage, cycle.finished_at):
             return frozenset()
         names = {
             verdict.platform
@@ -65,18 +65,18 @@ class FastLane:
             phase, count = self._row[vantage.id, name]
             self._row[vantage.id, name] = (phase, count + 1)
         if affordable:
-            self._hurried.setdefault(vantage.id, deque()).append(cycle.finished_at)
+            self._recent.setdefault(vantage.id, deque()).append(cycle.finished_at)
         return affordable
 
-    def _may_hurry(self, vantage: VantagePoint, now: datetime) -> bool:
+    def _allowed(self, vantage: VantagePoint, now: datetime) -> bool:
         if not 0 < self.pace < self._settings.interval:
             return False
         if vantage.role is VantageRole.CONTROL or vantage.profile is Profile.QUIET:
             return False
-        hurried = self._hurried.get(vantage.id, deque())
-        while hurried and now - hurried[0] > _HOUR:
-            hurried.popleft()
-        return len(hurried) < PER_HOUR
+        recent = self._recent.get(vantage.id, deque())
+        while recent and now - recent[0] > _HOUR:
+            recent.popleft()
+        return len(recent) < PER_HOUR
 
     def _undecided(self, vantage: VantagePoint, platform: str, book: EventBook) -> bool:
         timeline = book.places.get((vantage.country, platform))
@@ -102,11 +102,11 @@ class FastLane:
         total = 0
         for cost, name in costs:
             total += cost
-            if not self._spending.affords(vantage.id, Allotment.SUSPICION, total):
+            if not self._ledger.affords(vantage.id, Allotment.SUSPICION, total):
                 break
             taken.append(name)
         return frozenset(taken)
 
     def _cost(self, vantage: VantagePoint, platform: Platform) -> int:
         endpoints = (endpoint for role in platform.roles for endpoint in role.endpoints)
-        return _TWICE * sum(self._spending.usual(vantage.id, one.id) for one in endpoints)
+        return _TWICE * sum(self._ledger.usual(vantage.id, one.id) for one in endpoints)

@@ -1,17 +1,17 @@
-"""Which looks of a cycle go over HTTP/3 as well, and whether datagrams get anywhere at all.
+"""Which tests of a cycle go over HTTP/3 as well, and whether datagrams get anywhere at all.
 
-QUIC costs several times a TLS handshake, and ten seconds where it is dropped, so only a share of
-the looks ask, drawn anew in each cycle, where an answer over TCP offers HTTP/3. Three things bend
-the draw:
+QUIC costs several times a TLS handshake, and ten seconds where it is dropped. So only a share of
+the tests use it, drawn anew in each cycle, where an answer over TCP offers HTTP/3. Three rules
+change the draw:
 
-* What QUIC was found blocked to is asked again in every cycle until it answers, one endpoint of
-  each platform, so that an event is confirmed, and ends, in time.
-* From a vantage where nothing answers over UDP no platform can be accused. It is asked there no
-  more for some cycles, twice as many each time.
-* A quiet vantage, one behind a proxy, and one that is not well are never asked.
+* Where QUIC was found blocked, one endpoint of the platform is tested in every cycle until it
+  answers, so that an event is confirmed, and ends, in time.
+* Where nothing answers a vantage over UDP no platform can be accused. Such a vantage stops testing
+  HTTP/3 for some cycles, twice as many each time.
+* A quiet vantage, one behind a proxy, and one that is not well never test it.
 
-When QUIC alone fails, somebody else's answer over UDP must show that datagrams leave the vantage
-before anything is asked again: `UdpWitness`.
+When QUIC alone fails, an answer of another endpoint over UDP must show that datagrams leave the
+vantage before anything is tested again: `UdpWitness`.
 """
 
 import asyncio
@@ -53,10 +53,10 @@ class _Memory:
 
 
 class Http3:
-    """Draws the looks that ask over HTTP/3 too, and learns from what came of it."""
+    """Draws the tests that go over HTTP/3 too, and learns from their results."""
 
     def __init__(self, share: float, rng: random.Random, *, forced: bool = False) -> None:
-        """`share` of the looks, 0 to 1; `forced` asks wherever it may be asked, in every cycle."""
+        """`share` of the tests, 0 to 1; `forced` tests wherever it is allowed, in every cycle."""
         self._share = 1.0 if forced else share
         self._rng = rng
         self._forced = forced
@@ -79,14 +79,14 @@ class Http3:
         return frozenset(drawn.union(memory.blocked.values()))
 
     def remember(self, verdicts: Iterable[Verdict]) -> None:
-        """Go on asking what an earlier process found blocked; `verdicts` are the newest stored."""
+        """Continue with what an earlier process found blocked; `verdicts` are the newest stored."""
         for verdict in verdicts:
             if verdict.rule_id == QUIC_BLOCKED:
                 blocked = self._memory(verdict.vantage).blocked
                 blocked.setdefault(verdict.platform, verdict.endpoint)
 
     def inherit(self, before: "Http3", vantages: Collection[str]) -> None:
-        """Go on with what another one knew of these vantages."""
+        """Continue with what another one knows of these vantages."""
         self._memories = {
             name: memory for name, memory in before._memories.items() if name in vantages
         }
@@ -96,25 +96,25 @@ class Http3:
         return self._memory(vantage_id).offering
 
     def learn(
-        self, vantage_id: str, looks: Sequence[Measurement], verdicts: Iterable[Verdict]
+        self, vantage_id: str, measurements: Sequence[Measurement], verdicts: Iterable[Verdict]
     ) -> None:
-        """`looks` are those of a cycle from this vantage, in the order made, follow-ups too."""
+        """`measurements` are those of one cycle from this vantage, by start, follow-ups too."""
         memory = self._memory(vantage_id)
-        if answered_over_udp(looks):
+        if answered_over_udp(measurements):
             memory.rest, memory.next_rest = 0, 1
-        elif any(tries_quic(look) for look in looks):
+        elif any(map(tries_quic, measurements)):
             memory.next_rest = min(2 * memory.next_rest, LONGEST_REST)
             memory.rest = memory.next_rest
-        last = {look.endpoint: look for look in looks if look.look is not Purpose.FOLLOW_UP}
+        last = {one.endpoint: one for one in measurements if one.look is not Purpose.FOLLOW_UP}
         for verdict in verdicts:
-            look = last.get(verdict.endpoint)
+            newest = last.get(verdict.endpoint)
             if verdict.rule_id == QUIC_BLOCKED:
                 memory.blocked.setdefault(verdict.platform, verdict.endpoint)
             elif (
                 memory.blocked.get(verdict.platform) == verdict.endpoint
-                and look is not None
-                and look.reached
-                and not quic_failed(look, ())
+                and newest is not None
+                and newest.reached
+                and not quic_failed(newest, ())
             ):
                 del memory.blocked[verdict.platform]
 
@@ -130,7 +130,7 @@ class UdpWitness:
     ) -> None:
         """`ask` asks an endpoint over HTTP/3; `rng` picks which.
 
-        `known` is what offered HTTP/3 in earlier cycles: modest looks do not ask for an offer. It
+        `known` is what offered HTTP/3 in earlier cycles: modest cycles do not ask for an offer. It
         is kept up to date.
         """
         self._ask = ask
@@ -141,40 +141,40 @@ class UdpWitness:
         """Endpoints that are no witness in this cycle: not reached, or asked already."""
         self._under_way = 0
         self._changed = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self.looks: list[Measurement] = []
-        """What witnesses said."""
+        self._asking = asyncio.Lock()
+        self.measurements: list[Measurement] = []
+        """Those of the witnesses."""
 
     @asynccontextmanager
-    async def watching(self, target: Target) -> AsyncIterator[Callable[[Measurement], None]]:
-        """Around the first look at an endpoint; what it yields is told the look."""
+    async def first_attempt(self, target: Target) -> AsyncIterator[Callable[[Measurement], None]]:
+        """Around the first attempt at an endpoint; what it yields takes the measurement."""
 
-        def tell(look: Measurement) -> None:
-            self._answered |= answered_over_udp([look])
-            if _offers(look, target.endpoint):
+        def add(measurement: Measurement) -> None:
+            self._answered |= answered_over_udp([measurement])
+            if _offers(measurement, target.endpoint):
                 self._known[target.endpoint.id] = target
-            elif look.reached and look.of(Layer.HTTP):
+            elif measurement.reached and measurement.of(Layer.HTTP):
                 self._known.pop(target.endpoint.id, None)
-            if not look.reached or tries_quic(look):
+            if not measurement.reached or tries_quic(measurement):
                 self._unable.add(target.endpoint.id)
 
         self._under_way += 1
         try:
-            yield tell
+            yield add
         finally:
             self._under_way -= 1
             self._changed.set()
 
-    async def answers_beside(self, endpoint: Endpoint) -> bool:
+    async def others_answer(self, endpoint: Endpoint) -> bool:
         """Whether another endpoint answered over UDP, as soon as that is known.
 
-        Where none did, once all first looks are done, some that offer HTTP/3 are asked.
+        Where none did, once all first attempts are done, some that offer HTTP/3 are asked.
         """
         while not self._others(endpoint) and self._under_way:
             self._changed.clear()
             await self._changed.wait()
-        async with self._turn:
-            while not self._others(endpoint) and len(self.looks) < WITNESSES:
+        async with self._asking:
+            while not self._others(endpoint) and len(self.measurements) < WITNESSES:
                 able = [
                     target
                     for one, target in self._known.items()
@@ -184,36 +184,38 @@ class UdpWitness:
                     break
                 target = self._rng.choice(able)
                 self._unable.add(target.endpoint.id)
-                self.looks.append(await self._ask(target))
-                self._answered |= answered_over_udp(self.looks)
+                self.measurements.append(await self._ask(target))
+                self._answered |= answered_over_udp(self.measurements)
         return self._others(endpoint)
 
     def _others(self, endpoint: Endpoint) -> bool:
         return bool(self._answered - {endpoint.id})
 
 
-def tries_quic(look: Measurement) -> bool:
-    """Whether a look asked over QUIC."""
-    return any(isinstance(o, QuicObservation) for o in look.observations)
+def tries_quic(measurement: Measurement) -> bool:
+    """Whether a measurement tried QUIC."""
+    return any(isinstance(o, QuicObservation) for o in measurement.observations)
 
 
-def reached_over_quic(look: Measurement) -> bool:
-    """Whether a look got an answer over QUIC."""
-    return any(isinstance(o, QuicObservation) and o.failure is None for o in look.observations)
+def reached_over_quic(measurement: Measurement) -> bool:
+    """Whether a measurement got an answer over QUIC."""
+    return any(
+        isinstance(o, QuicObservation) and o.failure is None for o in measurement.observations
+    )
 
 
-def only_quic_failed(look: Measurement, families: tuple[str, ...]) -> bool:
-    """True when a look calls for another one for no other reason than QUIC."""
-    rest = tuple(o for o in look.observations if not isinstance(o, QuicObservation))
-    without = msgspec.structs.replace(look, observations=rest)
-    return quic_failed(look, families) and not suspicious(without, families)
+def only_quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:
+    """True when a measurement is suspicious for no other reason than QUIC."""
+    rest = tuple(o for o in measurement.observations if not isinstance(o, QuicObservation))
+    without = msgspec.structs.replace(measurement, observations=rest)
+    return quic_failed(measurement, families) and not suspicious(without, families)
 
 
-def _offers(look: Measurement, endpoint: Endpoint) -> bool:
+def _offers(measurement: Measurement, endpoint: Endpoint) -> bool:
     return any(
         isinstance(o, HttpObservation)
         and o.hop == 0
         and offers_http3(dict(o.headers).get("alt-svc", ""), endpoint.host, endpoint.port)
-        for o in look.observations
+        for o in measurement.observations
         if endpoint.kind is EndpointKind.HTTPS
     )

@@ -1,8 +1,8 @@
-"""How fast a vantage may go: at once, or so spread out that its looks do not stand out.
+"""How fast a vantage measures: at once, or so spread out that its tests do not stand out.
 
-A quiet vantage looks at everything as the normal one does, but never at everything together: each
-look has a moment of its own in the first part of the interval, drawn anew in every cycle, so that
-neither order nor spacing is a pattern. The rest of the interval is left for repeats.
+A quiet vantage measures everything that a normal one does, but never everything together: each test
+has a random moment of its own in the first part of the interval, in every cycle another one, so
+that neither order nor spacing is a pattern. The rest of the interval is left for retries.
 """
 
 import math
@@ -12,28 +12,28 @@ import msgspec
 from probes.vantage import Profile, VantagePoint
 
 _SPREAD, _REFERENCES, _POOL, _PAUSE, _LAST = 0.4, 1 / 30, 0.1, 1 / 30, 0.7
-"""Shares of the interval. A look that waits longest, fails, is repeated twice and then makes the
-rest of a pool be tried still ends within the interval of five minutes."""
+"""Shares of the interval. A test that waits longest, fails, is repeated twice and then makes the
+rest of a pool be tried still ends within an interval of five minutes."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """All in seconds; 0 means at once."""
 
     spread: float = 0.0
-    """Over which the first looks of a cycle are spread."""
+    """Over which the first tests of a cycle are spread."""
     references: float = 0.0
-    """Over which one round of looks at references is spread."""
+    """Over which one round of references is spread."""
     pool: float = 0.0
-    """Over which looks at the rest of a pool are spread, once a sampled member failed."""
+    """Over which the rest of a pool is spread, once a sampled member failed."""
     retry_pause: float = 0.0
-    """Least pause before a repeat."""
+    """Least pause before a retry."""
     last_begun: float = math.inf
-    """After which nothing further is begun in a cycle, whatever it would tell."""
+    """After which nothing further begins in a cycle."""
     sample: int = 0
-    """Most members of a pool looked at while all is well; 0: as the catalogue says."""
+    """Most members of a pool that are measured while all is well; 0: as the catalogue says."""
 
     def sampled(self, sample: int) -> int:
-        """How many members of a pool to look at, when the catalogue says `sample` (0: all)."""
+        """How many members of a pool to measure, when the catalogue says `sample` (0: all)."""
         return min(sample, self.sample) if sample and self.sample else sample
 
 

@@ -1,4 +1,4 @@
-"""Everything that looks, built once from the settings: one Prober per vantage, one Runner."""
+"""All that measures, built once from the settings: one Prober for each vantage, one Runner."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import partial
 from types import TracebackType
 
-from monitor.budget.budget import Allotment, purse_of
+from monitor.analysis.vantage.health import ReferenceMeasurements
+from monitor.budget.budget import Allotment, allotment_of
 from monitor.budget.bytes_used import request_bytes
 from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
@@ -25,14 +26,13 @@ from probes.sockets.system_resolvers import ResolverAddress, system_resolvers
 from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
-ReferenceMeasurements = tuple[tuple[Reference, Measurement], ...]
 MakeNetwork = Callable[[VantagePoint], Network]
 
 _URGENCY = {Purpose.CONTROL: Urgency.CONTROL, Purpose.RETRY: Urgency.RETRY}
 
 
 class Probers:
-    """Looks from any configured vantage. Use as an async context manager."""
+    """Measures from any configured vantage. Use as an async context manager."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Probers:
     ) -> None:
         """`make_network` replaces real sockets, for tests; by default each egress gets its own.
 
-        Every look is counted in `ledger`; by default nothing limits it.
+        Every measurement is counted in `ledger`; by default nothing limits them.
         """
         self.now = now
         self.ledger = ledger or Ledger(settings, now=now, limited=False)
@@ -53,7 +53,7 @@ class Probers:
         self._runner = Runner(rate=settings.probe.rate, concurrency=settings.probe.concurrency)
         if make_network is None:
             make_network = partial(_socket_network, TlsContexts(settings.probe.trust_anchors))
-        self._lookers: Mapping[str, Prober] = {
+        self._probers: Mapping[str, Prober] = {
             vantage.id: Prober(
                 vantage,
                 make_network(vantage),
@@ -66,8 +66,8 @@ class Probers:
         }
         self.exits = Exits(settings, self._ask_echo)
         if self.exits.checked:
-            for vantage_id, looker in self._lookers.items():
-                looker.on_exit = partial(self.exits.heard, vantage_id)
+            for vantage_id, prober in self._probers.items():
+                prober.on_exit = partial(self.exits.heard, vantage_id)
 
     async def __aenter__(self) -> "Probers":
         await self._runner.__aenter__()
@@ -83,57 +83,57 @@ class Probers:
 
     def vantage(self, vantage_id: str) -> VantagePoint:
         """The vantage point of that id."""
-        return self._lookers[vantage_id].vantage
+        return self._probers[vantage_id].vantage
 
     async def learn_nat64(self, vantage_id: str, *, alone: bool) -> tuple[str, ...]:
         """Ask how the vantage's network makes up IPv6 addresses; the prefixes, in CIDR notation."""
-        return await self._lookers[vantage_id].learn_nat64(alone=alone)
+        return await self._probers[vantage_id].learn_nat64(alone=alone)
 
     def forget_nat64(self, vantage_id: str) -> None:
         """The vantage is on a network that has IPv4 of its own."""
-        self._lookers[vantage_id].translate(NO_NAT64)
+        self._probers[vantage_id].translate(NO_NAT64)
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         """Empty, too, where no bytes of the day are left to ask with."""
-        if not self.ledger.buy(vantage_id, Allotment.LOOKS, request_bytes()):
+        if not self.ledger.buy(vantage_id, Allotment.ROUTINE, request_bytes()):
             return ""
-        return await self._runner.run(partial(ask_echo, self._lookers[vantage_id], url))
+        return await self._runner.run(partial(ask_echo, self._probers[vantage_id], url))
 
-    async def at(
+    async def measure(
         self,
         vantage_id: str,
         target: Target,
         *,
         cycle: str = "",
-        look: Purpose = Purpose.SCHEDULED,
+        purpose: Purpose = Purpose.SCHEDULED,
         attempt: int = 1,
         quic: bool = False,
         unadvertised: bool = True,
         reduction: Reduction | None = None,
-        purse: Allotment | None = None,
+        allotment: Allotment | None = None,
     ) -> Measurement:
-        """One look, when the rate lets it; with `quic` over HTTP/3 too (without `unadvertised`
-        only where that is offered), with `reduction` a modest one.
+        """One measurement, when the rate lets it; with `quic` over HTTP/3 too (without
+        `unadvertised` only where that is offered). `reduction` says what to leave out.
 
-        `purse` pays for it where that is not the one of its kind. Raises DayIsSpentError.
+        `allotment` pays for it where that is not the one of its purpose. Raises BudgetSpentError.
         """
-        looker = self._lookers[vantage_id]
+        prober = self._probers[vantage_id]
         how = partial(
-            looker.measure, cycle=cycle, purpose=look, attempt=attempt, reduction=reduction
+            prober.measure, cycle=cycle, purpose=purpose, attempt=attempt, reduction=reduction
         )
-        paid_from = purse or purse_of(look)
+        paid_from = allotment or allotment_of(purpose)
         with self.ledger.holding(vantage_id, paid_from, target.endpoint.id):
-            looked = await self._runner.run(
+            measured = await self._runner.run(
                 partial(how, target, quic=quic, unadvertised=unadvertised),
-                _URGENCY.get(look, Urgency.SCHEDULED),
+                _URGENCY.get(purpose, Urgency.SCHEDULED),
             )
-            self.ledger.count(looked, paid_from)
-        return looked
+            self.ledger.count(measured, paid_from)
+        return measured
 
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
-        """Ask what `plan` says about a failed look, when the rate lets it."""
-        looker = self._lookers[vantage_id]
-        asked = await self._runner.run(partial(follow_up, looker, plan, cycle=cycle), Urgency.RETRY)
+        """Ask what `plan` says about a failed attempt, when the rate lets it."""
+        prober = self._probers[vantage_id]
+        asked = await self._runner.run(partial(follow_up, prober, plan, cycle=cycle), Urgency.RETRY)
         self.ledger.count(asked)
         return asked
 
@@ -141,26 +141,26 @@ class Probers:
         self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
     ) -> Measurement:
         """One round of transfers, when the rate lets it."""
-        looker = self._lookers[vantage_id]
+        prober = self._probers[vantage_id]
         made = await self._runner.run(
-            partial(transfer, looker, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
+            partial(transfer, prober, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
         )
         self.ledger.count(made)
         return made
 
-    async def at_references(
+    async def measure_references(
         self,
         vantage_id: str,
         *,
         cycle: str = "",
         wait: Callable[[], float] | None = None,
         reduction: Reduction | None = None,
-        purse: Allotment | None = None,
+        allotment: Allotment | None = None,
     ) -> ReferenceMeasurements:
-        """One look at every reference that the vantage's country asks for, side by side.
+        """One measurement of every reference for the vantage's country, side by side.
 
-        `wait` is asked for the seconds that each of them waits first; without it none does.
-        `reduction` says what to leave out, `purse` who pays where that is not the routine.
+        `wait` gives the seconds that each of them waits first; without it none does.
+        `reduction` says what to leave out, `allotment` what pays where that is not the routine.
         """
 
         async def at(reference: Reference) -> Measurement:
@@ -169,18 +169,18 @@ class Probers:
             target = Target(
                 platform=REFERENCE_PLATFORM, role=reference.scope, endpoint=reference.endpoint
             )
-            return await self.at(
+            return await self.measure(
                 vantage_id,
                 target,
                 cycle=cycle,
-                look=Purpose.REFERENCE,
+                purpose=Purpose.REFERENCE,
                 reduction=reduction,
-                purse=purse,
+                allotment=allotment,
             )
 
         references = self._catalog.references_for(self.vantage(vantage_id).country)
-        looks = await asyncio.gather(*map(at, references))
-        return tuple(zip(references, looks, strict=True))
+        made = await asyncio.gather(*map(at, references))
+        return tuple(zip(references, made, strict=True))
 
 
 def _socket_network(contexts: TlsContexts, vantage: VantagePoint) -> Network:

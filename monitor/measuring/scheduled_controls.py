@@ -1,11 +1,11 @@
-"""What a control looks at by the clock: every endpoint there is, whoever may ask about it later.
+"""What a control measures by the clock: every endpoint, before anybody asks for it.
 
-Whoever can reach a control asks it at once. An agent in the field may be unable to, and hand in
-what failed an hour later: then what serves as its control is a look that a control made by itself
-soon after the failure. So each cycle of such a control looks at everything once, as modestly as
-shows whether it can be reached: a handshake where that proves it. Its bytes come from the purse for
-what others suspect, whose looks on demand go first: where it does not hold enough, one address
-family in turn is looked over, or nothing.
+A vantage that can reach a control asks it at once. An agent may be unable to, and send an hour
+later what failed. Its control is then a measurement that a control made by itself soon after the
+failure. So each cycle of such a control measures everything once, at the least cost that shows
+whether it can be reached: by a handshake where that proves it. The bytes come from the allotment
+for suspicion, and measurements on demand go first: where it does not suffice, one address family in
+turn is measured, or nothing.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
 
 SPREAD = 30.0
-"""Seconds over which the looks of one cycle are spread, at most."""
+"""Seconds over which the measurements of one cycle are spread, at most."""
 
 
 class ScheduledControls:
-    """Looks for every control vantage, and knows what that costs."""
+    """Measures from every control vantage, and knows what that costs."""
 
-    def __init__(self, looking: Probers, rng: random.Random, interval: float) -> None:
+    def __init__(self, probers: Probers, rng: random.Random, interval: float) -> None:
         """`interval` is seconds between two cycles."""
-        self._looking = looking
+        self._probers = probers
         self._rng = rng
         self._spread = min(SPREAD, interval / 4)
         self._cost: dict[tuple[str, bool], int] = {}
         """Bytes of the last cycle over all families, or over one."""
-        self._turns: Counter[str] = Counter()
+        self._cycles: Counter[str] = Counter()
 
-    async def look(
+    async def measure(
         self,
         vantage: VantagePoint,
         cycle: str,
@@ -53,22 +53,22 @@ class ScheduledControls:
             for role in platform.roles
             for endpoint in role.endpoints
         ]
-        self._turns[vantage.id] += 1
+        self._cycles[vantage.id] += 1
         whole = self._affords(vantage.id, targets, whole=True)
         if not whole and not self._affords(vantage.id, targets, whole=False):
             return ()
-        turn = self._turns[vantage.id]
-        family = "" if whole or not families else families[turn % len(families)]
+        number = self._cycles[vantage.id]
+        family = "" if whole or not families else families[number % len(families)]
         reduction = Reduction(family=family, greet=True)
         made = await asyncio.gather(
             *(self._at(vantage.id, one, cycle, reduction) for one in targets)
         )
-        looks = tuple(look for look in made if look is not None)
-        self._cost[vantage.id, whole] = sum(map(bytes_of, looks))
-        return looks
+        measurements = tuple(one for one in made if one is not None)
+        self._cost[vantage.id, whole] = sum(map(bytes_of, measurements))
+        return measurements
 
     def _affords(self, vantage: str, targets: Sequence[Target], *, whole: bool) -> bool:
-        ledger = self._looking.ledger
+        ledger = self._probers.ledger
         expected = self._cost.get((vantage, whole))
         if expected is None:
             usual = sum(ledger.usual(vantage, target.endpoint.id) for target in targets)
@@ -80,8 +80,8 @@ class ScheduledControls:
     ) -> Measurement | None:
         await asyncio.sleep(self._rng.uniform(0, self._spread))
         try:
-            return await self._looking.at(
-                vantage, target, cycle=cycle, look=Purpose.CONTROL, reduction=reduction
+            return await self._probers.measure(
+                vantage, target, cycle=cycle, purpose=Purpose.CONTROL, reduction=reduction
             )
         except BudgetSpentError:
             return None

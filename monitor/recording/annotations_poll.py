@@ -1,6 +1,6 @@
-"""Has what people noted of the world around shown beside what was seen.
+"""Has the publisher show people's annotations.
 
-Annotations are added by another process, so the store is asked for them now and then.
+Another process adds annotations, so the store is read for them every minute.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from storage.store import StorageError, Store
 log = logger(__name__)
 
 EVERY = 60.0
-"""Seconds from one time to the next."""
+"""Seconds between two reads."""
 BACK = timedelta(days=90)
-"""How long ago what is shown may have ended."""
+"""How long ago an annotation that is shown may have ended."""
 MOST = 200
 """Annotations shown: the newest. Each is a series of its own in the metrics."""
 
 
 class AnnotationsPoll:
-    """Asks again and again, for as long as the process lives."""
+    """Reads again and again, for as long as the process lives."""
 
     def __init__(self, store: Store, publisher: Publisher, *, now: Callable[[], datetime]) -> None:
         """`now` gives UTC."""
@@ -31,12 +31,12 @@ class AnnotationsPoll:
         self._now = now
 
     async def run(self) -> None:
-        """At once, and then every minute; ends only by being cancelled."""
+        """At once, and then every minute, until cancelled."""
         while True:
-            await self.look()
+            await self.read()
             await asyncio.sleep(EVERY)
 
-    async def look(self) -> None:
+    async def read(self) -> None:
         """Once. A store that fails is counted, and what was shown before stays."""
         try:
             found = await self._store.annotations(since=self._now() - BACK)

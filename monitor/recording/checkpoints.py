@@ -1,9 +1,8 @@
-"""What the detectors have concluded, as it is kept in the store between one process and the next.
+"""The state of the detectors, stored for the next process.
 
 The state of every timeline before its last hour is stored with each cycle, in the cycle's own
-transaction; after a restart that hour is read again and put on top. So a restart changes nothing,
-wherever it cuts. States written by another version are of no use: then all of history is folded
-anew.
+transaction; after a restart that hour is read again and added. So a restart changes nothing,
+whenever it comes. States that another version wrote are not used: then all of history is read anew.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -24,18 +23,18 @@ from monitor.judging.quarantine import NOBODY, Quarantined
 from storage.values.conclusion import Conclusion
 
 KIND = "timeline-1"
-"""Changes whenever what is stored could mean something else."""
+"""Change it whenever what is stored could mean something else."""
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 _State = CountryPlatform | Outages | Connectivity
 
 
-def conclusions_of(
-    book: EventBook, places: Iterable[CountryPlatformKey], left_out: Quarantined = NOBODY
+def checkpoints_of(
+    book: EventBook, places: Iterable[CountryPlatformKey], quarantined: Quarantined = NOBODY
 ) -> tuple[Conclusion, ...]:
-    """What to store of the timelines of `places`, concluded without what is `left_out`."""
-    return tuple(_conclusion(place, _timeline(book, place), left_out) for place in places)
+    """What to store of the timelines of `places`, in which nothing `quarantined` counts."""
+    return tuple(_conclusion(place, _timeline(book, place), quarantined) for place in places)
 
 
 def restored(
@@ -50,8 +49,8 @@ def restored(
 
     `verdicts` and `health` hold everything judged since the earliest `until` of what was saved;
     `logged` the sequence of the last stored log entry of every event that may change. `vantages`
-    are those that are watched now: one that was taken out of the configuration has not fallen
-    silent. Raises ValueError for a state that cannot be read.
+    are those that are watched now: one that was removed from the configuration is not silent.
+    Raises ValueError for a state that cannot be read.
     """
     places: dict[CountryPlatformKey, VerdictOrder[CountryPlatform, PlatformVerdict]] = {}
     outages: dict[str, VerdictOrder[Outages, PlatformVerdict]] = {}
@@ -74,24 +73,24 @@ def restored(
     return msgspec.structs.replace(book, logged=dict(logged))
 
 
-def readable(saved: Iterable[Conclusion], left_out: Quarantined = NOBODY) -> bool:
-    """Whether all of this was written by a version that concluded as this one does, and without
-    the same that is left out now."""
+def readable(saved: Iterable[Conclusion], quarantined: Quarantined = NOBODY) -> bool:
+    """Whether all of this was written by a version that detects as this one does, with the same
+    quarantines."""
     return all(
-        conclusion.kind == _kind((conclusion.country, conclusion.platform), left_out)
+        conclusion.kind == _kind((conclusion.country, conclusion.platform), quarantined)
         for conclusion in saved
     )
 
 
 def since(saved: Iterable[Conclusion]) -> datetime | None:
-    """From when on history must be read again; None: from its beginning."""
+    """The moment from which history must be read again; None: all of it."""
     moments = [conclusion.until for conclusion in saved]
     known = [moment for moment in moments if moment is not None]
     return min(known) if known and len(known) == len(moments) else None
 
 
 def changeable(book: EventBook) -> tuple[Event, ...]:
-    """Every event that may still change: those active, and the last of each place."""
+    """Every event that may still change: the active ones, and the last of each place."""
     events: dict[str, Event] = {event.id: event for event in book.active}
     for timeline in book.places.values():
         for state in (timeline.settled, timeline.current):
@@ -107,20 +106,20 @@ def _timeline(book: EventBook, place: CountryPlatformKey) -> VerdictOrder[Any, A
     return book.places[place] if country else book.outages[platform]
 
 
-def _kind(place: CountryPlatformKey, left_out: Quarantined) -> str:
-    """Vantages themselves, and platforms worldwide, are what they are now, whoever is left out."""
-    digest = left_out.digest(place[0]) if all(place) else ""
+def _kind(place: CountryPlatformKey, quarantined: Quarantined) -> str:
+    """Quarantines change neither vantages themselves nor platforms worldwide."""
+    digest = quarantined.digest(place[0]) if all(place) else ""
     return f"{KIND} without {digest}" if digest else KIND
 
 
 def _conclusion(
-    place: CountryPlatformKey, timeline: VerdictOrder[_State, Any], left_out: Quarantined
+    place: CountryPlatformKey, timeline: VerdictOrder[_State, Any], quarantined: Quarantined
 ) -> Conclusion:
     at, key = timeline.until or (None, "")
     return Conclusion(
         country=place[0],
         platform=place[1],
-        kind=_kind(place, left_out),
+        kind=_kind(place, quarantined),
         until=at,
         until_key=key,
         state=msgspec.json.encode(timeline.settled).decode(),

@@ -1,4 +1,4 @@
-"""Of events of which one goes on as another: where to look on, and what people said of them."""
+"""Events that continue as another one: which one that is, and the reviews of all of them."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,11 @@ from storage.store import Store
 from storage.values.reviews import Review
 
 MOST = 20
-"""Events that are looked at for what people said of them, the nearest first."""
+"""Events whose reviews are read, the nearest first."""
 
 
 async def goes_on_now(store: Store, event: Event) -> str:
-    """The id of the event that one goes on as; empty for none. Raises StorageError."""
+    """The id of the event that this one continues as; empty for none. Raises StorageError."""
     last: EventLogEntry | None = None
     if event.state is EventState.WITHDRAWN:
         async for page in store.event_log(event.id):
@@ -21,8 +21,8 @@ async def goes_on_now(store: Store, event: Event) -> str:
 
 
 async def reviews_of(store: Store, event_id: str, log: Iterable[EventLogEntry]) -> list[Review]:
-    """What people said of an event whose log this is, and of those that go on as it, the oldest
-    first. Each says which event it is of. Raises StorageError."""
+    """The reviews of an event whose log this is, and of the events that continue it, the oldest
+    first. Each names its event. Raises StorageError."""
     found = await store.reviews(event_id)
     known = {event_id}
     ahead = [one for line in log for one in continued_events(line)]

@@ -1,4 +1,4 @@
-"""Which vantages differ from the others of their network, and on how many platforms."""
+"""Vantages that differ from the others of their network, and on how many platforms."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from monitor.analysis.events.fold import EventBook
 from monitor.analysis.events.settings import EventSettings
 
 
-def differing(
+def outlier_platforms(
     book: EventBook, country: str, now: datetime, settings: EventSettings
 ) -> Mapping[str, int]:
-    """Vantage → platforms of that country on which it stands alone at `now` (UTC)."""
+    """Vantage → number of platforms of that country on which it is an outlier at `now` (UTC)."""
     return Counter(
         outlier.vantage
         for place, timeline in book.places.items()

@@ -1,14 +1,14 @@
-"""What happens to a finished cycle: detect, store, show, in that order and one at a time.
+"""The one recorder: it detects events in a judged cycle, stores both in one transaction, and
+publishes them. It takes one cycle at a time.
 
-A cycle counts as complete, and is reported so, only once it is durable. When the store fails,
-what was seen is still shown, the failure is counted, and the cycle is kept to be stored with the
-next one.
+A cycle is complete, and the log says so, only once it is durable. When the store fails, what was
+seen is still shown, the failure is counted, and the cycle is stored with the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -31,8 +31,9 @@ from monitor.config.settings import Settings
 from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
-from monitor.recording.checkpoints import changeable, conclusions_of, readable, restored, since
-from monitor.recording.outliers import differing
+from monitor.recording.backlog import Backlog
+from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
+from monitor.recording.outliers import outlier_platforms
 from storage.store import StorageError, Store
 from storage.values.conclusion import Conclusion
 from storage.values.cycle import Cycle
@@ -42,24 +43,21 @@ from storage.values.selection import Selection
 
 log = logger(__name__)
 
-PENDING = 100
-"""Cycles kept while the store fails; beyond that the oldest are given up, and said so."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Notifier(Protocol):
-    """Whoever tells people of events."""
+    """Notifies people of events."""
 
     def announce(self, entries: Sequence[EventLogEntry]) -> Sequence[Notice]:
-        """What is to be told of lines of events' logs: to be stored along with them."""
+        """The notices that lines of events' logs call for, to be stored along with them."""
 
     def wake(self) -> None:
-        """Something to be told was stored."""
+        """Notices were stored."""
 
 
 class Recorder:
-    """Takes finished cycles of all vantages."""
+    """Records judged cycles of all vantages."""
 
     def __init__(
         self,
@@ -71,45 +69,46 @@ class Recorder:
         notifier: Notifier | None = None,
         keep: bool = True,
     ) -> None:
-        """`now` gives the current UTC time; without a `notifier` nobody is told of events.
+        """`now` gives the current UTC time; without a `notifier` nobody is notified of events.
 
-        Without `keep`, a cycle that could not be stored is somebody else's care: StorageError is
-        raised, nothing is shown of it, and this recorder is of no more use.
+        Without `keep`, a cycle that could not be stored raises StorageError, nothing of it is
+        shown, and this recorder must not be used again: the cycle still waits in the store.
         """
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
-        self._herald = notifier
+        self._notifier = notifier
         self._keep = keep
         self._book = EventBook()
-        self._left_out = NOBODY
-        self._owed: list[Step] = []
-        """Steps that no cycle has carried to the store yet."""
-        self._pending: deque[Pending] = deque()
-        self._turn = asyncio.Lock()
+        self._quarantined = NOBODY
+        self._unsaved: list[Step] = []
+        """Steps to be stored with the next cycle."""
+        self._backlog = Backlog[Pending](
+            self._save, lambda one: one.cycle.id, publisher.storage_error
+        )
+        self._lock = asyncio.Lock()
 
     @property
     def book(self) -> EventBook:
-        """All that is concluded now."""
+        """Events and detectors as they are now."""
         return self._book
 
     async def use(self, settings: Settings) -> None:
-        """Go by other settings from now on, with everything that was concluded by the old ones."""
-        async with self._turn:
+        """Use other settings from now on. What was detected under the old ones stays."""
+        async with self._lock:
             self._settings = settings
-            self._book = watch_only(self._book, self._believed())
+            self._book = watch_only(self._book, self._watched())
 
-    async def leave_out(self, quarantines: Sequence[Quarantine]) -> None:
-        """Leave these vantages' results out of events, and take in again those of others that were
-        left out. What that changes is concluded from history now, and stored with the next cycle.
+    async def quarantine(self, quarantines: Sequence[Quarantine]) -> None:
+        """Count no results of these vantages in events, and count those of others again. What that
+        changes is detected from history now, and stored with the next cycle.
 
-        Before `restore` it only says what to conclude without. Raises StorageError, and nothing is
-        changed then.
+        Call it before `restore` too. Raises StorageError, and then nothing changes.
         """
-        async with self._turn:
-            before, self._left_out = self._left_out, Quarantined(quarantines)
-            countries = before.differing(self._left_out)
+        async with self._lock:
+            before, self._quarantined = self._quarantined, Quarantined(quarantines)
+            countries = before.differing(self._quarantined)
             book, steps = self._book, list[Step]()
             places = [place for place in book.places if place[0] in countries]
             try:
@@ -117,22 +116,22 @@ class Recorder:
                     steps.append(await self._rebuilt(place))
                     self._book = steps[-1].book
             except StorageError:
-                self._left_out, self._book = before, book
+                self._quarantined, self._book = before, book
                 raise
-            self._owed += steps
-            self._book = watch_only(self._book, self._believed())
+            self._unsaved += steps
+            self._book = watch_only(self._book, self._watched())
 
-    def _believed(self) -> set[str]:
+    def _watched(self) -> set[str]:
         return {
             vantage.id
             for vantage in self._settings.vantages
-            if not self._left_out.stands(vantage.id, self._now())
+            if not self._quarantined.covers(vantage.id, self._now())
         }
 
     async def restore(self) -> None:
-        """Take up what an earlier process left. Raises StorageError."""
+        """Continue where an earlier process ended. Raises StorageError."""
         saved = await self._store.conclusions()
-        if saved and readable(saved, self._left_out):
+        if saved and readable(saved, self._quarantined):
             await self._go_on(saved)
         else:
             await self._from_history()
@@ -145,79 +144,83 @@ class Recorder:
     async def _go_on(self, saved: Sequence[Conclusion]) -> None:
         begun = since(saved) or _EPOCH
         recent = await self._store.recent_platforms(begun)
-        verdicts = [verdict for verdict in recent if verdict not in self._left_out]
+        verdicts = [verdict for verdict in recent if verdict not in self._quarantined]
         health = await self._store.recent_health(begun)
         try:
-            watched = self._believed()
+            watched = self._watched()
             book = restored(saved, verdicts, health, self._settings.events, {}, watched)
         except (ValueError, msgspec.DecodeError) as error:
-            log.warning("conclusions cannot be read", error=str(error))
+            log.warning("checkpoints cannot be read", error=str(error))
             await self._from_history()
             return
         logged = {event.id: await self._last_logged(event.id) for event in changeable(book)}
         self._book = msgspec.structs.replace(book, logged=logged)
 
     async def _from_history(self) -> None:
-        """Conclude everything anew: nothing is concluded yet, or it was by another version."""
+        """Detect everything anew: nothing is stored, or another version stored it."""
         latest = await self._store.latest_platforms()
         places = sorted({(verdict.country, verdict.platform) for verdict in latest})
         if places:
-            log.info("concluding from all of history", platforms=len(places))
+            log.info("detecting events in all of history", platforms=len(places))
         for place in places:
             step = await self._rebuilt(place)
             self._book = step.book
-            self._owed.append(step)
+            self._unsaved.append(step)
 
     async def record(self, cycle: Cycle) -> None:
         """Detect, store and show one cycle."""
-        await self._take((cycle,), live=True)
+        await self._record((cycle,), live=True)
 
     async def record_late(self, cycles: Sequence[Cycle]) -> None:
-        """The same for cycles, one at least, that came long after they were made: they go to
-        history and into events, and nothing of them is shown as if it were now.
+        """The same for cycles, one at least, that arrive long after they were made: they go to
+        history and into events, and nothing of them is shown as current.
 
-        What all of them together do to events is stored with the first. Should that be the only one
-        to be stored, the others are taken in anew when they are recorded again.
+        What all of them together change in events is stored with the first. Should that be the only
+        one to be stored, the others count again when they are recorded again.
         """
-        await self._take(cycles, live=False)
+        await self._record(cycles, live=False)
 
-    async def _take(self, cycles: Sequence[Cycle], *, live: bool) -> None:
-        async with self._turn:
-            made = [await self._concluded(cycle) for cycle in cycles]
-            steps = [*self._owed, *made]
+    async def _record(self, cycles: Sequence[Cycle], *, live: bool) -> None:
+        async with self._lock:
+            made = [await self._detect(cycle) for cycle in cycles]
+            steps = [*self._unsaved, *made]
             for place in dict.fromkeys(place for step in made for place in step.late):
                 steps.append(await self._rebuilt(place, cycles, made))
                 self._book = steps[-1].book
             if not live:
-                steps = without_what_never_was(steps)
-            self._owed.clear()
-            for number, cycle in enumerate(cycles):
-                pending = _pending(cycle, () if number else steps, steps)
-                self._pending.append(self._with_notices(pending))
-            stored = await self._store_pending()
+                steps = without_unpublished(steps)
+            self._unsaved.clear()
+            pending = [
+                self._with_notices(_pending(cycle, () if number else steps, steps))
+                for number, cycle in enumerate(cycles)
+            ]
+            error = await self._backlog.add(*pending)
+            if error is not None and not self._keep:
+                raise error
+            stored = error is None
             for cycle in cycles if live else ():
                 self._publisher.publish(cycle, self._book.active, stored=stored)
             if not live:
                 self._publisher.concluded(self._book.active)
-            self._doubt({cycle.country for cycle in cycles})
+            self._show_outliers({cycle.country for cycle in cycles})
         for cycle in cycles:
             _report(cycle, stored=stored, live=live)
         for step in steps:
             for entry in step.log:
                 _report_event(entry)
 
-    async def _concluded(self, cycle: Cycle) -> Step:
+    async def _detect(self, cycle: Cycle) -> Step:
         book = self._book
         for verdict in cycle.platforms:
             event = _ended(book, (verdict.country, verdict.platform))
             if event is not None and event.id not in book.logged:
-                # May be reopened: its log is to be gone on with, not begun again.
+                # The event may be reopened: then its log continues.
                 logged = {**book.logged, event.id: await self._last_logged(event.id)}
                 book = msgspec.structs.replace(book, logged=logged)
-        believed = [verdict for verdict in cycle.platforms if verdict not in self._left_out]
-        stands = self._left_out.stands(cycle.vantage, cycle.started_at)
+        counted = [verdict for verdict in cycle.platforms if verdict not in self._quarantined]
+        ignored = self._quarantined.covers(cycle.vantage, cycle.started_at)
         step = advance(
-            book, believed, self._settings.events, health=None if stands else cycle.health
+            book, counted, self._settings.events, health=None if ignored else cycle.health
         )
         self._book = step.book
         return step
@@ -225,11 +228,11 @@ class Recorder:
     async def _rebuilt(
         self, place: CountryPlatformKey, more: Sequence[Cycle] = (), steps: Sequence[Step] = ()
     ) -> Step:
-        """One platform in one country concluded from all that is stored, and from `more` cycles,
+        """One platform in one country, detected from all that is stored and from `more` cycles,
         of which these steps were made already."""
         wanted = Selection(country=place[0], platform=place[1])
         known = {e.id: e async for page in self._store.events(wanted) for e in page}
-        unstored = [pending.changed for pending in self._pending] + [s.changed for s in steps]
+        unstored = [pending.changed for pending in self._backlog] + [s.changed for s in steps]
         for changed in unstored:
             known |= {e.id: e for e in changed if (e.country, e.platform) == place}
         logged = dict(self._book.logged)
@@ -241,9 +244,9 @@ class Recorder:
             place,
             known.values(),
             self._settings.events,
-            quarantined=self._left_out.__contains__,
+            quarantined=self._quarantined.__contains__,
         )
-        cycles = [*(pending.cycle for pending in self._pending), *more]
+        cycles = [*(pending.cycle for pending in self._backlog), *more]
         async for verdicts in self._history(wanted, cycles):
             rebuild.take(verdicts)
         return rebuild.step()
@@ -272,64 +275,48 @@ class Recorder:
             last = max(last, *(entry.sequence for entry in entries))
         return last
 
-    async def _store_pending(self) -> bool:
-        """Store what waits, oldest first; True when all of it is durable."""
-        while len(self._pending) > PENDING:
-            given_up = self._pending.popleft()
-            log.error("cycle given up, the store keeps failing", cycle=given_up.cycle.id)
-        while self._pending:
-            waiting = self._pending[0]
-            # With the last of them, all conclusions: they are those of now.
-            touched = waiting.touched if len(self._pending) == 1 else ()
-            try:
-                await self._store.save(
-                    waiting.cycle,
-                    waiting.changed,
-                    waiting.log,
-                    conclusions_of(self._book, touched, self._left_out),
-                    waiting.notices,
-                )
-            except StorageError as error:
-                self._publisher.storage_error("save")
-                log.error("cycle not stored", cycle=waiting.cycle.id, error=str(error))
-                if not self._keep:
-                    raise
-                return False
-            self._pending.popleft()
-            if waiting.notices and self._herald is not None:
-                self._herald.wake()
-        return True
+    async def _save(self, pending: Pending) -> None:
+        # With the last of them, all checkpoints: they are those of now.
+        touched = pending.touched if len(self._backlog) == 1 else ()
+        await self._store.save(
+            pending.cycle,
+            pending.changed,
+            pending.log,
+            checkpoints_of(self._book, touched, self._quarantined),
+            pending.notices,
+        )
+        if pending.notices and self._notifier is not None:
+            self._notifier.wake()
 
-    def _doubt(self, countries: Iterable[str]) -> None:
+    def _show_outliers(self, countries: Iterable[str]) -> None:
         now, events = self._now(), self._settings.events
         for country in countries:
             self._publisher.doubt(
                 country,
-                differing(self._book, country, now, events),
-                lambda vantage: self._left_out.stands(vantage, now),
+                outlier_platforms(self._book, country, now, events),
+                lambda vantage: self._quarantined.covers(vantage, now),
             )
 
     def _with_notices(self, pending: Pending) -> Pending:
-        if self._herald is None:
+        if self._notifier is None:
             return pending
-        notices = tuple(self._herald.announce(pending.log))
+        notices = tuple(self._notifier.announce(pending.log))
         return msgspec.structs.replace(pending, notices=notices)
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """A cycle that is not durable yet, and what it did to events."""
+    """A cycle that is not durable yet, and what it changed in events."""
 
     cycle: Cycle
     changed: tuple[Event, ...]
     log: tuple[EventLogEntry, ...]
     touched: tuple[CountryPlatformKey, ...]
-    """Whose conclusions are to be stored with it."""
+    """Whose checkpoints are stored with it."""
     notices: tuple[Notice, ...] = ()
-    """What is to be told of it."""
 
 
 def _pending(cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> Pending:
-    """Of a cycle that carries what `steps` did; `touching` are all that conclusions rest on."""
+    """A cycle that carries the changes of `steps`; checkpoints follow from all of `touching`."""
     changed = {event.id: event for step in steps for event in step.changed}
     return Pending(
         cycle=cycle,
@@ -339,9 +326,9 @@ def _pending(cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> P
     )
 
 
-def without_what_never_was(steps: Sequence[Step]) -> list[Step]:
-    """The steps without events that were begun and taken back in the course of them: nobody ever
-    heard of those."""
+def without_unpublished(steps: Sequence[Step]) -> list[Step]:
+    """The steps without events that began and were withdrawn within them: they were never
+    published."""
     begun = {entry.event for step in steps for entry in step.log if entry.sequence == 1}
     last = {event.id: event for step in steps for event in step.changed}
     gone = {one for one in begun if last[one].state is EventState.WITHDRAWN}
@@ -366,11 +353,11 @@ def _report(cycle: Cycle, *, stored: bool, live: bool) -> None:
         return
     states = Counter(verdict.state for verdict in cycle.platforms)
     log.info(
-        "cycle complete" if live else "cycle from before complete",
+        "cycle complete" if live else "late cycle complete",
         cycle=cycle.id,
         vantage=cycle.vantage,
         health=cycle.health.state,
-        looks=len(cycle.measurements),
+        measurements=len(cycle.measurements),
         seconds=round((cycle.finished_at - cycle.started_at).total_seconds(), 1),
         **{str(state): count for state, count in sorted(states.items())},
     )

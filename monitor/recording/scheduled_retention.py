@@ -1,4 +1,4 @@
-"""Deletes what is older than the configuration keeps, once an hour, a little at a time."""
+"""Deletes what is older than the configuration keeps, every hour, a little at a time."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,9 +16,9 @@ log = logger(__name__)
 EVERY = 3600.0
 """Seconds between two rounds."""
 SOON = 60.0
-"""Seconds after the start until the first: what is looked at first matters more."""
+"""Seconds after the start until the first round: the first cycles matter more."""
 PAUSE = 0.1
-"""Seconds between two transactions, in which whoever writes or reads has the disk."""
+"""Seconds between two transactions, in which others can write and read."""
 
 
 class Retention:
@@ -32,21 +32,21 @@ class Retention:
         *,
         now: Callable[[], datetime],
     ) -> None:
-        """`settings` are asked for anew in each round."""
+        """`settings` gives those in use; each round asks anew."""
         self._settings = settings
         self._store = store
         self._publisher = publisher
         self._now = now
 
     async def run(self) -> None:
-        """A round soon, and one every hour; ends only by being cancelled."""
+        """A round soon, then one every hour, until cancelled."""
         await asyncio.sleep(SOON)
         while True:
             await self.round()
             await asyncio.sleep(EVERY)
 
     async def round(self) -> None:
-        """Delete all that is too old. A store that fails is counted, and tried in the next."""
+        """Delete all that is too old. A store that fails is counted; the next round tries again."""
         gone: dict[str, int] = {}
         try:
             for what, before in self._limits():

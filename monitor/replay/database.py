@@ -27,7 +27,7 @@ async def replay_store(
         received.add(cycle)
         wanted = not selection.platform and _within(selection, health.at)
         believed = [verdict for verdict in verdicts if verdict not in quarantined]
-        stands = quarantined.stands(health.vantage, health.at)
+        stands = quarantined.covers(health.vantage, health.at)
         late = replay.take(believed, health if wanted and not stands else None)
         for place in late:
             await _again(replay, store, selection, place, received, quarantined)

@@ -62,11 +62,11 @@ def control_look(cycle: str, endpoint: str, **changed: Any) -> Measurement:
     return measurement(cycle, **{**usual, **changed})
 
 
-class FakeDesk:
-    """A desk whose one control sees everything; it remembers what it was asked."""
+class FakeControls:
+    """Controls of which one sees everything; it remembers what it was asked."""
 
-    def __init__(self, *, staffed: bool = True, spent: bool = False) -> None:
-        self.staffed = staffed
+    def __init__(self, *, available: bool = True, spent: bool = False) -> None:
+        self.available = available
         self._spent = spent
         self.asked: list[tuple[Target, float, str, bool, Reduction | None]] = []
 
@@ -74,7 +74,7 @@ class FakeDesk:
         """Nothing."""
         return ()
 
-    async def look(
+    async def measure(
         self,
         target: Target,
         *,
@@ -101,7 +101,7 @@ class FakeDesk:
             role="international",
             look=Purpose.REFERENCE,
         )
-        return (ControlHealth(health=health(vantage="ams"), looks=(seen,)),)
+        return (ControlHealth(health=health(vantage="ams"), measurements=(seen,)),)
 
 
 def asking(asked: ControlRequest, **changed: Any) -> tuple[dict[str, str], bytes]:
@@ -195,15 +195,15 @@ async def test_settings_are_for_agents_alone() -> None:
 async def test_controls_look_after_the_question_and_the_looks_are_stored_first() -> None:
     """The collector's own controls look at the endpoint from now on, with what was asked for, and
     whatever the agent is told is in the database already."""
-    desk = FakeDesk()
+    controls = FakeControls()
     cycle, reduction = new_id(), Reduction(family="ipv4", greet=True)
     asked = ControlRequest(cycle=cycle, target=LISTED, quic=True, reduction=reduction, health=True)
-    async with collecting(desk=lambda: desk) as collector:
+    async with collecting(controls=lambda: controls) as collector:
         headers, body = asking(asked)
         response = await collector.send(headers, body, path=CONTROLS)
         answer = msgspec.json.decode(response.content, type=ControlAnswer)
         assert is_signed_answer(response, headers["shutwatch-request"])
-        assert desk.asked == [(LISTED, NOW.timestamp(), cycle, True, reduction)]
+        assert controls.asked == [(LISTED, NOW.timestamp(), cycle, True, reduction)]
         (look,) = answer.looks
         assert (look.endpoint, look.cycle, look.vantage) == (LISTED.endpoint.id, cycle, "ams")
         (state,) = answer.checks
@@ -211,14 +211,14 @@ async def test_controls_look_after_the_question_and_the_looks_are_stored_first()
         assert {one.id for one in stored} == {look.id, state.looks[0].id}
 
 
-def _same(desk: FakeDesk | None) -> FakeDesk | None:
-    return desk
+def _same(controls: FakeControls | None) -> FakeControls | None:
+    return controls
 
 
 async def test_without_controls_the_answer_is_empty_at_once() -> None:
     """A collector that has none says so, and does not wait for any."""
-    for desk in (None, FakeDesk(staffed=False), FakeDesk(spent=True)):
-        async with collecting(desk=partial(_same, desk)) as collector:
+    for controls in (None, FakeControls(available=False), FakeControls(spent=True)):
+        async with collecting(controls=partial(_same, controls)) as collector:
             asked = ControlRequest(cycle=new_id(), target=LISTED, health=True)
             response = await collector.send(*asking(asked), path=CONTROLS)
             answer = msgspec.json.decode(response.content, type=ControlAnswer)
@@ -246,22 +246,22 @@ INTERNAL = Endpoint(kind=EndpointKind.HTTP, host="169.254.169.254", port=80)
 async def test_a_stolen_key_cannot_send_the_controls_anywhere(target: Target) -> None:
     """Only what the collector's own catalogue lists is looked at; of anything else the controls
     have seen nothing."""
-    desk = FakeDesk()
-    async with collecting(desk=lambda: desk) as collector:
+    controls = FakeControls()
+    async with collecting(controls=lambda: controls) as collector:
         asked = ControlRequest(cycle=new_id(), target=target)
         response = await collector.send(*asking(asked), path=CONTROLS)
         assert msgspec.json.decode(response.content, type=ControlAnswer).looks == ()
-    assert desk.asked == []
+    assert controls.asked == []
 
 
 async def test_an_endpoint_is_looked_at_as_the_collectors_catalogue_defines_it() -> None:
     """Whatever an agent says an endpoint must answer, the collector's own definition counts."""
-    desk = FakeDesk()
+    controls = FakeControls()
     loose = msgspec.structs.replace(LISTED.endpoint, verify=False, expect_status=(599,))
-    async with collecting(desk=lambda: desk) as collector:
+    async with collecting(controls=lambda: controls) as collector:
         asked = ControlRequest(cycle=new_id(), target=elsewhere(endpoint=loose))
         assert (await collector.send(*asking(asked), path=CONTROLS)).status_code == 200
-    assert [one[0] for one in desk.asked] == [LISTED]
+    assert [one[0] for one in controls.asked] == [LISTED]
 
 
 @pytest.mark.parametrize(
@@ -284,19 +284,21 @@ async def test_an_endpoint_is_looked_at_as_the_collectors_catalogue_defines_it()
 )
 async def test_a_broken_question_for_controls_is_refused(body: bytes, words: str) -> None:
     """It costs the controls nothing, and says what is wrong."""
-    desk = FakeDesk()
-    async with collecting(desk=lambda: desk) as collector:
+    controls = FakeControls()
+    async with collecting(controls=lambda: controls) as collector:
         headers, packed = request(body, path=CONTROLS)
         refused = refusal(await collector.send(headers, packed, path=CONTROLS))
         assert refused.reason is Reason.MALFORMED
         assert words in refused.detail
-    assert desk.asked == []
+    assert controls.asked == []
 
 
 async def test_control_looks_are_limited_for_each_vantage() -> None:
     """One agent cannot keep the controls busy for all others."""
-    desk = FakeDesk()
-    async with collecting(desk=lambda: desk, used=settings(controls_per_minute=3)) as collector:
+    controls = FakeControls()
+    async with collecting(
+        controls=lambda: controls, used=settings(controls_per_minute=3)
+    ) as collector:
         await collector.store.enrol(enrolment(OTHER_KEY, "lhe-a"))
         asked = ControlRequest(cycle=new_id(), target=LISTED)
         statuses = [
@@ -318,8 +320,8 @@ class Full(MemoryStore):
 
 async def test_nothing_is_told_of_controls_that_could_not_be_stored() -> None:
     """What an agent acts on is evidence, so it is on disk or not told."""
-    desk = FakeDesk()
-    async with collecting(desk=lambda: desk, store=Full()) as collector:
+    controls = FakeControls()
+    async with collecting(controls=lambda: controls, store=Full()) as collector:
         asked = ControlRequest(cycle=new_id(), target=LISTED)
         response = await collector.send(*asking(asked), path=CONTROLS)
         assert (response.status_code, refusal(response).reason) == (503, Reason.STORAGE)

@@ -289,7 +289,7 @@ def letters(file: Path) -> list[dict[str, Any]]:
 
 def cycles_of(agent: Monitor) -> dict[str, int]:
     """Cycles that an agent says it spooled, each with how many measurements it has."""
-    return {line["cycle"]: line["looks"] for line in agent.said("cycle complete")}
+    return {line["cycle"]: line["measurements"] for line in agent.said("cycle complete")}
 
 
 def wait_for_cycles(agents: Sequence[Monitor], count: int, seconds: float = 90.0) -> None:

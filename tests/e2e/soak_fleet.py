@@ -35,7 +35,7 @@ def row(
     agents: Sequence[Monitor],
 ) -> Row:
     """Of what is stored in the end."""
-    receipts = {line["batch"] for agent in agents for line in agent.said("handed in")}
+    receipts = {line["batch"] for agent in agents for line in agent.said("batch delivered")}
     return Row(
         what=what,
         lasted=lasted,

@@ -69,11 +69,11 @@ def test_no_address_of_an_agent_is_kept_or_logged(lab: Lab, url: str) -> None:
         asked = lab.run([*argv, STRANGER, PASSED_ON], env={"PYTHONPATH": str(ROOT)})
         assert asked.returncode == 0, asked.stderr
         assert set(map(int, asked.stdout.split())) >= {200, 400, 401, 404}
-        wait_for(partial(agents[0].said, "handed in"), "a batch of each", 90)
-        wait_for(partial(agents[1].said, "handed in"), "a batch of each", 90)
+        wait_for(partial(agents[0].said, "batch delivered"), "a batch of each", 90)
+        wait_for(partial(agents[1].said, "batch delivered"), "a batch of each", 90)
         kill(collectors[0].process)
         collectors.append(fleet.collector(2, AGENTS, more=DEBUG))
-        before = [len(agent.said("handed in")) for agent in agents]
+        before = [len(agent.said("batch delivered")) for agent in agents]
         for agent, count in zip(agents, before, strict=True):
             wait_for(partial(_more_than, agent, count), "it to go on", 90)
         for process in (*agents, *collectors[1:]):
@@ -94,4 +94,4 @@ def test_no_address_of_an_agent_is_kept_or_logged(lab: Lab, url: str) -> None:
 
 
 def _more_than(agent: Monitor, count: int) -> bool:
-    return len(agent.said("handed in")) > count
+    return len(agent.said("batch delivered")) > count

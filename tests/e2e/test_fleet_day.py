@@ -136,4 +136,4 @@ def test_a_day_offline_arrives_once_and_moves_nothing_live(
 
 def _handed_in(agent: Monitor, cycles: int) -> bool:
     """Whether the agent has handed in what it saw itself, so many cycles of it."""
-    return len(cycles_of(agent)) >= cycles and bool(agent.said("handed in"))
+    return len(cycles_of(agent)) >= cycles and bool(agent.said("batch delivered"))

@@ -63,12 +63,12 @@ def spool(fleet: Fleet, networks: Sequence[Network], template: Path, count: int)
 
 def acknowledged(agents: Sequence[Monitor]) -> set[str]:
     """Batches for which the agents had a receipt."""
-    return {line["batch"] for agent in agents for line in agent.said("handed in")}
+    return {line["batch"] for agent in agents for line in agent.said("batch delivered")}
 
 
 def complaints(agents: Sequence[Monitor]) -> set[str]:
     """Why the agents could not hand in, in their words."""
-    return {line["reason"] for agent in agents for line in agent.said("nothing handed in")}
+    return {line["reason"] for agent in agents for line in agent.said("nothing delivered")}
 
 
 def wait_for_all(fleet: Fleet, networks: Sequence[Network], spooled: Spooled) -> None:
@@ -275,7 +275,7 @@ def with_a_full_agent(lab: Lab, cycles: int) -> Row:
         wait_for(lambda: cycles_of(agent), "a cycle")
         disk.fill()
         filled = time.monotonic()
-        lost = "cycle given up, the spool takes nothing"
+        lost = "cycle given up, the spool stores nothing"
         wait_for(lambda: len(agent.said(lost)) >= cycles, "cycles that are lost", 60 + 15 * cycles)
         assert fleet.status(network)["running"]
         disk.empty()
@@ -322,17 +322,19 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
         (fleet.folder / "collector.pem").write_text(private(NAME))
         collector = fleet.collector(1, AGENTS + 1)
         began = time.monotonic()
-        untrusted = "a certificate that is not to be trusted"
+        untrusted = "an untrusted certificate"
         wait_for(lambda: any(why.startswith(untrusted) for why in complaints([agent])), "a no", 60)
         assert fleet.status(network)["last_error"]["what"].startswith(untrusted)
-        before = len(agent.said("handed in"))
+        before = len(agent.said("batch delivered"))
         collector.stop()
         made = authority().issue_cert(NAME).private_key_and_cert_chain_pem.bytes().decode()
         assert made != first
         (fleet.folder / "collector.pem").write_text(made)
         collector = fleet.collector(1, AGENTS + 1)
         back = time.monotonic()
-        wait_for(lambda: len(agent.said("handed in")) > before, "it to be trusted again", PATIENCE)
+        wait_for(
+            lambda: len(agent.said("batch delivered")) > before, "it to be trusted again", PATIENCE
+        )
         recovered = time.monotonic() - back
         is_well(fleet, network)
         stored = end(fleet, [network], [agent])

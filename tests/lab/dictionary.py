@@ -27,13 +27,15 @@ LARGEST = 8192
 CYCLES = """
 import asyncio, json, pathlib, sys
 import msgspec
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.config.load import load_config
 
 async def cycles():
     settings = load_config(pathlib.Path(sys.argv[1]), {})
     async with cycle_runner(settings, force_quic=True) as runner:
-        made = [await runner.run(one.id) for one in settings.vantages if one.role == "field"]
+        fields = [one.id for one in settings.vantages if one.role == "field"]
+        made = [await measure_and_judge(runner, one) for one in fields]
     looks = [look for cycle in made for look in cycle.measurements]
     print(json.dumps([msgspec.json.encode(look.observations).decode() for look in looks]))
 

@@ -84,7 +84,7 @@ async def test_status_tells_what_waits_what_was_given_up_and_what_was_refused(
     assert [one["reason"] for one in told["refused"]] == ["malformed"]
     text = shutwatch("status", "-c", str(folder / "agent.toml")).stdout
     assert "Waiting: 10 measurements" in text
-    assert "Given up for lack of room: 7 measurements" in text
+    assert "Given up because the spool was full: 7 measurements" in text
     assert "malformed, as the test says" in text
     await spool.close()
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.lab
 
 CYCLE = """
 import asyncio, json, pathlib, sys
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
 from monitor.config.load import load_config
@@ -22,7 +23,7 @@ from probes.measurement import QuicObservation
 async def cycle():
     settings = load_config(pathlib.Path(sys.argv[1]), {})
     async with cycle_runner(settings, force_quic="quic" in sys.argv) as runner:
-        return await runner.run("line", Effort(sys.argv[2]))
+        return await measure_and_judge(runner, "line", Effort(sys.argv[2]))
 
 made = asyncio.run(cycle())
 print(json.dumps({

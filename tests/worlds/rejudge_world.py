@@ -13,6 +13,7 @@ import msgspec
 
 from monitor.analysis.events.fold import EventBook, advance
 from monitor.analysis.verdict import PlatformVerdict, Verdict
+from monitor.app.cycle_job import measure_and_judge
 from monitor.config.settings import Settings, ThrottlingSettings
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.cycle import CycleRunner
@@ -200,7 +201,7 @@ async def record(configured: Settings, store: Store, turns: int = TURNS) -> None
         )
 
         async def cycle(vantage: VantagePoint) -> None:
-            await recorder.record(await runner.run(vantage.id))
+            await recorder.record(await measure_and_judge(runner, vantage.id))
 
         for number in range(turns):
             story.turn(number)

@@ -86,3 +86,13 @@ def same_page_as_control(measurement: Measurement, controls: Iterable[Measuremen
     return page is not None and any(
         other is not None and compare(page, other) is Likeness.SAME for other in others
     )
+
+
+def retry_may_tell(first: Measurement, controls: Sequence[Measurement]) -> bool:
+    """True when another attempt could change the verdict; `controls` were made after the first.
+
+    It cannot when the endpoint failed for every control too, nor when they read the same.
+    """
+    return (not controls or any(map(answered, controls))) and not same_page_as_control(
+        first, controls
+    )

@@ -1,9 +1,11 @@
-"""What is remembered between cycles to judge the speed of one object at one vantage."""
+"""What is remembered from cycle to cycle to judge transfer speed."""
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from monitor.analysis.seen import ObjectTransfers, Place, Seen
+from monitor.analysis.throttling.objects import TransferObject
 from monitor.analysis.throttling.transfer_round import round_of
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import State
@@ -11,60 +13,123 @@ from probes.measurement import Layer, Measurement, TcpObservation
 
 ROUNDS = 3
 HISTORY = 20
-"""Measurements that define what is usual."""
-STANDS = 1.5
-"""An accusation that is not renewed lasts this many times the interval between measurements."""
+"""Values that make up what is usual."""
+HOLDS = 1.5
+"""A verdict that is not renewed holds for this many times the time between measurements."""
 LONGEST_UNRENEWED = 3600.0
-"""Seconds it lasts where nothing is measured on a schedule."""
+"""Seconds for which it holds where nothing is measured by the clock."""
 
 
 class SpeedHistory:
     """One object at one vantage. Times are POSIX seconds."""
 
     def __init__(self) -> None:
-        self.rounds: deque[Measurement] = deque(maxlen=ROUNDS)
+        self._rounds: deque[Measurement] = deque(maxlen=ROUNDS)
+        self._connects: deque[float] = deque(maxlen=HISTORY)
+        self._accusation: TransferVerdict | None = None
+        self._until = 0.0
         self.usual_ratios: deque[float] = deque(maxlen=HISTORY)
-        self.connects: deque[float] = deque(maxlen=HISTORY)
-        self.accusing: TransferVerdict | None = None
-        self.until = 0.0
-        """When `accusing` expires."""
 
-    @property
-    def distance(self) -> float:
-        """Shortest recent connect time in seconds, before any transfer filled a queue."""
-        return min(self.connects, default=math.inf)
+    def distance(self, measurement: Measurement | None = None) -> float:
+        """Shortest time of recent connects, before any transfer filled a queue; those of
+        `measurement` count too."""
+        new = () if measurement is None else _connects(measurement)
+        return min((*self._connects, *new), default=math.inf)
 
-    @property
-    def earlier(self) -> list[Measurement]:
-        """Earlier rounds to judge a single new round with; none while nothing is accused."""
-        return list(self.rounds)[1 - ROUNDS :] if self.accusing is not None else []
+    def accusation(self, now: float) -> TransferVerdict | None:
+        """The verdict that says throttled and still holds."""
+        return self._accusation if now <= self._until else None
 
-    def add_measurement(self, measurement: Measurement) -> None:
-        """Record the connect times of a measurement of the endpoint."""
-        self.connects.extend(
-            o.duration
-            for o in measurement.of(Layer.TCP)
-            if isinstance(o, TcpObservation) and o.failure is None
-        )
+    def earlier(self, now: float) -> list[Measurement]:
+        """The rounds to judge a single new one with: none while nothing is accused."""
+        return list(self._rounds)[1 - ROUNDS :] if self.accusation(now) is not None else []
 
-    def remember(
+    def add_connects(self, measurement: Measurement) -> None:
+        """Count a measurement of the endpoint that shows whether the object can be reached."""
+        self._connects.extend(_connects(measurement))
+
+    def learn(
         self, made: Sequence[Measurement], verdict: TransferVerdict, now: float, every: float
     ) -> None:
-        """Record new rounds and their verdict; `every` is the interval in seconds."""
-        self.rounds.extend(made)
-        for measurement in made:
-            seen = round_of(measurement, self.distance)
+        """Count new rounds and their verdict; `every` is the time between measurements."""
+        self._rounds.extend(made)
+        for one in made:
+            seen = round_of(one, self.distance())
             ratio = seen.ratio("reference")
             if ratio is not None and not seen.suspicious:
                 self.usual_ratios.append(ratio)
         if verdict.accuses:
-            self.accusing = verdict
-            self.until = now + (STANDS * every or LONGEST_UNRENEWED)
+            self._accusation = verdict
+            self._until = now + (HOLDS * every or LONGEST_UNRENEWED)
         elif verdict.verdict.state is State.OK:
-            self.accusing = None
+            self._accusation = None
 
-    def current_accusation(self, now: float) -> TransferVerdict | None:
-        """The accusation that has not expired."""
-        if self.accusing is not None and now > self.until:
-            self.accusing = None
-        return self.accusing
+
+class SpeedHistories:
+    """The histories of all objects at all vantages."""
+
+    def __init__(self, objects: Iterable[TransferObject], every: float) -> None:
+        """`every` is the time between measurements of an object, in seconds; 0: not by the
+        clock."""
+        self.objects = tuple(objects)
+        self._every = every
+        self._vantages: dict[str, dict[Place, SpeedHistory]] = {}
+
+    def inherit(self, before: "SpeedHistories", vantages: Collection[str]) -> None:
+        """Continue with what another one knows of these vantages."""
+        self._vantages = {
+            name: known for name, known in before._vantages.items() if name in vantages
+        }
+
+    def of(self, vantage: str, place: Place) -> SpeedHistory:
+        """The history of an object at a vantage."""
+        return self._vantages.setdefault(vantage, {}).setdefault(place, SpeedHistory())
+
+    def transfers(
+        self,
+        vantage: str,
+        place: Place,
+        made: Sequence[Measurement],
+        controls: Sequence[Measurement],
+        reached: Measurement | None,
+        now: float,
+    ) -> ObjectTransfers:
+        """What there is to judge the rounds `made` in one cycle by. `reached` is the cycle's last
+        measurement of the endpoint that shows whether the object can be reached."""
+        history = self.of(vantage, place)
+        # A cycle makes more than one round only to judge those by themselves.
+        rounds = made if len(made) > 1 else (*history.earlier(now), *made)
+        platform, role, endpoint = place
+        return ObjectTransfers(
+            platform=platform,
+            role=role,
+            endpoint=endpoint,
+            made=tuple(made),
+            rounds=tuple(rounds),
+            controls=tuple(controls),
+            distance=history.distance(reached),
+            usual_ratios=tuple(history.usual_ratios),
+        )
+
+    def accusations(self, vantage: str, now: float) -> tuple[TransferVerdict, ...]:
+        """All verdicts that say throttled and still hold."""
+        known = (one.accusation(now) for one in self._vantages.get(vantage, {}).values())
+        return tuple(one for one in known if one is not None)
+
+    def learn(self, seen: Seen, verdicts: Sequence[TransferVerdict]) -> None:
+        """Count one cycle; `verdicts` are those on its transfers, in their order."""
+        last, vantage, now = seen.last_attempts, seen.vantage.id, seen.judged_at.timestamp()
+        for one in self.objects:
+            reached = last.get((one.platform, one.witness))
+            if reached is not None:
+                self.of(vantage, one.place).add_connects(reached)
+        for transfers, verdict in zip(seen.transfers, verdicts, strict=True):
+            self.of(vantage, transfers.place).learn(transfers.made, verdict, now, self._every)
+
+
+def _connects(measurement: Measurement) -> tuple[float, ...]:
+    return tuple(
+        o.duration
+        for o in measurement.of(Layer.TCP)
+        if isinstance(o, TcpObservation) and o.failure is None
+    )

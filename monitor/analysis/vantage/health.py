@@ -36,6 +36,10 @@ LOSSY_TIMEOUT_RATE = 0.2
 WRONG_CLOCK = 86400.0
 """Seconds of skew from which certificates fail, or pass, because of the clock alone."""
 
+ReferenceMeasurements = tuple[tuple[Reference, Measurement], ...]
+HOPELESS = (VantageState.OFFLINE, VantageState.CAPTIVE_PORTAL)
+"""States in which a further attempt would only load a network in trouble."""
+
 _TLS_KINDS = (EndpointKind.TLS, EndpointKind.HTTPS)
 _NO_WAY_TO_RESOLVER = TIMEOUTS | {
     "host_unreachable",

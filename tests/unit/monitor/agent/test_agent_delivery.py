@@ -353,7 +353,7 @@ async def test_no_address_is_in_what_it_keeps_or_logs(
         await server.start()
         await until_empty(one.spool)
     logged = capsys.readouterr().out
-    assert "nothing handed in" in logged
+    assert "nothing delivered" in logged
     assert b"no connection" in kept
     for written in (logged.encode(), kept):
         assert b"127.0.0.1" not in written

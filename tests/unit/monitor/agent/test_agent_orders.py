@@ -115,7 +115,7 @@ def test_orders_are_there_again_after_a_restart(tmp_path: Path) -> None:
     Orders(file, public_text(KEY)).keep(signed(TOLD))
     again = Orders(file, public_text(KEY))
     again.restore()
-    assert again.told == TOLD
+    assert again.current == TOLD
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -129,4 +129,4 @@ def test_what_is_not_signed_is_not_taken_up(tmp_path: Path, kept: str) -> None:
         Orders(file, public_text(KEY)).keep(signed(TOLD, by="somebody else"))
     orders = Orders(file, public_text(KEY))
     orders.restore()
-    assert orders.told is None
+    assert orders.current is None

@@ -53,14 +53,16 @@ async def agent(
     spool = Spool(folder / "spool.db", limit=10**7)
     chance = random.Random(1)
     async with CollectorClient(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
-        desk = RemoteControls(line, clock)
+        controls = RemoteControls(line, clock)
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
-        async with CycleRunners(ledger, desk=desk, standing=True, now=clock.now) as runners:
+        async with CycleRunners(
+            ledger, controls=controls, scheduled_controls=True, now=clock.now
+        ) as runners:
             keeper = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
             turns = AgentCycles(await runners.begin(mine, ()), keeper, LogCounter(), ledger)
             schedule = Schedule(mine, turns)
             change = AgentReconfiguration(
-                mine, orders, desk, runners, schedule, turns, keeper, mine
+                mine, orders, controls, runners, schedule, turns, keeper, mine
             )
             yield change, turns
             # Earlier runners are let go of by tasks, which are to have begun.
@@ -89,17 +91,17 @@ async def test_orders_hold_at_once_and_within_what_the_file_allows(
         assert changed(capsys) == [(600.0, 3, 100_000_000)]
         assert turns.runner is not first
         assert not turns.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
-        assert not turns.resting
+        assert not turns.paused_by_collector
         rest = replace(TOLD, version="2", paused=True)
         await change.ordered(rest, signed(rest))
-        assert turns.resting
+        assert turns.paused_by_collector
         older = replace(
             TOLD, version="0", issued_at=TOLD.issued_at.replace(year=2025), interval=900
         )
         await change.ordered(older, signed(older))
-        assert turns.resting
+        assert turns.paused_by_collector
         await change.ordered(replace(TOLD, version="3"), signed(TOLD))
-        assert not turns.resting
+        assert not turns.paused_by_collector
         assert changed(capsys) == []
 
 

@@ -41,10 +41,10 @@ def seen_at_control(collector: Collector, *, reached: bool = True) -> Measuremen
 
 
 @asynccontextmanager
-async def at_desk(
+async def at_controls(
     one: World, collector: Collector, time_: Time, *, deadline: float = DEADLINE
 ) -> AsyncIterator[tuple[RemoteControls, AgentClock]]:
-    """A desk of an agent that has heard the collector."""
+    """The controls of an agent that has heard the collector."""
     clock = AgentClock(time_.machine)
     async with CollectorClient(one.setup, VANTAGE, AGENT_KEY, clock, random.Random(1)) as line:
         await line.learn_time(collector.url)
@@ -58,12 +58,12 @@ async def test_what_controls_saw_is_told_in_the_agents_own_time_and_began_after_
     """However wrong the agent's clock is: else it would be no control of the failure."""
     async with collecting(authority()) as (collector, _):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, Time(behind=behind)) as (desk, clock):
+        async with at_controls(one, collector, Time(behind=behind)) as (controls, clock):
             failed = clock.now().timestamp()
             collector.controls = ControlAnswer(
                 at=collector.now(), looks=(seen_at_control(collector),)
             )
-            (found,) = await desk.look(TARGET, after=failed, cycle=CYCLE, quic=True)
+            (found,) = await controls.measure(TARGET, after=failed, cycle=CYCLE, quic=True)
             assert 0 <= found.started_at.timestamp() - failed < 5
         (asked,) = collector.asked
         assert (asked.cycle, asked.target, asked.quic) == (CYCLE, TARGET, True)
@@ -81,20 +81,20 @@ async def test_what_is_no_controls_look_at_the_endpoint_is_left_out(tmp_path: Pa
                 msgspec.structs.replace(right, endpoint="https://other.example/"),
             ),
         )
-        async with at_desk(one, collector, one.time) as (desk, _clock):
-            assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
+        async with at_controls(one, collector, one.time) as (controls, _clock):
+            assert await controls.measure(TARGET, after=0.0, cycle=CYCLE) == ()
 
 
 async def test_a_collector_that_is_away_costs_a_moment_once(tmp_path: Path) -> None:
     """Then nobody is asked for a while, so that a hundred failures do not wait a hundred times."""
     async with collecting(authority()) as (collector, server):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, one.time) as (desk, _clock):
+        async with at_controls(one, collector, one.time) as (controls, _clock):
             await server.stop()
             began = time.monotonic()
             for _ in range(100):
-                assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
-                assert await desk.health(after=0.0, cycle=CYCLE) == ()
+                assert await controls.measure(TARGET, after=0.0, cycle=CYCLE) == ()
+                assert await controls.health(after=0.0, cycle=CYCLE) == ()
             assert time.monotonic() - began < 5
 
 
@@ -104,10 +104,10 @@ async def test_a_collector_that_does_not_answer_is_not_waited_for(
     """After the deadline the cycle goes on without a control."""
     async with collecting(authority()) as (collector, _):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, one.time, deadline=2.0) as (desk, _clock):
+        async with at_controls(one, collector, one.time, deadline=2.0) as (controls, _clock):
             collector.stall = 8.0
             began = time.monotonic()
-            looks = [desk.look(TARGET, after=0.0, cycle=CYCLE) for _ in range(20)]
+            looks = [controls.measure(TARGET, after=0.0, cycle=CYCLE) for _ in range(20)]
             assert set(await asyncio.gather(*looks)) == {()}
             assert time.monotonic() - began < 6
 
@@ -116,9 +116,9 @@ async def test_nobody_is_asked_while_nothing_may_be_sent(tmp_path: Path) -> None
     """A host who pauses the agent has a silent line."""
     async with collecting(authority()) as (collector, _):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, one.time) as (desk, _clock):
-            desk.allowed = False
-            assert await desk.look(TARGET, after=0.0, cycle=CYCLE) == ()
+        async with at_controls(one, collector, one.time) as (controls, _clock):
+            controls.allowed = False
+            assert await controls.measure(TARGET, after=0.0, cycle=CYCLE) == ()
         assert not collector.paths[CONTROLS]
 
 
@@ -128,11 +128,11 @@ async def test_of_what_controls_saw_before_only_what_met_an_answer_is_known(
     """That it failed elsewhere some time ago is no reason not to look closely now."""
     async with collecting(authority()) as (collector, _):
         one = world(tmp_path, authority(), collector)
-        async with at_desk(one, collector, one.time) as (desk, _clock):
+        async with at_controls(one, collector, one.time) as (controls, _clock):
             good = seen_at_control(collector)
-            desk.use([good, seen_at_control(collector, reached=False)])
-            assert desk.known(TARGET) == (good,)
+            controls.use([good, seen_at_control(collector, reached=False)])
+            assert controls.known(TARGET) == (good,)
             other = parse_endpoint("https://t.co/")
-            assert desk.known(msgspec.structs.replace(TARGET, endpoint=other)) == ()
-            desk.use([msgspec.structs.replace(good, started_at=good.started_at + timedelta(1))])
-            assert len(desk.known(TARGET)) == 1
+            assert controls.known(msgspec.structs.replace(TARGET, endpoint=other)) == ()
+            controls.use([msgspec.structs.replace(good, started_at=good.started_at + timedelta(1))])
+            assert len(controls.known(TARGET)) == 1

@@ -1,4 +1,4 @@
-"""CycleJobs are taken for whoever keeps what they give: a recorder, or a spool in the field."""
+"""Cycles are run for any recorder: the real one, or a spool in the field."""
 
 import asyncio
 
@@ -36,11 +36,11 @@ ASKING = msgspec.structs.replace(
         ),
     ),
 )
-"""With something to look at."""
+"""With something to measure."""
 
 
 class Spool:
-    """Keeps cycles and concludes nothing, as in the field."""
+    """Records cycles and detects nothing, as in the field."""
 
     book = EventBook()
 
@@ -58,65 +58,65 @@ class Spool:
 
 
 class Counted:
-    """Counts turns."""
+    """Counts cycles."""
 
     def __init__(self) -> None:
-        self.turns: list[tuple[str, Effort, int]] = []
+        self.counted: list[tuple[str, Effort, int]] = []
         self.missed: list[str] = []
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """One more."""
-        self.turns.append((vantage, effort, spent))
+        self.counted.append((vantage, effort, spent))
 
     def cycle_missed(self, vantage: str) -> None:
         """One less."""
         self.missed.append(vantage)
 
 
-async def test_a_schedule_needs_nothing_but_a_keeper_and_a_tally() -> None:
+async def test_a_schedule_needs_nothing_but_a_recorder_and_a_counter() -> None:
     """With neither recorder nor publisher, cycles come, are kept and are counted."""
     ledger = Ledger(SETTINGS, now=utc_now)
-    spool, tally = Spool(), Counted()
+    spool, counter = Spool(), Counted()
     async with CycleRunners(ledger) as runners:
         runner = await runners.begin(SETTINGS, ())
-        schedule = Schedule(SETTINGS, CycleJobs(runner, spool, tally, ledger))
+        schedule = Schedule(SETTINGS, CycleJobs(runner, spool, counter, ledger))
         schedule.start()
         async with asyncio.timeout(10):
             await spool.came.wait()
         await schedule.stop()
     assert [cycle.vantage for cycle in spool.cycles] == [FIELD.id]
-    assert tally.turns == [(FIELD.id, Effort.WHOLE, 0)]
-    assert not tally.missed
+    assert counter.counted == [(FIELD.id, Effort.WHOLE, 0)]
+    assert not counter.missed
 
 
 @pytest.mark.parametrize("broken", [False, True])
-async def test_a_turn_returns_its_cycle_unless_it_failed(broken: bool) -> None:
-    """A keeper that fails ends no schedule: there is merely no cycle to go by."""
+async def test_a_job_returns_its_cycle_unless_it_failed(broken: bool) -> None:
+    """A recorder that fails ends no schedule: there is merely no cycle."""
     ledger = Ledger(SETTINGS, now=utc_now)
-    spool, tally = Spool(broken), Counted()
+    spool, counter = Spool(broken), Counted()
     async with CycleRunners(ledger) as runners:
         runner = await runners.begin(SETTINGS, ())
-        turns = CycleJobs(runner, spool, tally, ledger)
-        cycle = await turns.take(FIELD)
+        jobs = CycleJobs(runner, spool, counter, ledger)
+        cycle = await jobs.run_scheduled(FIELD)
         assert (cycle is None) is broken
         assert [one.id for one in spool.cycles] == ([cycle.id] if cycle is not None else [])
-        again = await turns.take(FIELD)
+        again = await jobs.run_scheduled(FIELD)
         assert again is None or again.id != spool.cycles[0].id
         async with asyncio.timeout(1):
-            await turns.unused(runner)
+            await jobs.unused(runner)
 
 
-async def test_a_vantage_that_is_let_go_of_while_it_looks_gives_no_cycle() -> None:
-    """Half a cycle is none; what is let go of elsewhere leaves it alone."""
+async def test_a_cycle_that_is_given_up_while_it_measures_is_not_recorded() -> None:
+    """Half a cycle is none; giving up another vantage leaves it alone."""
     ledger = Ledger(ASKING, now=utc_now)
-    spool, tally = Spool(), Counted()
+    spool, counter = Spool(), Counted()
     silent = ScriptedNetwork(families=("ipv4",))
     async with cycle_runner(ASKING, make_network=lambda _: silent, ledger=ledger) as runner:
-        turns = CycleJobs(runner, spool, tally, ledger)
-        taking = asyncio.create_task(turns.take(FIELD))
+        jobs = CycleJobs(runner, spool, counter, ledger)
+        taking = asyncio.create_task(jobs.run_scheduled(FIELD))
         await asyncio.sleep(0.1)
-        await turns.let_go([GONE.id])
+        await jobs.give_up([GONE.id])
         assert not taking.done()
-        await turns.let_go([FIELD.id])
+        await jobs.give_up([FIELD.id])
         assert await taking is None
     assert not spool.cycles

@@ -5,7 +5,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.budget.budget import DAY, NOTHING, Allotment, Budget, Costs, Effort, Spent, purse_of
+from monitor.budget.budget import (
+    DAY,
+    NOTHING,
+    Allotment,
+    Budget,
+    Costs,
+    Effort,
+    Spent,
+    allotment_of,
+)
 from probes.measurement import Purpose
 
 MEGABYTE = 1_000_000
@@ -23,7 +32,7 @@ def day(
         effort = budget.effort(costs, spent, at, at - last)
         if effort is not Effort.NONE:
             done.append((at, effort))
-            spent = spent.plus(Allotment.LOOKS, costs.expected(effort))
+            spent = spent.plus(Allotment.ROUTINE, costs.expected(effort))
             last = at
         at += budget.interval + (jitter if len(done) % 2 else -jitter)
     return done, spent
@@ -51,7 +60,7 @@ def test_what_is_too_dear_is_looked_at_modestly_and_closely_in_between() -> None
     quarters = [sum(at // (DAY / 4) == quarter for at in whole) for quarter in range(4)]
     assert min(quarters) >= 5
     assert max(quarters) - min(quarters) <= 5  # the head start is used in the first
-    assert 0.9 < spent.total / BUDGET.share(Allotment.LOOKS) <= 1
+    assert 0.9 < spent.total / BUDGET.share(Allotment.ROUTINE) <= 1
 
 
 def test_no_turn_is_left_out_for_close_looks_before() -> None:
@@ -59,7 +68,7 @@ def test_no_turn_is_left_out_for_close_looks_before() -> None:
     done, spent = day(BUDGET, Costs(whole=1_844_000, modest=555_200))
     assert len(done) == 288
     assert longest_gap(done) == BUDGET.interval
-    assert spent.total / BUDGET.share(Allotment.LOOKS) > 0.97
+    assert spent.total / BUDGET.share(Allotment.ROUTINE) > 0.97
 
 
 def test_where_not_even_that_fits_turns_are_left_out_evenly() -> None:
@@ -99,9 +108,9 @@ def test_suspicion_is_bounded_too(at: float, looks: int, costs: int) -> None:
 
 def test_suspicion_has_bytes_of_its_own_from_midnight_on() -> None:
     """Routine that spent all it may leaves what suspicion needs for a first look at everything."""
-    spent = Spent(looks=round(BUDGET.share(Allotment.LOOKS)))
+    spent = Spent(looks=round(BUDGET.share(Allotment.ROUTINE)))
     assert BUDGET.affords(Allotment.SUSPICION, 10 * MEGABYTE, spent, 0.0)
-    assert not BUDGET.affords(Allotment.LOOKS, 1_000, spent, 0.0)
+    assert not BUDGET.affords(Allotment.ROUTINE, 1_000, spent, 0.0)
 
 
 def test_suspicion_may_take_what_speed_leaves_and_nothing_twice() -> None:
@@ -115,13 +124,13 @@ def test_suspicion_may_take_what_speed_leaves_and_nothing_twice() -> None:
 
 def test_routine_is_what_every_cycle_does() -> None:
     """Repeats, controls and follow-ups are suspicion; transfers are speed; the rest is routine."""
-    assert {look for look in Purpose if purse_of(look) is Allotment.LOOKS} == {
+    assert {look for look in Purpose if allotment_of(look) is Allotment.ROUTINE} == {
         Purpose.SCHEDULED,
         Purpose.REFERENCE,
         Purpose.ADHOC,
     }
-    assert purse_of(Purpose.TRANSFER) is Allotment.SPEED
-    assert purse_of(Purpose.RETRY) is purse_of(Purpose.FOLLOW_UP) is Allotment.SUSPICION
+    assert allotment_of(Purpose.TRANSFER) is Allotment.SPEED
+    assert allotment_of(Purpose.RETRY) is allotment_of(Purpose.FOLLOW_UP) is Allotment.SUSPICION
 
 
 def test_an_unknown_cost_does_not_keep_the_first_cycle_waiting() -> None:

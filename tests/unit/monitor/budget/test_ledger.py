@@ -11,7 +11,7 @@ import pytest
 from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleJobs
 from monitor.app.cycle_runners import cycle_runner
-from monitor.app.run import watch
+from monitor.app.measuring import count_today
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import NOTHING, Allotment, Effort, Spent
 from monitor.budget.bytes_used import bytes_of, request_bytes
@@ -107,7 +107,7 @@ async def test_a_restart_takes_up_what_was_used_today() -> None:
         )
     )
     after = Ledger(SETTINGS, now=lambda: noon)
-    await after.restore(store)
+    await after.restore(store, [vantage.id for vantage in SETTINGS.vantages])
     assert after.spent(FIELD.id) == before.spent(FIELD.id)
     assert (
         after.spent(CONTROL.id) == before.spent(CONTROL.id) == Spent(suspicion=bytes_of(today[0]))
@@ -145,7 +145,8 @@ async def test_a_store_that_cannot_tell_keeps_nobody_from_looking(store: MemoryS
         SETTINGS, make_network=lambda v: networks[v.id], ledger=ledger
     ) as runner:
         schedule = Schedule(SETTINGS, CycleJobs(runner, recorder, publisher, ledger))
-        await watch(schedule, store)
+        await count_today(ledger, store, [vantage.id for vantage in SETTINGS.vantages])
+        schedule.start()
         try:
             async with asyncio.timeout(20):
                 while any(  # noqa: ASYNC110 # snapshots are swapped, and tell nobody
@@ -165,7 +166,7 @@ async def test_a_hurried_cycle_is_paid_by_suspicion_alone() -> None:
     ledger = Ledger(SETTINGS, now=utc_now)
     scripted = network()
     async with cycle_runner(SETTINGS, make_network=lambda _: scripted, ledger=ledger) as runner:
-        await runner.run(FIELD.id, Effort.HURRIED, {"x"})
+        await runner.run(FIELD.id, Effort.OUT_OF_TURN, {"x"})
         hurried = ledger.spent(FIELD.id)
         assert hurried == Spent(suspicion=hurried.total)
         assert hurried.total > 0
@@ -194,7 +195,7 @@ async def asked(settings: Settings, times: int) -> tuple[Ledger, ScriptedNetwork
     began = asyncio.get_running_loop().time()
     async with looking:
         for _ in range(times):
-            await looking.exits.look(FIELD.id)
+            await looking.exits.ask(FIELD.id)
     return ledger, scripted, asyncio.get_running_loop().time() - began
 
 
@@ -207,7 +208,7 @@ async def test_asking_for_the_exit_counts_against_the_day(tmp_path: Path) -> Non
     """Each question is paid by the routine, though no measurement is left of it."""
     ledger, scripted, _ = await asked(checking(tmp_path), 3)
     assert questions(scripted) == 3
-    assert ledger.spent(FIELD.id) == NOTHING.plus(Allotment.LOOKS, 3 * request_bytes())
+    assert ledger.spent(FIELD.id) == NOTHING.plus(Allotment.ROUTINE, 3 * request_bytes())
     assert 10_000 < request_bytes() < 30_000
 
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from monitor.analysis.verdict import State
+from monitor.app.cycle_job import measure_and_judge
 from monitor.budget.budget import Effort, Spent
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import shipped_catalog, watched_by_default
@@ -172,11 +173,11 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
         )
         for turn in range(round(hours * 12)):
             await asyncio.sleep(max(0.0, turn * SETTINGS.interval - loop.time()))
-            effort = ledger.turn(FIELD.id)
+            effort = ledger.begin_cycle(FIELD.id)
             efforts[effort] += 1
             if effort is Effort.NONE:
                 continue
-            cycle = await runner.run(FIELD.id, effort)
+            cycle = await measure_and_judge(runner, FIELD.id, effort)
             ledger.cycle_done(FIELD.id, effort, cycle.measurements)
             cycles.append(cycle)
             assert ledger.spent(FIELD.id).total < SETTINGS.probe.daily_bytes

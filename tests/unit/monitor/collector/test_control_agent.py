@@ -10,9 +10,10 @@ import pytest
 from monitor.agent.batch_body import freeze, spooled
 from monitor.agent.collector_clock import AgentClock, Machine
 from monitor.analysis.verdict import State
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.collector.batch_checks import frame_of, read_batch
-from monitor.collector.judge_cycle import Judge
+from monitor.collector.received_cycles import ReceivedCycles
 from monitor.keys.keys import fingerprint, public_text
 from monitor.measuring.controls import LocalControls
 from monitor.measuring.probers import Probers
@@ -23,7 +24,7 @@ from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, SeenCycle, WaitingCycle
-from tests.unit.monitor.collector.test_judge_cycle import Shelf
+from tests.unit.monitor.collector.test_received_cycles import Shelf
 from tests.unit.monitor.measuring.test_cycle import ADDRESS, CONTROL, FIELD, World, now
 from tests.unit.monitor.measuring.test_scheduled_controls import EVERYTHING, seen_by
 from tests.worlds.agent_collector import AGENT_KEY
@@ -39,12 +40,12 @@ async def as_agent(world: World, vantage: VantagePoint) -> Cycle:
         runner = cycle_runner(
             settings,
             make_network=lambda one: world.networks[one.id],
-            desk=LocalControls(nobody, ()),
-            standing=True,
+            controls=LocalControls(nobody, ()),
+            scheduled_controls=True,
             now=now,
         )
         async with runner as looks:
-            return await looks.run(vantage.id)
+            return await measure_and_judge(looks, vantage.id)
 
 
 def taken_in(cycle: Cycle, vantage: VantagePoint, role: VantageRole | None = None) -> SeenCycle:
@@ -115,17 +116,17 @@ async def test_a_failure_in_the_field_is_held_against_it() -> None:
     failed = taken_in(await as_agent(world, FIELD), FIELD)
     control = taken_in(await as_agent(world, CONTROL), CONTROL)
 
-    alone = Judge(world.settings, Shelf(list(failed.measurements)))
+    alone = ReceivedCycles(world.settings, Shelf(list(failed.measurements)))
     opened = await alone.open(waiting(failed))
     assert {lack.endpoint for lack in opened.lacking} == {"https://x.com/"}
-    states = {one.endpoint: one.state for one in alone.conclude(opened).verdicts}
+    states = {one.endpoint: one.state for one in alone.judge(opened).verdicts}
     assert states["https://x.com/"] is State.INSUFFICIENT
 
-    judge = Judge(world.settings, Shelf([*failed.measurements, *control.measurements]))
-    judge.conclude(await judge.open(waiting(control)))
+    judge = ReceivedCycles(world.settings, Shelf([*failed.measurements, *control.measurements]))
+    judge.judge(await judge.open(waiting(control)))
     opened = await judge.open(waiting(failed))
     assert opened.lacking == ()
-    (verdict,) = [one for one in judge.conclude(opened).verdicts if one.state is State.BLOCKED]
+    (verdict,) = [one for one in judge.judge(opened).verdicts if one.state is State.BLOCKED]
     assert verdict.endpoint == "https://x.com/"
     assert verdict.controls
     assert set(verdict.controls) <= {one.id for one in control.measurements}

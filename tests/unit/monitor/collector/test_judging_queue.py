@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.verdict import State, VantageState
-from monitor.collector.judge_cycle import Judge
 from monitor.collector.judging_queue import JudgingQueue
+from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
@@ -98,7 +98,7 @@ class Desk:
         self.clock = Clock()
         self.store = Shelf(clock=self.clock)
         self.kept = Kept(self.store)
-        self.judge = Judge(configured, self.store)
+        self.judge = ReceivedCycles(configured, self.store)
         self.inbox = JudgingQueue(
             self.store, self.judge, self.kept, control_wait=2 * INTERVAL, now=self.clock
         )
@@ -150,11 +150,11 @@ async def test_a_failure_that_no_control_looked_at_waits_and_others_do_not(
     await desk.bring(one, controls=False)
     await desk.bring(after, controls=False)
     await desk.bring(other)
-    assert await desk.inbox.empty() == 1
+    assert await desk.inbox.judge_waiting() == 1
     assert [cycle.id for cycle in desk.kept.cycles] == [other[0].id]
     assert desk.inbox.held == 1
     await desk.store.add_control_measurements([*asked_for(one), *asked_for(after)])
-    assert await desk.inbox.empty() == 2
+    assert await desk.inbox.judge_waiting() == 2
     assert [cycle.id for cycle in desk.kept.cycles[1:]] == [one[0].id, after[0].id]
     assert desk.kept.states(JAZZ.id) == [State.BLOCKED, State.BLOCKED]
     assert desk.inbox.held == 0
@@ -164,11 +164,11 @@ async def test_it_waits_no_longer_than_it_is_to(desk: Desk, told: list[Told]) ->
     """Then it is judged without, which makes failures alone insufficient."""
     await _heard(desk, told)
     await desk.bring(blocked(told, JAZZ.id), controls=False)
-    assert await desk.inbox.empty() == 0
+    assert await desk.inbox.judge_waiting() == 0
     desk.clock.at += timedelta(seconds=2 * INTERVAL - 1)
-    assert await desk.inbox.empty() == 0
+    assert await desk.inbox.judge_waiting() == 0
     desk.clock.at += timedelta(seconds=1)
-    assert await desk.inbox.empty() == 1
+    assert await desk.inbox.judge_waiting() == 1
     assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
 
 
@@ -185,7 +185,7 @@ async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
 
     desk.kept.meanwhile = meanwhile
     await desk.bring(first)
-    assert await desk.inbox.empty() == 2
+    assert await desk.inbox.judge_waiting() == 2
     assert desk.kept.states(JAZZ.id) == [State.BLOCKED]
     assert desk.kept.states(QUIET.id) == [State.BLOCKED]
 
@@ -193,7 +193,7 @@ async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
 async def test_where_no_control_is_heard_of_nothing_waits(desk: Desk, told: list[Told]) -> None:
     """An installation without controls judges at once."""
     await desk.bring(blocked(told, JAZZ.id), controls=False)
-    assert await desk.inbox.empty() == 1
+    assert await desk.inbox.judge_waiting() == 1
     assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
 
 
@@ -205,7 +205,7 @@ async def test_what_comes_late_is_judged_by_what_controls_saw_then(
     await desk.store.add_control_measurements(asked_for(one))
     for look in (one, two):
         await desk.bring(look, controls=False, backfilled=True)
-    assert await desk.inbox.empty() == 2
+    assert await desk.inbox.judge_waiting() == 2
     assert desk.kept.late == [one[0].id, two[0].id]
     assert desk.kept.states(JAZZ.id)[0] is State.BLOCKED
     assert desk.inbox.held == 0
@@ -224,12 +224,12 @@ async def test_those_that_come_together_are_judged_in_the_order_they_ended(
     both = [of(told, FIELD.id)[1], of(told, JAZZ.id)[1]]
     early, late = sorted(both, key=lambda one: (one[0].finished_at, one[0].id))
     await desk.bring(late)
-    assert await inbox.empty() == 0
+    assert await inbox.judge_waiting() == 0
     desk.clock.at += timedelta(seconds=1)
     await desk.bring(early)
-    assert await inbox.empty() == 0
+    assert await inbox.judge_waiting() == 0
     desk.clock.at += timedelta(seconds=2)
-    assert await inbox.empty() == 2
+    assert await inbox.judge_waiting() == 2
     assert [cycle.id for cycle in desk.kept.cycles] == [early[0].id, late[0].id]
 
 
@@ -239,7 +239,7 @@ async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: lis
     await desk.bring(one)
     await desk.bring(after)
     desk.store.broken = one[0].id
-    assert await desk.inbox.empty() == 2
+    assert await desk.inbox.judge_waiting() == 2
     broken, judged = desk.kept.cycles
     assert (broken.id, broken.verdicts, broken.health.state) == (
         one[0].id,
@@ -252,6 +252,6 @@ async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: lis
 async def test_a_control_is_only_told_to_be_well(desk: Desk, told: list[Told]) -> None:
     """Its cycles have no verdict."""
     await desk.bring(of(told, CONTROL.id)[0])
-    assert await desk.inbox.empty() == 1
+    assert await desk.inbox.judge_waiting() == 1
     (cycle,) = desk.kept.cycles
     assert (cycle.verdicts, cycle.health.state) == ((), VantageState.OK)

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from monitor.collector.local_cycles import PENDING, LocalCycles
+from monitor.collector.local_cycles import LocalCycles
 from monitor.collector.watched_vantages import WatchedVantages
 from monitor.config.settings import Settings
+from monitor.recording.backlog import MOST
 from probes.measurement import Purpose
 from probes.vantage import Profile, VantageRole
 from storage.memory.store import MemoryStore
@@ -148,12 +149,12 @@ async def test_while_the_store_fails_cycles_are_kept_and_that_is_counted(
     await keeper.record(seen(3))
     assert [one.id for one in await store.waiting(10)] == [seen(n).id for n in range(4)]
     store.full = True
-    for number in range(4, 6 + PENDING):
+    for number in range(4, 6 + MOST):
         await keeper.record(seen(number))
     store.full = False
-    await keeper.record(seen(6 + PENDING))
+    await keeper.record(seen(6 + MOST))
     kept = [one.id for one in await store.waiting(1000)]
-    assert len(kept) == 4 + PENDING
+    assert len(kept) == 4 + MOST
     assert seen(4).id not in kept
 
 

@@ -216,7 +216,7 @@ def test_bytes_spent_stay_spent(here: Installation) -> None:
     """Another limit applies to what was spent already."""
     settings = here.reloader.settings
     ledger = Ledger(settings, now=utc_now)
-    assert ledger.buy("here", Allotment.LOOKS, 800_000)
+    assert ledger.buy("here", Allotment.ROUTINE, 800_000)
     less = msgspec.structs.replace(settings.probe, daily_bytes=1_000_000)
     ledger.use(msgspec.structs.replace(settings, probe=less))
     assert ledger.spent("here").looks == 800_000

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.config.settings import Settings
-from monitor.judging.differences import Change, What
+from monitor.judging.differences import Change, ChangeKind
 from monitor.judging.quarantine import Quarantined
 from monitor.judging.rejudge import Rejudged, rejudge
 from monitor.judging.stored_history import History, survey
@@ -57,7 +57,7 @@ async def again(
     """Judge it again; what would be said differently."""
     said: list[Change] = []
     done = await rejudge(
-        store, configured, selection, now=lambda: START, keep=keep, say=said.append
+        store, configured, selection, now=lambda: START, keep=keep, report=said.append
     )
     return done, said
 
@@ -157,16 +157,18 @@ async def test_what_older_rules_missed_is_found_and_kept_beside(
         for v in await flat(lived.verdicts(EVERYTHING))
         if v.platform == "x" and v.state is State.BLOCKED
     ]
-    told = [one for one in said if one.kind is What.VERDICT]
+    told = [one for one in said if one.kind is ChangeKind.VERDICT]
     assert len(told) == len(truly) == done.rejudging.differing
     assert Counter(
         (one.old["rule_id"], one.new["rule_id"]) for one in told if one.old and one.new
     ) == Counter(("old.unclear", v.rule_id) for v in truly)
-    assert sum(done.tally.rules.values()) == len(truly)
-    assert {key[:2] for key in done.tally.rules} == {("insufficient", "old.unclear")}
+    assert sum(done.changes.rules.values()) == len(truly)
+    assert {key[:2] for key in done.changes.rules} == {("insufficient", "old.unclear")}
     new = await flat(store.rejudged_verdicts(done.rejudging.id, EVERYTHING))
     assert _by_key(new) == _by_key(await flat(lived.verdicts(EVERYTHING)))
-    (added,) = [c for c in said if c.kind is What.EVENT and c.where["kind"] is EventKind.BLOCK]
+    (added,) = [
+        c for c in said if c.kind is ChangeKind.EVENT and c.where["kind"] is EventKind.BLOCK
+    ]
     assert (added.change, added.where["platform"], added.old) == ("added", "x", None)
     (kept,) = [
         one
@@ -206,7 +208,7 @@ async def test_an_event_that_no_rule_supports_any_more_is_gone(
     (gone,) = [
         c
         for c in said
-        if (c.kind, c.change) == (What.EVENT, "gone") and c.where["kind"] is EventKind.BLOCK
+        if (c.kind, c.change) == (ChangeKind.EVENT, "gone") and c.where["kind"] is EventKind.BLOCK
     ]
     assert (gone.where["platform"], gone.new) == ("facebook", None)
 
@@ -226,11 +228,11 @@ async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured
         EVERYTHING,
         now=lambda: START,
         keep=False,
-        left_out=Quarantined(map(quarantine, sorted(vantages))),
-        say=gone.append,
+        quarantined=Quarantined(map(quarantine, sorted(vantages))),
+        report=gone.append,
     )
     assert done.rejudging.verdicts
-    told = [c for c in gone if c.kind is What.EVENT and c.where["kind"] is EventKind.BLOCK]
+    told = [c for c in gone if c.kind is ChangeKind.EVENT and c.where["kind"] is EventKind.BLOCK]
     assert [change.change for change in told] == ["gone"] * len(blocks)
 
 
@@ -253,7 +255,7 @@ async def test_only_what_is_selected_is_judged_again(
     ]
     assert _by_key(verdicts) == _by_key(expected)
     assert done.rejudging.cycles == 3 * 3
-    (event,) = [c for c in said if c.kind is What.EVENT]
+    (event,) = [c for c in said if c.kind is ChangeKind.EVENT]
     assert event.new
     assert event.new["onset_earliest"] < START + 2 * turn
     assert event.new["onset_latest"] > START + 4 * turn
@@ -306,7 +308,7 @@ async def test_an_endpoint_added_since_says_nothing_about_the_past(
     strict = replace(added, roles=(replace(web, need=Need.ALL, endpoints=more),))
     well = Selection(until=START + timedelta(seconds=7 * INTERVAL))
     _, said = await again(lived, _with(configured, strict, *others), well)
-    now = {c.new["state"] for c in said if c.kind is What.PLATFORM and c.new}
+    now = {c.new["state"] for c in said if c.kind is ChangeKind.PLATFORM and c.new}
     assert State.INSUFFICIENT not in now
 
 
@@ -345,7 +347,7 @@ async def test_a_cycle_whose_looks_are_gone_keeps_its_verdicts(
     ]
     await store_all(made, store, configured)
     done, said = await again(store, configured)
-    assert [one for one in said if one.kind is not What.VERDICT] == []
+    assert [one for one in said if one.kind is not ChangeKind.VERDICT] == []
     kept = await flat(store.platforms(Selection(until=late)))
     assert done.rejudging.kept == len(kept) > 0
 
@@ -362,10 +364,10 @@ async def test_no_more_is_in_memory_than_what_is_open(lived: MemoryStore) -> Non
     known = await survey(store)
     history = History(store, known.longest, None, None)
     async for past in history.walk():
-        around = past.around
+        around = past.surroundings
         held.append(
             sum(map(len, around.controls.values()))
-            + sum(len(r.looks) for rounds in around.rounds.values() for r in rounds)
+            + sum(len(r.measurements) for rounds in around.rounds.values() for r in rounds)
         )
     assert known.cycles == len(held) == 3 * len(one)
     third = len(held) // 3

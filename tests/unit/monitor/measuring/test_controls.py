@@ -48,8 +48,8 @@ class World:
         self.network.peer("192.0.2.1", 1080, Peer(says=(*SOCKS, PAGE)))
 
     @asynccontextmanager
-    async def desk(self, *controls: VantagePoint) -> AsyncIterator[LocalControls]:
-        """A desk with these controls."""
+    async def local(self, *controls: VantagePoint) -> AsyncIterator[LocalControls]:
+        """The local controls of these vantages."""
         settings = Settings(
             vantages=controls,
             catalog=Catalog(platforms=()),
@@ -65,19 +65,19 @@ class World:
 
 
 async def asked(
-    desk: LocalControls, *quic: bool, after: float = 0.0
+    controls: LocalControls, *quic: bool, after: float = 0.0
 ) -> list[Sequence[Measurement]]:
     """Requests that come together."""
     moment = START.timestamp() + after
-    requests = [desk.look(TARGET, after=moment, cycle="cycle-1", quic=one) for one in quic]
+    requests = [controls.measure(TARGET, after=moment, cycle="cycle-1", quic=one) for one in quic]
     return list(await asyncio.gather(*requests))
 
 
 async def test_requests_that_come_together_share_a_look() -> None:
     """Several networks fail at once; the site is asked once."""
     world = World()
-    async with world.desk(DIRECT) as desk:
-        (one,), (other,) = await asked(desk, False, False)
+    async with world.local(DIRECT) as controls:
+        (one,), (other,) = await asked(controls, False, False)
     assert one is other
     assert (one.look, one.reached, one.of(Layer.QUIC)) == (Purpose.CONTROL, True, ())
     assert world.visits == 1
@@ -86,9 +86,9 @@ async def test_requests_that_come_together_share_a_look() -> None:
 async def test_a_look_over_http_3_is_not_shared_with_one_that_is_not() -> None:
     """Whoever failed over QUIC needs a control that tried it; others do not wait for it."""
     world = World()
-    async with world.desk(DIRECT) as desk:
-        (plain,), (first,), (second,) = await asked(desk, False, True, True)
-        (again,) = (await asked(desk, True))[0]
+    async with world.local(DIRECT) as controls:
+        (plain,), (first,), (second,) = await asked(controls, False, True, True)
+        (again,) = (await asked(controls, True))[0]
     assert first is second is again
     assert plain is not first
     assert plain.of(Layer.QUIC) == ()
@@ -99,9 +99,9 @@ async def test_a_look_over_http_3_is_not_shared_with_one_that_is_not() -> None:
 async def test_a_look_serves_only_who_failed_before_it_began() -> None:
     """An older "ok" is no control."""
     world = World()
-    async with world.desk(DIRECT) as desk:
-        ((early,),) = await asked(desk, True)
-        ((late,),) = await asked(desk, True, after=early.ended_at - START.timestamp())
+    async with world.local(DIRECT) as controls:
+        ((early,),) = await asked(controls, True)
+        ((late,),) = await asked(controls, True, after=early.ended_at - START.timestamp())
     assert early is not late
     assert late.started_at.timestamp() >= early.ended_at
 
@@ -109,8 +109,8 @@ async def test_a_look_serves_only_who_failed_before_it_began() -> None:
 async def test_a_control_behind_a_proxy_says_that_it_saw_no_quic() -> None:
     """It reaches the site, and neither failed over QUIC nor worked."""
     world = World()
-    async with world.desk(PROXIED) as desk:
-        ((seen,),) = await asked(desk, True)
+    async with world.local(PROXIED) as controls:
+        ((seen,),) = await asked(controls, True)
     assert seen.reached
     assert seen.of(Layer.QUIC) == ()
     assert Layer.QUIC in seen.not_observed
@@ -121,8 +121,8 @@ async def test_nobody_waits_any_more() -> None:
     """A cycle that is given up takes its control look with it, and leaves nothing open."""
     world = World()
     world.network.peer(SITE, 443, Peer(tls=HANG))
-    async with world.desk(DIRECT) as desk:
-        request = asyncio.create_task(asked(desk, True))
+    async with world.local(DIRECT) as controls:
+        request = asyncio.create_task(asked(controls, True))
         await asyncio.sleep(1)
         assert world.network.left_open == 1
         request.cancel()

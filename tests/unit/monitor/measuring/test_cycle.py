@@ -12,9 +12,11 @@ import pytest
 
 from monitor.analysis.judge.rules import QUIC_BLOCKED, judge
 from monitor.analysis.verdict import Evidence, State, VantageState, Verdict
+from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
+from monitor.judging.judge import judge_cycle
 from monitor.measuring.controls import ControlHealth, Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
@@ -170,13 +172,13 @@ class World:
         asked: Sequence[str] = (),
         after: Callable[[Cycle], None] = lambda _: None,
         effort: Effort = Effort.WHOLE,
-        desk: Controls | None = None,
+        controls: Controls | None = None,
     ) -> list[Cycle]:
         """So many cycles, one after the other, the first one whole and the others with `effort`;
         `after` is told each.
 
-        `asked` are endpoints that earlier cycles found blocked over QUIC; without `desk` the
-        controls of this world are asked.
+        `asked` are endpoints that earlier cycles found blocked over QUIC; without `controls` those
+        of this world are asked.
         """
         rng = random.Random(1)
         http3 = Http3(share, rng, forced=forced)
@@ -188,12 +190,14 @@ class World:
             runner = CycleRunner(
                 self.settings,
                 looking,
-                desk or LocalControls(looking, self.controls),
+                controls or LocalControls(looking, self.controls),
                 rng,
                 http3=http3,
             )
             for turn in range(count):
-                done.append(await runner.run(self.field.id, effort if turn else Effort.WHOLE))
+                done.append(
+                    await measure_and_judge(runner, self.field.id, effort if turn else Effort.WHOLE)
+                )
                 after(done[-1])
         assert all(network.left_open == 0 for network in self.networks.values())
         assert all(cycle.health.state is VantageState.OK for cycle in done)
@@ -278,7 +282,7 @@ async def test_one_failure_makes_the_same_cycle_ask_more() -> None:
 class OutOfReach:
     """Controls that nobody can ask, and what they once saw."""
 
-    staffed = True
+    available = True
 
     def __init__(self, *known: Measurement) -> None:
         self._known = known
@@ -287,7 +291,7 @@ class OutOfReach:
         """What there is on that endpoint."""
         return tuple(one for one in self._known if one.endpoint == target.endpoint.id)
 
-    async def look(self, *_: object, **__: object) -> tuple[Measurement, ...]:
+    async def measure(self, *_: object, **__: object) -> tuple[Measurement, ...]:
         """Nothing."""
         return ()
 
@@ -314,7 +318,7 @@ async def test_what_controls_saw_before_lets_a_cycle_ask_on_but_judges_nothing(
     has no control either way, and none of the older looks is in the cycle."""
     world = World()
     world.own.peer(ADDRESS["x.com"], 443, Peer(tls=reset_by_peer()))
-    (cycle,) = await world.cycles(share=0.0, desk=OutOfReach(*known))
+    (cycle,) = await world.cycles(share=0.0, controls=OutOfReach(*known))
     made = kinds(cycle)
     assert made[Purpose.FOLLOW_UP] == follow_ups
     assert made[Purpose.RETRY] == 3
@@ -466,7 +470,7 @@ async def test_a_block_of_quic_is_taken_up_after_a_restart(effort: Effort) -> No
         async with cycle_runner(
             settings, make_network=lambda v: world.networks[v.id], latest=latest
         ) as runner:
-            cycle = await runner.run(FIELD.id, effort)
+            cycle = await measure_and_judge(runner, FIELD.id, effort)
         tried.append({m.endpoint for m in cycle.measurements if over_quic([m])})
     assert tried == [set(), {"https://x.com/"}]
 
@@ -489,15 +493,15 @@ async def test_a_quiet_vantage_sends_no_datagram_but_to_its_resolver() -> None:
     assert not world.datagrams
 
 
-async def test_a_turn_left_out_is_on_record_and_asks_nothing() -> None:
+async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:
     """It says that the vantage is there and that nothing is known, and keeps what was shown."""
     world = World()
     async with Probers(
         world.settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
     ) as looking:
-        desk = LocalControls(looking, world.controls)
-        runner = CycleRunner(world.settings, looking, desk, random.Random(1))
-        cycle = runner.left_out(world.field.id)
+        controls = LocalControls(looking, world.controls)
+        runner = CycleRunner(world.settings, looking, controls, random.Random(1))
+        cycle = judge_cycle(runner.skipped(world.field.id), world.settings)
     assert (cycle.health.state, cycle.health.rule_id) == (
         VantageState.UNKNOWN,
         "vantage.no_references",

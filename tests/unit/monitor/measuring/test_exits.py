@@ -142,7 +142,7 @@ async def test_what_no_server_tells_any_more_is_not_known(files: Sequence[str]) 
     told = exits(files, servers)
     await told.begin(FIELD.id)
     servers.answers[URL] = ""
-    await told.look(FIELD.id)
+    await told.ask(FIELD.id)
     assert told.of(FIELD) == AS_CONFIGURED
 
 
@@ -167,7 +167,7 @@ async def test_no_address_is_kept(files: Sequence[str]) -> None:
     await told.begin(FIELD.id)
     told.heard(FIELD.id, HOME)
     assert told.of(FIELD).country == "NL"
-    kept = repr([vars(told), [msgspec.structs.asdict(one) for one in told._told.values()]])
+    kept = repr([vars(told), [msgspec.structs.asdict(one) for one in told._exits.values()]])
     kept = kept.replace(repr(told._ask), "")
     assert ABROAD not in kept
     assert HOME not in kept

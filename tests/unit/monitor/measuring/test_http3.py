@@ -197,7 +197,7 @@ def test_a_follow_up_is_no_later_look_of_the_endpoint() -> None:
 # -- witnesses -----------------------------------------------------------------------------------
 
 
-class Desk:
+class Asker:
     """Endpoints asked over HTTP/3, and what they say."""
 
     def __init__(self, answering: Sequence[str] = ()) -> None:
@@ -225,73 +225,73 @@ async def watched(
     one = target(host)
     page = msgspec.structs.replace(http(url=one.endpoint.id), headers=OFFER)
     extra = (quic(failure),) if asks else ()
-    async with witness.watching(one) as tell:
+    async with witness.first_attempt(one) as add:
         await asyncio.sleep(after)
-        tell(look(dns(), tcp(), tls(), page, *extra, reached=True, endpoint=one.endpoint.id))
+        add(look(dns(), tcp(), tls(), page, *extra, reached=True, endpoint=one.endpoint.id))
 
 
 async def test_another_endpoints_answer_suffices_and_is_not_waited_beyond() -> None:
     """Nobody is asked for the purpose, and slow looks hold nothing up."""
-    desk = Desk()
-    witness = UdpWitness(desk, random.Random(1))
+    asker = Asker()
+    witness = UdpWitness(asker, random.Random(1))
     async with asyncio.TaskGroup() as group:
         group.create_task(watched(witness, "x.com", failure=SILENT, asks=True, after=1))
         group.create_task(watched(witness, "t.co", asks=True, after=2))
         group.create_task(watched(witness, "www.youtube.com", after=50))
         await asyncio.sleep(1.5)
         loop = asyncio.get_running_loop()
-        assert await witness.answers_beside(target("x.com").endpoint)
+        assert await witness.others_answer(target("x.com").endpoint)
         assert 1.9 < loop.time() < 2.1
-    assert desk.asked == []
+    assert asker.asked == []
 
 
 async def test_its_own_answer_shows_nothing() -> None:
     """One family may work and the other not; it takes somebody else."""
-    witness = UdpWitness(Desk(), random.Random(1))
+    witness = UdpWitness(Asker(), random.Random(1))
     await watched(witness, "x.com", asks=True, after=1)
-    assert not await witness.answers_beside(target("x.com").endpoint)
+    assert not await witness.others_answer(target("x.com").endpoint)
 
 
 async def test_where_nobody_answered_another_host_is_asked() -> None:
     """Once all first looks are done; the endpoint's own host would prove nothing."""
-    desk = Desk(["t.co", "www.youtube.com"])
-    witness = UdpWitness(desk, random.Random(1))
+    asker = Asker(["t.co", "www.youtube.com"])
+    witness = UdpWitness(asker, random.Random(1))
     for host in ("x.com", "t.co", "www.youtube.com"):
         await watched(witness, host, failure=SILENT, asks=host == "x.com", after=1)
-    assert await witness.answers_beside(target("x.com").endpoint)
-    assert desk.asked[0] in ("t.co", "www.youtube.com")
-    assert [one.endpoint for one in witness.looks] == [f"https://{desk.asked[0]}/"]
-    assert len(desk.asked) == 1
+    assert await witness.others_answer(target("x.com").endpoint)
+    assert asker.asked[0] in ("t.co", "www.youtube.com")
+    assert [one.endpoint for one in witness.measurements] == [f"https://{asker.asked[0]}/"]
+    assert len(asker.asked) == 1
 
 
 async def test_two_witnesses_at_most_however_many_want_to_know() -> None:
     """A network without UDP costs two more questions in a cycle, not two for each endpoint."""
-    desk = Desk()
-    witness = UdpWitness(desk, random.Random(1))
+    asker = Asker()
+    witness = UdpWitness(asker, random.Random(1))
     for host in ("x.com", "t.co"):
         await watched(witness, host, failure=SILENT, asks=True, after=1)
     for number in range(5):
         await watched(witness, f"www{number}.example", after=1)
     endpoints = [target(host).endpoint for host in ("x.com", "t.co")]
-    assert await asyncio.gather(*map(witness.answers_beside, endpoints)) == [False, False]
-    assert len(desk.asked) == len(set(desk.asked)) == 2
+    assert await asyncio.gather(*map(witness.others_answer, endpoints)) == [False, False]
+    assert len(asker.asked) == len(set(asker.asked)) == 2
 
 
 async def test_who_offers_no_http_3_is_no_witness() -> None:
     """Its silence would be its own."""
-    desk = Desk()
-    witness = UdpWitness(desk, random.Random(1))
-    async with witness.watching(target("t.co")) as tell:
-        tell(look(*WEB, reached=True, endpoint="https://t.co/"))
-    assert not await witness.answers_beside(target("x.com").endpoint)
-    assert desk.asked == []
+    asker = Asker()
+    witness = UdpWitness(asker, random.Random(1))
+    async with witness.first_attempt(target("t.co")) as add:
+        add(look(*WEB, reached=True, endpoint="https://t.co/"))
+    assert not await witness.others_answer(target("x.com").endpoint)
+    assert asker.asked == []
 
 
 async def test_a_first_look_that_is_given_up_keeps_nobody_waiting() -> None:
     """Whatever ends it."""
-    witness = UdpWitness(Desk(), random.Random(1))
+    witness = UdpWitness(Asker(), random.Random(1))
     task = asyncio.create_task(watched(witness, "t.co", after=100))
-    asking = asyncio.create_task(witness.answers_beside(target("x.com").endpoint))
+    asking = asyncio.create_task(witness.others_answer(target("x.com").endpoint))
     await asyncio.sleep(1)
     task.cancel()
     assert not await asking

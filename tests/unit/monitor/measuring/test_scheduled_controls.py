@@ -4,6 +4,7 @@ against."""
 import random
 
 from monitor.analysis.verdict import VantageState
+from monitor.app.cycle_job import measure_and_judge
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
 from monitor.measuring.controls import LocalControls
@@ -29,7 +30,7 @@ EVERYTHING = {f"https://{host}/" for host in SITES} | {f"tcp://{one}:443" for on
 
 
 async def control_cycles(
-    world: World, count: int = 1, *, standing: bool = True, taken: int = 0
+    world: World, count: int = 1, *, scheduled: bool = True, taken: int = 0
 ) -> list[Cycle]:
     """So many cycles of the world's control, of whose bytes others have `taken` so many today."""
     rng = random.Random(1)
@@ -47,9 +48,11 @@ async def control_cycles(
             looking,
             LocalControls(looking, world.controls),
             rng,
-            standing=ScheduledControls(looking, rng, world.settings.interval) if standing else None,
+            scheduled_controls=ScheduledControls(looking, rng, world.settings.interval)
+            if scheduled
+            else None,
         )
-        return [await runner.run(CONTROL.id) for _ in range(count)]
+        return [await measure_and_judge(runner, CONTROL.id) for _ in range(count)]
 
 
 def seen_by(cycle: Cycle) -> set[str]:
@@ -72,7 +75,7 @@ async def test_a_standing_control_looks_at_everything_once_and_modestly() -> Non
 
 async def test_without_standing_a_control_looks_at_its_references_only() -> None:
     """As a monitor by itself has it, where whoever suspects something asks at once."""
-    (cycle,) = await control_cycles(World(), standing=False)
+    (cycle,) = await control_cycles(World(), scheduled=False)
     assert kinds(cycle) == {Purpose.REFERENCE: len(REFERENCES)}
 
 

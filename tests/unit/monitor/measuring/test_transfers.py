@@ -10,19 +10,23 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.throttling.history import ROUNDS
+from monitor.analysis.throttling.objects import objects_of
 from monitor.analysis.throttling.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger
 from monitor.config.catalog import parse_catalog, select_platforms, shipped_catalog
 from monitor.config.settings import Settings, ThrottlingSettings
+from monitor.judging.judge import judge_cycle
 from monitor.measuring.probers import Probers
-from monitor.measuring.transfers import Transferred, Transfers, objects_of
+from monitor.measuring.transfers import Transfers
 from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, Said, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
+from storage.values.cycle import Cycle
 from tests.worlds.build import START, dns, health, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
@@ -84,8 +88,8 @@ class World:
     @asynccontextmanager
     async def transfers(
         self, *, forced: bool = False, limited: bool = False
-    ) -> AsyncIterator[Transfers]:
-        """The Transfers of this world, with the day's bytes looked after when `limited`."""
+    ) -> AsyncIterator["Cycles"]:
+        """Cycles of this world, with the day's bytes looked after when `limited`."""
         looking = Probers(
             self.settings,
             now=self.now,
@@ -93,16 +97,53 @@ class World:
             ledger=Ledger(self.settings, now=self.now, limited=limited),
         )
         async with looking:
-            yield Transfers(self.settings, looking, (CONTROL,), random.Random(1), forced=forced)
+            rng = random.Random(1)
+            transfers = Transfers(self.settings, looking, (CONTROL,), rng, forced=forced)
+            yield Cycles(self, transfers)
+
+
+class Cycles:
+    """Cycles of the field vantage, one after the other, measured and judged."""
+
+    def __init__(self, world: World, transfers: Transfers) -> None:
+        self.world = world
+        self.transfers = transfers
 
 
 async def cycle(
-    transfers: Transfers,
+    cycles: Cycles,
     *looks: Measurement,
     state: VantageState = VantageState.OK,
-) -> Transferred:
-    """The transfers of one cycle in which the page loaded, unless told otherwise."""
-    return await transfers.run(FIELD, "cycle-1", health(state), looks or (page(),))
+) -> Cycle:
+    """One cycle in which the page loaded, unless told otherwise; it holds transfers alone."""
+    looks = looks or (page(),)
+    made = await cycles.transfers.run(FIELD, "cycle-1", health(state), looks)
+    now = cycles.world.now()
+    seen = Seen(
+        cycle="cycle-1",
+        vantage=FIELD,
+        started_at=now,
+        finished_at=now,
+        judged_at=now,
+        health=health(state),
+        endpoints=tuple(
+            EndpointMeasurements(
+                platform=one.platform, role=one.role, endpoint=one.endpoint, attempts=(one,)
+            )
+            for one in looks
+        ),
+        transfers=made,
+        accusations=cycles.transfers.accusations(FIELD),
+        measurements=tuple(m for one in made for m in (*one.made, *one.controls)),
+    )
+    judged = judge_cycle(seen, SETTINGS)
+    cycles.transfers.learn(seen, judged.transfers)
+    return judged
+
+
+def throttled(made: Cycle) -> list[str]:
+    """Ids of the measurements that verdicts of a cycle call throttled by."""
+    return [one.measurement for one in made.verdicts if one.state is State.THROTTLED]
 
 
 def page(seconds: float = 0.1) -> Measurement:
@@ -112,7 +153,7 @@ def page(seconds: float = 0.1) -> Measurement:
     )
 
 
-def rounds(made: Transferred, vantage: VantagePoint = FIELD) -> int:
+def rounds(made: Cycle, vantage: VantagePoint = FIELD) -> int:
     """How many rounds were made from a vantage."""
     return sum(m.vantage == vantage.id for m in made.measurements)
 
@@ -134,9 +175,9 @@ def test_the_object_is_the_first_web_endpoint_unless_the_catalogue_names_others(
 
 async def test_all_well_takes_one_round_and_no_control() -> None:
     """A healthy measurement costs three fetches."""
-    async with World().transfers(forced=True) as transfers:
-        made = await cycle(transfers)
-    assert [v.kind for v in made.fresh] == [TransferClass.OK]
+    async with World().transfers(forced=True) as cycles:
+        made = await cycle(cycles)
+    assert [v.kind for v in made.transfers] == [TransferClass.OK]
     assert (rounds(made), rounds(made, CONTROL)) == (1, 0)
     assert all(m.look is Purpose.TRANSFER for m in made.measurements)
 
@@ -145,9 +186,9 @@ async def test_what_looks_wrong_is_made_conclusive_in_the_same_cycle() -> None:
     """Three rounds and then control, begun after them."""
     world = World()
     world.platform(STALLS)
-    async with world.transfers(forced=True) as transfers:
-        made = await cycle(transfers)
-    (verdict,) = made.fresh
+    async with world.transfers(forced=True) as cycles:
+        made = await cycle(cycles)
+    (verdict,) = made.transfers
     # The scripted server stalls under any name, so control is what tells.
     assert verdict.verdict.rule_id == "throttling.stall"
     assert (rounds(made), rounds(made, CONTROL)) == (ROUNDS, 1)
@@ -159,20 +200,20 @@ async def test_a_page_that_was_reached_and_cannot_be_measured_is_tried_again() -
     world = World()
     lost = Peer(connect=HANG)
     world.networks[FIELD.id].peer(PLATFORM, 443, lost, lost, WELL)
-    async with world.transfers(forced=True) as transfers:
-        made = await cycle(transfers)
+    async with world.transfers(forced=True) as cycles:
+        made = await cycle(cycles)
     assert rounds(made) == ROUNDS
-    assert [v.kind for v in made.fresh] == [TransferClass.OK]
+    assert [v.kind for v in made.transfers] == [TransferClass.OK]
 
 
 async def test_by_the_clock_each_object_is_due_once_in_a_while() -> None:
     """Not before its time, within a quarter of it at first, then after it, give or take a tenth."""
     world = World()
     made: list[float] = []
-    async with world.transfers() as transfers:
+    async with world.transfers() as cycles:
         for minute in range(300):
             world.at = START + timedelta(minutes=minute)
-            if rounds(await cycle(transfers)):
+            if rounds(await cycle(cycles)):
                 made.append(minute)
     assert 0 <= made[0] <= 16
     gaps = [later - before for before, later in itertools.pairwise(made)]
@@ -184,10 +225,10 @@ async def test_nothing_is_measured_by_the_clock_when_that_is_off() -> None:
     """`every` of 0 leaves suspicion alone."""
     off = msgspec.structs.replace(SETTINGS.throttling, every=0.0)
     world = World(msgspec.structs.replace(SETTINGS, throttling=off))
-    async with world.transfers() as transfers:
+    async with world.transfers() as cycles:
         for minute in range(0, 300, 5):
             world.at = START + timedelta(minutes=minute)
-            assert not rounds(await cycle(transfers))
+            assert not rounds(await cycle(cycles))
 
 
 @pytest.mark.parametrize("on_suspicion", [True, False])
@@ -195,11 +236,11 @@ async def test_a_page_far_slower_than_usual_is_measured_at_once(on_suspicion: bo
     """Four times the usual, and 1.5 s more, is suspicious; a page as slow as ever is not."""
     throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0, on_suspicion=on_suspicion)
     world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
-    async with world.transfers() as transfers:
-        assert not rounds(await cycle(transfers, page(8.0)))  # nothing known yet to compare with
+    async with world.transfers() as cycles:
+        assert not rounds(await cycle(cycles, page(8.0)))  # nothing known yet to compare with
         for _ in range(8):
-            assert not rounds(await cycle(transfers, page(0.2)))
-        assert rounds(await cycle(transfers, page(3.0))) == (1 if on_suspicion else 0)
+            assert not rounds(await cycle(cycles, page(0.2)))
+        assert rounds(await cycle(cycles, page(3.0))) == (1 if on_suspicion else 0)
 
 
 async def test_an_answer_that_stops_half_way_is_measured_at_once() -> None:
@@ -207,32 +248,32 @@ async def test_an_answer_that_stops_half_way_is_measured_at_once() -> None:
     cut = msgspec.structs.replace(http("generic_timeout_error"), status=200, body_length=12288)
     throttling = msgspec.structs.replace(SETTINGS.throttling, every=0.0)
     world = World(msgspec.structs.replace(SETTINGS, throttling=throttling))
-    async with world.transfers() as transfers:
+    async with world.transfers() as cycles:
         silent = http("generic_timeout_error")
-        assert not rounds(await cycle(transfers, look(dns(), tcp(), tls(), silent)))
-        assert rounds(await cycle(transfers, look(dns(), tcp(), tls(), cut))) == 1
+        assert not rounds(await cycle(cycles, look(dns(), tcp(), tls(), silent)))
+        assert rounds(await cycle(cycles, look(dns(), tcp(), tls(), cut))) == 1
 
 
 async def test_a_blocked_platform_and_an_unwell_vantage_are_not_measured() -> None:
     """There is nothing to learn where the page cannot be reached or the line is bad."""
-    async with World().transfers(forced=True) as transfers:
-        assert not rounds(await cycle(transfers, look(dns(), tcp(), tls("connection_reset"))))
+    async with World().transfers(forced=True) as cycles:
+        assert not rounds(await cycle(cycles, look(dns(), tcp(), tls("connection_reset"))))
         for state in (VantageState.LOSSY, VantageState.OFFLINE, VantageState.UNKNOWN):
-            assert not rounds(await cycle(transfers, state=state))
+            assert not rounds(await cycle(cycles, state=state))
 
 
 async def test_while_throttled_each_cycle_takes_one_round_until_three_clear_it() -> None:
     """One round renews the accusation with the two before it; well again takes three rounds."""
     world = World()
     world.platform(STALLS)
-    async with world.transfers(forced=True) as transfers:
-        await cycle(transfers)
-        again = await cycle(transfers)
-        assert [v.verdict.state for v in again.fresh] == [State.THROTTLED]
+    async with world.transfers(forced=True) as cycles:
+        await cycle(cycles)
+        again = await cycle(cycles)
+        assert [v.verdict.state for v in again.transfers] == [State.THROTTLED]
         assert rounds(again) == 1
         world.platform(WELL)
-        cleared = await cycle(transfers)
-        assert [v.verdict.state for v in cleared.fresh] == [State.OK]
+        cleared = await cycle(cycles)
+        assert [v.verdict.state for v in cleared.transfers] == [State.OK]
         assert rounds(cleared) == ROUNDS
 
 
@@ -241,16 +282,15 @@ async def test_a_verdict_stands_where_the_days_bytes_are_spent() -> None:
     probe = msgspec.structs.replace(SETTINGS.probe, daily_bytes=5_000_000)
     world = World(msgspec.structs.replace(SETTINGS, probe=probe))
     world.platform(STALLS)
-    async with world.transfers(forced=True, limited=True) as transfers:
-        made = [await cycle(transfers) for _ in range(20)]
+    async with world.transfers(forced=True, limited=True) as cycles:
+        made = [await cycle(cycles) for _ in range(20)]
         assert rounds(made[0]) == ROUNDS
-        assert (made[-1].measurements, made[-1].fresh) == ((), ())
-        last = next(one.fresh[0] for one in reversed(made) if one.fresh)
-        held = made[-1].standing
-        assert [v.verdict.measurement for v in held] == [last.verdict.measurement]
+        assert (made[-1].measurements, made[-1].transfers) == ((), ())
+        last = next(one.transfers[0] for one in reversed(made) if one.transfers)
+        assert throttled(made[-1]) == [last.verdict.measurement]
         world.at += timedelta(hours=2)
         world.platform(Peer(connect=HANG))
-        assert (await cycle(transfers, look(dns(), tcp(), tls("connection_reset")))).standing == ()
+        assert throttled(await cycle(cycles, look(dns(), tcp(), tls("connection_reset")))) == []
 
 
 async def test_a_day_of_cycles_stays_under_the_limit() -> None:
@@ -260,15 +300,15 @@ async def test_a_day_of_cycles_stays_under_the_limit() -> None:
     world = World(msgspec.structs.replace(SETTINGS, probe=probe))
     world.at = datetime(2024, 2, 17, tzinfo=UTC)
     used = 0
-    async with world.transfers(forced=True, limited=True) as transfers:
+    async with world.transfers(forced=True, limited=True) as cycles:
         for hour in range(24):
             for _ in range(6):
-                used += _bytes(await cycle(transfers))
+                used += _bytes(await cycle(cycles))
             assert used <= limit * 0.42 * (hour + 13) / 36
             world.at += timedelta(hours=1)
         assert used > limit * 0.2
-        assert _bytes(await cycle(transfers)) > 0
+        assert _bytes(await cycle(cycles)) > 0
 
 
-def _bytes(made: Transferred) -> int:
+def _bytes(made: Cycle) -> int:
     return sum(bytes_of(m) for m in made.measurements if m.vantage == FIELD.id)

@@ -40,15 +40,15 @@ async def test_what_is_imported_shows_and_what_is_removed_does_not(store: Memory
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     around = AnnotationsPoll(store, publisher, now=clock)
-    await around.look()
+    await around.read()
     assert _shown(publisher) == {}
     made = annotation(60, text="General election")
     await store.add_annotations([made])
     assert _shown(publisher) == {}
-    await around.look()
+    await around.read()
     assert _shown(publisher) == {"General election": made.since.timestamp()}
     await store.remove_annotations([made.id])
-    await around.look()
+    await around.read()
     assert _shown(publisher) == {}
 
 
@@ -60,11 +60,11 @@ async def test_only_so_much_is_shown(store: MemoryStore) -> None:
     still = annotation(-BACK.total_seconds() - DAY, until=-DAY, text="until yesterday")
     await store.add_annotations([old, still])
     around = AnnotationsPoll(store, publisher, now=clock)
-    await around.look()
+    await around.read()
     assert set(_shown(publisher)) == {"until yesterday"}
     many = [annotation(float(n), text=f"{n} " + "x" * 500) for n in range(MOST + 50)]
     await store.add_annotations(many)
-    await around.look()
+    await around.read()
     shown = _shown(publisher)
     assert len(shown) == MOST
     assert {len(text) for text in shown} == {ANNOTATION_TEXT}
@@ -76,7 +76,7 @@ async def test_text_that_would_deceive_is_written_out(store: MemoryStore) -> Non
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="a\u202eb\nc")])
-    await AnnotationsPoll(store, publisher, now=clock).look()
+    await AnnotationsPoll(store, publisher, now=clock).read()
     assert list(_shown(publisher)) == ["a\\u202eb\\u000ac"]
 
 
@@ -86,9 +86,9 @@ async def test_a_store_that_fails_changes_nothing(store: MemoryStore) -> None:
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="Protests")])
     around = AnnotationsPoll(store, publisher, now=clock)
-    await around.look()
+    await around.read()
     await store.close()
-    await around.look()
+    await around.read()
     assert list(_shown(publisher)) == ["Protests"]
     assert publisher.snapshot.storage_errors["read"] == 1
     await store.open()

@@ -40,7 +40,7 @@ async def begun(store: MemoryStore, left_out: Sequence[Quarantine] = ()) -> Reco
     """A process that has just started, as `run` starts it."""
     publisher = Publisher(BOTH.vantages, BOTH.catalog, lambda: at(0))
     made = Recorder(BOTH, store, publisher, now=lambda: at(0))
-    await made.leave_out(left_out)
+    await made.quarantine(left_out)
     await made.restore()
     return made
 
@@ -63,7 +63,7 @@ async def test_an_event_of_a_vantage_left_out_is_withdrawn(store: MemoryStore) -
     """What one vantage alone brought about is taken back when it is quarantined, with a line in the
     log, and stays taken back after a restart."""
     process = await begun(store)
-    await process.leave_out([decided(PTCL)])
+    await process.quarantine([decided(PTCL)])
     await process.record(cycle(".", 8, JAZZ))
     assert not await blocks(store)
     (event,) = await flat(store.events(EVERYTHING))
@@ -80,9 +80,9 @@ async def test_released_it_counts_again(store: MemoryStore) -> None:
     """A quarantine that is taken back leaves the record as if it had never been."""
     straight = await blocks(store)
     process = await begun(store)
-    await process.leave_out([decided(PTCL)])
+    await process.quarantine([decided(PTCL)])
     await process.record(cycle(".", 8, JAZZ))
-    await process.leave_out([])
+    await process.quarantine([])
     await process.record(cycle(".", 9, JAZZ))
     assert {e.id: e.confirmed_at for e in (await blocks(store)).values()} == {
         e.id: e.confirmed_at for e in straight.values()
@@ -99,11 +99,11 @@ async def test_decided_while_nothing_ran(store: MemoryStore) -> None:
 async def test_only_within_its_bounds(store: MemoryStore) -> None:
     """What was seen before the time from which a vantage is left out still stands."""
     process = await begun(store)
-    await process.leave_out([decided(PTCL, since=6)])
+    await process.quarantine([decided(PTCL, since=6)])
     await process.record(cycle(".", 8, JAZZ))
     (event,) = (await blocks(store)).values()
     assert event.confirmed_at is not None
-    await process.leave_out([decided(PTCL, until=7)])
+    await process.quarantine([decided(PTCL, until=7)])
     await process.record(cycle(".", 9, JAZZ))
     assert [e.state for e in (await blocks(store)).values()] == [EventState.SUSPECTED]
 
@@ -122,10 +122,10 @@ async def test_a_failing_store_changes_nothing(store: MemoryStore) -> None:
     before = process.book
     await store.close()
     with pytest.raises(StorageError):
-        await process.leave_out([decided(PTCL)])
+        await process.quarantine([decided(PTCL)])
     assert process.book is before
     await store.open()
-    await process.leave_out([decided(PTCL)])
+    await process.quarantine([decided(PTCL)])
     await process.record(cycle(".", 8, JAZZ))
     assert not await blocks(store)
 
@@ -158,7 +158,7 @@ async def test_whoever_stands_alone_is_shown(store: MemoryStore) -> None:
         "c": 0,
     }
     assert not any(view.quarantined for view in views.values())
-    await process.leave_out([decided("a")])
+    await process.quarantine([decided("a")])
     await process.record(cycle(".", 9, "b"))
     views = {view.point.id: view for view in publisher.snapshot.vantages}
     assert [view.quarantined for view in views.values()] == [True, False, False]

@@ -18,7 +18,7 @@ from monitor.analysis.events.continuation import (
 from monitor.analysis.events.event import EventKind, EventLogEntry, EventState
 from monitor.analysis.events.fold import Rebuild, advance, key_of
 from monitor.recording.continuations import goes_on_now, reviews_of
-from monitor.recording.recorder import without_what_never_was
+from monitor.recording.recorder import without_unpublished
 from storage.memory.store import MemoryStore
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import cycle
@@ -146,7 +146,7 @@ def test_events_that_never_were_are_passed_over() -> None:
     first = advance(early.book, [verdict("B", 2)], DEFAULTS)
     second = advance(first.book, [verdict("B", 1)], DEFAULTS)
     kept = Told(book=second.book, events={}, log=[])
-    for step in without_what_never_was([first, second]):
+    for step in without_unpublished([first, second]):
         kept.take(step)
     (new,) = kept.events.keys() - {old}
     assert lines(kept, old) == [("withdrawn", f"goes on as {new}")]

@@ -18,7 +18,7 @@ from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Event
 from monitor.analysis.events.fold import EventBook, Rebuild, Step, advance, key_of
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.verdict import Evidence, PlatformVerdict, RoleVerdict, State
-from monitor.recording.checkpoints import conclusions_of, restored, since
+from monitor.recording.checkpoints import checkpoints_of, restored, since
 from tests.worlds.build import START
 
 CYCLE = timedelta(minutes=5)
@@ -529,7 +529,7 @@ def test_restart_forgets_nothing(story: dict[str, str], cut: int) -> None:
     before = told(verdicts[:cut])
     book = before.book
     places = [*book.places, *(("", platform) for platform in book.outages), ("", "")]
-    saved = conclusions_of(book, places)
+    saved = checkpoints_of(book, places)
     begun = since(saved)
     stored = [v for v in verdicts[:cut] if begun is None or v.judged_at >= begun]
     again = restored(saved, stored, (), DEFAULTS, book.logged, NETWORKS)

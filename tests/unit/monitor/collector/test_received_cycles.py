@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from monitor.analysis.verdict import PlatformVerdict, State, Verdict
-from monitor.collector.judge_cycle import Judge
+from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
@@ -81,10 +81,9 @@ async def received_batches(
     lived: MemoryStore, configured: Settings, looks: list[Measurement]
 ) -> list[Cycle]:
     """Every cycle judged by a collector that stored these looks."""
-    judge = Judge(configured, Shelf(looks))
+    judge = ReceivedCycles(configured, Shelf(looks))
     return [
-        judge.conclude(await judge.open(waiting(one)))
-        for one in await flat(lived.cycles(EVERYTHING))
+        judge.judge(await judge.open(waiting(one))) for one in await flat(lived.cycles(EVERYTHING))
     ]
 
 
@@ -132,12 +131,12 @@ async def test_a_clock_that_was_wrong_accuses_nobody(
     """With a clock years off certificates fail for the clock's sake. The times that come in are
     corrected and show nothing of it; that the vantage's own word tells, and it is believed."""
     accused = await _accused(lived, QUIET.id)
-    judge = Judge(configured, Shelf(await flat(lived.measurements(EVERYTHING))))
+    judge = ReceivedCycles(configured, Shelf(await flat(lived.measurements(EVERYTHING))))
     assert any(
-        v.state is State.BLOCKED for v in _of_x(judge.conclude(await judge.open(waiting(accused))))
+        v.state is State.BLOCKED for v in _of_x(judge.judge(await judge.open(waiting(accused))))
     )
     off = replace(accused, health=replace(accused.health, clock_skew=-86400.0 * 365))
-    judged = judge.conclude(await judge.open(waiting(off)))
+    judged = judge.judge(await judge.open(waiting(off)))
     assert judged.health.rule_id == "vantage.clock_skew"
     assert {v.state for v in _of_x(judged)} == {State.INSUFFICIENT}
 
@@ -162,26 +161,26 @@ async def test_a_control_that_looked_afterwards_serves(
         for look in looks
         if look.vantage_role == VantageRole.CONTROL and look.look is Purpose.REFERENCE
     ]
-    judge = Judge(configured, Shelf([*own, *rounds]))
+    judge = ReceivedCycles(configured, Shelf([*own, *rounds]))
     alone = await judge.open(waiting(accused))
     assert alone.lacking
-    assert not any(v.state is State.BLOCKED for v in _of_x(judge.conclude(alone)))
+    assert not any(v.state is State.BLOCKED for v in _of_x(judge.judge(alone)))
 
     last = max(lack.ended_at for lack in alone.lacking)
     later = [
         _moved(look, timedelta(seconds=INTERVAL), cycle="a control's own") for look in of_controls
     ]
     assert all(look.started_at.timestamp() >= last for look in later)
-    judge = Judge(configured, Shelf([*own, *rounds, *later]))
+    judge = ReceivedCycles(configured, Shelf([*own, *rounds, *later]))
     opened = await judge.open(waiting(accused))
     assert opened.lacking == ()
-    assert any(v.state is State.BLOCKED for v in _of_x(judge.conclude(opened)))
+    assert any(v.state is State.BLOCKED for v in _of_x(judge.judge(opened)))
 
     earlier = [_moved(look, timedelta(seconds=-INTERVAL), cycle="before") for look in of_controls]
-    judge = Judge(configured, Shelf([*own, *rounds, *earlier]))
+    judge = ReceivedCycles(configured, Shelf([*own, *rounds, *earlier]))
     opened = await judge.open(waiting(accused))
     assert opened.lacking == alone.lacking
-    assert not any(v.state is State.BLOCKED for v in _of_x(judge.conclude(opened)))
+    assert not any(v.state is State.BLOCKED for v in _of_x(judge.judge(opened)))
 
 
 async def _accused(lived: MemoryStore, vantage: str) -> StoredCycle:

@@ -1,4 +1,4 @@
-"""What an agent is to do: the part of a collector's own configuration that concerns it."""
+"""The settings that agents get: the part of the collector's configuration that concerns them."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -12,15 +12,15 @@ from probes.measurement import Measurement
 from storage.store import FleetStore
 
 KNOWN_FOR = 10.0
-"""Seconds for which the newest looks of controls are not asked for again."""
+"""Seconds for which the newest measurements of controls are not read again."""
 LOOK_BACK = timedelta(hours=1)
-"""Looks of controls older than this, and than four intervals, say nothing about now."""
+"""Measurements of controls older than this, and than four intervals, say nothing about now."""
 _INTERVALS = 4
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class Orders:
+class SettingsForAgents:
     """Settings for agents, made of the settings in use."""
 
     def __init__(
@@ -48,19 +48,19 @@ class Orders:
             self._made_of, self._versions = settings, {}
         paused = vantage in settings.collector.paused
         if paused not in self._versions:
-            self._versions[paused] = version_of(self._orders(settings, vantage))
+            self._versions[paused] = version_of(self._made(settings, vantage))
         return self._versions[paused]
 
     async def for_agent(self, vantage: str) -> AgentSettings:
-        """What the agent of that vantage is to do. Raises StorageError."""
+        """The settings for the agent of that vantage. Raises StorageError."""
         known = await self._newest()
         return msgspec.structs.replace(
-            self._orders(self._settings(), vantage),
+            self._made(self._settings(), vantage),
             version=self.version(vantage),
             known=tuple(known),
         )
 
-    def _orders(self, settings: Settings, vantage: str) -> AgentSettings:
+    def _made(self, settings: Settings, vantage: str) -> AgentSettings:
         return AgentSettings(
             version="",
             issued_at=self._now(),
@@ -79,11 +79,11 @@ class Orders:
         return self._known
 
 
-def version_of(orders: AgentSettings) -> str:
-    """Digest of everything that an agent acts on but the time and what is known."""
-    told = {
-        name: getattr(orders, name)
+def version_of(made: AgentSettings) -> str:
+    """Digest of everything that an agent acts on, except the time and what controls measured."""
+    acted_on = {
+        name: getattr(made, name)
         for name in AgentSettings.__struct_fields__
         if name not in ("version", "issued_at", "known")
     }
-    return hashlib.sha256(_encode(told)).hexdigest()[:32]
+    return hashlib.sha256(_encode(acted_on)).hexdigest()[:32]

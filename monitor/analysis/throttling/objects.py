@@ -1,0 +1,63 @@
+"""The objects whose transfer speed is measured."""
+
+import msgspec
+
+from probes.catalog.catalog import Endpoint, EndpointKind, Platform
+from probes.catalog.endpoint import parse_endpoint
+from probes.measurement import HttpObservation, Layer, Measurement
+
+
+class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
+    """One object to fetch."""
+
+    platform: str
+    role: str
+    endpoint: Endpoint
+    """The catalogue's. Redirects may lead from it to the real object."""
+    witness: str
+    """Id of the endpoint whose measurements show whether the object can be reached; empty for
+    none."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Platform, role and endpoint id."""
+        return (self.platform, self.role, self.endpoint.id)
+
+
+def objects_of(platform: Platform) -> tuple[TransferObject, ...]:
+    """The objects that the catalogue names for a platform, else the first endpoint of its role
+    web."""
+    named = [(role, endpoint) for role in platform.roles for endpoint in role.transfer]
+    if not named:
+        named = [
+            (role, role.endpoints[0])
+            for role in platform.roles
+            if role.name == "web"
+            and role.endpoints[0].kind is EndpointKind.HTTPS
+            and role.endpoints[0].verify
+        ]
+    endpoints = [endpoint for role in platform.roles for endpoint in role.endpoints]
+    return tuple(
+        TransferObject(
+            platform=platform.name,
+            role=role.name,
+            endpoint=endpoint,
+            witness=next(
+                (one.id for one in endpoints if one == endpoint),
+                next((one.id for one in endpoints if one.host == endpoint.host), ""),
+            ),
+        )
+        for role, endpoint in named
+    )
+
+
+def led_to(one: TransferObject, measurement: Measurement | None) -> Endpoint | None:
+    """Where redirects led a measurement of the object's own endpoint; None where not known."""
+    if measurement is None or measurement.endpoint != one.endpoint.id:
+        return None
+    hops = [o for o in measurement.of(Layer.HTTP) if isinstance(o, HttpObservation)]
+    try:
+        found = parse_endpoint(hops[-1].url) if hops else None
+    except ValueError:
+        return one.endpoint
+    return one.endpoint if found and found.kind is not EndpointKind.HTTPS else found

@@ -1,0 +1,94 @@
+"""What measures in a program with a store, from one configuration to the next."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from monitor.app.clock import utc_now
+from monitor.app.cycle_job import CycleCounter, CycleJobs, CycleRecorder
+from monitor.app.cycle_runners import CycleRunners
+from monitor.app.schedule import Schedule
+from monitor.budget.ledger import Ledger
+from monitor.config.reload import same_measuring
+from monitor.config.settings import Settings
+from monitor.logs import logger
+from monitor.measuring.controls import Controls
+from monitor.measuring.cycle import CycleRunner
+from storage.store import Store
+
+log = logger(__name__)
+
+
+class Measuring:
+    """The schedule, the runner of the settings in use, and the ledger of bytes."""
+
+    def __init__(
+        self, store: Store, ledger: Ledger, runners: CycleRunners, schedule: Schedule
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._runners = runners
+        self._schedule = schedule
+
+    @property
+    def controls(self) -> Controls:
+        """The controls of the settings in use."""
+        return self._schedule.jobs.runner.controls
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        own = [vantage.id for vantage in self._schedule.vantages]
+        await count_today(self._ledger, self._store, own)
+        await self._schedule.run()
+
+    async def prepare(self, old: Settings, new: Settings) -> CycleRunner:
+        """A runner for `new`, the one in use where it will do. Vantages that are gone stop. What
+        may fail comes first, and leaves everything as it was. StorageError."""
+        kept = {vantage.id for vantage in new.vantages if vantage in old.vantages}
+        added = {vantage.id for vantage in new.vantages} - kept
+        before = runner = self._schedule.jobs.runner
+        if not same_measuring(old, new):
+            latest = await self._store.latest_verdicts() if added else []
+            runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
+            runner.inherit(before, kept)
+        # The ledger went on counting for one that comes back.
+        unknown = {name for name in added if not self._ledger.knows(name)}
+        self._ledger.use(new)
+        await count_today(self._ledger, self._store, unknown)
+        await self._schedule.remove(v.id for v in old.vantages if v.id not in kept)
+        return runner
+
+    def use(self, new: Settings, runner: CycleRunner) -> None:
+        """Measure by these settings, with that runner, from now on."""
+        before = self._schedule.jobs.runner
+        self._schedule.use(new, runner)
+        if runner is not before:
+            self._runners.end(before, self._schedule.jobs.unused(before))
+
+
+@asynccontextmanager
+async def measuring(
+    settings: Settings,
+    store: Store,
+    recorder: CycleRecorder,
+    counter: CycleCounter,
+    *,
+    scheduled_controls: bool = False,
+) -> AsyncIterator[Measuring]:
+    """All that measures, for as long as the context lasts. With `scheduled_controls` controls
+    measure every endpoint by the clock. StorageError."""
+    ledger = Ledger(settings, now=utc_now)
+    async with CycleRunners(ledger, scheduled_controls=scheduled_controls) as runners:
+        own = {vantage.id for vantage in settings.vantages}
+        latest = await store.latest_verdicts() if own else []
+        runner = await runners.begin(settings, [one for one in latest if one.vantage in own])
+        schedule = Schedule(settings, CycleJobs(runner, recorder, counter, ledger))
+        yield Measuring(store, ledger, runners, schedule)
+
+
+async def count_today(ledger: Ledger, store: Store, vantages: Collection[str]) -> None:
+    """Count the bytes that an earlier process used today at these vantages."""
+    try:
+        await ledger.restore(store, vantages)
+    except Exception:
+        # A vantage that uses too much for a day is better than one that does not measure.
+        log.exception("bytes used today are not known, counting from 0")

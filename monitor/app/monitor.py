@@ -1,0 +1,138 @@
+"""What `shutwatch run` and `shutwatch collector` have in common, wired together."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from monitor.analysis.events.event import Event
+from monitor.app.clock import utc_now
+from monitor.app.measuring import Measuring
+from monitor.app.notifications import Notifications
+from monitor.app.program import keep_running
+from monitor.config.load import load_config
+from monitor.config.reload import Reloader
+from monitor.config.settings import Settings
+from monitor.logs import configure, logger
+from monitor.metrics.families import create_registry
+from monitor.metrics.ingest_counts import IngestCounts
+from monitor.metrics.publisher import Publisher
+from monitor.recording.annotations_poll import AnnotationsPoll
+from monitor.recording.scheduled_retention import Retention
+from monitor.server.access import Access
+from monitor.server.app import create_app
+from monitor.server.serve import serve
+from storage.open_store import open_store
+from storage.store import CollectorStore
+
+log = logger(__name__)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[CollectorStore]:
+    """The store of these settings, open for as long as the context lasts. StorageError."""
+    store = open_store(settings.database)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def publisher_of(settings: Settings, *, leading: bool = True) -> Publisher:
+    """A publisher that shows what these settings name."""
+    return Publisher(
+        settings.vantages,
+        settings.catalog,
+        utc_now,
+        interval=settings.interval,
+        daily_bytes=settings.probe.daily_bytes,
+        public_url=settings.public_url,
+        leading=leading,
+    )
+
+
+def show(publisher: Publisher, settings: Settings, active_events: Sequence[Event]) -> None:
+    """Have it show what other settings name from now on."""
+    publisher.use(
+        settings.vantages,
+        settings.catalog,
+        active_events,
+        interval=settings.interval,
+        daily_bytes=settings.probe.daily_bytes,
+        public_url=settings.public_url,
+    )
+
+
+class Monitor:
+    """Measures, serves the page, and goes over from one configuration to the next."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: CollectorStore,
+        publisher: Publisher,
+        notifications: Notifications,
+        measuring: Measuring,
+        use: Callable[[Settings], Awaitable[None]],
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`use` has whatever records take other settings into use. `before` comes before any
+        change of settings, and may fail."""
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+        self._notifications = notifications
+        self._measuring = measuring
+        self._use = use
+        self._before = before
+        self._access = Access(settings.server, own_hosts=True)
+        self.reloader = Reloader(
+            settings,
+            lambda path: load_config(path, os.environ),
+            self._apply,
+            publisher.config_refused,
+        )
+        self.retention = Retention(
+            lambda: self.reloader.settings.retention, store, publisher, now=utc_now
+        )
+
+    def tasks(
+        self,
+        ready: Callable[[], tuple[bool, str]] | None = None,
+        counts: IngestCounts | None = None,
+    ) -> list[Coroutine[Any, Any, None]]:
+        """What has to run for as long as the program does. `ready` says whether the program is,
+        instead of the publisher; `counts` are shown among the metrics."""
+        app = create_app(
+            self._publisher,
+            create_registry(self._publisher, counts),
+            ready,
+            access=self._access,
+            store=self._store,
+            reload=self.reloader.reload,
+        )
+        annotations = AnnotationsPoll(self._store, self._publisher, now=utc_now)
+        address = self._settings.listen_host, self._settings.listen_port
+        return [
+            serve(app, *address, listening=_listening),
+            self._measuring.run(),
+            self.reloader.run(),
+            keep_running(annotations.run),
+        ]
+
+    async def _apply(self, old: Settings, new: Settings) -> None:
+        """What may fail comes first, and leaves everything as it was."""
+        if self._before is not None:
+            await self._before()
+        runner = await self._measuring.prepare(old, new)
+        await self._use(new)
+        self._measuring.use(new, runner)
+        self._access.use(new.server)
+        self._notifications.use(new)
+        if new.log != old.log:
+            configure(new.log)
+
+
+def _listening(host: str, port: int) -> None:
+    log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")

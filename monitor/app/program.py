@@ -1,0 +1,47 @@
+"""What every long-running program does: it runs its tasks until it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from monitor.app.garbage_collection import spare_searches
+from monitor.logs import logger
+
+log = logger(__name__)
+
+_AGAIN = 60.0
+"""Seconds after which a task that failed by our own fault starts again."""
+
+
+async def run_until_stopped(
+    reload: Callable[[], None], *tasks: Coroutine[Any, Any, object]
+) -> None:
+    """Run all `tasks` until SIGTERM or SIGINT, or until one of them ends; then cancel the others
+    and wait for them. SIGHUP calls `reload`. Raises what ended a task."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    running = [asyncio.create_task(task) for task in (stop.wait(), *tasks)]
+    spare_searches()
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        log.info("stopping")
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def keep_running(work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` until cancelled, again and again: a bug in it must not end what measures."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("task failed, our own fault")
+        await asyncio.sleep(_AGAIN)

@@ -1,0 +1,297 @@
+"""The endpoints of one cycle: each is tested once, and more closely where that may tell more."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from monitor.analysis.judge.quic_blocked import quic_failed
+from monitor.analysis.judge.suspicion import (
+    answered,
+    attempts_agree,
+    looks_overloaded,
+    retry_may_tell,
+    suspicious,
+)
+from monitor.analysis.seen import EndpointMeasurements
+from monitor.analysis.vantage.health import HOPELESS
+from monitor.analysis.verdict import VantageHealth
+from monitor.budget.budget import Allotment
+from monitor.budget.ledger import BudgetSpentError
+from monitor.config.settings import Settings
+from monitor.measuring.checkups import Checkups
+from monitor.measuring.controls import Controls
+from monitor.measuring.effort import CycleEffort
+from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
+from monitor.measuring.pace import Pace
+from monitor.measuring.probers import Probers
+from probes.catalog.catalog import Endpoint, EndpointKind, Platform, ReferenceScope, Role
+from probes.measure.follow_up import plan_follow_up
+from probes.measurement import Measurement, Purpose
+from probes.target import Target
+from probes.vantage import Profile, VantagePoint
+
+FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
+"""A national block fails everything at once; a few follow-ups tell as much as one for each."""
+FITFUL_PAUSE = 3.0
+"""Times as long is the pause before the last attempt at what may be an overloaded server: overload
+may last for some seconds."""
+_FOLLOW_UP_BYTES = 100_000
+"""Bytes of one follow-up at most, about."""
+
+
+class CycleContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tests of one cycle share."""
+
+    vantage: VantagePoint
+    cycle: str
+    platforms: tuple[Platform, ...]
+    """Those that the cycle measures."""
+    early: VantageHealth
+    """The health before any endpoint was measured."""
+    pace: Pace
+    checkups: Checkups
+    http3: frozenset[str]
+    """Ids of the endpoints that are tested over HTTP/3 too."""
+    udp: UdpWitness
+    effort: CycleEffort
+    last_begun: float
+    """Time of the event loop after which nothing further begins, so that the cycle ends before the
+    next one is due."""
+
+    @property
+    def late(self) -> bool:
+        """Whether nothing further may begin."""
+        return asyncio.get_running_loop().time() > self.last_begun
+
+
+class Allowance:
+    """How many more of something may be done, for each key and in all."""
+
+    def __init__(self, *, each: int, total: int) -> None:
+        self._each = each
+        self._left = total
+        self._taken: Counter[str] = Counter()
+
+    def take(self, key: str) -> bool:
+        """Take one, if there is one left."""
+        if self._left <= 0 or self._taken[key] >= self._each:
+            return False
+        self._left -= 1
+        self._taken[key] += 1
+        return True
+
+
+class EndpointTests:
+    """All endpoint tests of one cycle."""
+
+    def __init__(
+        self,
+        context: CycleContext,
+        settings: Settings,
+        probers: Probers,
+        controls: Controls,
+        rng: random.Random,
+        on_endpoint: Callable[[str], None] | None,
+    ) -> None:
+        self._context = context
+        self._vantage = context.vantage
+        self._families = context.early.families
+        self._settings = settings
+        self._probers = probers
+        self._controls = controls
+        self._rng = rng
+        self._on_endpoint = on_endpoint
+        self._follow_ups = Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE)
+
+    async def run(self) -> list[EndpointMeasurements]:
+        """Every endpoint of the cycle's platforms, in random order."""
+        roles = [
+            (platform, role) for platform in self._context.platforms for role in platform.roles
+        ]
+        self._rng.shuffle(roles)
+        results = await asyncio.gather(*(self._role(platform, role) for platform, role in roles))
+        return [measured for several in results for measured in several]
+
+    async def _role(self, platform: Platform, role: Role) -> list[EndpointMeasurements]:
+        """Every endpoint, or of a pool a sample, and the rest only when one of the sample fails."""
+        context = self._context
+        endpoints = list(role.endpoints)
+        if role.sample:
+            self._rng.shuffle(endpoints)
+        first, rest = first_and_rest(endpoints, context.pace.sampled(role.sample))
+        measured = await self._each(platform, role, first, context.pace.spread)
+        if self._on_endpoint is not None:
+            for _ in first:
+                self._on_endpoint(self._vantage.id)
+        more = rest and context.early.state not in HOPELESS and not context.late
+        if more and any(not one.attempts[-1].reached for one in measured):
+            measured += await self._each(platform, role, rest, context.pace.pool)
+        return measured
+
+    async def _each(
+        self, platform: Platform, role: Role, endpoints: Iterable[Endpoint], spread: float
+    ) -> list[EndpointMeasurements]:
+        """Each at a random moment of the next `spread` seconds."""
+
+        async def at(endpoint: Endpoint) -> EndpointMeasurements:
+            await asyncio.sleep(self._rng.uniform(0, spread))
+            return await self._endpoint(platform, role, endpoint)
+
+        return await asyncio.gather(*map(at, endpoints))
+
+    async def _endpoint(
+        self, platform: Platform, role: Role, endpoint: Endpoint
+    ) -> EndpointMeasurements:
+        """One test, and where that is suspicious more, between two control measurements."""
+        target = Target(platform=platform.name, role=role.name, endpoint=endpoint)
+        first = await self._first(platform, role, target)
+        attempts: tuple[Measurement, ...] = (first,)
+        controls: tuple[Measurement, ...] = ()
+        follow_ups: tuple[Measurement, ...] = ()
+        health: VantageHealth | None = None
+        if self._context.early.state not in HOPELESS and suspicious(first, self._families):
+            quic = tries_quic(first)
+            controls = await self._at_controls(target, first, quic=quic)
+            known = self._controls.known(target)
+            if await self._worth_more(endpoint, first, controls or known):
+                attempts += await self._again(platform, role, target, first)
+                last = attempts[-1]
+                if suspicious(last, self._families):
+                    controls += await self._at_controls(target, last, quic=quic)
+                    follow_ups = await self._follow_up(target, last, controls or known)
+                    if self._context.pace.spread:
+                        health = await self._context.checkups.after(last.ended_at)
+        return EndpointMeasurements(
+            platform=platform.name,
+            role=role.name,
+            endpoint=endpoint.id,
+            attempts=attempts,
+            controls=controls,
+            follow_ups=follow_ups,
+            health=health,
+        )
+
+    async def _first(self, platform: Platform, role: Role, target: Target) -> Measurement:
+        context, endpoint = self._context, target.endpoint
+        reduction, allotment = context.effort.first(platform, role, endpoint)
+        async with context.udp.first_attempt(target) as add:
+            first = await self._probers.measure(
+                self._vantage.id,
+                target,
+                cycle=context.cycle,
+                quic=endpoint.id in context.http3 and not (reduction and reduction.greet),
+                unadvertised=False,
+                reduction=reduction,
+                allotment=allotment,
+            )
+            add(first)
+        return first
+
+    async def _at_controls(
+        self, target: Target, failed: Measurement, *, quic: bool
+    ) -> tuple[Measurement, ...]:
+        """The endpoint from the controls, after an attempt that failed; none once the day's bytes
+        are spent. `quic` is whether to test HTTP/3 too."""
+        try:
+            return await self._controls.measure(
+                target,
+                after=failed.ended_at,
+                cycle=self._context.cycle,
+                quic=quic,
+                reduction=self._context.effort.at_control(failed),
+            )
+        except BudgetSpentError:
+            return ()
+
+    async def _worth_more(
+        self, endpoint: Endpoint, first: Measurement, controls: Sequence[Measurement]
+    ) -> bool:
+        """Whether another attempt could change the verdict; `controls` may be older where none
+        could be asked."""
+        if only_quic_failed(first, self._families):
+            if not any(map(reached_over_quic, controls)):
+                return False
+            return await self._context.udp.others_answer(endpoint)
+        return retry_may_tell(first, controls)
+
+    async def _follow_up(
+        self, target: Target, failed: Measurement, controls: Sequence[Measurement]
+    ) -> tuple[Measurement, ...]:
+        """Change one thing at a time, where that can tell more.
+
+        Never at a quiet vantage, whose host such questions would single out. Never where the
+        platform is down for everybody, as controls see it now or, where none could be asked, saw it
+        before. Never where TCP works, for the questions are about TCP.
+        """
+        if self._vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+            return ()
+        if only_quic_failed(failed, self._families):
+            return ()
+        ledger, asked = self._probers.ledger, self._vantage.id
+        if self._context.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
+            return ()
+        if not self._follow_ups.take(f"{target.platform} {target.role}"):
+            return ()
+        elsewhere = self._innocuous_host(target.endpoint.host)
+        plan = plan_follow_up(target, failed, controls, elsewhere=elsewhere)
+        return (await self._probers.follow_up(asked, plan, cycle=self._context.cycle),)
+
+    def _innocuous_host(self, suspected: str) -> str:
+        """A foreign reference to send the suspected name to; empty when there is none."""
+        hosts = [
+            reference.endpoint.host
+            for reference in self._settings.catalog.references_for(self._vantage.country)
+            if reference.scope is ReferenceScope.INTERNATIONAL
+            and reference.endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS)
+            and reference.endpoint.host != suspected
+        ]
+        return self._rng.choice(hosts) if hosts else ""
+
+    async def _again(
+        self, platform: Platform, role: Role, target: Target, first: Measurement
+    ) -> tuple[Measurement, ...]:
+        """The further attempts."""
+        context = self._context
+        attempts: tuple[Measurement, ...] = (first,)
+        pause, retries = self._settings.probe.retry_pause, self._settings.probe.retries
+        for retry in range(retries + 1 if retries else 0):
+            if retry == retries:
+                if not looks_overloaded(attempts, self._families):
+                    break
+                pause *= FITFUL_PAUSE
+            least = context.pace.retry_pause
+            await asyncio.sleep(
+                max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))
+            )
+            allowed, reduction = context.effort.again(platform, role, target.endpoint, first)
+            if context.late or not allowed:
+                break
+            attempts += (
+                await self._probers.measure(
+                    self._vantage.id,
+                    target,
+                    cycle=context.cycle,
+                    purpose=Purpose.RETRY,
+                    attempt=retry + 2,
+                    quic=tries_quic(first),
+                    reduction=reduction,
+                ),
+            )
+            if not suspicious(attempts[-1], self._families):
+                break
+            # What TCP came to is no news where QUIC fails, and attempts that time out never agree.
+            if attempts_agree(attempts, self._families) and not quic_failed(
+                attempts[-1], self._families
+            ):
+                break
+        return attempts[1:]
+
+
+def first_and_rest(
+    endpoints: Sequence[Endpoint], sample: int
+) -> tuple[Sequence[Endpoint], Sequence[Endpoint]]:
+    """The endpoints to measure first, and those kept back; a sample of 0 keeps none back."""
+    return (endpoints[:sample], endpoints[sample:]) if sample else (endpoints, ())
