@@ -21,6 +21,8 @@ class State(StrEnum):
 
 
 class Evidence(StrEnum):
+    """How well a verdict is supported."""
+
     NONE = "none"
     WEAK = "weak"
     STRONG = "strong"

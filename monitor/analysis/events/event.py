@@ -13,6 +13,8 @@ import msgspec
 
 
 class EventKind(StrEnum):
+    """What an event is about."""
+
     BLOCK = "block"
     """One platform in one country."""
     SHUTDOWN = "shutdown"
@@ -28,6 +30,8 @@ class EventKind(StrEnum):
 
 
 class EventState(StrEnum):
+    """The state of an event."""
+
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
     RECOVERING = "recovering"
@@ -71,6 +75,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One network in an event."""
+
     asn: int
     network: str
     affected: bool

@@ -12,6 +12,8 @@ _COMPARED = ("innocuous", "reference", "control")
 
 
 class TransferClass(StrEnum):
+    """The kind of a verdict on transfers."""
+
     OK = "ok"
     THROTTLED = "throttled"
     STALLED = "stalled"
@@ -21,6 +23,8 @@ class TransferClass(StrEnum):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """The spread of several values."""
+
     low: float
     median: float
     high: float
