@@ -10,7 +10,7 @@ trap '[ -z "$demo" ] || kill "$demo" 2>/dev/null || true; wait; rm -rf "$work"' 
 
 "$shutwatch" demo --hold --port 0 >"$work/said" 2>&1 &
 demo=$!
-until grep -q 'as it should: the same block, on Demo Cable too' "$work/said"; do
+until grep -q 'detected: the same block, on Demo Cable too' "$work/said"; do
   kill -0 "$demo" 2>/dev/null || { cat "$work/said" >&2; exit 1; }
   sleep 1
 done

@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.agent.collector_client import Signed
 from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
-from monitor.config.load import asked_from
+from monitor.config.load import measured_from
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
@@ -116,8 +116,8 @@ def _catalog(own: Settings, told: AgentSettings) -> Catalog:
     wanted = dict.fromkeys(name for name in told.platforms if name in platforms)
     allowed = {platform.name for platform in own.catalog.platforms} if own.chosen else wanted
     references = own.catalog.references
-    if references == asked_from(own.vantages, shipped).references:
-        references = asked_from(own.vantages, known).references
+    if references == measured_from(own.vantages, shipped).references:
+        references = measured_from(own.vantages, known).references
     return Catalog(
         platforms=tuple(platforms[name] for name in wanted if name in allowed),
         references=references,

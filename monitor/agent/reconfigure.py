@@ -8,7 +8,7 @@ from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import SpoolRecorder
 from monitor.app.cycle_runners import CycleRunners
 from monitor.app.schedule import Schedule
-from monitor.config.reload import same_looks
+from monitor.config.reload import same_measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.wire.answers import AgentSettings
@@ -72,7 +72,7 @@ class AgentReconfiguration:
     async def _use(self, new: Settings) -> None:
         old = self._in_use
         before = runner = self._turns.runner
-        if not same_looks(old, new):
+        if not same_measuring(old, new):
             runner = await self._runners.begin(new, ())
             runner.inherit(before, {vantage.id for vantage in new.vantages})
         self._turns.ledger.use(new)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from monitor.app.cycle_runners import CycleRunners
 from monitor.app.notifications import Notifications
 from monitor.app.schedule import Schedule
-from monitor.config.reload import same_looks
+from monitor.config.reload import same_measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.measuring.cycle import CycleRunner
@@ -32,7 +32,7 @@ class MeasuringReconfiguration:
         added = {vantage.id for vantage in new.vantages} - kept
         turns = self._schedule.turns
         before = runner = turns.runner
-        if not same_looks(old, new):
+        if not same_measuring(old, new):
             latest = await self._store.latest_verdicts() if added else []
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
             runner.inherit(before, kept)

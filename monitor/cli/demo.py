@@ -11,7 +11,7 @@ import typer
 
 from monitor.cli.options import BAD_USAGE, fail
 from monitor.cli.output import plain_console
-from monitor.demo.run_demo import Wish, show
+from monitor.demo.run_demo import DemoOptions, show
 from monitor.demo.world import WorldError
 from monitor.server.serve import ListenError
 from storage.store import StorageError
@@ -46,7 +46,7 @@ def demo(
         raise fail("--exit or --hold, not both", BAD_USAGE)
     console = plain_console()
     with _folder(folder) as place, suppress(KeyboardInterrupt):
-        wish = Wish(
+        options = DemoOptions(
             folder=place,
             port=port,
             pace=pace,
@@ -55,7 +55,7 @@ def demo(
             keep=folder is not None,
         )
         try:
-            outcome = asyncio.run(show(wish, console))
+            outcome = asyncio.run(show(options, console))
         except (WorldError, ListenError, OSError) as error:
             raise fail(str(error), BAD_USAGE) from error
         except StorageError as error:

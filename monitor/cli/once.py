@@ -1,7 +1,7 @@
 """`shutwatch once`: measure and judge one cycle from every vantage, and store nothing."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +12,7 @@ from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.vantage.health import HEALTH_RULES
-from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
+from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.app.cycle_runners import cycle_runner
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, progress_bar, table
@@ -81,33 +81,43 @@ async def measure_once(
             return list(await asyncio.gather(*(runner.run(v.id) for v in settings.vantages)))
 
 
+_ENDPOINT = (
+    *("vantage", "country", "asn", "platform", "role", "endpoint", "state", "method"),
+    *("sub_method", "family", "rule_id", "evidence", "failures"),
+)
+_PLATFORM = (
+    *("vantage", "country", "asn", "platform", "state", "method", "sub_method", "rule_id"),
+    "evidence",
+)
+_TRANSFER = ("vantage", "country", "asn", "platform", "role")
+_HEALTH = (
+    *("state", "rule_id", "references_ok", "references_total", "clock_skew", "stub_resolver"),
+    *("nat64", "exit_country", "exit_asn"),
+)
+"""Fields of each kind of line, in their order."""
+
+
 def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
     """The lines of `--json`: endpoints, platforms, speeds, then the vantage, cycle by cycle."""
     for cycle in cycles:
         for verdict in cycle.verdicts:
-            yield _endpoint_line(verdict)
+            yield {"kind": "endpoint", **_fields(verdict, _ENDPOINT)}
         for platform in cycle.platforms:
-            yield _platform_line(platform)
+            roles = {role.role: role.state for role in platform.roles}
+            yield {"kind": "platform", **_fields(platform, _PLATFORM), "roles": roles}
         for transfer in cycle.transfers:
             yield _transfer_line(transfer)
         health = cycle.health
         yield {
             "kind": "vantage",
-            "vantage": health.vantage,
-            "country": health.country,
-            "asn": health.asn,
-            "network": health.network,
+            **_fields(health, ("vantage", "country", "asn", "network")),
             "role": health.vantage_role,
-            "state": health.state,
-            "rule_id": health.rule_id,
-            "references_ok": health.references_ok,
-            "references_total": health.references_total,
-            "clock_skew": health.clock_skew,
-            "stub_resolver": health.stub_resolver,
-            "nat64": health.nat64,
-            "exit_country": health.exit_country,
-            "exit_asn": health.exit_asn,
+            **_fields(health, _HEALTH),
         }
+
+
+def _fields(value: msgspec.Struct, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def _notes(cycles: list[Cycle]) -> Iterator[str]:
@@ -116,55 +126,14 @@ def _notes(cycles: list[Cycle]) -> Iterator[str]:
         yield from (f"{cycle.vantage}: {note}" for note in notes(cycle.health))
 
 
-def _endpoint_line(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "kind": "endpoint",
-        "vantage": verdict.vantage,
-        "country": verdict.country,
-        "asn": verdict.asn,
-        "platform": verdict.platform,
-        "role": verdict.role,
-        "endpoint": verdict.endpoint,
-        "state": verdict.state,
-        "method": verdict.method,
-        "sub_method": verdict.sub_method,
-        "family": verdict.family,
-        "rule_id": verdict.rule_id,
-        "evidence": verdict.evidence,
-        "failures": verdict.failures,
-    }
-
-
-def _platform_line(platform: PlatformVerdict) -> dict[str, Any]:
-    return {
-        "kind": "platform",
-        "vantage": platform.vantage,
-        "country": platform.country,
-        "asn": platform.asn,
-        "platform": platform.platform,
-        "state": platform.state,
-        "method": platform.method,
-        "sub_method": platform.sub_method,
-        "rule_id": platform.rule_id,
-        "evidence": platform.evidence,
-        "roles": {role.role: role.state for role in platform.roles},
-    }
-
-
 def _transfer_line(transfer: TransferVerdict) -> dict[str, Any]:
     verdict = transfer.verdict
     return {
         "kind": "transfer",
-        "vantage": verdict.vantage,
-        "country": verdict.country,
-        "asn": verdict.asn,
-        "platform": verdict.platform,
-        "role": verdict.role,
+        **_fields(verdict, _TRANSFER),
         "object": transfer.object,
         "class": transfer.kind,
-        "state": verdict.state,
-        "rule_id": verdict.rule_id,
-        "evidence": verdict.evidence,
+        **_fields(verdict, ("state", "rule_id", "evidence")),
         "rounds": transfer.rounds,
         "bits_per_second": {name: _spread(one) for name, one in transfer.rates.items()},
         "ratio": {name: _spread(one, 4) for name, one in transfer.ratios.items()},

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import BAD_USAGE, fail
-from monitor.keys.passwords import remembered
+from monitor.keys.passwords import new_user
 
 
 def password(name: Annotated[str, typer.Argument(help="User name to sign in with.")]) -> None:
@@ -16,7 +16,7 @@ def password(name: Annotated[str, typer.Argument(help="User name to sign in with
     else:
         given = sys.stdin.readline().rstrip("\r\n")
     try:
-        user = remembered(name, given)
+        user = new_user(name, given)
     except ValueError as error:
         raise fail(f"give {error}", BAD_USAGE) from error
     typer.echo(user.line)

@@ -1,4 +1,4 @@
-"""The agents' API as an OpenAPI 3.1 document, made of the values themselves.
+"""The agents' API as an OpenAPI 3.1 document, made from the types of its values.
 
 python -m monitor.collector.agents_openapi >docs/agents-api.json
 """
@@ -35,7 +35,7 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     VANTAGE: ("Id of the vantage.", {"type": "string"}),
     KEY: ("Fingerprint of the key.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
-    REQUEST: ("UUIDv7; of a batch, the batch's.", {"type": "string", "pattern": _UUID}),
+    REQUEST: ("UUIDv7; for a batch, the batch's id.", {"type": "string", "pattern": _UUID}),
     SENT: ("UTC, with microseconds.", {"type": "string", "format": "date-time"}),
     SIGNATURE: ("Ed25519, base64; see the text.", {"type": "string"}),
 }
@@ -54,17 +54,17 @@ def document() -> dict[str, Any]:
     of: _Schemas = dict(zip(values, schemas, strict=True))
     return write_document(
         "shutwatch, for agents",
-        "How agents in the field hand in what they saw. Requests are signed over method, path, "
+        "How agents in the field send their measurements. Requests are signed over method, path, "
         "vantage, key, id, time, Content-Encoding and the SHA-256 of the body as it is sent, each "
         "on a line of its own.",
         paths={
-            BATCHES: {"post": _operation("batches", "Take cycles in", of, Batch, Receipt)},
+            BATCHES: {"post": _operation("batches", "Store cycles", of, Batch, Receipt)},
             CONTROLS: {
                 "post": _operation(
-                    "controls", "Look from the controls", of, ControlRequest, ControlAnswer
+                    "controls", "Measure from the controls", of, ControlRequest, ControlAnswer
                 )
             },
-            SETTINGS: {"get": _operation("settings", "What to do", of, None, AgentSettings)},
+            SETTINGS: {"get": _operation("settings", "Agent settings", of, None, AgentSettings)},
             TIME: {"get": _time(of)},
         },
         schemas=components,
@@ -95,7 +95,7 @@ def _operation(
 def _time(of: _Schemas) -> dict[str, Any]:
     return {
         "operationId": "time",
-        "summary": "What time it is",
+        "summary": "The collector's time",
         "parameters": [_header(REQUEST, required=False)],
         "responses": {"200": _answer(of[Moment]), **_refusals({Reason.MALFORMED, Reason.BUSY})},
     }
@@ -122,7 +122,7 @@ def _refusal(status: int, of: _Schemas) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write it out."""
+    """Write the document to standard output."""
     encoded = msgspec.json.encode(document(), order="sorted")
     sys.stdout.write(msgspec.json.format(encoded, indent=1).decode() + "\n")
 

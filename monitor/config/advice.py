@@ -1,4 +1,4 @@
-"""What to think over in a configuration that is valid all the same."""
+"""Weaknesses of a configuration that is valid, as `shutwatch check` shows them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from probes.vantage import Profile, VantagePoint, VantageRole
 from storage import url as database_url
 
 QUIET_INTERVAL = 600.0
-"""Seconds below which a quiet vantage has little room to be quiet in."""
+"""Seconds; a shorter cycle is too short for a quiet vantage to spread its tests."""
 
 
 def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[str, ...]:
-    """One sentence for each weakness: what it is and what it means for what can be told.
+    """One text for each weakness: what it is, and what the monitor cannot detect because of it.
 
-    `system` are the resolvers of the machine that the monitor is to run on, where they are known.
+    `system` are the resolvers of the machine that the monitor will run on, if they are known.
     """
     if settings.agent is not None:
         return _of_an_agent(settings, system)
@@ -38,7 +38,7 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
 
 
 def _of_an_agent(settings: Settings, system: Sequence[ResolverAddress]) -> tuple[str, ...]:
-    """Controls, other networks and the database are the collectors' business."""
+    """An agent has no say about controls, other networks and the database."""
     field = [vantage for vantage in settings.vantages if _is_field(vantage)]
     return (
         *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
@@ -50,24 +50,24 @@ def _of_an_agent(settings: Settings, system: Sequence[ResolverAddress]) -> tuple
 def _about_controls(
     field: Sequence[VantagePoint], control: Sequence[VantagePoint], *, enrolled: bool
 ) -> Iterator[str]:
-    """`enrolled` where agents may be controls too, which the database knows and no file does."""
+    """`enrolled`: enrolled agents may be controls too, which only the database knows."""
     if not control and enrolled:
         yield (
-            "No control vantage of the collector's own: nobody looks at once at what an agent "
+            "No control vantage of the collector's own: nobody tests at once what an agent "
             "suspects, and unless an enrolled agent is a control (vantage enroll --role control) "
             "failures alone will be insufficient. Add a vantage with "
-            'role = "control" outside the countries watched.'
+            'role = "control" outside the measured countries.'
         )
     elif not control:
         yield (
-            "No control vantage: failures alone will be insufficient. Only evidence that stands "
-            "by itself, such as a block page, can say blocked. Add a vantage with "
+            "No control vantage: failures alone will be insufficient. Only evidence that is "
+            "conclusive by itself, such as a block page, can say blocked. Add a vantage with "
             'role = "control" outside the country.'
         )
     if len(control) == 1:
         others = ", unless an enrolled agent is a control too" if enrolled else ""
         yield (
-            f"One control vantage only ({control[0].id}): while it is unwell nothing can be "
+            f"One control vantage only ({control[0].id}): while it does not work nothing can be "
             f"judged{others}. Add a second in another network."
         )
     for one, other in combinations(control, 2):
@@ -80,25 +80,25 @@ def _about_controls(
     for vantage in control:
         if vantage.country in watched:
             yield (
-                f"Control {vantage.id} is in {vantage.country}, where blocks are looked for: what "
-                "is blocked there too looks like a platform that is down. Put it elsewhere."
+                f"Control {vantage.id} is in {vantage.country}, where you look for blocks: a "
+                "platform blocked there looks like one that is down. Put the control elsewhere."
             )
 
 
 def _about_field(field: Sequence[VantagePoint], *, enrolled: bool) -> Iterator[str]:
-    """`enrolled` where agents may stand in these countries too."""
+    """`enrolled`: enrolled agents may be in these countries too."""
     countries = Counter(vantage.country for vantage in field)
     for country, number in sorted(countries.items()):
         if number == 1 and country != UNKNOWN_COUNTRY and not enrolled:
             yield (
-                f"One vantage only in {country}: a block cannot be told from trouble of that one "
-                "network. Add vantages in other networks."
+                f"One vantage only in {country}: a block cannot be told apart from a fault of that "
+                "one network. Add vantages in other networks."
             )
     placed = [vantage for vantage in field if vantage.country != UNKNOWN_COUNTRY]
     unknown = [vantage.id for vantage in placed if not vantage.asn]
     if unknown:
         yield (
-            f"No asn for {', '.join(unknown)}: networks are told apart by it, so those of one "
+            f"No asn for {', '.join(unknown)}: it tells networks apart, so without it all of one "
             "country count as one."
         )
 
@@ -128,22 +128,22 @@ def _about_quiet(settings: Settings) -> Iterator[str]:
     for vantage in quiet:
         if not _is_field(vantage):
             yield (
-                f"Control {vantage.id} is quiet, which changes nothing: it is asked when a field "
-                "vantage met a failure, and at once."
+                f"Control {vantage.id} is quiet, which changes nothing: a control tests at once "
+                "when a field vantage has a failure."
             )
     hidden = [vantage.id for vantage in quiet if _is_field(vantage)]
     if hidden and settings.interval < QUIET_INTERVAL:
         yield (
-            f"Quiet, at an interval under ten minutes: {', '.join(hidden)}. With much blocked a "
-            'cycle may outlast it, and its looks stand close. Set interval = "10m" or more.'
+            f"Quiet, at an interval under ten minutes: {', '.join(hidden)}. When much is blocked a "
+            'cycle may take longer, with its tests close together. Set interval = "10m" or more.'
         )
 
 
 def _about_references(settings: Settings) -> Iterator[str]:
     listed = {(one.scope, one.country) for one in settings.catalog.references}
     for scope, loss in (
-        (ReferenceScope.UPLINK, "a captive portal cannot be told"),
-        (ReferenceScope.INTERNATIONAL, "a vantage that is offline cannot be told from a block"),
+        (ReferenceScope.UPLINK, "a captive portal cannot be detected"),
+        (ReferenceScope.INTERNATIONAL, "an offline vantage looks like a block"),
     ):
         if (scope, "") not in listed:
             yield f"No {scope} references: {loss}. List some under [references]."

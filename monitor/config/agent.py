@@ -1,6 +1,6 @@
-"""`[agent]`: to whom an agent hands in what it saw, read from the configuration file.
+"""`[agent]`: where an agent sends its measurements, read from the configuration file.
 
-A proxy's address may hold a password: no problem repeats it.
+A proxy's address may hold a password, so no problem repeats it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from monitor.config.values import pem_file, size
 from monitor.keys.keys import is_public
 
 AGENT_REQUIRED = {
-    "collectors": 'say whom to hand in to: collectors = ["https://collector.example.org"]',
+    "collectors": 'say where to send to: collectors = ["https://collector.example.org"]',
     "collector_key": "the collectors' public key, as the operator gave it to you",
 }
 _PROXIES = ("http", "https", "socks5")
@@ -41,17 +41,19 @@ def read_agent(node: Node, folder: Path, elsewhere: Mapping[str, str]) -> AgentS
     return AgentSetup(**values)
 
 
-def suits_an_agent(root: Node) -> None:
-    """Note where an agent's file has more than the one vantage that its key speaks for, or makes
-    a collector of it."""
+def check_agent_file(root: Node) -> None:
+    """Note an agent's file that is a collector's too, or has more than the one vantage of its key.
+
+    Raises Invalid.
+    """
     if "collector" in root.raw:
         raise root.table()["collector"].fail(
-            "give the collector a file of its own", wrong="makes no sense beside [agent]"
+            "give the collector its own file", wrong="cannot be in one file with [agent]"
         )
     vantages = root.raw.get("vantage")
     if isinstance(vantages, list) and len(vantages) > 1:
         raise root.table()["vantage"].fail(
-            "an agent is one vantage: keep one [[vantage]], and make an agent of each other",
+            "an agent is one vantage: keep one [[vantage]], and set up an agent for each other one",
             wrong=f"has {len(vantages)} entries",
         )
 

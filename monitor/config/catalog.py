@@ -65,7 +65,7 @@ class CatalogError(Exception):
 
 @cache
 def shipped_catalog() -> Catalog:
-    """The catalogue that comes with shutwatch, whole: platforms not watched by default too."""
+    """The whole catalogue that comes with shutwatch, platforms not measured by default too."""
     text = files("probes.catalog").joinpath("catalog.toml").read_text(encoding="utf-8")
     return parse_catalog(text, "catalog.toml")
 
@@ -89,20 +89,20 @@ def parse_catalog(text: str, file: str, base: Catalog = _EMPTY) -> Catalog:
 
 
 def watched_by_default(catalog: Catalog) -> Catalog:
-    """Without the platforms that are watched only when named."""
+    """Without the platforms that are measured only when named."""
     platforms = tuple(platform for platform in catalog.platforms if platform.default)
     return msgspec.structs.replace(catalog, platforms=platforms)
 
 
 def select_platforms(catalog: Catalog, names: Iterable[str]) -> Catalog:
-    """Only the platforms named, in the catalogue's order; unknown names select nothing."""
+    """Only the named platforms, in the catalogue's order; unknown names select nothing."""
     wanted = frozenset(names)
     platforms = tuple(platform for platform in catalog.platforms if platform.name in wanted)
     return msgspec.structs.replace(catalog, platforms=platforms)
 
 
 def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, ...]:
-    """`base` with every scope, and every country's domestic list, that is given replaced.
+    """`base`, in which each given scope and country replaces the references it had.
 
     Raises Invalid.
     """
@@ -242,25 +242,25 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
     )
     if role.sample and role.need is Need.ALL:
         given = "sample" if "sample" in values else "need"
-        raise node.table()[given].fail('sample = 0 with need = "all": all must be looked at')
+        raise node.table()[given].fail('sample = 0 with need = "all": all must be tested')
     return role
 
 
 def _all_marked(
     node: Node, values: dict[str, Any], endpoints: tuple[Endpoint, ...]
 ) -> tuple[Endpoint, ...]:
-    """The endpoints of a role, each with what the role says of all of them."""
-    said = {name: values[name] for name in ("verify", "protocol") if name in values}
-    if "protocol" in said:
+    """The endpoints of a role, each with the role's own `verify` and `protocol`."""
+    shared = {name: values[name] for name in ("verify", "protocol") if name in values}
+    if "protocol" in shared:
         for one in endpoints:
             require_tcp(node.table()["protocol"], one)
-    if not said:
+    if not shared:
         return endpoints
-    return tuple(msgspec.structs.replace(one, **said) for one in endpoints)
+    return tuple(msgspec.structs.replace(one, **shared) for one in endpoints)
 
 
 def _endpoints(node: Node, values: dict[str, Any], base: Role | None) -> tuple[Endpoint, ...]:
-    """The endpoints given outright, or those of the base after additions and removals."""
+    """The endpoints that are listed, or the base's after additions and removals."""
     table = node.table()
     if base is None or "endpoints" in values:
         for name in ("add", "remove"):

@@ -16,17 +16,18 @@ _WEB = (EndpointKind.HTTPS, EndpointKind.HTTP)
 
 
 def platform_name(node: Node, name: str) -> None:
-    """Refuse names of platforms that could not be a label. Raises Invalid."""
+    """Refuse a platform name that cannot be a label. Raises Invalid."""
     role_name(node, name)
     if name == REFERENCE_PLATFORM:
-        raise node.fail("another name: this one stands for references in all data")
+        raise node.fail("another name: this one means references in all data")
 
 
 def role_name(node: Node, name: str) -> None:
-    """Refuse names of roles that could not be a label. Raises Invalid."""
+    """Refuse a role name that cannot be a label. Raises Invalid."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise node.fail(
-            "a name of lower-case letters and digits, parted by dashes", wrong="is no usable name"
+            "a name of lower-case letters and digits, separated by dashes",
+            wrong="is not a usable name",
         )
 
 
@@ -53,7 +54,7 @@ def transfer_objects(node: Node) -> tuple[Endpoint, ...]:
 def _object(node: Node) -> Endpoint:
     found = _plain(node)
     if found.kind is not EndpointKind.HTTPS:
-        raise node.fail("an https:// address: only over TLS is it certain whose speed is measured")
+        raise node.fail("an https:// address: only TLS proves whose speed is measured")
     return found
 
 
@@ -70,7 +71,7 @@ def reference(scope: ReferenceScope, country: str = "") -> Shape[Reference]:
 
 
 def _require_known_answer(node: Node, found: Endpoint) -> None:
-    """A captive portal can be told only where the true answer is known and readable."""
+    """A captive portal is detected only by an answer that is known and not encrypted."""
     if found.kind is not EndpointKind.HTTP:
         raise node.fail("an http:// address: a captive portal cannot answer anything else")
     if not found.expect_status:
@@ -102,7 +103,7 @@ def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
 
 
 def require_tcp(node: Node, found: Endpoint) -> None:
-    """Refuse a protocol for an endpoint whose kind has one already. Raises Invalid."""
+    """Refuse a protocol for an endpoint that is not of kind tcp. Raises Invalid."""
     if found.kind is not EndpointKind.TCP:
         raise node.fail(f"leave it out: only tcp endpoints need one, not {found.id}")
 

@@ -1,4 +1,4 @@
-"""`[collector]`: where agents hand in, and the certificate they know it by."""
+"""`[collector]`: the address that agents send to, and its certificate."""
 
 import ssl
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def read_collector(folder: Path, node: Node) -> CollectorSettings:
 
 
 def _check_pair(node: Node, values: Mapping[str, Any]) -> None:
-    """Note a certificate that no key fits."""
+    """Refuse a certificate without the key that fits it. Raises Invalid."""
     certificate, key = values.get("certificate", ""), values.get("certificate_key", "")
     if not certificate and not key:
         return
@@ -44,13 +44,13 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
     """TLS for a server with that certificate. Raises OSError, ssl.SSLError among them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Without a passphrase at hand OpenSSL would ask for one on the terminal.
+    # Without a password given here OpenSSL would ask for one on the terminal.
     context.load_cert_chain(certificate, key, password="")
     return context
 
 
 def _check_listener(node: Node, values: Mapping[str, Any]) -> None:
-    """Note an address that agents would reach without TLS."""
+    """Note an address that other machines reach without TLS."""
     host, _ = values.get("listen", ("", 0))
     if not host or is_loopback(host) or values.get("certificate") or values.get("behind_proxy"):
         return

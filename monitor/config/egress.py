@@ -10,7 +10,7 @@ from probes.vantage import Egress, EgressKind
 DEFAULT_PROXY_PORTS = {EgressKind.SOCKS5: 1080, EgressKind.CONNECT: 3128}
 
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
-"""What the kernel takes as the name of a network device."""
+"""Names that the kernel accepts for a network device."""
 _LONGEST_CREDENTIAL = 255
 """SOCKS5 sends the length of each in one byte (RFC 1929)."""
 _OTHER_NAMES = {
@@ -23,9 +23,9 @@ _OTHER_NAMES = {
 
 
 def parse_egress(text: str) -> Egress:
-    """The way out that `text` names.
+    """The egress that `text` names.
 
-    Raises ValueError whose text says what would be right, and never repeats a credential.
+    Raises ValueError that says what would be right and never repeats a credential.
     """
     if text == "direct":
         return Egress()

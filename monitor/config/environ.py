@@ -1,5 +1,5 @@
-"""`${NAME}` in a configuration: secrets come from the environment, or from a file that the
-environment names, as containers get them; not from the configuration."""
+"""`${NAME}` in a configuration: secrets come from environment variables, or from files that they
+name, as containers have them, and not from the configuration."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,11 +15,9 @@ _CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*)@(.*)", re.DOTALL)
 def expander(environ: Mapping[str, str]) -> Callable[[str], str]:
     """A function that replaces `${NAME}` in a text, and turns `$${` into a plain `${`.
 
-    Where there is no variable NAME, but one NAME_FILE, it stands for the one line in that file.
-
-    What stands for a user name or a password in a URL is taken literally, so no value has to be
-    percent-encoded first. It raises ValueError whose text names what is missing, and holds no
-    value of the environment.
+    Without a variable NAME, the variable NAME_FILE names a file with one line, the value. A user
+    name or a password in a URL is percent-encoded here, so the variable holds it as it is. The
+    function raises ValueError that names what is missing and holds no value of the environment.
     """
     return partial(_expanded, environ)
 

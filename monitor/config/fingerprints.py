@@ -1,13 +1,8 @@
-"""Fingerprints of block pages, read from text: our own TOML, and the CSV lists that others keep.
+"""Fingerprints of block pages, read from shutwatch's own TOML and from other projects' CSV lists.
 
-Two kinds of list are understood by their header line:
-
-* OONI's (`name,scope,…,location_found,pattern_type,pattern,confidence_no_fp,expected_countries,…`);
-* any other with a column for the words, as Citizen Lab's have: see docs/fingerprints.md for the
-  names that columns may have.
-
-Rows about DNS answers, which are no words of a page, are left out, and so are OONI's rows of scope
-`fp`, which list innocent pages.
+A CSV list is OONI's or any other with a column for the pattern, such as Citizen Lab's;
+docs/fingerprints.md lists the column names. Rows about DNS answers are skipped, since they match no
+page, and so are OONI's rows of scope `fp`, which list innocent pages.
 """
 
 import csv
@@ -37,7 +32,7 @@ from monitor.config.toml_source import SourceError, parse_source
 
 SHIPPED = "fingerprints.toml"
 CONFIDENT = 5
-"""OONI's `confidence_no_fp` (1 to 10) from which on a row counts as confident."""
+"""Lowest `confidence_no_fp` of OONI (1 to 10) that counts as confident."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _LIMIT = 16 * 1024 * 1024
@@ -65,13 +60,13 @@ class FingerprintError(Exception):
 
 @cache
 def shipped_fingerprints() -> tuple[Fingerprint, ...]:
-    """Those that come with shutwatch."""
+    """The fingerprints that come with shutwatch."""
     content = files("monitor.config").joinpath(SHIPPED).read_text(encoding="utf-8")
     return parse_toml(content, SHIPPED)
 
 
 def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
-    """The fingerprints in a file of either kind: `.csv`, else TOML. Raises FingerprintError."""
+    """The fingerprints in a `.csv` file, or in TOML of any other name. Raises FingerprintError."""
     try:
         with path.open("rb") as file:
             content = file.read(_LIMIT + 1)
@@ -79,23 +74,18 @@ def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
             raise ValueError("is too large")
         decoded = content.decode("utf-8-sig")
     except OSError as error:
-        problem = Problem(
-            file=str(path),
-            wrong=f"cannot be read: {error.strerror}",
-            remedy="name a file of fingerprints, from this file's folder",
-        )
-        raise FingerprintError([problem]) from error
+        wrong = f"cannot be read: {error.strerror}"
+        remedy = "name a file of fingerprints, from this file's folder"
+        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     except ValueError as error:
-        problem = Problem(
-            file=str(path), wrong="is no list of fingerprints", remedy="text in UTF-8, up to 16 MiB"
-        )
-        raise FingerprintError([problem]) from error
+        wrong, remedy = "is not a list of fingerprints", "text in UTF-8, up to 16 MiB"
+        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     parse = parse_csv if path.suffix.lower() == ".csv" else parse_toml
     return parse(decoded, str(path))
 
 
 def merged(base: Iterable[Fingerprint], more: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
-    """Both; of two with the same id the latter."""
+    """Both lists; of two fingerprints with the same id the latter."""
     return tuple({one.id: one for one in (*base, *more)}.values())
 
 
@@ -188,9 +178,9 @@ def _regex_error(pattern: str) -> str:
 
 
 def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
-    """OONI's list, or another with a column for the words. Raises FingerprintError.
+    """OONI's list, or another with a column for the pattern. Raises FingerprintError.
 
-    All rows that cannot be used are told; a row of an unknown scope counts as of a vendor.
+    The error lists every unusable row. A row of an unknown scope counts as a vendor's.
     """
     problems: list[Problem] = []
     found: list[Fingerprint] = []
@@ -199,30 +189,17 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
         columns = [name.strip().lower() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
         if not set(columns) & set(_PATTERN_COLUMNS):
-            raise FingerprintError(
-                [
-                    Problem(
-                        file=file,
-                        line=1,
-                        wrong="has no column for the words",
-                        remedy="name one of the columns " + ", ".join(_PATTERN_COLUMNS),
-                    )
-                ]
-            )
+            wrong = "has no column for the pattern"
+            remedy = "name one of the columns " + ", ".join(_PATTERN_COLUMNS)
+            raise FingerprintError([Problem(file=file, line=1, wrong=wrong, remedy=remedy)])
         for row in reader:
             try:
                 found += _row(row, reader.line_num)
             except ValueError as error:
-                problems.append(
-                    Problem(
-                        file=file,
-                        line=reader.line_num,
-                        wrong=str(error),
-                        remedy="correct the row or take it out",
-                    )
-                )
+                line, remedy = reader.line_num, "correct the row or take it out"
+                problems.append(Problem(file=file, line=line, wrong=str(error), remedy=remedy))
     except csv.Error as error:
-        problem = Problem(file=file, wrong=f"is no CSV: {error}", remedy="quote cells properly")
+        problem = Problem(file=file, wrong=f"is not CSV: {error}", remedy="quote cells properly")
         raise FingerprintError([problem]) from error
     if problems:
         raise FingerprintError(problems)
@@ -267,13 +244,12 @@ def _default_kind(row: Mapping[str | None, Any]) -> str:
 
 
 def _confidence(row: Mapping[str | None, Any]) -> float:
-    told = _cell(row, ("confidence_no_fp", "confidence"))
     try:
-        return float(told or 0)
+        return float(_cell(row, ("confidence_no_fp", "confidence")) or 0)
     except ValueError:
-        raise ValueError("has a confidence that is no number") from None
+        raise ValueError("has a confidence that is not a number") from None
 
 
 def _cell(row: Mapping[str | None, Any], names: Iterable[str]) -> str:
-    """The first of these columns that has something in it."""
+    """The first of these columns that is not empty."""
     return next((str(row[name]).strip() for name in names if row.get(name)), "")

@@ -1,16 +1,16 @@
-"""One TOML file → frozen Settings. Every mistake in it is found at once and shown in place."""
+"""One TOML file → frozen Settings. One reading finds every mistake, each with its line."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.fingerprint import Fingerprint
-from monitor.config.agent import read_agent, suits_an_agent
+from monitor.config.agent import check_agent_file, read_agent
 from monitor.config.catalog import (
     CatalogError,
     load_catalog,
@@ -26,7 +26,6 @@ from monitor.config.loopback import is_loopback
 from monitor.config.notify import read_notify
 from monitor.config.settings import (
     COLLECTED_AGREEMENT,
-    AgentSetup,
     RetentionSettings,
     ServerSettings,
     Settings,
@@ -48,7 +47,16 @@ from monitor.config.tables import (
     server_shapes,
     vantage_check_shapes,
 )
-from monitor.config.toml_node import Document, Invalid, Node, did_you_mean, listed, read_table, text
+from monitor.config.toml_node import (
+    Document,
+    Invalid,
+    Node,
+    Shape,
+    did_you_mean,
+    listed,
+    read_table,
+    text,
+)
 from monitor.config.toml_problem import Problem
 from monitor.config.toml_source import SourceError, read_source
 from monitor.config.values import file_in
@@ -62,10 +70,12 @@ CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 """Names the file when `--config` is absent."""
 
 UNKNOWN_COUNTRY = "ZZ"
-"""Of the one vantage there is without a file."""
+"""Country of the only vantage there is without a file."""
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _APART = object()
-_NO_VANTAGE = 'say where you look from: [[vantage]] and under it id = "here" and country = "PK"'
+_NO_VANTAGE = 'add a vantage: [[vantage]] and under it id = "here" and country = "PK"'
 
 
 class ConfigError(Exception):
@@ -77,7 +87,7 @@ class ConfigError(Exception):
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file that `--config` names, else the one `SHUTWATCH_CONFIG` does, else none."""
+    """The file that `--config` names, else the one in `SHUTWATCH_CONFIG`, else None."""
     if option is not None:
         return option
     named = environ.get(CONFIG_VARIABLE, "")
@@ -85,10 +95,10 @@ def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def default_settings() -> Settings:
-    """What runs without a file: the shipped catalogue, from this machine as it is."""
+    """The settings without a file: the shipped catalogue, measured from this machine."""
     vantages = (VantagePoint(id="local", country=UNKNOWN_COUNTRY),)
     catalog = watched_by_default(shipped_catalog())
-    return Settings(vantages=vantages, catalog=asked_from(vantages, catalog))
+    return Settings(vantages=vantages, catalog=measured_from(vantages, catalog))
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -111,7 +121,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
     return Settings(
         **_with_interval(_with_listener(values)),
         vantages=vantages,
-        catalog=asked_from(vantages, catalog),
+        catalog=measured_from(vantages, catalog),
         catalog_text=_catalog_text(root, path.parent),
         chosen="platforms" in root.raw.get("catalog", {}),
         source=str(path),
@@ -126,22 +136,28 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
             root,
             {
                 **TOP,
-                "probe": partial(_probe, folder),
-                "throttling": _throttling,
+                "probe": _section(
+                    "probe",
+                    ProbeSettings,
+                    probe_shapes(folder),
+                    "body_limit",
+                    "suspicious_body_limit",
+                ),
+                "throttling": _section("throttling", ThrottlingSettings, THROTTLING),
                 "events": _events,
                 "fingerprints": partial(_fingerprints, folder),
                 "vantage_check": partial(_vantage_check, folder),
-                "retention": _retention,
-                "log": _log,
-                "server": partial(_server, folder),
+                "retention": _section("retention", RetentionSettings, RETENTION, "raw", "hourly"),
+                "log": _section("log", LogSettings, LOG),
+                "server": _section("server", ServerSettings, server_shapes(folder)),
                 "collector": partial(read_collector, folder),
                 "notify": partial(_notify, folder, catalog),
-                "agent": partial(_agent, folder),
+                "agent": lambda node: read_agent(node, folder, elsewhere("agent")),
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
             },
-            # A collector may leave looking to its agents.
+            # A collector's agents may do all the measuring.
             required={} if "collector" in root.raw else {"vantage": _NO_VANTAGE},
             elsewhere=elsewhere(""),
         )
@@ -149,7 +165,7 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
     _private(root, values)
     if "agent" in root.raw:
         with suppress(Invalid):
-            suits_an_agent(root)
+            check_agent_file(root)
     return {name: value for name, value in values.items() if value is not _APART}
 
 
@@ -162,7 +178,7 @@ def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
-    """`[events]` knows how often there is something to take in, and whether from agents."""
+    """`[events]` has the interval of the file, and another agreement for a collector."""
     agreement = COLLECTED_AGREEMENT if "collector" in values else EventSettings().agreement
     events = values.get("events", EventSettings(agreement=agreement))
     interval = values.get("interval", events.interval)
@@ -170,20 +186,21 @@ def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_apart(_: Node) -> object:
-    """The shape of what `_catalog` reads in a step of its own."""
+    """The shape of tables that `_catalog` reads in its own step."""
     return _APART
 
 
-def _probe(folder: Path, node: Node) -> ProbeSettings:
-    """`[probe]`."""
-    shapes = probe_shapes(folder)
-    _in_order(node, shapes, ProbeSettings, "body_limit", "suspicious_body_limit")
-    return ProbeSettings(**read_table(node, shapes, elsewhere=elsewhere("probe")))
+def _section(
+    name: str, settings: type[T], shapes: Shapes, smaller: str = "", larger: str = ""
+) -> Shape[T]:
+    """The shape of `[name]`, whose value `smaller` may be at most `larger`."""
 
+    def read(node: Node) -> T:
+        if smaller:
+            _in_order(node, shapes, settings, smaller, larger)
+        return settings(**read_table(node, shapes, elsewhere=elsewhere(name)))
 
-def _throttling(node: Node) -> ThrottlingSettings:
-    """`[throttling]`."""
-    return ThrottlingSettings(**read_table(node, THROTTLING, elsewhere=elsewhere("throttling")))
+    return read
 
 
 def _events(node: Node) -> EventSettings:
@@ -196,65 +213,47 @@ def _events(node: Node) -> EventSettings:
 
 
 def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:
-    """`[fingerprints]`: the shipped ones and those of every file, a later one replacing others."""
+    """`[fingerprints]`: the shipped ones and those of every file; later ones replace earlier."""
     lists = read_table(node, fingerprint_shapes(folder), elsewhere=elsewhere("fingerprints"))
     more = [one for each in lists.get("files", ()) for one in each]
     return merged(shipped_fingerprints(), more)
 
 
 def _vantage_check(folder: Path, node: Node) -> VantageCheckSettings:
-    """`[vantage_check]`; asking where packets come out helps only who can look it up."""
+    """`[vantage_check]`; an exit address is of use only with files that locate it."""
     shapes = vantage_check_shapes(folder)
     values = read_table(node, shapes, elsewhere=elsewhere("vantage_check"))
     if values.get("echo") and not values.get("mmdb"):
-        raise node.table()["echo"].fail("mmdb as well: files that tell where an address is")
+        raise node.table()["echo"].fail("mmdb as well: files that locate an address")
     return VantageCheckSettings(**values)
 
 
-def _server(folder: Path, node: Node) -> ServerSettings:
-    """`[server]`."""
-    return ServerSettings(**read_table(node, server_shapes(folder), elsewhere=elsewhere("server")))
-
-
 def _private(root: Node, values: Mapping[str, Any]) -> None:
-    """Note an address that others can reach, where nothing says who may look."""
+    """Note an address that other machines reach, without users, tokens or public = true."""
     if "listen" not in values or values.get("server", ServerSettings()).guarded:
         return
     if not is_loopback(values["listen"][0]):
         with suppress(Invalid):
             raise root.table()["listen"].fail(
-                "say under [server] who may look, with users or tokens, or public = true for "
-                "anybody; or listen on 127.0.0.1 only",
+                "say under [server] who may sign in, with users or tokens, or public = true for "
+                "everybody; or listen on 127.0.0.1 only",
                 wrong="can be reached from other machines",
             )
 
 
 def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
     """`[notify]`."""
-    # A catalogue with mistakes of its own knows less than it should.
+    # With mistakes in it a catalogue is not complete, so nothing is checked against it.
     platforms = () if node.document.problems else [one.name for one in catalog.platforms]
     return read_notify(node, folder, platforms, elsewhere)
 
 
-def _agent(folder: Path, node: Node) -> AgentSetup:
-    """`[agent]`."""
-    return read_agent(node, folder, elsewhere("agent"))
-
-
-def _retention(node: Node) -> RetentionSettings:
-    """`[retention]`."""
-    _in_order(node, RETENTION, RetentionSettings, "raw", "hourly")
-    return RetentionSettings(**read_table(node, RETENTION, elsewhere=elsewhere("retention")))
-
-
-def _log(node: Node) -> LogSettings:
-    """`[log]`."""
-    return LogSettings(**read_table(node, LOG, elsewhere=elsewhere("log")))
-
-
 def _vantages(node: Node) -> tuple[VantagePoint, ...]:
-    """Every `[[vantage]]`, no id twice, one at least where blocking may happen; but not for a
-    collector, whose agents look, nor for an agent, which may be a control."""
+    """Every `[[vantage]]`; each id is there once, and one vantage at least is a field vantage.
+
+    The latter holds neither for a collector, whose agents measure, nor for an agent, which may be
+    a control.
+    """
     if isinstance(node.raw, dict):
         raise node.fail("write [[vantage]], in double brackets", wrong="is in single brackets")
     entries = node.entries()
@@ -263,8 +262,8 @@ def _vantages(node: Node) -> tuple[VantagePoint, ...]:
     anywhere = "collector" in root or "agent" in root
     if not anywhere and not any(_may_be_field(entry) for entry in entries):
         raise node.fail(
-            'add a vantage with role = "field" in the country you watch',
-            wrong="looks from nowhere that blocking may happen",
+            'add a vantage with role = "field" in the country you measure',
+            wrong="has no vantage where blocking may happen",
         )
     return listed(_vantage, distinct=False)(node)
 
@@ -289,11 +288,11 @@ def _distinct_ids(entries: Sequence[Node]) -> None:
                 continue
             earlier = seen.setdefault(VANTAGE["id"](node), entry)
             if earlier is not entry:
-                raise node.fail(f"a name of its own: {earlier.key} has this one already")
+                raise node.fail(f"another name: {earlier.key} has this one already")
 
 
 def _may_be_field(entry: Node) -> bool:
-    """False only for what is plainly a control: wrong values have problems of their own."""
+    """False only for a control: a wrong value has its own problem."""
     return not isinstance(entry.raw, dict) or entry.raw.get("role") != VantageRole.CONTROL
 
 
@@ -334,7 +333,7 @@ def _with_file(
 
 
 def _catalog_text(root: Node, folder: Path) -> str:
-    """What stands in the catalogue file that a configuration without mistakes names."""
+    """The text of the catalogue file that a configuration without mistakes names."""
     table = root.raw.get("catalog", {})
     if "file" not in table:
         return ""
@@ -349,7 +348,7 @@ def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None
         value = text(entry)
         if known is not None and value not in known:
             hint = did_you_mean(value, known) or f"one of {', '.join(sorted(known))}"
-            raise entry.fail(hint, wrong="is no platform of the catalogue")
+            raise entry.fail(hint, wrong="is not a platform of the catalogue")
         return value
 
     values = read_table(
@@ -361,7 +360,7 @@ def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None
     return names
 
 
-def asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
+def measured_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
     """The catalogue without domestic references of countries that have no vantage."""
     countries = {vantage.country for vantage in vantages}
     references = tuple(
@@ -375,7 +374,7 @@ def asked_from(vantages: Sequence[VantagePoint], catalog: Catalog) -> Catalog:
 def _in_order(
     node: Node, shapes: Shapes, defaults: type[msgspec.Struct], smaller: str, larger: str
 ) -> None:
-    """Note when one value is above another that bounds it, defaults included."""
+    """Note when `smaller` is above `larger`, defaults included."""
     values = {field.name: field.default for field in msgspec.structs.fields(defaults)}
     with suppress(Invalid):
         table = node.table()

@@ -3,11 +3,11 @@
 import ipaddress
 
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
-"""What machines call themselves."""
+"""Names that mean this machine."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what listens on this name or address is reached from its own machine only."""
+    """Whether a listener on this name or address is reachable from this machine only."""
     if host.lower().rstrip(".") in LOOPBACK_NAMES:
         return True
     try:

@@ -1,6 +1,6 @@
-"""`[notify]` and `[[notify.route]]`: who is told of what, read from the configuration file.
+"""`[notify]` and `[[notify.route]]`: who gets which notification, read from the configuration.
 
-Addresses hold tokens and passwords: no problem ever repeats one.
+Addresses hold tokens and passwords, so no problem repeats one.
 """
 
 import re
@@ -32,8 +32,8 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _HOUR = r"([01]\d|2[0-3]):([0-5]\d)"
 _DAILY = re.compile(_HOUR)
 _QUIET = re.compile(rf"{_HOUR}\s*-\s*{_HOUR}")
-_NO_NAME = 'give the route a name of its own: name = "newsroom"'
-_NO_ADDRESS = 'say where to: urls = ["tgram://${BOT_TOKEN}/${CHAT_ID}"], or url_file'
+_NO_NAME = 'give the route its own name: name = "newsroom"'
+_NO_ADDRESS = 'say where to send to: urls = ["tgram://${BOT_TOKEN}/${CHAT_ID}"], or url_file'
 
 
 def web_address(node: Node) -> str:
@@ -47,7 +47,7 @@ def web_address(node: Node) -> str:
 
 
 def address(node: Node) -> str:
-    """An address as Apprise writes them, which it can use."""
+    """An address that Apprise can use, in Apprise's form."""
     fault = _fault(filled(node).strip())
     if fault:
         raise node.fail(fault)
@@ -55,8 +55,10 @@ def address(node: Node) -> str:
 
 
 def address_file(folder: Path) -> Shape[tuple[str, tuple[str, ...]]]:
-    """The path of a file with addresses, one a line, sought from `folder`, and those in it; nothing
-    for an empty text."""
+    """A file of addresses, one per line, relative to `folder`: its path and its addresses.
+
+    Empty text is no file.
+    """
 
     def read(node: Node) -> tuple[str, tuple[str, ...]]:
         if not text(node):
@@ -92,28 +94,28 @@ def time_zone(node: Node) -> str:
 
 
 def daily(node: Node) -> int | None:
-    """An hour of the day, in minutes after midnight; None for an empty text."""
+    """A time of day, in minutes after midnight; None for empty text."""
     value = text(node)
     if not value:
         return None
     found = _DAILY.fullmatch(value)
     if found is None:
-        raise node.fail('an hour of the day from "00:00" to "23:59", or "" for none')
+        raise node.fail('a time of day from "00:00" to "23:59", or "" for none')
     return 60 * int(found[1]) + int(found[2])
 
 
 def quiet(node: Node) -> Quiet | None:
-    """Hours of the day; None for an empty text."""
+    """A span of the day; None for empty text."""
     value = text(node)
     if not value:
         return None
     found = _QUIET.fullmatch(value)
     if found is None:
-        raise node.fail('two hours of the day, as in "22:00-07:00", or "" for none')
+        raise node.fail('two times of day, as in "22:00-07:00", or "" for none')
     numbers = [int(part) for part in found.groups()]
     start, end = 60 * numbers[0] + numbers[1], 60 * numbers[2] + numbers[3]
     if start == end:
-        raise node.fail('two different hours, as in "22:00-07:00"')
+        raise node.fail('two different times, as in "22:00-07:00"')
     return Quiet(start=start, end=end)
 
 
@@ -152,8 +154,11 @@ def read_notify(
     platforms: Collection[str],
     elsewhere: Callable[[str], Mapping[str, str]],
 ) -> NotifySettings:
-    """`[notify]` and what is in it. `platforms` are those that are watched, none when that is not
-    known; `elsewhere` tells where keys belong that are misplaced in a table."""
+    """`[notify]` with its routes.
+
+    `platforms` are the measured ones, empty when they are not known; `elsewhere` says for a table
+    where misplaced keys belong.
+    """
 
     def routes(entries: Node) -> tuple[Route, ...]:
         if isinstance(entries.raw, dict):
@@ -197,7 +202,7 @@ def _route(
     for one in values.get("platforms", ()):
         if platforms and one not in platforms:
             hint = did_you_mean(one, platforms) or f"one of {', '.join(sorted(platforms))}"
-            raise table["platforms"].fail(hint, wrong=f"names {one!r}, which is not watched")
+            raise table["platforms"].fail(hint, wrong=f"names {one!r}, which is not measured")
     return Route(**values, urls=_targets(addresses), url_file=path)
 
 
@@ -211,7 +216,7 @@ def _targets(addresses: Sequence[str]) -> tuple[Target, ...]:
 def _fault(written: str) -> str:
     """What an address should be; empty when it can be used."""
     if not _SCHEME.match(written):
-        return 'an address as Apprise writes them, which begin with a scheme such as "tgram://"'
+        return 'an address in Apprise\'s form, which begins with a scheme such as "tgram://"'
     try:
         return fault_of(written)
     except NotInstalledError as error:

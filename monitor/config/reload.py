@@ -1,8 +1,7 @@
-"""Reading the configuration again while everything runs.
+"""Reload the configuration at run time.
 
-A file with any mistake in it changes nothing: the settings in use stay, the log says what is wrong,
-and a metric shows it. What holds a socket or a file open cannot change at run time, and is refused
-by name instead of being taken in half.
+A file with any mistake changes nothing: the settings in use stay, the log says what is wrong, and a
+metric shows it. A setting that needs a socket or a file opened again is refused by name.
 """
 
 import asyncio
@@ -20,52 +19,51 @@ log = logger(__name__)
 Load = Callable[[Path], Settings]
 """The settings in a file; raises ConfigError."""
 Apply = Callable[[Settings, Settings], Awaitable[None]]
-"""Goes over from the first to the second."""
+"""Replaces the first settings by the second in the running program."""
 
-
-_OF_LOOKS = (
+_MEASURING = (
     *("interval", "vantages", "catalog", "probe", "throttling", "vantage_check", "fingerprints"),
 )
-"""Settings that decide how and where is looked, and how one look is judged."""
+"""Settings that decide what is measured, from where and how, and how it is judged."""
 
 
 class Reloaded(msgspec.Struct, frozen=True):
-    """How it went."""
+    """Result of a reload."""
 
     done: bool
     problems: tuple[str, ...] = ()
-    """Every reason why not."""
+    """Every reason why the settings did not change."""
 
 
 def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:
-    """What differs and needs a restart, a sentence for each key."""
+    """One text for each changed setting that needs a restart."""
     problems = []
     if (old.listen_host, old.listen_port) != (new.listen_host, new.listen_port):
         problems.append(
-            f"listen: still {old.listen_host} port {old.listen_port}; another needs a restart"
+            f"listen: stays {old.listen_host} port {old.listen_port}; a change needs a restart"
         )
     if old.database != new.database:
-        # Neither is named: a URL may hold a password.
-        problems.append("database: still the one it was; another one needs a restart")
+        # The URLs may hold passwords, so neither is shown.
+        problems.append("database: stays unchanged; a change needs a restart")
     problems += [
-        f"collector.{name}: still what it was; another one needs a restart"
+        f"collector.{name}: stays unchanged; a change needs a restart"
         for name in CollectorSettings.__struct_fields__
         if name != "paused" and getattr(old.collector, name) != getattr(new.collector, name)
     ]
     if old.agent != new.agent:
-        problems.append("agent: still as it was; a change of it needs a restart")
+        problems.append("agent: stays unchanged; a change needs a restart")
     elif old.agent is not None and old.vantages != new.vantages:
-        problems.append("vantage: still the one it was; an agent needs a restart for another")
+        problems.append("vantage: stays unchanged; an agent needs a restart for another vantage")
     return tuple(problems)
 
 
-def same_looks(old: Settings, new: Settings) -> bool:
-    """Whether both look from the same places at the same things in the same way."""
-    return all(getattr(old, name) == getattr(new, name) for name in _OF_LOOKS)
+def same_measuring(old: Settings, new: Settings) -> bool:
+    """Whether both measure the same endpoints from the same vantages in the same way."""
+    return all(getattr(old, name) == getattr(new, name) for name in _MEASURING)
 
 
 class Reloader:
-    """Knows the settings in use. One for each process; use from the event loop's thread."""
+    """Holds the settings in use. One for each process; use from the event loop's thread."""
 
     def __init__(
         self,
@@ -74,7 +72,7 @@ class Reloader:
         apply: Apply,
         refused: Callable[[], None],
     ) -> None:
-        """`apply` takes new settings into use; `refused` is told when there were none to take."""
+        """`apply` puts new settings into use; `refused` is called when a reload failed."""
         self._settings = settings
         self._load = load
         self._apply = apply
@@ -84,28 +82,28 @@ class Reloader:
 
     @property
     def settings(self) -> Settings:
-        """Those in use."""
+        """The settings in use."""
         return self._settings
 
     def ask(self) -> None:
-        """Have it done soon, once however often this is called until then: for signals."""
+        """Request a reload; several requests before it starts make one. For signal handlers."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Do what is asked for, until cancelled."""
+        """Reload on request, until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             await self.reload()
 
     async def reload(self) -> Reloaded:
-        """Read the file again and go by it, or say why not."""
+        """Read the file again and apply it, or return why not."""
         async with self._turn:
             try:
                 problems = await self._reload()
             except Exception as error:
                 # A bug in reading settings must not end a monitor that works with the old ones.
-                log.exception("configuration not reloaded, our own fault")
+                log.exception("configuration not reloaded, because of a bug in shutwatch")
                 problems = (f"{type(error).__name__}, see the log",)
             if not problems:
                 return Reloaded(done=True)
@@ -115,7 +113,7 @@ class Reloader:
     async def _reload(self) -> tuple[str, ...]:
         old = self._settings
         if not old.source:
-            problems: tuple[str, ...] = ("no file was named at the start: nothing to read again",)
+            problems: tuple[str, ...] = ("no file was named at the start: nothing to reload",)
         else:
             try:
                 # In a thread: lists and databases that the file names may be large.
@@ -125,7 +123,7 @@ class Reloader:
                 problems = tuple(map(str, error.problems))
         if problems:
             log.error(
-                "configuration not reloaded, the one before stays in use",
+                "configuration not reloaded, the old one stays in use",
                 file=old.source,
                 problems=list(problems),
             )

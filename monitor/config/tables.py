@@ -156,8 +156,8 @@ VANTAGE: Shapes = {
 """`[[vantage]]`."""
 
 VANTAGE_REQUIRED = {
-    "id": 'give the vantage a name of its own: id = "khi-ptcl"',
-    "country": 'say in which country it is: country = "PK"',
+    "id": 'give the vantage its own name: id = "khi-ptcl"',
+    "country": 'name its country: country = "PK"',
 }
 
 TOP: Shapes = {
@@ -198,7 +198,7 @@ TABLES: Mapping[str, frozenset[str]] = {
 
 
 def elsewhere(table: str) -> dict[str, str]:
-    """Words for where a key belongs, for keys that are misplaced in `table`."""
+    """Key of another table → where it belongs, for keys misplaced in `table`."""
     places: dict[str, str] = {}
     for other, keys in TABLES.items():
         if other != table:

@@ -1,8 +1,8 @@
-"""On which line each key of a TOML text stands.
+"""The line number of each key of a TOML text.
 
-tomllib gives values without places, and the libraries that keep the text keep no places
-either. This scanner walks text that tomllib has already accepted, so it need not judge it:
-it only has to know where strings, comments, arrays and tables begin and end.
+tomllib returns values without positions, and libraries that keep the text keep no positions either.
+This scanner walks text that tomllib has accepted, so it only needs to know where strings, comments,
+arrays and tables begin and end.
 """
 
 import re
@@ -148,7 +148,7 @@ class _Scanner:
         return match[0]
 
     def _note(self, path: KeyPath, start: int) -> None:
-        """The first mention of a path is where it stands."""
+        """Keep the line of the first mention of a path."""
         self.lines.setdefault(path, self._line(start))
 
     def _line(self, position: int) -> int:

@@ -1,8 +1,8 @@
-"""A value in a TOML file, where it stands, and the shapes it may be asked to have.
+"""A value in a TOML file with its position, and the shapes it can be read in.
 
-A reader asks for all it wants and goes on after a refusal, so that one reading finds every
-mistake. A shape is any function from a Node to a value; it refuses by `raise node.fail(…)`,
-which notes the problem, and whoever reads several values catches `Invalid` between them.
+A shape is any function from a Node to a value. It refuses a value by `raise node.fail(…)`, which
+notes the problem. A reader of several values catches `Invalid` between them and goes on, so one
+reading finds every mistake.
 """
 
 import difflib
@@ -22,14 +22,14 @@ class Invalid(Exception):  # noqa: N818 - control flow between shapes, never sho
 
 
 class Attempts:
-    """Several values read one by one, going on after each refusal, failing at the end."""
+    """Reads several values, goes on after each refusal, and fails at the end."""
 
     def __init__(self) -> None:
         self._refused: Invalid | None = None
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Around the reading of one value."""
+        """Context for the reading of one value."""
         try:
             yield
         except Invalid as refusal:
@@ -45,7 +45,7 @@ class Document:
     """One file being read: its source, and the problems noted so far."""
 
     def __init__(self, source: TomlSource, expand: Callable[[str], str] | None = None) -> None:
-        """`expand` is applied to every text asked for, and raises ValueError with a remedy."""
+        """`expand` is applied to every text that is read, and raises ValueError with a remedy."""
         self.source = source
         self.problems: list[Problem] = []
         self.expand = expand
@@ -63,7 +63,7 @@ class Node:
         self.document = document
         self.path = path
         self.raw = raw
-        """The value as it stands in the file."""
+        """The value as the file has it."""
 
     @property
     def key(self) -> str:
@@ -82,25 +82,25 @@ class Node:
 
     @property
     def given_by_environment(self) -> bool:
-        """True when the value holds what is not in the file, so no problem may repeat it."""
+        """Whether the value comes from the environment, so that no problem may repeat it."""
         return self.document.expand is not None and isinstance(self.raw, str) and "${" in self.raw
 
     def parsed(self, parse: Callable[[str], T]) -> T:
-        """Text through a parser whose ValueError says what would be right. Raises Invalid.
+        """The text, parsed. The parser's ValueError says what would be right. Raises Invalid.
 
         A second argument of that error may repeat parts of the text, as an example.
         """
         try:
             return parse(text(self))
         except ValueError as error:
-            said = error.args[:1] if self.given_by_environment else error.args
-            raise self.fail(": ".join(map(str, said))) from None
+            remedy = error.args[:1] if self.given_by_environment else error.args
+            raise self.fail(": ".join(map(str, remedy))) from None
 
     def fail(self, remedy: str, *, wrong: str = "") -> Invalid:
         """Note that this value is wrong, and return what to raise."""
         name = next((part for part in reversed(self.path) if isinstance(part, str)), "")
-        telling = not (wrong and isinstance(self.raw, dict | list))
-        return self._note(self.path, value_text(self.raw, name) if telling else "", wrong, remedy)
+        shown = not (wrong and isinstance(self.raw, dict | list))
+        return self._note(self.path, value_text(self.raw, name) if shown else "", wrong, remedy)
 
     def lack(self, name: str, remedy: str, *, wrong: str = "is missing") -> Invalid:
         """Note that `name` is missing from this table, and return what to raise."""
@@ -130,7 +130,7 @@ class Node:
     def entries(self) -> list["Node"]:
         """The entries of a list. Raises Invalid."""
         if not isinstance(self.raw, list):
-            raise self.fail("a list in square brackets, entries parted by commas")
+            raise self.fail("a list in square brackets, entries separated by commas")
         return [Node(self.document, (*self.path, i), entry) for i, entry in enumerate(self.raw)]
 
 
@@ -144,10 +144,10 @@ def read_table(
     required: Mapping[str, str] | None = None,
     elsewhere: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Every key that is given, in its shape. Raises Invalid after noting all that is wrong.
+    """Every given key, in its shape. Raises Invalid after noting every problem.
 
-    `required` maps the keys that must be there to what to write; `elsewhere` maps keys that
-    belong in another table to words for where.
+    `required` maps each mandatory key to an example; `elsewhere` maps keys of other tables to where
+    they belong.
     """
     table = node.table()
     attempts = Attempts()
@@ -209,7 +209,7 @@ def text(node: Node) -> str:
 
 
 def filled(node: Node) -> str:
-    """Text on one line with something in it."""
+    """Text on one line, not empty."""
     value = text(node)
     if not value.strip():
         raise node.fail("text that is not empty")

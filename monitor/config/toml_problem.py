@@ -1,11 +1,11 @@
-"""One mistake in a TOML file, told so that whoever wrote the file can put it right."""
+"""One mistake in a TOML file, worded so that the file's author can correct it."""
 
 import re
 
 import msgspec
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: table and key names, and positions in arrays counted from 0."""
+"""Position of a value: names of tables and keys, and indexes in arrays from 0."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET = re.compile(
@@ -13,14 +13,14 @@ _SECRET = re.compile(
 )
 """Names whose values are never shown."""
 _WAY_OUT = re.compile(r"egr|prox", re.IGNORECASE)
-"""Names, rightly spelt or not, whose values may hold credentials beside what is worth showing."""
+"""Names, misspelt ones too, whose values may hold credentials next to a host worth showing."""
 _ODD_SCHEME = re.compile(
     r"(?<![A-Za-z0-9+.-])"
     r"(?!(?:https?|tcp|tls|stun|dns|socks5?|connect|postgres|[a-z+]*sql[a-z0-9+]*)://)"
     r"[A-Za-z][A-Za-z0-9+.-]*://",
     re.IGNORECASE,
 )
-"""Begins an address of none of the kinds we know: of a service, say, with a token in its path."""
+"""Start of an address of another kind, such as a service's, with a token in its path."""
 _SCHEME = re.compile(r"[A-Za-z0-9+.-]+:/{0,2}")
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:/?#\s]*)(?::\d+(?![^/]))?")
 _HARMLESS = re.compile(r"(?:source:[0-9A-Fa-f:.%/]*|interface:\S*|direct)")
@@ -29,19 +29,19 @@ _SHOWN_LENGTH = 80
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One mistake: where it is, what stands there and what would be right."""
+    """One mistake: its position, the value there, and what would be right."""
 
     file: str
     line: int = 0
-    """Line number from 1; 0 when the mistake is in no line."""
+    """Line number from 1; 0 for a mistake without a line."""
     column: int = 0
     """Column from 1, for text that is not TOML; 0 otherwise."""
     key: str = ""
-    """Such as `vantage[2].egress`, entries of lists counted from 1; empty for the whole file."""
+    """Such as `vantage[2].egress`, list entries counted from 1; empty for the whole file."""
     value: str = ""
-    """The value as it stands in the file, without credentials; empty when there is none."""
+    """The value in the file, without credentials; empty when there is none."""
     wrong: str = ""
-    """What is wrong, where key and value alone do not tell: `is missing`."""
+    """What is wrong, where key and value alone do not show it: `is missing`."""
     remedy: str
     """What would be right."""
     excerpt: str = ""
@@ -50,13 +50,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """`file:line: key = value → what would be right`."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        what = " = ".join(part for part in (self.key, self.value) if part)
-        told = " ".join(part for part in (what, self.wrong) if part)
-        return f"{place}: {told} → {self.remedy}{self.excerpt and chr(10) + self.excerpt}"
+        setting = " = ".join(part for part in (self.key, self.value) if part)
+        mistake = " ".join(part for part in (setting, self.wrong) if part)
+        return f"{place}: {mistake} → {self.remedy}{self.excerpt and chr(10) + self.excerpt}"
 
 
 def key_text(path: KeyPath) -> str:
-    """`path` as people write it: `vantage[2].egress`, entries of lists counted from 1."""
+    """`path` as people write it: `vantage[2].egress`, list entries counted from 1."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -68,9 +68,9 @@ def key_text(path: KeyPath) -> str:
 
 
 def value_text(value: object, key: str = "") -> str:
-    """`value` much as it stands in the file, shortened, and without credentials.
+    """`value` much as the file has it, shortened, and without credentials.
 
-    `key` is its name: what a name like `password` holds is never shown.
+    `key` is its name: the value of a key like `password` is never shown.
     """
     if isinstance(value, str):
         return _quoted(hide_credentials(value, key))
@@ -84,10 +84,10 @@ def value_text(value: object, key: str = "") -> str:
 
 
 def hide_credentials(text: str, key: str = "") -> str:
-    """`text`, found under the name `key`, without what could be a user name or a password.
+    """`text`, the value of `key`, without anything that may be a user name or a password.
 
-    Proxies are written `scheme://user:password@host:port`, and by mistake in many other ways,
-    so of a way out only the scheme, a host and a port are ever kept.
+    A proxy is `scheme://user:password@host:port`, and people misspell it in many ways, so only the
+    scheme, a host and a port of an egress are kept.
     """
     if _SECRET.search(key):
         return _HIDDEN
@@ -106,7 +106,7 @@ def hide_credentials(text: str, key: str = "") -> str:
 
 
 def hide_credentials_in_line(line: str) -> str:
-    """A line of a file that is not TOML, with its value hidden where that may hold credentials."""
+    """A line of a file that is not TOML; a value that may hold credentials is hidden."""
     name, equals, value = line.partition("=")
     colons = value.replace("://", "", 1).count(":")
     hidden = _SECRET.search(line) or _ODD_SCHEME.search(line)
@@ -116,7 +116,7 @@ def hide_credentials_in_line(line: str) -> str:
 
 
 def _host_and_port(text: str) -> str:
-    """The host and port that `text` begins with; whatever follows them is hidden."""
+    """The host and port that `text` begins with; the rest is hidden."""
     match = _HOST_AND_PORT.match(text)
     kept = match[0] if match else ""
     return kept if kept == text.rstrip("/") else f"{kept}{_HIDDEN}"

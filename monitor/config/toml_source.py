@@ -1,4 +1,4 @@
-"""A TOML file, read: its values and the line of each, or the one mistake that stops reading."""
+"""A TOML file: its values with their line numbers, or the mistake that makes it unreadable."""
 
 import re
 import tomllib
@@ -12,10 +12,12 @@ from monitor.config.toml_lines import line_numbers
 from monitor.config.toml_problem import KeyPath, Problem, hide_credentials_in_line, key_text
 
 _LARGEST_INTEGER = 2**63 - 1
+_EXCERPT = 200
+"""Characters of a line that are shown on each side of a mistake."""
 
 
 class SourceError(Exception):
-    """The file cannot be read, or is not TOML."""
+    """The file cannot be read or is not TOML."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -26,7 +28,7 @@ class TomlSource(msgspec.Struct, frozen=True, kw_only=True):
     """A TOML file that could be read."""
 
     file: str
-    """As the user named it."""
+    """Name of the file, as the user gave it."""
     data: dict[str, Any]
     lines: dict[KeyPath, int]
 
@@ -43,13 +45,9 @@ def read_source(path: Path) -> TomlSource:
         content = path.read_bytes()
     except OSError as error:
         remedy = _UNREADABLE.get(type(error), "make it a file that can be read")
-        raise SourceError(
-            Problem(file=str(path), wrong=f"cannot be read: {error.strerror}", remedy=remedy)
-        ) from error
+        raise _refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
     except ValueError as error:
-        raise SourceError(
-            Problem(file=str(path), wrong="is no file name", remedy="name a file")
-        ) from error
+        raise _refusal(str(path), "is not a file name", "name a file") from error
     return parse_source(_decoded(content, str(path)), str(path))
 
 
@@ -57,40 +55,31 @@ def parse_source(text: str, file: str) -> TomlSource:
     """Read TOML text; `file` is the name its problems carry. Raises SourceError."""
     text = text.replace("\r\n", "\n")
     if not text.endswith("\n"):
-        text += "\n"  # so that a mistake in the last line is reported there
+        text += "\n"  # otherwise tomllib reports a mistake of the last line without its line
     try:
         source = TomlSource(file=file, data=tomllib.loads(text), lines=line_numbers(text))
         huge = _huge_number(source.data)
     except tomllib.TOMLDecodeError as error:
         raise SourceError(_syntax_problem(text, file, str(error))) from None
     except RecursionError:
-        raise SourceError(
-            Problem(
-                file=file,
-                wrong="holds lists or tables nested too deeply",
-                remedy="write them flat, as in the file that `shutwatch init` makes",
-            )
-        ) from None
+        remedy = "write them flat, as in the file that `shutwatch init` makes"
+        raise _refusal(file, "holds lists or tables nested too deeply", remedy) from None
     except ValueError:
-        # The only one tomllib lets through: Python refuses to read numbers of that length.
-        raise SourceError(
-            Problem(file=file, wrong="holds a number with thousands of digits", remedy="shorten it")
-        ) from None
+        # Python refuses to read numbers this long, and tomllib passes its error on.
+        raise _refusal(file, "holds a number with thousands of digits", "shorten it") from None
     if huge is not None:
-        raise SourceError(
-            Problem(
-                file=file,
-                line=source.line(huge),
-                key=key_text(huge),
-                wrong="is too large a number",
-                remedy="a number of at most 18 digits",
-            )
-        )
+        remedy = "a number of at most 18 digits"
+        line, key = source.line(huge), key_text(huge)
+        raise _refusal(file, "is too large a number", remedy, line=line, key=key)
     return source
 
 
+def _refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> SourceError:
+    return SourceError(Problem(file=file, line=line, key=key, wrong=wrong, remedy=remedy))
+
+
 def _huge_number(value: object, path: KeyPath = ()) -> KeyPath | None:
-    """Where there is an integer beyond the 64 bits that TOML allows; tomllib reads any."""
+    """Path of an integer beyond the 64 bits that TOML allows; tomllib reads any."""
     if isinstance(value, int):
         return path if abs(value) > _LARGEST_INTEGER else None
     children: Iterable[tuple[str | int, object]] = ()
@@ -110,54 +99,45 @@ _UNREADABLE: dict[type[OSError], str] = {
 
 
 def _decoded(content: bytes, file: str) -> str:
-    """The text of a file in UTF-8, with or without the mark some editors put first."""
+    """The text of a UTF-8 file, with or without a byte order mark."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(
-            Problem(
-                file=file,
-                line=content.count(b"\n", 0, error.start) + 1,
-                wrong="the file is not in the encoding UTF-8",
-                remedy="in the editor choose “Save as” and the encoding UTF-8",
-            )
-        ) from error
+        line = content.count(b"\n", 0, error.start) + 1
+        remedy = "in the editor choose “Save as” and the encoding UTF-8"
+        raise _refusal(file, "the file is not in the encoding UTF-8", remedy, line=line) from error
 
 
 def _syntax_problem(text: str, file: str, message: str) -> Problem:
-    """What tomllib says, with the place, the line and a hint for people who do not know TOML."""
-    told = re.sub(r" \(at .*\)$", "", message, flags=re.DOTALL)
+    """tomllib's message with the position, the line and a hint for people new to TOML."""
+    reason = re.sub(r" \(at .*\)$", "", message, flags=re.DOTALL)
     lines = text.split("\n")
     place = re.search(r"\(at line (\d+), column (\d+)\)$", message)
     line, column = (int(place[1]), int(place[2])) if place else _last_written(lines)
-    if told == "Cannot overwrite a value" and not lines[line - 1][: column - 1].strip():
+    if reason == "Cannot overwrite a value" and not lines[line - 1][: column - 1].strip():
         line, column = line - 1, len(lines[line - 2])
     shown = hide_credentials_in_line(lines[line - 1])
-    mark = "" if shown != lines[line - 1] else f"\n    {' ' * (column - 1)}^"
+    start = max(0, column - _EXCERPT)
+    mark = "" if shown != lines[line - 1] else f"\n    {' ' * (column - 1 - start)}^"
     return Problem(
         file=file,
         line=line,
         column=column,
-        wrong=f"cannot be understood: {_plain(told)}",
-        remedy=_hint(told, lines, line),
-        excerpt=f"    {_printable(shown)}{mark}",
+        wrong=f"cannot be understood: {reason[:1].lower()}{reason[1:]}",
+        remedy=_hint(reason, lines, line),
+        excerpt=f"    {_printable(shown[start : start + 2 * _EXCERPT])}{mark}",
     )
 
 
 def _last_written(lines: list[str]) -> tuple[int, int]:
-    """Line and column of the last text, for what tomllib only notices at the end."""
+    """Line and column of the last text, for mistakes that tomllib notices at the end."""
     written = [number for number, line in enumerate(lines, 1) if line.strip()]
     last = written[-1] if written else 1
     return last, max(1, len(lines[last - 1].rstrip()))
 
 
-def _plain(told: str) -> str:
-    """tomllib's words, as part of a sentence."""
-    return told[:1].lower() + told[1:]
-
-
 def _printable(line: str) -> str:
-    """`line` without characters that would upset a terminal, as long as before."""
+    """`line` with unprintable characters replaced, of the same length."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line)
 
 
@@ -166,21 +146,21 @@ _COLON = re.compile(r"^\s*([\w.-]+)\s*:")
 _VALUE_WANTED = {"Invalid value", "Expected newline or end of document after a statement"}
 
 
-def _hint(told: str, lines: list[str], line: int) -> str:
-    """What would be right, guessed from tomllib's words and the line they are about."""
+def _hint(reason: str, lines: list[str], line: int) -> str:
+    """What would be right, guessed from tomllib's message and the line it is about."""
     text = lines[line - 1]
     before = next((t.strip() for t in reversed(lines[: line - 1]) if t.strip()), "")
     unquoted = _NEEDS_QUOTES.match(text)
     colon = _COLON.match(text)
-    if re.search("[“”„‘’«»]", text) and told in _VALUE_WANTED:
+    if re.search("[“”„‘’«»]", text) and reason in _VALUE_WANTED:
         return 'use plain quotation marks, "like this", not typographic ones'
-    if told in _VALUE_WANTED and unquoted:
+    if reason in _VALUE_WANTED and unquoted:
         return _quote_hint(unquoted[1], unquoted[2].strip())
-    if told == "Invalid value" and before.endswith((",", "[")):
+    if reason == "Invalid value" and before.endswith((",", "[")):
         return "close the list that begins above with ], or put text in quotation marks"
-    if told.startswith("Expected '=' after a key") and colon:
+    if reason.startswith("Expected '=' after a key") and colon:
         return f"write = where there is a colon: {colon[1]} = …"
-    return next((hint for start, hint in _HINTS if told.startswith(start)), _GENERAL_HINT)
+    return next((hint for start, hint in _HINTS if reason.startswith(start)), _GENERAL_HINT)
 
 
 def _quote_hint(key: str, value: str) -> str:

@@ -1,6 +1,6 @@
-"""The shapes of a configuration's values: times, addresses, ways out, files.
+"""The shapes of a configuration's values: times, sizes, addresses, egresses, files.
 
-Each takes a Node and returns a value, or raises Invalid after noting what would be right.
+Each shape takes a Node and returns a value, or notes what would be right and raises Invalid.
 """
 
 import re
@@ -49,7 +49,7 @@ _LARGEST_HINTED = 1_000_000
 
 
 def duration(shortest: str, longest: str) -> Shape[float]:
-    """A length of time between two bounds, both included, in seconds: `"5m"`, `"1h30m"`."""
+    """A duration between two bounds, both included, in seconds: `"5m"`, `"1h30m"`."""
     least, most = seconds(shortest), seconds(longest)
 
     def read(node: Node) -> float:
@@ -67,7 +67,7 @@ def duration(shortest: str, longest: str) -> Shape[float]:
 
 
 def kept(shortest: str, longest: str) -> Shape[float]:
-    """How long something is kept, between two bounds, in seconds; infinite for `"forever"`."""
+    """A duration in seconds; infinite for `"forever"`."""
     finite = duration(shortest, longest)
 
     def read(node: Node) -> float:
@@ -84,7 +84,7 @@ def seconds(written: str) -> float:
 
 
 def size(least: str, most: str) -> Shape[int]:
-    """A number of bytes between two bounds, both included: `"300MB"`, `"128KiB"`."""
+    """A size between two bounds, both included, in bytes: `"300MB"`, `"128KiB"`."""
     low, high = byte_count(least), byte_count(most)
 
     def read(node: Node) -> int:
@@ -109,7 +109,7 @@ def byte_count(written: str) -> int:
 
 
 def share(node: Node) -> float:
-    """A part of a whole, from 0 to 1."""
+    """A number from 0 to 1."""
     value = node.raw
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:
@@ -129,12 +129,12 @@ def https_url(node: Node) -> str:
 
 
 def is_vantage_id(value: str) -> bool:
-    """Whether a vantage can be called that: lower-case letters, digits and single dashes."""
+    """Whether it can be a vantage's id: lower-case letters, digits and single dashes."""
     return bool(_ID.fullmatch(value)) and len(value) <= _LONGEST_ID
 
 
 def vantage_id(node: Node) -> str:
-    """A vantage's name: lower-case letters, digits and dashes."""
+    """A vantage's id: lower-case letters, digits and single dashes."""
     value = text(node)
     if not is_vantage_id(value):
         usable = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:_LONGEST_ID].strip("-")
@@ -144,7 +144,7 @@ def vantage_id(node: Node) -> str:
 
 
 def as_number(node: Node) -> int:
-    """The number of an autonomous system; 0 where it is not known."""
+    """AS number; 0 when it is not known."""
     written = node.raw if isinstance(node.raw, str) else ""
     number = re.fullmatch(r"(?:ASN?)?\s*(\d{1,10})", written, re.IGNORECASE | re.ASCII)
     if number:
@@ -153,7 +153,7 @@ def as_number(node: Node) -> int:
 
 
 def user_shares(node: Node) -> dict[str, dict[int, float]]:
-    """Country → AS number → its part of the country's users."""
+    """Country → AS number → its share of the country's users."""
     attempts = Attempts()
     shares: dict[str, dict[int, float]] = {}
     for code, networks in node.table().items():
@@ -177,12 +177,12 @@ def _shares_of(node: Node) -> dict[int, float]:
         with attempts.one():
             if not written.isascii() or not written.isdigit():
                 raise share.fail(
-                    "the AS number alone, as in { 17557 = 0.3 }", wrong="is no network"
+                    "the AS number alone, as in { 17557 = 0.3 }", wrong="is not a network"
                 )
             shares[int(written)] = number(0.0, 1.0)(share)
     attempts.finish()
     if sum(shares.values()) > 1.0 + 1e-9:
-        raise node.fail("parts of one country's users, which together make 1 at most")
+        raise node.fail("shares of one country's users, whose sum is at most 1")
     return shares
 
 
@@ -192,7 +192,7 @@ def country(node: Node) -> str:
 
 
 def egress(node: Node) -> Egress:
-    """A way out."""
+    """An egress, as `parse_egress` reads it."""
     return node.parsed(parse_egress)
 
 
@@ -202,23 +202,23 @@ def resolver(node: Node) -> Resolver:
 
 
 def listen(node: Node) -> tuple[str, int]:
-    """`host:port`, port 0 meaning any free one."""
+    """`host:port`; port 0 is any free port."""
     return node.parsed(_listen)
 
 
 def listen_or_not(node: Node) -> tuple[str, int]:
-    """`host:port`, or empty for nowhere."""
+    """`host:port`; empty text is no address."""
     return listen(node) if text(node) else ("", 0)
 
 
 def public_url(node: Node) -> str:
-    """An http or https address without a slash at its end, or empty."""
+    """An http or https address without a final slash, or empty."""
     value = text(node)
     return node.parsed(_public_url) if value else ""
 
 
 def database(node: Node) -> str:
-    """The URL of a database this version can keep its memory in."""
+    """The URL of a database that this version can use."""
     return node.parsed(database_url.checked)
 
 
@@ -233,7 +233,7 @@ def network(node: Node) -> str:
 
 
 def header_value(node: Node) -> str:
-    """Text that can stand in an HTTP header; may be empty."""
+    """Text for an HTTP header; may be empty."""
     value = text(node)
     if not value.isascii():
         raise node.fail("text without accents or other characters outside ASCII")
@@ -275,7 +275,7 @@ def mmdb_file(folder: Path) -> Shape[str]:
 
 
 def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
-    """What is in a file of fingerprints, TOML or CSV, sought from `folder`."""
+    """The fingerprints in a file, TOML or CSV, relative to `folder`."""
 
     def read(node: Node) -> tuple[Fingerprint, ...]:
         try:
@@ -289,12 +289,12 @@ def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
 
 
 def users_file(folder: Path) -> Shape[tuple[User, ...]]:
-    """Who is in a file of users, sought from `folder`; nobody where none is named."""
+    """The users in a file, relative to `folder`; none for empty text."""
     return _people_file(folder, read_users, "`shutwatch password NAME`")
 
 
 def tokens_file(folder: Path) -> Shape[tuple[str, ...]]:
-    """Digests of what is in a file of tokens, sought from `folder`; none where none is named."""
+    """The digests of the tokens in a file, relative to `folder`; none for empty text."""
     return _people_file(folder, read_tokens, "`openssl rand -hex 32`")
 
 
@@ -321,7 +321,7 @@ def _people_file(
 
 
 def file_in(folder: Path) -> Shape[Path]:
-    """The path of a file, relative to `folder`; whether it can be read is seen later."""
+    """The path of a file that exists, relative to `folder`."""
 
     def read(node: Node) -> Path:
         path = folder / filled(node)
@@ -410,10 +410,6 @@ def _https_url(written: str) -> str:
     if found.kind is not EndpointKind.HTTPS:
         raise ValueError('an https:// address, as in "https://www.wikipedia.org/"')
     return found.id
-
-
-def _refuse(remedy: str) -> str:
-    raise ValueError(remedy)
 
 
 def _address(written: str) -> str:

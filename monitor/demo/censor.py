@@ -1,7 +1,7 @@
-"""Who is kept from what, and how: the censors of the demonstration's networks. No sockets.
+"""The blocking rules of the demonstration's networks. No sockets.
 
-The servers ask it about every greeting and every question. It knows whose line that came over by
-the address it came from.
+The servers ask the censor about every ClientHello and every DNS query. The client's address tells
+which network it comes from.
 """
 
 from enum import StrEnum
@@ -14,21 +14,21 @@ VICTIMS = frozenset(hosts_of(VICTIM))
 
 
 class Means(StrEnum):
-    """How one network keeps its users from the victim."""
+    """How one network blocks the victim."""
 
     RESET = "reset"
-    """The connection is cut once the name was said."""
+    """The connection is reset when the name appears in it."""
     NXDOMAIN = "nxdomain"
-    """The resolver says that there is no such name."""
+    """The resolver says that the name does not exist."""
     BLOCK_PAGE = "block_page"
-    """The resolver gives the address of a page that says no."""
+    """The resolver answers with the address of a block page."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One network does this."""
+    """One network blocks by one method."""
 
     network: str
-    """Id, as in the plan."""
+    """Id of the network, as in the plan."""
     means: Means
 
 
@@ -42,18 +42,18 @@ class Censor:
     def __init__(self) -> None:
         self.rules = OPEN
 
-    def cuts(self, client: str, name: str) -> bool:
-        """Whether a connection from this address dies for having named this host."""
-        return self._forbids(client, name, Means.RESET)
+    def resets(self, client: str, name: str) -> bool:
+        """Whether a connection from this address is reset for naming this host."""
+        return self._blocks(client, name, Means.RESET)
 
-    def lie(self, client: str, name: str) -> Means | None:
-        """How the resolver lies to this address about this name; None when it does not."""
+    def false_answer(self, client: str, name: str) -> Means | None:
+        """How the resolver blocks this name for this address; None when it answers truly."""
         for means in (Means.NXDOMAIN, Means.BLOCK_PAGE):
-            if self._forbids(client, name, means):
+            if self._blocks(client, name, means):
                 return means
         return None
 
-    def _forbids(self, client: str, name: str, means: Means) -> bool:
+    def _blocks(self, client: str, name: str, means: Means) -> bool:
         network = BY_CLIENT.get(client)
         if network is None or name.lower().rstrip(".") not in VICTIMS:
             return False

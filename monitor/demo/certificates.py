@@ -1,6 +1,6 @@
-"""Certificates of the demonstration's hosts, made when it starts, under a root nobody else trusts.
+"""Certificates of the demonstration's hosts, made at its start, under a root nobody else trusts.
 
-Keys live in this process and are gone with it.
+Private keys exist only in this process.
 """
 
 import ssl
@@ -18,17 +18,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 LIFETIME = timedelta(days=7)
 
 OnName = Callable[[str], int | None]
-"""Told the name in a ClientHello; an alert of TLS to refuse it with, or None."""
+"""Called with the name in a ClientHello; returns a TLS alert to refuse it with, or None."""
 
 
-class Greeting(ssl.SSLObject):
-    """A server's side of one handshake, which tells somebody what name it was greeted by."""
+class Handshake(ssl.SSLObject):
+    """A server's side of one handshake, which calls `on_name` with the client's server name."""
 
     on_name: OnName
 
 
 class Authority:
-    """A root of trust, and what it signs."""
+    """A root certificate, and the certificates it signs."""
 
     def __init__(self, title: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -42,11 +42,11 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """The root's certificate, for those who are to trust it."""
+        """The root's certificate, for clients that must trust it."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     def context(self, host: str) -> ssl.SSLContext:
-        """A server's context with a new key and certificate for one host."""
+        """A server context with a new key and certificate for one host."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(
@@ -96,15 +96,15 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 def _server_context(pem: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
-    context.sslobject_class = Greeting
-    context.sni_callback = _named
-    # The ssl module takes keys from files alone; this one its owner alone can read, and it goes.
+    context.sslobject_class = Handshake
+    context.sni_callback = _on_server_name
+    # The ssl module reads keys from files only; only the owner can read this temporary one.
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         Path(file.name).write_bytes(pem)
         context.load_cert_chain(file.name)
     return context
 
 
-def _named(greeting: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
-    assert isinstance(greeting, Greeting)  # noqa: S101 # the context makes no others
-    return greeting.on_name(name or "")
+def _on_server_name(handshake: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+    assert isinstance(handshake, Handshake)  # noqa: S101 # the context makes no others
+    return handshake.on_name(name or "")

@@ -1,7 +1,7 @@
-"""What happens in the demonstration, and what the monitor must have found before it goes on.
+"""What happens in the demonstration, and what the monitor must detect before the next chapter.
 
-A chapter changes the censors' rules and waits until the monitor noticed: nothing is timed, so a
-slow machine tells the same story, only later. No clock, no socket.
+A chapter changes the censors' rules and waits until the monitor has detected it. Nothing is timed,
+so a slow machine shows the same story, only later. No clock, no socket.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from monitor.demo.censor import OPEN, Means, Rule, Rules
 from monitor.demo.plan import CABLE, FIELD, MOBILE, PLATFORMS, TELECOM
 
 
-class Sight(msgspec.Struct, frozen=True):
+class Results(msgspec.Struct, frozen=True):
     """What the monitor has stored."""
 
     verdicts: Mapping[tuple[str, str], PlatformVerdict] = {}
@@ -23,49 +23,51 @@ class Sight(msgspec.Struct, frozen=True):
     """The block of the victim in the invented country, once there is one."""
 
     def state(self, vantage: str, platform: str) -> State | None:
-        """The newest state; None before the first look."""
+        """The newest state; None before the first measurement."""
         verdict = self.verdicts.get((vantage, platform))
         return verdict.state if verdict is not None else None
 
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn of the story."""
+    """One step of the story."""
 
-    said: str
+    happens: str
     """What happens, for people."""
     rules: Rules
-    """What the censors do from now on."""
-    awaited: str
-    """What the monitor has to find, for people."""
-    noticed: Callable[[Sight], bool]
+    """The censors' rules from now on."""
+    expected: str
+    """What the monitor must detect, for people."""
+    detected: Callable[[Results], bool]
     linger: float = 3.0
-    """Seconds to leave it as it is, once noticed, for people to look."""
-    held: bool = False
-    """Here a story that is to be held stands still."""
+    """Seconds to wait after the detection, for people to read."""
+    hold: bool = False
+    """With `--hold` the story stops here."""
 
 
-def all_open(sight: Sight) -> bool:
+def all_open(results: Results) -> bool:
     """Everything works on every field network."""
     return all(
-        sight.state(network.id, platform) is State.OK for network in FIELD for platform in PLATFORMS
+        results.state(network.id, platform) is State.OK
+        for network in FIELD
+        for platform in PLATFORMS
     )
 
 
-def suspected(sight: Sight) -> bool:
-    """There is an event."""
-    return sight.event is not None and sight.event.active
+def suspected(results: Results) -> bool:
+    """There is an active event."""
+    return results.event is not None and results.event.active
 
 
-def in_state(*states: EventState) -> Callable[[Sight], bool]:
-    """The event has come to one of these states."""
-    return lambda sight: sight.event is not None and sight.event.state in states
+def in_state(*states: EventState) -> Callable[[Results], bool]:
+    """The event is in one of these states."""
+    return lambda results: results.event is not None and results.event.state in states
 
 
-def blocks(asn: int, method: str) -> Callable[[Sight], bool]:
-    """A confirmed event holds that this network blocks now, and has used this method."""
+def blocks(asn: int, method: str) -> Callable[[Results], bool]:
+    """A confirmed event says that this network blocks now, and has used this method."""
 
-    def noticed(sight: Sight) -> bool:
-        event = sight.event
+    def detected(results: Results) -> bool:
+        event = results.event
         return (
             event is not None
             and event.state is EventState.CONFIRMED
@@ -75,7 +77,7 @@ def blocks(asn: int, method: str) -> Callable[[Sight], bool]:
             )
         )
 
-    return noticed
+    return detected
 
 
 _TELECOM_RESETS = Rule(TELECOM.id, Means.RESET)
@@ -85,50 +87,50 @@ _CABLE_LEADS_ASTRAY = Rule(CABLE.id, Means.BLOCK_PAGE)
 
 STORY = (
     Chapter(
-        said="Three networks of an invented country, and nothing is blocked.",
+        happens="An invented country has three networks, and nothing is blocked.",
         rules=OPEN,
-        awaited="X, WhatsApp and YouTube work on all three networks",
-        noticed=all_open,
+        expected="X, WhatsApp and YouTube work on all three networks",
+        detected=all_open,
     ),
     Chapter(
-        said=f"{TELECOM.title} begins to cut every connection that names X.",
+        happens=f"{TELECOM.title} starts to reset every connection that names X.",
         rules=frozenset({_TELECOM_RESETS}),
-        awaited="a block of X is suspected",
-        noticed=suspected,
+        expected="a block of X is suspected",
+        detected=suspected,
         linger=0.0,
     ),
     Chapter(
-        said=f"{MOBILE.title} does the same.",
+        happens=f"{MOBILE.title} does the same.",
         rules=frozenset({_TELECOM_RESETS, _MOBILE_RESETS}),
-        awaited=f"a confirmed block on {MOBILE.title} too, by resets",
-        noticed=blocks(MOBILE.asn, "tls.reset"),
+        expected=f"a confirmed block on {MOBILE.title} too, by resets",
+        detected=blocks(MOBILE.asn, "tls.reset"),
     ),
     Chapter(
-        said=f"{TELECOM.title} changes its ways: its resolver denies that X exists.",
+        happens=f"{TELECOM.title} changes its method: its resolver says that X does not exist.",
         rules=frozenset({_TELECOM_LIES, _MOBILE_RESETS}),
-        awaited=f"the same block, by a lie in DNS on {TELECOM.title}",
-        noticed=blocks(TELECOM.asn, "dns.nxdomain"),
+        expected=f"the same block, by false DNS answers on {TELECOM.title}",
+        detected=blocks(TELECOM.asn, "dns.nxdomain"),
     ),
     Chapter(
-        said=f"The block spreads: {CABLE.title}'s resolver leads X to a page of the censor's.",
+        happens=f"The block spreads: {CABLE.title}'s resolver leads X to a block page.",
         rules=frozenset({_TELECOM_LIES, _MOBILE_RESETS, _CABLE_LEADS_ASTRAY}),
-        awaited=f"the same block, on {CABLE.title} too",
-        noticed=blocks(CABLE.asn, "dns.hijack"),
+        expected=f"the same block, on {CABLE.title} too",
+        detected=blocks(CABLE.asn, "dns.hijack"),
         linger=6.0,
-        held=True,
+        hold=True,
     ),
     Chapter(
-        said="The block is lifted everywhere.",
+        happens="The block is lifted everywhere.",
         rules=OPEN,
-        awaited="the block may be over",
-        noticed=in_state(EventState.RECOVERING, EventState.ENDED),
+        expected="the block may have ended",
+        detected=in_state(EventState.RECOVERING, EventState.ENDED),
         linger=0.0,
     ),
     Chapter(
-        said="It stays open.",
+        happens="It stays open.",
         rules=OPEN,
-        awaited="the block is over",
-        noticed=in_state(EventState.ENDED),
+        expected="the block has ended",
+        detected=in_state(EventState.ENDED),
         linger=0.0,
     ),
 )

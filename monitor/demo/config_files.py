@@ -1,4 +1,4 @@
-"""The configuration that the monitor runs on in the demonstration: ordinary files, to be read."""
+"""The configuration of the demonstration's monitor: ordinary files for people to read."""
 
 import json
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from monitor.demo.plan import (
     INTERNATIONAL,
     LOOPBACK,
     NETWORKS,
+    PHONE,
     PLATFORMS,
     PORTAL,
     PORTAL_PATH,
     PORTAL_WORD,
-    TELEPHONE,
     DemoNetwork,
     Ports,
 )
@@ -28,7 +28,7 @@ CONFIG, CATALOG, ANCHOR = "shutwatch.toml", "catalog.toml", "root.pem"
 DATABASE, LOG = "shutwatch.db", "shutwatch.log"
 
 _HEAD = """\
-# What `shutwatch demo` runs on. Everything in it is invented, and on this machine.
+# Configuration of `shutwatch demo`. Everything in it is invented and on this machine.
 
 """
 _QUICK: Mapping[str, Any] = {
@@ -41,33 +41,34 @@ _QUICK: Mapping[str, Any] = {
     "open_resolvers": [],
     "doh_resolvers": [],
 }
-"""The way to loopback takes microseconds; there are no resolvers but the networks' own."""
+"""Loopback answers within microseconds, and only the networks have resolvers."""
 
-HASTY_ENDS = 1000.0
-"""Blocks wrongly called over that are allowed, a year of standing block; 12 as shipped."""
+QUICK_FALSE_ENDS = 1000.0
+"""False ends allowed in one year of blocking; the shipped setting is 12."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What differs from one demonstration to the next."""
 
     folder: Path
-    """Exists."""
+    """Exists already."""
     listen: str
     """Address and port of the page."""
     ports: Ports
     interval: float
     """Seconds from one cycle to the next."""
     fast_lane: float
-    """Seconds from one look at what is undecided to the next."""
-    hasty: bool
-    """Whether to believe an end much sooner, and wrongly more often, than shipped settings do."""
+    """Seconds between two tests of what is undecided."""
+    quick_ends: bool
+    """Whether to detect ends much sooner, with more false ends, than the shipped settings do."""
     anchor: bytes
+    """PEM of the root certificate."""
     messages: bool
-    """Whether what sends messages is installed."""
+    """Whether the library that sends messages is installed."""
 
 
 def write(wanted: Wanted) -> Path:
-    """Write all files; the path of the configuration. Raises OSError."""
+    """Write all files and return the path of the configuration. Raises OSError."""
     folder = wanted.folder
     (folder / ANCHOR).write_bytes(wanted.anchor)
     (folder / CATALOG).write_text(catalog_text(wanted.ports), encoding="utf-8")
@@ -113,7 +114,7 @@ def config_text(wanted: Wanted) -> str:
 
 
 def catalog_text(ports: Ports) -> str:
-    """`catalog.toml`: the shipped platforms, led to hosts of the demonstration."""
+    """`catalog.toml`: the shipped platforms, at hosts of the demonstration."""
     sections = [
         _table(
             f"[platform.{platform}.role.{role}]",
@@ -130,7 +131,7 @@ def _route(ports: Ports) -> str:
         "[[notify.route]]",
         {
             "name": "newsroom",
-            "urls": [f"json://{TELEPHONE}:{ports.messages}{PATH}"],
+            "urls": [f"json://{PHONE}:{ports.messages}{PATH}"],
             "gather": "0s",
         },
     )
@@ -138,7 +139,7 @@ def _route(ports: Ports) -> str:
 
 def _events(wanted: Wanted) -> Mapping[str, Any]:
     lane = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
-    return {**lane, "false_ends": HASTY_ENDS} if wanted.hasty else lane
+    return {**lane, "false_ends": QUICK_FALSE_ENDS} if wanted.quick_ends else lane
 
 
 def _vantage(network: DemoNetwork, ports: Ports) -> str:
@@ -171,5 +172,5 @@ def _lines(fields: Mapping[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Strings, numbers, booleans and arrays of JSON are TOML's as well."""
+    """Strings, numbers, booleans and arrays are the same in JSON and TOML."""
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""The report that a person would hand on, made of what the demonstration found."""
+"""The report about the demonstration's event, as a person would make it."""
 
 import asyncio
 import sys
@@ -11,12 +11,12 @@ REPORT = "report.zip"
 
 
 async def report(config: Path, since: datetime) -> tuple[bool, str]:
-    """Make it as anybody does, with `shutwatch report`, beside the configuration.
+    """Run `shutwatch report`; the file lies next to the configuration. `since` is in UTC.
 
-    Whether there is one, and its headline, or else why there is none. `since` is in UTC.
+    Returns whether it was made, and its headline, or the reason why it was not.
     """
     out = config.with_name(REPORT)
-    # In a process of its own: drawing and typesetting take a second or two of the looks' time.
+    # In its own process: drawing and typesetting would delay measurements by a second or two.
     made = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor", "report", "--config", str(config)),
         *("--country", COUNTRY, "--platform", VICTIM, "--output", str(out)),
@@ -26,10 +26,10 @@ async def report(config: Path, since: datetime) -> tuple[bool, str]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        _, said = await made.communicate()
+        _, output = await made.communicate()
     finally:
         if made.returncode is None:
             made.kill()
             await made.wait()
-    lines = said.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+    lines = output.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
     return made.returncode == 0, lines[0] if made.returncode == 0 else lines[-1]

@@ -1,52 +1,43 @@
-"""Where the demonstration's messages arrive: the telephone of somebody who wants to be told.
+"""Receives the demonstration's notifications: what Apprise posts to a `json://` address."""
 
-Takes what Apprise posts to a `json://` address.
-"""
-
-import asyncio
 from collections.abc import Callable
 
 import h11
 import msgspec
 
+from monitor.demo.connection import Connection
+
 OnMessage = Callable[[str, str], None]
-"""Told title and text of each message."""
+"""Called with title and text of each message."""
 
 PATH = "/messages"
 _LONGEST = 1024 * 1024
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What is posted, as far as it matters."""
+    """The fields of a posted message that the demonstration shows."""
 
     title: str
     message: str
 
 
-class Receiver(asyncio.Protocol):
-    """One connection of whoever brings messages."""
+class Receiver(Connection):
+    """One connection that brings a message."""
 
     def __init__(self, on_message: OnMessage) -> None:
         self._on_message = on_message
         self._http = h11.Connection(h11.SERVER)
         self._body = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """A part of a request."""
-        assert self._transport is not None  # noqa: S101 # for mypy
         try:
             self._http.receive_data(data)
             done = self._take()
         except h11.ProtocolError:
             done = True
         if done:
-            self._transport.close()
+            self.transport.close()
 
     def _take(self) -> bool:
         """Whether the connection is over."""
@@ -64,14 +55,13 @@ class Receiver(asyncio.Protocol):
 
     def _deliver(self) -> bool:
         try:
-            said = msgspec.json.decode(self._body, type=Message)
+            posted = msgspec.json.decode(self._body, type=Message)
         except msgspec.DecodeError:
             return False
-        self._on_message(said.title, said.message)
+        self._on_message(posted.title, posted.message)
         return True
 
     def _answer(self, status: int) -> None:
-        assert self._transport is not None  # noqa: S101 # for mypy
         head = h11.Response(status_code=status, headers=[("Connection", "close")], reason=b"")
         for event in (head, h11.EndOfMessage()):
-            self._transport.write(self._http.send(event) or b"")
+            self.transport.write(self._http.send(event) or b"")

@@ -14,6 +14,7 @@ import dns.rdatatype
 import dns.rrset
 
 from monitor.demo.censor import Censor, Means
+from monitor.demo.connection import Connection
 from monitor.demo.plan import ADDRESSES, BLOCK_PAGE
 
 TTL = 60
@@ -27,7 +28,7 @@ def answer(
     *,
     addresses: Mapping[str, str] = ADDRESSES,
 ) -> bytes | None:
-    """The reply to a query from that address; None for what is no query."""
+    """The reply to a query from that address; None for bytes that are not a query."""
     try:
         query = dns.message.from_wire(wire)
     except (dns.exception.DNSException, struct.error):
@@ -37,12 +38,12 @@ def answer(
     (question,) = query.question
     name = question.name.to_text(omit_final_dot=True).lower()
     reply = dns.message.make_response(query, recursion_available=True)
-    lie = censor.lie(client, name)
-    address = BLOCK_PAGE if lie is Means.BLOCK_PAGE else addresses.get(name)
-    if lie is Means.NXDOMAIN or address is None:
+    false = censor.false_answer(client, name)
+    address = BLOCK_PAGE if false is Means.BLOCK_PAGE else addresses.get(name)
+    if false is Means.NXDOMAIN or address is None:
         reply.set_rcode(dns.rcode.NXDOMAIN)
     elif question.rdtype == dns.rdatatype.A and question.rdclass == dns.rdataclass.IN:
-        # There is IPv4 alone; for other types the name exists and has nothing.
+        # Names have IPv4 addresses only; for other types the name exists without records.
         reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", address))
     return reply.to_wire()
 
@@ -60,40 +61,32 @@ class OverUdp(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """A question came."""
+        """A query arrived."""
         reply = answer(data, addr[0], self._censor)
         if reply is not None and self._transport is not None:
             self._transport.sendto(reply, addr)
 
 
-class OverTcp(asyncio.Protocol):
+class OverTcp(Connection):
     """One connection to a resolver; two bytes of length go before each message (RFC 1035)."""
 
     def __init__(self, censor: Censor) -> None:
         self._censor = censor
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """A part of a question, or several."""
-        assert self._transport is not None  # noqa: S101 # for mypy
+        """Part of a query, or several queries."""
         self._buffer += data
         while len(self._buffer) >= 2:
             length = int.from_bytes(self._buffer[:2], "big")
             if length > _LONGEST_QUERY:
-                self._transport.abort()
+                self.transport.abort()
                 return
             if len(self._buffer) < 2 + length:
                 return
             query, self._buffer = self._buffer[2 : 2 + length], self._buffer[2 + length :]
-            client = str(self._transport.get_extra_info("peername")[0])
-            reply = answer(query, client, self._censor)
+            reply = answer(query, self.client, self._censor)
             if reply is None:
-                self._transport.abort()
+                self.transport.abort()
                 return
-            self._transport.write(len(reply).to_bytes(2, "big") + reply)
+            self.transport.write(len(reply).to_bytes(2, "big") + reply)

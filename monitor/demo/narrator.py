@@ -1,39 +1,39 @@
-"""Tells the story: turns the world chapter by chapter, and says what the monitor makes of it."""
+"""Runs the story chapter by chapter, and shows what the monitor detects."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from monitor.demo.censor import Censor
-from monitor.demo.chapters import Chapter, Sight
-from monitor.demo.found import Watcher
+from monitor.demo.chapters import Chapter, Results
 from monitor.demo.screen import Screen
+from monitor.demo.stored_events import Watcher
 
 PATIENCE = 300.0
-"""Seconds that the monitor gets to notice one turn of the story; a quiet machine takes a few."""
-GLANCE = 0.25
-"""Seconds from one look into the database to the next."""
-NOT_FOUND = 3
-"""Exit code of a check that did not hold."""
+"""Seconds for the monitor to detect one chapter; an idle machine needs a few."""
+POLL = 0.25
+"""Seconds between two reads of the database."""
+NOT_DETECTED = 3
+"""Exit code when the monitor missed something."""
 
 
 class Outcome(StrEnum):
-    """How far it came."""
+    """How far the story came."""
 
     UNFINISHED = "unfinished"
     MISSED = "missed"
-    """The monitor did not find in time what there was to find."""
-    FOUND = "found"
-    """All of it."""
+    """The monitor did not detect a chapter in time."""
+    DETECTED = "detected"
+    """The monitor detected every chapter."""
 
     def exit_code(self, *, to_the_end: bool) -> int:
-        """Of the command; `to_the_end`: an end before the story's own is a failure."""
-        held = self is Outcome.FOUND or (self is Outcome.UNFINISHED and not to_the_end)
-        return 0 if held else NOT_FOUND
+        """Exit code of the command; with `to_the_end` an unfinished story is a failure."""
+        good = self is Outcome.DETECTED or (self is Outcome.UNFINISHED and not to_the_end)
+        return 0 if good else NOT_DETECTED
 
 
 class Narrator:
-    """Tells one story, once."""
+    """Runs one story, once."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class Narrator:
         hold: bool = False,
         patience: float = PATIENCE,
     ) -> None:
-        """`pace`: how many times shorter chapters linger; `hold`: stand still where one may."""
+        """`pace` divides the pauses between chapters; `hold` stops where the block is largest.
+
+        `patience`: seconds for the monitor to detect one chapter.
+        """
         self.outcome = Outcome.UNFINISHED
         self._story = story
         self._censor = censor
@@ -56,43 +59,43 @@ class Narrator:
         self._hold = hold
         self._patience = patience
 
-    async def tell(self) -> None:
-        """To its end, or to where it is held. Raises StorageError."""
+    async def run(self) -> None:
+        """Run the story to its end, or to the chapter to hold at. Raises StorageError."""
         for chapter in self._story:
-            self._screen.happens(chapter.said)
+            self._screen.happens(chapter.happens)
             self._censor.rules = chapter.rules
-            if not await self._until(chapter.noticed, self._patience):
-                self._screen.missed(chapter.awaited)
+            if not await self._until(chapter.detected, self._patience):
+                self._screen.missed(chapter.expected)
                 self.outcome = Outcome.MISSED
                 return
-            self._screen.found(chapter.awaited)
-            if chapter.held and self._hold:
+            self._screen.found(chapter.expected)
+            if chapter.hold and self._hold:
                 return
             await self._until(_never, chapter.linger / self._pace)
-        self.outcome = Outcome.FOUND
+        self.outcome = Outcome.DETECTED
 
-    async def watch_on(self) -> None:
-        """Go on saying what the monitor finds, until cancelled. Raises StorageError."""
+    async def follow(self) -> None:
+        """Show what the monitor detects, until cancelled. Raises StorageError."""
         while True:
             await self._until(_never, self._patience)
 
-    async def _until(self, noticed: Callable[[Sight], bool], seconds: float) -> bool:
-        """Show what is found until it is what was wanted, or the time is over; which of them."""
+    async def _until(self, detected: Callable[[Results], bool], seconds: float) -> bool:
+        """Show results until they are as expected, or the time is over; whether they are."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
-            sight = await self._watcher.look()
-            self._screen.show(sight)
-            if sight.event is not None:
-                async for entry in self._watcher.news(sight.event):
+            results = await self._watcher.read()
+            self._screen.show(results)
+            if results.event is not None:
+                async for entry in self._watcher.new_entries(results.event):
                     self._screen.logged(entry)
-            if noticed(sight):
+            if detected(results):
                 return True
             left = deadline - loop.time()
             if left <= 0:
                 return False
-            await asyncio.sleep(min(GLANCE, left))
+            await asyncio.sleep(min(POLL, left))
 
 
-def _never(_: Sight) -> bool:
+def _never(_: Results) -> bool:
     return False

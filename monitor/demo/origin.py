@@ -1,7 +1,7 @@
-"""Servers of the demonstration's hosts, and the line to them: TLS and HTTP on asyncio.
+"""Servers of the demonstration's hosts: TLS and HTTP on asyncio.
 
-Whether a connection survives the name it says is asked of the censor in mid-handshake, where a real
-one reads the ClientHello; what it cuts gets a real RST.
+The server asks the censor during the handshake, where a real censor reads the ClientHello, whether
+to reset the connection; the reset is a real RST.
 """
 
 import asyncio
@@ -15,20 +15,21 @@ from email.utils import formatdate
 import h11
 import msgspec
 
-from monitor.demo.certificates import Greeting
+from monitor.demo.certificates import Handshake
+from monitor.demo.connection import Connection
 from monitor.demo.plan import PORTAL, PORTAL_PATH, PORTAL_WORD
 
 Contexts = Callable[[str], ssl.SSLContext]
-"""The server's context for a name; of unknown names, too."""
-Cuts = Callable[[str, str], bool]
-"""Whether a connection from an address dies for having said a name."""
+"""The server's context for a name, known or unknown."""
+Resets = Callable[[str, str], bool]
+"""Whether a connection from an address is reset for a server name."""
 
 _ABORT = struct.pack("ii", 1, 0)
 """SO_LINGER that makes closing send a reset."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What is served."""
+    """A page to serve."""
 
     status: int
     title: str
@@ -40,106 +41,98 @@ Pages = Callable[[str, str], Page]
 
 
 def site(host: str, path: str) -> Page:
-    """A host that is what its name says."""
+    """The page of a genuine host."""
     if host == PORTAL and path == PORTAL_PATH:
         return Page(200, PORTAL_WORD, PORTAL_WORD)
     return Page(200, host, f"This stands for {host} in a demonstration of shutwatch.")
 
 
 def block_page(host: str, _: str) -> Page:
-    """What a resolver that lies leads to."""
+    """The page that false DNS answers lead to."""
     return Page(403, "Not available", f"{host} is not available in the demonstration's country.")
 
 
-class Origin(asyncio.Protocol):
+class Origin(Connection):
     """One connection to a server."""
 
     def __init__(
-        self, pages: Pages, *, contexts: Contexts | None = None, cuts: Cuts | None = None
+        self, pages: Pages, *, contexts: Contexts | None = None, resets: Resets | None = None
     ) -> None:
         """Speaks TLS when there are `contexts`."""
         self._pages = pages
         self._contexts = contexts
-        self._cuts = cuts
-        self._cut = False
+        self._resets = resets
+        self._blocked = False
         self._http = h11.Connection(h11.SERVER)
         self._request: h11.Request | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._greeting: Greeting | None = None
-        self._greeted = False
-        self._transport: asyncio.Transport | None = None
-
-    @property
-    def _line(self) -> asyncio.Transport:
-        assert self._transport is not None  # noqa: S101 # for mypy
-        return self._transport
+        self._handshake: Handshake | None = None
+        self._established = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # for mypy
-        self._transport = transport
+        """A client connected; with TLS, expect a ClientHello."""
+        super().connection_made(transport)
         if self._contexts is not None:
             context = self._contexts("")
-            greeting = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-            assert isinstance(greeting, Greeting)  # noqa: S101 # the context makes no others
-            greeting.on_name = self._named
-            self._greeting = greeting
+            handshake = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+            assert isinstance(handshake, Handshake)  # noqa: S101 # the context makes no others
+            handshake.on_name = self._on_name
+            self._handshake = handshake
 
     def data_received(self, data: bytes) -> None:
-        """Something came: of a greeting, of a request."""
-        if self._greeting is None:
-            self._hear(data)
+        """Part of a handshake or of a request."""
+        if self._handshake is None:
+            self._parse(data)
             return
         self._incoming.write(data)
-        if self._greeted or self._greet(self._greeting):
-            self._decrypt(self._greeting)
+        if self._established or self._shake_hands(self._handshake):
+            self._decrypt(self._handshake)
 
-    def _named(self, name: str) -> int | None:
-        client = str(self._line.get_extra_info("peername")[0])
-        if self._cuts is not None and self._cuts(client, name):
-            self._cut = True
-            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # never sent: the line is cut
-        if self._greeting is not None and self._contexts is not None:
-            self._greeting.context = self._contexts(name)
+    def _on_name(self, name: str) -> int | None:
+        if self._resets is not None and self._resets(self.client, name):
+            self._blocked = True
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # never sent: a reset follows
+        if self._handshake is not None and self._contexts is not None:
+            self._handshake.context = self._contexts(name)
         return None
 
-    def _greet(self, greeting: Greeting) -> bool:
-        """Go on with the handshake; True once it is over."""
+    def _shake_hands(self, handshake: Handshake) -> bool:
+        """Continue the handshake; True when it is complete."""
         try:
-            greeting.do_handshake()
+            handshake.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError:
-            if self._cut:
+            if self._blocked:
                 self._reset()
             else:
                 self._flush()
-                self._line.close()
+                self.transport.close()
         else:
-            self._greeted = True
+            self._established = True
             self._flush()
-        return self._greeted
+        return self._established
 
-    def _decrypt(self, greeting: Greeting) -> None:
-        while not self._line.is_closing():
+    def _decrypt(self, handshake: Handshake) -> None:
+        while not self.transport.is_closing():
             try:
-                data = greeting.read(65536)
+                data = handshake.read(65536)
             except ssl.SSLWantReadError:
                 return
             except ssl.SSLError:
-                self._line.abort()
+                self.transport.abort()
                 return
             if not data:
-                self._line.close()
+                self.transport.close()
                 return
-            self._hear(data)
+            self._parse(data)
 
-    def _hear(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> None:
         try:
             self._http.receive_data(data)
             self._answer()
         except h11.ProtocolError:
-            self._line.close()
+            self.transport.close()
 
     def _answer(self) -> None:
         while True:
@@ -149,7 +142,7 @@ class Origin(asyncio.Protocol):
             elif isinstance(event, h11.EndOfMessage):
                 self._respond()
                 if self._http.our_state is not h11.DONE:
-                    self._line.close()
+                    self.transport.close()
                     return
                 self._http.start_next_cycle()
             elif not isinstance(event, h11.Data):
@@ -167,32 +160,32 @@ class Origin(asyncio.Protocol):
             ("Content-Length", str(len(body))),
         ]
         head = h11.Response(status_code=page.status, headers=headers, reason=b"")
-        said = [self._http.send(head)]
+        parts = [self._http.send(head)]
         if self._request.method != b"HEAD":
-            said.append(self._http.send(h11.Data(data=body)))
-        said.append(self._http.send(h11.EndOfMessage()))
-        self._say(b"".join(part or b"" for part in said))
+            parts.append(self._http.send(h11.Data(data=body)))
+        parts.append(self._http.send(h11.EndOfMessage()))
+        self._send(b"".join(part or b"" for part in parts))
 
-    def _say(self, data: bytes) -> None:
-        if self._greeting is None:
-            self._line.write(data)
+    def _send(self, data: bytes) -> None:
+        if self._handshake is None:
+            self.transport.write(data)
         else:
-            self._greeting.write(data)
+            self._handshake.write(data)
             self._flush()
 
     def _flush(self) -> None:
         data = self._outgoing.read()
         if data:
-            self._line.write(data)
+            self.transport.write(data)
 
     def _reset(self) -> None:
-        sock = self._line.get_extra_info("socket")
+        sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._line.abort()
+        self.transport.abort()
 
 
 def _host(request: h11.Request) -> str:
-    """The name asked for, without a port."""
+    """The requested host name, without a port."""
     named = next((value for key, value in request.headers if key == b"host"), b"")
     return named.decode("latin-1").partition(":")[0].lower()
 

@@ -1,8 +1,8 @@
-"""What there is in the demonstration's world: networks, platforms, hosts, addresses. Values only.
+"""The demonstration's networks, platforms, hosts and addresses. Values only.
 
-The country, its networks and their numbers are invented: a demonstration that named real ones would
-accuse them. AS numbers are those kept for documentation (RFC 5398), and names end in `.test`, which
-nobody can register (RFC 6761). Addresses are loopback ones, of which Linux has sixteen million.
+The country, its networks and their numbers are invented: a demonstration with real ones would
+accuse them. AS numbers are reserved for documentation (RFC 5398), and names end in `.test`, which
+nobody can register (RFC 6761). Addresses are loopback addresses; Linux has sixteen million.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import msgspec
 
 COUNTRY, ELSEWHERE = "XD", "XE"
 LOOPBACK = "127.84.0.0/16"
-"""All of the world is in here."""
+"""The network of all servers and vantages."""
 _PREFIX = LOOPBACK.partition(".0.0/")[0]
 
 
@@ -19,7 +19,7 @@ class DemoNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's network, with one vantage in it."""
 
     id: str
-    """Of the vantage."""
+    """Id of the vantage."""
     number: int
     asn: int
     title: str
@@ -27,7 +27,7 @@ class DemoNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def client(self) -> str:
-        """Address that the vantage looks from, which tells the world whose line a packet is on."""
+        """Source address of the vantage; servers tell the network by it."""
         return f"{_PREFIX}.{self.number}.2"
 
     @property
@@ -71,7 +71,7 @@ PLATFORMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 VICTIM = "x"
 
 PORTAL = "portal.test"
-"""Answers in cleartext, for everybody alike."""
+"""Answers in cleartext, to every network alike."""
 PORTAL_PATH, PORTAL_WORD = "/success.txt", "success"
 INTERNATIONAL = ("encyclopedia.test", "network.test", "static.test")
 DOMESTIC = ("government.test", "newspaper.test")
@@ -96,13 +96,13 @@ ADDRESSES: Mapping[str, str] = {
 }
 """Host → its one address."""
 BLOCK_PAGE = f"{_PREFIX}.200.1"
-"""Where a lying resolver leads."""
-TELEPHONE = f"{_PREFIX}.250.1"
-"""Where messages to people arrive."""
+"""The address in false DNS answers."""
+PHONE = f"{_PREFIX}.250.1"
+"""The address that receives notifications."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the world listens, on all its addresses alike."""
+    """The ports that all addresses of the demonstration listen on."""
 
     tls: int
     http: int

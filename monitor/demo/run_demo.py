@@ -1,4 +1,4 @@
-"""The demonstration as a whole: the world, the monitor as `shutwatch run` has it, and the story."""
+"""The whole demonstration: the servers, the monitor that `shutwatch run` runs, and the story."""
 
 import asyncio
 import logging
@@ -21,112 +21,112 @@ from monitor.demo.censor import Censor
 from monitor.demo.chapters import STORY
 from monitor.demo.config_files import CONFIG, LOG, Wanted, write
 from monitor.demo.demo_report import report
-from monitor.demo.found import Watcher
 from monitor.demo.narrator import Narrator, Outcome
 from monitor.demo.screen import Screen
+from monitor.demo.stored_events import Watcher
 from monitor.demo.world import world
 from monitor.logs import LogSettings, configure
 from storage.open_store import open_store
 
 INTERVAL, SHORTEST = 3.0, 1.0
-"""Seconds from one cycle to the next, and the least that settings allow."""
+"""Seconds between two cycles, and the shortest that the settings allow."""
 FAST_LANE = 1.0
-"""Seconds from one look at what is undecided to the next."""
-HASTY = 5.0
-"""Pace from which on fewer looks must do for an end."""
+"""Seconds between two tests of what is undecided."""
+QUICK_PACE = 5.0
+"""From this pace on, fewer measurements suffice for an end."""
 HOST = "127.0.0.1"
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of the command."""
 
     folder: Path
-    """Exists, and is empty."""
+    """Exists and is empty."""
     port: int
-    """Of the page; another one is taken where it is not free. 0: any."""
+    """Port of the page; another one is used when it is taken. 0: any free port."""
     pace: float = 1.0
-    """How many times faster than usual the story goes."""
+    """Factor by which the story runs faster."""
     leave: bool = False
-    """End when the story has."""
+    """Exit when the story ends."""
     hold: bool = False
-    """Stand still while the block is at its height."""
+    """Stop where the block is at its largest."""
     keep: bool = False
-    """The folder is there after the end."""
+    """The folder is kept."""
 
 
-async def show(wish: Wish, console: Console) -> Outcome:
-    """Show it until told to stop or, with `leave`, until the story has ended.
+async def show(options: DemoOptions, console: Console) -> Outcome:
+    """Run until cancelled or, with `leave`, until the story ends.
 
     Raises WorldError, ListenError and StorageError when it cannot start, OSError for the folder.
     """
     began = time.monotonic()
     screen = Screen(console, seconds=lambda: time.monotonic() - began)
-    # Nothing here is for a proxy, and nothing is to leave the machine.
+    # No request may go to a proxy or leave the machine.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     async with world(screen.message) as made:
-        port = free_port(wish.port)
+        port = free_port(options.port)
         wanted = Wanted(
-            folder=wish.folder,
+            folder=options.folder,
             listen=f"{HOST}:{port}",
             ports=made.ports,
-            interval=max(SHORTEST, INTERVAL / wish.pace),
-            fast_lane=FAST_LANE / wish.pace,
-            hasty=wish.pace >= HASTY,
+            interval=max(SHORTEST, INTERVAL / options.pace),
+            fast_lane=FAST_LANE / options.pace,
+            quick_ends=options.pace >= QUICK_PACE,
             anchor=made.anchor,
             messages=find_spec("apprise") is not None,
         )
         settings = load_config(write(wanted), {})
-        with _logging_to(wish.folder / LOG), screen:
-            screen.heading(*_heading(wish, port))
-            return await _watched(wish, settings, made.censor, screen)
+        with _logging_to(options.folder / LOG), screen:
+            screen.heading(*_heading(options, port))
+            return await _run(options, settings, made.censor, screen)
 
 
-async def _watched(wish: Wish, settings: Settings, censor: Censor, screen: Screen) -> Outcome:
+async def _run(options: DemoOptions, settings: Settings, censor: Censor, screen: Screen) -> Outcome:
     store = open_store(settings.database)
-    # Opened here first, so that only one of us makes the tables.
+    # Open here before the monitor does, so that only one of them makes the tables.
     await store.open()
-    teller = Narrator(STORY, censor, Watcher(store), screen, pace=wish.pace, hold=wish.hold)
+    narrator = Narrator(STORY, censor, Watcher(store), screen, pace=options.pace, hold=options.hold)
     monitor = asyncio.create_task(run_monitor(settings))
-    telling = asyncio.create_task(_tell(wish, teller, screen))
+    story = asyncio.create_task(_run_story(options, narrator, screen))
     try:
-        await asyncio.wait({monitor, telling}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (monitor, telling):
+        await asyncio.wait({monitor, story}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (monitor, story):
             if task.done():
-                task.result()  # raises what ended it
+                task.result()  # raises the error that ended it
     finally:
-        telling.cancel()
+        story.cancel()
         monitor.cancel()
-        await asyncio.gather(monitor, telling, return_exceptions=True)
+        await asyncio.gather(monitor, story, return_exceptions=True)
         await store.close()
-    return teller.outcome
+    return narrator.outcome
 
 
-async def _tell(wish: Wish, teller: Narrator, screen: Screen) -> None:
+async def _run_story(options: DemoOptions, narrator: Narrator, screen: Screen) -> None:
     began = datetime.now(UTC)
-    await teller.tell()
-    if teller.outcome is Outcome.FOUND and (wish.keep or not wish.leave):
-        screen.reported(*await report(wish.folder / CONFIG, began))
-    if wish.leave:
+    await narrator.run()
+    if narrator.outcome is Outcome.DETECTED and (options.keep or not options.leave):
+        screen.reported(*await report(options.folder / CONFIG, began))
+    if options.leave:
         return
-    screen.heading("", "The monitor goes on, and so do page and metrics. Ctrl-C ends it.")
-    await teller.watch_on()
+    screen.heading("", "The monitor, the page and the metrics go on. Press Ctrl-C to stop.")
+    await narrator.follow()
 
 
-def _heading(wish: Wish, port: int) -> tuple[str, ...]:
-    taken = f"  (port {wish.port} is taken)" if wish.port not in (0, port) else ""
+def _heading(options: DemoOptions, port: int) -> tuple[str, ...]:
+    taken = f"  (port {options.port} is taken)" if options.port not in (0, port) else ""
     return (
-        "[bold]shutwatch demo[/]: an invented country and its networks, on this machine alone.",
-        "The monitor is the real one. It is told nothing but its configuration.",
+        "[bold]shutwatch demo[/]: an invented country and its networks, on this machine only.",
+        "The monitor is the real one. It knows only its configuration.",
         "",
         f"  page      http://{HOST}:{port}/{taken}",
         f"  metrics   http://{HOST}:{port}/metrics",
-        f"  files     {wish.folder / CONFIG}",
+        f"  files     {options.folder / CONFIG}",
         "",
     )
 
 
 def free_port(wanted: int) -> int:
-    """The port wanted, if nobody listens there, else one that is free."""
+    """The port wanted if it is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,7 +141,7 @@ def free_port(wanted: int) -> int:
 
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
-    """The monitor's log goes to a file: the terminal belongs to the story."""
+    """Write the monitor's log to a file, since the terminal shows the story."""
     root = logging.getLogger()
     handlers = root.handlers[:]
     with path.open("w", encoding="utf-8") as file:

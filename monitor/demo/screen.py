@@ -1,4 +1,4 @@
-"""The demonstration on a terminal: a line for everything that happens, and a table below it."""
+"""The demonstration on a terminal: one line for each thing that happens, and a table below."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, State
-from monitor.demo.chapters import Sight
+from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.export.cells import visible
 from monitor.wording.languages import LANGUAGES, words_in
@@ -53,16 +53,16 @@ EVENT_STYLES = {
 
 
 class Screen:
-    """Use as a context manager: the table is there for as long."""
+    """Use as a context manager: the table is shown inside it."""
 
     def __init__(self, console: Console, *, seconds: Callable[[], float]) -> None:
-        """`seconds` gives the time since the story began."""
+        """`seconds` returns the time since the story began."""
         self.console = console
         self._seconds = seconds
         self._live: Live | None = None
         self._messages = False
         """Whether one has arrived."""
-        self._seen: dict[tuple[str, str], str] | None = None
+        self._shown: dict[tuple[str, str], str] | None = None
         if console.is_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -81,46 +81,46 @@ class Screen:
             self._live.stop()
 
     def heading(self, *lines: str) -> None:
-        """What this is, before it begins."""
+        """Print lines without a time."""
         for line in lines:
             self.console.print(line, soft_wrap=True)
 
     def happens(self, what: str) -> None:
-        """Something happens in the world."""
+        """The story changes the world."""
         self._line(f"[bold cyan]world[/]      {escape(what)}")
 
     def found(self, what: str) -> None:
-        """The monitor found what was to be found."""
-        self._line(f"           [green]as it should: {escape(what)}[/]")
+        """The monitor detected what was expected."""
+        self._line(f"           [green]detected: {escape(what)}[/]")
 
     def missed(self, what: str) -> None:
-        """The monitor did not find it in time."""
-        self._line(f"           [bold red]not found: {escape(what)}[/]")
+        """The monitor did not detect it in time."""
+        self._line(f"           [bold red]not detected: {escape(what)}[/]")
 
     def logged(self, entry: EventLogEntry) -> None:
-        """The monitor wrote this into the log of the event."""
+        """The monitor added an entry to the event's log."""
         name = CHANGES.get(entry.change, entry.change.replace("_", " "))
         style = EVENT_STYLES.get(entry.change, "bold")
         about = escape(about_change(entry))
         self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")
 
     def message(self, title: str, text: str) -> None:
-        """A message arrived at whoever wants to be told; the first one is shown whole."""
-        self._line(f"[bold blue]telephone[/]  {escape(visible(title))}")
+        """A notification arrived; the first one is shown in full."""
+        self._line(f"[bold blue]phone[/]      {escape(visible(title))}")
         shown, self._messages = not self._messages, True
         for line in text.splitlines() if shown else ():
             self.console.print(f"{'':17}[dim]{escape(visible(line))}[/]", soft_wrap=True)
 
-    def reported(self, made: bool, said: str) -> None:
-        """A report was made, or could not be."""
-        self._line(f"[bold blue]report[/]     {'' if made else 'none: '}{escape(visible(said))}")
+    def reported(self, made: bool, text: str) -> None:
+        """A report was made, or could not be made."""
+        self._line(f"[bold blue]report[/]     {'' if made else 'none: '}{escape(visible(text))}")
 
-    def show(self, sight: Sight) -> None:
-        """Bring the table up to date; on what is no terminal there is none."""
-        seen = {key: _cell(verdict) for key, verdict in sight.verdicts.items()}
-        if self._live is not None and seen != self._seen:
-            self._seen = seen
-            self._live.update(matrix(sight), refresh=True)
+    def show(self, results: Results) -> None:
+        """Update the table, which only a terminal shows."""
+        cells = {key: _cell(verdict) for key, verdict in results.verdicts.items()}
+        if self._live is not None and cells != self._shown:
+            self._shown = cells
+            self._live.update(matrix(results), refresh=True)
 
     def _line(self, text: str) -> None:
         self.console.print(f"[dim]{clock(self._seconds())}[/]  {text}", soft_wrap=True)
@@ -132,7 +132,7 @@ def clock(seconds: float) -> str:
 
 
 def about_change(entry: EventLogEntry) -> str:
-    """What is to be said of a change beside its name; empty for nothing."""
+    """The details of a change, without its name; may be empty."""
     event = entry.snapshot
     country = words_in(LANGUAGES[0]).country(event.country)
     what = f"{TITLES.get(event.platform, event.platform)} in {country}"
@@ -146,7 +146,7 @@ def about_change(entry: EventLogEntry) -> str:
 
 
 def bounds(event: Event) -> str:
-    """When it began and ended, as well as that is known."""
+    """When the event began and ended, as far as that is known."""
     began = _between(event.onset_earliest, event.onset_latest)
     return f"it began {began} and ended {_between(event.end_earliest, event.end_latest)} UTC"
 
@@ -154,12 +154,12 @@ def bounds(event: Event) -> str:
 def _between(earliest: datetime | None, latest: datetime | None) -> str:
     if earliest is None or latest is None:
         known = earliest or latest
-        return f"about {known:%H:%M:%S}" if known is not None else "at a time unknown"
+        return f"about {known:%H:%M:%S}" if known is not None else "at an unknown time"
     return f"between {earliest:%H:%M:%S} and {latest:%H:%M:%S}"
 
 
-def matrix(sight: Sight) -> Table:
-    """Platforms by networks, as of the last cycles."""
+def matrix(results: Results) -> Table:
+    """Platforms by networks: the newest verdicts."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for network in FIELD:
@@ -167,7 +167,7 @@ def matrix(sight: Sight) -> Table:
     for platform in PLATFORMS:
         cells = []
         for network in FIELD:
-            verdict = sight.verdicts.get((network.id, platform))
+            verdict = results.verdicts.get((network.id, platform))
             cells.append(_cell(verdict) if verdict is not None else "[dim]no data yet[/]")
         table.add_row(TITLES[platform], *cells)
     return table

@@ -1,4 +1,4 @@
-"""The demonstration's world: all its servers, on loopback, for as long as a context lasts."""
+"""All servers of the demonstration, on loopback, open inside a context."""
 
 import asyncio
 import errno
@@ -8,51 +8,50 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import msgspec
+
 from monitor.demo.censor import Censor
 from monitor.demo.certificates import Authority
 from monitor.demo.message_receiver import OnMessage, Receiver
 from monitor.demo.name_server import OverTcp, OverUdp
 from monitor.demo.origin import Origin, block_page, site
-from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PORTAL, TELEPHONE, Ports
+from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PHONE, PORTAL, Ports
 
 FIRST = Ports(tls=8443, http=8080, dns=5300, messages=9090)
-"""Where it listens, unless that is taken: then on the next ports that are free everywhere."""
+"""The ports to listen on; where one is taken, the next that is free on all addresses."""
 TRIES = 50
-STANDS_FOR = "shutwatch demo: a root for hosts that do not exist"
+ROOT_NAME = "shutwatch demo: a root for hosts that do not exist"
 
 
 class WorldError(Exception):
-    """The world cannot be made on this machine; the message says why."""
+    """The servers cannot run on this machine; the message says why."""
 
 
-class World:
-    """What there is to know of it."""
+class World(msgspec.Struct, frozen=True):
+    """The open servers."""
 
-    def __init__(self, censor: Censor, ports: Ports, anchor: bytes) -> None:
-        self.censor = censor
-        self.ports = ports
-        self.anchor = anchor
-        """PEM of the root its certificates are under."""
+    censor: Censor
+    ports: Ports
+    anchor: bytes
+    """PEM of the root of their certificates."""
 
 
 @asynccontextmanager
 async def world(on_message: OnMessage) -> AsyncIterator[World]:
-    """Open to all until its censor has rules; gone when the context is left. Raises WorldError.
+    """The servers, open until the context is left. Nothing is blocked until the censor has rules.
 
-    `on_message` gets title and text of what is sent to the telephone.
+    `on_message` gets title and text of each notification. Raises WorldError.
     """
     censor = Censor()
-    authority = Authority(STANDS_FOR)
-    honest, forged = _certificates(authority), _forger()
+    authority = Authority(ROOT_NAME)
+    genuine, forged = _certificates(authority), _forged_certificate()
     async with AsyncExitStack() as stack:
         try:
             ports = Ports(
-                tls=await _on_first_free(stack, FIRST.tls, partial(_tls, honest, forged, censor)),
+                tls=await _on_first_free(stack, FIRST.tls, partial(_tls, genuine, forged, censor)),
                 http=await _on_first_free(stack, FIRST.http, _cleartext),
                 dns=await _on_first_free(stack, FIRST.dns, partial(_resolvers, censor)),
-                messages=await _on_first_free(
-                    stack, FIRST.messages, partial(_telephone, on_message)
-                ),
+                messages=await _on_first_free(stack, FIRST.messages, partial(_phone, on_message)),
             )
         except OSError as error:
             raise WorldError(_why(error)) from error
@@ -65,8 +64,8 @@ def _certificates(authority: Authority) -> Callable[[str], ssl.SSLContext]:
     return lambda name: known.get(name.lower(), other)
 
 
-def _forger() -> Callable[[str], ssl.SSLContext]:
-    """One certificate for whatever is asked, under a root that nobody trusts."""
+def _forged_certificate() -> Callable[[str], ssl.SSLContext]:
+    """One certificate for every name, under a root that nobody trusts."""
     context = Authority("shutwatch demo: a censor's own root").context("blocked.test")
     return lambda _: context
 
@@ -75,7 +74,7 @@ Serve = Callable[[AsyncExitStack, int], Awaitable[None]]
 
 
 async def _on_first_free(stack: AsyncExitStack, first: int, serve: Serve) -> int:
-    """Serve on the first port from `first` on that is free; that port."""
+    """Serve on the first free port from `first` on, and return that port."""
     for port in range(first, first + TRIES):
         async with AsyncExitStack() as attempt:
             try:
@@ -90,14 +89,14 @@ async def _on_first_free(stack: AsyncExitStack, first: int, serve: Serve) -> int
 
 
 async def _tls(
-    honest: Callable[[str], ssl.SSLContext],
+    genuine: Callable[[str], ssl.SSLContext],
     forged: Callable[[str], ssl.SSLContext],
     censor: Censor,
     stack: AsyncExitStack,
     port: int,
 ) -> None:
-    genuine = partial(Origin, site, contexts=honest, cuts=censor.cuts)
-    await _listen(stack, genuine, [*ADDRESSES.values()], port)
+    hosts = partial(Origin, site, contexts=genuine, resets=censor.resets)
+    await _listen(stack, hosts, [*ADDRESSES.values()], port)
     await _listen(stack, partial(Origin, block_page, contexts=forged), [BLOCK_PAGE], port)
 
 
@@ -105,8 +104,8 @@ async def _cleartext(stack: AsyncExitStack, port: int) -> None:
     await _listen(stack, partial(Origin, site), [ADDRESSES[PORTAL]], port)
 
 
-async def _telephone(on_message: OnMessage, stack: AsyncExitStack, port: int) -> None:
-    await _listen(stack, partial(Receiver, on_message), [TELEPHONE], port)
+async def _phone(on_message: OnMessage, stack: AsyncExitStack, port: int) -> None:
+    await _listen(stack, partial(Receiver, on_message), [PHONE], port)
 
 
 async def _resolvers(censor: Censor, stack: AsyncExitStack, port: int) -> None:

@@ -1,0 +1,4 @@
+"""Keys and passwords: `keys` makes, reads and uses Ed25519 keys; `passwords` hashes passwords.
+
+Everything in `monitor` above `storage` may import it; it imports only `storage.url`.
+"""

@@ -1,8 +1,8 @@
-"""Ed25519 keys in files of their own, made when first needed, and what is signed with them.
+"""Ed25519 keys in files, made when first needed, and signatures by them.
 
-An installation's key says that two reports, or two answers to an agent, come from the same
-installation, and that nobody changed one since. An agent's key says the same of its batches. Who is
-behind a key it cannot say: for that a fingerprint is published, or handed over, by another way.
+An installation's key proves that two reports, or two answers to an agent, come from the same
+installation and are unchanged. An agent's key proves the same of its batches. A key does not tell
+who owns it: for that people exchange its fingerprint over another channel.
 """
 
 import base64
@@ -32,8 +32,11 @@ class KeyFileError(Exception):
 
 
 def key_path(setting: str, source: str, database: str) -> Path:
-    """Where the key lies: as set, from the folder of the configuration file, else beside the
-    database, else (when that is no file) in the folder one is in."""
+    """Path of the key: the setting, relative to the folder of the configuration file (`source`).
+
+    Without the setting it is next to the database, or in the current folder when the database is
+    not a file.
+    """
     if setting:
         return Path(source).parent / setting
     file = database_url.file_of(database)
@@ -60,14 +63,14 @@ def _load(path: Path) -> Ed25519PrivateKey:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            raise KeyFileError(f"{path} can be read by others, so anybody may have it: chmod 600")
+            raise KeyFileError(f"{path} can be read by other users: chmod 600")
         key = load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path} holds no key that can be read; move it away") from error
+        raise KeyFileError(f"{path} holds no readable key; move it away") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path} holds another kind of key than Ed25519; move it away")
     return key
@@ -78,13 +81,13 @@ def _make(path: Path) -> Ed25519PrivateKey:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        # The mode is there from the start, not set afterwards.
+        # The file has its mode from the start, so nobody else can open it.
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
         try:
-            # Unlike a rename, a link never replaces the key somebody else made meanwhile.
+            # Unlike a rename, a link never replaces a key that another process made meanwhile.
             os.link(partial, path)
         except FileExistsError:
             return _load(path)
@@ -96,12 +99,12 @@ def _make(path: Path) -> Ed25519PrivateKey:
 
 
 def public_text(key: Ed25519PrivateKey) -> str:
-    """The public half, base64 of its 32 bytes."""
+    """The public key, base64 of its 32 bytes."""
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
 def is_public(text: str) -> bool:
-    """Whether it is a public key as `public_text` gives it."""
+    """Whether it is a public key as `public_text` writes it."""
     try:
         _raw(text)
     except ValueError:
@@ -110,21 +113,23 @@ def is_public(text: str) -> bool:
 
 
 def fingerprint(public: str) -> str:
-    """Of a public key as `public_text` gives it: 64 hexadecimal digits of its SHA-256.
+    """64 hexadecimal digits: the SHA-256 of a public key as `public_text` writes it.
 
-    ValueError for what is no such key.
+    Raises ValueError for any other text.
     """
     return hashlib.sha256(_raw(public)).hexdigest()
 
 
 def grouped(digits: str) -> str:
-    """A fingerprint as it is read out: in groups of four."""
+    """A fingerprint in groups of four digits, as people read it out."""
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
 def same_fingerprint(written: str, digits: str) -> bool:
-    """Whether a person wrote that fingerprint, with whatever spaces and colons. ValueError for
-    what is no whole fingerprint: a part of one proves nothing."""
+    """Whether a person wrote that fingerprint; spaces and colons do not matter.
+
+    Raises ValueError for less than a whole fingerprint, since a part proves nothing.
+    """
     bare = "".join(written.replace(":", "").split()).lower()
     if len(bare) != _DIGITS or not _HEX.issuperset(bare):
         raise ValueError(f"a fingerprint has {_DIGITS} hexadecimal digits")
@@ -132,13 +137,15 @@ def same_fingerprint(written: str, digits: str) -> bool:
 
 
 def sign(key: Ed25519PrivateKey, purpose: bytes, message: bytes) -> str:
-    """The signature of a message, base64; good for that `purpose` and for nothing else."""
+    """The signature of a message, base64; valid for that `purpose` only."""
     return base64.b64encode(key.sign(purpose + message)).decode()
 
 
 def signed_by(public: str, signature: str, purpose: bytes, message: bytes) -> bool:
-    """Whether that key signed it for that purpose. Texts that are not in the one form there is are
-    no signature."""
+    """Whether that key signed the message for that purpose.
+
+    Only the canonical base64 of a signature counts, so a batch has one valid signature text.
+    """
     try:
         raw = base64.b64decode(signature, validate=True)
         if base64.b64encode(raw).decode() != signature:

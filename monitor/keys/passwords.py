@@ -1,8 +1,7 @@
-"""Passwords as scrypt remembers them, and the files of users and tokens that name who may look.
+"""Password hashes, and the files of users and tokens that may sign in.
 
-A password is never stored: only what scrypt (RFC 7914) makes of it and a random salt. A token is
-long and random, so a plain digest of it, which is all that is kept in memory, tells nobody what it
-is.
+Only the scrypt hash (RFC 7914) of a password and a random salt is stored. A token is long and
+random, so its plain SHA-256 digest, the only form kept in memory, does not reveal it.
 """
 
 import base64
@@ -16,14 +15,14 @@ from collections.abc import Iterator
 import msgspec
 
 LOG2_N, R, P = 15, 8, 3
-"""Cost of a new hash: 32 MiB of memory and about a tenth of a second."""
+"""Cost of a new hash: 32 MiB of memory and about 0.1 s."""
 _MOST_LOG2_N, _MOST_R, _MOST_P = 17, 16, 16
-"""What a file may ask for at most, so that no line of it can exhaust a small machine."""
+"""Highest cost that a file may set, so that no line of it exhausts a small machine."""
 _SALT, _KEY = 16, 32
 SHORTEST_PASSWORD = 10
 """Characters."""
 SHORTEST_TOKEN = 32
-"""Characters; nobody guesses a random one of that length, so tokens need no slow hash."""
+"""Characters; a random token this long cannot be guessed, so it needs no slow hash."""
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _LINE = re.compile(
@@ -33,7 +32,7 @@ _LINE = re.compile(
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who may look, as one line of the file has it."""
+    """A user who may sign in: one line of the file."""
 
     name: str
     log2_n: int
@@ -42,18 +41,18 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     salt: str
     """Base64."""
     key: str
-    """Base64 of what scrypt made."""
+    """Base64 of scrypt's hash."""
 
     def __repr__(self) -> str:
         return f"User(name={self.name!r})"
 
     @property
     def line(self) -> str:
-        """How the file has it."""
+        """The line in the file."""
         return f"{self.name}:scrypt:{self.log2_n}:{self.r}:{self.p}:{self.salt}:{self.key}"
 
     def knows(self, password: str) -> bool:
-        """Whether this is the password. Takes a tenth of a second on purpose."""
+        """Whether this is the password. Takes 0.1 s on purpose."""
         made = _scrypt(password, base64.b64decode(self.salt), self.log2_n, self.r, self.p)
         return hmac.compare_digest(made, base64.b64decode(self.key))
 
@@ -66,11 +65,11 @@ NOBODY = User(
     salt=base64.b64encode(bytes(_SALT)).decode(),
     key=base64.b64encode(bytes(_KEY)).decode(),
 )
-"""Asked for the password of a name that is not listed, so that the answer takes as long."""
+"""Checks the password of an unknown name, so that the answer takes as long as for a known one."""
 
 
-def remembered(name: str, password: str, *, log2_n: int = LOG2_N) -> User:
-    """A line for somebody new; `log2_n` is the cost. ValueError, saying what would be right."""
+def new_user(name: str, password: str, *, log2_n: int = LOG2_N) -> User:
+    """A new user; `log2_n` is the cost. Raises ValueError that says what would be right."""
     if not _NAME.fullmatch(name):
         raise ValueError("a name of up to 64 letters, digits, dots, dashes, underscores and @")
     if len(password) < SHORTEST_PASSWORD:
@@ -87,12 +86,12 @@ def remembered(name: str, password: str, *, log2_n: int = LOG2_N) -> User:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token: SHA-256, hexadecimal."""
+    """SHA-256 of a token, hexadecimal."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_users(text: str) -> tuple[User, ...]:
-    """The users of a file. Raises ValueError, naming the line, never what it holds."""
+    """The users of a file. Raises ValueError with the number of a bad line, never its text."""
     users: dict[str, User] = {}
     for number, line in _lines(text):
         user = _user(line)
@@ -105,7 +104,7 @@ def read_users(text: str) -> tuple[User, ...]:
 
 
 def read_tokens(text: str) -> tuple[str, ...]:
-    """Digests of the tokens of a file. Raises ValueError, naming the line, never what it holds."""
+    """The digests of a file's tokens. Raises ValueError with the number of a bad line only."""
     found: dict[str, None] = {}
     for number, line in _lines(text):
         if len(line) < SHORTEST_TOKEN or not line.isascii() or not line.isprintable():
@@ -118,11 +117,11 @@ def read_tokens(text: str) -> tuple[str, ...]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that say something, with their numbers."""
+    """Lines that are neither empty nor comments, with their numbers."""
     for number, line in enumerate(text.splitlines(), 1):
-        said = line.strip()
-        if said and not said.startswith("#"):
-            yield number, said
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield number, entry
 
 
 def _user(line: str) -> User | None:
@@ -150,7 +149,7 @@ def _scrypt(password: str, salt: bytes, log2_n: int, r: int, p: int) -> bytes:
         n=n,
         r=r,
         p=p,
-        # What OpenSSL counts for this cost, and a little more.
+        # The memory that OpenSSL computes for this cost, and a margin.
         maxmem=128 * r * (n + p + 2) + 1024 * 1024,
         dklen=_KEY,
     )

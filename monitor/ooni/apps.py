@@ -125,15 +125,15 @@ def _tested_endpoint(
 ) -> TestedEndpoint:
     below = _below_http(endpoint, group, reader)
     observations = [*below, *_request(endpoint, group, below, reader)]
-    looked = [o for o in observations if not o.reason]
-    tcp_seen = any(isinstance(o, TcpObservation) for o in looked)
-    resolved = all(o.failure is None for o in looked if isinstance(o, DnsObservation))
+    own = [o for o in observations if not o.reason]
+    tcp_seen = any(isinstance(o, TcpObservation) for o in own)
+    resolved = all(o.failure is None for o in own if isinstance(o, DnsObservation))
     undialled = endpoint.kind is not EndpointKind.DNS and resolved and not tcp_seen
     return TestedEndpoint(
         role=role,
         endpoint=endpoint,
         observations=tuple(observations),
-        reached=_reached(endpoint, looked),
+        reached=_reached(endpoint, own),
         not_observed=(Layer.TCP,) if undialled else (),
     )
 
@@ -177,7 +177,7 @@ def _request(
     return found
 
 
-def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
+def _reached(endpoint: Endpoint, own: Sequence[AnyObservation]) -> bool:
     """Whether it answered as expected, in the sense of a live measurement.
 
     Telegram's data centres get an HTTP request, which their servers answer too: a middlebox
@@ -185,13 +185,13 @@ def _reached(endpoint: Endpoint, looked: Sequence[AnyObservation]) -> bool:
     handshake suffices.
     """
     if endpoint.kind is EndpointKind.DNS:
-        return any(isinstance(o, DnsObservation) and o.failure is None for o in looked)
-    asked = [o for o in looked if isinstance(o, HttpObservation)]
+        return any(isinstance(o, DnsObservation) and o.failure is None for o in own)
+    asked = [o for o in own if isinstance(o, HttpObservation)]
     if endpoint.kind is EndpointKind.TCP:
-        dialled = any(isinstance(o, TcpObservation) and o.failure is None for o in looked)
-        return dialled and all(o.failure is None for o in asked)
-    greeted = [o for o in looked if isinstance(o, TlsObservation) and o.failure is None]
-    if not endpoint.verify and any(o.verify_error for o in greeted):
+        connected_any = any(isinstance(o, TcpObservation) and o.failure is None for o in own)
+        return connected_any and all(o.failure is None for o in asked)
+    handshakes = [o for o in own if isinstance(o, TlsObservation) and o.failure is None]
+    if not endpoint.verify and any(o.verify_error for o in handshakes):
         return True
     return any(o.failure is None and o.status not in (0, LEGAL_REASONS) for o in asked)
 

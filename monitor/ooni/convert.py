@@ -169,7 +169,7 @@ def _helper() -> VantagePoint:
     )
 
 
-# -- what was looked at ------------------------------------------------------------------------
+# -- what was measured -------------------------------------------------------------------------
 
 
 def _endpoint(url: str | None) -> Endpoint:
@@ -201,12 +201,12 @@ def _known_platform(name: str, seen: Sequence[TestedEndpoint], catalog: Catalog)
     if known is None:
         known = Platform(name=name, title=name, owner=name, roles=())
     roles = {role.name: role for role in known.roles}
-    looked = dict.fromkeys(m.role for m in seen)
+    measured = dict.fromkeys(m.role for m in seen)
     return msgspec.structs.replace(
         known,
         roles=tuple(
             _role(roles.get(role) or Role(name=role, endpoints=()), endpoints_of(seen, role))
-            for role in looked
+            for role in measured
         ),
     )
 

@@ -99,7 +99,7 @@ def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> W
     )
 
 
-# -- the vantage's look ------------------------------------------------------------------------
+# -- the vantage's measurement -----------------------------------------------------------------
 
 
 def redirect_chain(transactions: Sequence[WireTransaction]) -> list[WireTransaction]:
@@ -150,10 +150,10 @@ def _below_http(
             extra = "" if by_system(queries[0]) else _resolver_reason(queries[0].engine)
             found += [marked(o, extra) for o in reader.dns(queries, None)]
     resolved = ended([o for o in found if not o.reason])
-    dialled = [reader.tcp(connect, resolved) for connect in keys.tcp_connect or ()]
-    found += [marked(o, _address_reason(o.address, addresses, reader)) for o in dialled]
+    connected = [reader.tcp(connect, resolved) for connect in keys.tcp_connect or ()]
+    found += [marked(o, _address_reason(o.address, addresses, reader)) for o in connected]
     for handshake in keys.tls_handshakes or ():
-        over = _connection_of(handshake, dialled, addresses)
+        over = _connection_of(handshake, connected, addresses)
         since = over.start + over.duration if over is not None else resolved
         address, port = (over.address, over.port) if over is not None else ("", endpoint.port)
         tls = reader.tls(handshake, since, address=address, port=port, verify=True)
@@ -176,12 +176,12 @@ def _address_reason(address: str, addresses: Mapping[str, tuple[str, ...]], read
 
 def _connection_of(
     handshake: WireHandshake,
-    dialled: Sequence[TcpObservation],
+    connected: Sequence[TcpObservation],
     addresses: Mapping[str, tuple[str, ...]],
 ) -> TcpObservation | None:
     said, port = split_address(handshake.address or "")
     of_host = addresses.get((handshake.server_name or "").lower().rstrip("."), ())
-    for tcp in dialled:
+    for tcp in connected:
         if tcp.failure is None and (
             (tcp.address, tcp.port) == (said, port) if said else tcp.address in of_host
         ):
@@ -218,12 +218,12 @@ def _foreign_address(
     """The address of a page whose name the machine's own resolver did not resolve."""
     if addresses.get(host) != ():
         return ""
-    dialled = (
+    connected = (
         o.address
         for o in below
         if isinstance(o, TcpObservation) and o.failure is None and o.reason == Reason.HONEST_ADDRESS
     )
-    return next(dialled, "")
+    return next(connected, "")
 
 
 def _under(
@@ -279,11 +279,11 @@ def _not_observed(
     if not pages or not pages[-1].url.startswith("https:"):
         return ()
     host, _ = host_port(pages[-1].url)
-    greeted = any(isinstance(o, TlsObservation) and o.server_name.lower() == host for o in below)
-    return () if greeted else (Layer.TLS,)
+    handshake = any(isinstance(o, TlsObservation) and o.server_name.lower() == host for o in below)
+    return () if handshake else (Layer.TLS,)
 
 
-# -- the helper's look -------------------------------------------------------------------------
+# -- the helper's measurement ------------------------------------------------------------------
 
 
 def helper_answered(keys: WireKeys) -> bool:

@@ -116,25 +116,158 @@ def columns_of(header: Iterable[str]) -> dict[str, str]:
     }
 
 
-Reader = Callable[[Line, PlatformLookup, RowFilter, RowCounts], Row | None]
+class RowReader:
+    """Reads the selected rows of one source, and counts all of them."""
+
+    def __init__(self, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> None:
+        """`counts` is added to."""
+        self._lookup = lookup
+        self._wanted = wanted
+        self._counts = counts
+
+    def for_columns(self, columns: Iterable[str], place: str) -> Callable[[Line], Row | None]:
+        """What reads rows with these columns (our names). Raises ReplayError for unknown ones."""
+        have = frozenset(columns)
+        if "dns_blocked" in have:
+            _need(have, ("time", "asn", "country"), (("domain", "input"),), "analysis", place)
+            return self._analysis
+        if "anomaly_count" in have:
+            _need(have, ("time", "total"), (("test", "domain", "input"),), "aggregation", place)
+            return self._counted
+        if "anomaly" in have:
+            sites = (("test", "domain", "input", "uid"),)
+            _need(have, ("time", "asn"), sites, "measurement", place)
+            return self._measured
+        raise ReplayError(
+            f"{place}: no rows that can be replayed: a list of measurements has a column "
+            "`anomaly`, counts have `anomaly_count`, analysis rows have `dns_blocked`"
+        )
+
+    def _measured(self, line: Line) -> Row | None:
+        """A row of a list of measurements: OONI's own result, anomaly or not."""
+        uid = line.text("uid")
+        match = _UID.match(uid)
+        test = line.text("test") or (_TESTS.get(match[2], match[2]) if match else WEB_TEST)
+        country = self._country(line, match[1] if match else "")
+        row = self._kept(line, test, country)
+        if row is None:
+            return None
+        if line.text("failure").lower() not in ("", "f", "false", "0"):
+            self._counts.silent += 1
+            return None
+        confirmed = line.flag("confirmed")
+        failed = line.flag("anomaly") or confirmed
+        return msgspec.structs.replace(
+            row,
+            failed=1.0 if failed else 0.0,
+            confirmed=int(confirmed),
+            methods=_methods(line.text("blocking")) if failed else (),
+            uid=uid,
+        )
+
+    def _analysis(self, line: Line) -> Row | None:
+        """A row with the scores that OONI's pipeline gave each layer."""
+        row = self._kept(line, line.text("test") or WEB_TEST, self._country(line))
+        scores = {layer: _shares(line, layer) for layer in _LAYERS}
+        if row is None:
+            return None
+        failed, layer = _failed(scores)
+        if failed is None:
+            self._counts.silent += 1
+            return None
+        sub_method = _sub_method(line.text(f"top_{layer}_failure"))
+        return msgspec.structs.replace(
+            row,
+            network=line.text("network"),
+            failed=failed,
+            methods=(f"{layer}.{sub_method}",) if layer else (),
+            uid=line.text("uid"),
+        )
+
+    def _counted(self, line: Line) -> Row | None:
+        """A line of counts of a country or network, for an hour, a day or longer."""
+        row = self._kept(line, line.text("test") or WEB_TEST, self._country(line))
+        total, failures = line.count("total"), line.count("failure_count")
+        anomalies, confirmed = line.count("anomaly_count"), line.count("confirmed_count")
+        if anomalies + confirmed > total:
+            why = f"and {confirmed} confirmed are more than {total} in all"
+            raise line.wrong("anomaly_count", why)
+        if row is None:
+            return None
+        useful = max(total - failures, anomalies + confirmed)
+        if not useful or line.flag("discard"):
+            self._counts.silent += 1
+            return None
+        return msgspec.structs.replace(
+            row,
+            total=useful,
+            failed=float(anomalies + confirmed),
+            confirmed=confirmed,
+            counts=True,
+            methods=("http.known_blockpage",) if confirmed else (),
+            uid=f"{row.country}:{row.test}:{row.asn}:{row.at.isoformat()}",
+        )
+
+    def _country(self, line: Line, in_id: str | None = None) -> str:
+        country = line.country("country") or in_id or self._wanted.country
+        if not country:
+            neither = "" if in_id is None else ", nor does the id"
+            raise line.wrong("country", f"names no country{neither}: give one with --country")
+        return country
+
+    def _part(self, line: Line, test: str) -> PlatformPart | None:
+        of_test = self._lookup.of_test(test)
+        if of_test is not None:
+            return of_test
+        domain = line.text("domain") or domain_of(line.text("input"))
+        if domain:
+            return self._lookup.of_domain(domain)
+        if test != WEB_TEST:
+            return None
+        site = self._wanted.platform or self._wanted.site
+        if not site:
+            raise UnsaidError(
+                f"{line.place}: does not say which site was measured: name its platform with"
+                " --platform"
+            )
+        return PlatformPart(site, "")
+
+    def _kept(self, line: Line, test: str, country: str) -> Row | None:
+        """The common fields of a selected row."""
+        part, wanted = self._part(line, test), self._wanted
+        self._counts.rows += 1
+        at, asn = line.moment("time"), line.asn("asn")
+        if part is None:
+            self._counts.unknown += 1
+            return None
+        if wanted.platform not in ("", part.platform) or wanted.country not in ("", country):
+            return None
+        if (wanted.since and at < wanted.since) or (wanted.until and at >= wanted.until):
+            return None
+        self._counts.kept += 1
+        return Row(
+            at=at,
+            until=at,
+            country=country,
+            asn=asn,
+            platform=part.platform,
+            part=part.part,
+            test=test,
+        )
 
 
-def reader_for(columns: Iterable[str], place: str) -> Reader:
-    """The reader of rows with these columns (our names). Raises ReplayError when there is none."""
-    have = frozenset(columns)
-    if "dns_blocked" in have:
-        _need(have, ("time", "asn", "country"), (("domain", "input"),), "analysis", place)
-        return analysis_row
-    if "anomaly_count" in have:
-        _need(have, ("time", "total"), (("test", "domain", "input"),), "aggregation", place)
-        return counted_row
-    if "anomaly" in have:
-        _need(have, ("time", "asn"), (("test", "domain", "input", "uid"),), "measurement", place)
-        return measured_row
-    raise ReplayError(
-        f"{place}: no rows that can be replayed: a list of measurements has a column `anomaly`, "
-        "counts have `anomaly_count`, analysis rows have `dns_blocked`"
-    )
+def counted_for(rows: Sequence[Row]) -> list[Row]:
+    """Counts with the end of their interval, derived from the distance between them."""
+    times = sorted({row.at for row in rows if row.counts})
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    apart = min(gaps, default=timedelta(days=1))
+    whole_days = all(moment == moment.replace(hour=0, minute=0, second=0) for moment in times)
+    grain = max((g for g in _GRAINS if g <= apart), default=_GRAINS[0])
+    if whole_days:
+        grain = max(grain, timedelta(days=1))
+    return [
+        msgspec.structs.replace(row, until=row.at + grain) if row.counts else row for row in rows
+    ]
 
 
 def _need(
@@ -152,162 +285,6 @@ def _need(
 
 def _spelled(name: str) -> str:
     return "/".join((name, *COLUMNS[name]))
-
-
-# -- one row each ------------------------------------------------------------------------------
-
-
-def measured_row(
-    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
-) -> Row | None:
-    """A row of a list of measurements: OONI's own result, anomaly or not."""
-    uid = line.text("uid")
-    match = _UID.match(uid)
-    test = line.text("test") or (_TESTS.get(match[2], match[2]) if match else WEB_TEST)
-    country = line.country("country") or (match[1] if match else "") or wanted.country
-    if not country:
-        raise line.wrong("country", "names no country, nor does the id: give one with --country")
-    subject = _subject(line, test, lookup, wanted)
-    row = _kept(line, subject, country, wanted, counts)
-    if row is None:
-        return None
-    if line.text("failure").lower() not in ("", "f", "false", "0"):
-        counts.silent += 1
-        return None
-    confirmed = line.flag("confirmed")
-    failed = line.flag("anomaly") or confirmed
-    return msgspec.structs.replace(
-        row,
-        test=test,
-        failed=1.0 if failed else 0.0,
-        confirmed=int(confirmed),
-        methods=_methods(line.text("blocking")) if failed else (),
-        uid=uid,
-    )
-
-
-def analysis_row(
-    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
-) -> Row | None:
-    """A row with the scores that OONI's pipeline gave each layer."""
-    country = _country(line, wanted)
-    test = line.text("test") or WEB_TEST
-    row = _kept(line, _subject(line, test, lookup, wanted), country, wanted, counts)
-    scores = {layer: _shares(line, layer) for layer in _LAYERS}
-    if row is None:
-        return None
-    failed, layer = _failed(scores)
-    if failed is None:
-        counts.silent += 1
-        return None
-    return msgspec.structs.replace(
-        row,
-        test=test,
-        network=line.text("network"),
-        failed=failed,
-        methods=(f"{layer}.{_sub_method(line.text(f'top_{layer}_failure'))}",) if layer else (),
-        uid=line.text("uid"),
-    )
-
-
-def counted_row(
-    line: Line, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
-) -> Row | None:
-    """A line of counts of a country or network, for an hour, a day or longer."""
-    country = _country(line, wanted)
-    test = line.text("test") or WEB_TEST
-    subject = _subject(line, test, lookup, wanted)
-    row = _kept(line, subject, country, wanted, counts)
-    total, failures = line.count("total"), line.count("failure_count")
-    anomalies, confirmed = line.count("anomaly_count"), line.count("confirmed_count")
-    if anomalies + confirmed > total:
-        raise line.wrong("anomaly_count", f"and {confirmed} confirmed are more than {total} in all")
-    if row is None:
-        return None
-    useful = max(total - failures, anomalies + confirmed)
-    if not useful or line.flag("discard"):
-        counts.silent += 1
-        return None
-    return msgspec.structs.replace(
-        row,
-        test=test,
-        total=useful,
-        failed=float(anomalies + confirmed),
-        confirmed=confirmed,
-        counts=True,
-        methods=("http.known_blockpage",) if confirmed else (),
-        uid=f"{country}:{test}:{row.asn}:{row.at.isoformat()}",
-    )
-
-
-def counted_for(rows: Sequence[Row]) -> list[Row]:
-    """Counts with the end of their interval, derived from the distance between them."""
-    times = sorted({row.at for row in rows if row.counts})
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    apart = min(gaps, default=timedelta(days=1))
-    whole_days = all(moment == moment.replace(hour=0, minute=0, second=0) for moment in times)
-    grain = max((g for g in _GRAINS if g <= apart), default=_GRAINS[0])
-    if whole_days:
-        grain = max(grain, timedelta(days=1))
-    return [
-        msgspec.structs.replace(row, until=row.at + grain) if row.counts else row for row in rows
-    ]
-
-
-# -- parts -------------------------------------------------------------------------------------
-
-
-def _country(line: Line, wanted: RowFilter) -> str:
-    country = line.country("country") or wanted.country
-    if not country:
-        raise line.wrong("country", "names no country: give one with --country")
-    return country
-
-
-def _subject(
-    line: Line, test: str, lookup: PlatformLookup, wanted: RowFilter
-) -> PlatformPart | None:
-    of_test = lookup.of_test(test)
-    if of_test is not None:
-        return of_test
-    domain = line.text("domain") or domain_of(line.text("input"))
-    if domain:
-        return lookup.of_domain(domain)
-    if test != WEB_TEST:
-        return None
-    site = wanted.platform or wanted.site
-    if not site:
-        raise UnsaidError(
-            f"{line.place}: does not say which site was measured: name its platform with --platform"
-        )
-    return PlatformPart(site, "")
-
-
-def _kept(
-    line: Line, subject: PlatformPart | None, country: str, wanted: RowFilter, counts: RowCounts
-) -> Row | None:
-    """The common fields of a selected row."""
-    counts.rows += 1
-    at, asn = line.moment("time"), line.asn("asn")
-    if subject is None:
-        counts.unknown += 1
-        return None
-    if (wanted.platform and subject.platform != wanted.platform) or (
-        wanted.country and country != wanted.country
-    ):
-        return None
-    if (wanted.since and at < wanted.since) or (wanted.until and at >= wanted.until):
-        return None
-    counts.kept += 1
-    return Row(
-        at=at,
-        until=at,
-        country=country,
-        asn=asn,
-        platform=subject.platform,
-        part=subject.part,
-        test=WEB_TEST,
-    )
 
 
 def _methods(blocking: str) -> tuple[str, ...]:

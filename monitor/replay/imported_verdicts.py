@@ -230,8 +230,8 @@ class ImportedVerdicts:
         owner = self._lookup.owner(platform)
         nearby = related = False
         for other, at in self._blocked.items():
-            standing = self._tracks[other].decision is Decision.BLOCKED
-            if other[0] != country or not (standing or now - at < _NEARBY_LASTS):
+            still_blocked = self._tracks[other].decision is Decision.BLOCKED
+            if other[0] != country or not (still_blocked or now - at < _NEARBY_LASTS):
                 continue
             nearby = nearby or (other[1] == platform and other[2] != asn)
             related = related or (

@@ -16,10 +16,10 @@ from monitor.ooni.ooni_files import open_unpacked
 from monitor.replay.formats import (
     RowCounts,
     RowFilter,
+    RowReader,
     UnsaidError,
     columns_of,
     counted_for,
-    reader_for,
 )
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.platform_of import PlatformLookup
@@ -33,26 +33,27 @@ _LONGEST = 1 << 20
 def rows_in(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> list[Row]:
     """Every selected row of a file, by time. Raises ReplayError naming file, line and column."""
     try:
-        rows = _read(path, lookup, wanted, counts)
+        rows = _read(path, RowReader(lookup, wanted, counts))
     except UnsaidError:
         site = _site_of(path, lookup)
         if not site:
             raise
         counts.site = site
         counts.rows = counts.kept = counts.unknown = counts.silent = 0
-        rows = _read(path, lookup, msgspec.structs.replace(wanted, site=site), counts)
+        wanted = msgspec.structs.replace(wanted, site=site)
+        rows = _read(path, RowReader(lookup, wanted, counts))
     return sorted(counted_for(rows), key=lambda row: (row.until, row.at, row.uid))
 
 
-def _read(path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts) -> list[Row]:
+def _read(path: Path, reader: RowReader) -> list[Row]:
     try:
         with _text_of(path) as text:
             first = text.read(1)
             while first.isspace():
                 first = text.read(1)
             if first in ("{", "["):
-                return list(_json_rows(first + text.read(), path, lookup, wanted, counts))
-            return list(_csv_rows(_csv_lines(first, text), path, lookup, wanted, counts))
+                return list(_json_rows(first + text.read(), path, reader))
+            return list(_csv_rows(_csv_lines(first, text), path, reader))
     except UnicodeDecodeError as error:
         raise ReplayError(f"{path}: not UTF-8 text: {error.reason}") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -80,12 +81,18 @@ def rows_of(
     counts: RowCounts,
 ) -> Iterator[Row]:
     """Rows from an API's results; `place` names them in errors."""
+    return _entry_rows(entries, place, RowReader(lookup, wanted, counts))
+
+
+def _entry_rows(
+    entries: Iterable[Mapping[str, Any]], place: str, reader: RowReader
+) -> Iterator[Row]:
     for number, entry in enumerate(entries, 1):
         where = f"{place}: result {number}"
         columns = columns_of(entry)
-        read = reader_for(columns, where)
+        read = reader.for_columns(columns, where)
         cells = {ours: _text(entry[theirs]) for ours, theirs in columns.items()}
-        row = read(Line(cells, where, columns), lookup, wanted, counts)
+        row = read(Line(cells, where, columns))
         if row is not None:
             yield row
 
@@ -107,9 +114,7 @@ def _csv_lines(first: str, rest: Iterable[str]) -> Iterator[str]:
     return itertools.chain([first + next(lines, "")], lines)
 
 
-def _csv_rows(
-    lines: Iterator[str], path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
-) -> Iterator[Row]:
+def _csv_rows(lines: Iterator[str], path: Path, row_reader: RowReader) -> Iterator[Row]:
     header_line = next(lines)
     tabbed = "\t" in header_line and "," not in header_line
     limit = csv.field_size_limit(_LONGEST)
@@ -119,7 +124,7 @@ def _csv_rows(
         )
         header = next(reader, [])
         columns = columns_of(header)
-        read = reader_for(columns, f"{path}:1")
+        read = row_reader.for_columns(columns, f"{path}:1")
         where = {ours: header.index(theirs) for ours, theirs in columns.items()}
         for values in reader:
             if not values:
@@ -130,7 +135,7 @@ def _csv_rows(
                     f"{place}: {len(values)} columns where the header has {len(header)}"
                 )
             cells = {ours: values[index] for ours, index in where.items()}
-            row = read(Line(cells, place, columns), lookup, wanted, counts)
+            row = read(Line(cells, place, columns))
             if row is not None:
                 yield row
     except csv.Error as error:
@@ -139,9 +144,7 @@ def _csv_rows(
         csv.field_size_limit(limit)
 
 
-def _json_rows(
-    text: str, path: Path, lookup: PlatformLookup, wanted: RowFilter, counts: RowCounts
-) -> Iterator[Row]:
+def _json_rows(text: str, path: Path, reader: RowReader) -> Iterator[Row]:
     try:
         document = msgspec.json.decode(text)
         entries = document
@@ -151,7 +154,7 @@ def _json_rows(
         entries = _json_lines(text, path)
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise ReplayError(f"{path}: neither a list of objects nor an answer of OONI's API")
-    return rows_of(entries, str(path), lookup, wanted, counts)
+    return _entry_rows(entries, str(path), reader)
 
 
 def _json_lines(text: str, path: Path) -> list[Any]:

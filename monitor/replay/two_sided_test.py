@@ -285,8 +285,8 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
         up = min(up, model.accuse)
     bad = against > 0
     first = track.first_failed
-    standing = model.partly != model.blocked
-    if first is None and bad and standing and track.decision is Decision.UNKNOWN:
+    from_first_row = model.partly != model.blocked
+    if first is None and bad and from_first_row and track.decision is Decision.UNKNOWN:
         first = sample
     return msgspec.structs.replace(
         track,

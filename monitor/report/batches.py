@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
+from monitor.wire.proof import EvidenceError, digest, fault_of, measurements_in, unpacked
 from probes.measurement import Measurement
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine, ReceivedBatch
@@ -193,7 +193,7 @@ class _Signatures:
         held = 1
         agreeing: set[str] = set()
         differing: set[str] = set()
-        for cycle, looks in looks_in(body, batch.vantage, self._platform):
+        for cycle, looks in measurements_in(body, batch.vantage, self._platform):
             held += 1 + len(looks)
             wanted = self._looks.by_cycle.get((batch.vantage, cycle), {})
             there = {look.id: digest(look) for look in looks} if wanted else {}

@@ -12,7 +12,7 @@ import msgspec
 
 from monitor.report.batches import BATCHES, KEYS, Line, Room, Signed
 from monitor.report.bounded_unzip import NotAsMadeError
-from monitor.wire.proof import EvidenceError, digest, fault_of, looks_in, unpacked
+from monitor.wire.proof import EvidenceError, digest, fault_of, measurements_in, unpacked
 from probes.measurement import Measurement
 from storage.values.fleet import Enrolment
 
@@ -105,7 +105,7 @@ def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _He
 
 def _add(held: _Held, body: bytes, vantage: str, platform: str) -> int:
     count = 1
-    for cycle, looks in looks_in(body, vantage, platform):
+    for cycle, looks in measurements_in(body, vantage, platform):
         held.cycles.add((vantage, cycle))
         held.looks.update(map(digest, looks))
         count += 1 + len(looks)

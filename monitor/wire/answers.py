@@ -1,12 +1,12 @@
-"""What a collector answers, and what an agent may ask for besides handing in batches.
+"""The agents' requests other than batches, and the collector's answers.
 
     POST /agent/v1/batches    a Batch            → Receipt
-    POST /agent/v1/controls   a ControlRequest   → ControlAnswer: the endpoint from controls, now
+    POST /agent/v1/controls   a ControlRequest   → ControlAnswer: measured by controls, now
     GET  /agent/v1/settings                      → AgentSettings
-    GET  /agent/v1/time                          → Moment; the one request that need not be signed
+    GET  /agent/v1/time                          → Moment; the only request without a signature
 
 Answers of 2xx carry the collectors' signature in the header `shutwatch-signature`, over the id of
-the request and the body. A refusal is a Refusal, with a status that fits its reason.
+the request and the body. A refusal is a Refusal, with the status of its reason.
 """
 
 from datetime import datetime
@@ -22,34 +22,34 @@ BATCHES, CONTROLS = "/agent/v1/batches", "/agent/v1/controls"
 SETTINGS, TIME = "/agent/v1/settings", "/agent/v1/time"
 
 AGE_LIMIT = 300.0
-"""Seconds by which the time of sending may differ from the collector's clock, either way."""
+"""Seconds that the time of sending may be before or after the collector's clock."""
 
 
 class Reason(StrEnum):
-    """Why a request was refused: the whole list, and the label of the metric that counts them."""
+    """Why a request was refused; also the label of the metric that counts refusals."""
 
     UNKNOWN_KEY = "unknown_key"
-    """No vantage of that name was enrolled, or with another key."""
+    """No vantage of that name is enrolled, or another key is."""
     REVOKED_KEY = "revoked_key"
     BAD_SIGNATURE = "bad_signature"
     STALE = "stale"
-    """Sent too long ago, by its own word."""
+    """Its time of sending is too long ago."""
     FUTURE = "future"
-    """Sent later than now, or about what is yet to come."""
+    """Its time of sending, or a time in it, is in the future."""
     REPLAY = "replay"
-    """The id of a batch that is stored, with another body."""
+    """It has the id of a stored batch, and another body."""
     OTHER_VANTAGE = "other_vantage"
-    """It speaks for a vantage that is not the sender's, or describes its own wrongly."""
+    """It is about a vantage that is not the sender's, or describes the sender's wrongly."""
     OVERSIZE = "oversize"
     MALFORMED = "malformed"
     TOO_OLD = "too_old"
-    """About what is older than anything that is kept."""
+    """It is about a time whose data is no longer kept."""
     TOO_FAST = "too_fast"
-    """More than a vantage may send; `Retry-After` says when to go on."""
+    """The vantage is over its limit; `Retry-After` says when to go on."""
     BUSY = "busy"
-    """The collector has too much to do; `Retry-After` says when to try again."""
+    """The collector is overloaded; `Retry-After` says when to try again."""
     STORAGE = "storage"
-    """The database cannot take it now. Nothing was stored; try again."""
+    """The database cannot store it now. Nothing was stored; try again."""
 
 
 STATUS = {
@@ -67,7 +67,7 @@ STATUS = {
     Reason.BUSY: 429,
     Reason.STORAGE: 503,
 }
-"""HTTP status of each."""
+"""HTTP status of each reason."""
 FOR_GOOD = frozenset(
     {
         Reason.REPLAY,
@@ -77,86 +77,85 @@ FOR_GOOD = frozenset(
         Reason.TOO_OLD,
     }
 )
-"""Refused again however often it is sent: the agent puts such a batch aside and goes on."""
+"""Sending such a batch again does not help: the agent sets it aside and goes on."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why not. Nothing of the request was stored."""
+    """Why a request was refused. Nothing of it was stored."""
 
     reason: Reason
     detail: str
-    """For the agent's host: what was wrong with it, and where."""
+    """For the agent's host: what is wrong, and where."""
     at: datetime
     """UTC, by the collector's clock."""
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """What time it is."""
+    """The collector's time."""
 
     at: datetime
     """UTC, by the collector's clock."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch is on disk at the collectors': the agent may forget it."""
+    """The collectors have stored a batch, so the agent may delete it."""
 
     batch: str
     known: bool
-    """It had been stored before."""
+    """Whether it was stored before."""
     at: datetime
     """UTC, by the collector's clock."""
     settings: str
-    """Version of the newest settings; another one than the agent has means: fetch them."""
+    """Version of the newest settings; an agent with another version fetches them."""
 
 
 class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Look at this from the controls, now: it just failed here."""
+    """A request to measure an endpoint from the controls now, because it just failed here."""
 
     cycle: str
     target: Target | None = None
-    """None asks only how the controls themselves are."""
+    """None asks for the controls' health only."""
     quic: bool = False
     reduction: Reduction | None = None
     health: bool = False
-    """Whether to ask the controls' references, too."""
+    """Whether to measure the controls' references too."""
 
 
 class ControlState(msgspec.Struct, frozen=True, kw_only=True):
-    """How one control is."""
+    """The health of one control."""
 
     health: VantageHealth
     looks: tuple[Measurement, ...]
-    """At references."""
+    """Measurements of references."""
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What controls saw, begun after the request came. The collector has stored it already."""
+    """The controls' measurements, started after the request, and already stored."""
 
     at: datetime
-    """UTC, by the collector's clock, which is also the one of the measurements."""
+    """UTC, by the collector's clock, as are the times of the measurements."""
     looks: tuple[Measurement, ...] = ()
     checks: tuple[ControlState, ...] = ()
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a collector tells an agent to do. It can make the agent look less or at other things;
-    never more than the agent's own file allows."""
+    """The settings that a collector gives an agent. They can make the agent measure less, or other
+    platforms, but never more than the agent's own file allows."""
 
     version: str
-    """Digest of everything else in here, but for `issued_at` and `known`."""
+    """Digest of all other fields except `issued_at` and `known`."""
     issued_at: datetime
-    """UTC, by the collector's clock; an agent takes no older ones than it has."""
+    """UTC, by the collector's clock; an agent ignores settings older than its own."""
     interval: float
     """Seconds between two cycles."""
     platforms: tuple[str, ...]
-    """Names of those to watch."""
+    """Names of the platforms to measure."""
     catalog: str = ""
     """TOML of the operator's own catalogue file, which adds to the shipped one."""
     daily_bytes: int
-    """Limit of traffic; the lower of this and the agent's own counts."""
+    """Limit of traffic per day; the lower of this and the agent's own limit holds."""
     paused: bool = False
-    """Look at nothing until told otherwise."""
+    """Measure nothing until settings say otherwise."""
     known: tuple[Measurement, ...] = ()
-    """The newest look of a control at each endpoint: whether it worked elsewhere, and with which
-    addresses. It decides what is worth asking when no control can be reached; as a control of a
-    failure it is worth nothing, being older."""
+    """The newest control measurement of each endpoint. It tells which follow-ups make sense when no
+    control can be reached. It cannot be the control of a failure, since it is older."""

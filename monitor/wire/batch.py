@@ -1,10 +1,8 @@
-"""What an agent hands in: cycles as they were seen, without a verdict.
+"""The batch that an agent sends: cycles with their measurements, without verdicts.
 
-A collector believes an agent's looks about the agent's own vantage, and nothing else: whatever
-follows from them, it works out itself.
-
-The body of a batch never changes once it is made, however often it is sent: its bytes, its id and
-the time of sending are signed (`monitor.wire.signing`).
+A collector accepts an agent's measurements of its own vantage, and nothing else; it judges them
+itself. The body of a batch stays the same however often it is sent: its bytes, its id and the time
+of sending are signed (`monitor.wire.signing`).
 """
 
 from datetime import datetime
@@ -15,62 +13,55 @@ from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 
 FORMAT = 1
-"""Of the body. A collector takes this one and those before it."""
+"""Version of the body's format. A collector reads this version and all before it."""
 MOST_REPORTS = 500
-"""In one batch."""
+"""Cycles in one batch."""
 MOST_PACKED = 4 * 2**20
 """Bytes of a body as it is sent, compressed."""
 MOST_UNPACKED = 32 * 2**20
-"""Bytes of a body as it is read."""
+"""Bytes of an unpacked body."""
 ENCODINGS = ("gzip", "zstd", "identity")
 """Values of Content-Encoding that a collector reads."""
 
 
 class CycleReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One cycle of one vantage, with all that was seen in it and nothing that was concluded."""
+    """One cycle of one vantage: its measurements, and no verdicts."""
 
     cycle: str
     """UUIDv7."""
     started_at: datetime
-    """UTC, by the agent's clock, like every time in here."""
+    """UTC, by the agent's clock, like every time in a report."""
     finished_at: datetime
     offset: float = 0.0
-    """Seconds to add to every time in here to have them by the collectors' clock."""
+    """Seconds to add to every time of the report to get the collectors' clock."""
     dated: bool = True
-    """Whether `offset` is known; if not, the agent's clock was never compared since it started."""
+    """Whether `offset` is known; it is not until the agent has compared its clock."""
     hurried: bool = False
-    """Only what was suspicious was looked at, out of turn."""
+    """Whether this is an extra cycle that measured only what was suspicious."""
     health: VantageHealth
-    """As the agent has it. Of this only where the vantage comes out and what NAT64 it is behind are
-    believed, for no measurement tells; the rest follows from the looks at references."""
+    """The agent's own assessment. The collector uses only its exit and NAT64 prefixes, which no
+    measurement shows, and derives the rest from the measurements of references."""
     measurements: tuple[Measurement, ...] = ()
     """The vantage's own, in the order they ended."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Some cycles of one vantage, oldest first, and how its spool is."""
+    """Some cycles of one vantage, oldest first, and the state of its spool."""
 
     format: int = FORMAT
     vantage: str
     version: str
-    """Of the agent's program."""
+    """Version of the agent's program."""
     spooled: int = 0
-    """Measurements that wait behind this batch."""
+    """Measurements that wait after this batch."""
     dropped: int = 0
-    """Measurements ever given up because the spool was full, oldest first."""
+    """All measurements ever dropped because the spool was full."""
     reports: tuple[CycleReport, ...]
 
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Batch)
 
 
 def encode_batch(batch: Batch) -> bytes:
-    """The body, not compressed: UTF-8 JSON."""
+    """The body before compression: UTF-8 JSON."""
     return _ENCODER.encode(batch)
-
-
-def decode_batch(body: bytes) -> Batch:
-    """The batch in a body that is not compressed. Raises msgspec.DecodeError (ValidationError
-    among them) for what is none."""
-    return _DECODER.decode(body)

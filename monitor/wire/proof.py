@@ -1,7 +1,7 @@
-"""Whether a batch, kept as it was sent, is what a vantage signed, and which looks it holds.
+"""Verify that a stored batch is what a vantage signed, and read its measurements.
 
-No clock, no file, no database: the same check serves whoever has a batch and a public key, the
-database's owner and a stranger with a report.
+No clock, no file, no database: everybody with a batch and a public key can do the same check, the
+database's operator and the reader of a report.
 """
 
 import hashlib
@@ -42,24 +42,24 @@ class _Peek(msgspec.Struct, frozen=True, kw_only=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_batch = msgspec.json.Decoder(_Batch).decode
-_read_look = msgspec.json.Decoder(Measurement).decode
+_read_measurement = msgspec.json.Decoder(Measurement).decode
 _peek = msgspec.json.Decoder(_Peek).decode
 
 
 def fault_of(batch: ReceivedBatch, key: Enrolment | None) -> str:
-    """Why a batch does not hold, a clause; empty when it does.
+    """Why a batch is not valid, as a clause; empty when it is.
 
-    `key` is the enrolment its fingerprint names, None when there is none. What a collector's own
-    vantages saw is signed by nobody, and has no body either.
+    `key` is the enrolment with the batch's fingerprint, None when there is none. A batch of a
+    collector's own vantages has neither a signature nor a body.
     """
     if hashlib.sha256(batch.body).hexdigest() != batch.body_sha256:
-        return "its body is not the one its SHA-256 is of"
+        return "its body does not have its SHA-256"
     if not batch.fingerprint:
-        return "it has a body that nobody signed" if batch.body or batch.signature else ""
+        return "it has a body without a signature" if batch.body or batch.signature else ""
     if key is None or not _is_key(key, batch.fingerprint):
-        return "the key that signed it is not among those that were enrolled"
+        return "the key that signed it was never enrolled"
     if (key.vantage, key.country) != (batch.vantage, batch.country):
-        return "the key that signed it speaks for another vantage"
+        return "the key that signed it belongs to another vantage"
     claim = Claim(
         method="POST",
         path=BATCHES,
@@ -73,7 +73,7 @@ def fault_of(batch: ReceivedBatch, key: Enrolment | None) -> str:
     try:
         fits = is_signed(claim, key.key, batch.body)
     except UnicodeEncodeError:
-        fits = False  # no text that could be sent
+        fits = False  # not text that could have been sent
     return "" if fits else "its signature does not fit"
 
 
@@ -85,40 +85,45 @@ def _is_key(key: Enrolment, digits: str) -> bool:
 
 
 def unpacked(batch: ReceivedBatch) -> bytes:
-    """What is in its body, never more than a collector takes. EvidenceError."""
+    """Its body unpacked, up to the limit of a collector. Raises EvidenceError."""
     try:
         return unpack(batch.body, batch.encoding, MOST_UNPACKED)
     except Refused as refused:
         raise EvidenceError(refused.detail) from None
 
 
-def looks_in(body: bytes, vantage: str, platform: str) -> Iterator[tuple[str, list[Measurement]]]:
-    """Cycle after cycle of an unpacked body, its looks at one platform as a collector stores them:
-    with times by the collectors' clock. EvidenceError."""
+def measurements_in(
+    body: bytes, vantage: str, platform: str
+) -> Iterator[tuple[str, list[Measurement]]]:
+    """Each cycle of an unpacked body with its measurements of one platform.
+
+    They are as a collector stores them, with times by the collectors' clock. Raises EvidenceError.
+    """
     try:
         batch = _read_batch(body)
         if batch.vantage != vantage:
-            raise EvidenceError("it tells of another vantage than the one that signed it")
+            raise EvidenceError("it is about another vantage than the one that signed it")
         for report in batch.reports:
             shift = timedelta(seconds=report.offset)
-            looks = [
-                _shifted(_read_look(raw), shift)
+            measurements = [
+                _shifted(_read_measurement(raw), shift)
                 for raw in report.measurements
                 if _peek(raw).platform == platform
             ]
-            if any((one.vantage, one.cycle) != (vantage, report.cycle) for one in looks):
-                raise EvidenceError("it holds a look of another vantage or cycle")
-            yield report.cycle, looks
+            if any((one.vantage, one.cycle) != (vantage, report.cycle) for one in measurements):
+                raise EvidenceError("it holds a measurement of another vantage or cycle")
+            yield report.cycle, measurements
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise EvidenceError(f"it is no batch: {str(error)[:200]}") from None
+        raise EvidenceError(f"it is not a batch: {str(error)[:200]}") from None
 
 
-def _shifted(look: Measurement, shift: timedelta) -> Measurement:
-    if look.started_at.tzinfo is None:
+def _shifted(measurement: Measurement, shift: timedelta) -> Measurement:
+    if measurement.started_at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return msgspec.structs.replace(look, started_at=look.started_at.astimezone(UTC) + shift)
+    started_at = measurement.started_at.astimezone(UTC) + shift
+    return msgspec.structs.replace(measurement, started_at=started_at)
 
 
-def digest(look: Measurement) -> bytes:
-    """16 bytes that stand for all a look holds, as it is stored."""
-    return hashlib.blake2b(_encode(storable(look, Measurement)), digest_size=16).digest()
+def digest(measurement: Measurement) -> bytes:
+    """Digest of a whole measurement as it is stored, 16 bytes."""
+    return hashlib.blake2b(_encode(storable(measurement, Measurement)), digest_size=16).digest()

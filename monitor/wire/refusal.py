@@ -1,21 +1,23 @@
-"""Why a request is refused, on its way from wherever that is found out to the answer."""
+"""The exception that refuses a request; the collector answers with its reason."""
 
 from monitor.wire.answers import Reason
 
 BUSY_FOR = 5
-"""Seconds after which to try again when there was too much to do."""
+"""Seconds after which an agent tries again when the collector was overloaded."""
 DOWN_FOR = 15
-"""Seconds after which to try again when the database could not take it."""
+"""Seconds after which an agent tries again when the database could not store it."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
-    """Nothing of the request may be stored."""
+    """The request is refused, and nothing of it may be stored."""
 
     def __init__(
         self, reason: Reason, detail: str, *, retry_after: float = 0.0, closing: bool = False
     ) -> None:
-        """`detail` is for the agent's host; it must repeat nothing that could be a secret or an
-        address. `retry_after` is in seconds; 0 says nothing. `closing` ends the connection."""
+        """`detail` is for the agent's host and may hold neither a secret nor an address.
+
+        `retry_after` is in seconds, 0 for none. `closing` closes the connection after the answer.
+        """
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -24,5 +26,5 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 def malformed(detail: str) -> Refused:
-    """It is not what it should be."""
+    """A refusal of a request that is not in the right form."""
     return Refused(Reason.MALFORMED, detail)

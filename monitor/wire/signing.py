@@ -1,13 +1,13 @@
-"""How requests of agents and answers of collectors are signed.
+"""Signatures of agents' requests and of collectors' answers.
 
-Every request of an agent carries, in headers, its vantage, the fingerprint of its key, an id, the
-time of sending, and an Ed25519 signature over all of these, the method, the path, the encoding and
-the SHA-256 of the body *as it is sent*: so a body is believed before it is unpacked. The time of
-sending is by the collectors' clock as the agent last heard it, since a small computer may have
-none. Sent again, a batch has the same id and body and another time.
+The headers of an agent's request carry its vantage, the fingerprint of its key, an id, the time of
+sending, and an Ed25519 signature over all of these, the method, the path, the encoding and the
+SHA-256 of the body *as it is sent*, so a collector checks it before it unpacks the body. The time
+of sending is by the collectors' clock as the agent last heard it, since a small computer may have
+no clock. A batch that is sent again has the same id and body and another time.
 
-What an agent acts on, it believes only with the signature of the collectors' key, which it was
-given when it was set up: receipts (they let it delete), settings, what controls see.
+An agent accepts receipts (after which it deletes), settings and control measurements only with the
+signature of the collectors' key, which it got when it was set up.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ _ANSWER = b"shutwatch collector answer 1\n"
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Who says what about a request, before any of it is believed."""
+    """The headers of a request, not verified yet."""
 
     method: str
     """In capitals."""
     path: str
-    """Without query; there never is one."""
+    """Without a query, which no request has."""
     vantage: str
     key: str
     """Fingerprint: 64 hexadecimal digits."""
     request: str
-    """UUIDv7; of a batch, the batch's."""
+    """UUIDv7; for a batch, the batch's id."""
     sent_at: str
     """UTC, as `2026-01-02T03:04:05.678901Z`."""
     encoding: str
@@ -46,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Base64."""
 
     def text(self, body: bytes) -> bytes:
-        """What is signed of it, with the body as it is sent."""
+        """The signed text, for the body as it is sent."""
         parts = (
             *(self.method, self.path, self.vantage, self.key, self.request, self.sent_at),
             *(self.encoding, hashlib.sha256(body).hexdigest()),
@@ -55,12 +55,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncompleteError(Exception):
-    """A request does not say who sends it; the message names the header."""
+    """A header that identifies the sender is missing; the message names it."""
 
 
 def claim_of(method: str, path: str, headers: Mapping[str, str]) -> Claim:
-    """What the headers (names in lower case) claim. IncompleteError when one is missing, or holds
-    what could pass for two lines."""
+    """The claim in the headers (names in lower case).
+
+    Raises IncompleteError when a header is missing, or has characters such as a line break.
+    """
     found = {}
     for name in (VANTAGE, KEY, REQUEST, SENT, SIGNATURE):
         value = headers.get(name, "")
@@ -93,7 +95,7 @@ def signed_headers(
     encoding: str = "identity",
     body: bytes = b"",
 ) -> dict[str, str]:
-    """The headers of a request with that body as it is sent; `sent_at` and the rest as in Claim."""
+    """The headers of a request with that body as it is sent; parameters as in Claim."""
     claim = Claim(
         method=method,
         path=path,
@@ -115,12 +117,12 @@ def signed_headers(
 
 
 def is_signed(claim: Claim, public: str, body: bytes) -> bool:
-    """Whether that public key signed this claim with this body, as it was sent."""
+    """Whether that public key signed this claim with this body as it was sent."""
     return signed_by(public, claim.signature, _REQUEST, claim.text(body))
 
 
 def sign_answer(key: Ed25519PrivateKey, request: str, body: bytes) -> str:
-    """The signature of an answer to the request of that id: good for no other."""
+    """The signature of an answer, valid only for the request of that id."""
     return sign(key, _ANSWER, request.encode() + b"\n" + body)
 
 

@@ -1,4 +1,4 @@
-"""A body as it was sent → the bytes it stands for, never more of them than asked for."""
+"""Unpack a body as it was sent, up to a limit of bytes."""
 
 import zstandard
 
@@ -8,14 +8,17 @@ from monitor.wire.refusal import Refused, malformed
 from storage.values.compression import PackingError, gunzip
 
 _WINDOW = 8 * 2**20
-"""Bytes that a decoder of zstd must be able to look back (RFC 8878); more is not granted."""
-_BITE = 1024
-"""Bytes of zstd at a time: they may stand for 128 KiB for each four of them."""
+"""Bytes of the window that every zstd decoder must support (RFC 8878); the limit here."""
+_STEP = 1024
+"""Bytes of zstd to unpack at a time: every 4 bytes may unpack to 128 KiB."""
 
 
 def unpack(body: bytes, encoding: str, most: int) -> bytes:
-    """The body unpacked. Refused for another encoding, for what is more than `most` bytes, for
-    what ends in mid-stream, and for anything behind its end."""
+    """The body unpacked.
+
+    Raises Refused for another encoding, for more than `most` bytes, and for a stream that is cut or
+    has bytes after its end.
+    """
     if encoding not in ENCODINGS:
         raise malformed(f"Content-Encoding is none of {', '.join(ENCODINGS)}")
     if encoding == "identity":
@@ -42,10 +45,10 @@ def _unzstd(body: bytes, most: int) -> tuple[bytes, bool]:
     packed = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
     unpacked = bytearray()
     try:
-        for start in range(0, len(body), _BITE):
+        for start in range(0, len(body), _STEP):
             if packed.eof:
                 return bytes(unpacked), False
-            unpacked += packed.decompress(body[start : start + _BITE])
+            unpacked += packed.decompress(body[start : start + _STEP])
             if len(unpacked) > most:
                 break
     except zstandard.ZstdError:

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import zstandard
 
 from monitor.analysis.events.event import Event, EventKind
 from monitor.keys.keys import fingerprint, load_or_make, public_text
 from monitor.recording.continuations import goes_on_now
-from monitor.wire.batch import decode_batch
+from monitor.wire.batch import Batch
 from storage.open_store import open_store
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, WaitingCycle
@@ -264,7 +265,7 @@ async def _stored(store: CollectorStore) -> Stored:
     for batch in batches.values():
         if batch.signature:
             body = _unpacked(batch.encoding, batch.body)
-            for report in decode_batch(body).reports:
+            for report in msgspec.json.decode(body, type=Batch).reports:
                 handed[report.cycle] = [look.id for look in report.measurements]
     stored = Stored(looks, handed)
     stored.batches = {batch.id for batch in batches.values() if batch.signature}

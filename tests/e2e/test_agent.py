@@ -94,7 +94,7 @@ def read_again(running: Monitor, config: Path) -> None:
     """SIGHUP: a changed file is gone by, one with a mistake is refused by name, and both times the
     agent looks on."""
     written = config.read_text()
-    refused = "configuration not reloaded, the one before stays in use"
+    refused = "configuration not reloaded, the old one stays in use"
     for text, said in (
         (written.replace('interval = "6s"', 'interval = "4s"'), "configuration reloaded"),
         (written.replace('interval = "6s"', 'interval = "now and then"'), refused),

@@ -113,7 +113,7 @@ async def test_the_whole_story(lonely: Lonely) -> None:
         lonely.said.index(word) for word in ("suspected: ", "confirmed: ", "ended: X in Demoland")
     ]
     assert at == sorted(at)
-    assert "telephone  Confirmed: X is blocked in Demoland" in lonely.said
+    assert "phone      Confirmed: X is blocked in Demoland" in lonely.said
     assert "report.zip: X " in lonely.said
     assert verify(lonely.folder / "kept/report.zip").manifest.country == COUNTRY
     ((event, changes),) = await _events(lonely.folder / "kept")
@@ -131,7 +131,7 @@ async def test_the_whole_story(lonely: Lonely) -> None:
 async def test_held_at_its_height(lonely: Lonely) -> None:
     """With --hold the block stands, page and metrics show it, and an interrupt ends it with 0."""
     with lonely.demo("--hold", "--pace", "10") as process:
-        high = f"as it should: the same block, on {CABLE.title} too"
+        high = f"detected: the same block, on {CABLE.title} too"
         wait_for(lambda: process.poll() is not None or high in lonely.said, high, LIMIT)
         assert process.poll() is None, lonely.said
         assert "Demo Telecom" in lonely.page("/")

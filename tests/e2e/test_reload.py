@@ -106,7 +106,7 @@ async def test_a_file_read_again_while_a_block_is_on() -> None:
 
             # Mistakes: every one is in the log, and nothing changes.
             bad = both.replace('interval = "2s"', 'interval = "3 fortnights"') + "\nvantages = 3\n"
-            said = "configuration not reloaded, the one before stays in use"
+            said = "configuration not reloaded, the old one stays in use"
             _reload(monitor, config, bad, said)
             told = "\n".join(monitor.said(said)[-1]["problems"])
             assert "interval" in told

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitor.config.load import load_config
-from monitor.keys.passwords import remembered
+from monitor.keys.passwords import new_user
 from tests.image.container import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -179,7 +179,7 @@ def test_prometheus_accepts_its_file(tmp_path: Path) -> None:
 def test_shutwatch_accepts_its_file(tmp_path: Path) -> None:
     """The example loads: guarded, open inside its container, its database in the volume."""
     users = tmp_path / "users"
-    users.write_text(remembered("reader", "correct horse battery staple").line + "\n")
+    users.write_text(new_user("reader", "correct horse battery staple").line + "\n")
     token = tmp_path / "token"
     token.write_text("0123456789abcdef" * 4)
     text = (FOLDER / "shutwatch.example.toml").read_text("utf-8")

@@ -12,7 +12,7 @@ import trustme
 import yaml
 
 from monitor.config.load import load_config
-from monitor.keys.passwords import remembered
+from monitor.keys.passwords import new_user
 from tests.image.container import ROOT
 from tests.image.test_compose import COMPOSE, mounts
 from tests.worlds.postgresql import Cluster
@@ -129,7 +129,7 @@ def test_the_balancer_passes_on_and_tells_nobody() -> None:
 
 def test_a_collector_accepts_its_file(tmp_path: Path) -> None:
     """The example loads with the secrets as the containers get them."""
-    secrets = {"page_users": remembered("reader", "correct horse battery staple").line + "\n"}
+    secrets = {"page_users": new_user("reader", "correct horse battery staple").line + "\n"}
     secrets |= {"metrics_token": "0123456789abcdef" * 4, "database_password": "p@ss/word\n"}
     trustme.CA().issue_cert("collector.example").private_key_and_cert_chain_pem.write_to_path(
         tmp_path / "pair"

@@ -41,7 +41,7 @@ from monitor.wire.answers import (
     Receipt,
     Refusal,
 )
-from monitor.wire.batch import Batch, decode_batch
+from monitor.wire.batch import Batch
 from monitor.wire.signing import REQUEST, SIGNATURE, claim_of, is_signed, sign_answer
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
@@ -125,7 +125,7 @@ class Collector:
         if not known:
             assert request.headers["content-encoding"] == "gzip"
             self.bodies[batch] = body
-            self.batches.append(decode_batch(gzip.decompress(body)))
+            self.batches.append(msgspec.json.decode(gzip.decompress(body), type=Batch))
         if self.lose_receipts > 0:
             self.lose_receipts -= 1
             return Response(status_code=500)

@@ -328,8 +328,8 @@ class _Taking:
         for change in changes:
             if change.event.id not in old:
                 detail = continued_events_detail(change.detail, taken_over.pop(change.event.id, ()))
-                told = msgspec.structs.replace(change, detail=detail)
-                self._log_changes([told], max(change.event.updated_at, at))
+                named = msgspec.structs.replace(change, detail=detail)
+                self._log_changes([named], max(change.event.updated_at, at))
         for event_id, before in old.items():
             after = new.get(event_id)
             moment = max(before.updated_at, at)

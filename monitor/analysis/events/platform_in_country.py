@@ -121,7 +121,7 @@ def _moves(
     yield _closed(event, verdict)
 
 
-# -- how an event looks now --------------------------------------------------------------------
+# -- the present form of an event -------------------------------------------------------------
 
 
 def _opened(
@@ -329,7 +329,7 @@ def _confirmation(
         return f"{len(blocked)} networks"
     certain = (stream for stream in streams if stream.certain)
     if any(not outvoted(stream, streams, now, settings.detector) for stream in certain):
-        return "repeated looks on one network"
+        return "repeated measurements on one network"
     return ""
 
 

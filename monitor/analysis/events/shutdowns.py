@@ -242,7 +242,7 @@ def _findings(
 ) -> Iterator[_Finding]:
     lost = [s for s in reports if s.lost]
     dark = [s for s in lost if s.condition is Reachability.DARK]
-    told: set[str] = set()
+    explained: set[str] = set()
     national = {
         country: [e for e in active if e.kind in _NATIONAL and e.country == country]
         for country in {report.country for report in reports}
@@ -253,17 +253,17 @@ def _findings(
     everywhere = any(not s.field for s in free) or len({s.country for s in free}) > 1
     ours = [s for s in free if s.condition is Reachability.DARK]
     if len(ours) == len(free) > 1 and everywhere and _together(ours):
-        told |= {report.vantage for report in ours}
+        explained |= {report.vantage for report in ours}
         yield _Finding(
             kind=EventKind.INSTRUMENT, country="", vantage="", reports=tuple(ours), sure=_sure(ours)
         )
-    for country in sorted({s.country for s in lost if s.field and s.vantage not in told}):
+    for country in sorted({s.country for s in lost if s.field and s.vantage not in explained}):
         finding = _national(country, reports, national[country], now, interval)
         if finding is not None:
-            told |= {report.vantage for report in finding.reports}
+            explained |= {report.vantage for report in finding.reports}
             yield finding
     for report in dark:
-        if report.vantage not in told and _sure([report]):
+        if report.vantage not in explained and _sure([report]):
             yield _Finding(
                 kind=EventKind.VANTAGE_SILENT,
                 country=report.country,

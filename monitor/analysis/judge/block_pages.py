@@ -139,4 +139,4 @@ def _names(der: bytes) -> tuple[str, ...]:
         certificate = x509.load_der_x509_certificate(der)
         return certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
     except ValueError:
-        return ()  # whoever forges certificates need not write them well
+        return ()  # a forged certificate need not be well formed

@@ -95,7 +95,7 @@ def challenge(page: HttpObservation) -> bool:
     return any((name.lower(), value.strip().lower()) in _CHALLENGES for name, value in page.headers)
 
 
-def strays(measurement: Measurement, control: Measurement | None) -> bool:
+def redirects_elsewhere(measurement: Measurement, control: Measurement | None) -> bool:
     """Whether a cleartext response redirected to a host that is foreign to the endpoint.
 
     Foreign is where the control was not sent. Without a control, it is any host that shares no

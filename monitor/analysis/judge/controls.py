@@ -16,7 +16,7 @@ from monitor.analysis.judge.cleartext_pages import (
     Likeness,
     cleartext_page,
     compare,
-    strays,
+    redirects_elsewhere,
 )
 from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
 from monitor.analysis.verdict import VantageState
@@ -33,9 +33,9 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     failing: tuple[Summary, ...] = ()
     gap: str = ""
     """Why none counts: `missing`, `stale` or `dead`; empty when one counts."""
-    wavering: bool = False
+    unstable: bool = False
     """A control failed after a failure here, whatever it found later: the endpoint is unstable."""
-    patience: float = 0.0
+    slowest_answer: float = 0.0
     """Longest wait of a working control for an answer, in seconds."""
 
     @property
@@ -61,8 +61,8 @@ def controls_for(case: Case, compared: Sequence[Summary]) -> Controls:
     return Controls(
         working=tuple(summary for summary in latest.values() if _works(summary)),
         failing=tuple(summary for summary in latest.values() if not _works(summary)),
-        wavering=not all(map(_works, informative)),
-        patience=max(map(_slowest, filter(_works, latest.values())), default=0.0),
+        unstable=not all(map(_works, informative)),
+        slowest_answer=max(map(_slowest, filter(_works, latest.values())), default=0.0),
     )
 
 
@@ -112,11 +112,13 @@ def _got_response(control: Summary) -> bool:
     return page is not None and page.status > 0
 
 
-def strayed(summary: Summary, controls: Controls) -> bool:
+def redirected_elsewhere(summary: Summary, controls: Controls) -> bool:
     """Whether cleartext redirects led away from where every working control was led."""
     if not controls.working:
-        return strays(summary.measurement, None)
-    return all(strays(summary.measurement, other.measurement) for other in controls.working)
+        return redirects_elsewhere(summary.measurement, None)
+    return all(
+        redirects_elsewhere(summary.measurement, other.measurement) for other in controls.working
+    )
 
 
 def likenesses(page: HttpObservation, controls: Controls) -> set[Likeness]:

@@ -7,7 +7,7 @@ import msgspec
 from monitor.analysis.judge.address_family import family_finding
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
-from monitor.analysis.judge.controls import Controls, controls_for, likenesses, strayed
+from monitor.analysis.judge.controls import Controls, controls_for, likenesses, redirected_elsewhere
 from monitor.analysis.judge.evidence_grades import Sign
 from monitor.analysis.judge.quic_blocked import quic_finding
 from monitor.analysis.judge.signs import Finding, families_of, find
@@ -85,7 +85,7 @@ def examine(case: Case) -> Facts:
 
 def _answered(summary: Summary, controls: Controls) -> bool:
     """Reached, and not by a cleartext redirect that anyone could have forged."""
-    return summary.measurement.reached and not strayed(summary, controls)
+    return summary.measurement.reached and not redirected_elsewhere(summary, controls)
 
 
 def _by_captive_portal(case: Case, summary: Summary) -> bool:
@@ -103,7 +103,7 @@ def _like_control(summary: Summary, controls: Controls) -> bool:
     return (
         page is not None
         and page.expected
-        and not strayed(summary, controls)
+        and not redirected_elsewhere(summary, controls)
         and Likeness.SAME in likenesses(page, controls)
     )
 

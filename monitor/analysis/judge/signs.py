@@ -19,7 +19,7 @@ import msgspec
 from monitor.analysis.judge.block_pages import Match, Medium, best_match, national
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
-from monitor.analysis.judge.controls import Controls, follows, likenesses, strayed
+from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
 from monitor.analysis.judge.differential import FORGED, reread
 from monitor.analysis.judge.evidence_grades import (
     AGREEING_ATTEMPTS,
@@ -49,8 +49,7 @@ _REFUSALS = ("refused", "reset")
 """Refused connections: a censor answers for the address."""
 
 SLOW, SLOW_SHARE = 1.0, 0.25
-"""A control's wait is long from this many seconds, and this share of the time waited in vain here.
-"""
+"""A control's wait is long from this many seconds, and this share of the wait that failed here."""
 _DIALLED = (Layer.TCP, Layer.TLS, Layer.APP)
 _BEFORE_HTTP = (Layer.DNS, Layer.TCP, Layer.TLS)
 
@@ -99,7 +98,7 @@ def find(case: Case, failed: Sequence[Summary], controls: Controls) -> Finding:
             sign=None, evidence=Evidence.NONE, summary=last, outcome=decisive_here(case, last)
         )
     limit = (
-        Evidence.WEAK if controls.wavering or _slow_at_control(found, controls) else Evidence.STRONG
+        Evidence.WEAK if controls.unstable or _slow_at_control(found, controls) else Evidence.STRONG
     )
     evidence = capped(found.evidence, limit) if counted else Evidence.NONE
     return _with_follow_ups(case, found, evidence, counted, controls)
@@ -111,7 +110,7 @@ def _slow_at_control(found: Finding, controls: Controls) -> bool:
         return False
     last_hop = found.summary.last_hop
     waited = [o.duration for o in (*last_hop.tcp, *last_hop.tls, *last_hop.app) if o.failure]
-    return bool(waited) and controls.patience > max(SLOW, SLOW_SHARE * max(waited))
+    return bool(waited) and controls.slowest_answer > max(SLOW, SLOW_SHARE * max(waited))
 
 
 def _with_follow_ups(
@@ -163,8 +162,8 @@ def _supported(case: Case, sign: Sign, attempts: Sequence[FailedAttempt]) -> Fin
     known = match is not None and national(case, match)
     if known:
         evidence = Evidence.STRONG
-    hearsay = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
-    if hearsay or not (known or any(attempt.covered for attempt in showing)):
+    by_proxy_only = all(sign[0] in attempt.summary.measurement.not_observed for attempt in showing)
+    if by_proxy_only or not (known or any(attempt.covered for attempt in showing)):
         # Only a proxy reports on a layer it hides, or there is no control.
         evidence = capped(evidence, Evidence.WEAK)
     first = showing[0]
@@ -267,7 +266,7 @@ def signs_of(case: Case, summary: Summary, controls: Controls) -> dict[Sign, Out
         return {}
     if best_match(case, summary, Medium.PAGE) is not None:
         return {KNOWN_PAGE: outcome}
-    if controls.working and strayed(summary, controls):
+    if controls.working and redirected_elsewhere(summary, controls):
         return {_BLOCKPAGE: outcome}
     if outcome.failure is None:
         sign = _page_sign(summary, controls)

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page, compare, strays
+from monitor.analysis.judge.cleartext_pages import (
+    Likeness,
+    cleartext_page,
+    compare,
+    redirects_elsewhere,
+)
 from monitor.analysis.judge.evidence_grades import AGREEING_ATTEMPTS, WEIGHTS, Weight
 from monitor.analysis.judge.quic_blocked import quic_failed
 from monitor.analysis.outcome import Outcome, came_late, decisive, rank, summarise, works
@@ -15,7 +20,7 @@ def suspicious(measurement: Measurement, families: tuple[str, ...]) -> bool:
 
     `families` are those over which a reference answered.
     """
-    if not measurement.reached or strays(measurement, None):
+    if not measurement.reached or redirects_elsewhere(measurement, None):
         return True
     if quic_failed(measurement, families):
         return True

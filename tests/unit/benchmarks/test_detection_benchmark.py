@@ -19,10 +19,12 @@ from benchmarks.simulation.looks import (
 )
 from benchmarks.simulation.noise import DAY, FITTED, HOUR, Episode, Strikes, draw
 from benchmarks.simulation.rivals import Ewma, InARow, OoniCusum, Rule, Sample
-from benchmarks.simulation.run import TEST_ALONE, simulate
+from benchmarks.simulation.run import TEST_ALONE, joint_score, simulate
 from benchmarks.simulation.score import held_against, poisson_upper, quantile
 from benchmarks.simulation.world import BUCKET, CLEAN, World
+from monitor.analysis.events.detector import DetectorSettings
 from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.judge.evidence_grades import NARROWER, llr
 from monitor.analysis.verdict import Evidence, State
 
 
@@ -136,3 +138,20 @@ def test_a_small_sample_of_blocks_is_found_in_time() -> None:
     assert quantile(delays, 0.5) <= 270.0
     assert quantile(delays, 0.9) <= 480.0
     assert quantile([one.onset_error for one in found], 0.5) <= 300.0
+
+
+def test_two_suspected_networks_confirm() -> None:
+    """Two suspected networks confirm together; one network's score is its own."""
+    settings = DetectorSettings()
+    score = settings.suspect_at
+    assert joint_score([score, score]) >= settings.confirm_at
+    assert joint_score([score]) == score
+    assert joint_score([]) == 0.0
+
+
+def test_a_fault_on_two_networks_is_not_yet_a_block() -> None:
+    """A weak reading, or a strong one on one function, on two networks suspects nobody."""
+    weak = llr(State.BLOCKED, Evidence.WEAK)
+    narrow = llr(State.BLOCKED, Evidence.STRONG) - NARROWER
+    for score in (weak, narrow):
+        assert joint_score([score, score]) < DetectorSettings().suspect_at

@@ -56,10 +56,10 @@ def test_untouched_batches_hold(file: Path) -> None:
         ("UPDATE batch SET sent_at = '2026-03-01T12:00:01.000000Z'", "signature does not fit"),
         ("UPDATE batch SET signature = 'é'", "signature does not fit"),
         ("UPDATE batch SET vantage = cast(x'ff00' AS text)", "another vantage"),
-        ("UPDATE batch SET fingerprint = ''", "a body that nobody signed"),
+        ("UPDATE batch SET fingerprint = ''", "a body without a signature"),
         ("UPDATE batch SET received_at = 'once'", "cannot be read"),
-        ("DELETE FROM enrolment WHERE vantage = 'khi-ptcl'", "not among those"),
-        ("UPDATE enrolment SET key = 'AAAA' WHERE vantage = 'khi-ptcl'", "not among those"),
+        ("DELETE FROM enrolment WHERE vantage = 'khi-ptcl'", "was never enrolled"),
+        ("UPDATE enrolment SET key = 'AAAA' WHERE vantage = 'khi-ptcl'", "was never enrolled"),
         ("UPDATE enrolment SET enrolled_at = 'once'", "cannot be read"),
     ],
 )

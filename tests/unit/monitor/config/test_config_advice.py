@@ -86,7 +86,7 @@ def test_a_collector_is_told_of_controls_that_may_be_agents(tmp_path: Path) -> N
     """No file says who is enrolled, so what holds only without them is not said as if it held; what
     a control of its own is for is said all the same."""
     (found,) = advised(tmp_path, COLLECTOR)
-    assert found.startswith("No control vantage of the collector's own: nobody looks at once")
+    assert found.startswith("No control vantage of the collector's own: nobody tests at once")
     assert "unless an enrolled agent is a control (vantage enroll --role control)" in found
 
 

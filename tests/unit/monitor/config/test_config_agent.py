@@ -18,7 +18,7 @@ from tests.unit.monitor.agent.test_agent_orders import AGENT
         (re.sub('collector_key = ".*"', 'collector_key = "abc"', AGENT), "44 characters"),
         (AGENT + 'proxy = "ftp://proxy.example:21"\n', "socks5://host:port"),
         (f'[[vantage]]\nid = "b"\ncountry = "PK"\n{AGENT}', "an agent is one vantage"),
-        (f"{AGENT}\n[collector]\n", "beside [agent]"),
+        (f"{AGENT}\n[collector]\n", "in one file with [agent]"),
     ],
 )
 def test_mistakes_in_an_agents_file_are_told(tmp_path: Path, wrong: str, told: str) -> None:

@@ -398,6 +398,18 @@ def test_what_is_not_toml_is_shown_with_line_and_hint(name: str, tmp_path: Path)
     assert hint in problem.remedy
 
 
+def test_of_a_very_long_line_only_the_mistake_is_shown(tmp_path: Path) -> None:
+    """A file of 5 MB on one line does not fill the terminal, and the mark is under the mistake."""
+    path = tmp_path / "shutwatch.toml"
+    path.write_text("a = 1 " + "é" * 5_000_000 + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    (problem,) = caught.value.problems
+    line, mark = problem.excerpt.split("\n")
+    assert len(line) < 500
+    assert line[len(mark) - 1] == "é"
+
+
 def test_three_mistakes_are_all_shown_in_order(tmp_path: Path) -> None:
     """Nobody has to run the check three times."""
     text = f'listen = "localhost"\n\n[probe]\nrate = 0\n\n{VANTAGE}egress = "wifi"\n'

@@ -91,9 +91,9 @@ def test_secrets_come_from_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "line", "remedy"),
     [
-        (f"{ROUTE}", "notify.route[1].urls", 4, "say where to: urls = "),
-        (f"{ROUTE}urls = []\n", "notify.route[1].urls", 6, "say where to: urls = "),
-        (f"[[notify.route]]\n{HERE}", "notify.route[1].name", 4, "give the route a name"),
+        (f"{ROUTE}", "notify.route[1].urls", 4, "say where to send to: urls = "),
+        (f"{ROUTE}urls = []\n", "notify.route[1].urls", 6, "say where to send to: urls = "),
+        (f"[[notify.route]]\n{HERE}", "notify.route[1].name", 4, "give the route its own name"),
         ('[notify.route]\nname = "a"\n', "notify.route", 4, "write [[notify.route]]"),
         (f"{ROUTE}{HERE}{ROUTE}{HERE}", "notify.route[2].name", 8, "a name that no other route"),
         ('[[notify.route]]\nname = "A b"\n' + HERE, "notify.route[1].name", 5, 'such as "a-b"'),
@@ -158,7 +158,7 @@ def test_a_bad_line_of_the_file_of_addresses_is_named(tmp_path: Path) -> None:
     """By its number in that file."""
     (tmp_path / "more.txt").write_text("json://127.0.0.1/\n\nnowhere\n")
     (problem,) = mistakes(tmp_path, f'{ROUTE}url_file = "more.txt"\n')
-    assert "correct line 3 of it: an address as Apprise writes them" in problem.remedy
+    assert "correct line 3 of it: an address in Apprise's form" in problem.remedy
     (tmp_path / "more.txt").write_text("# nobody\n")
     (problem,) = mistakes(tmp_path, f'{ROUTE}url_file = "more.txt"\n')
     assert "at least one address" in problem.remedy

@@ -15,7 +15,7 @@ from monitor.app.clock import utc_now
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
-from monitor.config.reload import Reloaded, Reloader, same_looks, unchangeable
+from monitor.config.reload import Reloaded, Reloader, same_measuring, unchangeable
 from monitor.config.settings import ServerSettings, Settings
 from monitor.keys.passwords import digest
 from monitor.metrics.families import create_registry
@@ -148,10 +148,10 @@ def test_what_does_not_touch_the_looks_keeps_the_runner(here: Installation) -> N
         server=ServerSettings(reload=True),
         events=msgspec.structs.replace(old.events, fast_lane=60.0),
     )
-    assert same_looks(old, new)
+    assert same_measuring(old, new)
     assert unchangeable(old, new) == ()
-    assert not same_looks(old, msgspec.structs.replace(old, interval=60.0))
-    assert not same_looks(old, msgspec.structs.replace(old, fingerprints=()))
+    assert not same_measuring(old, msgspec.structs.replace(old, interval=60.0))
+    assert not same_measuring(old, msgspec.structs.replace(old, fingerprints=()))
 
 
 # -- what goes on --------------------------------------------------------------------------------

@@ -13,22 +13,22 @@ from rich.console import Console
 from monitor.analysis.events.event import Event, EventState, NetworkStatus
 from monitor.analysis.verdict import State
 from monitor.demo.censor import OPEN, Censor
-from monitor.demo.chapters import STORY, Chapter, Sight, all_open, blocks, in_state, suspected
+from monitor.demo.chapters import STORY, Chapter, Results, all_open, blocks, in_state, suspected
 from monitor.demo.demo_report import report
-from monitor.demo.found import Watcher
-from monitor.demo.narrator import NOT_FOUND, Narrator, Outcome
+from monitor.demo.narrator import NOT_DETECTED, Narrator, Outcome
 from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
 from monitor.demo.run_demo import HOST, free_port
 from monitor.demo.screen import Screen, about_change, clock
+from monitor.demo.stored_events import Watcher
 from storage.memory.store import MemoryStore
 from tests.contract.cycles import cycle, event, log_entry
 
 
-def sight(state: State = State.OK, block: Event | None = None) -> Sight:
+def results(state: State = State.OK, block: Event | None = None) -> Results:
     """Everything everywhere in this state."""
     made = [cycle(1, vantage=n.id, platforms=tuple(PLATFORMS), state=state) for n in FIELD]
     verdicts = {(v.vantage, v.platform): v for one in made for v in one.platforms}
-    return Sight(verdicts, block)
+    return Results(verdicts, block)
 
 
 def block(state: EventState, *, now: bool = True) -> Event:
@@ -46,40 +46,40 @@ def block(state: EventState, *, now: bool = True) -> Event:
 
 def test_all_is_open_only_when_everything_was_seen_to_be() -> None:
     """No look yet is not open, and neither is one platform on one network that does not work."""
-    assert all_open(sight())
-    assert not all_open(Sight())
-    assert not all_open(sight(State.INSUFFICIENT))
-    one = dict(sight().verdicts)
+    assert all_open(results())
+    assert not all_open(Results())
+    assert not all_open(results(State.INSUFFICIENT))
+    one = dict(results().verdicts)
     one.pop((MOBILE.id, VICTIM))
-    assert not all_open(Sight(one))
+    assert not all_open(Results(one))
 
 
 def test_a_block_is_noticed_where_and_how_it_is() -> None:
     """Confirmed, on that network now, by that method; less will not do."""
     resets = blocks(TELECOM.asn, "tls.reset")
-    assert resets(sight(block=block(EventState.CONFIRMED)))
-    assert not resets(sight(block=block(EventState.SUSPECTED)))
-    assert not resets(sight(block=block(EventState.CONFIRMED, now=False)))
-    assert not resets(sight())
-    assert not blocks(MOBILE.asn, "tls.reset")(sight(block=block(EventState.CONFIRMED)))
-    assert not blocks(TELECOM.asn, "dns.hijack")(sight(block=block(EventState.CONFIRMED)))
+    assert resets(results(block=block(EventState.CONFIRMED)))
+    assert not resets(results(block=block(EventState.SUSPECTED)))
+    assert not resets(results(block=block(EventState.CONFIRMED, now=False)))
+    assert not resets(results())
+    assert not blocks(MOBILE.asn, "tls.reset")(results(block=block(EventState.CONFIRMED)))
+    assert not blocks(TELECOM.asn, "dns.hijack")(results(block=block(EventState.CONFIRMED)))
 
 
 def test_suspicion_and_end_are_states_of_the_event() -> None:
     """An event that is over is no suspicion, and one that lasts no end."""
-    assert suspected(sight(block=block(EventState.SUSPECTED)))
-    assert not suspected(sight(block=block(EventState.ENDED)))
-    assert not suspected(sight())
+    assert suspected(results(block=block(EventState.SUSPECTED)))
+    assert not suspected(results(block=block(EventState.ENDED)))
+    assert not suspected(results())
     over = in_state(EventState.ENDED)
-    assert over(sight(block=block(EventState.ENDED)))
-    assert not over(sight(block=block(EventState.RECOVERING)))
-    assert not over(sight())
+    assert over(results(block=block(EventState.ENDED)))
+    assert not over(results(block=block(EventState.RECOVERING)))
+    assert not over(results())
 
 
 def test_the_story_begins_and_ends_open() -> None:
     """What is blocked is unblocked, and it can be held at its height only."""
     assert STORY[0].rules == STORY[-1].rules == OPEN
-    assert [len(chapter.rules) for chapter in STORY if chapter.held] == [3]
+    assert [len(chapter.rules) for chapter in STORY if chapter.hold] == [3]
 
 
 def teller(story: tuple[Chapter, ...], store: MemoryStore, *, hold: bool = False) -> Narrator:
@@ -92,12 +92,12 @@ def teller(story: tuple[Chapter, ...], store: MemoryStore, *, hold: bool = False
 def chapter(text: str, *, noticed: bool, held: bool = False) -> Chapter:
     """One that is noticed at once, or never."""
     return Chapter(
-        said=text,
+        happens=text,
         rules=OPEN,
-        awaited=text,
-        noticed=lambda _: noticed,
+        expected=text,
+        detected=lambda _: noticed,
         linger=0.0,
-        held=held,
+        hold=held,
     )
 
 
@@ -106,10 +106,10 @@ async def test_what_is_not_noticed_ends_the_story_with_3() -> None:
     store = MemoryStore()
     await store.open()
     one = teller((chapter("a", noticed=True), chapter("b", noticed=False)), store)
-    await one.tell()
+    await one.run()
     assert one.outcome is Outcome.MISSED
-    assert one.outcome.exit_code(to_the_end=True) == NOT_FOUND == 3
-    assert one.outcome.exit_code(to_the_end=False) == NOT_FOUND
+    assert one.outcome.exit_code(to_the_end=True) == NOT_DETECTED == 3
+    assert one.outcome.exit_code(to_the_end=False) == NOT_DETECTED
 
 
 async def test_what_is_noticed_ends_it_with_0() -> None:
@@ -117,11 +117,11 @@ async def test_what_is_noticed_ends_it_with_0() -> None:
     store = MemoryStore()
     await store.open()
     one = teller((chapter("a", noticed=True),), store)
-    await one.tell()
-    assert one.outcome is Outcome.FOUND
+    await one.run()
+    assert one.outcome is Outcome.DETECTED
     assert one.outcome.exit_code(to_the_end=True) == 0
     assert Outcome.UNFINISHED.exit_code(to_the_end=False) == 0
-    assert Outcome.UNFINISHED.exit_code(to_the_end=True) == NOT_FOUND
+    assert Outcome.UNFINISHED.exit_code(to_the_end=True) == NOT_DETECTED
 
 
 @pytest.mark.parametrize("hold", [False, True])
@@ -131,8 +131,8 @@ async def test_it_is_held_where_it_may_be(hold: bool) -> None:
     await store.open()
     story = (chapter("height", noticed=True, held=True), chapter("after", noticed=True))
     one = teller(story, store, hold=hold)
-    await one.tell()
-    assert one.outcome is (Outcome.UNFINISHED if hold else Outcome.FOUND)
+    await one.run()
+    assert one.outcome is (Outcome.UNFINISHED if hold else Outcome.DETECTED)
 
 
 async def test_every_change_is_told_once() -> None:
@@ -143,11 +143,11 @@ async def test_every_change_is_told_once() -> None:
     snapshot = block(EventState.CONFIRMED)
     lines = [log_entry(1, snapshot), log_entry(2, snapshot, "confirmed")]
     await store.save(cycle(1, country=COUNTRY), [snapshot], lines)
-    seen = (await watcher.look()).event
+    seen = (await watcher.read()).event
     assert seen is not None
-    assert [entry.change async for entry in watcher.news(seen)] == ["opened", "confirmed"]
+    assert [entry.change async for entry in watcher.new_entries(seen)] == ["opened", "confirmed"]
     await store.save(cycle(2, country=COUNTRY), [snapshot], [log_entry(3, snapshot, "ended")])
-    assert [entry.change async for entry in watcher.news(seen)] == ["ended"]
+    assert [entry.change async for entry in watcher.new_entries(seen)] == ["ended"]
 
 
 def test_lines_say_what_changed_and_names_are_no_markup() -> None:
@@ -179,10 +179,10 @@ def test_messages_and_reports_are_shown_as_text() -> None:
     screen.reported(True, "report.zip: X blocked")
     screen.reported(False, "report needs matplotlib")
     said = printed.getvalue()
-    assert "telephone  X [red]blocked[/]\n" in said
+    assert "phone      X [red]blocked[/]\n" in said
     assert " in Demoland\n" in said
     assert "\x1b" not in said
-    assert "telephone  Over" in said
+    assert "phone      Over" in said
     assert "not shown again" not in said
     assert "report     report.zip: X blocked" in said
     assert "report     none: report needs matplotlib" in said
@@ -201,8 +201,8 @@ def test_the_table_is_drawn_on_terminals_alone() -> None:
         printed = io.StringIO()
         console = Console(file=printed, width=120, force_terminal=terminal)
         with Screen(console, seconds=lambda: 0.0) as screen:
-            screen.show(sight(State.BLOCKED))
-            screen.show(Sight())
+            screen.show(results(State.BLOCKED))
+            screen.show(Results())
         shown = printed.getvalue()
         assert ("Demo Cable" in shown) is terminal
         assert ("tls.reset" in shown) is terminal
@@ -223,7 +223,7 @@ async def test_watching_goes_on_until_it_is_cancelled() -> None:
     """After the story, changes are still told."""
     store = MemoryStore()
     await store.open()
-    watching = asyncio.create_task(teller((), store).watch_on())
+    watching = asyncio.create_task(teller((), store).follow())
     await asyncio.sleep(0.2)
     assert not watching.done()
     watching.cancel()

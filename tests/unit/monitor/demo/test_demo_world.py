@@ -30,11 +30,11 @@ from monitor.demo.plan import (
     LOOPBACK,
     MOBILE,
     NETWORKS,
+    PHONE,
     PLATFORMS,
     PORTAL,
     PORTAL_PATH,
     TELECOM,
-    TELEPHONE,
     Ports,
     hosts_of,
 )
@@ -53,7 +53,7 @@ def wanted(
     ports: Ports = PORTS,
     anchor: bytes = b"",
     *,
-    hasty: bool = False,
+    quick_ends: bool = False,
     messages: bool = True,
 ) -> Wanted:
     """A demonstration in this folder."""
@@ -63,7 +63,7 @@ def wanted(
         ports=ports,
         interval=3.0,
         fast_lane=1.0,
-        hasty=hasty,
+        quick_ends=quick_ends,
         messages=messages,
         anchor=anchor,
     )
@@ -83,7 +83,7 @@ def test_all_addresses_are_on_loopback_and_each_is_given_once() -> None:
         *(address for network in NETWORKS for address in (network.client, network.resolver)),
         *ADDRESSES.values(),
         BLOCK_PAGE,
-        TELEPHONE,
+        PHONE,
     ]
     assert len(set(given_out)) == len(given_out)
     assert all(ip_address(address) in ip_network(LOOPBACK) for address in given_out)
@@ -116,23 +116,23 @@ def test_roles_are_those_of_the_shipped_catalogue() -> None:
 def test_only_a_hurried_demonstration_is_hasty(tmp_path: Path) -> None:
     """At the usual pace events are believed as they are by shipped settings."""
     assert "false_" not in config_text(wanted(tmp_path))
-    assert "false_ends" in config_text(wanted(tmp_path, hasty=True))
+    assert "false_ends" in config_text(wanted(tmp_path, quick_ends=True))
 
 
 def test_a_rule_is_about_one_network_one_platform_and_one_means() -> None:
     """Nobody else, and nothing else, is touched; what there is no rule for works."""
     censor = Censor()
     assert censor.rules == OPEN
-    assert not censor.cuts(TELECOM.client, "x.test")
+    assert not censor.resets(TELECOM.client, "x.test")
     censor.rules = frozenset({Rule(TELECOM.id, Means.RESET), Rule(CABLE.id, Means.NXDOMAIN)})
-    assert all(censor.cuts(TELECOM.client, host) for host in hosts_of("x"))
-    assert censor.cuts(TELECOM.client, "X.Test.")
-    assert not censor.cuts(TELECOM.client, "www.youtube.test")
-    assert not censor.cuts(MOBILE.client, "x.test")
-    assert not censor.cuts("127.0.0.1", "x.test")
-    assert censor.lie(TELECOM.client, "x.test") is None
-    assert censor.lie(CABLE.client, "x.test") is Means.NXDOMAIN
-    assert not any(censor.cuts(control.client, "x.test") for control in CONTROLS)
+    assert all(censor.resets(TELECOM.client, host) for host in hosts_of("x"))
+    assert censor.resets(TELECOM.client, "X.Test.")
+    assert not censor.resets(TELECOM.client, "www.youtube.test")
+    assert not censor.resets(MOBILE.client, "x.test")
+    assert not censor.resets("127.0.0.1", "x.test")
+    assert censor.false_answer(TELECOM.client, "x.test") is None
+    assert censor.false_answer(CABLE.client, "x.test") is Means.NXDOMAIN
+    assert not any(censor.resets(control.client, "x.test") for control in CONTROLS)
 
 
 def asked(
@@ -287,10 +287,10 @@ async def test_resolvers_answer_over_udp_and_tcp(made: World) -> None:
 
 
 async def posted(body: bytes, *, chunks: int = 1) -> tuple[bytes, list[tuple[str, str]]]:
-    """The answer to a POST to the telephone, sent in so many pieces, and what arrived."""
+    """The answer to a POST to the phone, sent in so many pieces, and what arrived."""
     got: list[tuple[str, str]] = []
     async with world(lambda title, text: got.append((title, text))) as made:
-        reader, writer = await asyncio.open_connection(TELEPHONE, made.ports.messages)
+        reader, writer = await asyncio.open_connection(PHONE, made.ports.messages)
         head = f"POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         request = head.encode() + body
         size = max(1, len(request) // chunks)

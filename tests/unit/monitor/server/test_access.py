@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from monitor.cli.main import app as cli
 from monitor.config.load import ConfigError, load_config
 from monitor.config.settings import ServerSettings
-from monitor.keys.passwords import User, digest, read_tokens, read_users, remembered
+from monitor.keys.passwords import User, digest, new_user, read_tokens, read_users
 from monitor.metrics.families import create_registry
 from monitor.server import create_app
 from monitor.server.access import Access
@@ -27,7 +27,7 @@ OTHERS = 'listen = "0.0.0.0:10100"\n[[vantage]]\nid = "here"\ncountry = "PK"\n'
 @pytest.fixture(scope="module")
 def asma() -> User:
     """Somebody who may look, whose password costs little to look at."""
-    return remembered("asma", PASSWORD, log2_n=10)
+    return new_user("asma", PASSWORD, log2_n=10)
 
 
 def settings(asma: User | None = None, *, public: bool = False) -> ServerSettings:
@@ -208,7 +208,7 @@ def test_listening_to_others_needs_an_answer_to_who(tmp_path: Path) -> None:
             load_config(path, {})
         said = str(caught.value)
         assert "shutwatch.toml:1: listen = " in said
-        assert "under [server] who may look, with users or tokens, or public = true" in said
+        assert "under [server] who may sign in, with users or tokens, or public = true" in said
     path.write_text(f"{OTHERS}[server]\npublic = true\n")
     assert load_config(path, {}).server.public
 

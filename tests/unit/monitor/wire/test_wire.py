@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.keys.keys import fingerprint, public_text
 from monitor.wire.answers import FOR_GOOD, STATUS, ControlRequest, Reason
-from monitor.wire.batch import Batch, CycleReport, decode_batch, encode_batch
+from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import (
     IncompleteError,
     claim_of,
@@ -45,7 +45,7 @@ def test_a_batch_survives_the_wire() -> None:
     )
     batch = Batch(vantage=whole.vantage, version="1", dropped=3, reports=(report,))
     assert report.measurements
-    assert decode_batch(encode_batch(batch)) == batch
+    assert msgspec.json.decode(encode_batch(batch), type=Batch) == batch
 
 
 def test_signed_requests_are_believed() -> None:

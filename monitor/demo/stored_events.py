@@ -1,35 +1,36 @@
-"""What the monitor found so far, read from its database, as anybody may."""
+"""The monitor's results so far, read from its database."""
 
 from collections.abc import AsyncIterator
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry
-from monitor.demo.chapters import Sight
+from monitor.demo.chapters import Results
 from monitor.demo.plan import COUNTRY, VICTIM
 from storage.store import Store
 from storage.values.selection import Selection
 
 
 class Watcher:
-    """Reads a store that somebody else fills."""
+    """Reads the store that the monitor fills."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._told = 0
+        self._last = 0
+        """Sequence of the last log entry that was returned."""
 
-    async def look(self) -> Sight:
+    async def read(self) -> Results:
         """What is stored now. Raises StorageError."""
         verdicts = await self._store.latest_platforms()
-        return Sight(
+        return Results(
             {(verdict.vantage, verdict.platform): verdict for verdict in verdicts},
             await self._event(),
         )
 
-    async def news(self, event: Event) -> AsyncIterator[EventLogEntry]:
-        """What was logged of the event since this was asked last."""
+    async def new_entries(self, event: Event) -> AsyncIterator[EventLogEntry]:
+        """The event's log entries since the last call."""
         async for entries in self._store.event_log(event.id):
             for entry in entries:
-                if entry.sequence > self._told:
-                    self._told = entry.sequence
+                if entry.sequence > self._last:
+                    self._last = entry.sequence
                     yield entry
 
     async def _event(self) -> Event | None:
