@@ -21,6 +21,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 TESTS = Path(__file__).parent
 WAITING = ("e2e", "scenarios", "prometheus", "lab", "image", "browser")
 """Folders whose tests wait for packets, programs and pages most of the time; others compute."""
+LAST_WAITING = 0.8
+"""Where in the order the last of those begins, from 0 to 1."""
 PACKAGE = "missing_package"
 """Property of a skipped test: a Debian package that it lacks."""
 REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(",")))
@@ -28,8 +30,8 @@ REQUIRED = frozenset(filter(None, os.environ.get("SHUTWATCH_REQUIRE", "").split(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long proofs run only when asked for by `-m soak`; what waits longest comes first."""
-    items.sort(key=_turn)
+    """Long proofs run only when asked for by `-m soak`; what waits is mixed with what computes."""
+    items[:] = _mixed(items)
     if "soak" in (config.option.markexpr or ""):
         return
     kept = [item for item in items if item.get_closest_marker("soak") is None]
@@ -68,11 +70,20 @@ def _packages(report: pytest.TestReport) -> list[str]:
     return [str(value) for name, value in report.user_properties if name == PACKAGE]
 
 
-def _turn(item: pytest.Item) -> tuple[bool, str]:
-    """Side by side, tests end soonest when the long ones do not come last; and by the names of
-    their files the folders mix, so that what works hard seldom meets its like."""
-    waits = item.path.relative_to(TESTS).parts[0] in WAITING
-    return (not waits, item.path.name if waits else "")
+def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Those that wait and those that compute, mixed so that side by side they share the processors
+    well. A file's tests stay together, and what waits does not come last: it takes longest."""
+    waiting, computing = dict[Path, list[pytest.Item]](), dict[Path, list[pytest.Item]]()
+    for item in items:
+        waits = item.path.relative_to(TESTS).parts[0] in WAITING
+        (waiting if waits else computing).setdefault(item.path, []).append(item)
+    # By the names of files the folders mix, so that what works hard seldom meets its like.
+    ordered = sorted(waiting, key=lambda path: path.name)
+    turns = [
+        *((LAST_WAITING * number / len(ordered), path) for number, path in enumerate(ordered)),
+        *((number / len(computing), path) for number, path in enumerate(computing)),
+    ]
+    return [item for _, path in sorted(turns) for item in (waiting | computing)[path]]
 
 
 @pytest.hookimpl(trylast=True)

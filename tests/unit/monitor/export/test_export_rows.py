@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -27,7 +26,6 @@ from storage.values.cycle import Cycle
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
-from tests.worlds.postgresql import Cluster
 
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
 HOSTILE = st.text(
@@ -37,8 +35,6 @@ HOSTILE = st.text(
 ) | st.sampled_from(
     ["", "x", "-1", "=1+1", "a;=1", "a,b", '"', "\x1f", "\r\n", "\x1e", "\n", AWKWARD]
 )
-COUNTRIES = itertools.count()
-"""Each example is told from those before it in the same database by where it is."""
 NUMBERS = st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, -0.105, 1e-07, -1e-07, 1e300])
 SECONDS = st.floats(0, 1e6)
 
@@ -92,22 +88,6 @@ def cycles(draw: st.DrawFn) -> Cycle:
     return msgspec.structs.replace(made, verdicts=tuple(verdicts))
 
 
-def elsewhere(made: Cycle, country: str) -> Cycle:
-    """The same of another country, to tell it from what is there."""
-    return msgspec.structs.replace(
-        made,
-        id=country,
-        country=country,
-        health=msgspec.structs.replace(made.health, country=country),
-        **{
-            name: tuple(
-                msgspec.structs.replace(one, country=country) for one in getattr(made, name)
-            )
-            for name in ("measurements", "verdicts", "platforms")
-        },
-    )
-
-
 @asynccontextmanager
 async def stored(made: Cycle) -> AsyncIterator[Sequence[Store]]:
     """The cycle in a store of each kind, with pages of a few rows."""
@@ -159,27 +139,6 @@ async def test_rows_make_the_file_that_values_make(made: Cycle) -> None:
                     assert await of_rows(store, kind, wanted) == expected
 
 
-@pytest.mark.postgres
-@given(cycles())
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-async def test_postgresql_makes_the_same_file(cluster: Cluster, database: str, made: Cycle) -> None:
-    """From PostgreSQL the rows are the same, too."""
-    country = f"{next(COUNTRIES)}"
-    store = sql_store(cluster.url(database), page=1)
-    await store.open()
-    await store.save(elsewhere(made, country))
-    for kind in PILED_UP:
-        for wanted in (Selection(country=country), Selection(country=country, platform="x")):
-            expected = await of_values(store, kind, wanted)
-            assert await of_rows(store, kind, wanted) == expected
-            assert expected.count("\r\n") > 1 or wanted.platform
-    await store.close()
-
-
 def crowded() -> Cycle:
     """130 looks, twenty of each moment."""
     looks = tuple(
@@ -207,39 +166,6 @@ async def test_no_row_is_lost_or_told_twice_between_pages(kind: Kind) -> None:
             assert found == [await of_values(stores[1], kind, wanted)] * 2
         everything = await of_rows(stores[0], kind, Selection())
         assert everything.count("\r\n") == (2 if kind is Kind.AVAILABILITY else 131)
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize("page", [1, 3, 6, 20])
-async def test_nor_between_the_pages_of_postgresql(
-    cluster: Cluster, database: str, page: int
-) -> None:
-    """Whether a page holds fewer rows than a moment has, or more."""
-    made = crowded()
-    store = sql_store(cluster.url(database), page=page)
-    await store.open()
-    await store.save(made)
-    for kind in PILED_UP:
-        for since in some_begins(made):
-            wanted = Selection(since=since)
-            assert await of_rows(store, kind, wanted) == await of_values(store, kind, wanted)
-    assert (await of_rows(store, Kind.MEASUREMENTS, Selection())).count("\r\n") == 131
-    await store.close()
-
-
-@pytest.mark.postgres
-async def test_nobody_elses_encoding_matters(
-    cluster: Cluster, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Files are UTF-8 also where programs speak something else to the server."""
-    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    title = "Anmelden – Grüße"
-    look = measurement("m", 0.0, cycle="c", observations=(http(title, "https://x.com", 200, 0.1),))
-    store = sql_store(cluster.url(database))
-    await store.open()
-    await store.save(cycle(1, measurements=(look,)))
-    assert title in await of_rows(store, Kind.MEASUREMENTS, Selection())
-    await store.close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Files made of PostgreSQL's rows are, byte for byte, those that would be made of values."""
+
+import itertools
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from monitor.export.kinds import Kind
+from storage.open_store import sql_store
+from storage.values.cycle import Cycle
+from storage.values.selection import Selection
+from tests.contract.cycles import cycle, measurement
+from tests.unit.monitor.export.test_export_rows import (
+    PILED_UP,
+    crowded,
+    cycles,
+    http,
+    of_rows,
+    of_values,
+    some_begins,
+)
+from tests.worlds.postgresql import Cluster
+
+pytestmark = pytest.mark.postgres
+COUNTRIES = itertools.count()
+"""Each example is told from those before it in the same database by where it is."""
+
+
+def elsewhere(made: Cycle, country: str) -> Cycle:
+    """The same of another country, to tell it from what is there."""
+    return msgspec.structs.replace(
+        made,
+        id=country,
+        country=country,
+        health=msgspec.structs.replace(made.health, country=country),
+        **{
+            name: tuple(
+                msgspec.structs.replace(one, country=country) for one in getattr(made, name)
+            )
+            for name in ("measurements", "verdicts", "platforms")
+        },
+    )
+
+
+@given(cycles())
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+async def test_postgresql_makes_the_same_file(cluster: Cluster, database: str, made: Cycle) -> None:
+    """Whatever is stored: the same bytes come from rows as from values."""
+    country = f"{next(COUNTRIES)}"
+    store = sql_store(cluster.url(database), page=1)
+    await store.open()
+    await store.save(elsewhere(made, country))
+    for kind in PILED_UP:
+        for wanted in (Selection(country=country), Selection(country=country, platform="x")):
+            expected = await of_values(store, kind, wanted)
+            assert await of_rows(store, kind, wanted) == expected
+            assert expected.count("\r\n") > 1 or wanted.platform
+    await store.close()
+
+
+@pytest.mark.parametrize("page", [1, 3, 6, 20])
+async def test_no_row_is_lost_or_told_twice_between_pages(
+    cluster: Cluster, database: str, page: int
+) -> None:
+    """Whether a page holds fewer rows than a moment has, or more."""
+    made = crowded()
+    store = sql_store(cluster.url(database), page=page)
+    await store.open()
+    await store.save(made)
+    for kind in PILED_UP:
+        for since in some_begins(made):
+            wanted = Selection(since=since)
+            assert await of_rows(store, kind, wanted) == await of_values(store, kind, wanted)
+    assert (await of_rows(store, Kind.MEASUREMENTS, Selection())).count("\r\n") == 131
+    await store.close()
+
+
+async def test_nobody_elses_encoding_matters(
+    cluster: Cluster, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are UTF-8 also where programs speak something else to the server."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    title = "Anmelden – Grüße"
+    look = measurement("m", 0.0, cycle="c", observations=(http(title, "https://x.com", 200, 0.1),))
+    store = sql_store(cluster.url(database))
+    await store.open()
+    await store.save(cycle(1, measurements=(look,)))
+    assert title in await of_rows(store, Kind.MEASUREMENTS, Selection())
+    await store.close()
