@@ -1,1 +1,10 @@
-"""Write what is stored in the formats reports need."""
+"""Files of what is stored: CSV, Parquet and OONI's format, with the data dictionary.
+
+- `kinds` lists what can be exported, `columns` the columns of each, `meanings` what they mean, and
+  `dictionary` writes that.
+- `cells` makes every cell safe for spreadsheets; `csv` writes values, or stored cells
+  (`stored_columns`).
+- `parquet`, `ooni_format` and `ooni_lines` write the other formats.
+
+`server`, `report` and the command line import it. It imports `storage`, `analysis` and `probes`.
+"""

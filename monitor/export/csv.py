@@ -141,20 +141,20 @@ def value_lines(
 class _Cells(dict[Any, str]):
     """Cells of one column of one batch by what they are made of, each made once."""
 
-    def __init__(self, make: Callable[[Any], Value]) -> None:
+    def __init__(self, make: Callable[[Any], str]) -> None:
         super().__init__()
         self._make = make
 
     def __missing__(self, key: Any) -> str:
-        text = self[key] = cell(self._make(key))
+        text = self[key] = self._make(key)
         return text
 
 
 def _cells(column: Column[Any], values: Sequence[Any], hide: bool) -> Iterable[str]:
     if hide:
         return repeat("", len(values))
-    found = map(column.value, values)
-    return map(_Cells(_same).__getitem__ if column.unit in _NOT_NUMBERS else cell, found)
+    make = _Cells(cell).__getitem__ if column.unit in _NOT_NUMBERS else cell
+    return map(make, map(column.value, values))
 
 
 def _stored_cells(
@@ -163,18 +163,15 @@ def _stored_cells(
     of, value = [cells[name] for name in source.of], source.value
     if value is None:
         # `csv.writer` writes a plain number as `cell` does.
-        return map(_Cells(_same).__getitem__, of[0]) if column.unit in _NOT_NUMBERS else of[0]
+        return map(_Cells(cell).__getitem__, of[0]) if column.unit in _NOT_NUMBERS else of[0]
     if not of:
         return repeat(cell(value()), rows)
     if len(of) > 1:
-        return map(_Cells(lambda several: value(*several)).__getitem__, zip(*of, strict=True))
+        make = _Cells(lambda several: cell(value(*several))).__getitem__
+        return map(make, zip(*of, strict=True))
     if column.unit in _NOT_NUMBERS:
-        return map(_Cells(value).__getitem__, of[0])
+        return map(_Cells(lambda one: cell(value(one))).__getitem__, of[0])
     return map(cell, map(value, of[0]))
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _written(rows: Iterable[Sequence[Any]]) -> str:

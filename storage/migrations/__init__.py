@@ -1,1 +1,1 @@
-"""The history of the tables: one file in `versions` for each change ever released."""
+"""Every change of the tables ever released, for Alembic. `storage.sql.migrate` runs them."""

@@ -1,0 +1,4 @@
+"""PostgreSQL: its connections and errors, partitions by month, bulk writing, and checks.
+
+`open_store` and the `db` commands import it, and nothing else: it loads PostgreSQL's driver.
+"""

@@ -1,0 +1,10 @@
+"""The store in an SQL database, written once for all of them.
+
+- `store` and `fleet_store` implement the protocols on `database`, which owns connections, threads
+  and transactions; `backend` lists what a kind of database does in its own way.
+- `schema` has the tables, `migrate` brings a database to them.
+- `listing…` read pages of rows; `writing…`, `statements` and `group_commit` write; `retention`
+  deletes.
+
+`sqlite`, `postgresql`, `migrations` and `open_store` import it. It imports neither of the databases.
+"""

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from storage.sql import schema
-from storage.sql.listing import Key
+from storage.sql.listing import Key, driver_rows, place_after
 from storage.values.rollup import COUNTS, KEY, Availability, Period
 from storage.values.selection import Selection
 from storage.values.times import text_time, time_text
@@ -42,13 +42,13 @@ def availability_rows(
     after: Key | None,
     limit: int,
 ) -> tuple[Sequence[Sequence[Any]], Key | None]:
-    """The same, with rows as they are stored: the cells of `columns`, then those of the key."""
+    """The same, with rows as they are stored. Each begins with the cells of `columns`."""
     query = _query(selection, after)
+    names = list(dict.fromkeys([*columns, *KEY]))
     cells = query.selected_columns
-    query = query.with_only_columns(*(cells[name] for name in (*columns, *KEY)))
-    rows = connection.execute(query.limit(limit)).all()
-    key = tuple(rows[-1][-len(KEY) :]) if rows and len(rows) == limit else None
-    return rows, key
+    query = query.with_only_columns(*(cells[name] for name in names)).limit(limit)
+    rows = driver_rows(connection, query)
+    return rows, place_after(rows, names, KEY, limit)
 
 
 def _query(selection: Selection, after: Key | None) -> Select[Any]:
@@ -99,7 +99,7 @@ def _after(key: Sequence[ColumnElement[Any]], after: Key | None) -> list[ColumnE
 
 def _decoded(row: Sequence[Any]) -> Availability:
     # Named one by one: years of hours come through here.
-    country, platform, starts_at, asn, network, *counts = row[: len(_COLUMNS)]
+    country, platform, starts_at, asn, network, *counts = row
     ok, degraded, throttled, blocked, down, insufficient, hours, networks, period = counts
     return Availability(
         country=country,

@@ -40,7 +40,7 @@ from storage.values.times import time_text
 
 _DROPS = 60
 """Times to try to drop a partition that other programs use, about a second apart."""
-_ROWS = 4
+_ROWS = 2
 """Rows in a batch of `rows`, for each value in a batch of a listing: rows are lighter."""
 
 _Saved = tuple[

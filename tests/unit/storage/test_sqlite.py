@@ -267,7 +267,7 @@ def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
         where, start = reading.matching(listing.table, listing.table.c[time], wanted)
         later = ("2024-02-17T12:00:00.000000Z", *["PK"] * (len(listing.order) - 1))
         for after in (None, later):
-            query = listing.query(listing.codec.names, where, start, after, 500).compile(
+            query = listing.query(list(listing.table.c), where, start, after, 500).compile(
                 engine, compile_kwargs={"literal_binds": True}
             )
             with engine.connect() as connection:
