@@ -16,8 +16,8 @@ from monitor.cli.once import MEANINGS, STYLES, json_lines
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
 from probes.catalog.catalog import Catalog

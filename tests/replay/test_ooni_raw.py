@@ -14,8 +14,8 @@ import pytest
 
 from monitor.analysis.verdict import Evidence, State
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import decode
 from probes.measurement import DnsObservation, HttpObservation, Measurement, TcpObservation

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_format import decode
 from storage.store import Cycle
 

@@ -501,7 +501,7 @@ async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:
     ) as probers:
         controls = LocalControls(probers, world.controls)
         runner = CycleRunner(world.settings, probers, controls, random.Random(1))
-        cycle = judge_cycle(runner.skipped(world.field.id), world.settings)
+        cycle = judge_cycle(runner.skipped(world.field.id), world.settings.catalog, ())
     assert (cycle.health.state, cycle.health.rule_id) == (
         VantageState.UNKNOWN,
         "vantage.no_references",

@@ -136,7 +136,7 @@ async def cycle(
         accusations=cycles.transfers.accusations(FIELD),
         measurements=tuple(m for one in made for m in (*one.made, *one.controls)),
     )
-    judged = judge_cycle(seen, SETTINGS)
+    judged = judge_cycle(seen, SETTINGS.catalog, ())
     cycles.transfers.learn(seen, judged.transfers)
     return judged
 

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import convert
 from monitor.ooni.failures import failure_of, implied_layer
-from monitor.ooni.judge_ooni import judge_imported
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import Flag, OoniError, UnsupportedTestError, decode
 from probes.failure import Failure
