@@ -59,9 +59,9 @@ async def measure_and_judge(
     """One cycle with its verdicts, as `CycleRunner.run` takes the rest; the runner learns from
     them. Raises BudgetSpentError."""
     seen = await runner.run(vantage_id, effort, only)
-    judged = judge_cycle(seen, runner.settings)
-    runner.learn(seen, judged)
-    return judged
+    cycle = judge_cycle(seen, runner.settings.catalog, runner.settings.fingerprints)
+    runner.learn(seen, cycle)
+    return cycle
 
 
 class CycleJobs:
@@ -195,6 +195,6 @@ class CycleJobs:
         off."""
         spent = self.ledger.spent(vantage.id).total
         self.counter.cycle_taken(vantage.id, Effort.NONE, spent)
-        await self.recorder.record(
-            judge_cycle(self.runner.skipped(vantage.id), self.runner.settings)
-        )
+        settings = self.runner.settings
+        skipped = self.runner.skipped(vantage.id)
+        await self.recorder.record(judge_cycle(skipped, settings.catalog, settings.fingerprints))

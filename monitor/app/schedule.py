@@ -1,7 +1,7 @@
 """When each vantage measures: one job for each, and one more where the detector cannot decide.
 
-A cycle that takes longer than the interval makes the next one be missed, which
-is counted and logged.
+A cycle that takes longer than the interval makes the next one be missed, which is counted and
+logged.
 """
 
 import asyncio

@@ -16,10 +16,10 @@ from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_
 from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
-from monitor.replay.judge_ooni import judge_imported
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.values.cycle import Cycle

@@ -1,7 +1,7 @@
 """The one judge: from what one cycle of one vantage showed to its verdicts.
 
-It judges live cycles, cycles that agents send, late ones, and stored ones that are judged again
-(`monitor.judging.rejudge`). Pure: the same `Seen` and settings give the same verdicts.
+It judges live cycles, cycles that agents send, late ones, stored ones that are judged again
+(`monitor.judging.rejudge`), and imported ones (`monitor.judging.from_ooni`). Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,21 +20,20 @@ from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
 from monitor.analysis.throttling.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
-from monitor.config.settings import Settings
-from probes.catalog.catalog import Platform, Role
+from probes.catalog.catalog import Catalog, Platform, Role
 from probes.catalog.endpoint import parse_endpoint
 from storage.values.cycle import Cycle
 
 
-def judge_cycle(seen: Seen, settings: Settings) -> Cycle:
-    """The cycle with its verdicts, by the catalogue and the fingerprints of `settings`.
+def judge_cycle(seen: Seen, catalog: Catalog, fingerprints: tuple[Fingerprint, ...]) -> Cycle:
+    """The cycle with its verdicts; `fingerprints` are those of known block pages.
 
-    A control's cycle has none, nor has one that measured no platform.
+    A control's cycle has no verdicts, nor has one that measured no platform.
     """
     transfers = tuple(_transfer_verdict(one, seen) for one in seen.transfers)
     over_udp = answered_over_udp(seen.own)
     verdicts = combine(
-        [_verdict(one, seen, over_udp, settings.fingerprints) for one in seen.endpoints],
+        [_verdict(one, seen, over_udp, fingerprints) for one in seen.endpoints],
         (*transfers, *_still_accused(seen)),
     )
     return Cycle(
@@ -46,7 +45,7 @@ def judge_cycle(seen: Seen, settings: Settings) -> Cycle:
         health=seen.health,
         measurements=seen.measurements,
         verdicts=tuple(verdicts),
-        platforms=_platforms(seen, verdicts, settings.catalog.platforms),
+        platforms=_platforms(seen, verdicts, catalog.platforms),
         hurried=seen.out_of_turn,
         transfers=transfers,
     )

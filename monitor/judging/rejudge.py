@@ -165,7 +165,7 @@ class _Run:
         seen = self._stored.seen(
             cycle, past.measurements, past.surroundings, judged_at, old=past.verdicts
         )
-        judged = judge_cycle(seen, self._settings)
+        judged = judge_cycle(seen, self._settings.catalog, self._settings.fingerprints)
         self._stored.learn(seen, judged)
         return judged
 

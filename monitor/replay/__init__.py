@@ -2,7 +2,6 @@
 
     replay.py              folds verdicts into events and timelines
     database.py            what this installation stored
-    judge_ooni.py          OONI's raw measurements
     imported_row.py        one imported row
     row_files.py           reads files of rows
     formats.py             the formats of rows

@@ -14,10 +14,10 @@ import pytest
 
 from monitor.analysis.verdict import Evidence, State
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import decode
-from monitor.replay.judge_ooni import judge_imported
 from probes.measurement import DnsObservation, HttpObservation, Measurement, TcpObservation
 from storage.values.cycle import Cycle
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_format import decode
-from monitor.replay.judge_ooni import judge_imported
 from storage.values.cycle import Cycle
 
 V4, V4_HELPER, V6, BOGON = "104.16.1.1", "104.16.2.2", "2606:4700::1", "10.10.34.36"

@@ -188,15 +188,15 @@ async def record(configured: Settings, store: Store, turns: int = TURNS) -> None
     recorder = Recorder(configured, store, publisher, now=now)
     await recorder.restore()
     rng = random.Random(1)
-    looking = Probers(configured, now=now, make_network=lambda v: story.networks[v.id])
-    async with looking:
+    probers = Probers(configured, now=now, make_network=lambda v: story.networks[v.id])
+    async with probers:
         runner = CycleRunner(
             configured,
-            looking,
-            LocalControls(looking, CONTROLS),
+            probers,
+            LocalControls(probers, CONTROLS),
             rng,
             None,
-            Transfers(configured, looking, CONTROLS, rng),
+            Transfers(configured, probers, CONTROLS, rng),
             Http3(1.0, rng),
         )
 

@@ -58,13 +58,13 @@ async def agent(
         async with CycleRunners(
             ledger, controls=controls, scheduled_controls=True, now=clock.now
         ) as runners:
-            keeper = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
-            turns = AgentCycles(await runners.begin(mine, ()), keeper, LogCounter(), ledger)
-            schedule = Schedule(mine, turns)
+            recorder = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
+            jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
+            schedule = Schedule(mine, jobs)
             change = AgentReconfiguration(
-                mine, orders, controls, runners, schedule, turns, keeper, mine
+                mine, orders, controls, runners, schedule, jobs, recorder, mine
             )
-            yield change, turns
+            yield change, jobs
             # Earlier runners are let go of by tasks, which are to have begun.
             await asyncio.sleep(0.05)
 
@@ -84,24 +84,24 @@ async def test_orders_hold_at_once_and_within_what_the_file_allows(
 ) -> None:
     """Interval, platforms and bytes; to rest and to go on; and older orders change nothing."""
     configure(LogSettings(format="json"), sys.stdout)
-    async with agent(own(tmp_path), tmp_path) as (change, turns):
-        assert turns.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
-        first = turns.runner
+    async with agent(own(tmp_path), tmp_path) as (change, jobs):
+        assert jobs.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
+        first = jobs.runner
         await change.ordered(TOLD, signed(TOLD))
         assert changed(capsys) == [(600.0, 3, 100_000_000)]
-        assert turns.runner is not first
-        assert not turns.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
-        assert not turns.paused_by_collector
+        assert jobs.runner is not first
+        assert not jobs.ledger.affords(VANTAGE, Allotment.SUSPICION, 50_000_000)
+        assert not jobs.paused_by_collector
         rest = replace(TOLD, version="2", paused=True)
         await change.ordered(rest, signed(rest))
-        assert turns.paused_by_collector
+        assert jobs.paused_by_collector
         older = replace(
             TOLD, version="0", issued_at=TOLD.issued_at.replace(year=2025), interval=900
         )
         await change.ordered(older, signed(older))
-        assert turns.paused_by_collector
+        assert jobs.paused_by_collector
         await change.ordered(replace(TOLD, version="3"), signed(TOLD))
-        assert not turns.paused_by_collector
+        assert not jobs.paused_by_collector
         assert changed(capsys) == []
 
 

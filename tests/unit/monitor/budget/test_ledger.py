@@ -191,11 +191,11 @@ async def asked(settings: Settings, times: int) -> tuple[Ledger, ScriptedNetwork
     """Ask so many times where the vantage comes out; seconds that took."""
     ledger = Ledger(settings, now=lambda: MIDNIGHT + timedelta(hours=12))
     scripted = network()
-    looking = Probers(settings, now=utc_now, make_network=lambda _: scripted, ledger=ledger)
+    probers = Probers(settings, now=utc_now, make_network=lambda _: scripted, ledger=ledger)
     began = asyncio.get_running_loop().time()
-    async with looking:
+    async with probers:
         for _ in range(times):
-            await looking.exits.ask(FIELD.id)
+            await probers.exits.ask(FIELD.id)
     return ledger, scripted, asyncio.get_running_loop().time() - began
 
 

@@ -162,14 +162,14 @@ async def _simulated(hours: float, *, blocked: bool) -> Day:
     rng = random.Random(7)
     cycles = []
     efforts: Counter[Effort] = Counter()
-    looking = Probers(SETTINGS, now=now, make_network=lambda v: networks[v.id], ledger=ledger)
-    async with looking:
+    probers = Probers(SETTINGS, now=now, make_network=lambda v: networks[v.id], ledger=ledger)
+    async with probers:
         runner = CycleRunner(
             SETTINGS,
-            looking,
-            LocalControls(looking, [CONTROL]),
+            probers,
+            LocalControls(probers, [CONTROL]),
             rng,
-            transfers=Transfers(SETTINGS, looking, [CONTROL], rng),
+            transfers=Transfers(SETTINGS, probers, [CONTROL], rng),
         )
         for turn in range(round(hours * 12)):
             await asyncio.sleep(max(0.0, turn * SETTINGS.interval - loop.time()))

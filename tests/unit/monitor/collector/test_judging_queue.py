@@ -91,15 +91,15 @@ class Shelf(MemoryStore):
         return looks
 
 
-class Desk:
-    """A collector's store, its clock, and its inbox."""
+class QueueWorld:
+    """A collector's store, its clock, and its queue."""
 
     def __init__(self, configured: Settings) -> None:
         self.clock = Clock()
         self.store = Shelf(clock=self.clock)
         self.kept = Kept(self.store)
         self.judge = ReceivedCycles(configured, self.store)
-        self.inbox = JudgingQueue(
+        self.queue = JudgingQueue(
             self.store, self.judge, self.kept, control_wait=2 * INTERVAL, now=self.clock
         )
 
@@ -111,9 +111,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(configured: Settings) -> Desk:
+async def collector(configured: Settings) -> QueueWorld:
     """An empty one, whose control was heard of just now."""
-    made = Desk(configured)
+    made = QueueWorld(configured)
     await made.store.open()
     return made
 
@@ -133,114 +133,118 @@ def asked_for(one: Told) -> list[Measurement]:
     return [look for look in one[1] if look.vantage != one[0].vantage]
 
 
-async def _heard(desk: Desk, told: list[Told]) -> None:
+async def _heard(collector: QueueWorld, told: list[Told]) -> None:
     """A control looked at something before any of this."""
     first = next(look for one in told for look in asked_for(one) if look.look is Purpose.CONTROL)
-    await desk.store.add_control_measurements([first])
+    await collector.store.add_control_measurements([first])
 
 
 async def test_a_failure_that_no_control_looked_at_waits_and_others_do_not(
-    desk: Desk, told: list[Told]
+    collector: QueueWorld, told: list[Told]
 ) -> None:
     """Its vantage waits, in order; another vantage is judged at once. When controls have looked
     after the failure, it is judged by that, and the next one after it."""
     one, other = blocked(told, JAZZ.id), of(told, FIELD.id)[0]
     after = of(told, JAZZ.id)[3]
-    await _heard(desk, told)
-    await desk.bring(one, controls=False)
-    await desk.bring(after, controls=False)
-    await desk.bring(other)
-    assert await desk.inbox.judge_waiting() == 1
-    assert [cycle.id for cycle in desk.kept.cycles] == [other[0].id]
-    assert desk.inbox.held == 1
-    await desk.store.add_control_measurements([*asked_for(one), *asked_for(after)])
-    assert await desk.inbox.judge_waiting() == 2
-    assert [cycle.id for cycle in desk.kept.cycles[1:]] == [one[0].id, after[0].id]
-    assert desk.kept.states(JAZZ.id) == [State.BLOCKED, State.BLOCKED]
-    assert desk.inbox.held == 0
+    await _heard(collector, told)
+    await collector.bring(one, controls=False)
+    await collector.bring(after, controls=False)
+    await collector.bring(other)
+    assert await collector.queue.judge_waiting() == 1
+    assert [cycle.id for cycle in collector.kept.cycles] == [other[0].id]
+    assert collector.queue.held == 1
+    await collector.store.add_control_measurements([*asked_for(one), *asked_for(after)])
+    assert await collector.queue.judge_waiting() == 2
+    assert [cycle.id for cycle in collector.kept.cycles[1:]] == [one[0].id, after[0].id]
+    assert collector.kept.states(JAZZ.id) == [State.BLOCKED, State.BLOCKED]
+    assert collector.queue.held == 0
 
 
-async def test_it_waits_no_longer_than_it_is_to(desk: Desk, told: list[Told]) -> None:
+async def test_it_waits_no_longer_than_it_is_to(collector: QueueWorld, told: list[Told]) -> None:
     """Then it is judged without, which makes failures alone insufficient."""
-    await _heard(desk, told)
-    await desk.bring(blocked(told, JAZZ.id), controls=False)
-    assert await desk.inbox.judge_waiting() == 0
-    desk.clock.at += timedelta(seconds=2 * INTERVAL - 1)
-    assert await desk.inbox.judge_waiting() == 0
-    desk.clock.at += timedelta(seconds=1)
-    assert await desk.inbox.judge_waiting() == 1
-    assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
+    await _heard(collector, told)
+    await collector.bring(blocked(told, JAZZ.id), controls=False)
+    assert await collector.queue.judge_waiting() == 0
+    collector.clock.at += timedelta(seconds=2 * INTERVAL - 1)
+    assert await collector.queue.judge_waiting() == 0
+    collector.clock.at += timedelta(seconds=1)
+    assert await collector.queue.judge_waiting() == 1
+    assert collector.kept.states(JAZZ.id) == [State.INSUFFICIENT]
 
 
 async def test_what_comes_in_while_others_are_judged_brings_its_controls_along(
-    desk: Desk, told: list[Told]
+    collector: QueueWorld, told: list[Told]
 ) -> None:
     """A collector that has much to catch up with judges one handed in meanwhile by all that
     controls saw for it, though it is from the time of one judged before."""
     first, second = blocked(told, JAZZ.id), blocked(told, QUIET.id)
 
     async def meanwhile() -> None:
-        await desk.bring(second)
-        desk.clock.at += timedelta(seconds=2 * INTERVAL)
+        await collector.bring(second)
+        collector.clock.at += timedelta(seconds=2 * INTERVAL)
 
-    desk.kept.meanwhile = meanwhile
-    await desk.bring(first)
-    assert await desk.inbox.judge_waiting() == 2
-    assert desk.kept.states(JAZZ.id) == [State.BLOCKED]
-    assert desk.kept.states(QUIET.id) == [State.BLOCKED]
+    collector.kept.meanwhile = meanwhile
+    await collector.bring(first)
+    assert await collector.queue.judge_waiting() == 2
+    assert collector.kept.states(JAZZ.id) == [State.BLOCKED]
+    assert collector.kept.states(QUIET.id) == [State.BLOCKED]
 
 
-async def test_where_no_control_is_heard_of_nothing_waits(desk: Desk, told: list[Told]) -> None:
+async def test_where_no_control_is_heard_of_nothing_waits(
+    collector: QueueWorld, told: list[Told]
+) -> None:
     """An installation without controls judges at once."""
-    await desk.bring(blocked(told, JAZZ.id), controls=False)
-    assert await desk.inbox.judge_waiting() == 1
-    assert desk.kept.states(JAZZ.id) == [State.INSUFFICIENT]
+    await collector.bring(blocked(told, JAZZ.id), controls=False)
+    assert await collector.queue.judge_waiting() == 1
+    assert collector.kept.states(JAZZ.id) == [State.INSUFFICIENT]
 
 
 async def test_what_comes_late_is_judged_by_what_controls_saw_then(
-    desk: Desk, told: list[Told]
+    collector: QueueWorld, told: list[Told]
 ) -> None:
     """It does not wait, and is kept as what it is; looks of controls from its own time serve."""
     one, two = of(told, JAZZ.id)[2:4]
-    await desk.store.add_control_measurements(asked_for(one))
+    await collector.store.add_control_measurements(asked_for(one))
     for look in (one, two):
-        await desk.bring(look, controls=False, backfilled=True)
-    assert await desk.inbox.judge_waiting() == 2
-    assert desk.kept.late == [one[0].id, two[0].id]
-    assert desk.kept.states(JAZZ.id)[0] is State.BLOCKED
-    assert desk.inbox.held == 0
+        await collector.bring(look, controls=False, backfilled=True)
+    assert await collector.queue.judge_waiting() == 2
+    assert collector.kept.late == [one[0].id, two[0].id]
+    assert collector.kept.states(JAZZ.id)[0] is State.BLOCKED
+    assert collector.queue.held == 0
 
 
 async def test_those_that_come_together_are_judged_in_the_order_they_ended(
-    desk: Desk, told: list[Told]
+    collector: QueueWorld, told: list[Told]
 ) -> None:
     """Whichever of them came first: for two seconds a cycle waits for others that ended before."""
-    inbox = JudgingQueue(
-        *(desk.store, desk.judge, desk.kept),
+    queue = JudgingQueue(
+        *(collector.store, collector.judge, collector.kept),
         control_wait=2 * INTERVAL,
-        now=desk.clock,
+        now=collector.clock,
         settle=2.0,
     )
     both = [of(told, FIELD.id)[1], of(told, JAZZ.id)[1]]
     early, late = sorted(both, key=lambda one: (one[0].finished_at, one[0].id))
-    await desk.bring(late)
-    assert await inbox.judge_waiting() == 0
-    desk.clock.at += timedelta(seconds=1)
-    await desk.bring(early)
-    assert await inbox.judge_waiting() == 0
-    desk.clock.at += timedelta(seconds=2)
-    assert await inbox.judge_waiting() == 2
-    assert [cycle.id for cycle in desk.kept.cycles] == [early[0].id, late[0].id]
+    await collector.bring(late)
+    assert await queue.judge_waiting() == 0
+    collector.clock.at += timedelta(seconds=1)
+    await collector.bring(early)
+    assert await queue.judge_waiting() == 0
+    collector.clock.at += timedelta(seconds=2)
+    assert await queue.judge_waiting() == 2
+    assert [cycle.id for cycle in collector.kept.cycles] == [early[0].id, late[0].id]
 
 
-async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: list[Told]) -> None:
+async def test_a_cycle_that_rules_break_on_holds_nobody_up(
+    collector: QueueWorld, told: list[Told]
+) -> None:
     """It is kept without a verdict and without a word on its vantage; the next one is judged."""
     one, after = of(told, JAZZ.id)[:2]
-    await desk.bring(one)
-    await desk.bring(after)
-    desk.store.broken = one[0].id
-    assert await desk.inbox.judge_waiting() == 2
-    broken, judged = desk.kept.cycles
+    await collector.bring(one)
+    await collector.bring(after)
+    collector.store.broken = one[0].id
+    assert await collector.queue.judge_waiting() == 2
+    broken, judged = collector.kept.cycles
     assert (broken.id, broken.verdicts, broken.health.state) == (
         one[0].id,
         (),
@@ -249,9 +253,9 @@ async def test_a_cycle_that_rules_break_on_holds_nobody_up(desk: Desk, told: lis
     assert judged.platforms
 
 
-async def test_a_control_is_only_told_to_be_well(desk: Desk, told: list[Told]) -> None:
+async def test_a_control_is_only_told_to_be_well(collector: QueueWorld, told: list[Told]) -> None:
     """Its cycles have no verdict."""
-    await desk.bring(of(told, CONTROL.id)[0])
-    assert await desk.inbox.judge_waiting() == 1
-    (cycle,) = desk.kept.cycles
+    await collector.bring(of(told, CONTROL.id)[0])
+    assert await collector.queue.judge_waiting() == 1
+    (cycle,) = collector.kept.cycles
     assert (cycle.verdicts, cycle.health.state) == ((), VantageState.OK)

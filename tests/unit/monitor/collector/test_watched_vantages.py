@@ -120,9 +120,9 @@ async def test_a_cycle_of_ones_own_waits_for_judgement_like_any_other(
     """With its looks and those made for it; its own verdicts are not taken."""
     store = MemoryStore()
     await store.open()
-    keeper = LocalCycles(configured, store, lambda _: None, now=Clock())
+    recorder = LocalCycles(configured, store, lambda _: None, now=Clock())
     whole = seen(1)
-    await keeper.record(whole)
+    await recorder.record(whole)
     (waiting,) = await store.waiting(10)
     assert (waiting.id, waiting.vantage, waiting.health) == (whole.id, whole.vantage, whole.health)
     looks = await store.measurements_of(waiting)
@@ -139,32 +139,32 @@ async def test_while_the_store_fails_cycles_are_kept_and_that_is_counted(
     up."""
     store, failed = Failing(), list[str]()
     await store.open()
-    keeper = LocalCycles(configured, store, failed.append, now=Clock())
+    recorder = LocalCycles(configured, store, failed.append, now=Clock())
     store.full = True
     for number in range(3):
-        await keeper.record(seen(number))
+        await recorder.record(seen(number))
     assert failed == ["save"] * 3
     assert await store.waiting(10) == []
     store.full = False
-    await keeper.record(seen(3))
+    await recorder.record(seen(3))
     assert [one.id for one in await store.waiting(10)] == [seen(n).id for n in range(4)]
     store.full = True
     for number in range(4, 6 + MOST):
-        await keeper.record(seen(number))
+        await recorder.record(seen(number))
     store.full = False
-    await keeper.record(seen(6 + MOST))
+    await recorder.record(seen(6 + MOST))
     kept = [one.id for one in await store.waiting(1000)]
     assert len(kept) == 4 + MOST
     assert seen(4).id not in kept
 
 
 async def test_what_a_vantage_suspects_is_known_for_looking_again(configured: Settings) -> None:
-    """The fast lane asks the keeper's book, which judges nothing."""
+    """The fast lane asks the recorder's book, which judges nothing."""
     store = MemoryStore()
     await store.open()
     watching = replace(configured, vantages=(CONTROL, FIELD))
-    keeper = LocalCycles(watching, store, lambda _: None, now=Clock())
-    assert keeper.book.places == {}
+    recorder = LocalCycles(watching, store, lambda _: None, now=Clock())
+    assert recorder.book.places == {}
     whole = seen(1)
-    await keeper.record(whole)
-    assert {place for place, _ in keeper.book.places} == {whole.country}
+    await recorder.record(whole)
+    assert {place for place, _ in recorder.book.places} == {whole.country}

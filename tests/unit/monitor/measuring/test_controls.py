@@ -55,8 +55,8 @@ class World:
             catalog=Catalog(platforms=()),
             probe=ProbeSettings(rate=10_000, bogon_allow=("203.0.113.0/24",)),
         )
-        async with Probers(settings, now=now, make_network=lambda _: self.network) as looking:
-            yield LocalControls(looking, controls)
+        async with Probers(settings, now=now, make_network=lambda _: self.network) as probers:
+            yield LocalControls(probers, controls)
 
     @property
     def visits(self) -> int:

@@ -186,11 +186,11 @@ class World:
         done = []
         async with Probers(
             self.settings, now=now, make_network=lambda vantage: self.networks[vantage.id]
-        ) as looking:
+        ) as probers:
             runner = CycleRunner(
                 self.settings,
-                looking,
-                controls or LocalControls(looking, self.controls),
+                probers,
+                controls or LocalControls(probers, self.controls),
                 rng,
                 http3=http3,
             )
@@ -498,10 +498,10 @@ async def test_a_skipped_cycle_is_recorded_and_measures_nothing() -> None:
     world = World()
     async with Probers(
         world.settings, now=now, make_network=lambda vantage: world.networks[vantage.id]
-    ) as looking:
-        controls = LocalControls(looking, world.controls)
-        runner = CycleRunner(world.settings, looking, controls, random.Random(1))
-        cycle = judge_cycle(runner.skipped(world.field.id), world.settings)
+    ) as probers:
+        controls = LocalControls(probers, world.controls)
+        runner = CycleRunner(world.settings, probers, controls, random.Random(1))
+        cycle = judge_cycle(runner.skipped(world.field.id), world.settings.catalog, ())
     assert (cycle.health.state, cycle.health.rule_id) == (
         VantageState.UNKNOWN,
         "vantage.no_references",

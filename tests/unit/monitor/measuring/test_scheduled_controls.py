@@ -36,19 +36,19 @@ async def control_cycles(
     rng = random.Random(1)
     ledger = Ledger(world.settings, now=now)
     assert ledger.buy(CONTROL.id, Allotment.SUSPICION, taken)
-    looking = Probers(
+    probers = Probers(
         world.settings,
         now=now,
         make_network=lambda vantage: world.networks[vantage.id],
         ledger=ledger,
     )
-    async with looking:
+    async with probers:
         runner = CycleRunner(
             world.settings,
-            looking,
-            LocalControls(looking, world.controls),
+            probers,
+            LocalControls(probers, world.controls),
             rng,
-            scheduled_controls=ScheduledControls(looking, rng, world.settings.interval)
+            scheduled_controls=ScheduledControls(probers, rng, world.settings.interval)
             if scheduled
             else None,
         )

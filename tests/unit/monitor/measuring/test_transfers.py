@@ -90,15 +90,15 @@ class World:
         self, *, forced: bool = False, limited: bool = False
     ) -> AsyncIterator["Cycles"]:
         """Cycles of this world, with the day's bytes looked after when `limited`."""
-        looking = Probers(
+        probers = Probers(
             self.settings,
             now=self.now,
             make_network=lambda v: self.networks[v.id],
             ledger=Ledger(self.settings, now=self.now, limited=limited),
         )
-        async with looking:
+        async with probers:
             rng = random.Random(1)
-            transfers = Transfers(self.settings, looking, (CONTROL,), rng, forced=forced)
+            transfers = Transfers(self.settings, probers, (CONTROL,), rng, forced=forced)
             yield Cycles(self, transfers)
 
 
@@ -136,7 +136,7 @@ async def cycle(
         accusations=cycles.transfers.accusations(FIELD),
         measurements=tuple(m for one in made for m in (*one.made, *one.controls)),
     )
-    judged = judge_cycle(seen, SETTINGS)
+    judged = judge_cycle(seen, SETTINGS.catalog, ())
     cycles.transfers.learn(seen, judged.transfers)
     return judged
 

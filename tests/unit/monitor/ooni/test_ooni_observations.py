@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from monitor.config.catalog import shipped_catalog
+from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import convert
 from monitor.ooni.failures import failure_of, implied_layer
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import Flag, OoniError, UnsupportedTestError, decode
-from monitor.replay.judge_ooni import judge_imported
 from probes.failure import Failure
 from probes.layers.scrub import Scrubber
 from probes.measurement import HttpObservation, Layer

@@ -1,4 +1,4 @@
-"""What the recorder stores for the courier."""
+"""The notices that the recorder stores for delivery."""
 
 import asyncio
 from collections.abc import Sequence
