@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from monitor.cli.options import BAD_USAGE, OUR_FAULT, ConfigOption, fail, load_settings
 from monitor.config.environ import expander
-from monitor.export.cells import visible
 from monitor.wire.proof import fault_of
+from monitor.wording.plain import visible
 from storage import url as database_url
 from storage.open_store import MEMORY_URL, open_store
 from storage.sql.migrate import migrate_file

@@ -1,4 +1,4 @@
-"""`shutwatch event`: what was detected, and what people say of it."""
+"""`shutwatch event`: what was detected, and how people review it."""
 
 import sys
 from collections.abc import Sequence
@@ -17,8 +17,16 @@ from monitor.cli.console import plain_console
 from monitor.cli.export import moment_of
 from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
 from monitor.cli.store_options import with_store
-from monitor.export.cells import visible
 from monitor.recording.continuations import reviews_of
+from monitor.wording.changes import change_in_words
+from monitor.wording.events import condition
+from monitor.wording.grades import grade_in_words
+from monitor.wording.methods import method_and_name
+from monitor.wording.networks import network_name
+from monitor.wording.plain import visible
+from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
+from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.words import Words, words_in
 from storage.store import Selection, Store
 from storage.values.reviews import Annotation, Mark, Review, standing
 
@@ -27,7 +35,7 @@ NOTE_LIMIT, NAME_LIMIT = 4000, 200
 SHORTEST = 4
 """Characters of an id that must be given at least."""
 AROUND = timedelta(days=7)
-"""Annotations are shown this long before an event and after it."""
+"""Annotations from this long before an event to this long after it are shown."""
 
 EventArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Its id, or the first characters of it.")
@@ -37,7 +45,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard outpu
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="See what was detected, and say what you make of it.")
+    group = typer.Typer(help="Show detected events, and review them.")
     app.add_typer(group, name="event", no_args_is_help=True)
 
     @group.command("list")
@@ -51,7 +59,7 @@ def register(app: typer.Typer) -> None:
         json: JsonOption = False,
         config: ConfigOption = None,
     ) -> None:
-        """List events, oldest first, each with the review that holds."""
+        """List events, oldest first, each with its current review."""
         selection = Selection(
             since=moment_of("--since", since),
             until=moment_of("--until", until),
@@ -71,7 +79,7 @@ def register(app: typer.Typer) -> None:
 
     @group.command()
     def show(event: EventArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
-        """Show one event: what was detected and when, what people said, and what happened then."""
+        """Show one event: its times, evidence and log, reviews, and what happened around it."""
 
         async def read(store: Store) -> _Whole:
             found = await _find(store, event)
@@ -93,16 +101,16 @@ def register(app: typer.Typer) -> None:
     def review(
         event: EventArgument,
         confirm: Annotated[
-            bool, typer.Option("--confirm", help="You have checked it and stand by it.")
+            bool, typer.Option("--confirm", help="You checked it and it is right.")
         ] = False,
         reject: Annotated[
-            bool, typer.Option("--reject", help="You have checked it and it is wrong.")
+            bool, typer.Option("--reject", help="You checked it and it is wrong.")
         ] = False,
-        note: Annotated[str, typer.Option(help="What you found, in your words.")] = "",
-        by: Annotated[str, typer.Option(help="Who says so: a name, or a pseudonym.")] = "",
+        note: Annotated[str, typer.Option(help="What you found, in your own words.")] = "",
+        by: Annotated[str, typer.Option(help="Your name, or a pseudonym.")] = "",
         config: ConfigOption = None,
     ) -> None:
-        """Put your judgement beside an event. The detected record stays as it is."""
+        """Add your review to an event. What was detected stays as it is."""
         mark = _mark(confirm=confirm, reject=reject, note=note)
         _check_length("--note", note, NOTE_LIMIT)
         _check_length("--by", by, NAME_LIMIT)
@@ -122,11 +130,11 @@ def register(app: typer.Typer) -> None:
             return found, made
 
         found, made = with_store(load_settings(config), add)
-        typer.echo(f"{_told(found)}\n{_said(made)}")
+        typer.echo(f"{_summary(found)}\n{_review_line(made)}")
 
 
 class _Reviewed(msgspec.Struct, frozen=True):
-    """An event with the review that holds, if any."""
+    """An event with its current review, if any."""
 
     event: Event
     review: Review | None
@@ -139,12 +147,12 @@ class _Reviewed(msgspec.Struct, frozen=True):
 
 
 class _Whole(msgspec.Struct, frozen=True, kw_only=True):
-    """An event with all that is told of it."""
+    """An event with everything that is known about it."""
 
     event: Event
     log: Sequence[EventLogEntry]
     reviews: Sequence[Review]
-    """Also of events that go on as this one."""
+    """Also of events that continue as this one."""
     annotations: Sequence[Annotation]
 
     def as_json(self) -> dict[str, Any]:
@@ -162,7 +170,7 @@ class _Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    """The event as it was detected, its network numbers in short beside it."""
+    """The event as it was detected, with the numbers of its affected networks."""
     return {**msgspec.structs.asdict(event), "networks_affected": event.networks_affected}
 
 
@@ -183,7 +191,7 @@ async def _reviewed(store: Store, selection: Selection) -> list[_Reviewed]:
 
 
 async def _find(store: Store, start: str) -> Event:
-    """The one event whose id begins so. Exits with 2 when there is none, or more than one."""
+    """The only event whose id begins so. Exits with 2 when there is none, or more than one."""
     wanted = start.strip().lower()
     if len(wanted) < SHORTEST:
         raise fail(f"{start!r}: give at least {SHORTEST} characters of the event's id", BAD_USAGE)
@@ -233,24 +241,23 @@ def _time(moment: datetime | None) -> str:
 
 
 def _what(event: Event) -> str:
-    """What it is about, in a few words."""
-    thing = event.platform or event.vantage
-    return f"{event.kind} {thing}".strip().replace("_", " ")
+    """Its kind, with the platform or vantage it is about."""
+    return f"{KINDS[event.kind]} {visible(event.platform or event.vantage)}".strip()
 
 
-def _told(event: Event) -> str:
-    where = f" in {event.country}" if event.country else ""
-    return f"Event {event.id}: {_what(event)}{where}, {event.state} by the detector"
+def _summary(event: Event) -> str:
+    where = f" in {words_in().country(event.country)}" if event.country else ""
+    return f"Event {event.id}: {_what(event)}{where}, {EVENT_STATES[event.state]} by the detector"
 
 
-def _said(review: Review) -> str:
+def _review_line(review: Review) -> str:
     by = f" by {visible(review.reviewer)}" if review.reviewer else ""
     note = f": {visible(review.note)}" if review.note else ""
-    return f"{_time(review.at)}  {review.mark}{by}{note}"
+    return f"{_time(review.at)}  {MARKS[review.mark]}{by}{note}"
 
 
 def _elsewhere(review: Review, event: Event) -> str:
-    return "" if review.event == event.id else f" (of {review.event}, which goes on as this one)"
+    return "" if review.event == event.id else f" (of {review.event}, which continues as this one)"
 
 
 def _print_list(listed: Sequence[_Reviewed]) -> None:
@@ -259,21 +266,23 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
     for column in ("id", "since", "country", "what", "state", "review"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "country"))
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for one in listed:
         event = one.event
-        said = one.review.mark.value if one.review else ("notes" if one.count else "")
-        cells = (_time(event.onset_latest), event.country, _what(event), event.state, said)
+        review = MARKS[one.review.mark] if one.review else ("notes" if one.count else "")
+        country = words_in().country(event.country) if event.country else ""
+        state = EVENT_STATES[event.state]
+        cells = (_time(event.onset_latest), country, _what(event), state, review)
         # The beginning of an id is enough to name it, and leaves room for the rest.
         table.add_row(event.id[:12], *map(escape, cells))
     plain_console().print(table)
 
 
 def _print(whole: _Whole) -> None:
-    event = whole.event
-    began = _time(event.onset_earliest) or "an unknown time before it was first looked at"
+    event, words = whole.event, words_in()
+    began = _time(event.onset_earliest) or "an unknown time before the first test"
     lines = [
-        _told(event),
+        _summary(event),
         f"  began     between {began} and {_time(event.onset_latest)}",
         f"  detected  {_time(event.detected_at)}",
         f"  confirmed {_time(event.confirmed_at) or 'not'}",
@@ -283,32 +292,40 @@ def _print(whole: _Whole) -> None:
     else:
         lines.append(
             f"  ended     between {_time(event.end_earliest) or '?'} and "
-            f"{_time(event.end_latest) or 'nobody saw'}"
+            f"{_time(event.end_latest) or 'an unknown time: nobody saw it'}"
         )
-    networks = ", ".join(
-        visible(f"AS{n.asn} {n.network}".strip()) + ("" if n.blocked_now else " (no longer)")
-        for n in event.networks
-        if n.affected
+    networks = words.listed(
+        f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
+        for one in event.networks
+        if one.affected
     )
+    methods = words.pause.join(method_and_name(words, name) for name in event.methods)
     lines += [
-        f"  how       {', '.join(event.methods) or '-'}",
+        f"  how       {methods or '-'}",
         f"  where     {networks or '-'}",
-        f"  evidence  {event.evidence}, rules {event.rules_version}",
+        f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",
         f"  first     measurement {event.first_measurement}",
         "",
-        "What was known when",
-        *(f"  {_time(e.at)}  {e.change} {visible(e.detail)}".rstrip() for e in whole.log),
+        words.gettext("What was known when"),
+        *(f"  {_time(e.at)}  {_change(words, e)}" for e in whole.log),
         "",
-        "What people said",
-        *(f"  {_said(review)}{_elsewhere(review, event)}" for review in whole.reviews),
+        words.gettext("What people said"),
+        *(f"  {_review_line(review)}{_elsewhere(review, event)}" for review in whole.reviews),
         *([] if whole.reviews else ["  nothing yet: `shutwatch event review` adds it"]),
     ]
     if whole.annotations:
-        lines += ["", "What happened around that time"]
+        lines += ["", words.gettext("What happened around that time")]
         for one in whole.annotations:
             about = f" ({one.platform})" if one.platform else ""
-            lines.append(f"  {_time(one.since)}  {one.kind}{about}: {visible(one.text)}")
+            lines.append(
+                f"  {_time(one.since)}  {ANNOTATION_KINDS[one.kind]}{about}: {visible(one.text)}"
+            )
             lines.append(f"                     {visible(one.source)}")
     console = plain_console()
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _change(words: Words, entry: EventLogEntry) -> str:
+    phrase = change_in_words(words, entry.change)
+    return f"{phrase}: {visible(entry.detail)}" if entry.detail else phrase

@@ -8,19 +8,23 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from monitor.analysis.judge.rules import RULES
-from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
-from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState, Verdict
 from monitor.app.cycle_runners import cycle_runner
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.config.settings import LogSettings, Settings
 from monitor.logs import configure
-from monitor.wording.health import notes
+from monitor.wording.grades import grade_in_words
+from monitor.wording.methods import method_and_name, method_name
+from monitor.wording.networks import network_name
+from monitor.wording.rules import HEALTH_RULE_MEANINGS, RULE_MEANINGS
+from monitor.wording.states import STATES
+from monitor.wording.vantage_health import VANTAGE_STATES, notes
+from monitor.wording.words import words_in
 from storage.store import Cycle
 
 STYLES = {
@@ -30,11 +34,6 @@ STYLES = {
     State.BLOCKED: "bold red",
     State.DOWN: "magenta",
     State.INSUFFICIENT: "dim",
-}
-
-HEALTH_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
-MEANINGS = {rule.id: rule.meaning for rule in RULES} | {
-    rule.id: rule.meaning for rule in THROTTLING_RULES
 }
 
 
@@ -130,9 +129,9 @@ def json_lines(cycles: list[Cycle]) -> Iterator[dict[str, Any]]:
 
 
 def _notes(cycles: list[Cycle]) -> Iterator[str]:
-    """What people should know of each vantage beside its state."""
+    """What people should know of each vantage, next to its state."""
     for cycle in cycles:
-        yield from (f"{cycle.vantage}: {note}" for note in notes(cycle.health))
+        yield from (f"{cycle.vantage}: {note}" for note in notes(words_in(), cycle.health))
 
 
 def _endpoint_line(verdict: Verdict) -> dict[str, Any]:
@@ -198,20 +197,21 @@ def _spread(spread: Spread, digits: int | None = None) -> dict[str, float]:
 
 def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> None:
     """The table a person reads."""
+    words = words_in()
     titles = {platform.name: platform.title for platform in settings.catalog.platforms}
     for cycle in cycles:
         health = cycle.health
-        network = f"AS{health.asn} {health.network}".strip() if health.asn else health.network
-        place = ", ".join(filter(None, (health.country, network)))
+        network = network_name(words, health.network, health.asn)
+        place = f"{words.country(health.country)}, {network}, {health.vantage_role}"
         console.print(
-            f"\n[bold]{health.vantage}[/bold] ({place}, {health.vantage_role}): "
-            f"[bold]{health.state}[/bold], {health.references_ok} of "
+            f"\n[bold]{health.vantage}[/bold] ({escape(place)}): "
+            f"[bold]{VANTAGE_STATES[health.state]}[/bold], {health.references_ok} of "
             f"{health.references_total} references answered",
             highlight=False,
         )
         if health.state is not VantageState.OK:
-            console.print(HEALTH_MEANINGS.get(health.rule_id, ""), style="yellow")
-        for note in notes(health):
+            console.print(HEALTH_RULE_MEANINGS.get(health.rule_id, ""), style="yellow")
+        for note in notes(words, health):
             console.print(f"Note: {note}.", style="yellow", highlight=False)
         if not cycle.platforms:
             continue
@@ -219,12 +219,12 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
         for column in ("platform", "state", "how", "evidence", "why"):
             table.add_column(column, overflow="fold")
         for verdict in cycle.platforms:
-            how = f"{verdict.method}: {verdict.sub_method}" if verdict.method else ""
+            name = method_name(verdict.method, verdict.sub_method)
             table.add_row(
                 titles.get(verdict.platform, verdict.platform),
-                f"[{STYLES[verdict.state]}]{verdict.state}[/]",
-                how,
-                str(verdict.evidence) if verdict.method else "",
+                f"[{STYLES[verdict.state]}]{STATES[verdict.state]}[/]",
+                method_and_name(words, name) if name else "",
+                grade_in_words(words, verdict.evidence) if name else "",
                 _why(verdict),
             )
         console.print(table)
@@ -236,4 +236,4 @@ def _why(verdict: PlatformVerdict) -> str:
     if verdict.rule_id.startswith("vantage."):
         return verdict.rule_id  # said once, above the table
     roles = ", ".join(role.role for role in verdict.roles if role.state is not State.OK)
-    return f"{roles}: {MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"
+    return f"{roles}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

@@ -12,7 +12,6 @@ from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
 from monitor.config.toml_node import did_you_mean
-from monitor.export.cells import visible
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make, same_fingerprint
 from monitor.report.archive import TooLargeError
 from monitor.report.bounded_unzip import NotAsMadeError
@@ -20,8 +19,11 @@ from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
-from monitor.report.signed_words import checked
+from monitor.report.signatures_text import checked
 from monitor.report.verify import verify as check
+from monitor.wording.languages import BY_CODE, ENGLISH, Language
+from monitor.wording.plain import visible
+from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES
 from storage.values.fleet import CollectorStore
 
@@ -52,27 +54,32 @@ def register(app: typer.Typer) -> None:
             bool,
             typer.Option(
                 "--all-measurements",
-                help="Enclose every look, not only those around the onset and the end.",
+                help="Enclose every measurement, not only those around the start and the end.",
             ),
         ] = False,
         signed_batches: Annotated[
             bool,
             typer.Option(
                 "--signed-batches",
-                help="Enclose what agents handed in, byte by byte; needs --with-vantages.",
+                help="Enclose what agents sent, byte by byte; needs --with-vantages.",
             ),
         ] = False,
+        language: Annotated[
+            str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
+        ] = ENGLISH.code,
         config: ConfigOption = None,
     ) -> None:
-        """One signed file to hand on: PDF, web page, charts and the data they rest on."""
+        """Make one signed file to pass on: PDF, web page, charts and the data behind them."""
 
         if signed_batches and not with_vantages:
             raise fail(
                 "--signed-batches needs --with-vantages: what a vantage signed names it", BAD_USAGE
             )
+        if language not in BY_CODE:
+            raise fail(f"--language {language!r} is not one of {', '.join(BY_CODE)}", BAD_USAGE)
         settings = load_settings(config)
         now = datetime.now(UTC)
-        # Of what is still to come nothing can be said.
+        # Nothing is known about the future.
         start, end = moment_of("--since", since), min(moment_of("--until", until) or now, now)
         if start is None or start >= end:
             raise fail("--since must be a moment before --until, and before now", BAD_USAGE)
@@ -87,7 +94,7 @@ def register(app: typer.Typer) -> None:
             all_measurements=all_measurements,
             signed_batches=signed_batches,
         )
-        _make(settings, wanted, output, _title(settings, platform), now)
+        _make(settings, wanted, output, _title(settings, platform), now, BY_CODE[language])
 
     @app.command()
     def verify(
@@ -121,14 +128,14 @@ def register(app: typer.Typer) -> None:
         )
         typer.echo(f"About {visible(about)}.")
         if verified.signed is not None:
-            typer.echo(checked(verified.signed))
+            typer.echo(checked(words_in(), verified.signed))
         typer.echo(f"Signed by {grouped(manifest.fingerprint)}")
         if key:
             typer.echo("That is the key you named.")
         else:
             typer.echo(
                 "Whose key that is, only somebody who knows the fingerprint from elsewhere can "
-                "tell: compare it, or give it with --key."
+                "say: compare it, or give it with --key."
             )
 
 
@@ -142,8 +149,14 @@ def _title(settings: Settings, platform: str) -> str:
     return known[platform]
 
 
-def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: datetime) -> None:
-
+def _make(
+    settings: Settings,
+    wanted: Wanted,
+    output: Path,
+    title: str,
+    now: datetime,
+    language: Language,
+) -> None:
     path = key_path(settings.signing_key, settings.source, settings.database)
 
     async def work(store: CollectorStore) -> Made:
@@ -155,6 +168,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: dat
             title=title,
             interval=settings.interval,
             generated_at=now,
+            language=language,
         )
 
     try:

@@ -6,8 +6,8 @@ import msgspec
 from rich.table import Table
 
 from monitor.cli.console import plain_console
-from monitor.export.cells import visible
 from monitor.keys.keys import grouped
+from monitor.wording.plain import visible
 from storage.values.fleet import CollectorStore, Enrolment, Quarantine
 
 _SHOWN = 16
