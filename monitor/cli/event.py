@@ -81,10 +81,10 @@ def register(app: typer.Typer) -> None:
     def show(event: EventArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
         """Show one event: its times, evidence and log, reviews, and what happened around it."""
 
-        async def read(store: Store) -> _Whole:
+        async def read(store: Store) -> WholeEvent:
             found = await _find(store, event)
             log = [entry async for page in store.event_log(found.id) for entry in page]
-            return _Whole(
+            return WholeEvent(
                 event=found,
                 log=log,
                 reviews=await reviews_of(store, found.id, log),
@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
         if json:
             _write(whole.as_json())
         else:
-            _print(whole)
+            print_event(whole)
 
     @group.command()
     def review(
@@ -146,14 +146,14 @@ class _Reviewed(msgspec.Struct, frozen=True):
         return {**_event_json(self.event), "review": self.review, "reviews": self.count}
 
 
-class _Whole(msgspec.Struct, frozen=True, kw_only=True):
+class WholeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event with everything that is known about it."""
 
     event: Event
-    log: Sequence[EventLogEntry]
-    reviews: Sequence[Review]
+    log: Sequence[EventLogEntry] = ()
+    reviews: Sequence[Review] = ()
     """Also of events that continue as this one."""
-    annotations: Sequence[Annotation]
+    annotations: Sequence[Annotation] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The document of `event show --json`."""
@@ -251,7 +251,7 @@ def _summary(event: Event) -> str:
 
 
 def _review_line(review: Review) -> str:
-    by = f" by {visible(review.reviewer)}" if review.reviewer else ""
+    by = f" ({visible(review.reviewer)})" if review.reviewer else ""
     note = f": {visible(review.note)}" if review.note else ""
     return f"{_time(review.at)}  {MARKS[review.mark]}{by}{note}"
 
@@ -266,19 +266,20 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
     for column in ("id", "since", "country", "what", "state", "review"):
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "country"))
     for one in listed:
         event = one.event
-        review = MARKS[one.review.mark] if one.review else ("notes" if one.count else "")
-        country = words_in().country(event.country) if event.country else ""
+        review = one.review.mark.value if one.review else ("notes" if one.count else "")
         state = EVENT_STATES[event.state]
-        cells = (_time(event.onset_latest), country, _what(event), state, review)
+        # The country as its code, which `--country` takes.
+        cells = (_time(event.onset_latest), event.country, _what(event), state, review)
         # The beginning of an id is enough to name it, and leaves room for the rest.
         table.add_row(event.id[:12], *map(escape, cells))
     plain_console().print(table)
 
 
-def _print(whole: _Whole) -> None:
+def print_event(whole: WholeEvent) -> None:
+    """An event with its log, reviews and annotations, for people."""
     event, words = whole.event, words_in()
     began = _time(event.onset_earliest) or "an unknown time before the first test"
     lines = [

@@ -217,7 +217,7 @@ def test_a_vpn_left_on_neither_accuses_nor_clears(lab: Lab, echo: bool) -> None:
     assert (line["exit_country"], line["exit_asn"]) == ("DE", 64496)
     assert set(story.states("laptop").values()) == {"insufficient"}
     assert story.endpoint("laptop", "https://x.com/")["rule_id"] == "vantage.elsewhere"
-    assert "laptop: its packets come out in DE, not in PK" in story.errors
+    assert "laptop: its packets leave from Germany, not from Pakistan" in story.errors
     for name in ("ptcl", "jazz", "control-1", "control-2"):
         assert (story.vantage(name)["state"], story.vantage(name)["exit_country"]) == ("ok", "")
     assert story.endpoint("ptcl", "https://x.com/")["state"] == "blocked"

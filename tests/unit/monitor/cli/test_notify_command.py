@@ -202,7 +202,7 @@ async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None
             == "no answer within 1 s"
         )
         assert await carrier.deliver(target, trial_message(ENGLISH, "x", ONSET), 1) == (
-            "the attempt before is still under way"
+            "the previous attempt is still running"
         )
 
 
@@ -214,8 +214,8 @@ async def test_what_came_through_late_is_not_sent_again() -> None:
         sent = trial_message(ENGLISH, "x", ONSET)
         assert await carrier.deliver(target, sent, 0.01) == "no answer within 0.01 s"
         inbox.delay = 0.0
-        said = "the attempt before is still under way"
-        while said == "the attempt before is still under way":
+        said = "the previous attempt is still running"
+        while said == "the previous attempt is still running":
             await asyncio.sleep(0.05)
             said = await carrier.deliver(target, sent, 60)
         assert said == ""
