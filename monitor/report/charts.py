@@ -9,8 +9,9 @@ from monitor.analysis.events.event import Event
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
 from monitor.report.foreign_text import plain
-from monitor.report.optional_libraries import library
+from monitor.report.optional_libraries import arabic_script_fonts, library
 from monitor.report.report_words import ReportWords
+from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 
 MIXED = "#762a83"
@@ -20,7 +21,6 @@ _MOST_POINTS = 120
 _LABEL = 26
 _DPI = 200
 _STYLE = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "svg.fonttype": "path",
     "svg.hashsalt": "shutwatch",
@@ -39,7 +39,7 @@ def draw(words: ReportWords, findings: Findings, folder: Path, title: str) -> li
     (folder / "charts").mkdir()
     matplotlib = library("matplotlib")
     names = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "font.family": _families(words)}):
         for name, figure in (
             ("timeline", _timeline(words, findings, title)),
             ("availability", _availability(words, findings, title)),
@@ -49,6 +49,17 @@ def draw(words: ReportWords, findings: Findings, folder: Path, title: str) -> li
             figure.savefig(folder / svg, metadata={"Date": None, "Creator": None})
             names += [png, svg]
     return names
+
+
+def _families(words: ReportWords) -> list[str]:
+    """Fonts by preference: letters of Arabic script join only within one font."""
+    if words.language.direction != "rtl":
+        return ["DejaVu Sans"]
+    known = library("matplotlib.font_manager").fontManager
+    for file in sorted(arabic_script_fonts().glob("*.ttf")):
+        if str(file) not in {font.fname for font in known.ttflist}:
+            known.addfont(file)
+    return ["Noto Sans Arabic", "DejaVu Sans"]
 
 
 def _figure(rows: float) -> tuple[Any, Any]:
@@ -166,8 +177,8 @@ def _time_axis(words: ReportWords, axis: Any, start: datetime, end: datetime) ->
     axis.set_xlabel(
         words.gettext(
             "UTC, %(first)s to %(last)s",
-            first=f"{start:%Y-%m-%d %H:%M}",
-            last=f"{end:%Y-%m-%d %H:%M}",
+            first=short(words, start)[:-3],
+            last=short(words, end)[:-3],
         )
     )
 

@@ -39,8 +39,8 @@ def related_events(words: Words, findings: Findings, title: str) -> Iterator[Blo
                 if event.vantage and not findings.wanted.with_vantages
                 else what_happened(words, event, titles),
                 words.gettext(EVENT_STATES[event.state]),
-                short(event.onset_latest),
-                short(event.end_latest) or "—",
+                short(words, event.onset_latest),
+                short(words, event.end_latest) or "—",
                 network_names(words, event.networks, _MOST_NETWORKS) or "—",
             )
             for event in findings.beside
@@ -76,7 +76,7 @@ def people(words: Words, findings: Findings) -> Iterator[Block]:
                     words.ltr(event),
                     words.gettext(MARKS[one.mark]),
                     words.name(one.reviewer, 60) if one.reviewer else words.gettext("not named"),
-                    short(one.at),
+                    short(words, one.at),
                     words.name(one.note, 600) if one.note else "",
                 )
                 for event, one in reviews
@@ -94,7 +94,8 @@ def people(words: Words, findings: Findings) -> Iterator[Block]:
             ),
             tuple(
                 (
-                    short(one.since) + (f" – {short(one.until)}" if one.until else ""),
+                    short(words, one.since)
+                    + (f" – {short(words, one.until)}" if one.until else ""),
                     words.gettext(ANNOTATION_KINDS[one.kind]),
                     words.name(one.text, 600),
                     words.ltr(one.source[:200]),
@@ -125,7 +126,7 @@ def history(words: Words, findings: Findings) -> Iterator[Block]:
         caption,
         (words.gettext("When"), words.gettext("What changed"), words.gettext("Detail")),
         tuple(
-            (short(one.at), change_in_words(words, one.change), words.name(one.detail, 100))
+            (short(words, one.at), change_in_words(words, one.change), words.name(one.detail, 100))
             for one in story.log
         ),
         (22, 30, 48),

@@ -107,8 +107,8 @@ def _lane(words: Words, lane: Lane) -> str:
             network=lane_name(words, lane),
             verdicts=verdicts(words, lane.looks),
             source=source,
-            first=short(lane.first),
-            last=short(lane.last),
+            first=short(words, lane.first),
+            last=short(words, lane.last),
         ),
         words.gettext(
             "%(share)s were undecided", share=words.percent(lane.undecided / lane.looks, 1)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
 from monitor.report.foreign_text import unmarked
-from monitor.report.optional_libraries import fonts, library
+from monitor.report.optional_libraries import arabic_script_fonts, fonts, library
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
 _MARGIN = 18
-_FAMILY = "DejaVu"
+_LATIN, _ARABIC = "dejavu", "notosansarabic"
 
 
 def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
@@ -36,22 +36,31 @@ class _Pages:
             def footer(paper) -> None:  # noqa: N805
                 # The page may have ended inside a list, with another margin.
                 paper.set_xy(_MARGIN, -12)
-                paper.set_font(_FAMILY, size=7)
+                paper.set_font(self._family, size=7)
                 paper.set_text_color(*_GREY)
                 paper.cell(0, 5, self._fit(document.footer), align=self._align)
                 paper.set_x(_MARGIN)
-                paper.cell(0, 5, f"{paper.page_no()} / {{nb}}", align="L" if self._rtl else "R")
+                # The number of all pages is filled in later, which shaped text would hide.
+                number = f"{paper.page_no()}" if self._rtl else f"{paper.page_no()} / {{nb}}"
+                paper.cell(0, 5, number, align="L" if self._rtl else "R")
 
         pdf = Paper(format="A4")
         self._pdf = pdf
+        self._rtl = document.language.direction == "rtl"
+        self._align = "R" if self._rtl else "L"
         for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
-            pdf.add_font(_FAMILY, style, fonts() / f"{file}.ttf")
-        self._known = frozenset(pdf.fonts[_FAMILY.lower()].cmap)
+            pdf.add_font(_LATIN, style, fonts() / f"{file}.ttf")
+        self._family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
+        if self._rtl:
+            for style, file in (("", "Regular"), ("B", "Bold")):
+                pdf.add_font(_ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf")
+            self._family = _ARABIC
+            known |= set(pdf.fonts[_ARABIC].cmap)
+            pdf.set_fallback_fonts([_LATIN], exact_match=False)
+        self._known = frozenset(known)
         # By the document's language: a line that begins with a name in another script still runs
         # in the direction of its sentence.
         pdf.set_text_shaping(True, direction=document.language.direction)
-        self._rtl = document.language.direction == "rtl"
-        self._align = "R" if self._rtl else "L"
         pdf.set_creation_date(generated_at)
         pdf.set_title(unmarked(document.title))
         pdf.set_subject(unmarked(document.subtitle))
@@ -76,7 +85,7 @@ class _Pages:
         )
 
     def _write(self, text: str, size: float, *, bold: bool = False, height: float = 5) -> None:
-        self._pdf.set_font(_FAMILY, "B" if bold else "", size)
+        self._pdf.set_font(self._family, "B" if bold else "", size)
         self._pdf.multi_cell(
             0, height, self._fit(text), align=self._align, new_x="LMARGIN", new_y="NEXT"
         )
@@ -145,7 +154,7 @@ class _Pages:
 
     def _bullet(self, text: str) -> None:
         pdf = self._pdf
-        pdf.set_font(_FAMILY, "", 9)
+        pdf.set_font(self._family, "", 9)
         pdf.set_x(pdf.w - _MARGIN - 4 if self._rtl else _MARGIN)
         pdf.cell(4, 4.6, "•")
         self._indented(text, 9, 4.6)
@@ -160,7 +169,7 @@ class _Pages:
         headed: bool = True,
     ) -> None:
         pdf = self._pdf
-        pdf.set_font(_FAMILY, "", 7.6)
+        pdf.set_font(self._family, "", 7.6)
         pdf.set_draw_color(190, 190, 190)
         pdf.set_line_width(0.15)
         style = self._fonts.FontFace(emphasis="BOLD", fill_color=_SOFT)

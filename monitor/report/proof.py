@@ -60,7 +60,7 @@ def _example(words: Words, example: Example) -> Iterator[Block]:
             "evidence: %(grade)s.",
             network=network_name(words, verdict.network, verdict.asn),
             endpoint=words.ltr(verdict.endpoint[:120]),
-            when=short(look.started_at),
+            when=short(words, look.started_at),
             state=words.gettext(STATES[verdict.state]),
             rule=words.ltr(verdict.rule_id),
             grade=grade_in_words(words, verdict.evidence),

@@ -151,7 +151,7 @@ def _reviewed(words: Words, story: Story) -> Iterator[Block]:
             "change nothing of what was detected.",
             mark=words.gettext(MARKS[last.mark]),
             reviewer=by,
-            when=short(last.at),
+            when=short(words, last.at),
         )
     )
 
@@ -162,9 +162,9 @@ def _all_events(words: Words, findings: Findings) -> Block:
         (
             words.ltr(story.event.id),
             words.gettext(EVENT_STATES[story.event.state]),
-            short(story.event.onset_earliest) or before,
-            short(story.event.onset_latest),
-            short(story.event.end_latest) or "—",
+            short(words, story.event.onset_earliest) or before,
+            short(words, story.event.onset_latest),
+            short(words, story.event.end_latest) or "—",
             words.number(len(blocked_networks(story.event))),
         )
         for story in findings.stories
@@ -225,13 +225,16 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
                 words.pause.join(methods) if one.affected else words.gettext("not blocked"),
                 "—"
                 if first is None
-                else short_span(first.onset_earliest, first.onset_latest, (before, "")),
+                else short_span(words, first.onset_earliest, first.onset_latest, (before, "")),
                 "—"
                 if last is None
                 else lasts
                 if last.end_earliest is None
                 else short_span(
-                    last.end_earliest, last.end_latest, ("", words.gettext("nobody saw when"))
+                    words,
+                    last.end_earliest,
+                    last.end_latest,
+                    ("", words.gettext("nobody saw when")),
                 ),
                 words.number(lane.looks if lane else 0),
             )

@@ -2,15 +2,26 @@
 
 from datetime import UTC, datetime
 
-
-def short(moment: datetime | None) -> str:
-    """`2024-02-17 18:12:05`; empty for none."""
-    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+from monitor.wording.words import Words
 
 
-def short_span(start: datetime | None, end: datetime | None, without: tuple[str, str]) -> str:
+def short(words: Words, moment: datetime | None) -> str:
+    """`2024-02-17 18:12:05`; empty for none.
+
+    Between letters that run from right to left, hyphens would turn the date around; slashes do not
+    (Unicode's bidirectional algorithm, rule W4).
+    """
+    if moment is None:
+        return ""
+    day = "%Y/%m/%d" if words.language.direction == "rtl" else "%Y-%m-%d"
+    return f"{moment.astimezone(UTC):{day} %H:%M:%S}"
+
+
+def short_span(
+    words: Words, start: datetime | None, end: datetime | None, without: tuple[str, str]
+) -> str:
     """Two moments, the day once; `without` stands for one that is not known."""
-    first, second = short(start), short(end)
+    first, second = short(words, start), short(words, end)
     if first and second and first[:10] == second[:10]:
         second = second[11:]
     return f"{first or without[0]} – {second or without[1]}"

@@ -156,7 +156,7 @@ def test_a_stub_resolver_is_said_to_hide_forged_answers(lab: Lab) -> None:
     stub.kill()
     assert story.vantage("ptcl")["stub_resolver"] is True
     assert story.vantage("control-1")["stub_resolver"] is False
-    assert "ptcl: names are asked of a forwarder on this machine" in story.errors
+    assert "ptcl: its resolver is a forwarder on its own machine" in story.errors
     assert story.endpoint("ptcl", "https://x.com/")["rule_id"] != "dns.injection"
 
 

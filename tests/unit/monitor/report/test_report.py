@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import importlib
 import io
 import json
 import os
@@ -33,6 +34,7 @@ from monitor.keys.keys import (
     sign,
     signed_by,
 )
+from monitor.report import optional_libraries
 from monitor.report.archive import PURPOSE
 from monitor.report.build import Made
 from monitor.report.collect import gather
@@ -40,9 +42,10 @@ from monitor.report.compose import document
 from monitor.report.findings import Imprint
 from monitor.report.foreign_text import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
-from monitor.wording.languages import ENGLISH, Language
+from monitor.wording.catalogs import Message, needed
+from monitor.wording.languages import ENGLISH, LANGUAGES, Language
 from monitor.wording.times import between
-from monitor.wording.words import words_in
+from monitor.wording.words import Words, words_in
 from storage.memory.store import MemoryStore
 from storage.open_store import open_store
 from storage.values.prunable import RAW
@@ -265,6 +268,43 @@ async def test_the_same_store_gives_the_same_bytes(files: Files, tmp_path: Path)
     """Two people who make it of the same data, at the same moment, get the same file."""
     again = await _files(tmp_path)
     assert again.data == files.data
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:], ids=lambda one: one.code)
+async def test_a_report_comes_in_the_languages_of_the_page(
+    files: Files, language: Language, tmp_path: Path
+) -> None:
+    """Every heading is translated, the page runs in the language's direction, and the data are the
+    same files to the byte."""
+    other = await _files(tmp_path, language=language)
+    assert f'<html lang="{language.code}" dir="{language.direction}">' in other.html
+    headings = [re.findall("<h[123]>(.+?)</h", one.html) for one in (files, other)]
+    assert len(headings[0]) == len(headings[1]) > 8
+    assert not set(headings[0]) & set(headings[1])
+    assert other.data["report.pdf"].startswith(b"%PDF-")
+    data = [name for name in files.data if name.startswith("data/")]
+    assert [other.data[name] == files.data[name] for name in data] == [True] * len(data)
+
+
+def test_the_fonts_have_every_letter_of_every_language() -> None:
+    """No letter of a translation is printed as its number."""
+    fonts = importlib.import_module("fontTools.ttLib")
+    latin = set(fonts.TTFont(optional_libraries.fonts() / "DejaVuSans.ttf").getBestCmap())
+    for language in LANGUAGES:
+        known = set(latin)
+        if language.direction == "rtl":
+            for file in sorted(optional_libraries.arabic_script_fonts().glob("*.ttf")):
+                known = set(fonts.TTFont(file).getBestCmap()) | {0x200C, 0x200D}
+        words = words_in(language)
+        written = {ord(c) for message in needed() for c in _translated(words, message)}
+        assert written - {0x0A} <= known
+
+
+def _translated(words: Words, message: Message) -> str:
+    if isinstance(message, str):
+        return words.gettext(message)
+    values = dict.fromkeys(re.findall(r"%\((\w+)\)s", "".join(message)), "")
+    return "".join(words.ngettext(*message, number, **values) for number in (1, 2))
 
 
 @pytest.mark.parametrize("state", [EventState.SUSPECTED, EventState.CONFIRMED])
