@@ -64,6 +64,6 @@ async def _ask(client: httpx.AsyncClient, url: str) -> str:
         async with asyncio.timeout(TIMEOUT), client.stream("GET", url) as answer:
             return "" if answer.is_success else f"HTTP status {answer.status_code}"
     except TimeoutError:
-        return "no answer in time"
+        return "no answer within the time limit"
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return type(error).__name__

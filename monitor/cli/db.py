@@ -12,8 +12,8 @@ from monitor.cli.options import BAD_USAGE, OUR_FAULT, ConfigOption, fail, load_s
 from monitor.cli.output import progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
-from monitor.export.cells import visible
 from monitor.wire.proof import fault_of
+from monitor.wording.plain import visible
 from storage import url as database_url
 from storage.open_store import MEMORY_URL
 from storage.sqlite.backend import file_of, migrate_file

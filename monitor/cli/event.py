@@ -22,8 +22,16 @@ from monitor.cli.selection import (
     selection_of,
 )
 from monitor.cli.store_options import with_store
-from monitor.export.cells import visible
 from monitor.recording.continuations import reviews_of
+from monitor.wording.changes import change_in_words
+from monitor.wording.events import condition
+from monitor.wording.grades import grade_in_words
+from monitor.wording.methods import method_and_name
+from monitor.wording.networks import network_name
+from monitor.wording.plain import visible
+from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
+from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.words import Words, words_in
 from storage.store import Store
 from storage.values.reviews import Annotation, Mark, Review, standing
 from storage.values.selection import Selection
@@ -69,10 +77,10 @@ def show_all(
 def show(event: EventArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show one event with its log, its reviews and the annotations of that time."""
 
-    async def read(store: Store) -> _Whole:
+    async def read(store: Store) -> WholeEvent:
         found = await _find(store, event)
         log = [entry async for page in store.event_log(found.id) for entry in page]
-        return _Whole(
+        return WholeEvent(
             event=found,
             log=log,
             reviews=await reviews_of(store, found.id, log),
@@ -83,7 +91,7 @@ def show(event: EventArgument, json: JsonOption = False, config: ConfigOption = 
     if json:
         print_json([whole.as_json()])
     else:
-        _print(whole)
+        print_event(whole)
 
 
 @app.command()
@@ -135,14 +143,14 @@ class _Reviewed(msgspec.Struct, frozen=True):
         return {**_event_json(self.event), "review": self.review, "reviews": self.count}
 
 
-class _Whole(msgspec.Struct, frozen=True, kw_only=True):
+class WholeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event with everything that `event show` prints."""
 
     event: Event
-    log: Sequence[EventLogEntry]
-    reviews: Sequence[Review]
+    log: Sequence[EventLogEntry] = ()
+    reviews: Sequence[Review] = ()
     """Also those of earlier events that continue as this one."""
-    annotations: Sequence[Annotation]
+    annotations: Sequence[Annotation] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The document of `event show --json`."""
@@ -223,19 +231,19 @@ def _time(moment: datetime | None) -> str:
 
 def _subject(event: Event) -> str:
     """Kind of the event, and its platform or vantage."""
-    thing = event.platform or event.vantage
-    return f"{event.kind} {thing}".strip().replace("_", " ")
+    return f"{KINDS[event.kind]} {visible(event.platform or event.vantage)}".strip()
 
 
 def _event_line(event: Event) -> str:
-    where = f" in {event.country}" if event.country else ""
-    return f"Event {event.id}: {_subject(event)}{where}, {event.state} by the detector"
+    where = f" in {words_in().country(event.country)}" if event.country else ""
+    state = EVENT_STATES[event.state]
+    return f"Event {event.id}: {_subject(event)}{where}, {state} by the detector"
 
 
 def _review_line(review: Review) -> str:
-    by = f" by {visible(review.reviewer)}" if review.reviewer else ""
+    by = f" ({visible(review.reviewer)})" if review.reviewer else ""
     note = f": {visible(review.note)}" if review.note else ""
-    return f"{_time(review.at)}  {review.mark}{by}{note}"
+    return f"{_time(review.at)}  {MARKS[review.mark]}{by}{note}"
 
 
 def _of_earlier(review: Review, event: Event) -> str:
@@ -252,14 +260,17 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
     for one in listed:
         event = one.event
         mark = one.review.mark.value if one.review else ("notes" if one.count else "")
-        cells = (_time(event.onset_latest), event.country, _subject(event), event.state, mark)
+        state = EVENT_STATES[event.state]
+        # The country as its code, which `--country` takes.
+        cells = (_time(event.onset_latest), event.country, _subject(event), state, mark)
         # The start of an id is enough to name the event, and leaves room for the other columns.
         shown.add_row(event.id[:12], *map(escape, cells))
     plain_console().print(shown)
 
 
-def _print(whole: _Whole) -> None:
-    event = whole.event
+def print_event(whole: WholeEvent) -> None:
+    """Print an event with its log, reviews and annotations."""
+    event, words = whole.event, words_in()
     earliest = _time(event.onset_earliest) or "an unknown time before the first measurement"
     lines = [
         _event_line(event),
@@ -274,19 +285,20 @@ def _print(whole: _Whole) -> None:
             f"  ended     between {_time(event.end_earliest) or '?'} and "
             f"{_time(event.end_latest) or 'unknown'}"
         )
-    networks = ", ".join(
-        visible(f"AS{n.asn} {n.network}".strip()) + ("" if n.blocked_now else " (no longer)")
-        for n in event.networks
-        if n.affected
+    networks = words.listed(
+        f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
+        for one in event.networks
+        if one.affected
     )
+    methods = words.pause.join(method_and_name(words, name) for name in event.methods)
     lines += [
-        f"  methods   {', '.join(event.methods) or '-'}",
+        f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
-        f"  evidence  {event.evidence}, rules {event.rules_version}",
+        f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",
         f"  first     measurement {event.first_measurement}",
         "",
         "Log",
-        *(f"  {_time(e.at)}  {e.change} {visible(e.detail)}".rstrip() for e in whole.log),
+        *(f"  {_time(e.at)}  {_change(words, e)}" for e in whole.log),
         "",
         "Reviews",
         *(f"  {_review_line(review)}{_of_earlier(review, event)}" for review in whole.reviews),
@@ -296,6 +308,13 @@ def _print(whole: _Whole) -> None:
         lines += ["", "Annotations of that time"]
         for one in whole.annotations:
             about = f" ({one.platform})" if one.platform else ""
-            lines.append(f"  {_time(one.since)}  {one.kind}{about}: {visible(one.text)}")
+            lines.append(
+                f"  {_time(one.since)}  {ANNOTATION_KINDS[one.kind]}{about}: {visible(one.text)}"
+            )
             lines.append(f"                     {visible(one.source)}")
     print_lines(lines)
+
+
+def _change(words: Words, entry: EventLogEntry) -> str:
+    phrase = change_in_words(words, entry.change)
+    return f"{phrase}: {visible(entry.detail)}" if entry.detail else phrase

@@ -11,7 +11,7 @@ from rich.padding import Padding
 
 from monitor.analysis.verdict import State
 from monitor.cli.lazy_group import command_group
-from monitor.cli.once import MEANINGS, STYLES, json_lines
+from monitor.cli.once import STYLES, json_lines
 from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
 from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
@@ -20,6 +20,7 @@ from monitor.judging.from_ooni import judge_imported
 from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
+from monitor.wording.rules import RULE_MEANINGS
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.values.cycle import Cycle
@@ -144,7 +145,7 @@ def _print_blocks(judged: Iterator[Judged]) -> None:
                 soft_wrap=True,
             )
             if verdict.state is not State.OK:
-                why = f"{MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/]"
+                why = f"{RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/]"
                 console.print(Padding(why, (0, 0, 0, 2)))
 
 

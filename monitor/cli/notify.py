@@ -17,6 +17,7 @@ from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
 from monitor.notify.delivery import ready_at
 from monitor.notify.message import trial_message
+from monitor.notify.message_words import message_words
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.wording.local_time import utc_text
 from storage.store import Store
@@ -118,7 +119,7 @@ async def _try_all(routes: Sequence[Route], within: float) -> list[tuple[str, st
     service = AppriseService()
 
     async def one(route: Route, target: Target) -> tuple[str, str, str]:
-        message = trial_message(route.name, utc_now())
+        message = trial_message(message_words(route.language), route.name, utc_now())
         return route.name, target.name, await service.deliver(target, message, within)
 
     return await asyncio.gather(*(one(route, target) for route in routes for target in route.urls))

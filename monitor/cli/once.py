@@ -7,11 +7,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from monitor.analysis.judge.rules import RULES
-from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
-from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner
@@ -19,7 +17,13 @@ from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, progress_bar, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
-from monitor.wording.health import notes
+from monitor.wording.grades import grade_in_words
+from monitor.wording.methods import method_and_name, method_name
+from monitor.wording.networks import network_name
+from monitor.wording.rules import HEALTH_RULE_MEANINGS, RULE_MEANINGS
+from monitor.wording.states import STATES
+from monitor.wording.vantage_health import VANTAGE_STATES, notes
+from monitor.wording.words import words_in
 from storage.values.cycle import Cycle
 
 STYLES = {
@@ -29,11 +33,6 @@ STYLES = {
     State.BLOCKED: "bold red",
     State.DOWN: "magenta",
     State.INSUFFICIENT: "dim",
-}
-
-HEALTH_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
-MEANINGS = {rule.id: rule.meaning for rule in RULES} | {
-    rule.id: rule.meaning for rule in THROTTLING_RULES
 }
 
 
@@ -125,7 +124,7 @@ def _fields(value: msgspec.Struct, names: Iterable[str]) -> dict[str, Any]:
 def _notes(cycles: list[Cycle]) -> Iterator[str]:
     """What people should know about each vantage besides its state."""
     for cycle in cycles:
-        yield from (f"{cycle.vantage}: {note}" for note in notes(cycle.health))
+        yield from (f"{cycle.vantage}: {note}" for note in notes(words_in(), cycle.health))
 
 
 def _transfer_line(transfer: TransferVerdict) -> dict[str, Any]:
@@ -150,31 +149,32 @@ def _spread(spread: Spread, digits: int | None = None) -> dict[str, float]:
 
 def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> None:
     """The verdicts of each vantage, as tables for people."""
+    words = words_in()
     titles = {platform.name: platform.title for platform in settings.catalog.platforms}
     for cycle in cycles:
         health = cycle.health
-        network = f"AS{health.asn} {health.network}".strip() if health.asn else health.network
-        place = ", ".join(filter(None, (health.country, network)))
+        network = network_name(words, health.network, health.asn)
+        place = f"{words.country(health.country)}, {network}, {health.vantage_role}"
         console.print(
-            f"\n[bold]{health.vantage}[/bold] ({place}, {health.vantage_role}): "
-            f"[bold]{health.state}[/bold], {health.references_ok} of "
+            f"\n[bold]{health.vantage}[/bold] ({escape(place)}): "
+            f"[bold]{VANTAGE_STATES[health.state]}[/bold], {health.references_ok} of "
             f"{health.references_total} references answered",
             highlight=False,
         )
         if health.state is not VantageState.OK:
-            console.print(HEALTH_MEANINGS.get(health.rule_id, ""), style="yellow")
-        for note in notes(health):
+            console.print(HEALTH_RULE_MEANINGS.get(health.rule_id, ""), style="yellow")
+        for note in notes(words, health):
             console.print(f"Note: {note}.", style="yellow", highlight=False)
         if not cycle.platforms:
             continue
         shown = table("platform", "state", "method", "evidence", "reason")
         for verdict in cycle.platforms:
-            method = f"{verdict.method}: {verdict.sub_method}" if verdict.method else ""
+            name = method_name(verdict.method, verdict.sub_method)
             shown.add_row(
                 titles.get(verdict.platform, verdict.platform),
-                f"[{STYLES[verdict.state]}]{verdict.state}[/]",
-                method,
-                str(verdict.evidence) if verdict.method else "",
+                f"[{STYLES[verdict.state]}]{STATES[verdict.state]}[/]",
+                method_and_name(words, name) if name else "",
+                grade_in_words(words, verdict.evidence) if name else "",
                 _reason(verdict),
             )
         console.print(shown)
@@ -186,4 +186,4 @@ def _reason(verdict: PlatformVerdict) -> str:
     if verdict.rule_id.startswith("vantage."):
         return verdict.rule_id  # its meaning is printed once, above the table
     roles = ", ".join(role.role for role in verdict.roles if role.state is not State.OK)
-    return f"{roles}: {MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"
+    return f"{roles}: {RULE_MEANINGS.get(verdict.rule_id, '')} [dim]({verdict.rule_id})[/dim]"

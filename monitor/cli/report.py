@@ -18,6 +18,7 @@ from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
+from monitor.wording.languages import BY_CODE, ENGLISH, Language
 from probes.catalog.countries import COUNTRIES
 from storage.store import CollectorStore
 
@@ -47,6 +48,9 @@ def report(
             help="Include agents' signed batches unchanged; needs --with-vantages.",
         ),
     ] = False,
+    language: Annotated[
+        str, typer.Option(help=f"Language of the document: {', '.join(BY_CODE)}.")
+    ] = ENGLISH.code,
     config: ConfigOption = None,
 ) -> None:
     """Write one signed file to publish: PDF, web page, charts and the data behind them."""
@@ -54,6 +58,8 @@ def report(
         raise fail(
             "--signed-batches needs --with-vantages: a signed batch names its vantage", BAD_USAGE
         )
+    if language not in BY_CODE:
+        raise fail(f"--language {language!r} is not one of {', '.join(BY_CODE)}", BAD_USAGE)
     settings = load_settings(config)
     now = datetime.now(UTC)
     # A report covers no time after now.
@@ -73,7 +79,7 @@ def report(
         all_measurements=all_measurements,
         signed_batches=signed_batches,
     )
-    _make(settings, wanted, output, _title(settings, platform), now)
+    _make(settings, wanted, output, _title(settings, platform), now, BY_CODE[language])
 
 
 def _title(settings: Settings, platform: str) -> str:
@@ -86,7 +92,14 @@ def _title(settings: Settings, platform: str) -> str:
     return known[platform]
 
 
-def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: datetime) -> None:
+def _make(
+    settings: Settings,
+    wanted: Wanted,
+    output: Path,
+    title: str,
+    now: datetime,
+    language: Language,
+) -> None:
     path = key_path(settings.signing_key, settings.source, settings.database)
 
     async def work(store: CollectorStore) -> Made:
@@ -98,6 +111,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, title: str, now: dat
             title=title,
             interval=settings.interval,
             generated_at=now,
+            language=language,
         )
 
     try:

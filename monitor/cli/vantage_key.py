@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from monitor.export.cells import visible
 from monitor.keys.keys import is_public
+from monitor.wording.plain import visible
 
 STANDARD_INPUT = "-"
 _LENGTH = 44

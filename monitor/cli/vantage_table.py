@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from monitor.cli.output import plain_console, print_lines, table
-from monitor.export.cells import visible
 from monitor.keys.keys import grouped
+from monitor.wording.plain import visible
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment, Quarantine
 

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import BAD_USAGE, fail
-from monitor.export.cells import visible
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
-from monitor.report.signed_words import checked
+from monitor.report.signatures_text import checked
 from monitor.report.verify import verify as check
+from monitor.wording.plain import visible
+from monitor.wording.words import words_in
 
 NOT_AS_MADE = 3
 """Exit code for a report that was changed after it was made."""
@@ -46,7 +47,7 @@ def verify(
     )
     typer.echo(f"About {visible(about)}.")
     if verified.signed is not None:
-        typer.echo(checked(verified.signed))
+        typer.echo(checked(words_in(), verified.signed))
     typer.echo(f"Signed by {grouped(manifest.fingerprint)}")
     if key:
         typer.echo("That is the key you named.")

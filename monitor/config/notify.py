@@ -27,6 +27,7 @@ from monitor.config.toml_node import (
 from monitor.config.values import country, duration, file_in, vantage_id
 from monitor.notify.apprise_service import NotInstalledError, fault_of
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
+from monitor.wording.languages import LANGUAGES
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _HOUR = r"([01]\d|2[0-3]):([0-5]\d)"
@@ -139,6 +140,7 @@ def route_shapes(folder: Path) -> Mapping[str, Shape[Any]]:
         "platforms": listed(filled),
         "kinds": listed(one_of([kind.value for kind in EventKind])),
         "minimum": one_of([EventState.SUSPECTED.value, EventState.CONFIRMED.value]),
+        "language": one_of([language.code for language in LANGUAGES]),
         "timezone": time_zone,
         "quiet": quiet,
         "wake": flag,

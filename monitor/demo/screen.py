@@ -13,8 +13,11 @@ from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
-from monitor.export.cells import visible
-from monitor.wording.languages import LANGUAGES, words_in
+from monitor.wording.changes import change_in_words
+from monitor.wording.grades import grade_in_words
+from monitor.wording.plain import visible
+from monitor.wording.states import STATES
+from monitor.wording.words import words_in
 
 STYLES = {
     State.OK: "green",
@@ -25,21 +28,6 @@ STYLES = {
     State.INSUFFICIENT: "dim",
 }
 TITLES = {"x": "X", "whatsapp": "WhatsApp", "youtube": "YouTube"}
-CHANGES = {
-    "opened": "suspected",
-    "confirmed": "confirmed",
-    "network_affected": "another network",
-    "method_added": "another method",
-    "network_recovering": "may be open again",
-    "network_recovered": "open again",
-    "recovering": "may be over",
-    "reblocked": "blocked again",
-    "reopened": "blocked again",
-    "ended": "ended",
-    "dismissed": "dismissed",
-}
-"""Change of an event's log → how a line begins; others go by their own name."""
-
 EVENT_STYLES = {
     "opened": "bold yellow",
     "confirmed": "bold red",
@@ -98,8 +86,8 @@ class Screen:
         self._line(f"           [bold red]not detected: {escape(what)}[/]")
 
     def logged(self, entry: EventLogEntry) -> None:
-        """The monitor added an entry to the event's log."""
-        name = CHANGES.get(entry.change, entry.change.replace("_", " "))
+        """The monitor wrote this into the log of the event."""
+        name = change_in_words(words_in(), entry.change)
         style = EVENT_STYLES.get(entry.change, "bold")
         about = escape(about_change(entry))
         self._line(f"[bold magenta]shutwatch[/]  [{style}]{name}[/]{': ' if about else ''}{about}")
@@ -134,10 +122,9 @@ def clock(seconds: float) -> str:
 def about_change(entry: EventLogEntry) -> str:
     """The details of a change, without its name; may be empty."""
     event = entry.snapshot
-    country = words_in(LANGUAGES[0]).country(event.country)
-    what = f"{TITLES.get(event.platform, event.platform)} in {country}"
+    what = f"{TITLES.get(event.platform, event.platform)} in {words_in().country(event.country)}"
     if entry.change in ("opened", "reopened", "reblocked"):
-        return f"{what}, {entry.detail}, evidence {event.evidence}"
+        return f"{what}, {entry.detail}, evidence {grade_in_words(words_in(), event.evidence)}"
     if entry.change == "confirmed":
         return f"{what} is blocked, {entry.detail}"
     if entry.change == "ended":
@@ -176,4 +163,4 @@ def matrix(results: Results) -> Table:
 def _cell(verdict: PlatformVerdict) -> str:
     method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
     how = f" {method}" if method else ""
-    return f"[{STYLES[verdict.state]}]{verdict.state}{how}[/]"
+    return f"[{STYLES[verdict.state]}]{STATES[verdict.state]}{how}[/]"

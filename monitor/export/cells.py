@@ -11,21 +11,11 @@ import math
 import re
 from datetime import datetime
 
+from monitor.wording.plain import visible
 from storage.values.times import time_text
 
 Value = str | int | float | bool | datetime | None
 """What a column may give for a cell."""
-
-_INVISIBLE = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # controls, line ends and tabs among them
-    "\u00ad\u180e\u200b\u2060-\u2064\ufeff"  # seen by programs, not by people
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # turn the direction of the text around
-    "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f"  # line ends, annotations, tags
-    "\ud800-\udfff"  # halves of characters, which UTF-8 cannot carry
-    "]"
-)
-"""Left alone: U+200C and U+200D, without which Persian and Hindi cannot be written."""
 
 _FORMULA = re.compile("(^|;)(?=[\\s\"'`´‘’“”«»\u200c\u200d]*[=+\\-@＝＋－＠﹢﹣﹦﹫−])")
 
@@ -62,15 +52,4 @@ def text_cell(text: str) -> str:
     plain = text.isascii() and text.isprintable()
     if plain and text[:1] not in _SUSPECT_LEADS and ";" not in text:
         return text
-    return _FORMULA.sub(r"\1'", _INVISIBLE.sub(_escape, text))
-
-
-def visible(text: str) -> str:
-    """`text` with invisible characters written out as in `text_cell`, for a terminal: nothing in it
-    can move the cursor, hide, or turn the direction of what follows."""
-    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    point = ord(match[0])
-    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+    return _FORMULA.sub(r"\1'", visible(text))

@@ -26,14 +26,14 @@ from monitor import __version__
 from monitor.analysis.events.agreement import WITNESSES
 from monitor.analysis.events.event import Event, Scope
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
-from monitor.export.cells import visible
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS, Snapshot, VantageView
-from monitor.wording.languages import LANGUAGES, words_in
 from monitor.wording.local_time import local_text, utc_text
-from monitor.wording.methods import method_in_words
+from monitor.wording.methods import method_label
+from monitor.wording.plain import visible
+from monitor.wording.words import words_in
 
 PREFIX = "shutwatch_"
 ANNOTATION_TEXT = 120
@@ -144,7 +144,7 @@ def _blocked_method(snapshot: Snapshot, at: datetime) -> Rows:
     for view, verdict in _verdicts(snapshot, at):
         if verdict.state in (State.BLOCKED, State.DEGRADED, State.THROTTLED):
             method, sub_method = verdict.method, verdict.sub_method
-            meaning = method_in_words(method, sub_method)
+            meaning = method_label(method, sub_method)
             yield (*_of(view), verdict.platform, method, sub_method, meaning), 1
 
 
@@ -241,7 +241,7 @@ def _last_report(snapshot: Snapshot, _: datetime) -> Rows:
 
 def _vantage_info(snapshot: Snapshot, _: datetime) -> Rows:
     for view in snapshot.vantages:
-        country = words_in(LANGUAGES[0]).country(view.point.country)
+        country = words_in().country(view.point.country)
         yield (*_with_role(view), view.point.egress.kind, country), 1
 
 

@@ -1,7 +1,7 @@
-"""Hand a message to the service that an address names: the only place that knows Apprise.
+"""Deliver a message through the service that an address names; the only user of Apprise.
 
-Apprise is imported when it is first needed. It works in a thread of its own, which is left behind
-when it takes too long: no service, however slow, holds up the monitor or its end.
+Apprise is imported when it is first needed. It works in a thread of its own, which is abandoned
+when it takes too long: no slow service delays the monitor or its shutdown.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from monitor.notify.message import Message
+from monitor.notify.outgoing import Message
 from monitor.notify.settings import Target
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _NO_CONNECTION = re.compile(r"connection error", re.IGNORECASE)
 
 
 class NotInstalledError(Exception):
-    """Apprise is not there; the message says what to do."""
+    """Apprise is not installed; the message says what to do."""
 
 
 class AppriseService:
@@ -30,16 +30,16 @@ class AppriseService:
 
     def __init__(self) -> None:
         self._last: dict[str, _Attempt] = {}
-        """At each address."""
+        """The last attempt at each address."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """Empty when the service took it, else why not; see `Carrier.deliver`."""
+        """Empty when the service accepted it, else why not; see `MessageService.deliver`."""
         before = self._last.get(target.url)
         if before is not None and before.thread.is_alive():
-            return "the attempt before is still under way"
+            return "the previous attempt is still running"
         if before is not None and before.late and before.message == message and before.taken:
             before.late = False
-            return ""  # it came through after all, only too late to be waited for
+            return ""  # it arrived after all, after its time limit
         attempt = self._last[target.url] = _Attempt(target.url, message)
         try:
             async with asyncio.timeout(within):
@@ -50,12 +50,12 @@ class AppriseService:
 
 
 class _Attempt:
-    """One message on its way to one address, in a thread of its own."""
+    """One delivery of one message to one address, in a thread of its own."""
 
     def __init__(self, url: str, message: Message) -> None:
         self.message = message
         self.late = False
-        """Nobody waits for it any more."""
+        """Its time limit has passed."""
         self.taken = False
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.thread = _in_thread(lambda: self._run(url), self.answer)
@@ -86,10 +86,10 @@ def _send(url: str, message: Message) -> str:
         library = _library()
     except NotInstalledError as error:
         return str(error)
-    courier = library.Apprise(asset=_asset(library))
-    if not courier.add(url):
+    service = library.Apprise(asset=_asset(library))
+    if not service.add(url):
         return "Apprise cannot use the address"
-    result = courier.notify(
+    result = service.notify(
         title=message.title,
         body=message.body,
         notify_type=message.urgency.value,
@@ -99,14 +99,14 @@ def _send(url: str, message: Message) -> str:
 
 
 def _reason(result: Any) -> str:
-    """What went wrong, told by signs: what services answer is theirs, and may repeat secrets."""
-    said = " ".join(str(entry.message) for one in result for entry in one.logs())
-    status = _STATUS.search(said)
+    """What went wrong, from known signs only: a service's answer may repeat secrets."""
+    logged = " ".join(str(entry.message) for one in result for entry in one.logs())
+    status = _STATUS.search(logged)
     if status:
         return f"the service answered with HTTP status {status[1]}"
-    if _NO_CONNECTION.search(said):
+    if _NO_CONNECTION.search(logged):
         return "no connection to the service"
-    return "the service did not take it"
+    return "the service did not accept it"
 
 
 def _library() -> Any:
@@ -114,7 +114,7 @@ def _library() -> Any:
         import apprise
     except ImportError as error:
         raise NotInstalledError(f"notifications need Apprise ({error.name}): {INSTALL}") from error
-    # They name addresses, and with them tokens.
+    # Their logs name addresses, and with them tokens.
     for name in ("apprise", "urllib3", "requests", "requests_oauthlib"):
         logging.getLogger(name).propagate = False
     return apprise
@@ -137,7 +137,7 @@ def _asset(library: Any) -> Any:
 
 
 def _in_thread(work: Callable[[], T], answer: "asyncio.Future[T]") -> threading.Thread:
-    """Begin work whose result, or error, the future will have, if anybody still waits."""
+    """Start `work` in a thread; its result or error goes to `answer` unless that is done."""
     loop = answer.get_loop()
 
     def settle(result: T | None, error: BaseException | None) -> None:

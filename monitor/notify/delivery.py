@@ -1,8 +1,8 @@
-"""Deliver what is in the outbox, again and again until it arrived or nobody can still want it.
+"""Deliver the notices in the outbox, and retry until each arrives or is given up.
 
-At least once; and once, unless a crash falls between an arrival and its mark. Targets do not wait
-for each other, and nothing waits for them: not the probes, not the detector, not the end of the
-process.
+A message arrives at least once; it arrives twice only when a crash falls between its arrival and
+the note of it. Targets do not wait for each other, and nothing waits for them: not the probes, not
+the detector, not the shutdown of the process.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ import msgspec
 
 from monitor.analysis.events.event import EventLogEntry
 from monitor.logs import logger
-from monitor.notify.body import KnownFacts
-from monitor.notify.changes import CLOSING, OPENING, Occasion
-from monitor.notify.message import Message, Section, batches, message, section
+from monitor.notify.body import NoticeContent
+from monitor.notify.message import Section, batches, message, section
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
+from monitor.notify.outgoing import Message
 from monitor.notify.pending import plan
 from monitor.notify.related_events import RelatedEvents, relatives
 from monitor.notify.routing import notices_of, wanted
@@ -29,13 +31,13 @@ from storage.values.outbox import Notice, NoticeState
 log = logger(__name__)
 
 LONGEST_SLEEP = 60.0
-"""Seconds after which the outbox is looked at in any case: clocks are put right, hours begin."""
+"""Seconds after which the outbox is read in any case: a clock may have been corrected."""
 REST = 10.0
 """Seconds to wait after the store failed."""
 GRACE = 1.0
-"""Seconds that deliveries under way get to end once we are told to stop."""
+"""Seconds that running deliveries get to finish at shutdown."""
 LATE = timedelta(hours=1)
-"""A message that goes out later than this after it was due says so."""
+"""A message that is sent later than this after it was due says so."""
 NOT_CONFIGURED = "its route, or this address of it, is no longer configured"
 
 Place = tuple[str, str]
@@ -43,42 +45,42 @@ Place = tuple[str, str]
 
 
 class MessageService(Protocol):
-    """Whatever delivers messages."""
+    """A service that delivers messages."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """Empty when the service took the message within so many seconds, else why not: in a few
+        """Empty when the service accepted the message within so many seconds, else why not, in
         words that hold nothing of the address or of the service's answer."""
 
 
 class DeliveryCounter(Protocol):
-    """Whatever counts for the metrics."""
+    """Counters for the metrics."""
 
     def notified(self, route: str, count: int) -> None:
-        """So many notices were delivered to a target of a route."""
+        """Count notices that were delivered to a target of a route."""
 
     def notification_failed(self, route: str) -> None:
-        """One attempt to deliver to a target of a route failed."""
+        """Count one failed attempt to deliver to a target of a route."""
 
     def notifications_pending(self, pending: Mapping[str, int]) -> None:
         """How many notices wait, by route."""
 
 
 class Delivery:
-    """The one who delivers. Only the event loop's thread calls the methods."""
+    """Delivers notices. Only the event loop's thread calls its methods."""
 
     def __init__(
         self,
         store: Store,
-        carrier: MessageService,
+        service: MessageService,
         tally: DeliveryCounter,
         *,
         now: Callable[[], datetime],
         chance: Callable[[], float],
     ) -> None:
-        """`now` gives the current UTC time, `chance` a number from 0 to 1 to spread retries by.
-        Nobody is told of anything before `use`."""
+        """`now` gives the current UTC time, `chance` a number from 0 to 1 to spread retries.
+        Nothing is delivered before `use`."""
         self._store = store
-        self._carrier = carrier
+        self._service = service
         self._tally = tally
         self._now = now
         self._chance = chance
@@ -89,12 +91,12 @@ class Delivery:
         self._woken = asyncio.Event()
         self._under_way: dict[Place, asyncio.Task[None]] = {}
         self._unmarked: dict[object, Notice] = {}
-        """Settled, and not marked so yet, for the store failed."""
+        """Settled notices that the store could not mark yet."""
         self._rests: dict[Place, datetime] = {}
-        """Left alone until then."""
+        """Targets that are not tried before that time (UTC)."""
 
     def use(self, settings: NotifySettings, titles: Mapping[str, str], public_url: str) -> None:
-        """Go by these settings from now on. `titles` are what people call platforms, by name."""
+        """Use these settings from now on. `titles` are the platforms' own names, by name."""
         self._settings = settings
         self._known = {
             (route.name, target.name): (route, target)
@@ -106,11 +108,12 @@ class Delivery:
         self.wake()
 
     def announce(self, entries: Sequence[EventLogEntry]) -> tuple[Notice, ...]:
-        """What is to be told of lines of events' logs: to be stored along with them."""
+        """The notices about lines of events' logs: the recorder stores them in the same
+        transaction."""
         return notices_of(entries, self._settings.route, self._now())
 
     def wake(self) -> None:
-        """There may be something new in the outbox."""
+        """Read the outbox again: there may be something new."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -124,7 +127,7 @@ class Delivery:
                     log.error("outbox not read", error=str(error))
                     pause = REST
                 except Exception:
-                    # Whatever it is, people must go on being told of everything else.
+                    # A bug with one notice must not stop all others.
                     log.exception("delivering failed")
                     pause = REST
                 try:
@@ -141,7 +144,7 @@ class Delivery:
                 await asyncio.gather(*late, return_exceptions=True)
 
     async def _round(self) -> float:
-        """Begin what is due; seconds until something else is."""
+        """Start what is due; returns the seconds until something else is."""
         if self._unmarked:
             await self._store.update_notices(list(self._unmarked.values()))
             self._unmarked.clear()
@@ -190,7 +193,7 @@ class Delivery:
             self._rests[place] = self._now() + timedelta(seconds=REST)
             log.error("outbox not reached", route=route.name, error=str(error))
         except Exception:
-            # A bug with one target must not keep the others from being told.
+            # A bug with one target must not stop the others.
             self._rests[place] = self._now() + timedelta(seconds=LONGEST_SLEEP)
             log.exception("delivering failed", route=route.name, target=target.name)
 
@@ -208,14 +211,22 @@ class Delivery:
         asked = {
             one.key
             for one in notices
-            if wanted(route, entries[one.event, one.sequence].snapshot, Occasion(one.occasion))
+            if wanted(route, entries[one.event, one.sequence].snapshot, NoticeKind(one.occasion))
         }
         made = plan(notices, before, asked, families)
         await self._drop(made.drop)
         now = self._now()
+
+        def earlier(notice: Notice) -> list[Notice]:
+            return _sent_before(notice, before, families)
+
         sections = [
             self._section(
-                one, entries[one.event, one.sequence], route, _told_of(one, before, families), now
+                one,
+                entries[one.event, one.sequence],
+                route,
+                _sent_before(one, before, families),
+                now,
             )
             for one in made.send
         ]
@@ -227,8 +238,7 @@ class Delivery:
             begun += count
 
     async def _lines(self, events: Iterable[str]) -> dict[tuple[str, int], EventLogEntry]:
-        """The logs of these events, of those that they go on as, and of those that do so as
-        them."""
+        """The logs of these events and of all events that they continue as or from."""
         found: dict[tuple[str, int], EventLogEntry] = {}
         known: set[str] = set()
         ahead = list(dict.fromkeys(events))
@@ -249,15 +259,16 @@ class Delivery:
         before: Iterable[Notice],
         now: datetime,
     ) -> Section:
-        occasion = Occasion(notice.occasion)
+        occasion = NoticeKind(notice.occasion)
         due = due_at(occasion, notice.created_at, route)
-        told = KnownFacts(
+        told = NoticeContent(
             occasion=occasion,
             entry=entry,
-            first_told=_first_told(before),
+            first_notified=_first_notified(before),
             late_since=due if now - due > LATE else None,
         )
-        return section(told, self._titles, self._public_url)
+        words = message_words(route.language)
+        return section(words, told, self._titles, self._public_url)
 
     async def _send(
         self,
@@ -266,8 +277,8 @@ class Delivery:
         notices: Sequence[Notice],
         sections: Sequence[Section],
     ) -> bool:
-        """Send these in one message; whether it arrived. That it is tried is stored before, so that
-        a crash in mid-attempt leaves a trace."""
+        """Send these in one message; returns whether it arrived. The attempt is stored first, so
+        that a crash in the middle of it leaves a trace."""
         now = self._now()
         tried = [
             msgspec.structs.replace(
@@ -278,7 +289,8 @@ class Delivery:
             for one in notices
         ]
         await self._store.update_notices(tried)
-        reason = await self._hand_over(target, sections)
+        made = message(message_words(route.language), sections)
+        reason = await self._attempt(target, made)
         told = {
             "route": route.name,
             "target": target.name,
@@ -301,15 +313,15 @@ class Delivery:
             await self._mark(over, NoticeState.FAILED, reason)
         return False
 
-    async def _hand_over(self, target: Target, sections: Sequence[Section]) -> str:
+    async def _attempt(self, target: Target, made: Message) -> str:
         try:
-            return await self._carrier.deliver(target, message(sections), self._settings.timeout)
+            return await self._service.deliver(target, made, self._settings.timeout)
         except Exception as error:  # noqa: BLE001 # a service's library may raise anything
             # Its text may hold the address.
             return f"an error in what sends it ({type(error).__name__})"
 
     def _is_over(self, notice: Notice, route: Route) -> bool:
-        due = due_at(Occasion(notice.occasion), notice.created_at, route)
+        due = due_at(NoticeKind(notice.occasion), notice.created_at, route)
         return self._now() - due >= timedelta(seconds=self._settings.give_up)
 
     async def _mark(self, notices: Iterable[Notice], state: NoticeState, reason: str) -> None:
@@ -321,7 +333,7 @@ class Delivery:
         try:
             await self._store.update_notices(marked)
         except StorageError:
-            # What arrived must not be sent again because that could not be written down.
+            # A message that arrived must not be sent again because the store failed.
             self._unmarked |= {one.key: one for one in marked}
             raise
 
@@ -336,37 +348,37 @@ class Delivery:
 
 
 def ready_at(notice: Notice, route: Route) -> datetime:
-    """When a notice is to be sent next, in UTC."""
-    occasion = Occasion(notice.occasion)
+    """When a notice is sent next, in UTC."""
+    occasion = NoticeKind(notice.occasion)
     due = due_at(occasion, notice.created_at, route)
     ready = due if notice.retry_at is None else max(due, notice.retry_at)
     return quiet_until(occasion, ready, route) or ready
 
 
 def _goes_along(notice: Notice, route: Route, now: datetime) -> bool:
-    """Whether it is sent now that something is: all that waits, but for what is held."""
-    occasion = Occasion(notice.occasion)
+    """Whether a notice goes along with a message that is sent now."""
+    occasion = NoticeKind(notice.occasion)
     if quiet_until(occasion, now, route) is not None:
         return False
     return route.daily is None or due_at(occasion, notice.created_at, route) <= now
 
 
-def _told_of(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:
-    """What was to be told of the same thing, as things happened."""
+def _sent_before(notice: Notice, before: Iterable[Notice], families: RelatedEvents) -> list[Notice]:
+    """Earlier notices about the same event, or one that continues as it, in order."""
     name = families.name(notice.event)
     return families.in_order(one for one in before if families.name(one.event) == name)
 
 
-def _first_told(before: Iterable[Notice]) -> datetime | None:
-    """When a target was first told of what these are about, as far as it surely was."""
+def _first_notified(before: Iterable[Notice]) -> datetime | None:
+    """When a target first received a message about these, as far as that is certain."""
     first: datetime | None = None
     over = False
     for one in before:
         if one.state is not NoticeState.SENT:
             continue
-        occasion = Occasion(one.occasion)
+        occasion = NoticeKind(one.occasion)
         if occasion in OPENING and (first is None or over):
             first, over = one.settled_at, False
-        elif occasion in CLOSING and occasion is not Occasion.DOUBTED:
+        elif occasion in CLOSING and occasion is not NoticeKind.DOUBTED:
             over = True
     return first

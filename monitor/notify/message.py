@@ -1,40 +1,32 @@
-"""Notices → messages: one, or several that go out together. Pure text, no markup."""
+"""Messages of one or more notices, as plain text without markup."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
-from monitor.notify.body import KnownFacts, lines_of
-from monitor.notify.changes import Occasion
-from monitor.notify.plain_names import plain_name
+from monitor.notify.body import NoticeContent, lines_of
+from monitor.notify.notice_kinds import NoticeKind
+from monitor.notify.outgoing import Message, Urgency
+from monitor.notify.plain_names import LONGEST_NAME
 from monitor.notify.titles import title_of
-from monitor.wording.local_time import utc_text
+from monitor.wording.times import moment
+from monitor.wording.words import Words
 
 LONGEST_BODY = 3000
 """Characters of a message of several notices: Telegram, for one, takes no more than 4096."""
 LONGEST_TITLE = 200
 
 
-class Urgency(StrEnum):
-    """How a service shows a message, where it can: Apprise's words, least urgent first."""
-
-    INFO = "info"
-    SUCCESS = "success"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-_URGENCY: Mapping[Occasion, Urgency] = {
-    Occasion.CONFIRMED: Urgency.FAILURE,
-    Occasion.ENDED: Urgency.SUCCESS,
-    Occasion.DISMISSED: Urgency.SUCCESS,
+_URGENCY: Mapping[NoticeKind, Urgency] = {
+    NoticeKind.CONFIRMED: Urgency.FAILURE,
+    NoticeKind.ENDED: Urgency.SUCCESS,
+    NoticeKind.DISMISSED: Urgency.SUCCESS,
 }
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """What one notice says."""
+    """One notice in words."""
 
     title: str
     lines: tuple[str, ...]
@@ -46,20 +38,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.title) + sum(map(len, self.lines)) + len(self.lines) + 2
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent."""
-
-    title: str
-    body: str
-    urgency: Urgency
-
-
-def section(told: KnownFacts, titles: Mapping[str, str], public_url: str = "") -> Section:
-    """One notice in words. `titles` are what people call platforms, by name."""
+def section(
+    words: Words, notice: NoticeContent, titles: Mapping[str, str], public_url: str = ""
+) -> Section:
+    """One notice in words. `titles` are the platforms' own names, by name in the catalogue."""
     return Section(
-        title=_shortened(title_of(told.occasion, told.entry.snapshot, titles)),
-        lines=tuple(lines_of(told, public_url)),
-        urgency=_URGENCY.get(told.occasion, Urgency.WARNING),
+        title=_shortened(title_of(words, notice.occasion, notice.entry.snapshot, titles)),
+        lines=tuple(lines_of(words, notice, public_url)),
+        urgency=_URGENCY.get(notice.occasion, Urgency.WARNING),
     )
 
 
@@ -76,32 +62,36 @@ def batches(sizes: Iterable[int]) -> Iterator[int]:
         yield count
 
 
-def message(sections: Sequence[Section]) -> Message:
+def message(words: Words, sections: Sequence[Section]) -> Message:
     """One message of one or more sections."""
     urgency = max((one.urgency for one in sections), key=list(Urgency).index)
     if len(sections) == 1:
         (only,) = sections
         return Message(title=only.title, body="\n".join(only.lines), urgency=urgency)
     parts = ("\n".join((one.title, *one.lines)) for one in sections)
-    return Message(title=_together(sections), body="\n\n".join(parts), urgency=urgency)
+    return Message(title=_together(words, sections), body="\n\n".join(parts), urgency=urgency)
 
 
-def trial_message(route: str, at: datetime) -> Message:
-    """What `shutwatch notify test` sends; `at` is when (UTC)."""
+def trial_message(words: Words, route: str, at: datetime) -> Message:
+    """The message of `shutwatch notify test`; `at` is when it is sent (UTC)."""
     return Message(
-        title="TEST: only a test of shutwatch, nothing has happened",
-        body=(
-            f"This is a test of the route {plain_name(route)}, sent by hand at {utc_text(at)}. "
-            "Nothing is blocked. That you read it means that what happens will reach you here."
+        title=words.gettext("TEST: only a test of shutwatch, nothing has happened"),
+        body=words.gettext(
+            "This is a test of the route %(route)s, sent by hand at %(when)s. Nothing is blocked. "
+            "If you can read it, real messages will reach you here.",
+            route=words.name(route, LONGEST_NAME),
+            when=moment(words, at),
         ),
         urgency=Urgency.INFO,
     )
 
 
-def _together(sections: Sequence[Section]) -> str:
+def _together(words: Words, sections: Sequence[Section]) -> str:
     """One title for all: the most urgent first."""
     ranked = sorted(sections, key=lambda one: -list(Urgency).index(one.urgency))
-    return _shortened(f"{len(sections)} at once: {'; '.join(one.title for one in ranked)}")
+    titles = words.pause.join(one.title for one in ranked)
+    count = words.number(len(sections))
+    return _shortened(words.gettext("%(n)s at once: %(titles)s", n=count, titles=titles))
 
 
 def _shortened(text: str) -> str:

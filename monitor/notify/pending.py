@@ -1,8 +1,8 @@
-"""Which of the notices that wait for one target still have something to tell.
+"""Which of the notices that wait for one target are still worth sending.
 
-A target hears each thing once, whatever late data did to the log meanwhile; nothing of what was
-over before it could be told, but for its end; and every retraction of what it was, or may have
-been, told.
+A target receives each thing once, whatever late data did to the log meanwhile. Of what was over
+before it could be sent it receives the end only. It receives every correction of what it received,
+or may have received.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,26 +11,26 @@ import msgspec
 
 from monitor.analysis.events.continuation import continued_by
 from monitor.analysis.events.platform_in_country import label_of
-from monitor.notify.changes import CLOSING, OPENING, TAKES_BACK, Occasion
+from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.notify.related_events import RelatedEvents
 from storage.values.outbox import Notice, NoticeState
 
 Key = tuple[str, str, int, str, str]
 """Of a notice."""
-TOLD_ALREADY = "told already"
-OVERTAKEN = "told with what came after it"
-NEVER_TOLD = "what it is about was never told here"
-TAKEN_BACK = "taken back before it was told"
-GOES_ON = "it goes on as another event, which is told of instead"
+ALREADY_SENT = "already sent"
+OVERTAKEN = "sent with what came after it"
+NEVER_SENT = "what it is about was never sent here"
+CORRECTED = "corrected before it was sent"
+CONTINUES = "it continues as another event, which is sent instead"
 
 
 class PendingNotices(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with the notices that wait for one target."""
 
     send: tuple[Notice, ...]
-    """By event, and in the order in which things happened."""
+    """By event, in the order of what happened."""
     drop: tuple[tuple[Notice, str], ...]
-    """And why."""
+    """Each with its reason."""
 
 
 def plan(
@@ -39,9 +39,10 @@ def plan(
     wanted: Collection[Key],
     families: RelatedEvents | None = None,
 ) -> PendingNotices:
-    """Both are notices for one target: those to be sent or dropped, and all others of their
-    events. `wanted` are keys of those that the route asks for by itself, whoever was told what.
-    `families` say which events go on as others: what was told of one was told of the other.
+    """What to send and what to drop of `waiting`; `settled` are all other notices for the same
+    target about the same events. `wanted` are keys of those that the route asks for, whatever was
+    sent before. `families` say which events continue as others: what was sent about one counts for
+    the other.
     """
     known = families or RelatedEvents()
     events: dict[str, list[Notice]] = {}
@@ -60,7 +61,7 @@ def plan(
 
 
 class _Story:
-    """One event, with those that go on as it, as one target has heard of it."""
+    """One event, with those that continue as it, as one target knows it."""
 
     def __init__(
         self, settled: Iterable[Notice], wanted: Collection[Key], families: RelatedEvents
@@ -68,17 +69,17 @@ class _Story:
         self._settled = tuple(settled)
         self._wanted = wanted
         self._families = families
-        self._heard: Occasion | None = None
-        """The last that was told, or may have been."""
-        self._heard_of = ""
-        """The event that was told of."""
-        self._said: Occasion | None = None
-        """The last, with what is about to be told."""
+        self._sent: NoticeKind | None = None
+        """The last kind that was sent, or may have been."""
+        self._sent_about = ""
+        """The event it was about."""
+        self._last_kind: NoticeKind | None = None
+        """The last kind, with what is about to be sent."""
         self._named: dict[str, set[str]] = {}
-        """Event → networks that it was told, or may have been, that it affects."""
+        """Event → affected networks that were sent, or may have been."""
         self._last = 0
         self._place: dict[Key, int] = {}
-        """Of a notice in the order in which things happened."""
+        """Of a notice, in the order of what happened."""
         self._kept: list[Notice] = []
         self._drop: list[tuple[Notice, str]] = []
 
@@ -87,80 +88,80 @@ class _Story:
         ordered = self._families.in_order((*self._settled, *waits.values()))
         self._place = {notice.key: place for place, notice in enumerate(ordered)}
         for notice in ordered:
-            told = notice.attempts and notice.state is not NoticeState.DROPPED
-            if told and notice.key not in waits:
-                self._hear(notice)
-        before = self._said
+            sent = notice.attempts and notice.state is not NoticeState.DROPPED
+            if sent and notice.key not in waits:
+                self._note_sent(notice)
+        before = self._last_kind
         for notice in ordered:
             if notice.key not in waits:
                 continue
-            occasion = Occasion(notice.occasion)
+            occasion = NoticeKind(notice.occasion)
             if occasion in OPENING:
                 self._opening(notice, occasion)
             elif self._goes_on(notice, occasion):
-                self._give_up(GOES_ON, event=notice.event)
-                self._said = before
-                self._drop.append((notice, GOES_ON))
+                self._give_up(CONTINUES, event=notice.event)
+                self._last_kind = before
+                self._drop.append((notice, CONTINUES))
             elif occasion in CLOSING:
                 self._closing(notice, occasion)
             else:
                 self._spread(notice)
         return PendingNotices(send=tuple(self._kept), drop=tuple(self._drop))
 
-    def _opening(self, notice: Notice, occasion: Occasion) -> None:
-        weaker = occasion is Occasion.SUSPECTED and self._said is Occasion.CONFIRMED
-        if self._said is occasion or weaker or self._over_already(notice):
-            self._drop.append((notice, TOLD_ALREADY))
+    def _opening(self, notice: Notice, occasion: NoticeKind) -> None:
+        weaker = occasion is NoticeKind.SUSPECTED and self._last_kind is NoticeKind.CONFIRMED
+        if self._last_kind is occasion or weaker or self._over_already(notice):
+            self._drop.append((notice, ALREADY_SENT))
         else:
-            self._give_up(OVERTAKEN, {*OPENING, Occasion.SPREAD})
+            self._give_up(OVERTAKEN, {*OPENING, NoticeKind.SPREAD})
             self._keep(notice)
 
     def _over_already(self, notice: Notice) -> bool:
-        """Whether it is over, and was told so of the event that goes on as this one."""
+        """Whether it is over, and that was sent about the event that continues as this one."""
         now = self._families.latest(notice.event)
         return (
             now is not None
-            and self._heard_of != notice.event
-            and self._said is self._heard
-            and self._heard == now.state.value
+            and self._sent_about != notice.event
+            and self._last_kind is self._sent
+            and self._sent == now.state.value
             and not now.active
         )
 
-    def _goes_on(self, notice: Notice, occasion: Occasion) -> bool:
-        """Whether an event that is gone goes on as one that is no less sure than what was told of
-        it; less is to be taken back."""
+    def _goes_on(self, notice: Notice, occasion: NoticeKind) -> bool:
+        """Whether a withdrawn event continues as one that is no less certain than what was sent; if
+        it is less certain, a correction is due."""
         line = self._families.line(notice)
         other = None if line is None else self._families.latest(continued_by(line))
-        if occasion is not Occasion.WITHDRAWN or other is None:
+        if occasion is not NoticeKind.WITHDRAWN or other is None:
             return False
-        sure = other.confirmed_at is not None or not other.active  # Else its own end is told.
-        return sure or self._heard not in (Occasion.CONFIRMED, Occasion.ENDED)
+        sure = other.confirmed_at is not None or not other.active  # Else its own end is sent.
+        return sure or self._sent not in (NoticeKind.CONFIRMED, NoticeKind.ENDED)
 
-    def _closing(self, notice: Notice, occasion: Occasion) -> None:
-        unsaid = occasion is Occasion.DOUBTED and self._heard is not Occasion.CONFIRMED
-        unasked = occasion in TAKES_BACK or notice.key not in self._wanted
-        if self._said is occasion:
-            self._drop.append((notice, TOLD_ALREADY))
-        elif unsaid or (self._heard is None and unasked):
-            self._give_up(TAKEN_BACK)
-            self._said = self._heard
-            self._drop.append((notice, NEVER_TOLD))
+    def _closing(self, notice: Notice, occasion: NoticeKind) -> None:
+        unsaid = occasion is NoticeKind.DOUBTED and self._sent is not NoticeKind.CONFIRMED
+        unasked = occasion in CORRECTIONS or notice.key not in self._wanted
+        if self._last_kind is occasion:
+            self._drop.append((notice, ALREADY_SENT))
+        elif unsaid or (self._sent is None and unasked):
+            self._give_up(CORRECTED)
+            self._last_kind = self._sent
+            self._drop.append((notice, NEVER_SENT))
         else:
             self._give_up(OVERTAKEN)
             self._keep(notice)
 
     def _spread(self, notice: Notice) -> None:
-        if self._said not in OPENING:
-            self._drop.append((notice, NEVER_TOLD))
+        if self._last_kind not in OPENING:
+            self._drop.append((notice, NEVER_SENT))
         elif self._place[notice.key] < self._last:
             self._drop.append((notice, OVERTAKEN))
         elif self._named_before(notice):
-            self._drop.append((notice, TOLD_ALREADY))
+            self._drop.append((notice, ALREADY_SENT))
         else:
             self._keep(notice)
 
     def _named_before(self, notice: Notice) -> bool:
-        """Whether the network was told of with the event that goes on as this one."""
+        """Whether the network was sent with the event that continues as this one."""
         line = self._families.line(notice)
         return line is not None and any(
             line.detail in networks
@@ -170,19 +171,19 @@ class _Story:
 
     def _keep(self, notice: Notice) -> None:
         self._kept.append(notice)
-        occasion = Occasion(notice.occasion)
+        occasion = NoticeKind(notice.occasion)
         if notice.attempts:
-            self._hear(notice)
-        elif occasion is not Occasion.SPREAD:
-            self._said = occasion
+            self._note_sent(notice)
+        elif occasion is not NoticeKind.SPREAD:
+            self._last_kind = occasion
         self._last = max(self._last, self._place[notice.key])
 
-    def _hear(self, notice: Notice) -> None:
-        occasion = Occasion(notice.occasion)
+    def _note_sent(self, notice: Notice) -> None:
+        occasion = NoticeKind(notice.occasion)
         self._last = max(self._last, self._place[notice.key])
-        if occasion is not Occasion.SPREAD:
-            self._heard = self._said = occasion
-            self._heard_of = notice.event
+        if occasion is not NoticeKind.SPREAD:
+            self._sent = self._last_kind = occasion
+            self._sent_about = notice.event
         line = self._families.line(notice)
         if line is not None:
             labels = {label_of(one) for one in line.snapshot.networks if one.affected}
@@ -191,7 +192,7 @@ class _Story:
     def _give_up(
         self,
         reason: str,
-        occasions: Collection[Occasion] = frozenset(Occasion),
+        occasions: Collection[NoticeKind] = frozenset(NoticeKind),
         event: str = "",
     ) -> None:
         for notice in [

@@ -1,8 +1,8 @@
-"""Names that others chose, made fit to stand in a message.
+"""Names that others chose, made safe for a message.
 
-A network's name, or anything else that is not ours, must neither end the line, nor turn the text
-around, nor speak the markup of the service that shows it: no link, no bold type, no mention that
-wakes a whole channel. Services differ, so all that any of them reads as markup goes.
+A network's name, or any other text that is not ours, must not end the line, change the direction of
+the text, or use the markup of the service that shows it: no link, no bold type, no mention that
+wakes a whole channel. Services differ, so everything that any of them reads as markup is removed.
 """
 
 import re
@@ -17,10 +17,10 @@ _JOINERS = "\u200c\u200d"
 
 def plain_name(text: str, longest: int = LONGEST_NAME) -> str:
     """`text` on one line, as nothing but text, at most `longest` characters; may become empty."""
-    # What is invisible goes first: markup can hide behind it.
+    # Invisible characters go first: markup can hide behind them.
     visible = "".join(map(_visible, text[: 20 * longest]))
-    told = _SPACE.sub(" ", _MARKUP.sub(" ", visible)).strip(f" {_JOINERS}")
-    return told if len(told) <= longest else f"{told[: longest - 1].rstrip()}…"
+    shown = _SPACE.sub(" ", _MARKUP.sub(" ", visible)).strip(f" {_JOINERS}")
+    return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
 
 
 def _visible(character: str) -> str:

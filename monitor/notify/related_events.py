@@ -1,6 +1,6 @@
-"""Events of which one goes on as another, as whoever was told sees them: one story.
+"""Events of which one continues as another: to a reader they are one.
 
-All of it is read from the lines of their logs, so that it is the same after a restart, and for
+The relation is read from the lines of their logs, so that it is the same after a restart and in
 another process.
 """
 
@@ -12,7 +12,7 @@ from storage.values.outbox import Notice
 
 
 def relatives(log: Iterable[EventLogEntry]) -> list[str]:
-    """The ids that the log of one event names: what it goes on as, and from."""
+    """The ids that the log of one event names: what it continues as, and what continues as it."""
     return [
         named
         for entry in log
@@ -22,8 +22,7 @@ def relatives(log: Iterable[EventLogEntry]) -> list[str]:
 
 
 class RelatedEvents:
-    """Whose story is whose. Of an event whose log is not among those given nothing is known, and
-    it stands alone."""
+    """Which events belong together. An event whose log is not given stands alone."""
 
     def __init__(self, entries: Iterable[EventLogEntry] = ()) -> None:
         self._logs: dict[str, dict[int, EventLogEntry]] = {}
@@ -36,7 +35,7 @@ class RelatedEvents:
         return self._of.get(event, event)
 
     def line(self, notice: Notice) -> EventLogEntry | None:
-        """What a notice tells of; None when that is not known."""
+        """The line of the log that a notice is about; None when it is not known."""
         return self._logs.get(notice.event, {}).get(notice.sequence)
 
     def latest(self, event: str) -> Event | None:
@@ -45,8 +44,8 @@ class RelatedEvents:
         return log[max(log)].snapshot if log else None
 
     def in_order(self, notices: Iterable[Notice]) -> list[Notice]:
-        """As things happened: an event's by the lines of its log; those of several by when they
-        were made, and of those made at once, first the ones of what goes on as another."""
+        """In the order of what happened. Notices of one event go by its log, those of several by
+        their time; at the same time, first those of an event that continues as another."""
         by_event: dict[str, list[Notice]] = {}
         for notice in sorted(notices, key=lambda one: one.sequence):
             by_event.setdefault(notice.event, []).append(notice)
@@ -60,7 +59,7 @@ class RelatedEvents:
         return [notice for _, notice in sorted(placed, key=lambda one: one[0])]
 
     def _still_to_come(self, event: str) -> int:
-        """How often it goes on as another one until the one that stands."""
+        """How many events it continues as, one after the other, itself included."""
         seen = {event}
         while (log := self._logs.get(event)) and (event := continued_by(log[max(log)])) not in seen:
             if not event:

@@ -1,4 +1,4 @@
-"""The `[notify]` table: who is told of what, and when. Durations are seconds as float."""
+"""The `[notify]` table: who is notified of what, and when. Durations are seconds as float."""
 
 from typing import Any
 
@@ -8,8 +8,7 @@ from monitor.analysis.events.event import EventKind, EventState
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """One place a message goes to. Its address holds secrets, and shows nowhere but where it is
-    used."""
+    """One address that messages go to. It holds secrets, and appears only where it is used."""
 
     name: str
     """Number within the route and scheme, such as `1-tgram`: what logs and the outbox call it."""
@@ -24,7 +23,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
-    """Hours of every day in which nobody is to be woken, in minutes after midnight."""
+    """Hours of every day in which nobody should be woken, in minutes after midnight."""
 
     start: int
     end: int
@@ -32,7 +31,7 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One `[[notify.route]]`: places that are told of the same things at the same times."""
+    """One `[[notify.route]]`: targets that receive the same messages at the same times."""
 
     name: str
     urls: tuple[Target, ...]
@@ -49,28 +48,31 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         EventKind.INTERNATIONAL_CUT,
     )
     minimum: str = EventState.CONFIRMED.value
-    """`suspected` or `confirmed`: the least that is worth a message."""
+    """`suspected` or `confirmed`: the least certain event that gets a message."""
+    language: str = "en"
+    """Code of the language of its messages."""
     timezone: str = "UTC"
     """Of `quiet` and `daily`."""
     quiet: Quiet | None = None
     wake: bool = False
-    """What is confirmed, or taken back, is told in quiet hours too."""
+    """Confirmations and corrections are sent in quiet hours too."""
     gather: float = 30.0
     """Time to wait for more before a message goes out."""
     digest: float = 3600.0
-    """The same for what can wait: further networks."""
+    """The same for further networks, which can wait."""
     daily: int | None = None
-    """Minutes after midnight at which everything is told, in one message a day; None: at once."""
+    """Minutes after midnight at which the one message of the day goes out; None: at once."""
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `[notify]` table."""
 
     give_up: float = 2 * 86400.0
-    """For how long delivery of one message is tried."""
+    """Time for which delivery of one message is tried."""
     timeout: float = 20.0
-    """What one attempt may take."""
+    """Longest time of one attempt."""
     ping_url: str = ""
-    """Asked while all is well, so that somebody else notices when it is not; empty: nobody is."""
+    """Address requested while cycles are stored, so that a service notices when they stop; empty
+    for none."""
     ping_interval: float = 300.0
     route: tuple[Route, ...] = ()

@@ -1,33 +1,33 @@
-"""When a notice is sent: after a moment's wait, not in quiet hours, or once a day; and when again.
+"""When a notice is due (after a short wait, outside quiet hours, or once a day) and retried.
 
-The clock and chance come in as arguments.
+The time and the random number are arguments.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.notify.changes import LOUD, Occasion
+from monitor.notify.notice_kinds import LOUD, NoticeKind
 from monitor.notify.settings import Quiet, Route
 
 FIRST_RETRY, LONGEST_RETRY = 5.0, 1800.0
 """Seconds from a failed attempt to the next one: the first, and the bound that doubling has."""
 JITTER = 0.2
-"""Part by which they vary, so that many who wait for one service do not come all at once."""
+"""Share by which they vary, so that many clients of one service do not retry at once."""
 
 
-def due_at(occasion: Occasion, created_at: datetime, route: Route) -> datetime:
-    """When a notice made at `created_at` is to go out, in UTC."""
+def due_at(occasion: NoticeKind, created_at: datetime, route: Route) -> datetime:
+    """When a notice made at `created_at` is due, in UTC."""
     if route.daily is not None:
         due = next(_clock(created_at, route.daily, route.timezone))
     else:
-        wait = route.digest if occasion is Occasion.SPREAD else route.gather
+        wait = route.digest if occasion is NoticeKind.SPREAD else route.gather
         due = created_at + timedelta(seconds=wait)
     return quiet_until(occasion, due, route) or due
 
 
-def quiet_until(occasion: Occasion, moment: datetime, route: Route) -> datetime | None:
-    """The end of the quiet hours that `moment` lies in, in UTC; None when it may be told then."""
+def quiet_until(occasion: NoticeKind, moment: datetime, route: Route) -> datetime | None:
+    """The end of the quiet hours that contain `moment`, in UTC; None when it may be sent then."""
     if route.quiet is None or (route.wake and occasion in LOUD):
         return None
     if not _within(route.quiet, moment.astimezone(ZoneInfo(route.timezone))):
@@ -51,8 +51,8 @@ def _within(quiet: Quiet, local: datetime) -> bool:
 def _clock(after: datetime, minute: int, zone: str) -> Iterator[datetime]:
     """The moments later than `after` at which clocks in `zone` show this minute of the day.
 
-    An hour that clocks leave out in spring is taken as if they had not; one that they show twice in
-    autumn comes twice, or a night's quiet could end before it began.
+    An hour that clocks skip in spring counts as if they had not; an hour that they show twice in
+    autumn comes twice, or quiet hours could end before they began.
     """
     where = ZoneInfo(zone)
     day = after.astimezone(where).date()

@@ -16,7 +16,8 @@ from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Findings, Imprint, Wanted
 from monitor.report.optional_libraries import library
-from monitor.wording.languages import LANGUAGES, words_in
+from monitor.report.report_words import report_words
+from monitor.wording.languages import ENGLISH, Language
 from storage.store import CollectorStore
 from storage.values.times import time_text
 
@@ -40,9 +41,10 @@ async def build(
     title: str,
     interval: float,
     generated_at: datetime,
+    language: Language = ENGLISH,
 ) -> Made:
-    """Write the report to `out`, whole or not at all. `title` is the platform's name for people,
-    `interval` the seconds between two looks.
+    """Write the report to `out`, whole or not at all. `title` is the platform's own name,
+    `interval` the seconds between two cycles.
 
     Raises MissingExtraError before anything is read, StorageError, TooLargeError, OSError.
     """
@@ -50,7 +52,7 @@ async def build(
         library(needed)
     partial = out.with_name(f"{out.name}.partial")
     try:
-        # Beside what is written, where there is room for it.
+        # In the folder of the report: that disk has room for it.
         with tempfile.TemporaryDirectory(prefix=".shutwatch-", dir=out.parent) as name:
             folder = Path(name)
             findings = await gather(store, wanted, folder, interval)
@@ -60,10 +62,9 @@ async def build(
                 generated_at=generated_at,
                 fingerprint=fingerprint(public),
                 title=title,
+                language=language,
             )
-            drawn = charts.draw(
-                findings, folder, title, words_in(LANGUAGES[0]).country(wanted.country)
-            )
+            drawn = charts.draw(report_words(language), findings, folder, title)
             page = document(findings, imprint)
             (folder / HTML).write_bytes(html.render(page, folder))
             (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))

@@ -1,4 +1,4 @@
-"""The charts, as PNG for print and SVG for the screen; the same findings give the same bytes."""
+"""The charts: PNG for print, SVG for the screen. The same findings give the same bytes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,17 +9,18 @@ from monitor.analysis.events.event import Event
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
 from monitor.report.foreign_text import plain
-from monitor.report.optional_libraries import library
+from monitor.report.optional_libraries import arabic_script_fonts, library
+from monitor.report.report_words import ReportWords
+from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 
 MIXED = "#762a83"
-"""Open at one look and blocked at another, within one stretch."""
+"""Open in one test and blocked in another, within one slot."""
 _MOST_LANES = 24
 _MOST_POINTS = 120
 _LABEL = 26
 _DPI = 200
 _STYLE = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "svg.fonttype": "path",
     "svg.hashsalt": "shutwatch",
@@ -31,17 +32,17 @@ _LINES = ("-", "--", "-.", ":")
 _COLOURS = ("#1b6ca8", "#b2182b", "#4d7c0f", "#7b3f99", "#b45309", "#0f766e", "#4b5563")
 
 
-def draw(findings: Findings, folder: Path, title: str, country: str) -> list[str]:
-    """Write the charts into `folder`/charts; their names, none when there is nothing to draw."""
+def draw(words: ReportWords, findings: Findings, folder: Path, title: str) -> list[str]:
+    """Write the charts into `folder`/charts; returns their names, none without verdicts."""
     if not findings.lanes:
         return []
     (folder / "charts").mkdir()
     matplotlib = library("matplotlib")
     names = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "font.family": _families(words)}):
         for name, figure in (
-            ("timeline", _timeline(findings, title, country)),
-            ("availability", _availability(findings, title, country)),
+            ("timeline", _timeline(words, findings, title)),
+            ("availability", _availability(words, findings, title)),
         ):
             png, svg = f"charts/{name}.png", f"charts/{name}.svg"
             figure.savefig(folder / png, dpi=_DPI, metadata={"Software": None})
@@ -50,20 +51,31 @@ def draw(findings: Findings, folder: Path, title: str, country: str) -> list[str
     return names
 
 
+def _families(words: ReportWords) -> list[str]:
+    """Fonts by preference: letters of Arabic script join only within one font."""
+    if words.language.direction != "rtl":
+        return ["DejaVu Sans"]
+    known = library("matplotlib.font_manager").fontManager
+    for file in sorted(arabic_script_fonts().glob("*.ttf")):
+        if str(file) not in {font.fname for font in known.ttflist}:
+            known.addfont(file)
+    return ["Noto Sans Arabic", "DejaVu Sans"]
+
+
 def _figure(rows: float) -> tuple[Any, Any]:
     figure = library("matplotlib.figure").Figure(figsize=(8.4, rows), layout="constrained")
     return figure, figure.subplots()
 
 
 def _bounds(findings: Findings) -> tuple[datetime, datetime]:
-    """From the first look to the last, and a little more, within what the report is about."""
+    """From the first verdict to the last, and a little more on both sides."""
     start = min(lane.first for lane in findings.lanes)
     end = max(lane.last for lane in findings.lanes)
     room = max((end - start) * 0.01, findings.slot)
     return start - room, end + room
 
 
-def _timeline(findings: Findings, title: str, country: str) -> Any:
+def _timeline(words: ReportWords, findings: Findings, title: str) -> Any:
     lanes = findings.lanes[:_MOST_LANES]
     figure, axis = _figure(1.5 + 0.42 * len(lanes))
     start, end = _bounds(findings)
@@ -79,32 +91,37 @@ def _timeline(findings: Findings, title: str, country: str) -> Any:
     axis.set_ylim(len(lanes) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
-    _time_axis(axis, start, end)
+    _time_axis(words, axis, start, end)
     left = len(findings.lanes) - len(lanes)
-    more = f" (and {left} more networks)" if left else ""
-    axis.set_title(
-        f"{plain(title, 40)} in {country}: what was seen{more}", loc="left", weight="bold"
+    shown = words.gettext(
+        "%(platform)s in %(country)s: results",
+        platform=plain(title, 40),
+        country=words.country(findings.wanted.country),
     )
+    if left:
+        more = words.ngettext("%(n)s more network", "%(n)s more networks", left)
+        shown = f"{shown} ({more})"
+    axis.set_title(shown, loc=_side(words), weight="bold")
     patches = library("matplotlib.patches")
-    words = (
-        (BLOCKED, "blocked"),
-        (OPEN, "open"),
-        (MIXED, "open and blocked"),
-        (UNDECIDED, "undecided"),
-        (NO_DATA, "nothing known"),
+    legend = (
+        (BLOCKED, words.gettext("blocked")),
+        (OPEN, words.gettext("open")),
+        (MIXED, words.gettext("open and blocked")),
+        (UNDECIDED, words.gettext("undecided")),
+        (NO_DATA, words.gettext("nothing known")),
     )
     figure.legend(
-        handles=[patches.Patch(facecolor=colour, label=text) for colour, text in words],
+        handles=[patches.Patch(facecolor=colour, label=text) for colour, text in legend],
         loc="outside lower center",
-        ncols=len(words),
+        ncols=len(legend),
         frameon=False,
     )
     return figure
 
 
 def _bars(slots: Sequence[Slot], width: timedelta) -> list[tuple[str, datetime, datetime]]:
-    """Colour, from when and to when; what is alike is one bar, over one empty stretch as well,
-    since looks do not come by the clock."""
+    """Colour, start and end. Equal neighbours are one bar, even over one empty slot, since cycles
+    do not start exactly on time."""
     bars: list[tuple[str, datetime, datetime]] = []
     for slot in slots:
         colour = _colour(slot)
@@ -127,7 +144,7 @@ def _colour(slot: Slot) -> str:
 
 
 def _mark(axis: Any, event: Event) -> None:
-    """Onset and end, each with the time between its bounds."""
+    """The onset and the end, each with the time between its bounds."""
     for earliest, latest, style in (
         (event.onset_earliest, event.onset_latest, "--"),
         (event.end_earliest, event.end_latest, ":"),
@@ -138,13 +155,18 @@ def _mark(axis: Any, event: Event) -> None:
             axis.axvspan(earliest, latest, color="black", alpha=0.15, linewidth=0)
 
 
+def _side(words: ReportWords) -> str:
+    """Where lines of text begin."""
+    return "right" if words.language.direction == "rtl" else "left"
+
+
 def _label(lane: Lane) -> str:
     asn, called = lane.network
     number = f"AS{asn}" if asn else ""
     return "\n".join(filter(None, (plain(called, _LABEL), number))) or "?"
 
 
-def _time_axis(axis: Any, start: datetime, end: datetime) -> None:
+def _time_axis(words: ReportWords, axis: Any, start: datetime, end: datetime) -> None:
     dates = library("matplotlib.dates")
     locator = dates.AutoDateLocator(maxticks=9, tz=UTC)
     axis.xaxis.set_major_locator(locator)
@@ -152,10 +174,16 @@ def _time_axis(axis: Any, start: datetime, end: datetime) -> None:
     axis.xaxis.set_major_formatter(formatter)
     axis.set_xlim(start, end)
     axis.xaxis.get_offset_text().set_visible(False)
-    axis.set_xlabel(f"UTC, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+    axis.set_xlabel(
+        words.gettext(
+            "UTC, %(first)s to %(last)s",
+            first=short(words, start)[:-3],
+            last=short(words, end)[:-3],
+        )
+    )
 
 
-def _availability(findings: Findings, title: str, country: str) -> Any:
+def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
     lanes = findings.lanes[:_MOST_LANES]
     figure, axis = _figure(2.7)
     start, end = _bounds(findings)
@@ -168,18 +196,22 @@ def _availability(findings: Findings, title: str, country: str) -> Any:
             color=_COLOURS[number % len(_COLOURS)],
             linestyle=_LINES[number % len(_LINES)],
             linewidth=1.8,
-            # The number first: then the line begins from the left, whatever the name's script.
+            # The number first, so that the line runs from the left in any script.
             label=" ".join(reversed(_label(lane).split("\n"))),
         )
     for story in findings.stories:
         _mark(axis, story.event)
     axis.set_ylim(-4, 104)
-    axis.set_ylabel("% open")
+    axis.set_ylabel(words.gettext("share open, per cent"))
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    _time_axis(axis, start, end)
+    _time_axis(words, axis, start, end)
     axis.set_title(
-        f"{plain(title, 40)} in {country}: share of verdicts that found it open",
-        loc="left",
+        words.gettext(
+            "%(platform)s in %(country)s: share of verdicts that found it open",
+            platform=plain(title, 40),
+            country=words.country(findings.wanted.country),
+        ),
+        loc=_side(words),
         weight="bold",
     )
     figure.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=3)
@@ -187,7 +219,7 @@ def _availability(findings: Findings, title: str, country: str) -> Any:
 
 
 def _shares(lane: Lane, start: datetime, end: datetime) -> list[tuple[datetime, float | None]]:
-    """Open share over time in at most so many steps; None where nothing could say."""
+    """Share open over time in at most `_MOST_POINTS` steps; None where nothing was decided."""
     width = max((end - start) / _MOST_POINTS, lane.slots[0].end - lane.slots[0].start)
     sums: dict[int, tuple[int, int]] = {}
     for slot in lane.slots:

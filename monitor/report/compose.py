@@ -1,45 +1,52 @@
-"""From findings to the document: what, where, when, how it is known, and what it does not show.
+"""From findings to the document: what, where, when, the evidence, and what it does not show.
 
-Nothing is said here that the findings do not hold, and nothing at all about who is behind it.
+The document says nothing that the findings do not hold, and nothing about who is behind a block.
 """
 
 from monitor.report.contents import files, method
-from monitor.report.context import beside, history, people
+from monitor.report.context import history, people, related_events
 from monitor.report.document import Block, Document
 from monitor.report.findings import Findings, Imprint
-from monitor.report.foreign_text import name
 from monitor.report.limitations import limits
 from monitor.report.proof import how
+from monitor.report.report_words import report_words
 from monitor.report.summary import headline, share, summary, where
-from monitor.report.words import short
-from monitor.wording.languages import LANGUAGES, words_in
+from monitor.report.tables import short
 
 
 def document(findings: Findings, imprint: Imprint) -> Document:
     """The whole report."""
-    wanted = findings.wanted
-    title = name(imprint.title)
-    country = words_in(LANGUAGES[0]).country(wanted.country)
+    wanted, title = findings.wanted, imprint.title
+    words = report_words(imprint.language)
     blocks: list[Block] = [
-        *summary(findings, title, country),
-        *where(findings, country),
-        *share(findings, title),
-        *how(findings),
-        *limits(findings, title, country),
-        *beside(findings),
-        *people(findings),
-        *history(findings),
-        *method(findings, imprint),
-        *files(findings, imprint),
+        *summary(words, findings, title),
+        *where(words, findings),
+        *share(words, findings, title),
+        *how(words, findings),
+        *limits(words, findings, title),
+        *related_events(words, findings, title),
+        *people(words, findings),
+        *history(words, findings),
+        *method(words, findings, imprint),
+        *files(words, findings, imprint),
     ]
     return Document(
-        title=headline(findings, title, country),
-        subtitle=(
-            f"Report on {title} in {country}, {short(wanted.since)} to {short(wanted.until)} UTC"
+        language=imprint.language,
+        title=headline(words, findings, title),
+        subtitle=words.gettext(
+            "Report on %(platform)s in %(country)s, %(since)s to %(until)s UTC",
+            platform=words.name(title, 60),
+            country=words.country(wanted.country),
+            since=short(words, wanted.since),
+            until=short(words, wanted.until),
         ),
         blocks=tuple(blocks),
-        footer=(
-            f"shutwatch {imprint.version} · rules {', '.join(findings.rules_versions) or 'none'} · "
-            f"made {short(imprint.generated_at)} UTC · key {imprint.fingerprint[:16]}…"
+        footer=words.gettext(
+            "shutwatch %(version)s · rules %(rules)s · made %(when)s UTC · key %(key)s…",
+            version=imprint.version,
+            rules=", ".join(findings.rules_versions) or "—",
+            when=short(words, imprint.generated_at),
+            key=imprint.fingerprint[:16],
         ),
+        table=words.gettext("Table"),
     )

@@ -1,87 +1,108 @@
-"""The end: with what it was made, what is enclosed, and how to check it."""
+"""The last part: how the report was made, what is enclosed, and how to check it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from monitor.keys.keys import grouped
-from monitor.report import words
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings, Imprint
-from monitor.report.foreign_text import name
-from monitor.report.signed_words import enclosed_words
+from monitor.report.signatures_text import how_much_is_signed
+from monitor.wording.languages import N_
+from monitor.wording.words import Words
 
 
-def method(findings: Findings, imprint: Imprint) -> Iterator[Block]:
-    """With what it was made, and how to cite it."""
-    yield Heading("Method and version")
+def method(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]:
+    """How the report was made, and how to cite it."""
+    yield Heading(words.gettext("Method and version"))
     yield Para(
-        f"Made by shutwatch {imprint.version}, free software that anybody can run. Verdicts by "
-        f"rules version {', '.join(findings.rules_versions) or '—'}. Failures are named in words "
-        "of OONI. An event is opened when a sequential test over the verdicts finds a block "
-        "likelier than chance within a fixed budget of false alarms, and confirmed at a stricter "
-        "one."
+        words.gettext(
+            "Made by shutwatch %(version)s, free software that anybody can run. Verdicts by rules "
+            "version %(rules)s. Failures are named by OONI's strings. An event is opened when a "
+            "sequential test over the verdicts finds a block likelier than chance within a fixed "
+            "budget of false alarms, and confirmed at a stricter limit.",
+            version=imprint.version,
+            rules=", ".join(findings.rules_versions) or "—",
+        )
     )
-    yield Para(
-        f"To cite: shutwatch {imprint.version}, report on {name(imprint.title)} in "
-        f"{findings.wanted.country}, {words.day(imprint.generated_at)}"
-        + (f", event {story.event.id}" if (story := findings.main_story) else "")
-        + "."
+    story = findings.main_story
+    cited = words.gettext(
+        "shutwatch %(version)s, report on %(platform)s in %(country)s, %(day)s",
+        version=imprint.version,
+        platform=words.name(imprint.title, 60),
+        country=words.country(findings.wanted.country),
+        day=words.day(imprint.generated_at),
     )
+    if story is not None:
+        event = words.gettext("event %(id)s", id=words.ltr(story.event.id))
+        cited = words.listed([cited, event])
+    yield Para(words.gettext("To cite: %(citation)s.", citation=cited))
 
 
-_FILES = {
-    "data/events.csv": "The events above, one a row",
-    "data/verdicts.csv": "What was concluded of each address, network and pass, and by which rule",
-    "data/timeline.csv": "What the charts are drawn from",
-    "data/availability.csv": "Availability by hour, with its definition in every row",
-    "data/measurements.csv": "Each look around the onset and the end, with its control looks",
-    "data/measurements.jsonl": "The same with everything that was seen, one JSON object a line",
-    "data/ooni.jsonl": "The same in OONI's data format",
-    "data/dictionary.csv": "What every column means",
+_FILES: Mapping[str, str] = {
+    "data/events.csv": N_("The events above, one in each row"),
+    "data/verdicts.csv": N_("The verdict on each address, network and cycle, with its rule"),
+    "data/timeline.csv": N_("The numbers of the charts"),
+    "data/availability.csv": N_("Availability by hour, with its definition in every row"),
+    "data/measurements.csv": N_("Each test around the start and the end, with its control tests"),
+    "data/measurements.jsonl": N_("The same with every observation, one JSON object in each line"),
+    "data/ooni.jsonl": N_("The same in OONI's data format"),
+    "data/dictionary.csv": N_("What every column means"),
 }
-_SIGNED = {
-    BATCHES: "What agents handed in, as it was sent and signed, one batch a line",
-    KEYS: "The public keys that signed it",
+_SIGNED: Mapping[str, str] = {
+    BATCHES: N_("What agents sent, as it was signed, one batch in each line"),
+    KEYS: N_("The public keys that signed it"),
 }
 
 
-def files(findings: Findings, imprint: Imprint) -> Iterator[Block]:
+def files(words: Words, findings: Findings, imprint: Imprint) -> Iterator[Block]:
     """What is enclosed, and how to check it."""
     there = {**_FILES, **_SIGNED} if findings.signed.enclosed else _FILES
-    yield Heading("What is enclosed, and how to check it")
+    yield Heading(words.gettext("What is enclosed, and how to check it"))
     yield Table(
-        "Files of data beside this document.",
-        ("File", "What it holds", "Rows"),
-        tuple((file, what, f"{findings.rows.get(file, 0):,}") for file, what in there.items()),
+        words.gettext("Data files next to this document."),
+        (words.gettext("File"), words.gettext("Contents"), words.gettext("Rows")),
+        tuple(
+            (words.ltr(file), words.gettext(what), words.number(findings.rows.get(file, 0)))
+            for file, what in there.items()
+        ),
         (32, 54, 14),
     )
-    around = (
-        "for the whole time of the report"
-        if findings.wanted.all_measurements
-        else "for the hour before and after each onset and each end"
-        if findings.stories
-        else "for the last hour"
-    )
-    named = (
-        "Vantages are named."
-        if findings.wanted.with_vantages
-        else "No vantage is named more closely than by its network, and no file holds its address."
-    )
-    gone = (
-        ""
-        if findings.rows.get("data/measurements.csv")
-        else " None is stored for those times: they are kept for a limited time only."
-    )
-    yield Para(f"Raw measurements are enclosed {around}.{gone} {named}")
-    if signed := enclosed_words(findings.signed):
+    yield Para(" ".join(_measurements(words, findings)))
+    if signed := how_much_is_signed(words, findings.signed):
         yield Para(signed)
     yield Para(
-        "MANIFEST.json lists every file with its SHA-256 and is signed. The command “shutwatch "
-        "verify FILE --key FINGERPRINT” finds any changed byte, offline. The fingerprint of the "
-        "key that signed it:"
+        words.gettext(
+            "MANIFEST.json lists every file with its SHA-256 and is signed. The command "
+            "“%(command)s” finds any changed byte, offline. The fingerprint of the key that "
+            "signed it:",
+            command=words.ltr("shutwatch verify FILE --key FINGERPRINT"),
+        )
     )
-    yield Para(grouped(imprint.fingerprint), lead=True)
+    yield Para(words.ltr(grouped(imprint.fingerprint)), lead=True)
     yield Para(
-        "A signature shows that the report is as this installation made it. Whose installation it "
-        "is, only somebody who knows the fingerprint from elsewhere can tell."
+        words.gettext(
+            "A signature shows that the report is as this installation made it. Whose installation "
+            "it is, only somebody who knows the fingerprint from elsewhere can say."
+        )
     )
+
+
+def _measurements(words: Words, findings: Findings) -> Iterator[str]:
+    if findings.wanted.all_measurements:
+        yield words.gettext("Raw measurements are enclosed for the whole time of the report.")
+    elif findings.stories:
+        yield words.gettext(
+            "Raw measurements are enclosed for the hour before and after each start and each end."
+        )
+    else:
+        yield words.gettext("Raw measurements are enclosed for the last hour.")
+    if not findings.rows.get("data/measurements.csv"):
+        yield words.gettext(
+            "None is stored for those times: measurements are kept for a limited time only."
+        )
+    if findings.wanted.with_vantages:
+        yield words.gettext("Vantages are named.")
+    else:
+        yield words.gettext(
+            "No vantage is named more closely than by its network, and no file holds its address."
+        )

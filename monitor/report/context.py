@@ -1,30 +1,47 @@
-"""What stands beside the event: other events, what people said, and how it became known."""
+"""What surrounds the event: other events, what people added, and its log."""
 
 from collections.abc import Iterator
 
-from monitor.report import words
 from monitor.report.document import Block, Heading, Para, Table
 from monitor.report.findings import Findings
-from monitor.report.foreign_text import name, plain
-from monitor.report.words import joined, plural, short
+from monitor.report.tables import short
+from monitor.wording.changes import change_in_words
+from monitor.wording.events import what_happened
+from monitor.wording.networks import network_names
+from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
+from monitor.wording.states import EVENT_STATES, KINDS
+from monitor.wording.words import Words
+
+_MOST_NETWORKS = 8
 
 
-def beside(findings: Findings) -> Iterator[Block]:
+def related_events(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     """Events of other kinds that bear on it."""
     if not findings.beside:
         return
-    yield Heading("What else was detected in this time")
+    titles = {findings.wanted.platform: title}
+    yield Heading(words.gettext("Other events in this time"))
     yield Table(
-        "Events of other kinds in the country or on the platform (UTC). They bear on what can be "
-        "concluded.",
-        ("What", "State", "From", "To", "Networks"),
+        words.gettext(
+            "Events of other kinds in the country or on the platform (UTC). They bear on what can "
+            "be concluded."
+        ),
+        (
+            words.gettext("What"),
+            words.gettext("State"),
+            words.gettext("From"),
+            words.gettext("To"),
+            words.gettext("Networks"),
+        ),
         tuple(
             (
-                words.KINDS.get(event.kind.value, event.kind.value),
-                event.state.value,
-                short(event.onset_latest),
-                short(event.end_latest) or "—",
-                joined([words.network(one.asn, one.network) for one in event.networks[:8]]) or "—",
+                words.gettext(KINDS[event.kind])
+                if event.vantage and not findings.wanted.with_vantages
+                else what_happened(words, event, titles),
+                words.gettext(EVENT_STATES[event.state]),
+                short(words, event.onset_latest),
+                short(words, event.end_latest) or "—",
+                network_names(words, event.networks, _MOST_NETWORKS) or "—",
             )
             for event in findings.beside
         ),
@@ -32,27 +49,35 @@ def beside(findings: Findings) -> Iterator[Block]:
     )
 
 
-def people(findings: Findings) -> Iterator[Block]:
+def people(words: Words, findings: Findings) -> Iterator[Block]:
     """Reviews and annotations, apart from what was detected."""
     reviews = [(story.event.id, one) for story in findings.stories for one in story.reviews]
     if not reviews and not findings.annotations:
         return
-    yield Heading("What people said")
+    yield Heading(words.gettext("What people said"))
     yield Para(
-        "This part was written by people. It is kept apart from what was detected, and changes "
-        "nothing of it."
+        words.gettext(
+            "People wrote this part. It is separate from what was detected, and changes nothing "
+            "of it."
+        )
     )
     if reviews:
         yield Table(
-            "Reviews of the events above.",
-            ("Event", "Review", "By", "When (UTC)", "Note"),
+            words.gettext("Reviews of the events above."),
+            (
+                words.gettext("Event"),
+                words.gettext("Review"),
+                words.gettext("By"),
+                words.gettext("When (UTC)"),
+                words.gettext("Note"),
+            ),
             tuple(
                 (
-                    event,
-                    one.mark.value,
-                    name(one.reviewer) if one.reviewer else "not named",
-                    short(one.at),
-                    name(one.note, 600) if one.note else "",
+                    words.ltr(event),
+                    words.gettext(MARKS[one.mark]),
+                    words.name(one.reviewer, 60) if one.reviewer else words.gettext("not named"),
+                    short(words, one.at),
+                    words.name(one.note, 600) if one.note else "",
                 )
                 for event, one in reviews
             ),
@@ -60,14 +85,20 @@ def people(findings: Findings) -> Iterator[Block]:
         )
     if findings.annotations:
         yield Table(
-            "What happened in the country in this time, with its sources.",
-            ("When (UTC)", "Kind", "What", "Source"),
+            words.gettext("What happened in the country in this time, with sources."),
+            (
+                words.gettext("When (UTC)"),
+                words.gettext("Kind"),
+                words.gettext("What"),
+                words.gettext("Source"),
+            ),
             tuple(
                 (
-                    short(one.since) + (f" – {short(one.until)}" if one.until else ""),
-                    one.kind.value.replace("_", " "),
-                    name(one.text, 600),
-                    plain(one.source, 200),
+                    short(words, one.since)
+                    + (f" – {short(words, one.until)}" if one.until else ""),
+                    words.gettext(ANNOTATION_KINDS[one.kind]),
+                    words.name(one.text, 600),
+                    words.ltr(one.source[:200]),
                 )
                 for one in findings.annotations
             ),
@@ -75,40 +106,27 @@ def people(findings: Findings) -> Iterator[Block]:
         )
 
 
-_CHANGES = {
-    "opened": "first signs",
-    "confirmed": "confirmed",
-    "network_affected": "another network blocks",
-    "network_recovering": "a network seems open again",
-    "network_recovered": "a network is open again",
-    "network_unobserved": "a network is no longer seen",
-    "method_added": "another way of blocking",
-    "scope_widened": "more of the platform is blocked",
-    "pattern_found": "it keeps hours",
-    "recovering": "seems over",
-    "reblocked": "blocked again",
-    "unobserved": "no longer seen",
-    "ended": "over",
-    "reopened": "began again",
-    "dismissed": "dismissed",
-    "revised": "revised",
-    "withdrawn": "withdrawn",
-}
-
-
-def history(findings: Findings) -> Iterator[Block]:
+def history(words: Words, findings: Findings) -> Iterator[Block]:
     """The log of the event."""
     story = findings.main_story
     if story is None or not story.log:
         return
-    yield Heading("How it became known")
-    more = f" {plural(story.log_left_out, 'later entry')} left out." if story.log_left_out else ""
+    yield Heading(words.gettext("What was known when"))
+    caption = words.gettext(
+        "The log of the event (UTC). It is written as things happen and never changed."
+    )
+    if story.log_left_out:
+        more = words.ngettext(
+            "%(n)s later entry is not listed.",
+            "%(n)s later entries are not listed.",
+            story.log_left_out,
+        )
+        caption = f"{caption} {more}"
     yield Table(
-        "The log of the event: what was known when (UTC). It is written as it happens and never "
-        f"changed.{more}",
-        ("When", "What changed", "Detail"),
+        caption,
+        (words.gettext("When"), words.gettext("What changed"), words.gettext("Detail")),
         tuple(
-            (short(one.at), _CHANGES.get(one.change, one.change), name(one.detail, 100))
+            (short(words, one.at), change_in_words(words, one.change), words.name(one.detail, 100))
             for one in story.log
         ),
         (22, 30, 48),

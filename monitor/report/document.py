@@ -1,6 +1,8 @@
-"""A document as a sequence of blocks, which the web page and the PDF are both made from."""
+"""A document as a sequence of blocks, from which the web page and the PDF are made."""
 
 import msgspec
+
+from monitor.wording.languages import Language
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -33,17 +35,17 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What is asked first, with its answer."""
+    """The first questions with their answers."""
 
     rows: tuple[tuple[str, str], ...]
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A chart, by the name of its file without the ending."""
+    """A chart, by the name of its file without the extension."""
 
     name: str
     alt: str
-    """What it shows, for those who do not see it."""
+    """What it shows, for people who do not see it."""
     caption: str
 
 
@@ -51,10 +53,13 @@ Block = Heading | Para | Bullets | Table | Facts | Picture
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole."""
+    """The whole document."""
 
+    language: Language
     title: str
     subtitle: str
     blocks: tuple[Block, ...]
     footer: str
     """On every page."""
+    table: str
+    """The word "table", for screen readers."""

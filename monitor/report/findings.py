@@ -9,6 +9,7 @@ from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.verdict import Verdict
 from monitor.report.batches import Signed
 from monitor.report.time_slots import Slot
+from monitor.wording.languages import ENGLISH, Language
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
 
@@ -123,4 +124,5 @@ class Imprint(msgspec.Struct, frozen=True, kw_only=True):
     generated_at: datetime
     fingerprint: str
     title: str
-    """The platform's name for people."""
+    """The platform's own name."""
+    language: Language = ENGLISH

@@ -1,10 +1,10 @@
-"""Texts that others wrote, made fit for a page that people read and programs do not obey."""
+"""Text that others wrote, made safe for a page: people read it and programs do not obey it."""
 
-from monitor.export.cells import visible
+from monitor.wording.plain import visible
 
 START, END = "\ue000", "\ue001"
-"""Around a name in a sentence: what is between runs in its own direction. Private characters of
-ours; the renderers turn them into their own means."""
+"""Private characters of ours around a name in a sentence: the text between them has its own
+direction. Each renderer replaces them by its own means."""
 _MARKS = str.maketrans(dict.fromkeys(START + END))
 _LONGEST = 160
 
@@ -16,8 +16,8 @@ def plain(text: str, limit: int = _LONGEST) -> str:
     return f"{shown[:limit]}…" if len(cut) > limit or len(shown) > limit else shown
 
 
-def name(text: str, limit: int = 60) -> str:
-    """A name in a sentence, kept apart so that its direction turns nothing around it."""
+def isolated(text: str, limit: int = 60) -> str:
+    """A name in a sentence: its direction changes nothing around it."""
     return f"{START}{plain(text, limit)}{END}"
 
 

@@ -1,4 +1,4 @@
-"""The document as one web page: nothing loaded from anywhere, no script, fit for print."""
+"""The document as one web page: nothing loaded from anywhere, no script, ready for print."""
 
 import base64
 from html import escape
@@ -20,7 +20,8 @@ header{padding-top:2rem;border-bottom:3px solid var(--red)}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .4rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .6rem;border-bottom:1px solid var(--rule)}
 h3{font-size:1.05rem;margin:1.6rem 0 .4rem}
-p.lead{font-size:1.1rem;border-left:4px solid var(--red);padding-left:.8rem;margin:.6rem 0}
+p.lead{font-size:1.1rem;border-inline-start:4px solid var(--red);padding-inline-start:.8rem;
+margin:.6rem 0}
 .sub{margin:0 0 1rem}
 .scroll{overflow-x:auto;margin:.8rem 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
@@ -41,10 +42,10 @@ main,header,footer{max-width:none}}
 
 def render(document: Document, folder: Path) -> bytes:
     """The page, UTF-8; charts are taken from `folder` and become part of it."""
-    body = "\n".join(_block(block, folder) for block in document.blocks)
+    body = "\n".join(_block(block, folder, document.table) for block in document.blocks)
     title = _text(document.title)
     return f"""<!doctype html>
-<html lang="en" dir="ltr">
+<html lang="{document.language.code}" dir="{document.language.direction}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
@@ -70,7 +71,7 @@ def _text(text: str) -> str:
     return escape(text).replace(START, "<bdi>").replace(END, "</bdi>")
 
 
-def _block(block: Block, folder: Path) -> str:
+def _block(block: Block, folder: Path, label: str) -> str:
     match block:
         case Heading():
             return f"<h{block.level}>{_text(block.text)}</h{block.level}>"
@@ -86,12 +87,12 @@ def _block(block: Block, folder: Path) -> str:
             )
             return f'<table class="facts"><tbody>{rows}</tbody></table>'
         case Table():
-            return _table(block)
+            return _table(block, label)
         case Picture():
             return _picture(block, folder)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, label: str) -> str:
     head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in table.header)
     rows = "".join(
         f'<tr><th scope="row">{_text(first)}</th>'
@@ -101,7 +102,7 @@ def _table(table: Table) -> str:
     )
     # Wide tables scroll by themselves; with a tab stop the keyboard can do it too.
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
         f"<table><caption>{_text(table.caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

@@ -1,90 +1,131 @@
-"""What the report does not show, from how much was looked at and how well."""
+"""What the report does not show, judged by how much was tested and how well."""
 
 from collections.abc import Iterator
 
-from monitor.report import words
 from monitor.report.document import Block, Bullets, Heading
 from monitor.report.findings import Findings, Lane
-from monitor.report.proof import LAYERS
-from monitor.report.signed_words import limit_words
-from monitor.report.summary import MOST_NETWORKS
-from monitor.report.words import joined, length, plural, short
+from monitor.report.signatures_text import signature_limits
+from monitor.report.summary import MOST_NETWORKS, lane_name, verdicts
+from monitor.report.tables import short
+from monitor.wording.durations import duration
+from monitor.wording.observations import layer_in_words
+from monitor.wording.words import Words
 
 
-def limits(findings: Findings, title: str, country: str) -> Iterator[Block]:
+def limits(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     """What this does not show."""
-    yield Heading("What this does not show")
-    behind = (
-        "Who ordered it, and why. Measurements show that connections fail and how; they do not "
-        "show whose decision that was. Nothing here says so."
+    yield Heading(words.gettext("What this does not show"))
+    yield Bullets(tuple(_limits(words, findings, title)))
+
+
+def _limits(words: Words, findings: Findings, title: str) -> Iterator[str]:
+    yield words.gettext(
+        "Who ordered it, and why. Measurements show that connections fail and how. They do not "
+        "show whose decision that was, and nothing here says so."
     )
-    elsewhere = (
-        f"Other networks. {_coverage(findings)} Of any other network in {country}, and of other "
-        "places and subscribers of the same networks, nothing is known from these measurements."
+    yield words.gettext(
+        "Other networks. %(coverage)s Nothing is known from these measurements about any other "
+        "network in %(country)s, or about other places and subscribers of the same networks.",
+        coverage=_coverage(words, findings),
+        country=words.country(findings.wanted.country),
     )
-    moments = (
-        "The exact moments. A look is made every so often; what lies between two looks is not "
-        "seen. That is why onset and end are given as bounds."
+    yield words.gettext(
+        "The exact moments. Tests are made at intervals, and nothing is seen between two tests. "
+        "That is why start and end have bounds."
     )
-    items = [behind, elsewhere, moments, _control_sentence(findings)]
-    items.extend(_lane_limits(lane) for lane in findings.lanes[:MOST_NETWORKS])
-    hidden = sorted(
-        {LAYERS[layer] for example in findings.examples for layer in example.field.not_observed}
-    )
+    yield _controls(words, findings)
+    for lane in findings.lanes[:MOST_NETWORKS]:
+        yield _lane(words, lane)
+    hidden = sorted({layer for one in findings.examples for layer in one.field.not_observed})
     if hidden:
-        items.append(f"Steps that could not be seen from some vantages: {joined(hidden)}.")
+        yield words.gettext(
+            "Steps that could not be observed from some vantages: %(layers)s.",
+            layers=words.joined([layer_in_words(words, layer) for layer in hidden]),
+        )
     story = findings.main_story
     if story is not None and story.event.evidence == "weak":
-        items.append(
-            "The evidence is weak: an innocent explanation is left. Have somebody look again, from "
-            "another line on the same network, before publishing."
+        yield words.gettext(
+            "The evidence is weak: innocent explanations remain. Let somebody test again from "
+            "another line on the same network before you publish."
         )
-    items.extend(limit_words(findings.signed))
-    items.append(
-        f"Whether {title} could be used by other means, such as a VPN, and how many people were "
-        "affected."
+    yield from signature_limits(words, findings.signed)
+    yield words.gettext(
+        "Whether %(platform)s could be used by other means, such as a VPN, and how many people "
+        "were affected.",
+        platform=words.name(title, 60),
     )
-    yield Bullets(tuple(items))
 
 
-def _coverage(findings: Findings) -> str:
-    networks = plural(len(findings.lanes), "network")
+def _coverage(words: Words, findings: Findings) -> str:
+    networks = words.ngettext("%(n)s network", "%(n)s networks", len(findings.lanes))
     vantages = sum(lane.vantages for lane in findings.lanes)
     if not vantages:
-        return f"This rests on {networks}."
-    return f"This rests on {plural(vantages, 'vantage point')} in {networks}."
+        return words.gettext("This rests on %(networks)s.", networks=networks)
+    return words.gettext(
+        "This rests on %(vantages)s in %(networks)s.",
+        vantages=words.ngettext("%(n)s vantage point", "%(n)s vantage points", vantages),
+        networks=networks,
+    )
 
 
-def _control_sentence(findings: Findings) -> str:
+def _controls(words: Words, findings: Findings) -> str:
     if not findings.controls:
-        return (
-            "No control vantage outside the country looked in this time. Without one a failure "
-            "cannot be told from the platform's own trouble, and is never more than weak evidence."
+        return words.gettext(
+            "No control outside the country tested in this time. Without a control a failure "
+            "cannot be told from a fault of the platform, and is never more than weak evidence."
         )
-    controls = plural(findings.controls, "control vantage")
-    ill = (
-        f"in {plural(findings.control_unwell, 'pass')} a control was not well itself"
+    health = (
+        words.ngettext(
+            "In %(n)s cycle a control was not working itself.",
+            "In %(n)s cycles a control was not working itself.",
+            findings.control_unwell,
+        )
         if findings.control_unwell
-        else "the controls themselves were well throughout"
+        else words.gettext("The controls themselves worked throughout.")
     )
-    return (
-        f"Whether the platform was well everywhere else. {controls} outside the country made "
-        f"{plural(findings.control_measurements, 'look')} at what had failed inside, in the times "
-        f"whose measurements are enclosed; {ill}."
+    tests = words.ngettext("%(n)s test", "%(n)s tests", findings.control_measurements)
+    made = words.ngettext(
+        "Whether the platform worked everywhere else. %(n)s control outside the country made "
+        "%(tests)s of what had failed inside, in the times whose measurements are enclosed.",
+        "Whether the platform worked everywhere else. %(n)s controls outside the country made "
+        "%(tests)s of what had failed inside, in the times whose measurements are enclosed.",
+        findings.controls,
+        tests=tests,
     )
+    return f"{made} {health}"
 
 
-def _lane_limits(lane: Lane) -> str:
-    undecided = (
-        f"{lane.undecided / lane.looks:.1%} said nothing either way"
+def _lane(words: Words, lane: Lane) -> str:
+    source = (
+        words.ngettext("from %(n)s vantage", "from %(n)s vantages", lane.vantages)
+        if lane.vantages
+        else words.gettext("counted by the hour")
+    )
+    parts = [
+        words.gettext(
+            "%(network)s: %(verdicts)s %(source)s, %(first)s to %(last)s UTC",
+            network=lane_name(words, lane),
+            verdicts=verdicts(words, lane.looks),
+            source=source,
+            first=short(words, lane.first),
+            last=short(words, lane.last),
+        ),
+        words.gettext(
+            "%(share)s were undecided", share=words.percent(lane.undecided / lane.looks, 1)
+        )
         if lane.undecided
-        else "all of them could say"
-    )
-    ill = f"; in {plural(lane.unwell, 'cycle')} the vantage itself was not well"
-    unwell = f"{ill}, so nobody was accused" if lane.unwell else ""
-    seen = f"{short(lane.first)} to {short(lane.last)} UTC"
-    source = f"from {plural(lane.vantages, 'vantage')}" if lane.vantages else "counted by the hour"
-    return (
-        f"{words.network(*lane.network)}: {plural(lane.looks, 'verdict')} {source}, {seen}; "
-        f"{undecided}; the longest time without one was {length(lane.longest_gap)}{unwell}."
-    )
+        else words.gettext("all were decided"),
+        words.gettext(
+            "the longest time without one was %(length)s",
+            length=duration(words, lane.longest_gap),
+        ),
+    ]
+    if lane.unwell:
+        parts.append(
+            words.ngettext(
+                "in %(n)s cycle the vantage itself was not working, so nobody was accused",
+                "in %(n)s cycles the vantage itself was not working, so nobody was accused",
+                lane.unwell,
+            )
+        )
+    return words.gettext("%(what)s.", what=words.pause.join(parts))

@@ -1,6 +1,7 @@
-"""Libraries that only reports need, loaded when one is made and not before."""
+"""Libraries and fonts that only reports need, loaded when one is made and not before."""
 
 import importlib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ def library(name: str) -> Any:
 
 
 def fonts() -> Path:
-    """The folder of the DejaVu fonts that come with matplotlib: Latin, Arabic script, Cyrillic,
-    Greek, and no library of the system needed to use them."""
+    """The folder of the DejaVu fonts that come with matplotlib: Latin, Cyrillic, Greek, and the
+    letters of Arabic and Persian."""
     return Path(library("matplotlib").get_data_path()) / "fonts" / "ttf"
+
+
+def arabic_script_fonts() -> Path:
+    """The folder of Noto Sans Arabic, which DejaVu cannot replace for Urdu: it lacks three letters
+    that Urdu writes in every sentence. Letters join only within one font."""
+    return Path(str(files("monitor.report"))) / "fonts"

@@ -1,5 +1,5 @@
-"""The document as a PDF for print and for sending on: fpdf2, with the letters of Arabic script
-joined and set from right to left, and tags for screen readers' sake in the order of reading."""
+"""The document as a PDF for print, by fpdf2: letters of Arabic script are joined and run from
+right to left, and a document in such a language runs so as a whole."""
 
 import logging
 from datetime import datetime
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
 from monitor.report.foreign_text import unmarked
-from monitor.report.optional_libraries import fonts, library
+from monitor.report.optional_libraries import arabic_script_fonts, fonts, library
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
 _MARGIN = 18
-_FAMILY = "DejaVu"
+_LATIN, _ARABIC = "dejavu", "notosansarabic"
 
 
 def render(document: Document, folder: Path, generated_at: datetime) -> bytes:
     """The PDF; charts are taken from `folder`. Raises MissingExtraError."""
     library("uharfbuzz")
-    # Of thousands of letters it says which it lacks; here they are replaced before.
+    # It logs every character that the font lacks; those are replaced before.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     pages = _Pages(document, folder, generated_at)
     for block, following in zip_longest(document.blocks, document.blocks[1:]):
@@ -34,26 +34,38 @@ class _Pages:
 
         class Paper(fpdf.FPDF):  # type: ignore[misc, name-defined] # loaded when first needed
             def footer(paper) -> None:  # noqa: N805
-                # Wherever the page ended, in a list for one, the foot begins at the margin.
+                # The page may have ended inside a list, with another margin.
                 paper.set_xy(_MARGIN, -12)
-                paper.set_font(_FAMILY, size=7)
+                paper.set_font(self._family, size=7)
                 paper.set_text_color(*_GREY)
-                paper.cell(0, 5, self._fit(document.footer))
+                paper.cell(0, 5, self._fit(document.footer), align=self._align)
                 paper.set_x(_MARGIN)
-                paper.cell(0, 5, f"{paper.page_no()} / {{nb}}", align="R")
+                # The number of all pages is filled in later, which shaped text would hide.
+                number = f"{paper.page_no()}" if self._rtl else f"{paper.page_no()} / {{nb}}"
+                paper.cell(0, 5, number, align="L" if self._rtl else "R")
 
         pdf = Paper(format="A4")
         self._pdf = pdf
+        self._rtl = document.language.direction == "rtl"
+        self._align = "R" if self._rtl else "L"
         for style, file in (("", "DejaVuSans"), ("B", "DejaVuSans-Bold")):
-            pdf.add_font(_FAMILY, style, fonts() / f"{file}.ttf")
-        self._known = frozenset(pdf.fonts[_FAMILY.lower()].cmap)
-        # This is English: a line that begins with a name in Urdu is still read from the left.
-        pdf.set_text_shaping(True, direction="ltr")
+            pdf.add_font(_LATIN, style, fonts() / f"{file}.ttf")
+        self._family, known = _LATIN, set(pdf.fonts[_LATIN].cmap)
+        if self._rtl:
+            for style, file in (("", "Regular"), ("B", "Bold")):
+                pdf.add_font(_ARABIC, style, arabic_script_fonts() / f"NotoSansArabic-{file}.ttf")
+            self._family = _ARABIC
+            known |= set(pdf.fonts[_ARABIC].cmap)
+            pdf.set_fallback_fonts([_LATIN], exact_match=False)
+        self._known = frozenset(known)
+        # By the document's language: a line that begins with a name in another script still runs
+        # in the direction of its sentence.
+        pdf.set_text_shaping(True, direction=document.language.direction)
         pdf.set_creation_date(generated_at)
         pdf.set_title(unmarked(document.title))
         pdf.set_subject(unmarked(document.subtitle))
         pdf.set_producer("shutwatch")
-        pdf.set_lang("en")
+        pdf.set_lang(document.language.code)
         pdf.set_margins(_MARGIN, 16, _MARGIN)
         pdf.set_auto_page_break(True, 18)
         pdf.add_page()
@@ -66,18 +78,20 @@ class _Pages:
         pdf.ln(3)
 
     def _fit(self, text: str) -> str:
-        """`text` without marks, letters that the font lacks written as their number."""
+        """`text` without marks; a character that the font lacks becomes its number."""
         return "".join(
             one if ord(one) in self._known or one in "\u200c\u200d" else f"[U+{ord(one):04X}]"
             for one in unmarked(text)
         )
 
     def _write(self, text: str, size: float, *, bold: bool = False, height: float = 5) -> None:
-        self._pdf.set_font(_FAMILY, "B" if bold else "", size)
-        self._pdf.multi_cell(0, height, self._fit(text), align="L", new_x="LMARGIN", new_y="NEXT")
+        self._pdf.set_font(self._family, "B" if bold else "", size)
+        self._pdf.multi_cell(
+            0, height, self._fit(text), align=self._align, new_x="LMARGIN", new_y="NEXT"
+        )
 
     def add(self, block: Block, following: Block | None = None) -> None:
-        """Write a block; a heading goes to the page of what follows it."""
+        """Write a block; a heading stays on one page with what follows it."""
         pdf = self._pdf
         match block:
             case Heading():
@@ -104,7 +118,7 @@ class _Pages:
                 self._picture(block)
 
     def _keep(self, height: float) -> None:
-        """A new page when so much does not fit on this one."""
+        """Begin a new page when so many millimetres do not fit on this one."""
         if self._pdf.will_page_break(height):
             self._pdf.add_page()
 
@@ -120,26 +134,30 @@ class _Pages:
         pdf = self._pdf
         self._keep(16)
         top, page = pdf.get_y(), pdf.page_no()
-        pdf.set_left_margin(_MARGIN + 4)
-        pdf.set_x(_MARGIN + 4)
-        self._write(text, 11, height=5.6)
-        pdf.set_left_margin(_MARGIN)
-        pdf.set_x(_MARGIN)
+        self._indented(text, 11, 5.6)
         if pdf.page_no() == page:
             pdf.set_draw_color(*_RED)
             pdf.set_line_width(1.1)
-            pdf.line(_MARGIN + 1, top, _MARGIN + 1, pdf.get_y())
+            x = pdf.w - _MARGIN - 1 if self._rtl else _MARGIN + 1
+            pdf.line(x, top, x, pdf.get_y())
         pdf.ln(2)
+
+    def _indented(self, text: str, size: float, height: float) -> None:
+        """A paragraph with room at the side where its lines begin."""
+        pdf = self._pdf
+        set_margin = pdf.set_right_margin if self._rtl else pdf.set_left_margin
+        set_margin(_MARGIN + 4)
+        pdf.set_x(pdf.l_margin)
+        self._write(text, size, height=height)
+        set_margin(_MARGIN)
+        pdf.set_x(_MARGIN)
 
     def _bullet(self, text: str) -> None:
         pdf = self._pdf
-        pdf.set_font(_FAMILY, "", 9)
-        pdf.set_x(_MARGIN)
+        pdf.set_font(self._family, "", 9)
+        pdf.set_x(pdf.w - _MARGIN - 4 if self._rtl else _MARGIN)
         pdf.cell(4, 4.6, "•")
-        pdf.set_left_margin(_MARGIN + 4)
-        self._write(text, 9, height=4.6)
-        pdf.set_left_margin(_MARGIN)
-        pdf.set_x(_MARGIN)
+        self._indented(text, 9, 4.6)
         pdf.ln(0.8)
 
     def _table(
@@ -151,26 +169,29 @@ class _Pages:
         headed: bool = True,
     ) -> None:
         pdf = self._pdf
-        pdf.set_font(_FAMILY, "", 7.6)
+        pdf.set_font(self._family, "", 7.6)
         pdf.set_draw_color(190, 190, 190)
         pdf.set_line_width(0.15)
         style = self._fonts.FontFace(emphasis="BOLD", fill_color=_SOFT)
+        # The first column is at the side where lines begin.
+        order = slice(None, None, -1) if self._rtl else slice(None)
+        naming = len(widths) - 1 if self._rtl else 0
         with pdf.table(
-            col_widths=widths,
+            col_widths=widths[order],
             first_row_as_headings=headed,
             headings_style=style,
             line_height=4,
             padding=1,
-            text_align="LEFT",
+            text_align="RIGHT" if self._rtl else "LEFT",
             v_align="TOP",
             borders_layout="ALL",
         ) as table:
             if headed:
-                table.row([self._fit(cell) for cell in header])
+                table.row([self._fit(cell) for cell in header[order]])
             for cells in rows:
                 row = table.row()
-                for number, cell in enumerate(cells):
-                    bold = self._fonts.FontFace(emphasis="BOLD") if number == 0 else None
+                for number, cell in enumerate(cells[order]):
+                    bold = self._fonts.FontFace(emphasis="BOLD") if number == naming else None
                     row.cell(self._fit(cell), style=bold)
         pdf.ln(3)
 

@@ -1,161 +1,161 @@
-"""How it is known: each step seen from inside beside the same from outside, and the rules."""
+"""The evidence: each step from inside next to the same from outside, and the rules."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from monitor.analysis.judge.rules import RULES
-from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.report import words
 from monitor.report.document import Block, Bullets, Heading, Para, Table
 from monitor.report.findings import Example, Findings
-from monitor.report.foreign_text import name, plain
-from monitor.report.words import joined, plural, short
-from probes.measurement import (
-    AppObservation,
-    DnsObservation,
-    HttpObservation,
-    Layer,
-    Measurement,
-    Observation,
-    QuicObservation,
-    TcpObservation,
-    TlsObservation,
-    TransferObservation,
-)
+from monitor.report.tables import short
+from monitor.wording.failures import failure_in_words
+from monitor.wording.grades import grade_in_words
+from monitor.wording.networks import network_name
+from monitor.wording.observations import FOLLOW_UPS, layer_in_words, observed
+from monitor.wording.rules import RULE_MEANINGS, rule_doubt, rule_meaning
+from monitor.wording.states import STATES
+from monitor.wording.words import Words
+from probes.measurement import AnyObservation, Layer, Measurement, Observation, TcpObservation
 from storage.values.measurement_summary import deciding
 
-_MEANINGS = {rule.id: (rule.meaning, rule.wrong_when) for rule in RULES} | {
-    rule.id: (rule.meaning, rule.wrong_when) for rule in THROTTLING_RULES
-}
-LAYERS = {
-    Layer.EGRESS: "Our own proxy",
-    Layer.DNS: "Name (DNS)",
-    Layer.TCP: "Connection (TCP)",
-    Layer.TLS: "Encryption (TLS)",
-    Layer.HTTP: "Page (HTTP)",
-    Layer.APP: "App's own protocol",
-    Layer.QUIC: "HTTP/3 (QUIC)",
-    Layer.TRANSFER: "Transfer",
-}
-_MOST_ADDRESSES = 4
+_MOST_RULES = 30
+_ORDER = ("blocked", "throttled", "insufficient", "down", "ok")
+"""States by how much they matter to a reader."""
 
 
-def how(findings: Findings) -> Iterator[Block]:
+def how(words: Words, findings: Findings) -> Iterator[Block]:
     """What each step showed, and the rules that decided."""
-    yield Heading("How we know")
+    yield Heading(words.gettext("How do we know?"))
     yield Para(
-        "From inside each network a program does what a browser or an app does: it asks for the "
-        "name, connects, encrypts and asks for the page, and notes how far it gets. When a look "
-        "fails it looks again, then a control vantage outside the country looks at the same thing, "
-        "and further tests rule out innocent explanations. Fixed rules, printed below, turn that "
-        "into a verdict; no person decides."
+        words.gettext(
+            "Inside each network a program does what a browser or an app does: it resolves the "
+            "name, connects, encrypts and requests the page, and records how far it gets. When a "
+            "test fails it is repeated. Then a control outside the country makes the same test, "
+            "and follow-up tests rule out innocent explanations. Fixed rules, printed below, turn "
+            "that into a verdict; no person decides."
+        )
     )
     if findings.examples:
-        yield Heading("What each step showed: inside, and outside", 3)
+        yield Heading(words.gettext("What each step showed, inside and outside"), 3)
     for example in findings.examples:
-        yield from _example(example)
-    yield from _rules(findings)
+        yield from _example(words, example)
+    yield from _rules(words, findings)
 
 
-def _example(example: Example) -> Iterator[Block]:
+def _example(words: Words, example: Example) -> Iterator[Block]:
     verdict, look, control = example.verdict, example.field, example.control
     inside, outside = deciding(look), deciding(control) if control else {}
     layers = [layer for layer in Layer if layer in inside or layer in outside]
+    missing = words.gettext("no control test")
     rows = tuple(
         (
-            LAYERS[layer],
-            _shown(inside.get(layer), layer, look),
-            _shown(outside.get(layer), layer, control) if control else "no control looked",
+            layer_in_words(words, layer),
+            _shown(words, inside.get(layer), layer, look),
+            _shown(words, outside.get(layer), layer, control) if control else missing,
         )
         for layer in layers
         if layer is not Layer.EGRESS
     )
-    own = words.network(verdict.asn, verdict.network)
     yield Table(
-        f"{own}: {plain(verdict.endpoint, 120)}, {short(look.started_at)} UTC. Verdict "
-        f"{verdict.state.value} by rule {verdict.rule_id}, evidence {verdict.evidence.value}.",
-        ("Step", "From inside the network", "From outside (control)"),
+        words.gettext(
+            "%(network)s: %(endpoint)s, %(when)s UTC. Verdict: %(state)s by rule %(rule)s, "
+            "evidence: %(grade)s.",
+            network=network_name(words, verdict.network, verdict.asn),
+            endpoint=words.ltr(verdict.endpoint[:120]),
+            when=short(words, look.started_at),
+            state=words.gettext(STATES[verdict.state]),
+            rule=words.ltr(verdict.rule_id),
+            grade=grade_in_words(words, verdict.evidence),
+        ),
+        (
+            words.gettext("Step"),
+            words.gettext("From inside the network"),
+            words.gettext("From outside (control)"),
+        ),
         rows,
         (20, 40, 40),
     )
-    tested = _follow_ups(example.follow_ups)
+    tested = _follow_ups(words, example.follow_ups)
     if tested:
-        yield Para("Further tests from inside, in the same pass:")
+        yield Para(words.gettext("Follow-up tests"))
         yield Bullets(tested)
 
 
-def _follow_ups(looks: Sequence[Measurement]) -> tuple[str, ...]:
-    """What further tests in the same cycle showed, counted by what they asked."""
+def _follow_ups(words: Words, looks: Sequence[Measurement]) -> tuple[str, ...]:
+    """What follow-up tests in the same cycle showed, counted by kind."""
     counts: dict[str, Counter[str]] = {}
     for look in looks:
         for one in look.observations:
-            if one.reason in words.FOLLOW_UPS and not _leads_there(one):
-                result = "it worked" if one.failure is None else words.failure(one.failure)
+            if one.reason in FOLLOW_UPS and not _leads_there(one):
+                result = words.gettext("works") if one.failure is None else _failed(words, one)
                 counts.setdefault(one.reason, Counter())[result] += 1
     return tuple(
-        f"{words.FOLLOW_UPS[reason]}: "
-        + joined([f"{result}, {plural(count, 'time')}" for result, count in found.most_common(4)])
-        + "."
+        words.gettext(
+            "%(test)s: %(results)s.",
+            test=words.gettext(FOLLOW_UPS[reason]),
+            results=words.listed(
+                words.ngettext(
+                    "%(result)s (%(n)s time)", "%(result)s (%(n)s times)", count, result=result
+                )
+                for result, count in found.most_common(4)
+            ),
+        )
         for reason, found in counts.items()
     )
 
 
 def _leads_there(one: Observation) -> bool:
-    """A connection made only to say a name over it tells nothing by itself."""
+    """A connection made only to send a name over it shows nothing by itself."""
     return isinstance(one, TcpObservation) and one.failure is None
 
 
-def _shown(one: Observation | None, layer: Layer, look: Measurement) -> str:
+def _failed(words: Words, one: AnyObservation) -> str:
+    """A failure as a phrase with OONI's string."""
+    terse = one.failure or ""
+    phrase, shown = failure_in_words(words, terse), words.name(terse, 120)
+    return phrase if phrase == shown else f"{phrase} [{words.ltr(terse)}]"
+
+
+def _shown(words: Words, one: AnyObservation | None, layer: Layer, look: Measurement) -> str:
     if one is None:
-        return "hidden by the proxy" if layer in look.not_observed else "not reached"
+        hidden = layer in look.not_observed
+        return words.gettext("not visible from here") if hidden else words.gettext("not reached")
     if one.failure is not None:
-        return words.failure(one.failure)
-    took = f"{one.duration * 1000:.0f} ms"
-    match one:
-        case DnsObservation():
-            found = [plain(address) for address in one.addresses]
-            more = (
-                f" and {len(found) - _MOST_ADDRESSES} more" if len(found) > _MOST_ADDRESSES else ""
-            )
-            return f"{', '.join(found[:_MOST_ADDRESSES])}{more} ({took})"
-        case TcpObservation():
-            return f"connected to {plain(one.address)} port {one.port} ({took})"
-        case TlsObservation() | QuicObservation():
-            return f"greeting completed, certificate good ({took})"
-        case HttpObservation():
-            titled = f", titled “{name(one.title)}”" if one.title else ""
-            return f"answer {one.status}{titled} ({took})"
-        case AppObservation():
-            return f"the platform's own server answered ({took})"
-        case TransferObservation():
-            return f"{one.bytes_read:,} of {one.bytes_wanted:,} bytes ({took})"
-        case _:
-            return f"worked ({took})"
+        return _failed(words, one)
+    took = words.gettext("%(n)s ms", n=words.number(round(one.duration * 1000)))
+    return " · ".join([*observed(words, one), took])
 
 
-def _rules(findings: Findings) -> Iterator[Block]:
+def _rules(words: Words, findings: Findings) -> Iterator[Block]:
     counts: Counter[tuple[str, str]] = Counter()
     for one in findings.applied:
         counts[one.rule, one.state] += one.count
     if not counts:
         return
-    order = {"blocked": 0, "throttled": 1, "insufficient": 2, "down": 3, "ok": 4}
+    gone = words.gettext("This version no longer has that rule.")
+    rank = {state: number for number, state in enumerate(_ORDER)}
     rows = tuple(
         (
-            rule,
-            _MEANINGS.get(rule, ("This version no longer has that rule.", ""))[0],
-            _MEANINGS.get(rule, ("", "—"))[1],
-            f"{state}, {count:,}",
+            words.ltr(rule),
+            rule_meaning(words, rule) if rule in RULE_MEANINGS else gone,
+            rule_doubt(words, rule),
+            f"{words.gettext(STATES.get(state, state))}{words.comma}{words.number(count)}",
         )
         for (rule, state), count in sorted(
-            counts.items(), key=lambda pair: (order.get(pair[0][1], 5), -pair[1], pair[0])
-        )[:30]
+            counts.items(),
+            key=lambda pair: (rank.get(pair[0][1], len(rank)), -pair[1], pair[0]),
+        )[:_MOST_RULES]
     )
-    yield Heading("The rules that decided", 3)
+    yield Heading(words.gettext("The rules that decided"), 3)
     yield Table(
-        "Each verdict on one address in one pass is made by one rule. What would make a rule wrong "
-        "is said beside it.",
-        ("Rule", "What it says", "It would be wrong if", "Verdict, how often"),
+        words.gettext(
+            "One rule makes each verdict on one address in one cycle. The third column says what "
+            "would make that rule wrong."
+        ),
+        (
+            words.gettext("Rule"),
+            words.gettext("What it means"),
+            words.gettext("It would be wrong if:"),
+            words.gettext("Verdict, how often"),
+        ),
         rows,
         (18, 38, 30, 16),
     )

@@ -1,233 +1,313 @@
-"""The beginning: what was found, where and when, in sentences that can be quoted."""
+"""The first part: what was found, where and when, in sentences that can be quoted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from monitor.analysis.events.event import Event, EventState
-from monitor.report import words
+from monitor.analysis.events.event import Event, EventState, NetworkStatus
 from monitor.report.document import Block, Facts, Heading, Para, Picture, Table
 from monitor.report.findings import UNPROVEN, Findings, Lane, Story
-from monitor.report.foreign_text import name
-from monitor.report.words import joined, length, plural, short
+from monitor.report.tables import short, short_span
+from monitor.wording.durations import duration
+from monitor.wording.events import ending, length, onset, what_happened
+from monitor.wording.functions import function_in_words
+from monitor.wording.grades import grade_and_meaning
+from monitor.wording.methods import method_and_name
+from monitor.wording.networks import network_name, network_names
+from monitor.wording.reviews import MARKS
+from monitor.wording.states import EVENT_STATES, state_and_meaning
+from monitor.wording.times import moment
+from monitor.wording.words import Words
 from storage.values.reviews import Mark
 
 MOST_NETWORKS = 60
 
 
-def headline(findings: Findings, title: str, country: str) -> str:
-    """The title."""
+def headline(words: Words, findings: Findings, title: str) -> str:
+    """The title of the report."""
     story = findings.main_story
     if story is None:
-        return f"No block of {title} was detected in {country}"
-    event = story.event
-    if event.state in UNPROVEN:
-        return f"{title} in {country}: signs of a block, not confirmed"
-    blocked, seen = len(words.blocked_networks(event)), len(event.networks)
-    verb = "blocked" if not event.active else "being blocked"
-    return f"{words.what(event, title)} {verb} in {country}: {blocked} of {seen} networks observed"
+        return words.gettext(
+            "No block of %(platform)s was detected in %(country)s",
+            platform=words.name(title, 60),
+            country=words.country(findings.wanted.country),
+        )
+    return what_happened(words, story.event, {story.event.platform: title})
 
 
-def summary(findings: Findings, title: str, country: str) -> Iterator[Block]:
-    """What is asked first."""
-    yield Heading("In short")
+def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
+    """The answers to the first questions."""
+    yield Heading(words.gettext("In short"))
     story = findings.main_story
     if story is None:
-        yield Para(_nothing(findings, title, country), lead=True)
+        yield Para(_nothing(words, findings, title), lead=True)
         return
     event = story.event
-    for sentence in _quotable(event, findings, title, country):
+    for sentence in _quotable(words, event, findings, title):
         yield Para(sentence, lead=True)
     if findings.lanes:
-        yield _timeline(findings, title)
+        yield _timeline(words, findings, title)
+    functions = [function_in_words(words, role) for role in event.roles]
+    methods = [method_and_name(words, name) for name in event.methods]
+    unknown = words.gettext("not known")
     yield Facts(
         (
-            ("What", f"{words.what(event, title)}, in {country} ({event.country})"),
-            ("State", words.STATES[event.state]),
-            ("Began", words.onset(event)),
-            ("Ended", words.end(event)),
-            ("Lasted", words.duration(event)),
-            ("How", words.methods(event.methods)),
-            ("Evidence", f"{event.evidence}: {words.GRADES.get(event.evidence, '')}"),
-            *((("Hours", f"{event.pattern}"),) if event.pattern else ()),
-            ("Event", event.id),
+            (words.gettext("What"), what_happened(words, event, {event.platform: title})),
+            (words.gettext("Functions"), words.listed(functions) or unknown),
+            (words.gettext("State"), state_and_meaning(words, event.state)),
+            (words.gettext("Began"), onset(words, event, exact=True)),
+            (words.gettext("Ended"), _ended(words, event)),
+            (words.gettext("Lasted"), length(words, event)),
+            (words.gettext("How"), words.pause.join(methods) or unknown),
+            (words.gettext("Evidence"), grade_and_meaning(words, event.evidence)),
+            *(((words.gettext("Hours"), words.ltr(event.pattern)),) if event.pattern else ()),
+            (words.gettext("Event"), words.ltr(event.id)),
         )
     )
-    yield from _reviewed(story)
+    yield from _reviewed(words, story)
     if len(findings.stories) > 1 or findings.stories_left_out:
-        yield _all_events(findings)
+        yield _all_events(words, findings)
 
 
-def _nothing(findings: Findings, title: str, country: str) -> str:
+def blocked_networks(event: Event) -> list[NetworkStatus]:
+    """Networks that blocked at any time of the event."""
+    return [one for one in event.networks if one.affected]
+
+
+def lane_name(words: Words, lane: Lane) -> str:
+    """The network of a lane."""
+    asn, name = lane.network
+    return network_name(words, name, asn)
+
+
+def verdicts(words: Words, number: int) -> str:
+    """`12 verdicts`."""
+    return words.ngettext("%(n)s verdict", "%(n)s verdicts", number)
+
+
+def _nothing(words: Words, findings: Findings, title: str) -> str:
+    names: Mapping[str, str] = {
+        "platform": words.name(title, 60),
+        "country": words.country(findings.wanted.country),
+    }
     if not findings.lanes:
-        return (
-            f"Nothing is known: no verdict on {title} in {country} is stored for this time. "
-            "No data does not mean that it worked."
+        return words.gettext(
+            "Nothing is known: no verdict on %(platform)s in %(country)s is stored for this time. "
+            "No data does not mean that it worked.",
+            **names,
         )
-    seen = joined([words.network(*lane.network) for lane in findings.lanes[:MOST_NETWORKS]])
-    return (
-        f"No block of {title} was detected in this time on {seen}. What is said under "
-        "“What this does not show” holds here too: of other networks nothing is known."
+    seen = words.joined([lane_name(words, lane) for lane in findings.lanes[:MOST_NETWORKS]])
+    return words.gettext(
+        "No block of %(platform)s was detected in %(country)s in this time on %(networks)s. The "
+        "part “What this does not show” applies here too: nothing is known about other networks.",
+        **names,
+        networks=seen,
     )
 
 
-def _quotable(event: Event, findings: Findings, title: str, country: str) -> Iterator[str]:
-    blocked = words.blocked_networks(event)
-    named = joined([words.network(one.asn, one.network) for one in blocked[:MOST_NETWORKS]])
-    subject = words.what(event, title)
+def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Iterator[str]:
+    what = what_happened(words, event, {event.platform: title})
+    blocked = network_names(words, blocked_networks(event), MOST_NETWORKS)
     if event.state in UNPROVEN:
-        yield (
-            f"There were signs that {subject} was blocked in {country}, on {named}. They were not "
-            f"confirmed ({words.STATES[event.state]}) and should not be reported as a block."
+        yield words.gettext("%(what)s.", what=what)
+        yield words.gettext(
+            "This is not confirmed and should not be reported as a block. Signs were seen on "
+            "%(networks)s.",
+            networks=blocked,
         )
         return
-    has = "has been" if event.active else "was"
-    plural_verb = "have been" if event.active else "were"
-    verb = has if subject == title else plural_verb
-    yield (
-        f"{_first_up(subject)} {verb} blocked in {country} on {len(blocked)} of "
-        f"{len(event.networks)} networks observed: {named}."
-    )
-    began = "It began" if event.onset_earliest is not None else "It had begun"
-    yield f"{began} {words.onset(event)}. {_ended(event)}."
+    yield words.gettext("%(what)s: %(networks)s.", what=what, networks=blocked)
+    began = words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
+    yield " ".join([began, words.gettext("Ended: %(when)s.", when=_ended(words, event))])
     compared = [one for one in findings.examples if one.control is not None and one.control.reached]
     if compared:
-        yield (
-            "Looks that failed inside the country were followed by control looks from outside, at "
-            "the same address. In the cases shown below those from outside succeeded."
+        yield words.gettext(
+            "Tests that failed inside the country were followed by tests of the same address from "
+            "a control outside. In the cases shown below the tests from outside worked."
         )
 
 
-def _ended(event: Event) -> str:
-    if event.end_latest is not None:
-        return f"It ended {words.end(event)}"
-    if event.end_earliest is not None or event.state is EventState.UNOBSERVED:
-        return f"Its end is {words.end(event)}"
-    seen = words.moment_text(event.updated_at, event.country)
-    return f"It had not ended when last seen, {seen}"
+def _ended(words: Words, event: Event) -> str:
+    if event.state in (EventState.DISMISSED, EventState.WITHDRAWN):
+        return words.gettext("does not apply")
+    ended = ending(words, event, exact=True)
+    if ended is not None:
+        return ended
+    if event.state is EventState.UNOBSERVED:
+        return words.gettext("not known: nobody saw it end")
+    return words.gettext(
+        "not yet at the last test, %(when)s",
+        when=moment(words, event.updated_at, event.country, seconds=True),
+    )
 
 
-def _first_up(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _reviewed(story: Story) -> Iterator[Block]:
+def _reviewed(words: Words, story: Story) -> Iterator[Block]:
     decided = [one for one in story.reviews if one.mark is not Mark.NOTE]
-    if decided:
-        last = decided[-1]
-        by = f" by {name(last.reviewer)}" if last.reviewer else ""
-        yield Para(
-            f"A person has {last.mark.value} this event{by} ({short(last.at)} UTC). What they said "
-            "stands under “What people said”; it changes nothing of what was detected."
+    if not decided:
+        return
+    last = decided[-1]
+    by = words.name(last.reviewer, 60) if last.reviewer else words.gettext("not named")
+    yield Para(
+        words.gettext(
+            "%(mark)s: %(reviewer)s, %(when)s UTC. The reviews are under “What people said”; they "
+            "change nothing of what was detected.",
+            mark=words.gettext(MARKS[last.mark]),
+            reviewer=by,
+            when=short(words, last.at),
         )
+    )
 
 
-def _all_events(findings: Findings) -> Block:
+def _all_events(words: Words, findings: Findings) -> Block:
+    before = words.gettext("before monitoring")
     rows = tuple(
         (
-            story.event.id,
-            story.event.state.value,
-            short(story.event.onset_earliest) or "before monitoring",
-            short(story.event.onset_latest),
-            short(story.event.end_latest) or "—",
-            str(len(words.blocked_networks(story.event))),
+            words.ltr(story.event.id),
+            words.gettext(EVENT_STATES[story.event.state]),
+            short(words, story.event.onset_earliest) or before,
+            short(words, story.event.onset_latest),
+            short(words, story.event.end_latest) or "—",
+            words.number(len(blocked_networks(story.event))),
         )
         for story in findings.stories
     )
-    more = (
-        f" {plural(findings.stories_left_out, 'later event')} left out here."
-        if findings.stories_left_out
-        else ""
-    )
+    caption = words.gettext("All blocks of the platform that were detected in this time (UTC).")
+    if findings.stories_left_out:
+        more = words.ngettext(
+            "%(n)s later event is not listed.",
+            "%(n)s later events are not listed.",
+            findings.stories_left_out,
+        )
+        caption = f"{caption} {more}"
     return Table(
-        f"All blocks of the platform detected in this time (UTC).{more}",
-        ("Event", "State", "Open until", "Blocked from", "Open again from", "Networks"),
+        caption,
+        (
+            words.gettext("Event"),
+            words.gettext("State"),
+            words.gettext("Open until"),
+            words.gettext("Blocked from"),
+            words.gettext("Open again from"),
+            words.gettext("Networks"),
+        ),
         rows,
         (24, 14, 20, 20, 20, 10),
     )
 
 
-def where(findings: Findings, country: str) -> Iterator[Block]:
+def where(words: Words, findings: Findings) -> Iterator[Block]:
     """Networks, and when each blocked."""
-    yield Heading("Where and when")
+    yield Heading(words.gettext("Where and when"))
     story = findings.main_story
-    lanes = {lane.network: lane for lane in findings.lanes}
     if story is not None:
-        event = story.event
-        rows = []
-        for one in event.networks[:MOST_NETWORKS]:
-            lane = lanes.get((one.asn, one.network))
-            first = one.episodes[0] if one.episodes else None
-            last = one.episodes[-1] if one.episodes else None
-            rows.append(
-                (
-                    words.network(one.asn, one.network),
-                    words.methods(one.methods) if one.affected else "not blocked",
-                    "—"
-                    if first is None
-                    else words.short_span(
-                        first.onset_earliest, first.onset_latest, ("before monitoring", "")
-                    ),
-                    "—"
-                    if last is None
-                    else "goes on"
-                    if last.end_earliest is None
-                    else words.short_span(last.end_earliest, last.end_latest, ("", "not seen")),
-                    f"{lane.looks:,}" if lane else "0",
-                )
-            )
-        yield Table(
-            "Networks, and when each blocked: the last look at which it was open and the first at "
-            "which it was blocked, and the same for the end (UTC).",
-            ("Network", "What it did", "Began between", "Ended between", "Verdicts"),
-            tuple(rows),
-            (22, 33, 20, 20, 13),
-        )
+        yield _networks(words, findings, story.event)
     known = {(one.asn, one.network) for one in story.event.networks} if story else set()
     others = [lane for lane in findings.lanes if lane.network not in known]
     if others:
         yield Para(
-            f"Also looked from in this time in {country}: "
-            f"{joined([words.network(*lane.network) for lane in others[:MOST_NETWORKS]])}."
+            words.gettext(
+                "Also tested in this time in %(country)s: %(networks)s.",
+                country=words.country(findings.wanted.country),
+                networks=words.joined([lane_name(words, one) for one in others[:MOST_NETWORKS]]),
+            )
         )
 
 
-def share(findings: Findings, title: str) -> Iterator[Block]:
+def _networks(words: Words, findings: Findings, event: Event) -> Block:
+    lanes = {lane.network: lane for lane in findings.lanes}
+    before, lasts = words.gettext("before monitoring"), words.gettext("still blocked")
+    rows = []
+    for one in event.networks[:MOST_NETWORKS]:
+        lane = lanes.get((one.asn, one.network))
+        first = one.episodes[0] if one.episodes else None
+        last = one.episodes[-1] if one.episodes else None
+        methods = [method_and_name(words, name) for name in one.methods]
+        rows.append(
+            (
+                network_name(words, one.network, one.asn),
+                words.pause.join(methods) if one.affected else words.gettext("not blocked"),
+                "—"
+                if first is None
+                else short_span(words, first.onset_earliest, first.onset_latest, (before, "")),
+                "—"
+                if last is None
+                else lasts
+                if last.end_earliest is None
+                else short_span(
+                    words,
+                    last.end_earliest,
+                    last.end_latest,
+                    ("", words.gettext("nobody saw when")),
+                ),
+                words.number(lane.looks if lane else 0),
+            )
+        )
+    return Table(
+        words.gettext(
+            "Networks, and when each blocked (UTC). It began between the last test that was open "
+            "and the first that was blocked, and ended likewise."
+        ),
+        (
+            words.gettext("Network"),
+            words.gettext("How"),
+            words.gettext("Began between"),
+            words.gettext("Ended between"),
+            words.gettext("Verdicts"),
+        ),
+        tuple(rows),
+        (22, 33, 20, 20, 13),
+    )
+
+
+def share(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     """The chart of the share of verdicts that found it open."""
     if not findings.lanes:
         return
     if findings.main_story is None:
-        yield _timeline(findings, title)
+        yield _timeline(words, findings, title)
+    shown = words.gettext(
+        "One line for each network: the share of verdicts that found %(platform)s open, over time.",
+        platform=words.name(title, 60),
+    )
     yield Picture(
         "charts/availability",
-        f"Lines, one a network: the share of verdicts at which {title} was open, over time. "
-        + " ".join(_lane_sentence(lane) for lane in findings.lanes[:12]),
-        "Share of verdicts at which the platform was open, among those that could say. "
-        "The numbers are in data/timeline.csv.",
+        " ".join([shown, *(_lane_sentence(words, lane) for lane in findings.lanes[:12])]),
+        words.gettext(
+            "Share of decided verdicts that found the platform open. The numbers are in %(file)s.",
+            file="data/timeline.csv",
+        ),
     )
 
 
-def _timeline(findings: Findings, title: str) -> Block:
-    return Picture("charts/timeline", _timeline_alt(findings, title), _timeline_caption(findings))
+def _timeline(words: Words, findings: Findings, title: str) -> Block:
+    return Picture(
+        "charts/timeline",
+        _timeline_alt(words, findings, title),
+        words.gettext(
+            "What the tests showed on each network. One slot is %(length)s; grey means that "
+            "nothing is known. Dashed line: the start. Dotted line: the end. Shaded: the time "
+            "between the bounds of either.",
+            length=duration(words, findings.slot),
+        ),
+    )
 
 
-def _timeline_alt(findings: Findings, title: str) -> str:
+def _timeline_alt(words: Words, findings: Findings, title: str) -> str:
     """What the first chart shows, in words."""
-    parts = [f"One line a network, coloured by what was seen of {title} over time."]
-    for story in findings.stories[:6]:
-        event = story.event
-        parts.append(f"Began {words.onset(event)}; ended {words.end(event)}.")
-    return " ".join([*parts, *(_lane_sentence(lane) for lane in findings.lanes[:12])])
-
-
-def _lane_sentence(lane: Lane) -> str:
-    return (
-        f"{words.network(*lane.network)}: blocked in {lane.blocked:,} of "
-        f"{plural(lane.looks, 'verdict')}."
+    shown = words.gettext(
+        "One line for each network, coloured by the results for %(platform)s over time.",
+        platform=words.name(title, 60),
     )
+    events = [
+        f"{words.gettext('Began %(when)s.', when=onset(words, story.event, exact=True))} "
+        f"{words.gettext('Ended: %(when)s.', when=_ended(words, story.event))}"
+        for story in findings.stories[:6]
+    ]
+    lanes = (_lane_sentence(words, lane) for lane in findings.lanes[:12])
+    return " ".join([shown, *events, *lanes])
 
 
-def _timeline_caption(findings: Findings) -> str:
-    return (
-        f"What was seen on each network. One stretch is {length(findings.slot)}; grey means that "
-        "nothing is known. Dashed lines: the onset; dotted lines: the end; the shading around them "
-        "is the time between their bounds."
+def _lane_sentence(words: Words, lane: Lane) -> str:
+    return words.gettext(
+        "%(network)s: blocked in %(x)s of %(verdicts)s.",
+        network=lane_name(words, lane),
+        x=words.number(lane.blocked),
+        verdicts=verdicts(words, lane.looks),
     )

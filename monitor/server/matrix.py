@@ -1,7 +1,7 @@
-"""What is shown of now: every platform in every country and network, the worst that is seen.
+"""The present: every platform in every country and on every network, in its worst state.
 
-Nothing known is a state of its own, never ok: a cell is only as good as what was looked at lately,
-and says of how many networks.
+No data is a state of its own and never ok: a cell counts recent measurements only, and says on how
+many networks it rests.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,8 @@ import msgspec
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.metrics.snapshot import Snapshot, VantageView
-from monitor.wording.vocabulary import NO_DATA
+from monitor.wording.methods import method_name
+from monitor.wording.states import NO_DATA
 
 WORST_FIRST = (
     State.BLOCKED,
@@ -23,7 +24,7 @@ WORST_FIRST = (
     State.INSUFFICIENT,
     NO_DATA,
 )
-"""Which of several states is shown. What could not be told says nothing against what could."""
+"""Which of several states is shown. An undecided network counts nothing against a decided one."""
 _RANK = {str(state): rank for rank, state in enumerate(WORST_FIRST)}
 
 Network = tuple[str, int, str]
@@ -124,17 +125,19 @@ def _cell(
         state = verdict.state if verdict else NO_DATA
         by_network[network] = _worst((state, by_network.get(network, state)))
     state = _worst(by_network.values())
-    telling = [verdict for _, verdict in seen if verdict is not None and verdict.state == state]
+    deciding = [verdict for _, verdict in seen if verdict is not None and verdict.state == state]
     return Cell(
         platform=name,
         title=title,
         state=state,
         networks=sum(one == state for one in by_network.values()),
         of=len(by_network),
-        methods=tuple(dict.fromkeys(method_of(v) for v in telling if v.method)),
+        methods=tuple(
+            dict.fromkeys(method_name(v.method, v.sub_method) for v in deciding if v.method)
+        ),
         roles=tuple(
             dict.fromkeys(
-                role.role for v in telling for role in v.roles if role.state is not State.OK
+                role.role for v in deciding for role in v.roles if role.state is not State.OK
             )
         ),
         event=event,
@@ -143,11 +146,6 @@ def _cell(
 
 def _worst(states: Iterable[str]) -> str:
     return min((str(state) for state in states), key=_RANK.__getitem__, default=NO_DATA)
-
-
-def method_of(verdict: PlatformVerdict) -> str:
-    """`method.sub_method`, `method`, or empty when nothing is accused."""
-    return ".".join(filter(None, (verdict.method, verdict.sub_method)))
 
 
 class Overall(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,21 +16,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor import __version__
-from monitor.analysis.events.event import Event, EventKind, EventState
-from monitor.wording import vocabulary as said
-from monitor.wording.events import (
-    colour,
-    condition,
-    foreign,
-    manner_of_change,
-    method,
-    moment,
-    network_name,
-)
-from monitor.wording.languages import LANGUAGES, N_, Language, Words, words_in
+from monitor.analysis.events.event import Event, EventKind, EventState, NetworkStatus
+from monitor.wording.changes import change_in_words
+from monitor.wording.durations import ago, interval
+from monitor.wording.events import condition
+from monitor.wording.functions import function_in_words
+from monitor.wording.grades import GRADES, grade_and_meaning
+from monitor.wording.html import HtmlWords, html_words
+from monitor.wording.languages import LANGUAGES, N_, Language
+from monitor.wording.methods import method_in_words, method_name
+from monitor.wording.networks import network_name
+from monitor.wording.observations import layer_in_words
+from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
+from monitor.wording.states import EVENT_STATE_MEANINGS, EVENT_STATES, KINDS, STATE_MEANINGS, STATES
+from monitor.wording.times import moment
+from monitor.wording.vantage_health import VANTAGE_STATES
 
 REFRESH = 60
-"""Seconds after which a page that was asked to loads itself again."""
+"""Seconds between two loads of a page that refreshes itself."""
 
 TEMPLATES = files(__package__) / "templates"
 STYLE = (TEMPLATES / "style.css").read_text("utf-8")
@@ -51,22 +54,22 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     language: Language
     chosen: bool
-    """Whether the language was asked for by name, so that links have to keep it."""
+    """Whether the language was asked for by its code, so that links must keep it."""
     operator: bool
     """Whether single vantages may be seen."""
     path: str
     """As in `events/0123`, without the slash in front."""
     query: Mapping[str, str]
-    """What was asked besides the language."""
+    """The query without the language."""
 
     @property
-    def words(self) -> Words:
+    def words(self) -> HtmlWords:
         """The words of the language."""
-        return words_in(self.language)
+        return html_words(self.language)
 
     @property
     def root(self) -> str:
-        """How links get from here to the first page, wherever a proxy has put it."""
+        """The relative address of the first page, whatever path a proxy serves it under."""
         return "../" * self.path.count("/")
 
     def link(self, path: str, **query: object) -> str:
@@ -83,7 +86,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(name: str, reader: Reader, at: datetime, **context: object) -> str:
-    """A template of ours as HTML, as things stand at that moment (UTC)."""
+    """A template as HTML, as of that moment (UTC)."""
     words = reader.words
     shown = [one for one in NAVIGATION if reader.operator or one[0] != "vantages"]
     return (
@@ -125,9 +128,12 @@ def bar_class(event: Event) -> str:
     return "certain" if grave and event.confirmed_at is not None else "suspected"
 
 
-def cut(text: str) -> Markup:
-    """Text that others may have written, made safe and short."""
-    return foreign(text, 120)
+def colour(event: Event, network: NetworkStatus) -> str:
+    """The class of a network's mark: red only for what is certain."""
+    if not network.affected:
+        return "ok"
+    sure = event.state is EventState.CONFIRMED and network.blocked_now
+    return "blocked" if sure else "suspected"
 
 
 def web(text: str) -> bool:
@@ -149,27 +155,29 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"slug": slug, "cut": cut, "web": web}
+    environment.filters |= {"slug": slug, "web": web}
     environment.globals |= {
-        "states": said.STATES,
-        "state_meanings": said.STATE_MEANINGS,
-        "event_states": said.EVENT_STATES,
-        "event_state_meanings": said.EVENT_STATE_MEANINGS,
-        "kinds": said.KINDS,
-        "roles": said.ROLES,
-        "evidence_words": said.EVIDENCE,
-        "evidence_meanings": said.EVIDENCE_MEANINGS,
-        "vantage_states": said.VANTAGE_STATES,
-        "layer_words": said.LAYERS,
-        "marks": said.MARKS,
-        "annotation_words": said.ANNOTATIONS,
-        "foreign": foreign,
-        "network_name": network_name,
-        "method": method,
-        "moment": moment,
-        "condition": condition,
-        "colour": colour,
+        "states": STATES,
+        "state_meanings": STATE_MEANINGS,
+        "event_states": EVENT_STATES,
+        "event_state_meanings": EVENT_STATE_MEANINGS,
+        "kinds": KINDS,
+        "grades": GRADES,
+        "vantage_states": VANTAGE_STATES,
+        "marks": MARKS,
+        "annotation_kinds": ANNOTATION_KINDS,
+        "ago": ago,
         "bar_class": bar_class,
-        "change": manner_of_change,
+        "change": change_in_words,
+        "colour": colour,
+        "condition": condition,
+        "function": function_in_words,
+        "grade_and_meaning": grade_and_meaning,
+        "interval": interval,
+        "layer": layer_in_words,
+        "method": method_in_words,
+        "method_name": method_name,
+        "moment": moment,
+        "network_name": network_name,
     }
     return environment

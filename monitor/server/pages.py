@@ -1,7 +1,7 @@
-"""The pages: what is known now, events, one event and what it rests on, countries, vantages.
+"""The pages: the present, events, one event and its evidence, countries, vantages.
 
-What is known now is read from the publisher's snapshot; what was, from the store, in its own
-threads. A page is made in a thread too, so that nothing holds up the probes' event loop.
+The present comes from the publisher's snapshot, the past from the store, in its own threads. A page
+is rendered in a thread too, so that nothing blocks the event loop of the probes.
 """
 
 import asyncio
@@ -19,10 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from monitor.analysis.events.event import Event, EventKind, EventState
-from monitor.analysis.judge.rules import RULES
-from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.analysis.vantage.health import HEALTH_RULES
-from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.analysis.verdict import VantageState
 from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
@@ -37,18 +34,14 @@ from monitor.server.evidence import (
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
-from monitor.wording import vocabulary as said
-from monitor.wording.events import (
-    between,
-    ending,
-    foreign,
-    headline,
-    moment,
-    network_name,
-    onset,
-    what_happened,
-)
-from monitor.wording.languages import BY_CODE, Words, language_of
+from monitor.wording.events import ending, headline, onset, what_happened
+from monitor.wording.languages import BY_CODE, language_of
+from monitor.wording.networks import network_name
+from monitor.wording.rules import HEALTH_RULE_MEANINGS, rule_doubt, rule_meaning, sentence
+from monitor.wording.states import EVENT_STATES
+from monitor.wording.times import between, moment
+from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
+from monitor.wording.words import Words
 from storage.store import StorageError, Store
 from storage.values.reviews import Mark, Review, standing
 from storage.values.selection import Selection
@@ -64,27 +57,20 @@ _NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
 _EPISODES = 5
 """Shown of one network."""
-_RULES = {
-    **{rule.id: (rule.meaning, rule.wrong_when) for rule in RULES},
-    **{rule.id: (rule.meaning, rule.wrong_when) for rule in THROTTLING_RULES},
-}
-"""Rule → what it means, and when it would be wrong."""
-_HEALTH_MEANINGS = {rule.id: rule.meaning for rule in HEALTH_RULES}
-
 Page = Callable[[Request], Awaitable[Response]]
 
 
 class Pages:
-    """Everything people look at."""
+    """Every page for people."""
 
     def __init__(self, publisher: Publisher, store: Store | None = None) -> None:
-        """Without a store only what goes on now is shown."""
+        """Without a store the pages show the present only."""
         self._publisher = publisher
         self._store = store
         self._evidence = EvidenceReader(store) if store is not None else None
 
     def routes(self) -> list[Route]:
-        """Where they are."""
+        """The routes of all pages."""
         return [
             Route("/", self._now),
             Route("/events", self._events),
@@ -94,10 +80,10 @@ class Pages:
         ]
 
     async def problem(self, request: Request, _: Exception) -> Response:
-        """What is not there."""
+        """The answer to an address without a page."""
         reader = reader_of(request)
         message = reader.words.gettext("There is no such page")
-        return await self._page("problem.html", reader, status=404, said=message)
+        return await self._page("problem.html", reader, status=404, message=message)
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
@@ -105,7 +91,7 @@ class Pages:
         return await asyncio.to_thread(_now, reader, snapshot, at, marks)
 
     async def _marks(self) -> dict[str, Mark]:
-        """Event → what people think of it; few, and not worth failing for."""
+        """Event → the review that holds; empty when reviews cannot be read."""
         if self._store is None:
             return {}
         by_event: dict[str, list[Review]] = {}
@@ -191,7 +177,7 @@ NOTHING = Evidence(networks=(), left_out=0, log=(), reviews=(), annotations=())
 
 
 def reader_of(request: Request) -> Reader:
-    """Who asks, in which language."""
+    """Who reads, and in which language."""
     query = dict(request.query_params)
     asked = query.pop("lang", "")
     return Reader(
@@ -268,7 +254,7 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "cell_link": cell_link,
         "titles": titles,
         "vantage_count": len(snapshot.vantages),
-        "interval": snapshot.interval,
+        "seconds": snapshot.interval,
     }
     return _answer("now.html", reader, at, 200, context)
 
@@ -284,22 +270,20 @@ def _urgency(event: Event) -> tuple[int, float]:
     return order.index(event.state), -event.onset_latest.timestamp()
 
 
-def top_line(words: Words, now: Overall) -> Markup:
-    """The one sentence to read."""
+def top_line(words: Words, now: Overall) -> str:
+    """The headline of the first page."""
     if now.confirmed:
-        said_first = words.ngettext(
-            "%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed
-        )
+        confirmed = words.ngettext("%(n)s confirmed block", "%(n)s confirmed blocks", now.confirmed)
         if not now.suspected:
-            return said_first
+            return confirmed
         more = words.ngettext("%(n)s more suspected", "%(n)s more suspected", now.suspected)
-        return words.listed([said_first, more])
+        return words.listed([confirmed, more])
     if now.suspected:
         return words.ngettext("%(n)s suspected block", "%(n)s suspected blocks", now.suspected)
     if now.fading:
         return words.ngettext(
-            "%(n)s block may be over, not sure yet",
-            "%(n)s blocks may be over, not sure yet",
+            "%(n)s block may be over, not certain yet",
+            "%(n)s blocks may be over, not certain yet",
             now.fading,
         )
     if now.seeing:
@@ -309,10 +293,10 @@ def top_line(words: Words, now: Overall) -> Markup:
             now.seeing,
         )
     if now.blind == now.field:
-        return words.gettext("Nothing current to judge: no vantage can tell")
+        return words.gettext("No current results: none of your vantage points is working")
     if now.blind:
         return words.gettext(
-            "No block detected, but %(x)s of %(n)s field vantages cannot tell",
+            "No block detected, but %(x)s of %(n)s field vantages have no results",
             x=words.number(now.blind),
             n=words.number(now.field),
         )
@@ -325,11 +309,11 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Res
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
     )
 
-    def network_head(row: Row) -> Markup:
-        name = network_name(row.network, row.asn)
+    def network_head(row: Row) -> str:
+        name = network_name(words, row.network, row.asn)
         if not row.vantage:
             return name
-        return Markup('{}<span class="dim">{}</span>').format(name, foreign(row.vantage, 80))
+        return Markup('{}<span class="dim">{}</span>').format(name, words.name(row.vantage, 80))
 
     context = {
         "code": code,
@@ -344,55 +328,23 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Res
     return _answer("country.html", reader, at, 200, context)
 
 
-def health_words(words: Words, view: VantageView, at: datetime) -> Markup:
+def health_words(words: Words, view: VantageView, at: datetime) -> str:
     """What the health of a vantage means at that moment, and what else is to be known of it."""
     state, health = view.state_at(at), view.health_at(at)
-    meaning = words.gettext(said.VANTAGE_MEANINGS[state])
+    meaning = words.gettext(VANTAGE_MEANINGS[state])
     if health is None:
         return meaning
-    by_rule = _HEALTH_MEANINGS.get(health.rule_id, "").rstrip(".")
+    by_rule = HEALTH_RULE_MEANINGS.get(health.rule_id, "").rstrip(".")
     if by_rule and state is VantageState.UNKNOWN:
-        meaning = english(by_rule)
-    return Markup(words.pause).join((meaning, *_notes(words, health)))  # noqa: S704 - our own
-
-
-def _notes(words: Words, health: VantageHealth) -> list[Markup]:
-    found = []
-    if health.stub_resolver:
-        found.append(
-            words.gettext(
-                "names are asked of a forwarder on its own machine, which hides forged answers"
-            )
-        )
-    if health.nat64:
-        found.append(words.gettext("its network has IPv6 alone and translates it to IPv4"))
-    if health.exit_country:
-        there, here = words.country(health.exit_country), words.country(health.country)
-        found.append(
-            words.gettext(
-                "its packets come out in %(there)s, not in %(here)s", there=there, here=here
-            )
-        )
-    elif health.exit_asn:
-        there, here = str(health.exit_asn), str(health.asn)
-        found.append(
-            words.gettext(
-                "its packets come out of AS%(there)s, not of AS%(here)s", there=there, here=here
-            )
-        )
-    return found
-
-
-def english(text: str) -> Markup:
-    """Words that exist in English only, marked so that a screen reader reads them right."""
-    return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
+        meaning = sentence(words, by_rule)
+    return Markup(words.pause).join((meaning, *notes(words, health)))  # noqa: S704 - our own
 
 
 # -- events ------------------------------------------------------------------------------------
 
 
 class _Wanted:
-    """What of the list of events is wanted; anything that is not understood is left out."""
+    """The filter of the list of events; anything that is not understood is ignored."""
 
     def __init__(self, country: str, platform: str, state: str, days: int) -> None:
         self.country = country
@@ -407,7 +359,7 @@ class _Wanted:
         return cls(
             country if _COUNTRY.fullmatch(country) else "",
             platform if _NAME.fullmatch(platform) else "",
-            state if state in said.EVENT_STATES else "",
+            state if state in EVENT_STATES else "",
             int(days) if days in map(str, DAYS) else DAYS[1],
         )
 
@@ -431,7 +383,7 @@ class _Wanted:
         )
 
     def query(self, **changed: object) -> dict[str, object]:
-        """What to ask for, with one thing changed."""
+        """The query of the same filter with one part changed."""
         asked = {
             "country": self.country,
             "platform": self.platform,
@@ -487,7 +439,7 @@ def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
 
 def _filters(
     reader: Reader, snapshot: Snapshot, wanted: _Wanted, titles: Mapping[str, str]
-) -> list[tuple[Markup, list[tuple[str, object, bool]]]]:
+) -> list[tuple[str, list[tuple[str, object, bool]]]]:
     words = reader.words
     everything = words.gettext("all")
 
@@ -501,7 +453,7 @@ def _filters(
 
     countries = [("", everything), *((c, words.country(c)) for c in snapshot.countries)]
     platforms = [("", everything), *titles.items()]
-    states = [("", everything), *((s, words.gettext(m)) for s, m in said.EVENT_STATES.items())]
+    states = [("", everything), *((s, words.gettext(m)) for s, m in EVENT_STATES.items())]
     days = [(n, words.ngettext("%(n)s day", "%(n)s days", n)) for n in DAYS]
     return [
         (words.gettext("Country"), choices("country", countries, wanted.country)),
@@ -541,7 +493,7 @@ def _event(
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
         "networks": [_network(words, axis, event, one) for one in event.networks],
-        "proofs": [_proof(words, one) for one in evidence.networks],
+        "proofs": [_network_evidence(words, one) for one in evidence.networks],
         "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
     }
     return _answer("event.html", reader, at, 200, context)
@@ -551,11 +503,11 @@ def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> t
     bars = [bar for one in network.episodes for bar in timeline.episode_bars(axis, one, event)]
     if network.affected and not network.episodes:
         bars = list(timeline.event_bars(axis, event))
-    told = []
+    stretches = []
     for one in network.episodes[-_EPISODES:]:
         began = (
             words.gettext(
-                "before %(moment)s, when it was first looked at",
+                "before %(moment)s, the time of the first test",
                 moment=moment(words, one.onset_latest, event.country),
             )
             if one.onset_earliest is None
@@ -566,27 +518,19 @@ def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> t
             if one.end_earliest is not None and one.end_latest is not None
             else None
         )
-        told.append((began, ended))
-    return network, bars, told
+        stretches.append((began, ended))
+    return network, bars, stretches
 
 
-def _proof(words: Words, found: NetworkEvidence) -> tuple[Any, ...]:
+def _network_evidence(words: Words, found: NetworkEvidence) -> tuple[Any, ...]:
     return found.status, found, [_endpoint(words, one) for one in found.endpoints]
 
 
 def _endpoint(words: Words, one: EndpointEvidence) -> tuple[Any, ...]:
-    meaning, wrong_when = _RULES.get(one.verdict.rule_id, ("", ""))
     return (
         one,
         side_by_side(words, one.look, one.control),
         follow_up_lines(words, one.follow_ups),
-        _rule_words(words, meaning),
-        _rule_words(words, wrong_when),
+        rule_meaning(words, one.verdict.rule_id),
+        rule_doubt(words, one.verdict.rule_id),
     )
-
-
-def _rule_words(words: Words, meaning: str) -> Markup:
-    """A sentence of the table of rules: translated, or marked as English."""
-    if not meaning:
-        return Markup("–")
-    return words.gettext(meaning) if words.has(meaning) else english(meaning)

@@ -1,0 +1,10 @@
+"""Wording: every phrase that people read, in every language, and nothing that decides.
+
+Rooms: one module for each kind of phrase (`states`, `failures`, `methods`, `grades`, `changes`,
+`durations`, `vantage_health`, `countries`, `networks`, `functions`, `observations`, `reviews`,
+`rules`, `times`), the sentences about an event (`events`), the languages (`languages`, `words`,
+`html`), and their translations (`locale/`, kept up to date by `catalogs`).
+
+Every surface (server, report, notify, metrics, cli, demo, dashboards) imports it. It imports
+analysis, probes and the values of storage, and no surface.
+"""

@@ -1,7 +1,7 @@
-"""Every message of the page, found in the code and the templates: what translators work from.
+"""Every message, found in the code and the templates: what translators work from.
 
-`python -m monitor.wording.catalogs` brings `locale/*.po` up to date: new messages stand there
-without a translation, those no longer used are gone, translations stay.
+`python -m monitor.wording.catalogs` updates `locale/*.po`: it adds new messages without a
+translation, removes messages that are no longer used, and keeps translations.
 """
 
 from collections.abc import Iterator
@@ -15,37 +15,39 @@ from babel.messages.pofile import read_po, write_po
 
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.wording.languages import BY_CODE, LANGUAGES, LOCALES
-from monitor.wording.methods import WORDS
+from monitor.analysis.vantage.health import HEALTH_RULES
+from monitor.wording.languages import BY_CODE, LANGUAGES
+from monitor.wording.words import LOCALES
+
+SPEAKING = ("monitor.wording", "monitor.server", "monitor.report", "monitor.notify")
+"""Packages that have messages."""
 
 Message = str | tuple[str, str]
 """A message, or its singular and plural."""
 
 
 def needed() -> list[Message]:
-    """What every language must have, in the order of the files."""
-    return list(dict.fromkeys([*_extracted(), *WORDS.values()]))
+    """Messages that every language must have, in the order of the files."""
+    return list(dict.fromkeys(_extracted()))
 
 
 def optional() -> list[Message]:
     """Sentences of the table of rules: shown in English where there is no translation."""
     rules = [text for rule in RULES for text in (rule.meaning, rule.wrong_when)]
     speed = [text for rule in THROTTLING_RULES for text in (rule.meaning, rule.wrong_when)]
+    health = [rule.meaning.rstrip(".") for rule in HEALTH_RULES]
     have = set(needed())
-    return [text for text in dict.fromkeys([*rules, *speed]) if text not in have]
+    return [text for text in dict.fromkeys([*rules, *speed, *health]) if text not in have]
 
 
 def _extracted() -> Iterator[Message]:
-    wording, server = (
-        Path(str(files(package))) for package in ("monitor.wording", "monitor.server")
-    )
-    sources = [("python", path) for here in (wording, server) for path in sorted(here.glob("*.py"))]
-    pages = [
-        ("jinja2.ext:babel_extract", path) for path in sorted((server / "templates").glob("*.html"))
-    ]
-    for how, path in (*sources, *pages):
-        for _, message, _, _ in extract_from_file(how, path):
-            yield message if isinstance(message, str) else (message[0], message[1])
+    for package in SPEAKING:
+        folder = Path(str(files(package)))
+        sources = [("python", path) for path in sorted(folder.glob("*.py"))]
+        pages = sorted((folder / "templates").glob("*.html"))
+        for form, path in (*sources, *(("jinja2.ext:babel_extract", page) for page in pages)):
+            for _, message, _, _ in extract_from_file(form, path):
+                yield message if isinstance(message, str) else (message[0], message[1])
 
 
 def empty(code: str) -> Catalog:
@@ -54,7 +56,7 @@ def empty(code: str) -> Catalog:
         locale=BY_CODE[code].locale,
         project="shutwatch",
         version="1",
-        header_comment=f"# What the page says, in {BY_CODE[code].name}.",
+        header_comment=f"# All messages in {BY_CODE[code].name}.",
         creation_date=datetime(2026, 1, 1, tzinfo=UTC),
         revision_date=datetime(2026, 1, 1, tzinfo=UTC),
         last_translator="shutwatch",
@@ -66,7 +68,7 @@ def empty(code: str) -> Catalog:
 
 
 def update(code: str) -> None:
-    """Write the catalogue of one language anew."""
+    """Rewrite the catalogue of one language."""
     path = Path(str(LOCALES / f"{code}.po"))
     with path.open("rb") as source:
         old = read_po(source, locale=BY_CODE[code].locale)

@@ -1,50 +1,74 @@
-"""What a network does to a platform, in words for people who run no network.
+"""Phrases for methods: what a network does to a platform, for people who run no network.
 
-Each completes the sentence "PTCL: …". The terse `method.sub_method` stays beside them wherever they
-are shown, since that is what a second expert asks for.
+Each completes the sentence "PTCL: …". The terse `method.sub_method` stands next to it wherever
+it is shown, because a second expert asks for that.
 """
 
+import re
 from collections.abc import Mapping
 
-WORDS: Mapping[str, str] = {
-    "dns": "the name does not resolve as it should",
-    "dns.bogon": "the name is answered with an address that cannot be real",
-    "dns.hijack": "the name is answered with a wrong address",
-    "dns.injection": "a forged answer about the name comes before the true one",
-    "dns.no_answer": "the name is said to have no address",
-    "dns.nxdomain": "the name is said not to exist",
-    "dns.refused": "questions about the name are refused",
-    "dns.servfail": "questions about the name are answered with an error",
-    "dns.timeout": "questions about the name get no answer",
-    "tcp": "no connection can be made",
-    "tcp.middlebox": "something in between takes the connections, or cuts them off",
-    "tcp.refused": "connections are refused",
-    "tcp.reset": "connections are cut while they are made",
-    "tcp.timeout": "connections get no answer",
-    "tcp.unreachable": "the platform's addresses are reported as unreachable",
-    "tls": "encrypted connections fail",
-    "tls.address": "encrypted connections to the platform's address fail, whatever the name",
-    "tls.alert": "connections are refused once the platform's name is seen",
-    "tls.certificate": "somebody else answers with a false certificate",
-    "tls.eof": "connections are closed once the platform's name is seen",
-    "tls.handshake": "something else answers that does not speak encryption",
-    "tls.reset": "connections are cut once the platform's name is seen",
-    "tls.timeout": "connections go silent once the platform's name is seen",
-    "http": "pages do not come",
-    "http.blockpage": "another page comes in place of the platform's",
-    "http.eof": "connections are closed once the page is asked for",
-    "http.reset": "connections are cut once the page is asked for",
-    "http.status_451": "an answer says that the law forbids the page",
-    "http.timeout": "pages are asked for and do not come",
-    "quic": "it does not answer over HTTP/3, which apps and browsers prefer",
-    "udp.stun": "calls cannot be set up",
-    "throttling.rate": "it is slowed down",
-    "throttling.stall": "transfers stop half-way",
+from monitor.wording.languages import N_
+from monitor.wording.words import Words, words_in
+
+METHODS: Mapping[str, str] = {
+    "dns": N_("the name does not resolve correctly"),
+    "dns.bogon": N_("DNS gives an address that no public service can have"),
+    "dns.hijack": N_("DNS gives a wrong address"),
+    "dns.injection": N_("a forged DNS answer arrives before the real one"),
+    "dns.no_answer": N_("DNS says the name has no address"),
+    "dns.nxdomain": N_("DNS says the name does not exist"),
+    "dns.refused": N_("DNS queries for the name are refused"),
+    "dns.servfail": N_("DNS queries for the name are answered with an error"),
+    "dns.timeout": N_("DNS queries for the name get no answer"),
+    "tcp": N_("connections cannot be made"),
+    "tcp.middlebox": N_("something on the path intercepts the connections or cuts them"),
+    "tcp.refused": N_("connections are refused"),
+    "tcp.reset": N_("connections are reset while they are made"),
+    "tcp.timeout": N_("connections get no answer"),
+    "tcp.unreachable": N_("the platform's addresses are reported as unreachable"),
+    "tls": N_("encrypted connections fail"),
+    "tls.address": N_("encrypted connections to the platform's address fail with any name"),
+    "tls.alert": N_("connections are refused when the platform's name appears"),
+    "tls.certificate": N_("somebody else answers with a false certificate"),
+    "tls.eof": N_("connections are closed when the platform's name appears"),
+    "tls.handshake": N_("something else answers that does not speak TLS"),
+    "tls.reset": N_("connections are reset when the platform's name appears"),
+    "tls.timeout": N_("connections go silent when the platform's name appears"),
+    "http": N_("pages do not load"),
+    "http.blockpage": N_("another page appears instead of the platform's"),
+    "http.eof": N_("connections are closed when the page is requested"),
+    "http.reset": N_("connections are reset when the page is requested"),
+    "http.status_451": N_("the answer says that the law forbids the page"),
+    "http.timeout": N_("requests for pages get no answer"),
+    "quic": N_("it does not answer over HTTP/3, which apps and browsers prefer"),
+    "udp.stun": N_("calls cannot be set up"),
+    "throttling.rate": N_("it is slowed down"),
+    "throttling.stall": N_("transfers stop halfway"),
 }
-"""By `method.sub_method`, or by `method` alone for whatever else it may be."""
+"""By `method.sub_method`, or by `method` alone for any other sub-method."""
+_NAME = re.compile(r"[a-z]{1,20}(?:\.[a-z0-9_]{0,30})?")
+"""A name as the rules make it, which holds no markup."""
 
 
-def method_in_words(method: str, sub_method: str = "") -> str:
-    """What is done, in a few words; the terse form where there are no words for it."""
-    terse = f"{method}.{sub_method}" if sub_method else method
-    return WORDS.get(terse) or WORDS.get(method) or terse
+def method_name(method: str, sub_method: str) -> str:
+    """`tls.reset`, `quic`, or empty when nothing is accused."""
+    return ".".join(filter(None, (method, sub_method)))
+
+
+def method_in_words(words: Words, name: str) -> str:
+    """`tls.reset` as a phrase; the name itself when it has none."""
+    message = METHODS.get(name) or METHODS.get(name.partition(".")[0])
+    return words.gettext(message) if message else words.name(name, 60)
+
+
+def method_and_name(words: Words, name: str) -> str:
+    """The phrase with the terse name after it: `it is slowed down (throttling.rate)`."""
+    phrase, shown = method_in_words(words, name), words.name(name, 60)
+    if phrase == shown:
+        return shown
+    return f"{phrase} ({words.ltr(name) if _NAME.fullmatch(name) else shown})"
+
+
+def method_label(method: str, sub_method: str = "") -> str:
+    """The English phrase for a metric's label."""
+    return method_in_words(words_in(), method_name(method, sub_method))

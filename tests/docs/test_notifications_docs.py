@@ -7,8 +7,9 @@ import pytest
 
 from monitor.analysis.events.event import EventKind
 from monitor.config.load import load_config
-from monitor.notify.changes import Occasion
 from monitor.notify.message import message, section
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.settings import NotifySettings, Route
 from monitor.notify.timing import FIRST_RETRY, LONGEST_RETRY
 from tests.worlds.notify_world import TITLES, block, told
@@ -19,12 +20,13 @@ WORDS = " ".join(TEXT.split())
 
 def test_every_occasion_is_explained_and_no_other() -> None:
     """The rows of the table are the words of the outbox."""
-    assert re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE) == [one.value for one in Occasion]
+    assert re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE) == [one.value for one in NoticeKind]
 
 
 def test_the_message_shown_is_the_one_sent() -> None:
     """Word by word, but for its last line."""
-    sent = message([section(told(Occasion.CONFIRMED, block()), TITLES)])
+    words = message_words("en")
+    sent = message(words, [section(words, told(NoticeKind.CONFIRMED, block()), TITLES)])
     shown = " ".join(re.sub(r"^> ?", "", TEXT, flags=re.MULTILINE).split())
     body = sent.body.rpartition("\n")[0]
     assert f"**{sent.title}** {' '.join(body.split())} " in shown

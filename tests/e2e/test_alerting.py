@@ -150,9 +150,9 @@ def _is_as_it_was(told: Newsroom) -> None:
     said = alert["annotations"]
     assert (said["country_name"], said["platform_name"]) == ("Pakistan", "X")
     assert said["networks"] == (
-        "PTCL (AS17557): connections are cut once the platform's name is seen (tls.reset)"
+        "PTCL (AS17557): connections are reset when the platform's name appears (tls.reset)"
     )
-    assert said["extent"] == "1 of 2 networks looked from"
+    assert said["extent"] == "1 of 2 networks tested"
     assert " UTC, " in said["since"]
     assert " local time (UTC+05:00); last seen open " in said["since"]
     (opened,) = told.monitor.said("event", change="opened", kind="block")
@@ -163,4 +163,4 @@ def _is_as_it_was(told: Newsroom) -> None:
     assert f'<a href="{link}">Evidence</a>' in telegram
     (mail,) = told.mails("Pakistan – blocked: X")
     assert f"Evidence: {link}" in mail["text"]
-    assert "1 of 2 networks looked from" in mail["html"]
+    assert "1 of 2 networks tested" in mail["html"]

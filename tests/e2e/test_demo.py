@@ -109,9 +109,7 @@ async def test_the_whole_story(lonely: Lonely) -> None:
     with lonely.demo("--exit", "--pace", "10") as process:
         assert process.wait(LIMIT) == 0, lonely.said
     assert "page      http://127.0.0.1:10100/" in lonely.said
-    at = [
-        lonely.said.index(word) for word in ("suspected: ", "confirmed: ", "ended: X in Demoland")
-    ]
+    at = [lonely.said.index(word) for word in ("suspected: ", "Confirmed: ", "Over: X in Demoland")]
     assert at == sorted(at)
     assert "phone      Confirmed: X is blocked in Demoland" in lonely.said
     assert "report.zip: X " in lonely.said

@@ -82,7 +82,7 @@ class Receiver:
 
 
 def outbox(lab: Lab) -> list[tuple[str, str, int]]:
-    """Occasion, state and attempts of the newsroom's notices, as stored."""
+    """NoticeKind, state and attempts of the newsroom's notices, as stored."""
     file = lab.directory / "shutwatch.db"
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         return database.execute(

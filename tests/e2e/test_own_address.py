@@ -76,7 +76,7 @@ def test_the_exits_address_is_stored_nowhere() -> None:
             assert monitor.platform_states("home")["x"] == "ok"
             assert monitor.platform_states("moved")["x"] == "insufficient"
             shown = [str(lab.get(PORT, path)) for path in ("/vantages", "/", "/metrics")]
-        assert "its packets come out in Netherlands, not in Pakistan" in shown[0]
+        assert "its packets leave from Netherlands, not from Pakistan" in shown[0]
         assert [v for v in lab.internet.visits("echo.example.org") if v["stage"] == "http"]
         assert [v for v in lab.internet.visits("stun.fbsbx.com") if v["stage"] == "stun"]
         texts, raw = _kept(lab, config)

@@ -22,8 +22,8 @@ SUSPECTED = "ShutwatchPlatformBlockSuspected"
 THROTTLED = "ShutwatchPlatformThrottled"
 SHUTDOWN = "ShutwatchCountryShutdownSuspected"
 
-PTCL = "PTCL (AS17557): connections are cut once the platform's name is seen (tls.reset)"
-NAYATEL = "Nayatel (AS23674): the name is said not to exist (dns.nxdomain)"
+PTCL = "PTCL (AS17557): connections are reset when the platform's name appears (tls.reset)"
+NAYATEL = "Nayatel (AS23674): DNS says the name does not exist (dns.nxdomain)"
 META = ("Facebook", "Messenger", "Instagram", "Threads", "Meta", "WhatsApp")
 OVER = "2026-03-01T14:32:10Z"
 
@@ -48,7 +48,7 @@ def about(alertname: str, title: str, owner: str = "Meta", **annotations: str) -
             "effect": "blocked",
             "state": "suspected" if alertname == SUSPECTED else "confirmed",
             "networks": f"{NAYATEL}; {PTCL}",
-            "extent": "2 of 3 networks looked from",
+            "extent": "2 of 3 networks tested",
             "since": "2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00); "
             "last seen open 2026-03-01 11:43 UTC",
             "event": f"pk-{platform}",
@@ -92,9 +92,9 @@ STORIES: Mapping[str, Sequence[Alert]] = {
             "X",
             "X Corp.",
             networks=PTCL,
-            extent="1 of 3 networks looked from",
-            since="2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), when it was "
-            "first looked at: it began at some time before",
+            extent="1 of 3 networks tested",
+            since="2026-03-01 11:48 UTC, 2026-03-01 16:48 local time (UTC+05:00), the time of "
+            "the first test: it began at some time before",
         )
     ],
     "no-longer-seen": [about(CONFIRMED, "X", "X Corp.", state="unobserved")],
@@ -104,7 +104,7 @@ STORIES: Mapping[str, Sequence[Alert]] = {
     "several": [
         X,
         about(CONFIRMED, "WhatsApp", effect="partial", networks="Jazz (AS45669): calls cannot be "
-              "set up (udp.stun)", extent="1 of 3 networks looked from"),
+              "set up (udp.stun)", extent="1 of 3 networks tested"),
         about(SUSPECTED, "TikTok", "ByteDance", networks=PTCL),
         about(THROTTLED, "YouTube", "Google", effect="throttled",
               networks="PTCL (AS17557): it is slowed down (throttling.rate)"),

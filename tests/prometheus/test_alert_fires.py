@@ -65,10 +65,10 @@ def test_a_block_fires_and_its_end_resolves(prometheus: PrometheusServer, switch
     told = alert.annotations
     assert told["summary"] == "Blocked in Pakistan: X"
     assert told["networks"] == (
-        "Nayatel (AS23674): the name is said not to exist (dns.nxdomain); "
-        "PTCL (AS17557): connections are cut once the platform's name is seen (tls.reset)"
+        "Nayatel (AS23674): DNS says the name does not exist (dns.nxdomain); "
+        "PTCL (AS17557): connections are reset when the platform's name appears (tls.reset)"
     )
-    assert told["extent"] == "2 of 3 networks looked from"
+    assert told["extent"] == "2 of 3 networks tested"
     assert told["event_url"] == "https://watch.example.org/events/PK-x"
     assert " UTC, " in told["since"]
     assert " local time (UTC+05:00); last seen open " in told["since"]

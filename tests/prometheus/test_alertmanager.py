@@ -106,7 +106,7 @@ def test_every_form_states_what_a_message_must(form: str) -> None:
         "PTCL (AS17557)",
         "Nayatel (AS23674)",
         "tls.reset",
-        "the name is said not to exist",
+        "DNS says the name does not exist",
         "2 of 3 networks",
         "2026-03-01 11:48 UTC",
         "2026-03-01 16:48 local time",

@@ -13,8 +13,8 @@ from monitor.analysis.events.event import (
     NetworkStatus,
     Scope,
 )
-from monitor.notify.body import KnownFacts
-from monitor.notify.changes import Occasion
+from monitor.notify.body import NoticeContent
+from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.settings import Route, Target
 from storage.values.outbox import Notice
 
@@ -67,10 +67,10 @@ def entry(change: str, snapshot: Event, *, sequence: int = 1, detail: str = "") 
     )
 
 
-def told(occasion: Occasion, event: Event, **changes: Any) -> KnownFacts:
+def told(occasion: NoticeKind, event: Event, **changes: Any) -> NoticeContent:
     """What one occasion is put in words from."""
     detail = changes.pop("detail", "")
-    return KnownFacts(occasion=occasion, entry=entry(occasion, event, detail=detail), **changes)
+    return NoticeContent(occasion=occasion, entry=entry(occasion, event, detail=detail), **changes)
 
 
 def route(name: str = "ops", **changes: Any) -> Route:
@@ -79,7 +79,7 @@ def route(name: str = "ops", **changes: Any) -> Route:
     return Route(name=name, **({"urls": urls} | changes))
 
 
-def notice(occasion: Occasion, sequence: int, event: str = "e", **changes: Any) -> Notice:
+def notice(occasion: NoticeKind, sequence: int, event: str = "e", **changes: Any) -> Notice:
     """One that waits."""
     given = {"created_at": ONSET + timedelta(seconds=sequence)} | changes
     return Notice(

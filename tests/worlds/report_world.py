@@ -18,6 +18,7 @@ from monitor.analysis.events.event import (
 from monitor.analysis.verdict import State
 from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
+from monitor.wording.languages import ENGLISH
 from probes.measurement import Measurement, Purpose
 from storage.memory.store import MemoryStore
 from storage.store import Store
@@ -177,7 +178,7 @@ async def told(store: Store, state: EventState = EventState.ENDED) -> Store:
 
 
 async def made(out: Path, wanted: Wanted = WANTED, **options: object) -> Made:
-    """The story's report at `out`; `state` and `store` may be given."""
+    """The story's report at `out`; `state`, `store` and `language` may be given."""
     store = options.get("store")
     if store is None:
         store = MemoryStore(page=5)
@@ -191,4 +192,5 @@ async def made(out: Path, wanted: Wanted = WANTED, **options: object) -> Made:
         title="X",
         interval=300.0,
         generated_at=MADE_AT,
+        language=options.get("language", ENGLISH),  # type: ignore[arg-type]
     )

@@ -39,6 +39,7 @@ from dashboards.grafana.boards.promql import (
     VANTAGE,
     coded,
 )
+from monitor.wording.states import EVENT_STATES
 
 
 def numbers() -> list[Any]:
@@ -122,7 +123,7 @@ def events() -> table_builders.Panel:
     """The active events as a table."""
     panel = listing(
         "Active events",
-        "Every active event: since when, and on how many of the networks looked from. The time is "
+        "Every active event: since when, and on how many of the networks tested. The time is "
         "the first moment known to be blocked.",
         [
             instant(f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})"),
@@ -149,7 +150,7 @@ def events() -> table_builders.Panel:
     panel.override_by_name("Platform", [linked(link)])
     panel.override_by_name("Blocked since", [as_unit(units.DatetimeISO)])
     states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
-    panel.override_by_name("State", coloured(states))
+    panel.override_by_name("State", coloured(states, EVENT_STATES))
     return panel
 
 
@@ -184,7 +185,7 @@ def _alerts() -> table_builders.Panel:
 
 
 def circumstances() -> list[Any]:
-    """What else is going on, which may explain what was seen."""
+    """Events of other kinds, which may explain failures."""
     panel = listing(
         "Outages, shutdowns and silent vantages",
         "What is no block of a platform and explains failures: an outage of the platform "
@@ -211,5 +212,5 @@ BOARD = Board(
     OVERVIEW,
     "shutwatch 1: overview",
     "Which platforms are blocked where, and whether the monitor can see at all.",
-    (("Now", numbers), ("Blocking", blocked), ("What else is going on", circumstances)),
+    (("Now", numbers), ("Blocking", blocked), ("Other events", circumstances)),
 )

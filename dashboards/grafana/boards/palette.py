@@ -1,15 +1,19 @@
-"""Colours, and what each number on a panel of states stands for.
+"""Colours, and the state that each number on a panel stands for.
 
-Nothing known is grey and never green. The colours of one set stay apart for people who see no
-red, no green or no blue; a test measures by how much.
+Where nothing is known the colour is grey, never green. People who see no red, no green or no blue
+can tell the colours of one set apart; a test measures by how much.
 """
 
 from collections.abc import Sequence
 
+from monitor.wording.states import EVENT_STATES as EVENT_WORDS
+from monitor.wording.states import STATES
+from monitor.wording.vantage_health import VANTAGE_STATES as WORKING
+
 GREY, GREEN, PURPLE = "#b6c0c6", "#2cb873", "#8a3cc0"
 AMBER, ORANGE, RED = "#fad034", "#da5500", "#800808"
 SLATE = "#576266"
-"""Grey as well, for what nobody sees any more."""
+"""Grey as well, for what is no longer observed."""
 
 States = Sequence[tuple[str, str]]
 """States and their colours, by number. The worst come last: of several the largest is shown."""
@@ -40,10 +44,18 @@ EVENT_STATES: States = (
     ("suspected", AMBER),
     ("confirmed", RED),
 )
-"""The first two are no states of an event: without one, it matters whether anybody could tell."""
+"""The first two are not states of an event: without an event it matters whether any network could
+tell."""
 
-UNKNOWN = frozenset({"insufficient", "unknown", "cannot tell", "unobserved"})
-"""States in which nothing is known."""
+UNKNOWN = frozenset(
+    {
+        STATES["insufficient"],
+        WORKING["unknown"],
+        EVENT_WORDS["unobserved"],
+        "cannot tell",
+    }
+)
+"""Words shown where nothing is known."""
 
-GOOD = frozenset({"ok", "no event", "as configured", "in use"})
-"""States that may be green."""
+GOOD = frozenset({"ok", "working", "no event", "as configured", "in use"})
+"""Words that may be green."""

@@ -30,7 +30,10 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards.grafana.boards import palette
 from dashboards.grafana.boards.palette import GREY, States
+from monitor.wording.states import EVENT_STATES, STATES
+from monitor.wording.vantage_health import VANTAGE_STATES
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -55,10 +58,16 @@ def gap(index: int = 0) -> SpecialValueMap:
     )
 
 
+def words_of(states: States) -> Mapping[str, str]:
+    """The words of the page for a set of states; what only dashboards have keeps its own."""
+    return VANTAGE_STATES if states is palette.VANTAGE_STATES else {**EVENT_STATES, **STATES}
+
+
 def state_names(states: States) -> list[ValueMapping]:
     """Each number as its word and colour; a gap is grey and says so."""
+    known = words_of(states)
     words = {
-        str(code): ValueMappingResult(text=state.replace("_", " "), color=colour, index=code)
+        str(code): ValueMappingResult(text=known.get(state, state), color=colour, index=code)
         for code, (state, colour) in enumerate(states)
     }
     return [ValueMap(words), gap(len(states))]
@@ -232,11 +241,13 @@ def as_unit(unit: str) -> DynamicConfigValue:
     return DynamicConfigValue(id_val="unit", value=unit)
 
 
-def coloured(colours: Mapping[str, str]) -> list[DynamicConfigValue]:
-    """A column whose words have colours."""
+def coloured(
+    colours: Mapping[str, str], phrases: Mapping[str, str] | None = None
+) -> list[DynamicConfigValue]:
+    """A column whose identifiers have colours, and phrases where given."""
     words = {
-        word: {"text": word.replace("_", " "), "color": colour, "index": index}
-        for index, (word, colour) in enumerate(colours.items())
+        one: {"text": (phrases or {}).get(one, one), "color": colour, "index": index}
+        for index, (one, colour) in enumerate(colours.items())
     }
     return [
         DynamicConfigValue(id_val="mappings", value=[{"type": "value", "options": words}]),

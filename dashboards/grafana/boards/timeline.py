@@ -76,7 +76,7 @@ def _affected() -> Any:
     dashed = DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})
     panel = graph(
         "Networks affected",
-        "Networks that blocked at any time during an event, and, dashed, the networks looked from.",
+        "Networks that blocked at any time during an event, and, dashed, the networks tested.",
         [
             query(
                 f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})",

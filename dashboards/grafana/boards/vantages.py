@@ -8,11 +8,7 @@ from grafana_foundation_sdk.models import units
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
 from dashboards.grafana.boards.palette import (
-    AMBER,
     GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
     RED,
     VANTAGE_STATES,
 )
@@ -26,6 +22,7 @@ from dashboards.grafana.boards.parts import (
     query,
 )
 from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE, coded
+from monitor.wording.vantage_health import VANTAGE_STATES as WORDS
 
 EXIT = (("elsewhere", RED), ("as configured", GREEN))
 
@@ -87,16 +84,7 @@ def _list() -> table.Panel:
     panel.override_by_name("Bytes today", [as_unit(units.BytesSI)])
     panel.override_by_name(
         "State",
-        coloured(
-            {
-                "unknown": GREY,
-                "ok": GREEN,
-                "lossy": AMBER,
-                "captive_portal": PURPLE,
-                "offline": ORANGE,
-                "international_cut": RED,
-            }
-        ),
+        coloured(dict(VANTAGE_STATES), WORDS),
     )
     return panel
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitor.export.cells import Value, visible
+from monitor.export.cells import Value
 from monitor.export.columns import Column
+from monitor.wording.plain import visible
 from storage.values.times import time_text
 
 HIDDEN = frozenset({"vantage", "cycle_id", "resolvers"})

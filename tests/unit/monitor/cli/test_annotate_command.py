@@ -83,7 +83,7 @@ def test_an_event_shows_what_happened_around_it(here: Installation) -> None:
     """In its country, within a week, about its platform or about none; with the source."""
     _imported(here, GOOD + "2024-02-17,,BR,,protest,Elsewhere,https://news.example/br\n")
     shown = here.run("event", "show", PK_EVENT).stdout
-    assert "2024-02-17 09:30Z  official_denial (x): The regulator, asked" in shown
+    assert "2024-02-17 09:30Z  Official denial (x): The regulator, asked" in shown
     assert "https://news.example/denial" in shown
     assert "General election" not in shown  # nine days before
     assert "Elsewhere" not in shown

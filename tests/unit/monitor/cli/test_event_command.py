@@ -38,12 +38,12 @@ def test_one_event_with_all_that_is_told_of_it(here: Installation) -> None:
     shown = here.run("event", "show", PK_EVENT[:8])
     assert shown.exit_code == 0, shown.output
     for expected in (
-        f"Event {PK_EVENT}: block x in PK, suspected by the detector",
+        f"Event {PK_EVENT}: block x in Pakistan, suspected by the detector",
         "began     between 2024-02-17 12:00Z and 2024-02-17 12:05Z",
-        "methods   tls.reset",
-        "AS17557 PTCL",
-        "opened AS17557 PTCL",
-        "confirmed by Asma: PTCL says so",
+        "methods   connections are reset when the platform's name appears (tls.reset)",
+        "PTCL (AS17557): seems blocked",
+        "First signs: suspected: AS17557 PTCL",
+        "A person confirms it (Asma): PTCL says so",
     ):
         assert expected in shown.stdout
     (document,) = here.lines("event", "show", PK_EVENT)
@@ -59,10 +59,12 @@ def test_what_was_said_of_an_event_that_goes_on_as_another_is_shown_with_that(
     here.run("event", "review", PK_EVENT, "--confirm", "--note", "PTCL says so")
     other = here.goes_on(PK_EVENT)
     shown = here.run("event", "show", PK_EVENT).stdout
-    assert f"withdrawn goes on as {other}" in shown
+    assert f"Withdrawn: goes on as {other}" in shown
     shown = here.run("event", "show", other).stdout
     assert f"goes on from {PK_EVENT}" in shown
-    assert f"confirmed: PTCL says so (of {PK_EVENT}, which continues as this one)" in shown
+    assert (
+        f"A person confirms it: PTCL says so (of {PK_EVENT}, which continues as this one)" in shown
+    )
     (document,) = here.lines("event", "show", other)
     assert [one["event"] for one in document["reviews"]] == [PK_EVENT]
     assert document["review"] is None

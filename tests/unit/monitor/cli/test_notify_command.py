@@ -13,9 +13,10 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from monitor.notify.apprise_service import AppriseService
-from monitor.notify.body import KnownFacts
-from monitor.notify.changes import Occasion
+from monitor.notify.body import NoticeContent
 from monitor.notify.message import message, section, trial_message
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.settings import Target
 from storage.open_store import sql_store
 from storage.values.outbox import NoticeState
@@ -116,6 +117,9 @@ def test_nobody_to_test_is_a_mistake_of_usage(
     assert told in done.output
 
 
+ENGLISH = message_words("en")
+
+
 async def _fill(folder: Path) -> None:
     store = sql_store(f"sqlite:///{folder / 'shutwatch.db'}")
     await store.open()
@@ -176,8 +180,8 @@ def test_an_outbox_that_is_not_there_is_our_fault(folder: Path) -> None:
 async def test_a_hostile_name_arrives_as_text() -> None:
     """Through Apprise and a real web server, line by line what was meant, and nothing marked up."""
     hostile = block(networks=(replace(PTCL, asn=0, network=HOSTILE),))
-    told = KnownFacts(occasion=Occasion.CONFIRMED, entry=entry("confirmed", hostile))
-    sent = message([section(told, TITLES)])
+    told = NoticeContent(occasion=NoticeKind.CONFIRMED, entry=entry("confirmed", hostile))
+    sent = message(ENGLISH, [section(ENGLISH, told, TITLES)])
     with receiving() as inbox:
         target = Target(name="1-json", url=inbox.url("x"))
         assert await AppriseService().deliver(target, sent, 30) == ""
@@ -193,9 +197,12 @@ async def test_a_service_that_never_answers_costs_its_time_and_no_more() -> None
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"json://127.0.0.1:{deaf.getsockname()[1]}/x?rto=60"
         target, carrier = Target(name="1-json", url=url), AppriseService()
-        assert await carrier.deliver(target, trial_message("x", ONSET), 1) == "no answer within 1 s"
-        assert await carrier.deliver(target, trial_message("x", ONSET), 1) == (
-            "the attempt before is still under way"
+        assert (
+            await carrier.deliver(target, trial_message(ENGLISH, "x", ONSET), 1)
+            == "no answer within 1 s"
+        )
+        assert await carrier.deliver(target, trial_message(ENGLISH, "x", ONSET), 1) == (
+            "the previous attempt is still running"
         )
 
 
@@ -204,11 +211,11 @@ async def test_what_came_through_late_is_not_sent_again() -> None:
     with receiving() as inbox:
         inbox.delay = 0.5
         target, carrier = Target(name="1-json", url=inbox.url("x")), AppriseService()
-        sent = trial_message("x", ONSET)
+        sent = trial_message(ENGLISH, "x", ONSET)
         assert await carrier.deliver(target, sent, 0.01) == "no answer within 0.01 s"
         inbox.delay = 0.0
-        said = "the attempt before is still under way"
-        while said == "the attempt before is still under way":
+        said = "the previous attempt is still running"
+        while said == "the previous attempt is still running":
             await asyncio.sleep(0.05)
             said = await carrier.deliver(target, sent, 60)
         assert said == ""
@@ -227,7 +234,7 @@ async def test_no_address_gets_onto_the_log() -> None:
         with receiving() as inbox:
             for url in (inbox.url("SECRET"), f"json://127.0.0.1:{free_port()}/SECRET"):
                 target = Target(name="1-json", url=url)
-                await AppriseService().deliver(target, trial_message("x", ONSET), 30)
+                await AppriseService().deliver(target, trial_message(ENGLISH, "x", ONSET), 30)
         logging.getLogger("probe").debug("heard")
     finally:
         root.removeHandler(handler)

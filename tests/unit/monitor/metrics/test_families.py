@@ -92,7 +92,7 @@ def test_methods_are_those_of_each_network() -> None:
     assert value(publisher, info, vantage="khi-ptcl", method="tls", sub_method="reset") == 1
     assert value(publisher, info, vantage="lhe-nayatel", method="dns", sub_method="nxdomain") == 1
     assert count(publisher, info) == 2
-    said = "connections are cut once the platform's name is seen"
+    said = "connections are reset when the platform's name appears"
     assert value(publisher, info, vantage="khi-ptcl", meaning=said) == 1
 
 

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from monitor.analysis.events.event import Event, EventState
 from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery
-from monitor.notify.message import Message, Urgency
-from monitor.notify.pending import NEVER_TOLD, TAKEN_BACK
+from monitor.notify.outgoing import Message, Urgency
+from monitor.notify.pending import CORRECTED, NEVER_SENT
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
@@ -127,7 +127,7 @@ class World:
         courier.wake()
 
     async def rows(self) -> list[tuple[str, str, int]]:
-        """Occasion, state and attempts of every notice."""
+        """NoticeKind, state and attempts of every notice."""
         return [(one.occasion, one.state.value, one.attempts) for one in await self.store.outbox()]
 
 
@@ -263,7 +263,7 @@ async def test_quiet_hours_hold_what_may_not_wake_anybody(make: Callable[..., Wo
     assert message.title.startswith(
         "2 at once: Confirmed: WhatsApp is blocked in Pakistan; Over: X"
     )
-    assert "This comes late" not in message.body
+    assert "This message is late" not in message.body
     first, second, third = told["2-json"]
     assert first[1].title == "Confirmed: X is blocked in Pakistan"
     assert second[1].title == "Confirmed: WhatsApp is blocked in Pakistan"
@@ -352,8 +352,10 @@ async def test_a_withdrawal_follows_what_it_withdraws(make: Callable[..., World]
         await asyncio.sleep(3600)
     _, (_, target, message) = world.post.sent
     assert target == "1-json"
-    assert message.title == "TAKEN BACK: X is blocked in Pakistan"
-    assert message.body.startswith("This is about what was told here at 2024-02-17 18:12 UTC.")
+    assert message.title == "WITHDRAWN: X is blocked in Pakistan"
+    assert message.body.startswith(
+        "This is about the message sent here at 18:12 UTC on 17 Feb 2024."
+    )
 
 
 async def test_what_is_withdrawn_before_it_was_told_is_not_told(make: Callable[..., World]) -> None:
@@ -366,8 +368,8 @@ async def test_what_is_withdrawn_before_it_was_told_is_not_told(make: Callable[.
         await asyncio.sleep(3600)
     assert not world.post.sent
     assert [(one.state.value, one.reason) for one in await world.store.outbox()] == [
-        ("dropped", TAKEN_BACK),
-        ("dropped", NEVER_TOLD),
+        ("dropped", CORRECTED),
+        ("dropped", NEVER_SENT),
     ]
 
 
@@ -399,9 +401,10 @@ async def test_a_message_that_comes_late_says_so(make: Callable[..., World]) -> 
         await world.happen(courier, ("confirmed", block()))
         await asyncio.sleep(6 * 3600)
     assert (
-        "This comes late: it was to be told at 2024-02-17 18:12 UTC." in world.post.sent[-1][2].body
+        "This message is late: it was due at 18:12 UTC on 17 Feb 2024."
+        in world.post.sent[-1][2].body
     )
-    assert "This comes late" not in world.post.sent[0][2].body
+    assert "This message is late" not in world.post.sent[0][2].body
 
 
 async def test_what_waits_for_a_route_that_is_gone_is_dropped(make: Callable[..., World]) -> None:
@@ -530,7 +533,7 @@ async def test_what_goes_on_as_another_event_is_not_told_again(make: Callable[..
         "Over: X is no longer blocked in Pakistan",
     ]
     body = world.post.sent[-1][2].body
-    assert body.startswith("This is about what was told here at 2024-02-17 18:12 UTC.")
+    assert body.startswith("This is about the message sent here at 18:12 UTC on 17 Feb 2024.")
 
 
 async def test_what_was_not_told_of_the_event_that_goes_on_is_told(
@@ -587,7 +590,7 @@ async def test_what_is_left_of_it_as_a_suspicion_only_is_taken_back(
         )
         await asyncio.sleep(3600)
         assert world.post.titles[1] == (
-            "2 at once: TAKEN BACK: X is blocked in Pakistan; "
+            "2 at once: WITHDRAWN: X is blocked in Pakistan; "
             "Suspected: X may be blocked in Pakistan"
         )
         await world.happen(courier, ("confirmed", other()))
@@ -617,7 +620,7 @@ async def test_what_was_over_and_told_so_is_not_told_again_with_an_earlier_begin
         assert len(world.post.sent) == 2
         await world.happen(courier, ("withdrawn", other(EventState.WITHDRAWN)))
         await asyncio.sleep(3600)
-    assert world.post.titles[2:] == ["TAKEN BACK: X is blocked in Pakistan"]
+    assert world.post.titles[2:] == ["WITHDRAWN: X is blocked in Pakistan"]
 
 
 async def test_back_and_forth_between_two_events_tells_nothing(make: Callable[..., World]) -> None:

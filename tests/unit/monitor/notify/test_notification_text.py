@@ -11,49 +11,50 @@ from msgspec.structs import replace
 from monitor.analysis.events.event import EventKind, EventState, Scope
 from monitor.analysis.judge.evidence_grades import WEIGHTS
 from monitor.analysis.verdict import Evidence
-from monitor.notify.body import KnownFacts
-from monitor.notify.changes import OPENING, Occasion
+from monitor.notify.body import NoticeContent
 from monitor.notify.message import (
     LONGEST_BODY,
     LONGEST_TITLE,
-    Message,
-    Urgency,
     batches,
     message,
     section,
     trial_message,
 )
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import OPENING, NoticeKind
+from monitor.notify.outgoing import Message, Urgency
 from monitor.notify.plain_names import LONGEST_NAME, plain_name
-from monitor.notify.terms import method_words
+from monitor.wording.methods import method_and_name
 from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
 
+ENGLISH = message_words("en")
 HOSTILE = (
     "\u202eLTCP\u2066 *free* _[click](https://evil.example)_ <!channel> @everyone\r\n\n"
     "Subject: `x`\x00\x1b[31m <b>&lt;</b> \ud800 ```\u2028{{template}} $(id)"
 )
 
 
-def say(*several: KnownFacts, public_url: str = "") -> Message:
+def say(*several: NoticeContent, public_url: str = "") -> Message:
     """The message of what is to be told."""
-    return message([section(one, TITLES, public_url) for one in several])
+    return message(ENGLISH, [section(ENGLISH, one, TITLES, public_url) for one in several])
 
 
 def test_a_confirmed_block_says_all_there_is_to_know() -> None:
     """Country, platform, networks, method in words, since when twice, how sure, and what not."""
-    told_ = told(Occasion.CONFIRMED, block())
+    told_ = told(NoticeKind.CONFIRMED, block())
     assert say(told_, public_url="https://watch.example.org") == Message(
         title="Confirmed: X is blocked in Pakistan",
         body=(
-            "Since: 2024-02-17 18:12 UTC, 2024-02-17 23:12 local time (UTC+05:00), at the latest; "
-            "5 min before it was not so yet\n"
-            "Networks: 2 of 3 looked from: AS17557 PTCL, AS45669 Jazz\n"
-            "Not on: AS9541 Cyber Internet\n"
-            "How: The connection is cut when the platform's name is sent. (tls.reset)\n"
-            "Evidence: conclusive; comparisons made on the spot leave no innocent explanation\n"
-            "What it is not: an outage of its own, since what fails here is compared with looks "
-            "from outside the country. It says nothing of networks that are not looked from, nor "
-            "of who ordered it.\n"
-            "A machine found this; look at the evidence before you publish it.\n"
+            "Since: between 18:07 and 18:12 UTC on 17 Feb 2024 (23:07–23:12 in Karachi)\n"
+            "Networks: 2 of 3 tested: PTCL (AS17557) and Jazz (AS45669)\n"
+            "Not on: Cyber Internet (AS9541)\n"
+            "How: connections are reset when the platform's name appears (tls.reset)\n"
+            "Evidence: conclusive: Strong, and follow-up tests ruled out the innocent "
+            "explanations.\n"
+            "What it is not: an outage, because every failure here is compared with tests from "
+            "outside the country. It says nothing about networks that were not tested, nor about "
+            "who ordered it.\n"
+            "A program found this: check the evidence before you publish it.\n"
             "Evidence and data: https://watch.example.org/events/0123456789abcdef0123\n"
             "Event: 0123456789abcdef0123"
         ),
@@ -65,107 +66,109 @@ def test_a_confirmed_block_says_all_there_is_to_know() -> None:
     ("occasion", "event", "title"),
     [
         (
-            Occasion.SUSPECTED,
+            NoticeKind.SUSPECTED,
             block(EventState.SUSPECTED),
             "Suspected: X may be blocked in Pakistan",
         ),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             block(scope=Scope.PARTIAL),
-            "Confirmed: a part of X is blocked in Pakistan",
+            "Confirmed: Parts of X are blocked in Pakistan",
         ),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             block(methods=("throttling.rate",)),
             "Confirmed: X is slowed down in Pakistan",
         ),
-        (Occasion.CONFIRMED, block(reopened=1), "Confirmed: X is blocked again in Pakistan"),
-        (Occasion.CONFIRMED, block(platform="new-thing"), "Confirmed: new-thing is blocked in"),
-        (Occasion.CONFIRMED, block(country="QZ"), "Confirmed: X is blocked in QZ"),
-        (Occasion.SPREAD, block(), "More networks: X is blocked in Pakistan"),
+        (NoticeKind.CONFIRMED, block(reopened=1), "Confirmed: X is blocked in Pakistan again"),
+        (NoticeKind.CONFIRMED, block(platform="new-thing"), "Confirmed: new-thing is blocked in"),
+        (NoticeKind.CONFIRMED, block(country="QZ"), "Confirmed: X is blocked in QZ"),
+        (NoticeKind.SPREAD, block(), "More networks: X is blocked in Pakistan"),
         (
-            Occasion.SPREAD,
+            NoticeKind.SPREAD,
             block(EventState.SUSPECTED),
             "More networks: X may be blocked in Pakistan",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             block(EventState.ENDED, end_latest=ONSET + timedelta(days=2)),
             "Over: X is no longer blocked in Pakistan",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             block(EventState.ENDED, end_latest=None),
-            "Over: X in Pakistan, nobody has seen it for long",
+            "Over: X was blocked in Pakistan when last tested; nobody saw it end",
         ),
         (
-            Occasion.DISMISSED,
+            NoticeKind.DISMISSED,
             block(EventState.DISMISSED),
-            "Not confirmed, the signs are gone: X may be blocked in Pakistan",
+            "Not confirmed, the signs went away: X may be blocked in Pakistan",
         ),
         (
-            Occasion.WITHDRAWN,
+            NoticeKind.WITHDRAWN,
             block(EventState.WITHDRAWN),
-            "TAKEN BACK: X is blocked in Pakistan",
+            "WITHDRAWN: X is blocked in Pakistan",
         ),
         (
-            Occasion.DOUBTED,
+            NoticeKind.DOUBTED,
             block(EventState.SUSPECTED),
-            "TAKEN BACK, suspected only: X is blocked in Pakistan",
+            "CORRECTION, only suspected: X may be blocked in Pakistan",
         ),
-        (Occasion.CONFIRMED, shutdown(), "Confirmed: Pakistan is cut off from the internet"),
-        (Occasion.SUSPECTED, shutdown(), "Suspected: Pakistan may be cut off from the internet"),
+        (NoticeKind.CONFIRMED, shutdown(), "Confirmed: Pakistan is cut off from the internet"),
+        (NoticeKind.SUSPECTED, shutdown(), "Suspected: Pakistan may be cut off from the internet"),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             shutdown(EventKind.INTERNATIONAL_CUT),
             "Confirmed: Pakistan is cut off from abroad",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             shutdown(EventKind.INTERNATIONAL_CUT, end_latest=ONSET),
             "Over: Pakistan is no longer cut off from abroad",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             shutdown(EventKind.INTERNATIONAL_CUT),
-            "Over: Pakistan cut off from abroad, nobody looks from there any more",
+            "Over: Pakistan was cut off from abroad when last tested; nobody saw it end",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             shutdown(),
-            "Over: Pakistan cut off from the internet, nobody looks from there any more",
+            "Over: Pakistan was cut off from the internet when last tested; nobody saw it end",
         ),
         (
-            Occasion.ENDED,
+            NoticeKind.ENDED,
             shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
-            "Over: vantage khi-ptcl is not looked from any more",
+            "Over: Vantage khi-ptcl was offline when last tested; nobody saw it end",
         ),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             block(kind=EventKind.OUTAGE, country=""),
-            "Confirmed: X fails everywhere, an outage of its own",
+            "Confirmed: X fails everywhere, at the controls too: an outage",
         ),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             shutdown(EventKind.VANTAGE_SILENT, vantage="khi-ptcl"),
-            "Confirmed: vantage khi-ptcl reaches nothing or is not heard of",
+            "Confirmed: Vantage khi-ptcl is offline",
         ),
         (
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             shutdown(EventKind.INSTRUMENT, country=""),
-            "Confirmed: all vantages were lost at once, look at this monitor first",
+            "Confirmed: All vantages were lost at once: check this monitor first",
         ),
     ],
 )
-def test_the_title_tells_what_is_the_matter(occasion: Occasion, event: object, title: str) -> None:
+def test_the_title_tells_what_is_the_matter(
+    occasion: NoticeKind, event: object, title: str
+) -> None:
     """What a telephone shows is enough to know what happened, and how sure it is."""
     assert say(told(occasion, event)).title.startswith(title)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", EventKind)
-@pytest.mark.parametrize("occasion", Occasion)
+@pytest.mark.parametrize("occasion", NoticeKind)
 def test_every_kind_of_event_can_be_told_on_every_occasion(
-    kind: EventKind, occasion: Occasion
+    kind: EventKind, occasion: NoticeKind
 ) -> None:
     """No message is empty, and every accusation says what it is not."""
     said = say(told(occasion, block(kind=kind)))
@@ -175,51 +178,56 @@ def test_every_kind_of_event_can_be_told_on_every_occasion(
 
 def test_what_is_suspected_asks_for_patience() -> None:
     """Nobody can take a suspicion for a finding."""
-    said = say(told(Occasion.SUSPECTED, block(EventState.SUSPECTED)))
+    said = say(told(NoticeKind.SUSPECTED, block(EventState.SUSPECTED)))
     assert "It is not confirmed: please wait before you publish it." in said.body
     assert said.urgency is Urgency.WARNING
 
 
-@pytest.mark.parametrize("occasion", [Occasion.WITHDRAWN, Occasion.DOUBTED, Occasion.DISMISSED])
-def test_what_is_taken_back_says_so_and_what_it_takes_back(occasion: Occasion) -> None:
+@pytest.mark.parametrize(
+    "occasion", [NoticeKind.WITHDRAWN, NoticeKind.DOUBTED, NoticeKind.DISMISSED]
+)
+def test_what_is_taken_back_says_so_and_what_it_takes_back(occasion: NoticeKind) -> None:
     """The message names the one it corrects, and asks to pass the correction on."""
     at = ONSET + timedelta(minutes=3)
-    said = say(told(occasion, block(), first_told=at))
-    assert said.body.startswith("This is about what was told here at 2024-02-17 18:15 UTC.\n")
+    said = say(told(occasion, block(), first_notified=at))
+    assert said.body.startswith(
+        "This is about the message sent here at 18:15 UTC on 17 Feb 2024.\n"
+    )
     assert "correct what you passed on" in said.body
 
 
 def test_the_end_refers_to_the_beginning_and_has_both_times() -> None:
     """When it was told, since when and until when."""
-    event = block(EventState.ENDED, end_latest=ONSET + timedelta(days=2))
-    said = say(told(Occasion.ENDED, event, first_told=ONSET + timedelta(minutes=3)))
-    assert "This is about what was told here at 2024-02-17 18:15 UTC." in said.body
-    assert "Since: 2024-02-17 18:12 UTC" in said.body
-    assert "Until: 2024-02-19 18:12 UTC, 2024-02-19 23:12 local time" in said.body
+    over = ONSET + timedelta(days=2)
+    event = block(EventState.ENDED, end_earliest=over - timedelta(minutes=5), end_latest=over)
+    said = say(told(NoticeKind.ENDED, event, first_notified=ONSET + timedelta(minutes=3)))
+    assert "This is about the message sent here at 18:15 UTC on 17 Feb 2024." in said.body
+    assert "Since: between 18:07 and 18:12 UTC on 17 Feb 2024" in said.body
+    assert "Until: between 18:07 and 18:12 UTC on 19 Feb 2024 (23:07–23:12 in Karachi)" in said.body
     assert said.urgency is Urgency.SUCCESS
 
 
 def test_what_was_there_before_monitoring_says_so() -> None:
     """No onset is made up."""
-    said = say(told(Occasion.CONFIRMED, block(onset_earliest=None)))
-    assert said.body.startswith("Since: before it was first looked at, 2024-02-17 18:12 UTC")
+    said = say(told(NoticeKind.CONFIRMED, block(onset_earliest=None)))
+    assert said.body.startswith("Since: before 18:12 UTC on 17 Feb 2024")
 
 
 def test_a_country_of_several_zones_names_the_one_that_is_meant() -> None:
     """Brazil's capital has its own time, not that of Manaus."""
-    said = say(told(Occasion.CONFIRMED, block(country="BR")))
-    assert "2024-02-17 15:12 in the capital (America/Sao_Paulo, UTC-03:00)" in said.body
+    said = say(told(NoticeKind.CONFIRMED, block(country="BR")))
+    assert "(15:07–15:12 in Sao Paulo)" in said.body
 
 
 def test_a_late_message_says_when_it_was_due() -> None:
     """Whoever reads it knows that it is no news."""
-    said = say(told(Occasion.CONFIRMED, block(), late_since=ONSET))
-    assert said.body.startswith("This comes late: it was to be told at 2024-02-17 18:12 UTC.")
+    said = say(told(NoticeKind.CONFIRMED, block(), late_since=ONSET))
+    assert said.body.startswith("This message is late: it was due at 18:12 UTC on 17 Feb 2024.")
 
 
 def test_a_further_network_is_named_first() -> None:
     """What is new stands before what was known."""
-    said = say(told(Occasion.SPREAD, block(), detail="AS45669 Jazz"))
+    said = say(told(NoticeKind.SPREAD, block(), detail="AS45669 Jazz"))
     assert said.body.startswith("New: AS45669 Jazz\n")
 
 
@@ -227,16 +235,16 @@ def test_long_lists_are_counted() -> None:
     """Of forty networks ten are named, and of twenty methods six."""
     networks = tuple(replace(PTCL, asn=64500 + n, network=f"Net {n}") for n in range(40))
     methods = tuple(f"tls.new{n}" for n in range(20))
-    said = say(told(Occasion.CONFIRMED, block(networks=networks, methods=methods)))
-    assert "40 of 40 looked from: AS64500 Net 0, " in said.body
-    assert "AS64509 Net 9 and 30 more\n" in said.body
+    said = say(told(NoticeKind.CONFIRMED, block(networks=networks, methods=methods)))
+    assert "40 of 40 tested: Net 0 (AS64500), " in said.body
+    assert "Net 9 (AS64509) and 30 more\n" in said.body
     assert said.body.count("Also: ") == 5
 
 
 @pytest.mark.parametrize("evidence", Evidence)
 def test_every_grade_of_evidence_is_explained(evidence: Evidence) -> None:
     """The grade is followed by what it means."""
-    said = say(told(Occasion.CONFIRMED, block(evidence=evidence.value)))
+    said = say(told(NoticeKind.CONFIRMED, block(evidence=evidence.value)))
     line = next(one for one in said.body.splitlines() if one.startswith("Evidence: "))
     assert line.startswith(f"Evidence: {evidence}")
     assert len(line) > 30
@@ -247,19 +255,19 @@ def test_every_method_there_is_is_told_in_words() -> None:
     methods = {f"{layer}.{sub}" for layer, sub in WEIGHTS if layer.value != "app"}
     methods |= {"tcp.middlebox", "udp.stun", "throttling.rate", "throttling.stall", "quic."}
     for method in methods:
-        words = method_words(method)
-        assert words.endswith(f". ({method})")
-        assert len(words) > len(method) + 20
-    assert method_words("tls.reset") == (
-        "The connection is cut when the platform's name is sent. (tls.reset)"
+        words = method_and_name(ENGLISH, method)
+        assert words.endswith(f" ({method})")
+        assert len(words) > len(method) + 15
+    assert method_and_name(ENGLISH, "tls.reset") == (
+        "connections are reset when the platform's name appears (tls.reset)"
     )
-    assert method_words("carrier pigeon") == "carrier pigeon"
+    assert method_and_name(ENGLISH, "carrier pigeon") == "carrier pigeon"
 
 
 def test_several_at_once_are_one_message_the_most_urgent_named_first() -> None:
     """Each in full under its own title."""
-    end = told(Occasion.ENDED, block(EventState.ENDED, end_latest=ONSET, platform="whatsapp"))
-    said = say(end, told(Occasion.CONFIRMED, block()))
+    end = told(NoticeKind.ENDED, block(EventState.ENDED, end_latest=ONSET, platform="whatsapp"))
+    said = say(end, told(NoticeKind.CONFIRMED, block()))
     assert said.title == (
         "2 at once: Confirmed: X is blocked in Pakistan; "
         "Over: WhatsApp is no longer blocked in Pakistan"
@@ -291,13 +299,35 @@ def test_the_largest_single_message_fits_a_telegram() -> None:
         pattern="Mon-Fri " + "04:00-08:00, " * 40,
         share_affected=0.5,
     )
-    said = say(told(Occasion.CONFIRMED, event, late_since=ONSET), public_url="https://w" * 10)
+    said = say(told(NoticeKind.CONFIRMED, event, late_since=ONSET), public_url="https://w" * 10)
     assert len(said.title) + len(said.body) < 4000
+
+
+@pytest.mark.parametrize("code", ["ur", "pt"])
+def test_a_message_is_in_the_language_of_its_route(code: str) -> None:
+    """Every line is translated; names, numbers and the event's id stay, kept to their own
+    direction in a text from right to left."""
+    words = message_words(code)
+    content = told(NoticeKind.CONFIRMED, block())
+    made = message(words, [section(words, content, TITLES, "https://watch.example.org")])
+    english = say(content, public_url="https://watch.example.org")
+    for ours, other in zip(
+        (english.title, *english.body.splitlines()),
+        (made.title, *made.body.splitlines()),
+        strict=True,
+    ):
+        assert ours.partition(":")[0] != other.partition(":")[0]
+    whole = f"{made.title}\n{made.body}"
+    for kept in ("PTCL", "AS17557", "tls.reset", "18:07", block().id):
+        assert kept in whole
+    assert method_and_name(words, "tls.reset") in whole
+    assert whole.count("\u2069") == whole.count("\u2066") + whole.count("\u2068")
+    assert ("\u2069" in whole) == (code == "ur")
 
 
 def test_a_test_is_a_test() -> None:
     """Nobody can take it for an alarm."""
-    said = trial_message("ops\n*x*", ONSET)
+    said = trial_message(ENGLISH, "ops\n*x*", ONSET)
     assert said.title.startswith("TEST: ")
     assert "Nothing is blocked." in said.body
     assert "route ops x," in said.body
@@ -315,8 +345,8 @@ def test_a_hostile_name_is_nothing_but_a_name() -> None:
         platform=HOSTILE, country=f"P{HOSTILE}", roles=(HOSTILE,),
         scope=Scope.PARTIAL, pattern=HOSTILE, vantage=HOSTILE,
     )  # fmt: skip
-    plain = say(told(Occasion.SPREAD, block(), detail="AS1 A"))
-    said = say(told(Occasion.SPREAD, event, detail=HOSTILE))
+    plain = say(told(NoticeKind.SPREAD, block(), detail="AS1 A"))
+    said = say(told(NoticeKind.SPREAD, event, detail=HOSTILE))
     whole = f"{said.title}\n{said.body}"
     assert len(said.body.splitlines()) <= len(plain.body.splitlines()) + 3
     for sign in "*_[]<>@`{}$\\\x00\x1b\u202e\u2066\u2028\ud800":

@@ -7,29 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from monitor.notify.changes import OPENING, Occasion
+from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.notify.pending import (
-    NEVER_TOLD,
+    ALREADY_SENT,
+    CORRECTED,
+    NEVER_SENT,
     OVERTAKEN,
-    TAKEN_BACK,
-    TOLD_ALREADY,
     PendingNotices,
     plan,
 )
 from storage.values.outbox import Notice, NoticeState
 from tests.worlds.notify_world import ONSET, notice
 
-O = Occasion  # noqa: E741 # the tables below are read better so
+O = NoticeKind  # noqa: E741 # the tables below are read better so
 
 
-def sent(occasion: Occasion, sequence: int, event: str = "e") -> Notice:
+def sent(occasion: NoticeKind, sequence: int, event: str = "e") -> Notice:
     """One that arrived."""
     return notice(occasion, sequence, event, state=NoticeState.SENT, attempts=1, settled_at=ONSET)
 
 
 def plan_of(
-    waiting: list[Occasion], settled: list[Occasion], *, wanted: bool = True
-) -> tuple[list[Occasion], list[str]]:
+    waiting: list[NoticeKind], settled: list[NoticeKind], *, wanted: bool = True
+) -> tuple[list[NoticeKind], list[str]]:
     """What is sent of `waiting`, after `settled` was, and why the rest is not, in order."""
     before = [sent(occasion, n + 1) for n, occasion in enumerate(settled)]
     after = [notice(occasion, len(before) + n + 1) for n, occasion in enumerate(waiting)]
@@ -46,22 +46,22 @@ def plan_of(
         ([O.CONFIRMED], [O.ENDED], [O.ENDED], []),
         ([O.CONFIRMED], [O.SPREAD, O.SPREAD], [O.SPREAD, O.SPREAD], []),
         # Once is enough.
-        ([O.CONFIRMED], [O.CONFIRMED], [], [TOLD_ALREADY]),
-        ([O.CONFIRMED], [O.SUSPECTED], [], [TOLD_ALREADY]),
-        ([O.CONFIRMED, O.ENDED], [O.ENDED], [], [TOLD_ALREADY]),
+        ([O.CONFIRMED], [O.CONFIRMED], [], [ALREADY_SENT]),
+        ([O.CONFIRMED], [O.SUSPECTED], [], [ALREADY_SENT]),
+        ([O.CONFIRMED, O.ENDED], [O.ENDED], [], [ALREADY_SENT]),
         # A confirmed one says all that the suspicion said, and names every network.
         ([], [O.SUSPECTED, O.SPREAD, O.CONFIRMED], [O.CONFIRMED], [OVERTAKEN, OVERTAKEN]),
-        ([], [O.SPREAD, O.CONFIRMED], [O.CONFIRMED], [NEVER_TOLD]),
+        ([], [O.SPREAD, O.CONFIRMED], [O.CONFIRMED], [NEVER_SENT]),
         ([], [O.CONFIRMED, O.ENDED], [O.ENDED], [OVERTAKEN]),
         # It came back.
         ([O.CONFIRMED, O.ENDED], [O.CONFIRMED], [O.CONFIRMED], []),
         ([O.CONFIRMED, O.ENDED], [O.CONFIRMED, O.ENDED], [O.ENDED], [OVERTAKEN]),
         ([O.CONFIRMED], [O.ENDED, O.CONFIRMED], [O.ENDED, O.CONFIRMED], []),
         # Taken back before anybody was told: nobody needs to know.
-        ([], [O.SUSPECTED, O.DISMISSED], [], [TAKEN_BACK, NEVER_TOLD]),
-        ([], [O.CONFIRMED, O.WITHDRAWN], [], [TAKEN_BACK, NEVER_TOLD]),
-        ([], [O.WITHDRAWN], [], [NEVER_TOLD]),
-        ([O.SUSPECTED], [O.CONFIRMED, O.DOUBTED], [], [TAKEN_BACK, NEVER_TOLD]),
+        ([], [O.SUSPECTED, O.DISMISSED], [], [CORRECTED, NEVER_SENT]),
+        ([], [O.CONFIRMED, O.WITHDRAWN], [], [CORRECTED, NEVER_SENT]),
+        ([], [O.WITHDRAWN], [], [NEVER_SENT]),
+        ([O.SUSPECTED], [O.CONFIRMED, O.DOUBTED], [], [CORRECTED, NEVER_SENT]),
         # Taken back after it was told: always.
         ([O.SUSPECTED], [O.DISMISSED], [O.DISMISSED], []),
         ([O.CONFIRMED], [O.WITHDRAWN], [O.WITHDRAWN], []),
@@ -77,7 +77,7 @@ def plan_of(
     ],
 )
 def test_what_is_told_and_what_is_not(
-    settled: list[Occasion], waiting: list[Occasion], send: list[Occasion], why_not: list[str]
+    settled: list[NoticeKind], waiting: list[NoticeKind], send: list[NoticeKind], why_not: list[str]
 ) -> None:
     """A target hears each thing once, and every retraction of what it heard."""
     assert plan_of(waiting, settled) == (send, why_not)
@@ -85,7 +85,7 @@ def test_what_is_told_and_what_is_not(
 
 def test_an_end_goes_to_who_was_told_or_asks() -> None:
     """Not to a route that the event is none of the business of."""
-    assert plan_of([O.ENDED], [], wanted=False) == ([], [NEVER_TOLD])
+    assert plan_of([O.ENDED], [], wanted=False) == ([], [NEVER_SENT])
     assert plan_of([O.ENDED], [O.CONFIRMED], wanted=False) == ([O.ENDED], [])
 
 
@@ -133,10 +133,10 @@ NEXT = {
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Occasion]:
+def histories(draw: st.DrawFn) -> list[NoticeKind]:
     """What is to be told of one event, as the detector may log it."""
-    log: list[Occasion] = []
-    state: Occasion | None = None
+    log: list[NoticeKind] = []
+    state: NoticeKind | None = None
     for _ in range(draw(st.integers(1, 10))):
         if not NEXT[state]:
             break
@@ -147,14 +147,14 @@ def histories(draw: st.DrawFn) -> list[Occasion]:
 
 @given(histories(), st.booleans(), st.data())
 def test_whenever_messages_go_out_people_end_up_with_the_truth(
-    log: list[Occasion], asked: bool, data: st.DataObject
+    log: list[NoticeKind], asked: bool, data: st.DataObject
 ) -> None:
     """Every history, cut into messages at any moments, some of which fail: each notice is settled
     once, nothing is told twice, nobody hears of the end of what he never heard of unless he asked,
     and the last thing heard is the last there is to say."""
     settled: list[Notice] = []
     waiting: list[Notice] = []
-    heard: list[Occasion] = []
+    heard: list[NoticeKind] = []
     failed = False
     for sequence, occasion in enumerate(log, 1):
         waiting.append(notice(occasion, sequence))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, EventState
-from monitor.notify.changes import CLOSING, Occasion, occasion_of
+from monitor.notify.notice_kinds import CLOSING, NoticeKind, notice_kind_of
 from monitor.notify.routing import notices_of, wanted
 from monitor.notify.settings import Target
 from storage.values.outbox import NoticeState
@@ -19,20 +19,20 @@ OUTAGE = block(kind=EventKind.OUTAGE, country="")
 @pytest.mark.parametrize(
     ("change", "event", "occasion"),
     [
-        ("opened", SUSPECTED, Occasion.SUSPECTED),
-        ("confirmed", block(), Occasion.CONFIRMED),
-        ("reopened", block(reopened=1), Occasion.CONFIRMED),
-        ("reopened", SUSPECTED, Occasion.SUSPECTED),
-        ("network_affected", block(), Occasion.SPREAD),
-        ("ended", block(EventState.ENDED), Occasion.ENDED),
-        ("dismissed", block(EventState.DISMISSED), Occasion.DISMISSED),
-        ("withdrawn", block(EventState.WITHDRAWN), Occasion.WITHDRAWN),
-        ("revised", block(), Occasion.CONFIRMED),
-        ("revised", block(EventState.RECOVERING), Occasion.CONFIRMED),
-        ("revised", SUSPECTED, Occasion.DOUBTED),
+        ("opened", SUSPECTED, NoticeKind.SUSPECTED),
+        ("confirmed", block(), NoticeKind.CONFIRMED),
+        ("reopened", block(reopened=1), NoticeKind.CONFIRMED),
+        ("reopened", SUSPECTED, NoticeKind.SUSPECTED),
+        ("network_affected", block(), NoticeKind.SPREAD),
+        ("ended", block(EventState.ENDED), NoticeKind.ENDED),
+        ("dismissed", block(EventState.DISMISSED), NoticeKind.DISMISSED),
+        ("withdrawn", block(EventState.WITHDRAWN), NoticeKind.WITHDRAWN),
+        ("revised", block(), NoticeKind.CONFIRMED),
+        ("revised", block(EventState.RECOVERING), NoticeKind.CONFIRMED),
+        ("revised", SUSPECTED, NoticeKind.DOUBTED),
         ("revised", block(EventState.RECOVERING, confirmed_at=None), None),
-        ("revised", block(EventState.ENDED), Occasion.ENDED),
-        ("revised", block(EventState.DISMISSED), Occasion.DISMISSED),
+        ("revised", block(EventState.ENDED), NoticeKind.ENDED),
+        ("revised", block(EventState.DISMISSED), NoticeKind.DISMISSED),
         *(
             (change, block(), None)
             for change in (
@@ -43,44 +43,44 @@ OUTAGE = block(kind=EventKind.OUTAGE, country="")
         ),
     ],
 )
-def test_what_is_worth_telling(change: str, event: Event, occasion: Occasion | None) -> None:
+def test_what_is_worth_telling(change: str, event: Event, occasion: NoticeKind | None) -> None:
     """Beginnings, ends, further networks and retractions; nothing of what is between."""
-    assert occasion_of(entry(change, event)) is occasion
+    assert notice_kind_of(entry(change, event)) is occasion
 
 
 def test_a_network_that_blocks_again_is_no_further_network() -> None:
     """It was named before."""
-    assert occasion_of(entry("network_affected", block(), detail="AS1 A, again")) is None
+    assert notice_kind_of(entry("network_affected", block(), detail="AS1 A, again")) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "event", "occasion", "yes"),
     [
-        ({}, block(), Occasion.CONFIRMED, True),
-        ({}, SUSPECTED, Occasion.SUSPECTED, False),
-        ({"minimum": "suspected"}, SUSPECTED, Occasion.SUSPECTED, True),
-        ({}, SUSPECTED, Occasion.SPREAD, False),
-        ({"countries": ("PK", "BR")}, block(), Occasion.CONFIRMED, True),
-        ({"countries": ("BR",)}, block(), Occasion.CONFIRMED, False),
-        ({"platforms": ("x",)}, block(), Occasion.CONFIRMED, True),
-        ({"platforms": ("whatsapp",)}, block(), Occasion.CONFIRMED, False),
-        ({"platforms": ("whatsapp",)}, shutdown(), Occasion.CONFIRMED, True),
-        ({"countries": ("BR",)}, shutdown(), Occasion.CONFIRMED, False),
-        ({"kinds": ("shutdown",)}, block(), Occasion.CONFIRMED, False),
-        ({"kinds": ("shutdown",)}, shutdown(), Occasion.CONFIRMED, True),
-        ({}, shutdown(EventKind.INTERNATIONAL_CUT), Occasion.CONFIRMED, True),
-        ({}, shutdown(EventKind.VANTAGE_SILENT), Occasion.CONFIRMED, False),
-        ({}, OUTAGE, Occasion.CONFIRMED, False),
+        ({}, block(), NoticeKind.CONFIRMED, True),
+        ({}, SUSPECTED, NoticeKind.SUSPECTED, False),
+        ({"minimum": "suspected"}, SUSPECTED, NoticeKind.SUSPECTED, True),
+        ({}, SUSPECTED, NoticeKind.SPREAD, False),
+        ({"countries": ("PK", "BR")}, block(), NoticeKind.CONFIRMED, True),
+        ({"countries": ("BR",)}, block(), NoticeKind.CONFIRMED, False),
+        ({"platforms": ("x",)}, block(), NoticeKind.CONFIRMED, True),
+        ({"platforms": ("whatsapp",)}, block(), NoticeKind.CONFIRMED, False),
+        ({"platforms": ("whatsapp",)}, shutdown(), NoticeKind.CONFIRMED, True),
+        ({"countries": ("BR",)}, shutdown(), NoticeKind.CONFIRMED, False),
+        ({"kinds": ("shutdown",)}, block(), NoticeKind.CONFIRMED, False),
+        ({"kinds": ("shutdown",)}, shutdown(), NoticeKind.CONFIRMED, True),
+        ({}, shutdown(EventKind.INTERNATIONAL_CUT), NoticeKind.CONFIRMED, True),
+        ({}, shutdown(EventKind.VANTAGE_SILENT), NoticeKind.CONFIRMED, False),
+        ({}, OUTAGE, NoticeKind.CONFIRMED, False),
         (
             {"kinds": ("outage",)},
             block(kind=EventKind.OUTAGE, country=""),
-            Occasion.CONFIRMED,
+            NoticeKind.CONFIRMED,
             True,
         ),
     ],
 )
 def test_routes_ask_for_countries_platforms_kinds_and_certainty(
-    changes: dict[str, Any], event: Event, occasion: Occasion, *, yes: bool
+    changes: dict[str, Any], event: Event, occasion: NoticeKind, *, yes: bool
 ) -> None:
     """Each narrows; a shutdown hits every platform, so it is told to who asks for one."""
     assert wanted(route(**changes), event, occasion) is yes
@@ -104,8 +104,8 @@ def test_each_target_gets_a_notice_of_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("occasion", sorted(CLOSING - {Occasion.DOUBTED}))
-def test_an_end_is_noted_for_whoever_may_have_been_told(occasion: Occasion) -> None:
+@pytest.mark.parametrize("occasion", sorted(CLOSING - {NoticeKind.DOUBTED}))
+def test_an_end_is_noted_for_whoever_may_have_been_told(occasion: NoticeKind) -> None:
     """A route that was narrowed since, or never asked for it, is decided about when it is sent."""
     event = block(EventState(occasion.value))
     routes = [route("a", countries=("BR",)), route("b", kinds=("shutdown",))]

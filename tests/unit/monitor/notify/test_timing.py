@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.changes import LOUD, Occasion
+from monitor.notify.notice_kinds import LOUD, NoticeKind
 from monitor.notify.settings import Quiet, Route
 from monitor.notify.timing import (
     FIRST_RETRY,
@@ -64,9 +64,9 @@ def in_quiet(moment: datetime, watched: Route) -> bool:
     return not watched.quiet.end <= shown < watched.quiet.start
 
 
-@given(routes(), moments, st.sampled_from(Occasion))
+@given(routes(), moments, st.sampled_from(NoticeKind))
 def test_nothing_is_due_before_it_is_made_nor_in_quiet_hours(
-    watched: Route, made: datetime, occasion: Occasion
+    watched: Route, made: datetime, occasion: NoticeKind
 ) -> None:
     """But for what may wake people; and nothing waits for more than three days."""
     due = due_at(occasion, made, watched)
@@ -76,9 +76,9 @@ def test_nothing_is_due_before_it_is_made_nor_in_quiet_hours(
         assert not in_quiet(due, watched)
 
 
-@given(routes(), moments, st.sampled_from(Occasion))
+@given(routes(), moments, st.sampled_from(NoticeKind))
 def test_quiet_lasts_until_its_end_and_no_longer(
-    watched: Route, moment: datetime, occasion: Occasion
+    watched: Route, moment: datetime, occasion: NoticeKind
 ) -> None:
     """Outside quiet hours nothing is held; within, until the clock shows their end."""
     until = quiet_until(occasion, moment, watched)
@@ -92,23 +92,23 @@ def test_quiet_lasts_until_its_end_and_no_longer(
 def test_at_once_is_after_a_moment_s_wait() -> None:
     """What is urgent waits for its like, a further network for longer."""
     watched = route(gather=30.0, digest=3600.0)
-    assert due_at(Occasion.CONFIRMED, ONSET, watched) == ONSET + timedelta(seconds=30)
-    assert due_at(Occasion.SPREAD, ONSET, watched) == ONSET + timedelta(hours=1)
+    assert due_at(NoticeKind.CONFIRMED, ONSET, watched) == ONSET + timedelta(seconds=30)
+    assert due_at(NoticeKind.SPREAD, ONSET, watched) == ONSET + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
     ("occasion", "wake", "shown"),
     [
-        (Occasion.CONFIRMED, False, "2024-02-18 07:00"),
-        (Occasion.CONFIRMED, True, "2024-02-17 23:12"),
-        (Occasion.WITHDRAWN, True, "2024-02-17 23:12"),
-        (Occasion.DOUBTED, True, "2024-02-17 23:12"),
-        (Occasion.SUSPECTED, True, "2024-02-18 07:00"),
-        (Occasion.ENDED, True, "2024-02-18 07:00"),
+        (NoticeKind.CONFIRMED, False, "2024-02-18 07:00"),
+        (NoticeKind.CONFIRMED, True, "2024-02-17 23:12"),
+        (NoticeKind.WITHDRAWN, True, "2024-02-17 23:12"),
+        (NoticeKind.DOUBTED, True, "2024-02-17 23:12"),
+        (NoticeKind.SUSPECTED, True, "2024-02-18 07:00"),
+        (NoticeKind.ENDED, True, "2024-02-18 07:00"),
     ],
 )
 def test_quiet_hours_hold_what_may_not_wake_people(
-    occasion: Occasion, wake: bool, shown: str
+    occasion: NoticeKind, wake: bool, shown: str
 ) -> None:
     """It is 23:12 in Karachi. What is taken back comes as loudly as it was said."""
     watched = route(timezone="Asia/Karachi", quiet=NIGHT, wake=wake)
@@ -119,25 +119,27 @@ def test_a_daily_digest_comes_at_its_hour() -> None:
     """Today's where that is to come, else tomorrow's, by the clock of its zone."""
     watched = route(timezone="Asia/Karachi", daily=8 * 60)
     early = datetime(2024, 2, 17, 2, 59, tzinfo=UTC)
-    assert local(due_at(Occasion.CONFIRMED, early, watched), watched) == "2024-02-17 08:00"
+    assert local(due_at(NoticeKind.CONFIRMED, early, watched), watched) == "2024-02-17 08:00"
     late = early + timedelta(minutes=1)
-    assert local(due_at(Occasion.CONFIRMED, late, watched), watched) == "2024-02-18 08:00"
+    assert local(due_at(NoticeKind.CONFIRMED, late, watched), watched) == "2024-02-18 08:00"
 
 
 def test_the_hour_that_comes_twice_is_quiet_twice() -> None:
     """London, 2024-10-27: 01:00 to 02:00 comes twice, and quiet hours until 01:30 end in both."""
     watched = route(timezone="Europe/London", quiet=Quiet(start=22 * 60, end=90))
     first = datetime(2024, 10, 27, 0, 10, tzinfo=UTC)
-    assert quiet_until(Occasion.ENDED, first, watched) == first + timedelta(minutes=20)
+    assert quiet_until(NoticeKind.ENDED, first, watched) == first + timedelta(minutes=20)
     second = datetime(2024, 10, 27, 1, 10, tzinfo=UTC)
-    assert quiet_until(Occasion.ENDED, second, watched) == second + timedelta(minutes=20)
+    assert quiet_until(NoticeKind.ENDED, second, watched) == second + timedelta(minutes=20)
 
 
 def test_the_hour_that_is_left_out_holds_nothing_back() -> None:
     """London, 2024-03-31: no clock shows 01:30, and what waited for it comes when it would be."""
     watched = route(timezone="Europe/London", quiet=Quiet(start=22 * 60, end=90))
     moment = datetime(2024, 3, 31, 0, 10, tzinfo=UTC)
-    assert quiet_until(Occasion.ENDED, moment, watched) == datetime(2024, 3, 31, 1, 30, tzinfo=UTC)
+    assert quiet_until(NoticeKind.ENDED, moment, watched) == datetime(
+        2024, 3, 31, 1, 30, tzinfo=UTC
+    )
 
 
 @given(st.integers(1, 100_000), st.floats(0, 1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import importlib
 import io
 import json
 import os
@@ -33,14 +34,18 @@ from monitor.keys.keys import (
     sign,
     signed_by,
 )
+from monitor.report import optional_libraries
 from monitor.report.archive import PURPOSE
 from monitor.report.build import Made
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint
-from monitor.report.foreign_text import name, plain, unmarked
+from monitor.report.foreign_text import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
-from monitor.report.words import span
+from monitor.wording.catalogs import Message, needed
+from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.times import between
+from monitor.wording.words import Words, words_in
 from storage.memory.store import MemoryStore
 from storage.open_store import open_store
 from storage.values.prunable import RAW
@@ -97,7 +102,10 @@ async def _files(folder: Path, **options: object) -> Files:
 
 
 async def _said(
-    folder: Path, state: EventState = EventState.ENDED, store: MemoryStore | None = None
+    folder: Path,
+    state: EventState = EventState.ENDED,
+    store: MemoryStore | None = None,
+    language: Language = ENGLISH,
 ) -> str:
     """What the document of a report says, without drawing or packing anything."""
     if store is None:
@@ -105,7 +113,9 @@ async def _said(
         await store.open()
         await told(store, state)
     findings = await gather(store, WANTED, folder, 300.0)
-    imprint = Imprint(version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X")
+    imprint = Imprint(
+        version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X", language=language
+    )
     page = document(findings, imprint)
     return unmarked(" ".join([page.title, *_texts(msgspec.to_builtins(page.blocks))]))
 
@@ -128,15 +138,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def test_what_where_when_how_and_limits_are_said(files: Files) -> None:
     """The sentences a journalist would quote, with bounds on both clocks, and what is not shown."""
     words = files.words
-    assert "X blocked in Pakistan: 1 of 2 networks observed" in words
-    assert "X was blocked in Pakistan on 1 of 2 networks observed" in words
+    assert "X was blocked in Pakistan on 1 of 2 networks: " in words
     assert (
-        "It began between 12:15 and 12:20 on 17 February 2024, UTC (between 17:15 and 17:20 on 17 "
-        "February 2024, local time, UTC+05:00)." in words
+        "Began between 12:15 and 12:20 UTC on 17 Feb 2024 (17:15–17:20 in Karachi). "
+        "Ended: between 12:40 and 12:45 UTC on 17 Feb 2024" in words
     )
-    assert "It ended between 12:40 and 12:45 on 17 February 2024, UTC" in words
     assert "at least 20 minutes, at most 30 minutes" in words
-    assert "connections are cut once the platform's name is seen (tls.reset)" in words
+    assert "connections are reset when the platform's name appears (tls.reset)" in words
     assert "Who ordered it, and why." in words
     assert "This rests on 1 vantage point in 1 network." in words
     assert "rules version 3" in words
@@ -146,18 +154,21 @@ def test_what_where_when_how_and_limits_are_said(files: Files) -> None:
 def test_the_field_stands_beside_the_control(files: Files) -> None:
     """Step by step what was seen inside and outside, and what further tests ruled out."""
     words = files.words
-    assert "cut off (reset) [connection_reset]greeting completed, certificate good" in words
-    assert "not reachedanswer 200" in words
-    assert "Another, harmless name said to the same address: it worked, 1 time." in words
-    assert "once more, right afterwards: cut off (reset) [connection_reset], 1 time." in words
+    assert (
+        "the connection was reset [connection_reset]the certificate proves that it is the platform"
+        in (words)
+    )
+    assert "not reachedHTTP status 200" in words
+    assert "Same server, harmless name: works (1 time)." in words
+    assert "again right afterwards: the connection was reset [connection_reset] (1 time)." in words
     assert "tls.resetThe connection is cut when the platform's name is sent." in words
 
 
 def test_what_people_said_is_kept_apart(files: Files) -> None:
     """Reviews and annotations have a part of their own, which says what they are."""
     before, _, after = files.words.partition("What people said")
-    assert "A person has confirmed this event by Ayesha" in before
-    assert "written by people" in after
+    assert "A person confirms it: Ayesha" in before
+    assert "People wrote this part." in after
     assert "Called the network." in after
     assert "“No block.”" in after
     assert "No block" not in before
@@ -259,17 +270,54 @@ async def test_the_same_store_gives_the_same_bytes(files: Files, tmp_path: Path)
     assert again.data == files.data
 
 
+@pytest.mark.parametrize("language", LANGUAGES[1:], ids=lambda one: one.code)
+async def test_a_report_comes_in_the_languages_of_the_page(
+    files: Files, language: Language, tmp_path: Path
+) -> None:
+    """Every heading is translated, the page runs in the language's direction, and the data are the
+    same files to the byte."""
+    other = await _files(tmp_path, language=language)
+    assert f'<html lang="{language.code}" dir="{language.direction}">' in other.html
+    headings = [re.findall("<h[123]>(.+?)</h", one.html) for one in (files, other)]
+    assert len(headings[0]) == len(headings[1]) > 8
+    assert not set(headings[0]) & set(headings[1])
+    assert other.data["report.pdf"].startswith(b"%PDF-")
+    data = [name for name in files.data if name.startswith("data/")]
+    assert [other.data[name] == files.data[name] for name in data] == [True] * len(data)
+
+
+def test_the_fonts_have_every_letter_of_every_language() -> None:
+    """No letter of a translation is printed as its number."""
+    fonts = importlib.import_module("fontTools.ttLib")
+    latin = set(fonts.TTFont(optional_libraries.fonts() / "DejaVuSans.ttf").getBestCmap())
+    for language in LANGUAGES:
+        known = set(latin)
+        if language.direction == "rtl":
+            for file in sorted(optional_libraries.arabic_script_fonts().glob("*.ttf")):
+                known = set(fonts.TTFont(file).getBestCmap()) | {0x200C, 0x200D}
+        words = words_in(language)
+        written = {ord(c) for message in needed() for c in _translated(words, message)}
+        assert written - {0x0A} <= known
+
+
+def _translated(words: Words, message: Message) -> str:
+    if isinstance(message, str):
+        return words.gettext(message)
+    values = dict.fromkeys(re.findall(r"%\((\w+)\)s", "".join(message)), "")
+    return "".join(words.ngettext(*message, number, **values) for number in (1, 2))
+
+
 @pytest.mark.parametrize("state", [EventState.SUSPECTED, EventState.CONFIRMED])
 async def test_a_lead_is_not_called_a_block(tmp_path: Path, state: EventState) -> None:
     """What is only suspected must not be quotable as a block; what goes on has no end."""
     words = await _said(tmp_path, state)
     if state is EventState.SUSPECTED:
-        assert "signs of a block, not confirmed" in words
+        assert "X may be blocked in Pakistan on 1 of 2 networks" in words
         assert "should not be reported as a block" in words
         assert "was blocked in Pakistan on" not in words
     else:
-        assert "X being blocked in Pakistan: 1 of 2 networks observed" in words
-        assert "It had not ended when last seen" in words
+        assert "X is blocked in Pakistan on 1 of 2 networks" in words
+        assert "Ended: not yet at the last test" in words
         assert "at least 25 minutes 20 seconds so far" in words
 
 
@@ -281,7 +329,7 @@ async def test_without_an_event_it_says_so_and_claims_no_more(tmp_path: Path) ->
         await store.save(story_cycle(number, blocked=False, title="X"))
     words = await _said(tmp_path, store=store)
     assert "No block of X was detected in Pakistan" in words
-    assert "of other networks nothing is known" in words
+    assert "nothing is known about other networks" in words
     nothing = MemoryStore()
     await nothing.open()
     (tmp_path / "second").mkdir()
@@ -301,7 +349,7 @@ async def test_what_is_kept_by_the_hour_stands_in_for_verdicts_that_are_gone(
         async for _ in store.prune(what, at(30 * 86400)):
             pass
     words = await _said(tmp_path, store=store)
-    assert "X was blocked in Pakistan on 1 of 2 networks observed" in words
+    assert "X was blocked in Pakistan on 1 of 2 networks" in words
     assert "12 verdicts counted by the hour" in words
     assert "blocked in 5 of 12 verdicts" in words
     assert "None is stored for those times" in words
@@ -349,17 +397,19 @@ def test_texts_are_cut_and_made_visible() -> None:
     assert plain("a\u202eb") == "a\\u202eb"
     assert plain("\ue000x\ue001") == "x"
     assert len(plain("x" * 10_000_000)) == 161
-    assert unmarked(name(HOSTILE, 1000)) == plain(HOSTILE, 1000)
+    assert unmarked(isolated(HOSTILE, 1000)) == plain(HOSTILE, 1000)
 
 
 def test_bounds_are_given_on_both_clocks() -> None:
-    """With the date where it differs, and the capital named where clocks do."""
-    assert span(at(7 * 3600), at(7 * 3600 + 60), "PK") == (
-        "between 19:00:00 and 19:01:00 on 17 February 2024, UTC (between 00:00:00 and 00:01:00 on "
-        "18 February 2024, local time, UTC+05:00)"
+    """With the date where it differs, the city whose clocks are meant, and seconds where the
+    bounds are near."""
+    words = words_in()
+    assert between(words, at(7 * 3600), at(7 * 3600 + 60), "PK", exact=True) == (
+        "between 19:00:00 and 19:01:00 UTC on 17 Feb 2024 "
+        "(18 Feb 2024, 00:00:00–00:01:00 in Karachi)"
     )
-    assert "in the capital, UTC-03:00" in span(at(0), at(600), "BR")
-    assert span(at(0), at(600), "ZZ").endswith("UTC")
+    assert "(09:00–09:10 in Sao Paulo)" in between(words, at(0), at(600), "BR", exact=True)
+    assert between(words, at(0), at(600), "ZZ", exact=True).endswith("UTC on 17 Feb 2024")
 
 
 # The key.
@@ -389,7 +439,7 @@ def test_a_file_that_is_no_key_is_left_alone(tmp_path: Path, content: bytes) -> 
     path = tmp_path / "signing.pem"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(KeyFileError, match="holds no key"):
+    with pytest.raises(KeyFileError, match="holds no readable key"):
         load_or_make(path)
     assert path.read_bytes() == content
 
@@ -440,7 +490,7 @@ async def test_the_command_makes_a_report_that_verifies(tmp_path: Path) -> None:
     arguments = ["report", *options, "--until", "2024-02-18", "-o", str(out), "-c", str(config)]
     done = await asyncio.to_thread(run.invoke, app, arguments)
     assert done.exit_code == 0, done.output
-    assert "X blocked in Pakistan: 1 of 2 networks observed" in done.output
+    assert "X was blocked in Pakistan on 1 of 2 networks" in done.output
     assert run.invoke(app, ["verify", str(out)]).exit_code == 0
     left = await asyncio.to_thread(lambda: {one.name for one in tmp_path.iterdir()})
     assert {one for one in left if "shutwatch.db" not in one} == {
@@ -453,9 +503,9 @@ async def test_the_command_makes_a_report_that_verifies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"--country": "Pakistan"}, "no code of ISO 3166-1"),
+        ({"--country": "Pakistan"}, "not an ISO 3166-1 alpha-2 code"),
         ({"--platform": "twiter"}, "is in no catalogue"),
-        ({"--since": "yesterday"}, "is no date"),
+        ({"--since": "yesterday"}, "is not a date"),
         ({"--since": "2024-02-19", "--until": "2024-02-18"}, "before --until"),
     ],
 )

@@ -17,9 +17,10 @@ from monitor.keys.keys import fingerprint, public_text
 from monitor.report.batches import BATCHES, KEYS
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.collect import gather
-from monitor.report.signed_words import enclosed_words, limit_words
+from monitor.report.signatures_text import how_much_is_signed, signature_limits
 from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
+from monitor.wording.words import words_in
 from probes.measurement import Measurement
 from storage.memory.store import MemoryStore
 from storage.open_store import open_store
@@ -113,7 +114,7 @@ def test_the_command_tells_how_much_is_signed(whole: Path) -> None:
     assert done.exit_code == 0
     assert (
         "6 of 7 measurements are exactly as the vantage that made them signed them, in 2 batches "
-        "by 1 vantage; 1 measurement is not signed by a vantage." in done.output
+        "by 1 vantage. Not signed by a vantage: 1 measurement." in done.output
     )
 
 
@@ -121,8 +122,9 @@ async def test_without_vantages_no_batch_is_enclosed(store: MemoryStore, tmp_pat
     """A signed body names its vantage: how many are signed is said, who signed is in no file."""
     wanted = msgspec.structs.replace(WANTED, with_vantages=False, signed_batches=False)
     findings = await gather(store, wanted, tmp_path, 300.0)
-    assert "Of 6 enclosed measurements, 6 stand here exactly" in enclosed_words(findings.signed)
-    assert "not enclosed, since each names its vantage" in enclosed_words(findings.signed)
+    told = how_much_is_signed(words_in(), findings.signed)
+    assert "Of 6 measurements, 6 are in this report exactly" in told
+    assert "not enclosed, because each names its vantage" in told
     written = await asyncio.to_thread(lambda: list((tmp_path / "data").iterdir()))
     assert {BATCHES, KEYS}.isdisjoint(f"data/{one.name}" for one in written)
     assert not [one for one in written if b"khi-ptcl" in one.read_bytes()]
@@ -155,7 +157,7 @@ async def test_the_command_encloses_them_when_asked_to(tmp_path: Path) -> None:
     assert (signed.looks, signed.signed, signed.batches) == (6, 6, 2)
     with zipfile.ZipFile(out) as archive:
         page = archive.read("report.html").decode()
-    assert "6 stand here exactly as the vantage which made them signed them" in page
+    assert "6 are in this report exactly as the vantage that made them signed them" in page
     assert BATCHES in page
 
 
@@ -176,8 +178,8 @@ async def test_batches_of_revoked_and_quarantined_vantages_are_marked(
     assert all(line_of(files, n).quarantined for n in range(2))
     told = checked(files)
     assert (told.revoked, told.quarantined) == (2, 2)
-    words = " ".join(limit_words(findings.signed))
-    assert "2 by a key that was revoked since and 2 by a vantage that is left out" in words
+    words = " ".join(signature_limits(words_in(), findings.signed))
+    assert "2 by a key that was revoked later and 2 by a vantage in quarantine" in words
     assert not [one for lines in files.values() for one in lines if b"arrested" in one]
     unmarked = edited(files, BATCHES, 0, lambda line: {**line, "key_revoked_at": None})
     assert "differ in whether its key was revoked" in _complaint(unmarked)
@@ -194,7 +196,9 @@ async def test_what_a_changed_database_holds_is_not_called_signed(
     store._measurements[place] = msgspec.structs.replace(look, reached=False)
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
     assert (signed.looks, signed.signed, signed.differing, signed.batches) == (6, 3, 1, 1)
-    assert "1 enclosed measurement came in a batch" in " ".join(limit_words(signed))
+    assert "1 enclosed measurement came in a batch" in " ".join(
+        signature_limits(words_in(), signed)
+    )
 
 
 async def test_a_batch_that_does_not_hold_is_counted_and_left_out(
@@ -206,7 +210,7 @@ async def test_a_batch_that_does_not_hold_is_counted_and_left_out(
     store._batch_bodies[place] = msgspec.structs.replace(stored, signature="AAAA")
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
     assert (signed.signed, signed.batches, signed.broken) == (3, 1, 1)
-    assert "1 batch of agents" in " ".join(limit_words(signed))
+    assert "1 batch of an agent" in " ".join(signature_limits(words_in(), signed))
 
 
 async def test_what_is_too_much_is_left_out_and_said(
@@ -216,7 +220,7 @@ async def test_what_is_too_much_is_left_out_and_said(
     monkeypatch.setattr("monitor.report.batches.MOST_HELD", 5)
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
     assert (signed.signed, signed.batches, signed.left_out) == (3, 1, 1)
-    assert "1 batch more was left out" in enclosed_words(signed)
+    assert "1 more batch is not enclosed" in how_much_is_signed(words_in(), signed)
 
 
 # What does not.

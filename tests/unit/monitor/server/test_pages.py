@@ -18,8 +18,10 @@ from monitor.metrics.families import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.server import create_app
 from monitor.server.access import Access
-from monitor.wording.languages import BY_CODE, Words
-from monitor.wording.vocabulary import STATES
+from monitor.wording.durations import ago, interval
+from monitor.wording.languages import BY_CODE
+from monitor.wording.states import STATES
+from monitor.wording.words import words_in
 from storage.memory.store import MemoryStore
 from storage.store import Store
 from tests.browser import seed
@@ -196,9 +198,9 @@ async def test_active_events_tell_since_networks_and_method() -> None:
         "X is blocked in Pakistan on 2 of 3 networks, since between 11:43 and 11:48 UTC on "
         "1 Mar 2026 (16:43–16:48 in Karachi)" in seen
     )
-    reset = "connections are cut once the platform&#39;s name is seen tls.reset"
+    reset = "connections are reset when the platform&#39;s name appears tls.reset"
     assert f"PTCL (AS17557): blocked; {reset}" in seen.replace("'", "&#39;")
-    assert "Nayatel (AS23674): blocked; the name is said not to exist dns.nxdomain" in seen
+    assert "Nayatel (AS23674): blocked; DNS says the name does not exist dns.nxdomain" in seen
     assert "Jazz (AS45669): not blocked" in seen
     assert "evidence: strong" in seen
 
@@ -221,10 +223,10 @@ async def test_the_headline_admits_blind_vantages() -> None:
     publisher = world.publisher()
     publisher.publish(world.cycle(FIELD[0]), [])
     text = (await get(publisher)).text
-    assert "No block detected, but 2 of 3 field vantages cannot tell" in words_of(text)
+    assert "No block detected, but 2 of 3 field vantages have no results" in words_of(text)
     for point in FIELD[1:]:
         publisher.publish(world.cycle(point), [])
-    assert "cannot tell" not in words_of((await get(publisher)).text).split("Platforms")[0]
+    assert "have no results" not in words_of((await get(publisher)).text).split("Platforms")[0]
 
 
 async def test_a_block_without_an_event_is_not_passed_over() -> None:
@@ -241,7 +243,7 @@ async def test_vantage_health_is_explained() -> None:
     captive = world.health(FIELD[0], state=VantageState.CAPTIVE_PORTAL, ok=1, total=4)
     publisher.publish(world.cycle(FIELD[0], state=captive), [])
     seen = words_of((await get(publisher, "/vantages")).text)
-    assert "login page a login page answers for everybody" in seen
+    assert "login page a login page answers for everything" in seen
     assert "1 of 4" in seen
 
 
@@ -255,7 +257,7 @@ async def test_the_page_says_what_to_know_of_a_vantage_beside_its_state() -> Non
     )
     publisher.publish(world.cycle(FIELD[1], state=undecided), [])
     seen = words_of((await get(publisher, "/vantages")).text)
-    assert "references answer; names are asked of a forwarder on its own machine" in seen
+    assert "the references answer; its resolver is a forwarder on its own machine" in seen
     assert "Cleartext works but no reference answers over TLS" in seen
 
 
@@ -291,14 +293,14 @@ async def test_an_event_shows_what_it_rests_on(store: Store) -> None:
     async with client(seed.publisher(), store) as asking:
         seen = words_of((await asking.get(f"/events/{seed.EVENT}")).text)
     assert "X is blocked in Pakistan on 3 of 4 networks" in seen
-    assert "✗ the connection was cut (reset)" in seen
+    assert "✗ the connection was reset" in seen
     assert "✓ the certificate proves that it is the platform" in seen
     assert "Netherlands, SURF (AS1103)" in seen
-    assert "The same address, greeted by a harmless name: ✓ an encrypted answer came" in seen
+    assert "Same server, harmless name: ✓ an encrypted answer came" in seen
     assert "Rule tls.reset: The connection is cut when the platform" in seen
     assert "It would be wrong if: A firewall at the vantage" in seen
     assert "Rule dns.nxdomain: The network" in seen
-    assert "First signs seen: suspected" in seen
+    assert "First signs: suspected" in seen
     assert "A person confirms it" in seen
     assert "Official denial" in seen
 
@@ -334,8 +336,8 @@ async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store
     await store.save(cycle(9), [gone, other], lines)
     async with client(seed.publisher(), store) as asking:
         for code, said in (
-            ("en", "It goes on as another event"),
-            ("pt", "Continua como outro evento"),
+            ("en", "This event continues as another one"),
+            ("pt", "Este evento continua como outro"),
             ("ur", "یہ ایک اور واقعے کے طور پر جاری ہے"),
         ):
             text = (await asking.get(f"/events/{gone.id}", params={"lang": code})).text
@@ -343,9 +345,9 @@ async def test_events_of_which_one_goes_on_as_the_other_lead_to_each_other(store
             assert link is not None, code
             assert f"events/{other.id}" in link[1]
         text = (await asking.get(f"/events/{other.id}")).text
-    assert "It goes on as another event" not in text
+    assert "This event continues as another one" not in text
     assert "Two people in Lahore see the same" in words_of(text)
-    link = re.search(r'<a href="([^"]*)">Said of an event that goes on as this one', text)
+    link = re.search(r'<a href="([^"]*)">About an event that continues as this one', text)
     assert link is not None
     assert f"events/{gone.id}" in link[1]
 
@@ -354,22 +356,22 @@ async def test_an_event_that_is_over_tells_both_bounds_of_its_end(store: Store) 
     """And that nothing is stored any more to show, where that is so."""
     async with client(seed.publisher(), store) as asking:
         seen = words_of((await asking.get(f"/events/{seed.ENDED}")).text)
-    assert "Telegram was blocked in Kenya on the one network watched there" in seen
+    assert "Telegram was blocked in Kenya on the only network tested there" in seen
     assert "between 15:00 and 15:40 UTC on 11 Feb 2024 (18:00–18:40 in Nairobi)" in seen
-    assert "The looks of that time are not stored any more" in seen
+    assert "The tests of that time are no longer stored" in seen
 
 
 @pytest.mark.parametrize(
     ("query", "shown", "hidden"),
     [
-        ("", "Kenya", "No event in this time"),
+        ("", "Kenya", "No events in this time"),
         ("country=KE", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
         ("platform=x", "X is blocked in Pakistan", "Telegram was blocked in Kenya"),
         ("state=ended", "Telegram was blocked in Kenya", "X is blocked in Pakistan"),
         (
             "country=zz%22%3E%3Cb%3E&platform=%00&state=x&days=1e9",
             "Telegram was blocked",
-            "No event in this time",
+            "No events in this time",
         ),
     ],
 )
@@ -379,7 +381,7 @@ async def test_the_list_of_events_can_be_narrowed(
     """By country, platform and state, with a file of the same; what makes no sense is left out."""
     async with client(seed.publisher(), store) as asking:
         text = (await asking.get(f"/events?{query}")).text
-    listed = words_of(text).split("Days and hours in UTC")[1]
+    listed = words_of(text).split("Times in UTC")[1]
     assert shown in listed
     assert hidden not in listed
     file = re.search(r'href="(api/v1/events\.csv\?[^"]*)"', text)
@@ -456,9 +458,9 @@ async def test_a_store_that_cannot_be_read_is_told(store: Store) -> None:
     async with client(seed.publisher(), store) as asking:
         listed = words_of((await asking.get("/events")).text)
         event = words_of((await asking.get(f"/events/{seed.EVENT}")).text)
-    assert "What is stored cannot be read at the moment; only what goes on now is shown" in listed
+    assert "Stored data cannot be read at the moment; only current events are shown" in listed
     assert "X is blocked in Pakistan" in listed
-    assert "What is stored cannot be read at the moment" in event
+    assert "Stored data cannot be read at the moment" in event
 
 
 @pytest.mark.parametrize(
@@ -475,7 +477,7 @@ async def test_a_store_that_cannot_be_read_is_told(store: Store) -> None:
 )
 def test_ages_read_as_people_say_them(seconds: int, words: str) -> None:
     """An age has one unit, and nothing is ever in the future."""
-    assert Words(BY_CODE["en"]).ago(NOW, NOW + timedelta(seconds=seconds)) == words
+    assert ago(words_in(), NOW, NOW + timedelta(seconds=seconds)) == words
 
 
 @pytest.mark.parametrize(
@@ -484,4 +486,4 @@ def test_ages_read_as_people_say_them(seconds: int, words: str) -> None:
 )
 def test_durations_read_as_people_say_them(seconds: float, words: str) -> None:
     """A length of time uses the unit it was probably configured in."""
-    assert Words(BY_CODE["en"]).length(seconds) == words
+    assert interval(words_in(), seconds) == words

@@ -4,7 +4,8 @@ import pytest
 
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.wording.methods import WORDS, method_in_words
+from monitor.wording.methods import METHODS as WORDS
+from monitor.wording.methods import method_label, method_name
 
 METHODS = sorted(
     {(rule.method, rule.sub_method) for rule in RULES if rule.method}
@@ -15,7 +16,7 @@ METHODS = sorted(
 @pytest.mark.parametrize("method", METHODS, ids=".".join)
 def test_every_method_a_rule_can_accuse_of_has_words(method: tuple[str, str]) -> None:
     """What any rule may say is said in words of its own, without a full stop or jargon's dot."""
-    words = method_in_words(*method)
+    words = method_label(*method)
     assert words in WORDS.values()
     assert not words.endswith(".")
     assert words != ".".join(method)
@@ -23,11 +24,11 @@ def test_every_method_a_rule_can_accuse_of_has_words(method: tuple[str, str]) ->
 
 def test_no_words_are_left_over() -> None:
     """Each entry is one that a rule can say, or the general form of such."""
-    said = {".".join(filter(None, method)) for method in METHODS} | {m for m, _ in METHODS}
+    said = {method_name(*method) for method in METHODS} | {m for m, _ in METHODS}
     assert set(WORDS) <= said
 
 
 def test_what_has_no_words_stays_readable() -> None:
     """An unknown way of a known method has the general words; an unknown method stays as it is."""
-    assert method_in_words("quic", "handshake") == WORDS["quic"]
-    assert method_in_words("carrier", "pigeon") == "carrier.pigeon"
+    assert method_label("quic", "handshake") == WORDS["quic"]
+    assert method_label("carrier", "pigeon") == "carrier.pigeon"

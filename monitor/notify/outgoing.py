@@ -1,0 +1,22 @@
+"""A message as a service delivers it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Urgency(StrEnum):
+    """How a service shows a message, in Apprise's words, least urgent first."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Plain text with a title."""
+
+    title: str
+    body: str
+    urgency: Urgency

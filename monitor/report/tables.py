@@ -1,0 +1,27 @@
+"""Times in tables whose header says UTC."""
+
+from datetime import UTC, datetime
+
+from monitor.wording.words import Words
+
+
+def short(words: Words, moment: datetime | None) -> str:
+    """`2024-02-17 18:12:05`; empty for none.
+
+    Between letters that run from right to left, hyphens would turn the date around; slashes do not
+    (Unicode's bidirectional algorithm, rule W4).
+    """
+    if moment is None:
+        return ""
+    day = "%Y/%m/%d" if words.language.direction == "rtl" else "%Y-%m-%d"
+    return f"{moment.astimezone(UTC):{day} %H:%M:%S}"
+
+
+def short_span(
+    words: Words, start: datetime | None, end: datetime | None, without: tuple[str, str]
+) -> str:
+    """Two moments, the day once; `without` stands for one that is not known."""
+    first, second = short(words, start), short(words, end)
+    if first and second and first[:10] == second[:10]:
+        second = second[11:]
+    return f"{first or without[0]} – {second or without[1]}"

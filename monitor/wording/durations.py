@@ -1,0 +1,61 @@
+"""Phrases for lengths of time."""
+
+from datetime import datetime, timedelta
+
+from monitor.wording.words import Words
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+"""The longest first, with their seconds."""
+
+
+def interval(words: Words, seconds: float) -> str:
+    """A configured time in the unit that suits it: `5 minutes`, `90 seconds`."""
+    for unit, length in _UNITS:
+        if seconds >= length and seconds % length == 0:
+            return _counted(words, int(seconds // length), unit)
+    return _counted(words, round(seconds, 3), "second")
+
+
+def duration(words: Words, span: timedelta) -> str:
+    """A measured time in its two largest units: `3 hours 20 minutes`."""
+    seconds = round(span.total_seconds())
+    parts = []
+    for unit, size in _UNITS:
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(_counted(words, number, unit))
+    return " ".join(parts[:2]) or words.gettext("less than a second")
+
+
+def rough_duration(words: Words, span: timedelta) -> str:
+    """A measured time in one unit, at least a minute: `5 minutes`, `3 hours`."""
+    minutes = max(1, round(span.total_seconds() / 60))
+    if minutes < 120:
+        return _counted(words, minutes, "minute")
+    if minutes < 48 * 60:
+        return _counted(words, round(minutes / 60), "hour")
+    return _counted(words, round(minutes / 1440), "day")
+
+
+def ago(words: Words, then: datetime, at: datetime) -> str:
+    """How long before `at`, in one unit; nothing is ever in the future."""
+    seconds = (at - then).total_seconds()
+    for unit, length in _UNITS[:-1]:
+        # Two of a unit say more than one of the next: 90 minutes, not 1 hour.
+        if seconds >= (length if unit == "minute" else 2 * length):
+            time = _counted(words, int(seconds // length), unit)
+            return words.gettext("%(time)s ago", time=time)
+    return words.gettext("just now")
+
+
+def _counted(words: Words, number: float, unit: str) -> str:
+    # Messages of our own: Babel has no forms of some units in some languages.
+    n, shown = int(number) if number == int(number) else 2, words.number(number)
+    match unit:
+        case "day":
+            return words.ngettext("%(n)s day", "%(n)s days", n, n=shown)
+        case "hour":
+            return words.ngettext("%(n)s hour", "%(n)s hours", n, n=shown)
+        case "minute":
+            return words.ngettext("%(n)s minute", "%(n)s minutes", n, n=shown)
+    return words.ngettext("%(n)s second", "%(n)s seconds", n, n=shown)

@@ -1,0 +1,73 @@
+"""Phrases for the state of a platform, and for the state and the kind of an event."""
+
+from collections.abc import Mapping
+
+from monitor.analysis.events.event import EventKind, EventState
+from monitor.analysis.verdict import State
+from monitor.wording.languages import N_
+from monitor.wording.words import Words
+
+NO_DATA = "no_data"
+"""Stands for a state where there is no recent measurement."""
+
+STATES: Mapping[str, str] = {
+    State.OK: N_("ok"),
+    State.DEGRADED: N_("degraded"),
+    State.THROTTLED: N_("slowed down"),
+    State.BLOCKED: N_("blocked"),
+    State.DOWN: N_("down"),
+    State.INSUFFICIENT: N_("not enough to tell"),
+    NO_DATA: N_("no data"),
+}
+"""A platform on a network, in a table."""
+
+STATE_MEANINGS: Mapping[str, str] = {
+    State.OK: N_("reached, and the answer proves to be the platform's own"),
+    State.DEGRADED: N_("functions that are not essential, or HTTP/3 alone, are blocked"),
+    State.THROTTLED: N_("slowed down while other things are not"),
+    State.BLOCKED: N_("an essential function fails here and works at a control elsewhere"),
+    State.DOWN: N_("fails at the control too, so nobody here is blocking it"),
+    State.INSUFFICIENT: N_("tested, but the results are not enough to say anything"),
+    NO_DATA: N_("not tested recently; nothing is known"),
+}
+"""The same in a sentence, for the legend."""
+
+EVENT_STATES: Mapping[str, str] = {
+    EventState.SUSPECTED: N_("suspected"),
+    EventState.CONFIRMED: N_("confirmed"),
+    EventState.RECOVERING: N_("seems over"),
+    EventState.UNOBSERVED: N_("no longer observed"),
+    EventState.ENDED: N_("ended"),
+    EventState.DISMISSED: N_("not confirmed"),
+    EventState.WITHDRAWN: N_("withdrawn"),
+}
+
+EVENT_STATE_MEANINGS: Mapping[str, str] = {
+    EventState.SUSPECTED: N_("A lead, not a finding: wait until it is confirmed."),
+    EventState.CONFIRMED: N_("Seen too often to be explained by chance."),
+    EventState.RECOVERING: N_("It works again, but not yet for long enough to call it over."),
+    EventState.UNOBSERVED: N_("It was blocked when last tested, and nobody can see it now."),
+    EventState.ENDED: N_("It is over."),
+    EventState.DISMISSED: N_("It was suspected but never confirmed, and the signs went away."),
+    EventState.WITHDRAWN: N_(
+        "Later data showed that there was no reason for it, or that it was part of another event."
+    ),
+}
+
+KINDS: Mapping[str, str] = {
+    EventKind.BLOCK: N_("block"),
+    EventKind.SHUTDOWN: N_("shutdown"),
+    EventKind.INTERNATIONAL_CUT: N_("cut off from abroad"),
+    EventKind.VANTAGE_SILENT: N_("vantage offline"),
+    EventKind.OUTAGE: N_("outage"),
+    EventKind.INSTRUMENT: N_("our own fault"),
+}
+
+
+def state_and_meaning(words: Words, state: str) -> str:
+    """An event's state with what it means."""
+    return words.gettext(
+        "%(state)s: %(meaning)s",
+        state=words.gettext(EVENT_STATES[state]),
+        meaning=words.gettext(EVENT_STATE_MEANINGS[state]),
+    )

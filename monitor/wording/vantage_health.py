@@ -1,0 +1,52 @@
+"""Phrases for a vantage's health: its state, and what else people should know of it."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from monitor.analysis.verdict import VantageHealth, VantageState
+from monitor.wording.languages import N_
+
+if TYPE_CHECKING:
+    # Not at run time: agents check their configuration by this module, without Babel.
+    from monitor.wording.words import Words
+
+VANTAGE_STATES: Mapping[str, str] = {
+    VantageState.OK: N_("working"),
+    VantageState.LOSSY: N_("lossy"),
+    VantageState.OFFLINE: N_("offline"),
+    VantageState.CAPTIVE_PORTAL: N_("login page"),
+    VantageState.INTERNATIONAL_CUT: N_("cut off from abroad"),
+    VantageState.UNKNOWN: N_("not known"),
+}
+
+VANTAGE_MEANINGS: Mapping[str, str] = {
+    VantageState.OK: N_("the references answer"),
+    VantageState.LOSSY: N_("the references answer only at times; timeouts prove nothing"),
+    VantageState.OFFLINE: N_("its own link is down; nothing is judged"),
+    VantageState.CAPTIVE_PORTAL: N_("a login page answers for everything; nothing is judged"),
+    VantageState.INTERNATIONAL_CUT: N_("only references within the country answer"),
+    VantageState.UNKNOWN: N_("no recent test of a reference"),
+}
+
+STUB = N_("its resolver is a forwarder on its own machine, which hides forged answers")
+HOW_TO_SEE_PAST_STUB = 'set its resolver to the network\'s own, as in resolver = "192.0.2.53"'
+
+
+def notes(words: "Words", health: VantageHealth) -> Iterator[str]:
+    """One clause, without a full stop, for each thing to know beside the state."""
+    if health.stub_resolver:
+        yield words.gettext(STUB)
+    if health.nat64:
+        yield words.gettext("its network has IPv6 only and translates it to IPv4 (NAT64)")
+    if health.exit_country:
+        yield words.gettext(
+            "its packets leave from %(there)s, not from %(here)s",
+            there=words.country(health.exit_country),
+            here=words.country(health.country),
+        )
+    elif health.exit_asn:
+        yield words.gettext(
+            "its packets leave from AS%(there)s, not from AS%(here)s",
+            there=str(health.exit_asn),
+            here=str(health.asn),
+        )

@@ -1,0 +1,142 @@
+"""Messages of one language as plain text, with its forms of dates and numbers.
+
+Messages are written in English in the code and translated in `locale/*.po`, which are read at run
+time. A surface with markup of its own derives from `Words`.
+"""
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from importlib.resources import files
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, get_timezone_location
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+from babel.support import NullTranslations, Translations
+
+from monitor.wording.countries import country_name
+from monitor.wording.languages import BY_CODE, ENGLISH, Language
+from monitor.wording.plain import visible
+
+LOCALES = files(__package__) / "locale"
+LONGEST = 300
+"""Characters shown of a text that others wrote."""
+
+
+class Words:
+    """One language as plain text."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.locale = Locale.parse(language.locale)
+        self._translations = _translations(language.code)
+
+    def gettext(self, message: str, **values: object) -> str:
+        """`message` in this language with the values filled in."""
+        text = self._own(self._translations.gettext(message))
+        return text % values if values else text
+
+    def ngettext(self, one: str, many: str, number: int, **values: object) -> str:
+        """The form that fits the number, which also fills `%(n)s` unless that is given."""
+        text = self._own(self._translations.ngettext(one, many, number))
+        return text % {"n": self.number(number), **values}
+
+    def has(self, message: str) -> bool:
+        """Whether there is a translation, or none is needed."""
+        return self.language is ENGLISH or self._translations.gettext(message) != message
+
+    # -- what a surface with markup does differently ---------------------------------------------
+
+    def _own(self, text: str) -> str:
+        """Text of ours, which needs no escaping."""
+        return text
+
+    def name(self, text: str, longest: int = LONGEST) -> str:
+        """Text that others wrote: at most `longest` characters, invisible ones written out."""
+        cut = visible(text[:longest])
+        return f"{cut}…" if len(text) > longest else cut
+
+    def ltr(self, text: str) -> str:
+        """Text that runs from left to right in any language, such as an address."""
+        return visible(text)
+
+    def english(self, text: str) -> str:
+        """Text of ours that exists in English only."""
+        return text
+
+    def at(self, moment: datetime, shown: str) -> str:
+        """`shown`, which stands for that moment."""
+        del moment
+        return shown
+
+    # -- lists, numbers, places, times -----------------------------------------------------------
+
+    def listed(self, items: Iterable[str]) -> str:
+        """Several things with the commas of this language."""
+        return self._own(self.comma).join(items)
+
+    def joined(self, items: Iterable[str]) -> str:
+        """`a, b and c`."""
+        return str(format_list(list(items), locale=self.locale))
+
+    @property
+    def pause(self) -> str:
+        """What stands between two halves of a sentence."""
+        return "؛ " if self.language.direction == "rtl" else "; "
+
+    @property
+    def comma(self) -> str:
+        """What stands between two of several things."""
+        return "، " if self.language.direction == "rtl" else ", "
+
+    def number(self, value: float) -> str:
+        """A number as people write it in this language."""
+        return str(format_decimal(value, locale=self.locale))
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """A share from 0 to 1 as per cent."""
+        form = f"#,##0.{'0' * digits}%" if digits else "#,##0%"
+        return str(format_percent(share, form, locale=self.locale))
+
+    def country(self, code: str) -> str:
+        """A country's name; the code itself for one that nobody knows."""
+        found = country_name(self.locale, code)
+        return self._own(self._translations.gettext(found)) if found else self.name(code)
+
+    def city(self, zone: str) -> str:
+        """The place that a time zone is named after."""
+        place = get_timezone_location(zone, locale=self.locale, return_city=True)
+        return str(place)
+
+    def day(self, moment: datetime, zone: tzinfo = UTC) -> str:
+        """`17 Feb 2024`."""
+        return str(format_date(moment.astimezone(zone).date(), "medium", locale=self.locale))
+
+    def short_day(self, moment: datetime) -> str:
+        """`17 Feb`, for an axis."""
+        return str(format_date(moment.astimezone(UTC).date(), "d MMM", locale=self.locale))
+
+    def clock(self, moment: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
+        """`14:02`, or `14:02:31`."""
+        form = "HH:mm:ss" if seconds else "HH:mm"
+        return str(format_datetime(moment.astimezone(zone), form, locale=self.locale))
+
+
+@cache
+def words_in(language: Language = ENGLISH) -> Words:
+    """The plain words of a language, read once."""
+    return Words(language)
+
+
+def _translations(code: str) -> NullTranslations:
+    if code == ENGLISH.code:
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with (LOCALES / f"{code}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=BY_CODE[code].locale))
+    compiled.seek(0)
+    return Translations(compiled)

@@ -1,0 +1,277 @@
+"""One block through page, report, message, alert, command and file: the same words in each."""
+
+import csv
+import io
+import re
+from contextlib import redirect_stdout
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from monitor.analysis.events.event import Event, EventKind, EventState
+from monitor.analysis.verdict import Evidence, State
+from monitor.cli.event import WholeEvent, print_event
+from monitor.export.csv import header, value_lines
+from monitor.export.kinds import EXPORTS, Kind
+from monitor.metrics.families import create_registry, families
+from monitor.notify.body import METHODS_NAMED
+from monitor.notify.message import message, section
+from monitor.notify.message_words import message_words
+from monitor.notify.notice_kinds import NoticeKind
+from monitor.report.collect import gather
+from monitor.report.compose import document
+from monitor.report.findings import Example, Findings, Imprint, Story
+from monitor.report.foreign_text import unmarked
+from monitor.server import create_app
+from monitor.server.measurement_view import side_by_side
+from monitor.wording.countries import INVENTED
+from monitor.wording.failures import FAILURES, failure_in_words
+from monitor.wording.grades import GRADES, grade_and_meaning
+from monitor.wording.html import html_words
+from monitor.wording.languages import ENGLISH, LANGUAGES, Language
+from monitor.wording.methods import METHODS, method_in_words
+from monitor.wording.words import words_in
+from probes.catalog.countries import COUNTRIES
+from probes.failure import Failure
+from probes.measurement import Measurement, TcpObservation
+from storage.memory.store import MemoryStore
+from tests.contract.cycles import cycle, verdict
+from tests.contract.cycles import measurement as look
+from tests.prometheus import world
+from tests.worlds.http_client import httpx
+from tests.worlds.notify_world import TITLES, block, told
+from tests.worlds.report_world import MADE_AT, WANTED
+
+ROOT = Path(__file__).parents[4]
+ALL_METHODS = tuple(METHODS)
+in_every_language = pytest.mark.parametrize("language", LANGUAGES, ids=lambda one: one.code)
+
+
+async def page(language: Language, *events: Event, path: str = "") -> str:
+    """The text of the page of one event, or of another path."""
+    store = MemoryStore()
+    await store.open()
+    await store.save(cycle(1), list(events), [])
+    publisher = world.publisher()
+    app = create_app(publisher, create_registry(publisher), store=store)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as asking:
+        answer = await asking.get(path or f"/events/{events[0].id}", params={"lang": language.code})
+    assert answer.status_code == 200
+    return unescape(re.sub(r"<[^>]+>", "", answer.text.split("<body>")[1]))
+
+
+async def findings_of(folder: Path, event: Event, *looks: Measurement) -> Findings:
+    """What a report on one event is made from."""
+    store = MemoryStore()
+    await store.open()
+    found = await gather(store, WANTED, folder, 300.0)
+    return msgspec.structs.replace(
+        found,
+        wanted=msgspec.structs.replace(WANTED, country=event.country),
+        stories=(Story(event=event, log=(), log_left_out=0, reviews=()),),
+        examples=tuple(
+            Example(
+                verdict=msgspec.structs.replace(verdict(one, 1.0), state=State.BLOCKED),
+                field=one,
+                control=None,
+            )
+            for one in looks
+        ),
+    )
+
+
+def report(language: Language, findings: Findings) -> str:
+    """The text of the document from which both the PDF and the page of a report are made."""
+    imprint = Imprint(
+        version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X", language=language
+    )
+    made = document(findings, imprint)
+    return unmarked(
+        "\n".join([made.title, made.subtitle, *texts(msgspec.to_builtins(made.blocks))])
+    )
+
+
+def texts(found: object) -> list[str]:
+    """Every text in nested values."""
+    if isinstance(found, str):
+        return [found]
+    if isinstance(found, dict):
+        found = list(found.values())
+    if isinstance(found, list | tuple):
+        return [text for one in found for text in texts(one)]
+    return []
+
+
+def mail(language: Language, event: Event) -> str:
+    """The text of a message, without the marks that keep directions apart."""
+    words = message_words(language.code)
+    made = message(words, [section(words, told(NoticeKind.CONFIRMED, event), TITLES)])
+    return re.sub("[\u2066-\u2069]", "", f"{made.title}\n{made.body}")
+
+
+def command(event: Event) -> str:
+    """What `shutwatch event show` prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        print_event(WholeEvent(event=event))
+    return printed.getvalue()
+
+
+def in_file(event: Event) -> dict[str, str]:
+    """The event's row of a CSV file."""
+    columns = EXPORTS[Kind.EVENTS].columns
+    (row,) = csv.DictReader(io.StringIO(header(columns) + value_lines(columns, [event])))
+    return row
+
+
+def label(family: str, name: str, **wanted: str) -> str:
+    """A label of the only sample of a family that has these labels: what Alertmanager shows."""
+    (found,) = {
+        sample.labels[name]
+        for one in families(PUBLISHER.snapshot, PUBLISHER.now())
+        for sample in one.samples
+        if sample.name == f"shutwatch_{family}_info" and sample.labels.items() >= wanted.items()
+    }
+    return found
+
+
+PUBLISHER = world.publisher()
+
+
+@in_every_language
+async def test_methods(language: Language, tmp_path: Path) -> None:
+    """Every method has the same phrase, with its terse name, wherever the event is shown."""
+    words = words_in(language)
+    event = block(methods=ALL_METHODS)
+    shown = [await page(language, event), report(language, await findings_of(tmp_path, event))]
+    for name in ALL_METHODS:
+        phrase = method_in_words(words, name)
+        assert all(phrase in text and name in text for text in shown), name
+    for first in range(0, len(ALL_METHODS), METHODS_NAMED):
+        some = ALL_METHODS[first : first + METHODS_NAMED]
+        text = mail(language, block(methods=some))
+        assert all(f"{method_in_words(words, name)} ({name})" in text for name in some)
+
+
+def test_methods_in_english() -> None:
+    """The command and the labels that Alertmanager shows have the phrases of the page, files the
+    names that the phrases are of."""
+    words = words_in(ENGLISH)
+    printed = command(block(methods=ALL_METHODS))
+    for name in ALL_METHODS:
+        phrase = method_in_words(words, name)
+        assert f"{phrase} ({name})" in printed
+        assert name in in_file(block(methods=ALL_METHODS))["methods"].split(" ")
+        method, _, sub_method = name.partition(".")
+        blocked = {"x": (State.BLOCKED, method, sub_method)}
+        PUBLISHER.publish(world.cycle(world.FIELD[0], accusations=blocked), [])
+        assert label("platform_blocked_method", "meaning", platform="x") == phrase
+
+
+def test_alerts_show_the_phrase_of_the_label() -> None:
+    """Neither Prometheus' rules nor Alertmanager's templates have words for a method or a country
+    of their own."""
+    loaded = yaml.safe_load((ROOT / "dashboards/prometheus/shutwatch.rules.yml").read_text())
+    rules = {
+        rule["alert"]: rule["annotations"]
+        for group in loaded["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    confirmed = rules["ShutwatchPlatformBlockConfirmed"]
+    assert "{{ .Labels.meaning }} ({{ .Labels.method }}" in confirmed["networks"]
+    assert 'label "country_name"' in confirmed["country_name"]
+    silent = rules["ShutwatchVantageSilent"]["summary"]
+    offline = block(kind=EventKind.VANTAGE_SILENT, vantage="khi", country="")
+    assert silent.replace("{{ $labels.vantage }}", "khi") in mail(ENGLISH, offline)
+
+
+@in_every_language
+async def test_grades(language: Language, tmp_path: Path) -> None:
+    """Every evidence grade is explained by the same sentence."""
+    for grade in Evidence:
+        event = block(evidence=grade.value)
+        explained = grade_and_meaning(words_in(language), grade)
+        assert explained in await page(language, event)
+        (folder := tmp_path / grade).mkdir()
+        assert explained in report(language, await findings_of(folder, event))
+        assert explained in mail(language, event)
+        if language is ENGLISH:
+            assert f"evidence  {GRADES[grade]}, rules" in command(event)
+            assert in_file(event)["evidence"] in GRADES
+
+
+@in_every_language
+async def test_failures(language: Language, tmp_path: Path) -> None:
+    """Every failure has the same phrase on the page and in the report, where OONI's string stands
+    beside it; files have that string."""
+    looks = []
+    for failure in Failure:
+        seen = TcpObservation(
+            start=0.0, duration=0.1, failure=failure, address="192.0.2.1", port=443
+        )
+        looks.append(msgspec.structs.replace(look(f"f-{failure}", 1.0), observations=(seen,)))
+    whole = report(language, await findings_of(tmp_path, block(), *looks))
+    for failure, one in zip(Failure, looks, strict=True):
+        phrase = failure_in_words(words_in(language), failure)
+        (layer,) = side_by_side(html_words(language), one, None)
+        assert phrase in unescape(layer.here[0].text)
+        assert f"{phrase} [{failure}]" in whole
+        columns = EXPORTS[Kind.MEASUREMENTS].columns
+        rows = value_lines(columns, map(EXPORTS[Kind.MEASUREMENTS].prepare, [one]))
+        (row,) = csv.DictReader(io.StringIO(header(columns) + rows))
+        assert row["tcp_failure"] == failure
+        assert row["tcp_failure"] in FAILURES
+
+
+@in_every_language
+async def test_countries(language: Language, tmp_path: Path) -> None:
+    """Every country has one name in each language, whoever names it."""
+    found = await findings_of(tmp_path, block())
+    events = {}
+    for number, code in enumerate(sorted(COUNTRIES)):
+        since = world.NOW - timedelta(hours=number + 1)
+        events[code] = block(
+            id=f"{number:020x}", country=code, onset_earliest=None, onset_latest=since,
+            detected_at=since, updated_at=since, state=EventState.SUSPECTED,
+        )  # fmt: skip
+    half = len(events) // 2
+    listed = list(events.values())
+    text = "".join(
+        [
+            await page(language, *part, path="/events?days=365")
+            for part in (listed[:half], listed[half:])
+        ]
+    )
+    for code, event in events.items():
+        name = words_in(language).country(code)
+        assert name != code
+        assert name in text
+        assert name in mail(language, event)
+        wanted = msgspec.structs.replace(found.wanted, country=code)
+        story = msgspec.structs.replace(found.stories[0], event=event)
+        replaced = msgspec.structs.replace(found, wanted=wanted, stories=(story,))
+        assert name in report(language, replaced)
+        if language is ENGLISH:
+            assert f" in {name}, suspected" in command(event)
+            assert in_file(event)["country"] == code
+
+
+def test_countries_in_labels() -> None:
+    """What Alertmanager calls a country is what the page calls it."""
+    for code in sorted(COUNTRIES):
+        point = world.vantage(f"v-{code.lower()}", country=code)
+        shown = world.publisher(vantages=[point])
+        (name,) = {
+            sample.labels["country_name"]
+            for one in families(shown.snapshot, shown.now())
+            for sample in one.samples
+            if sample.name == "shutwatch_vantage_info"
+        }
+        assert name == words_in(ENGLISH).country(code)
+    assert set(INVENTED) <= set(COUNTRIES)
