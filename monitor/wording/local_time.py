@@ -1,8 +1,8 @@
-"""Times as people in a country read them off their clocks.
+"""Times on a country's own clocks.
 
-Of a country with several times of day the capital's is meant, and that is said: a bare hour would
-be wrong for many. Zones are those of the IANA database; offsets are those of the moment, so that
-clocks put forward in summer, or by a decree, are right for old moments too.
+For a country with several time zones the capital's is used, and the text says so: a bare hour would
+be wrong for many people. Zones are those of the IANA database; offsets are those of the moment, so
+that old moments are right too, whatever the rules for summer time were.
 """
 
 from collections.abc import Mapping
