@@ -1,9 +1,9 @@
 """The archive: files in a fixed order with fixed times, a manifest, and its signature.
 
-A plain ZIP file that any program opens. What makes it checkable to the last byte is that there is
-one way only to write it: nothing before, between or behind the files, no comments, no extras. The
-manifest, which is the last file but one, has the SHA-256 of every file and of its packed bytes;
-the last is the manifest's signature.
+A plain ZIP file that any program opens. It can be checked to the last byte because there is only
+one way to write it: nothing before, between or after the files, no comments, no extra fields. The
+manifest is the last file but one, and has the SHA-256 of every file and of its packed bytes; the
+last file is the manifest's signature.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from monitor.keys.keys import fingerprint, public_text, sign
 
 MANIFEST, SIGNATURE = "MANIFEST.json", "MANIFEST.sig"
 PURPOSE = b"shutwatch report manifest 1\n"
-"""Signed in front of the manifest, so that a signature is good for nothing else."""
+"""Signed in front of the manifest, so that the signature is valid for nothing else."""
 FORMAT = "shutwatch-report-1"
 LARGEST = 2**31 - 1
-"""Bytes of a file, and of the archive: beyond, a ZIP file has another form."""
+"""Bytes of a file, and of the archive: a larger ZIP file has another form."""
 MOST_RATIO = 200
-"""How often a packed byte may stand for others: far more than data of ours pack."""
+"""How many bytes one packed byte may unpack to: far more than our data does."""
 FREE = 1_000_000
-"""Bytes of a file of which no ratio is asked."""
+"""Bytes of a file up to which no ratio is checked."""
 _CHUNK = 1 << 20
 _LEVEL = 6
 _DEFLATED = zipfile.ZIP_DEFLATED
@@ -40,19 +40,19 @@ class TooLargeError(Exception):
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """One file, as the manifest has it."""
+    """One file in the manifest."""
 
     name: str
     size: int
     sha256: str
-    """Of the file as it is unpacked."""
+    """Of the unpacked file."""
     packed_size: int
     packed_sha256: str
-    """Of the bytes it takes in the archive."""
+    """Of its bytes in the archive."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in the archive, and who says so."""
+    """What is in the archive, and which key signed it."""
 
     format: str
     made_by: str
@@ -71,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def entry(name: str, method: int = _DEFLATED) -> zipfile.ZipInfo:
-    """How a file of that name stands in the archive, whenever and wherever it is made."""
+    """The entry of a file of that name, the same at any time and on any machine."""
     info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     info.compress_type = method
     info.create_system = 3
@@ -124,9 +124,8 @@ def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 
 def _packs_like_a_trap(path: Path, size: int) -> bool:
-    """Whether its bytes stand for so many that a checker must take it for a trap: whoever answers
-    our looks can send the same letter half a million times, and must not keep a report from
-    being made by it."""
+    """Whether it packs so well that a checker would take it for a trap. A server that we test can
+    send the same letter half a million times; that must not prevent a report."""
     if size <= FREE:
         return False
     packer, packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS), 0
@@ -137,7 +136,7 @@ def _packs_like_a_trap(path: Path, size: int) -> bool:
 
 
 def is_trap(size: int, packed: int) -> bool:
-    """Whether so few bytes may not stand for so many."""
+    """Whether so few packed bytes may not unpack to so many."""
     return size > FREE + MOST_RATIO * packed
 
 
@@ -158,7 +157,7 @@ def _entry_of(archive: zipfile.ZipFile, raw: BinaryIO, info: zipfile.ZipInfo) ->
 
 
 def packed_bytes(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The bytes a file takes in the archive, for one whose header has the form of ours."""
+    """The bytes of a file in the archive, if its header has our form."""
     raw.seek(info.header_offset + len(local_header(info)))
     left = info.compress_size
     while left > 0:
@@ -170,7 +169,7 @@ def packed_bytes(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
 
 
 def local_header(info: zipfile.ZipInfo) -> bytes:
-    """What stands in front of a file's bytes, by name, method, checksum and sizes alone.
+    """The header in front of a file's bytes, from its name, method, checksum and sizes alone.
 
     APPNOTE.TXT of PKWARE, 4.3.7.
     """
@@ -190,7 +189,7 @@ _DATE = 0x21
 
 
 def directory(infos: Sequence[zipfile.ZipInfo]) -> list[tuple[str, bytes]]:
-    """The table of contents at the end, by the same, with the name of each file it is about.
+    """The table of contents at the end, from the same, with the name of the file of each entry.
 
     APPNOTE.TXT, 4.3.12 and 4.3.16. The last part, which ends the archive, has no name.
     """

@@ -1,8 +1,8 @@
-"""The batches in which measurements of a report came, with the keys that signed them.
+"""The batches in which the measurements of a report came, with the keys that signed them.
 
-Each is enclosed exactly as it was sent, and only if it holds: its signature by the vantage's key,
-and every measurement of its cycles that the report encloses, as the report has it. So whoever
-verifies a report finds either that, or a change.
+Each is enclosed exactly as it was sent, and only if it holds: the signature by the vantage's key is
+valid, and every measurement of its cycles that the report encloses is in it. A check of the report
+therefore finds either that, or a change.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ MOST_PACKED = 256 * 2**20
 MOST_UNPACKED = 4 * 2**30
 """Bytes of the same as they are read, one after the other."""
 MOST_HELD = 500_000
-"""Looks at the platform, cycles and batches together."""
+"""Measurements of the platform, cycles and batches together."""
 MOST_LOOKS = 200_000
-"""Enclosed measurements of which is told whether they are signed; later ones are only counted."""
+"""Enclosed measurements that are compared with what was signed; later ones are only counted."""
 _AT_ONCE = 20
 """Cycles whose batches are in memory at a time."""
 
@@ -48,14 +48,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of what a report encloses is signed by the vantage that made it."""
+    """How many enclosed measurements are signed by the vantage that made them."""
 
     enclosed: bool = False
     """Whether the batches are part of the report."""
     looks: int = 0
     """Enclosed measurements that were compared."""
     unlooked: int = 0
-    """Those beyond, that were not."""
+    """Later ones, which were not."""
     signed: int = 0
     """Those that are in a signed batch exactly as they are enclosed."""
     differing: int = 0
@@ -77,13 +77,14 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Room:
-    """What still goes into one report."""
+    """How much still fits into one report."""
 
     def __init__(self) -> None:
         self.packed, self.unpacked, self.held = MOST_PACKED, MOST_UNPACKED, MOST_HELD
 
     def take(self, packed: int, unpacked_: int, held: int) -> bool:
-        """Whether so many bytes, packed and not, and so many looks still had room."""
+        """Take room for so many bytes, packed and not, and so many measurements; whether there was
+        enough."""
         self.packed -= packed
         self.unpacked -= unpacked_
         self.held -= held
@@ -125,11 +126,11 @@ async def enclose(
     if folder:
         keys = signatures.used()
         (folder / KEYS).write_bytes(b"".join(_encode(key) + b"\n" for key in keys))
-    return signatures.told()
+    return signatures.result()
 
 
 class _Signatures:
-    """Batch after batch against the measurements."""
+    """Compares batch after batch with the measurements."""
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class _Signatures:
         self._signed: set[str] = set()
         self._differing: set[str] = set()
         self._used: dict[str, Enrolment] = {}
-        self._told = Signed(enclosed=enclosed, looks=looks.count, unlooked=looks.unlooked)
+        self._signed_so_far = Signed(enclosed=enclosed, looks=looks.count, unlooked=looks.unlooked)
 
     def add(self, batches: Sequence[ReceivedBatch], out: BinaryIO | None) -> None:
         for batch in batches:
@@ -202,16 +203,16 @@ class _Signatures:
         return held, agreeing, differing
 
     def _count(self, **more: int) -> None:
-        changed = {name: getattr(self._told, name) + count for name, count in more.items()}
-        self._told = msgspec.structs.replace(self._told, **changed)
+        changed = {name: getattr(self._signed_so_far, name) + count for name, count in more.items()}
+        self._signed_so_far = msgspec.structs.replace(self._signed_so_far, **changed)
 
     def used(self) -> list[Enrolment]:
         """The keys that signed what is enclosed."""
         return [key for _, key in sorted(self._used.items())]
 
-    def told(self) -> Signed:
+    def result(self) -> Signed:
         return msgspec.structs.replace(
-            self._told,
+            self._signed_so_far,
             signed=len(self._signed),
             differing=len(self._differing - self._signed),
             keys=len(self._used),

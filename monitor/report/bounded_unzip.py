@@ -1,4 +1,4 @@
-"""What a file of a report unpacks to, a piece at a time, whoever made it."""
+"""The contents of one file of a report, a piece at a time and within bounds."""
 
 import zipfile
 import zlib

@@ -1,6 +1,6 @@
-"""Read the store once through for a report, and write its files of data on the way.
+"""Read the store once for a report, and write its data files on the way.
 
-However long the time: one batch of rows is in memory, and counts that do not grow with it.
+Whatever the length of the time, memory holds one batch of rows, and counts that do not grow.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from storage.values.rollup import Availability
 from storage.values.selection import Selection
 
 MOST_STORIES = 40
-MOST_BESIDE = 30
+MOST_RELATED = 30
 MOST_LOG = 40
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
 AROUND = timedelta(hours=1)
-"""How much of the time before and after each onset and each end is given in raw measurements."""
+"""Time before and after each onset and each end whose raw measurements are enclosed."""
 
 Where = TypeVar("Where", Verdict, Measurement, Event)
 _encode = msgspec.json.Encoder().encode
@@ -52,18 +52,18 @@ _WELL = (VantageState.OK, VantageState.LOSSY)
 
 
 async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: float) -> Findings:
-    """Read what `wanted` is about; files of data go to `folder`, under the names they keep.
+    """Read what `wanted` is about; data files go to `folder`, under their final names.
 
-    `interval` is how many seconds lie between two looks, as configured. StorageError from the
-    store, OSError from the files.
+    `interval` is the configured number of seconds between two cycles. StorageError from the store,
+    OSError from the files.
     """
     (folder / "data").mkdir()
-    stories, left_out, beside = await _events(store, wanted)
+    stories, left_out, related = await _events(store, wanted)
     windows = _windows(stories, wanted)
     rows: dict[str, int] = {}
     mark = _marker(wanted)
     with _new(folder / "data/events.csv") as out:
-        listed = [mark(one) for one in (*(story.event for story in stories), *beside)]
+        listed = [mark(one) for one in (*(story.event for story in stories), *related)]
         rows["data/events.csv"] = _table(Kind.EVENTS, out, listed)
     lanes = await _lanes(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
@@ -91,7 +91,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         wanted=wanted,
         stories=stories,
         stories_left_out=left_out,
-        beside=beside,
+        related=related,
         annotations=tuple(annotations[:MOST_NOTES]),
         lanes=found,
         slot=lanes.slots.width,
@@ -116,7 +116,7 @@ def _new(path: Path) -> TextIO:
 
 
 def _marker(wanted: Wanted) -> Any:
-    """Puts the network in the place of the vantage, unless vantages are to be named."""
+    """Replaces a vantage's id by its network, unless vantages are to be named."""
 
     def mark(one: Where) -> Where:
         if wanted.with_vantages or not one.vantage:
@@ -129,7 +129,7 @@ def _marker(wanted: Wanted) -> Any:
 
 
 def network_id(asn: int, role: str) -> str:
-    """What stands for a vantage that is not named."""
+    """What replaces the id of a vantage that is not named."""
     return f"AS{asn}" if role == VantageRole.FIELD else "control"
 
 
@@ -146,19 +146,19 @@ def _write(kind: Kind, out: TextIO, values: Sequence[Any]) -> None:
 
 async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
     stories: list[Story] = []
-    beside: list[Event] = []
+    related: list[Event] = []
     left_out = 0
     async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
         for event in batch:
             if not _concerns(event, wanted):
                 continue
             if event.kind is not EventKind.BLOCK:
-                beside += [event] if len(beside) < MOST_BESIDE else []
+                related += [event] if len(related) < MOST_RELATED else []
             elif len(stories) < MOST_STORIES:
                 stories.append(await _story(store, event))
             else:
                 left_out += 1
-    return tuple(stories), left_out, tuple(beside)
+    return tuple(stories), left_out, tuple(related)
 
 
 def _concerns(event: Event, wanted: Wanted) -> bool:
@@ -182,7 +182,7 @@ async def _story(store: Store, event: Event) -> Story:
 
 
 def _windows(stories: Sequence[Story], wanted: Wanted) -> tuple[tuple[datetime, datetime], ...]:
-    """Around every onset and every end, from its earliest to its latest bound, put together."""
+    """The times around every onset and end, from earliest to latest bound, merged."""
     if wanted.all_measurements:
         return ((wanted.since, wanted.until),)
     found: list[tuple[datetime, datetime]] = []
@@ -227,7 +227,7 @@ class _Lanes:
         self.times[network] = (min(first, at), max(last, at))
 
     def add_hour(self, hour: Availability) -> None:
-        """What was counted of one network in one hour whose verdicts are gone."""
+        """The counts of one network in one hour whose verdicts were deleted."""
         network = (hour.asn or 0, hour.network)
         looks = {
             "open": hour.ok + hour.degraded,
@@ -264,12 +264,12 @@ class _Lanes:
 
 
 async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
-    """Verdict by verdict where they are still stored; before that from what was counted by the
-    hour, which is kept for longer."""
+    """From verdicts where they are still stored; before that from counts by the hour, which are
+    kept longer."""
     selection = Selection(
         since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
     )
-    # Half as long again as the time between looks: then hardly a slot is empty by chance.
+    # Half as long again as the time between cycles, so that hardly a slot is empty by chance.
     width = timedelta(seconds=max(1.0, 1.5 * interval))
     lanes = _Lanes(Slots(wanted.since, width))
     first: datetime | None = None
@@ -279,7 +279,7 @@ async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
             lanes = await _counted(store, selection, first, width)
         for one in batch:
             if one.vantage_role == VantageRole.FIELD:
-                # When it was looked at, not when that was judged: on that clock events stand.
+                # The time of the measurement, not of the verdict: events go by that clock.
                 lanes.add((one.asn, one.network), one.vantage, one.started_at, one.state)
                 lanes.versions.add(one.rules_version)
     return lanes if first is not None else await _counted(store, selection, wanted.until, width)
@@ -288,7 +288,7 @@ async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
 async def _counted(
     store: Store, selection: Selection, before: datetime, width: timedelta
 ) -> _Lanes:
-    """Lanes of the whole hours before `before`, ready for what follows."""
+    """Lanes of the whole hours before `before`; later verdicts are added to them."""
     hour = before.replace(minute=0, second=0, microsecond=0)
     lanes: _Lanes | None = None
     if selection.since is None or hour > selection.since:
@@ -302,7 +302,7 @@ async def _counted(
 async def _verdicts(
     store: Store, wanted: Wanted, windows: Sequence[tuple[datetime, datetime]], path: Path
 ) -> tuple[list[Applied], list[Verdict], int]:
-    """Rules by network, verdicts to show as examples, and how many rows were written."""
+    """Rules by network, verdicts to show as examples, and the number of rows written."""
     mark = _marker(wanted)
     counts: Counter[tuple[Network, str, str]] = Counter()
     examples: dict[tuple[Network, str, str], Verdict] = {}
@@ -333,8 +333,8 @@ def _keep_better(
     key: tuple[Network, str, str],
     one: Verdict,
 ) -> None:
-    """Of the same network and method the first with the best evidence and a control; a page, if
-    there is one."""
+    """Of one network and method keep the first verdict with the best evidence and a control, and
+    prefer a website."""
     kept = examples.get(key)
     if kept is None or _worth(one) > _worth(kept):
         examples[key] = one
@@ -349,7 +349,7 @@ def _within(moment: datetime, windows: Sequence[tuple[datetime, datetime]]) -> b
 
 
 class _Measured:
-    """What was found among the measurements."""
+    """What the measurements of the windows hold."""
 
     def __init__(self) -> None:
         self.rows: dict[str, int] = {}
@@ -382,7 +382,7 @@ async def _measurements(
 ) -> _Measured:
     measured = _Measured()
     ids = {one for verdict in chosen for one in (verdict.measurement, *verdict.controls)}
-    looked_into = {(verdict.cycle, verdict.endpoint) for verdict in chosen}
+    examined = {(verdict.cycle, verdict.endpoint) for verdict in chosen}
     mark = _marker(wanted)
     count = 0
     with (
@@ -404,7 +404,7 @@ async def _measurements(
 
         for start, end in windows:
             pairing = Pairing(Selection(since=start, until=end, country=wanted.country))
-            # Controls stand in other countries, and look a little later.
+            # Controls are in other countries, and measure a little later.
             wider = Selection(since=start, until=end + PATIENCE, platform=wanted.platform)
             async for batch in store.measurements(wider):
                 pairs = list(pairing.take(batch))
@@ -412,7 +412,7 @@ async def _measurements(
                 count += len(pairs)
                 measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
                 for look in batch:
-                    _notice(measured, look, ids, looked_into)
+                    _notice(measured, look, ids, examined)
             pairs = list(pairing.rest())
             await asyncio.to_thread(write, pairs)
             count += len(pairs)
@@ -423,17 +423,18 @@ async def _measurements(
 
 
 def _notice(
-    measured: _Measured, look: Measurement, ids: set[str], looked_into: set[tuple[str, str]]
+    measured: _Measured, look: Measurement, ids: set[str], examined: set[tuple[str, str]]
 ) -> None:
     if look.id in ids:
         measured.kept[look.id] = look
     key = (look.cycle, look.endpoint)
-    if look.look is Purpose.FOLLOW_UP and key in looked_into:
+    if look.look is Purpose.FOLLOW_UP and key in examined:
         measured.follow_ups.setdefault(key, []).append(look)
 
 
 async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
-    """How many controls there were, and how often vantages were not well: controls, by network."""
+    """How many controls there were, and how often controls, and vantages by network, did not
+    work."""
     controls: set[str] = set()
     control_unwell = 0
     unwell: Counter[Network] = Counter()

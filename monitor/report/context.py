@@ -17,7 +17,7 @@ _MOST_NETWORKS = 8
 
 def related_events(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     """Events of other kinds that bear on it."""
-    if not findings.beside:
+    if not findings.related:
         return
     titles = {findings.wanted.platform: title}
     yield Heading(words.gettext("Other events in this time"))
@@ -43,7 +43,7 @@ def related_events(words: Words, findings: Findings, title: str) -> Iterator[Blo
                 short(words, event.end_latest) or "—",
                 network_names(words, event.networks, _MOST_NETWORKS) or "—",
             )
-            for event in findings.beside
+            for event in findings.related
         ),
         (36, 14, 20, 20, 24),
     )

@@ -1,4 +1,4 @@
-"""What a report is made of, gathered from the store; everything in it is bounded in size."""
+"""What a report is made from, gathered from the store. Everything in it is bounded in size."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ Network = tuple[int, str]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What the report is asked to be about."""
+    """What the report is about."""
 
     country: str
     platform: str
@@ -30,9 +30,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     with_vantages: bool = False
     """Whether vantages are named, and not only their networks."""
     all_measurements: bool = False
-    """Whether every look goes in, and not only those around the events."""
+    """Whether every measurement is enclosed, and not only those around the events."""
     signed_batches: bool = False
-    """Whether the signed batches of agents go in; each names its vantage, so only with those."""
+    """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
+    `with_vantages`."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,16 +42,16 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     network: Network
     slots: tuple[Slot, ...]
     looks: int
-    """Judgements of the platform; each is of one cycle of one vantage."""
+    """Verdicts on the platform; each is of one cycle of one vantage."""
     blocked: int
     undecided: int
     vantages: int
     first: datetime
     last: datetime
     longest_gap: timedelta
-    """Between two judgements."""
+    """Between two verdicts."""
     unwell: int
-    """Cycles in which the vantage itself was not well, so that nobody was accused."""
+    """Cycles in which the vantage itself did not work, so that nobody was accused."""
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict of *blocked*, with the look it rests on and the control look beside it."""
+    """One verdict of *blocked*, with the measurement it rests on and the control's."""
 
     verdict: Verdict
     field: Measurement
@@ -72,7 +73,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """One event with all that belongs to it."""
+    """One event with its log and reviews."""
 
     event: Event
     log: tuple[EventLogEntry, ...]
@@ -81,14 +82,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """All a report says."""
+    """Everything a report says."""
 
     wanted: Wanted
     stories: tuple[Story, ...]
     """Blocks of the platform in the country, oldest first."""
     stories_left_out: int
-    beside: tuple[Event, ...]
-    """Other events that bear on it: outages, shutdowns, vantages lost."""
+    related: tuple[Event, ...]
+    """Other events that bear on it: outages, shutdowns, lost vantages."""
     annotations: tuple[Annotation, ...]
     lanes: tuple[Lane, ...]
     slot: timedelta
@@ -96,29 +97,29 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     applied: tuple[Applied, ...]
     examples: tuple[Example, ...]
     controls: int
-    """Control vantages that looked."""
+    """Control vantages that measured."""
     control_measurements: int
-    """Control looks in the measurements that are part of the report."""
+    """Measurements by controls among those that are enclosed."""
     control_unwell: int
-    """Cycles in which a control itself was not well."""
+    """Cycles in which a control itself did not work."""
     rules_versions: tuple[str, ...]
     rows: Mapping[str, int]
-    """Rows written to each file of data."""
+    """Rows written to each data file."""
     signed: Signed
-    """What of the raw measurements is signed by the vantage that made them."""
+    """How many of the raw measurements are signed by the vantage that made them."""
     windows: tuple[tuple[datetime, datetime], ...]
-    """The times whose raw measurements are part of the report."""
+    """The times whose raw measurements are enclosed."""
 
     @property
     def main_story(self) -> Story | None:
-        """The event the report is first about: the last that was confirmed, else the last."""
+        """The event that the report is mainly about: the last confirmed one, else the last."""
         proven = [one for one in self.stories if one.event.state not in UNPROVEN]
         known = proven or list(self.stories)
         return known[-1] if known else None
 
 
 class Imprint(msgspec.Struct, frozen=True, kw_only=True):
-    """Who made the report, with what."""
+    """Which version made the report, when, and with which key."""
 
     version: str
     generated_at: datetime

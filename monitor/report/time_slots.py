@@ -1,4 +1,4 @@
-"""Counting what was seen in a bounded number of slots, however long the time."""
+"""Count verdicts in a bounded number of time slots, whatever the length of the time."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from monitor.analysis.verdict import State
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """What one network showed in one stretch of time."""
+    """What one network showed in one slot of time."""
 
     start: datetime
     end: datetime
@@ -22,18 +22,18 @@ class Slot(msgspec.Struct, frozen=True):
 
     @property
     def undecided(self) -> int:
-        """Looks from which nothing could be concluded."""
+        """Verdicts from which nothing can be concluded."""
         return self.looks - self.decided
 
     @property
     def decided(self) -> int:
-        """Looks that could tell."""
+        """Verdicts that say something."""
         return self.open + self.blocked + self.down
 
     @property
     def share_open(self) -> float | None:
-        """Open looks among those that could tell, as availability is defined; None where none
-        could."""
+        """The share of decided verdicts that are open, as availability is defined; None without a
+        decided one."""
         return self.open / self.decided if self.decided else None
 
 
@@ -48,7 +48,7 @@ _GROUP = {
 
 
 class Slots:
-    """Slots of all networks, which double in length whenever there would be too many."""
+    """The slots of all networks; they double in length whenever there would be too many."""
 
     def __init__(self, origin: datetime, width: timedelta, most: int = 600) -> None:
         self._origin = origin
@@ -57,11 +57,11 @@ class Slots:
         self._counts: dict[tuple[int, str], dict[int, Counter[str]]] = {}
 
     def add(self, network: tuple[int, str], at: datetime, state: State) -> None:
-        """Count one look."""
+        """Count one verdict."""
         self.count(network, at, {_GROUP[state]: 1})
 
     def count(self, network: tuple[int, str], at: datetime, looks: Mapping[str, int]) -> None:
-        """Count looks of one moment: how many were `open`, `blocked`, `down`, `undecided`."""
+        """Count verdicts of one moment: how many are `open`, `blocked`, `down`, `undecided`."""
         number = (at - self._origin) // self.width
         while number >= self._most:
             self._double()
@@ -78,7 +78,7 @@ class Slots:
             self._counts[network] = merged
 
     def of(self, network: tuple[int, str]) -> tuple[Slot, ...]:
-        """The slots of one network that have looks, in order."""
+        """The slots of one network that have verdicts, in order."""
         return tuple(
             Slot(
                 start=self._origin + number * self.width,
@@ -92,7 +92,7 @@ class Slots:
         )
 
     def all(self) -> Iterator[tuple[tuple[int, str], Slot]]:
-        """Every slot that has looks, network by network."""
+        """Every slot that has verdicts, network by network."""
         for network in sorted(self._counts):
             for slot in self.of(network):
                 yield network, slot

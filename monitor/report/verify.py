@@ -1,10 +1,9 @@
-"""Check a report to the last byte, offline, whoever made it and whatever was done to it.
+"""Check a report to the last byte, offline.
 
-The file comes from a stranger. Nothing in it is unpacked to disk, little is held in memory but
-the manifest, and nothing is believed before the signature is: first the form, which leaves no byte
-unaccounted for, then the signature of the manifest, then every file against the manifest. Last,
-where batches of vantages are enclosed, what those signed is held against the looks that are said to
-be theirs.
+The file comes from a stranger. Nothing is unpacked to disk, memory holds little more than the
+manifest, and nothing counts before the signature is checked: first the form, which accounts for
+every byte, then the signature of the manifest, then every file against the manifest. Last, where
+batches of vantages are enclosed, the measurements are compared with what their vantages signed.
 """
 
 import hashlib

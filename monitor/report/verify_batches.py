@@ -1,8 +1,8 @@
-"""What vantages signed, against what a report says they saw; whoever made the report.
+"""Compare what vantages signed with the measurements of a report.
 
 Three files, line by line: the keys, the batches they signed, and the measurements. A measurement
-of a cycle that is in an enclosed batch must be in it, to the last character; a batch that is not
-what its vantage signed fails the report, and so does one that unpacks to more than any of ours.
+of a cycle that is in an enclosed batch must be in that batch, to the last character. A batch that
+is not what its vantage signed fails the report, and so does one that unpacks to too much.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 class _Held:
-    """What is in the batches, small: a report may enclose half a million looks."""
+    """The contents of the batches as digests: a report may enclose half a million measurements."""
 
     def __init__(self) -> None:
         self.looks: set[bytes] = set()
@@ -35,8 +35,8 @@ class _Held:
 
 
 def check_batches(lines_of: _Lines, platform: str) -> Signed:
-    """How much of a report's measurements its vantages signed. `lines_of` gives the lines of a
-    file of it. NotAsMadeError, which names the file and the batch or the measurement."""
+    """How many of a report's measurements their vantages signed. `lines_of` gives the lines of one
+    of its files. Raises NotAsMadeError, which names the file and the batch or measurement."""
     held = _batches(lines_of, platform, _keys(lines_of))
     signed = count = 0
     for number, line in enumerate(lines_of(MEASUREMENTS), 1):
@@ -121,8 +121,7 @@ def _read(line: bytes, kind: type[_T], file: str, number: int) -> _T:
 
 
 def _part_of(part: Any, whole: Any) -> bool:
-    """Whether nothing is said in the one that is not in the other, which may say more: fields
-    that came with a later version."""
+    """Whether all of `part` is in `whole`, which may have fields of a later version."""
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(
             key in whole and _part_of(value, whole[key]) for key, value in part.items()

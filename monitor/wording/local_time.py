@@ -1,4 +1,4 @@
-"""Times as people in a country read them off their clocks.
+"""Times on a country's own clocks.
 
 A country whose clocks differ gets the time of its capital, and the text says so: a bare hour would
 be wrong for many. Zones and offsets come from the IANA time zone database, as of the moment that is

@@ -33,7 +33,7 @@ HOW_TO_SEE_PAST_STUB = 'set its resolver to the network\'s own, as in resolver =
 
 
 def notes(words: "Words", health: VantageHealth) -> Iterator[str]:
-    """One clause, without a full stop, for each thing to know beside the state."""
+    """One clause, without a full stop, for each thing to know, next to the state."""
     if health.stub_resolver:
         yield words.gettext(STUB)
     if health.nat64:

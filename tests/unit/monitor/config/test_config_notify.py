@@ -41,7 +41,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         '[notify]\ngive_up = "6h"\ntimeout = "1m"\nping_url = "https://p.example/x"\n'
         'ping_interval = "1m"\n[[notify.route]]\nname = "night-shift"\n'
         'urls = ["json://127.0.0.1:9/"]\nurl_file = "more.txt"\ncountries = ["PK", "BR"]\n'
-        'platforms = ["x"]\nkinds = ["shutdown"]\nminimum = "suspected"\n'
+        'platforms = ["x"]\nkinds = ["shutdown"]\nminimum = "suspected"\nlanguage = "ur"\n'
         'timezone = "Asia/Karachi"\nquiet = "22:30 - 07:05"\nwake = true\ngather = "2m"\n'
         'digest = "6h"\ndaily = "08:00"\n',
     )
@@ -62,6 +62,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
                 platforms=("x",),
                 kinds=("shutdown",),
                 minimum="suspected",
+                language="ur",
                 timezone="Asia/Karachi",
                 quiet=Quiet(start=22 * 60 + 30, end=7 * 60 + 5),
                 wake=True,
@@ -104,6 +105,7 @@ def test_secrets_come_from_the_environment(tmp_path: Path) -> None:
         (f'{ROUTE}{HERE}kinds = ["war"]\n', "notify.route[1].kinds[1]", 7, 'one of "block"'),
         (f"{ROUTE}{HERE}kinds = []\n", "notify.route[1].kinds", 7, "at least one kind"),
         (f'{ROUTE}{HERE}minimum = "ended"\n', "notify.route[1].minimum", 7, '"suspected"'),
+        (f'{ROUTE}{HERE}language = "xx"\n', "notify.route[1].language", 7, '"en", "ur", "pt"'),
         (f'{ROUTE}{HERE}timezone = "Asia/Karachy"\n', "notify.route[1].timezone", 7, "Asia/Kar"),
         (f'{ROUTE}{HERE}timezone = "../etc/passwd"\n', "notify.route[1].timezone", 7, "time zone"),
         (f'{ROUTE}{HERE}quiet = "22-7"\n', "notify.route[1].quiet", 7, '"22:00-07:00"'),

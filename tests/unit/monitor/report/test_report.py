@@ -21,7 +21,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from monitor.analysis.events.event import EventState
+from monitor.analysis.events.event import EventKind, EventState
 from monitor.analysis.verdict import State
 from monitor.cli.main import app
 from monitor.export.cells import text_cell
@@ -50,6 +50,7 @@ from storage.memory.store import MemoryStore
 from storage.open_store import open_store
 from storage.values.prunable import RAW
 from tests.contract.cycles import at
+from tests.worlds.notify_world import shutdown
 from tests.worlds.report_world import (
     HIDDEN_VANTAGE,
     HOSTILE,
@@ -183,6 +184,22 @@ def test_no_vantage_is_named(files: Files) -> None:
     assert {row["vantage"] for row in rows} == {"AS17557"}
     looks = [json.loads(line) for line in files.data["data/measurements.jsonl"].splitlines()]
     assert {look["vantage"] for look in looks} == {"AS17557", "control"}
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_lost_vantage_is_named_only_where_vantages_are(tmp_path: Path, named: bool) -> None:
+    """Among other events it is told without its name, as everywhere in the report."""
+    store = MemoryStore()
+    await store.open()
+    await told(store)
+    wanted = msgspec.structs.replace(WANTED, with_vantages=named)
+    findings = await gather(store, wanted, tmp_path, 300.0)
+    lost = shutdown(EventKind.VANTAGE_SILENT, vantage=HIDDEN_VANTAGE)
+    findings = msgspec.structs.replace(findings, related=(lost,))
+    imprint = Imprint(version="1", generated_at=MADE_AT, fingerprint="ab" * 32, title="X")
+    text = " ".join(_texts(msgspec.to_builtins(document(findings, imprint).blocks)))
+    assert (HIDDEN_VANTAGE in text) == named
+    assert ("vantage offline" in text) != named
 
 
 async def test_vantages_are_named_when_asked_for(tmp_path: Path) -> None:
