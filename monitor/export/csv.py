@@ -19,7 +19,7 @@ from collections.abc import (
 from itertools import repeat
 from typing import Any, NamedTuple, TextIO, cast
 
-from monitor.export.cells import Value, cell
+from monitor.export.cells import cell
 from monitor.export.columns import Column
 from monitor.export.kinds import EXPORTS, batches
 from monitor.export.kinds import Kind as Kind

@@ -6,5 +6,6 @@
 - `listing…` read pages of rows; `writing…`, `statements` and `group_commit` write; `retention`
   deletes.
 
-`sqlite`, `postgresql`, `migrations` and `open_store` import it. It imports neither of the databases.
+`sqlite`, `postgresql`, `migrations` and `open_store` import it. It imports none of
+them.
 """
