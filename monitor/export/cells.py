@@ -1,10 +1,10 @@
 """Cells that are safe to open in a spreadsheet.
 
-What a page, a proxy or a network answered ends up in these files, so its author can choose the
-text. A spreadsheet runs a cell that begins with = + - @ as a formula, some also after spaces or
-quotes, or in full-width form, and where the list separator is a semicolon, also after one in
-the middle of a cell. An apostrophe in front of the sign makes it text everywhere. Numbers come
-from us alone and stay numbers, negative ones too.
+Answers of pages, proxies and networks end up in these files, so their authors choose the text. A
+spreadsheet runs a cell that begins with = + - @ as a formula. Some also do so after spaces or
+quotes, or in full-width form, and where the list separator is a semicolon, also after one in the
+middle of a cell. An apostrophe before the sign makes it text everywhere. Numbers are our own and
+stay numbers, negative ones too.
 """
 
 import math
@@ -14,13 +14,13 @@ from datetime import datetime
 from storage.values.times import time_text
 
 Value = str | int | float | bool | datetime | None
-"""What a column may give for a cell."""
+"""The possible values of a cell."""
 
 _INVISIBLE = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # controls, line ends and tabs among them
-    "\u00ad\u180e\u200b\u2060-\u2064\ufeff"  # seen by programs, not by people
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # turn the direction of the text around
+    "\u00ad\u180e\u200b\u2060-\u2064\ufeff"  # visible to programs, not to people
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # change the direction of the text
     "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f"  # line ends, annotations, tags
     "\ud800-\udfff"  # halves of characters, which UTF-8 cannot carry
     "]"
@@ -31,7 +31,7 @@ _FORMULA = re.compile("(^|;)(?=[\\s\"'`´‘’“”«»\u200c\u200d]*[=+\\-@�
 
 
 _SUSPECT_LEADS = frozenset("=+-@ \"'`")
-"""Plain text that begins with none of these, and has no semicolon, needs no closer look."""
+"""Plain text that begins with none of these and has no semicolon needs no further check."""
 
 
 def cell(value: Value) -> str:
@@ -66,8 +66,8 @@ def text_cell(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with invisible characters written out as in `text_cell`, for a terminal: nothing in it
-    can move the cursor, hide, or turn the direction of what follows."""
+    """`text` with invisible characters written out as in `text_cell`: on a terminal it moves no cursor,
+    hides nothing and changes no direction."""
     return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_escape, text)
 
 
