@@ -66,8 +66,8 @@ def text_cell(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """`text` with invisible characters written out as in `text_cell`: on a terminal it moves no cursor,
-    hides nothing and changes no direction."""
+    """`text` with invisible characters written out as in `text_cell`. On a terminal it moves no
+    cursor, hides nothing and changes no direction."""
     return text if text.isascii() and text.isprintable() else _INVISIBLE.sub(_escape, text)
 
 
