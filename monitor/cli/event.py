@@ -33,7 +33,7 @@ from monitor.wording.reviews import ANNOTATION_KINDS, MARKS
 from monitor.wording.states import EVENT_STATES, KINDS
 from monitor.wording.words import Words, words_in
 from storage.store import Store
-from storage.values.reviews import Annotation, Mark, Review, standing
+from storage.values.reviews import Annotation, Mark, Review, deciding_review
 from storage.values.selection import Selection
 
 NOTE_LIMIT, NAME_LIMIT = 4000, 200
@@ -160,7 +160,7 @@ class WholeEvent(msgspec.Struct, frozen=True, kw_only=True):
                 {"sequence": e.sequence, "at": e.at, "change": e.change, "detail": e.detail}
                 for e in self.log
             ],
-            "review": standing([one for one in self.reviews if one.event == self.event.id]),
+            "review": deciding_review([one for one in self.reviews if one.event == self.event.id]),
             "reviews": self.reviews,
             "annotations": self.annotations,
         }
@@ -176,9 +176,10 @@ async def _reviewed(store: Store, selection: Selection) -> list[_Reviewed]:
     for review in await store.reviews():
         by_event.setdefault(review.event, []).append(review)
     return [
-        _Reviewed(event, standing(by_event.get(event.id, [])), len(by_event.get(event.id, [])))
+        _Reviewed(event, deciding_review(found), len(found))
         async for page in store.events(selection)
         for event in page
+        for found in [by_event.get(event.id, [])]
     ]
 
 

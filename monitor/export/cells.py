@@ -1,10 +1,10 @@
 """Cells that are safe to open in a spreadsheet.
 
-What a page, a proxy or a network answered ends up in these files, so its author can choose the
-text. A spreadsheet runs a cell that begins with = + - @ as a formula, some also after spaces or
-quotes, or in full-width form, and where the list separator is a semicolon, also after one in
-the middle of a cell. An apostrophe in front of the sign makes it text everywhere. Numbers come
-from us alone and stay numbers, negative ones too.
+Answers of pages, proxies and networks end up in these files, so their authors choose the text. A
+spreadsheet runs a cell that begins with = + - @ as a formula. Some also do so after spaces or
+quotes, or in full-width form, and where the list separator is a semicolon, also after one in the
+middle of a cell. An apostrophe before the sign makes it text everywhere. Numbers are our own and
+stay numbers, negative ones too.
 """
 
 import math
@@ -15,13 +15,13 @@ from monitor.wording.plain import visible
 from storage.values.times import time_text
 
 Value = str | int | float | bool | datetime | None
-"""What a column may give for a cell."""
+"""The possible values of a cell."""
 
 _FORMULA = re.compile("(^|;)(?=[\\s\"'`´‘’“”«»\u200c\u200d]*[=+\\-@＝＋－＠﹢﹣﹦﹫−])")
 
 
 _SUSPECT_LEADS = frozenset("=+-@ \"'`")
-"""Plain text that begins with none of these, and has no semicolon, needs no closer look."""
+"""Plain text that begins with none of these and has no semicolon needs no further check."""
 
 
 def cell(value: Value) -> str:

@@ -1,6 +1,6 @@
 """The columns of the CSV files, in order: names and order are a promise to those who cite them.
 
-New columns go to the end. docs/csv.md says what each means; a test holds it to this file.
+New columns go to the end. docs/csv.md says what each means; a test compares it with this file.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,15 +28,15 @@ class Column(msgspec.Struct, Generic[T], frozen=True):
     value: Callable[[T], Value]
 
 
-class Look(msgspec.Struct, frozen=True):
+class SummarisedMeasurement(msgspec.Struct, frozen=True):
     """A measurement with what its columns share."""
 
     measurement: Measurement
     summary: Summary
 
     @classmethod
-    def of(cls, measurement: Measurement) -> "Look":
-        """Worked out once for the whole row."""
+    def of(cls, measurement: Measurement) -> "SummarisedMeasurement":
+        """The summary is made once for the whole row."""
         return cls(measurement, summarise(measurement))
 
 
@@ -86,7 +86,7 @@ def _share(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-MEASUREMENT_COLUMNS: tuple[Column[Look], ...] = (
+MEASUREMENT_COLUMNS: tuple[Column[SummarisedMeasurement], ...] = (
     Column("measurement_id", "text", lambda row: row.measurement.id),
     Column("cycle_id", "text", lambda row: row.measurement.cycle),
     Column("started_at", "UTC time", lambda row: row.measurement.started_at),

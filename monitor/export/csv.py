@@ -60,7 +60,7 @@ def file_of_rows(
     names = tuple(dict.fromkeys(name for source in sources for name in source.of))
 
     def lines(batch: Sequence[Any]) -> str:
-        # A column at a time: in most columns a few words come over and over.
+        # A column at a time: in most columns a few values repeat.
         cells = dict(zip(names, zip(*batch, strict=True), strict=False))
         try:
             return _written(
@@ -119,7 +119,7 @@ async def write_csv(
     out.write(header(export.columns))
     count = 0
     async for batch in file.batches:
-        # In a thread: a slow disk or pipe must not hold up whatever else this process does.
+        # In a thread: a slow disk or pipe must not delay other tasks of this process.
         await asyncio.to_thread(write, batch)
         count += len(batch)
     return count

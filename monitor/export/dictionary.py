@@ -1,4 +1,4 @@
-"""The data dictionary: one row for each column of each file, for people and for programs."""
+"""The data dictionary: one row for each column of each file."""
 
 import csv
 import re

@@ -14,7 +14,7 @@ from monitor.export.columns import (
     REVIEW_COLUMNS,
     VERDICT_COLUMNS,
     Column,
-    Look,
+    SummarisedMeasurement,
 )
 from monitor.export.reviews import annotations, reviews
 from storage.store import Store
@@ -43,14 +43,14 @@ class Export(msgspec.Struct, frozen=True):
     recomputed: Callable[[Store, str, Selection], AsyncIterator[Sequence[Any]]] | None = None
     """The same of one recomputation, by its id; None for what is never recomputed."""
     stored: RowKind | None = None
-    """Its rows as they are stored, which a CSV file is made of; None for what does not pile up."""
+    """The stored rows that a CSV file is made of; None where it is made of values."""
 
 
 EXPORTS = {
     Kind.MEASUREMENTS: Export(
         MEASUREMENT_COLUMNS,
         lambda store, wanted: store.measurements(wanted),
-        Look.of,
+        SummarisedMeasurement.of,
         stored=RowKind.MEASUREMENTS,
     ),
     Kind.VERDICTS: Export(

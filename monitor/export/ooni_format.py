@@ -1,11 +1,11 @@
-"""What is stored, in OONI's data format: one measurement a line, for OONI's own tools.
+"""A stored measurement in OONI's data format, for OONI's own tools.
 
-A look at a website from the field is a `web_connectivity` measurement, with the control look made
-for it where OONI has its test helper's. Anything else (other kinds of endpoint, control looks,
-follow-ups, transfers) is a `urlgetter` measurement, which claims nothing but what was seen. No
-judgement goes in: `blocking` is null, which OONI means by "not said".
+A measurement of a website from the field becomes a `web_connectivity` measurement, with the control
+measurement in the place of OONI's test helper. All others (other kinds of endpoint, controls,
+follow-ups, transfers) become `urlgetter` measurements, which only state what was observed. Nothing
+is judged: `blocking` is null, which OONI reads as "not judged".
 
-Vantages are named by network alone, and nobody's address is in it. Specification:
+Vantages appear by their network alone, and no address of theirs is in it. Specification:
 https://github.com/ooni/spec/tree/master/data-formats (df-000 to df-008).
 """
 
@@ -34,12 +34,12 @@ from storage.values.measurement_summary import Summary, summarise
 Json = dict[str, Any]
 
 NO_CONTROL = "unknown_failure: no control looked"
-"""Stands in `control_failure`: our controls look only when a look from the field failed."""
+"""Stands in `control_failure`: controls measure only after a failure in the field."""
 _TEST_VERSION = "0.5.0"
 """Of OONI's tests: the version whose fields are used."""
 _WEBSITES = ("https://", "http://")
 _AS_A_VISITOR = frozenset({Purpose.SCHEDULED, Purpose.RETRY, Purpose.REFERENCE, Purpose.ADHOC})
-"""Looks that do what a visitor's browser would, and no more."""
+"""Purposes of measurements that do what a visitor's browser does, and no more."""
 _OPERATIONS = {
     "egress": "connect",
     "dns": "resolve",
@@ -51,7 +51,7 @@ _RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4
 
 
 def ooni_measurement(look: Measurement, control: Measurement | None = None) -> Json:
-    """One look in OONI's form, ready to be written as JSON."""
+    """One measurement in OONI's format, ready to be written as JSON."""
     website = look.endpoint.startswith(_WEBSITES) and look.look in _AS_A_VISITOR
     moment = look.started_at.strftime("%Y-%m-%d %H:%M:%S")
     summary = summarise(look)
@@ -84,7 +84,7 @@ def ooni_measurement(look: Measurement, control: Measurement | None = None) -> J
 
 
 def _annotations(look: Measurement) -> dict[str, str]:
-    """What OONI has no field for; all text, as OONI wants them."""
+    """What OONI has no field for; all text, as OONI requires."""
     return {
         "platform": look.platform,
         "role": look.role,
@@ -116,7 +116,7 @@ def _plain(look: Measurement, summary: Summary) -> Json:
 
 
 def _failure(summary: Summary) -> tuple[str | None, str | None]:
-    """What stood in the way first, and the operation that it was, in OONI's words."""
+    """The first operation that failed, and its failure, in OONI's words."""
     for layer, operation in _OPERATIONS.items():
         failure = getattr(summary, f"{layer}_failure")
         if failure is not None:
@@ -137,7 +137,7 @@ def _seen(observations: Sequence[AnyObservation]) -> Json:
         "requests": requests[::-1],
         "network_events": [],
         "quic_handshakes": [_quic(o) for o in observations if isinstance(o, QuicObservation)],
-        # Further replies to the same query, as a censor that injects them causes.
+        # More replies to the same query, as a censor that injects replies causes.
         "x_dns_duplicate_responses": [
             _query(o, answer) for o in lookups for answer in o.answers[1:]
         ],
@@ -239,7 +239,7 @@ def _request(http: HttpObservation) -> Json:
             "code": http.status,
             "headers": dict(http.headers),
             "headers_list": [[name, value] for name, value in http.headers],
-            # Kept only when it looked suspicious.
+            # Kept only when it is suspicious.
             "body": http.body,
             "body_is_truncated": http.body_truncated or (answered and not http.body),
             "x_body_length": http.body_length,
@@ -265,12 +265,12 @@ def _socket(address: str, port: int) -> str:
 
 
 def _own(observations: Iterable[AnyObservation]) -> list[AnyObservation]:
-    """Observations that belong to the look itself."""
+    """Observations of the measurement itself, without follow-ups."""
     return [one for one in observations if not one.reason]
 
 
 def _control(control: Measurement) -> Json:
-    """A control look in the place of the test helper's answer."""
+    """A control measurement, in the place of the test helper's answer."""
     own = _own(control.observations)
     lookups = [o for o in own if isinstance(o, DnsObservation)]
     addresses = dict.fromkeys(address for o in lookups for address in o.addresses)

@@ -1,4 +1,4 @@
-"""The stored looks as lines of OONI's format, each field look beside the control made for it."""
+"""Stored measurements as lines of OONI's format, each with the control measurement made for it."""
 
 import asyncio
 from collections import deque
@@ -14,94 +14,95 @@ from storage.store import Store
 from storage.values.selection import Selection
 
 PATIENCE = timedelta(minutes=10)
-"""How long after a look its control may begin and still be found: far longer than a cycle takes
-to ask for one."""
+"""How long after a measurement its control may start and still be found: far longer than a cycle
+takes to request one."""
 _MOST_WAITING = 20_000
-"""Looks that wait for their control at a time, however many begin within PATIENCE."""
+"""Measurements that wait for their control at the same time."""
 _encode = msgspec.json.Encoder().encode
 
 
 async def write_ooni(store: Store, selection: Selection, out: BinaryIO) -> int:
-    """Write the selected looks to `out`, one JSON object a line; returns how many.
+    """Write the selected measurements to `out`, one JSON object a line; returns how many.
 
-    With a country selected, control looks are written that were made for looks from there.
+    With a country selected, the control measurements made for it are written as well.
     StorageError from the store; OSError from `out`.
     """
-    # Controls stand in other countries, and look after what they are made for.
+    # Controls are in other countries, and measure later than what they are made for.
     until = None if selection.until is None else selection.until + PATIENCE
     wider = msgspec.structs.replace(selection, country="", until=until)
-    pairing = Pairing(selection)
+    matcher = ControlMatcher(selection)
     count = 0
     async for batch in store.measurements(wider):
-        count += await asyncio.to_thread(_write, list(pairing.take(batch)), out)
-    return count + await asyncio.to_thread(_write, list(pairing.rest()), out)
+        count += await asyncio.to_thread(_write, list(matcher.take(batch)), out)
+    return count + await asyncio.to_thread(_write, list(matcher.rest()), out)
 
 
 def _write(pairs: Sequence[tuple[Measurement, Measurement | None]], out: BinaryIO) -> int:
-    for look, control in pairs:
-        out.write(_encode(ooni_measurement(look, control)) + b"\n")
+    for measurement, control in pairs:
+        out.write(_encode(ooni_measurement(measurement, control)) + b"\n")
     return len(pairs)
 
 
-class Pairing:
-    """Looks in the order they began, each with the control look made for it."""
+class ControlMatcher:
+    """Pairs measurements, in the order they started, with the controls made for them."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._waiting: deque[Measurement] = deque()
         self._controls: dict[str, Measurement] = {}
-        """By the id of the look they serve."""
-        self._asked: dict[tuple[str, str], list[Measurement]] = {}
-        """Waiting looks that failed, by cycle and endpoint."""
+        """By the id of the measurement they were made for."""
+        self._failed: dict[tuple[str, str], list[Measurement]] = {}
+        """Waiting measurements that failed, by cycle and endpoint."""
 
     def take(
         self, batch: Sequence[Measurement]
     ) -> Iterator[tuple[Measurement, Measurement | None]]:
-        """Add looks, which must come in order of time; gives those that need wait no longer."""
-        for look in batch:
-            yield from self._ripe(look.started_at)
-            if look.look is Purpose.CONTROL:
-                served = self._serve(look)
-                if not (served or self._wanted(look)):
+        """Add measurements, in order of time; gives those that need not wait any longer."""
+        for measurement in batch:
+            yield from self._complete(measurement.started_at)
+            if measurement.look is Purpose.CONTROL:
+                matched = self._match(measurement)
+                if not (matched or self._is_selected(measurement)):
                     continue
-            elif not self._wanted(look):
+            elif not self._is_selected(measurement):
                 continue
-            elif not look.reached:
-                self._asked.setdefault((look.cycle, look.endpoint), []).append(look)
-            self._waiting.append(look)
+            elif not measurement.reached:
+                key = (measurement.cycle, measurement.endpoint)
+                self._failed.setdefault(key, []).append(measurement)
+            self._waiting.append(measurement)
 
     def rest(self) -> Iterator[tuple[Measurement, Measurement | None]]:
-        """What is left at the end."""
+        """The remaining measurements, at the end."""
         while self._waiting:
             yield self._next()
 
-    def _serve(self, control: Measurement) -> bool:
-        """Remember which looks it was made for; False for none that is wanted."""
-        failed = self._asked.get((control.cycle, control.endpoint), ())
-        for look in failed:
-            # One that began before the look failed is no control: see docs/rules.md.
-            if control.started_at.timestamp() >= look.ended_at:
-                self._controls.setdefault(look.id, control)
+    def _match(self, control: Measurement) -> bool:
+        """Note the measurements it was made for; returns whether there are any."""
+        failed = self._failed.get((control.cycle, control.endpoint), ())
+        for measurement in failed:
+            # A measurement started before the failure is no control: see docs/rules.md.
+            if control.started_at.timestamp() >= measurement.ended_at:
+                self._controls.setdefault(measurement.id, control)
         return bool(failed)
 
-    def _wanted(self, look: Measurement) -> bool:
-        wanted = self._selection
-        if wanted.until is not None and look.started_at >= wanted.until:
+    def _is_selected(self, measurement: Measurement) -> bool:
+        selection = self._selection
+        if selection.until is not None and measurement.started_at >= selection.until:
             return False
-        return not wanted.country or look.country == wanted.country
+        return not selection.country or measurement.country == selection.country
 
-    def _ripe(self, now: datetime) -> Iterator[tuple[Measurement, Measurement | None]]:
+    def _complete(self, now: datetime) -> Iterator[tuple[Measurement, Measurement | None]]:
         while self._waiting and (
             now - self._waiting[0].started_at > PATIENCE or len(self._waiting) > _MOST_WAITING
         ):
             yield self._next()
 
     def _next(self) -> tuple[Measurement, Measurement | None]:
-        look = self._waiting.popleft()
-        key = (look.cycle, look.endpoint)
-        alike = self._asked.get(key)
-        if alike is not None and look in alike:
-            alike.remove(look)
+        measurement = self._waiting.popleft()
+        key = (measurement.cycle, measurement.endpoint)
+        alike = self._failed.get(key)
+        if alike is not None and measurement in alike:
+            alike.remove(measurement)
             if not alike:
-                del self._asked[key]
-        return look, self._controls.pop(look.id, None)
+                del self._failed[key]
+        return measurement, self._controls.pop(measurement.id, None)

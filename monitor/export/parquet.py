@@ -1,7 +1,7 @@
 """Parquet files from the store: the columns of the CSV files, with types.
 
-Texts are the same as in the CSV, apostrophes before formulas included: what is saved as a
-spreadsheet afterwards is as safe. pyarrow is loaded only here, and only when asked for.
+Texts are the same as in CSV, with apostrophes before formulas, so that a spreadsheet made of the
+file is as safe. pyarrow is loaded only here, and only when a Parquet file is written.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from storage.store import Store
 from storage.values.selection import Selection
 
 GROUP_ROWS = 20_000
-"""Rows of one row group: what is in memory at a time, unless asked for otherwise."""
+"""Default number of rows in a row group, which is in memory as a whole."""
 GROUP_CHARACTERS = 16_000_000
 """A row group ends early when its texts exceed this."""
 _FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage"})
@@ -25,7 +25,7 @@ _FRACTIONS = frozenset({"llr", "share_affected", "availability", "coverage"})
 
 
 class MissingExtraError(Exception):
-    """A library is not installed; the message names what brings it."""
+    """A library is not installed; the message says how to install it."""
 
 
 async def write_parquet(
@@ -44,12 +44,12 @@ async def write_parquet(
     """
     export = EXPORTS[Kind(kind)]
     found = batches(kind, store, selection, rejudging)
-    group = _Groups(export.columns, out, group_rows)
+    group = _RowGroups(export.columns, out, group_rows)
     count = 0
     try:
         async for batch in found:
             rows = [export.prepare(value) for value in batch]
-            # In a thread: compressing must not hold up whatever else this process does.
+            # In a thread: compressing must not delay other tasks of this process.
             await asyncio.to_thread(group.add, rows)
             count += len(rows)
     except BaseException:
@@ -59,7 +59,7 @@ async def write_parquet(
     return count
 
 
-class _Groups:
+class _RowGroups:
     """Collects rows and writes them a group at a time."""
 
     def __init__(self, columns: tuple[Column[Any], ...], out: BinaryIO, rows: int) -> None:
@@ -97,13 +97,13 @@ class _Groups:
         self._begin()
 
     def finish(self) -> None:
-        """Write what is left, and the end of the file."""
+        """Write the last rows and the end of the file."""
         if self._cells[0]:
             self._flush()
         self._writer.close()
 
     def abandon(self) -> None:
-        """Let go of the file, which is not whole."""
+        """Close a file that is not whole."""
         self._writer.close()
 
 
@@ -142,7 +142,7 @@ def _converter(column: Column[Any]) -> Callable[[Value], Any]:
         case "names":
             return lambda value: _texts([name for name in str(value).split(" | ") if name])
         case "UTC time" | "yes or no" | "number" | "bytes" | "ms":
-            return _as_it_is
+            return _unchanged
         case _:
             return lambda value: text_cell(str(value))
 
@@ -151,5 +151,5 @@ def _texts(parts: Sequence[str]) -> list[str]:
     return [text_cell(part) for part in parts]
 
 
-def _as_it_is(value: Value) -> datetime | float | int | bool | str | None:
+def _unchanged(value: Value) -> datetime | float | int | bool | str | None:
     return value

@@ -1,4 +1,4 @@
-"""What people added, selected as the rest is: reviews of events, and annotations."""
+"""Reviews and annotations, selected like the rest."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -7,27 +7,29 @@ from storage.values.reviews import Annotation, Review
 from storage.values.selection import Selection
 
 
-async def reviews(store: Store, wanted: Selection) -> AsyncIterator[Sequence[Review]]:
-    """Reviews by when they were given; `since` and `until` select by that, a platform by what the
-    event is about."""
+async def reviews(store: Store, selection: Selection) -> AsyncIterator[Sequence[Review]]:
+    """Reviews by the time they were given, which `since` and `until` select; a platform selects by
+    the event."""
     events: set[str] | None = None
-    if wanted.platform:
-        about = Selection(country=wanted.country, platform=wanted.platform)
-        events = {event.id async for page in store.events(about) for event in page}
+    if selection.platform:
+        of_platform = Selection(country=selection.country, platform=selection.platform)
+        events = {event.id async for page in store.events(of_platform) for event in page}
     found = [
         review
-        for review in await store.reviews(wanted.event)
-        if wanted.country in ("", review.country)
+        for review in await store.reviews(selection.event)
+        if selection.country in ("", review.country)
         and (events is None or review.event in events)
-        and (wanted.since is None or review.at >= wanted.since)
-        and (wanted.until is None or review.at < wanted.until)
+        and (selection.since is None or review.at >= selection.since)
+        and (selection.until is None or review.at < selection.until)
     ]
     if found:
         yield found
 
 
-async def annotations(store: Store, wanted: Selection) -> AsyncIterator[Sequence[Annotation]]:
-    """Annotations by when they begin, those that touch the time selected."""
-    found = await store.annotations(wanted.country, wanted.since, wanted.until, wanted.platform)
+async def annotations(store: Store, selection: Selection) -> AsyncIterator[Sequence[Annotation]]:
+    """Annotations by their start, those that overlap the time selected."""
+    found = await store.annotations(
+        selection.country, selection.since, selection.until, selection.platform
+    )
     if found:
         yield found

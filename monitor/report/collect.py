@@ -20,7 +20,7 @@ from monitor.export.csv import header, value_lines, write_csv
 from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_format import ooni_measurement
-from monitor.export.ooni_lines import PATIENCE, Pairing
+from monitor.export.ooni_lines import PATIENCE, ControlMatcher
 from monitor.report.batches import BATCHES, KEYS, Looks, Signed, enclose
 from monitor.report.findings import (
     Applied,
@@ -403,17 +403,17 @@ async def _measurements(
                 ooni.write(_encode(ooni_measurement(look, control)) + b"\n")
 
         for start, end in windows:
-            pairing = Pairing(Selection(since=start, until=end, country=wanted.country))
+            matcher = ControlMatcher(Selection(since=start, until=end, country=wanted.country))
             # Controls are in other countries, and measure a little later.
             wider = Selection(since=start, until=end + PATIENCE, platform=wanted.platform)
             async for batch in store.measurements(wider):
-                pairs = list(pairing.take(batch))
+                pairs = list(matcher.take(batch))
                 await asyncio.to_thread(write, pairs)
                 count += len(pairs)
                 measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
                 for look in batch:
                     _notice(measured, look, ids, examined)
-            pairs = list(pairing.rest())
+            pairs = list(matcher.rest())
             await asyncio.to_thread(write, pairs)
             count += len(pairs)
             measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)

@@ -43,7 +43,7 @@ from monitor.wording.times import between, moment
 from monitor.wording.vantage_health import VANTAGE_MEANINGS, notes
 from monitor.wording.words import Words
 from storage.store import StorageError, Store
-from storage.values.reviews import Mark, Review, standing
+from storage.values.reviews import Mark, Review, deciding_review
 from storage.values.selection import Selection
 
 log = logger(__name__)
@@ -100,7 +100,7 @@ class Pages:
                 by_event.setdefault(review.event, []).append(review)
         except StorageError as error:
             log.error("reviews cannot be read", error=str(error))
-        holding = {event: standing(reviews) for event, reviews in by_event.items()}
+        holding = {event: deciding_review(reviews) for event, reviews in by_event.items()}
         return {event: review.mark for event, review in holding.items() if review is not None}
 
     async def _country(self, request: Request) -> Response:

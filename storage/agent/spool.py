@@ -1,19 +1,20 @@
-"""What an agent has seen and nobody has acknowledged yet: one SQLite file, bounded in bytes.
+"""The spool of an agent: cycles that no collector has acknowledged, in one SQLite file of limited
+size.
 
-    put → cycle ──freeze──→ batch ──receipt──→ forgotten
+    put → cycle ──freeze──→ batch ──receipt──→ deleted
                               └──refused for good──→ put aside
 
-A cycle waits as it was seen. Before anything is sent, some of the oldest are *frozen* into a batch:
-its id and its bytes are durable from then on, so that whatever is killed at whatever moment sends
-the same again, and the collector knows it again. At most one batch waits; what was refused for good
-lies aside and holds up nothing.
+A cycle waits as it was measured. Before anything is sent, some of the oldest are *frozen* into a
+batch: its id and its bytes are durable from then on. After a crash at any moment the agent sends
+the same bytes again, and the collector recognises them. At most one batch waits; a batch that was
+refused for good is put aside and blocks nothing.
 
-Where the file would outgrow its limit, what lies aside is given up first and then the oldest
-cycles; the batch that waits is kept, for the collector may have it already. How many measurements
-were ever given up is counted, those among them that a full disk did not take.
+When the file would exceed its limit, batches put aside are dropped first, and then the oldest
+cycles; the batch that waits is kept, since the collector may have it already. All dropped
+measurements are counted, also those that a full disk did not take.
 
-The standard library's `sqlite3` does all this, and not SQLAlchemy, which alone would take an eighth
-of the memory that an agent may use.
+This module uses the standard library's `sqlite3`: SQLAlchemy alone would take an eighth of the
+memory that an agent may use.
 """
 
 import asyncio
@@ -33,11 +34,11 @@ from storage.store import StorageError
 T = TypeVar("T")
 
 _VERSION = 1
-"""Of the file's form."""
+"""Of the file's format."""
 _SLACK = 16 * 1024
-"""Bytes kept free below the limit, for what a row takes beside its contents."""
+"""Bytes kept free below the limit, for what a row takes besides its contents."""
 _WAL = 4 * 2**20
-"""Bytes to which the write-ahead log is cut back."""
+"""Bytes to which the write-ahead log is truncated."""
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 _TABLES = """
@@ -71,7 +72,7 @@ class Spooled(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """UUIDv7 of the cycle."""
     boot: str
-    """Which start of the machine it was seen in."""
+    """The start of the machine during which it was measured."""
     boottime: float
     """Seconds from that start to the cycle's `finished_at`."""
     measurements: int
@@ -80,7 +81,7 @@ class Spooled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch as it is sent, now and however often."""
+    """A batch as it is sent, each time the same."""
 
     id: str
     """UUIDv7."""
@@ -91,8 +92,8 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """How much goes into one batch; one cycle always does. All are of one start of the machine, so
-    that they can be dated together or not at all."""
+    """The limits of one batch, which has at least one cycle. All its cycles are of one start of the
+    machine, so that they can be dated together or not at all."""
 
     cycles: int
     measurements: int
@@ -112,27 +113,28 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """How a spool is."""
+    """The state of a spool."""
 
     cycles: int = 0
-    """That wait, those in the frozen batch apart."""
+    """That wait, without those in the frozen batch."""
     measurements: int = 0
     """That wait, in cycles and in the frozen batch."""
     size: int = 0
     """Bytes in use of the file."""
     dropped: int = 0
-    """Measurements ever given up."""
+    """Measurements ever dropped."""
     aside: tuple[Aside, ...] = ()
     """Oldest first."""
 
 
 Freeze = Callable[[Sequence[Spooled], int, int], Frozen]
-"""Makes a batch of cycles; told the measurements that wait behind it, and those ever given up."""
+"""Makes a batch of cycles; gets the number of measurements that wait after it, and of those ever
+dropped."""
 
 
 class Spool:
-    """One file. Every method but `open` and `close` raises StorageError, and changes all or
-    nothing; one thread does the work, in the order of the calls."""
+    """One file. One thread does the work, in the order of the calls. Every method but `open` and
+    `close` raises StorageError, and changes all or nothing."""
 
     def __init__(self, file: Path, *, limit: int) -> None:
         """`limit` is in bytes; the write-ahead log beside the file may take 4 MiB more."""
@@ -141,56 +143,56 @@ class Spool:
         self._thread: ThreadPoolExecutor | None = None
         self._database: sqlite3.Connection | None = None
         self._lost = 0
-        """Measurements given up that the file does not know of yet."""
+        """Dropped measurements that the file does not count yet."""
 
     async def open(self) -> bool:
-        """Open or make the file; False when what was there was damaged, and is kept beside it with
-        `.damaged` at the end of its name. Raises StorageError."""
+        """Open or make the file. False when the previous one was damaged; it is kept under its name
+        with `.damaged` at the end. Raises StorageError."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         return await self._run(self._open)
 
     async def close(self) -> None:
-        """Let go of the file. Closing twice is fine."""
+        """Close the file. A second call does nothing."""
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.get_running_loop().run_in_executor(thread, self._close)
             thread.shutdown()
 
     async def put(self, cycle: Spooled, notes: Mapping[str, str] = {}) -> int:
-        """Keep a cycle, and with it some notes, durably; the measurements given up for it.
+        """Store a cycle and some notes durably; returns how many measurements were dropped for it.
 
-        One that cannot be kept counts as given up.
+        A cycle that cannot be stored counts as dropped.
         """
         return await self._run(partial(self._put, cycle, notes))
 
     async def give_up(self, measurements: int) -> None:
-        """Count so many as given up that were never put."""
+        """Count measurements as dropped that were never put."""
         self._lost += measurements
         await self._run(partial(self._note, {}))
 
     async def freeze(self, share: Share, make: Freeze) -> Frozen | None:
-        """The batch to send next: the one that waits, else one made of the oldest cycles; None when
-        there is nothing."""
+        """The batch to send next: the waiting one, else a new one of the oldest cycles; None when
+        nothing waits."""
         return await self._run(partial(self._freeze, share, make))
 
     async def forget(self, batch: str, notes: Mapping[str, str] = {}) -> None:
-        """It is somebody else's now."""
+        """Delete a batch that a collector has acknowledged."""
         await self._run(partial(self._forget, batch, notes))
 
     async def put_aside(self, batch: str, reason: str, detail: str) -> None:
-        """It is of no use to send it again."""
+        """Keep a batch that must not be sent again."""
         await self._run(partial(self._put_aside, batch, reason, detail))
 
     async def note(self, notes: Mapping[str, str]) -> None:
-        """Remember these by their names, in place of earlier ones."""
+        """Store notes by their names, in place of earlier ones."""
         await self._run(partial(self._note, notes))
 
     async def notes(self) -> dict[str, str]:
-        """All that is remembered."""
+        """All notes."""
         return await self._run(lambda: _notes(self._opened()))
 
     async def holding(self) -> Holding:
-        """How it is now."""
+        """The current state."""
         return await self._run(lambda: _holding(self._opened(), self._lost))
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -225,7 +227,7 @@ class Spool:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A durable transaction, which takes what was lost before it into account."""
+        """A durable transaction, which also counts what was lost before it."""
         database = self._opened()
         lost = self._lost
         with _errors(self._file):
@@ -262,7 +264,7 @@ class Spool:
         return given_up
 
     def _make_room(self, database: sqlite3.Connection, size: int) -> int:
-        """Give up the oldest until so many bytes fit; the measurements of those."""
+        """Drop the oldest until so many bytes fit; returns how many measurements were dropped."""
         given_up = 0
         while _size(database) + size + _SLACK > self._limit:
             oldest = database.execute(
@@ -330,7 +332,7 @@ class Spool:
 
 
 def look_into(file: Path) -> tuple[Holding, dict[str, str]]:
-    """How a spool is and what it remembers, also while an agent uses it. Raises StorageError."""
+    """The state and notes of a spool, also while an agent uses it. Raises StorageError."""
     if not file.exists():
         return Holding(), {}
     url = f"{file.absolute().as_uri()}?mode=ro"
@@ -346,7 +348,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute(f"PRAGMA journal_size_limit = {_WAL}")
         database.execute("PRAGMA synchronous = FULL")
-        # What was handed in is not to be read off the machine afterwards.
+        # Sent data must not be readable on the machine afterwards.
         database.execute("PRAGMA secure_delete = ON")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
@@ -383,7 +385,7 @@ def _errors(file: Path) -> Iterator[None]:
 
 
 def _size(database: sqlite3.Connection) -> int:
-    """Bytes in use of the file; what was deleted is used again before it grows."""
+    """Bytes in use of the file; free pages are used again before it grows."""
     pages, free, size = (
         database.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("page_count", "freelist_count", "page_size")
@@ -426,7 +428,7 @@ def _holding(database: sqlite3.Connection, lost: int) -> Holding:
 
 
 def _oldest(database: sqlite3.Connection, share: Share) -> Iterator[tuple[int, Spooled]]:
-    """The oldest cycles with their numbers, as many as go into one batch."""
+    """The oldest cycles with their numbers, as many as fit one batch."""
     measured = packed = unpacked = 0
     boots = set()
     rows = database.execute(

@@ -1,14 +1,12 @@
 """Connections to one PostgreSQL database, set up the way a monitor needs them.
 
-Each store holds one connection that writes, and a few that read and cannot write. A connection
-that was lost is noticed before it is used, and made again. What is reported stored is on the
-server's disk: `synchronous_commit` is what the server makes of it, `on` unless somebody turned it
-off.
+Each store has one connection that writes, and a few that read and cannot write. A lost connection
+is noticed before it is used, and made again. What is reported as stored is on the server's disk,
+unless somebody turned `synchronous_commit` off.
 
-Whoever leads holds an advisory lock of the session that writes, so that a leader whose connection
-is gone can write nothing, whatever it believes. Both ends notice within half a minute that the
-other is gone: the kernels by probes on the connection, the server also when a leader's process
-hangs and says nothing for a while.
+The leader holds an advisory lock of the session that writes, so that a leader without its
+connection can write nothing. Both ends notice within 30 seconds that the other is gone: the kernels
+by probes on the connection, the server also when a leader's process hangs.
 """
 
 from collections.abc import Collection, Sequence
@@ -45,35 +43,35 @@ _CLIENT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
     "application_name": "shutwatch",
-    # Whatever the environment or the database says: files are made of what comes as it is.
+    # Whatever the environment or the database says.
     "client_encoding": "UTF8",
 }
-"""How we notice a server that is gone: in seconds, but for the milliseconds of `tcp_user_timeout`;
-and what it calls us, and speaks."""
+"""How a lost server is noticed (in seconds; `tcp_user_timeout` in milliseconds), and our name and
+encoding."""
 _SERVER = (
-    # How the server notices that we are gone. Without meaning, and allowed, on a Unix socket.
+    # How the server notices that we are gone. Without effect on a Unix socket.
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 3",
     "SET tcp_keepalives_count = 3",
     "SET tcp_user_timeout = 15000",
     "SET idle_in_transaction_session_timeout = '20s'",
-    # Queries here are short; compiling them takes longer than running them.
+    # Queries here are short: compiling them would take longer than running them.
     "SET jit = off",
     "SET TIME ZONE 'UTC'",
 )
 _SILENCE = "SET idle_session_timeout = '20s'"
-"""How long a leader may say nothing before the server ends its session, and so its lead."""
+"""How long a leader may be silent before the server ends its session, and so its lead."""
 _LEAD = 0x73687574_6C656164
-"""The advisory lock of whoever leads; one for each database."""
+"""The advisory lock of the leader; one for each database."""
 _LEADING = "leading"
 _NUL = "\x00"
 _MAY_PASS = ("40001", "40P01", "23514")
-"""SQLSTATE of transactions that were in each other's way; the last one when a month was made just
-as a row for it went to the other times."""
+"""SQLSTATE of transactions that conflicted; the last one when a month was made just as a row for it
+went to the partition for other times."""
 
 
 class _TextDumper(StrDumper):
-    """Text to the server: U+0000, which it cannot hold, must cost a character and no more."""
+    """Sends text without U+0000, which the server cannot store."""
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace(_NUL, NO_NUL) if _NUL in obj else obj)
@@ -189,15 +187,15 @@ class PostgresqlBackend(Backend):
 
 
 def _forget(connection: Connection) -> None:
-    """What was made in a transaction is gone when that is rolled back."""
+    """What a transaction made is gone when it is rolled back."""
     if not connection.invalidated:
         bulk_write.forget(connection)
         partitions.forget(connection)
 
 
 def postgresql_url(url: str) -> URL:
-    """The URL, read. StorageError when it does not name a PostgreSQL database; it is never
-    repeated, since it may hold a password."""
+    """Parse a URL. StorageError when it does not name a PostgreSQL database. The error does not
+    repeat the URL, which may hold a password."""
     try:
         parts = make_url(url)
     except (ArgumentError, ValueError):

@@ -1,4 +1,4 @@
-"""What PostgreSQL says, turned into what to do: the only place that maps its errors."""
+"""Turns errors of PostgreSQL into advice: the only place that maps them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ _AT_CONNECT = {
     "invalid connection option": "cannot be reached: the part of `database` behind the question "
     "mark names an option that libpq does not know",
 }
-"""Before a connection is there an error has no code, only words, which follow "FATAL:"."""
+"""Before there is a connection, an error has no code, only text after "FATAL:"."""
 _ADVICE = {
     "28": _NOT_LET_IN,
     "3D000": _MISSING,
@@ -57,7 +57,7 @@ _ADVICE = {
     "XX002": "is damaged: stop everything that writes, keep a copy, and restore a backup",
     "54": "cannot hold so large a value",
 }
-"""By SQLSTATE, or what it begins with."""
+"""By SQLSTATE, or its first characters."""
 _OTHERWISE = "could not do what was asked"
 
 
@@ -65,7 +65,7 @@ _OTHERWISE = "could not do what was asked"
 def postgresql_errors(name: str, password: str = "") -> Iterator[None]:
     """Raise StorageError, naming the database and what to do, for every error of it.
 
-    `password` is what must never be repeated, whoever said it.
+    `password` is never repeated, whatever the text of the error holds.
     """
     try:
         yield
@@ -93,9 +93,9 @@ def _advice(error: BaseException | None, said: str) -> str:
     if code:
         return next((text for start, text in _ADVICE.items() if code.startswith(start)), _OTHERWISE)
     _, fatal, words = said.partition("FATAL: ")
-    told = words.strip() if fatal else said
+    message = words.strip() if fatal else said
     lost = isinstance(error, OperationalError | InterfaceError)
     return next(
-        (text for start, text in _AT_CONNECT.items() if told.startswith(start)),
+        (text for start, text in _AT_CONNECT.items() if message.startswith(start)),
         _UNREACHABLE if lost else _OTHERWISE,
     )

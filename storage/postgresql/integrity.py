@@ -1,6 +1,6 @@
-"""What can be wrong with a PostgreSQL database, as far as questions to it can tell.
+"""Checks of a PostgreSQL database, as far as queries can tell.
 
-That its files hold is its own matter: `pg_amcheck`, and checksums.
+For its files PostgreSQL has its own tools: `pg_amcheck`, and checksums.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from storage.sql.batch_integrity import Fault, batch_problems
 from storage.sql.migrate import version_of
 from storage.values.codecs import BATCH, ENROLMENT
 
-_MOST_TOLD = 20
+_MOST_PROBLEMS = 20
 _AT_ONCE = 20
 _GAPS = (
     "SELECT event FROM event_log GROUP BY country, event "
@@ -30,12 +30,12 @@ _MONTHS = "SELECT count(*) FROM pg_inherits WHERE inhrelid = to_regclass(:name)"
 
 
 def check_postgresql(url: str, fault: Fault | None = None) -> list[str]:
-    """What is wrong, a sentence each; empty when it holds. It is only read, and may be in use.
+    """The problems found, a sentence each. The database is only read, and may be in use.
 
-    With `fault` every batch of agents is held to what was signed, too: the first few that do not
-    hold are named. StorageError when it cannot be opened at all.
+    With `fault` the signature of every batch is checked, too: the first few that are not valid are
+    named. StorageError when it cannot be opened.
     """
-    backend = PostgresqlBackend(postgresql_url(url), 10.0)
+    backend = PostgresqlBackend(postgresql_url(url))
     engine = backend.read_engine(1)
     try:
         with backend.errors(), engine.connect() as connection:
@@ -55,7 +55,7 @@ def _batches(connection: Connection, fault: Fault) -> list[str]:
     # A few rows at a time: each may be megabytes.
     piecemeal = connection.execution_options(stream_results=True, max_row_buffer=_AT_ONCE)
     with piecemeal.execute(select(*(schema.batch.c[name] for name in BATCH.names))) as batches:
-        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_TOLD))
+        return list(islice(batch_problems(keys.all(), batches, fault), _MOST_PROBLEMS))
 
 
 def _problems(connection: Connection) -> Iterator[str]:

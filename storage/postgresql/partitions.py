@@ -1,12 +1,11 @@
-"""Months of rows apart, on PostgreSQL: each in a table of its own, made ahead, dropped whole.
+"""Partitions by month on PostgreSQL: made ahead, and dropped as a whole.
 
-A month that nobody foresaw (what was recorded long ago is brought in now) is made when its first
-row comes, in the same transaction. Times too far off for that, a clock gone wrong, lie in the
-partition for all other times, so that nothing is ever refused; should their month be made one
-day, they move there.
+A month that does not exist yet (old data is imported) is made when its first row comes, in the same
+transaction. Rows of a wrong clock, with times too far away, go to the partition for other times,
+so that no row is refused. When their month is made one day, they move there.
 
-Making and dropping take a lock, for a moment, that nobody can read under. It is waited for so
-shortly that nobody notices, and tried again later.
+To make or drop a partition takes a lock under which nobody can read, for a moment. The wait for it
+is short, and is tried again later, so that readers notice nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -21,19 +20,19 @@ TIMES = {
     "measurement": "started_at",
     "vantage_health": "at",
 }
-"""The tables that are cut, and by which of their columns. `cycle` is not: its key, which tells what
-arrived before, has no time in it, and it is small."""
+"""The partitioned tables, and the time of each. `cycle` is small and is not partitioned: its key,
+which identifies what arrived before, has no time in it."""
 
 AHEAD = 3
-"""Months made before they begin, besides the present one."""
+"""Months made before they begin, besides the current one."""
 _BACK = 12 * 12
-"""Months back that are still made when a row needs them."""
+"""How many months back a partition is made when a row needs it."""
 _OTHER = "other"
 _KNOWN = "months"
 _MAKING = 0x73687574_6D6F6E74
-"""The advisory lock of whoever makes partitions."""
+"""The advisory lock for making partitions."""
 _PATIENCE = "200ms"
-"""How long a change of partitions waits for those who read and write, and they for it."""
+"""How long a change of partitions waits for readers and writers, and they for it."""
 
 
 def month_of(moment: str) -> str:
@@ -42,7 +41,7 @@ def month_of(moment: str) -> str:
 
 
 def months_ahead(now: datetime | None = None) -> list[str]:
-    """The present month and those to be made ahead."""
+    """The current month and those to make ahead."""
     first = _number(now or datetime.now(UTC))
     return [_month(number) for number in range(first, first + AHEAD + 1)]
 
@@ -50,8 +49,8 @@ def months_ahead(now: datetime | None = None) -> list[str]:
 def ensure(connection: Connection, table: str, months: Iterable[str]) -> None:
     """Make the partitions that rows of these months need; the caller holds the transaction.
 
-    Where somebody is in the way (`pg_dump` reads for hours) nobody waits: the rows go to the other
-    times, from where they move to their month when it is made after all.
+    When another program is in the way (`pg_dump` reads for hours), this does not wait: the rows go
+    to the partition for other times, and move to their month when it is made later.
     """
     known: dict[str, set[str]] = connection.info.setdefault(_KNOWN, {})
     if table not in known:
@@ -61,7 +60,7 @@ def ensure(connection: Connection, table: str, months: Iterable[str]) -> None:
         now = _number(datetime.now(UTC))
         near = {_month(number) for number in range(now - _BACK, now + AHEAD + 1)}
         _make_all(connection, table, sorted(missing & near))
-        # What could not be made, or is too far off, is not tried again by this connection.
+        # This connection does not try again what could not be made, or is too far away.
         known[table] |= {_OTHER, *missing}
 
 
@@ -71,7 +70,7 @@ def _make_all(connection: Connection, table: str, months: Sequence[str]) -> None
         with connection.begin_nested():
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
-            # Somebody may have made them while we waited.
+            # Another process may have made them meanwhile.
             there = _partitions(connection, table)
             if _OTHER not in there:
                 other = f"{table}_{_OTHER}"
@@ -91,7 +90,7 @@ def is_locked(error: DBAPIError) -> bool:
 
 
 def make_ahead(engine: Engine, tables: Collection[str] = tuple(TIMES)) -> None:
-    """Make what the months to come need, a table at a time."""
+    """Make the partitions of the coming months, one table at a time."""
     for table in tables:
         with engine.begin() as connection:
             forget(connection)
@@ -99,12 +98,12 @@ def make_ahead(engine: Engine, tables: Collection[str] = tuple(TIMES)) -> None:
 
 
 def forget(connection: Connection) -> None:
-    """What was made in a transaction that is rolled back is gone."""
+    """A partition made in a transaction is gone when that is rolled back."""
     connection.info.pop(_KNOWN, None)
 
 
 def oldest_before(engine: Engine, table: str, before: str) -> tuple[str, int] | None:
-    """The oldest month that is over at `before` (as `time_text` gives it), and its rows."""
+    """The oldest month that ended by `before` (as `time_text` gives it), and its number of rows."""
     with engine.connect() as connection:
         months = sorted(_partitions(connection, table) - {_OTHER})
         if not months or _bounds(months[0])[1] > before:
@@ -114,8 +113,8 @@ def oldest_before(engine: Engine, table: str, before: str) -> tuple[str, int] | 
 
 
 def drop(connection: Connection, table: str, month: str) -> None:
-    """Drop a month, unless somebody is in the way for longer than a moment; the caller holds the
-    transaction."""
+    """Drop a month, unless another program is in the way for longer than a moment; the caller holds
+    the transaction."""
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_name(table, month)}")
     forget(connection)
@@ -155,7 +154,7 @@ def _name(table: str, month: str) -> str:
 
 
 def _bounds(month: str) -> tuple[str, str]:
-    """Both as beginnings of times: text that is longer comes after them."""
+    """Both as the first characters of times: longer text sorts after them."""
     year, number = map(int, month.split("-"))
     return month, _month(year * 12 + number)
 

@@ -1,6 +1,6 @@
-"""Whether stored batches are still what vantages signed: all of them, one in memory at a time.
+"""Checks that stored batches are still what vantages signed, one in memory at a time.
 
-What a signature is of, whoever asks for the check knows; here is only read.
+The caller knows what a signature covers; this module only reads.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,10 +11,10 @@ from storage.values.compression import PackingError
 from storage.values.fleet import Enrolment, ReceivedBatch
 
 Fault = Callable[[ReceivedBatch, Enrolment | None], str]
-"""Why a batch does not hold, a clause, empty when it does; given the enrolment that its fingerprint
-names, or None."""
+"""Why a batch is not valid, as a clause; empty when it is valid. It gets the enrolment that its
+fingerprint names, or None."""
 
-# Names of columns are ours, none comes from outside.
+# Names of columns are ours; none is input.
 BATCH_ROWS = f"SELECT {', '.join(codecs.BATCH.names)} FROM batch"  # noqa: S608
 KEY_ROWS = f"SELECT {', '.join(codecs.ENROLMENT.names)} FROM enrolment"  # noqa: S608
 
@@ -22,8 +22,7 @@ KEY_ROWS = f"SELECT {', '.join(codecs.ENROLMENT.names)} FROM enrolment"  # noqa:
 def batch_problems(
     keys: Iterable[Sequence[Any]], batches: Iterable[Sequence[Any]], fault: Fault
 ) -> Iterator[str]:
-    """What does not hold, a sentence each, from rows of both tables with their columns in the order
-    of their codecs."""
+    """A sentence for each problem. Rows have their cells in the order of the codecs."""
     known: dict[str, Enrolment] = {}
     for row in keys:
         try:

@@ -1,9 +1,10 @@
-"""Several callers, one transaction: while one is being made durable, those who come wait together.
+"""One transaction for several callers: those that come while one is being made durable wait
+together for the next.
 
-A disk makes a few hundred transactions durable in a second, whatever is in them. So one that
-takes what many callers bring costs each of them little, and nobody is answered any earlier than
-what he brought is on disk. What those who wait bring is made ready for the next one meanwhile, so
-that the processor does not wait for the disk.
+A disk makes a few hundred transactions durable in a second, whatever their size. So one
+transaction for many callers costs each of them little. A caller is answered only when its value is
+on disk. The rows of the next group are prepared meanwhile, so that the processor does not wait for
+the disk.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 _QUICKLY = 1.0
-"""Seconds. What failed sooner may be one caller's fault; what took longer is the database's."""
+"""Seconds. A faster failure may be one caller's fault; a slower one is the database's."""
 
 
 class _Group(NamedTuple, Generic[T, P, R]):
@@ -29,7 +30,7 @@ class _Group(NamedTuple, Generic[T, P, R]):
 
 
 class GroupCommit(Generic[T, P, R]):
-    """Hands values on in groups, in the order they came; used from one event loop."""
+    """Writes values in groups, in the order they came; used from one event loop."""
 
     def __init__(
         self,
@@ -39,10 +40,9 @@ class GroupCommit(Generic[T, P, R]):
         weigh: Callable[[T], int],
         most: int,
     ) -> None:
-        """`prepare` makes a group ready, and `write` stores it, whole or not at all, and gives an
-        answer for each value; it calls what it is given when it has but to wait for the disk, which
-        is when the next group is made ready. A group has a weight of `most` at most, unless one
-        value alone has more."""
+        """`prepare` makes rows of a group. `write` stores them, all or none, and returns an answer
+        for each value; it calls its second argument when it only waits for the disk: then the next
+        group is prepared. A group weighs `most` at most, unless one value alone weighs more."""
         self._prepare = prepare
         self._write = write
         self._weigh = weigh
@@ -74,7 +74,7 @@ class GroupCommit(Generic[T, P, R]):
             group = following or self._next()
 
     def _next(self) -> _Group[T, P, R] | None:
-        """Those who wait, being made ready."""
+        """The values that wait, being prepared."""
         if not self._waiting:
             return None
         callers = [self._waiting.popleft()]
@@ -93,8 +93,8 @@ class GroupCommit(Generic[T, P, R]):
     async def _outcomes(
         self, values: Sequence[T], ready: asyncio.Task[P], waits_for_disk: Callable[[], None]
     ) -> Sequence[R | BaseException]:
-        """One for each. What cannot be stored must not take others' along, so a group that fails
-        is tried value by value."""
+        """An outcome for each value. A value that cannot be stored must not affect others, so a
+        group that fails is tried value by value."""
         begun = time.monotonic()
         (outcome,) = await asyncio.gather(
             self._stored(ready, waits_for_disk), return_exceptions=True

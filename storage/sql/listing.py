@@ -281,7 +281,7 @@ def overlapping(
 ) -> list[ColumnElement[bool]]:
     """Events that may have been active at some moment of the selection.
 
-    `storage.memory.store` says the same in Python.
+    `storage.memory.store` does the same in Python.
     """
     events = table.c
     where = _matching_place(table, selection)
@@ -298,7 +298,7 @@ def bearing_on(selection: Selection) -> list[ColumnElement[bool]]:
     """Annotations of the time and place that a selection selects. If it names a platform: those of
     that one and of no particular one.
 
-    `storage.memory.store` says the same in Python.
+    `storage.memory.store` does the same in Python.
     """
     annotations = schema.annotation.c
     where: list[ColumnElement[bool]] = []

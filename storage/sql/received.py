@@ -1,4 +1,4 @@
-"""What arrives from agents, made ready to be written before the database is held for it."""
+"""The rows of what collectors receive, made before the transaction that writes them begins."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -22,18 +22,18 @@ LATEST = (
     *("look", "started_at", "measurement", "cycle", "reached", *_FAILURES, "received_at"),
 )
 LATEST_KEY, NEWEST = slice(0, 5), slice(9, 11)
-"""Of a row of LATEST: its key, and what tells the newer of two."""
+"""Of a row of LATEST: its key, and the cells that decide which of two is newer."""
 _latest_of = itemgetter(
     *(MEASUREMENT.index("id" if name == "measurement" else name) for name in LATEST)
 )
-"""From the row of a measurement."""
+"""Takes a row of LATEST from the row of a measurement."""
 _STARTED = MEASUREMENT.index("started_at")
 COUNTS = ("looks", "reached", "failed")
 HOUR = ("country", "platform", "starts_at", "asn", "network", *COUNTS)
-"""Names of cells, in their order, of the rows made here."""
+"""Names of the cells, in their order, of the rows made here."""
 
 
-class LookRows(NamedTuple):
+class MeasurementRows(NamedTuple):
     """What one measurement adds."""
 
     key: tuple[str, str, str]
@@ -41,7 +41,7 @@ class LookRows(NamedTuple):
     row: tuple[Any, ...]
     latest: tuple[Any, ...] | None
     hour: tuple[Any, ...] | None
-    """With how much it adds to each count."""
+    """With what it adds to each count."""
 
 
 class CycleRows(NamedTuple):
@@ -51,7 +51,7 @@ class CycleRows(NamedTuple):
     """Country and id."""
     link: tuple[str, ...]
     inbox: list[Any]
-    looks: list[LookRows]
+    measurements: list[MeasurementRows]
 
 
 class ArrivalRows(NamedTuple):
@@ -60,22 +60,21 @@ class ArrivalRows(NamedTuple):
     batch: list[Any] | None
     sha256: str
     cycles: list[CycleRows]
-    looks: list[LookRows]
+    measurements: list[MeasurementRows]
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Of the batch: country, vantage, id; the order in which all who write take their locks."""
+        """Country, vantage and id of the batch. All writers take their locks in this order."""
         return () if self.batch is None else tuple(self.batch[:3])
 
 
 def arrival_rows(arrival: Arrival, received: str) -> ArrivalRows:
-    """Everything that `arrival` adds. Of a batch, the time it was received is its own; of looks
-    alone it is `received`. UnicodeEncodeError for text that is not valid."""
+    """All rows that `arrival` adds. `received` is the time of arrival of measurements without a
+    batch; a batch has its own. UnicodeEncodeError for text that is not valid."""
     batch = arrival.batch
     if batch is None:
-        return ArrivalRows(
-            None, "", [], [_look_rows(look, received) for look in arrival.measurements]
-        )
+        rows = [_measurement_rows(one, received) for one in arrival.measurements]
+        return ArrivalRows(None, "", [], rows)
     cycles = [_cycle_rows(batch, cycle, n) for n, cycle in enumerate(arrival.cycles)]
     return ArrivalRows(codecs.BATCH.encode(batch), batch.body_sha256, cycles, [])
 
@@ -87,39 +86,40 @@ def _cycle_rows(batch: ReceivedBatch, cycle: SeenCycle, position: int) -> CycleR
         (cycle.country, cycle.id),
         (batch.country, batch.vantage, batch.id, cycle.id),
         [*codecs.WAITING.encode(waiting), batch.id, position],
-        [_look_rows(look, received) for look in cycle.measurements],
+        [_measurement_rows(one, received) for one in cycle.measurements],
     )
 
 
-def _look_rows(look: Measurement, received: str) -> LookRows:
-    row = measurement_row(look, received)
+def _measurement_rows(measurement: Measurement, received: str) -> MeasurementRows:
+    row = measurement_row(measurement, received)
     started = row[_STARTED]
     hour = latest = None
-    if look.look is Purpose.SCHEDULED:
+    if measurement.look is Purpose.SCHEDULED:
         at = f"{started[:13]}:00:00.000000Z"
-        hour = (look.country, look.platform, at, look.asn, look.network, *counts(look))
-    if look.look in OF_LATEST:
+        place = (measurement.country, measurement.platform, at)
+        hour = (*place, measurement.asn, measurement.network, *counts(measurement))
+    if measurement.look in OF_LATEST:
         latest = _latest_of(row)
-    return LookRows((look.country, started, look.id), row, latest, hour)
+    return MeasurementRows((measurement.country, started, measurement.id), row, latest, hour)
 
 
-def newest(rows: Iterable[LookRows]) -> list[tuple[Any, ...]]:
+def newest(rows: Iterable[MeasurementRows]) -> list[tuple[Any, ...]]:
     """The newest row for each vantage and endpoint, in the order of their keys."""
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for _, _, row, _ in rows:
-        if row is not None:
-            key = row[LATEST_KEY]
-            if key not in found or row[NEWEST] > found[key][NEWEST]:
-                found[key] = row
+    for one in rows:
+        if one.latest is not None:
+            key = one.latest[LATEST_KEY]
+            if key not in found or one.latest[NEWEST] > found[key][NEWEST]:
+                found[key] = one.latest
     return [row for _, row in sorted(found.items())]
 
 
-def summed(rows: Iterable[LookRows]) -> list[tuple[Any, ...]]:
+def summed(rows: Iterable[MeasurementRows]) -> list[tuple[Any, ...]]:
     """What they add to each hour, in the order of the keys."""
     width = len(HOUR) - len(COUNTS)
     found: dict[tuple[Any, ...], list[int]] = {}
-    # Few differ: those that are alike are counted first.
-    for row, times in Counter(look.hour for look in rows).items():
+    # Most are equal, so equal rows are counted first.
+    for row, times in Counter(one.hour for one in rows).items():
         if row is not None:
             total = found.setdefault(row[:width], [0] * len(COUNTS))
             for n, more in enumerate(row[width:]):

@@ -1,13 +1,11 @@
-"""How old rows are deleted: a few at a time, so that nobody who writes waits for long.
+"""How old rows are deleted: a few at a time, so that no writer waits for long.
 
-Rows are sought by a reader, which stops nobody, and deleted by their keys in transactions of a few
-hundredths of a second each. SQLite gives the room to the rows that come next; the file does not
-shrink.
+A reader finds the rows, which blocks no writer. They are deleted by their keys in transactions of
+some 25 ms each. SQLite uses the space for new rows; the file does not shrink.
 
-Events, their log and what people add to them are never deleted, nor what is latest, nor the counts
-by the day, nor who was enrolled and who is in quarantine, nor what waits to be judged. Cycles are
-kept as long as the counts by the hour: they tell that a cycle which arrives once more was counted
-already.
+Never deleted are events, their log, reviews and annotations, the `latest_…` tables, daily counts,
+enrolments, quarantines and cycles that wait to be judged. Cycles are kept as long as the hourly
+counts: they show that a cycle which arrives again was counted already.
 """
 
 from collections.abc import Sequence
@@ -30,32 +28,32 @@ TIMES = {
     Prunable.AVAILABILITY_HOUR: schema.availability_hour.c.starts_at,
     Prunable.LOOK_HOUR: schema.look_hour.c.starts_at,
 }
-"""By which time a row is old."""
+"""The time that makes a row old."""
 PARTS = {
     Prunable.REJUDGED_VERDICT: schema.rejudged_verdict.c.rejudging,
     Prunable.REJUDGED_PLATFORM: schema.rejudged_platform.c.rejudging,
     Prunable.REJUDGED_EVENT: schema.rejudged_event.c.rejudging,
 }
-"""Parts of recomputations, which are as old as those, whatever time they are about."""
+"""Parts of recomputations. They are as old as the recomputation, whatever time they cover."""
 
 SOUGHT = 5000
-"""Keys of old rows sought at once."""
+"""Keys of old rows found in one query."""
 _FEWEST, _MOST = 10, 2000
 """Rows in one transaction."""
-_WANTED = 0.025
+_SECONDS = 0.025
 """Seconds one transaction should take."""
 
 
 class Batch(msgspec.Struct):
-    """How many rows go into the next transaction; learns from how long the last one took."""
+    """How many rows go into the next transaction, adapted to the time the last one took."""
 
     size: int = 200
 
     def took(self, seconds: float) -> None:
-        """Fewer at once where that was long, more where it was short."""
-        if seconds > 2 * _WANTED:
+        """Adapt to a transaction that took so long."""
+        if seconds > 2 * _SECONDS:
             self.size = max(_FEWEST, self.size // 2)
-        elif seconds < _WANTED / 2:
+        elif seconds < _SECONDS / 2:
             self.size = min(_MOST, self.size * 3 // 2)
 
 
@@ -70,12 +68,12 @@ def _key(what: Prunable) -> list[Column[Any]]:
 def old_keys(connection: Connection, what: Prunable, before: str) -> list[tuple[Any, ...]]:
     """Keys of rows older than `before` (as `time_text` gives it), at most SOUGHT."""
     if what in PARTS:
-        made = select(schema.rejudging.c.id).where(schema.rejudging.c.at < before)
-        where: ColumnElement[bool] = PARTS[what].in_(made)
+        recomputed = select(schema.rejudging.c.id).where(schema.rejudging.c.at < before)
+        where: ColumnElement[bool] = PARTS[what].in_(recomputed)
     else:
         where = TIMES[what] < before
     if what is Prunable.VANTAGE_HEALTH:
-        # Each country's rows lie in the order of time, but nothing orders those of all.
+        # The rows of one country are indexed by time, those of all together are not.
         countries = select(schema.latest_health.c.country).distinct()
         where = and_(where, schema.vantage_health.c.country.in_(countries))
     query = select(*_key(what)).where(where).limit(SOUGHT)

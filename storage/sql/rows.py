@@ -1,4 +1,4 @@
-"""The row of one measurement, whoever writes it."""
+"""The row of one measurement."""
 
 from operator import itemgetter
 from typing import Any

@@ -1,15 +1,14 @@
 """The tables. What each column means is in docs/storage.md, which a test holds to this file.
 
-- Every key begins with the country, and where rows pile up the time comes second: one country's
-  months lie together. On PostgreSQL what piles up is cut by month
-  (`storage.postgresql.partitions`), and can
-  be spread by country. Only what was recomputed lies by recomputation: it is read, and can be
-  thrown away, as one.
+- Every key begins with the country, and where rows pile up the time comes second: the months of one
+  country lie together. On PostgreSQL these tables are partitioned by month
+  (`storage.postgresql.partitions`). Keys of recomputed rows begin with the recomputation: it is
+  read and deleted as a whole.
 - Times are text (`storage.values.times`). Lists and nested values are JSON text, but for the
-  observations: they are most of the database, so their JSON is packed
+  observations: they are most of the database, so their JSON is compressed
   (`storage.values.compression`).
-- Big columns come last: SQLite then reads the small ones without touching the big.
-- The `latest_…` tables repeat rows so that "what is it now" never searches history.
+- Big columns come last: SQLite then reads the small ones without them.
+- The `latest_…` tables repeat rows so that the current state is found without history.
 """
 
 from collections.abc import Iterable
@@ -49,7 +48,7 @@ def _maybe_text(*names: str) -> Iterable[Column[str]]:
 
 
 def _where() -> Iterable[Column[str] | Column[int]]:
-    """From where it was seen."""
+    """The vantage that measured."""
     return [
         *_text("vantage"),
         Column("asn", BigInteger, nullable=False),
@@ -93,7 +92,7 @@ measurement = Table(
     postgresql_partition_by="RANGE (started_at)",
 )
 Index(
-    # What controls see is little beside the rest, and is searched all the time.
+    # Measurements of controls are few, and are searched all the time.
     "measurement_of_controls_by_started_at",
     measurement.c.started_at,
     sqlite_where=text("vantage_role = 'control'"),
@@ -139,7 +138,7 @@ def _health_columns() -> Iterable[Column[str] | Column[int] | Column[float] | Co
 
 
 def _latest_columns() -> Iterable[Column[str]]:
-    """What decides whether a row is newer: see `storage.sql.writing`."""
+    """They decide whether a row is newer: see `storage.sql.writing`."""
     return _text("cycle_started_at", "received_at")
 
 
@@ -174,7 +173,7 @@ vantage_health = Table(
 
 
 def _availability(name: str, *more: Column[int]) -> Table:
-    """Counts of verdicts. The rows lie in the order of their key, which is how they are read."""
+    """Counts of verdicts. The rows are stored, and read, in the order of their key."""
     return Table(
         name,
         metadata,
@@ -341,7 +340,7 @@ enrolment = Table(
     PrimaryKeyConstraint("fingerprint"),
 )
 Index(
-    # One key speaks for a vantage, also when two people enrol at once.
+    # A vantage has one valid key, also when two people enrol at the same time.
     "enrolment_that_may_speak_by_vantage",
     enrolment.c.vantage,
     unique=True,

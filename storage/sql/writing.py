@@ -1,14 +1,14 @@
 """How a cycle is written: which rows, in which tables, and what may replace what.
 
-History is only ever added to. A cycle already known adds nothing; a measurement shared by two
-cycles (one control look can serve several vantages) is stored once.
+Rows are only added to history. A cycle that is stored already adds nothing. A measurement of two
+cycles (one control measurement can serve several vantages) is stored once.
 
-`latest_…` rows are replaced by those of a cycle that *started* later. One exception: a stored
-row from a cycle that started after the incoming one was received comes from a clock that was
-ahead, and must not stand in the way until the world catches up.
+`latest_…` rows are replaced by those of a cycle that *started* later. One exception: if the stored
+row is of a cycle that started after the incoming one was received, its clock was ahead, and it is
+replaced as well.
 
-An event is replaced by a form of it updated later. With a cycle not seen before, an equal time
-is enough, since one judgement may change an event more than once.
+An event is replaced by a form of it updated later. With a new cycle an equal time is enough, since
+one judgement may change an event more than once.
 """
 
 from collections.abc import Sequence
@@ -101,7 +101,7 @@ class Writer:
         new = self._cycle.run(connection, [_cycle_row(cycle, received)]) > 0
         if new:
             self._write_cycle(connection, cycle, received)
-        # Also when it is known: it may have been handed in once more while it was judged.
+        # Also a known cycle: it may have been received again while it was judged.
         connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
         current = current_events(events, log)
         statement = self._event if new else self._event_of_known_cycle

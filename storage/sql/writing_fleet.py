@@ -1,11 +1,11 @@
-"""How what agents hand in is written, by as many collectors at once as there are.
+"""How what agents send is written, by any number of collectors at the same time.
 
-Whoever writes takes rows in the same order, table by table and key by key, so that no two wait for
-each other. A batch comes first: its row is what the same batch, handed in elsewhere at the same
-moment, waits for.
+All writers take rows in the same order, table by table and key by key, so that no two wait for each
+other. The batch comes first: another collector that receives the same batch at the same moment
+waits for its row.
 
-A cycle is taken whole, once: one that waits or was judged already gets no further measurements, or
-who knows its id could add to what was concluded from.
+A cycle is stored whole, once. One that waits or was judged already gets no further measurements:
+otherwise anyone who knows its id could add to the evidence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, true, tuple_, update
 
-from storage.sql import received as arrival
-from storage.sql import schema
+from storage.sql import received, schema
 from storage.sql.backend import Backend
-from storage.sql.received import ArrivalRows, CycleRows, LookRows
+from storage.sql.received import ArrivalRows, CycleRows, MeasurementRows
 from storage.sql.rows import MEASUREMENT
 from storage.sql.statements import Statement, add_to, insert_new, upsert
 from storage.store import StorageError
@@ -28,10 +27,10 @@ from storage.values.times import time_text
 Key = tuple[str, ...]
 """Cells of a primary key."""
 _AT_ONCE = 500
-"""Keys in one question."""
+"""Keys in one query."""
 
 
-def _newer_look(incoming: Any, stored: Any) -> Any:
+def _newer_measurement(incoming: Any, stored: Any) -> Any:
     return or_(
         tuple_(incoming.started_at, incoming.measurement)
         > tuple_(stored.started_at, stored.measurement),
@@ -44,12 +43,12 @@ class FleetWriter:
     """The statements that store what comes from agents, compiled for one database."""
 
     def __init__(self, backend: Backend) -> None:
-        self._batch = insert_new(schema.batch, backend, arrival.BATCH)
-        self._link = insert_new(schema.batch_cycle, backend, arrival.BATCH_CYCLE)
-        self._inbox = insert_new(schema.inbox, backend, arrival.INBOX)
+        self._batch = insert_new(schema.batch, backend, received.BATCH)
+        self._link = insert_new(schema.batch_cycle, backend, received.BATCH_CYCLE)
+        self._inbox = insert_new(schema.inbox, backend, received.INBOX)
         self._measurement = insert_new(schema.measurement, backend, MEASUREMENT)
-        self._latest = upsert(schema.latest_look, backend, arrival.LATEST, _newer_look)
-        self._hour = add_to(schema.look_hour, backend, arrival.HOUR, arrival.COUNTS)
+        self._latest = upsert(schema.latest_look, backend, received.LATEST, _newer_measurement)
+        self._hour = add_to(schema.look_hour, backend, received.HOUR, received.COUNTS)
         self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
         self._quarantine = upsert(
             schema.quarantine, backend, codecs.QUARANTINE.names, lambda *_: true()
@@ -60,9 +59,9 @@ class FleetWriter:
         receptions = self._write_batches(connection, arrived)
         fresh = [n for n, reception in enumerate(receptions) if reception is None]
         owners = self._write_cycles(connection, [(n, arrived[n]) for n in fresh])
-        new = self._write_looks(connection, {look.key: look for _, look in reversed(owners)})
+        new = self._write_measurements(connection, {one.key: one for _, one in reversed(owners)})
         counts = dict.fromkeys(fresh, 0)
-        for owner in {look.key: n for n, look in reversed(owners) if look.key in new}.values():
+        for owner in {one.key: n for n, one in reversed(owners) if one.key in new}.values():
             counts[owner] += 1
         return [
             Reception(known=False, measurements=counts[n]) if reception is None else reception
@@ -72,7 +71,7 @@ class FleetWriter:
     def _write_batches(
         self, connection: Connection, arrived: Sequence[ArrivalRows]
     ) -> list[Reception | None]:
-        """What became of those that were there already, None for all others."""
+        """What became of those that were stored already; None for the others."""
         first: dict[Key, int] = {}
         for n, one in enumerate(arrived):
             if one.batch is not None:
@@ -105,31 +104,30 @@ class FleetWriter:
     def _insert(
         self, connection: Connection, statement: Statement, rows: Mapping[Key, Any]
     ) -> set[Key]:
-        """Write the rows, which stand in the order of their keys; the keys of those that are
-        new."""
-        wanted = dict(rows)
+        """Write the rows, which are in the order of their keys; returns the new keys."""
+        rest = dict(rows)
         columns = list(statement.table.primary_key.columns)
-        while wanted:
+        while rest:
             with connection.begin_nested() as attempt:
-                if statement.run(connection, wanted.values()) == len(wanted):
+                if statement.run(connection, rest.values()) == len(rest):
                     break
-                # Some were there: which, a database that writes many at once does not tell.
+                # Some were stored already; a database that writes many at once does not say which.
                 attempt.rollback()
-            before = len(wanted)
-            for part in _parts(wanted):
+            before = len(rest)
+            for part in _parts(rest):
                 known = select(*columns).where(tuple_(*columns).in_(part))
                 for key in connection.execute(known):
-                    wanted.pop(tuple(key), None)
-            if len(wanted) == before:
-                # Such as U+0000 in an id, of which PostgreSQL makes another character.
+                    rest.pop(tuple(key), None)
+            if len(rest) == before:
+                # An id may hold U+0000, which is stored in PostgreSQL as another character.
                 raise StorageError(f"rows of {statement.table} cannot be told from stored ones")
-        return set(wanted)
+        return set(rest)
 
     def _write_cycles(
         self, connection: Connection, arrived: Sequence[tuple[int, ArrivalRows]]
-    ) -> list[tuple[int, LookRows]]:
-        """Let new cycles wait; whose the looks are that are to be stored."""
-        cycles = [(n, cycle) for n, one in arrived for cycle in one.cycles]
+    ) -> list[tuple[int, MeasurementRows]]:
+        """Store new cycles as waiting; returns the measurements to store, and whose they are."""
+        cycles = [(n, cycle) for n, arrival in arrived for cycle in arrival.cycles]
         known = self._known_cycles(connection, [cycle for _, cycle in cycles])
         new: dict[tuple[str, str], tuple[int, CycleRows]] = {}
         for n, cycle in cycles:
@@ -138,11 +136,11 @@ class FleetWriter:
         self._link.run(connection, sorted({cycle.link for _, cycle in cycles}))
         rows = [cycle.inbox for _, (_, cycle) in sorted(new.items())]
         if self._inbox.run(connection, rows) < len(rows):
-            # Another collector was given some of them at this moment, and was first.
+            # Another collector received some of them at the same moment, and was first.
             for key in self._waiting_from_elsewhere(connection, new):
                 new.pop(key, None)
-        looks = [(n, look) for n, one in arrived for look in one.looks]
-        return looks + [(n, look) for n, cycle in new.values() for look in cycle.looks]
+        alone = [(n, one) for n, arrival in arrived for one in arrival.measurements]
+        return alone + [(n, one) for n, cycle in new.values() for one in cycle.measurements]
 
     def _waiting_from_elsewhere(
         self, connection: Connection, new: dict[tuple[str, str], tuple[int, CycleRows]]
@@ -171,13 +169,15 @@ class FleetWriter:
                 found |= {(country, id_) for country, id_ in rows}
         return found
 
-    def _write_looks(self, connection: Connection, looks: Mapping[Key, LookRows]) -> set[Key]:
-        """Write measurements and what follows from them; the keys of those that are new."""
-        rows = {key: looks[key].row for key in sorted(looks)}
+    def _write_measurements(
+        self, connection: Connection, measurements: Mapping[Key, MeasurementRows]
+    ) -> set[Key]:
+        """Write measurements and what follows from them; returns the keys of the new ones."""
+        rows = {key: measurements[key].row for key in sorted(measurements)}
         new = self._insert(connection, self._measurement, rows)
-        added = [look for key, look in looks.items() if key in new]
-        self._latest.run(connection, arrival.newest(added))
-        self._hour.run(connection, arrival.summed(added))
+        added = [one for key, one in measurements.items() if key in new]
+        self._latest.run(connection, received.newest(added))
+        self._hour.run(connection, received.summed(added))
         return new
 
     def enrol(self, connection: Connection, enrolment: Enrolment) -> None:
@@ -188,7 +188,7 @@ class FleetWriter:
             raise StorageError(key_is_taken(enrolment))
 
     def revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
-        """Let its key speak no more; the caller holds the transaction. Whether it had one."""
+        """Revoke its key; the caller holds the transaction. Returns whether it had one."""
         table = schema.enrolment
         mine = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
         changed = connection.execute(mine.values(revoked_at=time_text(at), reason=reason))

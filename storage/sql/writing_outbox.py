@@ -1,4 +1,4 @@
-"""How notices are written: new ones once, later forms of known ones over them."""
+"""How notices are written: new ones once, later forms in place of earlier ones."""
 
 from collections.abc import Iterable
 
@@ -20,9 +20,9 @@ class OutboxWriter:
         self._known = upsert(schema.outbox, backend, names, lambda *_: true())
 
     def add(self, connection: Connection, notices: Iterable[Notice]) -> None:
-        """Write those that are not there; the caller holds the transaction."""
+        """Write those that are new; the caller holds the transaction."""
         self._new.run(connection, map(codecs.NOTICE.encode, notices))
 
     def update(self, connection: Connection, notices: Iterable[Notice]) -> None:
-        """Put these in the place of their earlier forms; the caller holds the transaction."""
+        """Replace the stored forms of these; the caller holds the transaction."""
         self._known.run(connection, map(codecs.NOTICE.encode, notices))

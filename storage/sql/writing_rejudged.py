@@ -1,4 +1,4 @@
-"""How a recomputation is written: beside what was stored before, of which it alters nothing."""
+"""How a recomputation is written: into tables of its own, first results stay as they are."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

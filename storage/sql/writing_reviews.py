@@ -1,4 +1,5 @@
-"""How what people add is written: beside what was detected, of which it alters nothing."""
+"""How reviews and annotations are written: into tables of their own, so that events stay as they
+are."""
 
 from collections.abc import Collection, Sequence
 
@@ -28,10 +29,10 @@ class ReviewWriter:
         self._review.run(connection, [codecs.REVIEW.encode(review)])
 
     def add_annotations(self, connection: Connection, annotations: Sequence[Annotation]) -> int:
-        """Write those that are not there; the caller holds the transaction. How many were new."""
+        """Write those that are new; the caller holds the transaction. Returns how many were."""
         return self._annotation.run(connection, map(codecs.ANNOTATION.encode, annotations))
 
     def remove_annotations(self, connection: Connection, ids: Collection[str]) -> int:
-        """Delete them; the caller holds the transaction. How many there were."""
+        """Delete them; the caller holds the transaction. Returns how many there were."""
         table = schema.annotation
         return connection.execute(delete(table).where(table.c.id.in_(list(ids)))).rowcount

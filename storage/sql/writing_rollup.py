@@ -32,7 +32,7 @@ class RollupWriter:
             .scalar_subquery()
         )
         larger = func.max if backend.dialect.name == "sqlite" else func.greatest
-        # Hours that were pruned since were looked at all the same.
+        # Hours that were pruned since were measured all the same.
         self._hours = (
             update(schema.availability_day)
             .where(*(day[name] == bindparam(f"of_{name}") for name in KEY))
@@ -40,7 +40,7 @@ class RollupWriter:
         )
 
     def write(self, connection: Connection, verdicts: Iterable[PlatformVerdict]) -> None:
-        """Count the verdicts of a cycle in turn; the caller holds the transaction."""
+        """Count the verdicts of a scheduled cycle; the caller holds the transaction."""
         added = list(counted(verdicts))
         days = [one.row(Period.DAY) for one in added]
         self._hour.run(connection, (one.row(Period.HOUR) for one in added))

@@ -1,7 +1,7 @@
-"""Copies of an SQLite database: taken while it is in use, checked, and put back.
+"""Backups of an SQLite database: made while it is in use, checked, and restored.
 
-Nothing here leaves half a file under the name that was asked for: what is being made has a name of
-its own, `….partial`, until it is whole, checked and on disk; then it gets its name in one step.
+No half file ever has the name that was asked for. A file is called `….partial` until it is whole,
+checked and on disk; then it gets its name in one step.
 """
 
 import errno
@@ -23,27 +23,27 @@ from storage.store import StorageError
 
 PARTIAL = ".partial"
 _SIDECARS = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database that is, or was, in use."""
-_MOST_TOLD = 20
-"""Problems of one kind."""
+"""Files that SQLite keeps next to a database that is, or was, in use."""
+_MOST_PROBLEMS = 20
+"""Problems of one kind that are reported."""
 _PAGES = 2000
 """Copied at a time."""
 _BUSY_TIMEOUT = 10.0
-"""Seconds to wait for a program that closes, or begins, its work."""
+"""Seconds to wait for a program that opens or closes the database."""
 _LOCKS_FROM, _LOCKS = 0x40000000, 512
 """The bytes of a file that SQLite locks: https://sqlite.org/fileformat2.html#the_lock_byte_page."""
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 Progress = Callable[[int, int], None]
-"""Told how many pages are done, of how many."""
+"""Gets how many pages are done, and how many there are."""
 
 
 class BackupError(StorageError):
-    """What was asked for cannot be done as things are; the message says what would help."""
+    """A backup or restore is not possible now; the message says what would help."""
 
 
 class DamagedError(BackupError):
-    """A database, or a copy of one, does not hold."""
+    """A database, or a copy of one, is damaged."""
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """What was put back, and where what was there before is kept."""
+    """What was restored, and where the previous database is kept."""
 
     content: Copied
     aside: Path | None
@@ -68,8 +68,8 @@ def backup(
 ) -> Copied:
     """Copy `database`, which may be in use, to the file `target`, as it is at one moment.
 
-    BackupError when `target` exists and may not be overwritten, or when the copy does not hold;
-    StorageError and OSError as they come. In each case `target` is as it was.
+    BackupError when `target` exists and may not be overwritten, or when the copy is damaged; also
+    StorageError and OSError. In each case `target` stays as it was.
     """
     if not overwrite and target.exists():
         raise BackupError(f"{target} exists already: name another file, or add --force")
@@ -90,10 +90,10 @@ def backup(
 def restore(
     copy: Path, database: str, migrate: Callable[[str], None], now: datetime | None = None
 ) -> Restored:
-    """Put a copy in the place of `database`, which nobody may have open, and keep what was there.
+    """Replace `database`, which no program may have open, by a copy, and keep the previous one.
 
-    `migrate` brings a file to this version's tables; `now` is UTC. BackupError when the copy does
-    not hold or the database is in use; then the database is as it was.
+    `migrate` brings a file to this version's tables; `now` is UTC. BackupError when the copy is
+    damaged or the database is in use; then the database stays as it was.
     """
     if not copy.exists():
         raise BackupError(f"there is no file {copy}")
@@ -115,11 +115,10 @@ def restore(
 
 
 def check(database: str, fault: Fault | None = None) -> list[str]:
-    """What is wrong with a database file, a sentence each; empty when it holds.
+    """The problems of a database file, a sentence each; empty when it is sound.
 
-    With `fault` every batch of agents is held to what was signed, too: the first few that do not
-    hold are named. It is only read, and may be in use. StorageError when it cannot be opened at
-    all.
+    With `fault` the signature of every batch is checked, too: the first few that are not valid are
+    named. The file is only read, and may be in use. StorageError when it cannot be opened.
     """
     try:
         with _reading(database) as connection:
@@ -153,16 +152,16 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
 def _batches(connection: sqlite3.Connection, fault: Fault) -> list[str]:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
     if not {"batch", "enrolment"} <= tables:
-        return []  # it is of a version that had no agents
-    # A name that is no UTF-8 any more is to be told, not to end the check.
+        return []  # a version without agents made it
+    # A name that is no valid UTF-8 is a problem to report, and must not end the check.
     connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
     keys, batches = connection.execute(KEY_ROWS), connection.execute(BATCH_ROWS)
-    return list(islice(batch_problems(keys, batches, fault), _MOST_TOLD))
+    return list(islice(batch_problems(keys, batches, fault), _MOST_PROBLEMS))
 
 
 @contextmanager
 def _reading(database: str) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, at one moment of the database."""
+    """A connection that cannot write and sees the database at one moment."""
     if not Path(database).exists():
         raise BackupError(f"there is no file {database}")
     with closing(
@@ -178,17 +177,17 @@ def _uri(database: str, mode: str) -> str:
 
 
 def _copy(database: str, partial: Path, progress: Progress | None = None) -> None:
-    """All of it, as it is when this begins: the transaction that is held sees no later change."""
+    """Copy the database as it is at the start: the open transaction sees no later change."""
 
     def tell(_status: int, left: int, total: int) -> None:
         if progress is not None:
             progress(total - left, total)
 
     with storage_errors(database), _reading(database) as source:
-        # The first read is what fixes the moment.
+        # The first read sets the moment.
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
-            # Nobody else has this file, and it is synced as a whole afterwards.
+            # No other program has this file, and it is synced as a whole afterwards.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
             source.backup(copy, pages=_PAGES, progress=tell, sleep=0.0)
@@ -260,7 +259,7 @@ def _folder_to_disk(file: Path) -> None:
 
 
 def _put(partial: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a whole file its name, in one step."""
+    """Rename a complete file in one step."""
     if overwrite:
         partial.replace(target)
     else:
@@ -271,13 +270,14 @@ def _put(partial: Path, target: Path, *, overwrite: bool) -> None:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            # A memory stick, say: there the moment since we looked is a risk worth taking.
+            # On a memory stick, say. Another program could have made the target in this moment;
+            # that risk is acceptable.
             partial.rename(target)
     _folder_to_disk(target)
 
 
 def _like(place: Path, partial: Path) -> None:
-    """Whoever runs this, root perhaps, the file is to belong to whoever the one before did."""
+    """Give the file the owner and mode of the previous one, also when root runs this."""
     model = (place if place.exists() else place.absolute().parent).stat()
     if place.exists():
         shutil.copymode(place, partial)
@@ -287,7 +287,7 @@ def _like(place: Path, partial: Path) -> None:
 
 
 def _swap(place: Path, partial: Path, now: datetime) -> Path | None:
-    """Put the new file in the place of the old one, which is kept under another name."""
+    """Replace the old file by the new one, and keep it under another name."""
     if not place.exists():
         # What an earlier database left behind would be taken for this one's.
         _remove_sidecars(place)

@@ -1,9 +1,9 @@
-"""A whole SQLite database into PostgreSQL: as it is at one moment, resumable, counted in the end.
+"""Copies a whole SQLite database, as it is at one moment, into PostgreSQL.
 
-Rows go in the order of their keys, a few thousand in a transaction. Whoever is interrupted starts
-again: of tables that only grow, what comes behind the last row that is there is copied; the others,
-small ones, are written over as a whole. The target remembers, in a comment on a table, which file
-it is a copy of; one that holds anything else is refused.
+Rows are copied in the order of their keys, a few thousand in a transaction, and counted at the end.
+An interrupted copy can be started again: of tables that only grow, the rows after the last one
+copied follow; the others, which are small, are written again as a whole. A comment on a table of
+the target names the file it is a copy of; a target that holds anything else is refused.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,16 +39,16 @@ _GROWING = frozenset(
 )
 """Tables in which no row ever changes."""
 _ROWS, _BYTES = 2000, 8_000_000
-"""At most so much in one transaction."""
+"""Most rows and bytes in one transaction."""
 _MARK = schema.cycle
-"""The table whose comment says what this is a copy of."""
+"""The table whose comment names the source."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the table being copied, how many rows are done, of how many in all tables."""
+"""Gets the table being copied, how many rows are done, and how many all tables have."""
 
 
 class CopiedAll(msgspec.Struct, frozen=True, kw_only=True):
-    """What is there now, all of it counted on both sides."""
+    """What was copied, counted on both sides."""
 
     rows: int
     measurements: int
@@ -58,8 +58,8 @@ class CopiedAll(msgspec.Struct, frozen=True, kw_only=True):
 def copy(file: str, target: Backend, progress: Progress | None = None) -> CopiedAll:
     """Copy the SQLite database `file`, as it is at this moment, into PostgreSQL.
 
-    BackupError when either is not what it should be, before anything is written; DamagedError when
-    the counts differ in the end; StorageError as it comes. It may be called again at any time.
+    BackupError when one of them cannot be used, before anything is written; DamagedError when the
+    counts differ at the end; also StorageError. It may be called again at any time.
     """
     source = SqliteBackend(file)
     source.prepare(create=False)
@@ -80,7 +80,7 @@ def copy(file: str, target: Backend, progress: Progress | None = None) -> Copied
 
 
 def _tables() -> Sequence[Table]:
-    """In an order in which each row finds what it refers to."""
+    """In an order in which every row is copied after those it refers to."""
     return schema.metadata.sorted_tables
 
 
@@ -101,7 +101,7 @@ def _refuse_others(target: Connection, file: str, name: str, wanted: dict[str, i
     of = target.exec_driver_sql(f"SELECT obj_description('{_MARK.name}'::regclass)").scalar()
     for table in _tables():
         there = _count(target, table)
-        if there and of != _told(file):
+        if there and of != _comment(file):
             raise BackupError(
                 f"database {name} holds something else already (table {table.name}): name an "
                 "empty one; nothing was changed"
@@ -113,13 +113,13 @@ def _refuse_others(target: Connection, file: str, name: str, wanted: dict[str, i
             )
 
 
-def _told(file: str) -> str:
+def _comment(file: str) -> str:
     return f"copied by shutwatch from {Path(file).resolve()}"
 
 
 def _mark(write: Engine, file: str) -> None:
     marked = _MARK.to_metadata(MetaData())
-    marked.comment = _told(file)
+    marked.comment = _comment(file)
     with write.begin() as connection:
         connection.execute(SetTableComment(marked))
 
@@ -149,7 +149,7 @@ def _copy_all(
     if progress is not None:
         progress("", total, total)
     with write.begin() as connection:
-        # So that the first questions are answered as fast as later ones.
+        # So that the first queries are as fast as later ones.
         connection.exec_driver_sql("ANALYZE")
 
 
@@ -177,7 +177,7 @@ def _statement(table: Table, target: Backend) -> Statement:
 
 
 def _resumed(write: Engine, table: Table) -> tuple[tuple[Any, ...] | None, int]:
-    """The key of the last row that is there, None when there is none, and how many there are."""
+    """The key of the last row copied, None when there is none, and how many rows there are."""
     keys = list(table.primary_key.columns)
     newest = select(*keys).order_by(*(key.desc() for key in keys)).limit(1)
     with write.begin() as connection:

@@ -1,4 +1,4 @@
-"""What SQLite says, turned into what to do: the only place that maps its errors."""
+"""Turns errors of SQLite into advice: the only place that maps them."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
 """Values to rows and back, field by field, from the value's own type annotations.
 
-A field is stored as it is (text, numbers, yes or no, bytes), as UTC text (times), as its word (an
-enumeration) or as JSON (tuples, mappings, nested values); JSON named as packed is compressed.
-A field added to a type is stored the day it is added, or the write fails: none can be dropped
-in silence.
+A field is stored as it is (text, numbers, booleans, bytes), as UTC text (times), as its value (an
+enumeration) or as JSON (tuples, mappings, nested values); JSON of `packed` fields is compressed. A
+field that is added to a type is stored at once, or the write fails: none is dropped silently.
 """
 
 from collections.abc import Callable, Sequence

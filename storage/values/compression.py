@@ -1,11 +1,10 @@
-"""Bytes packed by whatever is quickest here, and unpacked whichever way they were.
+"""Compression of stored observations, and decompression of what agents send.
 
-What agents hand in is packed a measurement at a time, and that was a third of all that taking it
-in cost. Zstandard packs one in a quarter of the time of Python's zlib, and with a dictionary of
-what is in most of them in a sixth, to little more than half the size. Each frame names its
-dictionary, so that what was packed with another, or with none, is read as well. Databases hold zlib
-streams from before, too, which are told by their first byte. Whole bodies in gzip are read by ISA-L
-where it is to be had.
+Each measurement is compressed by itself, which was a third of the cost of receiving it. Zstandard
+takes a quarter of the time of Python's zlib, and with a dictionary of what most measurements hold a
+sixth, for little more than half the size. Each frame names its dictionary, so frames with another
+or none are read as well. Old databases hold zlib streams, which begin with another byte. ISA-L
+reads gzip bodies where it is installed.
 """
 
 import threading
@@ -24,26 +23,26 @@ else:
     _GUNZIP = isal_zlib
 _GZIP = 16 + zlib.MAX_WBITS
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
-"""What such a frame begins with (RFC 8878); a zlib stream never does."""
+"""The first bytes of a frame (RFC 8878); a zlib stream never begins with them."""
 _LARGEST = 64 * 2**20
-"""Bytes that a frame may stand for: far more than what is packed here."""
+"""Most bytes that a frame may hold: far more than is ever compressed here."""
 _LEVEL = 1
 _DICTIONARY = zstandard.ZstdCompressionDict(
-    # Made by tests/lab/dictionary.py. Never to be changed: what it packed is lost without it.
+    # Made by tests/lab/dictionary.py. It must never change: without it, stored data is lost.
     files("storage.values").joinpath("looks.dictionary").read_bytes(),
     dict_type=zstandard.DICT_TYPE_FULLDICT,
 )
 _DICTIONARY.precompute_compress(level=_LEVEL)
 _NONE = 0
-"""In place of the id of a dictionary, in a frame packed without."""
+"""Stands for the id of a dictionary in a frame without one."""
 
 
 class PackingError(Exception):
-    """It is no stream of its kind, or not a whole one."""
+    """The bytes are no whole stream of their kind."""
 
 
 class _Tools(threading.local):
-    """Each thread's own, since making them costs more than using them."""
+    """One set for each thread, since making them costs more than using them."""
 
     def __init__(self) -> None:
         self.packer = zstandard.ZstdCompressor(
@@ -59,18 +58,18 @@ _tools = _Tools()
 
 
 def pack(plain: bytes) -> bytes:
-    """A frame of Zstandard that holds it, with its length and a checksum."""
+    """A Zstandard frame of `plain`, with its length and a checksum."""
     return _tools.packer.compress(plain)
 
 
 def unpack(packed: bytes) -> bytes:
-    """What is in such a frame, or in a zlib stream. Raises PackingError."""
+    """The content of such a frame, or of a zlib stream. Raises PackingError."""
     try:
         if not packed.startswith(_ZSTANDARD):
             return zlib.decompress(packed)
         frame = zstandard.get_frame_parameters(packed)
         if frame.content_size > _LARGEST:
-            raise PackingError("it stands for more than was ever packed here")
+            raise PackingError("it holds more than was ever compressed here")
         unpacker = _tools.unpackers.get(frame.dict_id)
         if unpacker is None:
             raise PackingError(f"this version has no dictionary {frame.dict_id}")
@@ -80,8 +79,8 @@ def unpack(packed: bytes) -> bytes:
 
 
 def gunzip(packed: bytes, most: int) -> tuple[bytes, bool]:
-    """The first `most` bytes in a gzip stream, and whether that was one whole stream and nothing
-    behind it. Raises PackingError."""
+    """The first `most` bytes in a gzip stream, and whether it was one whole stream with nothing
+    after it. Raises PackingError."""
     stream = _GUNZIP.decompressobj(_GZIP)
     try:
         plain: bytes = stream.decompress(packed, most)

@@ -1,7 +1,7 @@
-"""Where a value stands in a listing, so that another listing can go on behind it.
+"""The place of a value in a listing, so that another listing can continue after it.
 
-The place is made of the columns a listing is ordered by, as text. It says nothing about how many
-come before, so what arrives or goes meanwhile neither repeats nor hides anything.
+It is made of the columns that order the listing, as text, and not of a number of rows: so rows that
+arrive or are deleted meanwhile cause neither repeated nor missing rows.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ LENGTHS: dict[type[Any], int] = {Event: 3, Verdict: 7, Measurement: 3, Availabil
 
 
 def place_of(value: Event | Verdict | Measurement | Availability) -> tuple[str, ...]:
-    """The place of a stored value; but for availability the first part is its time."""
+    """The place of a stored value. Its first part is a time, except for availability."""
     match value:
         case Event():
             return (time_text(value.detected_at), value.country, value.id)

@@ -1,5 +1,4 @@
-"""What is remembered of agents: who may speak for which vantage, what they handed in, what of it
-is still to be judged, and whom to leave out. `FleetStore` is implemented by every store."""
+"""What is stored of agents: their keys, batches, cycles that wait to be judged, and quarantines."""
 
 from datetime import datetime
 
@@ -13,7 +12,7 @@ REPLACED = "replaced by another key"
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that may speak for a vantage, and what that vantage is. Never changed but to revoke."""
+    """A key of a vantage, and what that vantage is. It never changes, except to be revoked."""
 
     vantage: str
     country: str
@@ -30,34 +29,34 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     enrolled_at: datetime
     """UTC."""
     revoked_at: datetime | None = None
-    """UTC; None while it may speak. A vantage has one such key at most."""
+    """UTC; None while it is valid. A vantage has one valid key at most."""
     reason: str = ""
     """Why it was revoked."""
 
 
 class Quarantine(msgspec.Struct, frozen=True, kw_only=True):
-    """A vantage whose results are left out of events."""
+    """A person's decision that the results of a vantage do not count for events."""
 
     vantage: str
     country: str
     since: datetime | None = None
-    """UTC; looks begun from then on are left out; None: all of them."""
+    """UTC; measurements started from then on do not count; None: all of them."""
     until: datetime | None = None
-    """UTC; None: for as long as this stands."""
+    """UTC; None: until a person releases the vantage."""
     reason: str
     at: datetime
-    """UTC; when a person decided it."""
+    """UTC; when the person decided."""
 
 
 class ReceivedBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch as it was sent, with its signature: evidence that can be checked later."""
+    """A batch as an agent sent it, with its signature: evidence that can be checked later."""
 
     country: str
     vantage: str
     id: str
     """UUIDv7 made by the agent."""
     fingerprint: str
-    """Of the key that signed it; empty for what this collector's own vantages saw."""
+    """Of the key that signed it; empty for the collector's own vantages."""
     sent_at: str
     """As signed."""
     encoding: str
@@ -73,7 +72,7 @@ class ReceivedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenCycle(msgspec.Struct, frozen=True, kw_only=True):
-    """A cycle as a vantage saw it, not judged yet. Times are by the collectors' clock."""
+    """A measured cycle that is not judged yet. Times are by the collector's clock."""
 
     country: str
     id: str
@@ -82,15 +81,15 @@ class SeenCycle(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime
     health: VantageHealth
-    """As the agent has it: see `monitor.wire.batch.CycleReport.health`."""
+    """As the agent assessed it: see `monitor.wire.batch.CycleReport.health`."""
     hurried: bool = False
     backfilled: bool = False
-    """It came long after it was seen: it goes to history, and moves no live counter."""
+    """It arrived long after it was measured: it is added to history, and to no live counter."""
     measurements: tuple[Measurement, ...] = ()
 
 
 class WaitingCycle(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored cycle that nobody has judged; its measurements are stored as well."""
+    """A stored cycle that waits to be judged; its measurements are stored as well."""
 
     country: str
     id: str
@@ -108,9 +107,9 @@ class Reception(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch."""
 
     known: bool
-    """Its id was stored before, with the same body: nothing was changed."""
+    """Its id was stored before with the same body; nothing was changed."""
     conflict: bool = False
-    """Its id was stored before, with another body: nothing was changed."""
+    """Its id was stored before with another body; nothing was changed."""
     measurements: int = 0
     """How many of its measurements were new."""
 

@@ -1,13 +1,13 @@
 """What one measurement showed in each layer, in a few columns.
 
-The observations hold the whole story; this is the part of it that people sort and count by, and
-what files show of it: they are written without a look at the observations.
-A layer's failure here is what stood in the way:
+The observations hold everything. These columns are what people sort and count by, and what files
+show: files are written without reading the observations. The failure of a layer is the one that
+decided:
 
-- the endpoint was reached: a layer failed only if nothing in it worked (a broken IPv6 beside a
+- the endpoint was reached: a layer failed only if nothing in it worked (a failing IPv6 with a
   working IPv4 is no failure);
-- it was not reached: the layer failed if it failed for any one target, that is for one name,
-  whatever the other names of a redirect chain did.
+- it was not reached: a layer failed if it failed for any one name, whatever the other names of a
+  redirect chain did.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ from probes.measurement import (
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement in short. `…_failure` is None when the layer worked or was not seen."""
+    """One measurement in short. `…_failure` is None when the layer worked or was not observed."""
 
     egress_failure: str | None = None
     dns_failure: str | None = None
@@ -40,32 +40,32 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     tls_failure: str | None = None
     http_failure: str | None = None
     dns_ms: float | None = None
-    """Milliseconds the deciding observation took; None when the layer was not seen."""
+    """Milliseconds the deciding observation took; None when the layer was not observed."""
     tcp_ms: float | None = None
     tls_ms: float | None = None
     http_ms: float | None = None
     http_status: int | None = None
     """Of the deciding response; None when there was none."""
     resolvers: str = ""
-    """Resolvers asked, each once, apart by one space."""
+    """Resolvers asked, each once, separated by one space."""
     addresses: str = ""
-    """Addresses any of them answered, each once, apart by one space."""
+    """Addresses in their answers, each once, separated by one space."""
     tls_chain_sha256: str | None = None
     """Of the deciding handshake; None when no certificate was shown."""
     http_url: str | None = None
-    """What was asked for; None when the layer was not seen."""
+    """The URL requested; None when the layer was not observed."""
     http_title: str | None = None
-    """Of the deciding response, as are the rest; None when there was none."""
+    """Of the deciding response, as are the next two; None when there was none."""
     http_body_bytes: int | None = None
     http_body_sha256: str | None = None
 
 
 Deciding = dict[Layer, AnyObservation]
-"""The observation each layer is summed up by; layers that were not looked at are absent."""
+"""The deciding observation of each layer; layers that were not measured are absent."""
 
 
 def deciding(measurement: Measurement) -> Deciding:
-    """What each layer of the look itself is summed up by."""
+    """The deciding observations of the measurement itself, without follow-ups."""
     decides, _ = _deciding(measurement)
     return {LAYER_OF[kind]: observation for kind, observation in decides.items()}
 
@@ -76,8 +76,8 @@ def summarise(measurement: Measurement) -> Summary:
 
 
 def summary_cells(measurement: Measurement) -> list[Any]:
-    """The fields of its summary, in their order: every look that arrives is summed up, and is a row
-    the next moment."""
+    """The fields of its summary in their order, without a value in between: this runs for every
+    measurement that arrives."""
     decides, lookups = _deciding(measurement)
     of: Callable[[type[AnyObservation]], Any] = decides.get
     egress, dns, tcp = of(EgressObservation), of(DnsObservation), of(TcpObservation)
@@ -97,15 +97,15 @@ def summary_cells(measurement: Measurement) -> list[Any]:
         _listed([lookup.resolver for lookup in lookups]),
         _listed(_answered(lookups)),
         tls and (tls.chain_sha256 or None),
-        http and _carried(http.url),
-        answer and _carried(answer.title),
+        http and _without_nul(http.url),
+        answer and _without_nul(answer.title),
         answer and answer.body_length,
         answer and answer.body_sha256,
     ]
 
 
 def _milliseconds(seconds: float) -> float:
-    # By way of whole microseconds: to round to digits takes four times as long.
+    # Through whole microseconds: rounding to digits takes four times as long.
     return round(seconds * 1e6) / 1000
 
 
@@ -113,7 +113,7 @@ _Decides = dict[type[AnyObservation], AnyObservation]
 
 
 def _deciding(measurement: Measurement) -> tuple[_Decides, list[DnsObservation]]:
-    """What each layer is summed up by, by the type that tells the layer, and all lookups."""
+    """The deciding observation of each layer, by its type, and all lookups."""
     decides: _Decides = {}
     lookups: list[Any] = []
     failing: list[type[AnyObservation]] = []
@@ -129,8 +129,8 @@ def _deciding(measurement: Measurement) -> tuple[_Decides, list[DnsObservation]]
             failing.append(kind)
     for kind in failing:
         if kind not in decides or not measurement.reached:
-            looked = [o for o in measurement.observations if type(o) is kind and not o.reason]
-            decides[kind] = _failed(looked, lookups)
+            of_kind = [o for o in measurement.observations if type(o) is kind and not o.reason]
+            decides[kind] = _failed(of_kind, lookups)
     return decides, lookups
 
 
@@ -145,22 +145,22 @@ def _answered(lookups: Sequence[DnsObservation]) -> list[str]:
 
 
 def _listed(items: Sequence[str]) -> str:
-    """Each once."""
+    """Each item once."""
     if len(items) == 1:
-        return _carried(items[0])
-    return _carried(" ".join(dict.fromkeys(items)))
+        return _without_nul(items[0])
+    return _without_nul(" ".join(dict.fromkeys(items)))
 
 
-def _carried(text: str) -> str:
-    """With NUL, which not every database can hold in a text, written out as files show it."""
+def _without_nul(text: str) -> str:
+    """With NUL, which PostgreSQL cannot store in text, as the escape that files show."""
     return text.replace("\0", r"\u0000")
 
 
 def _failed(
     observations: Sequence[AnyObservation], lookups: Sequence[DnsObservation]
 ) -> AnyObservation:
-    """What failed of one layer with nothing of the same target that worked, else the last that
-    worked; `lookups` tell which address is whose."""
+    """The first failure of one layer with no success for the same target, else the last success;
+    `lookups` give the name of each address."""
     if len(observations) == 1:
         return observations[0]
     names = _names_by_address(lookups)
@@ -171,7 +171,7 @@ def _failed(
 
 
 def _target(observation: AnyObservation, names: dict[str, str]) -> str:
-    """What the observation was about, so that addresses of one name count as one."""
+    """The target of the observation. Addresses of one name are one target."""
     match observation:
         case DnsObservation():
             return observation.name

@@ -1,7 +1,7 @@
-"""What is to be told to whom, until it was: one notice for each place a message goes to.
+"""Notices that wait to be sent: one for each address that a message goes to.
 
-A notice is written in the same transaction as the line of the event's log that it tells of, so that
-a crash loses none. Its text is not kept: it is made of that line when it is sent.
+A notice is written in the same transaction as the line of the event's log that it reports, so that
+a crash loses none. Its text is not stored: it is made of that line when it is sent.
 """
 
 from datetime import datetime
@@ -11,18 +11,18 @@ import msgspec
 
 
 class NoticeState(StrEnum):
-    """Where a notice stands."""
+    """What became of a notice."""
 
     PENDING = "pending"
     SENT = "sent"
     DROPPED = "dropped"
-    """There was nothing to tell any more; `reason` says why."""
+    """There was nothing left to report; `reason` says why."""
     FAILED = "failed"
-    """Given up after many attempts; `reason` says what the last one met."""
+    """Given up after many attempts; `reason` says why the last one failed."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """That one line of an event's log is to be told to one target of one route."""
+    """One line of an event's log, to be sent to one target of one route."""
 
     country: str
     """Of the event; empty for what has no country."""
@@ -33,21 +33,20 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     """Which of the route's addresses, such as `1-tgram`: its number and scheme, no secret."""
     occasion: str
-    """What is told, as in `monitor.notify.changes.Occasion`."""
+    """What it reports, as in `monitor.notify.changes.Occasion`."""
     created_at: datetime
     """UTC."""
     attempts: int = 0
-    """How often it was tried to send; counted before each attempt, so that a crash during one is
-    seen."""
+    """How many deliveries were tried; counted before each, so that a crash during one counts."""
     retry_at: datetime | None = None
-    """UTC; not to be tried again before. None: as soon as it is due."""
+    """UTC; time of the next attempt. None: as soon as it is due."""
     state: NoticeState = NoticeState.PENDING
     settled_at: datetime | None = None
     """UTC; when it was sent, dropped or given up."""
     reason: str = ""
-    """In a few words of our own, never a word of the service's answer or of the address."""
+    """A few words of our own; never text of the service's answer or of the address."""
 
     @property
     def key(self) -> tuple[str, str, int, str, str]:
-        """What makes it one."""
+        """Identifies it."""
         return (self.country, self.event, self.sequence, self.route, self.target)

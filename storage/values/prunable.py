@@ -1,10 +1,10 @@
-"""Of what old rows may be deleted. Apart from how, so that to name them needs no database."""
+"""The tables whose old rows may be deleted. To name them needs no database library."""
 
 from enum import StrEnum
 
 
 class Prunable(StrEnum):
-    """Tables of which old rows may be deleted, in the order in which that is done."""
+    """Tables in the order in which their old rows are deleted."""
 
     VERDICT = "verdict"
     PLATFORM_VERDICT = "platform_verdict"
@@ -31,7 +31,6 @@ RAW = (
     Prunable.REJUDGED_EVENT,
     Prunable.REJUDGING,
 )
-"""What was seen and judged, look by look, and as agents handed it in; and recomputations, each as a
-whole once it was made that long ago."""
+"""Single measurements, verdicts and batches; and recomputations, each as a whole by its age."""
 HOURLY = (Prunable.CYCLE, Prunable.AVAILABILITY_HOUR, Prunable.LOOK_HOUR)
-"""Counts by the hour, and what keeps them right."""
+"""Hourly counts, and the cycles that keep them right."""

@@ -1,6 +1,6 @@
-"""What people add: their judgement of events, and what happened around them.
+"""What people add: reviews of events, and annotations, which are dated facts about the world.
 
-It is kept beside what was detected and never alters it: whoever reads an event sees both, apart.
+They never alter what was detected: a reader of an event sees both, separately.
 """
 
 import hashlib
@@ -12,16 +12,16 @@ import msgspec
 
 
 class Mark(StrEnum):
-    """What a person says of an event."""
+    """A person's judgement of an event."""
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     NOTE = "note"
-    """Neither: a remark only."""
+    """A remark only."""
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's mark on one event. Never changed: whoever thinks better of it adds another."""
+    """One person's mark on one event. It never changes: to correct it, a person adds another."""
 
     id: str
     """UUIDv7."""
@@ -34,11 +34,11 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     mark: Mark
     note: str = ""
     reviewer: str = ""
-    """Whoever gives it, as they want to be named; empty for nobody."""
+    """The reviewer, as they want to be named; may be empty."""
 
 
 class AnnotationKind(StrEnum):
-    """What an annotation tells of."""
+    """What an annotation is about."""
 
     ELECTION = "election"
     PROTEST = "protest"
@@ -57,21 +57,21 @@ class AnnotationKind(StrEnum):
 
 
 class Annotation(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened in a country, told by a source that can be named."""
+    """Something that happened in a country, with a source that can be named."""
 
     id: str
-    """As `annotation_id` makes it, so that the same annotation is there once."""
+    """As `annotation_id` makes it, so that the same annotation is stored once."""
     country: str
     since: datetime
     """UTC, inclusive."""
     until: datetime | None = None
     """UTC, exclusive; None for a moment."""
     platform: str = ""
-    """Empty when it is about no platform in particular."""
+    """Empty when it is about no particular platform."""
     kind: AnnotationKind
     text: str
     source: str
-    """URL of where it can be read."""
+    """URL where it can be read."""
     added_at: datetime
     """UTC; when it came into this database."""
 
@@ -85,14 +85,14 @@ def annotation_id(
     text: str,
     source: str,
 ) -> str:
-    """The id of what all this says: 16 hexadecimal digits, the same for the same."""
+    """16 hexadecimal digits, the same for the same content."""
     when = [moment.isoformat() if moment else "" for moment in (since, until)]
-    told = msgspec.json.encode([country, *when, platform, kind, text, source])
-    return hashlib.sha256(told).hexdigest()[:16]
+    content = msgspec.json.encode([country, *when, platform, kind, text, source])
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def standing(reviews: Sequence[Review]) -> Review | None:
-    """The review that holds: of one event's, oldest first, the last that confirms or rejects."""
+def deciding_review(reviews: Sequence[Review]) -> Review | None:
+    """The valid one of an event's reviews, oldest first: the last that confirms or rejects it."""
     decided = [review for review in reviews if review.mark is not Mark.NOTE]
     return decided[-1] if decided else None
 

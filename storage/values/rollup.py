@@ -1,13 +1,13 @@
-"""How much of the time a platform could be reached: counts of verdicts by hour and by day.
+"""Availability of platforms: counts of verdicts by the hour and by the day.
 
-They are written with the verdicts they count, in the same transaction, and stay when those are
-pruned. What `availability` means is said here and nowhere else; every file carries DEFINITION.
+The counts are written with the verdicts they count, in the same transaction, and stay when those
+are pruned. `availability` is defined here and nowhere else; every file carries DEFINITION.
 
-Counted are the verdicts on a platform from field vantages, in cycles in turn: what the fast lane
-looked at out of turn would make an hour of trouble weigh as much as a day without. Each is counted
-in the hour and the day (UTC) it was judged in, as it was first judged. What cannot be told is
-counted, as insufficient, and what was not looked at leaves no trace: neither is reachable, and
-neither is unreachable, so `coverage` stands beside `availability`.
+Only platform verdicts of field vantages in scheduled cycles are counted: with the extra cycles of
+the fast lane, an hour of trouble would weigh as much as a day without. Each is counted in the hour
+and the day (UTC) in which it was first judged. An undecided verdict counts as insufficient, and
+what was not measured counts nowhere. Neither is reachable or unreachable, so `coverage` goes with
+`availability`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,20 +25,20 @@ DEFINITION = (
     "(ok + degraded) / (ok + degraded + throttled + blocked + down), of verdicts on the platform "
     "from field vantages in cycles in turn; insufficient and no data count on neither side"
 )
-"""What `availability` is."""
+"""Stands in every row of a file."""
 
 HOURS = 24
 
 
 class Period(StrEnum):
-    """How long one row speaks of."""
+    """How much time one row covers."""
 
     HOUR = "hour"
     DAY = "day"
 
 
 class Availability(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of one platform in one hour or day, from one network or from all of a country.
+    """One platform in one hour or day, from one network or from all networks of a country.
 
     All but `hours` and `networks` count verdicts, one for each vantage and cycle.
     """
@@ -46,7 +46,7 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     platform: str
     starts_at: datetime
-    """UTC; when the hour or day began."""
+    """UTC; start of the hour or day."""
     asn: int | None
     """None: all networks of the country."""
     network: str
@@ -57,39 +57,39 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     down: int = 0
     insufficient: int = 0
     hours: int = 1
-    """Hours in which it was looked at, summed over the networks."""
+    """Hours with a measurement, summed over the networks."""
     networks: int = 1
-    """How many networks it was looked at from."""
+    """How many networks measured it."""
     period: Period
 
     @property
     def reachable(self) -> int:
-        """Verdicts by which people could use it."""
+        """Verdicts that people could use it."""
         return self.ok + self.degraded
 
     @property
     def judged(self) -> int:
-        """Verdicts that could tell."""
+        """Decided verdicts."""
         return self.reachable + self.throttled + self.blocked + self.down
 
     @property
     def availability(self) -> float | None:
-        """The share (0–1) that DEFINITION defines; None when nothing could be told."""
+        """The share (0–1) that DEFINITION defines; None when no verdict was decided."""
         return self.reachable / self.judged if self.judged else None
 
     @property
     def coverage(self) -> float:
-        """How much of the period is known (0–1): the share of verdicts that could tell; of a day,
-        times the share of its hours in which it was looked at."""
-        looked = self.judged + self.insufficient
-        told = self.judged / looked if looked else 0.0
+        """How much of the period is known (0–1): the share of decided verdicts; of a day, times the
+        share of its hours with a measurement."""
+        all_ = self.judged + self.insufficient
+        decided = self.judged / all_ if all_ else 0.0
         if self.period is Period.HOUR:
-            return told
-        return told * self.hours / (HOURS * self.networks)
+            return decided
+        return decided * self.hours / (HOURS * self.networks)
 
 
 COUNTS = tuple(State)
-"""What is counted, in the order of the columns."""
+"""The states counted, in the order of the columns."""
 
 
 class Counted(NamedTuple):
@@ -109,18 +109,18 @@ class Counted(NamedTuple):
         return f"{self.hour[:10]}T00:00:00.000000Z"
 
     def row(self, period: Period) -> tuple[str | int, ...]:
-        """Cells of its row: the key, and a one where it counts."""
+        """Cells of its row: the key, and 1 in the column of its state."""
         at = self.hour if period is Period.HOUR else self.day
         counts = (int(self.state is state) for state in COUNTS)
         return (self.country, self.platform, at, self.asn, self.network, *counts)
 
 
 KEY = ("country", "platform", "starts_at", "asn", "network")
-"""The key of a row, in which order they are listed too."""
+"""The key of a row, which is also the order of listings."""
 
 
 def counted(verdicts: Iterable[PlatformVerdict]) -> Iterator[Counted]:
-    """What the verdicts of a cycle in turn add."""
+    """What the verdicts of a scheduled cycle add."""
     for verdict in verdicts:
         if verdict.vantage_role == VantageRole.FIELD:
             hour = f"{time_text(verdict.judged_at)[:13]}:00:00.000000Z"

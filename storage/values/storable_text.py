@@ -1,7 +1,7 @@
 """Text that can be stored: a lone surrogate is not valid Unicode and no database takes it.
 
-Pages are written by people who may wish us blind. One crafted title must cost its odd
-characters, never the cycle it came with.
+An adversary may write the pages that are measured. A crafted title must lose its invalid
+characters, and not the cycle it came with.
 """
 
 from collections.abc import Sequence

@@ -15,12 +15,12 @@ _TICK = timedelta(microseconds=1)
 
 
 def time_text(moment: datetime) -> str:
-    """`moment` as text. ValueError when it carries no time zone: guessing one would be a lie."""
+    """`moment` as text. ValueError when it has no time zone: none is guessed."""
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone cannot be stored: {moment!r}")
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    # As long as there are microseconds in it, this is the same text in a third of the time.
+    # With microseconds in it this is the same text, in a third of the time.
     text = _encode(moment)[1:-1].decode()
     return text if len(text) == LENGTH else f"{moment.isoformat(timespec='microseconds')[:26]}Z"
 
@@ -31,23 +31,23 @@ def text_time(text: str) -> datetime:
 
 
 def utc_now() -> datetime:
-    """The clock a store uses unless it is given another."""
+    """The default clock of a store."""
     return datetime.now(UTC)
 
 
 class Arrivals:
-    """Stamps what arrives, never twice with the same moment: replay follows these stamps."""
+    """Gives every arrival a moment of its own: replay follows their order."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        """`clock` may stand still or jump back; the stamps of one process still increase,
-        whichever of its threads asks."""
+        """`clock` may stand still or jump back; the stamps of one process still increase, in all
+        its threads."""
         self._clock = clock
         self._last: datetime | None = None
-        self._one_by_one = threading.Lock()
+        self._lock = threading.Lock()
 
     def stamp(self) -> datetime:
         """The moment of this arrival."""
-        with self._one_by_one:
+        with self._lock:
             now = self._clock()
             if self._last is not None and now <= self._last:
                 now = self._last + _TICK

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from storage.open_store import sql_store
 from storage.store import StorageError, Store
-from storage.values.reviews import AnnotationKind, Mark, standing
+from storage.values.reviews import AnnotationKind, Mark, deciding_review
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
 from tests.contract.listing import contents
 
@@ -124,10 +124,10 @@ def test_the_last_review_that_decides_holds() -> None:
     """Notes decide nothing; of several decisions the last one counts."""
     yes, no = review("1", 1, Mark.CONFIRMED), review("2", 2, Mark.REJECTED)
     note = review("3", 3, Mark.NOTE)
-    assert standing([]) is None
-    assert standing([note]) is None
-    assert standing([yes, note]) == yes
-    assert standing([yes, no, note]) == no
+    assert deciding_review([]) is None
+    assert deciding_review([note]) is None
+    assert deciding_review([yes, note]) == yes
+    assert deciding_review([yes, no, note]) == no
 
 
 async def test_annotations_come_back_by_when_they_begin(store: Store) -> None:

@@ -14,7 +14,7 @@ from monitor.export.columns import (
     VANTAGE_COLUMNS,
     VERDICT_COLUMNS,
     Column,
-    Look,
+    SummarisedMeasurement,
 )
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
@@ -43,7 +43,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Callable[[Any], Any] = _same
     """Makes what the columns read."""
     stored: RowKind | None = None
-    """What a file is made of without `rows`; None for what does not pile up."""
+    """The stored rows that a file is made of; None where it is made of `rows`."""
     place: Callable[[Any], tuple[str, ...]] = place_of
     place_length: int
     is_place: Callable[[Sequence[str]], bool] = lambda place: True  # noqa: ARG005
@@ -113,7 +113,7 @@ RESOURCES: tuple[Resource, ...] = (
         columns=MEASUREMENT_COLUMNS,
         rows=lambda store, wanted: store.measurements(wanted),
         stored=RowKind.MEASUREMENTS,
-        prepare=Look.of,
+        prepare=SummarisedMeasurement.of,
         place_length=LENGTHS[Measurement],
     ),
     Resource(
