@@ -34,7 +34,7 @@ def wait_of(settings: Settings) -> float:
     return wait if wait >= 0 else 2 * settings.interval
 
 
-class CycleRecorder(Protocol):
+class JudgedCycleRecorder(Protocol):
     """Records judged cycles: `monitor.recording.recorder.Recorder`. StorageError when one is not
     durable."""
 
@@ -77,7 +77,7 @@ class JudgingQueue:
         self,
         store: Waiting,
         received: ReceivedCycles,
-        recorder: CycleRecorder,
+        recorder: JudgedCycleRecorder,
         *,
         control_wait: float,
         now: Callable[[], datetime],
