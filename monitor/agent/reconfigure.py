@@ -6,9 +6,7 @@ from monitor.agent.collector_client import Signed
 from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import SpoolRecorder
-from monitor.app.cycle_runners import CycleRunners
-from monitor.app.schedule import Schedule
-from monitor.config.reload import same_measuring
+from monitor.app.measuring import Measuring
 from monitor.config.settings import Settings
 from monitor.logs import configure, logger
 from monitor.wire.answers import AgentSettings
@@ -24,8 +22,7 @@ class AgentReconfiguration:
         own: Settings,
         orders: Orders,
         controls: RemoteControls,
-        runners: CycleRunners,
-        schedule: Schedule,
+        measuring: Measuring,
         jobs: AgentCycles,
         recorder: SpoolRecorder,
         in_use: Settings,
@@ -34,8 +31,7 @@ class AgentReconfiguration:
         self._own = own
         self._orders = orders
         self._controls = controls
-        self._runners = runners
-        self._schedule = schedule
+        self._measuring = measuring
         self._jobs = jobs
         self._recorder = recorder
         self._in_use = in_use
@@ -70,17 +66,12 @@ class AgentReconfiguration:
         self._controls.use(() if self._orders.current is None else self._orders.current.known)
 
     async def _use(self, new: Settings) -> None:
-        old = self._in_use
-        before = runner = self._jobs.runner
-        if not same_measuring(old, new):
-            runner = await self._runners.begin(new, ())
-            runner.inherit(before, {vantage.id for vantage in new.vantages})
-        self._jobs.ledger.use(new)
+        before = self._jobs.runner
+        runner = await self._measuring.prepare(self._in_use, new)
         self._recorder.use(new)
-        self._schedule.use(new, runner)
+        self._measuring.use(new, runner)
         self._in_use = new
         if runner is not before:
-            self._runners.end(before, self._jobs.unused(before))
             log.info(
                 "settings changed",
                 interval=new.interval,

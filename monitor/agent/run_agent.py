@@ -19,6 +19,7 @@ from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners
+from monitor.app.measuring import Measuring
 from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
@@ -75,7 +76,7 @@ async def _run(
         jobs = AgentCycles(await runners.begin(in_use, ()), recorder, LogCounter(), ledger)
         schedule = Schedule(in_use, jobs)
         change = AgentReconfiguration(
-            settings, orders, controls, runners, schedule, jobs, recorder, in_use
+            settings, orders, controls, Measuring(runners, schedule), jobs, recorder, in_use
         )
         backoff = Backoff(rng)
         delivery = BatchDelivery(

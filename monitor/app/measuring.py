@@ -1,6 +1,6 @@
-"""What measures in a program with a store, from one configuration to the next."""
+"""What measures in a long-running program, from one configuration to the next."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
 from monitor.app.clock import utc_now
@@ -22,10 +22,11 @@ class Measuring:
     """The schedule, the runner of the settings in use, and the ledger of bytes."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, runners: CycleRunners, schedule: Schedule
+        self, runners: CycleRunners, schedule: Schedule, store: Store | None = None
     ) -> None:
+        """`store` knows earlier verdicts and bytes; an agent has none, and always one vantage."""
         self._store = store
-        self._ledger = ledger
+        self._ledger = schedule.jobs.ledger
         self._runners = runners
         self._schedule = schedule
 
@@ -36,8 +37,7 @@ class Measuring:
 
     async def run(self) -> None:
         """Measure until cancelled."""
-        own = [vantage.id for vantage in self._schedule.vantages]
-        await count_today(self._ledger, self._store, own)
+        await self._count_today(vantage.id for vantage in self._schedule.vantages)
         await self._schedule.run()
 
     async def prepare(self, old: Settings, new: Settings) -> CycleRunner:
@@ -47,13 +47,13 @@ class Measuring:
         added = {vantage.id for vantage in new.vantages} - kept
         before = runner = self._schedule.jobs.runner
         if not same_measuring(old, new):
-            latest = await self._store.latest_verdicts() if added else []
+            latest = await self._store.latest_verdicts() if added and self._store else []
             runner = await self._runners.begin(new, [v for v in latest if v.vantage in added])
             runner.inherit(before, kept)
         # The ledger went on counting for one that comes back.
-        unknown = {name for name in added if not self._ledger.knows(name)}
+        unknown = [name for name in added if not self._ledger.knows(name)]
         self._ledger.use(new)
-        await count_today(self._ledger, self._store, unknown)
+        await self._count_today(unknown)
         await self._schedule.remove(v.id for v in old.vantages if v.id not in kept)
         return runner
 
@@ -63,6 +63,10 @@ class Measuring:
         self._schedule.use(new, runner)
         if runner is not before:
             self._runners.end(before, self._schedule.jobs.unused(before))
+
+    async def _count_today(self, vantages: Iterable[str]) -> None:
+        if self._store is not None:
+            await count_today(self._ledger, self._store, list(vantages))
 
 
 @asynccontextmanager
@@ -82,7 +86,7 @@ async def measuring(
         latest = await store.latest_verdicts() if own else []
         runner = await runners.begin(settings, [one for one in latest if one.vantage in own])
         schedule = Schedule(settings, CycleJobs(runner, recorder, counter, ledger))
-        yield Measuring(store, ledger, runners, schedule)
+        yield Measuring(runners, schedule, store)
 
 
 async def count_today(ledger: Ledger, store: Store, vantages: Collection[str]) -> None:

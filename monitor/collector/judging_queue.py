@@ -35,7 +35,7 @@ def wait_of(settings: Settings) -> float:
     return wait if wait >= 0 else 2 * settings.interval
 
 
-class CycleRecorder(Protocol):
+class JudgedCycleRecorder(Protocol):
     """Records judged cycles: `monitor.recording.recorder.Recorder`. StorageError when one is not
     durable."""
 
@@ -78,7 +78,7 @@ class JudgingQueue:
         self,
         store: Waiting,
         received: ReceivedCycles,
-        recorder: CycleRecorder,
+        recorder: JudgedCycleRecorder,
         *,
         control_wait: float,
         now: Callable[[], datetime],

@@ -42,7 +42,7 @@ def reference_allotment(effort: Effort) -> Allotment | None:
 
 _Role = tuple[str, str]
 """Platform and role, by name."""
-_Wary = dict[_Role, frozenset[str]]
+_Suspected = dict[_Role, frozenset[str]]
 """Where something was wrong, and over which address families; empty: not known, so any."""
 
 
@@ -51,7 +51,7 @@ class EffortPlanner:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._wary: dict[str, _Wary] = {}
+        self._suspected: dict[str, _Suspected] = {}
         self._under_way: dict[str, CycleEffort] = {}
         self._cycles: Counter[str] = Counter()
 
@@ -59,21 +59,23 @@ class EffortPlanner:
         """Test in full what an earlier process found blocked; `verdicts` are the newest stored."""
         for verdict in verdicts:
             if verdict.state is State.BLOCKED:
-                wary = self._wary.setdefault(verdict.vantage, {})
-                wary[verdict.platform, verdict.role] = frozenset()
+                suspected = self._suspected.setdefault(verdict.vantage, {})
+                suspected[verdict.platform, verdict.role] = frozenset()
 
     def inherit(self, before: "EffortPlanner", vantages: Collection[str]) -> None:
         """Continue with what another one knows of these vantages."""
-        self._wary = {name: known for name, known in before._wary.items() if name in vantages}
+        self._suspected = {
+            name: known for name, known in before._suspected.items() if name in vantages
+        }
         for name in vantages:
             self._cycles[name] = before._cycles[name]
 
     def begin(self, vantage: str, effort: Effort, families: Sequence[str]) -> "CycleEffort":
         """A cycle of that effort begins; `families` work from the vantage."""
         self._cycles[vantage] += 1
-        wary = self._wary.setdefault(vantage, {})
+        suspected = self._suspected.setdefault(vantage, {})
         family = families[self._cycles[vantage] % len(families)] if families else ""
-        begun = CycleEffort(self._ledger, vantage, effort, tuple(families), family, wary)
+        begun = CycleEffort(self._ledger, vantage, effort, tuple(families), family, suspected)
         self._under_way[vantage] = begun
         return begun
 
@@ -96,14 +98,14 @@ class CycleEffort:
         effort: Effort,
         families: tuple[str, ...],
         family: str,
-        wary: _Wary,
+        suspected: _Suspected,
     ) -> None:
         self._ledger = ledger
         self._vantage = vantage
         self._effort = effort
         self._families = families
         self._family = family
-        self._wary = wary
+        self._suspected = suspected
         self._reduced: dict[_Role, str] = {}
         """Family over which a suspicious role was tested, where a full test was too dear."""
         self._essential: dict[str, set[str]] = {}
@@ -117,12 +119,12 @@ class CycleEffort:
         if self._effort is not Effort.MODEST:
             return None, None
         key = (platform.name, role.name)
-        if key not in self._wary:
+        if key not in self._suspected:
             return Reduction(family=self._family, greet=True), None
         full_cost = _CLOSER * self._ledger.usual(self._vantage, endpoint.id)
         if self._ledger.affords(self._vantage, Allotment.SUSPICION, full_cost):
             return None, Allotment.SUSPICION
-        reduction = self._telling(self._wary[key])
+        reduction = self._telling(self._suspected[key])
         self._reduced[key] = reduction.family
         return reduction, None
 
@@ -159,12 +161,12 @@ class CycleEffort:
                 if last.endpoint in blocked or suspicious(last, self._families)
             ]
             if wrong:
-                self._wary[key] = frozenset().union(*wrong) if all(wrong) else frozenset()
+                self._suspected[key] = frozenset().union(*wrong) if all(wrong) else frozenset()
                 continue
             # What was seen to work over one family may not over the other.
-            rest = self._wary.pop(key, frozenset()) - {self._reduced.get(key, "")}
+            rest = self._suspected.pop(key, frozenset()) - {self._reduced.get(key, "")}
             if rest and self._reduced.get(key):
-                self._wary[key] = rest
+                self._suspected[key] = rest
 
     def _telling(self, failed: frozenset[str]) -> Reduction:
         """A test over one family, if that one shows whether what failed still does."""

@@ -311,7 +311,9 @@ def with_other_certificates(lab: Lab, template: Path) -> Row:
         wait_for(collector.leads, "a leader")
         agent = fleet.agent(network)
         wait_for_all(fleet, [network], spooled)
-        wait_for(lambda: agent.said("handed in", known=True), "what was stored to be known", 60)
+        wait_for(
+            lambda: agent.said("batch delivered", known=True), "what was stored to be known", 60
+        )
         is_well(fleet, network)
         assert any("the connection broke" in why for why in complaints([agent]))
         assert collector.value(CUT_OFF) >= 1

@@ -22,6 +22,7 @@ from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
 from monitor.app.cycle_runners import CycleRunners
+from monitor.app.measuring import Measuring
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import Ledger
@@ -61,9 +62,8 @@ async def agent(
             recorder = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
             jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
             schedule = Schedule(mine, jobs)
-            change = AgentReconfiguration(
-                mine, orders, controls, runners, schedule, jobs, recorder, mine
-            )
+            measuring = Measuring(runners, schedule)
+            change = AgentReconfiguration(mine, orders, controls, measuring, jobs, recorder, mine)
             yield change, jobs
             # Earlier runners are let go of by tasks, which are to have begun.
             await asyncio.sleep(0.05)

@@ -312,3 +312,15 @@ async def test_a_day_of_cycles_stays_under_the_limit() -> None:
 
 def _bytes(made: Cycle) -> int:
     return sum(bytes_of(m) for m in made.measurements if m.vantage == FIELD.id)
+
+
+async def test_a_verdict_is_repeated_only_for_platforms_that_the_cycle_measured() -> None:
+    """A cycle out of turn that measured another platform says nothing about this one."""
+    world = World()
+    world.platform(STALLS)
+    async with world.transfers(forced=True) as cycles:
+        assert throttled(await cycle(cycles))
+        other = msgspec.structs.replace(page(), platform="facebook")
+        assert [one.platform for one in (await cycle(cycles, other)).verdicts] == ["facebook"]
+        cut = look(dns(), tcp(), tls("connection_reset"))
+        assert throttled(await cycle(cycles, cut, state=VantageState.LOSSY)) == []
