@@ -10,7 +10,7 @@ from rich.console import Console
 
 from monitor.analysis.judge.rules import RULES
 from monitor.analysis.throttling.rules_table import THROTTLING_RULES
-from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
+from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.app.cycle_job import measure_and_judge
