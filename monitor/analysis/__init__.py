@@ -5,6 +5,8 @@
     vantage/        references → health of the vantage; its exit and clock
     events/         platform verdicts and vantage health → events
     outcome.py      what one measurement came to: how far it got, what stopped it
+    seen.py         what one cycle of one vantage showed, as the judge takes it
+    transfer_verdict.py  the verdict on one object's speed, with its numbers
     verdict.py      states, evidence grades, verdicts, vantage health
     rules_docs.py   writes docs/rules.md from the tables of rules
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
 from probes.vantage import VantagePoint

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from monitor.analysis.throttling.transfer_verdict import Spread, TransferVerdict
+from monitor.analysis.transfer_verdict import Spread, TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageState
 from monitor.app.cycle_job import measure_and_judge
 from monitor.app.cycle_runners import cycle_runner

@@ -18,7 +18,7 @@ from monitor.analysis.judge.rules import judge
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import TransferCase
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageState, Verdict
 from probes.catalog.catalog import Catalog, Platform, Role
 from probes.catalog.endpoint import parse_endpoint

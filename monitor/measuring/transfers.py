@@ -22,7 +22,7 @@ from monitor.analysis.seen import ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.history import HISTORY, ROUNDS, SpeedHistories
 from monitor.analysis.throttling.objects import TransferObject, led_to, objects_of
 from monitor.analysis.throttling.transfer_round import round_of
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.budget.budget import Allotment
 from monitor.budget.bytes_used import fetch_bytes

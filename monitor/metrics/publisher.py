@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of

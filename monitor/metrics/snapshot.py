@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from monitor.analysis.events.event import Event
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.budget.budget import Effort
 from probes.catalog.catalog import Catalog

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from monitor.analysis.events.event import Event, EventState, NetworkStatus, Scope
-from monitor.analysis.throttling.transfer_verdict import Spread, TransferClass, TransferVerdict
+from monitor.analysis.transfer_verdict import Spread, TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     Evidence,
     PlatformVerdict,

@@ -308,13 +308,13 @@ BEYOND: tuple[Scenario, ...] = (
         " weeks of verdicts, not packets, and with Kenya's exams of 2023 as OONI measured them"
         " (`tests/replay/test_replay_real.py`).",
         blocked("tls.reset", "conclusive"),
-        "../unit/test_events.py::test_exam_hours_are_one_event_with_a_timetable",
+        "../unit/monitor/analysis/events/test_events.py::test_exam_hours_are_one_event_with_a_timetable",
     ),
     _in_time(
         "forged-agent-results",
         "Somebody sends results in a vantage's name. The monitor takes none from anybody: all come"
         " from its own process, as long as there are no remote agents.",
         ok(),
-        "../unit/test_server.py::test_results_sent_by_anybody_are_taken_by_nobody",
+        "../unit/monitor/server/test_server.py::test_results_sent_by_anybody_are_taken_by_nobody",
     ),
 )

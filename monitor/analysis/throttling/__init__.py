@@ -6,6 +6,5 @@ transfer_facts.py      the case, reduced to what the rules ask about
 transfer_round.py      one round: target, innocuous name and reference compared
 transfer_speed.py      the rate of one transfer, or that it stalled
 transfer_pauses.py     how the machine's own pauses change a transfer
-transfer_verdict.py    the verdict with its numbers
 history.py             what is remembered of an object between cycles
 """

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from monitor.analysis.seen import ObjectTransfers, Place, Seen
 from monitor.analysis.throttling.objects import TransferObject
 from monitor.analysis.throttling.transfer_round import round_of
-from monitor.analysis.throttling.transfer_verdict import TransferVerdict
+from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import State
 from probes.measurement import Layer, Measurement, TcpObservation
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from monitor.analysis.throttling.transfer_facts import TransferFacts
-from monitor.analysis.throttling.transfer_verdict import TransferClass
+from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import Evidence, State, TableRule
 
 

@@ -13,7 +13,7 @@ import pytest
 from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.analysis.throttling.history import ROUNDS
 from monitor.analysis.throttling.objects import objects_of
-from monitor.analysis.throttling.transfer_verdict import TransferClass
+from monitor.analysis.transfer_verdict import TransferClass
 from monitor.analysis.verdict import State, VantageState
 from monitor.budget.bytes_used import bytes_of
 from monitor.budget.ledger import Ledger

@@ -520,7 +520,7 @@ async def test_the_command_makes_a_report_that_verifies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"--country": "Pakistan"}, "not an ISO 3166-1 alpha-2 code"),
+        ({"--country": "Pakistan"}, "is not an ISO 3166-1 alpha-2 code"),
         ({"--platform": "twiter"}, "is in no catalogue"),
         ({"--since": "yesterday"}, "is not a date"),
         ({"--since": "2024-02-19", "--until": "2024-02-18"}, "before --until"),

@@ -13,7 +13,7 @@ from monitor.analysis.throttling.throttling import combine, judge_transfers
 from monitor.analysis.throttling.transfer_facts import ENOUGH_RATIOS, TransferCase
 from monitor.analysis.throttling.transfer_round import round_of
 from monitor.analysis.throttling.transfer_speed import speed_of
-from monitor.analysis.throttling.transfer_verdict import TransferClass, TransferVerdict
+from monitor.analysis.transfer_verdict import TransferClass, TransferVerdict
 from monitor.analysis.verdict import (
     EVIDENCE_ORDER,
     Evidence,
