@@ -1,7 +1,7 @@
 """Write the Grafana dashboards and alert rules: `python -m dashboards.grafana.generate`.
 
-The files beside this one are what users load. They are generated so that titles, units and queries
-follow one pattern, and committed so that nobody needs this program to use them.
+Users load the generated files, which are committed, so they do not need this program. Generating
+them gives all titles, units and queries one pattern.
 """
 
 import json

@@ -1,4 +1,22 @@
-"""The ASGI application: metrics, health and pages."""
+"""The HTTP server: the pages, the readers' API, metrics and health.
+
+    app.py               the routes and the middleware, as one ASGI application
+    serve.py             serves it inside the running event loop, over TCP or TLS
+    access.py            the gate: passwords, tokens, and what the public may read
+    headers.py           security headers of every response
+    reload_route.py      `POST /-/reload`
+    pages.py             the pages
+    page.py              what all pages share: templates, style, links, language
+    templates/           HTML, style and icon
+    matrix.py            the present state by country, network and platform
+    evidence.py          the evidence for one event, from the store
+    measurement_view.py  one measurement next to its control, layer by layer
+    timeline_chart.py    events as bars on a time axis
+    first_rows.py        the first rows of a listing of the store
+    api/                 the readers' API, JSON and CSV
+
+Only `monitor.app`, `monitor.collector`, `monitor.demo` and `monitor.cli` may import it.
+"""
 
 from monitor.server.app import create_app
 from monitor.server.serve import ListenError, serve

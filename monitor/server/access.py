@@ -1,12 +1,12 @@
-"""Who may see what: one gate in front of every page, file and interface.
+"""Access control: one gate in front of every page, file and API route.
 
-Private by default. Without `[server]` everything is open, and the configuration allows that on a
-loopback address only. With users or tokens nobody else gets in. With `public` anybody may read, and
-sees nothing finer than a network: `sees_vantages` tells a handler whether this reader may.
+Without `[server]` everybody is an operator, which the configuration allows on a loopback address
+only. With users or tokens only they get in. With `public` everybody may read, but nothing finer
+than a network; handlers ask `sees_vantages`.
 
-Wrong passwords are slowed down for all together, since a client's address says little behind a
-proxy and is nothing to keep: a handful at once, then one every other second. A reader who was let
-in before, and every token, is not slowed down.
+Wrong passwords are limited for all readers together: a few at once, then one every two seconds. A
+client's address means little behind a proxy, and is not stored. Tokens, and readers who signed in
+before, are never slowed down.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -34,48 +35,44 @@ from monitor.logs import logger
 log = logger(__name__)
 
 OPEN = frozenset({"/-/healthy", "/-/ready", "/icon.svg"})
-"""For everybody, always: whether the process runs and has something to show, and its picture."""
+"""Paths open to everybody: health, readiness and the icon."""
 
-OPERATORS_ONLY = ("/metrics", "/vantages", "/-/", "/api/v1/vantages")
-"""Never public, since they name vantages or are an operator's business; with all below them."""
+OPERATORS_ONLY = ("/metrics/", "/vantages/", "/-/", "/api/v1/vantages/")
+"""Paths that are never public, with all below them: they name vantages or are for operators."""
 
 REALM = 'Basic realm="shutwatch", charset="UTF-8"'
 
+_AUDIENCE = "shutwatch.audience"
+"""Key of the ASGI scope; the gate sets it."""
 _WRONG = "Wrong user, password or token.\n"
 _LONGEST_HEADER = 2048
 _BURST = 10
-"""Wrong passwords at once, before anybody waits."""
+"""Wrong passwords allowed at once."""
 _PAUSE = 2.0
-"""Seconds in which one more is allowed."""
+"""Seconds until one more is allowed."""
 _WAITING = 4
-"""Passwords being looked at or waiting for it; one at a time is looked at."""
+"""Passwords being checked or waiting for it; they are checked one at a time."""
 _REMEMBERED = 64
-"""Readers let in before, kept as a keyed digest of what they sent."""
+"""Readers who signed in before; for each a keyed digest of the credentials is kept."""
 _LOG_EVERY = 60.0
-"""Seconds between two lines in the log about wrong passwords."""
+"""Seconds between two log lines about wrong passwords."""
 
 
 class Audience(StrEnum):
-    """Who is reading."""
+    """The kind of reader."""
 
     OPERATOR = "operator"
     PUBLIC = "public"
-    """Anybody, where `public` is set: nothing finer than a network."""
-
-
-def audience_of(request: HTTPConnection) -> Audience:
-    """Who asks. What did not pass the gate is treated as the public."""
-    audience = request.scope.get("shutwatch.audience", Audience.PUBLIC)
-    return Audience(audience)
 
 
 def sees_vantages(request: HTTPConnection) -> bool:
-    """Whether this reader may see ids, health and looks of single vantages."""
-    return audience_of(request) is Audience.OPERATOR
+    """Whether this reader may see ids, health and measurements of single vantages. A request that
+    did not pass the gate may not."""
+    return request.scope.get(_AUDIENCE) is Audience.OPERATOR
 
 
 class Access:
-    """Decides; one for the life of a server."""
+    """Decides who gets in. One for the life of a server."""
 
     def __init__(
         self,
@@ -84,15 +81,14 @@ class Access:
         own_hosts: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own_hosts`: where everything is open, answer only to an address or to localhost, so that
-        a page elsewhere cannot have the reader's browser ask in another name (DNS rebinding).
-
-        `clock` gives seconds.
+        """With `own_hosts`, an open server accepts only an IP address or localhost as Host. It
+        prevents that another site reads it through the reader's browser (DNS rebinding). `clock`
+        gives seconds.
         """
         self._clock = clock
         self._own_hosts = own_hosts
         self._key = secrets.token_bytes(32)
-        self._turn = asyncio.Lock()
+        self._checking = asyncio.Lock()
         self._waiting = 0
         self._allowed = float(_BURST)
         self._counted_at = clock()
@@ -101,81 +97,81 @@ class Access:
         self.use(settings or ServerSettings())
 
     def use(self, settings: ServerSettings) -> None:
-        """Go by other settings from now on; who was let in before must show it again."""
+        """Switch to other settings. Every reader must sign in again."""
         self._settings = settings
         self._users = {user.name: user for user in settings.users}
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     @property
     def reload_allowed(self) -> bool:
-        """Whether whoever is let in may have the configuration read again."""
+        """Whether operators may reload the configuration over HTTP."""
         return self._settings.reload
 
     async def refusal(self, scope: Scope) -> Response | None:
-        """What to answer instead, or None; then `scope` says who asks."""
+        """The response that refuses a request. None: it may pass, and `scope` has its audience."""
         headers = Headers(scope=scope)
         if not self._settings.guarded:
             if self._own_hosts and not _own_host(headers.get("host", "")):
                 return PlainTextResponse(
-                    "This is open to its own machine only, so it answers to an address and to "
-                    "localhost. To reach it by another name, set users or tokens under [server].\n",
+                    "This server has no users, so it accepts only an IP address or localhost as "
+                    "its name. To use another name, set users or tokens under [server].\n",
                     status_code=421,
                 )
-            scope["shutwatch.audience"] = Audience.OPERATOR
+            scope[_AUDIENCE] = Audience.OPERATOR
             return None
-        shown = headers.get("authorization", "")
-        if shown:
-            return await self._judged(scope, shown)
-        if self._settings.public and not _operators_only(scope["path"]):
-            scope["shutwatch.audience"] = Audience.PUBLIC
+        authorization = headers.get("authorization", "")
+        if authorization:
+            return await self._check(scope, authorization)
+        if self._settings.public and not f"{scope['path']}/".startswith(OPERATORS_ONLY):
+            scope[_AUDIENCE] = Audience.PUBLIC
             return None
-        return self._asked_for_more()
+        return self._challenge("Sign in to read this.\n")
 
-    async def _judged(self, scope: Scope, shown: str) -> Response | None:
-        scheme, _, credentials = shown.partition(" ")
+    async def _check(self, scope: Scope, authorization: str) -> Response | None:
+        scheme, _, credentials = authorization.partition(" ")
         credentials = credentials.strip()
-        if len(shown) <= _LONGEST_HEADER:
+        if len(authorization) <= _LONGEST_HEADER:
             if scheme.lower() == "bearer" and self._is_token(credentials):
-                scope["shutwatch.audience"] = Audience.OPERATOR
+                scope[_AUDIENCE] = Audience.OPERATOR
                 return None
             if scheme.lower() == "basic" and self._users:
-                return await self._judged_password(scope, credentials)
-        # Nobody comes upon a token by trying, so this needs no slowing down.
+                return await self._check_password(scope, credentials)
+        # Tokens are too long to guess, so this needs no limit.
         self._count()
-        return self._asked_for_more(_WRONG)
+        return self._challenge(_WRONG)
 
     def _is_token(self, token: str) -> bool:
         found = digest(token)
-        # Each of them every time, so that time tells nothing.
+        # Compare with every token, so that the time taken reveals nothing.
         return sum(hmac.compare_digest(found, known) for known in self._settings.tokens) > 0
 
-    async def _judged_password(self, scope: Scope, credentials: str) -> Response | None:
+    async def _check_password(self, scope: Scope, credentials: str) -> Response | None:
         mark = hmac.digest(self._key, credentials.encode("utf-8", "surrogateescape"), sha256)
         if mark in self._known:
             self._known.move_to_end(mark)
-            scope["shutwatch.audience"] = Audience.OPERATOR
+            scope[_AUDIENCE] = Audience.OPERATOR
             return None
         if self._waiting >= _WAITING or not self._may_try():
             return self._slowed_down()
         settings = self._settings
         self._waiting += 1
         try:
-            async with self._turn:
-                # Others may have used up what there was while this one waited.
+            async with self._checking:
+                # Other requests may have used up the allowance meanwhile.
                 if not self._may_try():
                     return self._slowed_down()
                 right = await asyncio.to_thread(self._is_right, credentials)
                 if not right:
                     self._allowed -= 1
                     self._count()
-                    return self._asked_for_more(_WRONG)
+                    return self._challenge(_WRONG)
         finally:
             self._waiting -= 1
         if settings is self._settings:
             self._known[mark] = None
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        scope["shutwatch.audience"] = Audience.OPERATOR
+        scope[_AUDIENCE] = Audience.OPERATOR
         return None
 
     def _is_right(self, credentials: str) -> bool:
@@ -196,7 +192,7 @@ class Access:
     def _slowed_down(self) -> Response:
         self._count()
         return PlainTextResponse(
-            "Too many wrong passwords, by whomever: try again in a moment.\n",
+            "Too many wrong passwords. Try again in a few seconds.\n",
             status_code=429,
             headers={"Retry-After": str(round(_PAUSE))},
         )
@@ -207,27 +203,27 @@ class Access:
             log.warning("wrong users, passwords or tokens", number=self._refused)
             self._refused, self._logged_at = 0, self._clock()
 
-    def _asked_for_more(self, why: str = "Who is there?\n") -> Response:
+    def _challenge(self, text: str) -> Response:
         if not (self._users or self._settings.tokens):
             return PlainTextResponse(
                 "Not public. Set users or tokens under [server] to read this.\n", status_code=403
             )
         return PlainTextResponse(
-            why,
+            text,
             status_code=401,
             headers={"WWW-Authenticate": REALM if self._users else 'Bearer realm="shutwatch"'},
         )
 
 
 class Gate:
-    """ASGI middleware: nothing behind it is reached but by whom Access lets in."""
+    """ASGI middleware: only requests that Access permits reach the application."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http" and scope["path"] not in OPEN:
             refusal = await self._access.refusal(scope)
             if refusal is not None:
@@ -236,26 +232,12 @@ class Gate:
         await self._app(scope, receive, send)
 
 
-def _operators_only(path: str) -> bool:
-    return any(
-        path == one or path.startswith(one if one.endswith("/") else f"{one}/")
-        for one in OPERATORS_ONLY
-    )
-
-
 def _own_host(header: str) -> bool:
-    """Whether a Host header names an address, or this machine as it calls itself."""
-    if not header:  # HTTP/1.0: no browser leaves it out
-        return True
-    host = header
-    if header.startswith("["):
-        host = header[1:].partition("]")[0]
-    elif header.count(":") <= 1:
-        host = header.partition(":")[0]
-    if host.lower().rstrip(".") in LOOPBACK_NAMES:
+    """Whether a Host header names an IP address, or a loopback name."""
+    if not header:  # HTTP/1.0: every browser sends it
         return True
     try:
-        ipaddress.ip_address(host)
+        host = urlsplit(f"//{header}").hostname or ""
+        return host.rstrip(".") in LOOPBACK_NAMES or bool(ipaddress.ip_address(host))
     except ValueError:
         return False
-    return True

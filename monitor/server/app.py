@@ -33,9 +33,9 @@ def create_app(
     """The application over one publisher.
 
     `ready` returns whether there is anything to show, and the reason; the default asks the
-    publisher. `access` decides who may see what; the default lets everybody in. With a `store`,
+    publisher. `access` decides who gets in; the default admits everybody. With a `store`,
     the application serves `/api/v1` and the pages show history. With `reload`, it serves the
-    route that reads the configuration again.
+    route that reloads the configuration.
 
     Slow work runs in a thread, so that writing thousands of samples does not block the probes'
     event loop: Starlette runs plain functions in a thread, the pages start their own. Each request

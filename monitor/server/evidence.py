@@ -1,15 +1,13 @@
-"""What an event rests on, found in the store: the looks around its onset and the controls beside.
+"""The evidence for an event, from the store: measurements around its onset, next to their controls.
 
-Bounded whatever is stored: so many networks, so many rows each, without the bodies of pages. Of
-each network the cycle is shown that says most, the earliest of equals.
+For each network the evidence comes from the cycle with the highest evidence grade; the earliest of
+several. Networks, endpoints and rows are limited, and bodies of pages are not kept.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,92 +15,94 @@ import msgspec
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, NetworkStatus
 from monitor.analysis.verdict import EVIDENCE_ORDER, State, Verdict
 from monitor.recording.continuations import goes_on_now, reviews_of
+from monitor.server.first_rows import first_rows
 from probes.measurement import HttpObservation, Measurement, Purpose, TlsObservation
 from storage.store import Store
 from storage.values.reviews import Annotation, Review
 from storage.values.selection import Selection
 
-T = TypeVar("T")
-
 MOST_NETWORKS = 12
 MOST_ENDPOINTS = 4
-"""Of one network, that accuse."""
+"""Failing endpoints shown of one network."""
 MOST_ROWS = 1500
-"""Read in one listing."""
+"""Rows read from one listing."""
 MOST_LOG = 300
+"""Entries shown of the event's log."""
 _BEFORE = timedelta(minutes=2)
 _AFTER = timedelta(hours=2)
-"""Around the first moment known to be blocked."""
-_LOOKS_BEFORE = timedelta(minutes=30)
-"""Before a verdict, where its looks do not tell when they were made."""
-_ACCUSED = (State.BLOCKED, State.THROTTLED)
+"""Verdicts are read this long before and after the first moment known to be blocked."""
+_MEASURED_BEFORE = timedelta(minutes=30)
+"""How long before its verdict a measurement may have started, where its id holds no time."""
+_FAILING = (State.BLOCKED, State.THROTTLED)
 _REMEMBERED = 32
-_AT_ONCE = 2
+"""Events whose evidence is kept in memory."""
+_READERS = 2
+"""Events read from the store at once."""
 
 
 class EndpointEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint of the platform, as one network showed it in one cycle."""
+    """One failing endpoint of the platform, in one cycle of one network."""
 
     verdict: Verdict
     look: Measurement | None
-    """The look that decided."""
+    """The measurement that decided the verdict."""
     control: Measurement | None
-    """A control look it was judged against: one that reached it, where one did."""
+    """A control measurement that the verdict used; one that reached the endpoint, if any."""
     controls: int
-    """How many there were."""
+    """Number of control measurements that the verdict used."""
     follow_ups: tuple[Measurement, ...]
 
 
 class NetworkEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of one affected network."""
+    """The evidence of one affected network."""
 
     status: NetworkStatus
     endpoints: tuple[EndpointEvidence, ...]
-    """Those that accuse, the strongest first; empty when nothing is stored any more."""
+    """Failing endpoints, the strongest evidence first; empty when nothing is stored."""
     accusing: int
-    """How many accuse, shown or not."""
+    """Number of failing endpoints, shown or not."""
     fine: int
-    """How many of the same cycle were reached."""
+    """Number of endpoints that worked in the same cycle."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a page about one event shows."""
+    """What the page of one event shows from the store."""
 
     networks: tuple[NetworkEvidence, ...]
-    left_out: int
-    """Affected networks beyond those."""
+    more_networks: int
+    """Number of affected networks that are not shown."""
     log: tuple[EventLogEntry, ...]
     reviews: tuple[Review, ...]
-    """Of the event, and of those that go on as it; the oldest first."""
+    """Reviews of the event and of those it continues, the oldest first."""
     annotations: tuple[Annotation, ...]
     goes_on_as: str = ""
-    """The id of the event that this one goes on as; empty for none."""
+    """Id of the event that continues this one; empty for none."""
 
 
 class EvidenceReader:
-    """Reads it, a few at a time, and remembers the last."""
+    """Reads evidence, for a few events at once, and keeps the latest in memory."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._readers = asyncio.Semaphore(_READERS)
         self._known: OrderedDict[tuple[object, ...], tuple[NetworkEvidence, ...]] = OrderedDict()
 
     async def event(self, event_id: str) -> Event | None:
-        """A stored event, or None."""
-        found = await _first(self._store.events(Selection(event=event_id, batch=1)), 1)
+        """A stored event, or None. Raises StorageError."""
+        found = await first_rows(self._store.events(Selection(event=event_id, batch=1)), 1)
         return found[0] if found else None
 
     async def of(self, event: Event) -> Evidence:
-        """What there is. Raises StorageError."""
-        async with self._turns:
+        """The evidence for an event. Raises StorageError."""
+        async with self._readers:
             affected = [network for network in event.networks if network.affected]
             shown = affected[:MOST_NETWORKS] if event.kind is EventKind.BLOCK else []
             begun = event.onset_earliest or event.onset_latest
             until = event.end_latest or event.end_earliest or event.updated_at
-            log = await _first(self._store.event_log(event.id), MOST_LOG)
+            log = await first_rows(self._store.event_log(event.id), MOST_LOG)
             return Evidence(
                 networks=await self._networks(event, shown),
-                left_out=len(affected) - len(shown),
+                more_networks=len(affected) - len(shown),
                 log=tuple(log),
                 reviews=tuple(await reviews_of(self._store, event.id, log)),
                 goes_on_as=await goes_on_now(self._store, event),
@@ -138,7 +138,7 @@ class EvidenceReader:
 
     async def _network(self, event: Event, status: NetworkStatus) -> NetworkEvidence:
         begun = _begun(event, status)
-        listed = await _first(
+        listed = await first_rows(
             self._store.verdicts(
                 Selection(
                     country=event.country,
@@ -151,29 +151,29 @@ class EvidenceReader:
             ),
             MOST_ROWS,
         )
-        cycle = _telling([one for one in listed if one.network == status.network])
-        accusing = sorted(
-            (one for one in cycle if one.state in _ACCUSED),
+        cycle = _strongest_cycle([one for one in listed if one.network == status.network])
+        failing = sorted(
+            (one for one in cycle if one.state in _FAILING),
             key=lambda one: -EVIDENCE_ORDER[one.evidence],
         )
-        looks = await self._looks(event.platform, accusing[:MOST_ENDPOINTS])
+        shown = failing[:MOST_ENDPOINTS]
+        measurements = await self._measurements(event.platform, shown)
         return NetworkEvidence(
             status=status,
-            endpoints=tuple(_endpoint(one, looks) for one in accusing[:MOST_ENDPOINTS]),
-            accusing=len(accusing),
+            endpoints=tuple(_endpoint(one, measurements) for one in shown),
+            accusing=len(failing),
             fine=sum(one.state is State.OK for one in cycle),
         )
 
-    async def _looks(self, platform: str, verdicts: Sequence[Verdict]) -> list[Measurement]:
-        """The looks at these endpoints, and the controls they were judged against."""
+    async def _measurements(self, platform: str, verdicts: Sequence[Verdict]) -> list[Measurement]:
+        """The measurements behind these verdicts: field, control and follow-up."""
         if not verdicts:
             return []
         wanted = {id_ for one in verdicts for id_ in (one.measurement, *one.controls)}
         endpoints = {one.endpoint for one in verdicts}
         judged = max(one.judged_at for one in verdicts)
-        times = [_made_at(id_) for id_ in wanted if id_]
-        known = [at for at in times if at is not None]
-        since = min(known) if len(known) == len(times) and known else judged - _LOOKS_BEFORE
+        earliest = judged - _MEASURED_BEFORE
+        since = min((_time_of(id_) or earliest for id_ in wanted if id_), default=earliest)
         listing = self._store.measurements(
             Selection(
                 platform=platform,
@@ -184,7 +184,7 @@ class EvidenceReader:
         )
         return [
             _without_bodies(one)
-            for one in await _first(listing, MOST_ROWS)
+            for one in await first_rows(listing, MOST_ROWS)
             if one.id in wanted or (one.look is Purpose.FOLLOW_UP and one.endpoint in endpoints)
         ]
 
@@ -193,29 +193,29 @@ def _begun(event: Event, status: NetworkStatus) -> datetime:
     return status.episodes[0].onset_latest if status.episodes else event.onset_latest
 
 
-def _telling(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """The verdicts of the cycle that says most, the earliest of equals."""
+def _strongest_cycle(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts of the cycle with the highest grade; the earliest of several."""
     cycles: OrderedDict[str, list[Verdict]] = OrderedDict()
     for one in verdicts:
         cycles.setdefault(one.cycle, []).append(one)
 
-    def weight(cycle: list[Verdict]) -> int:
-        grades = [EVIDENCE_ORDER[one.evidence] + 1 for one in cycle if one.state in _ACCUSED]
+    def grade(cycle: list[Verdict]) -> int:
+        grades = [EVIDENCE_ORDER[one.evidence] + 1 for one in cycle if one.state in _FAILING]
         return max(grades, default=0)
 
-    return max(cycles.values(), key=weight, default=[])
+    return max(cycles.values(), key=grade, default=[])
 
 
-def _endpoint(verdict: Verdict, looks: Sequence[Measurement]) -> EndpointEvidence:
-    controls = [one for one in looks if one.id in verdict.controls]
+def _endpoint(verdict: Verdict, measurements: Sequence[Measurement]) -> EndpointEvidence:
+    controls = [one for one in measurements if one.id in verdict.controls]
     return EndpointEvidence(
         verdict=verdict,
-        look=next((one for one in looks if one.id == verdict.measurement), None),
+        look=next((one for one in measurements if one.id == verdict.measurement), None),
         control=next((one for one in controls if one.reached), next(iter(controls), None)),
         controls=len(verdict.controls),
         follow_ups=tuple(
             one
-            for one in looks
+            for one in measurements
             if one.look is Purpose.FOLLOW_UP
             and one.cycle == verdict.cycle
             and one.endpoint == verdict.endpoint
@@ -224,7 +224,7 @@ def _endpoint(verdict: Verdict, looks: Sequence[Measurement]) -> EndpointEvidenc
 
 
 def _without_bodies(measurement: Measurement) -> Measurement:
-    """Kept in memory for a while, so without what can be large."""
+    """The measurement without its large parts, since it stays in memory."""
     return msgspec.structs.replace(
         measurement,
         observations=tuple(
@@ -238,8 +238,8 @@ def _without_bodies(measurement: Measurement) -> Measurement:
     )
 
 
-def _made_at(id_: str) -> datetime | None:
-    """When an id was made, which a UUIDv7 tells; None for any other."""
+def _time_of(id_: str) -> datetime | None:
+    """The time in a UUIDv7; None for any other id."""
     try:
         uuid = UUID(id_)
     except ValueError:
@@ -247,14 +247,3 @@ def _made_at(id_: str) -> datetime | None:
     if uuid.version != 7:
         return None
     return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)
-
-
-async def _first(listing: AsyncIterator[Sequence[T]], most: int) -> list[T]:
-    """The first values of a listing, and no more."""
-    found: list[T] = []
-    async with aclosing(listing) as batches:  # type: ignore[type-var]
-        async for batch in batches:
-            found += batch
-            if len(found) >= most:
-                break
-    return found[:most]

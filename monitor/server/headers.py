@@ -1,4 +1,4 @@
-"""Headers that keep what we serve from running, framing or fetching anything."""
+"""Headers that keep a browser from running, framing or loading anything with our responses."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,8 +14,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Sent with every response, errors too, unless the response says otherwise itself. Nothing may
-be kept in a cache: a browser's history is evidence against whoever looked."""
+"""Sent with every response, errors too; a response may set its own value. Nothing may be cached: a
+browser's cache is evidence against its reader."""
 
 
 class SecurityHeaders:
@@ -25,7 +25,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and complete the headers of its response."""
+        """Pass the request on, and add the headers to its response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

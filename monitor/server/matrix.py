@@ -32,21 +32,21 @@ Network = tuple[str, int, str]
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform somewhere."""
+    """One platform in one country, on one network, or at one vantage."""
 
     platform: str
-    """Its name in the catalogue."""
+    """Name in the catalogue."""
     title: str
     state: str
     """A State, or `no_data`."""
     networks: int
-    """How many networks are in that state."""
+    """Number of networks in that state."""
     of: int
-    """How many networks there are."""
+    """Number of all networks."""
     methods: tuple[str, ...] = ()
-    """`method.sub_method` of those that accuse."""
+    """Methods of blocking, as `method.sub_method`."""
     roles: tuple[str, ...] = ()
-    """Parts that do not work."""
+    """Functions that do not work."""
     event: Event | None = None
     """The active block of this platform in this country."""
 
@@ -58,13 +58,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     asn: int = 0
     network: str = ""
     vantage: str = ""
-    """Only for those who may see it."""
+    """Empty for readers who may not see vantages."""
     networks: int = 1
     cells: tuple[Cell, ...]
 
 
 def country_rows(snapshot: Snapshot, at: datetime) -> tuple[Row, ...]:
-    """One row for each country, platforms in the catalogue's order."""
+    """One row for each country, with platforms in the catalogue's order."""
     return tuple(
         Row(
             country=country,
@@ -78,7 +78,7 @@ def country_rows(snapshot: Snapshot, at: datetime) -> tuple[Row, ...]:
 def network_rows(
     snapshot: Snapshot, country: str, at: datetime, *, vantages: bool
 ) -> tuple[Row, ...]:
-    """One row for each network of a country, or for each vantage where those may be seen."""
+    """One row for each network of a country; with `vantages`, one for each vantage."""
     views = _field(snapshot, country)
     groups: dict[tuple[Network, str], list[VantageView]] = {}
     for view in views:
@@ -149,31 +149,31 @@ def _worst(states: Iterable[str]) -> str:
 
 
 class Overall(msgspec.Struct, frozen=True, kw_only=True):
-    """What the one line at the top is made of."""
+    """The counts behind the headline of the page."""
 
     confirmed: int
     suspected: int
     fading: int
-    """Blocks that seem over or are out of sight."""
-    seeing: int
-    """Vantages that saw a block in their last cycle."""
-    blind: int
-    """Field vantages that cannot tell."""
+    """Blocks that are recovering or no longer observed."""
+    blocked: int
+    """Field vantages with a blocked platform in their last cycle."""
+    undecided: int
+    """Field vantages without any decided verdict."""
     field: int
     """Field vantages."""
 
     @property
     def state(self) -> str:
-        """As a class of colour."""
+        """The headline's class of colour."""
         if self.confirmed:
             return "blocked"
-        if self.suspected or self.fading or self.seeing:
+        if self.suspected or self.fading or self.blocked:
             return "suspected"
-        return "insufficient" if self.blind == self.field else "ok"
+        return "insufficient" if self.undecided == self.field else "ok"
 
 
 def overall(snapshot: Snapshot, at: datetime) -> Overall:
-    """Everything at that moment, counted."""
+    """The counts at that moment."""
     events = snapshot.events.values()
     states = [
         {verdict.state for verdict in view.platforms_at(at)}
@@ -186,7 +186,7 @@ def overall(snapshot: Snapshot, at: datetime) -> Overall:
         fading=sum(
             event.state in (EventState.RECOVERING, EventState.UNOBSERVED) for event in events
         ),
-        seeing=sum(State.BLOCKED in seen for seen in states),
-        blind=sum(seen <= {State.INSUFFICIENT} for seen in states),
+        blocked=sum(State.BLOCKED in seen for seen in states),
+        undecided=sum(seen <= {State.INSUFFICIENT} for seen in states),
         field=len(states),
     )

@@ -173,7 +173,7 @@ class Pages:
         return await asyncio.to_thread(_answer, name, reader, at, status, context)
 
 
-NOTHING = Evidence(networks=(), left_out=0, log=(), reviews=(), annotations=())
+NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
 
 
 def reader_of(request: Request) -> Reader:
@@ -286,18 +286,18 @@ def top_line(words: Words, now: Overall) -> str:
             "%(n)s blocks may be over, not certain yet",
             now.fading,
         )
-    if now.seeing:
+    if now.blocked:
         return words.ngettext(
             "No event yet, but %(n)s vantage saw a block in the last cycle",
             "No event yet, but %(n)s vantages saw a block in the last cycle",
-            now.seeing,
+            now.blocked,
         )
-    if now.blind == now.field:
+    if now.undecided == now.field:
         return words.gettext("No current results: none of your vantage points is working")
-    if now.blind:
+    if now.undecided:
         return words.gettext(
             "No block detected, but %(x)s of %(n)s field vantages have no results",
-            x=words.number(now.blind),
+            x=words.number(now.undecided),
             n=words.number(now.field),
         )
     return words.gettext("No block detected")

@@ -1,4 +1,4 @@
-"""`POST /-/reload`: read the configuration again, for those who cannot send a signal."""
+"""`POST /-/reload`: reload the configuration, for operators who cannot send a signal."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,39 +9,38 @@ from starlette.routing import Route
 from monitor.config.reload import Reloaded
 
 Reload = Callable[[], Awaitable[Reloaded]]
-"""Does it."""
 
 
 def reload_route(reload: Reload, allowed: Callable[[], bool]) -> Route:
-    """The route; while it is not `allowed`, it says how to allow it.
-
-    Who may come this far at all is for the gate to say. What is wrong with a file is said in the
-    log alone: the reader of an answer need not be the one who may read the file.
+    """The route. The gate admits operators only; while `allowed` is false the answer says how to
+    allow it. Problems in the file go to the log alone: an operator of the page may not be permitted
+    to read the file.
     """
 
     async def answer(request: Request) -> Response:
         if not allowed():
-            return _said("Off. Set reload = true under [server], or send SIGHUP.\n", 403)
+            return _text("Off. Set reload = true under [server], or send SIGHUP.\n", 403)
         if _from_another_page(request):
-            return _said("Not from a page elsewhere.\n", 403)
-        done = await reload()
-        if done.done:
-            return _said("reloaded\n")
-        count = len(done.problems)
-        what = "1 problem" if count == 1 else f"{count} problems"
-        return _said(
-            f"not reloaded, the configuration before stays in use: {what}, see the log\n", 422
+            return _text("Refused: the request comes from a page of another site.\n", 403)
+        reloaded = await reload()
+        if reloaded.done:
+            return _text("reloaded\n")
+        count = len(reloaded.problems)
+        problems = "1 problem" if count == 1 else f"{count} problems"
+        return _text(
+            f"not reloaded, the previous configuration stays in use: {problems}, see the log\n", 422
         )
 
     return Route("/-/reload", answer, methods=["POST"])
 
 
-def _said(text: str, status: int = 200) -> Response:
+def _text(text: str, status: int = 200) -> Response:
     return PlainTextResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def _from_another_page(request: Request) -> bool:
-    """Whether a browser says so: it sends a reader's password along with any page's request."""
+    """Whether a page of another site sends it. A browser adds the stored password to such a request
+    too."""
     site = request.headers.get("sec-fetch-site", "none")
     origin = request.headers.get("origin", "")
     own = origin.partition("://")[2] == request.headers.get("host", "")

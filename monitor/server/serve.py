@@ -1,4 +1,4 @@
-"""Run an ASGI application inside the event loop that is already running."""
+"""Serve an ASGI application with uvicorn inside the running event loop."""
 
 import asyncio
 import errno
@@ -12,12 +12,12 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN = 1
-"""Whole seconds that answers under way get to finish once we are asked to stop."""
+"""Whole seconds for unfinished responses after a cancellation."""
 
 HANDSHAKE = 10.0
-"""Seconds that a TLS handshake may take: until it is over nobody else looks after a connection."""
-FAREWELL = 5.0
-"""Seconds that the end of TLS may take."""
+"""Seconds for a TLS handshake; no other timeout covers a connection until it is done."""
+TLS_SHUTDOWN = 5.0
+"""Seconds for the end of a TLS connection."""
 
 REASONS = {
     errno.EADDRINUSE: "another program already listens there",
@@ -29,17 +29,17 @@ NOT_THIS_FAMILY = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 class ListenError(Exception):
-    """The address could not be listened on; the message says which, why and what to change."""
+    """Listening failed. The message names the address, the reason and what to change."""
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals belong to the program, not to its server."""
+    """uvicorn without its signal handlers, since the program handles signals itself."""
 
     def __init__(
         self, config: uvicorn.Config, started: Callable[[], None], tls: ssl.SSLContext | None
     ) -> None:
         super().__init__(config)
-        self._tell_started = started
+        self._started = started
         self._tls = tls
 
     @contextmanager
@@ -51,10 +51,10 @@ class _Server(uvicorn.Server):
             await super().startup(sockets)
         else:
             await self._start_tls(sockets or [], self._tls)
-        self._tell_started()
+        self._started()
 
     async def _start_tls(self, sockets: list[socket.socket], tls: ssl.SSLContext) -> None:
-        """As uvicorn does, which knows neither a context of ours nor these two times."""
+        """Listen with our own TLS context and timeouts, which uvicorn does not accept."""
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(
@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
                 sock=one,
                 ssl=tls,
                 ssl_handshake_timeout=HANDSHAKE,
-                ssl_shutdown_timeout=FAREWELL,
+                ssl_shutdown_timeout=TLS_SHUTDOWN,
                 backlog=self.config.backlog,
             )
             for one in sockets
@@ -85,11 +85,11 @@ async def serve(
     connection: type[HttpToolsProtocol] = HttpToolsProtocol,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve until cancelled, then stop within two seconds whatever connections are open.
+    """Serve until cancelled, then stop within two seconds, even with open connections.
 
-    `listening` is called with the address and port once connections are accepted; port 0 takes
-    a free one. `connection` looks after one connection, `tls` encrypts it. Raises ListenError
-    before that, when the address cannot be had.
+    `listening` is called with the address and port once connections are accepted; port 0 takes a
+    free one. `connection` is the protocol class of a connection; `tls` encrypts it. Raises
+    ListenError when it cannot listen on the address.
     """
     sockets = await _bind(host, port)
     config = uvicorn.Config(
@@ -116,7 +116,7 @@ async def serve(
         server.should_exit = True
         await _finish(task)
         for one in list(server.server_state.connections):
-            # A reader too slow for what is already written would keep its connection open.
+            # A client that does not read would keep its connection open.
             if one.transport is not None:
                 one.transport.abort()
         for listener in sockets:
@@ -132,7 +132,7 @@ async def _finish(task: "asyncio.Task[None]") -> None:
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address `host` means."""
+    """Listening sockets on every address of `host`. Raises ListenError."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -148,7 +148,7 @@ async def _bind(host: str, port: int) -> list[socket.socket]:
             sockets.append(socket.create_server(address, family=family))
         except OSError as error:
             refused.append(error)
-    # `localhost` means two addresses, and many machines have only one of them.
+    # `localhost` has two addresses, and many machines support only one of them.
     fatal = [e for e in refused if e.errno not in NOT_THIS_FAMILY] or (not sockets and refused)
     if fatal:
         for one in sockets:

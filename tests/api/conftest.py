@@ -1,4 +1,4 @@
-"""A store with something of everything, and a client that asks without a socket."""
+"""A store with rows of every kind, and a client without a socket."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from tests.worlds.http_client import httpx
 
 @pytest.fixture(scope="session")
 def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all of it, made once: migrating takes longer than most tests."""
+    """A database with these rows, made once: migrating takes longer than most tests."""
     file = tmp_path_factory.mktemp("api") / "store.db"
 
     async def make() -> None:
@@ -45,7 +45,7 @@ async def store(filled_file: Path, tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def fill(store: Store) -> None:
-    """Put it all in."""
+    """Store the rows."""
     for number in range(4):
         await store.save(cycle(number))
         await store.save(
@@ -62,7 +62,7 @@ async def fill(store: Store) -> None:
 
 
 def client(store: Store, *, operator: bool = True) -> httpx.AsyncClient:
-    """Asks the interface over this store, as an operator or as anybody."""
+    """A client of the API over this store, as an operator or as the public."""
     app = Starlette(routes=[Mount("/api/v1", create_api(store, lambda _: operator))])
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://monitor/api/v1/"
@@ -71,13 +71,13 @@ def client(store: Store, *, operator: bool = True) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def operator(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    """Sees everything."""
-    async with client(store) as asking:
-        yield asking
+    """A client that sees everything."""
+    async with client(store) as made:
+        yield made
 
 
 @pytest.fixture
 async def anybody(store: Store) -> AsyncIterator[httpx.AsyncClient]:
-    """Sees nothing finer than a network."""
-    async with client(store, operator=False) as asking:
-        yield asking
+    """A client that sees nothing finer than a network."""
+    async with client(store, operator=False) as made:
+        yield made

@@ -1,4 +1,4 @@
-"""What the interface gives: rows, columns, files, tags, and refusals that say why."""
+"""Responses of the API: rows, columns, files, ETags, and problems with a reason."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ async def rows(client: httpx.AsyncClient, path: str, **params: str) -> list[dict
 async def test_a_page_has_the_columns_of_the_file(
     operator: httpx.AsyncClient, resource: Resource
 ) -> None:
-    """Every row of JSON has exactly the columns of the CSV file, and says the same."""
+    """Every row of JSON has exactly the columns of the CSV file, with equal values."""
     found = await rows(operator, resource.name, limit="1000")
     answer = await operator.get(f"{resource.name}.csv")
     assert answer.headers["content-type"].startswith("text/csv; charset=utf-8")
@@ -41,24 +41,24 @@ async def test_a_page_has_the_columns_of_the_file(
             value, text = row[column.name], line[column.name]
             match value:
                 case None:
-                    said = ""
+                    written = ""
                 case bool():
-                    said = "true" if value else "false"
+                    written = "true" if value else "false"
                 case list():
-                    said = (" | " if column.unit == "names" else " ").join(value)
+                    written = (" | " if column.unit == "names" else " ").join(value)
                 case float():
-                    said = repr(value)
+                    written = repr(value)
                 case _:
-                    said = str(value)
-            # The apostrophe that keeps a cell from running is in files alone.
-            assert said.replace("'", "") == text.replace("'", "")
+                    written = str(value)
+            # Only files have the apostrophe that keeps a cell from running.
+            assert written.replace("'", "") == text.replace("'", "")
 
 
 @pytest.mark.parametrize("resource", LISTED, ids=lambda resource: resource.name)
 async def test_a_file_is_the_one_of_the_command_line(
     operator: httpx.AsyncClient, store: Store, resource: Resource
 ) -> None:
-    """Byte by byte."""
+    """Byte for byte."""
     out = io.StringIO(newline="")
     await write_csv(resource.name, store, Selection(country="PK"), out)
     answer = await operator.get(f"{resource.name}.csv", params={"country": "pk"})
@@ -66,7 +66,7 @@ async def test_a_file_is_the_one_of_the_command_line(
 
 
 async def test_filters_select(operator: httpx.AsyncClient) -> None:
-    """Each filter keeps what it says, and what they keep together is of all of them."""
+    """Each filter keeps exactly the matching rows."""
     verdicts = await rows(operator, "verdicts", limit="1000")
     for name, value in (
         ("country", "BR"),
@@ -91,8 +91,8 @@ async def test_a_plus_sign_that_was_not_escaped_is_understood(operator: httpx.As
     assert right.json()["data"] == typed.json()["data"] != []
 
 
-async def test_an_event_leads_to_what_it_rests_on(operator: httpx.AsyncClient) -> None:
-    """`event` keeps its country, its platform and its time, to the moment it ended."""
+async def test_an_event_selects_its_evidence(operator: httpx.AsyncClient) -> None:
+    """`event` selects its country, its platform, and its time until it ended."""
     (one,) = await rows(operator, "events", event="event-2")
     assert one["platform"] == "facebook"
     assert one["end_latest"] == "2024-02-17T12:11:40.000000Z"
@@ -104,7 +104,7 @@ async def test_an_event_leads_to_what_it_rests_on(operator: httpx.AsyncClient) -
 
 
 async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient) -> None:
-    """By hour or day, network or country; with its definition in every row, JSON and CSV."""
+    """By hour or day, by network or country; every row has the definition, in JSON and CSV."""
     apart = await rows(operator, "availability", country="BR", platform="x")
     assert [(row["asn"], row["blocked"], row["availability"]) for row in apart] == [(17557, 4, 0.0)]
     together = await rows(
@@ -137,8 +137,8 @@ async def test_availability_says_how_it_is_computed(operator: httpx.AsyncClient)
     assert {row["definition"] for row in (*apart, *lines)} == {DEFINITION}
 
 
-async def test_vantages_are_told_with_their_health(operator: httpx.AsyncClient) -> None:
-    """Every vantage that reported, once; the usual filters select."""
+async def test_vantages_come_with_their_health(operator: httpx.AsyncClient) -> None:
+    """Every vantage that reported comes once; the usual filters select."""
     found = await rows(operator, "vantages")
     assert [row["vantage"] for row in found] == ["gru-claro", "khi-ptcl", "odd"]
     assert {row["state"] for row in found} == {"ok"}
@@ -147,7 +147,7 @@ async def test_vantages_are_told_with_their_health(operator: httpx.AsyncClient) 
 
 
 async def test_nothing_finer_than_a_network_is_public(anybody: httpx.AsyncClient) -> None:
-    """Without the right to see vantages none is named anywhere: rows, files, cursors, refusals."""
+    """For the public no row, file, cursor or problem names a vantage."""
     seen = ""
     for name in ("events", "verdicts", "measurements"):
         for path in (name, f"{name}.csv"):
@@ -165,10 +165,10 @@ async def test_nothing_finer_than_a_network_is_public(anybody: httpx.AsyncClient
         assert refused.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_cursor_tells_the_public_nothing(
+async def test_a_public_cursor_reveals_nothing(
     anybody: httpx.AsyncClient, operator: httpx.AsyncClient
 ) -> None:
-    """It works, cannot be read, and one that was made by hand is refused."""
+    """It works and cannot be read. A plain one is refused."""
     first = (await anybody.get("verdicts", params={"limit": "1"})).json()
     second = (await anybody.get(f"http://monitor{first['next']}")).json()
     assert second["data"] != first["data"]
@@ -178,7 +178,7 @@ async def test_a_cursor_tells_the_public_nothing(
 
 
 @pytest.mark.parametrize("path", ["events", "verdicts", "measurements", "vantages", "openapi.json"])
-async def test_what_a_reader_has_is_not_sent_again(operator: httpx.AsyncClient, path: str) -> None:
+async def test_an_unchanged_body_is_not_sent_again(operator: httpx.AsyncClient, path: str) -> None:
     """The ETag, in any of its forms, gives 304 and no body; another one gives the page."""
     first = await operator.get(path)
     etag = first.headers["etag"]
@@ -194,7 +194,7 @@ PATHS = ["openapi.json", *(f"{one.name}{end}" for one in RESOURCES for end in ("
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_methods_are_those_of_reading(operator: httpx.AsyncClient, path: str) -> None:
-    """HEAD says what GET does without a body, OPTIONS what is allowed, and nothing else is."""
+    """HEAD has the headers of GET, OPTIONS lists the methods, and others are refused."""
     get, head = await operator.get(path), await operator.head(path)
     assert head.status_code == 200
     assert head.content == b""
@@ -232,30 +232,30 @@ async def test_methods_are_those_of_reading(operator: httpx.AsyncClient, path: s
 async def test_a_refusal_names_the_parameter(
     operator: httpx.AsyncClient, query: str, parameter: str
 ) -> None:
-    """As problem+json, with what would be right."""
+    """As problem+json, with what it accepts."""
     answer = await operator.get(f"verdicts?{query}")
     assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert (answer.status_code, told["status"], told["parameter"]) == (400, 400, parameter)
-    assert len(told["detail"]) > 10
+    problem = answer.json()
+    assert (answer.status_code, problem["status"], problem["parameter"]) == (400, 400, parameter)
+    assert len(problem["detail"]) > 10
 
 
-async def test_a_name_alike_is_suggested(operator: httpx.AsyncClient) -> None:
-    """A slip of the finger is told."""
-    told = (await operator.get("verdicts?plattform=x")).json()
-    assert "did you mean platform?" in told["detail"]
+async def test_a_similar_name_is_suggested(operator: httpx.AsyncClient) -> None:
+    """A mistyped parameter gets a suggestion."""
+    problem = (await operator.get("verdicts?plattform=x")).json()
+    assert "did you mean platform?" in problem["detail"]
 
 
 @pytest.mark.parametrize("path", ["nothing", "events/", "events/event-1", ""])
-async def test_what_is_not_there_is_a_problem_too(operator: httpx.AsyncClient, path: str) -> None:
-    """Unknown paths say what there is, and lead nowhere else."""
+async def test_an_unknown_path_is_a_problem_too(operator: httpx.AsyncClient, path: str) -> None:
+    """It lists the resources, and redirects nowhere."""
     answer = await operator.get(f"http://monitor/api/v1/{path}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_unknown_event_is_told(operator: httpx.AsyncClient) -> None:
-    """In place of everything there is, or of nothing."""
+async def test_an_unknown_event_is_a_problem(operator: httpx.AsyncClient) -> None:
+    """It returns neither all rows nor none."""
     answer = await operator.get("verdicts?event=none")
     assert (answer.status_code, answer.json()["parameter"]) == (404, "event")
     other = await operator.get("verdicts?event=event-1&country=BR")
@@ -263,10 +263,10 @@ async def test_an_unknown_event_is_told(operator: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["events", "events.csv", "verdicts.csv", "vantages"])
-async def test_a_store_that_does_not_answer_is_told_without_naming_its_file(
+async def test_a_failing_store_gives_503_without_its_file_name(
     operator: httpx.AsyncClient, store: Store, path: str
 ) -> None:
-    """503, before a single byte of a file is sent."""
+    """Before a single byte of a file is sent."""
     await store.close()
     answer = await operator.get(path)
     assert answer.status_code == 503

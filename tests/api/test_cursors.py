@@ -1,4 +1,4 @@
-"""Pages: every row once, whatever their size, and whatever is stored meanwhile."""
+"""Pages: every row once, for any page size, and while rows are stored."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from tests.contract.cycles import cycle, event
 from tests.worlds.http_client import httpx
 
 _COUNT = itertools.count(1000)
-"""Of cycles stored while pages are read; each once in this process."""
+"""Numbers of cycles stored while pages are read, each once in this process."""
 
 
 async def _all_ids(client: httpx.AsyncClient, path: str, key: str) -> list[str]:
@@ -28,13 +28,13 @@ async def _all_ids(client: httpx.AsyncClient, path: str, key: str) -> list[str]:
 async def test_every_row_comes_once(
     store: Store, operator: httpx.AsyncClient, sizes: list[int], stored: list[str]
 ) -> None:
-    """Rows there at the beginning come once and in order, beside new and late ones."""
+    """Rows stored before come once and in order, among new and late ones."""
     before = await _all_ids(operator, "measurements", "measurement_id")
     found: list[str] = []
     path: str | None = "measurements"
     cursor = ""
-    turns = zip(itertools.cycle(sizes), itertools.chain(stored, itertools.repeat("none")))
-    for size, meanwhile in turns:
+    steps = zip(itertools.cycle(sizes), itertools.chain(stored, itertools.repeat("none")))
+    for size, meanwhile in steps:
         params = {"limit": str(size), **({"cursor": cursor} if cursor else {})}
         page = (await operator.get("measurements", params=params)).json()
         assert len(page["data"]) <= size
@@ -55,7 +55,7 @@ async def test_every_row_comes_once(
 async def test_events_and_verdicts_have_pages_too(
     store: Store, operator: httpx.AsyncClient
 ) -> None:
-    """`next` leads through all of them, with the filters it began with."""
+    """`next` links all pages, and keeps the filters."""
     await store.save(cycle(50), [event(f"e-{n}", detected=600 + n % 2) for n in range(7)])
     for path, key, params in (
         ("events", "event_id", {"country": "PK"}),
@@ -88,19 +88,21 @@ async def test_since_counts_beside_a_cursor(operator: httpx.AsyncClient) -> None
     assert all(row["started_at"] >= "2024-02-17T12:10" for row in rows)
 
 
-@given(place=st.lists(st.text(), min_size=1, max_size=6), resource=st.text(), hidden=st.booleans())
-def test_a_cursor_says_where_it_was_made(place: list[str], resource: str, *, hidden: bool) -> None:
-    """What is written is read, by the same process, for the same listing."""
+@given(
+    position=st.lists(st.text(), min_size=1, max_size=6), resource=st.text(), hidden=st.booleans()
+)
+def test_a_cursor_keeps_its_position(position: list[str], resource: str, *, hidden: bool) -> None:
+    """The same process reads what it wrote, for the same resource."""
     cursors = Cursors()
-    text = cursors.write(resource, place, hidden=hidden)
-    assert cursors.read(text, resource, len(place), hidden=hidden) == tuple(place)
+    text = cursors.write(resource, position, hidden=hidden)
+    assert cursors.read(text, resource, len(position), hidden=hidden) == tuple(position)
     assert text.isascii()
     assert text.replace("-", "").replace("_", "").isalnum()
 
 
 @given(text=st.text() | st.binary().map(lambda raw: raw.hex()), hidden=st.booleans())
 def test_anything_else_is_no_cursor(text: str, *, hidden: bool) -> None:
-    """Made-up text is refused with ValueError, and with nothing else."""
+    """Any other text raises ValueError, and no other exception."""
     try:
         Cursors().read(text, "events", 3, hidden=hidden)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whatever is asked, the answer is one that was promised, and never that something broke."""
+"""Any request gets a documented response, and never an internal error."""
 
 import base64
 from urllib.parse import quote_from_bytes
@@ -52,7 +52,7 @@ async def test_no_query_breaks_anything(
     *,
     seen: bool,
 ) -> None:
-    """200, or a problem that says which parameter is at fault: never a fault of ours."""
+    """200, or a problem; never an internal error."""
     client = operator if seen else anybody
     answer = await client.get(f"{resource.name}{end}", params=httpx.QueryParams(tuple(query)))
     assert answer.status_code in (200, 400, 403, 404)
@@ -67,13 +67,13 @@ async def test_no_query_breaks_anything(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
 )
 async def test_no_bytes_break_anything(operator: httpx.AsyncClient, raw: bytes) -> None:
-    """A query string need not be text at all."""
+    """A query string may hold any bytes."""
     answer = await operator.get(f"events?platform={quote_from_bytes(raw)}")
     assert answer.status_code in (200, 400)
 
 
 @pytest.mark.parametrize("cursor", CURSORS)
 async def test_a_cursor_made_by_hand_is_refused(operator: httpx.AsyncClient, cursor: str) -> None:
-    """All of these are nearly right."""
+    """All of these are nearly valid."""
     answer = await operator.get("events", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["parameter"]) == (400, "cursor")

@@ -1,4 +1,4 @@
-"""The interface where it is served: behind the gate, beside the page."""
+"""The API as served: behind the gate, next to the pages."""
 
 from monitor.config.settings import ServerSettings
 from monitor.keys.passwords import digest
@@ -20,8 +20,8 @@ def asking(store: Store, **settings: object) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1")
 
 
-async def test_only_who_is_let_in_reads(store: Store) -> None:
-    """Without the token nothing is read, with it everything, vantages among it."""
+async def test_the_api_needs_a_token(store: Store) -> None:
+    """Nothing is readable without the token, and everything with it, vantages too."""
     async with asking(store) as client:
         for path in ("events", "events.csv", "vantages", "openapi.json", "nothing"):
             assert (await client.get(f"/api/v1/{path}")).status_code == 401
@@ -38,7 +38,7 @@ async def test_only_who_is_let_in_reads(store: Store) -> None:
 
 
 async def test_the_public_reads_nothing_finer_than_a_network(store: Store) -> None:
-    """Where anybody may read, a token is what shows vantages."""
+    """On a public server only a token shows vantages."""
     async with asking(store, public=True) as client:
         answer = await client.get("/api/v1/verdicts?limit=1")
         assert (answer.status_code, answer.json()["data"][0]["vantage"]) == (200, None)

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what there is, all of it, and docs/api.md as well."""
+"""The OpenAPI document and docs/api.md describe the whole API."""
 
 import re
 from pathlib import Path
@@ -23,12 +23,12 @@ def _routes() -> set[str]:
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
-    """Paths of the document and of the application are the same."""
+    """The document and the application have the same paths."""
     assert set(document()["paths"]) == _routes()
 
 
 def test_every_parameter_is_described() -> None:
-    """Each operation has the parameters its requests are read by; only pages have limit, cursor."""
+    """Each operation has its parameters; only pages have limit and cursor."""
     paths = document()["paths"]
     for resource in RESOURCES:
         for path, parameters in (
@@ -43,7 +43,7 @@ def test_every_parameter_is_described() -> None:
 
 
 def test_examples_are_right() -> None:
-    """Each parameter's example is one that is read, but for the cursor's, which nobody can make."""
+    """Each example is accepted, except the cursor's, which only a server can make."""
     for resource in RESOURCES:
         for one in resource.filters:
             assert one.read(one.example) is not None
@@ -57,7 +57,7 @@ def _references(value: Any) -> set[str]:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    """No part is pointed to that is not there."""
+    """Each one points to an existing part."""
     whole = document()
     for reference in _references(whole):
         part: Any = whole
@@ -85,7 +85,7 @@ def _fits(value: Any, schema: dict[str, Any]) -> bool:
 
 
 async def test_answers_are_as_described(operator: httpx.AsyncClient) -> None:
-    """Every member of every row is described, and of a type that was promised."""
+    """Every member of every row is described, and has a described type."""
     described = (await operator.get("openapi.json")).json()
     assert described == document()
     for resource in RESOURCES:
@@ -97,18 +97,18 @@ async def test_answers_are_as_described(operator: httpx.AsyncClient) -> None:
 
 
 def test_the_columns_of_vantages_are_in_the_manual() -> None:
-    """They are in no file of the command line, so they are explained here: all, in order."""
+    """No CSV file of the command line has them, so docs/api.md explains them all, in order."""
     rows = re.findall(r"^\| `(\w+)` \| ([a-zA-Z ]+) \| [^|]+\. \|$", TEXT, re.MULTILINE)
     assert rows == [(column.name, column.unit) for column in VANTAGE_COLUMNS]
 
 
 def test_every_route_and_parameter_is_in_the_manual() -> None:
-    """docs/api.md has each route, and beside it each parameter, and no other."""
-    told = dict(re.findall(r"^\| `/api/v1(/[a-z.]+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
-    assert set(told) == _routes()
+    """docs/api.md has exactly the routes, each with exactly its parameters."""
+    documented = dict(re.findall(r"^\| `/api/v1(/[a-z.]+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+    assert set(documented) == _routes()
     for path, operations in document()["paths"].items():
         parameters = [one["name"] for one in operations["get"].get("parameters", [])]
-        assert re.findall(r"`(\w+)`", told[path]) == parameters
+        assert re.findall(r"`(\w+)`", documented[path]) == parameters
     meanings = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
     known = {one.name for each in RESOURCES for one in (*each.filters, *PAGING)}
     assert known <= set(meanings)

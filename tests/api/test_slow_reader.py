@@ -1,4 +1,4 @@
-"""A file is read as fast as its reader takes it, and nothing waits for the reader meanwhile."""
+"""A file is read only as fast as its client takes it, and nothing waits for the client."""
 
 import asyncio
 import sqlite3
@@ -28,17 +28,17 @@ SCOPE: Scope = {
 
 
 MORE = 20
-"""Cycles: more than is read ahead of a reader."""
+"""Cycles: more than the server reads ahead of a client."""
 
 
 async def fill_more(store: Store) -> None:
-    """More of the same."""
+    """Store MORE cycles."""
     for number in range(20, 20 + MORE):
         await store.save(cycle(number))
 
 
 class SlowReader:
-    """Takes the beginning of an answer, then nothing until told to."""
+    """Takes the start of a response, then nothing until `go_on` is set."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -51,7 +51,7 @@ class SlowReader:
         raise AssertionError
 
     async def send(self, message: Message) -> None:
-        """Waits, as a server does whose reader's buffers are full."""
+        """Waits, as a server does when the client's buffers are full."""
         self.body += message.get("body", b"")
         if self.body.count(b"\r\n") > 1 and not self.go_on.is_set():
             self.stuck.set()
@@ -59,7 +59,7 @@ class SlowReader:
 
 
 async def test_a_reader_that_stops_holds_no_transaction(store: Store, tmp_path: Path) -> None:
-    """While many stand still, cycles are stored and the write-ahead log is emptied to its end."""
+    """While many clients wait, cycles are stored, and a checkpoint empties the write-ahead log."""
     await fill_more(store)
     app = create_api(store, lambda _: True)
     readers = [SlowReader() for _ in range(6)]
@@ -73,12 +73,12 @@ async def test_a_reader_that_stops_holds_no_transaction(store: Store, tmp_path: 
         one.go_on.set()
     await asyncio.gather(*reading)
     assert len({one.body for one in readers}) == 1
-    # What arrived meanwhile stands far behind what was being read, and so is in it.
+    # The cycle stored meanwhile is far behind the batches read before it, so the file has it.
     assert readers[0].body.count(b"\r\n") == 1 + 4 * 4 + 1 + MORE * 4 + 4
 
 
 async def test_a_store_that_fails_half_way_breaks_the_file_off(store: Store) -> None:
-    """There is no end to a file that is not whole."""
+    """An incomplete file has no end."""
     await fill_more(store)
     reader = SlowReader()
     sent: list[Message] = []

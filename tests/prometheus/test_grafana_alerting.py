@@ -33,7 +33,7 @@ def test_whoever_is_told_by_alertmanager_is_told_by_grafana() -> None:
     told = {
         name: alert["labels"]["severity"]
         for name, alert in ALERTS.items()
-        if alert["labels"]["severity"] in alerting.TOLD
+        if alert["labels"]["severity"] in alerting.NOTIFYING
     }
     assert {rule["title"]: rule["labels"]["severity"] for rule in RULES} == told
     assert len(RULES) == len(told) >= 10

@@ -1,4 +1,4 @@
-"""A dashboard from its panels: variables, annotations, links and places are the same on all."""
+"""A dashboard from its panels, with the variables, annotations and links that all share."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.grafana.boards.links import TAG, to_the_others
 from dashboards.grafana.boards.palette import PURPLE, RED, SLATE
 from dashboards.grafana.boards.parts import SOURCE
-from dashboards.grafana.boards.promql import CIRCUMSTANCES, EVENT, JOB, NOTED, PAIR
+from dashboards.grafana.boards.promql import ANNOTATION, CIRCUMSTANCES, EVENT, JOB, PAIR
 
 ANNOTATIONS = (
     (
@@ -34,11 +34,11 @@ ANNOTATIONS = (
     (
         "What people noted",
         SLATE,
-        f"max by (country, platform, kind, text) ({NOTED}) * 1000",
+        f"max by (country, platform, kind, text) ({ANNOTATION}) * 1000",
         "{{kind}} in {{country}} {{platform}}: {{text}}",
     ),
 )
-"""Name, colour, query and title of each. What people noted tells its own time, in milliseconds."""
+"""Name, colour, query and title of each. The last query gives the time, in milliseconds."""
 
 
 class Board(NamedTuple):
@@ -48,9 +48,9 @@ class Board(NamedTuple):
     title: str
     description: str
     rows: Sequence[tuple[str, Callable[[], list[Any]]]]
-    """Title of each row, and what makes its panels."""
+    """Title of each row, and the function that makes its panels."""
     closed: Sequence[tuple[str, Callable[[], list[Any]]]] = ()
-    """Rows below those that are closed until somebody opens them."""
+    """Further rows, collapsed until a reader opens them."""
 
 
 def build(board: Board) -> dict[str, Any]:
@@ -90,23 +90,23 @@ def build(board: Board) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(JSONEncoder().encode(builder.build()))
     for row in document["panels"]:
         _stack(row.get("panels") or (), row["gridPos"]["y"] + 1)
-    # The SDK has no field for how an annotation from Prometheus is worded.
+    # The SDK has no field for the title of an annotation from Prometheus.
     for annotation, (*_, title) in zip(document["annotations"]["list"], ANNOTATIONS, strict=True):
         annotation |= {"titleFormat": title, "step": "60s"}
-        if NOTED in annotation["expr"]:
+        if ANNOTATION in annotation["expr"]:
             annotation |= {"useValueForTime": "on"}
     return document
 
 
 def _stack(panels: Iterable[dict[str, Any]], top: int) -> None:
-    """One below the other: the SDK leaves the panels of a closed row without a place."""
+    """Place the panels of a closed row below each other, which the SDK does not do."""
     for panel in panels:
         panel["gridPos"] |= {"x": 0, "y": top}
         top += panel["gridPos"]["h"]
 
 
 def variables() -> list[Any]:
-    """Data source and the labels to narrow by, each offering what the ones before it leave."""
+    """The data source, and the labels to filter by; each offers what the previous ones leave."""
     source = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     info = "shutwatch_vantage_info"
     narrowing = (

@@ -1,8 +1,8 @@
-"""What single looks showed, from the database: for installations with PostgreSQL.
+"""Single measurements from the database, for installations with PostgreSQL.
 
-The row is closed until somebody opens it, so that who has no such data source sees no errors. The
-queries only read; the user they are made as should be able to do no more (docs/postgres.md). Times
-are stored as UTC text of fixed width, so Grafana's own bounds compare as they are.
+The row is collapsed, so that readers without such a data source see no errors. The queries only
+read; their database user should have no other rights (docs/postgres.md). Times are stored as UTC
+text of fixed width, so they compare with Grafana's own bounds.
 """
 
 from typing import Any
@@ -14,16 +14,15 @@ from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 DATABASE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="shutwatch-postgresql")
 ROWS = 200
-"""Rows that a table shows at most."""
+"""Most rows of a table."""
 LAYERS = ("egress", "dns", "tcp", "tls", "http")
 CONTROL_WITHIN = "15 minutes"
-"""How long after a failed look a control's may begin and still stand beside it."""
+"""Longest time between a failed measurement and the control measurement shown next to it."""
 
 
 def _chosen(name: str, column: str) -> str:
-    """A condition for a variable. Grafana puts `.*` in for all, as it is, whatever format is asked
-    for; other values as parts of a pattern, in which an apostrophe is still one: so the pattern is
-    quoted by dollars."""
+    """A condition for a variable. For all values Grafana inserts `.*` in any format. Other values
+    are escaped as a pattern, but apostrophes are not, so dollar signs quote the pattern."""
     return f"{column} ~ $re$^(${{{name}:regex}})$$re$"
 
 
@@ -45,7 +44,7 @@ def _layer(of: str) -> str:
     return f"CASE {' '.join(cases)} ELSE 'application' END"
 
 
-FAILED_LOOKS = f"""\
+FAILED_MEASUREMENTS = f"""\
 WITH failed AS (
   SELECT * FROM measurement AS m
   WHERE {_during("m.started_at")}
@@ -133,13 +132,13 @@ class _Sql(Dataquery):
 
 
 def panels() -> list[Any]:
-    """Tables of what the database holds for what is chosen."""
+    """Tables from the database, filtered by the variables."""
     return [
         _table(
             "Failed looks, each beside its control",
             "Looks that did not get through, newest first, with layer and failure, and what a "
             "control that looked at the same endpoint afterwards saw.",
-            FAILED_LOOKS,
+            FAILED_MEASUREMENTS,
             12,
         ),
         _table(

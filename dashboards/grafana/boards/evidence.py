@@ -1,7 +1,7 @@
-"""Evidence: what failed and why, next to what the controls saw at the same time.
+"""Evidence: failures of field vantages, next to those of controls at the same time.
 
-Prometheus counts failures by vantage and layer, not by platform. What single looks showed is in
-the database: see the last row.
+Prometheus counts failures by vantage and layer, not by platform. Single measurements are in the
+database, for the last row.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ BY = "vantage_role, layer"
 
 
 def parts() -> list[Any]:
-    """Which parts of the platforms are hit, and how."""
+    """Which functions of the platforms fail, and the methods."""
     roles = history(
         "Parts of platforms",
         "The worst state of each part of a platform on any chosen network: web, api, media, chat "
@@ -47,7 +47,7 @@ def parts() -> list[Any]:
 
 
 def comparison() -> list[Any]:
-    """Field against control, layer by layer."""
+    """Field and control compared, layer by layer."""
     layers = graph(
         "Failures by layer, field and control",
         "Failed layers of looks out of all layers looked at, of all platforms together. A failure "
@@ -108,7 +108,7 @@ def comparison() -> list[Any]:
 
 
 def reasons() -> list[Any]:
-    """What the failures were."""
+    """Failures by kind."""
     kinds = [
         graph(
             f"Reasons of failures, {kind}",

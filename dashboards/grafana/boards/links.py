@@ -1,4 +1,4 @@
-"""Ways from one dashboard to the next. What the reader has chosen so far goes with them."""
+"""Links from one dashboard to the next. They keep the reader's choice of variables."""
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 OVERVIEW, TIMELINE, EVIDENCE, VANTAGES, MONITOR = (
     f"shutwatch-{name}" for name in ("overview", "timeline", "evidence", "vantages", "monitor")
 )
-"""Fixed uids: they are part of every link."""
+"""Fixed uids, since every link contains one."""
 
 TAG = "shutwatch"
 
@@ -14,18 +14,18 @@ VARIABLES = ("datasource", "job", "country", "platform", "network", "vantage")
 
 
 def from_series(title: str, uid: str, *labels: str) -> dashboard.DashboardLink:
-    """A link on a series, narrowed to these labels of it."""
+    """A link on a series, filtered by these labels of it."""
     return _link(title, uid, {label: f"${{__field.labels.{label}}}" for label in labels})
 
 
 def from_row(title: str, uid: str, **names: str) -> dashboard.DashboardLink:
-    """A link in a table, narrowed to what stands in its row: variable → name of the column."""
+    """A link in a table, filtered by cells of its row: variable → name of the column."""
     return _link(title, uid, {key: f'${{__data.fields["{name}"]}}' for key, name in names.items()})
 
 
-def _link(title: str, uid: str, narrowed: dict[str, str]) -> dashboard.DashboardLink:
+def _link(title: str, uid: str, filters: dict[str, str]) -> dashboard.DashboardLink:
     chosen = [
-        f"var-{name}={narrowed[name]}" if name in narrowed else f"${{{name}:queryparam}}"
+        f"var-{name}={filters[name]}" if name in filters else f"${{{name}:queryparam}}"
         for name in VARIABLES
     ]
     url = f"/d/{uid}?{'&'.join(chosen)}&${{__url_time_range}}"

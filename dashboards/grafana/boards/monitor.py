@@ -1,4 +1,4 @@
-"""The monitor itself: does it keep up, does it store, what does it cost."""
+"""The monitor itself: availability, load, storage and resources."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ CONFIGURATION = (("refused", RED), ("in use", GREEN))
 
 
 def numbers() -> list[Any]:
-    """Is it there, since when, and does it store."""
+    """Availability, uptime and storage."""
     up = number(
         "Monitors that answer",
         "Processes of shutwatch that Prometheus can scrape, out of all it should.",
@@ -67,7 +67,7 @@ def numbers() -> list[Any]:
 
 
 def work() -> list[Any]:
-    """Whether it keeps up."""
+    """Duration of cycles against their interval."""
     cycle = graph(
         "Cycle duration",
         "How long the last cycle of each vantage took, against the configured interval.",
@@ -119,7 +119,7 @@ def work() -> list[Any]:
 
 
 def messages() -> list[Any]:
-    """Whether people are told, where shutwatch itself tells them."""
+    """Notifications that shutwatch itself sends."""
     sent = graph(
         "Notifications",
         "Notices of events that shutwatch itself delivered, and attempts that failed, by route. "
@@ -150,7 +150,7 @@ def messages() -> list[Any]:
 
 
 def cost() -> list[Any]:
-    """What the process takes."""
+    """Memory, CPU and storage of the process."""
     memory = graph(
         "Memory",
         "Memory of each process.",

@@ -1,4 +1,4 @@
-"""Overview: what is blocked where, and can it be seen at all."""
+"""Overview: which platforms are blocked where, and which vantages work."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ from monitor.wording.states import EVENT_STATES
 
 def numbers() -> list[Any]:
     """Four big numbers."""
-    return [_active(), _seeing(), _blind(), _oldest()]
+    return [_active(), _working(), _undecided(), _oldest()]
 
 
 def _active() -> stat.Panel:
@@ -56,7 +56,7 @@ def _active() -> stat.Panel:
     ).thresholds(steps((None, GREY), (1, RED)))
 
 
-def _seeing() -> stat.Panel:
+def _working() -> stat.Panel:
     return number(
         "Field vantages that can see",
         "Field vantages whose own link is healthy, out of all configured. Below one, part of "
@@ -67,7 +67,7 @@ def _seeing() -> stat.Panel:
     ).thresholds(steps((None, RED), (0.5, AMBER), (1, GREEN)))
 
 
-def _blind() -> stat.Panel:
+def _undecided() -> stat.Panel:
     return number(
         "Blind spots",
         "Pairs of country and platform about which no network can tell anything: a block there "
@@ -91,7 +91,7 @@ def _oldest() -> stat.Panel:
 
 
 def blocked() -> list[Any]:
-    """What is blocked where, over time and now."""
+    """Platforms by country, over time and now."""
     by_country = history(
         "Platforms by country",
         "The worst state of each platform on any network of a country. Grey is no data or not "

@@ -1,4 +1,4 @@
-"""Panels as this project draws them: each with title, description, unit and a text for no data."""
+"""Panels of one style: each with title, description, unit and a text for no data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -112,7 +112,7 @@ def fixed(colour: str) -> dashboard.FieldColor:
 
 
 def framed(panel: Panel, title: str, description: str, width: int, height: int) -> Panel:
-    """A panel with what every panel must have."""
+    """A panel with the settings that all panels share."""
     panel.title(title).description(description).datasource(SOURCE)
     panel.span(width).height(height).no_value("no data")
     return panel
@@ -153,7 +153,7 @@ def timeline(
     *,
     width: int = 24,
 ) -> statetimeline.Panel:
-    """States over time, one line each, as stretches that begin and end when they did."""
+    """States over time, one line each, with exact starts and ends."""
     panel = statetimeline.Panel()
     panel.row_height(0.9).merge_values(True).max_data_points(600)
     panel.align_value(common.TimelineValueAlignment.LEFT)
@@ -256,7 +256,7 @@ def coloured(
 
 
 def linked(link: dashboard.DashboardLink) -> DynamicConfigValue:
-    """A column whose cells lead somewhere."""
+    """A column with a link in each cell."""
     built: Any = link.build()
     return DynamicConfigValue(
         id_val="links", value=[{"title": built.title, "url": built.url, "targetBlank": False}]

@@ -8,23 +8,23 @@ VANTAGE = f'{JOB},country=~"$country",network=~"$network",vantage=~"$vantage"'
 STATE = f'{VANTAGE},platform=~"$platform"'
 FIELD = f'{VANTAGE},vantage_role="field"'
 CONTROL = f'{JOB},vantage_role="control"'
-"""Controls stand in other countries than what they are compared with: all of them, always."""
+"""All controls, whatever country is chosen, since controls are in other countries."""
 
 CIRCUMSTANCES = f'shutwatch_circumstance_state{{{JOB},country=~"$country|",platform=~"$platform|"}}'
-"""Labels that do not apply are empty: what concerns no country or platform concerns all."""
+"""An empty label means every country or platform, so it matches any choice."""
 
-NOTED = (
+ANNOTATION = (
     "shutwatch_annotation_since_timestamp_seconds"
     f'{{{JOB},country=~"$country",platform=~"$platform|"}}'
 )
-"""When it began; the platform is empty where it is about none in particular."""
+"""Start of each annotation; the platform is empty if it is about no single one."""
 
 RATE = "$__rate_interval"
 PAIR = "country, platform"
 
 
 def coded(family: str, selector: str, states: States, by: str) -> str:
-    """The number of the worst state by some labels."""
+    """The number of the worst state, grouped by these labels."""
     terms = "\n  or\n".join(
         f'  {family}{{{selector},state="{state}"}} * {code}'
         for code, (state, _) in enumerate(states)
@@ -33,11 +33,12 @@ def coded(family: str, selector: str, states: States, by: str) -> str:
 
 
 def coded_events() -> str:
-    """The number of an event's state by country and platform; without one, could anybody tell?"""
+    """The number of an event's state by country and platform; without an event, whether any network
+    has a decided verdict."""
     numbers = {state: code for code, (state, _) in enumerate(EVENT_STATES)}
     family = "shutwatch_blocking_event_state"
-    told = f'shutwatch_platform_state{{{EVENT},state!="insufficient"}} * {numbers["no event"]}'
-    terms = [f"shutwatch_blocking_event_active{{{EVENT}}} * {numbers['cannot tell']}", told]
+    decided = f'shutwatch_platform_state{{{EVENT},state!="insufficient"}} * {numbers["no event"]}'
+    terms = [f"shutwatch_blocking_event_active{{{EVENT}}} * {numbers['cannot tell']}", decided]
     terms += [
         f'{family}{{{EVENT},state="{state}"}} * {code}'
         for state, code in numbers.items()
@@ -47,7 +48,7 @@ def coded_events() -> str:
 
 
 def role_of(selector: str) -> str:
-    """Keeps the series of these vantages, and adds whether they are field or control."""
+    """Keeps the series of these vantages, and adds the label `vantage_role`."""
     return (
         "* on (job, instance, vantage) group_left (vantage_role)\n"
         f"  shutwatch_vantage_info{{{selector}}}"
@@ -55,7 +56,7 @@ def role_of(selector: str) -> str:
 
 
 def failures_of(selector: str, by: str) -> str:
-    """Failed layers per second of some vantages."""
+    """Failed layers per second of these vantages."""
     return (
         f"sum by ({by}) (\n  rate(shutwatch_probe_failures_total{{{JOB}}}[{RATE}])\n"
         f"  {role_of(selector)}\n)"
@@ -63,7 +64,7 @@ def failures_of(selector: str, by: str) -> str:
 
 
 def layers_of(selector: str, by: str) -> str:
-    """Layers looked at per second by some vantages, whether they failed or not."""
+    """Layers measured per second by these vantages, failed or not."""
     return (
         f"sum by ({by}) (\n  rate(shutwatch_probe_duration_seconds_count{{{JOB}}}[{RATE}])\n"
         f"  {role_of(selector)}\n)"
@@ -71,9 +72,9 @@ def layers_of(selector: str, by: str) -> str:
 
 
 def slowest_tenth_of(selector: str) -> str:
-    """Seconds within which nine in ten layers of some vantages were done, by role and layer.
+    """The 90th percentile of a layer's duration in seconds, by role and layer.
 
-    Without any, the quantile is not a number, which no comparison lets pass.
+    Without measurements it is NaN, which the comparison removes.
     """
     return (
         "histogram_quantile(0.9, sum by (le, layer, vantage_role) (\n"

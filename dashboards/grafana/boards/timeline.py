@@ -38,7 +38,7 @@ def events() -> list[Any]:
 
 
 def _looking_back() -> table.Panel:
-    """What happened in the time range, also when it is over."""
+    """All events of the time range, ended ones too."""
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
     panel = listing(
         "Events in the time range",
@@ -95,7 +95,7 @@ def _affected() -> Any:
 
 
 def networks() -> list[Any]:
-    """The same, one line per network, with the methods."""
+    """Platforms by network, with the methods."""
     states = timeline(
         "Platforms by network",
         "The worst state of each platform on each network. Choose country and platform above to "

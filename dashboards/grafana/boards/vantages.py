@@ -1,4 +1,4 @@
-"""Vantage health: whether those who look can see."""
+"""Vantage health: state, links, clocks, exits and traffic of every vantage."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ EXIT = (("elsewhere", RED), ("as configured", GREEN))
 
 
 def health() -> list[Any]:
-    """State and place of each vantage."""
+    """State and network of each vantage."""
     states = history(
         "Vantage health",
         "What the references told about each vantage. While it is not ok nothing it sees is "
@@ -90,7 +90,7 @@ def _list() -> table.Panel:
 
 
 def reports() -> list[Any]:
-    """How regularly they report, and what the references told."""
+    """Reports, and results of the references."""
     age = graph(
         "Time since last report",
         "How long ago each vantage finished its last cycle. A vantage that never reported has no "
@@ -145,7 +145,7 @@ def reports() -> list[Any]:
 
 
 def traffic() -> list[Any]:
-    """What looking costs."""
+    """Traffic and its limits."""
     used = graph(
         "Bytes of the day",
         "Bytes each vantage has used today (UTC), both ways, out of what it may use at most. "

@@ -1,1 +1,9 @@
-"""Pictures of the dashboards for review, drawn by this project and not by Grafana."""
+"""Pictures of the dashboards for docs/dashboards, drawn without Grafana.
+
+    draw.py        draws each dashboard as a PNG file
+    recording.py   stored answers of Prometheus to the queries
+    table.py       rows of a table panel
+    values.py      values as text and colours
+
+Only tests import it.
+"""

@@ -1,7 +1,7 @@
 """Draw the dashboards from a recording: `python -m dashboards.grafana.pictures.draw`.
 
-No Grafana draws these. They show the queries' own answers with the files' own titles, colours,
-units and places, so that somebody can judge whether a panel says what it should.
+It uses no Grafana. The pictures show the recorded answers with the titles, colours, units and
+positions of the dashboards, so that a person can judge each panel.
 """
 
 import json
@@ -272,7 +272,7 @@ def _time_axis(area: Any, recording: Recording) -> None:
 
 
 def draw_all(recording: Recording, folder: Path = PICTURES) -> Sequence[Path]:
-    """All five; gives the files."""
+    """Draw all five dashboards; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for board in BOARDS:

@@ -1,4 +1,4 @@
-"""What Prometheus answered to every query of the dashboards, kept to be drawn."""
+"""A recording of Prometheus's answers to every query of the dashboards."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one query gave."""
+    """The answer to one query."""
 
     expression: str
     """As in the dashboard, before variables were filled in."""
@@ -30,7 +30,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """Answers by dashboard, panel and letter of the query."""
+    """Answers by dashboard, panel and `refId` of the query."""
 
     start: float
     """Unix time of the first step, seconds."""
@@ -41,7 +41,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> float:
-        """Unix time of the last step: the moment at which instant queries were asked."""
+        """Unix time in seconds of the last step, which instant queries use."""
         return self.start + self.step * (self.steps - 1)
 
 
@@ -65,12 +65,12 @@ def _number(text: str) -> float | None:
 
 
 def save(recording: Recording, path: Path = FILE) -> None:
-    """Write it, compressed, the same bytes for the same content."""
+    """Write the recording compressed. Equal recordings give equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(msgspec.to_builtins(recording), separators=(",", ":"), sort_keys=True)
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 def load(path: Path = FILE) -> Recording:
-    """Read it; OSError when it is not there."""
+    """Read the recording. Raises OSError if there is none."""
     return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=Recording)

@@ -1,4 +1,4 @@
-"""Rows of a table panel: the answers of its queries merged and its columns put in order."""
+"""Rows of a table panel: merges the answers of its queries and orders its columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Row = dict[str, float | str | None]
 
 
 def rows_of(panel: Mapping[str, Any], answers: Mapping[str, Answer]) -> tuple[list[str], list[Row]]:
-    """Names of the columns, and the rows by those names."""
+    """Column names, and rows as name → value."""
     several = len(answers) > 1
     merged: list[Row] = []
     for ref, answer in answers.items():
@@ -35,7 +35,7 @@ def _merge(rows: list[Row], cells: Row) -> None:
 
 
 def widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
-    """Shares of the width by the longest text of each column."""
+    """Each column's share of the width, by its longest text."""
     longest = [
         max(len(text) for text in (name, *(row[index] for row in rows))) + 2
         for index, name in enumerate(names)

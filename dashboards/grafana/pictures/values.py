@@ -1,4 +1,4 @@
-"""Values as words: units, mappings and thresholds as the dashboards' files give them."""
+"""Values as text: units, mappings and thresholds of the dashboards."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ GAP = "#b6c0c6"
 
 
 class Shown(NamedTuple):
-    """A value as it is shown."""
+    """The text and colour of a value."""
 
     text: str
     colour: str | None
@@ -32,7 +32,7 @@ def _scaled(value: float, base: int, names: Sequence[str], end: str = "") -> str
 
 
 def text_of(value: float, unit: str) -> str:
-    """A number in a unit by its name in Grafana."""
+    """A number with its unit, which has Grafana's name."""
     match unit:
         case "percentunit":
             return f"{value * 100:.3g}%"
@@ -52,7 +52,7 @@ def text_of(value: float, unit: str) -> str:
 
 
 def mapped(value: float | str | None, mappings: Sequence[Mapping[str, Any]]) -> Shown | None:
-    """The word and colour a mapping has for a value, if any."""
+    """The text and colour that a mapping gives for a value, if any."""
     for mapping in mappings:
         options = mapping["options"]
         if mapping["type"] == "special":
@@ -66,7 +66,7 @@ def mapped(value: float | str | None, mappings: Sequence[Mapping[str, Any]]) -> 
 
 
 def threshold(value: float | None, steps: Sequence[Mapping[str, Any]]) -> str:
-    """The colour a number has by the thresholds."""
+    """The colour of a number."""
     if value is None:
         return GAP
     reached = [step for step in steps if step["value"] is None or value >= step["value"]]

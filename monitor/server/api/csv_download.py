@@ -1,7 +1,7 @@
-"""All rows wanted as one CSV file, sent as it is read.
+"""All selected rows as one CSV file, sent while it is read.
 
-Each batch is a short transaction of its own. A reader that is slow holds no transaction and no
-thread between two batches, only the place where the file goes on.
+Each batch is a transaction of its own. Between two batches a slow client holds no transaction and
+no thread, only the position in the listing.
 """
 
 import asyncio
@@ -11,23 +11,23 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from monitor.export.csv import File, file_of_rows, file_of_values, header
-from monitor.server.api.request import Asked
+from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from storage.store import Store
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _PIECE = 256 * 1024
-"""Bytes handed on at once: what the kernel does not take is moved each time it takes some."""
+"""Bytes sent at once: the server moves the unsent rest each time the kernel accepts some."""
 
 
 async def csv_file(
-    request: Request, resource: Resource, store: Store, asked: Asked, turns: asyncio.Semaphore
+    request: Request, resource: Resource, store: Store, query: Query, readers: asyncio.Semaphore
 ) -> Response:
-    """The file wanted; `turns` bounds how much is done at once.
+    """The file that `query` selects; `readers` limits concurrent reads of the store.
 
-    When the store fails half-way the connection is broken off, so that nobody takes a part for
-    the whole.
+    If the store fails halfway the connection is closed without an end, so that no client takes a
+    part for the whole file. Raises StorageError if it fails before the first byte.
     """
     headers = {
         "Content-Type": MEDIA_TYPE,
@@ -35,22 +35,19 @@ async def csv_file(
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    file = _file(resource, store, asked)
-    # Before anything is sent, so that a store that does not answer at all is told as such.
-    first = await _lines(file, turns)
-    return StreamingResponse(_body(first, file, resource, turns), headers=headers)
-
-
-def _file(resource: Resource, store: Store, asked: Asked) -> File:
-    columns, hidden = resource.columns, asked.hidden_columns
+    columns, hidden = resource.columns, query.hidden_columns
     if resource.stored is None:
-        values = resource.rows(store, asked.selection)
-        return file_of_values(columns, values, resource.prepare, hidden=hidden)
-    return file_of_rows(resource.stored, columns, store, asked.selection, hidden=hidden)
+        values = resource.rows(store, query.selection)
+        file = file_of_values(columns, values, resource.prepare, hidden=hidden)
+    else:
+        file = file_of_rows(resource.stored, columns, store, query.selection, hidden=hidden)
+    # Before anything is sent, so that a store that fails at once gets an error response.
+    first = await _lines(file, readers)
+    return StreamingResponse(_body(first, file, resource, readers), headers=headers)
 
 
 async def _body(
-    first: str | None, file: File, resource: Resource, turns: asyncio.Semaphore
+    first: str | None, file: File, resource: Resource, readers: asyncio.Semaphore
 ) -> AsyncIterator[bytes | memoryview]:
     try:
         yield header(resource.columns).encode()
@@ -59,14 +56,12 @@ async def _body(
             piece = lines.encode()
             for start in range(0, len(piece), _PIECE):
                 yield memoryview(piece)[start : start + _PIECE]
-            lines = await _lines(file, turns)
+            lines = await _lines(file, readers)
     finally:
         await file.batches.aclose()
 
 
-async def _lines(file: File, turns: asyncio.Semaphore) -> str | None:
-    async with turns:
+async def _lines(file: File, readers: asyncio.Semaphore) -> str | None:
+    async with readers:
         batch = await anext(file.batches, None)
-        if batch is None:
-            return None
-        return await asyncio.to_thread(file.lines, batch)
+        return None if batch is None else await asyncio.to_thread(file.lines, batch)

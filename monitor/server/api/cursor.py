@@ -1,7 +1,7 @@
-"""Cursors: where a page ended, as text that nobody needs to understand.
+"""Cursors: the position where a page ended, as opaque text.
 
-A place holds the ids of a vantage and a cycle. Readers who may not see those get it encrypted; that
-cursor holds until the process ends.
+A position holds ids of a vantage and a cycle. Readers who may not see those get it encrypted; such
+a cursor is valid until the process ends.
 """
 
 import base64
@@ -17,29 +17,30 @@ _decoder = msgspec.json.Decoder(list[str])
 
 
 class Cursors:
-    """Writes and reads them, for one process."""
+    """Writes and reads cursors. One for each process."""
 
     def __init__(self) -> None:
         self._cipher = AESGCM(AESGCM.generate_key(256))
 
-    def write(self, resource: str, place: Sequence[str], *, hidden: bool) -> str:
-        """The cursor of a place in the listing of `resource`; `hidden` tells nothing of it."""
-        data = msgspec.json.encode([resource, *place])
+    def write(self, resource: str, position: Sequence[str], *, hidden: bool) -> str:
+        """The cursor of a position in the listing of `resource`; encrypted if `hidden`."""
+        data = msgspec.json.encode([resource, *position])
         if hidden:
             nonce = os.urandom(_NONCE)
             data = nonce + self._cipher.encrypt(nonce, data, None)
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
     def read(self, text: str, resource: str, length: int, *, hidden: bool) -> tuple[str, ...]:
-        """The place, of `length` parts. ValueError for what `write` did not make for it."""
+        """The position, of `length` parts. ValueError for a text that `write` did not make for this
+        resource."""
         try:
             data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             if hidden:
                 data = self._cipher.decrypt(data[:_NONCE], data[_NONCE:], None)
-            whose, *place = _decoder.decode(data)
-            "".join(place).encode()
+            written_for, *position = _decoder.decode(data)
+            "".join(position).encode()  # refuses lone surrogates, which no database accepts
         except (ValueError, IndexError, InvalidTag) as error:
-            raise ValueError("no cursor of this service") from error
-        if whose != resource or len(place) != length:
-            raise ValueError("a cursor of something else")
-        return tuple(place)
+            raise ValueError("not a cursor of this server") from error
+        if written_for != resource or len(position) != length:
+            raise ValueError("a cursor of another resource")
+        return tuple(position)

@@ -1,4 +1,4 @@
-"""Rows of the command line's columns, as JSON."""
+"""Rows as JSON, with the columns of the CSV files."""
 
 import math
 import re
@@ -12,11 +12,11 @@ from monitor.wording.plain import visible
 from storage.values.times import time_text
 
 HIDDEN = frozenset({"vantage", "cycle_id", "resolvers"})
-"""Columns that are empty for whoever may see nothing finer than a network: a cycle is of one
-vantage, and a small resolver serves few."""
+"""Columns that stay empty for readers who see nothing finer than a network: a cycle belongs to one
+vantage, and a small resolver serves few people."""
 
 _BETWEEN_ITEMS = re.compile(r" (?!through proxy)(?<!through )")
-"""An item may say that it was reached ` through proxy`."""
+"""An item may itself hold the words ` through proxy`."""
 
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": ["string", "null"]},
@@ -29,13 +29,13 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "list": {"type": "array", "items": {"type": "string"}},
     "names": {"type": "array", "items": {"type": "string"}},
 }
-"""What a value of a column of each unit is in JSON."""
+"""JSON Schema of a column's values, by its unit."""
 
 
 def json_rows(
     columns: Sequence[Column[Any]], values: Iterable[Any], hidden: Collection[str]
 ) -> list[dict[str, Any]]:
-    """One object for each value, with a member for each column, in their order."""
+    """One object for each value, with a member for each column; empty for `hidden` columns."""
     readers = [(column.name, _json_of(column, column.name in hidden)) for column in columns]
     return [{name: read(value) for name, read in readers} for value in values]
 

@@ -1,27 +1,27 @@
-"""The OpenAPI document of the readers' API, made from the tables that requests are read by."""
+"""The OpenAPI document of the readers' API, made from the tables of parameters and resources."""
 
+from http import HTTPStatus
 from typing import Any
 
 from monitor.server.api.json_rows import SCHEMAS
 from monitor.server.api.parameters import PAGING, Parameter
-from monitor.server.api.problem import TITLES
 from monitor.server.api.resources import RESOURCES, Resource
 from monitor.wire.openapi import SCHEMA, parameter, refusals, response, write_document
 
 _REFUSALS = (400, 403, 404, 405, 503)
-_UNCHANGED = {"304": {"description": "Unchanged since the ETag in If-None-Match."}}
+_UNCHANGED = {"304": {"description": "Not changed since the ETag in If-None-Match."}}
 
 
 def document() -> dict[str, Any]:
-    """The whole document, as JSON has it."""
+    """The whole document, ready for JSON."""
     paths: dict[str, Any] = {"/openapi.json": {"get": _openapi_operation()}}
     for resource in RESOURCES:
         paths[f"/{resource.name}"] = {"get": _page_operation(resource)}
         paths[f"/{resource.name}.csv"] = {"get": _file_operation(resource)}
     return write_document(
         "shutwatch",
-        "What this installation has seen and concluded, for reading. Columns are those of the CSV "
-        "files of the command line. Times are UTC.",
+        "Measurements, verdicts and events of this installation, read only. The columns are those "
+        "of `shutwatch export csv`. Times are UTC.",
         servers=["/api/v1"],
         paths=paths,
         schemas={
@@ -48,7 +48,7 @@ def _page_operation(resource: Resource) -> dict[str, Any]:
     rows = {"type": "array", "items": {"$ref": SCHEMA.format(name=_row_name(resource))}}
     following = {
         "type": ["string", "null"],
-        "description": "Address of the page behind this one; null on the last.",
+        "description": "Address of the next page; null on the last one.",
     }
     page = {
         "type": "object",
@@ -58,7 +58,7 @@ def _page_operation(resource: Resource) -> dict[str, Any]:
     return {
         "operationId": resource.name,
         "summary": resource.summary,
-        "description": f"A page of rows, by {resource.order}.",
+        "description": f"A page of rows, ordered by {resource.order}.",
         "parameters": list(map(_parameter, (*resource.filters, *PAGING))),
         "responses": {
             "200": response("A page.", page, headers={"ETag": {"schema": {"type": "string"}}}),
@@ -72,7 +72,7 @@ def _file_operation(resource: Resource) -> dict[str, Any]:
     return {
         "operationId": f"{resource.name}_csv",
         "summary": f"{resource.summary}, as CSV",
-        "description": f"All rows in one file, by {resource.order}: RFC 4180, UTF-8.",
+        "description": f"All rows in one file, ordered by {resource.order}: RFC 4180, UTF-8.",
         "parameters": list(map(_parameter, resource.filters)),
         "responses": {
             "200": response("The file.", {"type": "string"}, media_type="text/csv"),
@@ -111,18 +111,18 @@ def _problem() -> dict[str, Any]:
     text = {"type": "string"}
     return {
         "type": "object",
-        "description": "As in RFC 9457.",
+        "description": "A problem as in RFC 9457.",
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": text,
-            "title": {**text, "enum": list(TITLES.values())},
+            "title": {**text, "enum": [HTTPStatus(one).phrase for one in _REFUSALS]},
             "status": {"type": "integer"},
-            "detail": {**text, "description": "What would be right."},
-            "parameter": {**text, "description": "The parameter at fault."},
+            "detail": {**text, "description": "What is wrong, and what would be right."},
+            "parameter": {**text, "description": "The parameter that caused it."},
         },
     }
 
 
 def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": SCHEMA.format(name="problem")}
-    return response(f"{TITLES[status]}.", schema, media_type="application/problem+json")
+    return response(f"{HTTPStatus(status).phrase}.", schema, media_type="application/problem+json")

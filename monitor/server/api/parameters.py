@@ -1,4 +1,4 @@
-"""What may be asked for: one table of parameters, for reading requests and for describing them."""
+"""The parameters of query strings: one table that reads and documents them."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,9 @@ from storage.values.rollup import Period
 
 LARGEST_ASN = 2**32 - 1
 LARGEST_PAGE = 1000
+"""Rows."""
 PAGE = 100
+"""Rows of a page without `limit`."""
 
 _COUNTRY = re.compile("[A-Za-z]{2}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -29,12 +31,12 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     meaning: str
     wanted: str
-    """What would be right, for whoever gave something else."""
+    """What is accepted, for error messages."""
     schema: Mapping[str, Any]
-    """Of its value, in JSON Schema."""
+    """JSON Schema of the value."""
     example: str
     read: Callable[[str], Any]
-    """Raises ValueError for what is not `wanted`."""
+    """Raises ValueError for anything else."""
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
@@ -58,7 +60,7 @@ def _asn(text: str) -> int:
 
 
 def _moment(text: str) -> datetime:
-    """A date or a moment. A plus sign that was not escaped arrives as a space."""
+    """A date or a time. A plus sign that was not escaped arrives as a space."""
     if len(text) > 64 or not text.isascii() or not text[:4].isdigit() or text[4:5] != "-":
         raise ValueError(text)
     if _ZONE_AFTER_SPACE.search(text):
@@ -85,97 +87,110 @@ def _cursor(text: str) -> str:
     return text
 
 
-def one_of(words: Sequence[str]) -> Callable[[str], str]:
-    """Reads one of these words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return read
-
-
 _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 
+
+def _name(name: str, meaning: str, wanted: str, example: str) -> Parameter:
+    return Parameter(
+        name=name,
+        meaning=meaning,
+        wanted=wanted,
+        schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
+        example=example,
+        read=_matching(_NAME),
+    )
+
+
+def _choice(
+    name: str,
+    meaning: str,
+    words: Sequence[str],
+    example: str,
+    *,
+    kind: Callable[[str], Any] = str,
+    **schema: str,
+) -> Parameter:
+    def read(text: str) -> Any:
+        if text not in words:
+            raise ValueError(text)
+        return kind(text)
+
+    return Parameter(
+        name=name,
+        meaning=meaning,
+        wanted=f"one of {', '.join(words)}",
+        schema={**_TEXT, "enum": list(words), **schema},
+        example=example,
+        read=read,
+    )
+
+
 COUNTRY = Parameter(
     name="country",
-    meaning="Of the vantage; of events, where they are.",
+    meaning="Country of the vantage point; for events, country of the event.",
     wanted="two letters of ISO 3166-1, such as PK",
     schema={**_TEXT, "pattern": "^[A-Za-z]{2}$"},
     example="PK",
     read=_country,
 )
-PLATFORM = Parameter(
-    name="platform",
-    meaning="Name in the catalogue.",
-    wanted="a platform's name, such as x",
-    schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
-    example="x",
-    read=_matching(_NAME),
-)
+PLATFORM = _name("platform", "Name in the catalogue.", "the name of a platform, such as x", "x")
 ASN = Parameter(
     name="asn",
-    meaning="AS number of the network; of events, one of those that blocked.",
+    meaning="AS number of the network; for events, of a network that blocked.",
     wanted="an AS number, such as 17557 or AS17557",
     schema={**_TEXT, "pattern": r"^([Aa][Ss])?\d{1,10}$"},
     example="17557",
     read=_asn,
 )
-VANTAGE = Parameter(
-    name="vantage",
-    meaning="Id of the vantage point; for operators alone.",
-    wanted="the id of a vantage, such as khi-ptcl",
-    schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
-    example="khi-ptcl",
-    read=_matching(_NAME),
+VANTAGE = _name(
+    "vantage",
+    "Id of the vantage point; for operators only.",
+    "the id of a vantage point, such as khi-ptcl",
+    "khi-ptcl",
 )
 SINCE = Parameter(
     name="since",
-    meaning="First moment wanted; of events, none that was over before; of availability, none that "
-    "began before.",
-    wanted="a date or a moment of UTC, such as 2024-02-17 or 2024-02-17T18:00Z",
+    meaning="Start of the time range, inclusive. Events that ended before it are not selected, nor "
+    "hours and days of availability that began before it.",
+    wanted="a date or time in UTC, such as 2024-02-17 or 2024-02-17T18:00Z",
     schema=_TIME,
     example="2024-02-17T00:00:00Z",
     read=_moment,
 )
 UNTIL = Parameter(
     name="until",
-    meaning="First moment no longer wanted; of events, none that began then or later.",
+    meaning="End of the time range, exclusive. Events that began at or after it are not selected.",
     wanted=SINCE.wanted,
     schema=_TIME,
     example="2024-02-18T00:00:00Z",
     read=_moment,
 )
-EVENT = Parameter(
-    name="event",
-    meaning="Id of an event; of all but events, what is of its country and platform, from the last "
-    "moment known to be open before it to its end.",
-    wanted="the id of an event",
-    schema={**_TEXT, "pattern": f"^{_NAME.pattern}$"},
-    example="5f2b7c9d1e3a4b6c",
-    read=_matching(_NAME),
+EVENT = _name(
+    "event",
+    "Id of an event. It selects verdicts and measurements of its country and platform, from its "
+    "earliest onset to its end.",
+    "the id of an event",
+    "5f2b7c9d1e3a4b6c",
 )
-PERIOD = Parameter(
-    name="period",
-    meaning="Rows by the hour, unless told, or by the day, of UTC.",
-    wanted=f"one of {', '.join(Period)}",
-    schema={**_TEXT, "enum": list(Period), "default": Period.HOUR},
-    example="day",
-    read=Period,
+PERIOD = _choice(
+    "period",
+    "Length of the time that one row covers, an hour or a day of UTC.",
+    tuple(Period),
+    "day",
+    kind=Period,
+    default=Period.HOUR,
 )
-BY = Parameter(
-    name="by",
-    meaning="A row for each network, unless told, or one for all of a country together.",
-    wanted="one of network, country",
-    schema={**_TEXT, "enum": ["network", "country"], "default": "network"},
-    example="country",
-    read=one_of(["network", "country"]),
+BY = _choice(
+    "by",
+    "Whether each row covers one network or the whole country.",
+    ("network", "country"),
+    "country",
+    default="network",
 )
 LIMIT = Parameter(
     name="limit",
-    meaning=f"How many rows a page has at most, {PAGE} unless told.",
+    meaning=f"Largest number of rows on a page; {PAGE} by default.",
     wanted=f"a number from 1 to {LARGEST_PAGE}",
     schema={"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
     example="500",
@@ -183,38 +198,31 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter(
     name="cursor",
-    meaning="Where to go on: what `next` of the page before holds. Not to be made or read.",
-    wanted="what `next` of the page before holds",
+    meaning="Where the page starts: the opaque value in `next` of the previous page.",
+    wanted="the value in `next` of the previous page",
     schema={**_TEXT, "maxLength": _LONGEST_CURSOR},
     example="WyJldmVudHMi…",
     read=_cursor,
 )
 PAGING = (LIMIT, CURSOR)
-"""Of pages alone: a CSV file is whole."""
+"""Parameters of pages only, since a CSV file is complete."""
 
 
-def state(words: Iterable[str]) -> Parameter:
-    """`state`, one of these."""
-    listed = list(words)
-    return Parameter(
-        name="state",
-        meaning="State it is in.",
-        wanted=f"one of {', '.join(listed)}",
-        schema={**_TEXT, "enum": listed},
-        example=listed[0],
-        read=one_of(listed),
-    )
+def state(states: Iterable[str]) -> Parameter:
+    """The parameter `state` with these values."""
+    listed = list(states)
+    return _choice("state", "Current state.", listed, listed[0])
 
 
 def read_query(given: Sequence[tuple[str, str]], parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Name → value of what was given. Raises ProblemError, which names the parameter at fault."""
+    """Name → value. Raises ProblemError with the name of the wrong parameter."""
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, Any] = {}
     for name, text in given:
         if name not in known:
             raise _unknown(name, known)
         if name in values:
-            raise ProblemError(400, f"{name} is given twice: ask twice instead", name)
+            raise ProblemError(400, f"{name} is given twice: send two requests instead", name)
         try:
             values[name] = known[name].read(text)
         except ValueError as error:
@@ -224,6 +232,6 @@ def read_query(given: Sequence[tuple[str, str]], parameters: Sequence[Parameter]
 
 def _unknown(name: str, known: Mapping[str, Parameter]) -> ProblemError:
     close = get_close_matches(name[:100], known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known) or 'none'}"
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     shown = name if re.fullmatch("[a-z_]{1,40}", name) else "?"
-    return ProblemError(400, f"there is no parameter of that name here: {hint}", shown)
+    return ProblemError(400, f"unknown parameter: {hint}", shown)

@@ -1,23 +1,14 @@
-"""Errors as RFC 9457 has them: a status, a title, what to do about it, and which parameter."""
+"""Errors as RFC 9457 problems: a status, a title, a remedy, and the parameter that caused it."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
 from starlette.responses import Response
 
-TITLES = {
-    400: "Cannot be understood",
-    403: "Not for this reader",
-    404: "Not there",
-    405: "Only for reading",
-    500: "Our fault",
-    503: "The store does not answer",
-}
-"""What each status means here."""
-
 
 class ProblemError(Exception):
-    """Ends a request with an answer that says why."""
+    """Ends a request with a problem as its response."""
 
     def __init__(
         self,
@@ -26,7 +17,7 @@ class ProblemError(Exception):
         parameter: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`parameter` names the one at fault; `headers` go with the answer."""
+        """`parameter` is the name of the wrong one; `headers` are added to the response."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -35,10 +26,10 @@ class ProblemError(Exception):
 
 
 def answer(problem: ProblemError) -> Response:
-    """The answer for one problem."""
+    """The response for a problem."""
     body = {
         "type": "about:blank",
-        "title": TITLES.get(problem.status, "Refused"),
+        "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
     }

@@ -1,7 +1,6 @@
-"""From a request to what is wanted of the store."""
+"""A request → the rows it selects."""
 
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from monitor.server.api.json_rows import HIDDEN
 from monitor.server.api.parameters import PAGE, PAGING, read_query
 from monitor.server.api.problem import ProblemError
 from monitor.server.api.resources import Resource
+from monitor.server.first_rows import first_rows
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -19,13 +19,14 @@ _TICK = timedelta(microseconds=1)
 _HISTORY = "events"
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request wants."""
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of one request."""
 
     selection: Selection
     limit: int
+    """Rows of a page."""
     hidden: bool
-    """Nothing finer than a network is for this reader."""
+    """Whether this reader sees nothing finer than a network."""
 
     @property
     def hidden_columns(self) -> frozenset[str]:
@@ -33,7 +34,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return HIDDEN if self.hidden else frozenset()
 
 
-async def asked(
+async def read_request(
     request: Request,
     resource: Resource,
     store: Store,
@@ -41,15 +42,15 @@ async def asked(
     *,
     paged: bool,
     hidden: bool,
-) -> Asked:
-    """What the query string says. Raises ProblemError; StorageError where it names an event."""
+) -> Query:
+    """Read the query string. Raises ProblemError, and StorageError if it names an event."""
     if hidden and not resource.public:
-        raise ProblemError(403, "vantages are for operators alone")
+        raise ProblemError(403, "only operators may see vantages")
     parameters = (*resource.filters, *(PAGING if paged else ()))
     values = read_query(request.query_params.multi_items(), parameters)
     if hidden and "vantage" in values:
         raise ProblemError(
-            403, "vantages are for operators alone: ask for a network, by asn", "vantage"
+            403, "only operators may see vantages; select a network with asn", "vantage"
         )
     limit: int = values.pop("limit", PAGE)
     if "by" in values:
@@ -57,46 +58,41 @@ async def asked(
     after = _after(values.pop("cursor", ""), resource, cursors, hidden=hidden)
     selection = Selection(**values, after=after, batch=limit + 1 if paged else 0)
     if selection.event and resource.name != _HISTORY:
-        selection = _during(await _event(store, selection.event), selection)
-    return Asked(selection=selection, limit=limit, hidden=hidden)
+        events = await first_rows(store.events(Selection(event=selection.event, batch=1)), 1)
+        if not events:
+            raise ProblemError(404, "there is no event with this id", "event")
+        selection = _during(events[0], selection)
+    return Query(selection=selection, limit=limit, hidden=hidden)
 
 
 def _after(text: str, resource: Resource, cursors: Cursors, *, hidden: bool) -> tuple[str, ...]:
     if not text:
         return ()
     try:
-        place = cursors.read(text, resource.name, resource.place_length, hidden=hidden)
-        if not resource.is_place(place):
+        position = cursors.read(text, resource.name, resource.position_length, hidden=hidden)
+        if not resource.is_position(position):
             raise ValueError(text)
-        return place
+        return position
     except ValueError as error:
         raise ProblemError(
-            400, "cursor is not, or no longer, one that was given out here: begin again", "cursor"
+            400, "cursor is invalid or has expired: start again at the first page", "cursor"
         ) from error
 
 
-async def _event(store: Store, event_id: str) -> Event:
-    async for events in store.events(Selection(event=event_id, batch=1)):
-        for event in events:
-            return event
-    raise ProblemError(404, "there is no event of that id", "event")
-
-
 def _during(event: Event, selection: Selection) -> Selection:
-    """What is of the event's place and time, and of the selection as well."""
+    """The selection, narrowed to the country, platform, vantage and time of the event."""
     for name in ("country", "platform"):
         own, wanted = getattr(event, name), getattr(selection, name)
         if own and wanted not in ("", own):
-            raise ProblemError(400, f"{name} is not that of the event: leave it out", name)
-    begun = event.onset_earliest or event.onset_latest
-    over = None if event.active else (event.end_latest or event.updated_at) + _TICK
-    narrowed: dict[str, Any] = {
-        "country": selection.country or event.country,
-        "platform": selection.platform or event.platform,
-        "since": max(begun, selection.since) if selection.since else begun,
-        "until": min(filter(None, (over, selection.until)), default=None),
-        "event": "",
-    }
-    if event.vantage:
-        narrowed["vantage"] = event.vantage
-    return msgspec.structs.replace(selection, **narrowed)
+            raise ProblemError(400, f"{name} differs from that of the event: omit it", name)
+    since = event.onset_earliest or event.onset_latest
+    until = None if event.active else (event.end_latest or event.updated_at) + _TICK
+    return msgspec.structs.replace(
+        selection,
+        country=selection.country or event.country,
+        platform=selection.platform or event.platform,
+        vantage=event.vantage or selection.vantage,
+        since=max(since, selection.since) if selection.since else since,
+        until=min(filter(None, (until, selection.until)), default=None),
+        event="",
+    )

@@ -1,5 +1,6 @@
-"""What there is to ask for: one table, from which routes, documents and pages are made."""
+"""The resources of the API: one table, from which the routes and the OpenAPI document are made."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -30,102 +31,103 @@ def _same(value: Any) -> Any:
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of thing: `/name` gives pages of JSON, `/name.csv` all of it as a file."""
+    """One kind of data: `/name` returns it in pages of JSON, `/name.csv` as one file."""
 
     name: str
     summary: str
     order: str
-    """By which columns its rows come."""
+    """Columns by which the rows are ordered."""
     filters: tuple[p.Parameter, ...]
     columns: tuple[Column[Any], ...]
     rows: Callable[[Store, Selection], AsyncIterator[Sequence[Any]]]
-    """What the store lists, in batches; honours `after` and `batch`."""
+    """Lists the selection from the store, in batches; respects `after` and `batch`."""
     prepare: Callable[[Any], Any] = _same
-    """Makes what the columns read."""
+    """Makes the value that the columns read."""
     stored: RowKind | None = None
-    """The stored rows that a file is made of; None where it is made of `rows`."""
-    place: Callable[[Any], tuple[str, ...]] = place_of
-    place_length: int
-    is_place: Callable[[Sequence[str]], bool] = lambda place: True  # noqa: ARG005
-    """Whether parts of that number can be a place."""
+    """Stored rows that a CSV file is made of; None: it is made of `rows`, since there are few."""
+    position: Callable[[Any], tuple[str, ...]] = place_of
+    """The position of a row in the listing, for a cursor."""
+    position_length: int
+    """Number of its parts."""
+    is_position: Callable[[Sequence[str]], bool] = lambda parts: True  # noqa: ARG005
+    """Whether parts of that number can be a position."""
     public: bool = True
-    """Whether there is anything in it for readers who may not see vantages."""
+    """Whether readers who may not see vantages may read it."""
 
 
-def place_of_vantage(health: VantageHealth) -> tuple[str, ...]:
-    """Where a vantage stands among all."""
+def _vantage_position(health: VantageHealth) -> tuple[str, ...]:
     return (health.country, health.vantage)
 
 
 async def _vantages(store: Store, selection: Selection) -> AsyncIterator[Sequence[VantageHealth]]:
-    """The newest health of every vantage: few, so they are selected here."""
+    """The latest health of every vantage; there are few, so the selection is made here."""
     yield [
         health
-        for health in sorted(await store.latest_health(), key=place_of_vantage)
+        for health in sorted(await store.latest_health(), key=_vantage_position)
         if selection.country in ("", health.country)
         and selection.vantage in ("", health.vantage)
         and selection.state in ("", health.state)
         and selection.asn in (None, health.asn)
-        and place_of_vantage(health) > selection.after
+        and _vantage_position(health) > selection.after
     ]
 
 
-_PLACE = (p.COUNTRY, p.PLATFORM, p.ASN)
-_TIME = (p.SINCE, p.UNTIL)
+_WHERE = (p.COUNTRY, p.PLATFORM, p.ASN)
+_WHEN = (p.SINCE, p.UNTIL)
 _VERDICT_STATES = [state for state in State if state is not State.DEGRADED]
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
         name="events",
-        summary="Blocks and other events that were detected, as they stand now",
+        summary="Detected blocks and other events, in their present state",
         order="detected_at",
-        filters=(*_PLACE, *_TIME, p.state(EventState), p.EVENT),
+        filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
         columns=EVENT_COLUMNS,
-        rows=lambda store, wanted: store.events(wanted),
-        place_length=LENGTHS[Event],
+        rows=lambda store, selection: store.events(selection),
+        position_length=LENGTHS[Event],
     ),
     Resource(
         name="availability",
-        summary="How much of each hour or day a platform could be reached, and how much is known",
+        summary="Availability of platforms by the hour or day, with its coverage",
         order="country, platform and starts_at",
-        filters=(*_PLACE, *_TIME, p.PERIOD, p.BY),
+        filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY),
         columns=AVAILABILITY_COLUMNS,
-        rows=lambda store, wanted: store.availability(wanted),
+        rows=lambda store, selection: store.availability(selection),
         stored=RowKind.AVAILABILITY,
-        place_length=LENGTHS[Availability],
-        is_place=lambda place: place[3].isascii() and place[3].isdecimal() and len(place[3]) == 10,
+        position_length=LENGTHS[Availability],
+        is_position=lambda parts: re.fullmatch(r"[0-9]{10}", parts[3]) is not None,
     ),
     Resource(
         name="verdicts",
-        summary="What was concluded of each endpoint in each cycle, and by which rule",
+        summary="The verdict on each endpoint in each cycle, and the rule behind it",
         order="judged_at",
-        filters=(*_PLACE, *_TIME, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
+        filters=(*_WHERE, *_WHEN, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
         columns=VERDICT_COLUMNS,
-        rows=lambda store, wanted: store.verdicts(wanted),
+        rows=lambda store, selection: store.verdicts(selection),
         stored=RowKind.VERDICTS,
-        place_length=LENGTHS[Verdict],
+        position_length=LENGTHS[Verdict],
     ),
     Resource(
         name="measurements",
-        summary="What was seen in each look, with no judgement in it",
+        summary="Each measurement, without any verdict",
         order="started_at",
-        filters=(*_PLACE, *_TIME, p.EVENT, p.VANTAGE),
+        filters=(*_WHERE, *_WHEN, p.EVENT, p.VANTAGE),
         columns=MEASUREMENT_COLUMNS,
-        rows=lambda store, wanted: store.measurements(wanted),
+        rows=lambda store, selection: store.measurements(selection),
         stored=RowKind.MEASUREMENTS,
         prepare=SummarisedMeasurement.of,
-        place_length=LENGTHS[Measurement],
+        position_length=LENGTHS[Measurement],
     ),
     Resource(
         name="vantages",
-        summary="The newest health of every vantage that ever reported; for operators alone",
+        summary="The latest health of every vantage that ever reported; for operators only",
         order="country, vantage",
         filters=(p.COUNTRY, p.ASN, p.state(VantageState), p.VANTAGE),
         columns=VANTAGE_COLUMNS,
         rows=_vantages,
-        place=place_of_vantage,
-        place_length=2,
+        position=_vantage_position,
+        position_length=2,
         public=False,
     ),
 )
-"""In the order of the documents."""
+"""In the order of the documentation."""

@@ -1,4 +1,4 @@
-"""Routes of the interface, from the table of resources."""
+"""The routes of the API, made from the table of resources."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,59 +16,58 @@ from monitor.server.api.cursor import Cursors
 from monitor.server.api.json_page import json_page, tagged
 from monitor.server.api.openapi import document
 from monitor.server.api.problem import ProblemError, answer
-from monitor.server.api.request import Asked, asked
+from monitor.server.api.request import Query, read_request
 from monitor.server.api.resources import RESOURCES, Resource
 from storage.store import StorageError, Store
 
 log = logger(__name__)
 
 METHODS = ("GET", "HEAD", "OPTIONS")
-"""Everything here is for reading alone."""
+"""The API is read only."""
 OPENAPI_PATH = "/openapi.json"
-AT_ONCE = 2
-"""Pages worked on at once: looking goes on, and so does recording, however many read."""
+READERS = 2
+"""Requests that read the store at once, so that any number of readers slows neither measuring nor
+recording."""
 
-Answer = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def create_api(store: Store, sees_vantages: Callable[[Request], bool]) -> Starlette:
     """The application to mount at `/api/v1`, over an open store.
 
-    `sees_vantages` tells whether a request comes from somebody who may see single vantages; nobody
-    else gets anything finer than a network.
+    `sees_vantages` decides whether the reader of a request may see single vantages; others see
+    nothing finer than a network.
     """
     cursors = Cursors()
-    turns = asyncio.Semaphore(AT_ONCE)
+    readers = asyncio.Semaphore(READERS)
 
-    def read(request: Request, resource: Resource, *, paged: bool) -> Awaitable[Asked]:
+    def read(request: Request, resource: Resource, *, paged: bool) -> Awaitable[Query]:
         hidden = not sees_vantages(request)
-        return asked(request, resource, store, cursors, paged=paged, hidden=hidden)
+        return read_request(request, resource, store, cursors, paged=paged, hidden=hidden)
 
-    def page(resource: Resource) -> Answer:
-        async def give(request: Request) -> Response:
-            wanted = await read(request, resource, paged=True)
-            return await json_page(request, resource, store, wanted, cursors, turns)
+    def page(resource: Resource) -> Handler:
+        async def get(request: Request) -> Response:
+            query = await read(request, resource, paged=True)
+            return await json_page(request, resource, store, query, cursors, readers)
 
-        return give
+        return get
 
-    def file(resource: Resource) -> Answer:
-        async def give(request: Request) -> Response:
-            wanted = await read(request, resource, paged=False)
-            return await csv_file(request, resource, store, wanted, turns)
+    def file(resource: Resource) -> Handler:
+        async def get(request: Request) -> Response:
+            query = await read(request, resource, paged=False)
+            return await csv_file(request, resource, store, query, readers)
 
-        return give
+        return get
 
-    described = msgspec.json.encode(document())
+    openapi_document = msgspec.json.encode(document())
 
     async def openapi(request: Request) -> Response:
-        return tagged(request, described, "application/json")
+        return tagged(request, openapi_document, "application/json")
 
-    routes = [Route(OPENAPI_PATH, _reading(openapi), methods=METHODS)]
+    routes = [_route(OPENAPI_PATH, openapi)]
     for resource in RESOURCES:
-        routes += [
-            Route(f"/{resource.name}", _reading(page(resource)), methods=METHODS),
-            Route(f"/{resource.name}.csv", _reading(file(resource)), methods=METHODS),
-        ]
+        routes.append(_route(f"/{resource.name}", page(resource)))
+        routes.append(_route(f"/{resource.name}.csv", file(resource)))
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -81,15 +80,15 @@ def create_api(store: Store, sees_vantages: Callable[[Request], bool]) -> Starle
     return app
 
 
-def _reading(give: Answer) -> Answer:
-    """OPTIONS is answered alike everywhere."""
+def _route(path: str, get: Handler) -> Route:
+    """A route that answers OPTIONS as well."""
 
     async def handle(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(METHODS)})
-        return await give(request)
+        return await get(request)
 
-    return handle
+    return Route(path, handle, methods=METHODS)
 
 
 def _problem(_: Request, error: Exception) -> Response:
@@ -100,12 +99,13 @@ def _problem(_: Request, error: Exception) -> Response:
 def _http_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 # narrows for the type checker
     if error.status_code == 405:
-        return answer(ProblemError(405, "use GET", headers={"Allow": ", ".join(METHODS)}))
-    names = ", ".join(resource.name for resource in RESOURCES)
-    return answer(ProblemError(error.status_code, f"there are {names} and {OPENAPI_PATH[1:]}"))
+        allow = {"Allow": ", ".join(METHODS)}
+        return answer(ProblemError(405, "the API is read only: use GET", headers=allow))
+    names = ", ".join((*(resource.name for resource in RESOURCES), OPENAPI_PATH[1:]))
+    return answer(ProblemError(error.status_code, f"the resources are {names}"))
 
 
 def _storage_problem(_: Request, error: Exception) -> Response:
-    # The message names files of this machine: it is for the log.
-    log.error("interface cannot read the store", error=str(error))
-    return answer(ProblemError(503, "try again in a moment", headers={"Retry-After": "5"}))
+    # Only the log may name files of this machine.
+    log.error("the API cannot read the store", error=str(error))
+    return answer(ProblemError(503, "try again in a few seconds", headers={"Retry-After": "5"}))
