@@ -44,7 +44,7 @@ class EndpointEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """One failing endpoint of the platform, in one cycle of one network."""
 
     verdict: Verdict
-    look: Measurement | None
+    measurement: Measurement | None
     """The measurement that decided the verdict."""
     control: Measurement | None
     """A control measurement that the verdict used; one that reached the endpoint, if any."""
@@ -75,7 +75,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     reviews: tuple[Review, ...]
     """Reviews of the event and of those it continues, the oldest first."""
     annotations: tuple[Annotation, ...]
-    goes_on_as: str = ""
+    continued_as: str = ""
     """Id of the event that continues this one; empty for none."""
 
 
@@ -105,7 +105,7 @@ class EvidenceReader:
                 more_networks=len(affected) - len(shown),
                 log=tuple(log),
                 reviews=tuple(await reviews_of(self._store, event.id, log)),
-                goes_on_as=await goes_on_now(self._store, event),
+                continued_as=await goes_on_now(self._store, event),
                 annotations=tuple(
                     await self._store.annotations(
                         event.country,
@@ -210,7 +210,7 @@ def _endpoint(verdict: Verdict, measurements: Sequence[Measurement]) -> Endpoint
     controls = [one for one in measurements if one.id in verdict.controls]
     return EndpointEvidence(
         verdict=verdict,
-        look=next((one for one in measurements if one.id == verdict.measurement), None),
+        measurement=next((one for one in measurements if one.id == verdict.measurement), None),
         control=next((one for one in controls if one.reached), next(iter(controls), None)),
         controls=len(verdict.controls),
         follow_ups=tuple(
