@@ -37,7 +37,7 @@ SAME_SERVER = 0.97
 QUIET = 4.0
 LEAKY = 0.2
 """Share of cycles in which some looks get past a filter."""
-RETRIES, PAUSE, FITFUL_PAUSE = 2, 2.0, 3.0
+RETRIES, PAUSE, OVERLOAD_PAUSE = 2, 2.0, 3.0
 FOLLOW_UPS_PER_ROLE = 2
 _SEND_AGAIN = (0.0, 1.0, 3.0, 7.0)
 """Seconds at which a connection's first packet goes out."""
@@ -179,7 +179,7 @@ class _Cycle:
             if number_of_retry == RETRIES:
                 if not any(map(once_more, fates)):
                     break
-                pause *= FITFUL_PAUSE
+                pause *= OVERLOAD_PAUSE
             at += pause * self._rng.uniform(0.5, 1.5)
             fates.append(self._fate(at, number))
             at += _lasts(fates[-1])

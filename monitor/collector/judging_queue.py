@@ -47,7 +47,7 @@ class JudgedCycleRecorder(Protocol):
 
 
 class Waiting(Protocol):
-    """A part of `storage.values.fleet.FleetStore`. Each raises StorageError."""
+    """A part of `storage.store.FleetStore`. Each raises StorageError."""
 
     async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
         """See FleetStore."""

@@ -37,7 +37,7 @@ REMEMBERED = timedelta(hours=6)
 
 
 class ControlSource(Protocol):
-    """A part of `storage.values.fleet.FleetStore`. Each raises StorageError."""
+    """A part of `storage.store.FleetStore`. Each raises StorageError."""
 
     async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
         """See FleetStore."""

@@ -15,7 +15,7 @@ from storage.values.fleet import Enrolment
 
 
 class Enrolments(Protocol):
-    """A part of `storage.values.fleet.FleetStore`."""
+    """A part of `storage.store.FleetStore`."""
 
     async def enrolments(self) -> list[Enrolment]:
         """See FleetStore. Raises StorageError."""

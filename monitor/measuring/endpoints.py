@@ -35,7 +35,7 @@ from probes.vantage import Profile, VantagePoint
 
 FOLLOW_UPS_PER_ROLE, FOLLOW_UPS_PER_CYCLE = 2, 16
 """A national block fails everything at once; a few follow-ups tell as much as one for each."""
-FITFUL_PAUSE = 3.0
+OVERLOAD_PAUSE = 3.0
 """Times as long is the pause before the last attempt at what may be an overloaded server: overload
 may last for some seconds."""
 _FOLLOW_UP_BYTES = 100_000
@@ -261,7 +261,7 @@ class EndpointTests:
             if retry == retries:
                 if not looks_overloaded(attempts, self._families):
                     break
-                pause *= FITFUL_PAUSE
+                pause *= OVERLOAD_PAUSE
             least = context.pace.retry_pause
             await asyncio.sleep(
                 max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))

@@ -33,7 +33,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     """Which of the route's addresses, such as `1-tgram`: its number and scheme, no secret."""
     occasion: str
-    """What it reports, as in `monitor.notify.changes.Occasion`."""
+    """What it reports, as in `monitor.notify.notice_kinds.NoticeKind`."""
     created_at: datetime
     """UTC."""
     attempts: int = 0

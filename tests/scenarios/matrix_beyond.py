@@ -312,8 +312,8 @@ BEYOND: tuple[Scenario, ...] = (
     ),
     _in_time(
         "forged-agent-results",
-        "Somebody sends results in a vantage's name. The monitor takes none from anybody: all come"
-        " from its own process, as long as there are no remote agents.",
+        "Somebody sends results in a vantage's name. `shutwatch run` accepts results from its own"
+        " process only; a collector accepts only batches signed by an enrolled key.",
         ok(),
         "../unit/monitor/server/test_server.py::test_results_sent_by_anybody_are_taken_by_nobody",
     ),
