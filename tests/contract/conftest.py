@@ -7,10 +7,10 @@ from typing import Protocol
 
 import pytest
 
-from storage.memory.store import MemoryStore
 from storage.open_store import sql_store
 from storage.store import CollectorStore
 from storage.values.times import utc_now
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.postgresql import Cluster
 
 PAGE = 7

@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import text
 
 from probes.measurement import HttpObservation
-from storage.memory.store import MemoryStore
 from storage.open_store import open_store, sql_store
 from storage.sql import listing as reading
 from storage.sql import schema
 from storage.sql.listing import PAGE_WEIGHT, Listing
 from storage.sql.store import SqlStore
-from storage.sqlite.backend import read_engine, write_engine
+from storage.sqlite.backend import SqliteBackend
 from storage.store import StorageError
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
 from tests.contract.listing import EVERYTHING, contents, flat
+from tests.worlds.memory_store import MemoryStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,7 +51,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 def test_what_is_stored_survives_a_power_cut(tmp_path: Path) -> None:
     """The writer syncs every commit (FULL) to a write-ahead log; readers cannot write."""
-    read, write = read_engine(str(tmp_path / "a.db"), 1, 1), write_engine(str(tmp_path / "a.db"), 1)
+    backend = SqliteBackend(str(tmp_path / "a.db"), 1)
+    read, write = backend.read_engine(1), backend.write_engine()
     with write.connect() as connection:
         for pragma, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}.items():
             assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
@@ -256,7 +257,7 @@ async def test_an_open_that_is_cancelled_can_be_closed(tmp_path: Path) -> None:
 def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
     """No page sorts or scans the table, with or without a country, first page or later."""
     file = str(tmp_path / "plan.db")
-    engine = write_engine(file, 1)
+    engine = SqliteBackend(file, 1).write_engine()
     schema.metadata.create_all(engine)
     wanted = Selection(since=at(0), until=at(10**6), country=country, platform="x")
     listings: list[tuple[Listing[Any], str]] = [

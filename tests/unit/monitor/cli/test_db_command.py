@@ -214,9 +214,10 @@ def _made_by_the_first_release(file: Path) -> None:
         if not path.name.startswith("r0001"):
             path.unlink()
     from storage.sql.migrate import migrate  # with other scripts, here only
-    from storage.sqlite.backend import read_engine, write_engine
+    from storage.sqlite.backend import SqliteBackend
 
-    read, write = read_engine(str(file), 1, 1), write_engine(str(file), 1)
+    backend = SqliteBackend(str(file), 1)
+    read, write = backend.read_engine(1), backend.write_engine()
     migrate(read, write, str(file), scripts)
     read.dispose()
     write.dispose()

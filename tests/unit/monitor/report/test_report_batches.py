@@ -22,10 +22,10 @@ from monitor.report.verify import verify
 from monitor.report.verify_batches import MEASUREMENTS
 from monitor.wording.words import words_in
 from probes.measurement import Measurement
-from storage.memory.store import MemoryStore
 from storage.open_store import open_store
 from storage.values.fleet import Quarantine
 from tests.collector.world import NOW, OTHER_KEY
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_batches_world import (
     AWKWARD,
     BEHIND,
