@@ -16,7 +16,6 @@ from monitor.agent.collector_client import RefusedError, Signed, UnreachableErro
 from monitor.agent.collector_clock import AgentClock
 from monitor.analysis.judge.suspicion import answered
 from monitor.logs import logger
-from monitor.measuring.controls import ControlHealth
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
@@ -99,14 +98,10 @@ class RemoteControls:
         *,
         after: float,  # noqa: ARG002 # as above
         cycle: str,
-    ) -> tuple[ControlHealth, ...]:
+    ) -> tuple[ControlState, ...]:
         """The health of the controls, from now on; nothing when none can be asked."""
         answer = await self._ask(ControlRequest(cycle=cycle, health=True))
-        if answer is None:
-            return ()
-        return tuple(
-            ControlHealth(health=one.health, measurements=one.looks) for one in answer.checks
-        )
+        return () if answer is None else answer.checks
 
     async def _ask(self, request: ControlRequest) -> ControlAnswer | None:
         loop = asyncio.get_running_loop()
@@ -138,7 +133,7 @@ class RemoteControls:
 
     def _in_own_time(self, answer: ControlAnswer, asked: float) -> ControlAnswer:
         """The answer with times of the agent's own clock, `asked` being POSIX seconds of it."""
-        made = (*answer.looks, *(one for check in answer.checks for one in check.looks))
+        made = (*answer.looks, *(one for check in answer.checks for one in check.measurements))
         if not made:
             return answer
         shift = -(self._clock.offset() or 0.0)
@@ -150,7 +145,7 @@ class RemoteControls:
             checks=tuple(
                 ControlState(
                     health=msgspec.structs.replace(check.health, at=check.health.at + by),
-                    looks=tuple(_moved(one, by) for one in check.looks),
+                    measurements=tuple(_moved(one, by) for one in check.measurements),
                 )
                 for check in answer.checks
             ),
