@@ -8,11 +8,10 @@ agent's own clock, and never begin before the question, however well the clocks 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
 
 import msgspec
 
-from monitor.agent.collector_client import RefusedError, Signed, UnreachableError
+from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.analysis.judge.suspicion import answered
 from monitor.logs import logger
@@ -33,23 +32,13 @@ AT_ONCE = 4
 _encode = msgspec.json.Encoder().encode
 
 
-class AsksCollectors(Protocol):
-    """`monitor.agent.collector_client.CollectorClient`."""
-
-    def collectors(self) -> Sequence[str]:
-        """All of them, in some order."""
-
-    async def ask(self, collector: str, method: str, path: str, *, body: bytes) -> Signed:
-        """The answer to a request. Raises UnreachableError or RefusedError."""
-
-
 class RemoteControls:
     """The controls of collectors. A `monitor.measuring.controls.Controls`."""
 
     available = True
 
     def __init__(
-        self, client: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
+        self, client: CollectorClient, clock: AgentClock, *, deadline: float = DEADLINE
     ) -> None:
         """No collector is asked before its clock is known; `deadline` is in seconds."""
         self._client = client
