@@ -14,7 +14,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.app.garbage_collection import spare_searches
-from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_api import AgentApi
 from monitor.collector.listener import serve_agents
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings
@@ -35,7 +35,7 @@ async def main(database: str, enrolments: list[Enrolment]) -> None:
     )
     settings = msgspec.structs.replace(default_settings(), collector=collector)
     counts = IngestCounts()
-    app = create_agent_api(store, Ed25519PrivateKey.generate(), lambda: settings, counts)
+    app = AgentApi(store, Ed25519PrivateKey.generate(), lambda: settings, counts).app()
     spare_searches()
     server = asyncio.create_task(
         serve_agents(app, collector, None, listening=lambda _, port: print(port, flush=True))

@@ -5,12 +5,11 @@
      ├─ spooling ── a finished cycle goes into the spool (`storage.agent.spool`)
      ├─ delivery ── batches from the spool go to a collector, as soon as one can be reached
      │   ├─ batch_body ── some cycles become the body of a batch
-     │   ├─ collector_client ── one signed request to one collector, and its answer
-     │   └─ delays ── how long to wait after failures
+     │   └─ collector_client ── one signed request to one collector, and its answer
      ├─ remote_controls ── asks a collector for measurements of controls
      ├─ orders, reconfigure ── what collectors may change, within what the agent's own file allows
      ├─ pause_and_clock, collector_clock ── the host's pause, and the collectors' time
-     └─ paths, saved_state, status, status_text, upload_traffic, wipe ── its files
+     └─ paths, saved_state, status, upload_traffic, wipe ── its files
 
 It imports neither the server nor numpy nor a database library, and must run in 80 MB. Only
 `monitor.cli` may import it.

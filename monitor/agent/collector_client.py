@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
@@ -106,12 +105,7 @@ class CollectorClient:
     async def __aenter__(self) -> "CollectorClient":
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
     async def hang_up(self) -> None:
@@ -179,10 +173,7 @@ class CollectorClient:
             if not (self._dates and _is_about_dates(error)) or self._clock_is_right():
                 raise UnreachableError(_reason(error)) from error
         await self._verify_dates(wanted=False)
-        try:
-            return await self._exchange(url, method, headers, body)
-        except (httpx.HTTPError, OSError) as error:
-            raise UnreachableError(_reason(error)) from error
+        return await self._send(url, method, headers, body)
 
     async def _exchange(
         self, url: str, method: str, headers: dict[str, str], body: bytes
@@ -255,10 +246,9 @@ def _refusal(status: int, headers: httpx.Headers, body: bytes, now: datetime) ->
         refusal = None
     if refusal is not None and STATUS[refusal.reason] == status:
         return RefusedError(refusal.reason, refusal.detail[:200], after)
-    if status == STATUS[Reason.OVERSIZE]:
-        return RefusedError(Reason.OVERSIZE, "refused by a proxy in front of the collector", after)
-    if status == STATUS[Reason.BUSY]:
-        return RefusedError(Reason.BUSY, "refused by a proxy in front of the collector", after)
+    for reason in (Reason.OVERSIZE, Reason.BUSY):
+        if status == STATUS[reason]:
+            return RefusedError(reason, "refused by a proxy in front of the collector", after)
     return UnreachableError(f"HTTP status {status}")
 
 
@@ -272,21 +262,23 @@ def _retry_after(written: str, now: datetime) -> float | None:
     return None
 
 
-def _is_about_dates(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_code in _DATE_ERRORS
+def _is_about_dates(error: Exception) -> bool:
+    untrusted = _untrusted(error)
+    return untrusted is not None and untrusted.verify_code in _DATE_ERRORS
+
+
+def _untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The failed verification of a certificate that caused an error."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
-    return False
+    return error
 
 
 def _reason(error: Exception) -> str:
     """What went wrong, without an address."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"an untrusted certificate ({cause.verify_message})"
-        cause = cause.__cause__ or cause.__context__
+    untrusted = _untrusted(error)
+    if untrusted is not None:
+        return f"an untrusted certificate ({untrusted.verify_message})"
     words = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.ConnectError: "no connection",
@@ -294,9 +286,8 @@ def _reason(error: Exception) -> str:
         httpx.ReadTimeout: "no answer in time",
         httpx.WriteTimeout: "nothing can be sent",
     }
-    return next((text for kind, text in words.items() if isinstance(error, kind)), "") or (
-        f"the connection broke ({type(error).__name__})"
-    )
+    known = (text for kind, text in words.items() if isinstance(error, kind))
+    return next(known, f"the connection broke ({type(error).__name__})")
 
 
 def _size(headers: httpx.Headers) -> int:

@@ -3,20 +3,24 @@
 One batch is under way at a time, and each collector is tried in turn. After a signed receipt the
 batch is deleted; after a permanent refusal it is put aside. In all other cases it is sent again
 later: the same bytes under the same id, so that nothing counts twice.
+
+A finished cycle waits for some seconds, so that uploads do not follow tests at once. After failures
+an agent waits longer each time, so that a collector that comes back is not overloaded. Full jitter:
+every wait up to the limit is equally likely, so that agents that failed together do not return
+together.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from functools import partial
-
-import msgspec
+from typing import Any
 
 from monitor.agent.batch_body import SHARE, freeze
 from monitor.agent.collector_client import CollectorClient, RefusedError, Signed, UnreachableError
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.delays import Backoff
 from monitor.agent.orders import Orders
-from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble
+from monitor.agent.saved_state import ANCHOR, RECEIPT, TROUBLE, LastReceipt, Trouble, as_note
 from monitor.logs import logger
 from monitor.wire.answers import BATCHES, FOR_GOOD, SETTINGS, AgentSettings, Reason, Receipt
 from storage.agent.spool import Frozen, Spool
@@ -35,8 +39,37 @@ REST = 60.0
 """Seconds to wait after the spool failed."""
 LONGEST_TRY = 900.0
 """Seconds that one request may take in all."""
+SHORTEST, LONGEST = 1.0, 900.0
+"""Shortest and longest wait after a failure, in seconds."""
+_DOUBLINGS = 10
+"""Doublings after which the limit is LONGEST."""
+AFTER_A_CYCLE = (0.5, 8.0)
+"""Shortest and longest wait before sending, in seconds."""
 _TIMING = (Reason.STALE, Reason.FUTURE)
 _WAIT = (Reason.TOO_FAST, Reason.BUSY, Reason.STORAGE)
+
+
+class Backoff:
+    """Counts failures in a row."""
+
+    def __init__(self, rng: random.Random) -> None:
+        """`rng` need not be secret."""
+        self._rng = rng
+        self.failures = 0
+
+    def succeeded(self) -> None:
+        """Reset the count."""
+        self.failures = 0
+
+    def failed(self) -> float:
+        """Count one more; returns seconds to wait."""
+        limit = min(LONGEST, SHORTEST * 2.0 ** min(self.failures + 1, _DOUBLINGS))
+        self.failures += 1
+        return self._rng.uniform(SHORTEST, limit)
+
+    def after_a_cycle(self) -> float:
+        """Seconds to wait before a finished cycle is sent."""
+        return self._rng.uniform(*AFTER_A_CYCLE)
 
 
 class BatchDelivery:
@@ -141,7 +174,7 @@ class BatchDelivery:
 
     async def _learn_time(self, collector: str) -> None:
         if await self._client.learn_time(collector):
-            await self._spool.note({ANCHOR: _json(self._clock.anchor)})
+            await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
 
     async def _ask_for_settings(self, collector: str) -> None:
         answer = await self._timely(collector, "GET", SETTINGS)
@@ -166,31 +199,17 @@ class BatchDelivery:
         if receipt.batch != batch.id:
             raise UnreachableError("a receipt for another batch")
         last = LastReceipt(batch=batch.id, at=receipt.at, measurements=batch.measurements)
-        await self._spool.forget(batch.id, {RECEIPT: _json(last)})
+        await self._spool.forget(batch.id, {RECEIPT: as_note(last)})
         log.info(
             "batch delivered", batch=batch.id, measurements=batch.measurements, known=receipt.known
         )
         if not self._orders.knows(receipt.settings):
             self._ask_at = 0.0
 
-    async def _timely(
-        self,
-        collector: str,
-        method: str,
-        path: str,
-        *,
-        request: str = "",
-        body: bytes = b"",
-        encoding: str = "identity",
-    ) -> Signed:
-        """The answer to a request, which is repeated once if its time of sending was wrong."""
-        ask = partial(
-            self._client.ask,
-            *(collector, method, path),
-            request=request,
-            body=body,
-            encoding=encoding,
-        )
+    async def _timely(self, collector: str, method: str, path: str, **what: Any) -> Signed:
+        """The answer to a request (see `CollectorClient.ask`), which is repeated once if its time
+        of sending was wrong."""
+        ask = partial(self._client.ask, collector, method, path, **what)
         since_boot = self._clock.machine.since_boot
         try:
             return await ask()
@@ -202,7 +221,7 @@ class BatchDelivery:
             await self._client.learn_time(collector)
             log.info("asked for the time", took=round(since_boot() - asked, 2))
             if self._clock.anchor != before:
-                await self._spool.note({ANCHOR: _json(self._clock.anchor)})
+                await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
         return await ask()
 
     def _permanent(self, batch: Frozen, reason: Reason) -> bool:
@@ -221,10 +240,6 @@ class BatchDelivery:
         self._trouble = trouble
         problem = Trouble(what=trouble, at=self._clock.now())
         try:
-            await self._spool.note({TROUBLE: _json(problem)})
+            await self._spool.note({TROUBLE: as_note(problem)})
         except StorageError as error:
             log.error("spool failed", reason=str(error))
-
-
-def _json(value: msgspec.Struct | None) -> str:
-    return msgspec.json.encode(value).decode()

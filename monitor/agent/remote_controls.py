@@ -8,15 +8,13 @@ agent's own clock, and never begin before the question, however well the clocks 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
 
 import msgspec
 
-from monitor.agent.collector_client import RefusedError, Signed, UnreachableError
+from monitor.agent.collector_client import CollectorClient, RefusedError, UnreachableError
 from monitor.agent.collector_clock import AgentClock
 from monitor.analysis.judge.suspicion import answered
 from monitor.logs import logger
-from monitor.measuring.controls import ControlHealth
 from monitor.wire.answers import CONTROLS, ControlAnswer, ControlRequest, ControlState
 from probes.measurement import Measurement
 from probes.target import Reduction, Target
@@ -34,23 +32,13 @@ AT_ONCE = 4
 _encode = msgspec.json.Encoder().encode
 
 
-class AsksCollectors(Protocol):
-    """`monitor.agent.collector_client.CollectorClient`."""
-
-    def collectors(self) -> Sequence[str]:
-        """All of them, in some order."""
-
-    async def ask(self, collector: str, method: str, path: str, *, body: bytes) -> Signed:
-        """The answer to a request. Raises UnreachableError or RefusedError."""
-
-
 class RemoteControls:
     """The controls of collectors. A `monitor.measuring.controls.Controls`."""
 
     available = True
 
     def __init__(
-        self, client: AsksCollectors, clock: AgentClock, *, deadline: float = DEADLINE
+        self, client: CollectorClient, clock: AgentClock, *, deadline: float = DEADLINE
     ) -> None:
         """No collector is asked before its clock is known; `deadline` is in seconds."""
         self._client = client
@@ -99,14 +87,10 @@ class RemoteControls:
         *,
         after: float,  # noqa: ARG002 # as above
         cycle: str,
-    ) -> tuple[ControlHealth, ...]:
+    ) -> tuple[ControlState, ...]:
         """The health of the controls, from now on; nothing when none can be asked."""
         answer = await self._ask(ControlRequest(cycle=cycle, health=True))
-        if answer is None:
-            return ()
-        return tuple(
-            ControlHealth(health=one.health, measurements=one.looks) for one in answer.checks
-        )
+        return () if answer is None else answer.checks
 
     async def _ask(self, request: ControlRequest) -> ControlAnswer | None:
         loop = asyncio.get_running_loop()
@@ -138,7 +122,7 @@ class RemoteControls:
 
     def _in_own_time(self, answer: ControlAnswer, asked: float) -> ControlAnswer:
         """The answer with times of the agent's own clock, `asked` being POSIX seconds of it."""
-        made = (*answer.looks, *(one for check in answer.checks for one in check.looks))
+        made = (*answer.looks, *(one for check in answer.checks for one in check.measurements))
         if not made:
             return answer
         shift = -(self._clock.offset() or 0.0)
@@ -150,7 +134,7 @@ class RemoteControls:
             checks=tuple(
                 ControlState(
                     health=msgspec.structs.replace(check.health, at=check.health.at + by),
-                    looks=tuple(_moved(one, by) for one in check.looks),
+                    measurements=tuple(_moved(one, by) for one in check.measurements),
                 )
                 for check in answer.checks
             ),

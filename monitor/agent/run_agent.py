@@ -4,12 +4,12 @@ import asyncio
 import os
 import random
 from contextlib import AsyncExitStack
+from functools import partial
 
 from monitor.agent.agent_cycles import AgentCycles
 from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
-from monitor.agent.delays import Backoff
-from monitor.agent.delivery import BatchDelivery
+from monitor.agent.delivery import Backoff, BatchDelivery
 from monitor.agent.orders import Orders, OrdersError, follow
 from monitor.agent.paths import AgentFiles, files_of, running
 from monitor.agent.pause_and_clock import PauseAndClock
@@ -82,9 +82,9 @@ async def _run(
         delivery = BatchDelivery(
             vantage.id, spool, client, clock, orders, backoff, woken=woken, ordered=change.ordered
         )
-        reloader = Reloader(
-            settings, lambda path: load_config(path, os.environ), change.reloaded, _refused
-        )
+        read = partial(load_config, environ=os.environ)
+        # Of a file that is refused, the log says why.
+        reloader = Reloader(settings, read, change.reloaded, lambda: None)
         watch = PauseAndClock(files, clock, schedule, jobs, controls, client)
         log.info("agent started")
         await run_until_stopped(
@@ -105,7 +105,3 @@ def _restored(own: Settings, orders: Orders) -> Settings:
         log.error("settings of the collector not taken", reason=str(error))
         orders.current = None
         return own
-
-
-def _refused() -> None:
-    """The log says why."""

@@ -50,6 +50,11 @@ class TrafficOfDay(msgspec.Struct, frozen=True, kw_only=True):
     """Further bytes, to and from collectors."""
 
 
+def as_note(value: msgspec.Struct | None) -> str:
+    """The text of a note."""
+    return msgspec.json.encode(value).decode()
+
+
 def recalled(notes: Mapping[str, str], name: str, kind: type[T]) -> T | None:
     """A note; None where there is none, or where this version cannot read it."""
     with suppress(KeyError, msgspec.DecodeError):

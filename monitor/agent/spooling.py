@@ -6,11 +6,9 @@ and counted, and the measuring continues.
 
 from collections.abc import Callable
 
-import msgspec
-
 from monitor.agent.batch_body import TooLargeError, spooled
 from monitor.agent.collector_clock import AgentClock
-from monitor.agent.saved_state import LAST_CYCLE, TRAFFIC, LastCycle, TrafficOfDay
+from monitor.agent.saved_state import LAST_CYCLE, TRAFFIC, LastCycle, TrafficOfDay, as_note
 from monitor.analysis.events.fold import EventBook, advance
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
@@ -73,7 +71,7 @@ class SpoolRecorder:
         last = LastCycle(
             at=cycle.finished_at, health=cycle.health.state, looks=len(cycle.measurements)
         )
-        notes = {LAST_CYCLE: _json(last), TRAFFIC: _json(self._traffic())}
+        notes = {LAST_CYCLE: as_note(last), TRAFFIC: as_note(self._traffic())}
         try:
             waiting = spooled(cycle, self._clock)
         except TooLargeError:
@@ -103,7 +101,3 @@ class LogCounter:
 
     def cycle_missed(self, vantage: str) -> None:
         """The schedule logs it already."""
-
-
-def _json(value: msgspec.Struct) -> str:
-    return msgspec.json.encode(value).decode()

@@ -11,8 +11,7 @@ import typer
 from monitor.agent.collector_clock import this_machine
 from monitor.agent.paths import AgentFiles, RunsAlreadyError, files_of
 from monitor.agent.run_agent import run as run_agent
-from monitor.agent.status import status_of
-from monitor.agent.status_text import lines
+from monitor.agent.status import lines, status_of
 from monitor.agent.wipe import LIMITS, StillRunsError, stop
 from monitor.agent.wipe import wipe as wipe_files
 from monitor.cli.lazy_group import command_group

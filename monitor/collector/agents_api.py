@@ -68,41 +68,8 @@ _encode = msgspec.json.Encoder().encode
 _Handler = Callable[[Sender, bytes], Awaitable[msgspec.Struct]]
 
 
-def create_agent_api(
-    store: FleetStore,
-    key: Ed25519PrivateKey,
-    settings: Callable[[], Settings],
-    counts: IngestCounts,
-    *,
-    controls: Callable[[], Controls | None] = lambda: None,
-    now: Callable[[], datetime] = utc_now,
-    clock: Callable[[], float] = time.monotonic,
-    patience: float = PATIENCE,
-) -> Starlette:
-    """The application over an open store.
-
-    `key` is the installation's, which agents know; `settings` gives the configuration in use,
-    `controls` measures from this collector's own controls, None where there is none. `now` is the
-    time (UTC), `clock` gives seconds that never go back. `patience` is how many seconds any body
-    may take.
-    """
-    api = AgentApi(
-        store, key, settings, counts, controls=controls, now=now, clock=clock, patience=patience
-    )
-    return Starlette(
-        routes=[
-            Route(BATCHES, api.batches, methods=["POST"]),
-            Route(CONTROLS, api.controls, methods=["POST"]),
-            Route(SETTINGS, api.settings, methods=["GET"]),
-            Route(TIME, api.time, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _plain, Exception: _fault},
-        middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
-    )
-
-
 class AgentApi:
-    """The handlers, and what they share."""
+    """The application over an open store: its handlers, and what they share."""
 
     def __init__(
         self,
@@ -111,11 +78,17 @@ class AgentApi:
         settings: Callable[[], Settings],
         counts: IngestCounts,
         *,
-        controls: Callable[[], Controls | None],
-        now: Callable[[], datetime],
-        clock: Callable[[], float],
-        patience: float,
+        controls: Callable[[], Controls | None] = lambda: None,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
     ) -> None:
+        """`key` is the installation's, which agents know; `settings` gives the configuration in
+        use, `controls` measures from this collector's own controls, None where there is none.
+
+        `now` is the time (UTC), `clock` gives seconds that never go back. `patience` is how many
+        seconds any body may take.
+        """
         limits = settings().collector
         self._store = store
         self._key = key
@@ -135,6 +108,19 @@ class AgentApi:
         self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
         self._time_pace = VantageRate(TIMES, 1.0, clock)
         self._log = RefusalLog(log, clock)
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route(BATCHES, self.batches, methods=["POST"]),
+                Route(CONTROLS, self.controls, methods=["POST"]),
+                Route(SETTINGS, self.settings, methods=["GET"]),
+                Route(TIME, self.time, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _plain, Exception: _fault},
+            middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
+        )
 
     async def batches(self, request: Request) -> Response:
         """Receive a batch; 200 once it is on disk."""

@@ -13,7 +13,7 @@ from monitor.budget.ledger import BudgetSpentError
 from monitor.collector.batch_checks import is_id
 from monitor.config.settings import Settings
 from monitor.logs import logger
-from monitor.measuring.controls import ControlHealth, Controls
+from monitor.measuring.controls import Controls
 from monitor.wire.answers import ControlAnswer, ControlRequest, ControlState
 from monitor.wire.refusal import malformed
 from probes.catalog.catalog import Catalog
@@ -57,11 +57,7 @@ class ControlRequests:
         seen = [*made, *(one for check in checks for one in check.measurements)]
         if seen:
             await self._store.add_control_measurements(seen)
-        return ControlAnswer(
-            at=self._now(),
-            looks=tuple(made),
-            checks=tuple(ControlState(health=one.health, looks=one.measurements) for one in checks),
-        )
+        return ControlAnswer(at=self._now(), looks=tuple(made), checks=tuple(checks))
 
     async def _measure(self, controls: Controls, asked: ControlRequest) -> Sequence[Measurement]:
         target = asked.target and listed(self._settings().catalog, asked.target)
@@ -79,7 +75,7 @@ class ControlRequests:
             log.warning("no control, the day's bytes are spent", endpoint=target.endpoint.id)
             return ()
 
-    async def _check(self, controls: Controls, cycle: str) -> Sequence[ControlHealth]:
+    async def _check(self, controls: Controls, cycle: str) -> Sequence[ControlState]:
         try:
             return await controls.health(after=self._now().timestamp(), cycle=cycle)
         except BudgetSpentError:

@@ -13,11 +13,11 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.collector.received_cycles import Lack, Opened, ReceivedCycles
+from monitor.collector.received_cycles import Lack, ReceivedCycles
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from probes.measurement import Measurement
-from storage.store import StorageError
+from storage.store import FleetStore, StorageError
 from storage.values.cycle import Cycle
 from storage.values.fleet import WaitingCycle
 
@@ -46,19 +46,6 @@ class JudgedCycleRecorder(Protocol):
         """Some late ones."""
 
 
-class Waiting(Protocol):
-    """A part of `storage.store.FleetStore`. Each raises StorageError."""
-
-    async def waiting(self, limit: int, skip: Sequence[str] = ()) -> list[WaitingCycle]:
-        """See FleetStore."""
-
-    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
-        """See FleetStore."""
-
-    async def latest_control_measurements(self, since: datetime) -> list[Measurement]:
-        """See FleetStore."""
-
-
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
     """A cycle that waits, with those of its vantage behind it."""
 
@@ -76,7 +63,7 @@ class JudgingQueue:
 
     def __init__(
         self,
-        store: Waiting,
+        store: FleetStore,
         received: ReceivedCycles,
         recorder: JudgedCycleRecorder,
         *,
@@ -109,7 +96,8 @@ class JudgingQueue:
     async def judge_waiting(self) -> int:
         """Judge and record all that need not wait; returns how many. StorageError: then what was
         judged and not stored still waits."""
-        controlled = await self._have_controls_reported()
+        recently = self._now() - CONTROLS_HEARD
+        controlled = bool(await self._store.latest_control_measurements(recently))
         await self._release(controlled=controlled)
         done = 0
         while True:
@@ -124,9 +112,6 @@ class JudgingQueue:
     def _is_settled(self, waiting: WaitingCycle) -> bool:
         # One from the future was received by a collector whose clock is ahead.
         return not timedelta(0) <= self._now() - waiting.received_at < self._settle
-
-    async def _have_controls_reported(self) -> bool:
-        return bool(await self._store.latest_control_measurements(self._now() - CONTROLS_HEARD))
 
     async def _release(self, *, controlled: bool) -> None:
         """Release vantages whose controls have measured, or that waited long enough."""
@@ -172,8 +157,15 @@ class JudgingQueue:
         """The judged cycle; None when it must wait."""
         try:
             opened = await self._received.open(waiting)
-            if controlled and self._must_wait(opened):
-                self._hold(opened)
+            until = waiting.received_at + self._wait
+            if controlled and opened.lacking and not waiting.backfilled and self._now() < until:
+                self._held[waiting.vantage] = _Held(lacking=opened.lacking, until=until)
+                log.info(
+                    "cycle waits for a control",
+                    cycle=waiting.id,
+                    vantage=waiting.vantage,
+                    endpoints=len(opened.lacking),
+                )
                 return None
             return self._received.judge(opened)
         except StorageError:
@@ -183,23 +175,3 @@ class JudgingQueue:
             # for ever: it is recorded without a verdict, and `rejudge` gives it one later.
             log.exception("cycle cannot be judged", cycle=waiting.id, vantage=waiting.vantage)
             return self._received.unjudged(waiting)
-
-    def _must_wait(self, opened: Opened) -> bool:
-        waiting = opened.waiting
-        return (
-            bool(opened.lacking)
-            and not waiting.backfilled
-            and self._now() < waiting.received_at + self._wait
-        )
-
-    def _hold(self, opened: Opened) -> None:
-        waiting = opened.waiting
-        self._held[waiting.vantage] = _Held(
-            lacking=opened.lacking, until=waiting.received_at + self._wait
-        )
-        log.info(
-            "cycle waits for a control",
-            cycle=waiting.id,
-            vantage=waiting.vantage,
-            endpoints=len(opened.lacking),
-        )

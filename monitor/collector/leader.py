@@ -7,9 +7,9 @@ so nobody is notified twice. The other collectors show what is stored.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any
 
 from monitor.app.monitor import show
 from monitor.collector.judging_queue import JudgingQueue, wait_of
@@ -32,13 +32,6 @@ SETTLE = 2.0
 """Seconds after its reception for which a cycle waits for others that ended before it."""
 
 
-class Duty(Protocol):
-    """What only the leader does besides judging: notifying, deleting old rows."""
-
-    async def run(self) -> None:
-        """Until cancelled."""
-
-
 class Leader:
     """Leads when it may, and shows what is stored when it may not. Run it once."""
 
@@ -50,13 +43,14 @@ class Leader:
         *,
         now: Callable[[], datetime],
         notifier: Notifier | None = None,
-        duties: Sequence[Duty] = (),
+        duties: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
         ask_every: float = ASK_EVERY,
         pause: float = PAUSE,
         settle: float = SETTLE,
     ) -> None:
-        """`now` gives UTC. Without a `notifier` nobody is notified. `ask_every`, `pause` and
-        `settle` are seconds."""
+        """`now` gives UTC. Without a `notifier` nobody is notified. `duties` are what only the
+        leader does besides judging, each until cancelled. `ask_every`, `pause` and `settle` are
+        seconds."""
         self._store = store
         self._publisher = publisher
         self._now = now
@@ -163,7 +157,10 @@ class Leader:
         await recorder.quarantine(await self._store.quarantines())
         await recorder.restore()
         received = ReceivedCycles(settings, self._store)
-        await _learn(received, self._store, self._now())
+        # The recent health of controls.
+        async for page in self._store.cycles(Selection(since=self._now() - REMEMBERED)):
+            for cycle in page:
+                received.learn(cycle.id, cycle.finished_at, cycle.health)
         queue = JudgingQueue(
             self._store,
             received,
@@ -180,7 +177,7 @@ class Leader:
                 tasks.create_task(self._keep_the_lead(recorder))
                 tasks.create_task(self._judge_queue(queue))
                 for duty in self._duties:
-                    tasks.create_task(duty.run())
+                    tasks.create_task(duty())
         except* StorageError as errors:
             for error in errors.exceptions:
                 log.warning("no longer leading the analysis", reason=str(error))
@@ -209,10 +206,3 @@ class Leader:
         while True:
             if not await queue.judge_waiting():
                 await asyncio.sleep(self._pause)
-
-
-async def _learn(received: ReceivedCycles, store: CollectorStore, now: datetime) -> None:
-    """Learn the recent health of controls."""
-    async for page in store.cycles(Selection(since=now - REMEMBERED)):
-        for cycle in page:
-            received.learn(cycle.id, cycle.finished_at, cycle.health)

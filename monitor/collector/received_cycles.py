@@ -10,7 +10,6 @@ verdicts depend on nothing but what was measured.
 """
 
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
@@ -29,21 +28,12 @@ from monitor.judging.stored_controls import (
 )
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
-from storage.values.cycle import Cycle, StoredCycle
+from storage.store import FleetStore
+from storage.values.cycle import Cycle
 from storage.values.fleet import WaitingCycle
 
 REMEMBERED = timedelta(hours=6)
 """How long a control's own cycles are remembered, to know them from rounds made for others."""
-
-
-class ControlSource(Protocol):
-    """A part of `storage.store.FleetStore`. Each raises StorageError."""
-
-    async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:
-        """See FleetStore."""
-
-    async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
-        """See FleetStore."""
 
 
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +60,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 class ReceivedCycles:
     """Opens and judges the cycles of all vantages; those of one in the order they were made."""
 
-    def __init__(self, settings: Settings, source: ControlSource) -> None:
+    def __init__(self, settings: Settings, store: FleetStore) -> None:
         self._settings = settings
-        self._source = source
+        self._store = store
         self._stored = StoredCycles(settings)
         self._around: dict[tuple[datetime, datetime], list[Measurement]] = {}
         self._own: dict[str, datetime] = {}
@@ -101,27 +91,23 @@ class ReceivedCycles:
 
     async def open(self, waiting: WaitingCycle) -> Opened:
         """Read all that bears on it. StorageError."""
-        measurements = await self._source.measurements_of(waiting)
-        cycle = _stored(waiting)
+        measurements = await self._store.measurements_of(waiting)
         own = [one for one in measurements if one.vantage == waiting.vantage]
-        early = early_health(cycle, references_of(own, self._settings.catalog, cycle.country))
+        early = early_health(waiting, references_of(own, self._settings.catalog, waiting.country))
         failed = [
             one
             for one in own
             if one.look in (Purpose.SCHEDULED, Purpose.RETRY) and suspicious(one, early.families)
         ]
+        hopeless = early.state in HOPELESS
         around = Surroundings()
-        if failed and early.state not in HOPELESS:
+        if failed and not hopeless:
             around = await self._surroundings(waiting)
         seen = self._stored.seen(
-            cycle, measurements, around, waiting.finished_at, out_of_turn=waiting.hurried
+            waiting, measurements, around, waiting.finished_at, out_of_turn=waiting.hurried
         )
-        hopeless = early.state in HOPELESS
-        return Opened(
-            waiting=waiting,
-            seen=seen,
-            lacking=() if hopeless else _lacking(seen, early.families),
-        )
+        lacking = () if hopeless else _lacking(seen, early.families)
+        return Opened(waiting=waiting, seen=seen, lacking=lacking)
 
     def judge(self, opened: Opened) -> Cycle:
         """The cycle with its verdicts. Call it once for each."""
@@ -132,19 +118,17 @@ class ReceivedCycles:
 
     def unjudged(self, waiting: WaitingCycle) -> Cycle:
         """The cycle without a verdict: nothing is known of it, not even the vantage's health."""
-        cycle = _stored(waiting)
-        return Cycle(
-            id=waiting.id,
-            vantage=waiting.vantage,
-            country=waiting.country,
+        vantage, at = vantage_of(waiting), waiting.finished_at
+        nothing = Seen(
+            cycle=waiting.id,
+            vantage=vantage,
             started_at=waiting.started_at,
-            finished_at=waiting.finished_at,
-            health=assess(vantage_of(cycle), (), (), waiting.finished_at),
-            measurements=(),
-            verdicts=(),
-            platforms=(),
-            hurried=waiting.hurried,
+            finished_at=at,
+            judged_at=at,
+            health=assess(vantage, (), (), at),
+            out_of_turn=waiting.hurried,
         )
+        return judge_cycle(nothing, self._settings.catalog, ())
 
     async def _surroundings(self, waiting: WaitingCycle) -> Surroundings:
         """What controls measured, from their last rounds before it until it no longer counts."""
@@ -155,7 +139,7 @@ class ReceivedCycles:
         until = _floor(waiting.finished_at + patience, step) + timedelta(seconds=step)
         measurements = self._around.get((since, until))
         if measurements is None:
-            measurements = await self._source.control_measurements(since, until)
+            measurements = await self._store.control_measurements(since, until)
             self._around[since, until] = measurements
         controls: dict[str, list[Measurement]] = {}
         for one in measurements:
@@ -164,17 +148,6 @@ class ReceivedCycles:
         references = [one for one in measurements if one.look is Purpose.REFERENCE]
         rounds = control_rounds(references, self._own)
         return Surroundings(controls=controls, rounds=rounds, health=self._controls)
-
-
-def _stored(waiting: WaitingCycle) -> StoredCycle:
-    return StoredCycle(
-        id=waiting.id,
-        vantage=waiting.vantage,
-        country=waiting.country,
-        started_at=waiting.started_at,
-        finished_at=waiting.finished_at,
-        health=waiting.health,
-    )
 
 
 def _lacking(seen: Seen, families: tuple[str, ...]) -> tuple[Lack, ...]:

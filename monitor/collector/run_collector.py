@@ -12,7 +12,7 @@ from monitor.app.measuring import measuring
 from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notifications import Notifications
 from monitor.app.program import run_until_stopped
-from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_api import AgentApi
 from monitor.collector.leader import Leader
 from monitor.collector.listener import certificate_of, serve_agents
 from monitor.collector.local_cycles import LocalCycles
@@ -47,7 +47,7 @@ async def run(settings: Settings) -> None:
             publisher,
             now=utc_now,
             notifier=notifications.delivery,
-            duties=(notifications, monitor.retention),
+            duties=(notifications.run, monitor.retention.run),
         )
         certificate = certificate_of(settings.collector)
         counts = IngestCounts()
@@ -56,13 +56,8 @@ async def run(settings: Settings) -> None:
         key = load_or_make(key_path(settings.signing_key, settings.source, settings.database))
         tasks = [*monitor.tasks(leader.ready, counts), leader.run()]
         if settings.collector.listen[0]:
-            api = create_agent_api(
-                store,
-                key,
-                lambda: monitor.reloader.settings,
-                counts,
-                controls=lambda: own.controls,
-            )
+            in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
+            api = AgentApi(store, key, in_use, counts, controls=controls).app()
             tasks.append(serve_agents(api, settings.collector, certificate, listening=_listening))
         await run_until_stopped(monitor.reloader.ask, *tasks)
 

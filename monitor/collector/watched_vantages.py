@@ -4,27 +4,18 @@ So an enrolled agent that stops shows as silent. A revoked one is not watched, u
 configuration names it.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import msgspec
 
 from monitor.config.settings import Settings
 from probes.vantage import Profile, VantagePoint, VantageRole
+from storage.store import FleetStore
 from storage.values.fleet import Enrolment
-
-
-class Enrolments(Protocol):
-    """A part of `storage.store.FleetStore`."""
-
-    async def enrolments(self) -> list[Enrolment]:
-        """See FleetStore. Raises StorageError."""
 
 
 class WatchedVantages:
     """The settings in use, with all vantages that are watched."""
 
-    def __init__(self, settings: Settings, store: Enrolments) -> None:
+    def __init__(self, settings: Settings, store: FleetStore) -> None:
         self._configured = settings
         self._store = store
         self._enrolled: tuple[VantagePoint, ...] = ()
@@ -42,7 +33,8 @@ class WatchedVantages:
 
     async def refresh(self) -> bool:
         """Read the enrolments; whether anything changed. Raises StorageError."""
-        enrolled = tuple(map(point_of, active(await self._store.enrolments())))
+        known = await self._store.enrolments()
+        enrolled = tuple(_point_of(one) for one in known if one.revoked_at is None)
         if enrolled == self._enrolled:
             return False
         self._enrolled = enrolled
@@ -57,12 +49,7 @@ class WatchedVantages:
         )
 
 
-def active(enrolments: Sequence[Enrolment]) -> list[Enrolment]:
-    """Those not revoked, one for each vantage."""
-    return [one for one in enrolments if one.revoked_at is None]
-
-
-def point_of(enrolment: Enrolment) -> VantagePoint:
+def _point_of(enrolment: Enrolment) -> VantagePoint:
     """The vantage that an enrolment describes, without its egress."""
     return VantagePoint(
         id=enrolment.vantage,

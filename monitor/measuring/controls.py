@@ -6,14 +6,13 @@ Requests that come together, from several networks, share one measurement.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-import msgspec
-
 from monitor.analysis.vantage.health import assess
-from monitor.analysis.verdict import VantageHealth
 from monitor.measuring.probers import Probers
+from monitor.wire.answers import ControlState
 from probes.measurement import Measurement, Purpose
 from probes.target import Reduction, Target
 from probes.vantage import VantagePoint
@@ -21,14 +20,9 @@ from probes.vantage import VantagePoint
 GATHERING = 0.2
 """Seconds that a measurement waits for further requests to share it."""
 
+K = TypeVar("K")
 T = TypeVar("T")
-
-
-class ControlHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The health of one control, and the measurements of references that show it."""
-
-    health: VantageHealth
-    measurements: tuple[Measurement, ...]
+Work = Callable[[], Coroutine[Any, Any, T]]
 
 
 class Shared(Generic[T]):
@@ -36,7 +30,7 @@ class Shared(Generic[T]):
 
     def __init__(
         self,
-        work: Callable[[], Coroutine[Any, Any, T]],
+        work: Work[T],
         now: Callable[[], float],
         gathering: float = GATHERING,
     ) -> None:
@@ -95,7 +89,7 @@ class Controls(Protocol):
         With `quic` over HTTP/3 too. `reduction` says what to leave out.
         """
 
-    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """Health of the controls, from measurements begun at or after `after` (POSIX seconds)."""
 
 
@@ -106,7 +100,7 @@ class LocalControls:
         self._probers = probers
         self._controls = tuple(controls)
         self._measurements: dict[tuple[str, str, bool, Reduction | None], Shared[Measurement]] = {}
-        self._checks: dict[str, Shared[ControlHealth]] = {}
+        self._checks: dict[str, Shared[ControlState]] = {}
 
     @property
     def available(self) -> bool:
@@ -127,65 +121,46 @@ class LocalControls:
         A control behind a proxy, which passes no datagrams on, says in `not_observed` that it could
         not use HTTP/3.
         """
-        wanted = [
-            self._shared(control, target, after, cycle, quic=quic, reduction=reduction)
-            for control in self._controls
-        ]
-        return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
+
+        def at(control: VantagePoint) -> Shared[Measurement]:
+            how = partial(self._probers.measure, control.id, target, cycle=cycle)
+            work = partial(how, purpose=Purpose.CONTROL, quic=quic, reduction=reduction)
+            key = (control.id, target.endpoint.id, quic, reduction)
+            return self._shared(self._measurements, key, after, work)
+
+        return await _results(map(at, self._controls))
 
     def known(self, target: Target) -> tuple[Measurement, ...]:  # noqa: ARG002 # of Controls
         """Nothing: these controls can always be asked."""
         return ()
 
-    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """The health of every control."""
-        wanted = [self._shared_check(control, after, cycle) for control in self._controls]
-        return tuple(await asyncio.gather(*(shared.result() for shared in wanted)))
 
-    def _shared(
-        self,
-        control: VantagePoint,
-        target: Target,
-        after: float,
-        cycle: str,
-        *,
-        quic: bool,
-        reduction: Reduction | None,
-    ) -> Shared[Measurement]:
-        key = (control.id, target.endpoint.id, quic, reduction)
-        shared = self._measurements.get(key)
+        def at(control: VantagePoint) -> Shared[ControlState]:
+            work = partial(self._check, control, cycle)
+            return self._shared(self._checks, control.id, after, work)
+
+        return await _results(map(at, self._controls))
+
+    def _shared(self, known: dict[K, Shared[T]], key: K, after: float, work: Work[T]) -> Shared[T]:
+        shared = known.get(key)
         if shared is None or not shared.serves(after):
-            shared = self._measurements[key] = Shared(
-                lambda: self._probers.measure(
-                    control.id,
-                    target,
-                    cycle=cycle,
-                    purpose=Purpose.CONTROL,
-                    quic=quic,
-                    reduction=reduction,
-                ),
-                self._now,
-            )
+            shared = known[key] = Shared(work, self._now)
         return shared
 
-    def _shared_check(
-        self, control: VantagePoint, after: float, cycle: str
-    ) -> Shared[ControlHealth]:
-        shared = self._checks.get(control.id)
-        if shared is None or not shared.serves(after):
-            shared = self._checks[control.id] = Shared(
-                lambda: self._check(control, cycle), self._now
-            )
-        return shared
-
-    async def _check(self, control: VantagePoint, cycle: str) -> ControlHealth:
+    async def _check(self, control: VantagePoint, cycle: str) -> ControlState:
         probers = self._probers
         await probers.exits.ask(control.id)
         references = await probers.measure_references(control.id, cycle=cycle)
-        return ControlHealth(
+        return ControlState(
             health=assess(control, references, (), probers.now(), probers.exits.of(control)),
             measurements=tuple(one for _, one in references),
         )
 
     def _now(self) -> float:
         return self._probers.now().timestamp()
+
+
+async def _results(several: Iterable[Shared[T]]) -> tuple[T, ...]:
+    return tuple(await asyncio.gather(*(shared.result() for shared in several)))

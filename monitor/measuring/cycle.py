@@ -28,7 +28,7 @@ from monitor.budget.budget import Effort
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.measuring.checkups import Checkups
-from monitor.measuring.controls import ControlHealth, Controls
+from monitor.measuring.controls import Controls
 from monitor.measuring.effort import EffortPlanner, reference_allotment, reference_reduction
 from monitor.measuring.endpoints import CycleContext, EndpointTests, first_and_rest
 from monitor.measuring.http3 import Http3, UdpWitness
@@ -36,26 +36,14 @@ from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
+from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Endpoint, Platform
+from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import Measurement
 from probes.target import Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
-
-
-class _Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What every cycle of a runner works with."""
-
-    settings: Settings
-    probers: Probers
-    controls: Controls
-    rng: random.Random
-    on_endpoint: Callable[[str], None] | None
-    transfers: Transfers | None
-    http3: Http3
-    scheduled_controls: ScheduledControls | None
-    effort_planner: EffortPlanner
 
 
 class CycleRunner:
@@ -79,35 +67,30 @@ class CycleRunner:
         With `scheduled_controls` controls measure every endpoint by the clock, else only on demand.
         """
         self.settings = settings
+        self.probers = probers
         self.controls = controls
-        self._tools = _Tools(
-            settings=settings,
-            probers=probers,
-            controls=controls,
-            rng=rng,
-            on_endpoint=on_endpoint,
-            transfers=transfers,
-            http3=http3 or Http3(0.0, rng),
-            scheduled_controls=scheduled_controls,
-            effort_planner=EffortPlanner(probers.ledger),
-        )
+        self.rng = rng
+        self.on_endpoint = on_endpoint
+        self.transfers = transfers
+        self.http3 = http3 or Http3(0.0, rng)
+        self.scheduled_controls = scheduled_controls
+        self.effort_planner = EffortPlanner(probers.ledger)
 
     def remember(self, latest: Sequence[Verdict]) -> None:
         """Continue with what an earlier process found; `latest` are the newest stored verdicts."""
-        self._tools.http3.remember(latest)
-        self._tools.effort_planner.remember(latest)
+        self.http3.remember(latest)
+        self.effort_planner.remember(latest)
 
     def inherit(self, before: "CycleRunner", vantages: Collection[str]) -> None:
         """Continue with what the runner of other settings knows of these vantages."""
-        old, new = before._tools, self._tools
-        new.http3.inherit(old.http3, vantages)
-        new.effort_planner.inherit(old.effort_planner, vantages)
-        if new.transfers is not None and old.transfers is not None:
-            new.transfers.inherit(old.transfers, vantages)
+        self.http3.inherit(before.http3, vantages)
+        self.effort_planner.inherit(before.effort_planner, vantages)
+        if self.transfers is not None and before.transfers is not None:
+            self.transfers.inherit(before.transfers, vantages)
 
     def endpoints_per_cycle(self, vantage_id: str) -> int:
         """How many endpoints a cycle of this vantage measures while all is well."""
-        vantage = self._tools.probers.vantage(vantage_id)
+        vantage = self.probers.vantage(vantage_id)
         if vantage.role is VantageRole.CONTROL:
             return 0
         pace = pace_of(vantage, self.settings.interval)
@@ -118,8 +101,8 @@ class CycleRunner:
 
     def skipped(self, vantage_id: str) -> Seen:
         """A cycle that measures nothing: nothing is known, and the vantage is not silent."""
-        vantage = self._tools.probers.vantage(vantage_id)
-        now = self._tools.probers.now()
+        vantage = self.probers.vantage(vantage_id)
+        now = self.probers.now()
         return Seen(
             cycle=str(uuid_utils.uuid7()),
             vantage=vantage,
@@ -131,10 +114,7 @@ class CycleRunner:
         )
 
     async def run(
-        self,
-        vantage_id: str,
-        effort: Effort = Effort.WHOLE,
-        only: Collection[str] = (),
+        self, vantage_id: str, effort: Effort = Effort.WHOLE, only: Collection[str] = ()
     ) -> Seen:
         """One cycle. May be cancelled at any point; then nothing of it remains.
 
@@ -143,36 +123,35 @@ class CycleRunner:
         Raises BudgetSpentError when the vantage's bytes of the day do not even suffice for its
         first measurements.
         """
-        return await _CycleSteps(self._tools, vantage_id, effort, only).run()
+        return await _CycleSteps(self, vantage_id, effort, only).run()
 
     def learn(self, seen: Seen, judged: Cycle) -> None:
         """Remember for the vantage's next cycles what the judge made of this one."""
-        self._tools.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
-        self._tools.effort_planner.learn(
-            seen.vantage.id, [one.attempts[-1] for one in seen.endpoints], judged.verdicts
-        )
-        if self._tools.transfers is not None:
-            self._tools.transfers.learn(seen, judged.transfers)
+        self.http3.learn(seen.vantage.id, seen.own, judged.verdicts)
+        last = [one.attempts[-1] for one in seen.endpoints]
+        self.effort_planner.learn(seen.vantage.id, last, judged.verdicts)
+        if self.transfers is not None:
+            self.transfers.learn(seen, judged.transfers)
 
 
 class _CycleSteps:
     """One cycle, step by step."""
 
     def __init__(
-        self, tools: _Tools, vantage_id: str, effort: Effort, only: Collection[str]
+        self, runner: CycleRunner, vantage_id: str, effort: Effort, only: Collection[str]
     ) -> None:
-        self._tools = tools
-        self._probers = tools.probers
-        self._vantage = tools.probers.vantage(vantage_id)
+        self._runner = runner
+        self._probers = runner.probers
+        self._vantage = runner.probers.vantage(vantage_id)
         self._effort = effort
         self._platforms = tuple(
             platform
-            for platform in tools.settings.catalog.platforms
+            for platform in runner.settings.catalog.platforms
             if effort is not Effort.OUT_OF_TURN or platform.name in only
         )
         self._cycle = str(uuid_utils.uuid7())
-        self._started_at = tools.probers.now()
-        self._pace = pace_of(self._vantage, tools.settings.interval)
+        self._started_at = runner.probers.now()
+        self._pace = pace_of(self._vantage, runner.settings.interval)
         self._last_begun = asyncio.get_running_loop().time() + self._pace.last_begun
         self._nat64: tuple[str, ...] = ()
 
@@ -185,9 +164,10 @@ class _CycleSteps:
         context = self._context(early)
         endpoints = await self._measure_endpoints(context)
         references = first + context.checkups.measurements
-        checks: tuple[ControlHealth, ...] = ()
+        checks: tuple[ControlState, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
-            references += await self._check_references_again()
+            await self._probers.exits.ask(self._vantage.id)
+            references += await self._measure_references()
             checks = await self._check_controls(endpoints)
         health = self._assess(
             references, [m for one in endpoints for m in one.attempts if m.reached]
@@ -209,26 +189,23 @@ class _CycleSteps:
             found = await self._measure_references()
         return found
 
-    async def _check_references_again(self) -> ReferenceMeasurements:
-        await self._probers.exits.ask(self._vantage.id)
-        return await self._measure_references()
-
     async def _measure_references(self) -> ReferenceMeasurements:
         return await self._probers.measure_references(
             self._vantage.id,
             cycle=self._cycle,
-            wait=lambda: self._tools.rng.uniform(0, self._pace.references),
+            wait=lambda: self._runner.rng.uniform(0, self._pace.references),
             reduction=reference_reduction(self._effort),
             allotment=reference_allotment(self._effort),
         )
 
     async def _learn_nat64(self, references: ReferenceMeasurements) -> tuple[str, ...]:
         """The prefixes of the network's NAT64; asked for only where something hints at one."""
+        prober = self._probers.prober(self._vantage.id)
         if not hints_at_nat64(references):
-            self._probers.forget_nat64(self._vantage.id)
+            prober.translate(NO_NAT64)
             return ()
         alone = not any("ipv4" in working_families(one) for _, one in references)
-        return await self._probers.learn_nat64(self._vantage.id, alone=alone)
+        return await prober.learn_nat64(alone=alone)
 
     def _assess(
         self, references: ReferenceMeasurements, witnesses: Sequence[Measurement] = ()
@@ -244,12 +221,11 @@ class _CycleSteps:
         """The health of a control, and what it measures by the clock. Where something failed, it
         measures its references again: the control may be the one in trouble."""
         scheduled: tuple[Measurement, ...] = ()
-        if self._tools.scheduled_controls is not None and health.state is VantageState.OK:
-            scheduled = await self._tools.scheduled_controls.measure(
-                self._vantage,
-                self._cycle,
-                self._tools.settings.catalog.platforms,
-                health.families,
+        by_clock = self._runner.scheduled_controls
+        if by_clock is not None and health.state is VantageState.OK:
+            platforms = self._runner.settings.catalog.platforms
+            scheduled = await by_clock.measure(
+                self._vantage, self._cycle, platforms, health.families
             )
         if not all(map(answered, scheduled)):
             references += await self._measure_references()
@@ -259,7 +235,7 @@ class _CycleSteps:
     # -- platforms -----------------------------------------------------------------------------
 
     def _context(self, early: VantageHealth) -> CycleContext:
-        tools, vantage = self._tools, self._vantage
+        runner, vantage = self._runner, self._vantage
         return CycleContext(
             vantage=vantage,
             cycle=self._cycle,
@@ -272,9 +248,9 @@ class _CycleSteps:
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,
             ),
-            http3=tools.http3.draw(vantage, early, _endpoints_of(self._platforms)),
-            udp=UdpWitness(self._ask_http3, tools.rng, tools.http3.offering(vantage.id)),
-            effort=tools.effort_planner.begin(vantage.id, self._effort, early.families),
+            http3=runner.http3.draw(vantage, early, _endpoints_of(self._platforms)),
+            udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
+            effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
         )
 
@@ -283,15 +259,14 @@ class _CycleSteps:
         return await self._probers.follow_up(self._vantage.id, plan, cycle=self._cycle)
 
     async def _measure_endpoints(self, context: CycleContext) -> list[EndpointMeasurements]:
-        tools = self._tools
-        tests = EndpointTests(
-            context, tools.settings, tools.probers, tools.controls, tools.rng, tools.on_endpoint
-        )
-        return await tests.run()
+        own = self._runner
+        return await EndpointTests(
+            context, own.settings, own.probers, own.controls, own.rng, own.on_endpoint
+        ).run()
 
     async def _check_controls(
         self, endpoints: Sequence[EndpointMeasurements]
-    ) -> tuple[ControlHealth, ...]:
+    ) -> tuple[ControlState, ...]:
         """The health of the controls: one that saw the endpoint fail may itself be in trouble."""
         controls = [control for one in endpoints for control in one.controls]
         if not controls:
@@ -300,17 +275,18 @@ class _CycleSteps:
         # One that reached everything has shown its health; its last check suffices.
         after = max((control.ended_at for control in failed), default=0.0)
         try:
-            return await self._tools.controls.health(after=after, cycle=self._cycle)
+            return await self._runner.controls.health(after=after, cycle=self._cycle)
         except BudgetSpentError:
             return ()
 
     async def _measure_transfers(
         self, health: VantageHealth, endpoints: Sequence[EndpointMeasurements]
     ) -> tuple[ObjectTransfers, ...]:
-        if self._tools.transfers is None or self._effort is Effort.OUT_OF_TURN:
+        transfers = self._runner.transfers
+        if transfers is None or self._effort is Effort.OUT_OF_TURN:
             return ()
         last = [one.attempts[-1] for one in endpoints]
-        return await self._tools.transfers.run(self._vantage, self._cycle, health, last)
+        return await transfers.run(self._vantage, self._cycle, health, last)
 
     # -- the result ------------------------------------------------------------------------------
 
@@ -320,7 +296,7 @@ class _CycleSteps:
         references: ReferenceMeasurements,
         endpoints: Sequence[EndpointMeasurements] = (),
         witnesses: Sequence[Measurement] = (),
-        checks: Sequence[ControlHealth] = (),
+        checks: Sequence[ControlState] = (),
         transfers: Sequence[ObjectTransfers] = (),
         scheduled: Sequence[Measurement] = (),
     ) -> Seen:
@@ -336,7 +312,7 @@ class _CycleSteps:
                 *scheduled,
             )
         }
-        now, known = self._probers.now(), self._tools.transfers
+        now, known = self._probers.now(), self._runner.transfers
         return Seen(
             cycle=self._cycle,
             vantage=self._vantage,

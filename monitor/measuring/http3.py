@@ -199,9 +199,8 @@ def tries_quic(measurement: Measurement) -> bool:
 
 def reached_over_quic(measurement: Measurement) -> bool:
     """Whether a measurement got an answer over QUIC."""
-    return any(
-        isinstance(o, QuicObservation) and o.failure is None for o in measurement.observations
-    )
+    seen = measurement.observations
+    return any(isinstance(one, QuicObservation) and one.failure is None for one in seen)
 
 
 def only_quic_failed(measurement: Measurement, families: tuple[str, ...]) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from types import TracebackType
 
 from monitor.analysis.vantage.health import ReferenceMeasurements
 from monitor.budget.budget import Allotment, allotment_of
@@ -13,12 +12,12 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from monitor.measuring.exits import Exits
 from probes.catalog.catalog import Reference
-from probes.layers.bogon import NO_NAT64, BogonList, is_stub
+from probes.layers.bogon import BogonList, is_stub
 from probes.layers.http import HttpClient
 from probes.measure.exit_address import ask_echo
 from probes.measure.follow_up import FollowUpPlan, follow_up
 from probes.measure.prober import Prober
-from probes.measure.runner import Runner, Urgency
+from probes.measure.runner import Runner, Start, Urgency
 from probes.measure.transfer import TransferPlan, transfer
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.sockets.network import Network, SocketNetwork, TlsContexts
@@ -73,25 +72,16 @@ class Probers:
         await self._runner.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._runner.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.__aexit__(None, None, None)
 
     def vantage(self, vantage_id: str) -> VantagePoint:
         """The vantage point of that id."""
         return self._probers[vantage_id].vantage
 
-    async def learn_nat64(self, vantage_id: str, *, alone: bool) -> tuple[str, ...]:
-        """Ask how the vantage's network makes up IPv6 addresses; the prefixes, in CIDR notation."""
-        return await self._probers[vantage_id].learn_nat64(alone=alone)
-
-    def forget_nat64(self, vantage_id: str) -> None:
-        """The vantage is on a network that has IPv4 of its own."""
-        self._probers[vantage_id].translate(NO_NAT64)
+    def prober(self, vantage_id: str) -> Prober:
+        """The prober of that vantage."""
+        return self._probers[vantage_id]
 
     async def _ask_echo(self, vantage_id: str, url: str) -> str:
         """Empty, too, where no bytes of the day are left to ask with."""
@@ -133,18 +123,17 @@ class Probers:
     async def follow_up(self, vantage_id: str, plan: FollowUpPlan, *, cycle: str) -> Measurement:
         """Ask what `plan` says about a failed attempt, when the rate lets it."""
         prober = self._probers[vantage_id]
-        asked = await self._runner.run(partial(follow_up, prober, plan, cycle=cycle), Urgency.RETRY)
-        self.ledger.count(asked)
-        return asked
+        return await self._counted(partial(follow_up, prober, plan, cycle=cycle))
 
     async def transfer(
         self, vantage_id: str, plan: TransferPlan, *, cycle: str = "", attempt: int = 1
     ) -> Measurement:
         """One round of transfers, when the rate lets it."""
         prober = self._probers[vantage_id]
-        made = await self._runner.run(
-            partial(transfer, prober, plan, cycle=cycle, attempt=attempt), Urgency.RETRY
-        )
+        return await self._counted(partial(transfer, prober, plan, cycle=cycle, attempt=attempt))
+
+    async def _counted(self, work: Start) -> Measurement:
+        made = await self._runner.run(work, Urgency.RETRY)
         self.ledger.count(made)
         return made
 

@@ -181,11 +181,7 @@ class Transfers:
     # -- measuring -------------------------------------------------------------------------
 
     async def _measure(
-        self,
-        vantage: VantagePoint,
-        cycle: str,
-        one: TransferObject,
-        reached: Measurement | None,
+        self, vantage: VantagePoint, cycle: str, one: TransferObject, reached: Measurement | None
     ) -> ObjectTransfers:
         schedule = self._schedule(vantage, one)
         history = self._histories.of(vantage.id, one.place)
@@ -206,31 +202,21 @@ class Transfers:
         transfers = self._histories.transfers(vantage.id, one.place, made, (), reached, now)
         schedule.due = now + every * self._rng.uniform(0.9, 1.1)
         if any(round_of(each, distance).suspicious for each in transfers.rounds):
-            controls = [await self._at_control(c, one, target, cycle) for c in self._controls]
+            plan, ask = self._plan(one, target, (TRANSFER_TARGET,)), self._probers.transfer
+            controls = [await ask(control.id, plan, cycle=cycle) for control in self._controls]
             return structs.replace(transfers, controls=tuple(controls))
         return transfers
 
     async def _round(
-        self,
-        vantage: VantagePoint,
-        one: TransferObject,
-        target: Endpoint,
-        cycle: str,
-        attempt: int,
+        self, vantage: VantagePoint, one: TransferObject, target: Endpoint, cycle: str, attempt: int
     ) -> Measurement:
         variants = [TRANSFER_TARGET, TRANSFER_REFERENCE]
-        if self._settings.probe.innocuous and not _quiet(vantage):
+        # A quiet vantage sends no innocuous name: it would show on the line.
+        if self._settings.probe.innocuous and vantage.profile is not Profile.QUIET:
             variants.append(TRANSFER_INNOCUOUS)
         self._rng.shuffle(variants)
         plan = self._plan(one, target, tuple(variants))
         return await self._probers.transfer(vantage.id, plan, cycle=cycle, attempt=attempt)
-
-    async def _at_control(
-        self, control: VantagePoint, one: TransferObject, target: Endpoint, cycle: str
-    ) -> Measurement:
-        return await self._probers.transfer(
-            control.id, self._plan(one, target, (TRANSFER_TARGET,)), cycle=cycle
-        )
 
     def _plan(
         self, one: TransferObject, target: Endpoint, variants: tuple[str, ...]
@@ -249,11 +235,6 @@ class Transfers:
 
     def _now(self) -> float:
         return self._probers.now().timestamp()
-
-
-def _quiet(vantage: VantagePoint) -> bool:
-    """A quiet vantage sends no innocuous name: it would show on the line."""
-    return vantage.profile is Profile.QUIET
 
 
 def _seconds(measurement: Measurement) -> float:

@@ -121,12 +121,12 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Whether to measure the controls' references too."""
 
 
-class ControlState(msgspec.Struct, frozen=True, kw_only=True):
+class ControlState(msgspec.Struct, frozen=True, kw_only=True, rename={"measurements": "looks"}):
     """The health of one control."""
 
     health: VantageHealth
-    looks: tuple[Measurement, ...]
-    """Measurements of references."""
+    measurements: tuple[Measurement, ...]
+    """Of references: they show the health."""
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

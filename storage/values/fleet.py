@@ -6,6 +6,7 @@ import msgspec
 
 from monitor.analysis.verdict import VantageHealth
 from probes.measurement import Measurement
+from storage.values.cycle import StoredCycle
 
 REPLACED = "replaced by another key"
 """Why a key is revoked when its vantage gets another one."""
@@ -88,17 +89,11 @@ class SeenCycle(msgspec.Struct, frozen=True, kw_only=True):
     measurements: tuple[Measurement, ...] = ()
 
 
-class WaitingCycle(msgspec.Struct, frozen=True, kw_only=True):
+class WaitingCycle(StoredCycle, frozen=True, kw_only=True):
     """A stored cycle that waits to be judged; its measurements are stored as well."""
 
-    country: str
-    id: str
-    vantage: str
-    started_at: datetime
-    finished_at: datetime
     received_at: datetime
     """UTC."""
-    health: VantageHealth
     hurried: bool
     backfilled: bool
 

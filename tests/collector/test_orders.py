@@ -12,7 +12,6 @@ import pytest
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.load import default_settings
 from monitor.config.settings import Settings
-from monitor.measuring.controls import ControlHealth
 from monitor.wire.answers import (
     CONTROLS,
     SETTINGS,
@@ -20,6 +19,7 @@ from monitor.wire.answers import (
     AgentSettings,
     ControlAnswer,
     ControlRequest,
+    ControlState,
     Moment,
     Reason,
 )
@@ -89,7 +89,7 @@ class FakeControls:
         self.asked.append((target, after, cycle, quic, reduction))
         return (control_look(cycle, target.endpoint.id),)
 
-    async def health(self, *, after: float, cycle: str) -> tuple[ControlHealth, ...]:
+    async def health(self, *, after: float, cycle: str) -> tuple[ControlState, ...]:
         """Fine."""
         if self._spent:
             raise BudgetSpentError("ams")
@@ -101,7 +101,7 @@ class FakeControls:
             role="international",
             look=Purpose.REFERENCE,
         )
-        return (ControlHealth(health=health(vantage="ams"), measurements=(seen,)),)
+        return (ControlState(health=health(vantage="ams"), measurements=(seen,)),)
 
 
 def asking(asked: ControlRequest, **changed: Any) -> tuple[dict[str, str], bytes]:
@@ -208,7 +208,7 @@ async def test_controls_look_after_the_question_and_the_looks_are_stored_first()
         assert (look.endpoint, look.cycle, look.vantage) == (LISTED.endpoint.id, cycle, "ams")
         (state,) = answer.checks
         stored = await collector.store.control_measurements(NOW, NOW + timedelta(seconds=1))
-        assert {one.id for one in stored} == {look.id, state.looks[0].id}
+        assert {one.id for one in stored} == {look.id, state.measurements[0].id}
 
 
 def _same(controls: FakeControls | None) -> FakeControls | None:

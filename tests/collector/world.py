@@ -13,7 +13,7 @@ import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import Certificate
 from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.listener import serve_agents
@@ -213,7 +213,7 @@ async def collecting(
     scheme = "https" if certificate else "http"
     async with httpx.AsyncClient(trust_env=False, verify=trust) as client:
         collector = Collector(kept, client)
-        app = create_agent_api(
+        app = AgentApi(
             kept,
             COLLECTOR_KEY,
             lambda: in_use,
@@ -222,7 +222,7 @@ async def collecting(
             now=now,
             clock=collector.clock,
             patience=patience,
-        )
+        ).app()
         where: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(
             serve_agents(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_api import AgentApi
 from monitor.collector.agents_openapi import document
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.wire.answers import (
@@ -29,7 +29,7 @@ TEXT = (DOCS / "agents-api.md").read_text("utf-8")
 
 def test_every_route_is_documented_and_every_documented_route_exists() -> None:
     """The table of routes and the application's own are the same."""
-    app = create_agent_api(MemoryStore(), COLLECTOR_KEY, settings, IngestCounts())
+    app = AgentApi(MemoryStore(), COLLECTOR_KEY, settings, IngestCounts()).app()
     served = {
         f"{method} {route.path}"  # type: ignore[attr-defined] # all of them are plain routes
         for route in app.routes

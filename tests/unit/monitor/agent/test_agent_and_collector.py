@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from monitor.agent.collector_clock import AgentClock
-from monitor.collector.agents_api import create_agent_api
+from monitor.collector.agents_api import AgentApi
 from monitor.config.load import default_settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.metrics.ingest_counts import IngestCounts
@@ -31,7 +31,7 @@ class Shipped(Collector):
     def app(self) -> Starlette:
         """The agents' API as it is served."""
         settings = default_settings()
-        return create_agent_api(self._store, KEY, lambda: settings, IngestCounts())
+        return AgentApi(self._store, KEY, lambda: settings, IngestCounts()).app()
 
 
 ENROLMENT = Enrolment(

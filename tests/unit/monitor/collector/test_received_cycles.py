@@ -23,10 +23,11 @@ from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
 LOOP = VirtualClockLoop
 
 
-class Shelf:
+class Shelf(MemoryStore):
     """Looks that were stored, by cycle and by time."""
 
     def __init__(self, looks: list[Measurement]) -> None:
+        super().__init__()
         self.looks = looks
 
     async def measurements_of(self, cycle: WaitingCycle) -> list[Measurement]:

@@ -17,10 +17,11 @@ from monitor.app.cycle_runners import cycle_runner
 from monitor.budget.budget import Effort
 from monitor.config.settings import Settings
 from monitor.judging.judge import judge_cycle
-from monitor.measuring.controls import ControlHealth, Controls, LocalControls
+from monitor.measuring.controls import Controls, LocalControls
 from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.http3 import Http3
 from monitor.measuring.probers import Probers
+from monitor.wire.answers import ControlState
 from probes.catalog.catalog import Catalog, Endpoint, Platform, Reference, ReferenceScope, Role
 from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
@@ -295,7 +296,7 @@ class OutOfReach:
         """Nothing."""
         return ()
 
-    async def health(self, **_: object) -> tuple[ControlHealth, ...]:
+    async def health(self, **_: object) -> tuple[ControlState, ...]:
         """Nothing."""
         return ()
 
