@@ -36,6 +36,9 @@ from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 
 HELPER_VANTAGE = "ooni-test-helper"
+_HELPER = VantagePoint(
+    id=HELPER_VANTAGE, country="ZZ", network="OONI test helper", role=VantageRole.CONTROL
+)
 _SITE = "site:"
 """Prefix of the platform of a URL that belongs to none in the catalogue."""
 _WITNESSES = (EndpointKind.TCP, EndpointKind.TLS, EndpointKind.HTTPS)
@@ -111,7 +114,7 @@ def convert(
             ),
         )
 
-    controls = afterwards(control, _helper(), Purpose.CONTROL)
+    controls = afterwards(control, _HELPER, Purpose.CONTROL)
     return Imported(
         id=cycle,
         uid=wire.measurement_uid or wire.report_id or "",
@@ -160,12 +163,6 @@ def _vantage(wire: WireMeasurement) -> VantagePoint:
         country=country,
         asn=int(number),
         network="" if name in _UNNAMED_NETWORKS else name,
-    )
-
-
-def _helper() -> VantagePoint:
-    return VantagePoint(
-        id=HELPER_VANTAGE, country="ZZ", network="OONI test helper", role=VantageRole.CONTROL
     )
 
 
@@ -268,11 +265,7 @@ def _measurement(
     return Measurement(
         id=_uuid7(started_at, uid, vantage.id, purpose, endpoint, str(attempt)),
         cycle=cycle,
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role,
+        **vantage.origin,
         platform=platform,
         role=seen.role,
         endpoint=endpoint,
@@ -316,11 +309,7 @@ def _health(
     timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
     total = len(measurements) + helped
     return VantageHealth(
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role.value,
+        **vantage.origin,
         state=VantageState.OK if well else VantageState.UNKNOWN,
         rule_id="vantage.ok" if well else "vantage.no_references",
         references_ok=len(witnesses) + helped,
@@ -341,12 +330,8 @@ def _timed_out(measurement: Measurement) -> bool:
 
 def _helper_health(at: datetime) -> VantageHealth:
     """The helper serves every probe, so its answer shows that it is up."""
-    helper = _helper()
     return VantageHealth(
-        vantage=helper.id,
-        country=helper.country,
-        network=helper.network,
-        vantage_role=helper.role.value,
+        **_HELPER.origin,
         state=VantageState.OK,
         rule_id="vantage.ok",
         references_ok=1,

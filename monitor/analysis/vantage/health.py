@@ -121,11 +121,7 @@ def assess(
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role.value,
+        **vantage.origin,
         state=rule.state,
         rule_id=rule.id,
         references_ok=sum(view.reached for view in seen.latest),
