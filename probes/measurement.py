@@ -12,6 +12,11 @@ from enum import StrEnum
 
 import msgspec
 
+LEGAL_REASONS = 451
+"""HTTP status: unavailable for legal reasons (RFC 7725)."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""HTTP statuses that lead to another URL."""
+
 REFERENCE_PLATFORM = "reference"
 """The `platform` of measurements of references; no platform may have this name."""
 
