@@ -12,6 +12,11 @@ from enum import StrEnum
 
 import msgspec
 
+LEGAL_REASONS = 451
+"""HTTP status: unavailable for legal reasons (RFC 7725)."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""HTTP statuses that lead to another URL."""
+
 REFERENCE_PLATFORM = "reference"
 """The `platform` of measurements of references; no platform may have this name."""
 
@@ -114,25 +119,29 @@ class DnsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
         return next((answer.addresses for answer in self.answers if answer.addresses), ())
 
 
-class TcpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
-    """One TCP connection attempt."""
+class _AtAddress(Observation, frozen=True, kw_only=True, omit_defaults=True):
+    """What a layer showed at one address."""
 
     address: str
+    """The address connected to; empty through a proxy that resolves."""
+
+    @property
+    def family(self) -> str:
+        """`ipv4`, `ipv6`, or empty when the address is not known."""
+        return family_of(self.address)
+
+
+class TcpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
+    """One TCP connection attempt."""
+
     port: int
     retransmits: int = 0
     """Segments sent again while connecting, where the kernel reports it."""
 
-    @property
-    def family(self) -> str:
-        """`ipv4` or `ipv6`."""
-        return family_of(self.address)
 
-
-class TlsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
+class TlsObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
     """One TLS handshake with verification on."""
 
-    address: str
-    """The address connected to; empty through a proxy that resolves."""
     port: int
     server_name: str
     version: str = ""
@@ -149,17 +158,11 @@ class TlsObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
     chain: tuple[bytes, ...] = ()
     """DER certificates, kept only when verification failed."""
 
-    @property
-    def family(self) -> str:
-        """`ipv4`, `ipv6`, or empty when the address is not known."""
-        return family_of(self.address)
 
-
-class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
+class HttpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
     """One request and its response; each hop of a redirect chain has its own observation."""
 
     url: str
-    address: str
     hop: int = 0
     """0 for the first request, 1 for the first redirect followed, …"""
     status: int = 0
@@ -178,13 +181,8 @@ class HttpObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
     expected: bool = True
     """False when the catalogue states the right answer and this is another."""
 
-    @property
-    def family(self) -> str:
-        """`ipv4`, `ipv6`, or empty when the address is not known."""
-        return family_of(self.address)
 
-
-class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="app"):
+class AppObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="app"):
     """One question in an application's own protocol, which only the real server can answer.
 
     Over TCP the connection has its own observation. A middlebox that completes handshakes shows as
@@ -193,22 +191,14 @@ class AppObservation(Observation, frozen=True, kw_only=True, omit_defaults=True,
 
     protocol: str
     """mtproto or stun."""
-    address: str
-    """The address asked; empty through a proxy that resolves."""
     port: int
     first_reply: float = 0.0
     """Seconds from the question to the first byte of the answer; 0 when none came."""
 
-    @property
-    def family(self) -> str:
-        """`ipv4`, `ipv6`, or empty when the address is not known."""
-        return family_of(self.address)
 
-
-class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
+class QuicObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
     """One QUIC handshake with verification on, and an HTTP/3 request if it succeeded."""
 
-    address: str
     port: int
     server_name: str
     version: str = ""
@@ -216,11 +206,6 @@ class QuicObservation(Observation, frozen=True, kw_only=True, omit_defaults=True
     alpn: str = ""
     status: int = 0
     """Status of the HTTP/3 response; 0 when none came."""
-
-    @property
-    def family(self) -> str:
-        """`ipv4` or `ipv6`."""
-        return family_of(self.address)
 
 
 TRANSFER_TARGET = "transfer_target"

@@ -1,6 +1,7 @@
 """The vantage point: where we measure from, and how packets leave it."""
 
 from enum import StrEnum
+from typing import TypedDict
 
 import msgspec
 
@@ -74,6 +75,16 @@ class Resolver(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.address or self.url)
 
 
+class Origin(TypedDict):
+    """The fields in which measurements and verdicts name their vantage."""
+
+    vantage: str
+    country: str
+    asn: int
+    network: str
+    vantage_role: str
+
+
 class VantagePoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where we measure from. It never holds the vantage's public address."""
 
@@ -87,3 +98,14 @@ class VantagePoint(msgspec.Struct, frozen=True, kw_only=True):
     egress: Egress = Egress()
     resolver: Resolver = Resolver()
     profile: Profile = Profile.NORMAL
+
+    @property
+    def origin(self) -> Origin:
+        """This vantage, as measurements and verdicts name it."""
+        return Origin(
+            vantage=self.id,
+            country=self.country,
+            asn=self.asn,
+            network=self.network,
+            vantage_role=self.role.value,
+        )

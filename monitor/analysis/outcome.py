@@ -20,6 +20,7 @@ from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (
     DOH,
     LATE_ANSWER,
+    REDIRECTS,
     AnyObservation,
     AppObservation,
     DnsAnswer,
@@ -52,7 +53,6 @@ NEEDED_DEPTH = {
 """Layers a family must pass to count as working. HTTP uses one family only, so the other one can
 only be seen to work up to the layer below."""
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KINDS = {kind.value: kind for kind in EndpointKind}
 _FAMILY_OF_RTYPE = {"A": "ipv4", "AAAA": "ipv6"}
 _UNREACHABLE = (
@@ -267,7 +267,7 @@ def host_of(url: str) -> str:
 
 def redirect_target(observation: HttpObservation) -> str:
     """The URL a response redirects to, or empty."""
-    if observation.failure or observation.status not in _REDIRECTS or not observation.location:
+    if observation.failure or observation.status not in REDIRECTS or not observation.location:
         return ""
     try:
         return urljoin(observation.url, observation.location)

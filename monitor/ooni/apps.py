@@ -8,8 +8,6 @@ though live measurements go as far as TLS there.
 import re
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from monitor.ooni.connections_in_test import ConnectionGroup, connected, connection_groups
 from monitor.ooni.entries import (
     BOGON_DIALLED,
@@ -19,10 +17,11 @@ from monitor.ooni.entries import (
     read_request,
     unjudged,
 )
-from monitor.ooni.observations import LEGAL_REASONS, Reader, literal, url_of
+from monitor.ooni.observations import Reader, literal, url_of
 from monitor.ooni.ooni_format import WireKeys
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measurement import (
+    LEGAL_REASONS,
     AnyObservation,
     DnsObservation,
     HttpObservation,
@@ -199,14 +198,3 @@ def _reached(endpoint: Endpoint, own: Sequence[AnyObservation]) -> bool:
 def endpoints_of(measurements: Sequence[TestedEndpoint], role: str) -> tuple[Endpoint, ...]:
     """The endpoints of one function, once each, in the order measured."""
     return tuple({m.endpoint.id: m.endpoint for m in measurements if m.role == role}.values())
-
-
-def counted_from(measurement: TestedEndpoint, start: float) -> TestedEndpoint:
-    """The endpoint with times counted from `start`."""
-    return msgspec.structs.replace(
-        measurement,
-        observations=tuple(
-            msgspec.structs.replace(o, start=max(0.0, o.start - start))
-            for o in measurement.observations
-        ),
-    )

@@ -16,6 +16,7 @@ Importing the same measurement again gives the same ids.
 import hashlib
 import math
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ import msgspec
 
 from monitor.analysis.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.ooni.apps import PLATFORMS, counted_from, endpoints_of, tested_by_app
+from monitor.ooni.apps import PLATFORMS, endpoints_of, tested_by_app
 from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
@@ -36,6 +37,9 @@ from probes.measurement import Measurement, Purpose
 from probes.vantage import VantagePoint, VantageRole
 
 HELPER_VANTAGE = "ooni-test-helper"
+_HELPER = VantagePoint(
+    id=HELPER_VANTAGE, country="ZZ", network="OONI test helper", role=VantageRole.CONTROL
+)
 _SITE = "site:"
 """Prefix of the platform of a URL that belongs to none in the catalogue."""
 _WITNESSES = (EndpointKind.TCP, EndpointKind.TLS, EndpointKind.HTTPS)
@@ -89,31 +93,24 @@ def convert(
         both = read_web(endpoint, place[1].name, wire.test_keys, reader)
         seen, follow_up, control = [both.field], both.follow_up, both.control
         platform = _restricted(*place, seen)
-    cycle = _uuid7(started_at, uid)
-    measurements = _measurements(seen, wire, vantage, platform.name, cycle, uid)
+    cycle = _Cycle(
+        id=_uuid7(started_at, uid), uid=uid, platform=platform.name, started_at=started_at
+    )
+    made: Counter[str] = Counter()
+    measurements: tuple[Measurement, ...] = ()
+    for one in seen:
+        made[one.endpoint.id] += 1
+        attempt = made[one.endpoint.id]
+        measurements += (cycle.measurement(one, vantage, attempt=attempt),)
     ended_at = max((_ended_at(m) for m in measurements), default=started_at)
-
-    def afterwards(
-        one: TestedEndpoint | None, by: VantagePoint, purpose: Purpose
-    ) -> tuple[Measurement, ...]:
-        if one is None:
-            return ()
-        began = min((o.start for o in one.observations), default=0.0)
-        return (
-            _measurement(
-                counted_from(one, began),
-                by,
-                platform.name,
-                cycle=cycle,
-                uid=uid,
-                started_at=ended_at,
-                purpose=purpose,
-            ),
-        )
-
-    controls = afterwards(control, _helper(), Purpose.CONTROL)
+    follow_ups: tuple[Measurement, ...] = ()
+    controls: tuple[Measurement, ...] = ()
+    if follow_up is not None:
+        follow_ups = (cycle.measurement(follow_up, vantage, Purpose.FOLLOW_UP, at=ended_at),)
+    if control is not None:
+        controls = (cycle.measurement(control, _HELPER, Purpose.CONTROL, at=ended_at),)
     return Imported(
-        id=cycle,
+        id=cycle.id,
         uid=wire.measurement_uid or wire.report_id or "",
         test=wire.test_name,
         input=reader.scrubber.text(wire.input or ""),
@@ -122,7 +119,7 @@ def convert(
         started_at=started_at,
         ended_at=ended_at,
         measurements=measurements,
-        follow_ups=afterwards(follow_up, vantage, Purpose.FOLLOW_UP),
+        follow_ups=follow_ups,
         controls=controls,
         health=_health(vantage, measurements, wire.test_keys, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
@@ -160,12 +157,6 @@ def _vantage(wire: WireMeasurement) -> VantagePoint:
         country=country,
         asn=int(number),
         network="" if name in _UNNAMED_NETWORKS else name,
-    )
-
-
-def _helper() -> VantagePoint:
-    return VantagePoint(
-        id=HELPER_VANTAGE, country="ZZ", network="OONI test helper", role=VantageRole.CONTROL
     )
 
 
@@ -226,64 +217,45 @@ def _role(role: Role, endpoints: tuple[Endpoint, ...]) -> Role:
 # -- measurements ------------------------------------------------------------------------------
 
 
-def _measurements(
-    seen: Sequence[TestedEndpoint],
-    wire: WireMeasurement,
-    vantage: VantagePoint,
-    platform: str,
-    cycle: str,
-    uid: str,
-) -> tuple[Measurement, ...]:
-    made: dict[str, int] = {}
-    found = []
-    for measurement in seen:
-        attempt = made[measurement.endpoint.id] = made.get(measurement.endpoint.id, 0) + 1
-        began = min((o.start for o in measurement.observations), default=0.0)
-        found.append(
-            _measurement(
-                counted_from(measurement, began),
-                vantage,
-                platform,
-                cycle=cycle,
-                uid=uid,
-                started_at=wire.started_at + timedelta(seconds=began),
-                attempt=attempt,
-            )
+class _Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """What the measurements of one cycle share."""
+
+    id: str
+    uid: str
+    platform: str
+    started_at: datetime
+
+    def measurement(
+        self,
+        tested: TestedEndpoint,
+        vantage: VantagePoint,
+        purpose: Purpose = Purpose.SCHEDULED,
+        *,
+        at: datetime | None = None,
+        attempt: int = 1,
+    ) -> Measurement:
+        """One tested endpoint as a measurement; `at` is when it started, None: when OONI says."""
+        began = min((o.start for o in tested.observations), default=0.0)
+        started_at = at or self.started_at + timedelta(seconds=began)
+        observations = [
+            msgspec.structs.replace(o, start=max(0.0, o.start - began)) for o in tested.observations
+        ]
+        endpoint = tested.endpoint.id
+        return Measurement(
+            id=_uuid7(started_at, self.uid, vantage.id, purpose, endpoint, str(attempt)),
+            cycle=self.id,
+            **vantage.origin,
+            platform=self.platform,
+            role=tested.role,
+            endpoint=endpoint,
+            look=purpose,
+            attempt=attempt,
+            started_at=started_at,
+            duration=max((o.start + o.duration for o in observations), default=0.0),
+            observations=tuple(sorted(observations, key=lambda o: o.start)),
+            not_observed=tested.not_observed,
+            reached=tested.reached,
         )
-    return tuple(found)
-
-
-def _measurement(
-    seen: TestedEndpoint,
-    vantage: VantagePoint,
-    platform: str,
-    *,
-    cycle: str,
-    uid: str,
-    started_at: datetime,
-    purpose: Purpose = Purpose.SCHEDULED,
-    attempt: int = 1,
-) -> Measurement:
-    endpoint = seen.endpoint.id
-    return Measurement(
-        id=_uuid7(started_at, uid, vantage.id, purpose, endpoint, str(attempt)),
-        cycle=cycle,
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role,
-        platform=platform,
-        role=seen.role,
-        endpoint=endpoint,
-        look=purpose,
-        attempt=attempt,
-        started_at=started_at,
-        duration=max((o.start + o.duration for o in seen.observations), default=0.0),
-        observations=tuple(sorted(seen.observations, key=lambda o: o.start)),
-        not_observed=seen.not_observed,
-        reached=seen.reached,
-    )
 
 
 def _ended_at(measurement: Measurement) -> datetime:
@@ -316,11 +288,7 @@ def _health(
     timeouts = sum(not m.reached and _timed_out(m) for m in measurements)
     total = len(measurements) + helped
     return VantageHealth(
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role.value,
+        **vantage.origin,
         state=VantageState.OK if well else VantageState.UNKNOWN,
         rule_id="vantage.ok" if well else "vantage.no_references",
         references_ok=len(witnesses) + helped,
@@ -341,12 +309,8 @@ def _timed_out(measurement: Measurement) -> bool:
 
 def _helper_health(at: datetime) -> VantageHealth:
     """The helper serves every probe, so its answer shows that it is up."""
-    helper = _helper()
     return VantageHealth(
-        vantage=helper.id,
-        country=helper.country,
-        network=helper.network,
-        vantage_role=helper.role.value,
+        **_HELPER.origin,
         state=VantageState.OK,
         rule_id="vantage.ok",
         references_ok=1,

@@ -5,7 +5,6 @@ ended. Engines before 2022 gave only `t`, the oldest nothing. Then something beg
 come before it ended, if that is known, and has no duration otherwise.
 """
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -14,7 +13,6 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS as LEGAL_REASONS
 from monitor.ooni.failures import failure_of
 from monitor.ooni.ooni_format import (
     WireConnect,
@@ -30,8 +28,10 @@ from monitor.ooni.ooni_format import (
 from probes.failure import CERTIFICATE_FAILURES, Failure
 from probes.layers.bogon import BogonList
 from probes.layers.http import Exchange
+from probes.layers.http_answer import kept_headers, with_content
 from probes.layers.scrub import Scrubber, scrub_observation
 from probes.measurement import (
+    LEGAL_REASONS,
     DnsAnswer,
     DnsObservation,
     HttpObservation,
@@ -50,11 +50,6 @@ _RCODES = {
     Failure.DNS_REFUSED: "REFUSED",
     Failure.DNS_NO_ANSWER: "NOERROR",
 }
-_KEPT_BODY = 16 * 1024
-_KEPT_TITLE = 200
-_ORDINARY_HEADERS = frozenset(
-    {"content-type", "content-length", "date", "location", "server", "via", "alt-svc"}
-)
 
 
 class Reader:
@@ -186,11 +181,7 @@ class Reader:
         headers = header_pairs(response) if status else ()
         body = octets(response.body) if status else b""
         start, duration = _request_span(transaction, since)
-        answer = Exchange(duration=duration, failure=failure, headers=headers, body=body)
-        suspicious = not url.startswith("https:") or status == LEGAL_REASONS
-        text = self.scrubber.text(body.decode("utf-8", "replace")) if suspicious else ""
-        digest = hashlib.sha256(text.encode() if suspicious else body).hexdigest()
-        return HttpObservation(
+        page = HttpObservation(
             start=start,
             duration=duration,
             failure=failure,
@@ -198,28 +189,30 @@ class Reader:
             address=split_address(transaction.address or "")[0] or address,
             hop=hop,
             status=status,
-            title=self.scrubber.text(answer.title)[:_KEPT_TITLE],
-            headers=tuple((n, "" if n == "set-cookie" else v) for n, v in headers),
-            location=answer.header("location"),
-            body_length=len(body),
-            body_truncated=bool(response.body_is_truncated),
-            body_sha256=digest if status else "",
-            body=text[:_KEPT_BODY],
         )
+        answer = Exchange(
+            duration=duration,
+            failure=failure,
+            status=status,
+            headers=headers,
+            body=body,
+            truncated=bool(response.body_is_truncated),
+        )
+        page = with_content(page, answer, self.scrubber, (), suspicious=_suspicious(page))
+        return msgspec.structs.replace(page, headers=headers)
 
     def kept(self, observation: HttpObservation) -> HttpObservation:
         """The part of a response that is stored: scrubbed, and of an ordinary one only ordinary
         headers."""
-        ordinary = observation.url.startswith("https:") and observation.status != LEGAL_REASONS
-        headers = tuple(
-            (name, value)
-            for name, value in observation.headers
-            if not ordinary or name in _ORDINARY_HEADERS
-        )
+        headers = kept_headers(observation.headers, suspicious=_suspicious(observation))
         return self._scrubbed(msgspec.structs.replace(observation, headers=headers))
 
     def _scrubbed(self, observation: _Observation) -> _Observation:
         return cast("_Observation", scrub_observation(observation, self.scrubber))
+
+
+def _suspicious(page: HttpObservation) -> bool:
+    return not page.url.startswith("https:") or page.status == LEGAL_REASONS
 
 
 def span(t0: float | None, t: float | None, since: float | None) -> tuple[float, float]:

@@ -20,7 +20,6 @@ from monitor.ooni.entries import (
 )
 from monitor.ooni.failures import implied_layer
 from monitor.ooni.observations import (
-    LEGAL_REASONS,
     Reader,
     addresses_of,
     by_system,
@@ -41,6 +40,7 @@ from monitor.ooni.ooni_format import (
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
+    LEGAL_REASONS,
     AnyObservation,
     DnsAnswer,
     DnsObservation,

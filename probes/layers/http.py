@@ -15,6 +15,7 @@ from functools import lru_cache
 import httptools
 import msgspec
 
+from probes.measurement import LEGAL_REASONS
 from probes.sockets.failure_mapping import MalformedReplyError, PeerClosedError, failure_of
 from probes.sockets.http_client import httpx
 from probes.sockets.network import ByteStream
@@ -42,9 +43,6 @@ _GZIP = 16 + zlib.MAX_WBITS
 _REQUESTS_KEPT = 1024
 _LONGEST_KEPT = 512
 """Characters of the longest URL whose request is kept."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-UNAVAILABLE_FOR_LEGAL_REASONS = 451
-SUSPICIOUS_STATUSES = frozenset({UNAVAILABLE_FOR_LEGAL_REASONS})
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,8 +235,8 @@ async def exchange(
     """GET `url` over `stream` within `timeout` seconds.
 
     Reads `body_limit` bytes of an answer, or `suspicious_limit`, if given, when the answer came in
-    cleartext (`trusted` false) or with one of SUSPICIOUS_STATUSES. `more_headers` replace those of
-    a browser. Never raises for network failures.
+    cleartext (`trusted` false) or with status 451. `more_headers` replace those of a
+    browser. Never raises for network failures.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -254,7 +252,7 @@ async def exchange(
         async with asyncio.timeout(timeout):
             response = await _ask(stream, client.request(url, headers))
             status, received = response.status, response.headers
-            suspicious = not trusted or status in SUSPICIOUS_STATUSES
+            suspicious = not trusted or status == LEGAL_REASONS
             limit = body_limit if suspicious_limit is None or not suspicious else suspicious_limit
             truncated = await _read(response, body, limit)
     except (OSError, PeerClosedError, MalformedReplyError, httpx.InvalidURL) as error:

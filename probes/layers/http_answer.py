@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import msgspec
 
 from probes.catalog.catalog import Endpoint
-from probes.layers.http import UNAVAILABLE_FOR_LEGAL_REASONS, Exchange
+from probes.layers.http import Exchange
 from probes.layers.scrub import Scrubber
-from probes.measurement import HttpObservation
+from probes.measurement import LEGAL_REASONS, HttpObservation
 
 _KEPT_BODY = 16 * 1024
 """Characters of a suspicious body that are kept as evidence."""
@@ -36,7 +36,7 @@ def trustworthy(endpoint: Endpoint, last_url: str, answer: Exchange) -> bool:
     an answer that the catalogue states does: anyone on the path could have written another.
     """
     if last_url.startswith("https:"):
-        return answer.status != UNAVAILABLE_FOR_LEGAL_REASONS
+        return answer.status != LEGAL_REASONS
     return bool(endpoint.expect_status or endpoint.expect_body)
 
 
@@ -59,18 +59,24 @@ def with_content(
         for address in own:
             body = body.replace(address.encode(), b"")
         digest = hashlib.sha256(body).hexdigest()
-    kept = tuple(
-        (name, "" if name in _NEVER_KEPT else value)
-        for name, value in answer.headers
-        if suspicious or name in _ORDINARY_HEADERS
-    )
     return msgspec.structs.replace(
         observation,
         title=scrubber.text(answer.title)[:_KEPT_TITLE],
-        headers=kept,
+        headers=kept_headers(answer.headers, suspicious=suspicious),
         location=answer.header("location"),
         body_length=len(answer.body),
         body_truncated=answer.truncated,
         body_sha256=digest if answer.status else "",
         body=text[:_KEPT_BODY],
+    )
+
+
+def kept_headers(
+    headers: Iterable[tuple[str, str]], *, suspicious: bool
+) -> tuple[tuple[str, str], ...]:
+    """The headers of an answer that are stored: of an ordinary one, only ordinary ones."""
+    return tuple(
+        (name, "" if name in _NEVER_KEPT else value)
+        for name, value in headers
+        if suspicious or name in _ORDINARY_HEADERS
     )

@@ -5,7 +5,8 @@ from urllib.parse import urljoin, urlsplit
 from probes.catalog.catalog import EndpointKind
 from probes.catalog.host import is_host
 from probes.failure import Failure
-from probes.layers.http import REDIRECTS, Exchange
+from probes.layers.http import Exchange
+from probes.measurement import REDIRECTS
 from probes.sockets.http_client import httpx
 
 _WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)

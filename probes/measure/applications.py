@@ -3,8 +3,8 @@
 from typing import assert_never
 
 from probes.catalog.catalog import Endpoint, EndpointKind, Protocol
-from probes.layers.stun import ask_binding
-from probes.layers.telegram import ask_res_pq
+from probes.layers.stun import Binding, ask_binding
+from probes.layers.telegram import Answer, ask_res_pq
 from probes.measure.concurrently import all_of
 from probes.measure.connections import Connections, Opened
 from probes.measure.measurement_record import MeasurementRecord
@@ -32,18 +32,7 @@ class Applications:
         start = self._record.elapsed()
         answer = await ask_res_pq(opened.stream, self._record.settings.http_timeout)
         opened.stream.close()
-        self._record.observations.append(
-            AppObservation(
-                start=start,
-                duration=self._record.elapsed() - start,
-                failure=answer.failure,
-                protocol=Protocol.MTPROTO,
-                address=opened.address,
-                port=endpoint.port,
-                first_reply=answer.first_reply,
-            )
-        )
-        return answer.failure is None
+        return self._note(start, answer, Protocol.MTPROTO, opened.address, endpoint.port)
 
     async def ask_binding(self, endpoint: Endpoint) -> bool:
         """Ask a STUN server at each of its addresses; True when one of them answers."""
@@ -64,18 +53,24 @@ class Applications:
             on_local_address=self._record.own.add,
             on_exit=self._context.on_exit,
         )
+        return self._note(start, binding, "stun", address, port)
+
+    def _note(
+        self, start: float, answer: Answer | Binding, protocol: str, address: str, port: int
+    ) -> bool:
+        """Record what an application answered; True when it is the right answer."""
         self._record.observations.append(
             AppObservation(
                 start=start,
                 duration=self._record.elapsed() - start,
-                failure=binding.failure,
-                protocol="stun",
+                failure=answer.failure,
+                protocol=protocol,
                 address=address,
                 port=port,
-                first_reply=binding.first_reply,
+                first_reply=answer.first_reply,
             )
         )
-        return binding.failure is None
+        return answer.failure is None
 
     async def ask_over_quic(self, endpoint: Endpoint, *, reason: str = "") -> None:
         """One HTTP/3 request to the first address of each family; only for https endpoints."""

@@ -152,15 +152,10 @@ async def follow_up(context: VantageContext, plan: FollowUpPlan, *, cycle: str) 
         pass  # the observations made until then are kept
     finally:
         observations = await _collect(questions)
-    vantage = context.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role,
+        **context.vantage.origin,
         platform=plan.target.platform,
         role=plan.target.role,
         endpoint=plan.target.endpoint.id,

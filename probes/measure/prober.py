@@ -50,15 +50,10 @@ class Prober(VantageContext):
             observations = await run.finish()
         finally:
             await run.close()
-        vantage = self.vantage
         return Measurement(
             id=str(uuid_utils.uuid7()),
             cycle=cycle,
-            vantage=vantage.id,
-            country=vantage.country,
-            asn=vantage.asn,
-            network=vantage.network,
-            vantage_role=vantage.role,
+            **self.vantage.origin,
             platform=target.platform,
             role=target.role,
             endpoint=run.record.endpoint,

@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
 from probes.catalog.host import is_literal
 from probes.layers.alt_svc import offers_http3
-from probes.layers.http import SUSPICIOUS_STATUSES, Exchange, exchange
+from probes.layers.http import Exchange, exchange
 from probes.layers.http_answer import as_stated, trustworthy, with_content
 from probes.layers.redirect import redirect
 from probes.layers.scrub import Scrubber
 from probes.measure.connections import Connections
 from probes.measure.measurement_record import MeasurementRecord
-from probes.measurement import HttpObservation
+from probes.measurement import LEGAL_REASONS, HttpObservation
 
 MAX_REDIRECTS = 10
 
@@ -68,7 +68,7 @@ class RedirectChain:
                 status=answer.status,
                 expected=expected,
             )
-            suspicious = not secure or not expected or answer.status in SUSPICIOUS_STATUSES
+            suspicious = not secure or not expected or answer.status == LEGAL_REASONS
             self._exchanges.append((observation, answer, suspicious))
             if last or observation.failure is not None:
                 break

@@ -80,15 +80,10 @@ async def transfer(
         observations = await run.finish()
     finally:
         await run.close()
-    vantage = context.vantage
     return Measurement(
         id=str(uuid_utils.uuid7()),
         cycle=cycle,
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role,
+        **context.vantage.origin,
         platform=plan.platform,
         role=plan.role,
         endpoint=plan.object.id,

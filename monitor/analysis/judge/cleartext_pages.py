@@ -11,48 +11,16 @@ from enum import StrEnum
 from monitor.analysis.outcome import Summary, hops, host_of, redirect_target
 from probes.measurement import HttpObservation, Measurement
 
-LEGAL_REASONS = 451
 LENGTH_RATIO = 0.7
 _TITLE_WORD = re.compile(r"\w{5,}")
-# fmt: off -- one header a line would fill the page
-_COMMON_HEADERS = frozenset(
-    {
-        "accept-ranges",
-        "age",
-        "alt-svc",
-        "cache-control",
-        "connection",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-security-policy",
-        "content-type",
-        "date",
-        "etag",
-        "expires",
-        "keep-alive",
-        "last-modified",
-        "link",
-        "location",
-        "p3p",
-        "pragma",
-        "proxy-connection",
-        "referrer-policy",
-        "server",
-        "set-cookie",
-        "strict-transport-security",
-        "transfer-encoding",
-        "upgrade",
-        "vary",
-        "via",
-        "x-cache",
-        "x-content-type-options",
-        "x-frame-options",
-        "x-powered-by",
-        "x-xss-protection",
-    }
-)
-# fmt: on
+_COMMON = """
+accept-ranges age alt-svc cache-control connection content-encoding content-language content-length
+content-security-policy content-type date etag expires keep-alive last-modified link location p3p
+pragma proxy-connection referrer-policy server set-cookie strict-transport-security
+transfer-encoding upgrade vary via x-cache x-content-type-options x-frame-options x-powered-by
+x-xss-protection
+"""
+_COMMON_HEADERS = frozenset(_COMMON.split())
 """Headers so common that block pages have them too."""
 _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
 """Statuses with which sites reject visitors they take for robots."""

@@ -12,7 +12,6 @@ import msgspec
 
 from monitor.analysis.judge.case import Case
 from monitor.analysis.judge.cleartext_pages import (
-    LEGAL_REASONS,
     Likeness,
     cleartext_page,
     compare,
@@ -20,7 +19,7 @@ from monitor.analysis.judge.cleartext_pages import (
 )
 from monitor.analysis.outcome import TIMEOUT, Summary, best, rank, summarise, usable
 from monitor.analysis.verdict import VantageState
-from probes.measurement import HttpObservation, Measurement
+from probes.measurement import LEGAL_REASONS, HttpObservation, Measurement
 
 ABLE = (VantageState.OK, VantageState.LOSSY)
 """Health states in which a vantage, field or control, can accuse."""

@@ -65,7 +65,7 @@ QUIC_BLOCKED = "quic.blocked"
 class Rule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    state: State
+    state: State = State.INSUFFICIENT
     method: str = ""
     """The method of the block; empty when nobody is accused."""
     sub_method: str = ""
@@ -174,29 +174,22 @@ def _family(layer: Layer, meaning: str) -> Rule:
 
 
 def _vantage(
-    name: str, meaning: str, wrong_when: str, state: VantageState, *, any_rule: bool = False
+    name: str,
+    meaning: str,
+    wrong_when: str,
+    state: VantageState = VantageState.UNKNOWN,
+    *,
+    any_rule: bool = False,
 ) -> Rule:
     """The failure is the vantage's own: its health has this state, for this reason or any."""
     rule_id = f"vantage.{name}"
     return Rule(
         id=rule_id,
         meaning=meaning,
-        state=State.INSUFFICIENT,
         wrong_when=wrong_when,
         matches=lambda facts: (
             facts.case.health.state is state and (any_rule or facts.case.health.rule_id == rule_id)
         ),
-    )
-
-
-def _gap(name: str, meaning: str, wrong_when: str) -> Rule:
-    """No control counts, for this reason."""
-    return Rule(
-        id=f"control.{name}",
-        meaning=meaning,
-        state=State.INSUFFICIENT,
-        wrong_when=wrong_when,
-        matches=lambda facts: facts.controls.gap == name,
     )
 
 
@@ -213,18 +206,6 @@ def _accuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
         grade_ceiling=Evidence.CONCLUSIVE if sign in CONCLUSIVE else ceiling(WEIGHTS[sign]),
         wrong_when=wrong_when,
         matches=lambda facts: facts.accused == sign,
-    )
-
-
-def _excuses(rule_id: str, meaning: str, wrong_when: str) -> Rule:
-    """A sign, which is the rule's id, accuses nobody."""
-    (sign,) = signs(rule_id)
-    return Rule(
-        id=rule_id,
-        meaning=meaning,
-        state=State.INSUFFICIENT,
-        wrong_when=wrong_when,
-        matches=lambda facts: facts.sign == sign,
     )
 
 
@@ -253,7 +234,6 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="look.none",
         meaning="Nothing was tested, so nothing is known.",
-        state=State.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
         matches=lambda facts: not facts.measured,
     ),
@@ -263,14 +243,12 @@ RULES: tuple[Rule, ...] = (
         "The vantage's traffic leaves from another country, so this test says nothing about"
         " this one.",
         "The file that locates addresses is wrong.",
-        VantageState.UNKNOWN,
     ),
     _vantage(
         "other_network",
         "The vantage's traffic leaves from another network, so this test says nothing about"
         " this one.",
         "Both networks belong to one operator and are not listed as siblings.",
-        VantageState.UNKNOWN,
     ),
     # Did it answer?
     *_FAMILY_RULES,
@@ -310,7 +288,6 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="egress.failed",
         meaning="The vantage's own proxy could not be used, so the platform was not tested at all.",
-        state=State.INSUFFICIENT,
         wrong_when="Never: no test got past the proxy.",
         matches=lambda facts: (
             facts.egress_failed or facts.case.health.rule_id == "vantage.egress_failed"
@@ -320,7 +297,6 @@ RULES: tuple[Rule, ...] = (
         "clock_skew",
         "The vantage's clock is more than a day off, which makes valid certificates look invalid.",
         "Somebody breaks the references' certificates and forges dates in cleartext.",
-        VantageState.UNKNOWN,
     ),
     _vantage(
         "resolver_down",
@@ -354,19 +330,16 @@ RULES: tuple[Rule, ...] = (
         "No encrypted site can be reached from here: a device decrypts all traffic, or a filter"
         " blocks all of it.",
         "The few TLS references are down or blocked by themselves.",
-        VantageState.UNKNOWN,
     ),
     _vantage(
         "no_references",
         "No reference was tested, so this failure could be the vantage's own.",
         "The configuration names no reference that this vantage may test.",
-        VantageState.UNKNOWN,
         any_rule=True,
     ),
     Rule(
         id=FAMILY_MISSING,
         meaning="It has only IPv4 or only IPv6 addresses, and that family does not work here.",
-        state=State.INSUFFICIENT,
         wrong_when="Its addresses of the other family are hidden by a forged DNS reply.",
         matches=lambda facts: facts.family_missing,
     ),
@@ -381,7 +354,6 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="http.withheld_everywhere",
         meaning="The site says that the law forbids it, at the control as well as here.",
-        state=State.INSUFFICIENT,
         wrong_when="The control's country has the same law.",
         matches=lambda facts: not facts.controls.working and facts.withheld_everywhere,
     ),
@@ -432,27 +404,29 @@ RULES: tuple[Rule, ...] = (
         " software at the vantage intercepts encryption for some sites.",
     ),
     # Is there a control?
-    _gap(
-        "missing",
-        "It fails here, and no control vantage tested it, so it may be down.",
-        "No control vantage is configured.",
+    Rule(
+        id="control.missing",
+        meaning="It fails here, and no control vantage tested it, so it may be down.",
+        wrong_when="No control vantage is configured.",
+        matches=lambda facts: facts.controls.gap == "missing",
     ),
-    _gap(
-        "stale",
-        "It fails here, and the control's tests are older than the failure.",
-        "The control was asked too late in the cycle.",
+    Rule(
+        id="control.stale",
+        meaning="It fails here, and the control's tests are older than the failure.",
+        wrong_when="The control was asked too late in the cycle.",
+        matches=lambda facts: facts.controls.gap == "stale",
     ),
-    _gap(
-        "dead",
-        "It fails here, and the control vantage was unhealthy or could not test it.",
-        "The control's references fail though the control is fine.",
+    Rule(
+        id="control.dead",
+        meaning="It fails here, and the control vantage was unhealthy or could not test it.",
+        wrong_when="The control's references fail though the control is fine.",
+        matches=lambda facts: facts.controls.gap == "dead",
     ),
     # Can packet loss explain it?
     Rule(
         id="vantage.no_udp",
         meaning="The servers for calls do not answer, but nothing else answered over UDP here"
         " either.",
-        state=State.INSUFFICIENT,
         wrong_when="Calls are blocked where no other UDP was tried.",
         matches=lambda facts: _is_stun(facts) and not facts.case.udp_works,
     ),
@@ -460,14 +434,12 @@ RULES: tuple[Rule, ...] = (
         id="vantage.lossy",
         meaning="It did not answer in time, but this line loses so many packets that a timeout"
         " proves nothing.",
-        state=State.INSUFFICIENT,
         wrong_when="It is blocked by dropping packets on a bad line.",
         matches=lambda facts: _timed_out(facts) and facts.case.health.state is VantageState.LOSSY,
     ),
     Rule(
         id="loss.possible",
         meaning="It did not answer in time, too few times to rule out that packets got lost.",
-        state=State.INSUFFICIENT,
         wrong_when="It is blocked by dropping packets; more tests, or more references, would show"
         " it.",
         matches=lambda facts: _timed_out(facts) and facts.accused is None,
@@ -604,26 +576,29 @@ RULES: tuple[Rule, ...] = (
         matches=lambda facts: _own_protocol(facts.accused) and _is_stun(facts),
     ),
     # Failures that accuse nobody.
-    _excuses(
-        "dns.other_resolver",
-        "This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"
+    Rule(
+        id="dns.other_resolver",
+        meaning="This vantage's DNS-over-HTTPS resolver gives no usable address. It is not the"
         " network's resolver, so the network is not accused.",
-        "The network blocks that resolver for this name alone.",
+        wrong_when="The network blocks that resolver for this name alone.",
+        matches=lambda facts: facts.sign == (Layer.DNS, "other_resolver"),
     ),
-    _excuses(
-        "http.refused_by_site",
-        "The site's own servers reject this visitor, or the control, as they reject robots.",
-        "A censor imitates the site's headers.",
+    Rule(
+        id="http.refused_by_site",
+        meaning="The site's own servers reject this visitor, or the control, as they reject"
+        " robots.",
+        wrong_when="A censor imitates the site's headers.",
+        matches=lambda facts: facts.sign == (Layer.HTTP, "refused_by_site"),
     ),
-    _excuses(
-        "http.unexpected",
-        "The genuine site gives another answer than its catalogue entry expects.",
-        "The entry is right and the platform withholds its service here.",
+    Rule(
+        id="http.unexpected",
+        meaning="The genuine site gives another answer than its catalogue entry expects.",
+        wrong_when="The entry is right and the platform withholds its service here.",
+        matches=lambda facts: facts.sign == (Layer.HTTP, "unexpected"),
     ),
     Rule(
         id="look.unexplained",
         meaning="It fails here and works at the control, for a reason that cannot be named.",
-        state=State.INSUFFICIENT,
         wrong_when="A new way of blocking causes a failure not known yet.",
         matches=lambda _: True,
     ),

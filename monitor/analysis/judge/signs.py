@@ -18,7 +18,7 @@ import msgspec
 
 from monitor.analysis.judge.block_pages import Match, Medium, best_match, national
 from monitor.analysis.judge.case import Case
-from monitor.analysis.judge.cleartext_pages import LEGAL_REASONS, Likeness, cleartext_page
+from monitor.analysis.judge.cleartext_pages import Likeness, cleartext_page
 from monitor.analysis.judge.controls import Controls, follows, likenesses, redirected_elsewhere
 from monitor.analysis.judge.differential import FORGED, reread
 from monitor.analysis.judge.evidence_grades import (
@@ -34,7 +34,7 @@ from monitor.analysis.outcome import TIMEOUT, Outcome, Summary, best, kind_of, r
 from monitor.analysis.verdict import EVIDENCE_ORDER, Evidence, VantageState
 from probes.catalog.catalog import EndpointKind
 from probes.failure import Failure
-from probes.measurement import Layer
+from probes.measurement import LEGAL_REASONS, Layer
 
 INJECTION: Sign = (Layer.DNS, "injection")
 BOGON: Sign = (Layer.DNS, "bogon")

@@ -10,21 +10,28 @@ from monitor.analysis.verdict import Evidence, State, TableRule
 class TransferRule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    state: State
-    kind: TransferClass
+    kind: TransferClass = TransferClass.INSUFFICIENT
     sub_method: str = ""
     grade_ceiling: Evidence = Evidence.NONE
     """The best grade this rule can give."""
     matches: Callable[[TransferFacts], bool]
 
+    @property
+    def state(self) -> State:
+        return _STATES.get(self.kind, State.THROTTLED)
+
+
+_STATES = {
+    TransferClass.INSUFFICIENT: State.INSUFFICIENT,
+    TransferClass.OK: State.OK,
+    TransferClass.SLOW_UPLINK: State.OK,
+}
 
 THROTTLING_RULES: tuple[TransferRule, ...] = (
     TransferRule(
         id="throttling.insufficient",
         meaning="Too few transfers got far enough, or the vantage itself is unhealthy, so nothing"
         " is known about the platform's speed.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="Never: it claims nothing.",
         matches=lambda facts: not facts.able or not facts.informative,
     ),
@@ -32,16 +39,12 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         id="throttling.machine",
         meaning="It seems slow, or stalled, but the measuring machine itself was delayed, or the"
         " transfer too short, so the machine may be the cause.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="It is throttled while the machine is busy, or only to about ten Mbit/s.",
         matches=lambda facts: facts.pauses_explain,
     ),
     TransferRule(
         id="throttling.slow_everywhere",
         meaning="It is as slow, or stalls, at the control too: the platform itself has a problem.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="The control is throttled too, or is on a slow line itself.",
         matches=lambda facts: bool(facts.stall or facts.slow) and facts.slow_everywhere,
     ),
@@ -49,15 +52,12 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         id="throttling.loss",
         meaning="It is slow or stalls, but this line loses so many packets that this proves"
         " nothing.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="It is throttled by dropping packets on a bad line.",
         matches=lambda facts: bool(facts.stall or facts.slow) and facts.loss_explains,
     ),
     TransferRule(
         id="throttling.stall",
         meaning="Its transfers stall after some bytes, where others on the same line continue.",
-        state=State.THROTTLED,
         kind=TransferClass.STALLED,
         sub_method="stall",
         grade_ceiling=Evidence.STRONG,
@@ -70,7 +70,6 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
         id="throttling.rate",
         meaning="It loads far more slowly than other things on the same line, and than at the"
         " control.",
-        state=State.THROTTLED,
         kind=TransferClass.THROTTLED,
         sub_method="rate",
         grade_ceiling=Evidence.STRONG,
@@ -83,15 +82,12 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     TransferRule(
         id="throttling.slow_address",
         meaning="Its servers are slow under any name: the route to them may be congested.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="The network slows the platform's addresses down, whatever name is asked for.",
         matches=lambda facts: facts.agree(facts.by_address),
     ),
     TransferRule(
         id="throttling.slow_uplink",
         meaning="It loads as fast as other things, on a line on which everything is slow.",
-        state=State.OK,
         kind=TransferClass.SLOW_UPLINK,
         wrong_when="It is throttled to a speed above that of the line, or everything is throttled.",
         matches=lambda facts: facts.slow_line,
@@ -99,7 +95,6 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     TransferRule(
         id="throttling.none",
         meaning="It loads as fast as other things on the same line.",
-        state=State.OK,
         kind=TransferClass.OK,
         wrong_when="It is throttled only at times, or only beyond the part that was requested.",
         matches=lambda facts: facts.fine,
@@ -107,8 +102,6 @@ THROTTLING_RULES: tuple[TransferRule, ...] = (
     TransferRule(
         id="throttling.unclear",
         meaning="The transfers do not agree, or there was nothing to compare them with.",
-        state=State.INSUFFICIENT,
-        kind=TransferClass.INSUFFICIENT,
         wrong_when="It is throttled part of the time.",
         matches=lambda _: True,
     ),

@@ -96,7 +96,7 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 class HealthRule(TableRule, frozen=True, kw_only=True):
     """One row of the table."""
 
-    state: VantageState
+    state: VantageState = VantageState.UNKNOWN
     matches: Callable[[References], bool]
 
 
@@ -121,11 +121,7 @@ def assess(
     rule = next(rule for rule in HEALTH_RULES if rule.matches(seen))
     families = {f for view in seen.latest for f in working_families(view.summary.measurement)}
     return VantageHealth(
-        vantage=vantage.id,
-        country=vantage.country,
-        asn=vantage.asn,
-        network=vantage.network,
-        vantage_role=vantage.role.value,
+        **vantage.origin,
         state=rule.state,
         rule_id=rule.id,
         references_ok=sum(view.reached for view in seen.latest),
@@ -331,7 +327,6 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         id="vantage.elsewhere",
         meaning="The vantage's traffic leaves from another country than the configured one, as"
         " with a VPN left on: its tests say nothing about the configured country.",
-        state=VantageState.UNKNOWN,
         wrong_when="The file that locates addresses is wrong, or a STUN answer is forged where no"
         " echo server is configured.",
         matches=lambda seen: bool(seen.where.country),
@@ -340,14 +335,12 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         id="vantage.other_network",
         meaning="The vantage's traffic leaves from another network than the configured one, as"
         " when a phone roams: its tests say nothing about either network.",
-        state=VantageState.UNKNOWN,
         wrong_when="Both networks belong to one operator and are not listed as siblings.",
         matches=lambda seen: bool(seen.where.asn),
     ),
     HealthRule(
         id="vantage.no_references",
         meaning="No reference was tested, so a failure could be the vantage's own.",
-        state=VantageState.UNKNOWN,
         wrong_when="The configuration names no reference that this vantage may test.",
         matches=lambda seen: not seen.latest,
     ),
@@ -363,7 +356,6 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         id="vantage.clock_skew",
         meaning="The vantage's clock is more than a day off, so valid certificates look expired"
         " or not yet valid.",
-        state=VantageState.UNKNOWN,
         wrong_when="Somebody breaks the references' certificates and forges dates in cleartext.",
         matches=_wrong_clock,
     ),
@@ -393,7 +385,6 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         id="vantage.no_tls",
         meaning="Cleartext works but no reference answers over TLS: a device decrypts all"
         " traffic, or a filter blocks all of it.",
-        state=VantageState.UNKNOWN,
         wrong_when="The few TLS references are down or blocked by themselves.",
         matches=_no_tls,
     ),
