@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from monitor.agent.collector_client import Signed
-from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
+from monitor.config.catalog import parse_catalog, shipped_catalog
 from monitor.config.load import measured_from
 from monitor.config.settings import Settings
+from monitor.config.toml_problem import ConfigError
 from monitor.logs import logger
 from monitor.wire.answers import AgentSettings
 from monitor.wire.signing import is_answer
@@ -109,7 +110,7 @@ def _catalog(own: Settings, new: AgentSettings) -> Catalog:
     shipped = shipped_catalog()
     try:
         known = parse_catalog(new.catalog, "the collector's catalogue", shipped)
-    except CatalogError as error:
+    except ConfigError as error:
         raise OrdersError(f"a catalogue that cannot be read: {error.problems[0]}") from error
     platforms = {platform.name: platform for platform in known.platforms}
     platforms |= {one.name: one for one in own.catalog.platforms if one not in shipped.platforms}

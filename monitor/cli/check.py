@@ -10,12 +10,12 @@ from monitor.cli.config_summary import print_summary
 from monitor.cli.options import BAD_USAGE
 from monitor.config.load import (
     CONFIG_VARIABLE,
-    ConfigError,
     default_settings,
     find_config,
     load_config,
 )
 from monitor.config.settings import Settings
+from monitor.config.toml_problem import ConfigError
 
 
 def check(

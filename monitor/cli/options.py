@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from monitor.config.load import ConfigError, default_settings, find_config, load_config
+from monitor.config.load import default_settings, find_config, load_config
 from monitor.config.settings import Settings
+from monitor.config.toml_problem import ConfigError
 
 OUR_FAULT = 1
 BAD_USAGE = 2

@@ -3,39 +3,32 @@
 A proxy's address may hold a password, so no problem repeats it.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.config.settings import AgentSetup
-from monitor.config.toml_node import Node, Shape, filled, listed, read_table, text
+from monitor.config.toml_node import (
+    Node,
+    Shapes,
+    filled,
+    listed,
+    optional,
+    parsed,
+    read_table,
+    text,
+)
 from monitor.config.values import pem_file, size
 from monitor.keys.keys import is_public
 
-AGENT_REQUIRED = {
+_REQUIRED = {
     "collectors": 'say where to send to: collectors = ["https://collector.example.org"]',
     "collector_key": "the collectors' public key, as the operator gave it to you",
 }
 _PROXIES = ("http", "https", "socks5")
 
 
-def agent_shapes(folder: Path) -> Mapping[str, Shape[Any]]:
-    """`[agent]`; names of files are relative to `folder`."""
-    return {
-        "collectors": listed(_collector),
-        "collector_key": _public_key,
-        "key": filled,
-        "spool": filled,
-        "spool_limit": size("1MB", "100GB"),
-        "proxy": _proxy,
-        "trust_anchors": listed(pem_file(folder)),
-    }
-
-
-def read_agent(node: Node, folder: Path, elsewhere: Mapping[str, str]) -> AgentSetup:
+def read_agent(node: Node) -> AgentSetup:
     """`[agent]`. Raises Invalid."""
-    values = read_table(node, agent_shapes(folder), required=AGENT_REQUIRED, elsewhere=elsewhere)
+    values = read_table(node, AGENT, required=_REQUIRED)
     if not values["collectors"]:
         raise node.table()["collectors"].fail("one collector at least")
     return AgentSetup(**values)
@@ -58,10 +51,6 @@ def check_agent_file(root: Node) -> None:
         )
 
 
-def _collector(node: Node) -> str:
-    return node.parsed(_origin)
-
-
 def _origin(written: str) -> str:
     found = urlsplit(written)
     try:
@@ -81,11 +70,6 @@ def _public_key(node: Node) -> str:
     return value
 
 
-def _proxy(node: Node) -> str:
-    value = text(node)
-    return node.parsed(_proxy_url) if value else ""
-
-
 def _proxy_url(written: str) -> str:
     found = urlsplit(written)
     try:
@@ -98,3 +82,15 @@ def _proxy_url(written: str) -> str:
             "user:password@ before the host where that is needed"
         )
     return written.rstrip("/")
+
+
+AGENT: Shapes = {
+    "collectors": listed(parsed(_origin)),
+    "collector_key": _public_key,
+    "key": filled,
+    "spool": filled,
+    "spool_limit": size("1MB", "100GB"),
+    "proxy": optional(parsed(_proxy_url), ""),
+    "trust_anchors": listed(pem_file),
+}
+"""`[agent]`."""

@@ -5,14 +5,13 @@ A file is taken as it is or not at all, so that whoever corrects it can give it 
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from monitor.config.country_code import country_code
-from monitor.config.toml_node import did_you_mean
+from monitor.config.toml_node import did_you_mean, suggestion
 from storage.values.reviews import Annotation, AnnotationKind, annotation_id
 
 COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")
@@ -39,14 +38,23 @@ class AnnotationsError(Exception):
         super().__init__("\n".join(problems))
 
 
-class _WrongError(Exception):
-    """One cell is wrong; the message says how it should be."""
+class _Row:
+    """The cells of one row, and what is wrong with them."""
 
+    def __init__(self, line: int, cells: dict[str, str]) -> None:
+        """`line` is the one it begins in, from 1."""
+        self.line = line
+        self.cells = cells
+        self.problems: list[str] = []
 
-class _Row(msgspec.Struct, frozen=True):
-    line: int
-    """Where it begins, from 1."""
-    cells: dict[str, str]
+    def read(self, column: str, parse: Callable[[str], Any]) -> Any:
+        """The cell as `parse` reads it; None after noting the text of its ValueError."""
+        cell = self.cells.get(column, "")
+        try:
+            return parse(cell)
+        except ValueError as error:
+            told = f"{column} {_shown(cell)}" if cell else f"{column} is empty"
+            self.problems.append(f"line {self.line}: {told}: {error}")
 
 
 def read_annotations(
@@ -57,16 +65,11 @@ def read_annotations(
     Raises AnnotationsError with every problem there is.
     """
     rows, problems = _rows(_decoded(data))
-    found: list[Annotation] = []
-    for row in rows:
-        wrong = _Wrong(row)
-        annotation = _annotation(row, wrong, platforms, now)
-        problems += wrong.problems
-        if annotation is not None:
-            found.append(annotation)
+    found = [_annotation(row, platforms, now) for row in rows]
+    problems += [problem for row in rows for problem in row.problems]
     if problems:
         raise AnnotationsError(problems)
-    return tuple(found)
+    return tuple(one for one in found if one is not None)
 
 
 def _decoded(data: bytes) -> str:
@@ -76,18 +79,16 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise AnnotationsError(
-            [f"line {line}: not UTF-8; save the file as CSV in UTF-8"]
-        ) from error
+        problem = f"line {line}: not UTF-8; save the file as CSV in UTF-8"
+        raise AnnotationsError([problem]) from error
 
 
 def _rows(text: str) -> tuple[list[_Row], list[str]]:
     """What stands below the header, and what is wrong with the shape of the file."""
     lines = _lines(text)
-    try:
-        _, header = next(lines)
-    except StopIteration:
-        raise AnnotationsError([f"the file is empty; {_HEADER}"]) from None
+    _, header = next(lines, (0, None))
+    if header is None:
+        raise AnnotationsError([f"the file is empty; {_HEADER}"])
     names = [name.strip().lower() for name in header]
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
         raise AnnotationsError(
@@ -140,111 +141,80 @@ def _header_problems(names: Sequence[str]) -> list[str]:
     return problems
 
 
-class _Wrong:
-    """Reads the cells of one row, and keeps what is wrong with them."""
+def _annotation(row: _Row, platforms: Collection[str], now: datetime) -> Annotation | None:
+    """The annotation in a row; None when something is wrong with it."""
 
-    def __init__(self, row: _Row) -> None:
-        self._row = row
-        self.problems: list[str] = []
+    def end(text: str) -> datetime:
+        first, after = _span(text)
+        if span is not None and (after or first) <= span[0]:
+            raise ValueError("must be later than since")
+        return after or first
 
-    def note(self, column: str, why: str) -> None:
-        """Say that this cell is wrong."""
-        cell = self._row.cells.get(column, "")
-        told = f"{column} {_shown(cell)}" if cell else f"{column} is empty"
-        self.problems.append(f"line {self._row.line}: {told}: {why}")
+    def platform(text: str) -> str:
+        name = text.lower()
+        if name and name not in platforms:
+            hint = suggestion(name, platforms)
+            raise ValueError(f"no platform of the catalogue; {hint}, or leave it empty")
+        return name
 
-
-def _annotation(
-    row: _Row, wrong: _Wrong, platforms: Collection[str], now: datetime
-) -> Annotation | None:
-    cells = row.cells
-    since, until = _times(cells, wrong)
-    country = ""
-    try:
-        country = country_code(cells["country"])
-    except ValueError as error:
-        wrong.note("country", str(error))
-    platform = cells.get("platform", "").lower()
-    if platform and platform not in platforms:
-        known = did_you_mean(platform, platforms) or f"one of {', '.join(sorted(platforms))}"
-        wrong.note("platform", f"no platform of the catalogue; {known}, or leave it empty")
-    kind = _kind(cells["kind"], wrong)
-    text = cells["text"]
-    if not text:
-        wrong.note("text", "say what happened")
-    elif len(text) > _TEXT_LIMIT:
-        wrong.note("text", f"{len(text)} characters, at most {_TEXT_LIMIT} fit")
-    source = cells["source"]
-    if not _is_url(source):
-        wrong.note("source", "the URL where this can be read, as in https://example.org/story")
-    if wrong.problems or since is None or kind is None:
+    span = row.read("since", _span)
+    since: Any = span and span[0]
+    until: Any = span and span[1]
+    if row.cells.get("until"):
+        until = row.read("until", end)
+    subject = {
+        "country": row.read("country", country_code),
+        "platform": row.read("platform", platform),
+        "kind": row.read("kind", _kind),
+        "text": row.read("text", _text),
+        "source": row.read("source", _source),
+    }
+    if row.problems:
         return None
-    return Annotation(
-        id=annotation_id(country, since, until, platform, kind, text, source),
-        country=country,
-        since=since,
-        until=until,
-        platform=platform,
-        kind=kind,
-        text=text,
-        source=source,
-        added_at=now,
-    )
+    identity = annotation_id(since=since, until=until, **subject)
+    return Annotation(id=identity, since=since, until=until, added_at=now, **subject)
 
 
-def _times(cells: dict[str, str], wrong: _Wrong) -> tuple[datetime | None, datetime | None]:
-    since = until = None
-    try:
-        since, whole_day = _moment(cells["since"])
-        if whole_day:
-            until = since + timedelta(days=1)
-    except _WrongError as error:
-        wrong.note("since", str(error))
-    if cells.get("until"):
-        try:
-            until, whole_day = _moment(cells["until"])
-            if whole_day:
-                until += timedelta(days=1)
-        except _WrongError as error:
-            wrong.note("until", str(error))
-        else:
-            if since is not None and until <= since:
-                wrong.note("until", "must be later than since")
-    return since, until
-
-
-def _moment(text: str) -> tuple[datetime, bool]:
-    """The moment in UTC, and whether the text names a day only."""
+def _span(text: str) -> tuple[datetime, datetime | None]:
+    """The moment in UTC, and for a day without a time its end."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         moment = moment.astimezone(UTC)
-        # What follows adds a day.
-        moment + timedelta(days=2)
+        day_after = moment + timedelta(days=1)
     except (ValueError, OverflowError) as error:
-        raise _WrongError(_DATES) from error
-    return moment, moment.time() == time.min and "T" not in text.upper() and " " not in text
+        raise ValueError(_DATES) from error
+    whole_day = moment.time() == time.min and "T" not in text.upper() and " " not in text
+    return moment, day_after if whole_day else None
 
 
-def _kind(text: str, wrong: _Wrong) -> AnnotationKind | None:
+def _kind(text: str) -> AnnotationKind:
     name = text.lower().replace(" ", "_").replace("-", "_")
-    try:
-        return AnnotationKind(name)
-    except ValueError:
-        kinds = [kind.value for kind in AnnotationKind]
-        wrong.note("kind", did_you_mean(name, kinds) or f"one of {', '.join(kinds)}")
-        return None
+    kinds = [kind.value for kind in AnnotationKind]
+    if name not in kinds:
+        raise ValueError(did_you_mean(name, kinds) or f"one of {', '.join(kinds)}")
+    return AnnotationKind(name)
 
 
-def _is_url(text: str) -> bool:
-    if len(text) > _SOURCE_LIMIT or not text.isprintable() or " " in text:
-        return False
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("say what happened")
+    if len(text) > _TEXT_LIMIT:
+        raise ValueError(f"{len(text)} characters, at most {_TEXT_LIMIT} fit")
+    return text
+
+
+def _source(text: str) -> str:
+    right = len(text) <= _SOURCE_LIMIT and text.isprintable() and " " not in text
     try:
         parts = urlsplit(text)
+        right = right and parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+        right = False
+    if not right:
+        raise ValueError("the URL where this can be read, as in https://example.org/story")
+    return text
 
 
 def _shown(text: str) -> str:

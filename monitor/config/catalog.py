@@ -17,7 +17,6 @@ from monitor.config.catalog_nodes import (
     endpoint,
     endpoint_id,
     platform_name,
-    protocol,
     reference,
     require_tcp,
     role_name,
@@ -25,7 +24,6 @@ from monitor.config.catalog_nodes import (
 )
 from monitor.config.country_code import country_code
 from monitor.config.toml_node import (
-    Attempts,
     Document,
     Invalid,
     Node,
@@ -34,17 +32,18 @@ from monitor.config.toml_node import (
     filled,
     flag,
     listed,
-    one_of,
+    member,
+    named,
     read_table,
     whole,
 )
-from monitor.config.toml_problem import Problem
-from monitor.config.toml_source import SourceError, TomlSource, parse_source, read_source
+from monitor.config.toml_source import TomlSource, parse_source, read_source
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
     Need,
     Platform,
+    Protocol,
     Reference,
     ReferenceScope,
     Role,
@@ -55,14 +54,6 @@ LARGEST_SAMPLE = 1000
 _EMPTY = Catalog(platforms=())
 
 
-class CatalogError(Exception):
-    """A catalogue that cannot be used. `problems` holds every reason, in the file's order."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
-        super().__init__("\n".join(map(str, self.problems)))
-
-
 @cache
 def shipped_catalog() -> Catalog:
     """The whole catalogue that comes with shutwatch, platforms not measured by default too."""
@@ -71,21 +62,13 @@ def shipped_catalog() -> Catalog:
 
 
 def load_catalog(path: Path, base: Catalog = _EMPTY) -> Catalog:
-    """`base` with the file at `path` merged into it. Raises CatalogError."""
-    try:
-        source = read_source(path)
-    except SourceError as error:
-        raise CatalogError([error.problem]) from error
-    return _merged(source, base)
+    """`base` with the file at `path` merged into it. Raises ConfigError."""
+    return _merged(read_source(path), base)
 
 
 def parse_catalog(text: str, file: str, base: Catalog = _EMPTY) -> Catalog:
-    """`base` with `text` merged into it; `file` is its name in problems. Raises CatalogError."""
-    try:
-        source = parse_source(text, file)
-    except SourceError as error:
-        raise CatalogError([error.problem]) from error
-    return _merged(source, base)
+    """`base` with `text` merged into it; `file` is its name in problems. Raises ConfigError."""
+    return _merged(parse_source(text, file), base)
 
 
 def watched_by_default(catalog: Catalog) -> Catalog:
@@ -112,7 +95,7 @@ def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, .
         {
             "uplink": listed(reference(ReferenceScope.UPLINK)),
             "international": listed(reference(ReferenceScope.INTERNATIONAL)),
-            "domestic": _domestic,
+            "domestic": named(_domestic),
         },
     )
     for scope in (ReferenceScope.UPLINK, ReferenceScope.INTERNATIONAL):
@@ -124,23 +107,17 @@ def read_references(node: Node, base: Sequence[Reference]) -> tuple[Reference, .
     return (*kept, *(new for references in given.values() for new in references))
 
 
-def _domestic(node: Node) -> dict[str, tuple[Reference, ...]]:
-    """`domestic.PK = […]`: references by country."""
-    attempts = Attempts()
-    domestic = {}
-    for name, references in node.table().items():
-        with attempts.one():
-            try:
-                country_code(name)
-            except ValueError as error:
-                raise references.fail(str(error), wrong="belongs to no country") from None
-            domestic[name] = listed(reference(ReferenceScope.DOMESTIC, name))(references)
-    attempts.finish()
-    return domestic
+def _domestic(country: str, node: Node) -> tuple[Reference, ...]:
+    """One entry of `domestic.PK = […]`."""
+    try:
+        country_code(country)
+    except ValueError as error:
+        raise node.fail(str(error), wrong="belongs to no country") from None
+    return listed(reference(ReferenceScope.DOMESTIC, country))(node)
 
 
 def _merged(source: TomlSource, base: Catalog) -> Catalog:
-    """`base` with a whole file merged into it. Raises CatalogError."""
+    """`base` with a whole file merged into it. Raises ConfigError."""
     document = Document(source)
     values: dict[str, Any] = {}
     with suppress(Invalid):
@@ -151,8 +128,7 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
                 "references": lambda node: read_references(node, base.references),
             },
         )
-    if document.problems:
-        raise CatalogError(document.problems)
+    document.finish()
     return Catalog(
         platforms=values.get("platform", base.platforms),
         references=values.get("references", base.references),
@@ -161,14 +137,13 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
 
 def _platforms(node: Node, base: Sequence[Platform]) -> tuple[Platform, ...]:
     """Every platform of the base and of `[platform.NAME]` tables."""
-    attempts = Attempts()
-    platforms = {platform.name: platform for platform in base}
-    for name, child in node.table().items():
-        with attempts.one():
-            platform_name(child, name)
-            platforms[name] = _platform(child, name, platforms.get(name))
-    attempts.finish()
-    return tuple(platforms.values())
+    known = {platform.name: platform for platform in base}
+
+    def platform(name: str, child: Node) -> Platform:
+        platform_name(child, name)
+        return _platform(child, name, known.get(name))
+
+    return tuple({**known, **named(platform)(node)}.values())
 
 
 def _platform(node: Node, name: str, base: Platform | None) -> Platform:
@@ -204,23 +179,22 @@ def _platform(node: Node, name: str, base: Platform | None) -> Platform:
 
 def _roles(node: Node, base: Sequence[Role]) -> tuple[Role, ...]:
     """Every role of the base and of `[platform.NAME.role.NAME]` tables."""
-    attempts = Attempts()
-    roles = {role.name: role for role in base}
-    for name, child in node.table().items():
-        with attempts.one():
-            role_name(child, name)
-            roles[name] = _role(child, name, roles.get(name))
-    attempts.finish()
-    return tuple(roles.values())
+    known = {role.name: role for role in base}
+
+    def role(name: str, child: Node) -> Role:
+        role_name(child, name)
+        return _role(child, name, known.get(name))
+
+    return tuple({**known, **named(role)(node)}.values())
 
 
 _ROLE: dict[str, Shape[Any]] = {
     "core": flag,
-    "need": one_of([need.value for need in Need]),
+    "need": member(Need),
     "canonical": flag,
     "sample": whole(0, LARGEST_SAMPLE),
     "verify": flag,
-    "protocol": protocol,
+    "protocol": member(Protocol),
     "endpoints": listed(endpoint),
     "add": listed(endpoint),
     "remove": listed(endpoint_id),
@@ -233,7 +207,7 @@ def _role(node: Node, name: str, base: Role | None) -> Role:
     values = read_table(node, _ROLE)
     role = Role(
         name=name,
-        need=Need(values.get("need", base.need if base else Need.ANY)),
+        need=values.get("need", base.need if base else Need.ANY),
         core=values.get("core", base.core if base else False),
         canonical=values.get("canonical", base.canonical if base else name == "web"),
         sample=values.get("sample", base.sample if base else 0),

@@ -5,7 +5,17 @@ from typing import Any
 
 import msgspec
 
-from monitor.config.toml_node import Node, Shape, filled, flag, listed, one_of, read_table, whole
+from monitor.config.toml_node import (
+    Node,
+    Shape,
+    filled,
+    flag,
+    listed,
+    member,
+    parsed,
+    read_table,
+    whole,
+)
 from probes.catalog.catalog import Endpoint, EndpointKind, Protocol, Reference, ReferenceScope
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import REFERENCE_PLATFORM
@@ -13,6 +23,8 @@ from probes.measurement import REFERENCE_PLATFORM
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 40
 _WEB = (EndpointKind.HTTPS, EndpointKind.HTTP)
+_plain = parsed(parse_endpoint)
+"""An endpoint written as text."""
 
 
 def platform_name(node: Node, name: str) -> None:
@@ -33,12 +45,7 @@ def role_name(node: Node, name: str) -> None:
 
 def endpoint(node: Node) -> Endpoint:
     """One endpoint of a role: text, or a table that also says what it must answer."""
-    return _with_options(node, {"verify": flag, "protocol": protocol})
-
-
-def protocol(node: Node) -> Protocol:
-    """The name of a protocol that a tcp endpoint must answer in."""
-    return Protocol(one_of([known.value for known in Protocol])(node))
+    return _with_options(node, {"verify": flag, "protocol": member(Protocol)})
 
 
 def endpoint_id(node: Node) -> str:
@@ -106,11 +113,6 @@ def require_tcp(node: Node, found: Endpoint) -> None:
     """Refuse a protocol for an endpoint that is not of kind tcp. Raises Invalid."""
     if found.kind is not EndpointKind.TCP:
         raise node.fail(f"leave it out: only tcp endpoints need one, not {found.id}")
-
-
-def _plain(node: Node) -> Endpoint:
-    """An endpoint written as text."""
-    return node.parsed(parse_endpoint)
 
 
 def _statuses(node: Node) -> tuple[int, ...]:

@@ -3,18 +3,17 @@
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from monitor.config.loopback import is_loopback
 from monitor.config.settings import CollectorSettings
-from monitor.config.tables import collector_shapes, elsewhere
+from monitor.config.tables import COLLECTOR
 from monitor.config.toml_node import Invalid, Node, read_table
 
 
-def read_collector(folder: Path, node: Node) -> CollectorSettings:
-    """The table; names of files are relative to `folder`."""
-    values = read_table(node, collector_shapes(folder), elsewhere=elsewhere("collector"))
+def read_collector(node: Node) -> CollectorSettings:
+    """The whole table. Raises Invalid."""
+    values = read_table(node, COLLECTOR)
     _check_pair(node, values)
     _check_listener(node, values)
     return CollectorSettings(**values)

@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,12 +24,13 @@ from monitor.config.toml_node import (
     filled,
     flag,
     listed,
-    one_of,
+    member,
+    parsed,
     read_table,
     text,
 )
-from monitor.config.toml_problem import Problem
-from monitor.config.toml_source import SourceError, parse_source
+from monitor.config.toml_problem import ConfigError, Problem
+from monitor.config.toml_source import parse_source
 
 SHIPPED = "fingerprints.toml"
 CONFIDENT = 5
@@ -50,14 +52,6 @@ _PATTERN_COLUMNS = ("pattern", "regex", "fingerprint")
 _COUNTRY_COLUMNS = ("expected_countries", "countries", "country_code", "country")
 
 
-class FingerprintError(Exception):
-    """A list that cannot be used. `problems` holds every reason."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
-
-
 @cache
 def shipped_fingerprints() -> tuple[Fingerprint, ...]:
     """The fingerprints that come with shutwatch."""
@@ -66,7 +60,7 @@ def shipped_fingerprints() -> tuple[Fingerprint, ...]:
 
 
 def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
-    """The fingerprints in a `.csv` file, or in TOML of any other name. Raises FingerprintError."""
+    """The fingerprints in a `.csv` file, or in TOML of any other name. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             content = file.read(_LIMIT + 1)
@@ -76,10 +70,10 @@ def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
         remedy = "name a file of fingerprints, from this file's folder"
-        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
+        raise ConfigError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     except ValueError as error:
         wrong, remedy = "is not a list of fingerprints", "text in UTF-8, up to 16 MiB"
-        raise FingerprintError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
+        raise ConfigError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
     parse = parse_csv if path.suffix.lower() == ".csv" else parse_toml
     return parse(decoded, str(path))
 
@@ -93,19 +87,13 @@ def merged(base: Iterable[Fingerprint], more: Iterable[Fingerprint]) -> tuple[Fi
 
 
 def parse_toml(content: str, file: str) -> tuple[Fingerprint, ...]:
-    """Our own format; `file` is its name in problems. Raises FingerprintError."""
-    try:
-        document = Document(parse_source(content, file))
-    except SourceError as error:
-        raise FingerprintError([error.problem]) from error
+    """Our own format; `file` is its name in problems. Raises ConfigError."""
+    document = Document(parse_source(content, file))
     found: tuple[Fingerprint, ...] = ()
-    try:
+    with suppress(Invalid):
         table = read_table(document.root, {"fingerprint": listed(_fingerprint, distinct=False)})
         found = table.get("fingerprint", ())
-    except Invalid:
-        pass  # noted in the document
-    if document.problems:
-        raise FingerprintError(sorted(document.problems, key=lambda one: one.line))
+    document.finish()
     return merged((), found)
 
 
@@ -115,12 +103,12 @@ def _fingerprint(node: Node) -> Fingerprint:
         node,
         {
             "id": _id,
-            "where": _word(Where),
+            "where": member(Where),
             "header": _header,
-            "kind": _word(Kind),
+            "kind": member(Kind),
             "pattern": filled,
-            "scope": _word(Scope),
-            "countries": listed(_country),
+            "scope": member(Scope),
+            "countries": listed(parsed(country_code)),
             "confident": flag,
         },
         required={
@@ -142,15 +130,6 @@ def _fingerprint(node: Node) -> Fingerprint:
     return one
 
 
-def _word(words: Any) -> Any:
-    """One of an enumeration's words, as its member."""
-
-    def read(node: Node) -> Any:
-        return words(one_of([word.value for word in words])(node))
-
-    return read
-
-
 def _id(node: Node) -> str:
     value = text(node)
     if not _ID.fullmatch(value):
@@ -160,10 +139,6 @@ def _id(node: Node) -> str:
 
 def _header(node: Node) -> str:
     return filled(node).lower()
-
-
-def _country(node: Node) -> str:
-    return node.parsed(country_code)
 
 
 def _regex_error(pattern: str) -> str:
@@ -178,7 +153,7 @@ def _regex_error(pattern: str) -> str:
 
 
 def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
-    """OONI's list, or another with a column for the pattern. Raises FingerprintError.
+    """OONI's list, or another with a column for the pattern. Raises ConfigError.
 
     The error lists every unusable row. A row of an unknown scope counts as a vendor's.
     """
@@ -191,7 +166,7 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
         if not set(columns) & set(_PATTERN_COLUMNS):
             wrong = "has no column for the pattern"
             remedy = "name one of the columns " + ", ".join(_PATTERN_COLUMNS)
-            raise FingerprintError([Problem(file=file, line=1, wrong=wrong, remedy=remedy)])
+            raise ConfigError([Problem(file=file, line=1, wrong=wrong, remedy=remedy)])
         for row in reader:
             try:
                 found += _row(row, reader.line_num)
@@ -200,9 +175,9 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
                 problems.append(Problem(file=file, line=line, wrong=str(error), remedy=remedy))
     except csv.Error as error:
         problem = Problem(file=file, wrong=f"is not CSV: {error}", remedy="quote cells properly")
-        raise FingerprintError([problem]) from error
+        raise ConfigError([problem]) from error
     if problems:
-        raise FingerprintError(problems)
+        raise ConfigError(problems)
     return merged((), found)
 
 

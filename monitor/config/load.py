@@ -1,6 +1,6 @@
 """One TOML file → frozen Settings. One reading finds every mistake, each with its line."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from monitor.analysis.events.settings import EventSettings
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.agent import check_agent_file, read_agent
 from monitor.config.catalog import (
-    CatalogError,
     load_catalog,
     read_references,
     select_platforms,
@@ -34,37 +33,37 @@ from monitor.config.settings import (
 )
 from monitor.config.tables import (
     EVENTS,
+    FINGERPRINTS,
     LOG,
+    PROBE,
     RETENTION,
+    SERVER,
     THROTTLING,
     TOP,
     VANTAGE,
+    VANTAGE_CHECK,
     VANTAGE_REQUIRED,
-    Shapes,
     elsewhere,
-    fingerprint_shapes,
-    probe_shapes,
-    server_shapes,
-    vantage_check_shapes,
 )
 from monitor.config.toml_node import (
     Document,
     Invalid,
     Node,
     Shape,
-    did_you_mean,
+    Shapes,
     listed,
     read_table,
+    suggestion,
     text,
 )
-from monitor.config.toml_problem import Problem
-from monitor.config.toml_source import SourceError, read_source
-from monitor.config.values import file_in
+from monitor.config.toml_problem import ConfigError, Problem
+from monitor.config.toml_source import read_source
+from monitor.config.values import existing_file
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings
 from probes.catalog.catalog import Catalog, ReferenceScope
 from probes.settings import ProbeSettings
-from probes.vantage import Profile, VantagePoint, VantageRole
+from probes.vantage import VantagePoint, VantageRole
 
 CONFIG_VARIABLE = "SHUTWATCH_CONFIG"
 """Names the file when `--config` is absent."""
@@ -76,14 +75,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _APART = object()
 _NO_VANTAGE = 'add a vantage: [[vantage]] and under it id = "here" and country = "PK"'
-
-
-class ConfigError(Exception):
-    """A configuration that cannot be used. `problems` holds every reason, in the file's order."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -106,14 +97,11 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigError, with every problem of this file and of the catalogue file it names.
     """
-    try:
-        document = Document(read_source(path), expander(environ))
-    except SourceError as error:
-        raise ConfigError([error.problem]) from error
+    document = Document(read_source(path), expander(environ), elsewhere)
     root = document.root
     in_catalog_file: list[Problem] = []
-    catalog = _catalog(root, path.parent, in_catalog_file)
-    values = _values(root, path.parent, catalog)
+    catalog = _catalog(root, in_catalog_file)
+    values = _values(root, catalog)
     problems = [*sorted(document.problems, key=lambda one: one.line), *in_catalog_file]
     if problems:
         raise ConfigError(problems)
@@ -122,13 +110,13 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Settings:
         **_with_interval(_with_listener(values)),
         vantages=vantages,
         catalog=measured_from(vantages, catalog),
-        catalog_text=_catalog_text(root, path.parent),
+        catalog_text=_catalog_text(root),
         chosen="platforms" in root.raw.get("catalog", {}),
         source=str(path),
     )
 
 
-def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
+def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
     """Everything but the catalogue; empty when anything is wrong."""
     values: dict[str, Any] = {}
     with suppress(Invalid):
@@ -136,30 +124,23 @@ def _values(root: Node, folder: Path, catalog: Catalog) -> dict[str, Any]:
             root,
             {
                 **TOP,
-                "probe": _section(
-                    "probe",
-                    ProbeSettings,
-                    probe_shapes(folder),
-                    "body_limit",
-                    "suspicious_body_limit",
-                ),
-                "throttling": _section("throttling", ThrottlingSettings, THROTTLING),
+                "probe": _section(ProbeSettings, PROBE, "body_limit", "suspicious_body_limit"),
+                "throttling": _section(ThrottlingSettings, THROTTLING),
                 "events": _events,
-                "fingerprints": partial(_fingerprints, folder),
-                "vantage_check": partial(_vantage_check, folder),
-                "retention": _section("retention", RetentionSettings, RETENTION, "raw", "hourly"),
-                "log": _section("log", LogSettings, LOG),
-                "server": _section("server", ServerSettings, server_shapes(folder)),
-                "collector": partial(read_collector, folder),
-                "notify": partial(_notify, folder, catalog),
-                "agent": lambda node: read_agent(node, folder, elsewhere("agent")),
+                "fingerprints": _fingerprints,
+                "vantage_check": _vantage_check,
+                "retention": _section(RetentionSettings, RETENTION, "raw", "hourly"),
+                "log": _section(LogSettings, LOG),
+                "server": _section(ServerSettings, SERVER),
+                "collector": read_collector,
+                "notify": partial(_notify, catalog),
+                "agent": read_agent,
                 "vantage": _vantages,
                 "references": _read_apart,
                 "catalog": _read_apart,
             },
             # A collector's agents may do all the measuring.
             required={} if "collector" in root.raw else {"vantage": _NO_VANTAGE},
-            elsewhere=elsewhere(""),
         )
     _in_order(root, TOP, Settings, "jitter", "interval")
     _private(root, values)
@@ -190,15 +171,13 @@ def _read_apart(_: Node) -> object:
     return _APART
 
 
-def _section(
-    name: str, settings: type[T], shapes: Shapes, smaller: str = "", larger: str = ""
-) -> Shape[T]:
-    """The shape of `[name]`, whose value `smaller` may be at most `larger`."""
+def _section(settings: type[T], shapes: Shapes, smaller: str = "", larger: str = "") -> Shape[T]:
+    """The shape of a table, whose value `smaller` may be at most `larger`."""
 
     def read(node: Node) -> T:
         if smaller:
             _in_order(node, shapes, settings, smaller, larger)
-        return settings(**read_table(node, shapes, elsewhere=elsewhere(name)))
+        return settings(**read_table(node, shapes))
 
     return read
 
@@ -206,23 +185,22 @@ def _section(
 def _events(node: Node) -> EventSettings:
     """`[events]`."""
     _in_order(node, EVENTS, EventSettings, "false_confirmed", "false_suspected")
-    values = read_table(node, EVENTS, elsewhere=elsewhere("events"))
+    values = read_table(node, EVENTS)
     if "collector" in node.document.root.raw:
         values.setdefault("agreement", COLLECTED_AGREEMENT)
     return EventSettings(**values)
 
 
-def _fingerprints(folder: Path, node: Node) -> tuple[Fingerprint, ...]:
+def _fingerprints(node: Node) -> tuple[Fingerprint, ...]:
     """`[fingerprints]`: the shipped ones and those of every file; later ones replace earlier."""
-    lists = read_table(node, fingerprint_shapes(folder), elsewhere=elsewhere("fingerprints"))
-    more = [one for each in lists.get("files", ()) for one in each]
+    lists = read_table(node, FINGERPRINTS).get("files", ())
+    more = [one for each in lists for one in each]
     return merged(shipped_fingerprints(), more)
 
 
-def _vantage_check(folder: Path, node: Node) -> VantageCheckSettings:
+def _vantage_check(node: Node) -> VantageCheckSettings:
     """`[vantage_check]`; an exit address is of use only with files that locate it."""
-    shapes = vantage_check_shapes(folder)
-    values = read_table(node, shapes, elsewhere=elsewhere("vantage_check"))
+    values = read_table(node, VANTAGE_CHECK)
     if values.get("echo") and not values.get("mmdb"):
         raise node.table()["echo"].fail("mmdb as well: files that locate an address")
     return VantageCheckSettings(**values)
@@ -241,11 +219,11 @@ def _private(root: Node, values: Mapping[str, Any]) -> None:
             )
 
 
-def _notify(folder: Path, catalog: Catalog, node: Node) -> NotifySettings:
+def _notify(catalog: Catalog, node: Node) -> NotifySettings:
     """`[notify]`."""
     # With mistakes in it a catalogue is not complete, so nothing is checked against it.
     platforms = () if node.document.problems else [one.name for one in catalog.platforms]
-    return read_notify(node, folder, platforms, elsewhere)
+    return read_notify(node, platforms)
 
 
 def _vantages(node: Node) -> tuple[VantagePoint, ...]:
@@ -270,12 +248,7 @@ def _vantages(node: Node) -> tuple[VantagePoint, ...]:
 
 def _vantage(node: Node) -> VantagePoint:
     """One `[[vantage]]`."""
-    values = read_table(node, VANTAGE, required=VANTAGE_REQUIRED, elsewhere=elsewhere("vantage"))
-    if "role" in values:
-        values["role"] = VantageRole(values["role"])
-    if "profile" in values:
-        values["profile"] = Profile(values["profile"])
-    return VantagePoint(**values)
+    return VantagePoint(**read_table(node, VANTAGE, required=VANTAGE_REQUIRED))
 
 
 def _distinct_ids(entries: Sequence[Node]) -> None:
@@ -296,7 +269,7 @@ def _may_be_field(entry: Node) -> bool:
     return not isinstance(entry.raw, dict) or entry.raw.get("role") != VantageRole.CONTROL
 
 
-def _catalog(root: Node, folder: Path, in_file: list[Problem]) -> Catalog:
+def _catalog(root: Node, in_file: list[Problem]) -> Catalog:
     """The shipped catalogue with `[catalog]` and `[references]` applied.
 
     Problems of a catalogue file are added to `in_file`, all others to the document.
@@ -307,7 +280,7 @@ def _catalog(root: Node, folder: Path, in_file: list[Problem]) -> Catalog:
     if "catalog" in tables:
         with suppress(Invalid):
             node = root.table()["catalog"]
-            catalog, known = _with_file(node, catalog, folder, in_file)
+            catalog, known = _with_file(node, catalog, in_file)
             names = _platform_names(node, catalog if known else None)
     if "references" in tables:
         with suppress(Invalid):
@@ -316,28 +289,26 @@ def _catalog(root: Node, folder: Path, in_file: list[Problem]) -> Catalog:
     return watched_by_default(catalog) if names is None else select_platforms(catalog, names)
 
 
-def _with_file(
-    node: Node, catalog: Catalog, folder: Path, in_file: list[Problem]
-) -> tuple[Catalog, bool]:
+def _with_file(node: Node, catalog: Catalog, in_file: list[Problem]) -> tuple[Catalog, bool]:
     """The catalogue with `catalog.file` merged in, and whether all of it is known."""
     table = node.table()
     if "file" not in table:
         return catalog, True
     try:
-        return load_catalog(file_in(folder)(table["file"]), catalog), True
+        return load_catalog(existing_file(table["file"]), catalog), True
     except Invalid:
         return catalog, False
-    except CatalogError as error:
+    except ConfigError as error:
         in_file.extend(error.problems)
         return catalog, False
 
 
-def _catalog_text(root: Node, folder: Path) -> str:
+def _catalog_text(root: Node) -> str:
     """The text of the catalogue file that a configuration without mistakes names."""
     table = root.raw.get("catalog", {})
     if "file" not in table:
         return ""
-    return file_in(folder)(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
+    return existing_file(root.table()["catalog"].table()["file"]).read_text(encoding="utf-8")
 
 
 def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None:
@@ -347,13 +318,11 @@ def _platform_names(node: Node, catalog: Catalog | None) -> Sequence[str] | None
     def name(entry: Node) -> str:
         value = text(entry)
         if known is not None and value not in known:
-            hint = did_you_mean(value, known) or f"one of {', '.join(sorted(known))}"
-            raise entry.fail(hint, wrong="is not a platform of the catalogue")
+            wrong = "is not a platform of the catalogue"
+            raise entry.fail(suggestion(value, known), wrong=wrong)
         return value
 
-    values = read_table(
-        node, {"platforms": listed(name), "file": _read_apart}, elsewhere=elsewhere("catalog")
-    )
+    values = read_table(node, {"platforms": listed(name), "file": _read_apart})
     names: Sequence[str] | None = values.get("platforms")
     if names is not None and not names:
         raise node.table()["platforms"].fail("at least one platform, or leave this key out")

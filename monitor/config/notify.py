@@ -4,10 +4,9 @@ Addresses hold tokens and passwords, so no problem repeats one.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from functools import partial
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,16 +14,18 @@ from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.toml_node import (
     Attempts,
     Node,
-    Shape,
+    Shapes,
     did_you_mean,
     filled,
     flag,
     listed,
     one_of,
+    optional,
     read_table,
+    suggestion,
     text,
 )
-from monitor.config.values import country, duration, file_in, vantage_id
+from monitor.config.values import country, duration, named_file, vantage_id
 from monitor.notify.apprise_service import NotInstalledError, fault_of
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.wording.languages import LANGUAGES
@@ -55,33 +56,19 @@ def address(node: Node) -> str:
     return filled(node).strip()
 
 
-def address_file(folder: Path) -> Shape[tuple[str, tuple[str, ...]]]:
-    """A file of addresses, one per line, relative to `folder`: its path and its addresses.
-
-    Empty text is no file.
-    """
-
-    def read(node: Node) -> tuple[str, tuple[str, ...]]:
-        if not text(node):
-            return "", ()
-        path = file_in(folder)(node)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise node.fail(f"a file that can be read ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise node.fail("a text file, in UTF-8") from None
-        found: list[str] = []
-        for number, line in enumerate(map(str.strip, lines), 1):
-            if line and not line.startswith("#"):
-                if fault := _fault(line):
-                    raise node.fail(f"correct line {number} of it: {fault}")
-                found.append(line)
-        if not found:
-            raise node.fail("a file with at least one address, one a line")
-        return str(path), tuple(found)
-
-    return read
+def address_file(node: Node) -> tuple[str, tuple[str, ...]]:
+    """A file of addresses, one a line: its path and its addresses."""
+    with named_file(node) as path:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    found: list[str] = []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line and not line.startswith("#"):
+            if fault := _fault(line):
+                raise node.fail(f"correct line {number} of it: {fault}")
+            found.append(line)
+    if not found:
+        raise node.fail("a file with at least one address, one a line")
+    return str(path), tuple(found)
 
 
 def time_zone(node: Node) -> str:
@@ -94,23 +81,17 @@ def time_zone(node: Node) -> str:
         raise node.fail(meant or 'a time zone, as in "Asia/Karachi" or "UTC"') from None
 
 
-def daily(node: Node) -> int | None:
-    """A time of day, in minutes after midnight; None for empty text."""
-    value = text(node)
-    if not value:
-        return None
-    found = _DAILY.fullmatch(value)
+def daily(node: Node) -> int:
+    """A time of day, in minutes after midnight."""
+    found = _DAILY.fullmatch(text(node))
     if found is None:
         raise node.fail('a time of day from "00:00" to "23:59", or "" for none')
     return 60 * int(found[1]) + int(found[2])
 
 
-def quiet(node: Node) -> Quiet | None:
-    """A span of the day; None for empty text."""
-    value = text(node)
-    if not value:
-        return None
-    found = _QUIET.fullmatch(value)
+def quiet(node: Node) -> Quiet:
+    """A span of the day."""
+    found = _QUIET.fullmatch(text(node))
     if found is None:
         raise node.fail('two times of day, as in "22:00-07:00", or "" for none')
     numbers = [int(part) for part in found.groups()]
@@ -120,67 +101,47 @@ def quiet(node: Node) -> Quiet | None:
     return Quiet(start=start, end=end)
 
 
-def notify_shapes() -> Mapping[str, Shape[Any]]:
-    """`[notify]`, without the routes."""
-    return {
-        "give_up": duration("1m", "30d"),
-        "timeout": duration("1s", "5m"),
-        "ping_url": web_address,
-        "ping_interval": duration("1s", "1d"),
-    }
+NOTIFY: Shapes = {
+    "give_up": duration("1m", "30d"),
+    "timeout": duration("1s", "5m"),
+    "ping_url": web_address,
+    "ping_interval": duration("1s", "1d"),
+}
+"""`[notify]`, without the routes."""
+
+ROUTE: Shapes = {
+    "name": vantage_id,
+    "urls": listed(address),
+    "url_file": optional(address_file, ("", ())),
+    "countries": listed(country),
+    "platforms": listed(filled),
+    "kinds": listed(one_of([kind.value for kind in EventKind])),
+    "minimum": one_of([EventState.SUSPECTED.value, EventState.CONFIRMED.value]),
+    "language": one_of([language.code for language in LANGUAGES]),
+    "timezone": time_zone,
+    "quiet": optional(quiet, None),
+    "wake": flag,
+    "gather": duration("0s", "1h"),
+    "digest": duration("0s", "7d"),
+    "daily": optional(daily, None),
+}
+"""`[[notify.route]]`."""
 
 
-def route_shapes(folder: Path) -> Mapping[str, Shape[Any]]:
-    """`[[notify.route]]`; names of files are relative to `folder`."""
-    return {
-        "name": vantage_id,
-        "urls": listed(address),
-        "url_file": address_file(folder),
-        "countries": listed(country),
-        "platforms": listed(filled),
-        "kinds": listed(one_of([kind.value for kind in EventKind])),
-        "minimum": one_of([EventState.SUSPECTED.value, EventState.CONFIRMED.value]),
-        "language": one_of([language.code for language in LANGUAGES]),
-        "timezone": time_zone,
-        "quiet": quiet,
-        "wake": flag,
-        "gather": duration("0s", "1h"),
-        "digest": duration("0s", "7d"),
-        "daily": daily,
-    }
+def read_notify(node: Node, platforms: Collection[str]) -> NotifySettings:
+    """`[notify]` with its routes; `platforms` are the measured ones, empty when not known."""
+    shapes: Shapes = {**NOTIFY, "route": partial(_routes, platforms)}
+    return NotifySettings(**read_table(node, shapes))
 
 
-def read_notify(
-    node: Node,
-    folder: Path,
-    platforms: Collection[str],
-    elsewhere: Callable[[str], Mapping[str, str]],
-) -> NotifySettings:
-    """`[notify]` with its routes.
-
-    `platforms` are the measured ones, empty when they are not known; `elsewhere` says for a table
-    where misplaced keys belong.
-    """
-
-    def routes(entries: Node) -> tuple[Route, ...]:
-        if isinstance(entries.raw, dict):
-            raise entries.fail(
-                "write [[notify.route]], in double brackets", wrong="is in single brackets"
-            )
-        return _routes(entries, folder, platforms, elsewhere("notify.route"))
-
-    shapes = {**notify_shapes(), "route": routes}
-    return NotifySettings(**read_table(node, shapes, elsewhere=elsewhere("notify")))
-
-
-def _routes(
-    node: Node, folder: Path, platforms: Collection[str], elsewhere: Mapping[str, str]
-) -> tuple[Route, ...]:
+def _routes(platforms: Collection[str], node: Node) -> tuple[Route, ...]:
+    if isinstance(node.raw, dict):
+        raise node.fail("write [[notify.route]], in double brackets", wrong="is in single brackets")
     attempts = Attempts()
     found: dict[str, Route] = {}
     for entry in node.entries():
         with attempts.one():
-            route = _route(entry, folder, platforms, elsewhere)
+            route = _route(entry, platforms)
             if route.name in found:
                 raise entry.table()["name"].fail("a name that no other route has")
             found[route.name] = route
@@ -188,12 +149,8 @@ def _routes(
     return tuple(found.values())
 
 
-def _route(
-    node: Node, folder: Path, platforms: Collection[str], elsewhere: Mapping[str, str]
-) -> Route:
-    values = read_table(
-        node, route_shapes(folder), required={"name": _NO_NAME}, elsewhere=elsewhere
-    )
+def _route(node: Node, platforms: Collection[str]) -> Route:
+    values = read_table(node, ROUTE, required={"name": _NO_NAME})
     table = node.table()
     path, from_file = values.pop("url_file", ("", ()))
     addresses = (*values.pop("urls", ()), *from_file)
@@ -203,16 +160,13 @@ def _route(
         raise table["kinds"].fail("at least one kind, or leave this key out")
     for one in values.get("platforms", ()):
         if platforms and one not in platforms:
-            hint = did_you_mean(one, platforms) or f"one of {', '.join(sorted(platforms))}"
-            raise table["platforms"].fail(hint, wrong=f"names {one!r}, which is not measured")
-    return Route(**values, urls=_targets(addresses), url_file=path)
-
-
-def _targets(addresses: Sequence[str]) -> tuple[Target, ...]:
-    return tuple(
+            wrong = f"names {one!r}, which is not measured"
+            raise table["platforms"].fail(suggestion(one, platforms), wrong=wrong)
+    targets = tuple(
         Target(name=f"{number}-{one.partition('://')[0].lower()}", url=one)
         for number, one in enumerate(addresses, 1)
     )
+    return Route(**values, urls=targets, url_file=path)
 
 
 def _fault(written: str) -> str:

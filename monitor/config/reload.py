@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.config.load import ConfigError
 from monitor.config.settings import CollectorSettings, Settings
+from monitor.config.toml_problem import ConfigError
 from monitor.logs import logger
 
 log = logger(__name__)

@@ -4,12 +4,10 @@ docs/config.md documents every one of them and is tested against these tables.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from monitor.config.agent import agent_shapes
-from monitor.config.notify import notify_shapes, route_shapes
-from monitor.config.toml_node import Shape, flag, listed, number, one_of, text, whole
+from monitor.config.agent import AGENT
+from monitor.config.notify import NOTIFY, ROUTE
+from monitor.config.toml_node import Shapes, flag, listed, member, number, one_of, text, whole
 from monitor.config.values import (
     address,
     as_number,
@@ -23,14 +21,13 @@ from monitor.config.values import (
     https_url,
     kept,
     listen,
-    listen_or_not,
     mmdb_file,
     network,
     optional_file,
+    optional_listen,
     pem_file,
     public_url,
     resolver,
-    share,
     size,
     tokens_file,
     user_shares,
@@ -39,36 +36,33 @@ from monitor.config.values import (
 )
 from probes.vantage import Profile, VantageRole
 
-Shapes = Mapping[str, Shape[Any]]
-
 _MEBIBYTE = 1024 * 1024
 
 
-def probe_shapes(folder: Path) -> Shapes:
-    """`[probe]`; names of files are relative to `folder`."""
-    timeout = duration("1ms", "10m")
-    return {
-        "dns_timeout": timeout,
-        "tcp_timeout": timeout,
-        "tls_timeout": timeout,
-        "http_timeout": timeout,
-        "rate": whole(1, 10_000),
-        "concurrency": whole(1, 100_000),
-        "dns_window": duration("0s", "1m"),
-        "retries": whole(0, 10),
-        "retry_pause": duration("0s", "10m"),
-        "max_addresses": whole(1, 64),
-        "body_limit": whole(1024, 64 * _MEBIBYTE),
-        "suspicious_body_limit": whole(1024, 64 * _MEBIBYTE),
-        "daily_bytes": size("1MB", "1000GB"),
-        "trust_anchors": listed(pem_file(folder)),
-        "bogon_allow": listed(network),
-        "quic_share": share,
-        "open_resolvers": listed(address),
-        "doh_resolvers": listed(https_url),
-        "innocuous": host_name,
-        "user_agent": header_value,
-    }
+_TIMEOUT = duration("1ms", "10m")
+PROBE: Shapes = {
+    "dns_timeout": _TIMEOUT,
+    "tcp_timeout": _TIMEOUT,
+    "tls_timeout": _TIMEOUT,
+    "http_timeout": _TIMEOUT,
+    "rate": whole(1, 10_000),
+    "concurrency": whole(1, 100_000),
+    "dns_window": duration("0s", "1m"),
+    "retries": whole(0, 10),
+    "retry_pause": duration("0s", "10m"),
+    "max_addresses": whole(1, 64),
+    "body_limit": whole(1024, 64 * _MEBIBYTE),
+    "suspicious_body_limit": whole(1024, 64 * _MEBIBYTE),
+    "daily_bytes": size("1MB", "1000GB"),
+    "trust_anchors": listed(pem_file),
+    "bogon_allow": listed(network),
+    "quic_share": number(0, 1),
+    "open_resolvers": listed(address),
+    "doh_resolvers": listed(https_url),
+    "innocuous": host_name,
+    "user_agent": header_value,
+}
+"""`[probe]`."""
 
 
 EVENTS: Shapes = {
@@ -93,45 +87,41 @@ THROTTLING: Shapes = {
 """`[throttling]`."""
 
 
-def fingerprint_shapes(folder: Path) -> Shapes:
-    """`[fingerprints]`; names of files are relative to `folder`."""
-    return {"files": listed(fingerprint_file(folder), distinct=False)}
+FINGERPRINTS: Shapes = {"files": listed(fingerprint_file, distinct=False)}
+"""`[fingerprints]`."""
 
 
-def vantage_check_shapes(folder: Path) -> Shapes:
-    """`[vantage_check]`; names of files are relative to `folder`."""
-    return {
-        "mmdb": listed(mmdb_file(folder)),
-        "echo": listed(https_url),
-        "every": whole(1, 10_000),
-        "siblings": listed(listed(as_number), distinct=False),
-    }
+VANTAGE_CHECK: Shapes = {
+    "mmdb": listed(mmdb_file),
+    "echo": listed(https_url),
+    "every": whole(1, 10_000),
+    "siblings": listed(listed(as_number), distinct=False),
+}
+"""`[vantage_check]`."""
 
 
-def server_shapes(folder: Path) -> Shapes:
-    """`[server]`; names of files are relative to `folder`."""
-    return {
-        "users": users_file(folder),
-        "tokens": tokens_file(folder),
-        "public": flag,
-        "reload": flag,
-    }
+SERVER: Shapes = {
+    "users": users_file,
+    "tokens": tokens_file,
+    "public": flag,
+    "reload": flag,
+}
+"""`[server]`."""
 
 
-def collector_shapes(folder: Path) -> Shapes:
-    """`[collector]`; names of files are relative to `folder`."""
-    return {
-        "listen": listen_or_not,
-        "certificate": optional_file(folder),
-        "certificate_key": optional_file(folder),
-        "behind_proxy": flag,
-        "batches_per_minute": whole(1, 100_000),
-        "controls_per_minute": whole(1, 100_000),
-        "hourly_bytes": size("64MB", "1000GB"),
-        "requests_at_once": whole(1, 10_000),
-        "paused": listed(vantage_id),
-        "control_wait": duration("0s", "1d"),
-    }
+COLLECTOR: Shapes = {
+    "listen": optional_listen,
+    "certificate": optional_file,
+    "certificate_key": optional_file,
+    "behind_proxy": flag,
+    "batches_per_minute": whole(1, 100_000),
+    "controls_per_minute": whole(1, 100_000),
+    "hourly_bytes": size("64MB", "1000GB"),
+    "requests_at_once": whole(1, 10_000),
+    "paused": listed(vantage_id),
+    "control_wait": duration("0s", "1d"),
+}
+"""`[collector]`."""
 
 
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
@@ -148,10 +138,10 @@ VANTAGE: Shapes = {
     "country": country,
     "asn": as_number,
     "network": text,
-    "role": one_of([role.value for role in VantageRole]),
+    "role": member(VantageRole),
     "egress": egress,
     "resolver": resolver,
-    "profile": one_of([profile.value for profile in Profile]),
+    "profile": member(Profile),
 }
 """`[[vantage]]`."""
 
@@ -170,40 +160,36 @@ TOP: Shapes = {
 }
 """Settings before the first table."""
 
-REFERENCES = ("uplink", "international", "domestic")
-"""`[references]`, read by `monitor.config.catalog`."""
-
-CATALOG = ("platforms", "file")
-"""`[catalog]`."""
-
 TABLES: Mapping[str, frozenset[str]] = {
-    "": frozenset(TOP),
-    "probe": frozenset(probe_shapes(Path())),
-    "throttling": frozenset(THROTTLING),
-    "events": frozenset(EVENTS),
-    "retention": frozenset(RETENTION),
-    "log": frozenset(LOG),
-    "server": frozenset(server_shapes(Path())),
-    "collector": frozenset(collector_shapes(Path())),
-    "agent": frozenset(agent_shapes(Path())),
-    "notify": frozenset(notify_shapes()),
-    "notify.route": frozenset(route_shapes(Path())),
-    "vantage_check": frozenset(vantage_check_shapes(Path())),
-    "vantage": frozenset(VANTAGE),
-    "references": frozenset(REFERENCES),
-    "catalog": frozenset(CATALOG),
-    "fingerprints": frozenset(fingerprint_shapes(Path())),
+    name: frozenset(keys)
+    for name, keys in {
+        "": TOP,
+        "probe": PROBE,
+        "throttling": THROTTLING,
+        "events": EVENTS,
+        "retention": RETENTION,
+        "log": LOG,
+        "server": SERVER,
+        "collector": COLLECTOR,
+        "agent": AGENT,
+        "notify": NOTIFY,
+        "notify.route": ROUTE,
+        "vantage_check": VANTAGE_CHECK,
+        "vantage": VANTAGE,
+        "references": ("uplink", "international", "domestic"),
+        "catalog": ("platforms", "file"),
+        "fingerprints": FINGERPRINTS,
+    }.items()
 }
 """Every key there is, by table; the empty name is the top of the file."""
 
 
 def elsewhere(table: str) -> dict[str, str]:
     """Key of another table → where it belongs, for keys misplaced in `table`."""
-    places: dict[str, str] = {}
-    for other, keys in TABLES.items():
-        if other != table:
-            places |= dict.fromkeys(keys, _place(other))
-    return places
+    if table not in TABLES:
+        return {}
+    others = ((other, keys) for other, keys in TABLES.items() if other != table)
+    return {key: _place(other) for other, keys in others for key in keys}
 
 
 def _place(table: str) -> str:

@@ -9,12 +9,15 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
-from monitor.config.toml_problem import KeyPath, Problem, key_text, value_text
+from monitor.config.toml_problem import ConfigError, KeyPath, Problem, key_text, value_text
 from monitor.config.toml_source import TomlSource
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 
 class Invalid(Exception):  # noqa: N818 - control flow between shapes, never shown
@@ -44,16 +47,35 @@ class Attempts:
 class Document:
     """One file being read: its source, and the problems noted so far."""
 
-    def __init__(self, source: TomlSource, expand: Callable[[str], str] | None = None) -> None:
-        """`expand` is applied to every text that is read, and raises ValueError with a remedy."""
+    def __init__(
+        self,
+        source: TomlSource,
+        expand: Callable[[str], str] | None = None,
+        elsewhere: Callable[[str], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        """`expand` is applied to every text that is read, and raises ValueError with a remedy.
+
+        `elsewhere` maps, for the name of a table, keys of other tables to where they belong.
+        """
         self.source = source
         self.problems: list[Problem] = []
         self.expand = expand
+        self.elsewhere = elsewhere
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file; names of files in it are relative to this folder."""
+        return Path(self.source.file).parent
 
     @property
     def root(self) -> "Node":
         """The whole file as one table."""
         return Node(self, (), self.source.data)
+
+    def finish(self) -> None:
+        """Raise ConfigError with every problem, in the order of lines, when there is any."""
+        if self.problems:
+            raise ConfigError(sorted(self.problems, key=lambda problem: problem.line))
 
 
 class Node:
@@ -69,6 +91,11 @@ class Node:
     def key(self) -> str:
         """Such as `vantage[2].egress`."""
         return key_text(self.path)
+
+    @property
+    def name(self) -> str:
+        """The last name in the key: `egress`; empty for the whole file."""
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
     @property
     def value(self) -> Any:
@@ -98,9 +125,9 @@ class Node:
 
     def fail(self, remedy: str, *, wrong: str = "") -> Invalid:
         """Note that this value is wrong, and return what to raise."""
-        name = next((part for part in reversed(self.path) if isinstance(part, str)), "")
         shown = not (wrong and isinstance(self.raw, dict | list))
-        return self._note(self.path, value_text(self.raw, name) if shown else "", wrong, remedy)
+        value = value_text(self.raw, self.name) if shown else ""
+        return self._note(self.path, value, wrong, remedy)
 
     def lack(self, name: str, remedy: str, *, wrong: str = "is missing") -> Invalid:
         """Note that `name` is missing from this table, and return what to raise."""
@@ -123,7 +150,8 @@ class Node:
     def table(self) -> dict[str, "Node"]:
         """The values of a table by name. Raises Invalid."""
         if not isinstance(self.raw, dict):
-            example = f"[{self.key}]" if _plain_path(self.path) else "{ … }"
+            listed = any(isinstance(part, int) for part in self.path)
+            example = "{ … }" if listed else f"[{self.key}]"
             raise self.fail(f"a table of settings: {example} and its settings below it")
         return {name: Node(self.document, (*self.path, name), v) for name, v in self.raw.items()}
 
@@ -135,27 +163,29 @@ class Node:
 
 
 Shape = Callable[[Node], T]
+Shapes = Mapping[str, Shape[Any]]
+"""The keys of a table, each with its shape."""
 
 
 def read_table(
     node: Node,
-    shapes: Mapping[str, Shape[Any]],
+    shapes: Shapes,
     *,
     required: Mapping[str, str] | None = None,
-    elsewhere: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Every given key, in its shape. Raises Invalid after noting every problem.
 
-    `required` maps each mandatory key to an example; `elsewhere` maps keys of other tables to where
-    they belong.
+    `required` maps each mandatory key to an example.
     """
     table = node.table()
+    name_of_table = ".".join(part for part in node.path if isinstance(part, str))
+    elsewhere = node.document.elsewhere(name_of_table)
     attempts = Attempts()
     values = {}
     for name, child in table.items():
         with attempts.one():
             if name not in shapes:
-                remedy = _where(name, shapes, elsewhere or {})
+                remedy = _where(name, shapes, elsewhere)
                 raise child.fail(remedy, wrong="is not a setting shutwatch knows")
             values[name] = shapes[name](child)
     for name, remedy in (required or {}).items():
@@ -180,6 +210,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{plain[close[0]]}"?' if close else ""
 
 
+def suggestion(name: str, known: Collection[str]) -> str:
+    """What to write instead of `name`: the known name that looks like it, or one of all."""
+    return did_you_mean(name, known) or f"one of {', '.join(sorted(known))}"
+
+
+def named(read: Callable[[str, Node], T]) -> Shape[dict[str, T]]:
+    """A table whose keys the author chooses; `read` gets each key and its value."""
+
+    def read_all(node: Node) -> dict[str, T]:
+        attempts = Attempts()
+        values = {}
+        for name, child in node.table().items():
+            with attempts.one():
+                values[name] = read(name, child)
+        attempts.finish()
+        return values
+
+    return read_all
+
+
 def listed(shape: Shape[T], *, distinct: bool = True) -> Shape[tuple[T, ...]]:
     """A list, every entry in `shape`, none twice."""
 
@@ -202,7 +252,8 @@ def text(node: Node) -> str:
     """Text on one line, which may be empty."""
     value = node.value
     if not isinstance(value, str):
-        raise node.fail(f"text in quotation marks: {_last(node)} = {_as_text(value)}")
+        example = value if isinstance(value, int | float) else "…"
+        raise node.fail(f'text in quotation marks: {node.name or "value"} = "{example}"')
     if not value.isprintable():
         raise node.fail("text on one line, without control characters")
     return value
@@ -225,28 +276,39 @@ def flag(node: Node) -> bool:
 
 def whole(minimum: int, maximum: int) -> Shape[int]:
     """A whole number within bounds, both included."""
+    return _within(f"a whole number from {minimum} to {maximum}", int, minimum, maximum)
 
-    def read(node: Node) -> int:
-        if isinstance(node.raw, bool) or not isinstance(node.raw, int):
-            raise node.fail(f"a whole number from {minimum} to {maximum}, without quotation marks")
-        if not minimum <= node.raw <= maximum:
-            raise node.fail(f"a whole number from {minimum} to {maximum}")
+
+def number(minimum: float, maximum: float) -> Shape[float]:
+    """A number within bounds, both included."""
+    within = _within(f"a number from {minimum:g} to {maximum:g}", int | float, minimum, maximum)
+    return lambda node: float(within(node))
+
+
+def _within(remedy: str, kind: Any, minimum: float, maximum: float) -> Shape[Any]:
+    def read(node: Node) -> Any:
+        right = isinstance(node.raw, kind) and not isinstance(node.raw, bool)
+        if not right or not minimum <= node.raw <= maximum:
+            raise node.fail(f"{remedy}, without quotation marks")
         return node.raw
 
     return read
 
 
-def number(minimum: float, maximum: float) -> Shape[float]:
-    """A number within bounds, both included."""
+def member(words: type[E]) -> Shape[E]:
+    """One word of an enumeration."""
+    word = one_of([one.value for one in words])
+    return lambda node: words(word(node))
 
-    def read(node: Node) -> float:
-        if isinstance(node.raw, bool) or not isinstance(node.raw, int | float):
-            raise node.fail(f"a number from {minimum:g} to {maximum:g}, without quotation marks")
-        if not minimum <= node.raw <= maximum:
-            raise node.fail(f"a number from {minimum:g} to {maximum:g}")
-        return float(node.raw)
 
-    return read
+def parsed(parse: Callable[[str], T]) -> Shape[T]:
+    """Text that `parse` reads, which raises ValueError as `Node.parsed` expects it."""
+    return lambda node: node.parsed(parse)
+
+
+def optional(shape: Shape[T], absent: T) -> Shape[T]:
+    """A text in that shape; `absent` for empty text."""
+    return lambda node: shape(node) if text(node) else absent
 
 
 def one_of(words: Collection[str]) -> Shape[str]:
@@ -259,16 +321,3 @@ def one_of(words: Collection[str]) -> Shape[str]:
         return value
 
     return read
-
-
-def _last(node: Node) -> str:
-    """The name next to the value, for an example."""
-    return next((part for part in reversed(node.path) if isinstance(part, str)), "value")
-
-
-def _as_text(value: object) -> str:
-    return f'"{value}"' if isinstance(value, int | float) else '"…"'
-
-
-def _plain_path(path: KeyPath) -> bool:
-    return bool(path) and all(isinstance(part, str) for part in path)

@@ -1,6 +1,7 @@
 """One mistake in a TOML file, worded so that the file's author can correct it."""
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -53,6 +54,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         setting = " = ".join(part for part in (self.key, self.value) if part)
         mistake = " ".join(part for part in (setting, self.wrong) if part)
         return f"{place}: {mistake} → {self.remedy}{self.excerpt and chr(10) + self.excerpt}"
+
+
+class ConfigError(Exception):
+    """A file that cannot be used. `problems` holds every reason, in the file's order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 def key_text(path: KeyPath) -> str:

@@ -9,19 +9,17 @@ from typing import Any
 import msgspec
 
 from monitor.config.toml_lines import line_numbers
-from monitor.config.toml_problem import KeyPath, Problem, hide_credentials_in_line, key_text
+from monitor.config.toml_problem import (
+    ConfigError,
+    KeyPath,
+    Problem,
+    hide_credentials_in_line,
+    key_text,
+)
 
 _LARGEST_INTEGER = 2**63 - 1
 _EXCERPT = 200
 """Characters of a line that are shown on each side of a mistake."""
-
-
-class SourceError(Exception):
-    """The file cannot be read or is not TOML."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
 
 
 class TomlSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +38,7 @@ class TomlSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_source(path: Path) -> TomlSource:
-    """Read a TOML file. Raises SourceError."""
+    """Read a TOML file. Raises ConfigError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -52,7 +50,7 @@ def read_source(path: Path) -> TomlSource:
 
 
 def parse_source(text: str, file: str) -> TomlSource:
-    """Read TOML text; `file` is the name its problems carry. Raises SourceError."""
+    """Read TOML text; `file` is the name its problems carry. Raises ConfigError."""
     text = text.replace("\r\n", "\n")
     if not text.endswith("\n"):
         text += "\n"  # otherwise tomllib reports a mistake of the last line without its line
@@ -60,7 +58,7 @@ def parse_source(text: str, file: str) -> TomlSource:
         source = TomlSource(file=file, data=tomllib.loads(text), lines=line_numbers(text))
         huge = _huge_number(source.data)
     except tomllib.TOMLDecodeError as error:
-        raise SourceError(_syntax_problem(text, file, str(error))) from None
+        raise ConfigError([_syntax_problem(text, file, str(error))]) from None
     except RecursionError:
         remedy = "write them flat, as in the file that `shutwatch init` makes"
         raise _refusal(file, "holds lists or tables nested too deeply", remedy) from None
@@ -74,8 +72,8 @@ def parse_source(text: str, file: str) -> TomlSource:
     return source
 
 
-def _refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> SourceError:
-    return SourceError(Problem(file=file, line=line, key=key, wrong=wrong, remedy=remedy))
+def _refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> ConfigError:
+    return ConfigError([Problem(file=file, line=line, key=key, wrong=wrong, remedy=remedy)])
 
 
 def _huge_number(value: object, path: KeyPath = ()) -> KeyPath | None:

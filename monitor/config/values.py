@@ -4,7 +4,8 @@ Each shape takes a Node and returns a value, or notes what would be right and ra
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from math import inf
 from pathlib import Path
@@ -17,12 +18,23 @@ from maxminddb import InvalidDatabaseError, open_database
 from monitor.analysis.judge.fingerprint import Fingerprint
 from monitor.config.country_code import country_code
 from monitor.config.egress import parse_egress
-from monitor.config.fingerprints import FingerprintError, load_fingerprints
-from monitor.config.toml_node import Attempts, Node, Shape, filled, number, text, whole
-from monitor.keys.passwords import User, read_tokens, read_users
+from monitor.config.fingerprints import load_fingerprints
+from monitor.config.toml_node import (
+    Node,
+    Shape,
+    filled,
+    named,
+    number,
+    optional,
+    parsed,
+    text,
+    whole,
+)
+from monitor.config.toml_problem import ConfigError
+from monitor.keys.passwords import read_tokens, read_users
 from probes.catalog.catalog import EndpointKind
 from probes.catalog.endpoint import parse_endpoint, parse_host, split_host_port
-from probes.vantage import Egress, Resolver
+from probes.vantage import Resolver
 from storage import url as database_url
 
 T = TypeVar("T")
@@ -69,13 +81,7 @@ def duration(shortest: str, longest: str) -> Shape[float]:
 def kept(shortest: str, longest: str) -> Shape[float]:
     """A duration in seconds; infinite for `"forever"`."""
     finite = duration(shortest, longest)
-
-    def read(node: Node) -> float:
-        if node.value == "forever":
-            return inf
-        return finite(node)
-
-    return read
+    return lambda node: inf if node.value == "forever" else finite(node)
 
 
 def seconds(written: str) -> float:
@@ -108,26 +114,6 @@ def byte_count(written: str) -> int:
     return int(match[1]) * _SIZES[match[2]]
 
 
-def share(node: Node) -> float:
-    """A number from 0 to 1."""
-    value = node.raw
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= 1:
-        raise node.fail("a number from 0 to 1, without quotation marks: 0.1 is one in ten")
-    return float(value)
-
-
-def host_name(node: Node) -> str:
-    """A host name, or empty."""
-    value = text(node)
-    return node.parsed(_host_name) if value else ""
-
-
-def https_url(node: Node) -> str:
-    """The canonical form of an https address."""
-    return node.parsed(_https_url)
-
-
 def is_vantage_id(value: str) -> bool:
     """Whether it can be a vantage's id: lower-case letters, digits and single dashes."""
     return bool(_ID.fullmatch(value)) and len(value) <= _LONGEST_ID
@@ -152,84 +138,25 @@ def as_number(node: Node) -> int:
     return whole(0, LARGEST_ASN)(node)
 
 
-def user_shares(node: Node) -> dict[str, dict[int, float]]:
-    """Country → AS number → its share of the country's users."""
-    attempts = Attempts()
-    shares: dict[str, dict[int, float]] = {}
-    for code, networks in node.table().items():
-        with attempts.one():
-            shares[_share_country(networks, code)] = _shares_of(networks)
-    attempts.finish()
-    return shares
-
-
-def _share_country(node: Node, code: str) -> str:
+def _user_shares_of(country: str, node: Node) -> dict[int, float]:
     try:
-        return country_code(code)
+        country_code(country)
     except ValueError as error:
         raise node.fail(f"shares.PK = {{ 17557 = 0.3 }}: {error.args[0]}") from None
-
-
-def _shares_of(node: Node) -> dict[int, float]:
-    attempts = Attempts()
-    shares: dict[int, float] = {}
-    for written, share in node.table().items():
-        with attempts.one():
-            if not written.isascii() or not written.isdigit():
-                raise share.fail(
-                    "the AS number alone, as in { 17557 = 0.3 }", wrong="is not a network"
-                )
-            shares[int(written)] = number(0.0, 1.0)(share)
-    attempts.finish()
+    shares = named(_user_share)(node)
     if sum(shares.values()) > 1.0 + 1e-9:
         raise node.fail("shares of one country's users, whose sum is at most 1")
-    return shares
+    return {int(asn): share for asn, share in shares.items()}
 
 
-def country(node: Node) -> str:
-    """A country code."""
-    return node.parsed(country_code)
+def _user_share(asn: str, node: Node) -> float:
+    if not asn.isascii() or not asn.isdigit():
+        raise node.fail("the AS number alone, as in { 17557 = 0.3 }", wrong="is not a network")
+    return number(0, 1)(node)
 
 
-def egress(node: Node) -> Egress:
-    """An egress, as `parse_egress` reads it."""
-    return node.parsed(parse_egress)
-
-
-def resolver(node: Node) -> Resolver:
-    """`system`, an address with or without a port, or the URL of a DNS-over-HTTPS server."""
-    return node.parsed(_resolver)
-
-
-def listen(node: Node) -> tuple[str, int]:
-    """`host:port`; port 0 is any free port."""
-    return node.parsed(_listen)
-
-
-def listen_or_not(node: Node) -> tuple[str, int]:
-    """`host:port`; empty text is no address."""
-    return listen(node) if text(node) else ("", 0)
-
-
-def public_url(node: Node) -> str:
-    """An http or https address without a final slash, or empty."""
-    value = text(node)
-    return node.parsed(_public_url) if value else ""
-
-
-def database(node: Node) -> str:
-    """The URL of a database that this version can use."""
-    return node.parsed(database_url.checked)
-
-
-def address(node: Node) -> str:
-    """An IP address in its canonical form."""
-    return node.parsed(_address)
-
-
-def network(node: Node) -> str:
-    """A network in CIDR notation."""
-    return node.parsed(_network)
+user_shares = named(_user_shares_of)
+"""Country → AS number → its share of the country's users."""
 
 
 def header_value(node: Node) -> str:
@@ -240,116 +167,80 @@ def header_value(node: Node) -> str:
     return value
 
 
-def pem_file(folder: Path) -> Shape[str]:
-    """The path of a file with at least one certificate, relative to `folder`."""
+@contextmanager
+def named_file(node: Node, remedy: str = "") -> Iterator[Path]:
+    """The path of the file that `node` names, for a block that reads it.
 
-    def read(node: Node) -> str:
-        path = folder / filled(node)
-        try:
-            x509.load_pem_x509_certificates(path.read_bytes())
-        except OSError as error:
-            raise node.fail(_file_remedy(error, folder)) from None
-        except ValueError:
-            raise node.fail(
-                "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
-            ) from None
-        return str(path)
-
-    return read
-
-
-def mmdb_file(folder: Path) -> Shape[str]:
-    """The path of a file in MaxMind's format, relative to `folder`."""
-
-    def read(node: Node) -> str:
-        path = folder / filled(node)
-        try:
-            open_database(str(path)).close()
-        except OSError as error:
-            raise node.fail(_file_remedy(error, folder)) from None
-        except InvalidDatabaseError:
-            raise node.fail("a file in MaxMind's format (.mmdb), unpacked") from None
-        return str(path)
-
-    return read
+    An error in the block becomes a problem of `node`. `remedy` is for a file with other content;
+    without it the text of the parser's ValueError is the remedy.
+    """
+    folder = node.document.folder
+    path = folder / filled(node)
+    try:
+        yield path
+    except FileNotFoundError:
+        raise node.fail(f"a file that exists; looked for in {folder.absolute()}") from None
+    except OSError as error:
+        raise node.fail(f"a file that can be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise node.fail("a file of text in UTF-8") from None
+    except (ValueError, InvalidDatabaseError) as error:
+        raise node.fail(remedy or str(error)) from None
 
 
-def fingerprint_file(folder: Path) -> Shape[tuple[Fingerprint, ...]]:
-    """The fingerprints in a file, TOML or CSV, relative to `folder`."""
-
-    def read(node: Node) -> tuple[Fingerprint, ...]:
-        try:
-            return load_fingerprints(folder / filled(node))
-        except FingerprintError as error:
-            first, more = error.problems[0], len(error.problems) - 1
-            others = f" (and {more} more)" if more else ""
-            raise node.fail(f"correct this: {first}{others}") from None
-
-    return read
+def pem_file(node: Node) -> str:
+    """The path of a file with at least one certificate."""
+    wanted = "a PEM file: it must hold -----BEGIN CERTIFICATE----- and what follows it"
+    with named_file(node, wanted) as path:
+        x509.load_pem_x509_certificates(path.read_bytes())
+    return str(path)
 
 
-def users_file(folder: Path) -> Shape[tuple[User, ...]]:
-    """The users in a file, relative to `folder`; none for empty text."""
-    return _people_file(folder, read_users, "`shutwatch password NAME`")
+def mmdb_file(node: Node) -> str:
+    """The path of a file in MaxMind's format."""
+    with named_file(node, "a file in MaxMind's format (.mmdb), unpacked") as path:
+        open_database(str(path)).close()
+    return str(path)
 
 
-def tokens_file(folder: Path) -> Shape[tuple[str, ...]]:
-    """The digests of the tokens in a file, relative to `folder`; none for empty text."""
-    return _people_file(folder, read_tokens, "`openssl rand -hex 32`")
+def fingerprint_file(node: Node) -> tuple[Fingerprint, ...]:
+    """The fingerprints in a file, TOML or CSV."""
+    try:
+        return load_fingerprints(node.document.folder / filled(node))
+    except ConfigError as error:
+        first, more = error.problems[0], len(error.problems) - 1
+        others = f" (and {more} more)" if more else ""
+        raise node.fail(f"correct this: {first}{others}") from None
 
 
-def _people_file(
-    folder: Path, parse: Callable[[str], tuple[T, ...]], maker: str
-) -> Shape[tuple[T, ...]]:
+def _people(parse: Callable[[str], tuple[T, ...]], maker: str) -> Shape[tuple[T, ...]]:
     def read(node: Node) -> tuple[T, ...]:
-        name = text(node)
-        if not name:
-            return ()
-        try:
-            found = parse((folder / name).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise node.fail(_file_remedy(error, folder)) from None
-        except UnicodeDecodeError:
-            raise node.fail("a file of text in UTF-8") from None
-        except ValueError as error:
-            raise node.fail(str(error)) from None
+        with named_file(node) as path:
+            found = parse(path.read_text(encoding="utf-8"))
         if not found:
             raise node.fail(f"a file with at least one line, such as {maker} writes")
         return found
 
-    return read
+    return optional(read, ())
 
 
-def file_in(folder: Path) -> Shape[Path]:
-    """The path of a file that exists, relative to `folder`."""
-
-    def read(node: Node) -> Path:
-        path = folder / filled(node)
-        try:
-            is_file = path.is_file()
-        except (OSError, ValueError):
-            is_file = False
-        if not is_file:
-            raise node.fail(f"a file that exists; looked for in {folder.absolute()}")
-        return path
-
-    return read
+users_file = _people(read_users, "`shutwatch password NAME`")
+"""The users in a file; none for empty text."""
+tokens_file = _people(read_tokens, "`openssl rand -hex 32`")
+"""The digests of the tokens in a file; none for empty text."""
 
 
-def optional_file(folder: Path) -> Shape[str]:
-    """The path of a file, relative to `folder`, or empty."""
-    named = file_in(folder)
-
-    def read(node: Node) -> str:
-        return str(named(node)) if text(node) else ""
-
-    return read
+def existing_file(node: Node) -> Path:
+    """The path of a file that exists."""
+    with named_file(node) as path:
+        if not path.is_file():
+            raise FileNotFoundError
+    return path
 
 
-def _file_remedy(error: OSError, folder: Path) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"a file that exists; looked for in {folder.absolute()}"
-    return f"a file that can be read ({error.strerror})"
+def optional_file(node: Node) -> str:
+    """The path of a file that exists, or empty."""
+    return str(existing_file(node)) if text(node) else ""
 
 
 def _resolver(written: str) -> Resolver:
@@ -432,3 +323,25 @@ def _network(written: str) -> str:
     except ValueError:
         raise ValueError('a network in CIDR notation, as in "10.0.0.0/8"') from None
     raise ValueError("the first address of the network", f'"{first}"')
+
+
+country = parsed(country_code)
+egress = parsed(parse_egress)
+resolver = parsed(_resolver)
+"""`system`, an address with or without a port, or the URL of a DNS-over-HTTPS server."""
+listen = parsed(_listen)
+"""`host:port`; port 0 is any free port."""
+optional_listen = optional(listen, ("", 0))
+"""`host:port`; empty text is no address."""
+public_url = optional(parsed(_public_url), "")
+"""An http or https address without a final slash, or empty."""
+database = parsed(database_url.checked)
+"""The URL of a database that this version can use."""
+address = parsed(_address)
+"""An IP address in its canonical form."""
+network = parsed(_network)
+"""A network in CIDR notation."""
+host_name = optional(parsed(_host_name), "")
+"""A host name, or empty."""
+https_url = parsed(_https_url)
+"""The canonical form of an https address."""

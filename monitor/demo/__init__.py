@@ -6,7 +6,6 @@
 
 The monitor knows only its configuration file, and none of its results are scripted. `plan` has the
 networks, hosts and addresses, `censor` the blocking rules, `chapters` the story; `name_server`,
-`origin`, `certificates` and `message_receiver` are the servers that `world` opens, each a
-`connection`; `config_files`
+`origin`, `certificates` and `message_receiver` are the servers that `world` opens; `config_files`
 writes the configuration, `screen` prints, `run_demo` runs everything. Only `cli` may import `demo`.
 """

@@ -5,7 +5,6 @@ Private keys exist only in this process.
 
 import ssl
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,15 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=7)
-
-OnName = Callable[[str], int | None]
-"""Called with the name in a ClientHello; returns a TLS alert to refuse it with, or None."""
-
-
-class Handshake(ssl.SSLObject):
-    """A server's side of one handshake, which calls `on_name` with the client's server name."""
-
-    on_name: OnName
 
 
 class Authority:
@@ -96,15 +86,8 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 def _server_context(pem: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
-    context.sslobject_class = Handshake
-    context.sni_callback = _on_server_name
     # The ssl module reads keys from files only; only the owner can read this temporary one.
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
         Path(file.name).write_bytes(pem)
         context.load_cert_chain(file.name)
     return context
-
-
-def _on_server_name(handshake: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
-    assert isinstance(handshake, Handshake)  # noqa: S101 # the context makes no others
-    return handshake.on_name(name or "")

@@ -14,7 +14,6 @@ import dns.rdatatype
 import dns.rrset
 
 from monitor.demo.censor import Censor, Means
-from monitor.demo.connection import Connection
 from monitor.demo.plan import ADDRESSES, BLOCK_PAGE
 
 TTL = 60
@@ -67,26 +66,20 @@ class OverUdp(asyncio.DatagramProtocol):
             self._transport.sendto(reply, addr)
 
 
-class OverTcp(Connection):
-    """One connection to a resolver; two bytes of length go before each message (RFC 1035)."""
+async def serve_dns(
+    censor: Censor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Answer queries on one connection; two bytes of length go before each message (RFC 1035).
 
-    def __init__(self, censor: Censor) -> None:
-        self._censor = censor
-        self._buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Part of a query, or several queries."""
-        self._buffer += data
-        while len(self._buffer) >= 2:
-            length = int.from_bytes(self._buffer[:2], "big")
-            if length > _LONGEST_QUERY:
-                self.transport.abort()
-                return
-            if len(self._buffer) < 2 + length:
-                return
-            query, self._buffer = self._buffer[2 : 2 + length], self._buffer[2 + length :]
-            reply = answer(query, self.client, self._censor)
-            if reply is None:
-                self.transport.abort()
-                return
-            self.transport.write(len(reply).to_bytes(2, "big") + reply)
+    Raises EOFError at its end.
+    """
+    client = str(writer.get_extra_info("peername")[0])
+    while True:
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        if length > _LONGEST_QUERY:
+            return
+        reply = answer(await reader.readexactly(length), client, censor)
+        if reply is None:
+            return
+        writer.write(len(reply).to_bytes(2, "big") + reply)
+        await writer.drain()

@@ -2,19 +2,19 @@
 
 import asyncio
 import errno
-import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
+import h11
 import msgspec
 
 from monitor.demo.censor import Censor
 from monitor.demo.certificates import Authority
-from monitor.demo.message_receiver import OnMessage, Receiver
-from monitor.demo.name_server import OverTcp, OverUdp
-from monitor.demo.origin import Origin, block_page, site
+from monitor.demo.message_receiver import OnMessage, receive
+from monitor.demo.name_server import OverUdp, serve_dns
+from monitor.demo.origin import Contexts, block_page, serve_http, serve_https, site
 from monitor.demo.plan import ADDRESSES, BLOCK_PAGE, NETWORKS, PHONE, PORTAL, Ports
 
 FIRST = Ports(tls=8443, http=8080, dns=5300, messages=9090)
@@ -58,13 +58,13 @@ async def world(on_message: OnMessage) -> AsyncIterator[World]:
         yield World(censor, ports, authority.pem)
 
 
-def _certificates(authority: Authority) -> Callable[[str], ssl.SSLContext]:
+def _certificates(authority: Authority) -> Contexts:
     other = authority.context("other.test")
-    known: Mapping[str, ssl.SSLContext] = {host: authority.context(host) for host in ADDRESSES}
+    known = {host: authority.context(host) for host in ADDRESSES}
     return lambda name: known.get(name.lower(), other)
 
 
-def _forged_certificate() -> Callable[[str], ssl.SSLContext]:
+def _forged_certificate() -> Contexts:
     """One certificate for every name, under a root that nobody trusts."""
     context = Authority("shutwatch demo: a censor's own root").context("blocked.test")
     return lambda _: context
@@ -89,28 +89,29 @@ async def _on_first_free(stack: AsyncExitStack, first: int, serve: Serve) -> int
 
 
 async def _tls(
-    genuine: Callable[[str], ssl.SSLContext],
-    forged: Callable[[str], ssl.SSLContext],
+    genuine: Contexts,
+    forged: Contexts,
     censor: Censor,
     stack: AsyncExitStack,
     port: int,
 ) -> None:
-    hosts = partial(Origin, site, contexts=genuine, resets=censor.resets)
-    await _listen(stack, hosts, [*ADDRESSES.values()], port)
-    await _listen(stack, partial(Origin, block_page, contexts=forged), [BLOCK_PAGE], port)
+    genuine_hosts = partial(serve_https, site, genuine, censor.resets)
+    block_pages = partial(serve_https, block_page, forged, lambda _, __: False)
+    await _listen(stack, genuine_hosts, [*ADDRESSES.values()], port)
+    await _listen(stack, block_pages, [BLOCK_PAGE], port)
 
 
 async def _cleartext(stack: AsyncExitStack, port: int) -> None:
-    await _listen(stack, partial(Origin, site), [ADDRESSES[PORTAL]], port)
+    await _listen(stack, partial(serve_http, site), [ADDRESSES[PORTAL]], port)
 
 
 async def _phone(on_message: OnMessage, stack: AsyncExitStack, port: int) -> None:
-    await _listen(stack, partial(Receiver, on_message), [PHONE], port)
+    await _listen(stack, partial(serve_http, partial(receive, on_message)), [PHONE], port)
 
 
 async def _resolvers(censor: Censor, stack: AsyncExitStack, port: int) -> None:
     addresses = [network.resolver for network in NETWORKS]
-    await _listen(stack, partial(OverTcp, censor), addresses, port)
+    await _listen(stack, partial(serve_dns, censor), addresses, port)
     for address in addresses:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             partial(OverUdp, censor), local_addr=(address, port)
@@ -118,14 +119,22 @@ async def _resolvers(censor: Censor, stack: AsyncExitStack, port: int) -> None:
         stack.callback(transport.close)
 
 
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 async def _listen(
-    stack: AsyncExitStack,
-    protocol: Callable[[], asyncio.Protocol],
-    addresses: Sequence[str],
-    port: int,
+    stack: AsyncExitStack, handle: Handle, addresses: Sequence[str], port: int
 ) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, addresses, port, backlog=1024)
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transport = writer.transport
+        try:
+            with suppress(OSError, EOFError, h11.ProtocolError):
+                await handle(reader, writer)
+        finally:
+            # Not the writer, which after TLS waits for the client to close too.
+            transport.close()
+
+    server = await asyncio.start_server(connected, addresses, port, backlog=1024)
     stack.callback(server.close)
 
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from monitor.analysis.events.settings import EventSettings
-from monitor.config.catalog import CatalogError, parse_catalog, shipped_catalog
-from monitor.config.load import ConfigError, default_settings, load_config
+from monitor.config.catalog import parse_catalog, shipped_catalog
+from monitor.config.load import default_settings, load_config
 from monitor.config.settings import (
     AgentSetup,
     CollectorSettings,
@@ -20,6 +20,7 @@ from monitor.config.settings import (
     VantageCheckSettings,
 )
 from monitor.config.tables import TABLES
+from monitor.config.toml_problem import ConfigError
 from monitor.logs import LogSettings
 from monitor.notify.settings import NotifySettings, Route
 from probes.settings import ProbeSettings
@@ -287,7 +288,7 @@ def test_every_key_of_a_role_is_documented() -> None:
         for cell in re.findall(r"^\| (`[^|]+`) \|", section(CATALOG, "Roles"), re.MULTILINE)
         for key in re.findall(r"`(\w+)`", cell)
     ]
-    with pytest.raises(CatalogError, match=f"use one of: {', '.join(documented)}$"):
+    with pytest.raises(ConfigError, match=f"use one of: {', '.join(documented)}$"):
         parse_catalog("[platform.x.role.web]\nzzz = 1\n", "mine.toml", shipped_catalog())
 
 

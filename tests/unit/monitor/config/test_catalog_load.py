@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from monitor.config.catalog import (
-    CatalogError,
     load_catalog,
     parse_catalog,
     select_platforms,
     shipped_catalog,
 )
 from monitor.config.country_code import country_code
-from monitor.config.toml_problem import Problem
+from monitor.config.toml_problem import ConfigError, Problem
 from probes.catalog.catalog import (
     Catalog,
     Endpoint,
@@ -34,7 +33,7 @@ def over_shipped(text: str) -> Catalog:
 
 def refused(text: str) -> tuple[Problem, ...]:
     """Every problem of a file with this text."""
-    with pytest.raises(CatalogError) as caught:
+    with pytest.raises(ConfigError) as caught:
         over_shipped(text)
     return caught.value.problems
 
@@ -351,7 +350,7 @@ def test_several_mistakes_are_all_shown_in_order() -> None:
 
 def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
     """No traceback for a wrong name."""
-    with pytest.raises(CatalogError) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_catalog(tmp_path / "none.toml", SHIPPED)
     assert "cannot be read" in str(caught.value)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import ConfigError, load_config
+from monitor.config.load import load_config
+from monitor.config.toml_problem import ConfigError
 from tests.unit.monitor.agent.test_agent_orders import AGENT
 
 

@@ -6,9 +6,10 @@ import pytest
 import trustme
 
 from monitor.config.advice import advice
-from monitor.config.load import ConfigError, load_config
+from monitor.config.load import load_config
 from monitor.config.reload import unchangeable
 from monitor.config.settings import CollectorSettings, Settings
+from monitor.config.toml_problem import ConfigError
 
 CONTROL = '[[vantage]]\nid = "ams"\ncountry = "NL"\nrole = "control"\n'
 

@@ -10,12 +10,12 @@ import trustme
 from monitor.analysis.events.settings import EventSettings
 from monitor.config.load import (
     CONFIG_VARIABLE,
-    ConfigError,
     default_settings,
     find_config,
     load_config,
 )
 from monitor.config.settings import Settings
+from monitor.config.toml_problem import ConfigError
 from monitor.logs import LogSettings
 from probes.catalog.catalog import ReferenceScope
 from probes.settings import ProbeSettings

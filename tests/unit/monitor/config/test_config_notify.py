@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import ConfigError, load_config
-from monitor.config.toml_problem import Problem
+from monitor.config.load import load_config
+from monitor.config.toml_problem import ConfigError, Problem
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 
 VANTAGE = '[[vantage]]\nid = "here"\ncountry = "PK"\n'

@@ -7,14 +7,14 @@ import pytest
 
 from monitor.analysis.judge.fingerprint import Fingerprint, Kind, Scope, Where
 from monitor.config.fingerprints import (
-    FingerprintError,
     load_fingerprints,
     merged,
     parse_csv,
     parse_toml,
     shipped_fingerprints,
 )
-from monitor.config.load import ConfigError, load_config
+from monitor.config.load import load_config
+from monitor.config.toml_problem import ConfigError
 
 ONE = """
 [[fingerprint]]
@@ -40,7 +40,7 @@ dns.f,nat,,dns,full,192.0.2.8,10,IR,,,
 
 def told(text: str, parse: str = "toml") -> list[str]:
     """Every problem of a text, as it is shown."""
-    with pytest.raises(FingerprintError) as caught:
+    with pytest.raises(ConfigError) as caught:
         parse_toml(text, "mine.toml") if parse == "toml" else parse_csv(text, "mine.csv")
     return [str(problem) for problem in caught.value.problems]
 
@@ -166,7 +166,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     """A file that is missing or no text is a problem that names it."""
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     for name in ("missing.toml", "binary.csv"):
-        with pytest.raises(FingerprintError, match=name):
+        with pytest.raises(ConfigError, match=name):
             load_fingerprints(tmp_path / name)
 
 

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.cli.main import app as cli
-from monitor.config.load import ConfigError, load_config
+from monitor.config.load import load_config
 from monitor.config.settings import ServerSettings
+from monitor.config.toml_problem import ConfigError
 from monitor.keys.passwords import User, digest, new_user, read_tokens, read_users
 from monitor.metrics.families import create_registry
 from monitor.server import create_app
