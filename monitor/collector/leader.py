@@ -200,7 +200,7 @@ class Leader:
             if now != quarantines:
                 quarantines = now
                 await recorder.quarantine(now)
-                self._publisher.concluded(recorder.book.active)
+                self._publisher.show_events(recorder.book.active)
 
     async def _judge_queue(self, queue: JudgingQueue) -> None:
         while True:

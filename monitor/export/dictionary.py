@@ -2,24 +2,11 @@
 
 import csv
 import re
-from collections.abc import Iterator
 from typing import TextIO
 
 from monitor.export.kinds import Kind, columns
-from monitor.export.meanings import MEANINGS
 
-HEADER = ("file", "column", "unit", "meaning")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-
-
-def rows() -> Iterator[tuple[str, str, str, str]]:
-    """File, column, unit and meaning, in the order of the files' columns."""
-    for kind in (
-        *(Kind.EVENTS, Kind.VERDICTS, Kind.MEASUREMENTS, Kind.AVAILABILITY),
-        *(Kind.REVIEWS, Kind.ANNOTATIONS),
-    ):
-        for column in columns(kind):
-            yield kind.value, column.name, column.unit, plain(MEANINGS[kind][column.name])
 
 
 def plain(meaning: str) -> str:
@@ -28,9 +15,16 @@ def plain(meaning: str) -> str:
 
 
 def write_dictionary(out: TextIO) -> int:
-    """Write it as CSV; returns how many rows."""
+    """Write it as CSV, in the order of the files' columns; returns how many rows."""
+    found = [
+        (kind.value, column.name, column.unit, plain(column.meaning))
+        for kind in (
+            *(Kind.EVENTS, Kind.VERDICTS, Kind.MEASUREMENTS, Kind.AVAILABILITY),
+            *(Kind.REVIEWS, Kind.ANNOTATIONS),
+        )
+        for column in columns(kind)
+    ]
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(HEADER)
-    found = list(rows())
+    writer.writerow(("file", "column", "unit", "meaning"))
     writer.writerows(found)
     return len(found)

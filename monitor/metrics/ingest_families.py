@@ -1,7 +1,6 @@
 """Prometheus families about batches from agents, exposed by collectors that serve agents."""
 
 from collections.abc import Iterator
-from itertools import accumulate
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -12,7 +11,6 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from monitor.metrics.ingest_counts import IngestCounts
-from monitor.metrics.snapshot import BUCKETS
 
 PREFIX = "shutwatch_"
 
@@ -26,25 +24,33 @@ class IngestCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families about agents."""
         counts = self._counts
-        yield _counter("ingest_batches", "Stored batches of agents.", counts.batches)
-        yield _counter("ingest_measurements", "Stored measurements of agents.", counts.measurements)
-        yield _counter(
-            "backfilled_measurements",
-            "Stored measurements of agents that arrived long after they were made.",
-            counts.backfilled,
-        )
+        for name, text, value in (
+            ("ingest_batches", "Stored batches of agents.", counts.batches),
+            ("ingest_measurements", "Stored measurements of agents.", counts.measurements),
+            (
+                "backfilled_measurements",
+                "Stored measurements of agents that arrived long after they were made.",
+                counts.backfilled,
+            ),
+            (
+                "ingest_cut_off",
+                "Requests of agents that ended before their body was complete.",
+                counts.cut_off,
+            ),
+        ):
+            yield CounterMetricFamily(PREFIX + name, text, value=float(value))
         rejected = CounterMetricFamily(
             PREFIX + "ingest_rejected", "Refused requests of agents.", labels=("reason",)
         )
         for reason, number in counts.rejected.items():
             rejected.add_metric((str(reason),), float(number))
         yield rejected
-        yield _counter(
-            "ingest_cut_off",
-            "Requests of agents that ended before their body was complete.",
-            counts.cut_off,
+        yield HistogramMetricFamily(
+            PREFIX + "ingest_seconds",
+            "Time from a batch's headers to its acknowledgement, in seconds.",
+            buckets=counts.seconds.cumulative(),
+            sum_value=counts.seconds.total,
         )
-        yield self._seconds()
         waiting = GaugeMetricFamily(
             PREFIX + "agent_spooled_measurements",
             "Measurements waiting at an agent, as the agent reports.",
@@ -62,26 +68,8 @@ class IngestCollector(Collector):
         yield dropped
         expires_at = counts.certificate_expires_at()
         if expires_at is not None:
-            expiry = GaugeMetricFamily(
+            yield GaugeMetricFamily(
                 PREFIX + "ingest_certificate_expiry_timestamp_seconds",
                 "Expiry of the certificate that agents see, in seconds since 1970.",
+                value=expires_at.timestamp(),
             )
-            expiry.add_metric((), expires_at.timestamp())
-            yield expiry
-
-    def _seconds(self) -> Metric:
-        histogram = self._counts.seconds
-        bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
-        metric = HistogramMetricFamily(
-            PREFIX + "ingest_seconds",
-            "Time from a batch's headers to its acknowledgement, in seconds.",
-        )
-        buckets = list(zip(bounds, accumulate(map(float, histogram.counts)), strict=True))
-        metric.add_metric((), buckets, histogram.total)
-        return metric
-
-
-def _counter(name: str, description: str, value: int) -> Metric:
-    metric = CounterMetricFamily(PREFIX + name, description)
-    metric.add_metric((), float(value))
-    return metric

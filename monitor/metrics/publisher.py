@@ -127,38 +127,30 @@ class Publisher:
                 self._reported(view, cycle, stored) if view.point.id == cycle.vantage else view
                 for view in views
             ),
-            events=self._shown(active_events),
-            circumstances=self._circumstances(active_events),
+            **self._by_kind(active_events),
         )
 
-    def doubt(
+    def mark_outliers(
         self, country: str, outliers: Mapping[str, int], quarantined: Callable[[str], bool]
     ) -> None:
         """Show on how many platforms each vantage of a country disagrees with its network, and
         which vantages are in quarantine."""
-        self._swap(
-            vantages=tuple(
-                msgspec.structs.replace(
-                    view,
-                    outlier_platforms=outliers.get(view.point.id, 0),
-                    quarantined=quarantined(view.point.id),
-                )
-                if view.point.country == country
-                else view
-                for view in self._snapshot.vantages
-            )
+        self._change(
+            lambda view: view.point.country == country,
+            lambda view: {
+                "outlier_platforms": outliers.get(view.point.id, 0),
+                "quarantined": quarantined(view.point.id),
+            },
         )
 
     def lead(self, *, leading: bool) -> None:
         """Show from now on whether this process judges."""
         self._swap(leading=leading)
 
-    def concluded(self, active_events: Sequence[Event]) -> None:
+    def show_events(self, active_events: Sequence[Event]) -> None:
         """Show the active events, which replace those shown before. Nothing else changes, because
         the cycles behind them are of the past."""
-        self._swap(
-            events=self._shown(active_events), circumstances=self._circumstances(active_events)
-        )
+        self._swap(**self._by_kind(active_events))
 
     def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
         """Show these vantages; unchanged ones keep all that is known of them."""
@@ -166,33 +158,24 @@ class Publisher:
         catalog, interval = self._snapshot.catalog, self._snapshot.interval
         fresh = [_silent(point, catalog, interval) for point in vantages]
         self._swap(vantages=tuple(_kept(known.get(view.point.id), view) for view in fresh))
-        self.concluded(active_events)
+        self.show_events(active_events)
 
     def cycle_missed(self, vantage: str) -> None:
         """Count a scheduled cycle that did not run."""
-        self._swap(
-            vantages=tuple(
-                msgspec.structs.replace(view, schedule_missed=view.schedule_missed + 1)
-                if view.point.id == vantage
-                else view
-                for view in self._snapshot.vantages
-            )
+        self._change(
+            lambda view: view.point.id == vantage,
+            lambda view: {"schedule_missed": view.schedule_missed + 1},
         )
 
     def cycle_taken(self, vantage: str, effort: Effort, spent: int) -> None:
         """Count a cycle of a vantage and show the bytes it has used today (UTC)."""
         day = self._now().date()
-        self._swap(
-            vantages=tuple(
-                msgspec.structs.replace(
-                    view,
-                    cycles=frozen_map({**view.cycles, effort: view.cycles[effort] + 1}),
-                    day_bytes=(day, spent),
-                )
-                if view.point.id == vantage
-                else view
-                for view in self._snapshot.vantages
-            )
+        self._change(
+            lambda view: view.point.id == vantage,
+            lambda view: {
+                "cycles": frozen_map({**view.cycles, effort: view.cycles[effort] + 1}),
+                "day_bytes": (day, spent),
+            },
         )
 
     def storage_error(self, kind: str) -> None:
@@ -239,13 +222,11 @@ class Publisher:
 
     def notified(self, route: str, count: int) -> None:
         """Count notifications delivered to a target of a route."""
-        before = self._snapshot.routes.get(route, RouteView())
-        self._count_route(route, msgspec.structs.replace(before, sent=before.sent + count))
+        self._count_route(route, sent=count)
 
     def notification_failed(self, route: str) -> None:
         """Count a failed attempt to deliver to a target of a route."""
-        before = self._snapshot.routes.get(route, RouteView())
-        self._count_route(route, msgspec.structs.replace(before, failures=before.failures + 1))
+        self._count_route(route, failures=1)
 
     def notifications_pending(self, pending: Mapping[str, int]) -> None:
         """Show how many notifications of each route wait; routes that are not named are removed."""
@@ -261,7 +242,11 @@ class Publisher:
         """Count a ping without an answer."""
         self._swap(ping_failures=self._snapshot.ping_failures + 1)
 
-    def _count_route(self, route: str, now: RouteView) -> None:
+    def _count_route(self, route: str, sent: int = 0, failures: int = 0) -> None:
+        before = self._snapshot.routes.get(route, RouteView())
+        now = msgspec.structs.replace(
+            before, sent=before.sent + sent, failures=before.failures + failures
+        )
         self._swap(routes=frozen_map({**self._snapshot.routes, route: now}))
 
     def annotated(self, annotations: Sequence[Annotation]) -> None:
@@ -295,8 +280,7 @@ class Publisher:
                 _restored(view, platforms.get(view.point.id, []), health.get(view.point.id))
                 for view in self._snapshot.vantages
             ),
-            events=self._shown(active_events),
-            circumstances=self._circumstances(active_events),
+            **self._by_kind(active_events),
         )
 
     def _reported(self, view: VantageView, cycle: Cycle, stored: bool) -> VantageView:
@@ -322,33 +306,43 @@ class Publisher:
             stale_after=_stale_after(self._snapshot.interval, length),
         )
 
-    def _shown(self, events: Sequence[Event]) -> Mapping[tuple[str, str], Event]:
-        """Active blocks of configured countries and platforms: no others could ever end."""
-        countries, platforms = self._snapshot.countries, self._snapshot.platforms
-        return frozen_map(
-            {
-                (event.country, event.platform): event
-                for event in sorted(events, key=lambda event: event.detected_at)
-                if event.active
-                and event.kind is EventKind.BLOCK
-                and event.country in countries
-                and event.platform in platforms
-            }
-        )
-
-    def _circumstances(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Active events of other kinds in configured countries, platforms and vantages."""
+    def _by_kind(self, events: Sequence[Event]) -> dict[str, object]:
+        """Active blocks by country and platform, and active events of other kinds. Only what is
+        configured: other events could never end."""
         snapshot = self._snapshot
-        countries, platforms = ("", *snapshot.countries), ("", *snapshot.platforms)
+        fields, platforms = snapshot.countries, ("", *snapshot.platforms)
+        countries = ("", *fields, *(view.point.country for view in snapshot.vantages))
         vantages = ("", *(view.point.id for view in snapshot.vantages))
-        return tuple(
-            event
-            for event in events
-            if event.active
-            and event.kind is not EventKind.BLOCK
-            and event.country in (*countries, *(v.point.country for v in snapshot.vantages))
-            and event.platform in platforms
-            and event.vantage in vantages
+        active = [event for event in events if event.active and event.platform in platforms]
+        blocks = [event for event in active if event.kind is EventKind.BLOCK]
+        return {
+            "events": frozen_map(
+                {
+                    (event.country, event.platform): event
+                    for event in sorted(blocks, key=lambda event: event.detected_at)
+                    if event.country in fields and event.platform
+                }
+            ),
+            "circumstances": tuple(
+                event
+                for event in active
+                if event.kind is not EventKind.BLOCK
+                and event.country in countries
+                and event.vantage in vantages
+            ),
+        }
+
+    def _change(
+        self,
+        which: Callable[[VantageView], bool],
+        changes: Callable[[VantageView], dict[str, object]],
+    ) -> None:
+        """Change some vantages."""
+        self._swap(
+            vantages=tuple(
+                msgspec.structs.replace(view, **changes(view)) if which(view) else view
+                for view in self._snapshot.vantages
+            )
         )
 
     def _swap(self, **changes: object) -> None:

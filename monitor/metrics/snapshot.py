@@ -7,6 +7,7 @@ such as staleness, take that moment as an argument.
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -32,7 +33,6 @@ STALE_FLOOR = 180.0
 """Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
 could take longer than three intervals, and a block would hide itself."""
 
-
 _REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
 
 K = TypeVar("K")
@@ -53,6 +53,11 @@ class Histogram(msgspec.Struct, frozen=True):
             counts[bisect_left(BUCKETS, duration)] += 1
             total += duration
         return Histogram(tuple(counts), total)
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Upper bound and cumulative count of each bucket, as Prometheus wants them."""
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        return list(zip(bounds, accumulate(map(float, self.counts)), strict=True))
 
 
 def frozen_map(entries: Mapping[K, V]) -> Mapping[K, V]:
@@ -93,7 +98,7 @@ class VantageView(msgspec.Struct, frozen=True, kw_only=True):
     bytes_used: int = 0
     """On the wire, both ways, about, since the process started."""
     day_bytes: tuple[date, int] | None = None
-    """The UTC day of the last turn, and bytes used on it until then; None before the first."""
+    """The UTC day of the last cycle, and bytes used on it until then; None before the first."""
     cycles: Mapping[Effort, int] = msgspec.field(
         default_factory=lambda: frozen_map(dict.fromkeys(Effort, 0))
     )

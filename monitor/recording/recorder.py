@@ -201,7 +201,7 @@ class Recorder:
             for cycle in cycles if live else ():
                 self._publisher.publish(cycle, self._book.active, stored=stored)
             if not live:
-                self._publisher.concluded(self._book.active)
+                self._publisher.show_events(self._book.active)
             self._show_outliers({cycle.country for cycle in cycles})
         for cycle in cycles:
             _report(cycle, stored=stored, live=live)
@@ -291,7 +291,7 @@ class Recorder:
     def _show_outliers(self, countries: Iterable[str]) -> None:
         now, events = self._now(), self._settings.events
         for country in countries:
-            self._publisher.doubt(
+            self._publisher.mark_outliers(
                 country,
                 outlier_platforms(self._book, country, now, events),
                 lambda vantage: self._quarantined.covers(vantage, now),

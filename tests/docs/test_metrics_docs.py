@@ -46,7 +46,7 @@ def full_scrape() -> Iterator[Metric]:
     neighbours = [msgspec.structs.replace(world.FIELD[0], id=name) for name in ("b", "c")]
     watched = [*(view.point for view in publisher.snapshot.vantages), *neighbours]
     publisher.watch(watched, [])
-    publisher.doubt(world.FIELD[0].country, {}, lambda vantage: vantage == "b")
+    publisher.mark_outliers(world.FIELD[0].country, {}, lambda vantage: vantage == "b")
     publisher.publish(
         world.cycle(
             world.FIELD[0],

@@ -12,7 +12,7 @@ from dashboards.grafana.boards import database
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
 from dashboards.grafana.boards.palette import PLATFORM_STATES
-from dashboards.grafana.boards.parts import graph, history, query
+from dashboards.grafana.boards.parts import graph, history
 from dashboards.grafana.boards.promql import (
     CONTROL,
     FIELD,
@@ -36,10 +36,7 @@ def parts() -> list[Any]:
         "Parts of platforms",
         "The worst state of each part of a platform on any chosen network: web, api, media, chat "
         "and so on. Which parts fail tells a block from a broken look.",
-        query(
-            coded("shutwatch_role_state", STATE, PLATFORM_STATES, "country, platform, role"),
-            "{{country}} · {{platform}} · {{role}}",
-        ),
+        coded("shutwatch_role_state", STATE, PLATFORM_STATES, "country, platform, role"),
         PLATFORM_STATES,
         14,
     )
@@ -52,56 +49,43 @@ def comparison() -> list[Any]:
         "Failures by layer, field and control",
         "Failed layers of looks out of all layers looked at, of all platforms together. A failure "
         "at the control too is no block.",
-        [
-            query(
-                f"{failures_of(selector, BY)}\n/\n({layers_of(selector, BY)} > 0)",
-                "{{vantage_role}} · {{layer}}",
-                ref,
-            )
-            for ref, selector in (("A", FIELD), ("B", CONTROL))
-        ],
         units.PercentUnit,
+        *(
+            f"{failures_of(selector, BY)}\n/\n({layers_of(selector, BY)} > 0)"
+            for selector in (FIELD, CONTROL)
+        ),
         interval="5m",
     )
     duration = graph(
         "Time per layer, 90th percentile, field and control",
         "Nine in ten looks passed a layer faster than this. Timeouts are in it.",
-        [
-            query(slowest_tenth_of(selector), "{{vantage_role}} · {{layer}}", ref)
-            for ref, selector in (("A", FIELD), ("B", CONTROL))
-        ],
         units.Seconds,
+        *(
+            (slowest_tenth_of(selector), "{{vantage_role}} · {{layer}}")
+            for selector in (FIELD, CONTROL)
+        ),
         interval="5m",
     )
     references = graph(
         "References that answered, field and control",
         "The share of references that worked at the worst vantage of each kind. While references "
         "fail at a vantage, what fails there says little about platforms.",
-        [
-            query(
-                "min by (vantage_role) (\n  shutwatch_vantage_reference_success_ratio"
-                f"{{{selector}}}\n)",
-                "{{vantage_role}}",
-                ref,
-            )
-            for ref, selector in (("A", FIELD), ("B", CONTROL))
-        ],
         units.PercentUnit,
+        *(
+            f"min by (vantage_role) (\n  shutwatch_vantage_reference_success_ratio{{{selector}}}\n)"
+            for selector in (FIELD, CONTROL)
+        ),
     ).max(1)
     looks = graph(
         "Looks at the platform, field and control",
         "Looks made per second. Control looks are made when something failed in the field.",
-        [
-            query(
-                "sum by (vantage_role, platform) (\n"
-                f'  rate(shutwatch_probes_total{{{JOB},platform=~"$platform"}}[{RATE}])\n'
-                f"  {role_of(selector)}\n)",
-                "{{vantage_role}} · {{platform}}",
-                ref,
-            )
-            for ref, selector in (("A", FIELD), ("B", CONTROL))
-        ],
         units.CountsPerSecond,
+        *(
+            "sum by (vantage_role, platform) (\n"
+            f'  rate(shutwatch_probes_total{{{JOB},platform=~"$platform"}}[{RATE}])\n'
+            f"  {role_of(selector)}\n)"
+            for selector in (FIELD, CONTROL)
+        ),
         interval="5m",
     )
     return [layers, duration, references, looks]
@@ -114,13 +98,8 @@ def reasons() -> list[Any]:
             f"Reasons of failures, {kind}",
             f"Failed layers per second {where}, by layer and kind of failure, of those that "
             "happened at all.",
-            [
-                query(
-                    f"{failures_of(selector, 'layer, failure')} > 0",
-                    "{{layer}} · {{failure}}",
-                )
-            ],
             units.CountsPerSecond,
+            f"{failures_of(selector, 'layer, failure')} > 0",
             interval="5m",
         ).data_links([from_series("The vantages", VANTAGES)])
         for kind, where, selector in (
@@ -128,18 +107,16 @@ def reasons() -> list[Any]:
             ("control", "at all control vantages", CONTROL),
         )
     ]
+    ratio = f"shutwatch_platform_transfer_ratio{{{STATE}}}"
     speed = graph(
         "Speed of the platform",
         "How fast an object of the platform came, divided by how fast something else did. Far "
         "below one is throttling; above one is possible.",
-        [
-            query(
-                "min by (platform, network, against) (\n"
-                f"  shutwatch_platform_transfer_ratio{{{STATE}}}\n)",
-                "{{platform}} · {{network}} · against {{against}}",
-            )
-        ],
         units.PercentUnit,
+        (
+            f"min by (platform, network, against) (\n  {ratio}\n)",
+            "{{platform}} · {{network}} · against {{against}}",
+        ),
         width=24,
     ).max(2)
     return [*kinds, speed]

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from grafana_foundation_sdk.builders import stat
-from grafana_foundation_sdk.builders import table as table_builders
+from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import units
 
 from dashboards.grafana.boards.board import Board
@@ -23,12 +22,9 @@ from dashboards.grafana.boards.parts import (
     coloured,
     graph,
     history,
-    instant,
     linked,
     listing,
     number,
-    query,
-    steps,
 )
 from dashboards.grafana.boards.promql import (
     CIRCUMSTANCES,
@@ -44,50 +40,49 @@ from monitor.wording.states import EVENT_STATES
 
 def numbers() -> list[Any]:
     """Four big numbers."""
-    return [_active(), _working(), _undecided(), _oldest()]
-
-
-def _active() -> stat.Panel:
-    return number(
-        "Events now",
-        "Blocks of one platform in one country that are active now, suspected or confirmed.",
-        f"sum(max by ({PAIR}) (shutwatch_blocking_event_active{{{EVENT}}}))",
-        units.Short,
-    ).thresholds(steps((None, GREY), (1, RED)))
-
-
-def _working() -> stat.Panel:
-    return number(
-        "Field vantages that can see",
-        "Field vantages whose own link is healthy, out of all configured. Below one, part of "
-        "what happens goes unseen.",
-        f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
-        f"/ count(shutwatch_vantage_info{{{FIELD}}})",
-        units.PercentUnit,
-    ).thresholds(steps((None, RED), (0.5, AMBER), (1, GREEN)))
-
-
-def _undecided() -> stat.Panel:
-    return number(
-        "Blind spots",
-        "Pairs of country and platform about which no network can tell anything: a block there "
-        "would go unseen.",
-        f"count(\n  max by ({PAIR}) (shutwatch_blocking_event_active{{{EVENT}}})\n"
-        f"  unless on ({PAIR})\n"
-        f'  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},state!="insufficient"}}) == 1)\n'
-        f") or 0 * sum(shutwatch_blocking_event_active{{{EVENT}}})",
-        units.Short,
-    ).thresholds(steps((None, GREEN), (1, AMBER)))
-
-
-def _oldest() -> stat.Panel:
-    return number(
-        "Oldest report",
-        "Time since the last report of the vantage that has been silent longest, of those that "
-        "ever reported.",
-        f"time() - min(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
-        units.Seconds,
-    ).thresholds(steps((None, GREEN), (900, AMBER), (1800, RED)))
+    active = f"shutwatch_blocking_event_active{{{EVENT}}}"
+    return [
+        number(
+            "Events now",
+            "Blocks of one platform in one country that are active now, suspected or confirmed.",
+            f"sum(max by ({PAIR}) ({active}))",
+            units.Short,
+            (None, GREY),
+            (1, RED),
+        ),
+        number(
+            "Field vantages that can see",
+            "Field vantages whose own link is healthy, out of all configured. Below one, part of "
+            "what happens goes unseen.",
+            f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
+            f"/ count(shutwatch_vantage_info{{{FIELD}}})",
+            units.PercentUnit,
+            (None, RED),
+            (0.5, AMBER),
+            (1, GREEN),
+        ),
+        number(
+            "Blind spots",
+            "Pairs of country and platform about which no network can tell anything: a block there "
+            "would go unseen.",
+            f"count(\n  max by ({PAIR}) ({active})\n  unless on ({PAIR})\n"
+            f'  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},state!="insufficient"}}) == 1)'
+            f"\n) or 0 * sum({active})",
+            units.Short,
+            (None, GREEN),
+            (1, AMBER),
+        ),
+        number(
+            "Oldest report",
+            "Time since the last report of the vantage that has been silent longest, of those that "
+            "ever reported.",
+            f"time() - min(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
+            units.Seconds,
+            (None, GREEN),
+            (900, AMBER),
+            (1800, RED),
+        ),
+    ]
 
 
 def blocked() -> list[Any]:
@@ -96,10 +91,7 @@ def blocked() -> list[Any]:
         "Platforms by country",
         "The worst state of each platform on any network of a country. Grey is no data or not "
         "enough to tell, never good news. A line leads to its timeline.",
-        query(
-            coded("shutwatch_platform_state", STATE, PLATFORM_STATES, PAIR),
-            "{{country}} · {{platform}}",
-        ),
+        coded("shutwatch_platform_state", STATE, PLATFORM_STATES, PAIR),
         PLATFORM_STATES,
         12,
     ).data_links([from_series("Timeline of this platform", TIMELINE, "country", "platform")])
@@ -107,32 +99,29 @@ def blocked() -> list[Any]:
         "Networks blocking",
         "Networks of a country on which a platform is blocked, out of those that could tell. "
         "No line means that none could.",
-        [
-            query(
-                f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})",
-                "{{country}} · {{platform}}",
-            )
-        ],
         units.PercentUnit,
+        f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})",
         width=24,
     ).max(1)
     return [by_country, events(), _alerts(), ratio]
 
 
-def events() -> table_builders.Panel:
+def events() -> table.Panel:
     """The active events as a table."""
-    panel = listing(
+    link = from_row("Timeline of this event", TIMELINE, country="Country", platform="Platform")
+    states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
+    return listing(
         "Active events",
         "Every active event: since when, and on how many of the networks tested. The time is "
         "the first moment known to be blocked.",
         [
-            instant(f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})"),
+            f"max by ({PAIR}, state) (shutwatch_blocking_event_state{{{EVENT}}})",
             *(
-                instant(f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}", ref)
-                for ref, family, factor in (
-                    ("B", "shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
-                    ("C", "shutwatch_blocking_event_networks_affected", ""),
-                    ("D", "shutwatch_blocking_event_networks_seen", ""),
+                f"max by ({PAIR}) ({family}{{{EVENT}}}){factor}"
+                for family, factor in (
+                    ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
+                    ("shutwatch_blocking_event_networks_affected", ""),
+                    ("shutwatch_blocking_event_networks_seen", ""),
                 )
             ),
         ],
@@ -144,23 +133,22 @@ def events() -> table_builders.Panel:
             "Value #C": "Networks affected",
             "Value #D": "Networks seen",
         },
+        {
+            "Platform": [linked(link)],
+            "Blocked since": [as_unit(units.DatetimeISO)],
+            "State": coloured(states, EVENT_STATES),
+        },
         hidden=("Value #A",),
     )
-    link = from_row("Timeline of this event", TIMELINE, country="Country", platform="Platform")
-    panel.override_by_name("Platform", [linked(link)])
-    panel.override_by_name("Blocked since", [as_unit(units.DatetimeISO)])
-    states = {"suspected": AMBER, "confirmed": RED, "recovering": PURPLE, "unobserved": SLATE}
-    panel.override_by_name("State", coloured(states, EVENT_STATES))
-    return panel
 
 
-def _alerts() -> table_builders.Panel:
-    panel = listing(
+def _alerts() -> table.Panel:
+    return listing(
         "Firing alerts",
         "Alerts of shutwatch's rules that fire now, ShutwatchWatchdog always among them. Without "
         "the rules in Prometheus there are none here.",
         [
-            instant(
+            (
                 "count by (alertname, severity, country, platform, vantage) (\n"
                 '  ALERTS{alertname=~"Shutwatch.+",alertstate="firing",'
                 'country=~"$country|",platform=~"$platform|"}\n)'
@@ -173,15 +161,12 @@ def _alerts() -> table_builders.Panel:
             "platform": "Platform",
             "vantage": "Vantage",
         },
+        {
+            "Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))],
+            "Severity": coloured({"critical": RED, "warning": ORANGE, "info": SLATE}),
+        },
         hidden=("Value",),
     )
-    panel.override_by_name(
-        "Vantage", [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]
-    )
-    panel.override_by_name(
-        "Severity", coloured({"critical": RED, "warning": ORANGE, "info": SLATE})
-    )
-    return panel
 
 
 def circumstances() -> list[Any]:
@@ -190,7 +175,7 @@ def circumstances() -> list[Any]:
         "Outages, shutdowns and silent vantages",
         "What is no block of a platform and explains failures: an outage of the platform "
         "everywhere, a shutdown of a country, a vantage that is silent.",
-        [instant(f"max by (kind, country, platform, vantage, state) ({CIRCUMSTANCES})")],
+        [f"max by (kind, country, platform, vantage, state) ({CIRCUMSTANCES})"],
         {
             "kind": "What",
             "country": "Country",
@@ -198,12 +183,10 @@ def circumstances() -> list[Any]:
             "vantage": "Vantage",
             "state": "State",
         },
+        {"Vantage": [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]},
         hidden=("Value",),
         width=24,
         height=6,
-    )
-    panel.override_by_name(
-        "Vantage", [linked(from_row("This vantage", VANTAGES, vantage="Vantage"))]
     )
     return [panel]
 

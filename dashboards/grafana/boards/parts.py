@@ -1,5 +1,6 @@
 """Panels of one style: each with title, description, unit and a text for no data."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -38,14 +39,13 @@ from monitor.wording.vantage_health import VANTAGE_STATES
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Panel = TypeVar(
-    "Panel",
-    stat.Panel,
-    statetimeline.Panel,
-    statushistory.Panel,
-    table.Panel,
-    timeseries.Panel,
+    "Panel", stat.Panel, statetimeline.Panel, statushistory.Panel, table.Panel, timeseries.Panel
 )
 StatePanel = TypeVar("StatePanel", statetimeline.Panel, statushistory.Panel)
+LinePanel = TypeVar("LinePanel", statetimeline.Panel, statushistory.Panel, timeseries.Panel)
+
+REFS = "ABCDEFGH"
+"""Names of the queries of a panel, in order."""
 
 
 def gap(index: int = 0) -> SpecialValueMap:
@@ -73,32 +73,28 @@ def state_names(states: States) -> list[ValueMapping]:
     return [ValueMap(words), gap(len(states))]
 
 
-def query(expression: str, legend: str = "", ref: str = "A") -> prometheus.Dataquery:
-    """A range query."""
-    return (
-        prometheus.Dataquery()
-        .datasource(SOURCE)
-        .expr(expression)
-        .range()
-        .legend_format(legend or "__auto")
-        .ref_id(ref)
-    )
+Line = str | tuple[str, str]
+"""A query, and the pattern of the names of its series: by default, the labels it is grouped by."""
 
 
-def instant(expression: str, ref: str = "A") -> prometheus.Dataquery:
-    """An instant query whose labels become columns."""
-    return (
-        prometheus.Dataquery()
-        .datasource(SOURCE)
-        .expr(expression)
-        .instant()
-        .format(PromQueryFormat.TABLE)
-        .ref_id(ref)
-    )
+def _query(expression: str, ref: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().datasource(SOURCE).expr(expression).ref_id(ref)
 
 
-def steps(*colours: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
-    """Colours from values on; the first value is None."""
+def _range(line: Line, ref: str = "A") -> prometheus.Dataquery:
+    expression, legend = (line, "") if isinstance(line, str) else line
+    if not legend:
+        grouped = re.search(r"by \(([a-z_, ]+)\)", expression)
+        labels = grouped[1].split(", ") if grouped else []
+        legend = " · ".join(f"{{{{{label}}}}}" for label in labels) or "__auto"
+    return _query(expression, ref).range().legend_format(legend)
+
+
+Step = tuple[float | None, str]
+"""A colour, and the value from which it is shown; None for the first."""
+
+
+def _steps(*colours: Step) -> dashboard.ThresholdsConfig:
     return (
         dashboard.ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -106,81 +102,67 @@ def steps(*colours: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
     )
 
 
-def fixed(colour: str) -> dashboard.FieldColor:
-    """One colour."""
-    return dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(colour)
-
-
-def framed(panel: Panel, title: str, description: str, width: int, height: int) -> Panel:
+def _framed(panel: Panel, title: str, description: str, width: int, height: int) -> Panel:
     """A panel with the settings that all panels share."""
     panel.title(title).description(description).datasource(SOURCE)
     panel.span(width).height(height).no_value("no data")
     return panel
 
 
-def number(
-    title: str, description: str, expression: str, unit: str, *, width: int = 6
-) -> stat.Panel:
-    """One big number."""
-    panel = stat.Panel().with_target(query(expression))
-    panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-    panel.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
-    panel.graph_mode(common.BigValueGraphMode.NONE).unit(unit).mappings([gap()])
-    return framed(panel, title, description, width, 4)
-
-
-def history(
-    title: str,
-    description: str,
-    target: prometheus.Dataquery,
-    states: States,
-    height: int,
-    *,
-    width: int = 24,
-) -> statushistory.Panel:
-    """States over time, one line each, in equal steps."""
-    panel = statushistory.Panel()
-    panel.row_height(0.9).col_width(1).max_data_points(120)
-    return framed(_states(panel, target, states), title, description, width, height)
-
-
-def timeline(
-    title: str,
-    description: str,
-    target: prometheus.Dataquery,
-    states: States,
-    height: int,
-    *,
-    width: int = 24,
-) -> statetimeline.Panel:
-    """States over time, one line each, with exact starts and ends."""
-    panel = statetimeline.Panel()
-    panel.row_height(0.9).merge_values(True).max_data_points(600)
-    panel.align_value(common.TimelineValueAlignment.LEFT)
-    return framed(_states(panel, target, states), title, description, width, height)
-
-
-def _states(panel: StatePanel, target: prometheus.Dataquery, states: States) -> StatePanel:
-    panel.with_target(target).mappings(state_names(states)).unit(units.Short)
-    panel.color_scheme(fixed(GREY)).thresholds(steps((None, GREY)))
-    panel.show_value(common.VisibilityMode.NEVER).fill_opacity(90).line_width(0)
+def _legend_below(panel: LinePanel, tooltip: common.TooltipDisplayMode) -> None:
     panel.legend(
         common_builders.VizLegendOptions()
         .show_legend(True)
         .display_mode(common.LegendDisplayMode.LIST)
         .placement(common.LegendPlacement.BOTTOM)
     )
-    panel.tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE))
-    panel.interval("1m")
+    panel.tooltip(common_builders.VizTooltipOptions().mode(tooltip))
+
+
+def number(
+    title: str, description: str, expression: str, unit: str, *colours: Step, width: int = 6
+) -> stat.Panel:
+    """One big number, in a colour by its value."""
+    panel = stat.Panel().with_target(_range((expression, "__auto"))).thresholds(_steps(*colours))
+    panel.reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+    panel.color_mode(common.BigValueColorMode.BACKGROUND_SOLID)
+    panel.graph_mode(common.BigValueGraphMode.NONE).unit(unit).mappings([gap()])
+    return _framed(panel, title, description, width, 4)
+
+
+def history(
+    title: str, description: str, line: Line, states: States, height: int, *, width: int = 24
+) -> statushistory.Panel:
+    """States over time, one line each, in equal steps."""
+    panel = statushistory.Panel()
+    panel.row_height(0.9).col_width(1).max_data_points(120)
+    return _framed(_states(panel, line, states), title, description, width, height)
+
+
+def timeline(
+    title: str, description: str, line: Line, states: States, height: int, *, width: int = 24
+) -> statetimeline.Panel:
+    """States over time, one line each, with exact starts and ends."""
+    panel = statetimeline.Panel()
+    panel.row_height(0.9).merge_values(True).max_data_points(600)
+    panel.align_value(common.TimelineValueAlignment.LEFT)
+    return _framed(_states(panel, line, states), title, description, width, height)
+
+
+def _states(panel: StatePanel, line: Line, states: States) -> StatePanel:
+    panel.with_target(_range(line)).mappings(state_names(states)).unit(units.Short)
+    panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(GREY))
+    panel.thresholds(_steps((None, GREY))).interval("1m")
+    panel.show_value(common.VisibilityMode.NEVER).fill_opacity(90).line_width(0)
+    _legend_below(panel, common.TooltipDisplayMode.SINGLE)
     return panel
 
 
 def graph(
     title: str,
     description: str,
-    targets: Sequence[prometheus.Dataquery],
     unit: str,
-    *,
+    *lines: Line,
     width: int = 12,
     height: int = 8,
     interval: str = "1m",
@@ -189,51 +171,40 @@ def graph(
     panel = timeseries.Panel().unit(unit).min(0).line_width(2).fill_opacity(8)
     panel.span_nulls(False).interval(interval)
     panel.show_points(common.VisibilityMode.AUTO)
-    panel.legend(
-        common_builders.VizLegendOptions()
-        .show_legend(True)
-        .display_mode(common.LegendDisplayMode.LIST)
-        .placement(common.LegendPlacement.BOTTOM)
-    )
-    panel.tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
-    for target in targets:
-        panel.with_target(target)
-    return framed(panel, title, description, width, height)
+    _legend_below(panel, common.TooltipDisplayMode.MULTI)
+    for ref, line in zip(REFS, lines, strict=False):
+        panel.with_target(_range(line, ref))
+    return _framed(panel, title, description, width, height)
 
 
 def listing(
     title: str,
     description: str,
-    targets: Sequence[prometheus.Dataquery],
+    queries: Sequence[str],
     order: Mapping[str, str],
+    overrides: Mapping[str, list[DynamicConfigValue]] | None = None,
     *,
     hidden: Sequence[str] = (),
     width: int = 12,
     height: int = 9,
 ) -> table.Panel:
-    """A table: its columns by the names Prometheus gives them, in this order and renamed."""
+    """A table of labels: its columns by the names Prometheus gives them, in this order and renamed.
+
+    `overrides` say how some of them look, by their new names."""
     panel = table.Panel().unit(units.Short)
-    for target in targets:
-        panel.with_target(target)
-    if len(targets) > 1:
-        panel.with_transformation(transformation("merge"))
-    panel.with_transformation(columns(order, ("Time", *hidden)))
-    return framed(panel, title, description, width, height)
-
-
-def transformation(name: str, **options: object) -> DataTransformerConfig:
-    """One step that reshapes a table."""
-    return DataTransformerConfig(id_val=name, options=options)
-
-
-def columns(order: Mapping[str, str], hidden: Sequence[str]) -> DataTransformerConfig:
-    """Names for columns, in this order, without the hidden ones."""
-    return transformation(
-        "organize",
-        excludeByName=dict.fromkeys(hidden, True),
-        indexByName={name: index for index, name in enumerate(order)},
-        renameByName=dict(order),
-    )
+    for ref, expression in zip(REFS, queries, strict=False):
+        panel.with_target(_query(expression, ref).instant().format(PromQueryFormat.TABLE))
+    if len(queries) > 1:
+        panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
+    organize = {
+        "excludeByName": dict.fromkeys(("Time", *hidden), True),
+        "indexByName": {name: index for index, name in enumerate(order)},
+        "renameByName": dict(order),
+    }
+    panel.with_transformation(DataTransformerConfig(id_val="organize", options=organize))
+    for name, values in (overrides or {}).items():
+        panel.override_by_name(name, values)
+    return _framed(panel, title, description, width, height)
 
 
 def as_unit(unit: str) -> DynamicConfigValue:

@@ -10,15 +10,7 @@ from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, TIMELINE, from_row, from_series
 from dashboards.grafana.boards.overview import events as active_events
 from dashboards.grafana.boards.palette import EVENT_STATES, GREY, PLATFORM_STATES, RED
-from dashboards.grafana.boards.parts import (
-    as_unit,
-    graph,
-    instant,
-    linked,
-    listing,
-    query,
-    timeline,
-)
+from dashboards.grafana.boards.parts import as_unit, graph, linked, listing, timeline
 from dashboards.grafana.boards.promql import EVENT, PAIR, STATE, coded, coded_events
 
 INTERFERING = (("no", GREY), ("interfering", RED))
@@ -30,7 +22,7 @@ def events() -> list[Any]:
         "Events",
         "The state of the event about each platform in each country. Green is no event while at "
         "least one network could tell; grey, that none could.",
-        query(coded_events(), "{{country}} · {{platform}}"),
+        coded_events(),
         EVENT_STATES,
         10,
     ).data_links([from_series("Evidence for this event", EVIDENCE, "country", "platform")])
@@ -40,20 +32,21 @@ def events() -> list[Any]:
 def _looking_back() -> table.Panel:
     """All events of the time range, ended ones too."""
     active = f"shutwatch_blocking_event_active{{{EVENT}}}"
-    panel = listing(
+    link = from_row("Evidence for this event", EVIDENCE, country="Country", platform="Platform")
+    return listing(
         "Events in the time range",
         "Pairs with an event at any time in the chosen range: the part of the range it was "
         "active, the latest onset, and the most networks that blocked.",
         [
-            instant(
+            (
                 f"max by ({PAIR}) (\n  sum_over_time({active}[$__range])\n"
                 f"  / count_over_time({active}[$__range])\n) > 0"
             ),
             *(
-                instant(f"max by ({PAIR}) (max_over_time({family}{{{EVENT}}}[$__range])){end}", ref)
-                for ref, family, end in (
-                    ("B", "shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
-                    ("C", "shutwatch_blocking_event_networks_affected", ""),
+                f"max by ({PAIR}) (max_over_time({family}{{{EVENT}}}[$__range])){end}"
+                for family, end in (
+                    ("shutwatch_blocking_event_onset_timestamp_seconds", " * 1000"),
+                    ("shutwatch_blocking_event_networks_affected", ""),
                 )
             ),
         ],
@@ -64,12 +57,12 @@ def _looking_back() -> table.Panel:
             "Value #B": "Latest onset",
             "Value #C": "Most networks",
         },
+        {
+            "Platform": [linked(link)],
+            "Part of the range": [as_unit(units.PercentUnit)],
+            "Latest onset": [as_unit(units.DatetimeISO)],
+        },
     )
-    link = from_row("Evidence for this event", EVIDENCE, country="Country", platform="Platform")
-    panel.override_by_name("Platform", [linked(link)])
-    panel.override_by_name("Part of the range", [as_unit(units.PercentUnit)])
-    panel.override_by_name("Latest onset", [as_unit(units.DatetimeISO)])
-    return panel
 
 
 def _affected() -> Any:
@@ -77,18 +70,12 @@ def _affected() -> Any:
     panel = graph(
         "Networks affected",
         "Networks that blocked at any time during an event, and, dashed, the networks tested.",
-        [
-            query(
-                f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})",
-                "{{country}} · {{platform}}",
-            ),
-            query(
-                f"max by ({PAIR}) (shutwatch_blocking_event_networks_seen{{{EVENT}}})",
-                "{{country}} · {{platform}}, seen",
-                "B",
-            ),
-        ],
         units.Short,
+        f"max by ({PAIR}) (shutwatch_blocking_event_networks_affected{{{EVENT}}})",
+        (
+            f"max by ({PAIR}) (shutwatch_blocking_event_networks_seen{{{EVENT}}})",
+            "{{country}} · {{platform}}, seen",
+        ),
         width=24,
     ).decimals(0)
     return panel.override_by_query("B", [dashed])
@@ -96,33 +83,30 @@ def _affected() -> Any:
 
 def networks() -> list[Any]:
     """Platforms by network, with the methods."""
+    links = [from_series("Evidence on this network", EVIDENCE, "country", "platform", "network")]
     states = timeline(
         "Platforms by network",
         "The worst state of each platform on each network. Choose country and platform above to "
         "compare networks.",
-        query(
+        (
             coded("shutwatch_platform_state", STATE, PLATFORM_STATES, f"{PAIR}, network"),
             "{{country}} · {{network}} · {{platform}}",
         ),
         PLATFORM_STATES,
         14,
-    ).data_links(
-        [from_series("Evidence on this network", EVIDENCE, "country", "platform", "network")]
-    )
+    ).data_links(links)
     labels = f"{PAIR}, network, method, sub_method"
     over_time = timeline(
         "Methods over time",
         "When each network interfered with a platform, and how. Where nothing is drawn, it did "
         "not, or nobody could tell.",
-        query(
+        (
             f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})",
             "{{country}} · {{network}} · {{platform}} · {{method}}.{{sub_method}}",
         ),
         INTERFERING,
         8,
-    ).data_links(
-        [from_series("Evidence on this network", EVIDENCE, "country", "platform", "network")]
-    )
+    ).data_links(links)
     return [states, over_time, methods()]
 
 
@@ -132,7 +116,7 @@ def methods(width: int = 24) -> table.Panel:
     return listing(
         "Methods by network",
         "How each network that interferes with a platform does it, as of its last cycle.",
-        [instant(f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})")],
+        [f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})"],
         {
             "country": "Country",
             "platform": "Platform",

@@ -7,20 +7,8 @@ from grafana_foundation_sdk.models import units
 
 from dashboards.grafana.boards.board import Board
 from dashboards.grafana.boards.links import EVIDENCE, VANTAGES, from_series
-from dashboards.grafana.boards.palette import (
-    GREEN,
-    RED,
-    VANTAGE_STATES,
-)
-from dashboards.grafana.boards.parts import (
-    as_unit,
-    coloured,
-    graph,
-    history,
-    instant,
-    listing,
-    query,
-)
+from dashboards.grafana.boards.palette import GREEN, RED, VANTAGE_STATES
+from dashboards.grafana.boards.parts import as_unit, coloured, graph, history, listing
 from dashboards.grafana.boards.promql import JOB, RATE, VANTAGE, coded
 from monitor.wording.vantage_health import VANTAGE_STATES as WORDS
 
@@ -33,7 +21,7 @@ def health() -> list[Any]:
         "Vantage health",
         "What the references told about each vantage. While it is not ok nothing it sees is "
         "judged, unless it is lossy or cut off from abroad.",
-        query(coded("shutwatch_vantage_state", VANTAGE, VANTAGE_STATES, "vantage"), "{{vantage}}"),
+        coded("shutwatch_vantage_state", VANTAGE, VANTAGE_STATES, "vantage"),
         VANTAGE_STATES,
         8,
     ).data_links([from_series("Evidence of this vantage", EVIDENCE, "vantage")])
@@ -41,9 +29,7 @@ def health() -> list[Any]:
         "Exits",
         "Whether a vantage's packets come out in the country and network they are said to. "
         "Elsewhere is a VPN left on, or a phone that roams. Without [vantage_check] nobody looks.",
-        query(
-            f"min by (vantage) (shutwatch_vantage_exit_as_configured{{{VANTAGE}}})", "{{vantage}}"
-        ),
+        f"min by (vantage) (shutwatch_vantage_exit_as_configured{{{VANTAGE}}})",
         EXIT,
         8,
     )
@@ -52,19 +38,16 @@ def health() -> list[Any]:
 
 def _list() -> table.Panel:
     by = "country, network, asn, vantage"
-    panel = listing(
+    reported = f"shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}}"
+    return listing(
         "Vantages",
         "Each configured vantage: where it is, how packets leave, its state, its last report, and "
         "the bytes used today. A vantage that never reported has no last report.",
         [
-            instant(f"max by ({by}, vantage_role, egress) (shutwatch_vantage_info{{{VANTAGE}}})"),
-            instant(f"max by ({by}, state) (shutwatch_vantage_state{{{VANTAGE}}} == 1)", "B"),
-            instant(
-                f"max by ({by}) (shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}}"
-                " > 0) * 1000",
-                "C",
-            ),
-            instant(f"max by ({by}) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})", "D"),
+            f"max by ({by}, vantage_role, egress) (shutwatch_vantage_info{{{VANTAGE}}})",
+            f"max by ({by}, state) (shutwatch_vantage_state{{{VANTAGE}}} == 1)",
+            f"max by ({by}) ({reported} > 0) * 1000",
+            f"max by ({by}) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})",
         ],
         {
             "vantage": "Vantage",
@@ -77,16 +60,14 @@ def _list() -> table.Panel:
             "Value #C": "Last report",
             "Value #D": "Bytes today",
         },
+        {
+            "Last report": [as_unit(units.DatetimeISO)],
+            "Bytes today": [as_unit(units.BytesSI)],
+            "State": coloured(dict(VANTAGE_STATES), WORDS),
+        },
         hidden=("Value #A", "Value #B"),
         width=24,
     )
-    panel.override_by_name("Last report", [as_unit(units.DatetimeISO)])
-    panel.override_by_name("Bytes today", [as_unit(units.BytesSI)])
-    panel.override_by_name(
-        "State",
-        coloured(dict(VANTAGE_STATES), WORDS),
-    )
-    return panel
 
 
 def reports() -> list[Any]:
@@ -95,50 +76,29 @@ def reports() -> list[Any]:
         "Time since last report",
         "How long ago each vantage finished its last cycle. A vantage that never reported has no "
         "line; its alert tells.",
-        [
-            query(
-                "time() - max by (vantage) "
-                f"(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
-                "{{vantage}}",
-            )
-        ],
         units.Seconds,
+        "time() - max by (vantage) "
+        f"(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
     )
     references = graph(
         "References that answered",
         "References that worked in the last cycle of each vantage, out of all looked at.",
-        [
-            query(
-                f"min by (vantage) (shutwatch_vantage_reference_success_ratio{{{VANTAGE}}})",
-                "{{vantage}}",
-            )
-        ],
         units.PercentUnit,
+        f"min by (vantage) (shutwatch_vantage_reference_success_ratio{{{VANTAGE}}})",
     ).max(1)
     skew = graph(
         "Clock against servers",
         "Seconds by which each vantage's clock is off, ahead or behind, by what servers say. "
         "Beyond a day nothing is judged there.",
-        [
-            query(
-                f"max by (vantage) (abs(shutwatch_vantage_clock_skew_seconds{{{VANTAGE}}}))",
-                "{{vantage}}",
-            )
-        ],
         units.Seconds,
+        f"max by (vantage) (abs(shutwatch_vantage_clock_skew_seconds{{{VANTAGE}}}))",
     )
     missed = graph(
         "Missed cycles",
         "Scheduled cycles that did not run, by vantage: the one before was still running, or the "
         "machine slept.",
-        [
-            query(
-                "sum by (vantage) "
-                f"(increase(shutwatch_schedule_missed_total{{{VANTAGE}}}[{RATE}]))",
-                "{{vantage}}",
-            )
-        ],
         units.Short,
+        f"sum by (vantage) (increase(shutwatch_schedule_missed_total{{{VANTAGE}}}[{RATE}]))",
         interval="5m",
     )
     return [age, references, skew, missed]
@@ -150,38 +110,23 @@ def traffic() -> list[Any]:
         "Bytes of the day",
         "Bytes each vantage has used today (UTC), both ways, out of what it may use at most. "
         "Near one, looks get more modest, then fewer.",
-        [
-            query(
-                f"max by (vantage) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
-                f"/ scalar(max(shutwatch_vantage_daily_bytes_limit{{{JOB}}}))",
-                "{{vantage}}",
-            )
-        ],
         units.PercentUnit,
+        f"max by (vantage) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
+        f"/ scalar(max(shutwatch_vantage_daily_bytes_limit{{{JOB}}}))",
     )
     rate = graph(
         "Traffic",
         "Bytes per second of each vantage, both ways: an estimate on the high side.",
-        [
-            query(
-                f"sum by (vantage) (rate(shutwatch_vantage_bytes_total{{{VANTAGE}}}[{RATE}]))",
-                "{{vantage}}",
-            )
-        ],
         units.BytesPerSecondSI,
+        f"sum by (vantage) (rate(shutwatch_vantage_bytes_total{{{VANTAGE}}}[{RATE}]))",
         interval="5m",
     )
     turns = graph(
         "Turns by effort",
         "Turns of all chosen vantages: whole, modest or none to save bytes, hurried where "
         "something is suspicious.",
-        [
-            query(
-                f"sum by (effort) (increase(shutwatch_cycles_total{{{VANTAGE}}}[{RATE}]))",
-                "{{effort}}",
-            )
-        ],
         units.Short,
+        f"sum by (effort) (increase(shutwatch_cycles_total{{{VANTAGE}}}[{RATE}]))",
         width=24,
         interval="5m",
     )

@@ -21,9 +21,7 @@ from storage.values.reviews import AnnotationKind, Mark
 ROOT = Path(__file__).parents[4]
 SURFACES = ("server", "report", "notify", "cli", "demo", "metrics", "export", "config", "app")
 FOLDERS = [*(ROOT / "monitor" / name for name in SURFACES), ROOT / "dashboards"]
-MEANINGS = ROOT / "monitor/export/meanings.py"
-"""What the columns of files mean; some columns are named like states."""
-MODULES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py") if path != MEANINGS)
+MODULES = sorted(path for folder in FOLDERS for path in folder.rglob("*.py"))
 TEMPLATES = sorted((ROOT / "monitor/server/templates").glob("*.html"))
 
 ENUMS = (
