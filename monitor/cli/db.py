@@ -15,9 +15,9 @@ from monitor.config.environ import expander
 from monitor.wire.proof import fault_of
 from monitor.wording.plain import visible
 from storage import url as database_url
-from storage.open_store import MEMORY_URL
 from storage.sqlite.backend import file_of, migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
+from storage.sqlite.memory import MEMORY_URL
 from storage.store import StorageError, Store
 
 DAMAGED = 3
