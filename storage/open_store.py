@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from storage.memory.store import MemoryStore
 from storage.sql.backend import Backend
 from storage.sql.store import SqlStore
 from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend, file_of
+from storage.sqlite.memory import MemoryBackend
 from storage.store import CollectorStore
+from storage.url import MEMORY
 from storage.values.times import utc_now
-
-MEMORY_URL = "memory:"
-"""A store that is lost when the process ends."""
 
 
 def open_store(url: str, *, create: bool = True) -> CollectorStore:
@@ -21,8 +19,6 @@ def open_store(url: str, *, create: bool = True) -> CollectorStore:
     `postgresql://user:password@host/database`. Without `create`, a missing database is an error
     when opened. StorageError for any other URL, with advice.
     """
-    if url == MEMORY_URL:
-        return MemoryStore()
     return sql_store(url, create=create)
 
 
@@ -43,6 +39,8 @@ def sql_store(
 
 
 def _backend_of(url: str, busy_timeout: float) -> Backend:
+    if url == MEMORY:
+        return MemoryBackend()
     if url.startswith(("postgresql:", "postgresql+")):
         # Only whoever uses PostgreSQL has memory to spare for its driver.
         from storage.postgresql.backend import PostgresqlBackend, postgresql_url

@@ -2,6 +2,8 @@
 
 import re
 
+MEMORY = "memory:"
+"""A store that is lost when the process ends."""
 SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
 _SQLITE_LIKE = f'"{SQLITE}shutwatch.db"'
@@ -13,6 +15,8 @@ _PORT = re.compile(r":([^\]:]*)$")
 
 def checked(written: str) -> str:
     """It itself. ValueError, with what would be right, for what names no database."""
+    if written == MEMORY:
+        return written
     scheme, separator, rest = written.partition("://")
     if not separator:
         return _refuse(f'"{SQLITE}" and the name of a file: {_SQLITE_LIKE}')

@@ -15,7 +15,6 @@ from monitor.config.environ import expander
 from monitor.wire.proof import fault_of
 from monitor.wording.plain import visible
 from storage import url as database_url
-from storage.open_store import MEMORY_URL
 from storage.sqlite.backend import file_of, migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
 from storage.store import StorageError, Store
@@ -177,7 +176,7 @@ def _named(url: str) -> str:
 def _database(config: Path | None) -> str:
     """The configured URL; exits when it is in memory only."""
     url = load_settings(config).database
-    if url == MEMORY_URL:
+    if url == database_url.MEMORY:
         raise fail('database is "memory:", which is not a file', BAD_USAGE)
     return url
 

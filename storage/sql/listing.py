@@ -279,10 +279,7 @@ def matching(
 def overlapping(
     selection: Selection, table: Table = schema.event_table
 ) -> list[ColumnElement[bool]]:
-    """Events that may have been active at some moment of the selection.
-
-    `storage.memory.store` does the same in Python.
-    """
+    """Events that may have been active at some moment of the selection."""
     events = table.c
     where = _matching_place(table, selection)
     if selection.until is not None:
@@ -297,8 +294,6 @@ def overlapping(
 def bearing_on(selection: Selection) -> list[ColumnElement[bool]]:
     """Annotations of the time and place that a selection selects. If it names a platform: those of
     that one and of no particular one.
-
-    `storage.memory.store` does the same in Python.
     """
     annotations = schema.annotation.c
     where: list[ColumnElement[bool]] = []

@@ -82,10 +82,11 @@ class SqliteBackend(Backend):
             )
 
     def read_engine(self, size: int) -> Engine:
-        return read_engine(self.name, self._busy_timeout, size)
+        return self._engine(size, "BEGIN", write=False)
 
     def write_engine(self) -> Engine:
-        return write_engine(self.name, self._busy_timeout)
+        # Its transactions take the write lock at once.
+        return self._engine(1, "BEGIN IMMEDIATE", write=True)
 
     def errors(self) -> AbstractContextManager[None]:
         return storage_errors(self.name)
@@ -115,6 +116,47 @@ class SqliteBackend(Backend):
         if lead is not None:
             os.close(lead)
 
+    def _engine(self, size: int, begin: str, *, write: bool) -> Engine:
+        engine = create_engine(
+            self._url(),
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            connect_args={"timeout": self._busy_timeout, "isolation_level": None},
+        )
+
+        def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+            try:
+                if write:
+                    connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
+                    self._set_journal(connection)
+                    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+            except BaseException:
+                connection.close()
+                raise
+
+        def start(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine, "connect", set_up)
+        event.listen(engine, "begin", start)
+        return engine
+
+    def _url(self) -> URL:
+        return URL.create("sqlite", database=self.name)
+
+    def _set_journal(self, connection: sqlite3.Connection) -> None:
+        """Switch the file to a write-ahead log, once in its life."""
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StorageError(
+                f"database {self.name} is on a file system without the locks a write-ahead log "
+                "needs (network disks lack them): set `database` to a file on a local disk"
+            )
+
 
 def migrate_file(file: str) -> None:
     """Upgrade an SQLite file that no other program uses. StorageError as from `migrate`, or from
@@ -140,56 +182,3 @@ def _locked(file: str) -> int | None:
         os.close(handle)
         return None
     return handle
-
-
-def write_engine(file: str, busy_timeout: float) -> Engine:
-    """One connection, whose transactions take the write lock at once.
-
-    Waits up to `busy_timeout` seconds for another program's lock.
-    """
-    return _engine(file, busy_timeout, size=1, begin="BEGIN IMMEDIATE", write=True)
-
-
-def read_engine(file: str, busy_timeout: float, size: int) -> Engine:
-    """Up to `size` connections that cannot write."""
-    return _engine(file, busy_timeout, size=size, begin="BEGIN", write=False)
-
-
-def _engine(file: str, busy_timeout: float, *, size: int, begin: str, write: bool) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=file),
-        poolclass=QueuePool,
-        pool_size=size,
-        max_overflow=0,
-        connect_args={"timeout": busy_timeout, "isolation_level": None},
-    )
-
-    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        try:
-            if write:
-                connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
-                _use_write_ahead_log(connection, file)
-                connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
-        except BaseException:
-            connection.close()
-            raise
-
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", start)
-    return engine
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection, file: str) -> None:
-    """Switch the file over, once in its life."""
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StorageError(
-            f"database {file} is on a file system without the locks a write-ahead log needs "
-            "(network disks lack them): set `database` to a file on a local disk"
-        )

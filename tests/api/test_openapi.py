@@ -11,8 +11,8 @@ from monitor.server.api import create_api
 from monitor.server.api.openapi import document
 from monitor.server.api.parameters import PAGING
 from monitor.server.api.resources import RESOURCES
-from storage.memory.store import MemoryStore
 from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 

@@ -17,7 +17,6 @@ from monitor.metrics.ingest_counts import Spool
 from monitor.wire.answers import BATCHES, Reason, Receipt
 from monitor.wire.batch import MOST_PACKED, encode_batch
 from probes.measurement import HttpObservation, Purpose
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
 from tests.collector.world import (
@@ -39,6 +38,7 @@ from tests.collector.world import (
 )
 from tests.worlds.build import http
 from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
 
 STRANGER = Path(__file__).with_name("stranger.py")
 

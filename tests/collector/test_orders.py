@@ -26,7 +26,6 @@ from monitor.wire.answers import (
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.target import Reduction, Target
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from tests.collector.world import (
     NOW,
@@ -42,6 +41,7 @@ from tests.collector.world import (
     request,
     settings,
 )
+from tests.worlds.memory_store import MemoryStore
 
 X = next(one for one in default_settings().catalog.platforms if one.name == "x")
 LISTED = Target(platform="x", role=X.roles[0].name, endpoint=X.roles[0].endpoints[0])

@@ -26,12 +26,12 @@ from monitor.wire.answers import BATCHES, Refusal
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
 from probes.measurement import Measurement, Purpose
-from storage.memory.store import MemoryStore
 from storage.store import CollectorStore
 from storage.values.fleet import Enrolment
 from storage.values.times import time_text
 from tests.worlds.build import dns, http, look, tcp, tls
 from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AGENT_KEY = Ed25519PrivateKey.from_private_bytes(b"agent".ljust(32, b"."))

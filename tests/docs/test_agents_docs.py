@@ -19,9 +19,9 @@ from monitor.wire.answers import (
     Reason,
 )
 from monitor.wire.signing import KEY, REQUEST, SENT, SIGNATURE, VANTAGE
-from storage.memory.store import MemoryStore
 from tests.collector.forged import FORGED
 from tests.collector.world import COLLECTOR_KEY, settings
+from tests.worlds.memory_store import MemoryStore
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "agents-api.md").read_text("utf-8")

@@ -17,7 +17,6 @@ from monitor.cli.main import app
 from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
 from monitor.replay.replay import Replayed
-from storage.memory.store import MemoryStore
 from storage.open_store import sql_store
 from storage.store import Store
 from storage.values.cycle import Cycle
@@ -28,6 +27,7 @@ from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.recording.test_recorder import STORY as STORY_OF_A_DAY
 from tests.unit.monitor.recording.test_recorder import cycle as cycle_of
 from tests.unit.monitor.recording.test_recorder import recorder
+from tests.worlds.memory_store import MemoryStore
 
 SETTINGS = EventSettings()
 STORY = [State.OK] * 4 + [State.BLOCKED] * 6 + [State.OK] * 6

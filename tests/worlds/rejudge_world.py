@@ -25,7 +25,6 @@ from monitor.recording.recorder import Recorder
 from probes.settings import ProbeSettings
 from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import Profile, VantagePoint
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.cycle import Cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -43,6 +42,7 @@ from tests.unit.monitor.measuring.test_cycle import (
     page,
 )
 from tests.worlds.build import START
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.scripted_quic import quic_site
 
 INTERVAL = 300.0

@@ -20,12 +20,12 @@ from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from monitor.wording.languages import ENGLISH
 from probes.measurement import Measurement, Purpose
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.cycle import Cycle
 from storage.values.reviews import Annotation, AnnotationKind, Mark, Review, annotation_id
 from tests.contract.cycles import REACHED, at, cycle, measurement, verdict
 from tests.contract.cycles import platform_verdict as rolled_up
+from tests.worlds.memory_store import MemoryStore
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 MADE_AT = datetime(2024, 2, 20, 9, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from storage.open_store import sql_store
 from storage.sql.migrate import MIGRATIONS, migrate
 from storage.sql.schema import metadata
-from storage.sqlite.backend import read_engine, write_engine
+from storage.sqlite.backend import SqliteBackend
 from storage.store import StorageError
 from tests.contract.cycles import cycle
 from tests.contract.listing import EVERYTHING, flat
@@ -38,7 +38,8 @@ HEAD = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("r*.py"))
 
 
 def _migrate(file: Path, scripts: Path = MIGRATIONS) -> None:
-    read, write = read_engine(str(file), 1, 1), write_engine(str(file), 1)
+    backend = SqliteBackend(str(file), 1)
+    read, write = backend.read_engine(1), backend.write_engine()
     try:
         migrate(read, write, str(file), scripts)
     finally:

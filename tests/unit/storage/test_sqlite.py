@@ -13,13 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from probes.measurement import HttpObservation
-from storage.memory.store import MemoryStore
 from storage.open_store import open_store, sql_store
 from storage.sql import listing as reading
 from storage.sql import schema
 from storage.sql.listing import PAGE_WEIGHT, Listing
 from storage.sql.store import SqlStore
-from storage.sqlite.backend import read_engine, write_engine
+from storage.sqlite.backend import SqliteBackend
 from storage.store import StorageError
 from storage.values.selection import Selection
 from tests.contract.cycles import at, cycle, event, log_entry, measurement, verdict
@@ -51,7 +50,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
 
 def test_what_is_stored_survives_a_power_cut(tmp_path: Path) -> None:
     """The writer syncs every commit (FULL) to a write-ahead log; readers cannot write."""
-    read, write = read_engine(str(tmp_path / "a.db"), 1, 1), write_engine(str(tmp_path / "a.db"), 1)
+    backend = SqliteBackend(str(tmp_path / "a.db"), 1)
+    read, write = backend.read_engine(1), backend.write_engine()
     with write.connect() as connection:
         for pragma, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}.items():
             assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
@@ -61,12 +61,37 @@ def test_what_is_stored_survives_a_power_cut(tmp_path: Path) -> None:
     write.dispose()
 
 
-def test_the_setting_names_the_store(tmp_path: Path) -> None:
-    """`memory:` and SQLite URLs open; nothing is touched before `open` is awaited."""
-    assert isinstance(open_store("memory:"), MemoryStore)
-    assert isinstance(open_store(f"sqlite:///{tmp_path}/a.db"), SqlStore)
-    assert isinstance(open_store(f"sqlite+pysqlite:///{tmp_path}/a.db"), SqlStore)
-    assert list(tmp_path.iterdir()) == []
+def test_nothing_is_touched_before_open_is_awaited(tmp_path: Path) -> None:
+    """No file is made, whichever way an SQLite URL is written."""
+    open_store(f"sqlite:///{tmp_path}/a.db")
+    open_store(f"sqlite+pysqlite:///{tmp_path}/a.db")
+    assert _files(tmp_path) == []
+
+
+async def test_memory_is_a_database_of_its_own_and_writes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`memory:` takes many calls at once, leads as soon as it asks, shares nothing with another
+    store, writes no file, and has lost its rows when it is opened again."""
+    monkeypatch.chdir(tmp_path)
+    store, other = open_store("memory:"), open_store("memory:")
+    await store.open()
+    await other.open()
+    cycles = [cycle(n) for n in range(20)]
+    assert await store.lead()
+    await asyncio.gather(
+        *(store.save(one) for one in cycles), *(store.latest_health() for _ in range(100))
+    )
+    stored = await flat(store.cycles(EVERYTHING))
+    assert [one.id for one in stored] == [one.id for one in cycles]
+    assert await flat(store.measurements(EVERYTHING))
+    assert await flat(other.cycles(EVERYTHING)) == []
+    await other.close()
+    await store.close()
+    await store.open()
+    assert await flat(store.cycles(EVERYTHING)) == []
+    await store.close()
+    assert _files(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -256,7 +281,7 @@ async def test_an_open_that_is_cancelled_can_be_closed(tmp_path: Path) -> None:
 def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
     """No page sorts or scans the table, with or without a country, first page or later."""
     file = str(tmp_path / "plan.db")
-    engine = write_engine(file, 1)
+    engine = SqliteBackend(file, 1).write_engine()
     schema.metadata.create_all(engine)
     wanted = Selection(since=at(0), until=at(10**6), country=country, platform="x")
     listings: list[tuple[Listing[Any], str]] = [

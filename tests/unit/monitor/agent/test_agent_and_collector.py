@@ -11,12 +11,12 @@ from monitor.collector.agents_api import create_agent_api
 from monitor.config.load import default_settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.metrics.ingest_counts import IngestCounts
-from storage.memory.store import MemoryStore
 from storage.values.fleet import Enrolment
 from storage.values.selection import Selection
 from tests.lab.certificates import authority
 from tests.worlds.agent_collector import AGENT_KEY, KEY, Collector, Server
 from tests.worlds.agent_world import VANTAGE, until, until_empty, world
+from tests.worlds.memory_store import MemoryStore
 
 FORTY_YEARS = 40 * 365.25 * 86400
 

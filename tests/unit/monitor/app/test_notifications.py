@@ -10,9 +10,9 @@ from monitor.config.load import default_settings
 from monitor.config.settings import Settings
 from monitor.notify.apprise_service import fault_of
 from monitor.notify.settings import NotifySettings, Target
-from storage.memory.store import MemoryStore
 from tests.contract.cycles import cycle
 from tests.prometheus import world
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import block, entry, route
 from tests.worlds.receiver import Inbox, receiving
 

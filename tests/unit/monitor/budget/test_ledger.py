@@ -26,11 +26,11 @@ from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.testing import DnsReply, Peer, ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint, VantageRole
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.cycle import Cycle
 from storage.values.selection import Selection
 from tests.worlds.build import START, dns, health, http, look, tcp, tls
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.mmdb import country, write_mmdb
 
 RESOLVER = "192.0.2.53"

@@ -12,12 +12,12 @@ from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
-from storage.memory.store import MemoryStore
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
 from tests.worlds.build import START
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
 
 LOOP = VirtualClockLoop

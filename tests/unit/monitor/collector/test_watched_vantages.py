@@ -12,7 +12,6 @@ from monitor.config.settings import Settings
 from monitor.recording.backlog import MOST
 from probes.measurement import Purpose
 from probes.vantage import Profile, VantageRole
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, ReceivedBatch, Reception, SeenCycle
@@ -21,6 +20,7 @@ from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD, catalogue
 from tests.worlds.build import START
 from tests.worlds.collector_world import Clock, leading, publisher_of, until
+from tests.worlds.memory_store import MemoryStore
 
 
 @pytest.fixture

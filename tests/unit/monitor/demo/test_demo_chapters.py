@@ -20,8 +20,8 @@ from monitor.demo.plan import COUNTRY, FIELD, MOBILE, PLATFORMS, TELECOM, VICTIM
 from monitor.demo.run_demo import HOST, free_port
 from monitor.demo.screen import Screen, about_change, clock
 from monitor.demo.stored_events import Watcher
-from storage.memory.store import MemoryStore
 from tests.contract.cycles import cycle, event, log_entry
+from tests.worlds.memory_store import MemoryStore
 
 
 def results(state: State = State.OK, block: Event | None = None) -> Results:

@@ -15,10 +15,10 @@ from monitor.analysis.events.event import EventState
 from monitor.analysis.verdict import State
 from monitor.export.csv import Kind, columns, write_csv
 from probes.measurement import HttpObservation, Layer
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.selection import Selection
 from tests.contract.cycles import REACHED, at, cycle, event, measurement, verdict
+from tests.worlds.memory_store import MemoryStore
 
 ROOT = Path(__file__).parents[4]
 EVERYTHING = Selection()

@@ -19,10 +19,10 @@ from monitor.ooni.convert import convert
 from monitor.ooni.ooni_format import decode
 from probes.layers.bogon import BogonList
 from probes.measurement import AnyObservation, Layer, Measurement, Purpose
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement
+from tests.worlds.memory_store import MemoryStore
 
 EXAMPLES = BogonList(("203.0.113.0/24",))
 """Addresses of documentation stand for the platform's here."""

@@ -19,7 +19,6 @@ from monitor.export.cells import cell
 from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind, columns
 from monitor.export.parquet import write_parquet
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.selection import Selection
 from tests.contract.cycles import (
@@ -31,6 +30,7 @@ from tests.contract.cycles import (
     measurement,
     review,
 )
+from tests.worlds.memory_store import MemoryStore
 
 EVERYTHING = Selection()
 

@@ -8,11 +8,11 @@ import pytest
 
 from monitor.export.csv import write_csv
 from monitor.export.kinds import Kind
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.reviews import Mark
 from storage.values.selection import Selection
 from tests.contract.cycles import annotation, at, cycle, event, log_entry, review
+from tests.worlds.memory_store import MemoryStore
 
 
 @pytest.fixture

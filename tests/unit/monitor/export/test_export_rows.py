@@ -19,13 +19,13 @@ from monitor.export.cells import cell
 from monitor.export.csv import write_csv
 from monitor.export.kinds import EXPORTS, Kind
 from probes.measurement import AnyObservation, HttpObservation, Layer, Measurement
-from storage.memory.store import MemoryStore
 from storage.open_store import sql_store
 from storage.store import StorageError, Store
 from storage.values.cycle import Cycle
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from tests.contract.cycles import AWKWARD, EVERY_OBSERVATION, REACHED, cycle, measurement, verdict
+from tests.worlds.memory_store import MemoryStore
 
 PILED_UP = (Kind.MEASUREMENTS, Kind.VERDICTS, Kind.AVAILABILITY)
 HOSTILE = st.text(

@@ -19,7 +19,6 @@ from probes.catalog.catalog import Need, Platform
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import Purpose
 from probes.testing import VirtualClockLoop
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.cycle import Cycle
 from storage.values.selection import Selection
@@ -27,6 +26,7 @@ from tests.contract.agents import quarantine
 from tests.contract.listing import EVERYTHING, contents, flat
 from tests.lab.certificates import authority
 from tests.worlds.build import START
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, cycles_of, recorded, settings, store_all
 
 LOOP = VirtualClockLoop

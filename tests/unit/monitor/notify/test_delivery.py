@@ -16,10 +16,10 @@ from monitor.notify.outgoing import Message, Urgency
 from monitor.notify.pending import CORRECTED, NEVER_SENT
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from probes.testing import VirtualClockLoop
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.outbox import Notice, NoticeState
 from tests.contract.cycles import cycle
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import ONSET, TITLES, block, entry, route
 
 LOOP = VirtualClockLoop

@@ -7,10 +7,10 @@ import pytest
 from monitor.metrics.families import ANNOTATION_TEXT, create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.recording.annotations_poll import BACK, MOST, AnnotationsPoll
-from storage.memory.store import MemoryStore
 from tests.contract.cycles import START, annotation
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, Clock
+from tests.worlds.memory_store import MemoryStore
 
 DAY = 86_400.0
 FAMILY = "shutwatch_annotation_since_timestamp_seconds"

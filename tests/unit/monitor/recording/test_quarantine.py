@@ -10,13 +10,13 @@ from monitor.judging.quarantine import NOBODY, Quarantined
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint
-from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.fleet import Quarantine
 from tests.contract.cycles import at as moment
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.analysis.events.test_events import JAZZ, PTCL, at
 from tests.unit.monitor.recording.test_recorder import SETTINGS, blocks, cycle
+from tests.worlds.memory_store import MemoryStore
 
 POINTS = tuple(
     VantagePoint(id=name, country="PK", asn=asn) for name, asn in ((PTCL, 17557), (JAZZ, 45669))

@@ -7,10 +7,10 @@ from monitor.analysis.events.event import EventLogEntry
 from monitor.metrics.publisher import Publisher
 from monitor.notify.routing import notices_of
 from monitor.recording.recorder import Recorder
-from storage.memory.store import MemoryStore
 from storage.values.outbox import Notice
 from tests.unit.monitor.analysis.events.test_events import at
 from tests.unit.monitor.recording.test_recorder import SETTINGS, STORY
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import route
 
 

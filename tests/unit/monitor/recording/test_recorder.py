@@ -12,11 +12,11 @@ from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.vantage import VantagePoint
-from storage.memory.store import MemoryStore
 from storage.values.cycle import Cycle
 from tests.contract.cycles import cycle as any_cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.unit.monitor.analysis.events.test_events import at, judged, verdict
+from tests.worlds.memory_store import MemoryStore
 
 SETTINGS = msgspec.structs.replace(default_settings())
 

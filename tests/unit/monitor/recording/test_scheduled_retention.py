@@ -9,12 +9,12 @@ from monitor.config.settings import RetentionSettings
 from monitor.metrics.families import create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.recording.scheduled_retention import Retention
-from storage.memory.store import MemoryStore
 from storage.values.rollup import Period
 from storage.values.selection import Selection
 from tests.contract.cycles import START, cycle
 from tests.contract.listing import EVERYTHING, flat
 from tests.prometheus import world
+from tests.worlds.memory_store import MemoryStore
 
 DAY = 86400.0
 

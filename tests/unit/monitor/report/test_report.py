@@ -46,10 +46,10 @@ from monitor.wording.catalogs import Message, needed
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
 from monitor.wording.times import between
 from monitor.wording.words import Words, words_in
-from storage.memory.store import MemoryStore
 from storage.open_store import open_store
 from storage.values.prunable import RAW
 from tests.contract.cycles import at
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import shutdown
 from tests.worlds.report_world import (
     HIDDEN_VANTAGE,

@@ -22,13 +22,13 @@ from monitor.wording.durations import ago, interval
 from monitor.wording.languages import BY_CODE
 from monitor.wording.states import STATES
 from monitor.wording.words import words_in
-from storage.memory.store import MemoryStore
 from storage.store import Store
 from tests.browser import seed
 from tests.contract.cycles import cycle
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, NOW, Clock
 from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
 
 TOKEN = "0123456789abcdef" * 4
 PAGES = ("/", "/events", f"/events/{seed.EVENT}", f"/events/{seed.ENDED}", "/countries/PK")

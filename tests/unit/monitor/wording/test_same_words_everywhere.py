@@ -38,11 +38,11 @@ from monitor.wording.words import words_in
 from probes.catalog.countries import COUNTRIES
 from probes.failure import Failure
 from probes.measurement import Measurement, TcpObservation
-from storage.memory.store import MemoryStore
 from tests.contract.cycles import cycle, verdict
 from tests.contract.cycles import measurement as look
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import TITLES, block, told
 from tests.worlds.report_world import MADE_AT, WANTED
 

@@ -19,7 +19,6 @@ from monitor.analysis.events.event import EventKind, EventLogEntry, EventState
 from monitor.analysis.events.fold import Rebuild, advance, key_of
 from monitor.recording.continuations import goes_on_now, reviews_of
 from monitor.recording.recorder import without_unpublished
-from storage.memory.store import MemoryStore
 from storage.values.reviews import Mark, Review
 from tests.contract.cycles import cycle
 from tests.unit.monitor.analysis.events.test_events import (
@@ -30,6 +29,7 @@ from tests.unit.monitor.analysis.events.test_events import (
     verdict,
     whole,
 )
+from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import ONSET, block, entry
 
 NOW = ONSET + timedelta(days=1)
