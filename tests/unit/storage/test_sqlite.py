@@ -289,7 +289,7 @@ def test_listings_walk_an_index(tmp_path: Path, country: str) -> None:
         (reading.VERDICTS, "judged_at"),
     ]
     for listing, time in listings:
-        where, start = reading.matching(listing.table, listing.table.c[time], wanted)
+        where, start = reading.matching(listing.table.c[time], wanted)
         later = ("2024-02-17T12:00:00.000000Z", *["PK"] * (len(listing.order) - 1))
         for after in (None, later):
             query = listing.query(list(listing.table.c), where, start, after, 500).compile(
