@@ -62,9 +62,8 @@ def test_what_is_stored_survives_a_power_cut(tmp_path: Path) -> None:
 
 
 def test_nothing_is_touched_before_open_is_awaited(tmp_path: Path) -> None:
-    """No file is made, whichever way an SQLite URL is written."""
+    """A store that is only made has made no file."""
     open_store(f"sqlite:///{tmp_path}/a.db")
-    open_store(f"sqlite+pysqlite:///{tmp_path}/a.db")
     assert _files(tmp_path) == []
 
 
@@ -97,14 +96,15 @@ async def test_memory_is_a_database_of_its_own_and_writes_no_file(
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("mysql://user:s3cret@db.example/shutwatch", "no mysql database"),
-        ("shutwatch.db", "cannot be read"),
-        ("", "cannot be read"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///:memory:", "memory: to forget"),
-        ("sqlite://var/lib/s3cret.db", "parts that mean nothing"),
-        ("sqlite:///a.db?mode=ro", "parts that mean nothing"),
-        ("sqlite+aiosqlite:///a.db", "no sqlite+aiosqlite database"),
+        ("mysql://user:s3cret@db.example/shutwatch", "SQLite or PostgreSQL"),
+        ("shutwatch.db", '"sqlite:///" and the name of a file'),
+        ("", '"sqlite:///" and the name of a file'),
+        ("sqlite://", "three slashes before the file"),
+        ("sqlite:///", "the name of a file to keep the data in"),
+        ("sqlite:///:memory:", "the name of a file to keep the data in"),
+        ("sqlite://var/lib/s3cret.db", "three slashes before the file"),
+        ("sqlite:///a.db?mode=ro", "with nothing after it"),
+        ("sqlite+aiosqlite:///a.db", "SQLite or PostgreSQL"),
     ],
 )
 def test_a_url_that_is_no_store_says_what_would_be(url: str, says: str) -> None:
