@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from storage import url as database_url
 from storage.sql.backend import Backend
 from storage.sql.store import SqlStore
-from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend, file_of
-from storage.sqlite.memory import MEMORY_URL, MemoryBackend
-from storage.store import CollectorStore
+from storage.sqlite.backend import BUSY_TIMEOUT, SqliteBackend
+from storage.sqlite.memory import MemoryBackend
+from storage.store import CollectorStore, StorageError
 from storage.values.times import utc_now
 
 
@@ -38,11 +39,15 @@ def sql_store(
 
 
 def _backend_of(url: str, busy_timeout: float) -> Backend:
-    if url == MEMORY_URL:
+    try:
+        database_url.checked(url)
+    except ValueError as error:
+        raise StorageError(f"the database URL cannot be used, it should be: {error}") from None
+    if url == database_url.MEMORY:
         return MemoryBackend()
-    if url.startswith(("postgresql:", "postgresql+")):
-        # Only whoever uses PostgreSQL has memory to spare for its driver.
-        from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+    if database_url.is_postgresql(url):
+        # Only those who use PostgreSQL have memory to spare for its driver.
+        from storage.postgresql.backend import PostgresqlBackend
 
-        return PostgresqlBackend(postgresql_url(url), busy_timeout)
-    return SqliteBackend(file_of(url), busy_timeout)
+        return PostgresqlBackend(url, busy_timeout)
+    return SqliteBackend(database_url.file_of(url), busy_timeout)

@@ -15,9 +15,8 @@ from monitor.config.environ import expander
 from monitor.wire.proof import fault_of
 from monitor.wording.plain import visible
 from storage import url as database_url
-from storage.sqlite.backend import file_of, migrate_file
+from storage.sqlite.backend import migrate_file
 from storage.sqlite.backup import BackupError, Copied, DamagedError, backup, check, restore
-from storage.sqlite.memory import MEMORY_URL
 from storage.store import StorageError, Store
 
 DAMAGED = 3
@@ -124,7 +123,7 @@ def copy_all(
 ) -> None:
     """Copy an SQLite file into PostgreSQL; run again to continue an interrupted copy."""
     # Imports PostgreSQL's driver, which no other command here needs.
-    from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+    from storage.postgresql.backend import PostgresqlBackend
     from storage.sqlite.copying import copy
 
     url = _target(target)
@@ -139,7 +138,7 @@ def copy_all(
             task = progress.add_task("", total=None)
             done = copy(
                 str(source),
-                PostgresqlBackend(postgresql_url(url)),
+                PostgresqlBackend(url),
                 lambda table, rows, of: progress.update(
                     task, description=table, completed=rows, total=of
                 ),
@@ -154,7 +153,7 @@ def copy_all(
 
 def _problems(url: str) -> list[str]:
     if not database_url.is_postgresql(url):
-        return check(file_of(url), fault_of)
+        return check(database_url.file_of(url), fault_of)
     from storage.postgresql.integrity import check_postgresql  # imports PostgreSQL's driver
 
     return check_postgresql(url, fault_of)
@@ -177,7 +176,7 @@ def _named(url: str) -> str:
 def _database(config: Path | None) -> str:
     """The configured URL; exits when it is in memory only."""
     url = load_settings(config).database
-    if url == MEMORY_URL:
+    if url == database_url.MEMORY:
         raise fail('database is "memory:", which is not a file', BAD_USAGE)
     return url
 
@@ -191,10 +190,7 @@ def _file(config: Path | None) -> str:
             "pg_restore, see docs/postgres.md",
             BAD_USAGE,
         )
-    try:
-        return file_of(url)
-    except StorageError as error:
-        raise fail(str(error), BAD_USAGE) from error
+    return database_url.file_of(url)
 
 
 def _code(error: StorageError) -> int:

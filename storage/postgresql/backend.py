@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 from psycopg.types.string import StrDumper
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -25,10 +25,9 @@ from storage.postgresql.bulk_write import NO_NUL
 from storage.postgresql.errors import postgresql_errors
 from storage.sql.backend import Backend, Staging
 from storage.store import StorageError
+from storage.url import POSTGRESQL_LIKE
 from storage.values.prunable import Prunable
 
-DRIVERS = ("postgresql", "postgresql+psycopg")
-WANTED = "use postgresql://USER:PASSWORD@HOST/DATABASE, with the password from ${A_VARIABLE}"
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another program's lock."""
 _PARAMSTYLE: Literal["format"] = "format"
@@ -80,13 +79,20 @@ class _TextDumper(StrDumper):
 class PostgresqlBackend(Backend):
     """A store in a PostgreSQL database."""
 
-    def __init__(self, url: URL, lock_timeout: float = LOCK_TIMEOUT) -> None:
-        """`lock_timeout` is how many seconds to wait for a lock that another program holds."""
-        self._url = url.set(drivername="postgresql+psycopg")
+    def __init__(self, url: str, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        """`url` as `storage.url.checked` accepts it; `lock_timeout` is how many seconds to wait for
+        a lock that another program holds."""
+        try:
+            parts = make_url(url)
+        except (ArgumentError, ValueError):
+            raise StorageError(
+                f"the database URL cannot be read, it should be like {POSTGRESQL_LIKE}"
+            ) from None
+        self._url = parts.set(drivername="postgresql+psycopg")
         self._lock_timeout = lock_timeout
-        self._password = str(url.password or "")
-        host = url.host or url.query.get("host") or "this machine"
-        self.name = f"{url.database} on {host}"
+        self._password = str(parts.password or "")
+        host = parts.host or parts.query.get("host") or "this machine"
+        self.name = f"{parts.database} on {host}"
         self.dialect = PGDialect_psycopg(paramstyle=_PARAMSTYLE)  # type: ignore[no-untyped-call]
 
     def prepare(self, *, create: bool) -> None:
@@ -191,17 +197,3 @@ def _forget(connection: Connection) -> None:
     if not connection.invalidated:
         bulk_write.forget(connection)
         partitions.forget(connection)
-
-
-def postgresql_url(url: str) -> URL:
-    """Parse a URL. StorageError when it does not name a PostgreSQL database. The error does not
-    repeat the URL, which may hold a password."""
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):
-        raise StorageError(f"the database URL cannot be read: {WANTED}") from None
-    if parts.drivername not in DRIVERS:
-        raise StorageError(f"no {parts.drivername} database can be used here: {WANTED}")
-    if not parts.database:
-        raise StorageError(f"the database URL names no database: {WANTED}")
-    return parts

@@ -8,7 +8,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, select, text
 
-from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import TIMES, months_ahead
 from storage.sql import schema
 from storage.sql.batch_integrity import Fault, batch_problems
@@ -35,7 +35,7 @@ def check_postgresql(url: str, fault: Fault | None = None) -> list[str]:
     With `fault` the signature of every batch is checked, too: the first few that are not valid are
     named. StorageError when it cannot be opened.
     """
-    backend = PostgresqlBackend(postgresql_url(url))
+    backend = PostgresqlBackend(url)
     engine = backend.read_engine(1)
     try:
         with backend.errors(), engine.connect() as connection:

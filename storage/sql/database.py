@@ -18,10 +18,11 @@ from sqlalchemy import ColumnElement, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from storage.sql.backend import Backend
-from storage.sql.listing import Key, Listing
+from storage.sql.listing import Key, Listing, matching
 from storage.sql.migrate import holds_tables, migrate
 from storage.store import NotLeadingError, StorageError
-from storage.values.times import Arrivals
+from storage.values.selection import Selection
+from storage.values.times import Arrivals, time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
 R = TypeVar("R")
@@ -198,6 +199,20 @@ class SqlDatabase:
                 yield page
             if after is None:
                 return
+
+    def _selected(
+        self, listing: Listing[T], selection: Selection, *also: ColumnElement[bool]
+    ) -> AsyncIterator[Sequence[T]]:
+        """The selected values that meet the conditions `also`."""
+        where, start = matching(listing.time, selection)
+        return self._continued(listing.reader([*where, *also], start), selection)
+
+    def _continued(self, read: PageReader[R], selection: Selection) -> AsyncIterator[Sequence[R]]:
+        """Pages of a listing that a reader may continue at a place."""
+        after: Key | None = self._backend.place(selection.after) or None
+        if after and selection.since is not None and after[0] < time_text(selection.since):
+            after = None
+        return self._pages(read, after, selection.batch)
 
     async def _all(
         self,

@@ -21,6 +21,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.sql.functions import coalesce
+from sqlalchemy.sql.selectable import FromClause
 
 from monitor.analysis.events.event import ACTIVE_STATES
 from probes.measurement import HttpObservation, Measurement, TlsObservation
@@ -61,6 +62,8 @@ class Listing(Generic[T]):
         self.table = table
         self.codec = codec
         self.order = [table.c[name] if isinstance(name, str) else name for name in order]
+        self.time = self.order[0]
+        """The time of a row, where the listing is by time."""
         self._weigh = weigh
 
     def reader(
@@ -266,10 +269,10 @@ ACTIVE = active(schema.event_table)
 
 
 def matching(
-    table: Table, time: Column[Any], selection: Selection
+    time: Column[Any], selection: Selection
 ) -> tuple[list[ColumnElement[bool]], ColumnElement[bool] | None]:
-    """`where` and `start` of a listing by `time` for a selection."""
-    where = _matching_place(table, selection)
+    """`where` and `start` of a listing for a selection, by a time of the table."""
+    where = _matching_place(time.table, selection)
     if selection.until is not None:
         where.append(time < time_text(selection.until))
     start = time >= time_text(selection.since) if selection.since is not None else None
@@ -279,10 +282,7 @@ def matching(
 def overlapping(
     selection: Selection, table: Table = schema.event_table
 ) -> list[ColumnElement[bool]]:
-    """Events that may have been active at some moment of the selection.
-
-    `storage.memory.store` does the same in Python.
-    """
+    """Events that may have been active at some moment of the selection."""
     events = table.c
     where = _matching_place(table, selection)
     if selection.until is not None:
@@ -297,8 +297,6 @@ def overlapping(
 def bearing_on(selection: Selection) -> list[ColumnElement[bool]]:
     """Annotations of the time and place that a selection selects. If it names a platform: those of
     that one and of no particular one.
-
-    `storage.memory.store` does the same in Python.
     """
     annotations = schema.annotation.c
     where: list[ColumnElement[bool]] = []
@@ -314,7 +312,7 @@ def bearing_on(selection: Selection) -> list[ColumnElement[bool]]:
     return where
 
 
-def _matching_place(table: Table, selection: Selection) -> list[ColumnElement[bool]]:
+def _matching_place(table: FromClause, selection: Selection) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if selection.country:
         where.append(table.c.country == selection.country)

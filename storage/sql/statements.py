@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, table
+from sqlalchemy import Connection, Table, select, table, true
 from sqlalchemy import column as column_named
 from sqlalchemy.sql.dml import Insert
 
@@ -82,7 +82,9 @@ def add_to(into: Table, backend: Backend, names: Sequence[str], counts: Sequence
     return Statement(into, backend, names, ending)
 
 
-def upsert(into: Table, backend: Backend, names: Sequence[str], newer: Any) -> Statement:
+def upsert(
+    into: Table, backend: Backend, names: Sequence[str], newer: Any = lambda *_: true()
+) -> Statement:
     """Insert rows; one whose key is there already replaces it only where `newer` holds.
 
     `newer` gets the incoming columns and the stored ones, and returns a condition.

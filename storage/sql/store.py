@@ -3,12 +3,10 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
-
-from sqlalchemy import Column, Connection, Table
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth, Verdict
@@ -18,20 +16,17 @@ from storage.sql import schema
 from storage.sql.backend import Backend
 from storage.sql.database import PageReader, Session
 from storage.sql.fleet_store import SqlFleet
-from storage.sql.listing import Key, Listing, matching, overlapping
+from storage.sql.listing import Listing, matching, overlapping
 from storage.sql.listing_rollup import availability_page, availability_rows
+from storage.sql.rejudging_store import SqlRejudgings
 from storage.sql.retention import SOUGHT, Batch, delete_rows, old_keys
+from storage.sql.review_store import SqlReviews
 from storage.sql.writing import Writer
-from storage.sql.writing_outbox import OutboxWriter
-from storage.sql.writing_rejudged import RejudgedWriter
-from storage.sql.writing_reviews import ReviewWriter
 from storage.store import StorageError
 from storage.values.conclusion import Conclusion
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.outbox import Notice, NoticeState
 from storage.values.prunable import Prunable
-from storage.values.rejudging import Rejudging
-from storage.values.reviews import Annotation, Review
 from storage.values.rollup import Availability
 from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
@@ -50,24 +45,21 @@ _Saved = tuple[
     tuple[Conclusion, ...],
     tuple[Notice, ...],
 ]
-_LISTINGS: dict[tuple[RowKind, bool], tuple[Listing[Any], Column[Any]]] = {
-    (RowKind.MEASUREMENTS, False): (listings.MEASUREMENTS, schema.measurement.c.started_at),
-    (RowKind.VERDICTS, False): (listings.VERDICTS, schema.verdict.c.judged_at),
-    (RowKind.VERDICTS, True): (listings.REJUDGED_VERDICTS, schema.rejudged_verdict.c.judged_at),
+_LISTINGS: dict[tuple[RowKind, bool], Listing[Any]] = {
+    (RowKind.MEASUREMENTS, False): listings.MEASUREMENTS,
+    (RowKind.VERDICTS, False): listings.VERDICTS,
+    (RowKind.VERDICTS, True): listings.REJUDGED_VERDICTS,
 }
-"""By kind, and whether a recomputation is asked for: a listing, and the time it is selected by."""
+"""By kind, and whether a recomputation is asked for."""
 
 
-class SqlStore(SqlFleet):
+class SqlStore(SqlFleet, SqlReviews, SqlRejudgings):
     """Implements `storage.store.CollectorStore`."""
 
     def __init__(self, backend: Backend, **options: Any) -> None:
         """`options` as in `storage.sql.database.SqlDatabase`."""
         super().__init__(backend, **options)
         self._writer = Writer(backend)
-        self._outbox = OutboxWriter(backend)
-        self._reviews = ReviewWriter(backend)
-        self._rejudged = RejudgedWriter(backend)
 
     # --- cycles, events and notices ----------------------------------------------------
 
@@ -79,29 +71,22 @@ class SqlStore(SqlFleet):
         conclusions: Sequence[Conclusion] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
-        def transact(
-            session: Session,
-            cycle: Cycle,
-            events: tuple[Event, ...],
-            log: tuple[EventLogEntry, ...],
-            conclusions: tuple[Conclusion, ...],
-            notices: tuple[Notice, ...],
-        ) -> None:
-            received = self._arrivals.stamp()
-
-            def write(connection: Connection) -> None:
-                self._writer.write(connection, cycle, events, log, conclusions, received)
-                self._outbox.add(connection, notices)
-
-            self._transaction(session, write, leader_only=True)
-
         given = (cycle, tuple(events), tuple(log), tuple(conclusions), tuple(notices))
 
         def save(session: Session) -> None:
+            received = self._arrivals.stamp()
+
+            def transact(saved: _Saved) -> None:
+                self._transaction(
+                    session,
+                    lambda connection: self._writer.write(connection, received, *saved),
+                    leader_only=True,
+                )
+
             try:
-                transact(session, *given)
+                transact(given)
             except UnicodeEncodeError:
-                transact(session, *storable(given, _Saved))
+                transact(storable(given, _Saved))
 
         await self._in_writer(save)
 
@@ -114,7 +99,7 @@ class SqlStore(SqlFleet):
     async def update_notices(self, notices: Sequence[Notice]) -> None:
         valid = storable(tuple(notices), tuple[Notice, ...])
         await self._write(
-            lambda connection: self._outbox.update(connection, valid), leader_only=True
+            lambda connection: self._writer.update_notices(connection, valid), leader_only=True
         )
 
     async def latest_platforms(self) -> list[PlatformVerdict]:
@@ -142,36 +127,28 @@ class SqlStore(SqlFleet):
     # --- listings ----------------------------------------------------------------------
 
     def cycles(self, selection: Selection) -> AsyncIterator[Sequence[StoredCycle]]:
-        table = schema.cycle
-        where, start = matching(table, table.c.finished_at, selection)
-        where.append(listings.HEALTH_OF_CYCLE)
-        return self._pages(listings.CYCLES.reader(where, start))
+        return self._selected(listings.CYCLES, selection, listings.HEALTH_OF_CYCLE)
 
     def measurements(self, selection: Selection) -> AsyncIterator[Sequence[Measurement]]:
-        where, start = matching(schema.measurement, schema.measurement.c.started_at, selection)
-        return self._selected(listings.MEASUREMENTS.reader(where, start), selection)
+        return self._selected(listings.MEASUREMENTS, selection)
 
     def platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        table = schema.platform_verdict
-        where, start = matching(table, table.c.judged_at, selection)
-        return self._pages(listings.PLATFORMS.reader(where, start))
+        return self._selected(listings.PLATFORMS, selection)
 
     def verdicts(self, selection: Selection) -> AsyncIterator[Sequence[Verdict]]:
-        where, start = matching(schema.verdict, schema.verdict.c.judged_at, selection)
-        return self._selected(listings.VERDICTS.reader(where, start), selection)
+        return self._selected(listings.VERDICTS, selection)
 
     def received_cycles(self, country: str) -> AsyncIterator[Sequence[StoredCycle]]:
         where = [schema.cycle.c.country == country] if country else []
         return self._pages(listings.RECEIVED_CYCLES.reader([*where, listings.HEALTH_OF_CYCLE]))
 
     def received_platforms(self, selection: Selection) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        table = schema.platform_verdict
-        where, start = matching(table, table.c.judged_at, selection)
+        where, start = matching(schema.platform_verdict.c.judged_at, selection)
         where += [listings.OF_CYCLE, *([] if start is None else [start])]
         return self._pages(listings.RECEIVED_PLATFORMS.reader(where))
 
     def events(self, selection: Selection) -> AsyncIterator[Sequence[Event]]:
-        return self._selected(listings.EVENTS.reader(overlapping(selection)), selection)
+        return self._continued(listings.EVENTS.reader(overlapping(selection)), selection)
 
     def availability(self, selection: Selection) -> AsyncIterator[Sequence[Availability]]:
         after = self._backend.place(selection.after) or None
@@ -181,9 +158,8 @@ class SqlStore(SqlFleet):
         self, kind: RowKind, columns: Sequence[str], selection: Selection, rejudging: str = ""
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         read: PageReader[Sequence[Any]]
-        if (kind, bool(rejudging)) in _LISTINGS:
-            listing, time_column = _LISTINGS[kind, bool(rejudging)]
-            where, start = matching(listing.table, time_column, selection)
+        if listing := _LISTINGS.get((kind, bool(rejudging))):
+            where, start = matching(listing.time, selection)
             if rejudging:
                 where.append(listing.table.c.rejudging == rejudging)
             read = partial(listing.rows, columns=columns, where=where, start=start)
@@ -195,87 +171,6 @@ class SqlStore(SqlFleet):
 
     def event_log(self, event_id: str) -> AsyncIterator[Sequence[EventLogEntry]]:
         return self._pages(listings.EVENT_LOG.reader([schema.event_log.c.event == event_id]))
-
-    def _selected(
-        self, read: PageReader[Any], selection: Selection
-    ) -> AsyncIterator[Sequence[Any]]:
-        """Pages of a listing that a reader may continue at a place."""
-        after: Key | None = self._backend.place(selection.after) or None
-        if after and selection.since is not None and after[0] < time_text(selection.since):
-            after = None
-        return self._pages(read, after, selection.batch)
-
-    # --- reviews and annotations -------------------------------------------------------
-
-    async def add_review(self, review: Review) -> None:
-        valid = storable(review, Review)
-        await self._write(lambda connection: self._reviews.add_review(connection, valid))
-
-    async def reviews(self, event_id: str = "") -> list[Review]:
-        where = [schema.review.c.event == event_id] if event_id else []
-        return await self._all(listings.REVIEWS, where)
-
-    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
-        valid = storable(tuple(annotations), tuple[Annotation, ...])
-        return await self._write(
-            lambda connection: self._reviews.add_annotations(connection, valid)
-        )
-
-    async def remove_annotations(self, ids: Collection[str]) -> int:
-        return await self._write(
-            lambda connection: self._reviews.remove_annotations(connection, tuple(ids))
-        )
-
-    async def annotations(
-        self,
-        country: str = "",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        platform: str = "",
-    ) -> list[Annotation]:
-        selection = Selection(since=since, until=until, country=country, platform=platform)
-        return await self._all(listings.ANNOTATIONS, listings.bearing_on(selection))
-
-    # --- recomputations ----------------------------------------------------------------
-
-    async def save_rejudged(
-        self,
-        rejudging: Rejudging,
-        verdicts: Sequence[Verdict] = (),
-        platforms: Sequence[PlatformVerdict] = (),
-        events: Sequence[Event] = (),
-    ) -> None:
-        # What was stored once is valid text, and recomputing adds none.
-        given = (rejudging, tuple(verdicts), tuple(platforms), tuple(events))
-        await self._write(lambda connection: self._rejudged.write(connection, *given))
-
-    async def rejudgings(self) -> list[Rejudging]:
-        return await self._all(listings.REJUDGINGS)
-
-    def rejudged_verdicts(
-        self, rejudging: str, selection: Selection
-    ) -> AsyncIterator[Sequence[Verdict]]:
-        return self._recomputed(listings.REJUDGED_VERDICTS, rejudging, selection)
-
-    def rejudged_platforms(
-        self, rejudging: str, selection: Selection
-    ) -> AsyncIterator[Sequence[PlatformVerdict]]:
-        return self._recomputed(listings.REJUDGED_PLATFORMS, rejudging, selection)
-
-    def rejudged_events(
-        self, rejudging: str, selection: Selection
-    ) -> AsyncIterator[Sequence[Event]]:
-        table = schema.rejudged_event
-        where = [*overlapping(selection, table), table.c.rejudging == rejudging]
-        return self._pages(listings.REJUDGED_EVENTS.reader(where))
-
-    def _recomputed(
-        self, listing: Listing[Any], rejudging: str, selection: Selection
-    ) -> AsyncIterator[Sequence[Any]]:
-        table: Table = listing.table
-        where, start = matching(table, table.c.judged_at, selection)
-        where.append(table.c.rejudging == rejudging)
-        return self._pages(listing.reader(where, start))
 
     # --- retention ---------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, or_, true, tuple_
+from sqlalchemy import Connection, bindparam, delete, or_, tuple_
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from storage.sql import schema
@@ -25,8 +25,8 @@ from storage.sql.statements import insert_new, upsert
 from storage.sql.writing_rollup import RollupWriter
 from storage.values import codecs
 from storage.values.conclusion import Conclusion
-from storage.values.current_event import current_events
 from storage.values.cycle import Cycle
+from storage.values.outbox import Notice
 from storage.values.times import time_text
 
 _LATEST = ("cycle_started_at", "received_at")
@@ -83,18 +83,19 @@ class Writer:
             schema.inbox.c.id == bindparam("of_id"),
         )
         self._log = insert_new(schema.event_log, backend, log)
-        self._conclusion = upsert(
-            schema.conclusion, backend, codecs.CONCLUSION.names, lambda *_: true()
-        )
+        self._conclusion = upsert(schema.conclusion, backend, codecs.CONCLUSION.names)
+        self._new_notice = insert_new(schema.outbox, backend, codecs.NOTICE.names)
+        self._notice = upsert(schema.outbox, backend, codecs.NOTICE.names)
 
     def write(
         self,
         connection: Connection,
+        received_at: datetime,
         cycle: Cycle,
         events: Sequence[Event],
         log: Sequence[EventLogEntry],
         conclusions: Sequence[Conclusion],
-        received_at: datetime,
+        notices: Sequence[Notice],
     ) -> None:
         """Write everything; the caller holds the transaction."""
         received = time_text(received_at)
@@ -103,14 +104,21 @@ class Writer:
             self._write_cycle(connection, cycle, received)
         # Also a known cycle: it may have been received again while it was judged.
         connection.execute(self._judged, {"of_country": cycle.country, "of_id": cycle.id})
-        current = current_events(events, log)
+        # The last snapshot in the log stands for an event that is not given.
+        current = {entry.event: entry.snapshot for entry in sorted(log, key=lambda e: e.sequence)}
+        current |= {event.id: event for event in events}
         statement = self._event if new else self._event_of_known_cycle
-        statement.run(connection, map(codecs.EVENT.encode, current))
+        statement.run(connection, map(codecs.EVENT.encode, current.values()))
         self._log.run(
             connection,
             ((*codecs.EVENT_LOG.encode(entry), entry.snapshot.country) for entry in log),
         )
         self._conclusion.run(connection, map(codecs.CONCLUSION.encode, conclusions))
+        self._new_notice.run(connection, map(codecs.NOTICE.encode, notices))
+
+    def update_notices(self, connection: Connection, notices: Sequence[Notice]) -> None:
+        """Replace the stored forms of these; the caller holds the transaction."""
+        self._notice.run(connection, map(codecs.NOTICE.encode, notices))
 
     def _write_cycle(self, connection: Connection, cycle: Cycle, received: str) -> None:
         latest = (time_text(cycle.started_at), received)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from storage.sql.backend import Backend
@@ -22,9 +22,6 @@ from storage.sql.migrate import migrate
 from storage.sqlite.errors import storage_errors
 from storage.store import StorageError
 
-WANTED = (
-    "use sqlite:/// and a path, such as sqlite:///shutwatch.db or sqlite:////var/lib/shutwatch.db"
-)
 LEAD = ".lead"
 """Ends the name of the empty file next to a database on which the leader holds a lock."""
 BUSY_TIMEOUT = 10.0
@@ -34,27 +31,6 @@ _PAGE_SIZE = 8192
 _CACHE = 16 * 1024
 """KiB of the file that the writer keeps in memory: the ends of its indexes, which each row touches.
 With the default of 2 MiB it reads them again and again."""
-
-
-def file_of(url: str) -> str:
-    """The file an SQLite URL names. StorageError for any other URL, PostgreSQL's among them.
-
-    The URL itself is not repeated in errors, since it may hold a password.
-    """
-    try:
-        parts = make_url(url)
-    except ArgumentError:
-        raise StorageError(f"the database URL cannot be read: {WANTED}") from None
-    if parts.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise StorageError(
-            f"no {parts.drivername} database can be used here: {WANTED}; for PostgreSQL, "
-            "postgresql://USER:PASSWORD@HOST/DATABASE"
-        )
-    if parts.query or parts.host:
-        raise StorageError(f"the database URL has parts that mean nothing here: {WANTED}")
-    if not parts.database or parts.database == ":memory:":
-        raise StorageError(f"the database URL names no file: {WANTED}, or memory: to forget")
-    return parts.database
 
 
 class SqliteBackend(Backend):

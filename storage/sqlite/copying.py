@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     func,
     select,
-    true,
     tuple_,
 )
 from sqlalchemy.schema import SetTableComment
@@ -173,7 +172,7 @@ def _statement(table: Table, target: Backend) -> Statement:
     names = [column.name for column in table.columns]
     if table.name in _GROWING or len(names) == len(table.primary_key.columns):
         return insert_new(table, target, names)
-    return upsert(table, target, names, lambda *_: true())
+    return upsert(table, target, names)
 
 
 def _resumed(write: Engine, table: Table) -> tuple[tuple[Any, ...] | None, int]:

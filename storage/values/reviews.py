@@ -95,8 +95,3 @@ def deciding_review(reviews: Sequence[Review]) -> Review | None:
     """The valid one of an event's reviews, oldest first: the last that confirms or rejects it."""
     decided = [review for review in reviews if review.mark is not Mark.NOTE]
     return decided[-1] if decided else None
-
-
-def no_such_event(review: Review) -> str:
-    """Why a store refuses a review."""
-    return f"there is no event {review.event} of country {review.country or '(none)'} to review"

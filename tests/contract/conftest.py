@@ -10,12 +10,11 @@ import pytest
 from storage.open_store import sql_store
 from storage.store import CollectorStore
 from storage.values.times import utc_now
-from tests.worlds.memory_store import MemoryStore
 from tests.worlds.postgresql import Cluster
 
 PAGE = 7
 """Small, so that every listing of more than a handful of rows needs several pages."""
-KINDS = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
 class MakeStore(Protocol):
@@ -28,15 +27,6 @@ class MakeStore(Protocol):
 @pytest.fixture(params=KINDS)
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Makes stores that are not open yet."""
-    if request.param == "memory":
-        made: list[CollectorStore] = []
-
-        def only(clock: Callable[[], datetime] = utc_now) -> CollectorStore:
-            if not made:
-                made.append(MemoryStore(page=PAGE, clock=clock))
-            return made[0]
-
-        return only
     url = f"sqlite:///{tmp_path / 'store.db'}"
     if request.param == "postgresql":
         cluster: Cluster = request.getfixturevalue("cluster")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from monitor.cli.main import app
 from storage.open_store import sql_store
-from storage.postgresql.backend import PostgresqlBackend, postgresql_url
+from storage.postgresql.backend import PostgresqlBackend
 from storage.postgresql.partitions import months_ahead
 from storage.sql.schema import metadata
 from storage.sql.store import SqlStore
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.postgres
 
 def into(cluster: Cluster, database: str) -> PostgresqlBackend:
     """Where a copy goes."""
-    return PostgresqlBackend(postgresql_url(cluster.url(database)))
+    return PostgresqlBackend(cluster.url(database))
 
 
 async def _fill(store: SqlStore, cycles: int) -> None:

@@ -386,9 +386,10 @@ async def test_a_server_that_comes_back_is_found_again(how: signal.Signals) -> N
     [
         ("postgresql://u:s3cret@127.0.0.1:1/db", "db on 127.0.0.1 cannot be reached"),
         ("postgresql://u:s3cret@127.0.0.1:1/db?s3cret=1", "names an option that libpq does not"),
-        ("postgresql://u:s3cret@127.0.0.1:nan/db", "cannot be read"),
-        ("postgresql+pg8000://u:s3cret@127.0.0.1/db", "no postgresql"),
-        ("postgresql://u:s3cret@127.0.0.1/", "names no database"),
+        ("postgresql://u:s3cret@127.0.0.1:nan/db", "a number behind the host"),
+        ("postgresql://u:s3cret@127.0.0.1:1:2/db", "cannot be read"),
+        ("postgresql+pg8000://u:s3cret@127.0.0.1/db", "SQLite or PostgreSQL"),
+        ("postgresql://u:s3cret@127.0.0.1/", "the name of the database at the end"),
     ],
 )
 async def test_what_cannot_be_opened_is_named_without_its_password(url: str, says: str) -> None:

@@ -11,6 +11,7 @@ from storage.sql.database import Session
 from storage.sql.migrate import migrate
 from storage.sql.store import SqlStore
 from storage.sqlite.memory import MemoryBackend
+from storage.url import MEMORY
 from storage.values.times import utc_now
 
 _COPYING = Lock()
@@ -56,11 +57,12 @@ def _release(session: Session) -> None:
 @cache
 def _template() -> sqlite3.Connection:
     """A database with the tables of this version and no rows."""
-    backend = MemoryBackend()
-    session = Session(backend)
-    migrate(session.read, session.write, backend.name)
+    session = Session(MemoryBackend())
+    migrate(session.read, session.write, MEMORY)
     made = sqlite3.connect(":memory:", check_same_thread=False)
     with session.write.connect() as connection:
-        connection.connection.driver_connection.backup(made)
+        database = connection.connection.driver_connection
+        assert isinstance(database, sqlite3.Connection)
+        database.backup(made)
     session.close()
     return made

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
 from monitor.cli.main import app
@@ -23,8 +24,10 @@ from monitor.report.verify_batches import MEASUREMENTS
 from monitor.wording.words import words_in
 from probes.measurement import Measurement
 from storage.open_store import open_store
+from storage.sql import schema
 from storage.values.fleet import Quarantine
 from tests.collector.world import NOW, OTHER_KEY
+from tests.contract.listing import EVERYTHING, flat
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.report_batches_world import (
     AWKWARD,
@@ -190,10 +193,9 @@ async def test_what_a_changed_database_holds_is_not_called_signed(
 ) -> None:
     """A stored look that is not what its vantage signed counts as differing, its batch is not
     enclosed, and the report says that somebody changed the database."""
-    place, look = next(
-        (place, one) for place, one in store._measurements.items() if one.platform == "x"
-    )
-    store._measurements[place] = msgspec.structs.replace(look, reached=False)
+    look = next(one for one in await flat(store.measurements(EVERYTHING)) if one.platform == "x")
+    change = update(schema.measurement).where(schema.measurement.c.id == look.id)
+    await store._write(lambda database: database.execute(change.values(reached=False)))
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
     assert (signed.looks, signed.signed, signed.differing, signed.batches) == (6, 3, 1, 1)
     assert "1 enclosed measurement came in a batch" in " ".join(
@@ -205,9 +207,9 @@ async def test_a_batch_that_does_not_hold_is_counted_and_left_out(
     store: MemoryStore, tmp_path: Path
 ) -> None:
     """Its signature gone in the database, what came in it counts as not signed."""
-    place = next(iter(store._batch_bodies))
-    stored = store._batch_bodies[place]
-    store._batch_bodies[place] = msgspec.structs.replace(stored, signature="AAAA")
+    first = select(func.min(schema.batch.c.id)).scalar_subquery()
+    change = update(schema.batch).where(schema.batch.c.id == first).values(signature="AAAA")
+    await store._write(lambda database: database.execute(change))
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
     assert (signed.signed, signed.batches, signed.broken) == (3, 1, 1)
     assert "1 batch of an agent" in " ".join(signature_limits(words_in(), signed))

@@ -1,0 +1,69 @@
+"""The part of an SQL store that keeps what people add: reviews and annotations, in tables of their
+own, so that events stay as they are."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from storage.sql import listing as listings
+from storage.sql import schema
+from storage.sql.backend import Backend
+from storage.sql.database import SqlDatabase
+from storage.sql.statements import insert_new
+from storage.store import StorageError
+from storage.values import codecs
+from storage.values.reviews import Annotation, Review
+from storage.values.selection import Selection
+from storage.values.storable_text import storable
+
+
+class SqlReviews(SqlDatabase):
+    """Reviews and annotations."""
+
+    def __init__(self, backend: Backend, **options: Any) -> None:
+        super().__init__(backend, **options)
+        self._new_review = insert_new(schema.review, backend, codecs.REVIEW.names)
+        self._new_annotation = insert_new(schema.annotation, backend, codecs.ANNOTATION.names)
+
+    async def add_review(self, review: Review) -> None:
+        valid = storable(review, Review)
+        event = schema.event_table.c
+        known = select(event.id).where(event.country == valid.country, event.id == valid.event)
+
+        def add(connection: Connection) -> None:
+            if connection.execute(known).first() is None:
+                raise StorageError(
+                    f"there is no event {valid.event} of country {valid.country or '(none)'} to "
+                    "review"
+                )
+            self._new_review.run(connection, [codecs.REVIEW.encode(valid)])
+
+        await self._write(add)
+
+    async def reviews(self, event_id: str = "") -> list[Review]:
+        where = [schema.review.c.event == event_id] if event_id else []
+        return await self._all(listings.REVIEWS, where)
+
+    async def add_annotations(self, annotations: Sequence[Annotation]) -> int:
+        valid = storable(tuple(annotations), tuple[Annotation, ...])
+        return await self._write(
+            lambda connection: self._new_annotation.run(
+                connection, map(codecs.ANNOTATION.encode, valid)
+            )
+        )
+
+    async def remove_annotations(self, ids: Collection[str]) -> int:
+        removal = delete(schema.annotation).where(schema.annotation.c.id.in_(list(ids)))
+        return await self._write(lambda connection: connection.execute(removal).rowcount)
+
+    async def annotations(
+        self,
+        country: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        platform: str = "",
+    ) -> list[Annotation]:
+        selection = Selection(since=since, until=until, country=country, platform=platform)
+        return await self._all(listings.ANNOTATIONS, listings.bearing_on(selection))
