@@ -18,7 +18,7 @@ from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.app.cycle_runners import CycleRunners
+from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring import Measuring
 from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
@@ -68,8 +68,9 @@ async def _run(
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
         runners = await stack.enter_async_context(
-            CycleRunners(ledger, controls=controls, scheduled_controls=True, now=clock.now)
+            CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
         recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)
