@@ -11,7 +11,7 @@ from monitor.logs import logger
 log = logger(__name__)
 
 _AGAIN = 60.0
-"""Seconds after which a task that failed by our own fault starts again."""
+"""Seconds after which a task that ended, or failed by our own fault, starts again."""
 
 
 async def run_until_stopped(

@@ -177,7 +177,7 @@ class AgentApi:
 
     async def _receive(self, sender: Sender, body: bytes) -> Receipt:
         claim, enrolment = sender.claim, sender.enrolment
-        async with self._room.unpacking():
+        async with self._room.unpacking:
             unpacked = unpack(body, claim.encoding, MOST_UNPACKED)
             size = len(unpacked)
             self._bytes_pace.take(enrolment.vantage, "bytes", size)
