@@ -11,7 +11,7 @@ from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.delivery import Backoff, BatchDelivery
 from monitor.agent.orders import Orders, OrdersError, follow
-from monitor.agent.paths import AgentFiles, files_of, running
+from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.remote_controls import RemoteControls
@@ -25,7 +25,7 @@ from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
-from monitor.config.settings import AgentSetup, Settings
+from monitor.config.settings import Settings
 from monitor.keys.keys import load
 from monitor.logs import logger
 from storage.agent.spool import Spool
@@ -40,28 +40,21 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
     """
     files, setup = files_of(settings), settings.agent
     assert setup is not None  # noqa: S101 # asked of agents alone
-    with running(files):
-        spool = Spool(files.spool, limit=setup.spool_limit)
-        try:
-            if not await spool.open():
-                log.error("the spool was damaged; it was moved aside, and a new one begun")
-            await _run(settings, setup, files, spool, machine or this_machine())
-        finally:
-            await spool.close()
-
-
-async def _run(
-    settings: Settings, setup: AgentSetup, files: AgentFiles, spool: Spool, machine: Machine
-) -> None:
-    key = load(files.key)
-    (vantage,) = settings.vantages
-    notes = await spool.notes()
-    clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
-    orders = Orders(files.orders, setup.collector_key)
-    in_use = _restored(settings, orders)
-    ledger = Ledger(in_use, now=clock.now)
-    rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
+    machine = machine or this_machine()
     async with AsyncExitStack() as stack:
+        stack.enter_context(running(files))
+        spool = Spool(files.spool, limit=setup.spool_limit)
+        stack.push_async_callback(spool.close)
+        if not await spool.open():
+            log.error("the spool was damaged; it was moved aside, and a new one begun")
+        key = load(files.key)
+        (vantage,) = settings.vantages
+        notes = await spool.notes()
+        clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
+        orders = Orders(files.orders, setup.collector_key)
+        in_use = _restored(settings, orders)
+        ledger = Ledger(in_use, now=clock.now)
+        rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
         client = await stack.enter_async_context(
             CollectorClient(setup, vantage.id, key, clock, rng)
         )
