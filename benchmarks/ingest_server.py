@@ -13,13 +13,14 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.app.garbage_collection import spare_searches
+from monitor.app.program import spare_searches
 from monitor.collector.agents_api import AgentApi
-from monitor.collector.listener import serve_agents
+from monitor.collector.connection_limits import AgentConnection
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings
 from monitor.logs import LogSettings, configure
 from monitor.metrics.ingest_counts import IngestCounts
+from monitor.server.serve import serve
 from storage.open_store import open_store
 from storage.values.fleet import Enrolment
 
@@ -38,7 +39,12 @@ async def main(database: str, enrolments: list[Enrolment]) -> None:
     app = AgentApi(store, Ed25519PrivateKey.generate(), lambda: settings, counts).app()
     spare_searches()
     server = asyncio.create_task(
-        serve_agents(app, collector, None, listening=lambda _, port: print(port, flush=True))
+        serve(
+            app,
+            *collector.listen,
+            listening=lambda _, port: print(port, flush=True),
+            connection=AgentConnection,
+        )
     )
     await asyncio.to_thread(sys.stdin.read)
     server.cancel()

@@ -21,12 +21,13 @@ import msgspec
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from monitor.agent.collector_clock import AgentClock, stamp
+from monitor.agent.collector_clock import AgentClock
 from monitor.config.settings import AgentSetup
 from monitor.wire.answers import STATUS, TIME, Moment, Reason, Refusal
 from monitor.wire.signing import REQUEST, SIGNATURE, is_answer, signed_headers
 from probes.layers.http import BROWSER
 from probes.sockets.http_client import httpx
+from storage.values.times import time_text
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -142,7 +143,7 @@ class CollectorClient:
                 path=path,
                 vantage=self._vantage,
                 request=request,
-                sent_at=stamp(self._clock.best_now()),
+                sent_at=time_text(self._clock.best_now()),
                 encoding=encoding,
                 body=body,
             )

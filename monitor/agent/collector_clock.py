@@ -130,10 +130,5 @@ class AgentClock:
         return anchor.at + since_boot - anchor.since_boot
 
 
-def stamp(at: datetime) -> str:
-    """A moment as requests carry it: `2026-01-02T03:04:05.678901Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def _utc(seconds: float) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -11,21 +11,21 @@ from monitor.agent.collector_client import CollectorClient
 from monitor.agent.collector_clock import AgentClock, Anchor, Machine, this_machine
 from monitor.agent.delivery import Backoff, BatchDelivery
 from monitor.agent.orders import Orders, OrdersError, follow
-from monitor.agent.paths import AgentFiles, files_of, running
+from monitor.agent.paths import files_of, running
 from monitor.agent.pause_and_clock import PauseAndClock
 from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.saved_state import ANCHOR, TRAFFIC, TrafficOfDay, recalled
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.app.cycle_runners import CycleRunners
+from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring import Measuring
 from monitor.app.program import run_until_stopped
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.load import load_config
 from monitor.config.reload import Reloader
-from monitor.config.settings import AgentSetup, Settings
+from monitor.config.settings import Settings
 from monitor.keys.keys import load
 from monitor.logs import logger
 from storage.agent.spool import Spool
@@ -40,36 +40,30 @@ async def run(settings: Settings, machine: Machine | None = None) -> None:
     """
     files, setup = files_of(settings), settings.agent
     assert setup is not None  # noqa: S101 # asked of agents alone
-    with running(files):
-        spool = Spool(files.spool, limit=setup.spool_limit)
-        try:
-            if not await spool.open():
-                log.error("the spool was damaged; it was moved aside, and a new one begun")
-            await _run(settings, setup, files, spool, machine or this_machine())
-        finally:
-            await spool.close()
-
-
-async def _run(
-    settings: Settings, setup: AgentSetup, files: AgentFiles, spool: Spool, machine: Machine
-) -> None:
-    key = load(files.key)
-    (vantage,) = settings.vantages
-    notes = await spool.notes()
-    clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
-    orders = Orders(files.orders, setup.collector_key)
-    in_use = _restored(settings, orders)
-    ledger = Ledger(in_use, now=clock.now)
-    rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
+    machine = machine or this_machine()
     async with AsyncExitStack() as stack:
+        stack.enter_context(running(files))
+        spool = Spool(files.spool, limit=setup.spool_limit)
+        stack.push_async_callback(spool.close)
+        if not await spool.open():
+            log.error("the spool was damaged; it was moved aside, and a new one begun")
+        key = load(files.key)
+        (vantage,) = settings.vantages
+        notes = await spool.notes()
+        clock = AgentClock(machine, recalled(notes, ANCHOR, Anchor))
+        orders = Orders(files.orders, setup.collector_key)
+        in_use = _restored(settings, orders)
+        ledger = Ledger(in_use, now=clock.now)
+        rng = random.Random()  # noqa: S311 # spreads requests, guards nothing
         client = await stack.enter_async_context(
             CollectorClient(setup, vantage.id, key, clock, rng)
         )
         traffic = DayTraffic(vantage.id, ledger, lambda: client.carried, clock.now)
         traffic.resume(recalled(notes, TRAFFIC, TrafficOfDay))
         controls = RemoteControls(client, clock)
+        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
         runners = await stack.enter_async_context(
-            CycleRunners(ledger, controls=controls, scheduled_controls=True, now=clock.now)
+            CycleRunners(partial(how, scheduled_controls=True))
         )
         woken = asyncio.Event()
         recorder = SpoolRecorder(in_use, spool, clock, traffic.today, woken.set)

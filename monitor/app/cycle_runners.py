@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from monitor.analysis.verdict import Verdict
@@ -66,19 +66,9 @@ class CycleRunners:
     Use as an async context manager: all runners end with it.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        *,
-        controls: Controls | None = None,
-        scheduled_controls: bool = False,
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
-        """As `cycle_runner` takes them."""
-        self._ledger = ledger
-        self._controls = controls
-        self._scheduled_controls = scheduled_controls
-        self._now = now
+    def __init__(self, make: Callable[..., AbstractAsyncContextManager[CycleRunner]]) -> None:
+        """`make` is `cycle_runner` with all but the settings and the newest verdicts."""
+        self._make = make
         self._open: dict[CycleRunner, AsyncExitStack] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -97,16 +87,7 @@ class CycleRunners:
     async def begin(self, settings: Settings, latest: Sequence[Verdict]) -> CycleRunner:
         """A runner for these settings; `latest` are the newest verdicts stored."""
         stack = AsyncExitStack()
-        runner = await stack.enter_async_context(
-            cycle_runner(
-                settings,
-                latest=latest,
-                ledger=self._ledger,
-                controls=self._controls,
-                scheduled_controls=self._scheduled_controls,
-                now=self._now,
-            )
-        )
+        runner = await stack.enter_async_context(self._make(settings, latest=latest))
         self._open[runner] = stack
         return runner
 

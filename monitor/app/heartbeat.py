@@ -39,10 +39,12 @@ async def ping(
     failed: Callable[[], None],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> None:
-    """Ask `url` every `interval` seconds while all is `well`, until cancelled.
+    """Ask `url`, if there is one, every `interval` seconds while all is `well`, until cancelled.
 
     `failed` counts pings without a successful answer; `transport` replaces the network's.
     """
+    if not url:
+        return
     async with httpx.AsyncClient(timeout=TIMEOUT, transport=transport) as client:
         pinging = True
         while True:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from monitor.app.clock import utc_now
 from monitor.app.cycle_job import CycleCounter, CycleJobs, CycleRecorder
-from monitor.app.cycle_runners import CycleRunners
+from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.schedule import Schedule
 from monitor.budget.ledger import Ledger
 from monitor.config.reload import same_measuring
@@ -81,7 +82,8 @@ async def measuring(
     """All that measures, for as long as the context lasts. With `scheduled_controls` controls
     measure every endpoint by the clock. StorageError."""
     ledger = Ledger(settings, now=utc_now)
-    async with CycleRunners(ledger, scheduled_controls=scheduled_controls) as runners:
+    make = partial(cycle_runner, ledger=ledger, scheduled_controls=scheduled_controls)
+    async with CycleRunners(make) as runners:
         own = {vantage.id for vantage in settings.vantages}
         latest = await store.latest_verdicts() if own else []
         runner = await runners.begin(settings, [one for one in latest if one.vantage in own])

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from monitor.analysis.events.event import Event
@@ -17,7 +18,7 @@ from monitor.logs import configure, logger
 from monitor.metrics.families import create_registry
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.publisher import Publisher
-from monitor.recording.annotations_poll import AnnotationsPoll
+from monitor.recording.annotations_poll import show_annotations
 from monitor.recording.scheduled_retention import Retention
 from monitor.server.access import Access
 from monitor.server.app import create_app
@@ -112,13 +113,13 @@ class Monitor:
             store=self._store,
             reload=self.reloader.reload,
         )
-        annotations = AnnotationsPoll(self._store, self._publisher, now=utc_now)
+        annotations = partial(show_annotations, self._store, self._publisher, now=utc_now)
         address = self._settings.listen_host, self._settings.listen_port
         return [
             serve(app, *address, listening=_listening),
             self._measuring.run(),
             self.reloader.run(),
-            keep_running(annotations.run),
+            keep_running(annotations),
         ]
 
     async def _apply(self, old: Settings, new: Settings) -> None:

@@ -47,15 +47,13 @@ class Notifications:
         while True:
             self._changed.clear()
             settings = self._settings
-            task = asyncio.create_task(self._ping_at(settings.ping_url, settings.ping_interval))
+            url, interval = settings.ping_url, settings.ping_interval
+            failed = self._publisher.ping_failed
+            task = asyncio.create_task(ping(url, interval, self._is_well, failed))
             try:
                 await self._changed.wait()
             finally:
                 task.cancel()
-
-    async def _ping_at(self, url: str, interval: float) -> None:
-        if url:
-            await ping(url, interval, self._is_well, self._publisher.ping_failed)
 
     def _is_well(self) -> bool:
         return is_well(self._publisher.snapshot, self._publisher.now())

@@ -99,11 +99,8 @@ class Spent(msgspec.Struct, frozen=True):
 
     def of(self, allotment: Allotment) -> int:
         """Bytes for one purpose."""
-        return {
-            Allotment.ROUTINE: self.looks,
-            Allotment.SPEED: self.speed,
-            Allotment.SUSPICION: self.suspicion,
-        }[allotment]
+        count: int = getattr(self, allotment.value)
+        return count
 
     def plus(self, allotment: Allotment, count: int) -> "Spent":
         """With `count` more for one purpose."""
@@ -111,11 +108,7 @@ class Spent(msgspec.Struct, frozen=True):
 
     def and_(self, other: "Spent") -> "Spent":
         """Both together."""
-        return Spent(
-            self.looks + other.looks,
-            self.speed + other.speed,
-            self.suspicion + other.suspicion,
-        )
+        return Spent(*(self.of(one) + other.of(one) for one in Allotment))
 
 
 NOTHING = Spent()

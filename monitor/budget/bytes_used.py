@@ -1,19 +1,14 @@
-"""How many bytes each vantage has used, estimated from its measurements.
+"""How many bytes a measurement used, estimated from what it recorded.
 
 The estimate is on the high side: it counts bodies and certificates as they were read, and for the
 rest what handshakes, queries and retransmissions take on the wire, link headers included. A test
-compares it with the counters of a network interface. It is kept per day in UTC, anew in each
-process, which may continue from what the store has of today.
+compares it with the counters of a network interface.
 """
 
 import functools
 import math
 import ssl
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import date
 
-from monitor.budget.budget import NOTHING, Allotment, Spent, allotment_of
 from probes.failure import TIMEOUTS
 from probes.measurement import (
     AppObservation,
@@ -70,15 +65,6 @@ def request_bytes() -> int:
     return 2 * (_QUERY + _REPLY + opened) + _REQUEST + _HEAD
 
 
-def routine_bytes(vantage: str, measurements: Iterable[Measurement]) -> int:
-    """Bytes of those of `measurements` that a vantage makes in every cycle."""
-    return sum(
-        bytes_of(one)
-        for one in measurements
-        if one.vantage == vantage and allotment_of(one.look) is Allotment.ROUTINE
-    )
-
-
 @functools.cache
 def hello_bytes() -> int:
     """Length of this machine's ClientHello: with post-quantum groups it is thrice the old one."""
@@ -128,42 +114,3 @@ def _bytes_of(observation: Observation) -> float:
 def _sent(seconds: float, first: float) -> int:
     """How often something was sent in so many seconds of silence; each pause is twice as long."""
     return 1 + int(math.log2(seconds / first + 1))
-
-
-class Traffic:
-    """Bytes per vantage and day, and those that measurements under way are expected to take."""
-
-    def __init__(self) -> None:
-        self._days: dict[str, tuple[date, Spent]] = {}
-        self._held: dict[str, Spent] = {}
-
-    def add(self, measurement: Measurement, allotment: Allotment | None = None) -> int:
-        """Count a measurement on the day it started; returns its bytes.
-
-        `allotment` pays for it, where that is not the one of its purpose.
-        """
-        count = bytes_of(measurement)
-        paid_from = allotment or allotment_of(measurement.look)
-        self.pay(measurement.vantage, measurement.started_at.date(), paid_from, count)
-        return count
-
-    def pay(self, vantage: str, day: date, allotment: Allotment, count: int) -> None:
-        """Count so many bytes on a day."""
-        known, spent = self._days.get(vantage, (day, NOTHING))
-        if day >= known:  # one may begin before midnight and be done after it
-            before = spent if day == known else NOTHING
-            self._days[vantage] = (day, before.plus(allotment, count))
-
-    def spent(self, vantage: str, day: date) -> Spent:
-        """Bytes of one vantage on one day, nothing for days gone by, and what is held."""
-        known, spent = self._days.get(vantage, (day, NOTHING))
-        return self._held.get(vantage, NOTHING).and_(spent if known == day else NOTHING)
-
-    @contextmanager
-    def holding(self, vantage: str, allotment: Allotment, count: int) -> Iterator[None]:
-        """Reserve `count` bytes for a measurement while it is under way."""
-        self._held[vantage] = self._held.get(vantage, NOTHING).plus(allotment, count)
-        try:
-            yield
-        finally:
-            self._held[vantage] = self._held[vantage].plus(allotment, -count)

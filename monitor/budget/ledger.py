@@ -1,15 +1,17 @@
 """What each vantage has spent of today's bytes, and what it may do with the rest.
 
-The budget is pure; the ledger knows the time, the bytes spent, and the recent cost of cycles.
+The budget is pure; the ledger knows the time, the bytes spent, and the recent cost of cycles. Bytes
+are counted per day in UTC, anew in each process, which may continue from what the store has of
+today.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
 
-from monitor.budget.budget import Allotment, Budget, Costs, Effort, Spent
-from monitor.budget.bytes_used import Traffic, routine_bytes
+from monitor.budget.budget import NOTHING, Allotment, Budget, Costs, Effort, Spent, allotment_of
+from monitor.budget.bytes_used import bytes_of
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
@@ -35,7 +37,9 @@ class Ledger:
         """`now` gives UTC. Without `limited` everything is allowed, and still counted."""
         self._now = now
         self._limited = limited
-        self._traffic = Traffic()
+        self._days: dict[str, tuple[date, Spent]] = {}
+        self._held: dict[str, Spent] = {}
+        """Bytes that measurements under way are expected to take."""
         self._budgets: dict[str, Budget] = {}
         self.use(settings)
         self._cycles: dict[tuple[str, Effort], deque[int]] = {}
@@ -62,8 +66,11 @@ class Ledger:
     # -- what was done ---------------------------------------------------------------------
 
     def count(self, made: Measurement, allotment: Allotment | None = None) -> None:
-        """Count a finished measurement; `allotment` pays, where its purpose names another."""
-        cost = self._traffic.add(made, allotment)
+        """Count a finished measurement on the day it started; `allotment` pays, where its purpose
+        names another."""
+        cost = bytes_of(made)
+        day = made.started_at.date()
+        self._pay(made.vantage, day, allotment or allotment_of(made.look), cost)
         if made.look not in (Purpose.TRANSFER, Purpose.FOLLOW_UP):
             self._costs[made.vantage, made.endpoint] = cost
 
@@ -76,22 +83,32 @@ class Ledger:
         for vantage in vantages:
             async for page in store.measurements(Selection(since=midnight, vantage=vantage)):
                 for one in page:
-                    self._traffic.add(one)
+                    day = one.started_at.date()
+                    self._pay(vantage, day, allotment_of(one.look), bytes_of(one))
 
     def resume(self, vantage: str, spent: Spent) -> None:
         """Count what an earlier process noted as spent today."""
         for allotment in Allotment:
-            self._traffic.pay(vantage, self._now().date(), allotment, spent.of(allotment))
+            self._pay(vantage, self._now().date(), allotment, spent.of(allotment))
 
     def cycle_done(self, vantage: str, effort: Effort, made: Iterable[Measurement]) -> None:
         """Learn what the routine of a cycle cost; `made` are all its measurements."""
-        cost = routine_bytes(vantage, made)
+        routine = (one for one in made if allotment_of(one.look) is Allotment.ROUTINE)
+        cost = sum(bytes_of(one) for one in routine if one.vantage == vantage)
         known = self._cycles.setdefault((vantage, effort), deque(maxlen=_REMEMBERED))
         known.append(cost)
 
     def spent(self, vantage: str) -> Spent:
         """Bytes of today, and those that measurements under way are expected to take."""
-        return self._traffic.spent(vantage, self._now().date())
+        today = self._now().date()
+        day, spent = self._days.get(vantage, (today, NOTHING))
+        return self._held.get(vantage, NOTHING).and_(spent if day == today else NOTHING)
+
+    def _pay(self, vantage: str, day: date, allotment: Allotment, count: int) -> None:
+        known, spent = self._days.get(vantage, (day, NOTHING))
+        if day >= known:  # one may begin before midnight and be done after it
+            before = spent if day == known else NOTHING
+            self._days[vantage] = (day, before.plus(allotment, count))
 
     # -- what may be done ------------------------------------------------------------------
 
@@ -124,16 +141,15 @@ class Ledger:
         """Count `cost` bytes of what leaves no measurement, if the day's bytes suffice for it."""
         if not self.lasts(vantage, cost):
             return False
-        self._traffic.pay(vantage, self._now().date(), allotment, cost)
+        self._pay(vantage, self._now().date(), allotment, cost)
         return True
 
     def usual(self, vantage: str, endpoint: str) -> int:
         """Bytes that the last measurement of an endpoint took."""
         return self._costs.get((vantage, endpoint), _USUAL)
 
-    def holding(
-        self, vantage: str, allotment: Allotment, endpoint: str
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def holding(self, vantage: str, allotment: Allotment, endpoint: str) -> Iterator[None]:
         """Reserve the usual bytes of an endpoint while its measurement is under way.
 
         Raises BudgetSpentError where the whole day's bytes are gone.
@@ -141,7 +157,11 @@ class Ledger:
         count = self.usual(vantage, endpoint)
         if self._limited and self.spent(vantage).total + count > self._budgets[vantage].limit:
             raise BudgetSpentError(vantage)
-        return self._traffic.holding(vantage, allotment, count)
+        self._held[vantage] = self._held.get(vantage, NOTHING).plus(allotment, count)
+        try:
+            yield
+        finally:
+            self._held[vantage] = self._held[vantage].plus(allotment, -count)
 
     def _dearest(self, vantage: str, effort: Effort) -> int:
         return max(self._cycles.get((vantage, effort), ()), default=0)

@@ -2,12 +2,13 @@
 
     run_collector ── what the program is made of
     agents_api ── the four routes of `monitor.wire.answers`, and nothing else
-     ├─ admission, connection_limits, request_body ── how much at once, and how fast
-     ├─ enrolments, claimed_sender ── which key may speak for which vantage
+     ├─ admission, connection_limits ── how much at once, and how fast
+     ├─ enrolments ── which key may speak for which vantage
+     ├─ requests ── the sender, age and body of a request
      ├─ batch_checks ── JSON → cycles that say only what their sender may say
      ├─ agent_settings ── the settings that an agent gets
      └─ control_requests ── measurements of this collector's own controls, on request
-    listener, certificate ── TLS with certificates that may change
+    certificate ── TLS with certificates that may change
     local_cycles ── cycles of the collector's own vantages
     leader ── the one collector that judges and records
      └─ judging_queue ── received cycles, in order

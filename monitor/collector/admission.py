@@ -6,8 +6,8 @@ waiting costs it nothing; a collector that fails costs everybody.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from monitor.wire.answers import Reason
 from monitor.wire.refusal import BUSY_FOR, Refused
@@ -74,13 +74,8 @@ class Room:
     def __init__(self, most: int) -> None:
         self._left = most
         self._given_back = asyncio.Condition()
-        self._one = asyncio.Lock()
-
-    @asynccontextmanager
-    async def unpacking(self) -> AsyncIterator[None]:
+        self.unpacking = asyncio.Lock()
         """Unpack inside this, one body at a time, so that only one without room is in memory."""
-        async with self._one:
-            yield
 
     async def take(self, size: int) -> None:
         """Wait for that many bytes. Call `give_back` for them."""

@@ -9,6 +9,7 @@ logged with the vantage and never with an address.
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -27,11 +28,10 @@ from monitor.app.clock import utc_now
 from monitor.collector.admission import Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
-from monitor.collector.claimed_sender import Sender, check_age, claim_in
 from monitor.collector.control_requests import ControlRequests
 from monitor.collector.enrolments import EnrolledKeys
 from monitor.collector.refusal_log import RefusalLog
-from monitor.collector.request_body import PATIENCE, read_body
+from monitor.collector.requests import PATIENCE, Sender, check_age, claim_in, read_body
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
@@ -102,37 +102,37 @@ class AgentApi:
         self._control_requests = ControlRequests(store, settings, controls, now)
         self._slots = Slots(limits.requests_at_once)
         self._room = Room(UNPACKED_AT_ONCE)
-        self._batches_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
-        self._controls_pace = VantageRate(limits.controls_per_minute, 60.0, clock)
-        self._settings_pace = VantageRate(limits.batches_per_minute, 60.0, clock)
         self._bytes_pace = VantageRate(limits.hourly_bytes, 3600.0, clock)
         self._time_pace = VantageRate(TIMES, 1.0, clock)
         self._log = RefusalLog(log, clock)
 
     def app(self) -> Starlette:
         """The ASGI application."""
+        limits = self._settings().collector
         return Starlette(
             routes=[
-                Route(BATCHES, self.batches, methods=["POST"]),
-                Route(CONTROLS, self.controls, methods=["POST"]),
-                Route(SETTINGS, self.settings, methods=["GET"]),
+                self._route(BATCHES, "POST", self._receive, MOST_PACKED, limits.batches_per_minute),
+                self._route(
+                    CONTROLS, "POST", self._measure, MOST_ASKED, limits.controls_per_minute
+                ),
+                self._route(
+                    SETTINGS, "GET", self._give_settings, MOST_ASKED, limits.batches_per_minute
+                ),
                 Route(TIME, self.time, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _plain, Exception: _fault},
             middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         )
 
-    async def batches(self, request: Request) -> Response:
-        """Receive a batch; 200 once it is on disk."""
-        return await self._answered(request, self._receive, MOST_PACKED, self._batches_pace)
-
-    async def controls(self, request: Request) -> Response:
-        """Measure from this collector's own controls."""
-        return await self._answered(request, self._measure, MOST_ASKED, self._controls_pace)
-
-    async def settings(self, request: Request) -> Response:
-        """The settings for the agent."""
-        return await self._answered(request, self._give_settings, MOST_ASKED, self._settings_pace)
+    def _route(
+        self, path: str, method: str, handler: _Handler, most: int, per_minute: float
+    ) -> Route:
+        """A route for enrolled agents: bodies of at most `most` bytes, `per_minute` requests of one
+        vantage."""
+        pace = VantageRate(per_minute, 60.0, self._clock)
+        return Route(
+            path, partial(self._answered, handler=handler, most=most, pace=pace), methods=[method]
+        )
 
     async def time(self, request: Request) -> Response:
         """The time, for anybody; signed for the id that the request names, if it names one."""
@@ -176,8 +176,9 @@ class AgentApi:
             return Response(status_code=400)  # to nobody
 
     async def _receive(self, sender: Sender, body: bytes) -> Receipt:
+        """Receive a batch; 200 once it is on disk."""
         claim, enrolment = sender.claim, sender.enrolment
-        async with self._room.unpacking():
+        async with self._room.unpacking:
             unpacked = unpack(body, claim.encoding, MOST_UNPACKED)
             size = len(unpacked)
             self._bytes_pace.take(enrolment.vantage, "bytes", size)

@@ -7,11 +7,11 @@ clock, no database.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -38,15 +38,6 @@ LARGEST_MEASUREMENT = 2 * 2**20
 LONGEST = 86400.0
 """Seconds."""
 
-FIELD_PURPOSES = (
-    Purpose.SCHEDULED,
-    Purpose.RETRY,
-    Purpose.FOLLOW_UP,
-    Purpose.TRANSFER,
-    Purpose.REFERENCE,
-)
-CONTROL_PURPOSES = (*FIELD_PURPOSES, Purpose.CONTROL)
-
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*").fullmatch
 _WORD = re.compile(r"[\x20-\x7e]{0,64}").fullmatch
@@ -57,6 +48,9 @@ _LARGEST_STATUS = 9999
 _LARGEST_COUNT = 2**53
 _MOST_WORDS = 64
 _FAILURES = frozenset(Failure)
+
+Json = bytes | msgspec.Raw
+T = TypeVar("T")
 
 
 class _Report(CycleReport, frozen=True, kw_only=True):
@@ -136,16 +130,20 @@ def _decoded(body: bytes) -> Batch:
         # the reading below finds the reason.
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _READ_SMALL_BATCH(body)
+    return read_json(_READ_BATCH, body, "batch")
+
+
+def read_json(read: Callable[[Json], T], body: Json, what: str) -> T:
+    """What `body` holds. Refused when that is no `what`."""
     try:
-        return _READ_BATCH(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise malformed(f"no batch: {_reason(error)}") from None
+        return read(body)
+    except UnicodeDecodeError:
+        reason = "not UTF-8"
+    except msgspec.MsgspecError as error:
+        reason = str(error)[:200]
     except RecursionError:
-        raise malformed("no batch: nested too deeply") from None
-
-
-def _reason(error: Exception) -> str:
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
+        reason = "nested too deeply"
+    raise malformed(f"no {what}: {reason}")
 
 
 def _check_head(batch: Batch, sender: Enrolment) -> None:
@@ -242,7 +240,8 @@ def _measurements(
     report: CycleReport, sender: Enrolment, times: _Times, seen: set[str]
 ) -> Iterator[Measurement]:
     whose, cycle = _whose(sender), report.cycle
-    purposes = CONTROL_PURPOSES if sender.role == "control" else FIELD_PURPOSES
+    # Agents make no measurement by hand, and only controls measure for others.
+    impossible = {Purpose.ADHOC} if sender.role == "control" else {Purpose.ADHOC, Purpose.CONTROL}
     for one in map(_measurement, report.measurements):
         if (one.vantage, one.country, one.asn, one.network, one.vantage_role) != whose:
             raise Refused(
@@ -250,7 +249,7 @@ def _measurements(
             )
         if one.cycle != cycle:
             raise malformed("a measurement is of another cycle than its report")
-        if one.look not in purposes:
+        if one.look in impossible:
             raise malformed(f"a {sender.role} vantage makes no measurement of kind {one.look}")
         _check(one)
         seen_before = len(seen)
@@ -270,12 +269,7 @@ def _measurement(raw: Measurement | msgspec.Raw) -> Measurement:
     raw = cast("msgspec.Raw", raw)
     if memoryview(raw).nbytes > LARGEST_MEASUREMENT:
         raise malformed(f"a measurement of more than {LARGEST_MEASUREMENT} bytes")
-    try:
-        return _READ_MEASUREMENT(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise malformed(f"no measurement: {_reason(error)}") from None
-    except RecursionError:
-        raise malformed("no measurement: nested too deeply") from None
+    return read_json(_READ_MEASUREMENT, raw, "measurement")
 
 
 def _check(one: Measurement) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from cryptography import x509
 
 from monitor.config.collector import server_context
+from monitor.config.settings import CollectorSettings
 from monitor.logs import logger
+from monitor.server.serve import ListenError
 
 log = logger(__name__)
 
@@ -63,6 +65,18 @@ class Certificate:
     def _marked(self) -> _Mark:
         stats = [Path(file).stat() for file in self._files]
         return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in stats)
+
+
+def certificate_of(settings: CollectorSettings) -> Certificate | None:
+    """The certificate to serve with; None: no TLS. Raises ListenError when it cannot be used."""
+    if not settings.certificate:
+        return None
+    try:
+        return Certificate(settings.certificate, settings.certificate_key)
+    except (OSError, ValueError) as error:
+        raise ListenError(
+            f"the certificate {settings.certificate} cannot be used with its key: {error}"
+        ) from error
 
 
 def _expiry(certificate: str) -> datetime:

@@ -33,14 +33,12 @@ class AgentConnection(HttpToolsProtocol):
         self.silent_since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for headers, and make room for it."""
         super().connection_made(transport)
         self._expect_headers()
         if len(self.connections) > self.most_connections:
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -51,17 +49,14 @@ class AgentConnection(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
         self._header_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Some of the path."""
         self._weigh(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
         self._weigh(name, value)
         super().on_header(name, value)
 

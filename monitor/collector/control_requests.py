@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.budget.ledger import BudgetSpentError
-from monitor.collector.batch_checks import is_id
+from monitor.collector.batch_checks import is_id, read_json
 from monitor.config.settings import Settings
 from monitor.logs import logger
 from monitor.measuring.controls import Controls
@@ -85,29 +85,20 @@ class ControlRequests:
 
 def listed(catalog: Catalog, target: Target) -> Target | None:
     """The target of that place and endpoint as the catalogue has it; None when it has none."""
+    place = (target.platform, target.role, target.endpoint.id)
     for platform in catalog.platforms:
-        if platform.name != target.platform:
-            continue
         for role in platform.roles:
-            if role.name != target.role:
-                continue
             for endpoint in role.endpoints:
-                if endpoint.id == target.endpoint.id:
+                if (platform.name, role.name, endpoint.id) == place:
                     return Target(platform=platform.name, role=role.name, endpoint=endpoint)
     return None
 
 
 def _asked(body: bytes) -> ControlRequest:
-    try:
-        asked = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(f"no request for controls: {str(error)[:200]}") from None
+    asked = read_json(_decode, body, "request for controls")
     if not is_id(asked.cycle):
         raise malformed("a cycle's id is no UUID")
-    if asked.reduction is not None and not _is_possible(asked.reduction):
+    reduction = asked.reduction or Reduction()
+    if reduction.family not in _FAMILIES or not 1 <= reduction.addresses <= _MOST_ADDRESSES:
         raise malformed("reduction holds what cannot be")
     return asked
-
-
-def _is_possible(reduction: Reduction) -> bool:
-    return reduction.family in _FAMILIES and 1 <= reduction.addresses <= _MOST_ADDRESSES

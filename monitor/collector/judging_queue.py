@@ -89,9 +89,10 @@ class JudgingQueue:
         """Vantages that wait for a control."""
         return len(self._held)
 
-    def use(self, control_wait: float) -> None:
-        """Wait so many seconds from now on."""
-        self._wait = timedelta(seconds=control_wait)
+    def use(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        self._received.use(settings)
+        self._wait = timedelta(seconds=wait_of(settings))
 
     async def judge_waiting(self) -> int:
         """Judge and record all that need not wait; returns how many. StorageError: then what was

@@ -61,7 +61,6 @@ class Leader:
         self._settle = settle
         self._watched = WatchedVantages(settings, store)
         self._recorder: Recorder | None = None
-        self._received: ReceivedCycles | None = None
         self._queue: JudgingQueue | None = None
         self._shown_at: datetime | None = None
         self._well = False
@@ -91,10 +90,8 @@ class Leader:
         active = self._recorder.book.active if self._recorder is not None else ()
         show(self._publisher, self._watched.settings, active)
         self._shown_at = None
-        if self._received is not None:
-            self._received.use(settings)
         if self._queue is not None:
-            self._queue.use(wait_of(settings))
+            self._queue.use(settings)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -169,7 +166,7 @@ class Leader:
             now=self._now,
             settle=self._settle,
         )
-        self._recorder, self._received, self._queue = recorder, received, queue
+        self._recorder, self._queue = recorder, queue
         self._publisher.lead(leading=True)
         log.info("leading the analysis", vantages=len(settings.vantages))
         try:
@@ -183,7 +180,7 @@ class Leader:
                 log.warning("no longer leading the analysis", reason=str(error))
         finally:
             self._publisher.lead(leading=False)
-            self._recorder = self._received = self._queue = None
+            self._recorder = self._queue = None
             self._shown_at = None
 
     async def _keep_the_lead(self, recorder: Recorder) -> None:

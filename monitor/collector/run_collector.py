@@ -13,13 +13,15 @@ from monitor.app.monitor import Monitor, opened_store, publisher_of
 from monitor.app.notifications import Notifications
 from monitor.app.program import run_until_stopped
 from monitor.collector.agents_api import AgentApi
+from monitor.collector.certificate import certificate_of
+from monitor.collector.connection_limits import AgentConnection
 from monitor.collector.leader import Leader
-from monitor.collector.listener import certificate_of, serve_agents
 from monitor.collector.local_cycles import LocalCycles
 from monitor.config.settings import Settings
 from monitor.keys.keys import key_path, load_or_make
 from monitor.logs import logger
 from monitor.metrics.ingest_counts import IngestCounts
+from monitor.server.serve import serve
 
 log = logger(__name__)
 
@@ -58,7 +60,13 @@ async def run(settings: Settings) -> None:
         if settings.collector.listen[0]:
             in_use, controls = lambda: monitor.reloader.settings, lambda: own.controls
             api = AgentApi(store, key, in_use, counts, controls=controls).app()
-            tasks.append(serve_agents(api, settings.collector, certificate, listening=_listening))
+            tls = None if certificate is None else certificate.context
+            address = settings.collector.listen
+            tasks.append(
+                serve(api, *address, listening=_listening, connection=AgentConnection, tls=tls)
+            )
+            if certificate is not None:
+                tasks.append(certificate.watch())
         await run_until_stopped(monitor.reloader.ask, *tasks)
 
 

@@ -19,8 +19,7 @@ async def reviews(store: Store, selection: Selection) -> AsyncIterator[Sequence[
         for review in await store.reviews(selection.event)
         if selection.country in ("", review.country)
         and (events is None or review.event in events)
-        and (selection.since is None or review.at >= selection.since)
-        and (selection.until is None or review.at < selection.until)
+        and selection.covers(review.at)
     ]
     if found:
         yield found

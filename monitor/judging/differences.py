@@ -1,18 +1,20 @@
 """What differs between stored results and recomputed ones."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 
+_PLACE = ("cycle", "judged_at", "country", "vantage", "asn", "platform")
 _OF_VERDICT = ("state", "method", "sub_method", "family", "rule_id", "evidence")
 _OF_PLATFORM = ("state", "method", "sub_method", "rule_id", "evidence")
+_ABOUT = ("kind", "country", "platform", "vantage")
 _OF_EVENT = (
     *("id", "state", "scope", "roles", "methods", "evidence", "networks_affected"),
     *("onset_earliest", "onset_latest", "detected_at", "confirmed_at"),
@@ -78,7 +80,7 @@ def verdict_changes(old: Iterable[Verdict], new: Iterable[Verdict]) -> Iterator[
     after = {(v.platform, v.role, v.endpoint): v for v in new}
     for key in sorted(before.keys() | after.keys()):
         either = after.get(key) or before[key]
-        where = {**_place(either), "role": either.role, "endpoint": either.endpoint}
+        where = _fields(either, (*_PLACE, "role", "endpoint"))
         yield from _compare(ChangeKind.VERDICT, where, before.get(key), after.get(key), _OF_VERDICT)
 
 
@@ -89,10 +91,9 @@ def platform_changes(
     before = {v.platform: v for v in old}
     after = {v.platform: v for v in new}
     for key in sorted(before.keys() | after.keys()):
-        where = _place(after.get(key) or before[key])
-        yield from _compare(
-            ChangeKind.PLATFORM, where, before.get(key), after.get(key), _OF_PLATFORM
-        )
+        was, now = before.get(key), after.get(key)
+        where = _fields(now or before[key], _PLACE)
+        yield from _compare(ChangeKind.PLATFORM, where, was, now, _OF_PLATFORM)
 
 
 def event_changes(old: Sequence[Event], new: Sequence[Event]) -> Iterator[Change]:
@@ -116,13 +117,11 @@ def event_changes(old: Sequence[Event], new: Sequence[Event]) -> Iterator[Change
     for was, now in sorted(pairs, key=_when):
         either = now or was
         assert either is not None  # noqa: S101 # narrows for the type checker
-        where = {name: getattr(either, name) for name in ("kind", "country", "platform", "vantage")}
-        yield from _compare(ChangeKind.EVENT, where, was, now, _OF_EVENT)
+        yield from _compare(ChangeKind.EVENT, _fields(either, _ABOUT), was, now, _OF_EVENT)
 
 
 def _same(one: Event, other: Event) -> bool:
-    about = ("kind", "country", "platform", "vantage")
-    if any(getattr(one, name) != getattr(other, name) for name in about):
+    if _fields(one, _ABOUT) != _fields(other, _ABOUT):
         return False
     first, second = sorted((one, other), key=lambda e: e.onset_latest)
     return first.end_latest is None or second.onset_latest <= first.end_latest
@@ -134,28 +133,23 @@ def _when(pair: tuple[Event | None, Event | None]) -> tuple[datetime, str]:
     return (event.detected_at, event.id)
 
 
-def _place(verdict: Verdict | PlatformVerdict) -> dict[str, Any]:
-    names = ("cycle", "judged_at", "country", "vantage", "asn", "platform")
-    return {name: getattr(verdict, name) for name in names}
-
-
-_Result = TypeVar("_Result", Verdict, PlatformVerdict, Event)
+def _fields(value: object, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def _compare(
     kind: ChangeKind,
-    where: Mapping[str, Any],
-    old: _Result | None,
-    new: _Result | None,
+    where: dict[str, Any],
+    old: Verdict | PlatformVerdict | Event | None,
+    new: Verdict | PlatformVerdict | Event | None,
     names: Sequence[str],
 ) -> Iterator[Change]:
-    was = None if old is None else {name: getattr(old, name) for name in names}
-    now = None if new is None else {name: getattr(new, name) for name in names}
+    was = None if old is None else _fields(old, names)
+    now = None if new is None else _fields(new, names)
     if was == now:
         return
     change = "added" if was is None else "gone" if now is None else "changed"
     if kind is ChangeKind.EVENT and was is not None and now is not None:
         differing = [name for name in names if name == "id" or was[name] != now[name]]
-        was = {name: was[name] for name in differing}
-        now = {name: now[name] for name in differing}
-    yield Change(kind=kind, change=change, where=dict(where), old=was, new=now)
+        was, now = _fields(old, differing), _fields(new, differing)
+    yield Change(kind=kind, change=change, where=where, old=was, new=now)

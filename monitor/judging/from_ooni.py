@@ -1,9 +1,12 @@
 """Judges an imported OONI measurement as one cycle, by the one judge."""
 
+from collections.abc import Iterable
+
 from monitor.analysis.seen import EndpointMeasurements, Seen
 from monitor.judging.judge import judge_cycle
 from monitor.ooni.convert import Imported
-from probes.catalog.catalog import Catalog
+from probes.catalog.catalog import Catalog, Endpoint
+from probes.measurement import Measurement
 from storage.values.cycle import Cycle
 
 
@@ -13,16 +16,21 @@ def judge_imported(imported: Imported) -> Cycle:
     The platform's verdict is about the roles that the OONI test measured, and no other. A test that
     measured nothing of our catalogue has no verdicts.
     """
-    return judge_cycle(_seen(imported), Catalog(platforms=(imported.platform,)), ())
-
-
-def _seen(imported: Imported) -> Seen:
     endpoints = tuple(
-        _endpoint(imported, role.name, endpoint.id)
+        EndpointMeasurements(
+            platform=imported.platform.name,
+            role=role.name,
+            endpoint=endpoint.id,
+            attempts=tuple(
+                sorted(_of(endpoint, imported.measurements), key=lambda one: one.attempt)
+            ),
+            controls=_of(endpoint, imported.controls),
+            follow_ups=_of(endpoint, imported.follow_ups),
+        )
         for role in imported.platform.roles
         for endpoint in role.endpoints
     )
-    return Seen(
+    seen = Seen(
         cycle=imported.id,
         vantage=imported.vantage,
         started_at=imported.started_at,
@@ -33,15 +41,8 @@ def _seen(imported: Imported) -> Seen:
         control_health=imported.control_health,
         measurements=(*imported.measurements, *imported.follow_ups, *imported.controls),
     )
+    return judge_cycle(seen, Catalog(platforms=(imported.platform,)), ())
 
 
-def _endpoint(imported: Imported, role: str, endpoint: str) -> EndpointMeasurements:
-    attempts = (one for one in imported.measurements if one.endpoint == endpoint)
-    return EndpointMeasurements(
-        platform=imported.platform.name,
-        role=role,
-        endpoint=endpoint,
-        attempts=tuple(sorted(attempts, key=lambda one: one.attempt)),
-        controls=tuple(one for one in imported.controls if one.endpoint == endpoint),
-        follow_ups=tuple(one for one in imported.follow_ups if one.endpoint == endpoint),
-    )
+def _of(endpoint: Endpoint, measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    return tuple(one for one in measurements if one.endpoint == endpoint.id)

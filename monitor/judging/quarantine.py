@@ -7,7 +7,10 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from monitor.analysis.verdict import PlatformVerdict
+from monitor.analysis.events.fold import EventBook, Step, advance
+from monitor.analysis.events.settings import EventSettings
+from monitor.analysis.verdict import PlatformVerdict, VantageHealth
+from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import Quarantine
 
 
@@ -26,6 +29,20 @@ class Quarantined:
         if one is None:
             return False
         return (one.since is None or at >= one.since) and (one.until is None or at < one.until)
+
+    def advance(
+        self,
+        book: EventBook,
+        cycle: Cycle | StoredCycle,
+        platforms: Iterable[PlatformVerdict],
+        health: VantageHealth,
+        settings: EventSettings,
+    ) -> Step:
+        """Detect events in one more cycle, without what does not count; `platforms` are its
+        verdicts."""
+        counted = [verdict for verdict in platforms if verdict not in self]
+        ignored = self.covers(cycle.vantage, cycle.started_at)
+        return advance(book, counted, settings, health=None if ignored else health)
 
     @property
     def vantages(self) -> frozenset[str]:

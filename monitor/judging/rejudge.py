@@ -12,7 +12,7 @@ import uuid_utils
 
 from monitor import __version__
 from monitor.analysis.events.event import Event
-from monitor.analysis.events.fold import EventBook, advance
+from monitor.analysis.events.fold import EventBook
 from monitor.analysis.judge.rules import RULES_VERSION
 from monitor.analysis.verdict import PlatformVerdict, Verdict
 from monitor.config.settings import Settings
@@ -71,14 +71,14 @@ async def rejudge(
     run = _Run(
         store, settings, selection, now=now, keep=keep, quarantined=quarantined, report=report
     )
-    known = await survey(store)
+    cycles, longest = await survey(store)
     since = None if selection.since is None else selection.since - WARM_UP
-    history = History(store, known.longest, since, selection.until, patience_of(settings))
+    history = History(store, longest, since, selection.until, patience_of(settings))
     done = 0
     async for past in history.walk():
         await run.take(past)
         done += 1
-        progress(done, known.cycles)
+        progress(done, cycles)
     return await run.finish()
 
 
@@ -125,19 +125,19 @@ class _Run:
     async def take(self, past: Past) -> None:
         """One more cycle, in the order they ended."""
         platforms, health = past.platforms, past.cycle.health
-        if past.measurements and self._selection.country in ("", past.cycle.country):
+        selected = self._selection.covers(past.cycle.finished_at)
+        wanted = self._selection.country in ("", past.cycle.country)
+        if past.measurements and wanted:
             result = self._judge(past)
-            if self._selected(past.cycle.finished_at):
+            if selected:
                 platforms = self._compare(past, result)
                 health = result.health
                 if len(self._verdicts) >= BATCH:
                     await self._store_batch()
-        elif self._selected(past.cycle.finished_at, past.cycle.country):
+        elif selected and wanted:
             self._count(kept=sum(map(self._wanted, platforms)))
-        counted = [verdict for verdict in platforms if verdict not in self._quarantined]
-        ignored = self._quarantined.covers(past.cycle.vantage, past.cycle.started_at)
-        step = advance(
-            self._book, counted, self._settings.events, health=None if ignored else health
+        step = self._quarantined.advance(
+            self._book, past.cycle, platforms, health, self._settings.events
         )
         self._book = step.book
         self._events.update((event.id, event) for event in step.changed)
@@ -195,14 +195,6 @@ class _Run:
         return (*rolled_up, *kept)
 
     # -- what is wanted --------------------------------------------------------------------
-
-    def _selected(self, moment: datetime, country: str = "") -> bool:
-        wanted = self._selection
-        return (
-            (wanted.since is None or moment >= wanted.since)
-            and (wanted.until is None or moment < wanted.until)
-            and (not country or wanted.country in ("", country))
-        )
 
     def _wanted(self, verdict: Verdict | PlatformVerdict) -> bool:
         return self._selection.platform in ("", verdict.platform)

@@ -22,21 +22,13 @@ _TIDY_EVERY = 8
 T = TypeVar("T")
 
 
-class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """How many cycles are stored, and how long they are."""
-
-    cycles: int
-    longest: timedelta
-    """Duration of the longest cycle."""
-
-
-async def survey(store: Store) -> Survey:
-    """Read all cycles once. StorageError."""
+async def survey(store: Store) -> tuple[int, timedelta]:
+    """How many cycles are stored, and how long the longest took. Reads all. StorageError."""
     count, longest = 0, timedelta(0)
     async for batch in store.cycles(Selection()):
         count += len(batch)
         longest = max(longest, *(one.finished_at - one.started_at for one in batch))
-    return Survey(cycles=count, longest=min(longest, LONGEST))
+    return count, min(longest, LONGEST)
 
 
 class _Ahead(Generic[T]):
@@ -159,18 +151,13 @@ class History:
 
     def _tidy(self, horizon: datetime) -> None:
         """Drop what ended before any further cycle began."""
-        for endpoint, measurements in list(self._controls.items()):
-            kept = [one for one in measurements if one.started_at >= horizon]
-            if kept:
-                self._controls[endpoint] = kept
-            else:
-                del self._controls[endpoint]
+        for endpoint, measurements in self._controls.items():
+            self._controls[endpoint] = [one for one in measurements if one.started_at >= horizon]
+        _drop(self._controls, lambda kept: not kept)
         newest: dict[tuple[str, bool], datetime] = {}
         for (vantage, cycle), measurements in self._rounds.items():
-            key = (vantage, cycle in self._of_controls)
-            newest[key] = max(
-                newest.get(key, measurements[0].started_at), measurements[0].started_at
-            )
+            key, began = (vantage, cycle in self._of_controls), measurements[0].started_at
+            newest[key] = max(newest.get(key, began), began)
         self._rounds = {
             (vantage, cycle): measurements
             for (vantage, cycle), measurements in self._rounds.items()
@@ -178,18 +165,11 @@ class History:
             >= min(horizon, newest[vantage, cycle in self._of_controls])
         }
         self._of_controls &= {cycle for _, cycle in self._rounds}
-        self._open_measurements = {
-            cycle: measurements
-            for cycle, measurements in self._open_measurements.items()
-            if measurements[-1].started_at >= horizon
-        }
-        self._open_verdicts = {
-            cycle: verdicts
-            for cycle, verdicts in self._open_verdicts.items()
-            if verdicts[-1].judged_at >= horizon
-        }
-        self._open_platforms = {
-            cycle: verdicts
-            for cycle, verdicts in self._open_platforms.items()
-            if verdicts[-1].judged_at >= horizon
-        }
+        _drop(self._open_measurements, lambda several: several[-1].started_at < horizon)
+        _drop(self._open_verdicts, lambda several: several[-1].judged_at < horizon)
+        _drop(self._open_platforms, lambda several: several[-1].judged_at < horizon)
+
+
+def _drop(known: dict[str, list[T]], over: Callable[[list[T]], bool]) -> None:
+    for key in [key for key, several in known.items() if over(several)]:
+        del known[key]

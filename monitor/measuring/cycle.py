@@ -14,7 +14,7 @@ What a cycle needs to know of earlier ones comes back from the judge: see `Cycle
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 import uuid_utils
@@ -37,7 +37,6 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from monitor.measuring.transfers import Transfers
 from monitor.wire.answers import ControlState
-from probes.catalog.catalog import Endpoint, Platform
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import Measurement
@@ -236,6 +235,7 @@ class _CycleSteps:
 
     def _context(self, early: VantageHealth) -> CycleContext:
         runner, vantage = self._runner, self._vantage
+        roles = (role for platform in self._platforms for role in platform.roles)
         return CycleContext(
             vantage=vantage,
             cycle=self._cycle,
@@ -248,7 +248,7 @@ class _CycleSteps:
                 lambda: self._probers.now().timestamp(),
                 self._pace.references,
             ),
-            http3=runner.http3.draw(vantage, early, _endpoints_of(self._platforms)),
+            http3=runner.http3.draw(vantage, early, (e for role in roles for e in role.endpoints)),
             udp=UdpWitness(self._ask_http3, runner.rng, runner.http3.offering(vantage.id)),
             effort=runner.effort_planner.begin(vantage.id, self._effort, early.families),
             last_begun=self._last_begun,
@@ -328,7 +328,3 @@ class _CycleSteps:
             measurements=tuple(measurements.values()),
             out_of_turn=self._effort is Effort.OUT_OF_TURN,
         )
-
-
-def _endpoints_of(platforms: Iterable[Platform]) -> Iterable[Endpoint]:
-    return (e for platform in platforms for role in platform.roles for e in role.endpoints)

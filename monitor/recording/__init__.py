@@ -2,8 +2,7 @@
 
     recorder ── detects, stores in one transaction, publishes: the only one who does
      ├─ backlog ── cycles that a failing store could not take yet
-     ├─ checkpoints ── the state of the detectors, stored with each cycle
-     └─ outliers ── vantages that differ from the others of their network
+     └─ checkpoints ── the state of the detectors, stored with each cycle
     scheduled_retention ── deletes what is older than the configuration keeps
     annotations_poll ── has the publisher show new annotations
     continuations ── reviews of events that continue as another one

@@ -5,7 +5,7 @@ transaction; after a restart that hour is read again and added. So a restart cha
 whenever it comes. States that another version wrote are not used: then all of history is read anew.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,7 +26,6 @@ KIND = "timeline-1"
 """Change it whenever what is stored could mean something else."""
 
 _S = TypeVar("_S")
-_T = TypeVar("_T")
 _State = CountryPlatform | Outages | Connectivity
 
 
@@ -57,13 +56,14 @@ def restored(
     condition: VerdictOrder[Connectivity, VantageHealth] = begin(Connectivity())
     for conclusion in saved:
         if (conclusion.country, conclusion.platform) == VANTAGES_KEY:
-            condition = _restore(
-                conclusion, Connectivity, lambda state: only_vantages(state, vantages)
-            )
+            known = msgspec.json.decode(conclusion.state, type=Connectivity)
+            condition = _restore(conclusion, only_vantages(known, vantages))
         elif not conclusion.country:
-            outages[conclusion.platform] = _restore(conclusion, Outages)
+            worldwide = msgspec.json.decode(conclusion.state, type=Outages)
+            outages[conclusion.platform] = _restore(conclusion, worldwide)
         else:
-            places[conclusion.country, conclusion.platform] = _restore(conclusion, CountryPlatform)
+            state = msgspec.json.decode(conclusion.state, type=CountryPlatform)
+            places[conclusion.country, conclusion.platform] = _restore(conclusion, state)
     book = EventBook(places=places, outages=outages, vantages=condition)
     for one in health:
         if one.vantage in vantages:
@@ -126,13 +126,6 @@ def _conclusion(
     )
 
 
-def _as_it_is(state: _S) -> _S:
-    return state
-
-
-def _restore(
-    conclusion: Conclusion, kind: Callable[..., _S], of_now: Callable[[_S], _S] = _as_it_is
-) -> VerdictOrder[_S, Any]:
-    state: _S = of_now(msgspec.json.decode(conclusion.state, type=kind))
+def _restore(conclusion: Conclusion, state: _S) -> VerdictOrder[_S, Any]:
     until = None if conclusion.until is None else (conclusion.until, conclusion.until_key)
     return VerdictOrder(settled=state, until=until, current=state)

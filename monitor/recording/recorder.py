@@ -11,10 +11,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
+from monitor.analysis.events.agreement import outliers
 from monitor.analysis.events.continuation import without_events
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
 from monitor.analysis.events.fold import (
@@ -22,7 +24,6 @@ from monitor.analysis.events.fold import (
     EventBook,
     Rebuild,
     Step,
-    advance,
     key_of,
     watch_only,
 )
@@ -33,7 +34,6 @@ from monitor.logs import logger
 from monitor.metrics.publisher import Publisher
 from monitor.recording.backlog import Backlog
 from monitor.recording.checkpoints import changeable, checkpoints_of, readable, restored, since
-from monitor.recording.outliers import outlier_platforms
 from storage.store import StorageError, Store
 from storage.values.conclusion import Conclusion
 from storage.values.cycle import Cycle
@@ -191,7 +191,7 @@ class Recorder:
                 steps = without_unpublished(steps)
             self._unsaved.clear()
             pending = [
-                self._with_notices(_pending(cycle, () if number else steps, steps))
+                self._pending(cycle, () if number else steps, steps)
                 for number, cycle in enumerate(cycles)
             ]
             error = await self._backlog.add(*pending)
@@ -203,8 +203,8 @@ class Recorder:
             if not live:
                 self._publisher.show_events(self._book.active)
             self._show_outliers({cycle.country for cycle in cycles})
-        for cycle in cycles:
-            _report(cycle, stored=stored, live=live)
+        for cycle in cycles if stored else ():
+            _report(cycle, live=live)
         for step in steps:
             for entry in step.log:
                 _report_event(entry)
@@ -212,15 +212,14 @@ class Recorder:
     async def _detect(self, cycle: Cycle) -> Step:
         book = self._book
         for verdict in cycle.platforms:
-            event = _ended(book, (verdict.country, verdict.platform))
+            timeline = book.places.get((verdict.country, verdict.platform))
+            event = timeline.current.event if timeline is not None else None
             if event is not None and event.id not in book.logged:
                 # The event may be reopened: then its log continues.
                 logged = {**book.logged, event.id: await self._last_logged(event.id)}
                 book = msgspec.structs.replace(book, logged=logged)
-        counted = [verdict for verdict in cycle.platforms if verdict not in self._quarantined]
-        ignored = self._quarantined.covers(cycle.vantage, cycle.started_at)
-        step = advance(
-            book, counted, self._settings.events, health=None if ignored else cycle.health
+        step = self._quarantined.advance(
+            book, cycle, cycle.platforms, cycle.health, self._settings.events
         )
         self._book = step.book
         return step
@@ -289,19 +288,30 @@ class Recorder:
             self._notifier.wake()
 
     def _show_outliers(self, countries: Iterable[str]) -> None:
-        now, events = self._now(), self._settings.events
+        """Show on how many platforms of its country each vantage differs from its network."""
+        now, detector = self._now(), self._settings.events.detector
         for country in countries:
-            self._publisher.mark_outliers(
-                country,
-                outlier_platforms(self._book, country, now, events),
-                lambda vantage: self._quarantined.covers(vantage, now),
+            platforms = Counter(
+                outlier.vantage
+                for place, timeline in self._book.places.items()
+                if place[0] == country
+                for outlier in outliers(timeline.current.streams.values(), now, detector)
             )
+            quarantined = partial(self._quarantined.covers, at=now)
+            self._publisher.mark_outliers(country, platforms, quarantined)
 
-    def _with_notices(self, pending: Pending) -> Pending:
-        if self._notifier is None:
-            return pending
-        notices = tuple(self._notifier.announce(pending.log))
-        return msgspec.structs.replace(pending, notices=notices)
+    def _pending(self, cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> Pending:
+        """A cycle that carries the changes of `steps`; checkpoints follow from all of
+        `touching`."""
+        changed = {event.id: event for step in steps for event in step.changed}
+        entries = tuple(entry for step in steps for entry in step.log)
+        return Pending(
+            cycle=cycle,
+            changed=tuple(changed.values()),
+            log=entries,
+            touched=tuple(dict.fromkeys(place for step in touching for place in step.touched)),
+            notices=tuple(self._notifier.announce(entries)) if self._notifier else (),
+        )
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,18 +322,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[EventLogEntry, ...]
     touched: tuple[CountryPlatformKey, ...]
     """Whose checkpoints are stored with it."""
-    notices: tuple[Notice, ...] = ()
-
-
-def _pending(cycle: Cycle, steps: Sequence[Step], touching: Sequence[Step]) -> Pending:
-    """A cycle that carries the changes of `steps`; checkpoints follow from all of `touching`."""
-    changed = {event.id: event for step in steps for event in step.changed}
-    return Pending(
-        cycle=cycle,
-        changed=tuple(changed.values()),
-        log=tuple(entry for step in steps for entry in step.log),
-        touched=tuple(dict.fromkeys(place for step in touching for place in step.touched)),
-    )
+    notices: tuple[Notice, ...]
 
 
 def without_unpublished(steps: Sequence[Step]) -> list[Step]:
@@ -343,14 +342,7 @@ def without_unpublished(steps: Sequence[Step]) -> list[Step]:
     ]
 
 
-def _ended(book: EventBook, place: CountryPlatformKey) -> Event | None:
-    timeline = book.places.get(place)
-    return timeline.current.event if timeline is not None else None
-
-
-def _report(cycle: Cycle, *, stored: bool, live: bool) -> None:
-    if not stored:
-        return
+def _report(cycle: Cycle, *, live: bool) -> None:
     states = Counter(verdict.state for verdict in cycle.platforms)
     log.info(
         "cycle complete" if live else "late cycle complete",

@@ -1,7 +1,6 @@
 """Replays what this installation stored, in the order it was received."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 
 from monitor.analysis.events.fold import CountryPlatformKey
 from monitor.analysis.events.settings import EventSettings
@@ -25,7 +24,7 @@ async def replay_store(
     received: set[str] = set()
     async for cycle, health, verdicts in _cycles(store, selection):
         received.add(cycle)
-        wanted = not selection.platform and _within(selection, health.at)
+        wanted = not selection.platform and selection.covers(health.at)
         believed = [verdict for verdict in verdicts if verdict not in quarantined]
         stands = quarantined.covers(health.vantage, health.at)
         late = replay.take(believed, health if wanted and not stands else None)
@@ -77,8 +76,3 @@ async def _again(
                 for verdict in batch
                 if verdict.cycle in received and verdict not in quarantined
             )
-
-
-def _within(selection: Selection, moment: datetime) -> bool:
-    after = selection.since is None or moment >= selection.since
-    return after and (selection.until is None or moment < selection.until)

@@ -31,3 +31,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Only rows listed after this place, as `storage.values.cursor.place_of` gives it."""
     batch: int = 0
     """Most values in a batch; 0: as many as suits the store."""
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether a moment is within `since` and `until`."""
+        after = self.since is None or moment >= self.since
+        return after and (self.until is None or moment < self.until)

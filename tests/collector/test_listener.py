@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from monitor.collector.certificate import Certificate
+from monitor.collector.certificate import Certificate, certificate_of
 from monitor.collector.connection_limits import AgentConnection
-from monitor.collector.listener import certificate_of
 from monitor.config.settings import CollectorSettings
 from monitor.server.serve import ListenError
 from monitor.wire.answers import TIME

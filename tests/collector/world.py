@@ -16,12 +16,12 @@ from monitor.analysis.verdict import VantageHealth, VantageState
 from monitor.collector.agents_api import AgentApi
 from monitor.collector.certificate import Certificate
 from monitor.collector.connection_limits import AgentConnection
-from monitor.collector.listener import serve_agents
 from monitor.config.load import default_settings
 from monitor.config.settings import CollectorSettings, Settings
 from monitor.keys.keys import fingerprint, public_text
 from monitor.measuring.controls import Controls
 from monitor.metrics.ingest_counts import IngestCounts
+from monitor.server.serve import serve
 from monitor.wire.answers import BATCHES, Refusal
 from monitor.wire.batch import Batch, CycleReport, encode_batch
 from monitor.wire.signing import SIGNATURE, is_answer, signed_headers
@@ -225,15 +225,15 @@ async def collecting(
         ).app()
         where: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(
-            serve_agents(
+            serve(
                 app,
-                in_use.collector,
-                certificate,
+                *in_use.collector.listen,
                 listening=lambda host, port: where.set_result((host, port)),
-                renewing=0.05,
                 connection=connection,
+                tls=certificate.context if certificate else None,
             )
         )
+        watching = asyncio.create_task(certificate.watch(0.05)) if certificate else None
         task.add_done_callback(lambda _: where.cancel())
         host, port = await where
         collector.url = f"{scheme}://{host}:{port}"
@@ -242,6 +242,8 @@ async def collecting(
             yield collector
         finally:
             await client.aclose()
-            task.cancel()
-            await asyncio.wait({task})
+            ending = {task} if watching is None else {task, watching}
+            for one in ending:
+                one.cancel()
+            await asyncio.wait(ending)
             await kept.close()

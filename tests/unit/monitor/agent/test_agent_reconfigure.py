@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from monitor.agent.reconfigure import AgentReconfiguration
 from monitor.agent.remote_controls import RemoteControls
 from monitor.agent.spooling import LogCounter, SpoolRecorder
 from monitor.agent.upload_traffic import DayTraffic
-from monitor.app.cycle_runners import CycleRunners
+from monitor.app.cycle_runners import CycleRunners, cycle_runner
 from monitor.app.measuring import Measuring
 from monitor.app.schedule import Schedule
 from monitor.budget.budget import Allotment
@@ -56,9 +57,8 @@ async def agent(
     async with CollectorClient(mine.agent, VANTAGE, AGENT_KEY, clock, chance) as line:
         controls = RemoteControls(line, clock)
         traffic = DayTraffic(VANTAGE, ledger, lambda: line.carried, clock.now)
-        async with CycleRunners(
-            ledger, controls=controls, scheduled_controls=True, now=clock.now
-        ) as runners:
+        how = partial(cycle_runner, ledger=ledger, controls=controls, now=clock.now)
+        async with CycleRunners(partial(how, scheduled_controls=True)) as runners:
             recorder = SpoolRecorder(mine, spool, clock, traffic.today, lambda: None)
             jobs = AgentCycles(await runners.begin(mine, ()), recorder, LogCounter(), ledger)
             schedule = Schedule(mine, jobs)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.agent.collector_clock import AgentClock, Anchor, Machine, stamp
+from monitor.agent.collector_clock import AgentClock, Anchor, Machine
+from storage.values.times import time_text
 
 TRUE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -86,4 +87,4 @@ def test_a_slow_answer_does_not_replace_a_quick_one_unless_the_clock_was_set() -
 
 def test_a_moment_is_written_as_the_collectors_read_it() -> None:
     """In UTC, to the microsecond, with a Z."""
-    assert stamp(TRUE + timedelta(microseconds=7)) == "2026-03-01T12:00:00.000007Z"
+    assert time_text(TRUE + timedelta(microseconds=7)) == "2026-03-01T12:00:00.000007Z"

@@ -1,6 +1,7 @@
 """Cycles are run for any recorder: the real one, or a spool in the field."""
 
 import asyncio
+from functools import partial
 
 import msgspec
 import pytest
@@ -77,7 +78,7 @@ async def test_a_schedule_needs_nothing_but_a_recorder_and_a_counter() -> None:
     """With neither recorder nor publisher, cycles come, are kept and are counted."""
     ledger = Ledger(SETTINGS, now=utc_now)
     spool, counter = Spool(), Counted()
-    async with CycleRunners(ledger) as runners:
+    async with CycleRunners(partial(cycle_runner, ledger=ledger)) as runners:
         runner = await runners.begin(SETTINGS, ())
         schedule = Schedule(SETTINGS, CycleJobs(runner, spool, counter, ledger))
         schedule.start()
@@ -94,7 +95,7 @@ async def test_a_job_returns_its_cycle_unless_it_failed(broken: bool) -> None:
     """A recorder that fails ends no schedule: there is merely no cycle."""
     ledger = Ledger(SETTINGS, now=utc_now)
     spool, counter = Spool(broken), Counted()
-    async with CycleRunners(ledger) as runners:
+    async with CycleRunners(partial(cycle_runner, ledger=ledger)) as runners:
         runner = await runners.begin(SETTINGS, ())
         jobs = CycleJobs(runner, spool, counter, ledger)
         cycle = await jobs.run_scheduled(FIELD)

@@ -5,7 +5,7 @@ import sys
 
 SCRIPT = """
 import gc, weakref
-from monitor.app.garbage_collection import spare_searches
+from monitor.app.program import spare_searches
 
 class Node:
     pass

@@ -361,15 +361,15 @@ async def test_no_more_is_in_memory_than_what_is_open(lived: MemoryStore) -> Non
         for cycle in one:
             await store.save(_later(cycle, timedelta(days=day), f"{day} "))
     held: list[int] = []
-    known = await survey(store)
-    history = History(store, known.longest, None, None)
+    cycles, longest = await survey(store)
+    history = History(store, longest, None, None)
     async for past in history.walk():
         around = past.surroundings
         held.append(
             sum(map(len, around.controls.values()))
             + sum(len(r.measurements) for rounds in around.rounds.values() for r in rounds)
         )
-    assert known.cycles == len(held) == 3 * len(one)
+    assert cycles == len(held) == 3 * len(one)
     third = len(held) // 3
     assert max(held[-third:]) <= 1.5 * max(held[:third])
     assert max(held) < len(await flat(lived.measurements(EVERYTHING))) / 4

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.metrics.families import ANNOTATION_TEXT, create_registry
 from monitor.metrics.publisher import Publisher
-from monitor.recording.annotations_poll import BACK, MOST, AnnotationsPoll
+from monitor.recording.annotations_poll import BACK, MOST, show_annotations
 from tests.contract.cycles import START, annotation
 from tests.prometheus import world
 from tests.prometheus.world import FIELD, Clock
@@ -39,16 +39,15 @@ async def test_what_is_imported_shows_and_what_is_removed_does_not(store: Memory
     """With the moment it began as the value, from one round to the next, and no sooner."""
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
-    around = AnnotationsPoll(store, publisher, now=clock)
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     assert _shown(publisher) == {}
     made = annotation(60, text="General election")
     await store.add_annotations([made])
     assert _shown(publisher) == {}
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     assert _shown(publisher) == {"General election": made.since.timestamp()}
     await store.remove_annotations([made.id])
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     assert _shown(publisher) == {}
 
 
@@ -59,12 +58,11 @@ async def test_only_so_much_is_shown(store: MemoryStore) -> None:
     old = annotation(-BACK.total_seconds() - DAY, text="long ago")
     still = annotation(-BACK.total_seconds() - DAY, until=-DAY, text="until yesterday")
     await store.add_annotations([old, still])
-    around = AnnotationsPoll(store, publisher, now=clock)
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     assert set(_shown(publisher)) == {"until yesterday"}
     many = [annotation(float(n), text=f"{n} " + "x" * 500) for n in range(MOST + 50)]
     await store.add_annotations(many)
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     shown = _shown(publisher)
     assert len(shown) == MOST
     assert {len(text) for text in shown} == {ANNOTATION_TEXT}
@@ -76,7 +74,7 @@ async def test_text_that_would_deceive_is_written_out(store: MemoryStore) -> Non
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="a\u202eb\nc")])
-    await AnnotationsPoll(store, publisher, now=clock).read()
+    await show_annotations(store, publisher, now=clock)
     assert list(_shown(publisher)) == ["a\\u202eb\\u000ac"]
 
 
@@ -85,10 +83,9 @@ async def test_a_store_that_fails_changes_nothing(store: MemoryStore) -> None:
     clock = Clock(START)
     publisher = Publisher(FIELD, world.catalog(["x"]), clock)
     await store.add_annotations([annotation(text="Protests")])
-    around = AnnotationsPoll(store, publisher, now=clock)
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     await store.close()
-    await around.read()
+    await show_annotations(store, publisher, now=clock)
     assert list(_shown(publisher)) == ["Protests"]
     assert publisher.snapshot.storage_errors["read"] == 1
     await store.open()

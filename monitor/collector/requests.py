@@ -1,5 +1,6 @@
-"""The sender that a request claims, and the time of sending."""
+"""What a request claims about its sender and its time of sending, and its body within limits."""
 
+import asyncio
 from datetime import datetime
 
 import msgspec
@@ -7,10 +8,15 @@ from starlette.requests import Request
 
 from monitor.collector.batch_checks import is_id
 from monitor.wire.answers import AGE_LIMIT, Reason
-from monitor.wire.refusal import Refused, malformed
+from monitor.wire.refusal import BUSY_FOR, Refused, malformed
 from monitor.wire.signing import Claim, IncompleteError, claim_of
 from storage.values.fleet import Enrolment
 from storage.values.times import text_time, time_text
+
+PATIENCE = 30.0
+"""Seconds that any body may take."""
+SLOWEST = 4096
+"""Bytes per second that a body must reach beyond that: the speed of a 2G line."""
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,3 +60,40 @@ def _moment(written: str) -> datetime | None:
         return found if time_text(found) == written else None
     except (ValueError, OverflowError):
         return None
+
+
+async def read_body(request: Request, most: int, patience: float = PATIENCE) -> bytes:
+    """The body as it was sent. Refused when it is more than `most` bytes, at once if Content-Length
+    says so, or when it does not arrive in time.
+
+    Raises starlette.requests.ClientDisconnect when the sender is gone.
+    """
+    announced = _announced(request, most)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(patience + announced / SLOWEST):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise _oversize(most)
+    except TimeoutError:
+        raise Refused(
+            Reason.BUSY, "the body came too slowly", retry_after=BUSY_FOR, closing=True
+        ) from None
+    return bytes(body)
+
+
+def _announced(request: Request, most: int) -> int:
+    written = request.headers.get("content-length")
+    if written is None:
+        return most
+    if not written.isascii() or not written.isdigit():
+        raise malformed("Content-Length is no number")
+    if len(written) > len(str(most)) or int(written) > most:
+        raise _oversize(most)
+    return int(written)
+
+
+def _oversize(most: int) -> Refused:
+    # The connection stays open: a sender that is cut off in mid-body does not get the answer.
+    return Refused(Reason.OVERSIZE, f"a body of more than {most} bytes")
