@@ -168,11 +168,11 @@ def _request(
         if not url_of(transaction) or (not endpoint.verify and unjudged(transaction)):
             continue
         asked = read_request(reader, transaction, below, since=ended(below), address=address)
-        if asked.page is not None:
-            page = reader.kept(asked.page)
+        if isinstance(asked, HttpObservation):
+            page = reader.kept(asked)
             found.append(marked(page, BOGON_DIALLED if reader.bogon(address) else ""))
-        elif asked.instead is not None:
-            found.append(asked.instead)
+        elif asked is not None:
+            found.append(asked)
     return found
 
 
