@@ -31,7 +31,6 @@ from monitor.ooni.observations import (
 from monitor.ooni.ooni_format import (
     WireControl,
     WireControlHttp,
-    WireControlStatus,
     WireHandshake,
     WireKeys,
     WireTransaction,
@@ -328,7 +327,7 @@ def _control_below(
             tcp = TcpObservation(
                 start=_TICK,
                 duration=0.0,
-                failure=_control_failure(one, reader),
+                failure=reader.outcome(one.failure, worked=one.status),
                 address=address,
                 port=port,
             )
@@ -339,7 +338,7 @@ def _control_below(
             tls = TlsObservation(
                 start=2 * _TICK,
                 duration=0.0,
-                failure=_control_failure(one, reader),
+                failure=reader.outcome(one.failure, worked=one.status),
                 address=address,
                 port=port,
                 server_name=one.server_name or endpoint.host,
@@ -347,11 +346,6 @@ def _control_below(
             # But one that proves to be the site's own counts like one that it found.
             found.append(marked(tls, extra if tls.failure else ""))
     return found
-
-
-def _control_failure(one: WireControlStatus, reader: Reader) -> str | None:
-    failure = reader.failure(one.failure)
-    return reader.failure(True) if failure is None and one.status is False else failure
 
 
 def _control_dns(endpoint: Endpoint, control: WireControl, reader: Reader) -> list[DnsObservation]:

@@ -27,9 +27,9 @@ import uuid_utils
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.layers.alt_svc import offers_http3
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
+from probes.layers.http_answer import offers_http3
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh

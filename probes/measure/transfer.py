@@ -30,7 +30,6 @@ from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
     TRANSFER_TARGET,
-    Layer,
     Measurement,
     Purpose,
     TransferObservation,
@@ -92,15 +91,9 @@ async def transfer(
         started_at=started_at,
         duration=run.record.elapsed(),
         observations=observations,
-        not_observed=_not_observed(context),
+        not_observed=context.hidden(plan.object),
         reached=reached,
     )
-
-
-def _not_observed(context: VantageContext) -> tuple[Layer, ...]:
-    if not context.vantage.egress.proxied:
-        return ()
-    return (Layer.DNS, Layer.TCP) if context.vantage.resolver.system else (Layer.TCP,)
 
 
 class _Round(MeasurementRun):
