@@ -145,10 +145,7 @@ class ScriptedNetwork:
     """Implements `probes.sockets.network.Network`."""
 
     def __init__(
-        self,
-        *,
-        own: Mapping[str, str] | None = None,
-        families: tuple[str, ...] = ("ipv4", "ipv6"),
+        self, *, own: Mapping[str, str] | None = None, families: tuple[str, ...] = ("ipv4", "ipv6")
     ) -> None:
         """`own` are the vantage's addresses by family, as its sockets report them."""
         self.own = dict(own or {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"})

@@ -56,11 +56,7 @@ only be seen to work up to the layer below."""
 
 _KINDS = {kind.value: kind for kind in EndpointKind}
 _FAMILY_OF_RTYPE = {"A": "ipv4", "AAAA": "ipv6"}
-_UNREACHABLE = (
-    Failure.HOST_UNREACHABLE,
-    Failure.NETWORK_UNREACHABLE,
-    Failure.PERMISSION_DENIED,
-)
+_UNREACHABLE = (Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE, Failure.PERMISSION_DENIED)
 """Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
 
 _SUB_METHODS: dict[tuple[Layer, str], str] = {

@@ -71,11 +71,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def convert(
-    wire: WireMeasurement,
-    flag: Flag | None,
-    catalog: Catalog,
-    *,
-    bogons: BogonList | None = None,
+    wire: WireMeasurement, flag: Flag | None, catalog: Catalog, *, bogons: BogonList | None = None
 ) -> Imported:
     """The converted measurement. Raises OoniError naming the invalid field."""
     reader = Reader(wire, BogonList() if bogons is None else bogons)

@@ -66,10 +66,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
         raise ValueError("add a port", f"{kind}://{url.netloc}:443")
     shown = quote(path, safe=_SAFE_IN_PATH) if web else ""
     return Endpoint(
-        kind=kind,
-        host=host,
-        port=port,
-        path=shown if shown.startswith("/") else f"/{shown}",
+        kind=kind, host=host, port=port, path=shown if shown.startswith("/") else f"/{shown}"
     )
 
 

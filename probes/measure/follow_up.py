@@ -84,11 +84,7 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_follow_up(
-    target: Target,
-    failed: Measurement,
-    controls: Iterable[Measurement],
-    *,
-    elsewhere: str,
+    target: Target, failed: Measurement, controls: Iterable[Measurement], *, elsewhere: str
 ) -> FollowUpPlan:
     """The questions that a failed measurement and the controls after it suggest."""
     endpoint = target.endpoint
@@ -126,12 +122,7 @@ def plan_http3(target: Target) -> FollowUpPlan:
     """A plan that tests HTTP/3 alone, at an endpoint that offers it."""
     endpoint = target.endpoint
     return FollowUpPlan(
-        target=target,
-        host=endpoint.host,
-        port=endpoint.port,
-        tls=True,
-        http3=True,
-        only_http3=True,
+        target=target, host=endpoint.host, port=endpoint.port, tls=True, http3=True, only_http3=True
     )
 
 

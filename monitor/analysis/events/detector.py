@@ -489,9 +489,7 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
         return _with(state, score=max(score, FORGOTTEN))
     forgotten = score < FORGOTTEN
     return _with(
-        state,
-        phase=Phase.UNKNOWN if forgotten else state.phase,
-        score=0.0 if forgotten else score,
+        state, phase=Phase.UNKNOWN if forgotten else state.phase, score=0.0 if forgotten else score
     )
 
 

@@ -265,11 +265,7 @@ class _Taking:
         return timeline
 
     def _next(
-        self,
-        timeline: VerdictOrder[_S, _T],
-        key: Key,
-        item: _T,
-        take: _Take[_S, _T],
+        self, timeline: VerdictOrder[_S, _T], key: Key, item: _T, take: _Take[_S, _T]
     ) -> tuple[VerdictOrder[_S, _T], tuple[Change, ...]]:
         """One step, computed once though both timeline and log need it."""
         state, changes = take(timeline.current, item)

@@ -52,10 +52,7 @@ def take_in(
 ) -> tuple[CountryPlatform, tuple[Change, ...]]:
     """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
-    streams = {
-        **state.streams,
-        verdict.vantage: observe(stream, verdict, settings.detector),
-    }
+    streams = {**state.streams, verdict.vantage: observe(stream, verdict, settings.detector)}
     alone = outliers(streams.values(), verdict.judged_at, settings.detector)
     doubted = {outlier.vantage for outlier in alone if outlier.accuses}
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
