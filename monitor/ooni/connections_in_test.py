@@ -113,7 +113,6 @@ def _awaits(group: ConnectionGroup, connect: WireConnect) -> bool:
 
 
 def connected(connect: WireConnect) -> bool:
-    """Whether a connection was established."""
     status = connect.status
     if status is None or isinstance(status, bool):
         return bool(status)

@@ -248,7 +248,6 @@ def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:
 
 
 def url_of(transaction: WireTransaction) -> str:
-    """The URL asked for, or empty."""
     return transaction.request.url if transaction.request is not None else ""
 
 

@@ -62,8 +62,6 @@ _TICK = 1e-6
 
 
 class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a web_connectivity measurement."""
-
     field: TestedEndpoint
     """What a user there would get."""
     follow_up: TestedEndpoint | None
@@ -73,7 +71,6 @@ class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
-    """The parts of a web_connectivity measurement."""
     chain = redirect_chain(keys.requests or ())
     hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
     addresses = _system_addresses(keys, hosts)

@@ -28,8 +28,6 @@ _RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP"
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """One reply."""
-
     id: int
     name: str
     """The name in the question, in lower case, without the final dot."""

@@ -213,7 +213,6 @@ def _parsed(address: str) -> IpAddress:
 
 
 def _spellings(address: IpAddress) -> Iterator[str]:
-    """Spellings of an address."""
     yield address.reverse_pointer
     if isinstance(address, ipaddress.IPv4Address):
         octets = str(address).split(".")

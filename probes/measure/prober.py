@@ -20,8 +20,6 @@ from probes.target import Reduction, Target
 
 
 class Prober(VantageContext):
-    """Measures from one vantage."""
-
     async def measure(
         self,
         target: Target,

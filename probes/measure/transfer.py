@@ -97,8 +97,6 @@ async def transfer(
 
 
 class _Round(MeasurementRun):
-    """The state of one round."""
-
     async def run_round(self, plan: TransferPlan) -> bool:
         """Every variant in turn; True when the target variant works."""
         self._chosen: dict[str, str] = {}

@@ -17,8 +17,6 @@ UPSTREAM_CONF = Path("/run/systemd/resolve/resolv.conf")
 
 
 class ResolverAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One resolver to ask."""
-
     address: str
     port: int = 53
     stub: bool = False

@@ -130,7 +130,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strong(self) -> bool:
-        """Whether it accuses with strong or better evidence."""
         return EVIDENCE_ORDER[self.evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 

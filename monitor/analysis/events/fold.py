@@ -175,8 +175,6 @@ class Rebuild:
 
 
 class _Taking:
-    """One step in progress."""
-
     def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
         self._lateness = lateness
         self.places = dict(book.places)

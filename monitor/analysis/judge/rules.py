@@ -60,8 +60,6 @@ QUIC_BLOCKED = "quic.blocked"
 
 
 class Rule(TableRule, frozen=True, kw_only=True):
-    """One row of the table."""
-
     state: State = State.INSUFFICIENT
     method: str = ""
     """The method of the block; empty when nobody is accused."""

@@ -94,8 +94,6 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthRule(TableRule, frozen=True, kw_only=True):
-    """One row of the table."""
-
     state: VantageState = VantageState.UNKNOWN
     matches: Callable[[References], bool]
 
