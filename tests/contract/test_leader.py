@@ -11,7 +11,6 @@ from monitor.analysis.events.event import Event, EventKind, EventState
 from monitor.analysis.verdict import PlatformVerdict, State
 from monitor.config.settings import Settings
 from monitor.metrics.publisher import Publisher
-from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.store import CollectorStore, Store
 from storage.values.outbox import Notice
@@ -20,6 +19,7 @@ from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
 from tests.worlds.collector_world import Clock, hand_in, judged, leading, publisher_of, story, until
 from tests.worlds.rejudge_world import JAZZ, recorded, settings
+from tests.worlds.scripted_network import VirtualClockLoop
 
 
 @pytest.fixture(scope="module")

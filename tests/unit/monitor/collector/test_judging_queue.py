@@ -12,7 +12,6 @@ from monitor.collector.judging_queue import JudgingQueue
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
-from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
@@ -20,6 +19,7 @@ from tests.lab.certificates import authority
 from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD
 from tests.worlds.collector_world import Clock, hand_in, story
 from tests.worlds.rejudge_world import INTERVAL, JAZZ, QUIET, recorded, settings
+from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 Told = tuple[StoredCycle, tuple[Measurement, ...]]

@@ -10,7 +10,6 @@ from monitor.analysis.verdict import PlatformVerdict, State, Verdict
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
-from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.memory.store import MemoryStore
 from storage.values.cycle import Cycle, StoredCycle
@@ -19,6 +18,7 @@ from tests.contract.listing import EVERYTHING, flat
 from tests.lab.certificates import authority
 from tests.worlds.build import START
 from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
+from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 

@@ -18,7 +18,6 @@ from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import Purpose
-from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.store import Store
 from storage.values.cycle import Cycle
@@ -28,6 +27,7 @@ from tests.contract.listing import EVERYTHING, contents, flat
 from tests.lab.certificates import authority
 from tests.worlds.build import START
 from tests.worlds.rejudge_world import INTERVAL, cycles_of, recorded, settings, store_all
+from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 

@@ -15,12 +15,12 @@ from monitor.notify.delivery import GRACE, NOT_CONFIGURED, Delivery
 from monitor.notify.outgoing import Message, Urgency
 from monitor.notify.pending import CORRECTED, NEVER_SENT
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
-from probes.testing import VirtualClockLoop
 from storage.memory.store import MemoryStore
 from storage.store import StorageError
 from storage.values.outbox import Notice, NoticeState
 from tests.contract.cycles import cycle
 from tests.worlds.notify_world import ONSET, TITLES, block, entry, route
+from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 FIRST = Target(name="1-json", url="json://one.example/SECRET")

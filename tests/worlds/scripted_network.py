@@ -299,7 +299,7 @@ class ScriptedStream:
             return TLS_1_3
         if isinstance(outcome, OSError):
             raise outcome.with_traceback(None)
-        assert isinstance(outcome, TlsFacts)  # noqa: S101 # narrows for the type checker
+        assert isinstance(outcome, TlsFacts)  # narrows for the type checker
         return outcome
 
     def peer_chain(self) -> tuple[bytes, ...]:
@@ -323,7 +323,7 @@ class ScriptedStream:
             raise said.with_traceback(None)
         if callable(said):
             said = said(self.sent)
-        assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
+        assert isinstance(said, bytes)  # narrows for the type checker
         if len(said) > limit:
             self._says.insert(0, said[limit:])
         return said[:limit]
