@@ -51,11 +51,7 @@ TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
 """Failures that packet loss alone can cause, so they are evidence only when loss is known."""
 
 CERTIFICATE_FAILURES = frozenset(
-    {
-        Failure.SSL_INVALID_CERTIFICATE,
-        Failure.SSL_INVALID_HOSTNAME,
-        Failure.SSL_UNKNOWN_AUTHORITY,
-    }
+    {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
 )
 
 

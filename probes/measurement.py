@@ -132,8 +132,6 @@ class _AtAddress(Observation, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TcpObservation(_AtAddress, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
-    """One TCP connection attempt."""
-
     port: int
     retransmits: int = 0
     """Segments sent again while connecting, where the kernel reports it."""
@@ -261,7 +259,6 @@ LAYER_OF: dict[type[Observation], Layer] = {
 
 
 def layer_of(observation: Observation) -> Layer:
-    """The layer that an observation is about."""
     return LAYER_OF[type(observation)]
 
 

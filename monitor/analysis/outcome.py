@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from probes.catalog.catalog import EndpointKind
+from probes.catalog.host import is_literal
 from probes.failure import CERTIFICATE_FAILURES, TIMEOUTS, Failure
 from probes.measurement import (
     DOH,
@@ -55,11 +56,7 @@ only be seen to work up to the layer below."""
 
 _KINDS = {kind.value: kind for kind in EndpointKind}
 _FAMILY_OF_RTYPE = {"A": "ipv4", "AAAA": "ipv6"}
-_UNREACHABLE = (
-    Failure.HOST_UNREACHABLE,
-    Failure.NETWORK_UNREACHABLE,
-    Failure.PERMISSION_DENIED,
-)
+_UNREACHABLE = (Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE, Failure.PERMISSION_DENIED)
 """Failures from ICMP errors. ICMPv6 "administratively prohibited" becomes permission denied."""
 
 _SUB_METHODS: dict[tuple[Layer, str], str] = {
@@ -142,7 +139,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def summarise(measurement: Measurement) -> Summary:
     """Reduce a measurement. Never raises."""
     last_hop = last_hop_of(measurement)
-    egress = _sorted(measurement.of(Layer.EGRESS))
+    egress = sorted(measurement.of(Layer.EGRESS), key=lambda o: (o.start, o.failure or ""))
     failure = next((o.failure for o in egress if o.failure), None)
     paths = _paths(last_hop)
     return Summary(
@@ -338,8 +335,9 @@ def _paths(last_hop: LastHop) -> tuple[Outcome, ...]:
         elif observation.addresses:
             found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
         # Else the name has no addresses of this family, which is no failure.
-    if not found and (family := _literal_family(last_hop.host)):
+    if not found and is_literal(last_hop.host):
         # The machine does not have this address family: nothing was tried.
+        family = family_of(last_hop.host)
         found.append(Outcome(family=family, depth=1, layer=Layer.DNS))
     return tuple(found)
 
@@ -403,15 +401,3 @@ def _most_informative(observations: Iterable[Observation]) -> Observation:
 
 def _named(dns: tuple[DnsObservation, ...], host: str) -> tuple[DnsObservation, ...]:
     return tuple(o for o in dns if o.name.lower().rstrip(".") == host)
-
-
-def _literal_family(host: str) -> str:
-    """The family of an IP address; empty for a name."""
-    if ":" in host:
-        return "ipv6"
-    labels = host.split(".")
-    return "ipv4" if len(labels) == 4 and all(label.isdecimal() for label in labels) else ""
-
-
-def _sorted(observations: Iterable[AnyObservation]) -> list[AnyObservation]:
-    return sorted(observations, key=lambda o: (o.start, o.failure or ""))

@@ -123,7 +123,6 @@ _ACCUSING = ("rule", "meaning", "state", "method", "evidence", "wrong when")
 
 
 def render() -> str:
-    """The whole document in Markdown."""
     endpoints = [_row(r, r.method, r.sub_method, r.grade_ceiling) for r in RULES]
     vantages = [(f"`{r.id}`", r.meaning, r.state, r.wrong_when) for r in HEALTH_RULES]
     speed = [

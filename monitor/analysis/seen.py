@@ -53,7 +53,6 @@ class ObjectTransfers(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> Place:
-        """What the verdict is about."""
         return (self.platform, self.role, self.endpoint)
 
 

@@ -23,8 +23,6 @@ class TransferClass(StrEnum):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """The spread of several values."""
-
     low: float
     median: float
     high: float

@@ -31,7 +31,7 @@ from monitor.export.cells import cell
 from monitor.export.columns import EVENT_COLUMNS
 from monitor.judging.quarantine import Quarantined
 from monitor.replay.database import replay_store
-from monitor.replay.formats import RowCounts, RowFilter
+from monitor.replay.formats import RowCounts, RowFilter, RowReader
 from monitor.replay.imported_row import ReplayError, Row
 from monitor.replay.ooni_api import PUBLIC_API, OoniApi, questions
 from monitor.replay.platform_of import PlatformLookup
@@ -156,6 +156,7 @@ def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> lis
     if not asked:
         raise ReplayError(f"OONI has no test of {wanted.platform}, and it has no site")
     found: dict[str, Row] = {}
+    reader = RowReader(names, wanted, tally)
     columns = (
         TextColumn("OONI"),
         BarColumn(),
@@ -168,7 +169,7 @@ def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> lis
         try:
             for query, end in asked:
                 for page in client.pages(query, end):
-                    for row in rows_of(page, options.api, names, wanted, tally):
+                    for row in rows_of(page, options.api, reader):
                         found.setdefault(row.uid or f"{row.at}{row.asn}{row.test}", row)
                     progress.update(task, description=f"{tally.rows} measurements")
                 progress.advance(task)

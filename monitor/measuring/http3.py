@@ -26,7 +26,7 @@ from monitor.analysis.judge.rules import QUIC_BLOCKED
 from monitor.analysis.judge.suspicion import suspicious
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
 from probes.catalog.catalog import Endpoint, EndpointKind
-from probes.layers.alt_svc import offers_http3
+from probes.layers.http_answer import offers_http3
 from probes.measurement import HttpObservation, Layer, Measurement, Purpose, QuicObservation
 from probes.target import Target
 from probes.vantage import Profile, VantagePoint

@@ -168,11 +168,11 @@ def _request(
         if not url_of(transaction) or (not endpoint.verify and unjudged(transaction)):
             continue
         asked = read_request(reader, transaction, below, since=ended(below), address=address)
-        if asked.page is not None:
-            page = reader.kept(asked.page)
+        if isinstance(asked, HttpObservation):
+            page = reader.kept(asked)
             found.append(marked(page, BOGON_DIALLED if reader.bogon(address) else ""))
-        elif asked.instead is not None:
-            found.append(asked.instead)
+        elif asked is not None:
+            found.append(asked)
     return found
 
 
@@ -193,8 +193,3 @@ def _reached(endpoint: Endpoint, own: Sequence[AnyObservation]) -> bool:
     if not endpoint.verify and any(o.verify_error for o in handshakes):
         return True
     return any(o.failure is None and o.status not in (0, LEGAL_REASONS) for o in asked)
-
-
-def endpoints_of(measurements: Sequence[TestedEndpoint], role: str) -> tuple[Endpoint, ...]:
-    """The endpoints of one function, once each, in the order measured."""
-    return tuple({m.endpoint.id: m.endpoint for m in measurements if m.role == role}.values())

@@ -35,10 +35,10 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
 
     host: str
     """A name, or an address that was dialled without a lookup."""
-    queries: list[WireQuery]
-    connects: list[WireConnect]
-    handshakes: list[WireHandshake]
-    requests: list[WireTransaction]
+    queries: list[WireQuery] = []
+    connects: list[WireConnect] = []
+    handshakes: list[WireHandshake] = []
+    requests: list[WireTransaction] = []
     port: int = 0
     """0 when neither a connection nor a request gives it."""
 
@@ -54,7 +54,7 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
 def connection_groups(keys: WireKeys) -> list[ConnectionGroup]:
     """Every group of a test, in the order of their lookups, those without one at the end."""
     groups = [
-        _group(queries[0].hostname.lower().rstrip("."), queries=queries)
+        ConnectionGroup(host=queries[0].hostname.lower().rstrip("."), queries=queries)
         for queries in lookups(query for query in keys.queries or () if by_system(query))
     ]
     for connect in keys.tcp_connect or ():
@@ -84,10 +84,10 @@ def lookups(queries: Iterable[WireQuery]) -> list[list[WireQuery]]:
     return found
 
 
-def _group(host: str, *, queries: list[WireQuery] | None = None, port: int = 0) -> ConnectionGroup:
-    return ConnectionGroup(
-        host=host, queries=queries or [], connects=[], handshakes=[], requests=[], port=port
-    )
+def _added(groups: list[ConnectionGroup], host: str, port: int = 0) -> ConnectionGroup:
+    """A new group of a target that was not looked up."""
+    groups.append(ConnectionGroup(host=host, port=port))
+    return groups[-1]
 
 
 def _place_connect(groups: list[ConnectionGroup], connect: WireConnect) -> None:
@@ -98,13 +98,8 @@ def _place_connect(groups: list[ConnectionGroup], connect: WireConnect) -> None:
         if address in addresses_of(group.queries) and _not_before(connect, group.queries)
     ]
     free = [group for group in fitting if _awaits(group, connect)]
-    if free:
-        chosen = free[0]
-    elif fitting:
-        chosen = fitting[-1]
-    else:
-        chosen = _group(address or connect.ip)
-        groups.append(chosen)
+    best = free[:1] or fitting[-1:]
+    chosen = best[0] if best else _added(groups, address or connect.ip)
     chosen.connects.append(connect)
     chosen.port = chosen.port or connect.port
 
@@ -118,7 +113,6 @@ def _awaits(group: ConnectionGroup, connect: WireConnect) -> bool:
 
 
 def connected(connect: WireConnect) -> bool:
-    """Whether a connection was established."""
     status = connect.status
     if status is None or isinstance(status, bool):
         return bool(status)
@@ -127,14 +121,12 @@ def connected(connect: WireConnect) -> bool:
 
 def _place_handshake(groups: list[ConnectionGroup], handshake: WireHandshake) -> None:
     host = (handshake.server_name or "").lower().rstrip(".")
-    address, _ = split_address(handshake.address or "")
+    address, port = split_address(handshake.address or "")
     named = [group for group in groups if group.host == host and not group.handshakes]
     over = [group for group in named if any(map(connected, group.connects))]
     same = [v for v in over if address in {literal(one.ip) for one in v.connects}]
-    chosen = next(iter([*same, *over, *named]), None)
-    if chosen is None:
-        chosen = _group(host, port=split_address(handshake.address or "")[1])
-        groups.append(chosen)
+    best = [*same, *over, *named]
+    chosen = best[0] if best else _added(groups, host, port)
     chosen.handshakes.append(handshake)
 
 
@@ -145,10 +137,7 @@ def _place_request(groups: list[ConnectionGroup], transaction: WireTransaction) 
     host = literal(host) or host
     free = [group for group in groups if group.host == host and not group.requests]
     fitting = [group for wanted in (port, 0) for group in free if group.port == wanted]
-    chosen = fitting[0] if fitting else None
-    if chosen is None:
-        chosen = _group(host)
-        groups.append(chosen)
+    chosen = fitting[0] if fitting else _added(groups, host)
     chosen.requests.append(transaction)
     chosen.port = port
 

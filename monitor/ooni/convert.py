@@ -24,7 +24,7 @@ import msgspec
 
 from monitor.analysis.outcome import working_families
 from monitor.analysis.verdict import VantageHealth, VantageState
-from monitor.ooni.apps import PLATFORMS, endpoints_of, tested_by_app
+from monitor.ooni.apps import PLATFORMS, tested_by_app
 from monitor.ooni.entries import TestedEndpoint
 from monitor.ooni.observations import Reader
 from monitor.ooni.ooni_format import Flag, OoniError, WireKeys, WireMeasurement
@@ -71,11 +71,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def convert(
-    wire: WireMeasurement,
-    flag: Flag | None,
-    catalog: Catalog,
-    *,
-    bogons: BogonList | None = None,
+    wire: WireMeasurement, flag: Flag | None, catalog: Catalog, *, bogons: BogonList | None = None
 ) -> Imported:
     """The converted measurement. Raises OoniError naming the invalid field."""
     reader = Reader(wire, BogonList() if bogons is None else bogons)
@@ -86,13 +82,12 @@ def convert(
     follow_up: TestedEndpoint | None = None
     if wire.test_name in PLATFORMS:
         seen = tested_by_app(wire.test_name, wire.test_keys, reader)
-        platform = _known_platform(PLATFORMS[wire.test_name], seen, catalog)
+        platform = _platform(PLATFORMS[wire.test_name], catalog)
     else:
         endpoint = _endpoint(wire.input)
-        place = _place(endpoint, catalog)
-        both = read_web(endpoint, place[1].name, wire.test_keys, reader)
+        platform, role = _place(endpoint, catalog)
+        both = read_web(endpoint, role.name, wire.test_keys, reader)
         seen, follow_up, control = [both.field], both.follow_up, both.control
-        platform = _restricted(*place, seen)
     cycle = _Cycle(
         id=_uuid7(started_at, uid), uid=uid, platform=platform.name, started_at=started_at
     )
@@ -123,7 +118,7 @@ def convert(
         controls=controls,
         health=_health(vantage, measurements, wire.test_keys, ended_at),
         control_health={HELPER_VANTAGE: _helper_health(ended_at)} if controls else {},
-        platform=platform,
+        platform=_as_measured(platform, seen),
     )
 
 
@@ -186,32 +181,22 @@ def _place(endpoint: Endpoint, catalog: Catalog) -> tuple[Platform, Role]:
     return Platform(name=name, title=endpoint.host, owner=endpoint.host, roles=(role,)), role
 
 
-def _known_platform(name: str, seen: Sequence[TestedEndpoint], catalog: Catalog) -> Platform:
-    """The platform of the catalogue, but with the measured endpoints."""
-    known = next((one for one in catalog.platforms if one.name == name), None)
-    if known is None:
-        known = Platform(name=name, title=name, owner=name, roles=())
-    roles = {role.name: role for role in known.roles}
-    measured = dict.fromkeys(m.role for m in seen)
-    return msgspec.structs.replace(
-        known,
-        roles=tuple(
-            _role(roles.get(role) or Role(name=role, endpoints=()), endpoints_of(seen, role))
-            for role in measured
-        ),
-    )
+def _platform(name: str, catalog: Catalog) -> Platform:
+    unknown = Platform(name=name, title=name, owner=name, roles=())
+    return next((one for one in catalog.platforms if one.name == name), unknown)
 
 
-def _restricted(platform: Platform, role: Role, seen: Sequence[TestedEndpoint]) -> Platform:
-    return msgspec.structs.replace(platform, roles=(_role(role, endpoints_of(seen, role.name)),))
-
-
-def _role(role: Role, endpoints: tuple[Endpoint, ...]) -> Role:
-    return msgspec.structs.replace(
-        role,
-        endpoints=endpoints,
-        canonical=role.canonical and endpoints[:1] == role.endpoints[:1],
-    )
+def _as_measured(platform: Platform, seen: Sequence[TestedEndpoint]) -> Platform:
+    """The platform with the functions and endpoints that were measured, in the order measured."""
+    known = {role.name: role for role in platform.roles}
+    roles = []
+    for name in dict.fromkeys(one.role for one in seen):
+        role = known.get(name) or Role(name=name, endpoints=())
+        here = {one.endpoint.id: one.endpoint for one in seen if one.role == name}
+        endpoints = tuple(here.values())
+        canonical = role.canonical and endpoints[:1] == role.endpoints[:1]
+        roles.append(msgspec.structs.replace(role, endpoints=endpoints, canonical=canonical))
+    return msgspec.structs.replace(platform, roles=tuple(roles))
 
 
 # -- measurements ------------------------------------------------------------------------------

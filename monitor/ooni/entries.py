@@ -12,7 +12,6 @@ from probes.failure import CERTIFICATE_FAILURES
 from probes.measurement import (
     AnyObservation,
     DnsObservation,
-    HttpObservation,
     Layer,
     TcpObservation,
     TlsObservation,
@@ -37,15 +36,6 @@ class TestedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     not_observed: tuple[Layer, ...] = ()
 
 
-class RequestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of OONI's `requests`."""
-
-    page: HttpObservation | None = None
-    """Set when a request was made, whatever its result."""
-    instead: AnyObservation | None = None
-    """Set when it failed before the request, on a layer of which OONI lists nothing."""
-
-
 def read_request(
     reader: Reader,
     transaction: WireTransaction,
@@ -54,8 +44,11 @@ def read_request(
     since: float | None,
     address: str = "",
     hop: int = 0,
-) -> RequestResult:
+) -> AnyObservation | None:
     """What a request adds to `below`, the observations of the same host on lower layers.
+
+    The request itself if it was made, whatever its result; else the failure before it, on a layer
+    of which OONI lists nothing.
 
     OONI lists a request even when there was no connection for it. Its failure is then that of the
     lower layer, and a live measurement would not have reached HTTP.
@@ -63,20 +56,17 @@ def read_request(
     page = reader.page(transaction, since, address=address, hop=hop)
     failure = page.failure
     if failure is None:
-        return RequestResult(page=page)
+        return page
     measurement = [o for o in below if not o.reason]
     layers = {layer_of(o) for o in measurement}
     for layer in _BELOW_HTTP:
         here = [o for o in measurement if layer_of(o) is layer]
         if here and all(o.failure is not None for o in here):
-            return RequestResult()
+            return None
     implied = implied_layer(failure)
     if implied is Layer.HTTP or implied in layers:
-        return RequestResult(page=page)
-    start = page.start
-    return RequestResult(
-        instead=failed_on(implied, failure, url_of(transaction), reader, start=start)
-    )
+        return page
+    return failed_on(implied, failure, url_of(transaction), reader, start=page.start)
 
 
 def failed_on(

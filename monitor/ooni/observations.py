@@ -127,10 +127,12 @@ class Reader:
 
     def _outcome(self, status: WireStatus | bool | None) -> str | None:
         if isinstance(status, WireStatus):
-            if status.failure is None and status.success is False:
-                return self.failure(True)
-            return self.failure(status.failure)
+            return self.outcome(status.failure, worked=status.success)
         return None if status else self.failure(True)
+
+    def outcome(self, text: str | bool | None, *, worked: bool | None) -> str | None:
+        """The failure of a test; engines may say only that it did not work."""
+        return self.failure(True if text is None and worked is False else text)
 
     def tls(
         self,
@@ -246,7 +248,6 @@ def addresses_of(queries: Iterable[WireQuery]) -> tuple[str, ...]:
 
 
 def url_of(transaction: WireTransaction) -> str:
-    """The URL asked for, or empty."""
     return transaction.request.url if transaction.request is not None else ""
 
 

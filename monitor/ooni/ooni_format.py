@@ -36,6 +36,13 @@ MaybeBinary = str | Binary | None
 MaybeFailure = str | bool | None
 
 
+class _Timed(msgspec.Struct, frozen=True):
+    t0: Seconds | None = None
+    """When it began, counted from the measurement's start."""
+    t: Seconds | None = None
+    """When it ended."""
+
+
 class WireAnswer(msgspec.Struct, frozen=True):
     answer_type: str | None = None
     ipv4: str | None = None
@@ -43,15 +50,13 @@ class WireAnswer(msgspec.Struct, frozen=True):
     hostname: str | None = None
 
 
-class WireQuery(msgspec.Struct, frozen=True):
+class WireQuery(_Timed, frozen=True, kw_only=True):
     hostname: str = ""
     query_type: str = "A"
     engine: str | None = None
     failure: MaybeFailure = None
     resolver_address: str | None = None
     answers: list[WireAnswer] | None = None
-    t0: Seconds | None = None
-    t: Seconds | None = None
 
 
 class WireStatus(msgspec.Struct, frozen=True):
@@ -59,15 +64,13 @@ class WireStatus(msgspec.Struct, frozen=True):
     success: bool | None = None
 
 
-class WireConnect(msgspec.Struct, frozen=True):
+class WireConnect(_Timed, frozen=True, kw_only=True):
     ip: str = ""
     port: Port = 0
     status: WireStatus | bool | None = None
-    t0: Seconds | None = None
-    t: Seconds | None = None
 
 
-class WireHandshake(msgspec.Struct, frozen=True):
+class WireHandshake(_Timed, frozen=True, kw_only=True):
     address: str | None = None
     server_name: str | None = None
     failure: MaybeFailure = None
@@ -75,8 +78,6 @@ class WireHandshake(msgspec.Struct, frozen=True):
     cipher_suite: str | None = None
     negotiated_protocol: str | None = None
     peer_certificates: list[MaybeBinary] | None = None
-    t0: Seconds | None = None
-    t: Seconds | None = None
 
 
 class WireRequest(msgspec.Struct, frozen=True):
@@ -94,14 +95,12 @@ class WireResponse(msgspec.Struct, frozen=True):
     headers_list: list[tuple[str, Any]] | None = None
 
 
-class WireTransaction(msgspec.Struct, frozen=True):
+class WireTransaction(_Timed, frozen=True, kw_only=True):
     request: WireRequest | None = None
     response: WireResponse | None = None
     failure: MaybeFailure = None
     address: str | None = None
     tags: list[str] | None = None
-    t0: Seconds | None = None
-    t: Seconds | None = None
 
 
 class WireControlStatus(msgspec.Struct, frozen=True):

@@ -31,13 +31,13 @@ from monitor.ooni.observations import (
 from monitor.ooni.ooni_format import (
     WireControl,
     WireControlHttp,
-    WireControlStatus,
     WireHandshake,
     WireKeys,
     WireTransaction,
     header_pairs,
 )
 from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
 from probes.measurement import (
     LEGAL_REASONS,
@@ -62,8 +62,6 @@ _TICK = 1e-6
 
 
 class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a web_connectivity measurement."""
-
     field: TestedEndpoint
     """What a user there would get."""
     follow_up: TestedEndpoint | None
@@ -73,13 +71,12 @@ class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
-    """The parts of a web_connectivity measurement."""
     chain = redirect_chain(keys.requests or ())
     hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
     addresses = _system_addresses(keys, hosts)
     below = _below_http(endpoint, keys, hosts, addresses, reader)
     pages, instead = _pages(chain, below, addresses, reader)
-    kept = [_marked_page(page, addresses, reader) for page in pages]
+    kept = [marked(reader.kept(page), _page_reason(page, addresses, reader)) for page in pages]
     every = (*below, *instead, *kept)
     follow_up = tuple(o for o in every if o.reason in _FOLLOW_UP_REASONS)
     return WebMeasurement(
@@ -204,11 +201,11 @@ def _pages(
         under = [o for o in below if _under(o, host, port, addresses)]
         address = literal(host) or _foreign_address(host, below, addresses)
         asked = read_request(reader, transaction, under, since=since, address=address, hop=hop)
-        if asked.page is not None:
-            pages.append(asked.page)
-            since = asked.page.start + _TICK
-        elif asked.instead is not None:
-            instead.append(asked.instead)
+        if isinstance(asked, HttpObservation):
+            pages.append(asked)
+            since = asked.start + _TICK
+        elif asked is not None:
+            instead.append(asked)
     return pages, instead
 
 
@@ -250,12 +247,6 @@ def _page_reason(
         known = addresses[host]
         return BOGON_DIALLED if known and all(map(reader.bogon, known)) else ""
     return "" if address == literal(host) else _address_reason(address, addresses, reader)
-
-
-def _marked_page(
-    page: HttpObservation, addresses: Mapping[str, tuple[str, ...]], reader: Reader
-) -> AnyObservation:
-    return marked(reader.kept(page), _page_reason(page, addresses, reader))
 
 
 def _reached(
@@ -333,7 +324,7 @@ def _control_below(
             tcp = TcpObservation(
                 start=_TICK,
                 duration=0.0,
-                failure=_control_failure(one, reader),
+                failure=reader.outcome(one.failure, worked=one.status),
                 address=address,
                 port=port,
             )
@@ -344,7 +335,7 @@ def _control_below(
             tls = TlsObservation(
                 start=2 * _TICK,
                 duration=0.0,
-                failure=_control_failure(one, reader),
+                failure=reader.outcome(one.failure, worked=one.status),
                 address=address,
                 port=port,
                 server_name=one.server_name or endpoint.host,
@@ -352,11 +343,6 @@ def _control_below(
             # But one that proves to be the site's own counts like one that it found.
             found.append(marked(tls, extra if tls.failure else ""))
     return found
-
-
-def _control_failure(one: WireControlStatus, reader: Reader) -> str | None:
-    failure = reader.failure(one.failure)
-    return reader.failure(True) if failure is None and one.status is False else failure
 
 
 def _control_dns(endpoint: Endpoint, control: WireControl, reader: Reader) -> list[DnsObservation]:
@@ -370,12 +356,13 @@ def _control_dns(endpoint: Endpoint, control: WireControl, reader: Reader) -> li
         if not addresses and (rtype == "AAAA" or (given and failure is None)):
             continue
         bogon = bool(addresses) and all(map(reader.bogon, addresses))
+        nothing = None if addresses else Failure.DNS_NO_ANSWER
         answer = DnsAnswer(delay=0.0, rcode="NOERROR", addresses=addresses)
         found.append(
             DnsObservation(
                 start=0.0,
                 duration=0.0,
-                failure="dns_bogon_error" if bogon else failure or _no_answer(addresses),
+                failure=Failure.DNS_BOGON if bogon else failure or nothing,
                 name=endpoint.host,
                 rtype=rtype,
                 resolver=HELPER,
@@ -383,10 +370,6 @@ def _control_dns(endpoint: Endpoint, control: WireControl, reader: Reader) -> li
             )
         )
     return found
-
-
-def _no_answer(addresses: tuple[str, ...]) -> str | None:
-    return None if addresses else "dns_no_answer"
 
 
 def _control_asked(

@@ -302,9 +302,7 @@ def _shares(line: Line, layer: str) -> tuple[float, float, float]:
     return (blocked / total, down / total, ok / total) if total > 0 else (0.0, 0.0, 0.0)
 
 
-def _failed(
-    scores: dict[str, tuple[float, float, float]],
-) -> tuple[float | None, str]:
+def _failed(scores: dict[str, tuple[float, float, float]]) -> tuple[float | None, str]:
     """How surely a row shows a block (0 or 0.5 to 1) and at which layer; None: no result."""
     verified = scores["tls"][2] >= _BLOCKED_FROM
     accusing = [

@@ -49,11 +49,9 @@ class PlatformLookup:
         return self._owners.get(platform, platform)
 
     def sites(self, platform: str) -> tuple[str, ...]:
-        """Hosts of a platform's site in the catalogue."""
         return self._web.get(platform, ())
 
     def of_test(self, test: str) -> PlatformPart | None:
-        """The platform of an application's test."""
         platform = PLATFORMS.get(test)
         return PlatformPart(platform, "") if platform else None
 

@@ -155,8 +155,6 @@ class Replay:
 
 
 class _TimelineNotes(msgspec.Struct):
-    """A timeline under construction."""
-
     network: str
     data: list[tuple[datetime, datetime]] = []
     decisions: list[tuple[datetime, str, bool]] = []
@@ -229,7 +227,6 @@ def imported_settings(settings: EventSettings) -> EventSettings:
 
 
 def replay_rows(rows: Iterable[Row], lookup: PlatformLookup, settings: EventSettings) -> Replayed:
-    """Replay imported rows."""
     imported, replay = ImportedVerdicts(lookup), Replay(imported_settings(settings))
     for group in sample_groups(rows):
         replay.seen(group)

@@ -73,20 +73,8 @@ def _site_of(path: Path, lookup: PlatformLookup) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def rows_of(
-    entries: Iterable[Mapping[str, Any]],
-    place: str,
-    lookup: PlatformLookup,
-    wanted: RowFilter,
-    counts: RowCounts,
-) -> Iterator[Row]:
+def rows_of(entries: Iterable[Mapping[str, Any]], place: str, reader: RowReader) -> Iterator[Row]:
     """Rows from an API's results; `place` names them in errors."""
-    return _entry_rows(entries, place, RowReader(lookup, wanted, counts))
-
-
-def _entry_rows(
-    entries: Iterable[Mapping[str, Any]], place: str, reader: RowReader
-) -> Iterator[Row]:
     for number, entry in enumerate(entries, 1):
         where = f"{place}: result {number}"
         columns = columns_of(entry)
@@ -154,7 +142,7 @@ def _json_rows(text: str, path: Path, reader: RowReader) -> Iterator[Row]:
         entries = _json_lines(text, path)
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise ReplayError(f"{path}: neither a list of objects nor an answer of OONI's API")
-    return _entry_rows(entries, str(path), reader)
+    return rows_of(entries, str(path), reader)
 
 
 def _json_lines(text: str, path: Path) -> list[Any]:

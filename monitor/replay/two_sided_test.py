@@ -304,43 +304,25 @@ def _gather(track: Track, sample: Sample, model: Model, against: float, acquitti
 
 
 def _accuse(track: Track, sample: Sample) -> tuple[Track, tuple[Call, ...]]:
-    begin = track.up_from or sample
-    if track.decision is Decision.UNKNOWN and track.first_failed is not None:
-        begin = track.first_failed
-    calls: list[Call] = []
-    called = track.called
-    good = track.last_good
-    if track.decision is Decision.OPEN or track.first_failed is None:
-        # The last ok sample bounds the onset from below.
-        good = good if good is not None and good.at < begin.at else None
-        if good is not None and (called is None or good.at > called):
-            calls.append(_call(track, good, sample, blocked=False, llr=0.0))
-            called = good.at
-    if called is not None and begin.at <= called:
-        begin = sample
-    calls.append(_call(track, begin, sample, blocked=True, llr=track.up))
+    begin, bound = track.up_from or sample, track.last_good
+    if track.decision is not Decision.OPEN and track.first_failed is not None:
+        bound = None
+        if track.decision is Decision.UNKNOWN:
+            begin = track.first_failed
+    calls = _calls(track, bound, begin, sample, blocked=True, llr=track.up)
     after = msgspec.structs.replace(
-        _begin_again(track), decision=Decision.BLOCKED, called=begin.at, pending=()
+        _begin_again(track), decision=Decision.BLOCKED, called=calls[-1].at, pending=()
     )
-    return after, tuple(calls)
+    return after, calls
 
 
 def _clear(
     track: Track, sample: Sample, model: Model, acquitting: float
 ) -> tuple[Track, tuple[Call, ...]]:
-    calls: list[Call] = []
-    called = track.called
-    begin = sample if acquitting < 0 else track.last_good or sample
+    begin, bound = sample if acquitting < 0 else track.last_good or sample, None
     if track.decision is Decision.BLOCKED:
-        begin = track.down_from or sample
-        bad = track.last_bad
-        if bad is not None and bad.at < begin.at and (called is None or bad.at > called):
-            # The last blocked sample bounds the end from below.
-            calls.append(_call(track, bad, sample, blocked=True, llr=0.0))
-            called = bad.at
-    if called is not None and begin.at <= called:
-        begin = sample
-    calls.append(_call(track, begin, sample, blocked=False, llr=-track.down))
+        begin, bound = track.down_from or sample, track.last_bad
+    calls = _calls(track, bound, begin, sample, blocked=False, llr=-track.down)
     history = track.history
     if track.decision is not Decision.BLOCKED:
         for total, failed in track.pending:
@@ -349,14 +331,29 @@ def _clear(
     after = msgspec.structs.replace(
         track,
         decision=Decision.OPEN,
-        called=begin.at,
+        called=calls[-1].at,
         down=0.0,
         down_from=None,
         first_failed=None,
         pending=(),
         history=history,
     )
-    return after, tuple(calls)
+    return after, calls
+
+
+def _calls(
+    track: Track, bound: Sample | None, begin: Sample, now: Sample, *, blocked: bool, llr: float
+) -> tuple[Call, ...]:
+    """The call of a stretch that began with `begin`, which `bound`, the last sample of the opposite
+    kind, bounds from below."""
+    calls: tuple[Call, ...] = ()
+    called = track.called
+    if bound is not None and bound.at < begin.at and (called is None or bound.at > called):
+        calls = (_call(track, bound, now, blocked=not blocked, llr=0.0),)
+        called = bound.at
+    if called is not None and begin.at <= called:
+        begin = now
+    return (*calls, _call(track, begin, now, blocked=blocked, llr=llr))
 
 
 def _call(track: Track, begin: Sample, now: Sample, *, blocked: bool, llr: float) -> Call:

@@ -124,8 +124,6 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
-    """All platforms and references."""
-
     platforms: tuple[Platform, ...]
     references: tuple[Reference, ...] = ()
 

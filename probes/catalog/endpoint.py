@@ -1,12 +1,13 @@
 """Text → host or Endpoint, as operators write them: `https://x.com/`, `tcp://host:443`."""
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 import idna
 
 from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
+from probes.catalog.host import is_literal
 
 _ASCII_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:]*))(?::(?P<port>[^:]*))?")
@@ -24,7 +25,7 @@ def parse_endpoint(text: str) -> Endpoint:
     """
     if text.startswith("dns:"):
         name = parse_host(text.removeprefix("dns:").removeprefix("//"))
-        if _is_address(name):
+        if is_literal(name):
             raise ValueError("a name to look up: dns:www.example.org")
         return Endpoint(kind=EndpointKind.DNS, host=name, port=0)
     if text.startswith("stun:"):
@@ -65,10 +66,7 @@ def _reached_by(kind: EndpointKind, rest: str) -> Endpoint:
         raise ValueError("add a port", f"{kind}://{url.netloc}:443")
     shown = quote(path, safe=_SAFE_IN_PATH) if web else ""
     return Endpoint(
-        kind=kind,
-        host=host,
-        port=port,
-        path=shown if shown.startswith("/") else f"/{shown}",
+        kind=kind, host=host, port=port, path=shown if shown.startswith("/") else f"/{shown}"
     )
 
 
@@ -77,12 +75,12 @@ def split_host_port(text: str, default_port: int, *, lowest_port: int = 1) -> tu
 
     Raises ValueError whose text says what would be right.
     """
-    if text.count(":") > 1 and _is_address(text):
+    if text.count(":") > 1 and is_literal(text):
         raise ValueError("an IPv6 address in brackets, as in [2001:db8::1]:443")
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         raise ValueError("host:port, with an IPv6 address in brackets: [2001:db8::1]:443")
-    if match["six"] is not None and not _is_address(match["six"], IPv6Address):
+    if match["six"] is not None and not (":" in match["six"] and is_literal(match["six"])):
         raise ValueError("only an IPv6 address in the brackets")
     host = parse_host(match["host"] if match["six"] is None else match["six"])
     return host, default_port if match["port"] is None else _port(match["port"], lowest_port)
@@ -101,11 +99,10 @@ def parse_host(text: str) -> str:
 
     Raises ValueError whose text says what would be right.
     """
-    try:
-        return str(ip_address(text)) if "%" not in text else _refuse_zone()
-    except ValueError:
-        if "%" in text:
-            raise
+    if "%" in text:
+        raise ValueError("an address without %: name the way out by the vantage's egress")
+    if is_literal(text):
+        return str(ip_address(text))
     name = text.rstrip(".") if text.count("..") == 0 else text
     if not name:
         raise ValueError("a host name or an IP address is missing")
@@ -120,21 +117,9 @@ def parse_host(text: str) -> str:
     return name
 
 
-def _refuse_zone() -> str:
-    raise ValueError("an address without %: name the way out by the vantage's egress")
-
-
 def _a_labels(name: str) -> str:
     """A name in any script as the A-labels that go over the wire."""
     try:
         return idna.encode(name, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         raise ValueError("a host name that DNS allows") from None
-
-
-def _is_address(text: str, kind: type | None = None) -> bool:
-    """Whether `text` is an IP address, of one kind when given."""
-    try:
-        return isinstance(ip_address(text), kind or object)
-    except ValueError:
-        return False

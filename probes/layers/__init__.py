@@ -1,8 +1,8 @@
 """The layers of a measurement: one protocol or one question about addresses in each module.
 
     dns, dns_message               lookups over UDP and TCP; the wire format
-    http, http_answer, redirect    one request; what its answer proves; where it redirects
-    alt_svc, quic                  the offer of HTTP/3; the request over it
+    http, http_answer              one request; what its answer proves, offers and redirects to
+    quic                           one request over HTTP/3
     proxy                          SOCKS5 and HTTP CONNECT
     stun, telegram                 applications
     bogon, nat64                   addresses no service can have; made-up IPv6 addresses

@@ -24,19 +24,10 @@ _RECORD = struct.Struct("!HHIH")
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _POINTER = 0xC0
-_RCODES = {
-    0: "NOERROR",
-    1: "FORMERR",
-    2: "SERVFAIL",
-    3: "NXDOMAIN",
-    4: "NOTIMP",
-    5: "REFUSED",
-}
+_RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """One reply."""
-
     id: int
     name: str
     """The name in the question, in lower case, without the final dot."""

@@ -98,19 +98,21 @@ def _written(url: str, headers: tuple[tuple[str, str], ...]) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-class _Parser:
-    """Collects the events of httptools' parser."""
+class _Response:
+    """Reads one response; httptools' parser calls the `on_` methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
         self._parser = httptools.HttpResponseParser(self)
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.chunks: list[bytes] = []
-        self.headers_complete = False
-        self.complete = False
+        self._chunks: list[bytes] = []
+        self._headers_complete = False
+        self._complete = False
+        self.headers: list[tuple[str, str]] = []
         self.status = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
+        if not self._headers_complete:  # else it is a trailer
+            self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
@@ -118,41 +120,23 @@ class _Parser:
             # An interim response (100, 103): the real one follows.
             self.headers.clear()
         else:
-            self.headers_complete = True
+            self._headers_complete = True
 
     def on_body(self, data: bytes) -> None:
-        self.chunks.append(data)
+        self._chunks.append(data)
 
     def on_message_complete(self) -> None:
-        self.complete = self.headers_complete
+        self._complete = self._headers_complete
 
-    def feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as error:
             raise MalformedReplyError("another protocol, which nobody asked for") from error
         except httptools.HttpParserError as error:
-            if self.complete:
+            if self._complete:
                 return  # bytes after a complete response are not part of it
             raise MalformedReplyError("response is not HTTP") from error
-
-    def take(self) -> bytes:
-        data = b"".join(self.chunks)
-        self.chunks.clear()
-        return data
-
-
-class _Response:
-    """A response whose head has been read; `more` reads the rest."""
-
-    def __init__(self, stream: ByteStream, parser: _Parser) -> None:
-        self._stream = stream
-        self._parser = parser
-        self.status = parser.status
-        self.headers = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in parser.headers
-        )
 
     def header(self, wanted: str) -> str:
         """All values of a header, joined as in RFC 9110 section 5.3."""
@@ -161,39 +145,36 @@ class _Response:
     @property
     def complete(self) -> bool:
         """True once `more` returned the whole body, where the peer states its length."""
-        return self._parser.complete and not self._parser.chunks
+        return self._complete and not self._chunks
+
+    async def head(self) -> None:
+        """Read up to the end of the headers. Raises as the stream does."""
+        seen = 0
+        while not self._headers_complete:
+            data = await self._stream.receive(_CHUNK)
+            if not data:
+                raise PeerClosedError
+            seen += len(data)
+            if seen > _HEAD_LIMIT:
+                raise MalformedReplyError("response head too long")
+            self._feed(data)
 
     async def more(self) -> bytes:
         """The next part of the body; b"" at its end. Raises as the stream does."""
-        parser = self._parser
-        while not parser.chunks:
-            if parser.complete:
+        while not self._chunks:
+            if self._complete:
                 return b""
             received = await self._stream.receive(_CHUNK)
             if received:
-                parser.feed(received)
+                self._feed(received)
             elif any(name in ("content-length", "transfer-encoding") for name, _ in self.headers):
                 raise PeerClosedError
             else:
                 # HTTP/1.0 style: the end of the stream is the end of the body.
-                parser.complete = True
-        return parser.take()
-
-
-async def _ask(stream: ByteStream, request: bytes) -> _Response:
-    """Send `request`, read up to the end of the response's headers. Raises as the stream does."""
-    await stream.send(request)
-    parser = _Parser()
-    seen = 0
-    while not parser.headers_complete:
-        data = await stream.receive(_CHUNK)
-        if not data:
-            raise PeerClosedError
-        seen += len(data)
-        if seen > _HEAD_LIMIT and not parser.headers_complete:
-            raise MalformedReplyError("response head too long")
-        parser.feed(data)
-    return _Response(stream, parser)
+                self._complete = True
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        return data
 
 
 class _Decoder:
@@ -250,8 +231,10 @@ async def exchange(
     failure = None
     try:
         async with asyncio.timeout(timeout):
-            response = await _ask(stream, client.request(url, headers))
-            status, received = response.status, response.headers
+            await stream.send(client.request(url, headers))
+            response = _Response(stream)
+            await response.head()
+            status, received = response.status, tuple(response.headers)
             suspicious = not trusted or status == LEGAL_REASONS
             limit = body_limit if suspicious_limit is None or not suspicious else suspicious_limit
             truncated = await _read(response, body, limit)

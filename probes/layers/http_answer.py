@@ -1,15 +1,24 @@
-"""What an HTTP answer proves, and which parts of it are kept as evidence."""
+"""What an HTTP answer proves, offers and redirects to, and which parts of it are evidence."""
 
 import hashlib
+import re
 from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from probes.catalog.catalog import Endpoint
+from probes.catalog.catalog import Endpoint, EndpointKind
+from probes.catalog.host import is_host
+from probes.failure import Failure
 from probes.layers.http import Exchange
 from probes.layers.scrub import Scrubber
-from probes.measurement import LEGAL_REASONS, HttpObservation
+from probes.measurement import LEGAL_REASONS, REDIRECTS, HttpObservation
+from probes.sockets.http_client import httpx
 
+_ALTERNATIVE = re.compile(
+    r'\s*(?P<protocol>[^\s=;,"]+)="(?P<host>[^":]*|\[[^"\]]*\]):(?P<port>\d+)"'
+)
+_WEB = (EndpointKind.HTTP, EndpointKind.HTTPS)
 _KEPT_BODY = 16 * 1024
 """Characters of a suspicious body that are kept as evidence."""
 _KEPT_TITLE = 200
@@ -80,3 +89,45 @@ def kept_headers(
         for name, value in headers
         if suspicious or name in _ORDINARY_HEADERS
     )
+
+
+def offers_http3(value: str, host: str, port: int) -> bool:
+    """Whether an Alt-Svc `value` (RFC 7838, RFC 9114) offers HTTP/3 on the host and port that sent
+    it.
+
+    Measurements do not follow offers of other hosts and ports. Drafts of HTTP/3 (h3-29) are other
+    protocols.
+    """
+    for alternative in value.split(","):
+        match = _ALTERNATIVE.match(alternative)
+        if (
+            match is not None
+            and match["protocol"] == "h3"
+            and match["host"].strip("[]").lower() in ("", host)
+            and int(match["port"]) == port
+        ):
+            return True
+    return False
+
+
+def redirect(url: str, answer: Exchange) -> tuple[str, str | None]:
+    """The URL that the answer of `url` redirects to (or empty), and the failure of a broken one."""
+    if answer.failure is not None or answer.status not in REDIRECTS:
+        return "", None
+    location = answer.header("location")
+    if not location:
+        return "", None
+    try:
+        onward = urljoin(url, location).partition("#")[0]
+        parts = urlsplit(onward)
+        usable = parts.scheme in _WEB and parts.port != 0 and is_host(parts.hostname or "")
+        usable = usable and httpx.URL(onward).host != "" and not _lacks_host(location)
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    return (onward, None) if usable else ("", Failure.HTTP_INVALID_REDIRECT)
+
+
+def _lacks_host(location: str) -> bool:
+    """Whether the host is missing, as in `https:///x`; urljoin takes that for a path."""
+    parts = urlsplit(location)
+    return not parts.hostname and (bool(parts.scheme) or location.startswith("//"))

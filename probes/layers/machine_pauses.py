@@ -6,7 +6,6 @@ that arrived in a pause was noticed only after it, so a measured time may be wro
 """
 
 import asyncio
-from types import TracebackType
 
 TICK = 0.01
 TOLERANCE = 0.002
@@ -27,12 +26,7 @@ class PauseMeter:
         self._wait()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._next is not None:
             self._next.cancel()
         self._count()

@@ -21,13 +21,11 @@ import msgspec
 
 from probes.measurement import (
     AnyObservation,
-    AppObservation,
     DnsAnswer,
     DnsObservation,
     EgressObservation,
     HttpObservation,
-    QuicObservation,
-    TcpObservation,
+    Observation,
     TlsObservation,
     TransferObservation,
 )
@@ -215,7 +213,6 @@ def _parsed(address: str) -> IpAddress:
 
 
 def _spellings(address: IpAddress) -> Iterator[str]:
-    """Spellings of an address."""
     yield address.reverse_pointer
     if isinstance(address, ipaddress.IPv4Address):
         octets = str(address).split(".")
@@ -368,78 +365,41 @@ def _cut(text: str, spans: Sequence[Span]) -> str:
     return "".join(parts)
 
 
+_TEXTS: dict[type[Observation], tuple[str, ...]] = {
+    EgressObservation: ("reply",),
+    DnsObservation: ("name",),
+    TlsObservation: ("server_name", "verify_error"),
+    HttpObservation: ("url", "title", "location", "body"),
+    TransferObservation: ("url", "server_name"),
+}
+"""The fields that a peer can fill with any text."""
+
+
 def scrub_observation(observation: AnyObservation, scrubber: Scrubber) -> AnyObservation:
     """The observation without the vantage's own address in any field that a peer can fill.
 
     Peers choose more than pages: a redirect names the host that is resolved and dialled next, and a
     resolver may answer with our own address.
     """
-    if isinstance(observation, HttpObservation):
-        return _scrub_http(observation, scrubber)
-    if isinstance(observation, DnsObservation):
-        return _scrub_dns(observation, scrubber)
-    if isinstance(observation, TcpObservation | AppObservation | QuicObservation):
-        if not scrubber.is_own(observation.address):
-            return observation
-        return msgspec.structs.replace(observation, address=scrubber.address(observation.address))
-    if isinstance(observation, TlsObservation):
-        return _scrub_tls(observation, scrubber)
-    if isinstance(observation, EgressObservation):
-        return msgspec.structs.replace(observation, reply=scrubber.text(observation.reply))
-    if isinstance(observation, TransferObservation):
-        return msgspec.structs.replace(
-            observation,
-            url=scrubber.text(observation.url),
-            address=scrubber.address(observation.address),
-            server_name=scrubber.text(observation.server_name),
-        )
-    return observation
-
-
-def _scrub_dns(observation: DnsObservation, scrubber: Scrubber) -> DnsObservation:
-    name = scrubber.text(observation.name)
-    # A resolver on the vantage itself may have the vantage's own address.
-    resolver = scrubber.own_only(observation.resolver)
-    answers = tuple([_scrub_answer(answer, scrubber) for answer in observation.answers])
-    if (name, resolver, answers) == (
-        observation.name,
-        observation.resolver,
-        observation.answers,
-    ):
-        return observation
-    return msgspec.structs.replace(observation, name=name, resolver=resolver, answers=answers)
-
-
-def _scrub_http(observation: HttpObservation, scrubber: Scrubber) -> HttpObservation:
-    if not scrubber.is_own(observation.address) and not scrubber.finds(
-        *(observation.url, observation.title, observation.location, observation.body),
-        *chain.from_iterable(observation.headers),
-    ):
-        return observation  # the usual case
-    return msgspec.structs.replace(
-        observation,
-        url=scrubber.text(observation.url),
-        address=scrubber.address(observation.address),
-        title=scrubber.text(observation.title),
-        location=scrubber.text(observation.location),
-        headers=tuple((scrubber.text(n), scrubber.text(v)) for n, v in observation.headers),
-        body=scrubber.text(observation.body),
-    )
-
-
-def _scrub_tls(observation: TlsObservation, scrubber: Scrubber) -> TlsObservation:
-    if not (observation.chain or scrubber.is_own(observation.address)) and not scrubber.finds(
-        observation.server_name, observation.verify_error
-    ):
-        return observation
-    shown = any(scrubber.shows_own(certificate) for certificate in observation.chain)
-    return msgspec.structs.replace(
-        observation,
-        address=scrubber.address(observation.address),
-        server_name=scrubber.text(observation.server_name),
-        verify_error=scrubber.text(observation.verify_error),
-        chain=() if shown else observation.chain,
-    )
+    changes: dict[str, object] = {}
+    address = getattr(observation, "address", "")
+    if scrubber.is_own(address):
+        changes["address"] = scrubber.address(address)
+    texts = {field: getattr(observation, field) for field in _TEXTS.get(type(observation), ())}
+    if scrubber.finds(*texts.values()):
+        changes |= {field: scrubber.text(text) for field, text in texts.items()}
+    match observation:
+        case HttpObservation(headers=headers) if scrubber.finds(*chain.from_iterable(headers)):
+            changes["headers"] = tuple((scrubber.text(n), scrubber.text(v)) for n, v in headers)
+        case TlsObservation(chain=certificates) if any(map(scrubber.shows_own, certificates)):
+            changes["chain"] = ()
+        case DnsObservation():
+            # A resolver on the vantage itself may have the vantage's own address.
+            changes["resolver"] = scrubber.own_only(observation.resolver)
+            changes["answers"] = tuple(
+                [_scrub_answer(one, scrubber) for one in observation.answers]
+            )
+    return msgspec.structs.replace(observation, **changes) if changes else observation
 
 
 def _scrub_answer(answer: DnsAnswer, scrubber: Scrubber) -> DnsAnswer:

@@ -30,8 +30,6 @@ _ADDRESS_LENGTHS = {0x01: 8, 0x02: 20}
 
 
 class Reply(Enum):
-    """The kind of a datagram."""
-
     SUCCESS = auto()
     ERROR = auto()
     """A STUN server refuses to answer."""

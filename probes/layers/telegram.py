@@ -42,8 +42,6 @@ _SHORTEST, _LONGEST = _PQ_AT + _WORD, 1024
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of the question."""
-
     failure: str | None
     """None: a server that speaks MTProto answered."""
     first_reply: float

@@ -14,7 +14,7 @@ from probes.measure.proxied_connections import ProxiedConnections
 from probes.measure.resolution import Resolution
 from probes.measurement import TcpObservation, TlsObservation, family_of
 from probes.sockets.failure_mapping import failure_of, is_tls_alert
-from probes.sockets.network import Stream, chain_digest
+from probes.sockets.network import Stream, TlsFacts, chain_digest
 from probes.target import Reduction
 
 _GRACE = 0.5
@@ -138,6 +138,12 @@ class Connections:
         if stream is not None:
             self._record.keep(stream)
             retransmits = stream.retransmits()
+        self._note_connect(start, failure, address, port, retransmits)
+        return None if stream is None else Opened(stream=stream, address=address)
+
+    def _note_connect(
+        self, start: float, failure: str | None, address: str, port: int, retransmits: int = 0
+    ) -> None:
         self._record.observations.append(
             TcpObservation(
                 start=start,
@@ -148,7 +154,6 @@ class Connections:
                 retransmits=retransmits,
             )
         )
-        return None if stream is None else Opened(stream=stream, address=address)
 
     async def connect_through_proxy(self, host: str, port: int) -> Opened | None:
         """A connection through the proxy to a name or address; None when the proxy reports that it
@@ -161,15 +166,7 @@ class Connections:
             async with asyncio.timeout(self._record.settings.tcp_timeout):
                 stream = await self._proxy.open(host, port)
         except (FarSideError, TimeoutError) as error:
-            self._record.observations.append(
-                TcpObservation(
-                    start=start,
-                    duration=self._record.elapsed() - start,
-                    failure=failure_of(error),
-                    address=address,
-                    port=port,
-                )
-            )
+            self._note_connect(start, failure_of(error), address, port)
             return None
         return Opened(stream=stream, address=address)
 
@@ -196,11 +193,10 @@ class Connections:
         stream = opened.stream
         failure: str | None = None
         alert, verify_error = False, ""
-        version = cipher = alpn = ""
+        facts = TlsFacts(version="", cipher="", alpn="")
         try:
             async with asyncio.timeout(self._record.settings.tls_timeout):
                 facts = await stream.start_tls(server_name, verify=verify)
-            version, cipher, alpn = facts.version, facts.cipher, facts.alpn
         except OSError as error:  # ssl.SSLError is one
             failure = failure_of(error)
             alert = is_tls_alert(error)
@@ -216,9 +212,9 @@ class Connections:
                 address=opened.address,
                 port=port,
                 server_name=server_name,
-                version=version,
-                cipher=cipher,
-                alpn=alpn,
+                version=facts.version,
+                cipher=facts.cipher,
+                alpn=facts.alpn,
                 alert=alert,
                 verify_error=verify_error,
                 chain_sha256=chain_digest(chain),

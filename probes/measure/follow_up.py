@@ -27,9 +27,9 @@ import uuid_utils
 
 from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.layers.alt_svc import offers_http3
 from probes.layers.dns import ask_over_stream
 from probes.layers.dns_message import Reply
+from probes.layers.http_answer import offers_http3
 from probes.layers.proxy import FarSideError, ProxyError
 from probes.measure.connections import Opened
 from probes.measure.doh import ask_doh
@@ -84,11 +84,7 @@ class FollowUpPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_follow_up(
-    target: Target,
-    failed: Measurement,
-    controls: Iterable[Measurement],
-    *,
-    elsewhere: str,
+    target: Target, failed: Measurement, controls: Iterable[Measurement], *, elsewhere: str
 ) -> FollowUpPlan:
     """The questions that a failed measurement and the controls after it suggest."""
     endpoint = target.endpoint
@@ -126,12 +122,7 @@ def plan_http3(target: Target) -> FollowUpPlan:
     """A plan that tests HTTP/3 alone, at an endpoint that offers it."""
     endpoint = target.endpoint
     return FollowUpPlan(
-        target=target,
-        host=endpoint.host,
-        port=endpoint.port,
-        tls=True,
-        http3=True,
-        only_http3=True,
+        target=target, host=endpoint.host, port=endpoint.port, tls=True, http3=True, only_http3=True
     )
 
 

@@ -11,7 +11,6 @@ import asyncio
 
 import uuid_utils
 
-from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.dns_message import Reply
 from probes.measure.doh import ask_doh
 from probes.measure.measurement_run import MeasurementRun
@@ -21,8 +20,6 @@ from probes.target import Reduction, Target
 
 
 class Prober(VantageContext):
-    """Measures from one vantage."""
-
     async def measure(
         self,
         target: Target,
@@ -40,6 +37,8 @@ class Prober(VantageContext):
         `unadvertised` that happens only where the answer over TCP offers HTTP/3. `reduction` says
         which parts to omit.
         """
+        greets = reduction is not None and reduction.only_handshake(target.endpoint)
+        omitted = (Layer.HTTP,) if greets else ()
         run = MeasurementRun(self, asyncio.get_running_loop().time(), reduction)
         started_at = self.now()
         try:
@@ -62,29 +61,10 @@ class Prober(VantageContext):
             started_at=started_at,
             duration=run.record.elapsed(),
             observations=observations,
-            not_observed=self._not_observed(target.endpoint, quic=quic, reduction=reduction),
+            not_observed=(*self.hidden(target.endpoint, quic=quic), *omitted),
             reached=reached,
         )
 
     async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
         """The reply of the vantage's DNS-over-HTTPS server; raises as `doh.ask_doh` does."""
         return await ask_doh(self.bootstrap, url, name, rtype)
-
-    def _not_observed(
-        self, endpoint: Endpoint, *, quic: bool, reduction: Reduction | None
-    ) -> tuple[Layer, ...]:
-        omitted = (
-            [Layer.HTTP] if reduction is not None and reduction.only_handshake(endpoint) else []
-        )
-        if not self.vantage.egress.proxied:
-            return tuple(omitted)
-        # A proxy that resolves hides the DNS answer and the TCP handshake, and no proxy carries
-        # datagrams.
-        hidden = [Layer.DNS] if self.vantage.resolver.system else []
-        if endpoint.kind is EndpointKind.STUN:
-            hidden.append(Layer.APP)
-        elif endpoint.kind is not EndpointKind.DNS:
-            hidden.append(Layer.TCP)
-        if quic and endpoint.kind is EndpointKind.HTTPS:
-            hidden.append(Layer.QUIC)
-        return (*hidden, *omitted)

@@ -4,10 +4,8 @@ from urllib.parse import urlsplit
 
 from probes.catalog.catalog import DEFAULT_PORTS, Endpoint, EndpointKind
 from probes.catalog.host import is_literal
-from probes.layers.alt_svc import offers_http3
 from probes.layers.http import Exchange, exchange
-from probes.layers.http_answer import as_stated, trustworthy, with_content
-from probes.layers.redirect import redirect
+from probes.layers.http_answer import as_stated, offers_http3, redirect, trustworthy, with_content
 from probes.layers.scrub import Scrubber
 from probes.measure.connections import Connections
 from probes.measure.measurement_record import MeasurementRecord

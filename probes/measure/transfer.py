@@ -30,7 +30,6 @@ from probes.measurement import (
     TRANSFER_INNOCUOUS,
     TRANSFER_REFERENCE,
     TRANSFER_TARGET,
-    Layer,
     Measurement,
     Purpose,
     TransferObservation,
@@ -92,20 +91,12 @@ async def transfer(
         started_at=started_at,
         duration=run.record.elapsed(),
         observations=observations,
-        not_observed=_not_observed(context),
+        not_observed=context.hidden(plan.object),
         reached=reached,
     )
 
 
-def _not_observed(context: VantageContext) -> tuple[Layer, ...]:
-    if not context.vantage.egress.proxied:
-        return ()
-    return (Layer.DNS, Layer.TCP) if context.vantage.resolver.system else (Layer.TCP,)
-
-
 class _Round(MeasurementRun):
-    """The state of one round."""
-
     async def run_round(self, plan: TransferPlan) -> bool:
         """Every variant in turn; True when the target variant works."""
         self._chosen: dict[str, str] = {}

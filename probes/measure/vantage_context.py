@@ -9,11 +9,13 @@ from typing import Self
 
 import msgspec
 
+from probes.catalog.catalog import Endpoint, EndpointKind
 from probes.layers.bogon import NO_NAT64, BogonList
 from probes.layers.dns import DnsLookup
 from probes.layers.dns_message import Reply
 from probes.layers.http import HttpClient
 from probes.layers.nat64 import WELL_KNOWN_NAME, Nat64, learn
+from probes.measurement import Layer
 from probes.settings import ProbeSettings
 from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
@@ -50,6 +52,21 @@ class VantageContext(ABC):
     @abstractmethod
     async def ask_doh(self, url: str, name: str, rtype: str) -> Reply:
         """The reply of the DNS-over-HTTPS server at `url`, reached from this vantage."""
+
+    def hidden(self, endpoint: Endpoint, *, quic: bool = False) -> tuple[Layer, ...]:
+        """The layers of an endpoint that the vantage's proxy hides; `quic`: HTTP/3 is asked for."""
+        if not self.vantage.egress.proxied:
+            return ()
+        # A proxy that resolves hides the DNS answer and the TCP handshake, and no proxy carries
+        # datagrams.
+        hidden = [Layer.DNS] if self.vantage.resolver.system else []
+        if endpoint.kind is EndpointKind.STUN:
+            hidden.append(Layer.APP)
+        elif endpoint.kind is not EndpointKind.DNS:
+            hidden.append(Layer.TCP)
+        if quic and endpoint.kind is EndpointKind.HTTPS:
+            hidden.append(Layer.QUIC)
+        return tuple(hidden)
 
     async def learn_nat64(self, *, alone: bool) -> tuple[str, ...]:
         """Learn how the network's NAT64 makes up addresses, and use that from now on.

@@ -72,7 +72,6 @@ class WatchedSocket(socket.socket):
     __slots__ = ("_readiness", "_waiter")
 
     def __init__(self, family: int, kind: int) -> None:
-        """As `socket.socket`."""
         super().__init__(family, kind | socket.SOCK_NONBLOCK)
         self._readiness: _Readiness | None = None
         self._waiter: asyncio.Future[int] | None = None

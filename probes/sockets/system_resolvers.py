@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
+from probes.catalog.host import is_literal
+
 RESOLV_CONF = Path("/etc/resolv.conf")
 UPSTREAM_CONF = Path("/run/systemd/resolve/resolv.conf")
 """The file in which systemd-resolved lists the servers behind its stub."""
 
 
 class ResolverAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One resolver to ask."""
-
     address: str
     port: int = 53
     stub: bool = False
@@ -53,18 +53,10 @@ def _nameservers(path: Path) -> list[str]:
     found = []
     for line in lines:
         words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and _valid(words[1]):
+        # A link-local resolver keeps its scope (fe80::1%eth0).
+        if len(words) >= 2 and words[0] == "nameserver" and is_literal(words[1]):
             found.append(words[1])
     return found
-
-
-def _valid(address: str) -> bool:
-    try:
-        # A link-local resolver keeps its scope (fe80::1%eth0).
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True
 
 
 def is_loopback(address: str) -> bool:

@@ -60,7 +60,6 @@ class VerifiedChains:
         self._hosts.pop(host, None)
 
     def __len__(self) -> int:
-        """Chains held."""
         return sum(map(len, self._hosts.values()))
 
     def _current(self, host: str) -> dict[bytes, _Verified]:

@@ -130,7 +130,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strong(self) -> bool:
-        """Whether it accuses with strong or better evidence."""
         return EVIDENCE_ORDER[self.evidence] >= EVIDENCE_ORDER[Evidence.STRONG]
 
 
@@ -489,9 +488,7 @@ def _faded(state: Detector, at: datetime, settings: DetectorSettings) -> Detecto
         return _with(state, score=max(score, FORGOTTEN))
     forgotten = score < FORGOTTEN
     return _with(
-        state,
-        phase=Phase.UNKNOWN if forgotten else state.phase,
-        score=0.0 if forgotten else score,
+        state, phase=Phase.UNKNOWN if forgotten else state.phase, score=0.0 if forgotten else score
     )
 
 

@@ -13,8 +13,6 @@ import msgspec
 
 
 class EventKind(StrEnum):
-    """What an event is about."""
-
     BLOCK = "block"
     """One platform in one country."""
     SHUTDOWN = "shutdown"
@@ -30,8 +28,6 @@ class EventKind(StrEnum):
 
 
 class EventState(StrEnum):
-    """The state of an event."""
-
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
     RECOVERING = "recovering"
@@ -75,8 +71,6 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One network in an event."""
-
     asn: int
     network: str
     affected: bool

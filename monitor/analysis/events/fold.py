@@ -11,6 +11,7 @@ An event that changes because an item came late is *revised*. One that has no re
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -167,39 +168,38 @@ class Rebuild:
     def step(self) -> Step:
         """The book with the new timeline. Events that differ are revised, withdrawn or new."""
         if self._timeline is not None and self._last is not None:
-            self._taking.replace(self._place, self._timeline)
+            self._taking.places[self._place] = self._timeline
+            self._taking.touched.append(self._place)
             self._taking.log_differences(self._known, self._older, self._changes, self._last)
         return self._taking.step()
 
 
 class _Taking:
-    """One step in progress."""
-
     def __init__(self, book: EventBook, settings: EventSettings, lateness: timedelta) -> None:
         self._lateness = lateness
-        self._places = dict(book.places)
+        self.places = dict(book.places)
         self._outages = dict(book.outages)
         self._vantages = book.vantages
         self._logged = dict(book.logged)
         self._changed: dict[str, Event] = {}
         self._log: list[EventLogEntry] = []
         interval = settings.detector.base_interval
-        self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = lambda state, verdict: (
-            event_place.take_in(state, verdict, settings)
+        self._take_verdict: _Take[CountryPlatform, PlatformVerdict] = partial(
+            event_place.take_in, settings=settings
         )
-        self._take_outage: _Take[Outages, PlatformVerdict] = lambda state, verdict: outage.take_in(
-            state, verdict, interval
+        self._take_outage: _Take[Outages, PlatformVerdict] = partial(
+            outage.take_in, interval=interval
         )
-        self._take_health: _Take[Connectivity, VantageHealth] = lambda state, health: (
-            connectivity.take_in(state, health, interval)
+        self._take_health: _Take[Connectivity, VantageHealth] = partial(
+            connectivity.take_in, interval=interval
         )
         self._late: list[CountryPlatformKey] = []
-        self._touched: list[CountryPlatformKey] = []
+        self.touched: list[CountryPlatformKey] = []
 
     def step(self) -> Step:
         return Step(
             book=EventBook(
-                places=self._places,
+                places=self.places,
                 outages=self._outages,
                 vantages=self._vantages,
                 logged=self._logged,
@@ -207,13 +207,13 @@ class _Taking:
             changed=tuple(self._changed.values()),
             log=tuple(self._log),
             late=tuple(dict.fromkeys(self._late)),
-            touched=tuple(dict.fromkeys(self._touched)),
+            touched=tuple(dict.fromkeys(self.touched)),
         )
 
     def place(self, verdict: PlatformVerdict) -> None:
         place = (verdict.country, verdict.platform)
-        timeline = self._places.get(place) or begin(CountryPlatform())
-        self._places[place] = self._insert(
+        timeline = self.places.get(place) or begin(CountryPlatform())
+        self.places[place] = self._insert(
             place, timeline, key_of(verdict), verdict, self._take_verdict
         )
 
@@ -232,10 +232,6 @@ class _Taking:
     ) -> tuple[_Timeline, tuple[Change, ...]]:
         return self._next(timeline, key_of(verdict), verdict, self._take_verdict)
 
-    def replace(self, place: CountryPlatformKey, timeline: _Timeline) -> None:
-        self._places[place] = timeline
-        self._touched.append(place)
-
     # -- timelines ---------------------------------------------------------------------------
 
     def _insert(
@@ -250,7 +246,7 @@ class _Taking:
         if last is None or key > last:
             timeline, changes = self._next(timeline, key, item, take)
             self._log_changes(changes, key[0])
-            self._touched.append(place)
+            self.touched.append(place)
             return timeline
         before = timeline
         timeline, arrival = insert(
@@ -259,7 +255,7 @@ class _Taking:
         if arrival is Arrival.TOO_LATE and all(place):
             self._late.append(place)
         elif arrival is Arrival.BETWEEN:
-            self._touched.append(place)
+            self.touched.append(place)
             known = _events_of(before.settled)
             old = known | {change.event.id: change.event for change in _walk(before, take)}
             at = timeline.recent[-1][0][0]
@@ -267,11 +263,7 @@ class _Taking:
         return timeline
 
     def _next(
-        self,
-        timeline: VerdictOrder[_S, _T],
-        key: Key,
-        item: _T,
-        take: _Take[_S, _T],
+        self, timeline: VerdictOrder[_S, _T], key: Key, item: _T, take: _Take[_S, _T]
     ) -> tuple[VerdictOrder[_S, _T], tuple[Change, ...]]:
         """One step, computed once though both timeline and log need it."""
         state, changes = take(timeline.current, item)

@@ -79,15 +79,18 @@ def take_in(
 
 def _last_verdict(known: LastVerdict | None, verdict: PlatformVerdict) -> LastVerdict:
     down = verdict.state is State.DOWN
-    alike = known is not None and known.down == down
+    if known is not None and known.down == down:
+        since, before, count = known.since, known.before, known.count + 1
+    else:
+        since, before, count = verdict.started_at, known.at if known else None, 1
     return LastVerdict(
         asn=verdict.asn,
         network=verdict.network,
         down=down,
-        since=known.since if known is not None and alike else verdict.started_at,
-        before=known.before if known is not None and alike else known.at if known else None,
+        since=since,
+        before=before,
         at=verdict.started_at,
-        count=known.count + 1 if known is not None and alike else 1,
+        count=count,
     )
 
 

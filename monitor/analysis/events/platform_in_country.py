@@ -52,10 +52,7 @@ def take_in(
 ) -> tuple[CountryPlatform, tuple[Change, ...]]:
     """The state after one more verdict, and the changes to events, in order."""
     stream = state.streams.get(verdict.vantage) or stream_of(verdict)
-    streams = {
-        **state.streams,
-        verdict.vantage: observe(stream, verdict, settings.detector),
-    }
+    streams = {**state.streams, verdict.vantage: observe(stream, verdict, settings.detector)}
     alone = outliers(streams.values(), verdict.judged_at, settings.detector)
     doubted = {outlier.vantage for outlier in alone if outlier.accuses}
     believed = [stream for stream in streams.values() if stream.vantage not in doubted]
@@ -130,44 +127,37 @@ def _opened(
     verdict: PlatformVerdict,
     settings: EventSettings,
 ) -> Change:
-    runs = _runs(streams)
-    first = min(runs, key=lambda run: (run.onset_latest, run.measurement))
+    first = _runs(streams)[0]
     if known is not None and _comes_back(known, first, settings):
+        name = "reopened"
         state = EventState.SUSPECTED if known.confirmed_at is None else EventState.CONFIRMED
-        event = _updated(
-            _at(
-                known,
-                verdict,
-                state=state,
-                reopened=known.reopened + 1,
-                end_earliest=None,
-                end_latest=None,
-            ),
-            streams,
+        event = _at(
+            known,
             verdict,
-            settings,
+            state=state,
+            reopened=known.reopened + 1,
+            end_earliest=None,
+            end_latest=None,
         )
-        return Change(name="reopened", detail=_opening(event), event=event)
-    networks = _networks((), streams, verdict, settings)
-    event = Event(
-        id=event_id(verdict.country, verdict.platform, first.measurement),
-        country=verdict.country,
-        platform=verdict.platform,
-        state=EventState.SUSPECTED,
-        scope=_scope(runs),
-        roles=_roles(runs),
-        methods=_methods(runs),
-        networks=networks,
-        onset_earliest=first.onset_earliest,
-        onset_latest=first.onset_latest,
-        detected_at=verdict.judged_at,
-        updated_at=verdict.judged_at,
-        share_affected=_share(verdict.country, networks, settings),
-        first_measurement=first.measurement,
-        evidence=_best(runs).value,
-        rules_version=verdict.rules_version,
-    )
-    return Change(name="opened", detail=_opening(event), event=event)
+    else:
+        name = "opened"
+        event = Event(
+            id=event_id(verdict.country, verdict.platform, first.measurement),
+            country=verdict.country,
+            platform=verdict.platform,
+            state=EventState.SUSPECTED,
+            scope=Scope.PARTIAL,
+            networks=(),
+            onset_earliest=first.onset_earliest,
+            onset_latest=first.onset_latest,
+            detected_at=verdict.judged_at,
+            updated_at=verdict.judged_at,
+            first_measurement=first.measurement,
+            evidence=Evidence.NONE.value,
+            rules_version=verdict.rules_version,
+        )
+    event = _updated(event, streams, verdict, settings)
+    return Change(name=name, detail=_opening(event), event=event)
 
 
 def _comes_back(known: Event, first: Run, settings: EventSettings) -> bool:

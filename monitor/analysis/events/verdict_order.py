@@ -85,8 +85,7 @@ def _settle(
     """Fold items into `settled` that are older than a late one may be."""
     horizon = timeline.recent[-1][0][0] - lateness
     gone = next(
-        (n for n, (key, _) in enumerate(timeline.recent) if key[0] > horizon),
-        len(timeline.recent),
+        (n for n, (key, _) in enumerate(timeline.recent) if key[0] > horizon), len(timeline.recent)
     )
     if not gone:
         return timeline

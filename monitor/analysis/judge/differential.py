@@ -27,12 +27,7 @@ from monitor.analysis.outcome import TIMEOUT, Summary, contradicting, sub_method
 from monitor.analysis.verdict import Evidence, VantageState
 from probes.failure import Failure
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import (
-    AnyObservation,
-    DnsObservation,
-    Layer,
-    TlsObservation,
-)
+from probes.measurement import AnyObservation, DnsObservation, Layer, TlsObservation
 
 HIJACK: Sign = (Layer.DNS, "hijack")
 ADDRESS: Sign = (Layer.TLS, "address")

@@ -38,9 +38,8 @@ from monitor.analysis.verdict import (
 )
 from probes.catalog.catalog import Need, Platform, Role
 
-_WORST_FIRST = (
-    *(State.BLOCKED, State.THROTTLED, State.DOWN, State.INSUFFICIENT, State.DEGRADED, State.OK),
-)
+_BAD = (State.BLOCKED, State.THROTTLED, State.DOWN)
+_WORST_FIRST = (*_BAD, State.INSUFFICIENT, State.DEGRADED, State.OK)
 _ACCUSED = (State.BLOCKED, State.THROTTLED, State.DEGRADED)
 _WORKS = (State.OK, State.DEGRADED)
 """States of a core function in which the platform does what people come for."""
@@ -81,7 +80,7 @@ def roll_up(
         # While one core function is down everywhere, the failure of another may be the same outage.
         evidence = capped(evidence, Evidence.WEAK)
     first = verdicts[0]
-    accused = state in _ACCUSED
+    accused = decider if state in _ACCUSED else None
     return PlatformVerdict(
         cycle=first.cycle,
         vantage=first.vantage,
@@ -91,13 +90,13 @@ def roll_up(
         vantage_role=first.vantage_role,
         platform=platform.name,
         state=state,
-        method=decider.method if decider is not None and accused else "",
-        sub_method=decider.sub_method if decider is not None and accused else "",
-        rule_id=decider.rule_id if decider is not None else "look.none",
-        evidence=evidence if accused else Evidence.NONE,
-        llr=_llr(state, evidence),
+        method=accused.method if accused else "",
+        sub_method=accused.sub_method if accused else "",
+        rule_id=decider.rule_id if decider else "look.none",
+        evidence=evidence if state in _ACCUSED else Evidence.NONE,
+        llr=llr(State.BLOCKED if state is State.DEGRADED else state, evidence),
         roles=tuple(_role_verdict(role) for role in judged),
-        measurement=decider.measurement if decider is not None else "",
+        measurement=decider.measurement if decider else "",
         started_at=started_at,
         judged_at=max(verdict.judged_at for verdict in verdicts),
         rules_version=first.rules_version,
@@ -122,10 +121,6 @@ def _worst(judged: Sequence[_Judged]) -> _Judged | None:
         ),
         default=None,
     )
-
-
-def _llr(state: State, evidence: Evidence) -> float:
-    return llr(State.BLOCKED if state is State.DEGRADED else state, evidence)
 
 
 def _role_verdict(judged: _Judged) -> RoleVerdict:
@@ -178,7 +173,7 @@ def _role_state(
         visible = [_use(v) for v in measured if v.rule_id != FAMILY_MISSING]
         return _any_works(visible or states)
     complete = bool(role.sample) or len(measured) == len(role.endpoints)
-    return _all_work(states if complete else [*states, State.INSUFFICIENT])
+    return min(states if complete else [*states, State.INSUFFICIENT], key=_WORST_FIRST.index)
 
 
 def _any_works(states: Sequence[State]) -> State:
@@ -193,10 +188,6 @@ def _any_works(states: Sequence[State]) -> State:
     if down and not blocked and 2 * down >= len(states):
         return State.DOWN
     return State.INSUFFICIENT
-
-
-def _all_work(states: Sequence[State]) -> State:
-    return min(states, key=_WORST_FIRST.index)
 
 
 def _decider(role: Role, measured: Sequence[Verdict], state: State) -> Verdict | None:

@@ -14,13 +14,7 @@ from monitor.analysis.judge.signs import FailedAttempt, Finding, strongest
 from monitor.analysis.outcome import DEPTH, Outcome, Summary, sub_method_of, summarise
 from monitor.analysis.verdict import Evidence
 from probes.measure.follow_up_reasons import Reason
-from probes.measurement import (
-    AnyObservation,
-    AppObservation,
-    Layer,
-    Measurement,
-    QuicObservation,
-)
+from probes.measurement import AnyObservation, AppObservation, Layer, Measurement, QuicObservation
 
 
 def quic_finding(case: Case, attempts: Sequence[Summary]) -> Finding | None:

@@ -29,11 +29,8 @@ Decisions worth knowing:
 * *MTProto* is spoken by Telegram's servers only. A connection that does not speak it comes from a
   middlebox: method tcp, sub-method middlebox.
 * *UDP* is closed on many networks. QUIC and calls are accused only where other UDP worked in the
-  same cycle; calls (method udp) are never more than weak.
-* *QUIC alone blocked* makes the endpoint blocked and its platform degraded: programs fall back to
-  TCP.
-* *Blocked over TCP while HTTP/3 works* is judged by what stops TCP, since browsers find HTTP/3
-  through an answer over TCP.
+  same cycle; calls (method udp) are never more than weak. `monitor.analysis.judge.platform` says
+  what a block of QUIC alone means for the platform.
 * *Without a control, with controls that disagree, or on a proxy's report alone*, evidence is never
   more than weak.
 * *451 over a verified connection* is the platform's own act under a law: blocked, method http,
@@ -63,8 +60,6 @@ QUIC_BLOCKED = "quic.blocked"
 
 
 class Rule(TableRule, frozen=True, kw_only=True):
-    """One row of the table."""
-
     state: State = State.INSUFFICIENT
     method: str = ""
     """The method of the block; empty when nobody is accused."""

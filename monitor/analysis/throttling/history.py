@@ -82,7 +82,6 @@ class SpeedHistories:
         }
 
     def of(self, vantage: str, place: Place) -> SpeedHistory:
-        """The history of an object at a vantage."""
         return self._vantages.setdefault(vantage, {}).setdefault(place, SpeedHistory())
 
     def transfers(

@@ -8,8 +8,6 @@ from probes.measurement import HttpObservation, Layer, Measurement
 
 
 class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
-    """One object to fetch."""
-
     platform: str
     role: str
     endpoint: Endpoint
@@ -20,7 +18,6 @@ class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Platform, role and endpoint id."""
         return (self.platform, self.role, self.endpoint.id)
 
 

@@ -8,8 +8,6 @@ from monitor.analysis.verdict import Evidence, State, TableRule
 
 
 class TransferRule(TableRule, frozen=True, kw_only=True):
-    """One row of the table."""
-
     kind: TransferClass = TransferClass.INSUFFICIENT
     sub_method: str = ""
     grade_ceiling: Evidence = Evidence.NONE

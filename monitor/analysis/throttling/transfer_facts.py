@@ -62,7 +62,6 @@ class TransferFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stall(self) -> bool:
-        """Enough rounds stalled."""
         return self.agree(self.stalls)
 
     @property

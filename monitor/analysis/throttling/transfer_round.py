@@ -58,7 +58,6 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stalled(self) -> bool:
-        """The target stalled."""
         return self.target is not None and self.target.stalled
 
     @property
@@ -87,7 +86,6 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def suspicious(self) -> bool:
-        """Another round is needed."""
         return self.stalled or self.slow_by_name or self.slow_site
 
 

@@ -94,8 +94,6 @@ class References(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthRule(TableRule, frozen=True, kw_only=True):
-    """One row of the table."""
-
     state: VantageState = VantageState.UNKNOWN
     matches: Callable[[References], bool]
 
@@ -210,18 +208,13 @@ def _timeouts(measurements: Sequence[tuple[Reference, Measurement]]) -> tuple[in
 
 def _round_trips(measurements: Sequence[Measurement]) -> tuple[int, int]:
     """Successful connects and queries with a resend, and all of them."""
-    resent = total = 0
-    for measurement in measurements:
-        for observation in measurement.observations:
-            if observation.failure is not None:
-                continue
-            if isinstance(observation, TcpObservation):
-                resent += observation.retransmits > 0
-                total += 1
-            elif isinstance(observation, DnsObservation):
-                resent += observation.tries > 1
-                total += 1
-    return resent, total
+    resent = [
+        (o.retransmits > 0) if isinstance(o, TcpObservation) else (o.tries > 1)
+        for measurement in measurements
+        for o in measurement.observations
+        if isinstance(o, TcpObservation | DnsObservation) and o.failure is None
+    ]
+    return sum(resent), len(resent)
 
 
 def _references(

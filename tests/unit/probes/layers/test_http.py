@@ -11,8 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
-from probes.testing import HANG, Peer, Said, ScriptedNetwork, VirtualClockLoop, reset_by_peer
 from tests.worlds.loopback import Conversation, honest_context, network, serving
+from tests.worlds.scripted_network import (
+    HANG,
+    Peer,
+    Said,
+    ScriptedNetwork,
+    VirtualClockLoop,
+    reset_by_peer,
+)
 
 LIMIT, SUSPICIOUS = 100, 1000
 URL = "https://x.com/path?q=1"

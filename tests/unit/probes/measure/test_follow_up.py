@@ -28,7 +28,9 @@ from probes.measurement import (
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
-from probes.testing import (
+from probes.vantage import Egress, EgressKind, Profile, VantagePoint
+from tests.worlds.build import control, dns, http, look, tcp, tls
+from tests.worlds.scripted_network import (
     HANG,
     DnsReply,
     Peer,
@@ -39,8 +41,6 @@ from probes.testing import (
     reset_by_peer,
     tls_alert,
 )
-from probes.vantage import Egress, EgressKind, Profile, VantagePoint
-from tests.worlds.build import control, dns, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
 """The loop with a virtual clock: deadlines pass at once, and durations are exact."""

@@ -35,7 +35,8 @@ from probes.measurement import (
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
-from probes.testing import (
+from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
+from tests.worlds.scripted_network import (
     HANG,
     DnsReply,
     Peer,
@@ -51,7 +52,6 @@ from probes.testing import (
     reset_by_peer,
     tls_alert,
 )
-from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 
 Seen = TypeVar("Seen", bound=Observation)
 S = TypeVar("S", bound=msgspec.Struct)

@@ -16,14 +16,6 @@ from probes.sockets.failure_mapping import (
     failure_of,
     is_tls_alert,
 )
-from probes.testing import (
-    bad_certificate,
-    closed_by_peer,
-    os_error,
-    refused,
-    reset_by_peer,
-    tls_alert,
-)
 from tests.worlds.loopback import (
     NAME,
     Conversation,
@@ -35,6 +27,14 @@ from tests.worlds.loopback import (
     network,
     serving,
     unused_port,
+)
+from tests.worlds.scripted_network import (
+    bad_certificate,
+    closed_by_peer,
+    os_error,
+    refused,
+    reset_by_peer,
+    tls_alert,
 )
 
 LONG = 5.0
@@ -338,7 +338,7 @@ def test_the_words_of_an_unknown_failure_are_short() -> None:
 
 
 async def test_the_fakes_errors_are_like_the_real_ones() -> None:
-    """The exceptions of `probes.testing` have the type, code and reason of real ones."""
+    """The scripted network's exceptions have the type, code and reason of real ones."""
     real: dict[str, BaseException | None] = {}
     async with serving(fin_after_hello) as port:
         real["fin"] = await shaken(port)

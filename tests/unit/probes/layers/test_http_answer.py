@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.layers.alt_svc import offers_http3
+from probes.layers.http_answer import offers_http3
 
 
 @pytest.mark.parametrize(

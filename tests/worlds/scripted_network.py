@@ -150,10 +150,7 @@ class ScriptedNetwork:
     """Implements `probes.sockets.network.Network`."""
 
     def __init__(
-        self,
-        *,
-        own: Mapping[str, str] | None = None,
-        families: tuple[str, ...] = ("ipv4", "ipv6"),
+        self, *, own: Mapping[str, str] | None = None, families: tuple[str, ...] = ("ipv4", "ipv6")
     ) -> None:
         """`own` are the vantage's addresses by family, as its sockets report them."""
         self.own = dict(own or {"ipv4": "198.51.100.7", "ipv6": "2001:db8:7::7"})
@@ -307,7 +304,7 @@ class ScriptedStream:
             return TLS_1_3
         if isinstance(outcome, OSError):
             raise outcome.with_traceback(None)
-        assert isinstance(outcome, TlsFacts)  # noqa: S101 # narrows for the type checker
+        assert isinstance(outcome, TlsFacts)  # narrows for the type checker
         return outcome
 
     def peer_chain(self) -> tuple[bytes, ...]:
@@ -331,7 +328,7 @@ class ScriptedStream:
             raise said.with_traceback(None)
         if callable(said):
             said = said(self.sent)
-        assert isinstance(said, bytes)  # noqa: S101 # narrows for the type checker
+        assert isinstance(said, bytes)  # narrows for the type checker
         if len(said) > limit:
             self._says.insert(0, said[limit:])
         return said[:limit]
