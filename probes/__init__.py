@@ -2,6 +2,7 @@
 
 Rooms, from the top down; each imports only those below it:
 
+    testing        a scripted Network, for tests
     measure/       one measurement composed of layers; follow-ups; transfers; the runner
     layers/        one protocol each
     sockets/       the only owner of sockets; exceptions → failure strings; HTTP clients

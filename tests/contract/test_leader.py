@@ -20,7 +20,6 @@ from tests.lab.certificates import authority
 from tests.worlds.collector_world import Clock, hand_in, judged, leading, publisher_of, story, until
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import JAZZ, recorded, settings
-from tests.worlds.scripted_network import VirtualClockLoop
 
 
 @pytest.fixture(scope="module")

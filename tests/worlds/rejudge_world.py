@@ -23,6 +23,7 @@ from monitor.measuring.transfers import Transfers
 from monitor.metrics.publisher import Publisher
 from monitor.recording.recorder import Recorder
 from probes.settings import ProbeSettings
+from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import Profile, VantagePoint
 from storage.store import Store
 from storage.values.cycle import Cycle
@@ -42,7 +43,6 @@ from tests.unit.monitor.measuring.test_cycle import (
 )
 from tests.worlds.build import START
 from tests.worlds.memory_store import MemoryStore
-from tests.worlds.scripted_network import HANG, DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from tests.worlds.scripted_quic import quic_site
 
 INTERVAL = 300.0

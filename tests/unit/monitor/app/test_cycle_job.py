@@ -16,9 +16,9 @@ from monitor.budget.ledger import Ledger
 from monitor.config.settings import Settings
 from probes.catalog.catalog import Catalog, Reference, ReferenceScope
 from probes.catalog.endpoint import parse_endpoint
+from probes.testing import ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint
 from storage.values.cycle import Cycle
-from tests.worlds.scripted_network import ScriptedNetwork
 
 FIELD = VantagePoint(
     id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address="192.0.2.53")

@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.app.heartbeat import is_well, ping
+from probes.testing import VirtualClockLoop
 from tests.prometheus import world
 from tests.worlds.http_client import httpx
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 URL = "https://ping.example/SECRET"

@@ -24,6 +24,7 @@ from probes.catalog.catalog import Catalog, Platform, Reference, ReferenceScope,
 from probes.catalog.endpoint import parse_endpoint
 from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
+from probes.testing import DnsReply, Peer, ScriptedNetwork
 from probes.vantage import Resolver, VantagePoint, VantageRole
 from storage.store import StorageError
 from storage.values.cycle import Cycle
@@ -31,7 +32,6 @@ from storage.values.selection import Selection
 from tests.worlds.build import START, dns, health, http, look, tcp, tls
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.mmdb import country, write_mmdb
-from tests.worlds.scripted_network import DnsReply, Peer, ScriptedNetwork
 
 RESOLVER = "192.0.2.53"
 FIELD = VantagePoint(id="khi-ptcl", country="PK", asn=17557, resolver=Resolver(address=RESOLVER))

@@ -26,10 +26,10 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
 from probes.catalog.catalog import EndpointKind
 from probes.settings import ProbeSettings
+from probes.testing import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Resolver, VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from tests.lab import chat, stun
-from tests.worlds.scripted_network import HANG, DnsReply, Peer, ScriptedNetwork, VirtualClockLoop
 
 MIDNIGHT = datetime(2024, 2, 17, tzinfo=UTC)
 RESOLVER = "192.0.2.53"
@@ -232,7 +232,7 @@ _INTRODUCTION = """# A day's bytes
 Written by `make soak` (`pytest -m soak`). Whole days of 24 hours of the shipped catalogue and
 settings, one field vantage and one control, a turn every {interval:.0f} minutes from midnight
 (UTC) on, each with {limit:.0f} MB. Time is virtual and the network is scripted
-(`tests/worlds/scripted_network.py`): every site answers over both address families, start pages
+(`probes/testing.py`): every site answers over both address families, start pages
 with 150 KB, or every platform is met with silence after the connection, chat services before it.
 Bytes are the
 estimate that the budget goes by, which a test holds against the counters of an interface, on real

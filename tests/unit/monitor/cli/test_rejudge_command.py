@@ -16,13 +16,13 @@ from typer.testing import CliRunner, Result
 
 from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.cli.main import app
+from probes.testing import VirtualClockLoop
 from storage.open_store import sql_store
 from storage.values.compression import pack, unpack
 from storage.values.cycle import Cycle
 from tests.contract.cycles import rejudging
 from tests.lab.certificates import authority
 from tests.worlds.rejudge_world import cycles_of, recorded, settings, store_all
-from tests.worlds.scripted_network import VirtualClockLoop
 
 TABLES = ("cycle", "measurement", "verdict", "platform_verdict", "event", "event_log")
 

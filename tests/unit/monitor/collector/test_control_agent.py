@@ -20,6 +20,7 @@ from monitor.measuring.probers import Probers
 from monitor.wire.answers import Reason
 from monitor.wire.refusal import Refused
 from probes.measurement import Purpose
+from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from probes.vantage import VantagePoint, VantageRole
 from storage.values.cycle import Cycle
 from storage.values.fleet import Enrolment, SeenCycle, WaitingCycle
@@ -28,7 +29,6 @@ from tests.unit.monitor.measuring.test_cycle import ADDRESS, CONTROL, FIELD, Wor
 from tests.unit.monitor.measuring.test_scheduled_controls import EVERYTHING, seen_by
 from tests.worlds.agent_collector import AGENT_KEY
 from tests.worlds.build import START
-from tests.worlds.scripted_network import Peer, VirtualClockLoop, reset_by_peer
 
 LOOP = VirtualClockLoop
 

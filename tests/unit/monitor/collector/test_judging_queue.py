@@ -20,7 +20,6 @@ from tests.unit.monitor.measuring.test_cycle import CONTROL, FIELD
 from tests.worlds.collector_world import Clock, hand_in, story
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, JAZZ, QUIET, recorded, settings
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 Told = tuple[StoredCycle, tuple[Measurement, ...]]

@@ -10,6 +10,7 @@ from monitor.analysis.verdict import PlatformVerdict, State, Verdict
 from monitor.collector.received_cycles import ReceivedCycles
 from monitor.config.settings import Settings
 from probes.measurement import Measurement, Purpose
+from probes.testing import VirtualClockLoop
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle, StoredCycle
 from storage.values.fleet import WaitingCycle
@@ -18,7 +19,6 @@ from tests.lab.certificates import authority
 from tests.worlds.build import START
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, QUIET, recorded, settings
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 

@@ -28,7 +28,6 @@ from tests.lab.certificates import authority
 from tests.worlds.build import START
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.rejudge_world import INTERVAL, cycles_of, recorded, settings, store_all
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 

@@ -16,9 +16,9 @@ from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose
 from probes.settings import ProbeSettings
 from probes.target import Target
+from probes.testing import HANG, Peer, ScriptedNetwork, VirtualClockLoop
 from probes.vantage import Egress, EgressKind, VantagePoint, VantageRole
 from tests.worlds.build import START
-from tests.worlds.scripted_network import HANG, Peer, ScriptedNetwork, VirtualClockLoop
 
 LOOP = VirtualClockLoop
 SITE = "203.0.113.10"

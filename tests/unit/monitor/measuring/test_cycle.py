@@ -28,17 +28,17 @@ from probes.failure import Failure
 from probes.measurement import Layer, Measurement, Purpose, QuicObservation
 from probes.settings import ProbeSettings
 from probes.target import Target
-from probes.vantage import Egress, EgressKind, Profile, Resolver, VantagePoint, VantageRole
-from storage.values.cycle import Cycle
-from tests.lab.certificates import authority
-from tests.worlds.build import START, case, dns, http, look, tcp, tls
-from tests.worlds.scripted_network import (
+from probes.testing import (
     DnsReply,
     Peer,
     ScriptedNetwork,
     VirtualClockLoop,
     reset_by_peer,
 )
+from probes.vantage import Egress, EgressKind, Profile, Resolver, VantagePoint, VantageRole
+from storage.values.cycle import Cycle
+from tests.lab.certificates import authority
+from tests.worlds.build import START, case, dns, http, look, tcp, tls
 from tests.worlds.scripted_quic import quic_site
 
 LOOP = VirtualClockLoop

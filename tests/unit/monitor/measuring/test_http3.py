@@ -14,9 +14,9 @@ from probes.catalog.endpoint import parse_endpoint
 from probes.failure import Failure
 from probes.measurement import Measurement, Purpose
 from probes.target import Target
+from probes.testing import VirtualClockLoop
 from probes.vantage import Egress, EgressKind, Profile, VantagePoint
 from tests.worlds.build import app, case, dns, health, http, look, quic, tcp, tls
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 VANTAGE = VantagePoint(id="khi-ptcl", country="PK")

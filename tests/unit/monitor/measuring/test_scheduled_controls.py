@@ -12,6 +12,7 @@ from monitor.measuring.cycle import CycleRunner
 from monitor.measuring.probers import Probers
 from monitor.measuring.scheduled_controls import ScheduledControls
 from probes.measurement import HttpObservation, Purpose
+from probes.testing import Peer, VirtualClockLoop, reset_by_peer
 from storage.values.cycle import Cycle
 from tests.unit.monitor.measuring.test_cycle import (
     ADDRESS,
@@ -23,7 +24,6 @@ from tests.unit.monitor.measuring.test_cycle import (
     kinds,
     now,
 )
-from tests.worlds.scripted_network import Peer, VirtualClockLoop, reset_by_peer
 
 LOOP = VirtualClockLoop
 EVERYTHING = {f"https://{host}/" for host in SITES} | {f"tcp://{one}:443" for one in POOL}

@@ -24,10 +24,7 @@ from monitor.measuring.probers import Probers
 from monitor.measuring.transfers import Transfers
 from probes.measurement import Measurement, Purpose
 from probes.settings import ProbeSettings
-from probes.vantage import Resolver, VantagePoint, VantageRole
-from storage.values.cycle import Cycle
-from tests.worlds.build import START, dns, health, http, look, tcp, tls
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     DnsReply,
     Peer,
@@ -35,6 +32,9 @@ from tests.worlds.scripted_network import (
     ScriptedNetwork,
     VirtualClockLoop,
 )
+from probes.vantage import Resolver, VantagePoint, VantageRole
+from storage.values.cycle import Cycle
+from tests.worlds.build import START, dns, health, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
 RESOLVER, PLATFORM, ELSEWHERE = "192.0.2.53", "203.0.113.10", "203.0.113.20"

@@ -21,7 +21,6 @@ from storage.values.outbox import Notice, NoticeState
 from tests.contract.cycles import cycle
 from tests.worlds.memory_store import MemoryStore
 from tests.worlds.notify_world import ONSET, TITLES, block, entry, route
-from tests.worlds.scripted_network import VirtualClockLoop
 
 LOOP = VirtualClockLoop
 FIRST = Target(name="1-json", url="json://one.example/SECRET")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from probes.layers.dns_message import decode_reply, encode_name, encode_query
 from probes.sockets.failure_mapping import MalformedReplyError
-from tests.worlds.scripted_network import DnsReply, encode_reply, question_of
+from probes.testing import DnsReply, encode_reply, question_of
 
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 names = st.lists(labels, min_size=1, max_size=6).map(".".join)

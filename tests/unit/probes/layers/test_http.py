@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.layers.http import BROWSER, Exchange, HttpClient, exchange
-from tests.worlds.loopback import Conversation, honest_context, network, serving
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     Peer,
     Said,
@@ -20,6 +19,7 @@ from tests.worlds.scripted_network import (
     VirtualClockLoop,
     reset_by_peer,
 )
+from tests.worlds.loopback import Conversation, honest_context, network, serving
 
 LIMIT, SUSPICIOUS = 100, 1000
 URL = "https://x.com/path?q=1"

@@ -33,12 +33,7 @@ from probes.settings import ProbeSettings
 from probes.sockets.network import Network
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
-from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
-from tests.lab import chat
-from tests.lab import stun as lab_stun
-from tests.lab.certificates import authority
-from tests.worlds import loopback
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     DnsReply,
     Peer,
@@ -47,6 +42,11 @@ from tests.worlds.scripted_network import (
     refused,
     reset_by_peer,
 )
+from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
+from tests.lab import chat
+from tests.lab import stun as lab_stun
+from tests.lab.certificates import authority
+from tests.worlds import loopback
 
 RESOLVER = "192.0.2.53"
 V4, V6 = "203.0.113.10", "2001:db8:113::10"

@@ -10,8 +10,8 @@ from probes.measurement import HttpObservation, Layer, Measurement, TcpObservati
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Reduction, Target
+from probes.testing import DnsReply, Peer, ScriptedNetwork, reset_by_peer
 from probes.vantage import VantagePoint
-from tests.worlds.scripted_network import DnsReply, Peer, ScriptedNetwork, reset_by_peer
 
 RESOLVER = "192.0.2.53"
 V4, V6 = ("203.0.113.10", "203.0.113.11", "203.0.113.12"), ("2001:db8:113::10",)

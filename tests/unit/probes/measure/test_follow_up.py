@@ -28,9 +28,7 @@ from probes.measurement import (
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
-from probes.vantage import Egress, EgressKind, Profile, VantagePoint
-from tests.worlds.build import control, dns, http, look, tcp, tls
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     DnsReply,
     Peer,
@@ -41,6 +39,8 @@ from tests.worlds.scripted_network import (
     reset_by_peer,
     tls_alert,
 )
+from probes.vantage import Egress, EgressKind, Profile, VantagePoint
+from tests.worlds.build import control, dns, http, look, tcp, tls
 
 LOOP = VirtualClockLoop
 """The loop with a virtual clock: deadlines pass at once, and durations are exact."""

@@ -35,8 +35,7 @@ from probes.measurement import (
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
 from probes.target import Target
-from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     DnsReply,
     Peer,
@@ -52,6 +51,7 @@ from tests.worlds.scripted_network import (
     reset_by_peer,
     tls_alert,
 )
+from probes.vantage import Egress, EgressKind, Resolver, VantagePoint
 
 Seen = TypeVar("Seen", bound=Observation)
 S = TypeVar("S", bound=msgspec.Struct)

@@ -22,8 +22,7 @@ from probes.measurement import (
 )
 from probes.settings import ProbeSettings
 from probes.sockets.system_resolvers import ResolverAddress
-from probes.vantage import VantagePoint
-from tests.worlds.scripted_network import (
+from probes.testing import (
     HANG,
     DnsReply,
     Peer,
@@ -33,6 +32,7 @@ from tests.worlds.scripted_network import (
     reset_by_peer,
     tls_alert,
 )
+from probes.vantage import VantagePoint
 
 RESOLVER, PLATFORM, ELSEWHERE = "192.0.2.53", "203.0.113.10", "203.0.113.20"
 SETTINGS = ProbeSettings(

@@ -16,6 +16,14 @@ from probes.sockets.failure_mapping import (
     failure_of,
     is_tls_alert,
 )
+from probes.testing import (
+    bad_certificate,
+    closed_by_peer,
+    os_error,
+    refused,
+    reset_by_peer,
+    tls_alert,
+)
 from tests.worlds.loopback import (
     NAME,
     Conversation,
@@ -27,14 +35,6 @@ from tests.worlds.loopback import (
     network,
     serving,
     unused_port,
-)
-from tests.worlds.scripted_network import (
-    bad_certificate,
-    closed_by_peer,
-    os_error,
-    refused,
-    reset_by_peer,
-    tls_alert,
 )
 
 LONG = 5.0

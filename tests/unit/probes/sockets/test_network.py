@@ -14,6 +14,7 @@ import pytest
 
 from probes.sockets.failure_mapping import PeerClosedError
 from probes.sockets.network import SocketNetwork, SocketStream, chain_digest, receive_exactly
+from probes.testing import Peer, ScriptedNetwork
 from probes.vantage import Egress, EgressKind
 from tests.worlds.loopback import (
     NAME,
@@ -26,7 +27,6 @@ from tests.worlds.loopback import (
     trusting_contexts,
     unused_port,
 )
-from tests.worlds.scripted_network import Peer, ScriptedNetwork
 
 
 @pytest.fixture(autouse=True)
