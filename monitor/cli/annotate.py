@@ -7,7 +7,7 @@ import typer
 
 from monitor.app.clock import utc_now
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
 from monitor.cli.output import print_json, print_lines
 from monitor.cli.selection import CountryOption, SinceOption, UntilOption, moment_of
 from monitor.cli.store_options import with_store
@@ -29,11 +29,7 @@ def import_file(
     """Add the annotations of a CSV file that are not stored yet."""
     settings = load_settings(config)
     annotations = _read(file, settings)
-
-    async def add(store: Store) -> int:
-        return await store.add_annotations(annotations)
-
-    new = with_store(settings.database, add)
+    new = with_store(settings.database, lambda store: store.add_annotations(annotations))
     typer.echo(f"{new} added, {len(annotations) - new} there already", err=True)
 
 
@@ -50,11 +46,10 @@ def show(
 ) -> None:
     """List annotations, earliest first."""
     begin, end = moment_of("--since", since), moment_of("--until", until)
-
-    async def read(store: Store) -> list[Annotation]:
-        return await store.annotations(country.upper(), begin, end, platform)
-
-    found = with_store(load_settings(config).database, read)
+    found = with_store(
+        load_settings(config).database,
+        lambda store: store.annotations(country.upper(), begin, end, platform),
+    )
     if json:
         print_json(found)
     else:
@@ -84,6 +79,7 @@ def remove(
     typer.echo(f"{with_store(load_settings(config).database, delete)} removed", err=True)
 
 
+@exit_on(OSError, code=BAD_USAGE)
 def _read(file: Path, settings: Settings) -> tuple[Annotation, ...]:
     """The annotations in the file. Prints every problem and exits with 2 when it has any."""
     platforms = {
@@ -93,8 +89,6 @@ def _read(file: Path, settings: Settings) -> tuple[Annotation, ...]:
     }
     try:
         return read_annotations(file.read_bytes(), platforms, utc_now())
-    except OSError as error:
-        raise fail(f"{file}: {error.strerror}", BAD_USAGE) from error
     except AnnotationsError as error:
         for problem in error.problems:
             typer.echo(f"{file}: {problem}", err=True)

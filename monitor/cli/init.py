@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.options import BAD_USAGE, exit_on, fail
 
 DEFAULT_NAME = "shutwatch.toml"
 
 
+@exit_on(OSError, code=BAD_USAGE, prefix="cannot write ")
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path(DEFAULT_NAME),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
@@ -22,8 +23,6 @@ def init(
             out.write(content)
     except FileExistsError as error:
         raise fail(f"{path} exists already: name another, or add --force", BAD_USAGE) from error
-    except OSError as error:
-        raise fail(f"cannot write {path}: {error.strerror}", BAD_USAGE) from error
     typer.echo(
         f"Wrote {path}. Edit it, then type:\n"
         f"  shutwatch check {path}\n  shutwatch run --config {path}"

@@ -4,6 +4,8 @@ Agents load this module, so it imports neither rich nor the database.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -46,3 +48,21 @@ def fail(message: str, code: int = OUR_FAULT) -> typer.Exit:
     """Print why on standard error; raise what this returns."""
     typer.echo(f"shutwatch: {message}", err=True)
     return typer.Exit(code)
+
+
+@contextmanager
+def exit_on(*errors: type[Exception], code: int = OUR_FAULT, prefix: str = "") -> Iterator[None]:
+    """Exit with `code` on one of these errors; its text, after `prefix`, says why.
+
+    A context or a decorator. Of several, the innermost comes first.
+    """
+    try:
+        yield
+    except errors as error:
+        raise fail(prefix + _why(error), code) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -2,13 +2,17 @@
 
 import io
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+STANDARD_OUTPUT = Path("-")
 
 
 def plain_console() -> Console:
@@ -30,6 +34,19 @@ def print_json(values: Iterable[Any]) -> None:
     for value in values:
         sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def opened_file(output: Path) -> Iterator[BinaryIO]:
+    """The file to write, - for standard output. It gets its name when it is complete."""
+    if output == STANDARD_OUTPUT:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            yield out
+        return
+    partial = output.with_name(output.name + ".partial")
+    with partial.open("wb") as out:
+        yield out
+    partial.replace(output)
 
 
 def table(*columns: str, title: str | None = None, header_style: str = "bold") -> Table:

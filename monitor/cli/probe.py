@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
 from monitor.cli.output import print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
@@ -74,10 +74,8 @@ def probe(
 
 def _endpoint(text: str, catalog: Catalog) -> Endpoint:
     """The endpoint that `text` names; from the catalogue, with what it must answer, if there."""
-    try:
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"cannot test {text!r}: "):
         endpoint = parse_endpoint(text if ":" in text else f"https://{text}/")
-    except ValueError as error:
-        raise fail(f"cannot test {text!r}: {error}", BAD_USAGE) from error
     roles = (role for platform in catalog.platforms for role in platform.roles)
     known = (one for role in roles for one in role.endpoints if one.id == endpoint.id)
     return next(known, endpoint)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
 from monitor.cli.selection import (
     CountryOption,
@@ -49,10 +49,8 @@ def rejudge(
     selection = selection_of(since, until, country, platform)
     if selection.since and selection.until and selection.since >= selection.until:
         raise fail("--until must be later than --since", BAD_USAGE)
-    try:
+    with exit_on(StorageError, OSError):
         done = asyncio.run(_rejudge(settings, selection, keep=not dry_run, json=json))
-    except (StorageError, OSError) as error:
-        raise fail(str(error)) from error
     for name in done.unknown:
         typer.echo(f"{name}: no longer measured, its verdicts stay as they were", err=True)
     if json:

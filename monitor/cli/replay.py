@@ -2,21 +2,21 @@
 
 import asyncio
 import csv as csv_format
+import io
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
-from monitor.cli.output import plain_console, print_json, progress_bar
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
+from monitor.cli.output import STANDARD_OUTPUT, opened_file, plain_console, print_json, progress_bar
 from monitor.cli.selection import (
     CountryOption,
     PlatformOption,
@@ -85,7 +85,7 @@ def replay(
 ) -> None:
     """Run recorded or imported data through the analysis, by its own clock."""
     settings = load_settings(config)
-    if json and csv is not None and str(csv) == "-":
+    if json and csv == STANDARD_OUTPUT:
         raise fail("--json and --csv - both write to standard output", BAD_USAGE)
     zone = _zone(timezone)
     names = PlatformLookup(shipped_catalog())
@@ -107,19 +107,15 @@ def replay(
         api=api,
         cache=cache or _cache_folder(),
     )
-    try:
+    with exit_on(StorageError, OSError), exit_on(ReplayError, code=BAD_USAGE):
         replayed = _replay(options, settings, names)
         if plot is not None:
             draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
             _write_csv(replayed, csv)
-    except ReplayError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (StorageError, OSError) as error:
-        raise fail(str(error)) from error
     if json:
         print_json(json_lines(replayed))
-    elif str(csv) != "-":
+    elif csv != STANDARD_OUTPUT:
         _print_text(replayed, zone, ooni=source != _DATABASE)
 
 
@@ -194,21 +190,13 @@ def _print_tally(tally: RowCounts) -> None:
 
 
 def _write_csv(replayed: Replayed, path: Path) -> None:
-    if str(path) == "-":
-        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            _write_rows(replayed, out)
-        return
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as out:
-        _write_rows(replayed, out)
-    partial.replace(path)
-
-
-def _write_rows(replayed: Replayed, out: TextIO) -> None:
-    writer = csv_format.writer(out, lineterminator="\r\n")
-    writer.writerow([column.name for column in EVENT_COLUMNS])
-    for event in replayed.events:
-        writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
+    with opened_file(path) as out:
+        text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+        writer = csv_format.writer(text, lineterminator="\r\n")
+        writer.writerow([column.name for column in EVENT_COLUMNS])
+        for event in replayed.events:
+            writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
+        text.detach()
 
 
 def _print_text(replayed: Replayed, zone: tzinfo, *, ooni: bool) -> None:

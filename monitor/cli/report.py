@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, exit_on, fail, load_settings
 from monitor.cli.selection import CountryOption, PlatformOption, SinceOption, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
-from monitor.config.toml_node import did_you_mean
+from monitor.config.toml_node import suggestion
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, build
@@ -87,7 +87,7 @@ def _title(settings: Settings, platform: str) -> str:
     known = {one.name: one.title for one in shipped_catalog().platforms}
     known |= {one.name: one.title for one in settings.catalog.platforms}
     if platform not in known:
-        hint = did_you_mean(platform, known) or f"one of {', '.join(sorted(known))}"
+        hint = suggestion(platform, known)
         raise fail(f"--platform {platform!r} is in no catalogue: {hint}", BAD_USAGE)
     return known[platform]
 
@@ -114,13 +114,7 @@ def _make(
             language=language,
         )
 
-    try:
+    with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
         made = with_store(settings.database, work)
-    except MissingExtraError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (KeyFileError, TooLargeError) as error:
-        raise fail(str(error)) from error
-    except OSError as error:
-        raise fail(f"{output}: {error.strerror or error}") from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)

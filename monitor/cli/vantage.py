@@ -7,7 +7,7 @@ import typer
 
 from monitor.app.clock import utc_now
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
 from monitor.cli.output import print_json
 from monitor.cli.selection import CountryOption, moment_of
 from monitor.cli.store_options import with_store
@@ -59,9 +59,11 @@ def enroll(
     if not network.strip() or not network.isprintable():
         raise fail("--network must be a name, such as PTCL", BAD_USAGE)
     public = _public(key)
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
+        code = country_code(country)
     enrolment = Enrolment(
         vantage=vantage,
-        country=_country(country),
+        country=code,
         asn=asn,
         network=network.strip(),
         role=role.value,
@@ -210,18 +212,9 @@ def _check_id(vantage: str, settings: Settings) -> None:
         )
 
 
-def _country(given: str) -> str:
-    try:
-        return country_code(given)
-    except ValueError as error:
-        raise fail(f"--country {given!r}: {error.args[0]}", BAD_USAGE) from error
-
-
 def _public(given: str) -> str:
-    try:
+    with exit_on(NoKeyError, code=BAD_USAGE, prefix="--key: "):
         return public_key(given)
-    except NoKeyError as error:
-        raise fail(f"--key: {error}", BAD_USAGE) from error
 
 
 def _reason(given: str) -> str:
@@ -259,10 +252,8 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
 def _collectors_key(settings: Settings) -> str:
     """The collectors' public key that agents need; made when there is none yet."""
     path = key_path(settings.signing_key, settings.source, settings.database)
-    try:
+    with exit_on(KeyFileError):
         return public_text(load_or_make(path))
-    except KeyFileError as error:
-        raise fail(str(error)) from error
 
 
 def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
