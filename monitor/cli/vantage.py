@@ -11,7 +11,7 @@ from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fa
 from monitor.cli.output import print_json
 from monitor.cli.selection import CountryOption, moment_of
 from monitor.cli.store_options import with_store
-from monitor.cli.vantage_key import NoKeyError, public_key
+from monitor.cli.vantage_key import public_key
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
@@ -213,7 +213,7 @@ def _check_id(vantage: str, settings: Settings) -> None:
 
 
 def _public(given: str) -> str:
-    with exit_on(NoKeyError, code=BAD_USAGE, prefix="--key: "):
+    with exit_on(ValueError, code=BAD_USAGE, prefix="--key: "):
         return public_key(given)
 
 
