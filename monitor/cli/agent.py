@@ -15,8 +15,9 @@ from monitor.agent.status import status_of
 from monitor.agent.status_text import lines
 from monitor.agent.wipe import LIMITS, StillRunsError, stop
 from monitor.agent.wipe import wipe as wipe_files
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, JsonOption, exit_on, fail, load_settings
+from monitor.cli.options import JsonOption, load_settings
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.logs import configure
@@ -138,7 +139,7 @@ def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:
     settings = load_settings(config)
     if settings.agent is None:
         named = settings.source or "no configuration file is named, and the default"
-        raise fail(f"{named} has no [agent] table: `shutwatch agent init` writes one", BAD_USAGE)
+        raise bad_usage(f"{named} has no [agent] table: `shutwatch agent init` writes one")
     return settings, files_of(settings)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from monitor.app.clock import utc_now
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, print_lines
 from monitor.cli.selection import CountryOption, SinceOption, UntilOption, moment_of
 from monitor.cli.store_options import with_store
@@ -69,10 +70,9 @@ def remove(
         known = {one.id for one in await store.annotations()}
         unknown = [one for one in ids if one not in known]
         if unknown:
-            raise fail(
+            raise bad_usage(
                 f"there is no annotation {', '.join(map(repr, unknown))}: "
-                "`shutwatch annotate list` shows all; nothing was removed",
-                BAD_USAGE,
+                "`shutwatch annotate list` shows all; nothing was removed"
             )
         return await store.remove_annotations(ids)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.config_summary import print_summary
-from monitor.cli.options import BAD_USAGE
+from monitor.cli.exits import BAD_USAGE
 from monitor.config.load import (
     CONFIG_VARIABLE,
     default_settings,

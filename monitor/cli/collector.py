@@ -2,7 +2,8 @@
 
 import asyncio
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, exit_on, load_settings
+from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.collector.run_collector import run
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, exit_on, fail, load_settings
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
@@ -165,7 +166,7 @@ def _target(written: str) -> str:
     with exit_on(ValueError, code=BAD_USAGE, prefix="POSTGRES cannot be used, it should be: "):
         url = database_url.checked(expander(os.environ)(written))
     if not database_url.is_postgresql(url):
-        raise fail("POSTGRES must be the URL of a PostgreSQL database", BAD_USAGE)
+        raise bad_usage("POSTGRES must be the URL of a PostgreSQL database")
     return url
 
 
@@ -177,7 +178,7 @@ def _database(config: Path | None) -> str:
     """The configured URL; exits when it is in memory only."""
     url = load_settings(config).database
     if url == MEMORY_URL:
-        raise fail('database is "memory:", which is not a file', BAD_USAGE)
+        raise bad_usage('database is "memory:", which is not a file')
     return url
 
 
@@ -185,10 +186,9 @@ def _file(config: Path | None) -> str:
     """The configured file; exits when there can be none."""
     url = _database(config)
     if database_url.is_postgresql(url):
-        raise fail(
+        raise bad_usage(
             f"{_named(url)} is in PostgreSQL, which has its own tools: use pg_dump and "
-            "pg_restore, see docs/postgres.md",
-            BAD_USAGE,
+            "pg_restore, see docs/postgres.md"
         )
     with exit_on(StorageError, code=BAD_USAGE):
         return file_of(url)

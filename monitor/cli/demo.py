@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.output import plain_console
 from monitor.demo.run_demo import DemoOptions, show
 from monitor.demo.world import WorldError
@@ -43,7 +43,7 @@ def demo(
 ) -> None:
     """Watch an invented country block X and lift the block: no root, no internet, a minute."""
     if leave and hold:
-        raise fail("--exit or --hold, not both", BAD_USAGE)
+        raise bad_usage("--exit or --hold, not both")
     console = plain_console()
     with _folder(folder) as place, suppress(KeyboardInterrupt):
         options = DemoOptions(
@@ -70,5 +70,5 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
         wanted.mkdir(parents=True, exist_ok=True)
         empty = not any(wanted.iterdir())
     if not empty:
-        raise fail(f"{wanted} is not empty: name a new folder", BAD_USAGE)
+        raise bad_usage(f"{wanted} is not empty: name a new folder")
     yield wanted

@@ -11,8 +11,9 @@ from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.app.clock import utc_now
+from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, print_lines, table
 from monitor.cli.selection import (
     CountryOption,
@@ -62,11 +63,7 @@ def show_all(
 ) -> None:
     """List events, oldest first, each with its current review."""
     selection = selection_of(since, until, country, platform)
-
-    async def read(store: Store) -> list[_Reviewed]:
-        return await _reviewed(store, selection)
-
-    listed = with_store(load_settings(config).database, read)
+    listed = with_store(load_settings(config).database, lambda store: _reviewed(store, selection))
     if json:
         print_json(one.as_json() for one in listed)
     else:
@@ -187,7 +184,7 @@ async def _find(store: Store, start: str) -> Event:
     """The one event whose id begins with `start`. Exits with 2 unless there is exactly one."""
     wanted = start.strip().lower()
     if len(wanted) < SHORTEST:
-        raise fail(f"{start!r}: give at least {SHORTEST} characters of the event's id", BAD_USAGE)
+        raise bad_usage(f"{start!r}: give at least {SHORTEST} characters of the event's id")
     found = [
         event
         async for page in store.events(Selection())
@@ -195,10 +192,10 @@ async def _find(store: Store, start: str) -> Event:
         if event.id.startswith(wanted)
     ]
     if not found:
-        raise fail(f"there is no event {start!r}: `shutwatch event list` shows all", BAD_USAGE)
+        raise bad_usage(f"there is no event {start!r}: `shutwatch event list` shows all")
     if len(found) > 1 and found[0].id != wanted:
         ids = ", ".join(event.id for event in found)
-        raise fail(f"{start!r} is the start of more than one event's id: {ids}", BAD_USAGE)
+        raise bad_usage(f"{start!r} is the start of more than one event's id: {ids}")
     return found[0]
 
 
@@ -213,17 +210,17 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
     if confirm and reject:
-        raise fail("either --confirm or --reject", BAD_USAGE)
+        raise bad_usage("either --confirm or --reject")
     if confirm or reject:
         return Mark.CONFIRMED if confirm else Mark.REJECTED
     if not note.strip():
-        raise fail("give --confirm, --reject or --note TEXT", BAD_USAGE)
+        raise bad_usage("give --confirm, --reject or --note TEXT")
     return Mark.NOTE
 
 
 def _check_length(option: str, text: str, limit: int) -> None:
     if len(text) > limit:
-        raise fail(f"{option}: {len(text)} characters, at most {limit} fit", BAD_USAGE)
+        raise bad_usage(f"{option}: {len(text)} characters, at most {limit} fit")
 
 
 def _time(moment: datetime | None) -> str:

@@ -10,8 +10,9 @@ from typing import Annotated, BinaryIO, Protocol
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, exit_on, fail, load_settings
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, opened_file
 from monitor.cli.selection import (
     CountryOption,
@@ -147,18 +148,17 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
     if not rejudging:
         return settings
     if EXPORTS[kind].recomputed is None:
-        raise fail(f"{kind} is never recomputed: leave --rejudging out", BAD_USAGE)
+        raise bad_usage(f"{kind} is never recomputed: leave --rejudging out")
     stored = with_store(settings.database, lambda store: store.rejudgings())
     known = {one.id: one for one in stored}
     if rejudging not in known:
         newest = ", ".join(list(known)[-3:])
         hint = f"the newest are {newest}" if newest else "`shutwatch rejudge` makes one"
-        raise fail(f"--rejudging {rejudging!r}: there is no such recomputation; {hint}", BAD_USAGE)
+        raise bad_usage(f"--rejudging {rejudging!r}: there is no such recomputation; {hint}")
     if known[rejudging].finished_at is None:
-        raise fail(
+        raise bad_usage(
             f"--rejudging {rejudging}: it was interrupted, or is still running; run "
-            "`shutwatch rejudge` again",
-            BAD_USAGE,
+            "`shutwatch rejudge` again"
         )
     return settings
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 
 DEFAULT_NAME = "shutwatch.toml"
 
@@ -22,7 +22,7 @@ def init(
         with path.open("wb" if force else "xb") as out:
             out.write(content)
     except FileExistsError as error:
-        raise fail(f"{path} exists already: name another, or add --force", BAD_USAGE) from error
+        raise bad_usage(f"{path} exists already: name another, or add --force") from error
     typer.echo(
         f"Wrote {path}. Edit it, then type:\n"
         f"  shutwatch check {path}\n  shutwatch run --config {path}"

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from monitor.analysis.verdict import State
+from monitor.cli.exits import BAD_USAGE, bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.once import STYLES, json_lines
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
@@ -65,7 +66,7 @@ def ooni(
     if problems.unreadable:
         raise typer.Exit(BAD_USAGE)
     if not problems.judged:
-        raise fail("no measurement could be judged", BAD_USAGE)
+        raise bad_usage("no measurement could be judged")
 
 
 class _Problems(msgspec.Struct):

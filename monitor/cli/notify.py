@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 
 from monitor.app.clock import utc_now
+from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
@@ -20,7 +21,6 @@ from monitor.notify.message import trial_message
 from monitor.notify.message_words import message_words
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.wording.local_time import utc_text
-from storage.store import Store
 from storage.values.outbox import Notice, NoticeState
 
 NOT_TAKEN = 3
@@ -57,12 +57,8 @@ def show(
 ) -> None:
     """List notifications, oldest first, and their delivery."""
     settings = load_settings(config)
-
-    async def read(store: Store) -> list[Notice]:
-        return await store.outbox(state)
-
     routes = {one.name: one for one in settings.notify.route}
-    notices = with_store(settings.database, read)
+    notices = with_store(settings.database, lambda store: store.outbox(state))
     rows = [_row(notice, routes.get(notice.route)) for notice in notices]
     if json:
         print_json(rows)
@@ -106,11 +102,11 @@ def _row(notice: Notice, route: Route | None) -> _Row:
 
 def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
     if not settings.route:
-        raise fail("the configuration has no [[notify.route]]", BAD_USAGE)
+        raise bad_usage("the configuration has no [[notify.route]]")
     routes = [route for route in settings.route if name in ("", route.name)]
     if not routes:
         known = ", ".join(route.name for route in settings.route)
-        raise fail(f"--route {name!r}: there is no such route; there are {known}", BAD_USAGE)
+        raise bad_usage(f"--route {name!r}: there is no such route; there are {known}")
     return routes
 
 

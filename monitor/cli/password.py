@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, exit_on
+from monitor.cli.exits import BAD_USAGE, exit_on
 from monitor.keys.passwords import new_user
 
 

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
+from monitor.cli.exits import bad_usage, exit_on
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
 from monitor.cli.selection import (
     CountryOption,
@@ -45,10 +46,10 @@ def rejudge(
     settings = load_settings(config)
     names = [one.name for one in settings.catalog.platforms]
     if platform and platform not in names:
-        raise fail(f"--platform {platform!r} is not measured: {', '.join(names)}", BAD_USAGE)
+        raise bad_usage(f"--platform {platform!r} is not measured: {', '.join(names)}")
     selection = selection_of(since, until, country, platform)
     if selection.since and selection.until and selection.since >= selection.until:
-        raise fail("--until must be later than --since", BAD_USAGE)
+        raise bad_usage("--until must be later than --since")
     with exit_on(StorageError, OSError):
         done = asyncio.run(_rejudge(settings, selection, keep=not dry_run, json=json))
     for name in done.unknown:

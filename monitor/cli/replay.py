@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, exit_on, fail, load_settings
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, opened_file, plain_console, print_json, progress_bar
 from monitor.cli.selection import (
     CountryOption,
@@ -43,14 +43,6 @@ from storage.store import StorageError
 from storage.values.selection import Selection
 
 _DATABASE, _OONI = "db", "ooni"
-
-
-class _Options(msgspec.Struct, frozen=True, kw_only=True):
-    source: str
-    wanted: RowFilter
-    database: str
-    api: str
-    cache: Path
 
 
 def replay(
@@ -86,13 +78,12 @@ def replay(
     """Run recorded or imported data through the analysis, by its own clock."""
     settings = load_settings(config)
     if json and csv == STANDARD_OUTPUT:
-        raise fail("--json and --csv - both write to standard output", BAD_USAGE)
+        raise bad_usage("--json and --csv - both write to standard output")
     zone = _zone(timezone)
     names = PlatformLookup(shipped_catalog())
     if platform and platform not in names.platforms:
-        raise fail(
-            f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}",
-            BAD_USAGE,
+        raise bad_usage(
+            f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}"
         )
     wanted = RowFilter(
         country=country.upper(),
@@ -100,15 +91,18 @@ def replay(
         since=moment_of("--since", since),
         until=moment_of("--until", until),
     )
-    options = _Options(
-        source=source,
-        wanted=wanted,
-        database=database or settings.database,
-        api=api,
-        cache=cache or _cache_folder(),
-    )
+    tally = RowCounts()
     with exit_on(StorageError, OSError), exit_on(ReplayError, code=BAD_USAGE):
-        replayed = _replay(options, settings, names)
+        if source == _DATABASE:
+            url = database or settings.database
+            replayed = asyncio.run(_from_database(url, wanted, settings))
+        else:
+            if source == _OONI:
+                rows = _from_api(api, cache or _cache_folder(), wanted, names, tally)
+            else:
+                rows = rows_in(Path(source), names, wanted, tally)
+            _print_tally(tally)
+            replayed = replay_rows(rows, names, settings.events)
         if plot is not None:
             draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
@@ -119,30 +113,18 @@ def replay(
         _print_text(replayed, zone, ooni=source != _DATABASE)
 
 
-def _replay(options: _Options, settings: Settings, names: PlatformLookup) -> Replayed:
-    if options.source == _DATABASE:
-        return asyncio.run(_from_database(options, settings))
-    tally = RowCounts()
-    if options.source == _OONI:
-        rows = _from_api(options, names, tally)
-    else:
-        rows = rows_in(Path(options.source), names, options.wanted, tally)
-    _print_tally(tally)
-    return replay_rows(rows, names, settings.events)
-
-
-async def _from_database(options: _Options, settings: Settings) -> Replayed:
-    wanted = options.wanted
+async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Replayed:
     selection = Selection(
         since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
     )
-    async with opened(options.database) as store:
+    async with opened(url) as store:
         quarantined = Quarantined(await store.quarantines())
         return await replay_store(store, selection, settings.events, quarantined)
 
 
-def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> list[Row]:
-    wanted = options.wanted
+def _from_api(
+    api: str, cache: Path, wanted: RowFilter, names: PlatformLookup, tally: RowCounts
+) -> list[Row]:
     if not (wanted.country and wanted.platform and wanted.since):
         raise ReplayError("`replay ooni` needs --country, --platform and --since")
     until = wanted.until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -160,11 +142,11 @@ def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> lis
     )
     with progress_bar(*columns) as progress:
         task = progress.add_task("0 measurements", total=len(asked))
-        client = OoniApi(options.api, options.cache, say=_print_above(progress))
+        client = OoniApi(api, cache, say=_print_above(progress))
         try:
             for query, end in asked:
                 for page in client.pages(query, end):
-                    for row in rows_of(page, options.api, names, wanted, tally):
+                    for row in rows_of(page, api, names, wanted, tally):
                         found.setdefault(row.uid or f"{row.at}{row.asn}{row.test}", row)
                     progress.update(task, description=f"{tally.rows} measurements")
                 progress.advance(task)
@@ -212,8 +194,8 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise fail(
-            f"--timezone {name!r} is unknown: write one such as Africa/Nairobi", BAD_USAGE
+        raise bad_usage(
+            f"--timezone {name!r} is unknown: write one such as Africa/Nairobi"
         ) from error
 
 

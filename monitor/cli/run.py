@@ -3,7 +3,8 @@
 import asyncio
 
 from monitor.app.run import run as run_app
-from monitor.cli.options import BAD_USAGE, ConfigOption, exit_on, load_settings
+from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.logs import configure
 from monitor.server.serve import ListenError
 from storage.store import StorageError

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import bad_usage
 from storage.values.selection import Selection
 
 SinceOption = Annotated[
@@ -33,7 +33,7 @@ def moment_of(option: str, text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise fail(
-            f"{option} {text!r} is not a date: write 2024-02-17 or 2024-02-17T18:00", BAD_USAGE
+        raise bad_usage(
+            f"{option} {text!r} is not a date: write 2024-02-17 or 2024-02-17T18:00"
         ) from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from monitor.cli.options import exit_on
+from monitor.cli.exits import exit_on
 from storage.open_store import open_store
 from storage.store import CollectorStore, StorageError
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, exit_on, fail
+from monitor.cli.exits import BAD_USAGE, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.signatures_text import checked
