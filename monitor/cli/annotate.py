@@ -10,7 +10,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, print_lines
-from monitor.cli.selection import CountryOption, SinceOption, UntilOption, moment_of
+from monitor.cli.selection import Country, Since, Until, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
 from monitor.config.catalog import shipped_catalog
@@ -36,9 +36,9 @@ def import_file(
 
 @app.command("list")
 def show(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
     platform: Annotated[
         str, typer.Option(help="Annotations about this platform or about no platform.")
     ] = "",

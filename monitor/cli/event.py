@@ -15,13 +15,7 @@ from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, print_lines, table
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
@@ -54,10 +48,10 @@ app = command_group("List and show detected events, and review them.")
 
 @app.command("list")
 def show_all(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

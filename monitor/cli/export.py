@@ -14,13 +14,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, opened_file
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
@@ -83,10 +77,10 @@ def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa
     @app.command(name, help=help)
     def export(
         kind: KindArgument,
-        since: SinceOption = "",
-        until: UntilOption = "",
-        country: CountryOption = "",
-        platform: PlatformOption = "",
+        since: Since = "",
+        until: Until = "",
+        country: Country = "",
+        platform: Platform = "",
         output: OutputOption = STANDARD_OUTPUT,
         rejudging: RejudgingOption = "",
         period: PeriodOption = Period.HOUR,
@@ -117,10 +111,10 @@ _add_table_command(
 
 @app.command()
 def ooni(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     output: OutputOption = STANDARD_OUTPUT,
     config: ConfigOption = None,
 ) -> None:

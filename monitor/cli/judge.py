@@ -12,7 +12,7 @@ from rich.padding import Padding
 from monitor.analysis.verdict import State
 from monitor.cli.exits import BAD_USAGE, bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.once import STYLES, json_lines
+from monitor.cli.once import json_lines
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
@@ -22,6 +22,7 @@ from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
 from monitor.wording.rules import RULE_MEANINGS
+from monitor.wording.states import STATE_STYLES
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.values.cycle import Cycle
@@ -139,10 +140,10 @@ def _print_blocks(judged: Iterator[Judged]) -> None:
         console.print(f"[bold]{escape(one.source)}[/]", soft_wrap=True)
         for verdict in one.cycle.platforms:
             how = f" ({verdict.method}: {verdict.sub_method})" if verdict.method else ""
+            state = f"[{STATE_STYLES[verdict.state]}]{verdict.state}[/]"
             console.print(
                 f"  {one.imported.started_at:%Y-%m-%d %H:%M}  {vantage.country} AS{vantage.asn}  "
-                f"{escape(verdict.platform)}: [{STYLES[verdict.state]}]{verdict.state}[/]{how}"
-                f"{_ooni_result(one.imported)}",
+                f"{escape(verdict.platform)}: {state}{how}{_ooni_result(one.imported)}",
                 soft_wrap=True,
             )
             if verdict.state is not State.OK:

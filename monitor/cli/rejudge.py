@@ -13,13 +13,7 @@ from monitor.app.clock import utc_now
 from monitor.cli.exits import bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeCounter
@@ -32,10 +26,10 @@ from storage.values.selection import Selection
 
 
 def rejudge(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     json: JsonOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what differs and store no results.")

@@ -17,13 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import STANDARD_OUTPUT, opened_file, plain_console, print_json, progress_bar
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    moment_of,
-)
+from monitor.cli.selection import Country, Platform, Since, Until, moment_of
 from monitor.cli.store_options import opened
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
@@ -53,10 +47,10 @@ def replay(
             metavar="SOURCE",
         ),
     ],
-    country: CountryOption = "",
-    platform: PlatformOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    country: Country = "",
+    platform: Platform = "",
+    since: Since = "",
+    until: Until = "",
     json: JsonOption = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write events as CSV; - for standard output.")

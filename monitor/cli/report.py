@@ -8,7 +8,7 @@ import typer
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.selection import CountryOption, PlatformOption, SinceOption, moment_of
+from monitor.cli.selection import Country, Platform, Since, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
@@ -25,9 +25,9 @@ from storage.store import CollectorStore
 
 
 def report(
-    country: CountryOption,
-    platform: PlatformOption,
-    since: SinceOption,
+    country: Country,
+    platform: Platform,
+    since: Since,
     until: Annotated[str, typer.Option(help="Time before which to stop, UTC. Default: now.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "report.zip"

@@ -8,12 +8,10 @@ import typer
 from monitor.cli.exits import bad_usage
 from storage.values.selection import Selection
 
-SinceOption = Annotated[
-    str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")
-]
-UntilOption = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
-CountryOption = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
-PlatformOption = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
+Since = Annotated[str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")]
+Until = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
+Country = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
+Platform = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
 
 
 def selection_of(since: str, until: str, country: str, platform: str) -> Selection:

@@ -10,7 +10,7 @@ from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json
-from monitor.cli.selection import CountryOption, moment_of
+from monitor.cli.selection import Country, moment_of
 from monitor.cli.store_options import with_store
 from monitor.cli.vantage_key import public_key
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
@@ -44,7 +44,7 @@ app = command_group("Enroll and revoke agents' keys, and quarantine vantages.")
 @app.command("enroll")
 def enroll(
     vantage: Id,
-    country: CountryOption,
+    country: Country,
     asn: Annotated[int, typer.Option(help="AS number of its network.", min=0, max=LARGEST_ASN)],
     network: Annotated[str, typer.Option(help="Name of its network, for people.")],
     key: Key,
@@ -259,14 +259,12 @@ def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
         name: msgspec.json.encode(getattr(enrolment, name)).decode()
         for name in ("vantage", "country", "network", "role", "profile")
     }
-    typer.echo(f"{enrolment.vantage}: enrolled, with the key")
-    typer.echo(f"  {grouped(enrolment.fingerprint)}")
-    typer.echo("Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n")
     typer.echo(
+        f"{enrolment.vantage}: enrolled, with the key\n  {grouped(enrolment.fingerprint)}\n"
+        "Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n\n"
         f"[[vantage]]\nid = {text['vantage']}\ncountry = {text['country']}\nasn = {enrolment.asn}\n"
         f"network = {text['network']}\nrole = {text['role']}\nprofile = {text['profile']}\n\n"
-        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{collectors}"\n'
+        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{collectors}"\n\n'
+        "with the names of your collectors. Send the fingerprint of their key over another\n"
+        f"channel than these lines:\n  {grouped(fingerprint(collectors))}"
     )
-    typer.echo("with the names of your collectors. Send the fingerprint of their key over another")
-    typer.echo("channel than these lines:")
-    typer.echo(f"  {grouped(fingerprint(collectors))}")
