@@ -9,7 +9,7 @@ from monitor.app.clock import utc_now
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import print_json, print_lines
+from monitor.cli.output import minute, print_json, print_lines
 from monitor.cli.selection import Country, Since, Until, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
@@ -101,9 +101,9 @@ def _print(found: list[Annotation]) -> None:
         typer.echo("No annotations.", err=True)
         return
     for one in found:
-        until = f" to {one.until:%Y-%m-%d %H:%M}Z" if one.until else ""
+        until = f" to {minute(one.until)}" if one.until else ""
         about = f" ({one.platform})" if one.platform else ""
-        when = f"{one.since:%Y-%m-%d %H:%M}Z{until}"
+        when = f"{minute(one.since)}{until}"
         print_lines(
             (
                 f"{one.id}  {one.country}  {when}  {one.kind}{about}",

@@ -1,7 +1,6 @@
 """`shutwatch export`: stored data as files."""
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
 from monitor.cli.options import ConfigOption, load_settings
-from monitor.cli.output import STANDARD_OUTPUT, opened_file
+from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
 from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
 from monitor.config.settings import Settings
@@ -59,16 +58,8 @@ class _WriteRows(Protocol):
 async def _csv(
     kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
 ) -> int:
-    text = _text(out)
-    try:
+    with csv_text(out) as text:
         return await write_csv(kind, store, selection, text, rejudging=rejudging)
-    finally:
-        text.detach()
-
-
-def _text(out: BinaryIO) -> io.TextIOWrapper:
-    # A csv writer ends its own lines; a translating stream would double them.
-    return io.TextIOWrapper(out, encoding="utf-8", newline="")
 
 
 def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa: A002 # as typer
@@ -129,10 +120,8 @@ def ooni(
 @exit_on(OSError)
 def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
     """Export the meaning of every column of every file, as CSV."""
-    with opened_file(output) as out:
-        text = _text(out)
+    with opened_file(output) as out, csv_text(out) as text:
         rows = write_dictionary(text)
-        text.detach()
     _report(rows, "columns")
 
 

@@ -36,5 +36,8 @@ def load_settings(config: Path | None) -> Settings:
     try:
         return load_config(path, os.environ)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        number = len(error.problems)
+        typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)
+        for problem in error.problems:
+            typer.echo(f"\n{problem}", err=True)
         raise typer.Exit(BAD_USAGE) from error

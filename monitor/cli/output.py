@@ -4,8 +4,9 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 from rich.console import Console
@@ -47,6 +48,21 @@ def opened_file(output: Path) -> Iterator[BinaryIO]:
     with partial.open("wb") as out:
         yield out
     partial.replace(output)
+
+
+@contextmanager
+def csv_text(file: BinaryIO) -> Iterator[TextIO]:
+    """Text in UTF-8 for a csv writer, which ends its own lines: a translation would double them."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def minute(moment: datetime | None) -> str:
+    """`2024-02-17 18:12Z` of a time in UTC; empty for None."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
 
 
 def table(*columns: str, title: str | None = None, header_style: str = "bold") -> Table:

@@ -2,21 +2,26 @@
 
 import asyncio
 import csv as csv_format
-import io
 import os
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.options import ConfigOption, JsonOption, load_settings
-from monitor.cli.output import STANDARD_OUTPUT, opened_file, plain_console, print_json, progress_bar
+from monitor.cli.output import (
+    STANDARD_OUTPUT,
+    csv_text,
+    opened_file,
+    plain_console,
+    print_json,
+    progress_bar,
+)
 from monitor.cli.selection import Country, Platform, Since, Until, moment_of
 from monitor.cli.store_options import opened
 from monitor.config.catalog import shipped_catalog
@@ -136,7 +141,11 @@ def _from_api(
     )
     with progress_bar(*columns) as progress:
         task = progress.add_task("0 measurements", total=len(asked))
-        client = OoniApi(api, cache, say=_print_above(progress))
+
+        def warn(text: str) -> None:
+            progress.console.print(f"shutwatch: OONI: {text}", markup=False)
+
+        client = OoniApi(api, cache, say=warn)
         try:
             for query, end in asked:
                 for page in client.pages(query, end):
@@ -147,10 +156,6 @@ def _from_api(
         finally:
             client.close()
     return list(found.values())
-
-
-def _print_above(progress: Progress) -> Callable[[str], None]:
-    return lambda text: progress.console.print(f"shutwatch: OONI: {text}", markup=False)
 
 
 def _print_tally(tally: RowCounts) -> None:
@@ -166,13 +171,11 @@ def _print_tally(tally: RowCounts) -> None:
 
 
 def _write_csv(replayed: Replayed, path: Path) -> None:
-    with opened_file(path) as out:
-        text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    with opened_file(path) as out, csv_text(out) as text:
         writer = csv_format.writer(text, lineterminator="\r\n")
         writer.writerow([column.name for column in EVENT_COLUMNS])
         for event in replayed.events:
             writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
-        text.detach()
 
 
 def _print_text(replayed: Replayed, zone: tzinfo, *, ooni: bool) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.cli.output import plain_console, print_lines, table
+from monitor.cli.output import minute, plain_console, print_lines, table
 from monitor.keys.keys import grouped
 from monitor.wording.plain import visible
 from storage.store import CollectorStore
@@ -66,26 +66,22 @@ def print_vantages(found: Iterable[Known]) -> None:
 
 def time_range(since: datetime | None, until: datetime | None) -> str:
     """` from … to …`, as far as they are given."""
-    begin = f" from {_moment(since)}" if since else ""
-    return begin + (f" to {_moment(until)}" if until else "")
+    begin = f" from {minute(since)}" if since else ""
+    return begin + (f" to {minute(until)}" if until else "")
 
 
 def _row(one: Known) -> tuple[str, ...]:
-    judged = _moment(one.judged_at) if one.judged_at else "never"
+    judged = minute(one.judged_at) or "never"
     if not one.keys:
         return (one.vantage, one.country, "", "", "", "own vantage, no key", judged)
     last = one.key or one.keys[-1]
     network = f"AS{last.asn} {visible(last.network)}"
     role = last.role if last.profile == "normal" else f"{last.role}, {last.profile}"
     if last.revoked_at is None:
-        valid = f"since {_moment(last.enrolled_at)}"
+        valid = f"since {minute(last.enrolled_at)}"
     else:
-        valid = f"no, since {_moment(last.revoked_at)}: {visible(last.reason)}"
+        valid = f"no, since {minute(last.revoked_at)}: {visible(last.reason)}"
     return (
         *(one.vantage, one.country, network, role, grouped(last.fingerprint[:_SHOWN])),
         *(valid, judged),
     )
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}Z"
