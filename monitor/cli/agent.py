@@ -14,8 +14,9 @@ from monitor.agent.run_agent import run as run_agent
 from monitor.agent.status import lines, status_of
 from monitor.agent.wipe import LIMITS, StillRunsError, stop
 from monitor.agent.wipe import wipe as wipe_files
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, JsonOption, fail, load_settings
+from monitor.cli.options import JsonOption, load_settings
 from monitor.config.settings import Settings
 from monitor.keys.keys import KeyFileError, fingerprint, grouped, load, load_or_make, public_text
 from monitor.logs import configure
@@ -38,6 +39,7 @@ app = command_group("Measure from one vantage and send the results to collectors
 
 
 @app.command("init")
+@exit_on(OSError, KeyFileError, code=BAD_USAGE)
 def init(
     folder: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Folder to write to.", show_default=False)
@@ -46,20 +48,15 @@ def init(
     """Write a key and a configuration to fill in; print the public key."""
     config = folder / CONFIG_NAME
     content = files("monitor.agent").joinpath("example_agent.toml").read_bytes()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            with config.open("xb") as out:
-                out.write(content)
-            config.chmod(0o600)
-            typer.echo(f"Wrote {config}. Fill in the vantage, the collectors and their key.")
-        except FileExistsError:
-            typer.echo(f"{config} exists already and stays as it is.")
-        load_or_make(folder / KEY_NAME)
-    except OSError as error:
-        raise fail(f"{error.filename}: {error.strerror}", BAD_USAGE) from error
-    except KeyFileError as error:
-        raise fail(str(error), BAD_USAGE) from error
+        with config.open("xb") as out:
+            out.write(content)
+        config.chmod(0o600)
+        typer.echo(f"Wrote {config}. Fill in the vantage, the collectors and their key.")
+    except FileExistsError:
+        typer.echo(f"{config} exists already and stays as it is.")
+    load_or_make(folder / KEY_NAME)
     _print_key(folder / KEY_NAME)
     typer.echo(
         "Send the key to the operator, and the fingerprint over another channel. Then:\n"
@@ -68,28 +65,21 @@ def init(
 
 
 @app.command("run")
+@exit_on(StorageError, OSError)
+@exit_on(KeyFileError, RunsAlreadyError, code=BAD_USAGE)
 def run(config: AgentConfig = None) -> None:
     """Measure and send until stopped."""
     settings, _ = _agent(config)
     configure(settings.log)
-    try:
-        asyncio.run(run_agent(settings))
-    except (KeyFileError, RunsAlreadyError) as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except StorageError as error:
-        raise fail(str(error)) from error
-    except OSError as error:
-        raise fail(f"{error.filename}: {error.strerror}") from error
+    asyncio.run(run_agent(settings))
 
 
 @app.command("status")
+@exit_on(StorageError)
 def status(config: AgentConfig = None, json: JsonOption = False) -> None:
     """Show the agent's state, running or not."""
     settings, paths = _agent(config)
-    try:
-        found = status_of(settings.vantages[0].id, paths, this_machine())
-    except StorageError as error:
-        raise fail(str(error)) from error
+    found = status_of(settings.vantages[0].id, paths, this_machine())
     for line in [msgspec.json.encode(found).decode()] if json else lines(found):
         typer.echo(line)
 
@@ -102,24 +92,20 @@ def key(config: AgentConfig = None) -> None:
 
 
 @app.command("pause")
+@exit_on(OSError)
 def pause(config: AgentConfig = None) -> None:
     """Measure and send nothing until `resume`, even after a restart."""
     _, paths = _agent(config)
-    try:
-        paths.pause.touch(mode=0o600)
-    except OSError as error:
-        raise fail(f"{paths.pause}: {error.strerror}") from error
+    paths.pause.touch(mode=0o600)
     typer.echo("Paused: the agent measures nothing and sends nothing.")
 
 
 @app.command("resume")
+@exit_on(OSError)
 def resume(config: AgentConfig = None) -> None:
     """Measure and send again after `pause`."""
     _, paths = _agent(config)
-    try:
-        paths.pause.unlink(missing_ok=True)
-    except OSError as error:
-        raise fail(f"{paths.pause}: {error.strerror}") from error
+    paths.pause.unlink(missing_ok=True)
     typer.echo("Resumed.")
 
 
@@ -139,15 +125,11 @@ def wipe(
             "sent yet are lost, and the agent must be enrolled again",
             abort=True,
         )
-    try:
+    with exit_on(StillRunsError), exit_on(OSError, prefix="deleted all files but one: "):
         if stop(paths):
             typer.echo("The agent was stopped.")
         for deleted in wipe_files(paths, config=not keep_config):
             typer.echo(f"Deleted {deleted}")
-    except StillRunsError as error:
-        raise fail(str(error)) from error
-    except OSError as error:
-        raise fail(f"{error.filename}: {error.strerror}; all others are deleted") from error
     typer.echo(LIMITS)
 
 
@@ -156,13 +138,11 @@ def _agent(config: Path | None) -> tuple[Settings, AgentFiles]:
     settings = load_settings(config)
     if settings.agent is None:
         named = settings.source or "no configuration file is named, and the default"
-        raise fail(f"{named} has no [agent] table: `shutwatch agent init` writes one", BAD_USAGE)
+        raise bad_usage(f"{named} has no [agent] table: `shutwatch agent init` writes one")
     return settings, files_of(settings)
 
 
+@exit_on(KeyFileError, code=BAD_USAGE)
 def _print_key(file: Path) -> None:
-    try:
-        public = public_text(load(file))
-    except KeyFileError as error:
-        raise fail(str(error), BAD_USAGE) from error
+    public = public_text(load(file))
     typer.echo(f"Public key:  {public}\nFingerprint: {grouped(fingerprint(public))}")

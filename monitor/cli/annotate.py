@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from monitor.app.clock import utc_now
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
-from monitor.cli.output import print_json, print_lines
-from monitor.cli.selection import CountryOption, SinceOption, UntilOption, moment_of
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import minute, print_json, print_lines
+from monitor.cli.selection import Country, Since, Until, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.annotations_csv import AnnotationsError, read_annotations
 from monitor.config.catalog import shipped_catalog
@@ -29,19 +30,15 @@ def import_file(
     """Add the annotations of a CSV file that are not stored yet."""
     settings = load_settings(config)
     annotations = _read(file, settings)
-
-    async def add(store: Store) -> int:
-        return await store.add_annotations(annotations)
-
-    new = with_store(settings.database, add)
+    new = with_store(settings.database, lambda store: store.add_annotations(annotations))
     typer.echo(f"{new} added, {len(annotations) - new} there already", err=True)
 
 
 @app.command("list")
 def show(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
     platform: Annotated[
         str, typer.Option(help="Annotations about this platform or about no platform.")
     ] = "",
@@ -50,11 +47,10 @@ def show(
 ) -> None:
     """List annotations, earliest first."""
     begin, end = moment_of("--since", since), moment_of("--until", until)
-
-    async def read(store: Store) -> list[Annotation]:
-        return await store.annotations(country.upper(), begin, end, platform)
-
-    found = with_store(load_settings(config).database, read)
+    found = with_store(
+        load_settings(config).database,
+        lambda store: store.annotations(country.upper(), begin, end, platform),
+    )
     if json:
         print_json(found)
     else:
@@ -74,16 +70,16 @@ def remove(
         known = {one.id for one in await store.annotations()}
         unknown = [one for one in ids if one not in known]
         if unknown:
-            raise fail(
+            raise bad_usage(
                 f"there is no annotation {', '.join(map(repr, unknown))}: "
-                "`shutwatch annotate list` shows all; nothing was removed",
-                BAD_USAGE,
+                "`shutwatch annotate list` shows all; nothing was removed"
             )
         return await store.remove_annotations(ids)
 
     typer.echo(f"{with_store(load_settings(config).database, delete)} removed", err=True)
 
 
+@exit_on(OSError, code=BAD_USAGE)
 def _read(file: Path, settings: Settings) -> tuple[Annotation, ...]:
     """The annotations in the file. Prints every problem and exits with 2 when it has any."""
     platforms = {
@@ -93,8 +89,6 @@ def _read(file: Path, settings: Settings) -> tuple[Annotation, ...]:
     }
     try:
         return read_annotations(file.read_bytes(), platforms, utc_now())
-    except OSError as error:
-        raise fail(f"{file}: {error.strerror}", BAD_USAGE) from error
     except AnnotationsError as error:
         for problem in error.problems:
             typer.echo(f"{file}: {problem}", err=True)
@@ -107,9 +101,9 @@ def _print(found: list[Annotation]) -> None:
         typer.echo("No annotations.", err=True)
         return
     for one in found:
-        until = f" to {one.until:%Y-%m-%d %H:%M}Z" if one.until else ""
+        until = f" to {minute(one.until)}" if one.until else ""
         about = f" ({one.platform})" if one.platform else ""
-        when = f"{one.since:%Y-%m-%d %H:%M}Z{until}"
+        when = f"{minute(one.since)}{until}"
         print_lines(
             (
                 f"{one.id}  {one.country}  {when}  {one.kind}{about}",

@@ -7,15 +7,8 @@ from typing import Annotated
 import typer
 
 from monitor.cli.config_summary import print_summary
-from monitor.cli.options import BAD_USAGE
-from monitor.config.load import (
-    CONFIG_VARIABLE,
-    default_settings,
-    find_config,
-    load_config,
-)
-from monitor.config.settings import Settings
-from monitor.config.toml_problem import ConfigError
+from monitor.cli.options import load_settings
+from monitor.config.load import CONFIG_VARIABLE, find_config
 
 
 def check(
@@ -29,22 +22,9 @@ def check(
     ] = None,
 ) -> None:
     """List every mistake in a configuration, or what it watches and from where."""
-    print_summary(_checked(find_config(path, os.environ)))
-
-
-def _checked(path: Path | None) -> Settings:
-    """The settings in the file. Prints every problem and exits when it has any."""
-    if path is None:
+    if find_config(path, os.environ) is None:
         typer.echo(
             "No file is named, so these are the built-in settings. "
             "`shutwatch init` writes an example to start from.\n"
         )
-        return default_settings()
-    try:
-        return load_config(path, os.environ)
-    except ConfigError as error:
-        number = len(error.problems)
-        typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)
-        for problem in error.problems:
-            typer.echo(f"\n{problem}", err=True)
-        raise typer.Exit(BAD_USAGE) from error
+    print_summary(load_settings(path))

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
+from monitor.cli.exits import BAD_USAGE, exit_on
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.collector.run_collector import run
 from monitor.keys.keys import KeyFileError
 from monitor.logs import configure
@@ -10,6 +11,8 @@ from monitor.server.serve import ListenError
 from storage.store import StorageError
 
 
+@exit_on(StorageError, KeyFileError)
+@exit_on(ListenError, code=BAD_USAGE)
 def collector(config: ConfigOption = None) -> None:
     """Receive agents' measurements, judge them, and serve the page and metrics.
 
@@ -18,9 +21,4 @@ def collector(config: ConfigOption = None) -> None:
     """
     settings = load_settings(config)
     configure(settings.log)
-    try:
-        asyncio.run(run(settings))
-    except ListenError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (StorageError, KeyFileError) as error:
-        raise fail(str(error)) from error
+    asyncio.run(run(settings))

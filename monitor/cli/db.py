@@ -1,14 +1,17 @@
 """`shutwatch db`: backups of the database, its version, and its integrity."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, OUR_FAULT, ConfigOption, fail, load_settings
+from monitor.cli.options import ConfigOption, load_settings
 from monitor.cli.output import progress_bar
 from monitor.cli.store_options import with_store
 from monitor.config.environ import expander
@@ -25,7 +28,19 @@ DAMAGED = 3
 app = command_group("Back up, restore, check, upgrade or move the database.")
 
 
+@contextmanager
+def _exits() -> Iterator[None]:
+    """Exits with the code of what the database, or a copy of it, is found to be."""
+    with (
+        exit_on(StorageError, OSError),
+        exit_on(BackupError, code=BAD_USAGE),
+        exit_on(DamagedError, code=DAMAGED),
+    ):
+        yield
+
+
 @app.command("backup")
+@_exits()
 def make(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     force: Annotated[
@@ -35,41 +50,33 @@ def make(
 ) -> None:
     """Copy the database to a file, even while shutwatch runs, and check the copy."""
     database = _file(config)
-    try:
-        with progress_bar(TextColumn("copying"), BarColumn(), TimeElapsedColumn()) as progress:
-            task = progress.add_task("copying", total=None)
-            made = backup(
-                database,
-                file,
-                overwrite=force,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-            )
-    except StorageError as error:
-        raise fail(str(error), _code(error)) from error
-    except OSError as error:
-        raise fail(f"{file} cannot be written: {error.strerror}") from error
+    with progress_bar(TextColumn("copying"), BarColumn(), TimeElapsedColumn()) as progress:
+        task = progress.add_task("copying", total=None)
+        made = backup(
+            database,
+            file,
+            overwrite=force,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
     typer.echo(f"{file}: {_content(made)}, checked")
 
 
 @app.command("restore")
+@_exits()
 def put_back(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Backup to restore.")],
     config: ConfigOption = None,
 ) -> None:
     """Replace the database by a backup; the old file is kept next to it."""
     database = _file(config)
-    try:
-        done = restore(file, database, migrate_file)
-    except StorageError as error:
-        raise fail(str(error), _code(error)) from error
-    except OSError as error:
-        raise fail(f"{database} cannot be replaced: {error.strerror}") from error
+    done = restore(file, database, migrate_file)
     typer.echo(f"{database}: {_content(done.content)}, restored from {file}")
     if done.aside is not None:
         typer.echo(f"The database before is kept as {done.aside}")
 
 
 @app.command("check")
+@_exits()
 def examine(
     file: Annotated[
         Path | None,
@@ -87,10 +94,7 @@ def examine(
     """
     url = f"sqlite:///{file}" if file is not None else _database(config)
     name = str(file) if file is not None else _named(url)
-    try:
-        problems = _problems(url)
-    except StorageError as error:
-        raise fail(str(error), _code(error)) from error
+    problems = _problems(url)
     for problem in problems:
         typer.echo(f"{name}: {visible(problem)}", err=True)
     if problems:
@@ -111,6 +115,7 @@ def upgrade(config: ConfigOption = None) -> None:
 
 
 @app.command("copy")
+@_exits()
 def copy_all(
     source: Annotated[Path, typer.Argument(metavar="SQLITE", help="SQLite file to copy.")],
     target: Annotated[
@@ -133,18 +138,15 @@ def copy_all(
         TextColumn("{task.completed:,.0f} rows"),
         TimeRemainingColumn(),
     )
-    try:
-        with progress_bar(*columns) as progress:
-            task = progress.add_task("", total=None)
-            done = copy(
-                str(source),
-                PostgresqlBackend(url),
-                lambda table, rows, of: progress.update(
-                    task, description=table, completed=rows, total=of
-                ),
-            )
-    except StorageError as error:
-        raise fail(str(error), _code(error)) from error
+    with progress_bar(*columns) as progress:
+        task = progress.add_task("", total=None)
+        done = copy(
+            str(source),
+            PostgresqlBackend(url),
+            lambda table, rows, of: progress.update(
+                task, description=table, completed=rows, total=of
+            ),
+        )
     typer.echo(
         f"{_named(url)}: all {done.rows:,} rows of {source} are there, counted; among them "
         f"{done.measurements:,} measurements and {done.events:,} events"
@@ -160,12 +162,10 @@ def _problems(url: str) -> list[str]:
 
 
 def _target(written: str) -> str:
-    try:
+    with exit_on(ValueError, code=BAD_USAGE, prefix="POSTGRES cannot be used, it should be: "):
         url = database_url.checked(expander(os.environ)(written))
-    except ValueError as error:
-        raise fail(f"POSTGRES cannot be used, it should be: {error}", BAD_USAGE) from error
     if not database_url.is_postgresql(url):
-        raise fail("POSTGRES must be the URL of a PostgreSQL database", BAD_USAGE)
+        raise bad_usage("POSTGRES must be the URL of a PostgreSQL database")
     return url
 
 
@@ -177,7 +177,7 @@ def _database(config: Path | None) -> str:
     """The configured URL; exits when it is in memory only."""
     url = load_settings(config).database
     if url == database_url.MEMORY:
-        raise fail('database is "memory:", which is not a file', BAD_USAGE)
+        raise bad_usage('database is "memory:", which is not a file')
     return url
 
 
@@ -185,18 +185,11 @@ def _file(config: Path | None) -> str:
     """The configured file; exits when there can be none."""
     url = _database(config)
     if database_url.is_postgresql(url):
-        raise fail(
+        raise bad_usage(
             f"{_named(url)} is in PostgreSQL, which has its own tools: use pg_dump and "
-            "pg_restore, see docs/postgres.md",
-            BAD_USAGE,
+            "pg_restore, see docs/postgres.md"
         )
     return database_url.file_of(url)
-
-
-def _code(error: StorageError) -> int:
-    if isinstance(error, DamagedError):
-        return DAMAGED
-    return BAD_USAGE if isinstance(error, BackupError) else OUR_FAULT
 
 
 def _content(content: Copied) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.output import plain_console
 from monitor.demo.run_demo import DemoOptions, show
 from monitor.demo.world import WorldError
@@ -43,7 +43,7 @@ def demo(
 ) -> None:
     """Watch an invented country block X and lift the block: no root, no internet, a minute."""
     if leave and hold:
-        raise fail("--exit or --hold, not both", BAD_USAGE)
+        raise bad_usage("--exit or --hold, not both")
     console = plain_console()
     with _folder(folder) as place, suppress(KeyboardInterrupt):
         options = DemoOptions(
@@ -54,12 +54,8 @@ def demo(
             hold=hold,
             keep=folder is not None,
         )
-        try:
+        with exit_on(StorageError), exit_on(WorldError, ListenError, OSError, code=BAD_USAGE):
             outcome = asyncio.run(show(options, console))
-        except (WorldError, ListenError, OSError) as error:
-            raise fail(str(error), BAD_USAGE) from error
-        except StorageError as error:
-            raise fail(str(error)) from error
         raise typer.Exit(outcome.exit_code(to_the_end=leave))
 
 
@@ -70,11 +66,9 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="shutwatch-demo-") as made:
             yield Path(made)
         return
-    try:
+    with exit_on(OSError, code=BAD_USAGE, prefix="cannot use the folder "):
         wanted.mkdir(parents=True, exist_ok=True)
         empty = not any(wanted.iterdir())
-    except OSError as error:
-        raise fail(f"{wanted} cannot be used as a folder: {error.strerror}", BAD_USAGE) from error
     if not empty:
-        raise fail(f"{wanted} is not empty: name a new folder", BAD_USAGE)
+        raise bad_usage(f"{wanted} is not empty: name a new folder")
     yield wanted

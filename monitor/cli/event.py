@@ -1,7 +1,7 @@
 """`shutwatch event`: detected events, and people's reviews of them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -11,16 +11,11 @@ from rich.markup import escape
 
 from monitor.analysis.events.event import Event, EventLogEntry
 from monitor.app.clock import utc_now
+from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
-from monitor.cli.output import plain_console, print_json, print_lines, table
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import minute, plain_console, print_json, print_lines, table
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import with_store
 from monitor.recording.continuations import reviews_of
 from monitor.wording.changes import change_in_words
@@ -53,20 +48,16 @@ app = command_group("List and show detected events, and review them.")
 
 @app.command("list")
 def show_all(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """List events, oldest first, each with its current review."""
     selection = selection_of(since, until, country, platform)
-
-    async def read(store: Store) -> list[_Reviewed]:
-        return await _reviewed(store, selection)
-
-    listed = with_store(load_settings(config).database, read)
+    listed = with_store(load_settings(config).database, lambda store: _reviewed(store, selection))
     if json:
         print_json(one.as_json() for one in listed)
     else:
@@ -187,7 +178,7 @@ async def _find(store: Store, start: str) -> Event:
     """The one event whose id begins with `start`. Exits with 2 unless there is exactly one."""
     wanted = start.strip().lower()
     if len(wanted) < SHORTEST:
-        raise fail(f"{start!r}: give at least {SHORTEST} characters of the event's id", BAD_USAGE)
+        raise bad_usage(f"{start!r}: give at least {SHORTEST} characters of the event's id")
     found = [
         event
         async for page in store.events(Selection())
@@ -195,10 +186,10 @@ async def _find(store: Store, start: str) -> Event:
         if event.id.startswith(wanted)
     ]
     if not found:
-        raise fail(f"there is no event {start!r}: `shutwatch event list` shows all", BAD_USAGE)
+        raise bad_usage(f"there is no event {start!r}: `shutwatch event list` shows all")
     if len(found) > 1 and found[0].id != wanted:
         ids = ", ".join(event.id for event in found)
-        raise fail(f"{start!r} is the start of more than one event's id: {ids}", BAD_USAGE)
+        raise bad_usage(f"{start!r} is the start of more than one event's id: {ids}")
     return found[0]
 
 
@@ -213,21 +204,17 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
     if confirm and reject:
-        raise fail("either --confirm or --reject", BAD_USAGE)
+        raise bad_usage("either --confirm or --reject")
     if confirm or reject:
         return Mark.CONFIRMED if confirm else Mark.REJECTED
     if not note.strip():
-        raise fail("give --confirm, --reject or --note TEXT", BAD_USAGE)
+        raise bad_usage("give --confirm, --reject or --note TEXT")
     return Mark.NOTE
 
 
 def _check_length(option: str, text: str, limit: int) -> None:
     if len(text) > limit:
-        raise fail(f"{option}: {len(text)} characters, at most {limit} fit", BAD_USAGE)
-
-
-def _time(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
+        raise bad_usage(f"{option}: {len(text)} characters, at most {limit} fit")
 
 
 def _subject(event: Event) -> str:
@@ -244,7 +231,7 @@ def _event_line(event: Event) -> str:
 def _review_line(review: Review) -> str:
     by = f" ({visible(review.reviewer)})" if review.reviewer else ""
     note = f": {visible(review.note)}" if review.note else ""
-    return f"{_time(review.at)}  {MARKS[review.mark]}{by}{note}"
+    return f"{minute(review.at)}  {MARKS[review.mark]}{by}{note}"
 
 
 def _of_earlier(review: Review, event: Event) -> str:
@@ -263,7 +250,7 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
         mark = one.review.mark.value if one.review else ("notes" if one.count else "")
         state = EVENT_STATES[event.state]
         # The country as its code, which `--country` takes.
-        cells = (_time(event.onset_latest), event.country, _subject(event), state, mark)
+        cells = (minute(event.onset_latest), event.country, _subject(event), state, mark)
         # The start of an id is enough to name the event, and leaves room for the other columns.
         shown.add_row(event.id[:12], *map(escape, cells))
     plain_console().print(shown)
@@ -272,19 +259,19 @@ def _print_list(listed: Sequence[_Reviewed]) -> None:
 def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
-    earliest = _time(event.onset_earliest) or "an unknown time before the first measurement"
+    earliest = minute(event.onset_earliest) or "an unknown time before the first measurement"
     lines = [
         _event_line(event),
-        f"  began     between {earliest} and {_time(event.onset_latest)}",
-        f"  detected  {_time(event.detected_at)}",
-        f"  confirmed {_time(event.confirmed_at) or 'not'}",
+        f"  began     between {earliest} and {minute(event.onset_latest)}",
+        f"  detected  {minute(event.detected_at)}",
+        f"  confirmed {minute(event.confirmed_at) or 'not'}",
     ]
     if event.active:
         lines.append("  ended     not")
     else:
         lines.append(
-            f"  ended     between {_time(event.end_earliest) or '?'} and "
-            f"{_time(event.end_latest) or 'unknown'}"
+            f"  ended     between {minute(event.end_earliest) or '?'} and "
+            f"{minute(event.end_latest) or 'unknown'}"
         )
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
@@ -299,7 +286,7 @@ def print_event(whole: WholeEvent) -> None:
         f"  first     measurement {event.first_measurement}",
         "",
         "Log",
-        *(f"  {_time(e.at)}  {_change(words, e)}" for e in whole.log),
+        *(f"  {minute(e.at)}  {_change(words, e)}" for e in whole.log),
         "",
         "Reviews",
         *(f"  {_review_line(review)}{_of_earlier(review, event)}" for review in whole.reviews),
@@ -310,7 +297,7 @@ def print_event(whole: WholeEvent) -> None:
         for one in whole.annotations:
             about = f" ({one.platform})" if one.platform else ""
             lines.append(
-                f"  {_time(one.since)}  {ANNOTATION_KINDS[one.kind]}{about}: {visible(one.text)}"
+                f"  {minute(one.since)}  {ANNOTATION_KINDS[one.kind]}{about}: {visible(one.text)}"
             )
             lines.append(f"                     {visible(one.source)}")
     print_lines(lines)

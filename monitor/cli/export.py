@@ -1,26 +1,19 @@
 """`shutwatch export`: stored data as files."""
 
 import asyncio
-import io
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Protocol
 
 import typer
 from msgspec.structs import replace
 
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.output import STANDARD_OUTPUT, csv_text, opened_file
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened, with_store
 from monitor.config.settings import Settings
 from monitor.export.csv import write_csv
@@ -29,8 +22,8 @@ from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_lines import write_ooni
 from monitor.export.parquet import MissingExtraError, write_parquet
 from storage.store import StorageError, Store
-from storage.values.rejudging import Rejudging
 from storage.values.rollup import Period
+from storage.values.selection import Selection
 
 
 class By(StrEnum):
@@ -51,100 +44,84 @@ ByOption = Annotated[
     By, typer.Option(help="For availability: one row per network, or per country.")
 ]
 KindArgument = Annotated[Kind, typer.Argument(help="What to export.")]
-STANDARD_OUTPUT = Path("-")
 
 
 app = command_group("Write stored data to files.")
 
 
-@app.command()
-def csv(
-    kind: KindArgument,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
-    output: OutputOption = STANDARD_OUTPUT,
-    rejudging: RejudgingOption = "",
-    period: PeriodOption = Period.HOUR,
-    by: ByOption = By.NETWORK,
-    config: ConfigOption = None,
-) -> None:
-    """Export to CSV. docs/csv.md explains the columns."""
-    settings = _settings(config, kind, rejudging)
-    selection = replace(
-        selection_of(since, until, country, platform),
-        period=period,
-        by_network=by is By.NETWORK,
-    )
-
-    async def write(store: Store, out: BinaryIO) -> int:
-        # A csv writer ends its own lines; a translating stream would double them.
-        text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-        try:
-            return await write_csv(kind, store, selection, text, rejudging=rejudging)
-        finally:
-            text.detach()
-
-    _report(_export(settings, output, write), kind.value)
+class _WriteRows(Protocol):
+    def __call__(
+        self, kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
+    ) -> Awaitable[int]: ...
 
 
-@app.command()
-def parquet(
-    kind: KindArgument,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
-    output: OutputOption = STANDARD_OUTPUT,
-    rejudging: RejudgingOption = "",
-    period: PeriodOption = Period.HOUR,
-    by: ByOption = By.NETWORK,
-    config: ConfigOption = None,
-) -> None:
-    """Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet]."""
-    settings = _settings(config, kind, rejudging)
-    selection = replace(
-        selection_of(since, until, country, platform),
-        period=period,
-        by_network=by is By.NETWORK,
-    )
+async def _csv(
+    kind: Kind, store: Store, selection: Selection, out: BinaryIO, *, rejudging: str
+) -> int:
+    with csv_text(out) as text:
+        return await write_csv(kind, store, selection, text, rejudging=rejudging)
 
-    async def write(store: Store, out: BinaryIO) -> int:
-        return await write_parquet(kind, store, selection, out, rejudging=rejudging)
 
-    _report(_export(settings, output, write), kind.value)
+def _add_table_command(name: str, write: _WriteRows, help: str) -> None:  # noqa: A002 # as typer
+    """Add a command that writes a table in one format."""
+
+    @app.command(name, help=help)
+    def export(
+        kind: KindArgument,
+        since: Since = "",
+        until: Until = "",
+        country: Country = "",
+        platform: Platform = "",
+        output: OutputOption = STANDARD_OUTPUT,
+        rejudging: RejudgingOption = "",
+        period: PeriodOption = Period.HOUR,
+        by: ByOption = By.NETWORK,
+        config: ConfigOption = None,
+    ) -> None:
+        settings = _settings(config, kind, rejudging)
+        selection = replace(
+            selection_of(since, until, country, platform),
+            period=period,
+            by_network=by is By.NETWORK,
+        )
+        rows = _export(
+            settings,
+            output,
+            lambda store, out: write(kind, store, selection, out, rejudging=rejudging),
+        )
+        _report(rows, kind.value)
+
+
+_add_table_command("csv", _csv, "Export to CSV. docs/csv.md explains the columns.")
+_add_table_command(
+    "parquet",
+    write_parquet,
+    "Export to Parquet: the columns of the CSV files, with types. Needs shutwatch[parquet].",
+)
 
 
 @app.command()
 def ooni(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     output: OutputOption = STANDARD_OUTPUT,
     config: ConfigOption = None,
 ) -> None:
     """Export measurements in OONI's data format, one JSON object per line."""
     settings = load_settings(config)
     selection = selection_of(since, until, country, platform)
-
-    async def write(store: Store, out: BinaryIO) -> int:
-        return await write_ooni(store, selection, out)
-
-    _report(_export(settings, output, write), "measurements")
+    rows = _export(settings, output, lambda store, out: write_ooni(store, selection, out))
+    _report(rows, "measurements")
 
 
 @app.command()
+@exit_on(OSError)
 def dictionary(output: OutputOption = STANDARD_OUTPUT) -> None:
     """Export the meaning of every column of every file, as CSV."""
-    try:
-        with _opened(output) as out:
-            text = io.TextIOWrapper(out, encoding="utf-8", newline="")
-            rows = write_dictionary(text)
-            text.detach()
-    except OSError as error:
-        raise fail(str(error)) from error
+    with opened_file(output) as out, csv_text(out) as text:
+        rows = write_dictionary(text)
     _report(rows, "columns")
 
 
@@ -154,21 +131,17 @@ def _settings(config: Path | None, kind: Kind, rejudging: str) -> Settings:
     if not rejudging:
         return settings
     if EXPORTS[kind].recomputed is None:
-        raise fail(f"{kind} is never recomputed: leave --rejudging out", BAD_USAGE)
-
-    async def stored(store: Store) -> dict[str, Rejudging]:
-        return {one.id: one for one in await store.rejudgings()}
-
-    known = with_store(settings.database, stored)
+        raise bad_usage(f"{kind} is never recomputed: leave --rejudging out")
+    stored = with_store(settings.database, lambda store: store.rejudgings())
+    known = {one.id: one for one in stored}
     if rejudging not in known:
         newest = ", ".join(list(known)[-3:])
         hint = f"the newest are {newest}" if newest else "`shutwatch rejudge` makes one"
-        raise fail(f"--rejudging {rejudging!r}: there is no such recomputation; {hint}", BAD_USAGE)
+        raise bad_usage(f"--rejudging {rejudging!r}: there is no such recomputation; {hint}")
     if known[rejudging].finished_at is None:
-        raise fail(
+        raise bad_usage(
             f"--rejudging {rejudging}: it was interrupted, or is still running; run "
-            "`shutwatch rejudge` again",
-            BAD_USAGE,
+            "`shutwatch rejudge` again"
         )
     return settings
 
@@ -177,6 +150,8 @@ def _report(rows: int, what: str) -> None:
     typer.echo(f"{rows} {what}", err=True)
 
 
+@exit_on(StorageError, OSError)
+@exit_on(MissingExtraError, code=BAD_USAGE)
 def _export(
     settings: Settings, output: Path, write: Callable[[Store, BinaryIO], Awaitable[int]]
 ) -> int:
@@ -186,23 +161,5 @@ def _export(
         async with opened(settings.database) as store:
             return await write(store, out)
 
-    try:
-        with _opened(output) as out:
-            return asyncio.run(run(out))
-    except MissingExtraError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (StorageError, OSError) as error:
-        raise fail(str(error)) from error
-
-
-@contextmanager
-def _opened(output: Path) -> Iterator[BinaryIO]:
-    """The file to write. It gets its name when it is complete."""
-    if output == STANDARD_OUTPUT:
-        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
-            yield out
-        return
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("wb") as out:
-        yield out
-    partial.replace(output)
+    with opened_file(output) as out:
+        return asyncio.run(run(out))

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 
 DEFAULT_NAME = "shutwatch.toml"
 
 
+@exit_on(OSError, code=BAD_USAGE, prefix="cannot write ")
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path(DEFAULT_NAME),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
@@ -21,9 +22,7 @@ def init(
         with path.open("wb" if force else "xb") as out:
             out.write(content)
     except FileExistsError as error:
-        raise fail(f"{path} exists already: name another, or add --force", BAD_USAGE) from error
-    except OSError as error:
-        raise fail(f"cannot write {path}: {error.strerror}", BAD_USAGE) from error
+        raise bad_usage(f"{path} exists already: name another, or add --force") from error
     typer.echo(
         f"Wrote {path}. Edit it, then type:\n"
         f"  shutwatch check {path}\n  shutwatch run --config {path}"

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from monitor.analysis.verdict import State
+from monitor.cli.exits import BAD_USAGE, bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.once import STYLES, json_lines
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.once import json_lines
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
@@ -21,6 +22,7 @@ from monitor.ooni.convert import Imported, convert
 from monitor.ooni.ooni_files import measurements_in
 from monitor.ooni.ooni_format import OoniError, UnsupportedTestError, decode
 from monitor.wording.rules import RULE_MEANINGS
+from monitor.wording.states import STATE_STYLES
 from probes.catalog.catalog import Catalog
 from probes.layers.bogon import BogonList
 from storage.values.cycle import Cycle
@@ -65,7 +67,7 @@ def ooni(
     if problems.unreadable:
         raise typer.Exit(BAD_USAGE)
     if not problems.judged:
-        raise fail("no measurement could be judged", BAD_USAGE)
+        raise bad_usage("no measurement could be judged")
 
 
 class _Problems(msgspec.Struct):
@@ -138,10 +140,10 @@ def _print_blocks(judged: Iterator[Judged]) -> None:
         console.print(f"[bold]{escape(one.source)}[/]", soft_wrap=True)
         for verdict in one.cycle.platforms:
             how = f" ({verdict.method}: {verdict.sub_method})" if verdict.method else ""
+            state = f"[{STATE_STYLES[verdict.state]}]{verdict.state}[/]"
             console.print(
                 f"  {one.imported.started_at:%Y-%m-%d %H:%M}  {vantage.country} AS{vantage.asn}  "
-                f"{escape(verdict.platform)}: [{STYLES[verdict.state]}]{verdict.state}[/]{how}"
-                f"{_ooni_result(one.imported)}",
+                f"{escape(verdict.platform)}: {state}{how}{_ooni_result(one.imported)}",
                 soft_wrap=True,
             )
             if verdict.state is not State.OK:

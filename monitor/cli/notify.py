@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from monitor.app.clock import utc_now
+from monitor.cli.exits import bad_usage
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, table
 from monitor.cli.store_options import with_store
 from monitor.notify.apprise_service import AppriseService
@@ -20,7 +19,6 @@ from monitor.notify.message import trial_message
 from monitor.notify.message_words import message_words
 from monitor.notify.settings import NotifySettings, Route, Target
 from monitor.wording.local_time import utc_text
-from storage.store import Store
 from storage.values.outbox import Notice, NoticeState
 
 NOT_TAKEN = 3
@@ -57,12 +55,8 @@ def show(
 ) -> None:
     """List notifications, oldest first, and their delivery."""
     settings = load_settings(config)
-
-    async def read(store: Store) -> list[Notice]:
-        return await store.outbox(state)
-
     routes = {one.name: one for one in settings.notify.route}
-    notices = with_store(settings.database, read)
+    notices = with_store(settings.database, lambda store: store.outbox(state))
     rows = [_row(notice, routes.get(notice.route)) for notice in notices]
     if json:
         print_json(rows)
@@ -70,47 +64,31 @@ def show(
         _print(rows)
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification, as it is shown."""
-
-    created_at: datetime
-    route: str
-    target: str
-    event_id: str
-    country: str
-    occasion: str
-    state: str
-    attempts: int
-    next_at: datetime | None
-    """Time of the next attempt; None when it is settled, or its route was removed."""
-    settled_at: datetime | None
-    reason: str
-
-
-def _row(notice: Notice, route: Route | None) -> _Row:
-    waits = notice.state is NoticeState.PENDING and route is not None
-    return _Row(
-        created_at=notice.created_at,
-        route=notice.route,
-        target=notice.target,
-        event_id=notice.event,
-        country=notice.country,
-        occasion=notice.occasion,
-        state=notice.state.value,
-        attempts=notice.attempts,
-        next_at=ready_at(notice, route) if waits and route is not None else None,
-        settled_at=notice.settled_at,
-        reason=notice.reason,
-    )
+def _row(notice: Notice, route: Route | None) -> dict[str, Any]:
+    """One notification, as it is shown. It has a next attempt unless its route was removed."""
+    waits = notice.state is NoticeState.PENDING
+    return {
+        "created_at": notice.created_at,
+        "route": notice.route,
+        "target": notice.target,
+        "event_id": notice.event,
+        "country": notice.country,
+        "occasion": notice.occasion,
+        "state": notice.state.value,
+        "attempts": notice.attempts,
+        "next_at": ready_at(notice, route) if waits and route is not None else None,
+        "settled_at": notice.settled_at,
+        "reason": notice.reason,
+    }
 
 
 def _chosen(settings: NotifySettings, name: str) -> Sequence[Route]:
     if not settings.route:
-        raise fail("the configuration has no [[notify.route]]", BAD_USAGE)
+        raise bad_usage("the configuration has no [[notify.route]]")
     routes = [route for route in settings.route if name in ("", route.name)]
     if not routes:
         known = ", ".join(route.name for route in settings.route)
-        raise fail(f"--route {name!r}: there is no such route; there are {known}", BAD_USAGE)
+        raise bad_usage(f"--route {name!r}: there is no such route; there are {known}")
     return routes
 
 
@@ -125,20 +103,20 @@ async def _try_all(routes: Sequence[Route], within: float) -> list[tuple[str, st
     return await asyncio.gather(*(one(route, target) for route in routes for target in route.urls))
 
 
-def _print(rows: Sequence[_Row]) -> None:
+def _print(rows: Sequence[dict[str, Any]]) -> None:
     shown = table(
         *("created", "route", "target", "event", "occasion", "state", "attempts"),
         *("settled or next", "reason"),
     )
     shown.columns[6].justify = "right"
     for row in rows:
-        then = row.settled_at or row.next_at
+        then = row["settled_at"] or row["next_at"]
         shown.add_row(
-            utc_text(row.created_at),
-            *map(escape, (row.route, row.target, row.event_id, row.occasion, row.state)),
-            str(row.attempts),
+            utc_text(row["created_at"]),
+            *(escape(row[name]) for name in ("route", "target", "event_id", "occasion", "state")),
+            str(row["attempts"]),
             utc_text(then) if then is not None else "",
-            escape(row.reason),
+            escape(row["reason"]),
         )
     console = plain_console()
     if not console.is_terminal:

@@ -21,19 +21,10 @@ from monitor.wording.grades import grade_in_words
 from monitor.wording.methods import method_and_name, method_name
 from monitor.wording.networks import network_name
 from monitor.wording.rules import HEALTH_RULE_MEANINGS, RULE_MEANINGS
-from monitor.wording.states import STATES
+from monitor.wording.states import STATE_STYLES, STATES
 from monitor.wording.vantage_health import VANTAGE_STATES, notes
 from monitor.wording.words import words_in
 from storage.values.cycle import Cycle
-
-STYLES = {
-    State.OK: "green",
-    State.DEGRADED: "yellow",
-    State.THROTTLED: "yellow",
-    State.BLOCKED: "bold red",
-    State.DOWN: "magenta",
-    State.INSUFFICIENT: "dim",
-}
 
 
 def once(
@@ -172,7 +163,7 @@ def print_cycles(settings: Settings, cycles: list[Cycle], console: Console) -> N
             name = method_name(verdict.method, verdict.sub_method)
             shown.add_row(
                 titles.get(verdict.platform, verdict.platform),
-                f"[{STYLES[verdict.state]}]{STATES[verdict.state]}[/]",
+                f"[{STATE_STYLES[verdict.state]}]{STATES[verdict.state]}[/]",
                 method_and_name(words, name) if name else "",
                 grade_in_words(words, verdict.evidence) if name else "",
                 _reason(verdict),

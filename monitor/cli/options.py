@@ -1,4 +1,4 @@
-"""What every command shares: --config, --json, and exits that say why.
+"""The options that most commands share, --config and --json, and the settings to run on.
 
 Agents load this module, so it imports neither rich nor the database.
 """
@@ -9,12 +9,10 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.exits import BAD_USAGE
 from monitor.config.load import default_settings, find_config, load_config
 from monitor.config.settings import Settings
 from monitor.config.toml_problem import ConfigError
-
-OUR_FAULT = 1
-BAD_USAGE = 2
 
 ConfigOption = Annotated[
     Path | None,
@@ -38,11 +36,8 @@ def load_settings(config: Path | None) -> Settings:
     try:
         return load_config(path, os.environ)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        number = len(error.problems)
+        typer.echo(f"{path}: {number} {'problem' if number == 1 else 'problems'}", err=True)
+        for problem in error.problems:
+            typer.echo(f"\n{problem}", err=True)
         raise typer.Exit(BAD_USAGE) from error
-
-
-def fail(message: str, code: int = OUR_FAULT) -> typer.Exit:
-    """Print why on standard error; raise what this returns."""
-    typer.echo(f"shutwatch: {message}", err=True)
-    return typer.Exit(code)

@@ -2,13 +2,18 @@
 
 import io
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+STANDARD_OUTPUT = Path("-")
 
 
 def plain_console() -> Console:
@@ -30,6 +35,34 @@ def print_json(values: Iterable[Any]) -> None:
     for value in values:
         sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def opened_file(output: Path) -> Iterator[BinaryIO]:
+    """The file to write, - for standard output. It gets its name when it is complete."""
+    if output == STANDARD_OUTPUT:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            yield out
+        return
+    partial = output.with_name(output.name + ".partial")
+    with partial.open("wb") as out:
+        yield out
+    partial.replace(output)
+
+
+@contextmanager
+def csv_text(file: BinaryIO) -> Iterator[TextIO]:
+    """Text in UTF-8 for a csv writer, which ends its own lines: a translation would double them."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def minute(moment: datetime | None) -> str:
+    """`2024-02-17 18:12Z` of a time in UTC; empty for None."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
 
 
 def table(*columns: str, title: str | None = None, header_style: str = "bold") -> Table:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import BAD_USAGE, exit_on
 from monitor.keys.passwords import new_user
 
 
@@ -15,8 +15,6 @@ def password(name: Annotated[str, typer.Argument(help="User name to sign in with
         given = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         given = sys.stdin.readline().rstrip("\r\n")
-    try:
+    with exit_on(ValueError, code=BAD_USAGE, prefix="give "):
         user = new_user(name, given)
-    except ValueError as error:
-        raise fail(f"give {error}", BAD_USAGE) from error
     typer.echo(user.line)

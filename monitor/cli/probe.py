@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json, table
 from monitor.config.settings import Settings
 from monitor.logs import LogSettings, configure
@@ -58,13 +59,12 @@ def probe(
     known = [point.id for point in settings.vantages]
     unknown = sorted(set(vantage or ()) - set(known))
     if unknown:
-        raise fail(
-            f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}",
-            BAD_USAGE,
+        raise bad_usage(
+            f"no vantage {unknown[0]!r} in the configuration; there are: {', '.join(known)}"
         )
     targets = [_endpoint(text, settings.catalog) for text in endpoints]
     if quic and all(target.kind is not EndpointKind.HTTPS for target in targets):
-        raise fail("--quic needs an https:// endpoint: nothing else speaks HTTP/3", BAD_USAGE)
+        raise bad_usage("--quic needs an https:// endpoint: nothing else speaks HTTP/3")
     measurements = asyncio.run(_measure(settings, vantage or known, targets, quic=quic))
     if json:
         print_json(measurements)
@@ -74,10 +74,8 @@ def probe(
 
 def _endpoint(text: str, catalog: Catalog) -> Endpoint:
     """The endpoint that `text` names; from the catalogue, with what it must answer, if there."""
-    try:
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"cannot test {text!r}: "):
         endpoint = parse_endpoint(text if ":" in text else f"https://{text}/")
-    except ValueError as error:
-        raise fail(f"cannot test {text!r}: {error}", BAD_USAGE) from error
     roles = (role for platform in catalog.platforms for role in platform.roles)
     known = (one for role in roles for one in role.endpoints if one.id == endpoint.id)
     return next(known, endpoint)

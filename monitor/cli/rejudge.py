@@ -10,15 +10,10 @@ import typer
 from rich.console import Console
 
 from monitor.app.clock import utc_now
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.exits import bad_usage, exit_on
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import plain_console, print_json, progress_bar, table
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    selection_of,
-)
+from monitor.cli.selection import Country, Platform, Since, Until, selection_of
 from monitor.cli.store_options import opened
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeCounter
@@ -31,10 +26,10 @@ from storage.values.selection import Selection
 
 
 def rejudge(
-    since: SinceOption = "",
-    until: UntilOption = "",
-    country: CountryOption = "",
-    platform: PlatformOption = "",
+    since: Since = "",
+    until: Until = "",
+    country: Country = "",
+    platform: Platform = "",
     json: JsonOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what differs and store no results.")
@@ -45,14 +40,12 @@ def rejudge(
     settings = load_settings(config)
     names = [one.name for one in settings.catalog.platforms]
     if platform and platform not in names:
-        raise fail(f"--platform {platform!r} is not measured: {', '.join(names)}", BAD_USAGE)
+        raise bad_usage(f"--platform {platform!r} is not measured: {', '.join(names)}")
     selection = selection_of(since, until, country, platform)
     if selection.since and selection.until and selection.since >= selection.until:
-        raise fail("--until must be later than --since", BAD_USAGE)
-    try:
+        raise bad_usage("--until must be later than --since")
+    with exit_on(StorageError, OSError):
         done = asyncio.run(_rejudge(settings, selection, keep=not dry_run, json=json))
-    except (StorageError, OSError) as error:
-        raise fail(str(error)) from error
     for name in done.unknown:
         typer.echo(f"{name}: no longer measured, its verdicts stay as they were", err=True)
     if json:

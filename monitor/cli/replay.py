@@ -4,26 +4,25 @@ import asyncio
 import csv as csv_format
 import os
 import shutil
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
-from monitor.cli.output import plain_console, print_json, progress_bar
-from monitor.cli.selection import (
-    CountryOption,
-    PlatformOption,
-    SinceOption,
-    UntilOption,
-    moment_of,
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
+from monitor.cli.output import (
+    STANDARD_OUTPUT,
+    csv_text,
+    opened_file,
+    plain_console,
+    print_json,
+    progress_bar,
 )
+from monitor.cli.selection import Country, Platform, Since, Until, moment_of
 from monitor.cli.store_options import opened
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
@@ -45,14 +44,6 @@ from storage.values.selection import Selection
 _DATABASE, _OONI = "db", "ooni"
 
 
-class _Options(msgspec.Struct, frozen=True, kw_only=True):
-    source: str
-    wanted: RowFilter
-    database: str
-    api: str
-    cache: Path
-
-
 def replay(
     source: Annotated[
         str,
@@ -61,10 +52,10 @@ def replay(
             metavar="SOURCE",
         ),
     ],
-    country: CountryOption = "",
-    platform: PlatformOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    country: Country = "",
+    platform: Platform = "",
+    since: Since = "",
+    until: Until = "",
     json: JsonOption = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write events as CSV; - for standard output.")
@@ -85,14 +76,13 @@ def replay(
 ) -> None:
     """Run recorded or imported data through the analysis, by its own clock."""
     settings = load_settings(config)
-    if json and csv is not None and str(csv) == "-":
-        raise fail("--json and --csv - both write to standard output", BAD_USAGE)
+    if json and csv == STANDARD_OUTPUT:
+        raise bad_usage("--json and --csv - both write to standard output")
     zone = _zone(timezone)
     names = PlatformLookup(shipped_catalog())
     if platform and platform not in names.platforms:
-        raise fail(
-            f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}",
-            BAD_USAGE,
+        raise bad_usage(
+            f"--platform {platform!r} is not in the catalogue: {', '.join(names.platforms)}"
         )
     wanted = RowFilter(
         country=country.upper(),
@@ -100,53 +90,40 @@ def replay(
         since=moment_of("--since", since),
         until=moment_of("--until", until),
     )
-    options = _Options(
-        source=source,
-        wanted=wanted,
-        database=database or settings.database,
-        api=api,
-        cache=cache or _cache_folder(),
-    )
-    try:
-        replayed = _replay(options, settings, names)
+    tally = RowCounts()
+    with exit_on(StorageError, OSError), exit_on(ReplayError, code=BAD_USAGE):
+        if source == _DATABASE:
+            url = database or settings.database
+            replayed = asyncio.run(_from_database(url, wanted, settings))
+        else:
+            if source == _OONI:
+                rows = _from_api(api, cache or _cache_folder(), wanted, names, tally)
+            else:
+                rows = rows_in(Path(source), names, wanted, tally)
+            _print_tally(tally)
+            replayed = replay_rows(rows, names, settings.events)
         if plot is not None:
             draw(replayed, plot, ooni=source != _DATABASE)
         if csv is not None:
             _write_csv(replayed, csv)
-    except ReplayError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (StorageError, OSError) as error:
-        raise fail(str(error)) from error
     if json:
         print_json(json_lines(replayed))
-    elif str(csv) != "-":
+    elif csv != STANDARD_OUTPUT:
         _print_text(replayed, zone, ooni=source != _DATABASE)
 
 
-def _replay(options: _Options, settings: Settings, names: PlatformLookup) -> Replayed:
-    if options.source == _DATABASE:
-        return asyncio.run(_from_database(options, settings))
-    tally = RowCounts()
-    if options.source == _OONI:
-        rows = _from_api(options, names, tally)
-    else:
-        rows = rows_in(Path(options.source), names, options.wanted, tally)
-    _print_tally(tally)
-    return replay_rows(rows, names, settings.events)
-
-
-async def _from_database(options: _Options, settings: Settings) -> Replayed:
-    wanted = options.wanted
+async def _from_database(url: str, wanted: RowFilter, settings: Settings) -> Replayed:
     selection = Selection(
         since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
     )
-    async with opened(options.database) as store:
+    async with opened(url) as store:
         quarantined = Quarantined(await store.quarantines())
         return await replay_store(store, selection, settings.events, quarantined)
 
 
-def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> list[Row]:
-    wanted = options.wanted
+def _from_api(
+    api: str, cache: Path, wanted: RowFilter, names: PlatformLookup, tally: RowCounts
+) -> list[Row]:
     if not (wanted.country and wanted.platform and wanted.since):
         raise ReplayError("`replay ooni` needs --country, --platform and --since")
     until = wanted.until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -165,21 +142,21 @@ def _from_api(options: _Options, names: PlatformLookup, tally: RowCounts) -> lis
     )
     with progress_bar(*columns) as progress:
         task = progress.add_task("0 measurements", total=len(asked))
-        client = OoniApi(options.api, options.cache, say=_print_above(progress))
+
+        def warn(text: str) -> None:
+            progress.console.print(f"shutwatch: OONI: {text}", markup=False)
+
+        client = OoniApi(api, cache, say=warn)
         try:
             for query, end in asked:
                 for page in client.pages(query, end):
-                    for row in rows_of(page, options.api, reader):
+                    for row in rows_of(page, api, reader):
                         found.setdefault(row.uid or f"{row.at}{row.asn}{row.test}", row)
                     progress.update(task, description=f"{tally.rows} measurements")
                 progress.advance(task)
         finally:
             client.close()
     return list(found.values())
-
-
-def _print_above(progress: Progress) -> Callable[[str], None]:
-    return lambda text: progress.console.print(f"shutwatch: OONI: {text}", markup=False)
 
 
 def _print_tally(tally: RowCounts) -> None:
@@ -195,21 +172,11 @@ def _print_tally(tally: RowCounts) -> None:
 
 
 def _write_csv(replayed: Replayed, path: Path) -> None:
-    if str(path) == "-":
-        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            _write_rows(replayed, out)
-        return
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as out:
-        _write_rows(replayed, out)
-    partial.replace(path)
-
-
-def _write_rows(replayed: Replayed, out: TextIO) -> None:
-    writer = csv_format.writer(out, lineterminator="\r\n")
-    writer.writerow([column.name for column in EVENT_COLUMNS])
-    for event in replayed.events:
-        writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
+    with opened_file(path) as out, csv_text(out) as text:
+        writer = csv_format.writer(text, lineterminator="\r\n")
+        writer.writerow([column.name for column in EVENT_COLUMNS])
+        for event in replayed.events:
+            writer.writerow([cell(column.value(event)) for column in EVENT_COLUMNS])
 
 
 def _print_text(replayed: Replayed, zone: tzinfo, *, ooni: bool) -> None:
@@ -225,8 +192,8 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise fail(
-            f"--timezone {name!r} is unknown: write one such as Africa/Nairobi", BAD_USAGE
+        raise bad_usage(
+            f"--timezone {name!r} is unknown: write one such as Africa/Nairobi"
         ) from error
 
 

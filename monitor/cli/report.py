@@ -6,27 +6,28 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, ConfigOption, fail, load_settings
-from monitor.cli.selection import CountryOption, PlatformOption, SinceOption, moment_of
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
+from monitor.cli.options import ConfigOption, load_settings
+from monitor.cli.selection import Country, Platform, Since, moment_of
 from monitor.cli.store_options import with_store
 from monitor.config.catalog import shipped_catalog
 from monitor.config.settings import Settings
-from monitor.config.toml_node import did_you_mean
+from monitor.config.toml_node import suggestion
 from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
 from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
-from monitor.wording.languages import BY_CODE, ENGLISH, Language
+from monitor.wording.languages import BY_CODE, ENGLISH
 from probes.catalog.countries import COUNTRIES
 from storage.store import CollectorStore
 
 
 def report(
-    country: CountryOption,
-    platform: PlatformOption,
-    since: SinceOption,
+    country: Country,
+    platform: Platform,
+    since: Since,
     until: Annotated[str, typer.Option(help="Time before which to stop, UTC. Default: now.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
         "report.zip"
@@ -55,21 +56,17 @@ def report(
 ) -> None:
     """Write one signed file to publish: PDF, web page, charts and the data behind them."""
     if signed_batches and not with_vantages:
-        raise fail(
-            "--signed-batches needs --with-vantages: a signed batch names its vantage", BAD_USAGE
-        )
+        raise bad_usage("--signed-batches needs --with-vantages: a signed batch names its vantage")
     if language not in BY_CODE:
-        raise fail(f"--language {language!r} is not one of {', '.join(BY_CODE)}", BAD_USAGE)
+        raise bad_usage(f"--language {language!r} is not one of {', '.join(BY_CODE)}")
     settings = load_settings(config)
     now = datetime.now(UTC)
     # A report covers no time after now.
     start, end = moment_of("--since", since), min(moment_of("--until", until) or now, now)
     if start is None or start >= end:
-        raise fail("--since must be before --until, and before now", BAD_USAGE)
+        raise bad_usage("--since must be before --until, and before now")
     if country.upper() not in COUNTRIES:
-        raise fail(
-            f"--country {country!r} is not an ISO 3166-1 alpha-2 code, such as PK", BAD_USAGE
-        )
+        raise bad_usage(f"--country {country!r} is not an ISO 3166-1 alpha-2 code, such as PK")
     wanted = Wanted(
         country=country.upper(),
         platform=platform,
@@ -79,27 +76,7 @@ def report(
         all_measurements=all_measurements,
         signed_batches=signed_batches,
     )
-    _make(settings, wanted, output, _title(settings, platform), now, BY_CODE[language])
-
-
-def _title(settings: Settings, platform: str) -> str:
-    """The platform's name for people; exits with 2 when no catalogue has it."""
-    known = {one.name: one.title for one in shipped_catalog().platforms}
-    known |= {one.name: one.title for one in settings.catalog.platforms}
-    if platform not in known:
-        hint = did_you_mean(platform, known) or f"one of {', '.join(sorted(known))}"
-        raise fail(f"--platform {platform!r} is in no catalogue: {hint}", BAD_USAGE)
-    return known[platform]
-
-
-def _make(
-    settings: Settings,
-    wanted: Wanted,
-    output: Path,
-    title: str,
-    now: datetime,
-    language: Language,
-) -> None:
+    title = _title(settings, platform)
     path = key_path(settings.signing_key, settings.source, settings.database)
 
     async def work(store: CollectorStore) -> Made:
@@ -111,16 +88,20 @@ def _make(
             title=title,
             interval=settings.interval,
             generated_at=now,
-            language=language,
+            language=BY_CODE[language],
         )
 
-    try:
+    with exit_on(KeyFileError, TooLargeError, OSError), exit_on(MissingExtraError, code=BAD_USAGE):
         made = with_store(settings.database, work)
-    except MissingExtraError as error:
-        raise fail(str(error), BAD_USAGE) from error
-    except (KeyFileError, TooLargeError) as error:
-        raise fail(str(error)) from error
-    except OSError as error:
-        raise fail(f"{output}: {error.strerror or error}") from error
     typer.echo(f"{output}: {unmarked(made.headline)}", err=True)
     typer.echo(f"signed by {grouped(made.manifest.fingerprint)} ({path})", err=True)
+
+
+def _title(settings: Settings, platform: str) -> str:
+    """The platform's name for people; exits with 2 when no catalogue has it."""
+    known = {one.name: one.title for one in shipped_catalog().platforms}
+    known |= {one.name: one.title for one in settings.catalog.platforms}
+    if platform not in known:
+        hint = suggestion(platform, known)
+        raise bad_usage(f"--platform {platform!r} is in no catalogue: {hint}")
+    return known[platform]

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import bad_usage
 from storage.values.selection import Selection
 
-SinceOption = Annotated[
-    str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")
-]
-UntilOption = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
-CountryOption = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
-PlatformOption = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
+Since = Annotated[str, typer.Option(help="Earliest time, UTC: 2024-02-17 or 2024-02-17T18:00.")]
+Until = Annotated[str, typer.Option(help="Time before which to stop, UTC.")]
+Country = Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code, such as PK.")]
+Platform = Annotated[str, typer.Option(help="Platform name, as in the catalogue.")]
 
 
 def selection_of(since: str, until: str, country: str, platform: str) -> Selection:
@@ -33,7 +31,7 @@ def moment_of(option: str, text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise fail(
-            f"{option} {text!r} is not a date: write 2024-02-17 or 2024-02-17T18:00", BAD_USAGE
+        raise bad_usage(
+            f"{option} {text!r} is not a date: write 2024-02-17 or 2024-02-17T18:00"
         ) from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

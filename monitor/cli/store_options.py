@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from monitor.cli.options import fail
+from monitor.cli.exits import exit_on
 from storage.open_store import open_store
 from storage.store import CollectorStore, StorageError
 
@@ -23,6 +23,7 @@ async def opened(database: str, *, create: bool = False) -> AsyncIterator[Collec
         await store.close()
 
 
+@exit_on(StorageError)
 def with_store(
     database: str, work: Callable[[CollectorStore], Awaitable[T]], *, create: bool = False
 ) -> T:
@@ -32,7 +33,4 @@ def with_store(
         async with opened(database, create=create) as store:
             return await work(store)
 
-    try:
-        return asyncio.run(run())
-    except StorageError as error:
-        raise fail(str(error)) from error
+    return asyncio.run(run())

@@ -6,12 +6,13 @@ import msgspec
 import typer
 
 from monitor.app.clock import utc_now
+from monitor.cli.exits import BAD_USAGE, bad_usage, exit_on
 from monitor.cli.lazy_group import command_group
-from monitor.cli.options import BAD_USAGE, ConfigOption, JsonOption, fail, load_settings
+from monitor.cli.options import ConfigOption, JsonOption, load_settings
 from monitor.cli.output import print_json
-from monitor.cli.selection import CountryOption, moment_of
+from monitor.cli.selection import Country, moment_of
 from monitor.cli.store_options import with_store
-from monitor.cli.vantage_key import NoKeyError, public_key
+from monitor.cli.vantage_key import public_key
 from monitor.cli.vantage_table import Known, known_vantages, print_vantages, time_range
 from monitor.config.country_code import country_code
 from monitor.config.settings import Settings
@@ -43,7 +44,7 @@ app = command_group("Enroll and revoke agents' keys, and quarantine vantages.")
 @app.command("enroll")
 def enroll(
     vantage: Id,
-    country: CountryOption,
+    country: Country,
     asn: Annotated[int, typer.Option(help="AS number of its network.", min=0, max=LARGEST_ASN)],
     network: Annotated[str, typer.Option(help="Name of its network, for people.")],
     key: Key,
@@ -57,11 +58,13 @@ def enroll(
     settings = load_settings(config)
     _check_id(vantage, settings)
     if not network.strip() or not network.isprintable():
-        raise fail("--network must be a name, such as PTCL", BAD_USAGE)
+        raise bad_usage("--network must be a name, such as PTCL")
     public = _public(key)
+    with exit_on(ValueError, code=BAD_USAGE, prefix=f"--country {country!r}: "):
+        code = country_code(country)
     enrolment = Enrolment(
         vantage=vantage,
-        country=_country(country),
+        country=code,
         asn=asn,
         network=network.strip(),
         role=role.value,
@@ -72,13 +75,12 @@ def enroll(
     )
 
     async def add(store: CollectorStore) -> None:
-        known = {one.vantage: one for one in await known_vantages(store)}
+        known = await known_vantages(store)
         _check_key(known, enrolment.fingerprint)
         if vantage in known and known[vantage].key is not None:
-            raise fail(
+            raise bad_usage(
                 f"{vantage} has a key already: `shutwatch vantage rotate {vantage} --key …` "
-                "replaces it; nothing was changed",
-                BAD_USAGE,
+                "replaces it; nothing was changed"
             )
         await store.enrol(enrolment)
 
@@ -94,7 +96,7 @@ def rotate(vantage: Id, key: Key, config: ConfigOption = None) -> None:
     public = _public(key)
 
     async def replace_key(store: CollectorStore) -> None:
-        known = {one.vantage: one for one in await known_vantages(store)}
+        known = await known_vantages(store)
         before = _last_enrolment(known, vantage)
         _check_key(known, fingerprint(public))
         await store.enrol(
@@ -118,10 +120,10 @@ def revoke(vantage: Id, reason: Reason, config: ConfigOption = None) -> None:
     """Revoke a vantage's key. Its earlier measurements stay."""
 
     async def revoke_key(store: CollectorStore) -> None:
-        known = {one.vantage: one for one in await known_vantages(store)}
+        known = await known_vantages(store)
         _last_enrolment(known, vantage)
         if not await store.revoke(vantage, utc_now(), _reason(reason)):
-            raise fail(f"{vantage} has no valid key; nothing was changed", BAD_USAGE)
+            raise bad_usage(f"{vantage} has no valid key; nothing was changed")
 
     with_store(load_settings(config).database, revoke_key)
     typer.echo(f"{vantage}: its key is revoked")
@@ -147,13 +149,13 @@ def quarantine(
     settings = load_settings(config)
     begin, end = moment_of("--since", since), moment_of("--until", until)
     if begin is not None and end is not None and begin >= end:
-        raise fail("--since must be before --until", BAD_USAGE)
+        raise bad_usage("--since must be before --until")
 
     async def add(store: CollectorStore) -> None:
-        countries = {one.vantage: one.country for one in await known_vantages(store)}
+        countries = {name: one.country for name, one in (await known_vantages(store)).items()}
         countries |= {one.id: one.country for one in settings.vantages}
         if vantage not in countries:
-            raise fail(_unknown(vantage, countries), BAD_USAGE)
+            raise bad_usage(_unknown(vantage, countries))
         await store.quarantine(
             Quarantine(
                 vantage=vantage,
@@ -177,7 +179,7 @@ def release(vantage: Id, config: ConfigOption = None) -> None:
         if not await store.release(vantage):
             held = [one.vantage for one in await store.quarantines()]
             hint = did_you_mean(vantage, held) or "`shutwatch vantage list` shows all"
-            raise fail(f"{vantage} is not in quarantine: {hint}", BAD_USAGE)
+            raise bad_usage(f"{vantage} is not in quarantine: {hint}")
 
     with_store(load_settings(config).database, end)
     typer.echo(f"{vantage}: counts again")
@@ -188,45 +190,34 @@ def show(json: JsonOption = False, config: ConfigOption = None) -> None:
     """List vantages that have a key or are in quarantine."""
     found = with_store(load_settings(config).database, known_vantages)
     if json:
-        print_json(found)
+        print_json(found.values())
     elif found:
-        print_vantages(found)
+        print_vantages(found.values())
     else:
         typer.echo("No vantage is enrolled, and none in quarantine.", err=True)
 
 
 def _check_id(vantage: str, settings: Settings) -> None:
     if not is_vantage_id(vantage):
-        raise fail(
+        raise bad_usage(
             f"{vantage!r} is not a vantage id: lower-case letters, digits and single dashes, as in "
-            "khi-ptcl",
-            BAD_USAGE,
+            "khi-ptcl"
         )
     if vantage in {one.id for one in settings.vantages}:
-        raise fail(
+        raise bad_usage(
             f"{vantage} is a vantage of this configuration ({settings.source}): choose another id "
-            "for the agent's",
-            BAD_USAGE,
+            "for the agent's"
         )
-
-
-def _country(given: str) -> str:
-    try:
-        return country_code(given)
-    except ValueError as error:
-        raise fail(f"--country {given!r}: {error.args[0]}", BAD_USAGE) from error
 
 
 def _public(given: str) -> str:
-    try:
+    with exit_on(ValueError, code=BAD_USAGE, prefix="--key: "):
         return public_key(given)
-    except NoKeyError as error:
-        raise fail(f"--key: {error}", BAD_USAGE) from error
 
 
 def _reason(given: str) -> str:
     if not given.strip() or not given.isprintable():
-        raise fail("--reason must be one line of text", BAD_USAGE)
+        raise bad_usage("--reason must be one line of text")
     return given.strip()
 
 
@@ -236,10 +227,9 @@ def _check_key(known: dict[str, Known], digits: str) -> None:
         for enrolment in one.keys:
             if enrolment.fingerprint == digits:
                 was = "is" if enrolment.revoked_at is None else "was, until it was revoked,"
-                raise fail(
+                raise bad_usage(
                     f"--key: this {was} the key of {one.vantage}: make a new one for each vantage; "
-                    "nothing was changed",
-                    BAD_USAGE,
+                    "nothing was changed"
                 )
 
 
@@ -247,7 +237,7 @@ def _last_enrolment(known: dict[str, Known], vantage: str) -> Enrolment:
     """The vantage's last enrolment. Exits when there is none."""
     if vantage not in known or not known[vantage].keys:
         enrolled = {one.vantage: one.country for one in known.values() if one.keys}
-        raise fail(_unknown(vantage, enrolled), BAD_USAGE)
+        raise bad_usage(_unknown(vantage, enrolled))
     return known[vantage].keys[-1]
 
 
@@ -259,10 +249,8 @@ def _unknown(vantage: str, known: dict[str, str]) -> str:
 def _collectors_key(settings: Settings) -> str:
     """The collectors' public key that agents need; made when there is none yet."""
     path = key_path(settings.signing_key, settings.source, settings.database)
-    try:
+    with exit_on(KeyFileError):
         return public_text(load_or_make(path))
-    except KeyFileError as error:
-        raise fail(str(error)) from error
 
 
 def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
@@ -271,14 +259,12 @@ def _print_instructions(enrolment: Enrolment, collectors: str) -> None:
         name: msgspec.json.encode(getattr(enrolment, name)).decode()
         for name in ("vantage", "country", "network", "role", "profile")
     }
-    typer.echo(f"{enrolment.vantage}: enrolled, with the key")
-    typer.echo(f"  {grouped(enrolment.fingerprint)}")
-    typer.echo("Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n")
     typer.echo(
+        f"{enrolment.vantage}: enrolled, with the key\n  {grouped(enrolment.fingerprint)}\n"
+        "Its host compares this with `shutwatch agent key`, and adds to agent.toml:\n\n"
         f"[[vantage]]\nid = {text['vantage']}\ncountry = {text['country']}\nasn = {enrolment.asn}\n"
         f"network = {text['network']}\nrole = {text['role']}\nprofile = {text['profile']}\n\n"
-        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{collectors}"\n'
+        f'[agent]\ncollectors = ["https://…"]\ncollector_key = "{collectors}"\n\n'
+        "with the names of your collectors. Send the fingerprint of their key over another\n"
+        f"channel than these lines:\n  {grouped(fingerprint(collectors))}"
     )
-    typer.echo("with the names of your collectors. Send the fingerprint of their key over another")
-    typer.echo("channel than these lines:")
-    typer.echo(f"  {grouped(fingerprint(collectors))}")

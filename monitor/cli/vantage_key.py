@@ -13,12 +13,11 @@ _LARGEST = 64 * 1024
 """Bytes of a file that are read."""
 
 
-class NoKeyError(Exception):
-    """What was given is not a key; the message says where it is, and what a key looks like."""
-
-
 def public_key(given: str) -> str:
-    """The public key in `given`, base64 of its 32 bytes. Raises NoKeyError."""
+    """The public key in `given`, base64 of its 32 bytes.
+
+    Raises ValueError that says where the fault is, and what a key looks like.
+    """
     if is_public(given):
         return given
     if given == STANDARD_INPUT:
@@ -27,7 +26,7 @@ def public_key(given: str) -> str:
         with Path(given).open("rb") as file:
             content = file.read(_LARGEST)
     except (OSError, ValueError) as error:
-        raise NoKeyError(
+        raise ValueError(
             f"{visible(given)!r} is neither a public key ({_LENGTH} characters, as `shutwatch "
             "agent key` prints it) nor a file that can be read"
         ) from error
@@ -36,7 +35,7 @@ def public_key(given: str) -> str:
 
 def _only_key(content: str, where: str) -> str:
     if "PRIVATE KEY" in content:
-        raise NoKeyError(
+        raise ValueError(
             f"{where} holds a private key, which must never leave the agent: enroll the public "
             "key, as `shutwatch agent key` prints it there; if somebody sent you this file, let "
             "them make a new key"
@@ -44,7 +43,7 @@ def _only_key(content: str, where: str) -> str:
     found = {word for word in content.split() if is_public(word)}
     if len(found) != 1:
         many = "more than one public key" if found else "no public key"
-        raise NoKeyError(
+        raise ValueError(
             f"{where} holds {many}: give one key of {_LENGTH} characters, as `shutwatch agent key` "
             "prints it"
         )

@@ -1,10 +1,11 @@
 """The vantages that have a key or are in quarantine, and the table of them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
-from monitor.cli.output import plain_console, print_lines, table
+from monitor.cli.output import minute, plain_console, print_lines, table
 from monitor.keys.keys import grouped
 from monitor.wording.plain import visible
 from storage.store import CollectorStore
@@ -31,15 +32,15 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.keys if one.revoked_at is None), None)
 
 
-async def known_vantages(store: CollectorStore) -> list[Known]:
-    """Every vantage that was ever enrolled or is in quarantine, by id."""
+async def known_vantages(store: CollectorStore) -> dict[str, Known]:
+    """Every vantage that was ever enrolled or is in quarantine, by id and in the order of ids."""
     keys: dict[str, list[Enrolment]] = {}
     for one in await store.enrolments():
         keys.setdefault(one.vantage, []).append(one)
     held = {one.vantage: one for one in await store.quarantines()}
     judged = {one.vantage: one.at for one in await store.latest_health()}
-    return [
-        Known(
+    return {
+        vantage: Known(
             vantage=vantage,
             country=keys[vantage][-1].country if vantage in keys else held[vantage].country,
             keys=tuple(keys.get(vantage, ())),
@@ -47,43 +48,40 @@ async def known_vantages(store: CollectorStore) -> list[Known]:
             judged_at=judged.get(vantage),
         )
         for vantage in sorted(keys.keys() | held.keys())
-    ]
+    }
 
 
-def print_vantages(found: list[Known]) -> None:
+def print_vantages(found: Iterable[Known]) -> None:
     """One row for each."""
     shown = table("vantage", "country", "network", "role", "key", "valid", "last judged")
+    below = []
     for one in found:
         shown.add_row(*_row(one))
-    plain_console().print(shown)
-    for one in found:
         if one.quarantine is not None:
             held = time_range(one.quarantine.since, one.quarantine.until)
-            print_lines([f"{one.vantage} is in quarantine{held}: {visible(one.quarantine.reason)}"])
+            below.append(f"{one.vantage} is in quarantine{held}: {visible(one.quarantine.reason)}")
+    plain_console().print(shown)
+    print_lines(below)
 
 
 def time_range(since: datetime | None, until: datetime | None) -> str:
     """` from … to …`, as far as they are given."""
-    begin = f" from {_moment(since)}" if since else ""
-    return begin + (f" to {_moment(until)}" if until else "")
+    begin = f" from {minute(since)}" if since else ""
+    return begin + (f" to {minute(until)}" if until else "")
 
 
 def _row(one: Known) -> tuple[str, ...]:
-    judged = _moment(one.judged_at) if one.judged_at else "never"
+    judged = minute(one.judged_at) or "never"
     if not one.keys:
         return (one.vantage, one.country, "", "", "", "own vantage, no key", judged)
     last = one.key or one.keys[-1]
     network = f"AS{last.asn} {visible(last.network)}"
     role = last.role if last.profile == "normal" else f"{last.role}, {last.profile}"
     if last.revoked_at is None:
-        valid = f"since {_moment(last.enrolled_at)}"
+        valid = f"since {minute(last.enrolled_at)}"
     else:
-        valid = f"no, since {_moment(last.revoked_at)}: {visible(last.reason)}"
+        valid = f"no, since {minute(last.revoked_at)}: {visible(last.reason)}"
     return (
         *(one.vantage, one.country, network, role, grouped(last.fingerprint[:_SHOWN])),
         *(valid, judged),
     )
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}Z"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import BAD_USAGE, fail
+from monitor.cli.exits import BAD_USAGE, exit_on, fail
 from monitor.keys.keys import grouped, same_fingerprint
 from monitor.report.bounded_unzip import NotAsMadeError
 from monitor.report.signatures_text import checked
@@ -24,16 +24,14 @@ def verify(
     ] = "",
 ) -> None:
     """Check every byte of a report, offline. Exit code 3 when it was changed."""
-    try:
-        if key:
+    if key:
+        with exit_on(ValueError, code=BAD_USAGE, prefix="--key: "):
             same_fingerprint(key, "")
-        verified = check(file)
-    except ValueError as error:
-        raise fail(f"--key: {error}", BAD_USAGE) from error
+    try:
+        with exit_on(OSError, code=BAD_USAGE):
+            verified = check(file)
     except NotAsMadeError as error:
         raise fail(f"{file}: {visible(str(error))}", NOT_AS_MADE) from error
-    except OSError as error:
-        raise fail(f"{file}: {error.strerror or error}", BAD_USAGE) from error
     manifest = verified.manifest
     if key and not same_fingerprint(key, manifest.fingerprint):
         raise fail(

@@ -23,27 +23,21 @@ def advice(settings: Settings, system: Sequence[ResolverAddress] = ()) -> tuple[
 
     `system` are the resolvers of the machine that the monitor will run on, if they are known.
     """
-    if settings.agent is not None:
-        return _of_an_agent(settings, system)
     field = [vantage for vantage in settings.vantages if _is_field(vantage)]
     control = [vantage for vantage in settings.vantages if not _is_field(vantage)]
-    return (
-        *_about_controls(field, control, enrolled=_serves_agents(settings)),
-        *_about_field(field, enrolled=_serves_agents(settings)),
+    enrolled = bool(settings.collector.listen[0])
+    found = (
         *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
         *_about_quiet(settings),
         *_about_references(settings),
-        *_about_database(settings),
     )
-
-
-def _of_an_agent(settings: Settings, system: Sequence[ResolverAddress]) -> tuple[str, ...]:
-    """An agent has no say about controls, other networks and the database."""
-    field = [vantage for vantage in settings.vantages if _is_field(vantage)]
+    if settings.agent is not None:  # knows neither controls, nor other networks, nor a database
+        return found
     return (
-        *_about_stubs(field, system, BogonList(settings.probe.bogon_allow)),
-        *_about_quiet(settings),
-        *_about_references(settings),
+        *_about_controls(field, control, enrolled=enrolled),
+        *_about_field(field, enrolled=enrolled),
+        *found,
+        *_about_database(settings),
     )
 
 
@@ -161,11 +155,6 @@ def _about_database(settings: Settings) -> Iterator[str]:
     folder = Path(file).parent
     if file and not folder.is_dir():
         yield f"The folder of the database, {folder}, does not exist on this machine."
-
-
-def _serves_agents(settings: Settings) -> bool:
-    host, _ = settings.collector.listen
-    return bool(host)
 
 
 def _is_field(vantage: VantagePoint) -> bool:

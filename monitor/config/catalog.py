@@ -4,22 +4,22 @@ docs/catalog.md describes the format. A file is merged platform by platform and 
 what it gives replaces what was there, and everything it does not mention stays.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from monitor.config.catalog_nodes import (
+    check_platform_name,
+    check_role_name,
     endpoint,
     endpoint_id,
-    platform_name,
     reference,
     require_tcp,
-    role_name,
     transfer_objects,
 )
 from monitor.config.country_code import country_code
@@ -48,6 +48,8 @@ from probes.catalog.catalog import (
     ReferenceScope,
     Role,
 )
+
+M = TypeVar("M", Platform, Role)
 
 LARGEST_SAMPLE = 1000
 
@@ -124,7 +126,7 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
         values = read_table(
             document.root,
             {
-                "platform": lambda node: _platforms(node, base.platforms),
+                "platform": _over(base.platforms, _platform),
                 "references": lambda node: read_references(node, base.references),
             },
         )
@@ -135,20 +137,16 @@ def _merged(source: TomlSource, base: Catalog) -> Catalog:
     )
 
 
-def _platforms(node: Node, base: Sequence[Platform]) -> tuple[Platform, ...]:
-    """Every platform of the base and of `[platform.NAME]` tables."""
-    known = {platform.name: platform for platform in base}
-
-    def platform(name: str, child: Node) -> Platform:
-        platform_name(child, name)
-        return _platform(child, name, known.get(name))
-
-    return tuple({**known, **named(platform)(node)}.values())
+def _over(base: Sequence[M], read: Callable[[Node, str, M | None], M]) -> Shape[tuple[M, ...]]:
+    """A table of names: everything of the base, and over it what `read` makes of each name."""
+    known = {one.name: one for one in base}
+    given = named(lambda name, child: read(child, name, known.get(name)))
+    return lambda node: tuple({**known, **given(node)}.values())
 
 
 def _platform(node: Node, name: str, base: Platform | None) -> Platform:
     """`[platform.NAME]`, over the platform of that name if there is one."""
-    roles = base.roles if base else ()
+    check_platform_name(node, name)
     example = f'[platform.{name}.role.web] core = true, endpoints = ["https://example.org/"]'
     values = read_table(
         node,
@@ -156,36 +154,22 @@ def _platform(node: Node, name: str, base: Platform | None) -> Platform:
             "title": filled,
             "owner": filled,
             "default": flag,
-            "role": lambda child: _roles(child, roles),
+            "role": _over(base.roles if base else (), _role),
         },
         required=None if base else {"role": f"say where it answers: {example}"},
     )
-    title = values.get("title", base.title if base else name)
-    merged = values.get("role", roles)
-    if not any(role.core for role in merged):
+    title = values.get("title", name)
+    start = base or Platform(name=name, title=title, owner=title, roles=())
+    if "role" in values:
+        values["roles"] = values.pop("role")
+    platform = msgspec.structs.replace(start, **values)
+    if not any(role.core for role in platform.roles):
         raise node.lack(
             "role",
             "add core = true to the roles without which the platform does not work",
             wrong="has no core role, so it could never be called blocked",
         )
-    return Platform(
-        name=name,
-        title=title,
-        owner=values.get("owner", base.owner if base else title),
-        roles=merged,
-        default=values.get("default", base.default if base else True),
-    )
-
-
-def _roles(node: Node, base: Sequence[Role]) -> tuple[Role, ...]:
-    """Every role of the base and of `[platform.NAME.role.NAME]` tables."""
-    known = {role.name: role for role in base}
-
-    def role(name: str, child: Node) -> Role:
-        role_name(child, name)
-        return _role(child, name, known.get(name))
-
-    return tuple({**known, **named(role)(node)}.values())
+    return platform
 
 
 _ROLE: dict[str, Shape[Any]] = {
@@ -202,18 +186,18 @@ _ROLE: dict[str, Shape[Any]] = {
 }
 
 
+_OWN_FIELDS = {"core", "need", "canonical", "sample", "transfer"}
+"""Keys that are fields of a role; the others are about its endpoints."""
+
+
 def _role(node: Node, name: str, base: Role | None) -> Role:
     """`[platform.NAME.role.NAME]`, over the role of that name if there is one."""
+    check_role_name(node, name)
     values = read_table(node, _ROLE)
-    role = Role(
-        name=name,
-        need=values.get("need", base.need if base else Need.ANY),
-        core=values.get("core", base.core if base else False),
-        canonical=values.get("canonical", base.canonical if base else name == "web"),
-        sample=values.get("sample", base.sample if base else 0),
-        transfer=values.get("transfer", base.transfer if base else ()),
-        endpoints=_all_marked(node, values, _endpoints(node, values, base)),
-    )
+    endpoints = _all_marked(node, values, _endpoints(node, values, base))
+    start = base or Role(name=name, canonical=name == "web", endpoints=())
+    own = {field: values[field] for field in _OWN_FIELDS & values.keys()}
+    role = msgspec.structs.replace(start, **own, endpoints=endpoints)
     if role.sample and role.need is Need.ALL:
         given = "sample" if "sample" in values else "need"
         raise node.table()[given].fail('sample = 0 with need = "all": all must be tested')

@@ -22,19 +22,26 @@ from probes.measurement import REFERENCE_PLATFORM
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 40
+_FIELDS = {
+    "status": "expect_status",
+    "body": "expect_body",
+    "verify": "verify",
+    "protocol": "protocol",
+}
+"""Key of an endpoint's table → its field."""
 _WEB = (EndpointKind.HTTPS, EndpointKind.HTTP)
 _plain = parsed(parse_endpoint)
 """An endpoint written as text."""
 
 
-def platform_name(node: Node, name: str) -> None:
+def check_platform_name(node: Node, name: str) -> None:
     """Refuse a platform name that cannot be a label. Raises Invalid."""
-    role_name(node, name)
+    check_role_name(node, name)
     if name == REFERENCE_PLATFORM:
         raise node.fail("another name: this one means references in all data")
 
 
-def role_name(node: Node, name: str) -> None:
+def check_role_name(node: Node, name: str) -> None:
     """Refuse a role name that cannot be a label. Raises Invalid."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise node.fail(
@@ -100,13 +107,8 @@ def _with_options(node: Node, options: dict[str, Shape[Any]]) -> Endpoint:
             raise node.table()[name].fail("leave it out: only http and https answer with this")
     if "protocol" in values:
         require_tcp(node.table()["protocol"], found)
-    return msgspec.structs.replace(
-        found,
-        expect_status=values.get("status", ()),
-        expect_body=values.get("body", ""),
-        verify=values.get("verify", True),
-        protocol=values.get("protocol"),
-    )
+    changes = {field: values[key] for key, field in _FIELDS.items() if key in values}
+    return msgspec.structs.replace(found, **changes)
 
 
 def require_tcp(node: Node, found: Endpoint) -> None:

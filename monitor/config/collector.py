@@ -2,13 +2,12 @@
 
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from monitor.config.loopback import is_loopback
 from monitor.config.settings import CollectorSettings
 from monitor.config.tables import COLLECTOR
-from monitor.config.toml_node import Invalid, Node, read_table
+from monitor.config.toml_node import Node, read_table
 
 
 def read_collector(node: Node) -> CollectorSettings:
@@ -53,9 +52,8 @@ def _check_listener(node: Node, values: Mapping[str, Any]) -> None:
     host, _ = values.get("listen", ("", 0))
     if not host or is_loopback(host) or values.get("certificate") or values.get("behind_proxy"):
         return
-    with suppress(Invalid):
-        raise node.table()["listen"].fail(
-            "name a certificate and its certificate_key; or say behind_proxy = true where a proxy "
-            "in front speaks TLS; or listen on 127.0.0.1 only",
-            wrong="can be reached from other machines without TLS",
-        )
+    node.table()["listen"].fail(
+        "name a certificate and its certificate_key; or say behind_proxy = true where a proxy "
+        "in front speaks TLS; or listen on 127.0.0.1 only",
+        wrong="can be reached from other machines without TLS",
+    )

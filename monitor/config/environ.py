@@ -41,9 +41,9 @@ def _value(environ: Mapping[str, str], found: re.Match[str]) -> str:
         raise ValueError(
             "${NAME} with a name of letters, digits and underscores; for a plain ${ write $${"
         )
-    if name not in environ and f"{name}_FILE" in environ:
-        return _in_file(f"{name}_FILE", environ[f"{name}_FILE"])
     if name not in environ:
+        if f"{name}_FILE" in environ:
+            return _in_file(f"{name}_FILE", environ[f"{name}_FILE"])
         raise ValueError(
             f"set the environment variable {name} before shutwatch starts, "
             "or write $${ for a plain ${"

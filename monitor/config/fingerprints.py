@@ -30,7 +30,7 @@ from monitor.config.toml_node import (
     text,
 )
 from monitor.config.toml_problem import ConfigError, Problem
-from monitor.config.toml_source import parse_source
+from monitor.config.toml_source import parse_source, refusal
 
 SHIPPED = "fingerprints.toml"
 CONFIDENT = 5
@@ -68,12 +68,11 @@ def load_fingerprints(path: Path) -> tuple[Fingerprint, ...]:
             raise ValueError("is too large")
         decoded = content.decode("utf-8-sig")
     except OSError as error:
-        wrong = f"cannot be read: {error.strerror}"
         remedy = "name a file of fingerprints, from this file's folder"
-        raise ConfigError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
+        raise refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
     except ValueError as error:
-        wrong, remedy = "is not a list of fingerprints", "text in UTF-8, up to 16 MiB"
-        raise ConfigError([Problem(file=str(path), wrong=wrong, remedy=remedy)]) from error
+        remedy = "text in UTF-8, up to 16 MiB"
+        raise refusal(str(path), "is not a list of fingerprints", remedy) from error
     parse = parse_csv if path.suffix.lower() == ".csv" else parse_toml
     return parse(decoded, str(path))
 
@@ -164,9 +163,8 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
         columns = [name.strip().lower() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
         if not set(columns) & set(_PATTERN_COLUMNS):
-            wrong = "has no column for the pattern"
             remedy = "name one of the columns " + ", ".join(_PATTERN_COLUMNS)
-            raise ConfigError([Problem(file=file, line=1, wrong=wrong, remedy=remedy)])
+            raise refusal(file, "has no column for the pattern", remedy, line=1)
         for row in reader:
             try:
                 found += _row(row, reader.line_num)
@@ -174,8 +172,7 @@ def parse_csv(content: str, file: str) -> tuple[Fingerprint, ...]:
                 line, remedy = reader.line_num, "correct the row or take it out"
                 problems.append(Problem(file=file, line=line, wrong=str(error), remedy=remedy))
     except csv.Error as error:
-        problem = Problem(file=file, wrong=f"is not CSV: {error}", remedy="quote cells properly")
-        raise ConfigError([problem]) from error
+        raise refusal(file, f"is not CSV: {error}", "quote cells properly") from error
     if problems:
         raise ConfigError(problems)
     return merged((), found)

@@ -211,12 +211,11 @@ def _private(root: Node, values: Mapping[str, Any]) -> None:
     if "listen" not in values or values.get("server", ServerSettings()).guarded:
         return
     if not is_loopback(values["listen"][0]):
-        with suppress(Invalid):
-            raise root.table()["listen"].fail(
-                "say under [server] who may sign in, with users or tokens, or public = true for "
-                "everybody; or listen on 127.0.0.1 only",
-                wrong="can be reached from other machines",
-            )
+        root.table()["listen"].fail(
+            "say under [server] who may sign in, with users or tokens, or public = true for "
+            "everybody; or listen on 127.0.0.1 only",
+            wrong="can be reached from other machines",
+        )
 
 
 def _notify(catalog: Catalog, node: Node) -> NotifySettings:

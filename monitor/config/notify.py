@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.analysis.events.event import EventKind, EventState
 from monitor.config.toml_node import (
-    Attempts,
     Node,
     Shapes,
     did_you_mean,
@@ -137,16 +136,16 @@ def read_notify(node: Node, platforms: Collection[str]) -> NotifySettings:
 def _routes(platforms: Collection[str], node: Node) -> tuple[Route, ...]:
     if isinstance(node.raw, dict):
         raise node.fail("write [[notify.route]], in double brackets", wrong="is in single brackets")
-    attempts = Attempts()
-    found: dict[str, Route] = {}
-    for entry in node.entries():
-        with attempts.one():
-            route = _route(entry, platforms)
-            if route.name in found:
-                raise entry.table()["name"].fail("a name that no other route has")
-            found[route.name] = route
-    attempts.finish()
-    return tuple(found.values())
+    seen: set[str] = set()
+
+    def route(entry: Node) -> Route:
+        found = _route(entry, platforms)
+        if found.name in seen:
+            raise entry.table()["name"].fail("a name that no other route has")
+        seen.add(found.name)
+        return found
+
+    return listed(route, distinct=False)(node)
 
 
 def _route(node: Node, platforms: Collection[str]) -> Route:

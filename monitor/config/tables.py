@@ -37,8 +37,6 @@ from monitor.config.values import (
 from probes.vantage import Profile, VantageRole
 
 _MEBIBYTE = 1024 * 1024
-
-
 _TIMEOUT = duration("1ms", "10m")
 PROBE: Shapes = {
     "dns_timeout": _TIMEOUT,
@@ -64,7 +62,6 @@ PROBE: Shapes = {
 }
 """`[probe]`."""
 
-
 EVENTS: Shapes = {
     "false_suspected": number(0.0001, 100),
     "false_confirmed": number(0.0001, 100),
@@ -86,10 +83,8 @@ THROTTLING: Shapes = {
 }
 """`[throttling]`."""
 
-
 FINGERPRINTS: Shapes = {"files": listed(fingerprint_file, distinct=False)}
 """`[fingerprints]`."""
-
 
 VANTAGE_CHECK: Shapes = {
     "mmdb": listed(mmdb_file),
@@ -99,7 +94,6 @@ VANTAGE_CHECK: Shapes = {
 }
 """`[vantage_check]`."""
 
-
 SERVER: Shapes = {
     "users": users_file,
     "tokens": tokens_file,
@@ -107,7 +101,6 @@ SERVER: Shapes = {
     "reload": flag,
 }
 """`[server]`."""
-
 
 COLLECTOR: Shapes = {
     "listen": optional_listen,
@@ -122,7 +115,6 @@ COLLECTOR: Shapes = {
     "control_wait": duration("0s", "1d"),
 }
 """`[collector]`."""
-
 
 RETENTION: Shapes = {"raw": kept("7d", "36500d"), "hourly": kept("7d", "36500d")}
 """`[retention]`."""

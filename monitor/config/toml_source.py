@@ -43,9 +43,9 @@ def read_source(path: Path) -> TomlSource:
         content = path.read_bytes()
     except OSError as error:
         remedy = _UNREADABLE.get(type(error), "make it a file that can be read")
-        raise _refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
+        raise refusal(str(path), f"cannot be read: {error.strerror}", remedy) from error
     except ValueError as error:
-        raise _refusal(str(path), "is not a file name", "name a file") from error
+        raise refusal(str(path), "is not a file name", "name a file") from error
     return parse_source(_decoded(content, str(path)), str(path))
 
 
@@ -61,18 +61,19 @@ def parse_source(text: str, file: str) -> TomlSource:
         raise ConfigError([_syntax_problem(text, file, str(error))]) from None
     except RecursionError:
         remedy = "write them flat, as in the file that `shutwatch init` makes"
-        raise _refusal(file, "holds lists or tables nested too deeply", remedy) from None
+        raise refusal(file, "holds lists or tables nested too deeply", remedy) from None
     except ValueError:
         # Python refuses to read numbers this long, and tomllib passes its error on.
-        raise _refusal(file, "holds a number with thousands of digits", "shorten it") from None
+        raise refusal(file, "holds a number with thousands of digits", "shorten it") from None
     if huge is not None:
         remedy = "a number of at most 18 digits"
         line, key = source.line(huge), key_text(huge)
-        raise _refusal(file, "is too large a number", remedy, line=line, key=key)
+        raise refusal(file, "is too large a number", remedy, line=line, key=key)
     return source
 
 
-def _refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> ConfigError:
+def refusal(file: str, wrong: str, remedy: str, *, line: int = 0, key: str = "") -> ConfigError:
+    """The error of a file with one problem."""
     return ConfigError([Problem(file=file, line=line, key=key, wrong=wrong, remedy=remedy)])
 
 
@@ -103,7 +104,7 @@ def _decoded(content: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         remedy = "in the editor choose “Save as” and the encoding UTF-8"
-        raise _refusal(file, "the file is not in the encoding UTF-8", remedy, line=line) from error
+        raise refusal(file, "the file is not in the encoding UTF-8", remedy, line=line) from error
 
 
 def _syntax_problem(text: str, file: str, message: str) -> Problem:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -10,23 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from monitor.analysis.events.event import Event, EventLogEntry
-from monitor.analysis.verdict import PlatformVerdict, State
+from monitor.analysis.verdict import PlatformVerdict
 from monitor.demo.chapters import Results
 from monitor.demo.plan import FIELD, PLATFORMS
 from monitor.wording.changes import change_in_words
 from monitor.wording.grades import grade_in_words
 from monitor.wording.plain import visible
-from monitor.wording.states import STATES
+from monitor.wording.states import STATE_STYLES, STATES
 from monitor.wording.words import words_in
 
-STYLES = {
-    State.OK: "green",
-    State.BLOCKED: "bold red",
-    State.DEGRADED: "yellow",
-    State.THROTTLED: "yellow",
-    State.DOWN: "magenta",
-    State.INSUFFICIENT: "dim",
-}
 TITLES = {"x": "X", "whatsapp": "WhatsApp", "youtube": "YouTube"}
 EVENT_STYLES = {
     "opened": "bold yellow",
@@ -59,12 +50,7 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -163,4 +149,4 @@ def matrix(results: Results) -> Table:
 def _cell(verdict: PlatformVerdict) -> str:
     method = ".".join(filter(None, (verdict.method, verdict.sub_method)))
     how = f" {method}" if method else ""
-    return f"[{STYLES[verdict.state]}]{STATES[verdict.state]}{how}[/]"
+    return f"[{STATE_STYLES[verdict.state]}]{STATES[verdict.state]}{how}[/]"

@@ -43,30 +43,27 @@ def key_path(setting: str, source: str, database: str) -> Path:
     return Path(file).parent / KEY_NAME if file else Path(KEY_NAME)
 
 
+class _NoKeyFileError(KeyFileError):
+    """There is no file of that name."""
+
+
 def load_or_make(path: Path) -> Ed25519PrivateKey:
     """The key at `path`, made with mode 0600 when there is none. Raises KeyFileError."""
     try:
-        return _load(path)
-    except FileNotFoundError:
+        return load(path)
+    except _NoKeyFileError:
         return _make(path)
 
 
 def load(path: Path) -> Ed25519PrivateKey:
     """The key at `path`. Raises KeyFileError, also when there is none."""
     try:
-        return _load(path)
-    except FileNotFoundError as error:
-        raise KeyFileError(f"{path} does not exist") from error
-
-
-def _load(path: Path) -> Ed25519PrivateKey:
-    try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise KeyFileError(f"{path} can be read by other users: chmod 600")
         key = load_pem_private_key(path.read_bytes(), None)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise _NoKeyFileError(f"{path} does not exist") from error
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -90,7 +87,7 @@ def _make(path: Path) -> Ed25519PrivateKey:
             # Unlike a rename, a link never replaces a key that another process made meanwhile.
             os.link(partial, path)
         except FileExistsError:
-            return _load(path)
+            return load(path)
         finally:
             partial.unlink()
     except OSError as error:

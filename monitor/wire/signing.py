@@ -63,15 +63,11 @@ def claim_of(method: str, path: str, headers: Mapping[str, str]) -> Claim:
 
     Raises IncompleteError when a header is missing, or has characters such as a line break.
     """
-    found = {}
-    for name in (VANTAGE, KEY, REQUEST, SENT, SIGNATURE):
-        value = headers.get(name, "")
+    found = {name: headers.get(name, "") for name in (VANTAGE, KEY, REQUEST, SENT, SIGNATURE)}
+    found["content-encoding"] = headers.get("content-encoding") or "identity"
+    for name, value in found.items():
         if not value or not value.isprintable() or not value.isascii():
             raise IncompleteError(name)
-        found[name] = value
-    encoding = headers.get("content-encoding") or "identity"
-    if not encoding.isprintable() or not encoding.isascii():
-        raise IncompleteError("content-encoding")
     return Claim(
         method=method,
         path=path,
@@ -79,7 +75,7 @@ def claim_of(method: str, path: str, headers: Mapping[str, str]) -> Claim:
         key=found[KEY],
         request=found[REQUEST],
         sent_at=found[SENT],
-        encoding=encoding,
+        encoding=found["content-encoding"],
         signature=found[SIGNATURE],
     )
 

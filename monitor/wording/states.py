@@ -21,6 +21,16 @@ STATES: Mapping[str, str] = {
 }
 """A platform on a network, in a table."""
 
+STATE_STYLES = {
+    State.OK: "green",
+    State.DEGRADED: "yellow",
+    State.THROTTLED: "yellow",
+    State.BLOCKED: "bold red",
+    State.DOWN: "magenta",
+    State.INSUFFICIENT: "dim",
+}
+"""Style of each state on a terminal, as rich names it."""
+
 STATE_MEANINGS: Mapping[str, str] = {
     State.OK: N_("reached, and the answer proves to be the platform's own"),
     State.DEGRADED: N_("functions that are not essential, or HTTP/3 alone, are blocked"),
