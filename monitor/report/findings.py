@@ -12,6 +12,7 @@ from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
+from storage.values.selection import Selection
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
 """States of what must not be called a block."""
@@ -34,6 +35,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     signed_batches: bool = False
     """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
     `with_vantages`."""
+
+    @property
+    def selection(self) -> Selection:
+        """What the store has of it."""
+        return Selection(
+            since=self.since, until=self.until, country=self.country, platform=self.platform
+        )
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):

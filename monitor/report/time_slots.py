@@ -56,18 +56,15 @@ class Slots:
         self._most = most
         self._counts: dict[tuple[int, str], dict[int, Counter[str]]] = {}
 
-    def add(self, network: tuple[int, str], at: datetime, state: State) -> None:
-        """Count one verdict."""
-        self.count(network, at, {_GROUP[state]: 1})
-
-    def count(self, network: tuple[int, str], at: datetime, looks: Mapping[str, int]) -> None:
-        """Count verdicts of one moment: how many are `open`, `blocked`, `down`, `undecided`."""
+    def count(self, network: tuple[int, str], at: datetime, states: Mapping[State, int]) -> None:
+        """Count verdicts of one moment, by state."""
         number = (at - self._origin) // self.width
         while number >= self._most:
             self._double()
             number = (at - self._origin) // self.width
-        here = self._counts.setdefault(network, {})
-        here.setdefault(number, Counter()).update(looks)
+        counts = self._counts.setdefault(network, {}).setdefault(number, Counter())
+        for state, verdicts in states.items():
+            counts[_GROUP[state]] += verdicts
 
     def _double(self) -> None:
         self.width *= 2
