@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from monitor.export.cells import Value, text_cell
 from monitor.export.columns import Column
-from monitor.export.kinds import EXPORTS, Kind, batches
+from monitor.export.kinds import EXPORTS, Kind
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -43,7 +43,7 @@ async def write_parquet(
     what is never recomputed; StorageError from the store; OSError from `out`.
     """
     export = EXPORTS[Kind(kind)]
-    found = batches(kind, store, selection, rejudging)
+    found = export.rows(store, selection, rejudging)
     group = _RowGroups(export.columns, out, group_rows)
     count = 0
     try:
