@@ -21,7 +21,7 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
-from monitor.report.batches import BATCHES, KEYS, Looks, enclose
+from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
 from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.time_slots import Slots
 from probes.measurement import Measurement, Purpose
@@ -50,7 +50,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     OSError from the files.
     """
     (folder / "data").mkdir()
-    stories, left_out, related = await _events(store, wanted)
+    stories, omitted, related = await _events(store, wanted)
     windows = _windows(stories, wanted)
     rows: dict[str, int] = {}
     with _new(folder / "data/events.csv", Kind.EVENTS) as out:
@@ -63,7 +63,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
     signed = await enclose(
-        store, measured.looks, wanted.platform, folder if wanted.signed_batches else None
+        store, measured.enclosed, wanted.platform, folder if wanted.signed_batches else None
     )
     controls, control_unwell, unwell = await _health(store, wanted)
     with _new(folder / "data/timeline.csv") as out:
@@ -82,7 +82,7 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     return Findings(
         wanted=wanted,
         stories=stories,
-        stories_left_out=left_out,
+        stories_omitted=omitted,
         related=related,
         annotations=tuple(annotations[:MOST_NOTES]),
         lanes=lanes.found(unwell),
@@ -130,7 +130,7 @@ def _write(kind: Kind, out: TextIO, wanted: Wanted, values: Sequence[Any]) -> No
 async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
     stories: list[Story] = []
     related: list[Event] = []
-    left_out = 0
+    omitted = 0
     async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
         for event in batch:
             if not _concerns(event, wanted):
@@ -140,8 +140,8 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
             elif len(stories) < MOST_STORIES:
                 stories.append(await _story(store, event))
             else:
-                left_out += 1
-    return tuple(stories), left_out, tuple(related)
+                omitted += 1
+    return tuple(stories), omitted, tuple(related)
 
 
 def _concerns(event: Event, wanted: Wanted) -> bool:
@@ -150,16 +150,16 @@ def _concerns(event: Event, wanted: Wanted) -> bool:
 
 async def _story(store: Store, event: Event) -> Story:
     log: list[EventLogEntry] = []
-    left_out = 0
+    omitted = 0
     async for batch in store.event_log(event.id):
         room = MOST_LOG - len(log)
         log += batch[:room]
-        left_out += max(0, len(batch) - room)
+        omitted += max(0, len(batch) - room)
     reviews = await store.reviews(event.id)
     return Story(
         event=event,
         log=tuple(log),
-        log_left_out=left_out,
+        log_omitted=omitted,
         reviews=tuple(reviews[-MOST_NOTES:]),
     )
 
@@ -220,7 +220,7 @@ class _Lanes:
             Lane(
                 network=network,
                 slots=self.slots.of(network),
-                looks=states.total(),
+                verdicts=states.total(),
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
                 undecided=states[State.INSUFFICIENT],
                 vantages=len(self.vantages.get(network, ())),
@@ -303,7 +303,7 @@ class _Measured:
     def __init__(self) -> None:
         self.count = 0
         self.controls = 0
-        self.looks = Looks()
+        self.enclosed = Enclosed()
         self.kept: dict[str, Measurement] = {}
         self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
 
@@ -345,13 +345,13 @@ async def _measurements(
     ):
 
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
-            _write(Kind.MEASUREMENTS, table, wanted, [look for look, _ in pairs])
-            for look, control in pairs:
+            _write(Kind.MEASUREMENTS, table, wanted, [one for one, _ in pairs])
+            for measurement, control in pairs:
                 measured.count += 1
-                measured.controls += look.look is Purpose.CONTROL
-                measured.looks.add(look)
-                raw.write(_encode(_marked(wanted, look)) + b"\n")
-                ooni.write(_encode(ooni_measurement(look, control)) + b"\n")
+                measured.controls += measurement.look is Purpose.CONTROL
+                measured.enclosed.add(measurement)
+                raw.write(_encode(_marked(wanted, measurement)) + b"\n")
+                ooni.write(_encode(ooni_measurement(measurement, control)) + b"\n")
 
         for start, end in windows:
             matcher = ControlMatcher(Selection(since=start, until=end, country=wanted.country))
@@ -359,12 +359,12 @@ async def _measurements(
             wider = Selection(since=start, until=end + PATIENCE, platform=wanted.platform)
             async for batch in store.measurements(wider):
                 await asyncio.to_thread(write, list(matcher.take(batch)))
-                for look in batch:
-                    if look.id in ids:
-                        measured.kept[look.id] = look
-                    key = (look.cycle, look.endpoint)
-                    if look.look is Purpose.FOLLOW_UP and key in examined:
-                        measured.follow_ups.setdefault(key, []).append(look)
+                for measurement in batch:
+                    if measurement.id in ids:
+                        measured.kept[measurement.id] = measurement
+                    key = (measurement.cycle, measurement.endpoint)
+                    if measurement.look is Purpose.FOLLOW_UP and key in examined:
+                        measured.follow_ups.setdefault(key, []).append(measurement)
             await asyncio.to_thread(write, list(matcher.rest()))
     return measured
 
@@ -412,7 +412,7 @@ def _timeline(slots: Slots, out: TextIO) -> int:
             *network,
             slot.start,
             slot.end,
-            slot.looks,
+            slot.verdicts,
             slot.open,
             slot.blocked,
             slot.down,

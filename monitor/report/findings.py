@@ -49,7 +49,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
     network: Network
     slots: tuple[Slot, ...]
-    looks: int
+    verdicts: int
     """Verdicts on the platform; each is of one cycle of one vantage."""
     blocked: int
     undecided: int
@@ -85,7 +85,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     event: Event
     log: tuple[EventLogEntry, ...]
-    log_left_out: int
+    log_omitted: int
     reviews: tuple[Review, ...]
 
 
@@ -95,7 +95,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     stories: tuple[Story, ...]
     """Blocks of the platform in the country, oldest first."""
-    stories_left_out: int
+    stories_omitted: int
     related: tuple[Event, ...]
     """Other events that bear on it: outages, shutdowns, lost vantages."""
     annotations: tuple[Annotation, ...]

@@ -14,7 +14,7 @@ class Slot(msgspec.Struct, frozen=True):
 
     start: datetime
     end: datetime
-    looks: int
+    verdicts: int
     open: int
     blocked: int
     """Blocked or throttled."""
@@ -23,7 +23,7 @@ class Slot(msgspec.Struct, frozen=True):
     @property
     def undecided(self) -> int:
         """Verdicts from which nothing can be concluded."""
-        return self.looks - self.decided
+        return self.verdicts - self.decided
 
     @property
     def decided(self) -> int:
@@ -63,8 +63,8 @@ class Slots:
             self._double()
             number = (at - self._origin) // self.width
         counts = self._counts.setdefault(network, {}).setdefault(number, Counter())
-        for state, verdicts in states.items():
-            counts[_GROUP[state]] += verdicts
+        for state, number_of in states.items():
+            counts[_GROUP[state]] += number_of
 
     def _double(self) -> None:
         self.width *= 2
@@ -80,7 +80,7 @@ class Slots:
             Slot(
                 start=self._origin + number * self.width,
                 end=self._origin + (number + 1) * self.width,
-                looks=counts.total(),
+                verdicts=counts.total(),
                 open=counts["open"],
                 blocked=counts["blocked"],
                 down=counts["down"],

@@ -44,7 +44,7 @@ class EndpointEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """One failing endpoint of the platform, in one cycle of one network."""
 
     verdict: Verdict
-    look: Measurement | None
+    measurement: Measurement | None
     """The measurement that decided the verdict."""
     control: Measurement | None
     """A control measurement that the verdict used; one that reached the endpoint, if any."""
@@ -210,7 +210,7 @@ def _endpoint(verdict: Verdict, measurements: Sequence[Measurement]) -> Endpoint
     controls = [one for one in measurements if one.id in verdict.controls]
     return EndpointEvidence(
         verdict=verdict,
-        look=next((one for one in measurements if one.id == verdict.measurement), None),
+        measurement=next((one for one in measurements if one.id == verdict.measurement), None),
         control=next((one for one in controls if one.reached), next(iter(controls), None)),
         controls=len(verdict.controls),
         follow_ups=tuple(

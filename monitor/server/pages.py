@@ -504,7 +504,7 @@ def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> t
 def _endpoint(words: Words, one: EndpointEvidence) -> tuple[Any, ...]:
     return (
         one,
-        side_by_side(words, one.look, one.control),
+        side_by_side(words, one.measurement, one.control),
         follow_up_lines(words, one.follow_ups),
         rule_meaning(words, one.verdict.rule_id),
         rule_doubt(words, one.verdict.rule_id),

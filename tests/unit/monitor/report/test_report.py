@@ -402,7 +402,7 @@ def test_slots_are_bounded_and_lose_no_look() -> None:
         slots.count((1, "A"), at(number * 300), {state: 1})
     found = slots.of((1, "A"))
     assert len(found) <= 100
-    assert sum(slot.looks for slot in found) == 5000
+    assert sum(slot.verdicts for slot in found) == 5000
     assert sum(slot.blocked for slot in found) == 2500
     assert all(before.end <= after.start for before, after in pairwise(found))
     slots.count((1, "A"), at(-600), {State.OK: 1})

@@ -73,7 +73,7 @@ async def findings_of(folder: Path, event: Event, *looks: Measurement) -> Findin
     return msgspec.structs.replace(
         found,
         wanted=msgspec.structs.replace(WANTED, country=event.country),
-        stories=(Story(event=event, log=(), log_left_out=0, reviews=()),),
+        stories=(Story(event=event, log=(), log_omitted=0, reviews=()),),
         examples=tuple(
             Example(
                 verdict=msgspec.structs.replace(verdict(one, 1.0), state=State.BLOCKED),
