@@ -10,7 +10,7 @@ https://github.com/ooni/spec/tree/master/data-formats (df-000 to df-008).
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -266,14 +266,9 @@ def _socket(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _own(observations: Iterable[AnyObservation]) -> list[AnyObservation]:
-    """Observations of the measurement itself, without follow-ups."""
-    return [one for one in observations if not one.reason]
-
-
 def _control(control: Measurement) -> Json:
     """A control measurement, in the place of the test helper's answer."""
-    own = _own(control.observations)
+    own = [one for one in control.observations if not one.reason]
     lookups = [o for o in own if isinstance(o, DnsObservation)]
     addresses = dict.fromkeys(address for o in lookups for address in o.addresses)
     failed = next((o.failure for o in lookups if o.failure), None)

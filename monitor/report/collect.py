@@ -133,7 +133,10 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
     omitted = 0
     async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
         for event in batch:
-            if not _concerns(event, wanted):
+            if event.country not in (wanted.country, "") or event.platform not in (
+                wanted.platform,
+                "",
+            ):
                 continue
             if event.kind is not EventKind.BLOCK:
                 related += [event] if len(related) < MOST_RELATED else []
@@ -142,10 +145,6 @@ async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int,
             else:
                 omitted += 1
     return tuple(stories), omitted, tuple(related)
-
-
-def _concerns(event: Event, wanted: Wanted) -> bool:
-    return event.country in (wanted.country, "") and event.platform in (wanted.platform, "")
 
 
 async def _story(store: Store, event: Event) -> Story:
