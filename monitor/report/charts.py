@@ -8,9 +8,8 @@ from typing import Any
 from monitor.analysis.events.event import Event
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
-from monitor.report.foreign_text import plain
 from monitor.report.optional_libraries import arabic_script_fonts, library
-from monitor.report.report_words import ReportWords
+from monitor.report.report_words import ReportWords, plain
 from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 

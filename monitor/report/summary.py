@@ -63,7 +63,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
         )
     )
     yield from _reviewed(words, story)
-    if len(findings.stories) > 1 or findings.stories_left_out:
+    if len(findings.stories) > 1 or findings.stories_omitted:
         yield _all_events(words, findings)
 
 
@@ -170,11 +170,11 @@ def _all_events(words: Words, findings: Findings) -> Block:
         for story in findings.stories
     )
     caption = words.gettext("All blocks of the platform that were detected in this time (UTC).")
-    if findings.stories_left_out:
+    if findings.stories_omitted:
         more = words.ngettext(
             "%(n)s later event is not listed.",
             "%(n)s later events are not listed.",
-            findings.stories_left_out,
+            findings.stories_omitted,
         )
         caption = f"{caption} {more}"
     return Table(
@@ -236,7 +236,7 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
                     last.end_latest,
                     ("", words.gettext("nobody saw when")),
                 ),
-                words.number(lane.looks if lane else 0),
+                words.number(lane.verdicts if lane else 0),
             )
         )
     return Table(
@@ -309,5 +309,5 @@ def _lane_sentence(words: Words, lane: Lane) -> str:
         "%(network)s: blocked in %(x)s of %(verdicts)s.",
         network=lane_name(words, lane),
         x=words.number(lane.blocked),
-        verdicts=verdicts(words, lane.looks),
+        verdicts=verdicts(words, lane.verdicts),
     )
