@@ -18,8 +18,7 @@ from monitor.cli.store_options import opened
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeCounter
 from monitor.judging.quarantine import Quarantined
-from monitor.judging.rejudge import Rejudged
-from monitor.judging.rejudge import rejudge as rejudge_stored
+from monitor.judging.rejudge import Rejudge, Rejudged
 from storage.store import StorageError
 from storage.values.rejudging import Rejudging
 from storage.values.selection import Selection
@@ -58,7 +57,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
     async with opened(settings.database) as store:
         with progress_bar() as progress:
             task = progress.add_task("cycles", total=None)
-            return await rejudge_stored(
+            return await Rejudge(
                 store,
                 settings,
                 selection,
@@ -66,8 +65,7 @@ async def _rejudge(settings: Settings, selection: Selection, *, keep: bool, json
                 keep=keep,
                 quarantined=Quarantined(await store.quarantines()),
                 report=_print_change if json else lambda _: None,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-            )
+            ).run(lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def _print_change(change: Change) -> None:

@@ -52,38 +52,8 @@ class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
     """Platforms with stored verdicts that the configuration no longer names."""
 
 
-async def rejudge(
-    store: Store,
-    settings: Settings,
-    selection: Selection,
-    *,
-    now: Callable[[], datetime],
-    keep: bool = True,
-    quarantined: Quarantined = NOBODY,
-    report: Report = lambda change: None,  # noqa: ARG005
-    progress: Progress = lambda done, total: None,  # noqa: ARG005
-) -> Rejudged:
-    """Recompute what `selection` names, by the time cycles ended. The store must be open.
-
-    `keep` stores the results; what is `quarantined` is judged, and counts in no event; `report`
-    gets each change as it is found. What is stored already is never altered. StorageError.
-    """
-    run = _Run(
-        store, settings, selection, now=now, keep=keep, quarantined=quarantined, report=report
-    )
-    cycles, longest = await survey(store)
-    since = None if selection.since is None else selection.since - WARM_UP
-    history = History(store, longest, since, selection.until, patience_of(settings))
-    done = 0
-    async for past in history.walk():
-        await run.take(past)
-        done += 1
-        progress(done, cycles)
-    return await run.finish()
-
-
-class _Run:
-    """One recomputation under way."""
+class Rejudge:
+    """Recomputes what a selection names, by the time cycles ended."""
 
     def __init__(
         self,
@@ -92,10 +62,12 @@ class _Run:
         selection: Selection,
         *,
         now: Callable[[], datetime],
-        keep: bool,
-        quarantined: Quarantined,
-        report: Report,
+        keep: bool = True,
+        quarantined: Quarantined = NOBODY,
+        report: Report = lambda change: None,  # noqa: ARG005
     ) -> None:
+        """`keep` stores the results; what is `quarantined` is judged, and counts in no event;
+        `report` gets each change as it is found."""
         self._store = store
         self._settings = settings
         self._selection = selection
@@ -122,7 +94,21 @@ class _Run:
             platform=selection.platform,
         )
 
-    async def take(self, past: Past) -> None:
+    async def run(self, progress: Progress = lambda done, total: None) -> Rejudged:  # noqa: ARG005
+        """Go through all of history, once. The store must be open; what is stored already is never
+        altered. StorageError."""
+        cycles, longest = await survey(self._store)
+        since, until = self._selection.since, self._selection.until
+        earliest = None if since is None else since - WARM_UP
+        history = History(self._store, longest, earliest, until, patience_of(self._settings))
+        done = 0
+        async for past in history.walk():
+            await self._take(past)
+            done += 1
+            progress(done, cycles)
+        return await self._finish()
+
+    async def _take(self, past: Past) -> None:
         """One more cycle, in the order they ended."""
         platforms, health = past.platforms, past.cycle.health
         selected = self._selection.covers(past.cycle.finished_at)
@@ -142,7 +128,7 @@ class _Run:
         self._book = step.book
         self._events.update((event.id, event) for event in step.changed)
 
-    async def finish(self) -> Rejudged:
+    async def _finish(self) -> Rejudged:
         """Detect events, and store the rest."""
         found = [e for e in self._events.values() if overlaps(self._selection, e)]
         found.sort(key=lambda event: (event.detected_at, event.country, event.id))

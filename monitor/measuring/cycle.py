@@ -24,13 +24,13 @@ from monitor.analysis.outcome import working_families
 from monitor.analysis.seen import EndpointMeasurements, ObjectTransfers, Seen
 from monitor.analysis.vantage.health import ReferenceMeasurements, assess, hints_at_nat64
 from monitor.analysis.verdict import VantageHealth, VantageState, Verdict
-from monitor.budget.budget import Effort
+from monitor.budget.budget import Allotment, Effort
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
 from monitor.measuring.checkups import Checkups
 from monitor.measuring.controls import Controls
-from monitor.measuring.effort import EffortPlanner, reference_allotment, reference_reduction
-from monitor.measuring.endpoints import CycleContext, EndpointTests, first_and_rest
+from monitor.measuring.effort import EffortPlanner
+from monitor.measuring.endpoints import EndpointTests, first_and_rest
 from monitor.measuring.http3 import Http3, UdpWitness
 from monitor.measuring.pace import pace_of
 from monitor.measuring.probers import Probers
@@ -40,7 +40,7 @@ from monitor.wire.answers import ControlState
 from probes.layers.bogon import NO_NAT64
 from probes.measure.follow_up import plan_http3
 from probes.measurement import Measurement
-from probes.target import Target
+from probes.target import Reduction, Target
 from probes.vantage import VantageRole
 from storage.values.cycle import Cycle
 
@@ -160,9 +160,9 @@ class _CycleSteps:
         early = self._assess(first)
         if self._vantage.role is VantageRole.CONTROL:
             return await self._control(early, first)
-        context = self._context(early)
-        endpoints = await self._measure_endpoints(context)
-        references = first + context.checkups.measurements
+        tests = self._endpoint_tests(early)
+        endpoints = await tests.run()
+        references = first + tests.checkups.measurements
         checks: tuple[ControlState, ...] = ()
         if any(suspicious(one.attempts[-1], early.families) for one in endpoints):
             await self._probers.exits.ask(self._vantage.id)
@@ -172,9 +172,7 @@ class _CycleSteps:
             references, [m for one in endpoints for m in one.attempts if m.reached]
         )
         transfers = await self._measure_transfers(health, endpoints)
-        return self._seen(
-            health, references, endpoints, context.udp.measurements, checks, transfers
-        )
+        return self._seen(health, references, endpoints, tests.udp.measurements, checks, transfers)
 
     # -- the vantage itself ------------------------------------------------------------------
 
@@ -193,8 +191,9 @@ class _CycleSteps:
             self._vantage.id,
             cycle=self._cycle,
             wait=lambda: self._runner.rng.uniform(0, self._pace.references),
-            reduction=reference_reduction(self._effort),
-            allotment=reference_allotment(self._effort),
+            # What is left out are pages: references must show which families work.
+            reduction=None if self._effort is Effort.WHOLE else Reduction(greet=True),
+            allotment=Allotment.SUSPICION if self._effort is Effort.OUT_OF_TURN else None,
         )
 
     async def _learn_nat64(self, references: ReferenceMeasurements) -> tuple[str, ...]:
@@ -233,10 +232,15 @@ class _CycleSteps:
 
     # -- platforms -----------------------------------------------------------------------------
 
-    def _context(self, early: VantageHealth) -> CycleContext:
+    def _endpoint_tests(self, early: VantageHealth) -> EndpointTests:
         runner, vantage = self._runner, self._vantage
         roles = (role for platform in self._platforms for role in platform.roles)
-        return CycleContext(
+        return EndpointTests(
+            settings=runner.settings,
+            probers=runner.probers,
+            controls=runner.controls,
+            rng=runner.rng,
+            on_endpoint=runner.on_endpoint,
             vantage=vantage,
             cycle=self._cycle,
             platforms=self._platforms,
@@ -257,12 +261,6 @@ class _CycleSteps:
     async def _ask_http3(self, target: Target) -> Measurement:
         plan = plan_http3(target)
         return await self._probers.follow_up(self._vantage.id, plan, cycle=self._cycle)
-
-    async def _measure_endpoints(self, context: CycleContext) -> list[EndpointMeasurements]:
-        own = self._runner
-        return await EndpointTests(
-            context, own.settings, own.probers, own.controls, own.rng, own.on_endpoint
-        ).run()
 
     async def _check_controls(
         self, endpoints: Sequence[EndpointMeasurements]

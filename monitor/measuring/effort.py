@@ -30,16 +30,6 @@ page."""
 _REPEAT_ADDRESSES = 1
 
 
-def reference_reduction(effort: Effort) -> Reduction | None:
-    """What tests of references leave out: pages. They must show which families work."""
-    return None if effort is Effort.WHOLE else Reduction(greet=True)
-
-
-def reference_allotment(effort: Effort) -> Allotment | None:
-    """What pays for tests of references, when it is not the routine."""
-    return Allotment.SUSPICION if effort is Effort.OUT_OF_TURN else None
-
-
 _Role = tuple[str, str]
 """Platform and role, by name."""
 _Suspected = dict[_Role, frozenset[str]]

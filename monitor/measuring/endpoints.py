@@ -42,31 +42,6 @@ _FOLLOW_UP_BYTES = 100_000
 """Bytes of one follow-up at most, about."""
 
 
-class CycleContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tests of one cycle share."""
-
-    vantage: VantagePoint
-    cycle: str
-    platforms: tuple[Platform, ...]
-    """Those that the cycle measures."""
-    early: VantageHealth
-    """The health before any endpoint was measured."""
-    pace: Pace
-    checkups: Checkups
-    http3: frozenset[str]
-    """Ids of the endpoints that are tested over HTTP/3 too."""
-    udp: UdpWitness
-    effort: CycleEffort
-    last_begun: float
-    """Time of the event loop after which nothing further begins, so that the cycle ends before the
-    next one is due."""
-
-    @property
-    def late(self) -> bool:
-        """Whether nothing further may begin."""
-        return asyncio.get_running_loop().time() > self.last_begun
-
-
 class Allowance:
     """How many more of something may be done, for each key and in all."""
 
@@ -84,51 +59,58 @@ class Allowance:
         return True
 
 
-class EndpointTests:
-    """All endpoint tests of one cycle."""
+class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
+    """All endpoint tests of one cycle, and what they share."""
 
-    def __init__(
-        self,
-        context: CycleContext,
-        settings: Settings,
-        probers: Probers,
-        controls: Controls,
-        rng: random.Random,
-        on_endpoint: Callable[[str], None] | None,
-    ) -> None:
-        self._context = context
-        self._vantage = context.vantage
-        self._families = context.early.families
-        self._settings = settings
-        self._probers = probers
-        self._controls = controls
-        self._rng = rng
-        self._on_endpoint = on_endpoint
-        self._follow_ups = Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE)
+    settings: Settings
+    probers: Probers
+    controls: Controls
+    rng: random.Random
+    on_endpoint: Callable[[str], None] | None
+    vantage: VantagePoint
+    cycle: str
+    platforms: tuple[Platform, ...]
+    """Those that the cycle measures."""
+    early: VantageHealth
+    """The health before any endpoint was measured."""
+    pace: Pace
+    checkups: Checkups
+    http3: frozenset[str]
+    """Ids of the endpoints that are tested over HTTP/3 too."""
+    udp: UdpWitness
+    effort: CycleEffort
+    last_begun: float
+    """Time of the event loop after which nothing further begins, so that the cycle ends before the
+    next one is due."""
+    _follow_ups: Allowance = msgspec.field(
+        default_factory=lambda: Allowance(each=FOLLOW_UPS_PER_ROLE, total=FOLLOW_UPS_PER_CYCLE)
+    )
+
+    @property
+    def late(self) -> bool:
+        """Whether nothing further may begin."""
+        return asyncio.get_running_loop().time() > self.last_begun
 
     async def run(self) -> list[EndpointMeasurements]:
         """Every endpoint of the cycle's platforms, in random order."""
-        roles = [
-            (platform, role) for platform in self._context.platforms for role in platform.roles
-        ]
-        self._rng.shuffle(roles)
+        roles = [(platform, role) for platform in self.platforms for role in platform.roles]
+        self.rng.shuffle(roles)
         results = await asyncio.gather(*(self._role(platform, role) for platform, role in roles))
         return [measured for several in results for measured in several]
 
     async def _role(self, platform: Platform, role: Role) -> list[EndpointMeasurements]:
         """Every endpoint, or of a pool a sample, and the rest only when one of the sample fails."""
-        context = self._context
         endpoints = list(role.endpoints)
         if role.sample:
-            self._rng.shuffle(endpoints)
-        first, rest = first_and_rest(endpoints, context.pace.sampled(role.sample))
-        measured = await self._each(platform, role, first, context.pace.spread)
-        if self._on_endpoint is not None:
+            self.rng.shuffle(endpoints)
+        first, rest = first_and_rest(endpoints, self.pace.sampled(role.sample))
+        measured = await self._each(platform, role, first, self.pace.spread)
+        if self.on_endpoint is not None:
             for _ in first:
-                self._on_endpoint(self._vantage.id)
-        more = rest and context.early.state not in HOPELESS and not context.late
+                self.on_endpoint(self.vantage.id)
+        more = rest and self.early.state not in HOPELESS and not self.late
         if more and any(not one.attempts[-1].reached for one in measured):
-            measured += await self._each(platform, role, rest, context.pace.pool)
+            measured += await self._each(platform, role, rest, self.pace.pool)
         return measured
 
     async def _each(
@@ -137,7 +119,7 @@ class EndpointTests:
         """Each at a random moment of the next `spread` seconds."""
 
         async def at(endpoint: Endpoint) -> EndpointMeasurements:
-            await asyncio.sleep(self._rng.uniform(0, spread))
+            await asyncio.sleep(self.rng.uniform(0, spread))
             return await self._endpoint(platform, role, endpoint)
 
         return await asyncio.gather(*map(at, endpoints))
@@ -152,18 +134,18 @@ class EndpointTests:
         controls: tuple[Measurement, ...] = ()
         follow_ups: tuple[Measurement, ...] = ()
         health: VantageHealth | None = None
-        if self._context.early.state not in HOPELESS and suspicious(first, self._families):
+        if self.early.state not in HOPELESS and suspicious(first, self.early.families):
             quic = tries_quic(first)
             controls = await self._at_controls(target, first, quic=quic)
-            known = self._controls.known(target)
+            known = self.controls.known(target)
             if await self._worth_more(endpoint, first, controls or known):
                 attempts += await self._again(platform, role, target, first)
                 last = attempts[-1]
-                if suspicious(last, self._families):
+                if suspicious(last, self.early.families):
                     controls += await self._at_controls(target, last, quic=quic)
                     follow_ups = await self._follow_up(target, last, controls or known)
-                    if self._context.pace.spread:
-                        health = await self._context.checkups.after(last.ended_at)
+                    if self.pace.spread:
+                        health = await self.checkups.after(last.ended_at)
         return EndpointMeasurements(
             platform=platform.name,
             role=role.name,
@@ -175,14 +157,14 @@ class EndpointTests:
         )
 
     async def _first(self, platform: Platform, role: Role, target: Target) -> Measurement:
-        context, endpoint = self._context, target.endpoint
-        reduction, allotment = context.effort.first(platform, role, endpoint)
-        async with context.udp.first_attempt(target) as add:
-            first = await self._probers.measure(
-                self._vantage.id,
+        endpoint = target.endpoint
+        reduction, allotment = self.effort.first(platform, role, endpoint)
+        async with self.udp.first_attempt(target) as add:
+            first = await self.probers.measure(
+                self.vantage.id,
                 target,
-                cycle=context.cycle,
-                quic=endpoint.id in context.http3 and not (reduction and reduction.greet),
+                cycle=self.cycle,
+                quic=endpoint.id in self.http3 and not (reduction and reduction.greet),
                 unadvertised=False,
                 reduction=reduction,
                 allotment=allotment,
@@ -196,12 +178,12 @@ class EndpointTests:
         """The endpoint from the controls, after an attempt that failed; none once the day's bytes
         are spent. `quic` is whether to test HTTP/3 too."""
         try:
-            return await self._controls.measure(
+            return await self.controls.measure(
                 target,
                 after=failed.ended_at,
-                cycle=self._context.cycle,
+                cycle=self.cycle,
                 quic=quic,
-                reduction=self._context.effort.at_control(failed),
+                reduction=self.effort.at_control(failed),
             )
         except BudgetSpentError:
             return ()
@@ -211,10 +193,10 @@ class EndpointTests:
     ) -> bool:
         """Whether another attempt could change the verdict; `controls` may be older where none
         could be asked."""
-        if only_quic_failed(first, self._families):
+        if only_quic_failed(first, self.early.families):
             if not any(map(reached_over_quic, controls)):
                 return False
-            return await self._context.udp.others_answer(endpoint)
+            return await self.udp.others_answer(endpoint)
         return retry_may_tell(first, controls)
 
     async def _follow_up(
@@ -226,65 +208,64 @@ class EndpointTests:
         platform is down for everybody, as controls see it now or, where none could be asked, saw it
         before. Never where TCP works, for the questions are about TCP.
         """
-        if self._vantage.profile is Profile.QUIET or not any(map(answered, controls)):
+        if self.vantage.profile is Profile.QUIET or not any(map(answered, controls)):
             return ()
-        if only_quic_failed(failed, self._families):
+        if only_quic_failed(failed, self.early.families):
             return ()
-        ledger, asked = self._probers.ledger, self._vantage.id
-        if self._context.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
+        ledger, asked = self.probers.ledger, self.vantage.id
+        if self.late or not ledger.affords(asked, Allotment.SUSPICION, _FOLLOW_UP_BYTES):
             return ()
         if not self._follow_ups.take(f"{target.platform} {target.role}"):
             return ()
         elsewhere = self._innocuous_host(target.endpoint.host)
         plan = plan_follow_up(target, failed, controls, elsewhere=elsewhere)
-        return (await self._probers.follow_up(asked, plan, cycle=self._context.cycle),)
+        return (await self.probers.follow_up(asked, plan, cycle=self.cycle),)
 
     def _innocuous_host(self, suspected: str) -> str:
         """A foreign reference to send the suspected name to; empty when there is none."""
         hosts = [
             reference.endpoint.host
-            for reference in self._settings.catalog.references_for(self._vantage.country)
+            for reference in self.settings.catalog.references_for(self.vantage.country)
             if reference.scope is ReferenceScope.INTERNATIONAL
             and reference.endpoint.kind in (EndpointKind.HTTPS, EndpointKind.TLS)
             and reference.endpoint.host != suspected
         ]
-        return self._rng.choice(hosts) if hosts else ""
+        return self.rng.choice(hosts) if hosts else ""
 
     async def _again(
         self, platform: Platform, role: Role, target: Target, first: Measurement
     ) -> tuple[Measurement, ...]:
         """The further attempts."""
-        context = self._context
         attempts: tuple[Measurement, ...] = (first,)
-        pause, retries = self._settings.probe.retry_pause, self._settings.probe.retries
+        pause, retries = self.settings.probe.retry_pause, self.settings.probe.retries
         for retry in range(retries + 1 if retries else 0):
             if retry == retries:
-                if not looks_overloaded(attempts, self._families):
+                if not looks_overloaded(attempts, self.early.families):
                     break
                 pause *= OVERLOAD_PAUSE
-            least = context.pace.retry_pause
+            least = self.pace.retry_pause
             await asyncio.sleep(
-                max(pause * self._rng.uniform(0.5, 1.5), least * self._rng.uniform(1, 2))
+                max(pause * self.rng.uniform(0.5, 1.5), least * self.rng.uniform(1, 2))
             )
-            allowed, reduction = context.effort.again(platform, role, target.endpoint, first)
-            if context.late or not allowed:
+            allowed, reduction = self.effort.again(platform, role, target.endpoint, first)
+            if self.late or not allowed:
                 break
             attempts += (
-                await self._probers.measure(
-                    self._vantage.id,
+                await self.probers.measure(
+                    self.vantage.id,
                     target,
-                    cycle=context.cycle,
+                    cycle=self.cycle,
                     purpose=Purpose.RETRY,
                     attempt=retry + 2,
                     quic=tries_quic(first),
                     reduction=reduction,
                 ),
             )
-            if not suspicious(attempts[-1], self._families):
+            if not suspicious(attempts[-1], self.early.families):
                 break
             # What TCP came to is no news where QUIC fails, and attempts that time out never agree.
-            if attempts_agree(attempts, self._families) and not quic_failed(
-                attempts[-1], self._families
+            if attempts_agree(attempts, self.early.families) and not quic_failed(
+                attempts[-1], self.early.families
             ):
                 break
         return attempts[1:]

@@ -13,7 +13,7 @@ from monitor.analysis.verdict import Evidence, PlatformVerdict, State, Verdict
 from monitor.config.settings import Settings
 from monitor.judging.differences import Change, ChangeKind
 from monitor.judging.quarantine import Quarantined
-from monitor.judging.rejudge import Rejudged, rejudge
+from monitor.judging.rejudge import Rejudge, Rejudged
 from monitor.judging.stored_history import History, survey
 from probes.catalog.catalog import Need, Platform
 from probes.catalog.endpoint import parse_endpoint
@@ -56,9 +56,9 @@ async def again(
 ) -> tuple[Rejudged, list[Change]]:
     """Judge it again; what would be said differently."""
     said: list[Change] = []
-    done = await rejudge(
+    done = await Rejudge(
         store, configured, selection, now=lambda: START, keep=keep, report=said.append
-    )
+    ).run()
     return done, said
 
 
@@ -222,7 +222,7 @@ async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured
     assert {event.country for event in blocks} == {"PK"}
     vantages = {look.vantage for look in await flat(lived.verdicts(Selection(country="PK")))}
     gone: list[Change] = []
-    done = await rejudge(
+    done = await Rejudge(
         lived,
         configured,
         EVERYTHING,
@@ -230,7 +230,7 @@ async def test_without_a_vantage_that_is_left_out(lived: MemoryStore, configured
         keep=False,
         quarantined=Quarantined(map(quarantine, sorted(vantages))),
         report=gone.append,
-    )
+    ).run()
     assert done.rejudging.verdicts
     told = [c for c in gone if c.kind is ChangeKind.EVENT and c.where["kind"] is EventKind.BLOCK]
     assert [change.change for change in told] == ["gone"] * len(blocks)
