@@ -205,8 +205,8 @@ class Publisher:
     ) -> None:
         """Show the vantages and platforms of a new configuration.
 
-        Unchanged vantages keep all that is known of them; changed ones start from zero. The arguments
-        are those of `__init__`.
+        Unchanged vantages keep all that is known of them; changed ones start from zero. The
+        arguments are those of `__init__`.
         """
         self._swap(
             interval=interval,
