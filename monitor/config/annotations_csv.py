@@ -8,10 +8,10 @@ import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from monitor.config.country_code import country_code
 from monitor.config.toml_node import did_you_mean, suggestion
+from monitor.config.values import split_url
 from storage.values.reviews import Annotation, AnnotationKind, annotation_id
 
 COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")
@@ -206,13 +206,7 @@ def _text(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    right = len(text) <= _SOURCE_LIMIT and text.isprintable() and " " not in text
-    try:
-        parts = urlsplit(text)
-        right = right and parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        right = False
-    if not right:
+    if len(text) > _SOURCE_LIMIT or split_url(text, ("http", "https")) is None:
         raise ValueError("the URL where this can be read, as in https://example.org/story")
     return text
 
