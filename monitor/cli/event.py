@@ -197,9 +197,9 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
     """The annotations of the country around that time; none for an event without a country."""
     if not event.country:
         return ()
-    begun = event.onset_earliest or event.onset_latest
-    over = None if event.active else (event.end_latest or event.updated_at) + AROUND
-    return await store.annotations(event.country, begun - AROUND, over, event.platform)
+    onset = event.onset_earliest or event.onset_latest
+    until = None if event.active else (event.end_latest or event.updated_at) + AROUND
+    return await store.annotations(event.country, onset - AROUND, until, event.platform)
 
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
