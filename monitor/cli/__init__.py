@@ -2,6 +2,6 @@
 
 Each command is a module of its own name and is imported when it is called (`lazy_group`). Commands
 read options, call one package that does the work, and print. Commands share `options` (--config,
-errors), `selection` (--since, --country …), `store_options` (the open store), `console` and
-`json_lines`. Nothing imports `cli`.
+--json), `selection` (--since, --country …), `exits` (errors), `store_options` (the open store) and
+`output` (tables, JSON, files). Nothing imports `cli`.
 """

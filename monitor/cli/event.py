@@ -197,9 +197,9 @@ async def _annotations(store: Store, event: Event) -> Sequence[Annotation]:
     """The annotations of the country around that time; none for an event without a country."""
     if not event.country:
         return ()
-    begun = event.onset_earliest or event.onset_latest
-    over = None if event.active else (event.end_latest or event.updated_at) + AROUND
-    return await store.annotations(event.country, begun - AROUND, over, event.platform)
+    onset = event.onset_earliest or event.onset_latest
+    until = None if event.active else (event.end_latest or event.updated_at) + AROUND
+    return await store.annotations(event.country, onset - AROUND, until, event.platform)
 
 
 def _mark(*, confirm: bool, reject: bool, note: str) -> Mark:
@@ -260,26 +260,23 @@ def print_event(whole: WholeEvent) -> None:
     """Print an event with its log, reviews and annotations."""
     event, words = whole.event, words_in()
     earliest = minute(event.onset_earliest) or "an unknown time before the first measurement"
-    lines = [
-        _event_line(event),
-        f"  began     between {earliest} and {minute(event.onset_latest)}",
-        f"  detected  {minute(event.detected_at)}",
-        f"  confirmed {minute(event.confirmed_at) or 'not'}",
-    ]
     if event.active:
-        lines.append("  ended     not")
+        ended = "not"
     else:
-        lines.append(
-            f"  ended     between {minute(event.end_earliest) or '?'} and "
-            f"{minute(event.end_latest) or 'unknown'}"
-        )
+        ended = f"between {minute(event.end_earliest) or '?'} and "
+        ended += minute(event.end_latest) or "unknown"
     networks = words.listed(
         f"{network_name(words, one.network, one.asn)}: {condition(words, event, one)}"
         for one in event.networks
         if one.affected
     )
     methods = words.pause.join(method_and_name(words, name) for name in event.methods)
-    lines += [
+    lines = [
+        _event_line(event),
+        f"  began     between {earliest} and {minute(event.onset_latest)}",
+        f"  detected  {minute(event.detected_at)}",
+        f"  confirmed {minute(event.confirmed_at) or 'not'}",
+        f"  ended     {ended}",
         f"  methods   {methods or '-'}",
         f"  networks  {networks or '-'}",
         f"  evidence  {grade_in_words(words, event.evidence)}, rules {event.rules_version}",

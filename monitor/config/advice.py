@@ -74,7 +74,7 @@ def _about_controls(
     for vantage in control:
         if vantage.country in watched:
             yield (
-                f"Control {vantage.id} is in {vantage.country}, where you look for blocks: a "
+                f"Control {vantage.id} is in {vantage.country}, where you test for blocks: a "
                 "platform blocked there looks like one that is down. Put the control elsewhere."
             )
 

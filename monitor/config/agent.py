@@ -3,8 +3,6 @@
 A proxy's address may hold a password, so no problem repeats it.
 """
 
-from urllib.parse import urlsplit
-
 from monitor.config.settings import AgentSetup
 from monitor.config.toml_node import (
     Node,
@@ -16,14 +14,13 @@ from monitor.config.toml_node import (
     read_table,
     text,
 )
-from monitor.config.values import pem_file, size
+from monitor.config.values import pem_file, size, split_url
 from monitor.keys.keys import is_public
 
 _REQUIRED = {
     "collectors": 'say where to send to: collectors = ["https://collector.example.org"]',
     "collector_key": "the collectors' public key, as the operator gave it to you",
 }
-_PROXIES = ("http", "https", "socks5")
 
 
 def read_agent(node: Node) -> AgentSetup:
@@ -52,13 +49,9 @@ def check_agent_file(root: Node) -> None:
 
 
 def _origin(written: str) -> str:
-    found = urlsplit(written)
-    try:
-        right = found.scheme == "https" and found.hostname and found.port != 0
-    except ValueError:
-        right = False
-    more = found.path.strip("/") or found.query or found.fragment or "@" in found.netloc
-    if not right or more or not written.isascii() or " " in written:
+    found = split_url(written, ("https",))
+    more = found and (found.path.strip("/") or found.query or found.fragment)
+    if found is None or more or "@" in found.netloc or not written.isascii():
         raise ValueError('https:// and a name, as in "https://collector.example.org"')
     return f"https://{found.netloc.lower()}"
 
@@ -71,12 +64,8 @@ def _public_key(node: Node) -> str:
 
 
 def _proxy_url(written: str) -> str:
-    found = urlsplit(written)
-    try:
-        right = found.scheme in _PROXIES and found.hostname and found.port
-    except ValueError:
-        right = False
-    if not right or " " in written or not written.isascii():
+    found = split_url(written, ("http", "https", "socks5"))
+    if found is None or not found.port or not written.isascii():
         raise ValueError(
             '"http://host:port", "https://host:port" or "socks5://host:port", with '
             "user:password@ before the host where that is needed"

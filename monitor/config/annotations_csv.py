@@ -1,6 +1,6 @@
 """Annotations from a CSV file that people write: read whole, or every mistake in it named.
 
-A file is taken as it is or not at all, so that whoever corrects it can give it again.
+A file is taken as it is or not at all, so a corrected file can be given again.
 """
 
 import csv
@@ -8,18 +8,18 @@ import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from monitor.config.country_code import country_code
 from monitor.config.toml_node import did_you_mean, suggestion
+from monitor.config.values import split_url
 from storage.values.reviews import Annotation, AnnotationKind, annotation_id
 
 COLUMNS = ("since", "until", "country", "platform", "kind", "text", "source")
 OPTIONAL = ("until", "platform")
 """Columns that a file may lack, and cells that may be empty."""
 
-PASSED_OVER = ("annotation_id", "added_at")
-"""Columns of exported annotations that say nothing a person would write."""
+IGNORED = ("annotation_id", "added_at")
+"""Columns that exports have and nobody writes by hand."""
 
 FILE_LIMIT = 10_000_000
 """Bytes of a file."""
@@ -53,8 +53,8 @@ class _Row:
         try:
             return parse(cell)
         except ValueError as error:
-            told = f"{column} {_shown(cell)}" if cell else f"{column} is empty"
-            self.problems.append(f"line {self.line}: {told}: {error}")
+            place = f"{column} {_shown(cell)}" if cell else f"{column} is empty"
+            self.problems.append(f"line {self.line}: {place}: {error}")
 
 
 def read_annotations(
@@ -130,7 +130,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 def _header_problems(names: Sequence[str]) -> list[str]:
     problems = []
     for position, name in enumerate(names):
-        if name not in (*COLUMNS, *PASSED_OVER):
+        if name not in (*COLUMNS, *IGNORED):
             hint = did_you_mean(name, COLUMNS) or _HEADER
             problems.append(f"line 1: unknown column {_shown(name)}; {hint}")
         elif name in names[:position]:
@@ -206,13 +206,7 @@ def _text(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    right = len(text) <= _SOURCE_LIMIT and text.isprintable() and " " not in text
-    try:
-        parts = urlsplit(text)
-        right = right and parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        right = False
-    if not right:
+    if len(text) > _SOURCE_LIMIT or split_url(text, ("http", "https")) is None:
         raise ValueError("the URL where this can be read, as in https://example.org/story")
     return text
 

@@ -187,7 +187,8 @@ def _row(row: Mapping[str | None, Any], line: int) -> list[Fingerprint]:
     pattern = _cell(row, _PATTERN_COLUMNS)
     if not pattern:
         raise ValueError("has no pattern")
-    kind = _OONI_KINDS.get(_cell(row, ("pattern_type",)) or _default_kind(row))
+    default = "regexp" if _cell(row, ("regex",)) else "contains"
+    kind = _OONI_KINDS.get(_cell(row, ("pattern_type",)) or default)
     if kind is None:
         raise ValueError("has a pattern_type that is not full, prefix, contains or regexp")
     if kind is Kind.REGEX and (wrong := _regex_error(pattern)):
@@ -209,10 +210,6 @@ def _row(row: Mapping[str | None, Any], line: int) -> list[Fingerprint]:
             confident=_confidence(row) >= CONFIDENT,
         )
     ]
-
-
-def _default_kind(row: Mapping[str | None, Any]) -> str:
-    return "regexp" if _cell(row, ("regex",)) else "contains"
 
 
 def _confidence(row: Mapping[str | None, Any]) -> float:

@@ -73,7 +73,6 @@ UNKNOWN_COUNTRY = "ZZ"
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_APART = object()
 _NO_VANTAGE = 'add a vantage: [[vantage]] and under it id = "here" and country = "PK"'
 
 
@@ -147,7 +146,7 @@ def _values(root: Node, catalog: Catalog) -> dict[str, Any]:
     if "agent" in root.raw:
         with suppress(Invalid):
             check_agent_file(root)
-    return {name: value for name, value in values.items() if value is not _APART}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _with_listener(values: dict[str, Any]) -> dict[str, Any]:
@@ -166,9 +165,8 @@ def _with_interval(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "events": msgspec.structs.replace(events, interval=interval)}
 
 
-def _read_apart(_: Node) -> object:
+def _read_apart(_: Node) -> None:
     """The shape of tables that `_catalog` reads in its own step."""
-    return _APART
 
 
 def _section(settings: type[T], shapes: Shapes, smaller: str = "", larger: str = "") -> Shape[T]:

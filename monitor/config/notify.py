@@ -5,9 +5,7 @@ Addresses hold tokens and passwords, so no problem repeats one.
 
 import re
 from collections.abc import Collection
-from contextlib import suppress
 from functools import partial
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.analysis.events.event import EventKind, EventState
@@ -24,7 +22,7 @@ from monitor.config.toml_node import (
     suggestion,
     text,
 )
-from monitor.config.values import country, duration, named_file, vantage_id
+from monitor.config.values import country, duration, named_file, split_url, vantage_id
 from monitor.notify.apprise_service import NotInstalledError, fault_of
 from monitor.notify.settings import NotifySettings, Quiet, Route, Target
 from monitor.wording.languages import LANGUAGES
@@ -40,11 +38,9 @@ _NO_ADDRESS = 'say where to send to: urls = ["tgram://${BOT_TOKEN}/${CHAT_ID}"],
 def web_address(node: Node) -> str:
     """An http or https URL, or empty."""
     value = text(node)
-    with suppress(ValueError):
-        found = urlsplit(value)
-        if not value or (found.scheme in ("http", "https") and found.hostname and " " not in value):
-            return value
-    raise node.fail('an http or https address, as in "https://ping.example.org/${PING_ID}"')
+    if value and split_url(value, ("http", "https")) is None:
+        raise node.fail('an http or https address, as in "https://ping.example.org/${PING_ID}"')
+    return value
 
 
 def address(node: Node) -> str:

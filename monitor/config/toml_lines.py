@@ -8,6 +8,7 @@ arrays and tables begin and end.
 import re
 import tomllib
 from bisect import bisect_right
+from itertools import count
 
 from monitor.config.toml_problem import KeyPath
 
@@ -107,26 +108,18 @@ class _Scanner:
         """One value, wherever it ends."""
         first = self.text[self.at]
         if first == "[":
-            self._array(path)
+            for index in count():
+                if not self._next_in("]"):
+                    break
+                self._note((*path, index), self.at)
+                self._value((*path, index))
         elif first == "{":
-            self._inline_table(path)
+            while self._next_in("}"):
+                self._pair(path)
         elif first in "\"'":
             self._skip(_STRING)
         else:
             self._skip(_BARE_VALUE)
-
-    def _array(self, path: KeyPath) -> None:
-        """`[value, value, …]`."""
-        index = 0
-        while self._next_in("]"):
-            self._note((*path, index), self.at)
-            self._value((*path, index))
-            index += 1
-
-    def _inline_table(self, path: KeyPath) -> None:
-        """`{ key = value, … }`."""
-        while self._next_in("}"):
-            self._pair(path)
 
     def _next_in(self, closing: str) -> bool:
         """Step over an opening bracket or a comma; False once past the closing bracket."""

@@ -4,13 +4,13 @@ Each shape takes a Node and returns a value, or notes what would be right and ra
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from math import inf
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography import x509
 from maxminddb import InvalidDatabaseError, open_database
@@ -279,10 +279,19 @@ def _listen(written: str) -> tuple[str, int]:
     return host, number
 
 
+def split_url(written: str, schemes: Collection[str]) -> SplitResult | None:
+    """The parts of a URL of one of these schemes that names a host; None for other text."""
+    try:
+        found = urlsplit(written)
+        right = found.scheme in schemes and found.hostname and found.port != 0
+    except ValueError:
+        return None
+    return found if right and written.isprintable() and " " not in written else None
+
+
 def _public_url(written: str) -> str:
-    found = urlsplit(written)
-    plain = found.scheme in ("http", "https") and found.hostname and "@" not in found.netloc
-    if not plain or found.query or found.fragment or not written.isprintable() or " " in written:
+    found = split_url(written, ("http", "https"))
+    if found is None or "@" in found.netloc or found.query or found.fragment:
         raise ValueError(
             'an http or https address without a password, as in "https://watch.example.org"'
         )

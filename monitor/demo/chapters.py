@@ -82,8 +82,8 @@ def blocks(asn: int, method: str) -> Callable[[Results], bool]:
 
 _TELECOM_RESETS = Rule(TELECOM.id, Means.RESET)
 _MOBILE_RESETS = Rule(MOBILE.id, Means.RESET)
-_TELECOM_LIES = Rule(TELECOM.id, Means.NXDOMAIN)
-_CABLE_LEADS_ASTRAY = Rule(CABLE.id, Means.BLOCK_PAGE)
+_TELECOM_NXDOMAIN = Rule(TELECOM.id, Means.NXDOMAIN)
+_CABLE_BLOCK_PAGE = Rule(CABLE.id, Means.BLOCK_PAGE)
 
 STORY = (
     Chapter(
@@ -107,13 +107,13 @@ STORY = (
     ),
     Chapter(
         happens=f"{TELECOM.title} changes its method: its resolver says that X does not exist.",
-        rules=frozenset({_TELECOM_LIES, _MOBILE_RESETS}),
+        rules=frozenset({_TELECOM_NXDOMAIN, _MOBILE_RESETS}),
         expected=f"the same block, by false DNS answers on {TELECOM.title}",
         detected=blocks(TELECOM.asn, "dns.nxdomain"),
     ),
     Chapter(
         happens=f"The block spreads: {CABLE.title}'s resolver leads X to a block page.",
-        rules=frozenset({_TELECOM_LIES, _MOBILE_RESETS, _CABLE_LEADS_ASTRAY}),
+        rules=frozenset({_TELECOM_NXDOMAIN, _MOBILE_RESETS, _CABLE_BLOCK_PAGE}),
         expected=f"the same block, on {CABLE.title} too",
         detected=blocks(CABLE.asn, "dns.hijack"),
         linger=6.0,

@@ -86,28 +86,32 @@ def config_text(wanted: Wanted) -> str:
     uplink = f"{{ endpoint = {_toml(portal)}, status = 200, body = {_toml(PORTAL_WORD)} }}"
     international = [f"tls://{host}:{ports.tls}" for host in INTERNATIONAL]
     domestic = [f"https://{host}:{ports.tls}/" for host in DOMESTIC]
+    references = (
+        f"[references]\nuplink = [{uplink}]\ninternational = {_toml(international)}\n"
+        f"domestic.{COUNTRY} = {_toml(domestic)}"
+    )
+    events: dict[str, Any] = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
+    if wanted.quick_ends:
+        events["false_ends"] = QUICK_FALSE_ENDS
+    top = {
+        "interval": f"{wanted.interval:g}s",
+        "jitter": "0s",
+        "database": f"sqlite:///{database}",
+        "listen": wanted.listen,
+    }
+    route = {
+        "name": "newsroom",
+        "urls": [f"json://{PHONE}:{ports.messages}{PATH}"],
+        "gather": "0s",
+    }
     sections = (
-        _lines(
-            {
-                "interval": f"{wanted.interval:g}s",
-                "jitter": "0s",
-                "database": f"sqlite:///{database}",
-                "listen": wanted.listen,
-            }
-        ),
+        _lines(top),
         _table("[probe]", probe),
         _table("[throttling]", {"every": "0s", "on_suspicion": False}),
-        _table("[events]", _events(wanted)),
+        _table("[events]", events),
         _table("[catalog]", {"platforms": [*PLATFORMS], "file": CATALOG}),
-        "\n".join(
-            [
-                "[references]",
-                f"uplink = [{uplink}]",
-                f"international = {_toml(international)}",
-                f"domestic.{COUNTRY} = {_toml(domestic)}",
-            ]
-        ),
-        *([_route(ports)] if wanted.messages else []),
+        references,
+        *([_table("[[notify.route]]", route)] if wanted.messages else []),
         *(_vantage(network, ports) for network in NETWORKS),
     )
     return _HEAD + "\n\n".join(sections) + "\n"
@@ -124,22 +128,6 @@ def catalog_text(ports: Ports) -> str:
         for role, endpoints in roles.items()
     ]
     return _HEAD + "\n\n".join(sections) + "\n"
-
-
-def _route(ports: Ports) -> str:
-    return _table(
-        "[[notify.route]]",
-        {
-            "name": "newsroom",
-            "urls": [f"json://{PHONE}:{ports.messages}{PATH}"],
-            "gather": "0s",
-        },
-    )
-
-
-def _events(wanted: Wanted) -> Mapping[str, Any]:
-    lane = {"fast_lane": f"{wanted.fast_lane * 1000:.0f}ms"}
-    return {**lane, "false_ends": QUICK_FALSE_ENDS} if wanted.quick_ends else lane
 
 
 def _vantage(network: DemoNetwork, ports: Ports) -> str:

@@ -57,7 +57,7 @@ class ControlMatcher:
     def take(
         self, batch: Sequence[Measurement]
     ) -> Iterator[tuple[Measurement, Measurement | None]]:
-        """Add measurements, in order of time; gives those that need not wait any longer."""
+        """Add measurements, in order of time; yields those that are complete."""
         for measurement in batch:
             yield from self._complete(measurement.started_at)
             if measurement.look is Purpose.CONTROL:

@@ -147,8 +147,7 @@ class Publisher:
         self._swap(leading=leading)
 
     def show_events(self, active_events: Sequence[Event]) -> None:
-        """Show the active events, which replace those shown before. Nothing else changes, because
-        the cycles behind them are of the past."""
+        """Show the active events, which replace those shown before."""
         self._swap(**self._by_kind(active_events))
 
     def watch(self, vantages: Sequence[VantagePoint], active_events: Sequence[Event]) -> None:
@@ -206,8 +205,8 @@ class Publisher:
     ) -> None:
         """Show the vantages and platforms of a new configuration.
 
-        Unchanged vantages keep all that is known of them; changed ones begin anew. The arguments
-        are those of `__init__`.
+        Unchanged vantages keep all that is known of them; changed ones start from zero. The
+        arguments are those of `__init__`.
         """
         self._swap(
             interval=interval,

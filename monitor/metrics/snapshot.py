@@ -31,7 +31,7 @@ STALE_INTERVALS = 3
 
 STALE_FLOOR = 180.0
 """Seconds before which no result is stale. With a very short interval, one cycle full of timeouts
-could take longer than three intervals, and a block would hide itself."""
+can take longer than three intervals, and a block would hide itself."""
 
 _REACHED = (State.OK, State.DEGRADED, State.THROTTLED)
 

@@ -1,7 +1,7 @@
 """The body of a message: what is known of an event, line by line.
 
-It says what, where, since when and how that is known, and what it is not: nobody who passes it on
-should have to guess.
+It says what happened, where, since when, how that is known, and what the event is not, so that
+people who pass it on need not guess.
 """
 
 from collections.abc import Iterator

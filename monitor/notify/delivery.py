@@ -48,8 +48,8 @@ class MessageService(Protocol):
     """A service that delivers messages."""
 
     async def deliver(self, target: Target, message: Message, within: float) -> str:
-        """Empty when the service accepted the message within so many seconds, else why not, in
-        words that hold nothing of the address or of the service's answer."""
+        """Deliver a message within this many seconds. Empty when the service accepted it, else the
+        reason, without any part of the address or of the service's answer."""
 
 
 class DeliveryCounter(Protocol):
@@ -198,7 +198,7 @@ class Delivery:
             log.exception("delivering failed", route=route.name, target=target.name)
 
     async def _deliver(self, route: Route, target: Target, notices: Sequence[Notice]) -> None:
-        """Send or drop these, which wait for this target."""
+        """Send or drop the notices that wait for this target."""
         keys = {notice.key for notice in notices}
         entries = await self._lines(notice.event for notice in notices)
         families = RelatedEvents(entries.values())

@@ -18,7 +18,7 @@ LONGEST_NAME = 60
 _MARKUP = re.compile(r"[*_~`|#<>\[\]{}@\\=^$:;\"]|//+")
 _SPACE = re.compile(r"\s+")
 _JOINERS = "\u200c\u200d"
-"""Without which Persian and Hindi cannot be written."""
+"""Persian and Hindi cannot be written without them."""
 
 
 def plain_name(text: str, longest: int = LONGEST_NAME) -> str:

@@ -1,8 +1,8 @@
 """Which of the notices that wait for one target are still worth sending.
 
-A target receives each thing once, whatever late data did to the log meanwhile. Of what was over
-before it could be sent it receives the end only. It receives every correction of what it received,
-or may have received.
+A target receives each change once, even if late data changed the log meanwhile. If an event ended
+before its notice was sent, the target receives the end only. It receives every correction of what
+it received, or may have received.
 """
 
 from collections.abc import Collection, Iterable
@@ -70,7 +70,7 @@ class _Story:
         self._wanted = wanted
         self._families = families
         self._sent: NoticeKind | None = None
-        """The last kind that was sent, or may have been."""
+        """The last kind of notice that was sent, or may have been."""
         self._sent_about = ""
         """The event it was about."""
         self._last_kind: NoticeKind | None = None

@@ -1,4 +1,4 @@
-"""Events of which one continues as another: to a reader they are one.
+"""Events that continue as another event: to a reader they are one.
 
 The relation is read from the lines of their logs, so that it is the same after a restart and in
 another process.

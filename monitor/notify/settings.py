@@ -23,7 +23,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
-    """Hours of every day in which nobody should be woken, in minutes after midnight."""
+    """Hours of every day in which people should not be woken, in minutes after midnight."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     urls: tuple[Target, ...]
-    """Those of `urls`, then those of the file."""
+    """The addresses in `urls`, then those in the file."""
     url_file: str = ""
     """Path of a file with more of them, one a line; empty for none."""
     countries: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     gather: float = 30.0
     """Time to wait for more before a message goes out."""
     digest: float = 3600.0
-    """The same for further networks, which can wait."""
+    """The same for notices of further networks."""
     daily: int | None = None
     """Minutes after midnight at which the one message of the day goes out; None: at once."""
 

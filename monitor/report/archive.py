@@ -27,7 +27,7 @@ FORMAT = "shutwatch-report-1"
 LARGEST = 2**31 - 1
 """Bytes of a file, and of the archive: a larger ZIP file has another form."""
 MOST_RATIO = 200
-"""How many bytes one packed byte may unpack to: far more than our data does."""
+"""Most bytes that one packed byte may unpack to: far more than our data needs."""
 FREE = 1_000_000
 """Bytes of a file up to which no ratio is checked."""
 _CHUNK = 1 << 20
@@ -124,8 +124,8 @@ def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 
 def _packs_like_a_trap(path: Path, size: int) -> bool:
-    """Whether it packs so well that a checker would take it for a trap. A server that we test can
-    send the same letter half a million times; that must not prevent a report."""
+    """Whether a file packs so well that `verify` would take it for a trap. A server that we test
+    can send the same letter half a million times; that must not prevent a report."""
     if size <= FREE:
         return False
     packer, packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS), 0
@@ -136,7 +136,7 @@ def _packs_like_a_trap(path: Path, size: int) -> bool:
 
 
 def is_trap(size: int, packed: int) -> bool:
-    """Whether so few packed bytes may not unpack to so many."""
+    """Whether the ratio of unpacked to packed bytes is that of a trap."""
     return size > FREE + MOST_RATIO * packed
 
 
@@ -157,7 +157,7 @@ def _entry_of(archive: zipfile.ZipFile, raw: BinaryIO, info: zipfile.ZipInfo) ->
 
 
 def packed_bytes(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The bytes of a file in the archive, if its header has our form."""
+    """The packed bytes of a file in the archive, whose header must have our form."""
     raw.seek(info.header_offset + len(local_header(info)))
     left = info.compress_size
     while left > 0:

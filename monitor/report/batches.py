@@ -26,7 +26,7 @@ MOST_PACKED = 256 * 2**20
 MOST_UNPACKED = 4 * 2**30
 """Bytes of the same as they are read, one after the other."""
 MOST_HELD = 500_000
-"""Measurements of the platform, cycles and batches together."""
+"""Measurements of the platform, cycles and batches, together."""
 MOST_COMPARED = 200_000
 """Enclosed measurements that are compared with what was signed; later ones are only counted."""
 _AT_ONCE = 20
@@ -44,7 +44,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     key_revoked_at: datetime | None = None
     """UTC; when the key that signed it was revoked, if it was by the time of the report."""
     quarantined: bool = False
-    """Whether its vantage was left out of events, for some time at least."""
+    """Whether its vantage was in quarantine at any time."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,25 +55,25 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     compared: int = 0
     """Enclosed measurements that were compared."""
     not_compared: int = 0
-    """Later ones, which were not."""
+    """Later enclosed measurements, which were not compared."""
     signed: int = 0
-    """Those that are in a signed batch exactly as they are enclosed."""
+    """Compared measurements that are in a signed batch exactly as they are enclosed."""
     differing: int = 0
-    """Those whose cycle came in a batch that does not hold them as they are enclosed."""
+    """Compared measurements whose cycle came in a batch that holds something else."""
     batches: int = 0
-    """Batches that hold."""
+    """Valid batches."""
     vantages: int = 0
-    """Which signed them."""
+    """Vantages that signed these batches."""
     keys: int = 0
-    """With so many keys."""
+    """Keys that signed these batches."""
     revoked: int = 0
     """Batches whose key was revoked since."""
     quarantined: int = 0
-    """Batches of vantages that are left out of events."""
+    """Batches of vantages in quarantine."""
     broken: int = 0
-    """Batches that do not hold."""
+    """Batches that are not valid."""
     not_enclosed: int = 0
-    """Batches that hold, and are not enclosed because it would be too much."""
+    """Valid batches that are not enclosed, because the report would be too large."""
 
 
 class Room:
@@ -83,8 +83,8 @@ class Room:
         self.packed, self.unpacked, self.held = MOST_PACKED, MOST_UNPACKED, MOST_HELD
 
     def take(self, packed: int, unpacked_: int, held: int) -> bool:
-        """Take room for so many bytes, packed and not, and so many measurements; whether there was
-        enough."""
+        """Reserve room for bytes, packed and unpacked, and for measurements; returns whether there
+        was enough."""
         self.packed -= packed
         self.unpacked -= unpacked_
         self.held -= held
@@ -101,7 +101,7 @@ class Enclosed:
         self.not_compared = 0
 
     def add(self, measurement: Measurement) -> None:
-        """Another one, as it is stored."""
+        """Add a measurement as it is stored."""
         if self.count >= MOST_COMPARED:
             self.not_compared += 1
             return
@@ -196,8 +196,8 @@ class _Signatures:
             out.write(_encode(line) + b"\n")
 
     def _compared(self, batch: ReceivedBatch, body: bytes) -> tuple[int, set[str], set[str]]:
-        """How much of `MOST_HELD` it takes, and the ids of enclosed measurements that it
-        holds as they are, and of those of its cycles that it does not."""
+        """How much of `MOST_HELD` it takes, the ids of enclosed measurements that it holds as they
+        are, and the ids of those of its cycles that it does not."""
         held = 1
         agreeing: set[str] = set()
         differing: set[str] = set()

@@ -34,7 +34,7 @@ def unpacked(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[tuple[bytes, byte
 
 
 def lines(raw: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The lines of a file, without their ends. NotAsMadeError, also for one that is too long."""
+    """The lines of a file, without their ends. NotAsMadeError, also for a line that is too long."""
     kept: list[bytes] = []
     size = 0
     for _, data in unpacked(raw, info):

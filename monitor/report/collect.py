@@ -36,7 +36,7 @@ MOST_LOG = 40
 MOST_NOTES = 50
 MOST_EXAMPLES = 12
 AROUND = timedelta(hours=1)
-"""Time before and after each onset and each end whose raw measurements are enclosed."""
+"""Raw measurements are enclosed from this long before to this long after each onset and end."""
 
 Where = TypeVar("Where", Verdict, Measurement, Event)
 _encode = msgspec.json.Encoder().encode
@@ -369,7 +369,7 @@ async def _measurements(
 
 
 async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
-    """How many controls there were, and how often controls, and vantages by network, did not
+    """The number of controls, and of cycles in which controls, and vantages by network, did not
     work."""
     controls: set[str] = set()
     control_unwell = 0

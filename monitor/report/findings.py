@@ -15,7 +15,7 @@ from storage.values.reviews import Annotation, Review
 from storage.values.selection import Selection
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
-"""States of what must not be called a block."""
+"""States of events that a report must not call a block."""
 
 Network = tuple[int, str]
 """AS number and configured name."""
@@ -31,14 +31,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     with_vantages: bool = False
     """Whether vantages are named, and not only their networks."""
     all_measurements: bool = False
-    """Whether every measurement is enclosed, and not only those around the events."""
+    """Whether every measurement is enclosed, and not only those near an onset or end."""
     signed_batches: bool = False
     """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
     `with_vantages`."""
 
     @property
     def selection(self) -> Selection:
-        """What the store has of it."""
+        """Selects its rows in the store."""
         return Selection(
             since=self.since, until=self.until, country=self.country, platform=self.platform
         )
@@ -59,7 +59,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     longest_gap: timedelta
     """Between two verdicts."""
     unwell: int
-    """Cycles in which the vantage itself did not work, so that nobody was accused."""
+    """Cycles in which the vantage itself did not work, so that nothing was judged."""
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):

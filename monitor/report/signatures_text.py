@@ -28,7 +28,7 @@ def how_much_is_signed(words: Words, signed: Signed) -> str:
 
 
 def signature_limits(words: Words, signed: Signed) -> Iterator[str]:
-    """What the signatures do not show, and which of them do not hold; sentences."""
+    """What the signatures do not show, and how many are not valid; sentences."""
     if signed.differing:
         yield words.ngettext(
             "%(n)s enclosed measurement came in a batch of an agent that does not contain what is "

@@ -22,12 +22,12 @@ class Slot(msgspec.Struct, frozen=True):
 
     @property
     def undecided(self) -> int:
-        """Verdicts from which nothing can be concluded."""
+        """Undecided verdicts."""
         return self.verdicts - self.decided
 
     @property
     def decided(self) -> int:
-        """Verdicts that say something."""
+        """Decided verdicts."""
         return self.open + self.blocked + self.down
 
     @property

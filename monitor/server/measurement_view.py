@@ -45,34 +45,30 @@ def follow_up_lines(
     words: Words, measurements: Sequence[Measurement]
 ) -> tuple[tuple[str, Line], ...]:
     """Each follow-up test with its result; equal ones once."""
-    found: list[tuple[str, Line]] = []
-    for measurement in measurements:
-        for one in measurement.observations:
-            test = FOLLOW_UPS.get(one.reason)
-            if test is None:
-                continue
-            if (pair := (words.gettext(test), _line(words, one))) not in found:
-                found.append(pair)
-    return tuple(found[:_MOST_FOLLOW_UPS])
+    found = dict.fromkeys(
+        (words.gettext(FOLLOW_UPS[one.reason]), _line(words, one))
+        for measurement in measurements
+        for one in measurement.observations
+        if one.reason in FOLLOW_UPS
+    )
+    return tuple(found)[:_MOST_FOLLOW_UPS]
 
 
 def _lines(words: Words, measurement: Measurement | None, layer: Layer) -> tuple[Line, ...]:
     if measurement is None:
         return ()
-    seen = [one for one in measurement.observations if layer_of(one) is layer and not one.reason]
-    if layer is Layer.TRANSFER:
-        seen = [one for one in measurement.observations if layer_of(one) is layer]
-    lines: list[Line] = []
-    for one in seen:
-        line = _line(words, one)
-        if line not in lines:
-            lines.append(line)
+    found = dict.fromkeys(
+        _line(words, one)
+        for one in measurement.observations
+        if layer_of(one) is layer and (not one.reason or layer is Layer.TRANSFER)
+    )
+    lines = tuple(found)
     if not lines and layer in measurement.not_observed:
         return (Line(worked=True, text=words.gettext("not visible from here")),)
     if len(lines) > MOST:
         more = words.gettext("%(n)s more", n=words.number(len(lines) - MOST))
         return (*lines[:MOST], Line(worked=True, text=more))
-    return tuple(lines)
+    return lines
 
 
 def _line(words: Words, one: AnyObservation) -> Line:

@@ -50,7 +50,7 @@ NAVIGATION = (("", N_("Now")), ("events", N_("Events")), ("vantages", N_("Vantag
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
-    """Who reads, in which language, and where."""
+    """The reader of a page, with the page's address."""
 
     language: Language
     chosen: bool

@@ -175,7 +175,7 @@ NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations
 
 
 def reader_of(request: Request) -> Reader:
-    """Who reads, and in which language."""
+    """The reader who sends a request."""
     query = dict(request.query_params)
     asked = query.pop("lang", "")
     return Reader(
@@ -326,7 +326,7 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Con
 
 
 def health_words(words: Words, view: VantageView, at: datetime) -> str:
-    """What the health of a vantage means at that moment, and what else is to be known of it."""
+    """What the health of a vantage means at that moment, with notes."""
     state, health = view.state_at(at), view.health_at(at)
     meaning = words.gettext(VANTAGE_MEANINGS[state])
     if health is None:

@@ -21,12 +21,15 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
     """
     if encoding not in ENCODINGS:
         raise malformed(f"Content-Encoding is none of {', '.join(ENCODINGS)}")
-    if encoding == "identity":
-        unpacked, whole = body, True
-    elif encoding == "gzip":
-        unpacked, whole = _gunzip(body, most)
-    else:
-        unpacked, whole = _unzstd(body, most)
+    try:
+        if encoding == "identity":
+            unpacked, whole = body, True
+        elif encoding == "gzip":
+            unpacked, whole = gunzip(body, most + 1)
+        else:
+            unpacked, whole = _unzstd(body, most)
+    except (PackingError, zstandard.ZstdError):
+        raise malformed(f"the body is no {encoding} that can be read") from None
     if len(unpacked) > most:
         raise Refused(Reason.OVERSIZE, f"more than {most} bytes when unpacked")
     if not whole:
@@ -34,23 +37,13 @@ def unpack(body: bytes, encoding: str, most: int) -> bytes:
     return unpacked
 
 
-def _gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
-    try:
-        return gunzip(body, most + 1)
-    except PackingError:
-        raise malformed("the body is no gzip") from None
-
-
 def _unzstd(body: bytes, most: int) -> tuple[bytes, bool]:
     packed = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
     unpacked = bytearray()
-    try:
-        for start in range(0, len(body), _STEP):
-            if packed.eof:
-                return bytes(unpacked), False
-            unpacked += packed.decompress(body[start : start + _STEP])
-            if len(unpacked) > most:
-                break
-    except zstandard.ZstdError:
-        raise malformed("the body is no zstd that can be read") from None
+    for start in range(0, len(body), _STEP):
+        if packed.eof:
+            return bytes(unpacked), False
+        unpacked += packed.decompress(body[start : start + _STEP])
+        if len(unpacked) > most:
+            break
     return bytes(unpacked), packed.eof and not packed.unused_data

@@ -45,7 +45,7 @@ FOLLOW_UPS: Mapping[str, str] = {
 _ADDRESSES = 4
 """Addresses of one answer that are shown."""
 _NOT_JUDGED = (Reason.INNOCUOUS_SNI, Reason.SNI_ELSEWHERE)
-"""Tests in which any certificate will do."""
+"""Tests that accept any certificate."""
 
 
 def layer_in_words(words: Words, layer: str) -> str:

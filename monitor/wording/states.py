@@ -40,7 +40,7 @@ STATE_MEANINGS: Mapping[str, str] = {
     State.INSUFFICIENT: N_("tested, but the results are not enough to say anything"),
     NO_DATA: N_("not tested recently; nothing is known"),
 }
-"""The same in a sentence, for the legend."""
+"""The same as a clause, for the legend."""
 
 EVENT_STATES: Mapping[str, str] = {
     EventState.SUSPECTED: N_("suspected"),

@@ -1,4 +1,4 @@
-"""Phrases for a vantage's health: its state, and what else people should know of it."""
+"""Phrases for a vantage's health: its state, and notes for people."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING

@@ -75,9 +75,7 @@ Box = tuple[float, float, float, float]
 
 def _frame(figure: Any, box: Box, title: str) -> None:
     area = figure.add_axes(box)
-    area.set_facecolor(PAPER)
-    area.set_xticks([])
-    area.set_yticks([])
+    area.set(facecolor=PAPER, xticks=[], yticks=[])
     for side in area.spines.values():
         side.set_color(FRAME)
     area.annotate(
@@ -105,12 +103,7 @@ def _fill(
         _states(figure.add_axes(room), panel, answers, recording)
     else:
         share = 0.34 if width < 0.6 else 0.22
-        room = (
-            left + 0.045,
-            low + 0.3 / height,
-            width * (1 - share) - 0.05,
-            inner - 0.4 / height,
-        )
+        room = (left + 0.045, low + 0.3 / height, width * (1 - share) - 0.05, inner - 0.4 / height)
         _graph(figure.add_axes(room), panel, answers, recording)
 
 
