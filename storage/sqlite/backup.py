@@ -179,7 +179,7 @@ def _uri(database: str, mode: str) -> str:
 def _copy(database: str, partial: Path, progress: Progress | None = None) -> None:
     """Copy the database as it is at the start: the open transaction sees no later change."""
 
-    def tell(_status: int, left: int, total: int) -> None:
+    def report(_status: int, left: int, total: int) -> None:
         if progress is not None:
             progress(total - left, total)
 
@@ -190,7 +190,7 @@ def _copy(database: str, partial: Path, progress: Progress | None = None) -> Non
             # No other program has this file, and it is synced as a whole afterwards.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
-            source.backup(copy, pages=_PAGES, progress=tell, sleep=0.0)
+            source.backup(copy, pages=_PAGES, progress=report, sleep=0.0)
 
 
 def _content(database: Path) -> Copied:
