@@ -216,12 +216,9 @@ class BatchDelivery:
         except RefusedError as error:
             if error.reason not in _TIMING:
                 raise
-            before = self._clock.anchor
             asked = since_boot()
-            await self._client.learn_time(collector)
+            await self._learn_time(collector)
             log.info("asked for the time", took=round(since_boot() - asked, 2))
-            if self._clock.anchor != before:
-                await self._spool.note({ANCHOR: as_note(self._clock.anchor)})
         return await ask()
 
     def _permanent(self, batch: Frozen, reason: Reason) -> bool:

@@ -16,13 +16,12 @@ from monitor.analysis.judge.suspicion import (
     suspicious,
 )
 from monitor.analysis.seen import EndpointMeasurements
-from monitor.analysis.vantage.health import HOPELESS
+from monitor.analysis.vantage.health import HOPELESS, ReferenceMeasurements
 from monitor.analysis.verdict import VantageHealth
 from monitor.budget.budget import Allotment
 from monitor.budget.ledger import BudgetSpentError
 from monitor.config.settings import Settings
-from monitor.measuring.checkups import Checkups
-from monitor.measuring.controls import Controls
+from monitor.measuring.controls import Controls, Shared, Work
 from monitor.measuring.effort import CycleEffort
 from monitor.measuring.http3 import UdpWitness, only_quic_failed, reached_over_quic, tries_quic
 from monitor.measuring.pace import Pace
@@ -57,6 +56,44 @@ class Allowance:
         self._left -= 1
         self._taken[key] += 1
         return True
+
+
+class Checkups:
+    """Further rounds of references, near the failures of a quiet vantage. Failures that come close
+    together share one.
+
+    One round of references at the end of a cycle speaks for failures of the seconds before it. A
+    quiet vantage spreads its measurements over minutes: an uplink that died and came back in
+    between would go unnoticed, and its failures would count against the platforms.
+    """
+
+    def __init__(
+        self,
+        measure: Work[ReferenceMeasurements],
+        assess: Callable[[ReferenceMeasurements], VantageHealth],
+        now: Callable[[], float],
+        gathering: float,
+    ) -> None:
+        """`measure` makes a round, `assess` gives the health it shows, `now` gives POSIX seconds;
+        `gathering` is how many seconds a round waits for further failures."""
+        self._measure = measure
+        self._assess = assess
+        self._now = now
+        self._gathering = gathering
+        self._shared: Shared[VantageHealth] | None = None
+        self.measurements: ReferenceMeasurements = ()
+        """Those of all rounds so far."""
+
+    async def after(self, moment: float) -> VantageHealth:
+        """The health that a round begun at or after `moment` (POSIX seconds) shows."""
+        if self._shared is None or not self._shared.serves(moment):
+            self._shared = Shared(self._round, self._now, self._gathering)
+        return await self._shared.result()
+
+    async def _round(self) -> VantageHealth:
+        made = await self._measure()
+        self.measurements += made
+        return self._assess(made)
 
 
 class EndpointTests(msgspec.Struct, kw_only=True, eq=False):
