@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from monitor.metrics.families import COUNTERS, GAUGES, INFOS, PREFIX, VANTAGE, create_registry
+from monitor.metrics.families import FAMILIES, PREFIX, VANTAGE, create_registry
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import BUCKETS
 from monitor.server.app import create_app
@@ -68,9 +68,9 @@ def gauge_objects(publisher: Publisher) -> bytes:
     """The same samples, worked out from the same snapshot, by way of Gauge objects."""
     registry = CollectorRegistry()
     snapshot, at = publisher.snapshot, publisher.now()
-    for family in (*INFOS, *GAUGES, *COUNTERS):
-        gauge = Gauge(PREFIX + family.name, family.help, family.labels, registry=registry)
-        for labels, value in family.rows(snapshot, at):
+    for family in FAMILIES:
+        gauge = Gauge(PREFIX + family.samples.__name__, "", family.labels, registry=registry)
+        for labels, value in family.samples(snapshot, at):
             (gauge.labels(*labels) if labels else gauge).set(float(value))
     bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
     names = (*VANTAGE, "layer")

@@ -123,12 +123,9 @@ _ACCUSING = ("rule", "meaning", "state", "method", "evidence", "wrong when")
 
 
 def render() -> str:
-    endpoints = [_row(r, r.method, r.sub_method, r.grade_ceiling) for r in RULES]
+    endpoints = [_row(r, r.method) for r in RULES]
     vantages = [(f"`{r.id}`", r.meaning, r.state, r.wrong_when) for r in HEALTH_RULES]
-    speed = [
-        _row(r, "throttling" if r.sub_method else "", r.sub_method, r.grade_ceiling)
-        for r in THROTTLING_RULES
-    ]
+    speed = [_row(r, "throttling" if r.sub_method else "") for r in THROTTLING_RULES]
     return "\n".join(
         (
             _INTRODUCTION,
@@ -141,15 +138,13 @@ def render() -> str:
     )
 
 
-def _row(
-    rule: Rule | TransferRule, method: str, sub_method: str, grade: Evidence
-) -> tuple[str, ...]:
+def _row(rule: Rule | TransferRule, method: str) -> tuple[str, ...]:
     return (
         f"`{rule.id}`",
         rule.meaning,
         rule.state,
-        f"{method}, {sub_method or 'as found'}" if method else "",
-        "" if grade is Evidence.NONE else grade,
+        f"{method}, {rule.sub_method or 'as found'}" if method else "",
+        "" if rule.grade_ceiling is Evidence.NONE else rule.grade_ceiling,
         rule.wrong_when,
     )
 

@@ -41,6 +41,9 @@ class TableRule(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence for readers who do not program."""
     wrong_when: str
     """What would make the rule wrong."""
+    sub_method: str = ""
+    grade_ceiling: Evidence = Evidence.NONE
+    """The best grade this rule can give. The measurements decide the grade of a verdict."""
 
 
 class VantageState(StrEnum):

@@ -17,8 +17,8 @@ from monitor.keys.keys import KeyFileError, grouped, key_path, load_or_make
 from monitor.report.archive import TooLargeError
 from monitor.report.build import Made, build
 from monitor.report.findings import Wanted
-from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import MissingExtraError
+from monitor.report.report_words import unmarked
 from monitor.wording.languages import BY_CODE, ENGLISH
 from probes.catalog.countries import COUNTRIES
 from storage.store import CollectorStore

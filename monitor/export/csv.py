@@ -9,7 +9,6 @@ import csv
 import io
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Callable,
     Collection,
     Iterable,
@@ -21,12 +20,11 @@ from typing import Any, NamedTuple, TextIO, cast
 
 from monitor.export.cells import cell
 from monitor.export.columns import Column
-from monitor.export.kinds import EXPORTS, batches
+from monitor.export.kinds import EXPORTS, Export
 from monitor.export.kinds import Kind as Kind
 from monitor.export.kinds import columns as columns
 from monitor.export.stored_columns import STORED, Stored
 from storage.store import StorageError, Store
-from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
 
 _NOT_NUMBERS = frozenset({"text", "hex", "UTC time", "list", "names", "yes or no"})
@@ -43,18 +41,29 @@ class File(NamedTuple):
     StorageError for a row that this version cannot read."""
 
 
-def file_of_rows(
-    kind: RowKind,
-    columns: Sequence[Column[Any]],
+def file_of(
+    export: Export,
     store: Store,
     selection: Selection,
     *,
     rejudging: str = "",
     hidden: Collection[str] = (),
 ) -> File:
-    """A file of stored cells; `hidden` columns stay empty."""
+    """A file of one kind, of stored cells where it can be; `hidden` columns stay empty.
+
+    With `rejudging` the results of the recomputation of that id, in place of the first ones;
+    ValueError for what is never recomputed.
+    """
+    columns = export.columns
+    values = export.rows(store, selection, rejudging)
+    if export.stored is None:
+        return File(
+            cast("AsyncGenerator[Sequence[Any], None]", values),
+            lambda batch: value_lines(columns, map(export.prepare, batch), hidden),
+        )
+    stored = STORED[export.stored]
     sources = [
-        _EMPTY if column.name in hidden else STORED[kind].get(column.name, Stored((column.name,)))
+        _EMPTY if column.name in hidden else stored.get(column.name, Stored((column.name,)))
         for column in columns
     ]
     names = tuple(dict.fromkeys(name for source in sources for name in source.of))
@@ -62,36 +71,17 @@ def file_of_rows(
     def lines(batch: Sequence[Any]) -> str:
         # A column at a time: in most columns a few values repeat.
         cells = dict(zip(names, zip(*batch, strict=True), strict=False))
+        made = (
+            _stored_cells(column, source, cells, len(batch))
+            for column, source in zip(columns, sources, strict=True)
+        )
         try:
-            return _written(
-                zip(
-                    *(
-                        _stored_cells(column, source, cells, len(batch))
-                        for column, source in zip(columns, sources, strict=True)
-                    ),
-                    strict=True,
-                )
-            )
+            return _written(zip(*made, strict=True))
         except ValueError as error:
             raise StorageError(f"there is a row this version cannot read: {error}") from error
 
-    found = store.rows(kind, names, selection, rejudging)
+    found = store.rows(export.stored, names, selection, rejudging)
     return File(cast("AsyncGenerator[Sequence[Any], None]", found), lines)
-
-
-def file_of_values(
-    columns: Sequence[Column[Any]],
-    values: AsyncIterator[Sequence[Any]],
-    prepare: Callable[[Any], Any],
-    *,
-    hidden: Collection[str] = (),
-) -> File:
-    """A file of values that a store lists; `prepare` makes what the columns read."""
-
-    def lines(batch: Sequence[Any]) -> str:
-        return value_lines(columns, map(prepare, batch), hidden)
-
-    return File(cast("AsyncGenerator[Sequence[Any], None]", values), lines)
 
 
 async def write_csv(
@@ -99,19 +89,12 @@ async def write_csv(
 ) -> int:
     """Write a header and the selected rows to `out`; returns how many rows.
 
-    With `rejudging` the results of the recomputation of that id, in place of the first ones;
-    ValueError for a kind that is never recomputed.
-
-    `out` must be UTF-8 and opened with `newline=""`, or the line ends may be changed. ValueError
-    for an unknown kind; StorageError from the store; OSError from `out` goes to the caller.
+    `rejudging` is as in `file_of`. `out` must be UTF-8 and opened with `newline=""`, or the line
+    ends may be changed. ValueError for an unknown kind; StorageError from the store; OSError from
+    `out` goes to the caller.
     """
     export = EXPORTS[Kind(kind)]
-    found = batches(kind, store, selection, rejudging)
-    file = (
-        file_of_values(export.columns, found, export.prepare)
-        if export.stored is None
-        else file_of_rows(export.stored, export.columns, store, selection, rejudging=rejudging)
-    )
+    file = file_of(export, store, selection, rejudging=rejudging)
 
     def write(batch: Sequence[Any]) -> None:
         out.write(file.lines(batch))

@@ -45,6 +45,20 @@ class Export(msgspec.Struct, frozen=True):
     stored: RowKind | None = None
     """The stored rows that a CSV file is made of; None where it is made of values."""
 
+    def rows(
+        self, store: Store, selection: Selection, rejudging: str = ""
+    ) -> AsyncIterator[Sequence[Any]]:
+        """What is selected, not yet prepared, in the order of time.
+
+        With `rejudging` the results of the recomputation of that id, in place of the first ones.
+        ValueError for a recomputation of what is never recomputed.
+        """
+        if not rejudging:
+            return self.batches(store, selection)
+        if self.recomputed is None:
+            raise ValueError("such rows are never recomputed")
+        return self.recomputed(store, rejudging, selection)
+
 
 EXPORTS = {
     Kind.MEASUREMENTS: Export(
@@ -77,19 +91,3 @@ EXPORTS = {
 def columns(kind: Kind | str) -> tuple[Column[Any], ...]:
     """The columns of a kind of file, in order. ValueError for an unknown kind."""
     return EXPORTS[Kind(kind)].columns
-
-
-def batches(
-    kind: Kind | str, store: Store, selection: Selection, rejudging: str = ""
-) -> AsyncIterator[Sequence[Any]]:
-    """What is selected, not yet prepared, in the order of time.
-
-    With `rejudging` the results of the recomputation of that id, in place of the first ones.
-    ValueError for an unknown kind, and for a recomputation of what is never recomputed.
-    """
-    export = EXPORTS[Kind(kind)]
-    if not rejudging:
-        return export.batches(store, selection)
-    if export.recomputed is None:
-        raise ValueError(f"{kind} is never recomputed")
-    return export.recomputed(store, rejudging, selection)

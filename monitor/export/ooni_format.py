@@ -10,7 +10,7 @@ https://github.com/ooni/spec/tree/master/data-formats (df-000 to df-008).
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,22 +50,22 @@ _OPERATIONS = {
 _RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 
 
-def ooni_measurement(look: Measurement, control: Measurement | None = None) -> Json:
+def ooni_measurement(measurement: Measurement, control: Measurement | None = None) -> Json:
     """One measurement in OONI's format, ready to be written as JSON."""
-    website = look.endpoint.startswith(_WEBSITES) and look.look in _AS_A_VISITOR
-    moment = look.started_at.strftime("%Y-%m-%d %H:%M:%S")
-    summary = summarise(look)
+    website = measurement.endpoint.startswith(_WEBSITES) and measurement.look in _AS_A_VISITOR
+    moment = measurement.started_at.strftime("%Y-%m-%d %H:%M:%S")
+    summary = summarise(measurement)
     return {
-        "annotations": _annotations(look),
+        "annotations": _annotations(measurement),
         "data_format_version": "0.2.0",
-        "input": look.endpoint,
+        "input": measurement.endpoint,
         "measurement_start_time": moment,
-        "measurement_uid": look.id,
-        "probe_asn": f"AS{look.asn}",
-        "probe_cc": look.country,
+        "measurement_uid": measurement.id,
+        "probe_asn": f"AS{measurement.asn}",
+        "probe_cc": measurement.country,
         "probe_ip": "127.0.0.1",
-        "probe_network_name": look.network,
-        "report_id": look.cycle,
+        "probe_network_name": measurement.network,
+        "report_id": measurement.cycle,
         "resolver_asn": "AS0",
         "resolver_ip": "127.0.0.2",
         "resolver_network_name": "",
@@ -73,45 +73,47 @@ def ooni_measurement(look: Measurement, control: Measurement | None = None) -> J
         "software_version": __version__,
         "test_helpers": {},
         "test_keys": {
-            **_seen(look.observations),
-            **(_website(look, summary, control) if website else _plain(look, summary)),
+            **_seen(measurement.observations),
+            **(
+                _website(measurement, summary, control) if website else _plain(measurement, summary)
+            ),
         },
         "test_name": "web_connectivity" if website else "urlgetter",
-        "test_runtime": look.duration,
+        "test_runtime": measurement.duration,
         "test_start_time": moment,
         "test_version": _TEST_VERSION,
     }
 
 
-def _annotations(look: Measurement) -> dict[str, str]:
+def _annotations(measurement: Measurement) -> dict[str, str]:
     """What OONI has no field for; all text, as OONI requires."""
     return {
-        "platform": look.platform,
-        "role": look.role,
-        "look": look.look.value,
-        "attempt": str(look.attempt),
-        "vantage_role": look.vantage_role,
-        "started_at": look.started_at.isoformat(timespec="microseconds"),
-        "reached": "true" if look.reached else "false",
-        "not_observed": " ".join(look.not_observed),
+        "platform": measurement.platform,
+        "role": measurement.role,
+        "look": measurement.look.value,
+        "attempt": str(measurement.attempt),
+        "vantage_role": measurement.vantage_role,
+        "started_at": measurement.started_at.isoformat(timespec="microseconds"),
+        "reached": "true" if measurement.reached else "false",
+        "not_observed": " ".join(measurement.not_observed),
     }
 
 
-def _website(look: Measurement, summary: Summary, control: Measurement | None) -> Json:
+def _website(measurement: Measurement, summary: Summary, control: Measurement | None) -> Json:
     return {
         "client_resolver": "",
-        "retries": look.attempt - 1,
+        "retries": measurement.attempt - 1,
         "dns_experiment_failure": summary.dns_failure,
-        "http_experiment_failure": None if look.reached else _failure(summary)[1],
-        "accessible": look.reached,
+        "http_experiment_failure": None if measurement.reached else _failure(summary)[1],
+        "accessible": measurement.reached,
         "blocking": None,
         "control": {} if control is None else _control(control),
         "control_failure": NO_CONTROL if control is None else None,
     }
 
 
-def _plain(look: Measurement, summary: Summary) -> Json:
-    operation, failure = (None, None) if look.reached else _failure(summary)
+def _plain(measurement: Measurement, summary: Summary) -> Json:
+    operation, failure = (None, None) if measurement.reached else _failure(summary)
     return {"agent": "redirect", "failed_operation": operation, "failure": failure}
 
 
@@ -264,14 +266,9 @@ def _socket(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _own(observations: Iterable[AnyObservation]) -> list[AnyObservation]:
-    """Observations of the measurement itself, without follow-ups."""
-    return [one for one in observations if not one.reason]
-
-
 def _control(control: Measurement) -> Json:
     """A control measurement, in the place of the test helper's answer."""
-    own = _own(control.observations)
+    own = [one for one in control.observations if not one.reason]
     lookups = [o for o in own if isinstance(o, DnsObservation)]
     addresses = dict.fromkeys(address for o in lookups for address in o.addresses)
     failed = next((o.failure for o in lookups if o.failure), None)

@@ -7,12 +7,11 @@ file is as safe. pyarrow is loaded only here, and only when a Parquet file is wr
 import asyncio
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Any, BinaryIO
 
 from monitor.export.cells import Value, text_cell
 from monitor.export.columns import Column
-from monitor.export.kinds import EXPORTS, Kind, batches
+from monitor.export.kinds import EXPORTS, Kind
 from storage.store import Store
 from storage.values.selection import Selection
 
@@ -43,7 +42,7 @@ async def write_parquet(
     what is never recomputed; StorageError from the store; OSError from `out`.
     """
     export = EXPORTS[Kind(kind)]
-    found = batches(kind, store, selection, rejudging)
+    found = export.rows(store, selection, rejudging)
     group = _RowGroups(export.columns, out, group_rows)
     count = 0
     try:
@@ -142,14 +141,10 @@ def _converter(column: Column[Any]) -> Callable[[Value], Any]:
         case "names":
             return lambda value: _texts([name for name in str(value).split(" | ") if name])
         case "UTC time" | "yes or no" | "number" | "bytes" | "ms":
-            return _unchanged
+            return lambda value: value
         case _:
             return lambda value: text_cell(str(value))
 
 
 def _texts(parts: Sequence[str]) -> list[str]:
     return [text_cell(part) for part in parts]
-
-
-def _unchanged(value: Value) -> datetime | float | int | bool | str | None:
-    return value

@@ -24,12 +24,13 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.analysis.events.agreement import WITNESSES
-from monitor.analysis.events.event import Event, Scope
+from monitor.analysis.events.event import Event
 from monitor.analysis.verdict import PlatformVerdict, State, VantageHealth, VantageState
 from monitor.metrics.ingest_counts import IngestCounts
 from monitor.metrics.ingest_families import IngestCollector
 from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
+from monitor.wording.events import FULL, PARTIAL, SLOWED, manner_of
 from monitor.wording.local_time import local_text, utc_text
 from monitor.wording.methods import method_label
 from monitor.wording.plain import visible
@@ -43,6 +44,9 @@ VANTAGE = ("country", "network", "asn", "vantage")
 VANTAGE_ROLE = (*VANTAGE, "vantage_role")
 PAIR = ("country", "platform")
 ONSET = ("onset_earliest", "onset_latest", "onset_local")
+
+EFFECTS = {FULL: "blocked", PARTIAL: "partial", SLOWED: "throttled"}
+"""The effect of an event on people, as one word for messages that must not claim more."""
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 Samples = Callable[[Snapshot, datetime], Rows]
@@ -237,13 +241,6 @@ def blocking_event_active(snapshot: Snapshot, _: datetime) -> Rows:
         yield (*pair, platform.title, platform.owner), event is not None
 
 
-def _effect(event: Event) -> str:
-    """The effect of an event on people, as one word for messages that must not claim more."""
-    if event.methods and all(method.startswith("throttling") for method in event.methods):
-        return "throttled"
-    return "partial" if event.scope is Scope.PARTIAL else "blocked"
-
-
 @gauge(*PAIR, "state", "effect", "event", "confirmed", *ONSET)
 def blocking_event_state(snapshot: Snapshot, _: datetime) -> Rows:
     """Always 1; the labels have the state, id and onset of an active event, for alerts."""
@@ -252,7 +249,7 @@ def blocking_event_state(snapshot: Snapshot, _: datetime) -> Rows:
         earliest = utc_text(event.onset_earliest) if event.onset_earliest else ""
         latest = utc_text(event.onset_latest)
         local = local_text(event.onset_latest, event.country)
-        facts = (_effect(event), event.id, confirmed, earliest, latest, local)
+        facts = (EFFECTS[manner_of(event)], event.id, confirmed, earliest, latest, local)
         yield (*pair, event.state, *facts), 1
 
 

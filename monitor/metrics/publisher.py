@@ -10,7 +10,6 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind
-from monitor.analysis.transfer_verdict import TransferVerdict
 from monitor.analysis.verdict import PlatformVerdict, VantageHealth
 from monitor.budget.budget import Effort
 from monitor.budget.bytes_used import bytes_of
@@ -302,7 +301,13 @@ class Publisher:
             last_success_at=cycle.finished_at if stored else view.last_success_at,
             cycle_started_at=cycle.started_at,
             cycle_finished_at=cycle.finished_at,
-            transfers=_renewed(view.transfers, cycle.transfers),
+            # Of each object the newest.
+            transfers=tuple(
+                {
+                    (one.verdict.platform, one.verdict.endpoint): one
+                    for one in (*view.transfers, *cycle.transfers)
+                }.values()
+            ),
             stale_after=_stale_after(self._snapshot.interval, length),
         )
 
@@ -383,14 +388,6 @@ def _kept(known: VantageView | None, fresh: VantageView) -> VantageView:
         probes=frozen_map({name: known.probes.get(name, 0) for name in fresh.probes}),
         stale_after=stale_after,
     )
-
-
-def _renewed(
-    known: Sequence[TransferVerdict], fresh: Sequence[TransferVerdict]
-) -> tuple[TransferVerdict, ...]:
-    """The newest transfer verdict of each object."""
-    newest = {(one.verdict.platform, one.verdict.endpoint): one for one in (*known, *fresh)}
-    return tuple(newest.values())
 
 
 def _counted(view: VantageView, measurements: Sequence[Measurement]) -> VantageView:

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.analysis.events.event import Event, EventKind, EventLogEntry, Scope
-from monitor.notify.notice_kinds import CLOSING, OPENING, NoticeKind
+from monitor.notify.notice_kinds import CLOSING, CORRECTIONS, OPENING, NoticeKind
 from monitor.wording.changes import NOTICE_ADVICE
 from monitor.wording.events import LIMITS, ending, onset
 from monitor.wording.functions import function_in_words
@@ -24,7 +24,6 @@ METHODS_NAMED = 6
 NETWORKS_NAMED = 10
 """Of a longer list the rest is counted."""
 LONGEST_DETAIL = 120
-_CORRECTS = frozenset((NoticeKind.DISMISSED, NoticeKind.DOUBTED, NoticeKind.WITHDRAWN))
 
 
 class NoticeContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +64,7 @@ def _about(words: Words, notice: NoticeContent) -> Iterator[str]:
             "This is about the message sent here at %(when)s.",
             when=moment(words, notice.first_notified),
         )
-    if notice.occasion in _CORRECTS:
+    if notice.occasion in CORRECTIONS:
         yield words.gettext(NOTICE_ADVICE[notice.occasion])
     if notice.occasion is NoticeKind.SPREAD:
         yield words.gettext(

@@ -157,7 +157,7 @@ class Delivery:
             if place in self._under_way:
                 continue  # its end wakes us
             if place not in self._known:
-                await self._drop((notice, NOT_CONFIGURED) for notice in notices)
+                await self._mark(((one, NOT_CONFIGURED) for one in notices), NoticeState.DROPPED)
                 continue
             route, target = self._known[place]
             ready = min(ready_at(notice, route) for notice in notices)
@@ -214,22 +214,18 @@ class Delivery:
             if wanted(route, entries[one.event, one.sequence].snapshot, NoticeKind(one.occasion))
         }
         made = plan(notices, before, asked, families)
-        await self._drop(made.drop)
-        now = self._now()
-
-        def earlier(notice: Notice) -> list[Notice]:
-            return _sent_before(notice, before, families)
-
-        sections = [
-            self._section(
-                one,
-                entries[one.event, one.sequence],
-                route,
-                _sent_before(one, before, families),
-                now,
+        await self._mark(made.drop, NoticeState.DROPPED)
+        sections = []
+        for one in made.send:
+            due = due_at(NoticeKind(one.occasion), one.created_at, route)
+            content = NoticeContent(
+                occasion=NoticeKind(one.occasion),
+                entry=entries[one.event, one.sequence],
+                first_notified=_first_notified(_sent_before(one, before, families)),
+                late_since=due if self._now() - due > LATE else None,
             )
-            for one in made.send
-        ]
+            words = message_words(route.language)
+            sections.append(section(words, content, self._titles, self._public_url))
         begun = 0
         for count in batches(one.size for one in sections):
             part = slice(begun, begun + count)
@@ -251,31 +247,8 @@ class Delivery:
                     ahead += relatives(page)
         return found
 
-    def _section(
-        self,
-        notice: Notice,
-        entry: EventLogEntry,
-        route: Route,
-        before: Iterable[Notice],
-        now: datetime,
-    ) -> Section:
-        occasion = NoticeKind(notice.occasion)
-        due = due_at(occasion, notice.created_at, route)
-        told = NoticeContent(
-            occasion=occasion,
-            entry=entry,
-            first_notified=_first_notified(before),
-            late_since=due if now - due > LATE else None,
-        )
-        words = message_words(route.language)
-        return section(words, told, self._titles, self._public_url)
-
     async def _send(
-        self,
-        route: Route,
-        target: Target,
-        notices: Sequence[Notice],
-        sections: Sequence[Section],
+        self, route: Route, target: Target, notices: Sequence[Notice], sections: Sequence[Section]
     ) -> bool:
         """Send these in one message; returns whether it arrived. The attempt is stored first, so
         that a crash in the middle of it leaves a trace."""
@@ -289,9 +262,8 @@ class Delivery:
             for one in notices
         ]
         await self._store.update_notices(tried)
-        made = message(message_words(route.language), sections)
-        reason = await self._attempt(target, made)
-        told = {
+        reason = await self._attempt(target, message(message_words(route.language), sections))
+        about = {
             "route": route.name,
             "target": target.name,
             "events": [one.event for one in notices],
@@ -299,18 +271,18 @@ class Delivery:
         }
         if not reason:
             self._tally.notified(route.name, len(notices))
-            log.info("notification sent", **told)
-            await self._mark(tried, NoticeState.SENT, "")
+            log.info("notification sent", **about)
+            await self._mark(((one, "") for one in tried), NoticeState.SENT)
             return True
         self._tally.notification_failed(route.name)
         over = [one for one in tried if self._is_over(one, route)]
         more = [one for one in tried if one not in over]
         if more:
-            log.warning("notification failed", **told, attempts=more[0].attempts, reason=reason)
-            await self._mark(more, NoticeState.PENDING, reason)
+            log.warning("notification failed", **about, attempts=more[0].attempts, reason=reason)
+            await self._mark(((one, reason) for one in more), NoticeState.PENDING)
         if over:
-            log.error("notification given up", **told, attempts=over[0].attempts, reason=reason)
-            await self._mark(over, NoticeState.FAILED, reason)
+            log.error("notification given up", **about, attempts=over[0].attempts, reason=reason)
+            await self._mark(((one, reason) for one in over), NoticeState.FAILED)
         return False
 
     async def _attempt(self, target: Target, made: Message) -> str:
@@ -324,27 +296,20 @@ class Delivery:
         due = due_at(NoticeKind(notice.occasion), notice.created_at, route)
         return self._now() - due >= timedelta(seconds=self._settings.give_up)
 
-    async def _mark(self, notices: Iterable[Notice], state: NoticeState, reason: str) -> None:
+    async def _mark(self, notices: Iterable[tuple[Notice, str]], state: NoticeState) -> None:
+        """Give notices a new state, each with its reason."""
         settled = None if state is NoticeState.PENDING else self._now()
         marked = [
             msgspec.structs.replace(one, state=state, reason=reason, settled_at=settled)
-            for one in notices
+            for one, reason in notices
         ]
         try:
-            await self._store.update_notices(marked)
+            if marked:
+                await self._store.update_notices(marked)
         except StorageError:
             # A message that arrived must not be sent again because the store failed.
             self._unmarked |= {one.key: one for one in marked}
             raise
-
-    async def _drop(self, notices: Iterable[tuple[Notice, str]]) -> None:
-        now = self._now()
-        dropped = [
-            msgspec.structs.replace(one, state=NoticeState.DROPPED, reason=why, settled_at=now)
-            for one, why in notices
-        ]
-        if dropped:
-            await self._store.update_notices(dropped)
 
 
 def ready_at(notice: Notice, route: Route) -> datetime:

@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from monitor.notify.body import NoticeContent, lines_of
+from monitor.notify.message_words import LONGEST_NAME
 from monitor.notify.notice_kinds import NoticeKind
 from monitor.notify.outgoing import Message, Urgency
-from monitor.notify.plain_names import LONGEST_NAME
 from monitor.notify.titles import title_of
 from monitor.wording.times import moment
 from monitor.wording.words import Words

@@ -22,11 +22,9 @@ class NoticeKind(StrEnum):
 
 
 OPENING = frozenset((NoticeKind.SUSPECTED, NoticeKind.CONFIRMED))
-CLOSING = frozenset(
-    (NoticeKind.ENDED, NoticeKind.DISMISSED, NoticeKind.DOUBTED, NoticeKind.WITHDRAWN),
-)
 CORRECTIONS = frozenset((NoticeKind.DISMISSED, NoticeKind.DOUBTED, NoticeKind.WITHDRAWN))
 """Only targets that received what is corrected receive these."""
+CLOSING = CORRECTIONS | {NoticeKind.ENDED}
 LOUD = frozenset((NoticeKind.CONFIRMED, NoticeKind.DOUBTED, NoticeKind.WITHDRAWN))
 """What may be sent in quiet hours: an accusation, and its correction."""
 

@@ -138,11 +138,11 @@ class _Story:
         return sure or self._sent not in (NoticeKind.CONFIRMED, NoticeKind.ENDED)
 
     def _closing(self, notice: Notice, occasion: NoticeKind) -> None:
-        unsaid = occasion is NoticeKind.DOUBTED and self._sent is not NoticeKind.CONFIRMED
-        unasked = occasion in CORRECTIONS or notice.key not in self._wanted
+        not_sent = occasion is NoticeKind.DOUBTED and self._sent is not NoticeKind.CONFIRMED
+        not_wanted = occasion in CORRECTIONS or notice.key not in self._wanted
         if self._last_kind is occasion:
             self._drop.append((notice, ALREADY_SENT))
-        elif unsaid or (self._sent is None and unasked):
+        elif not_sent or (self._sent is None and not_wanted):
             self._give_up(CORRECTED)
             self._last_kind = self._sent
             self._drop.append((notice, NEVER_SENT))

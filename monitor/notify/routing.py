@@ -1,6 +1,6 @@
 """Routing: lines of events' logs → notices for the targets of routes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from monitor.analysis.events.event import Event, EventLogEntry, EventState
@@ -33,7 +33,8 @@ def notices_of(
             occasion=occasion,
             created_at=now,
         )
-        for entry, occasion in _with_notices(lines)
+        for entry in lines
+        if (occasion := notice_kind_of(entry)) is not None
         if occasion in CORRECTIONS or _is_news(last[entry.event], now)
         for route in routes
         if occasion in CLOSING or wanted(route, entry.snapshot, occasion)
@@ -48,22 +49,12 @@ def wanted(route: Route, event: Event, occasion: NoticeKind) -> bool:
         and (not route.countries or event.country in route.countries)
         # A shutdown has no platform, and affects every platform.
         and (not route.platforms or event.platform in ("", *route.platforms))
-        and (route.minimum == EventState.SUSPECTED or _sure(event, occasion))
+        and (
+            route.minimum == EventState.SUSPECTED
+            or (occasion is not NoticeKind.SUSPECTED and event.confirmed_at is not None)
+        )
     )
 
 
 def _is_news(event: Event, now: datetime) -> bool:
     return event.active or now - event.updated_at <= NEWS
-
-
-def _sure(event: Event, occasion: NoticeKind) -> bool:
-    return occasion is not NoticeKind.SUSPECTED and event.confirmed_at is not None
-
-
-def _with_notices(
-    entries: Iterable[EventLogEntry],
-) -> Iterator[tuple[EventLogEntry, NoticeKind]]:
-    for entry in entries:
-        occasion = notice_kind_of(entry)
-        if occasion is not None:
-            yield entry, occasion

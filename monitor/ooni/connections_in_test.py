@@ -7,6 +7,7 @@ port. Entries that fit several groups show the same, so a wrong guess moves time
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -19,6 +20,7 @@ from monitor.ooni.observations import (
     url_of,
 )
 from monitor.ooni.ooni_format import (
+    Timed,
     WireConnect,
     WireHandshake,
     WireKeys,
@@ -45,8 +47,7 @@ class ConnectionGroup(msgspec.Struct, kw_only=True):
     @property
     def began(self) -> float:
         """Start in seconds, from the entries."""
-        entries: list[WireTransaction | WireQuery | WireConnect | WireHandshake] = [*self.requests]
-        entries += [*self.queries, *self.connects, *self.handshakes]
+        entries = chain[Timed](self.requests, self.queries, self.connects, self.handshakes)
         times = [one.t0 if one.t0 is not None else one.t for one in entries]
         return min((time for time in times if time is not None), default=0.0)
 

@@ -36,7 +36,7 @@ MaybeBinary = str | Binary | None
 MaybeFailure = str | bool | None
 
 
-class _Timed(msgspec.Struct, frozen=True):
+class Timed(msgspec.Struct, frozen=True):
     t0: Seconds | None = None
     """When it began, counted from the measurement's start."""
     t: Seconds | None = None
@@ -50,7 +50,7 @@ class WireAnswer(msgspec.Struct, frozen=True):
     hostname: str | None = None
 
 
-class WireQuery(_Timed, frozen=True, kw_only=True):
+class WireQuery(Timed, frozen=True, kw_only=True):
     hostname: str = ""
     query_type: str = "A"
     engine: str | None = None
@@ -64,13 +64,13 @@ class WireStatus(msgspec.Struct, frozen=True):
     success: bool | None = None
 
 
-class WireConnect(_Timed, frozen=True, kw_only=True):
+class WireConnect(Timed, frozen=True, kw_only=True):
     ip: str = ""
     port: Port = 0
     status: WireStatus | bool | None = None
 
 
-class WireHandshake(_Timed, frozen=True, kw_only=True):
+class WireHandshake(Timed, frozen=True, kw_only=True):
     address: str | None = None
     server_name: str | None = None
     failure: MaybeFailure = None
@@ -95,7 +95,7 @@ class WireResponse(msgspec.Struct, frozen=True):
     headers_list: list[tuple[str, Any]] | None = None
 
 
-class WireTransaction(_Timed, frozen=True, kw_only=True):
+class WireTransaction(Timed, frozen=True, kw_only=True):
     request: WireRequest | None = None
     response: WireResponse | None = None
     failure: MaybeFailure = None

@@ -4,7 +4,7 @@ From version 0.5 the test also asks resolvers of its own choice and dials the ad
 and the helper gave. These observations become follow-ups, each with its reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -71,28 +71,22 @@ class WebMeasurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_web(endpoint: Endpoint, role: str, keys: WireKeys, reader: Reader) -> WebMeasurement:
-    chain = redirect_chain(keys.requests or ())
-    hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
-    addresses = _system_addresses(keys, hosts)
-    below = _below_http(endpoint, keys, hosts, addresses, reader)
-    pages, instead = _pages(chain, below, addresses, reader)
-    kept = [marked(reader.kept(page), _page_reason(page, addresses, reader)) for page in pages]
-    every = (*below, *instead, *kept)
-    follow_up = tuple(o for o in every if o.reason in _FOLLOW_UP_REASONS)
+    test = _FieldTest(endpoint, keys, reader)
+    every = test.observations()
+    own = tuple(o for o in every if o.reason not in _FOLLOW_UP_REASONS)
+    extra = tuple(o for o in every if o.reason in _FOLLOW_UP_REASONS)
+    field = TestedEndpoint(
+        role=role,
+        endpoint=endpoint,
+        observations=own,
+        reached=test.reached,
+        not_observed=test.not_observed,
+    )
+    follow_up = TestedEndpoint(role=role, endpoint=endpoint, observations=extra, reached=False)
     return WebMeasurement(
-        field=TestedEndpoint(
-            role=role,
-            endpoint=endpoint,
-            observations=tuple(o for o in every if o.reason not in _FOLLOW_UP_REASONS),
-            reached=_reached(pages, addresses, reader),
-            not_observed=_not_observed(pages, below),
-        ),
-        follow_up=TestedEndpoint(
-            role=role, endpoint=endpoint, observations=follow_up, reached=False
-        )
-        if follow_up
-        else None,
-        control=_control(endpoint, role, keys, pages, reader),
+        field=field,
+        follow_up=follow_up if extra else None,
+        control=_control(endpoint, role, keys, test.pages, reader),
     )
 
 
@@ -134,144 +128,130 @@ def _system_addresses(keys: WireKeys, hosts: Sequence[str]) -> dict[str, tuple[s
     return found
 
 
-def _below_http(
-    endpoint: Endpoint,
-    keys: WireKeys,
-    hosts: Sequence[str],
-    addresses: Mapping[str, tuple[str, ...]],
-    reader: Reader,
-) -> list[AnyObservation]:
-    found: list[AnyObservation] = []
-    for queries in lookups(keys.queries or ()):
-        if queries[0].hostname.lower().rstrip(".") in hosts and not literal(queries[0].hostname):
-            extra = "" if by_system(queries[0]) else _resolver_reason(queries[0].engine)
-            found += [marked(o, extra) for o in reader.dns(queries, None)]
-    resolved = ended([o for o in found if not o.reason])
-    connected = [reader.tcp(connect, resolved) for connect in keys.tcp_connect or ()]
-    found += [marked(o, _address_reason(o.address, addresses, reader)) for o in connected]
-    for handshake in keys.tls_handshakes or ():
-        over = _connection_of(handshake, connected, addresses)
-        since = over.start + over.duration if over is not None else resolved
-        address, port = (over.address, over.port) if over is not None else ("", endpoint.port)
-        tls = reader.tls(handshake, since, address=address, port=port, verify=True)
-        found.append(marked(tls, _address_reason(tls.address, addresses, reader)))
-    return found
+class _FieldTest:
+    """The vantage's own part of a test."""
 
+    def __init__(self, endpoint: Endpoint, keys: WireKeys, reader: Reader) -> None:
+        self._endpoint = endpoint
+        self._keys = keys
+        self._reader = reader
+        chain = redirect_chain(keys.requests or ())
+        hosts = list(dict.fromkeys([endpoint.host, *(host_port(url_of(one))[0] for one in chain)]))
+        self._addresses = _system_addresses(keys, hosts)
+        self._below = self._below_http(hosts)
+        self._instead: list[AnyObservation] = []
+        """The failures before a request could be made."""
+        self.pages: list[HttpObservation] = []
+        """The requests made."""
+        self._read(chain)
 
-def _resolver_reason(engine: str | None) -> str:
-    return Reason.DOH if engine == "doh" else Reason.OPEN_RESOLVER
+    def observations(self) -> tuple[AnyObservation, ...]:
+        kept = (marked(self._reader.kept(page), self._page_reason(page)) for page in self.pages)
+        return (*self._below, *self._instead, *kept)
 
-
-def _address_reason(address: str, addresses: Mapping[str, tuple[str, ...]], reader: Reader) -> str:
-    """Reason of an observation at this address; empty when the user's connection would use it."""
-    if reader.bogon(address):
-        return BOGON_DIALLED
-    given = {one for found in addresses.values() for one in found}
-    foreign = bool(address) and bool(addresses) and address not in given
-    return Reason.HONEST_ADDRESS if foreign else ""
-
-
-def _connection_of(
-    handshake: WireHandshake,
-    connected: Sequence[TcpObservation],
-    addresses: Mapping[str, tuple[str, ...]],
-) -> TcpObservation | None:
-    said, port = split_address(handshake.address or "")
-    of_host = addresses.get((handshake.server_name or "").lower().rstrip("."), ())
-    for tcp in connected:
-        if tcp.failure is None and (
-            (tcp.address, tcp.port) == (said, port) if said else tcp.address in of_host
-        ):
-            return tcp
-    return None
-
-
-def _pages(
-    chain: Sequence[WireTransaction],
-    below: Sequence[AnyObservation],
-    addresses: Mapping[str, tuple[str, ...]],
-    reader: Reader,
-) -> tuple[list[HttpObservation], list[AnyObservation]]:
-    """The requests made, and the failures before one could be."""
-    pages: list[HttpObservation] = []
-    instead: list[AnyObservation] = []
-    since = _TICK
-    for hop, transaction in enumerate(chain):
-        host, port = host_port(url_of(transaction))
-        under = [o for o in below if _under(o, host, port, addresses)]
-        address = literal(host) or _foreign_address(host, below, addresses)
-        asked = read_request(reader, transaction, under, since=since, address=address, hop=hop)
-        if isinstance(asked, HttpObservation):
-            pages.append(asked)
-            since = asked.start + _TICK
-        elif asked is not None:
-            instead.append(asked)
-    return pages, instead
-
-
-def _foreign_address(
-    host: str, below: Sequence[AnyObservation], addresses: Mapping[str, tuple[str, ...]]
-) -> str:
-    """The address of a page whose name the machine's own resolver did not resolve."""
-    if addresses.get(host) != ():
-        return ""
-    connected = (
-        o.address
-        for o in below
-        if isinstance(o, TcpObservation) and o.failure is None and o.reason == Reason.HONEST_ADDRESS
-    )
-    return next(connected, "")
-
-
-def _under(
-    observation: AnyObservation, host: str, port: int, addresses: Mapping[str, tuple[str, ...]]
-) -> bool:
-    """Whether a request to this host and port depends on the observation."""
-    match observation:
-        case DnsObservation():
-            return observation.name.lower().rstrip(".") == host
-        case TcpObservation():
-            return observation.port == port and observation.address in addresses.get(host, ())
-        case TlsObservation():
-            return observation.port == port and observation.server_name.lower() == host
-        case _:
+    @property
+    def reached(self) -> bool:
+        """Whether a response came over a verified connection, other than 451."""
+        if not self.pages or self._page_reason(self.pages[-1]):
             return False
+        last = self.pages[-1]
+        secure = last.url.startswith("https:")
+        return secure and last.failure is None and last.status not in (0, LEGAL_REASONS)
 
+    @property
+    def not_observed(self) -> tuple[Layer, ...]:
+        """Engines before 0.5 list no handshakes of hosts after a redirect."""
+        if not self.pages or not self.pages[-1].url.startswith("https:"):
+            return ()
+        host, _ = host_port(self.pages[-1].url)
+        shakes = (o.server_name.lower() for o in self._below if isinstance(o, TlsObservation))
+        return () if host in shakes else (Layer.TLS,)
 
-def _page_reason(
-    page: HttpObservation, addresses: Mapping[str, tuple[str, ...]], reader: Reader
-) -> str:
-    address = page.address
-    host, _ = host_port(page.url)
-    if not address and host in addresses:
-        known = addresses[host]
-        return BOGON_DIALLED if known and all(map(reader.bogon, known)) else ""
-    return "" if address == literal(host) else _address_reason(address, addresses, reader)
+    def _below_http(self, hosts: Sequence[str]) -> list[AnyObservation]:
+        found: list[AnyObservation] = []
+        for queries in lookups(self._keys.queries or ()):
+            first = queries[0]
+            if first.hostname.lower().rstrip(".") in hosts and not literal(first.hostname):
+                other = Reason.DOH if first.engine == "doh" else Reason.OPEN_RESOLVER
+                extra = "" if by_system(first) else other
+                found += [marked(o, extra) for o in self._reader.dns(queries, None)]
+        resolved = ended([o for o in found if not o.reason])
+        connected = [self._reader.tcp(one, resolved) for one in self._keys.tcp_connect or ()]
+        found += [marked(o, self._address_reason(o.address)) for o in connected]
+        for handshake in self._keys.tls_handshakes or ():
+            over = self._connection_of(handshake, connected)
+            since, address, port = resolved, "", self._endpoint.port
+            if over is not None:
+                since, address, port = over.start + over.duration, over.address, over.port
+            tls = self._reader.tls(handshake, since, address=address, port=port, verify=True)
+            found.append(marked(tls, self._address_reason(tls.address)))
+        return found
 
+    def _connection_of(
+        self, handshake: WireHandshake, connected: Sequence[TcpObservation]
+    ) -> TcpObservation | None:
+        said, port = split_address(handshake.address or "")
+        of_host = self._addresses.get((handshake.server_name or "").lower().rstrip("."), ())
+        for tcp in connected:
+            if tcp.failure is None and (
+                (tcp.address, tcp.port) == (said, port) if said else tcp.address in of_host
+            ):
+                return tcp
+        return None
 
-def _reached(
-    pages: Sequence[HttpObservation], addresses: Mapping[str, tuple[str, ...]], reader: Reader
-) -> bool:
-    """Whether a response came over a verified connection, other than 451."""
-    if not pages or _page_reason(pages[-1], addresses, reader):
-        return False
-    last = pages[-1]
-    return (
-        last.failure is None
-        and last.url.startswith("https:")
-        and last.status not in (0, LEGAL_REASONS)
-    )
+    def _address_reason(self, address: str) -> str:
+        """Reason of an observation at this address; empty when the user's connection would use
+        it."""
+        if self._reader.bogon(address):
+            return BOGON_DIALLED
+        given = {one for found in self._addresses.values() for one in found}
+        foreign = bool(address) and bool(self._addresses) and address not in given
+        return Reason.HONEST_ADDRESS if foreign else ""
 
+    def _read(self, chain: Sequence[WireTransaction]) -> None:
+        since = _TICK
+        for hop, transaction in enumerate(chain):
+            host, port = host_port(url_of(transaction))
+            under = [o for o in self._below if self._under(o, host, port)]
+            asked = read_request(
+                self._reader,
+                transaction,
+                under,
+                since=since,
+                address=literal(host) or self._foreign_address(host),
+                hop=hop,
+            )
+            if isinstance(asked, HttpObservation):
+                self.pages.append(asked)
+                since = asked.start + _TICK
+            elif asked is not None:
+                self._instead.append(asked)
 
-def _not_observed(
-    pages: Sequence[HttpObservation], below: Sequence[AnyObservation]
-) -> tuple[Layer, ...]:
-    """Engines before 0.5 list no handshakes of hosts after a redirect."""
-    if not pages or not pages[-1].url.startswith("https:"):
-        return ()
-    host, _ = host_port(pages[-1].url)
-    handshake = any(isinstance(o, TlsObservation) and o.server_name.lower() == host for o in below)
-    return () if handshake else (Layer.TLS,)
+    def _foreign_address(self, host: str) -> str:
+        """The address of a page whose name the machine's own resolver did not resolve."""
+        if self._addresses.get(host) != ():
+            return ""
+        foreign = [o for o in self._below if o.reason == Reason.HONEST_ADDRESS and not o.failure]
+        return next((o.address for o in foreign if isinstance(o, TcpObservation)), "")
+
+    def _under(self, observation: AnyObservation, host: str, port: int) -> bool:
+        """Whether a request to this host and port depends on the observation."""
+        match observation:
+            case DnsObservation(name=name):
+                return name.lower().rstrip(".") == host
+            case TcpObservation(address=address):
+                return observation.port == port and address in self._addresses.get(host, ())
+            case TlsObservation(server_name=name):
+                return observation.port == port and name.lower() == host
+            case _:
+                return False
+
+    def _page_reason(self, page: HttpObservation) -> str:
+        host, _ = host_port(page.url)
+        if not page.address and host in self._addresses:
+            known = self._addresses[host]
+            return BOGON_DIALLED if known and all(map(self._reader.bogon, known)) else ""
+        return "" if page.address == literal(host) else self._address_reason(page.address)
 
 
 # -- the helper's measurement ------------------------------------------------------------------

@@ -27,7 +27,7 @@ MOST_UNPACKED = 4 * 2**30
 """Bytes of the same as they are read, one after the other."""
 MOST_HELD = 500_000
 """Measurements of the platform, cycles and batches together."""
-MOST_LOOKS = 200_000
+MOST_COMPARED = 200_000
 """Enclosed measurements that are compared with what was signed; later ones are only counted."""
 _AT_ONCE = 20
 """Cycles whose batches are in memory at a time."""
@@ -52,9 +52,9 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 
     enclosed: bool = False
     """Whether the batches are part of the report."""
-    looks: int = 0
+    compared: int = 0
     """Enclosed measurements that were compared."""
-    unlooked: int = 0
+    not_compared: int = 0
     """Later ones, which were not."""
     signed: int = 0
     """Those that are in a signed batch exactly as they are enclosed."""
@@ -72,7 +72,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     """Batches of vantages that are left out of events."""
     broken: int = 0
     """Batches that do not hold."""
-    left_out: int = 0
+    not_enclosed: int = 0
     """Batches that hold, and are not enclosed because it would be too much."""
 
 
@@ -91,33 +91,38 @@ class Room:
         return min(self.packed, self.unpacked, self.held) >= 0
 
 
-class Looks:
+class Enclosed:
     """The measurements that are enclosed, by the cycle they were made in."""
 
     def __init__(self) -> None:
         self.by_cycle: dict[tuple[str, str], dict[str, bytes]] = {}
         """Vantage and cycle → id → digest."""
         self.count = 0
-        self.unlooked = 0
+        self.not_compared = 0
 
-    def add(self, look: Measurement) -> None:
+    def add(self, measurement: Measurement) -> None:
         """Another one, as it is stored."""
-        if self.count >= MOST_LOOKS:
-            self.unlooked += 1
+        if self.count >= MOST_COMPARED:
+            self.not_compared += 1
             return
         self.count += 1
-        self.by_cycle.setdefault((look.vantage, look.cycle), {})[look.id] = digest(look)
+        ids = self.by_cycle.setdefault((measurement.vantage, measurement.cycle), {})
+        ids[measurement.id] = digest(measurement)
 
 
 async def enclose(
-    store: CollectorStore, looks: Looks, platform: str, folder: Path | None
+    store: CollectorStore, measurements: Enclosed, platform: str, folder: Path | None
 ) -> Signed:
     """Find the batches of these measurements, and write them to files in `folder`, unless that is
     None. StorageError, OSError."""
     signatures = _Signatures(
-        looks, platform, await store.enrolments(), await store.quarantines(), folder is not None
+        measurements,
+        platform,
+        await store.enrolments(),
+        await store.quarantines(),
+        folder is not None,
     )
-    cycles = iter(dict.fromkeys(cycle for _, cycle in looks.by_cycle if cycle))
+    cycles = iter(dict.fromkeys(cycle for _, cycle in measurements.by_cycle if cycle))
     with ExitStack() as files:
         out = files.enter_context((folder / BATCHES).open("wb")) if folder else None
         while some := list(islice(cycles, _AT_ONCE)):
@@ -134,13 +139,13 @@ class _Signatures:
 
     def __init__(
         self,
-        looks: Looks,
+        measurements: Enclosed,
         platform: str,
         keys: Iterable[Enrolment],
         quarantines: Iterable[Quarantine],
         enclosed: bool,
     ) -> None:
-        self._looks = looks
+        self._enclosed_measurements = measurements
         self._platform = platform
         self._keys = {key.fingerprint: key for key in keys}
         self._quarantined = {one.vantage for one in quarantines}
@@ -151,7 +156,9 @@ class _Signatures:
         self._signed: set[str] = set()
         self._differing: set[str] = set()
         self._used: dict[str, Enrolment] = {}
-        self._signed_so_far = Signed(enclosed=enclosed, looks=looks.count, unlooked=looks.unlooked)
+        self._signed_so_far = Signed(
+            enclosed=enclosed, compared=measurements.count, not_compared=measurements.not_compared
+        )
 
     def add(self, batches: Sequence[ReceivedBatch], out: BinaryIO | None) -> None:
         for batch in batches:
@@ -178,7 +185,7 @@ class _Signatures:
             room = not self._full and self._room.take(len(batch.body), len(body), held)
             self._full = not room
             if not room:
-                self._count(left_out=1)
+                self._count(not_enclosed=1)
                 return
         self._signed |= agreeing
         self._used[key.fingerprint] = msgspec.structs.replace(key, reason="")
@@ -194,10 +201,10 @@ class _Signatures:
         held = 1
         agreeing: set[str] = set()
         differing: set[str] = set()
-        for cycle, looks in measurements_in(body, batch.vantage, self._platform):
-            held += 1 + len(looks)
-            wanted = self._looks.by_cycle.get((batch.vantage, cycle), {})
-            there = {look.id: digest(look) for look in looks} if wanted else {}
+        for cycle, measurements in measurements_in(body, batch.vantage, self._platform):
+            held += 1 + len(measurements)
+            wanted = self._enclosed_measurements.by_cycle.get((batch.vantage, cycle), {})
+            there = {one.id: digest(one) for one in measurements} if wanted else {}
             for id_, expected in wanted.items():
                 (agreeing if there.get(id_) == expected else differing).add(id_)
         return held, agreeing, differing

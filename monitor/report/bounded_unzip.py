@@ -8,7 +8,7 @@ from typing import BinaryIO
 from monitor.report.archive import packed_bytes
 
 LONGEST_LINE = 64 * 2**20
-"""Bytes; a look of ours holds a page or two."""
+"""Bytes; a measurement of ours holds a page or two."""
 _PIECE = 1 << 20
 """Bytes that are unpacked at a time."""
 

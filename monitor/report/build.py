@@ -1,7 +1,6 @@
 """From the store to a signed archive."""
 
 import tempfile
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -69,7 +68,8 @@ async def build(
             (folder / HTML).write_bytes(html.render(page, folder))
             (folder / PDF).write_bytes(pdf.render(page, folder, generated_at))
             (folder / README).write_text(_readme(imprint), encoding="utf-8")
-            names = [README, PDF, HTML, *drawn, *_data(folder)]
+            data = sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
+            names = [README, PDF, HTML, *drawn, *data]
             about = {
                 "made_by": f"shutwatch {__version__}",
                 "rules_versions": findings.rules_versions,
@@ -84,10 +84,6 @@ async def build(
     finally:
         partial.unlink(missing_ok=True)
     return Made(manifest, findings, page.title)
-
-
-def _data(folder: Path) -> Sequence[str]:
-    return sorted(f"data/{path.name}" for path in (folder / "data").iterdir())
 
 
 def _readme(imprint: Imprint) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 from monitor.analysis.events.event import Event
 from monitor.replay.plot import BLOCKED, NO_DATA, OPEN, UNDECIDED
 from monitor.report.findings import Findings, Lane
-from monitor.report.foreign_text import plain
 from monitor.report.optional_libraries import arabic_script_fonts, library
-from monitor.report.report_words import ReportWords
+from monitor.report.report_words import ReportWords, plain
 from monitor.report.tables import short
 from monitor.report.time_slots import Slot
 
@@ -85,13 +84,10 @@ def _timeline(words: ReportWords, findings: Findings, title: str) -> Any:
             axis.broken_barh(
                 [(since, until - since)], (row - 0.36, 0.72), facecolor=colour, linewidth=0
             )
-    for story in findings.stories:
-        _mark(axis, story.event)
     axis.set_yticks(range(len(lanes)), [_label(lane) for lane in lanes])
     axis.set_ylim(len(lanes) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
-    _time_axis(words, axis, start, end)
     left = len(findings.lanes) - len(lanes)
     shown = words.gettext(
         "%(platform)s in %(country)s: results",
@@ -101,7 +97,7 @@ def _timeline(words: ReportWords, findings: Findings, title: str) -> Any:
     if left:
         more = words.ngettext("%(n)s more network", "%(n)s more networks", left)
         shown = f"{shown} ({more})"
-    axis.set_title(shown, loc=_side(words), weight="bold")
+    _finish(words, axis, findings, shown)
     patches = library("matplotlib.patches")
     legend = (
         (BLOCKED, words.gettext("blocked")),
@@ -155,23 +151,21 @@ def _mark(axis: Any, event: Event) -> None:
             axis.axvspan(earliest, latest, color="black", alpha=0.15, linewidth=0)
 
 
-def _side(words: ReportWords) -> str:
-    """Where lines of text begin."""
-    return "right" if words.language.direction == "rtl" else "left"
-
-
 def _label(lane: Lane) -> str:
     asn, called = lane.network
     number = f"AS{asn}" if asn else ""
     return "\n".join(filter(None, (plain(called, _LABEL), number))) or "?"
 
 
-def _time_axis(words: ReportWords, axis: Any, start: datetime, end: datetime) -> None:
+def _finish(words: ReportWords, axis: Any, findings: Findings, title: str) -> None:
+    """What both charts have: the events, the time axis and a title."""
+    for story in findings.stories:
+        _mark(axis, story.event)
+    start, end = _bounds(findings)
     dates = library("matplotlib.dates")
     locator = dates.AutoDateLocator(maxticks=9, tz=UTC)
     axis.xaxis.set_major_locator(locator)
-    formatter = dates.ConciseDateFormatter(locator, tz=UTC)
-    axis.xaxis.set_major_formatter(formatter)
+    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=UTC))
     axis.set_xlim(start, end)
     axis.xaxis.get_offset_text().set_visible(False)
     axis.set_xlabel(
@@ -181,6 +175,9 @@ def _time_axis(words: ReportWords, axis: Any, start: datetime, end: datetime) ->
             last=short(words, end)[:-3],
         )
     )
+    # At the side where lines of text begin.
+    side = "right" if words.language.direction == "rtl" else "left"
+    axis.set_title(title, loc=side, weight="bold")
 
 
 def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
@@ -199,21 +196,15 @@ def _availability(words: ReportWords, findings: Findings, title: str) -> Any:
             # The number first, so that the line runs from the left in any script.
             label=" ".join(reversed(_label(lane).split("\n"))),
         )
-    for story in findings.stories:
-        _mark(axis, story.event)
     axis.set_ylim(-4, 104)
     axis.set_ylabel(words.gettext("share open, per cent"))
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    _time_axis(words, axis, start, end)
-    axis.set_title(
-        words.gettext(
-            "%(platform)s in %(country)s: share of verdicts that found it open",
-            platform=plain(title, 40),
-            country=words.country(findings.wanted.country),
-        ),
-        loc=_side(words),
-        weight="bold",
+    shown = words.gettext(
+        "%(platform)s in %(country)s: share of verdicts that found it open",
+        platform=plain(title, 40),
+        country=words.country(findings.wanted.country),
     )
+    _finish(words, axis, findings, shown)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=3)
     return figure
 

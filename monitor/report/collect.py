@@ -6,7 +6,7 @@ Whatever the length of the time, memory holds one batch of rows, and counts that
 import asyncio
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -21,16 +21,8 @@ from monitor.export.dictionary import write_dictionary
 from monitor.export.kinds import EXPORTS, Kind
 from monitor.export.ooni_format import ooni_measurement
 from monitor.export.ooni_lines import PATIENCE, ControlMatcher
-from monitor.report.batches import BATCHES, KEYS, Looks, Signed, enclose
-from monitor.report.findings import (
-    Applied,
-    Example,
-    Findings,
-    Lane,
-    Network,
-    Story,
-    Wanted,
-)
+from monitor.report.batches import BATCHES, KEYS, Enclosed, enclose
+from monitor.report.findings import Applied, Example, Findings, Lane, Network, Story, Wanted
 from monitor.report.time_slots import Slots
 from probes.measurement import Measurement, Purpose
 from probes.vantage import VantageRole
@@ -58,42 +50,42 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
     OSError from the files.
     """
     (folder / "data").mkdir()
-    stories, left_out, related = await _events(store, wanted)
+    stories, omitted, related = await _events(store, wanted)
     windows = _windows(stories, wanted)
     rows: dict[str, int] = {}
-    mark = _marker(wanted)
-    with _new(folder / "data/events.csv") as out:
-        listed = [mark(one) for one in (*(story.event for story in stories), *related)]
-        rows["data/events.csv"] = _table(Kind.EVENTS, out, listed)
+    with _new(folder / "data/events.csv", Kind.EVENTS) as out:
+        events = [*(story.event for story in stories), *related]
+        _write(Kind.EVENTS, out, wanted, events)
+        rows["data/events.csv"] = len(events)
     lanes = await _lanes(store, wanted, interval)
     applied, chosen, rows["data/verdicts.csv"] = await _verdicts(
         store, wanted, windows, folder / "data/verdicts.csv"
     )
     measured = await _measurements(store, wanted, windows, chosen, folder / "data")
     signed = await enclose(
-        store, measured.looks, wanted.platform, folder if wanted.signed_batches else None
+        store, measured.enclosed, wanted.platform, folder if wanted.signed_batches else None
     )
     controls, control_unwell, unwell = await _health(store, wanted)
     with _new(folder / "data/timeline.csv") as out:
         rows["data/timeline.csv"] = _timeline(lanes.slots, out)
-    place = Selection(
-        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
-    )
     with _new(folder / "data/availability.csv") as out:
-        rows["data/availability.csv"] = await write_csv(Kind.AVAILABILITY, store, place, out)
+        rows["data/availability.csv"] = await write_csv(
+            Kind.AVAILABILITY, store, wanted.selection, out
+        )
     with _new(folder / "data/dictionary.csv") as out:
         rows["data/dictionary.csv"] = write_dictionary(out) + _own_dictionary(out)
     annotations = await store.annotations(
         wanted.country, wanted.since, wanted.until, wanted.platform
     )
-    found = lanes.found(unwell)
+    if signed.enclosed:
+        rows |= {BATCHES: signed.batches, KEYS: signed.keys}
     return Findings(
         wanted=wanted,
         stories=stories,
-        stories_left_out=left_out,
+        stories_omitted=omitted,
         related=related,
         annotations=tuple(annotations[:MOST_NOTES]),
-        lanes=found,
+        lanes=lanes.found(unwell),
         slot=lanes.slots.width,
         applied=tuple(applied),
         examples=measured.examples(chosen),
@@ -101,31 +93,27 @@ async def gather(store: CollectorStore, wanted: Wanted, folder: Path, interval: 
         control_measurements=measured.controls,
         control_unwell=control_unwell,
         rules_versions=tuple(sorted(lanes.versions)),
-        rows={**rows, **measured.rows, **_rows_of(signed)},
+        rows={**rows, **measured.rows},
         signed=signed,
         windows=windows,
     )
 
 
-def _rows_of(signed: Signed) -> dict[str, int]:
-    return {BATCHES: signed.batches, KEYS: signed.keys} if signed.enclosed else {}
+def _new(path: Path, kind: Kind | None = None) -> TextIO:
+    """A new file, with the header of that kind of rows."""
+    out = path.open("w", encoding="utf-8", newline="")
+    if kind is not None:
+        out.write(header(EXPORTS[kind].columns))
+    return out
 
 
-def _new(path: Path) -> TextIO:
-    return path.open("w", encoding="utf-8", newline="")
-
-
-def _marker(wanted: Wanted) -> Any:
-    """Replaces a vantage's id by its network, unless vantages are to be named."""
-
-    def mark(one: Where) -> Where:
-        if wanted.with_vantages or not one.vantage:
-            return one
-        if isinstance(one, Event):
-            return msgspec.structs.replace(one, vantage="")
-        return msgspec.structs.replace(one, vantage=network_id(one.asn, one.vantage_role))
-
-    return mark
+def _marked(wanted: Wanted, one: Where) -> Where:
+    """With the network in place of the vantage's id, unless vantages are to be named."""
+    if wanted.with_vantages or not one.vantage:
+        return one
+    if isinstance(one, Event):
+        return msgspec.structs.replace(one, vantage="")
+    return msgspec.structs.replace(one, vantage=network_id(one.asn, one.vantage_role))
 
 
 def network_id(asn: int, role: str) -> str:
@@ -133,50 +121,44 @@ def network_id(asn: int, role: str) -> str:
     return f"AS{asn}" if role == VantageRole.FIELD else "control"
 
 
-def _table(kind: Kind, out: TextIO, values: Sequence[Any]) -> int:
-    out.write(header(EXPORTS[kind].columns))
-    _write(kind, out, values)
-    return len(values)
-
-
-def _write(kind: Kind, out: TextIO, values: Sequence[Any]) -> None:
+def _write(kind: Kind, out: TextIO, wanted: Wanted, values: Sequence[Any]) -> None:
     export = EXPORTS[kind]
-    out.write(value_lines(export.columns, map(export.prepare, values)))
+    marked = (_marked(wanted, value) for value in values)
+    out.write(value_lines(export.columns, map(export.prepare, marked)))
 
 
 async def _events(store: Store, wanted: Wanted) -> tuple[tuple[Story, ...], int, tuple[Event, ...]]:
     stories: list[Story] = []
     related: list[Event] = []
-    left_out = 0
+    omitted = 0
     async for batch in store.events(Selection(since=wanted.since, until=wanted.until)):
         for event in batch:
-            if not _concerns(event, wanted):
+            if event.country not in (wanted.country, "") or event.platform not in (
+                wanted.platform,
+                "",
+            ):
                 continue
             if event.kind is not EventKind.BLOCK:
                 related += [event] if len(related) < MOST_RELATED else []
             elif len(stories) < MOST_STORIES:
                 stories.append(await _story(store, event))
             else:
-                left_out += 1
-    return tuple(stories), left_out, tuple(related)
-
-
-def _concerns(event: Event, wanted: Wanted) -> bool:
-    return event.country in (wanted.country, "") and event.platform in (wanted.platform, "")
+                omitted += 1
+    return tuple(stories), omitted, tuple(related)
 
 
 async def _story(store: Store, event: Event) -> Story:
     log: list[EventLogEntry] = []
-    left_out = 0
+    omitted = 0
     async for batch in store.event_log(event.id):
         room = MOST_LOG - len(log)
         log += batch[:room]
-        left_out += max(0, len(batch) - room)
+        omitted += max(0, len(batch) - room)
     reviews = await store.reviews(event.id)
     return Story(
         event=event,
         log=tuple(log),
-        log_left_out=left_out,
+        log_omitted=omitted,
         reviews=tuple(reviews[-MOST_NOTES:]),
     )
 
@@ -218,39 +200,26 @@ class _Lanes:
         self.gaps: dict[Network, timedelta] = {}
         self.versions: set[str] = set()
 
-    def add(self, network: Network, vantage: str, at: datetime, state: State) -> None:
-        self.slots.add(network, at, state)
-        self.states.setdefault(network, Counter())[state] += 1
-        self.vantages.setdefault(network, set()).add(vantage)
+    def add(self, network: Network, at: datetime, states: Mapping[State, int]) -> None:
+        """Verdicts of one moment, by state."""
+        self.slots.count(network, at, states)
+        self.states.setdefault(network, Counter()).update(states)
         first, last = self.times.get(network, (at, at))
         self.gaps[network] = max(self.gaps.get(network, timedelta()), at - last)
         self.times[network] = (min(first, at), max(last, at))
 
     def add_hour(self, hour: Availability) -> None:
         """The counts of one network in one hour whose verdicts were deleted."""
-        network = (hour.asn or 0, hour.network)
-        looks = {
-            "open": hour.ok + hour.degraded,
-            "blocked": hour.blocked + hour.throttled,
-            "down": hour.down,
-            "undecided": hour.insufficient,
-        }
-        if not sum(looks.values()):
-            return
-        self.slots.count(network, hour.starts_at, looks)
-        states = self.states.setdefault(network, Counter())
-        for state in State:
-            states[state] += getattr(hour, state.value)
-        first, last = self.times.get(network, (hour.starts_at, hour.starts_at))
-        self.gaps[network] = max(self.gaps.get(network, timedelta()), hour.starts_at - last)
-        self.times[network] = (min(first, hour.starts_at), max(last, hour.starts_at))
+        states = {state: getattr(hour, state.value) for state in State}
+        if any(states.values()):
+            self.add((hour.asn or 0, hour.network), hour.starts_at, states)
 
     def found(self, unwell: Counter[Network]) -> tuple[Lane, ...]:
         return tuple(
             Lane(
                 network=network,
                 slots=self.slots.of(network),
-                looks=states.total(),
+                verdicts=states.total(),
                 blocked=states[State.BLOCKED] + states[State.THROTTLED],
                 undecided=states[State.INSUFFICIENT],
                 vantages=len(self.vantages.get(network, ())),
@@ -266,23 +235,20 @@ class _Lanes:
 async def _lanes(store: Store, wanted: Wanted, interval: float) -> _Lanes:
     """From verdicts where they are still stored; before that from counts by the hour, which are
     kept longer."""
-    selection = Selection(
-        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
-    )
+    selection = wanted.selection
     # Half as long again as the time between cycles, so that hardly a slot is empty by chance.
     width = timedelta(seconds=max(1.0, 1.5 * interval))
-    lanes = _Lanes(Slots(wanted.since, width))
-    first: datetime | None = None
+    lanes: _Lanes | None = None
     async for batch in store.platforms(selection):
-        if first is None:
-            first = batch[0].started_at
-            lanes = await _counted(store, selection, first, width)
+        lanes = lanes or await _counted(store, selection, batch[0].started_at, width)
         for one in batch:
             if one.vantage_role == VantageRole.FIELD:
+                network = (one.asn, one.network)
                 # The time of the measurement, not of the verdict: events go by that clock.
-                lanes.add((one.asn, one.network), one.vantage, one.started_at, one.state)
+                lanes.add(network, one.started_at, {one.state: 1})
+                lanes.vantages.setdefault(network, set()).add(one.vantage)
                 lanes.versions.add(one.rules_version)
-    return lanes if first is not None else await _counted(store, selection, wanted.until, width)
+    return lanes or await _counted(store, selection, wanted.until, width)
 
 
 async def _counted(
@@ -303,24 +269,21 @@ async def _verdicts(
     store: Store, wanted: Wanted, windows: Sequence[tuple[datetime, datetime]], path: Path
 ) -> tuple[list[Applied], list[Verdict], int]:
     """Rules by network, verdicts to show as examples, and the number of rows written."""
-    mark = _marker(wanted)
     counts: Counter[tuple[Network, str, str]] = Counter()
     examples: dict[tuple[Network, str, str], Verdict] = {}
-    selection = Selection(
-        since=wanted.since, until=wanted.until, country=wanted.country, platform=wanted.platform
-    )
     rows = 0
-    with _new(path) as out:
-        out.write(header(EXPORTS[Kind.VERDICTS].columns))
-        async for batch in store.verdicts(selection):
-            await asyncio.to_thread(_write, Kind.VERDICTS, out, [mark(one) for one in batch])
+    with _new(path, Kind.VERDICTS) as out:
+        async for batch in store.verdicts(wanted.selection):
+            await asyncio.to_thread(_write, Kind.VERDICTS, out, wanted, batch)
             rows += len(batch)
             for one in batch:
                 network = (one.asn, one.network)
                 counts[network, one.rule_id, one.state.value] += 1
                 accused = one.state in (State.BLOCKED, State.THROTTLED)
-                if accused and _within(one.judged_at, windows):
-                    _keep_better(examples, (network, one.method, one.sub_method), one)
+                if accused and any(start <= one.judged_at < end for start, end in windows):
+                    kind = (network, one.method, one.sub_method)
+                    # Of equally good ones the first.
+                    examples[kind] = max(examples.get(kind, one), one, key=_worth)
     applied = [
         Applied(network=network, rule=rule, state=state, count=count)
         for (network, rule, state), count in sorted(counts.items())
@@ -328,35 +291,26 @@ async def _verdicts(
     return applied, list(examples.values())[:MOST_EXAMPLES], rows
 
 
-def _keep_better(
-    examples: dict[tuple[Network, str, str], Verdict],
-    key: tuple[Network, str, str],
-    one: Verdict,
-) -> None:
-    """Of one network and method keep the first verdict with the best evidence and a control, and
-    prefer a website."""
-    kept = examples.get(key)
-    if kept is None or _worth(one) > _worth(kept):
-        examples[key] = one
-
-
 def _worth(verdict: Verdict) -> tuple[int, bool, bool]:
+    """How good an example it is: by its evidence, then with a control, then a website."""
     return EVIDENCE_ORDER[verdict.evidence], bool(verdict.controls), verdict.role == "web"
-
-
-def _within(moment: datetime, windows: Sequence[tuple[datetime, datetime]]) -> bool:
-    return any(start <= moment < end for start, end in windows)
 
 
 class _Measured:
     """What the measurements of the windows hold."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, int] = {}
+        self.count = 0
         self.controls = 0
-        self.looks = Looks()
+        self.enclosed = Enclosed()
         self.kept: dict[str, Measurement] = {}
         self.follow_ups: dict[tuple[str, str], list[Measurement]] = {}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each file."""
+        files = ("measurements.csv", "measurements.jsonl", "ooni.jsonl")
+        return {f"data/{file}": self.count for file in files}
 
     def examples(self, chosen: Sequence[Verdict]) -> tuple[Example, ...]:
         return tuple(
@@ -383,53 +337,35 @@ async def _measurements(
     measured = _Measured()
     ids = {one for verdict in chosen for one in (verdict.measurement, *verdict.controls)}
     examined = {(verdict.cycle, verdict.endpoint) for verdict in chosen}
-    mark = _marker(wanted)
-    count = 0
     with (
-        _new(folder / "measurements.csv") as table,
+        _new(folder / "measurements.csv", Kind.MEASUREMENTS) as table,
         (folder / "measurements.jsonl").open("wb") as raw,
         (folder / "ooni.jsonl").open("wb") as ooni,
     ):
-        table.write(header(EXPORTS[Kind.MEASUREMENTS].columns))
 
         def write(pairs: Sequence[tuple[Measurement, Measurement | None]]) -> None:
-            marked = [mark(look) for look, _ in pairs]
-            _write(Kind.MEASUREMENTS, table, marked)
-            for look, _ in pairs:
-                measured.looks.add(look)
-            for look in marked:
-                raw.write(_encode(look) + b"\n")
-            for look, control in pairs:
-                ooni.write(_encode(ooni_measurement(look, control)) + b"\n")
+            _write(Kind.MEASUREMENTS, table, wanted, [one for one, _ in pairs])
+            for measurement, control in pairs:
+                measured.count += 1
+                measured.controls += measurement.look is Purpose.CONTROL
+                measured.enclosed.add(measurement)
+                raw.write(_encode(_marked(wanted, measurement)) + b"\n")
+                ooni.write(_encode(ooni_measurement(measurement, control)) + b"\n")
 
         for start, end in windows:
             matcher = ControlMatcher(Selection(since=start, until=end, country=wanted.country))
             # Controls are in other countries, and measure a little later.
             wider = Selection(since=start, until=end + PATIENCE, platform=wanted.platform)
             async for batch in store.measurements(wider):
-                pairs = list(matcher.take(batch))
-                await asyncio.to_thread(write, pairs)
-                count += len(pairs)
-                measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
-                for look in batch:
-                    _notice(measured, look, ids, examined)
-            pairs = list(matcher.rest())
-            await asyncio.to_thread(write, pairs)
-            count += len(pairs)
-            measured.controls += sum(look.look is Purpose.CONTROL for look, _ in pairs)
-    for file in ("measurements.csv", "measurements.jsonl", "ooni.jsonl"):
-        measured.rows[f"data/{file}"] = count
+                await asyncio.to_thread(write, list(matcher.take(batch)))
+                for measurement in batch:
+                    if measurement.id in ids:
+                        measured.kept[measurement.id] = measurement
+                    key = (measurement.cycle, measurement.endpoint)
+                    if measurement.look is Purpose.FOLLOW_UP and key in examined:
+                        measured.follow_ups.setdefault(key, []).append(measurement)
+            await asyncio.to_thread(write, list(matcher.rest()))
     return measured
-
-
-def _notice(
-    measured: _Measured, look: Measurement, ids: set[str], examined: set[tuple[str, str]]
-) -> None:
-    if look.id in ids:
-        measured.kept[look.id] = look
-    key = (look.cycle, look.endpoint)
-    if look.look is Purpose.FOLLOW_UP and key in examined:
-        measured.follow_ups.setdefault(key, []).append(look)
 
 
 async def _health(store: Store, wanted: Wanted) -> tuple[int, int, Counter[Network]]:
@@ -475,7 +411,7 @@ def _timeline(slots: Slots, out: TextIO) -> int:
             *network,
             slot.start,
             slot.end,
-            slot.looks,
+            slot.verdicts,
             slot.open,
             slot.blocked,
             slot.down,

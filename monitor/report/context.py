@@ -115,11 +115,11 @@ def history(words: Words, findings: Findings) -> Iterator[Block]:
     caption = words.gettext(
         "The log of the event (UTC). It is written as things happen and never changed."
     )
-    if story.log_left_out:
+    if story.log_omitted:
         more = words.ngettext(
             "%(n)s later entry is not listed.",
             "%(n)s later entries are not listed.",
-            story.log_left_out,
+            story.log_omitted,
         )
         caption = f"{caption} {more}"
     yield Table(

@@ -12,6 +12,7 @@ from monitor.report.time_slots import Slot
 from monitor.wording.languages import ENGLISH, Language
 from probes.measurement import Measurement
 from storage.values.reviews import Annotation, Review
+from storage.values.selection import Selection
 
 UNPROVEN = (EventState.SUSPECTED, EventState.DISMISSED, EventState.WITHDRAWN)
 """States of what must not be called a block."""
@@ -35,13 +36,20 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the signed batches of agents are enclosed; each names its vantage, so this needs
     `with_vantages`."""
 
+    @property
+    def selection(self) -> Selection:
+        """What the store has of it."""
+        return Selection(
+            since=self.since, until=self.until, country=self.country, platform=self.platform
+        )
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """What one network showed over the time of the report."""
 
     network: Network
     slots: tuple[Slot, ...]
-    looks: int
+    verdicts: int
     """Verdicts on the platform; each is of one cycle of one vantage."""
     blocked: int
     undecided: int
@@ -77,7 +85,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     event: Event
     log: tuple[EventLogEntry, ...]
-    log_left_out: int
+    log_omitted: int
     reviews: tuple[Review, ...]
 
 
@@ -87,7 +95,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     stories: tuple[Story, ...]
     """Blocks of the platform in the country, oldest first."""
-    stories_left_out: int
+    stories_omitted: int
     related: tuple[Event, ...]
     """Other events that bear on it: outages, shutdowns, lost vantages."""
     annotations: tuple[Annotation, ...]

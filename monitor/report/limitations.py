@@ -105,13 +105,13 @@ def _lane(words: Words, lane: Lane) -> str:
         words.gettext(
             "%(network)s: %(verdicts)s %(source)s, %(first)s to %(last)s UTC",
             network=lane_name(words, lane),
-            verdicts=verdicts(words, lane.looks),
+            verdicts=verdicts(words, lane.verdicts),
             source=source,
             first=short(words, lane.first),
             last=short(words, lane.last),
         ),
         words.gettext(
-            "%(share)s were undecided", share=words.percent(lane.undecided / lane.looks, 1)
+            "%(share)s were undecided", share=words.percent(lane.undecided / lane.verdicts, 1)
         )
         if lane.undecided
         else words.gettext("all were decided"),

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from monitor.report.document import Block, Bullets, Document, Facts, Heading, Para, Picture, Table
-from monitor.report.foreign_text import unmarked
 from monitor.report.optional_libraries import arabic_script_fonts, fonts, library
+from monitor.report.report_words import unmarked
 
 _INK, _RED, _GREY, _SOFT = (26, 26, 26), (143, 16, 34), (90, 90, 90), (243, 243, 241)
 _MARGIN = 18

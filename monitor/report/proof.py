@@ -41,14 +41,14 @@ def how(words: Words, findings: Findings) -> Iterator[Block]:
 
 
 def _example(words: Words, example: Example) -> Iterator[Block]:
-    verdict, look, control = example.verdict, example.field, example.control
-    inside, outside = deciding(look), deciding(control) if control else {}
+    verdict, measurement, control = example.verdict, example.field, example.control
+    inside, outside = deciding(measurement), deciding(control) if control else {}
     layers = [layer for layer in Layer if layer in inside or layer in outside]
     missing = words.gettext("no control test")
     rows = tuple(
         (
             layer_in_words(words, layer),
-            _shown(words, inside.get(layer), layer, look),
+            _shown(words, inside.get(layer), layer, measurement),
             _shown(words, outside.get(layer), layer, control) if control else missing,
         )
         for layer in layers
@@ -60,7 +60,7 @@ def _example(words: Words, example: Example) -> Iterator[Block]:
             "evidence: %(grade)s.",
             network=network_name(words, verdict.network, verdict.asn),
             endpoint=words.ltr(verdict.endpoint[:120]),
-            when=short(words, look.started_at),
+            when=short(words, measurement.started_at),
             state=words.gettext(STATES[verdict.state]),
             rule=words.ltr(verdict.rule_id),
             grade=grade_in_words(words, verdict.evidence),
@@ -79,11 +79,11 @@ def _example(words: Words, example: Example) -> Iterator[Block]:
         yield Bullets(tested)
 
 
-def _follow_ups(words: Words, looks: Sequence[Measurement]) -> tuple[str, ...]:
+def _follow_ups(words: Words, measurements: Sequence[Measurement]) -> tuple[str, ...]:
     """What follow-up tests in the same cycle showed, counted by kind."""
     counts: dict[str, Counter[str]] = {}
-    for look in looks:
-        for one in look.observations:
+    for measurement in measurements:
+        for one in measurement.observations:
             if one.reason in FOLLOW_UPS and not _leads_there(one):
                 result = words.gettext("works") if one.failure is None else _failed(words, one)
                 counts.setdefault(one.reason, Counter())[result] += 1
@@ -114,9 +114,9 @@ def _failed(words: Words, one: AnyObservation) -> str:
     return phrase if phrase == shown else f"{phrase} [{words.ltr(terse)}]"
 
 
-def _shown(words: Words, one: AnyObservation | None, layer: Layer, look: Measurement) -> str:
+def _shown(words: Words, one: AnyObservation | None, layer: Layer, measurement: Measurement) -> str:
     if one is None:
-        hidden = layer in look.not_observed
+        hidden = layer in measurement.not_observed
         return words.gettext("not visible from here") if hidden else words.gettext("not reached")
     if one.failure is not None:
         return _failed(words, one)

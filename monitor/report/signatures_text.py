@@ -8,9 +8,9 @@ from monitor.wording.words import Words
 
 def how_much_is_signed(words: Words, signed: Signed) -> str:
     """How many enclosed measurements their vantages signed; a paragraph, empty for none."""
-    if not signed.looks:
+    if not signed.compared:
         return ""
-    whole = _measurements(words, signed.looks)
+    whole = _measurements(words, signed.compared)
     if not signed.batches:
         return words.gettext(
             "Signed by the vantage that made them: none of %(whole)s. Only agents sign.",
@@ -56,13 +56,13 @@ def signature_limits(words: Words, signed: Signed) -> Iterator[str]:
 
 def checked(words: Words, signed: Signed) -> str:
     """What `verify` found; a line."""
-    left = signed.looks - signed.signed
+    left = signed.compared - signed.signed
     marks = _marks(words, signed)
     found = words.gettext(
         "%(signed)s of %(whole)s are exactly as the vantage that made them signed them, in "
         "%(batches)s by %(vantages)s.",
         signed=words.number(signed.signed),
-        whole=_measurements(words, signed.looks),
+        whole=_measurements(words, signed.compared),
         batches=_batches(words, signed.batches),
         vantages=_vantages(words, signed.vantages),
     )
@@ -105,18 +105,18 @@ def _marks(words: Words, signed: Signed) -> list[str]:
 
 
 def _not_enclosed(words: Words, signed: Signed) -> Iterator[str]:
-    if signed.left_out:
+    if signed.not_enclosed:
         yield words.ngettext(
             "%(n)s more batch is not enclosed: a report holds at most %(limit)s MiB of them.",
             "%(n)s more batches are not enclosed: a report holds at most %(limit)s MiB of them.",
-            signed.left_out,
+            signed.not_enclosed,
             limit=words.number(MOST_PACKED >> 20),
         )
-    if signed.unlooked:
+    if signed.not_compared:
         yield words.ngettext(
             "%(n)s later measurement was not checked for this.",
             "%(n)s later measurements were not checked for this.",
-            signed.unlooked,
+            signed.not_compared,
         )
 
 

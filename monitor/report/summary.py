@@ -63,7 +63,7 @@ def summary(words: Words, findings: Findings, title: str) -> Iterator[Block]:
         )
     )
     yield from _reviewed(words, story)
-    if len(findings.stories) > 1 or findings.stories_left_out:
+    if len(findings.stories) > 1 or findings.stories_omitted:
         yield _all_events(words, findings)
 
 
@@ -115,14 +115,18 @@ def _quotable(words: Words, event: Event, findings: Findings, title: str) -> Ite
         )
         return
     yield words.gettext("%(what)s: %(networks)s.", what=what, networks=blocked)
-    began = words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
-    yield " ".join([began, words.gettext("Ended: %(when)s.", when=_ended(words, event))])
+    yield _began_and_ended(words, event)
     compared = [one for one in findings.examples if one.control is not None and one.control.reached]
     if compared:
         yield words.gettext(
             "Tests that failed inside the country were followed by tests of the same address from "
             "a control outside. In the cases shown below the tests from outside worked."
         )
+
+
+def _began_and_ended(words: Words, event: Event) -> str:
+    began = words.gettext("Began %(when)s.", when=onset(words, event, exact=True))
+    return " ".join([began, words.gettext("Ended: %(when)s.", when=_ended(words, event))])
 
 
 def _ended(words: Words, event: Event) -> str:
@@ -170,11 +174,11 @@ def _all_events(words: Words, findings: Findings) -> Block:
         for story in findings.stories
     )
     caption = words.gettext("All blocks of the platform that were detected in this time (UTC).")
-    if findings.stories_left_out:
+    if findings.stories_omitted:
         more = words.ngettext(
             "%(n)s later event is not listed.",
             "%(n)s later events are not listed.",
-            findings.stories_left_out,
+            findings.stories_omitted,
         )
         caption = f"{caption} {more}"
     return Table(
@@ -236,7 +240,7 @@ def _networks(words: Words, findings: Findings, event: Event) -> Block:
                     last.end_latest,
                     ("", words.gettext("nobody saw when")),
                 ),
-                words.number(lane.looks if lane else 0),
+                words.number(lane.verdicts if lane else 0),
             )
         )
     return Table(
@@ -268,7 +272,7 @@ def share(words: Words, findings: Findings, title: str) -> Iterator[Block]:
     )
     yield Picture(
         "charts/availability",
-        " ".join([shown, *(_lane_sentence(words, lane) for lane in findings.lanes[:12])]),
+        " ".join([shown, *_lane_sentences(words, findings)]),
         words.gettext(
             "Share of decided verdicts that found the platform open. The numbers are in %(file)s.",
             file="data/timeline.csv",
@@ -277,9 +281,14 @@ def share(words: Words, findings: Findings, title: str) -> Iterator[Block]:
 
 
 def _timeline(words: Words, findings: Findings, title: str) -> Block:
+    shown = words.gettext(
+        "One line for each network, coloured by the results for %(platform)s over time.",
+        platform=words.name(title, 60),
+    )
+    events = [_began_and_ended(words, story.event) for story in findings.stories[:6]]
     return Picture(
         "charts/timeline",
-        _timeline_alt(words, findings, title),
+        " ".join([shown, *events, *_lane_sentences(words, findings)]),
         words.gettext(
             "What the tests showed on each network. One slot is %(length)s; grey means that "
             "nothing is known. Dashed line: the start. Dotted line: the end. Shaded: the time "
@@ -289,25 +298,13 @@ def _timeline(words: Words, findings: Findings, title: str) -> Block:
     )
 
 
-def _timeline_alt(words: Words, findings: Findings, title: str) -> str:
-    """What the first chart shows, in words."""
-    shown = words.gettext(
-        "One line for each network, coloured by the results for %(platform)s over time.",
-        platform=words.name(title, 60),
-    )
-    events = [
-        f"{words.gettext('Began %(when)s.', when=onset(words, story.event, exact=True))} "
-        f"{words.gettext('Ended: %(when)s.', when=_ended(words, story.event))}"
-        for story in findings.stories[:6]
+def _lane_sentences(words: Words, findings: Findings) -> list[str]:
+    return [
+        words.gettext(
+            "%(network)s: blocked in %(x)s of %(verdicts)s.",
+            network=lane_name(words, lane),
+            x=words.number(lane.blocked),
+            verdicts=verdicts(words, lane.verdicts),
+        )
+        for lane in findings.lanes[:12]
     ]
-    lanes = (_lane_sentence(words, lane) for lane in findings.lanes[:12])
-    return " ".join([shown, *events, *lanes])
-
-
-def _lane_sentence(words: Words, lane: Lane) -> str:
-    return words.gettext(
-        "%(network)s: blocked in %(x)s of %(verdicts)s.",
-        network=lane_name(words, lane),
-        x=words.number(lane.blocked),
-        verdicts=verdicts(words, lane.looks),
-    )

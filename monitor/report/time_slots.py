@@ -14,7 +14,7 @@ class Slot(msgspec.Struct, frozen=True):
 
     start: datetime
     end: datetime
-    looks: int
+    verdicts: int
     open: int
     blocked: int
     """Blocked or throttled."""
@@ -23,7 +23,7 @@ class Slot(msgspec.Struct, frozen=True):
     @property
     def undecided(self) -> int:
         """Verdicts from which nothing can be concluded."""
-        return self.looks - self.decided
+        return self.verdicts - self.decided
 
     @property
     def decided(self) -> int:
@@ -56,18 +56,15 @@ class Slots:
         self._most = most
         self._counts: dict[tuple[int, str], dict[int, Counter[str]]] = {}
 
-    def add(self, network: tuple[int, str], at: datetime, state: State) -> None:
-        """Count one verdict."""
-        self.count(network, at, {_GROUP[state]: 1})
-
-    def count(self, network: tuple[int, str], at: datetime, looks: Mapping[str, int]) -> None:
-        """Count verdicts of one moment: how many are `open`, `blocked`, `down`, `undecided`."""
+    def count(self, network: tuple[int, str], at: datetime, states: Mapping[State, int]) -> None:
+        """Count verdicts of one moment, by state."""
         number = (at - self._origin) // self.width
         while number >= self._most:
             self._double()
             number = (at - self._origin) // self.width
-        here = self._counts.setdefault(network, {})
-        here.setdefault(number, Counter()).update(looks)
+        counts = self._counts.setdefault(network, {}).setdefault(number, Counter())
+        for state, number_of in states.items():
+            counts[_GROUP[state]] += number_of
 
     def _double(self) -> None:
         self.width *= 2
@@ -83,7 +80,7 @@ class Slots:
             Slot(
                 start=self._origin + number * self.width,
                 end=self._origin + (number + 1) * self.width,
-                looks=counts.total(),
+                verdicts=counts.total(),
                 open=counts["open"],
                 blocked=counts["blocked"],
                 down=counts["down"],

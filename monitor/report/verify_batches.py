@@ -26,7 +26,7 @@ class _Held:
     """The contents of the batches as digests: a report may enclose half a million measurements."""
 
     def __init__(self) -> None:
-        self.looks: set[bytes] = set()
+        self.digests: set[bytes] = set()
         """Digests of all they hold of the platform."""
         self.cycles: set[tuple[str, str]] = set()
         """Vantage and cycle."""
@@ -40,22 +40,22 @@ def check_batches(lines_of: _Lines, platform: str) -> Signed:
     held = _batches(lines_of, platform, _keys(lines_of))
     signed = count = 0
     for number, line in enumerate(lines_of(MEASUREMENTS), 1):
-        look = _read(line, Measurement, MEASUREMENTS, number)
+        measurement = _read(line, Measurement, MEASUREMENTS, number)
         count += 1
-        if digest(look) in held.looks:
-            if not _part_of(msgspec.json.decode(line), msgspec.to_builtins(look)):
+        if digest(measurement) in held.digests:
+            if not _part_of(msgspec.json.decode(line), msgspec.to_builtins(measurement)):
                 raise NotAsMadeError(
                     f"{MEASUREMENTS}: line {number} says more than its vantage signed"
                 )
             signed += 1
-        elif (look.vantage, look.cycle) in held.cycles:
+        elif (measurement.vantage, measurement.cycle) in held.cycles:
             raise NotAsMadeError(
-                f"{MEASUREMENTS}: {look.id!r} is not what vantage {look.vantage!r} signed in "
-                f"{BATCHES}"
+                f"{MEASUREMENTS}: {measurement.id!r} is not what vantage {measurement.vantage!r} "
+                f"signed in {BATCHES}"
             )
     return Signed(
         enclosed=True,
-        looks=count,
+        compared=count,
         signed=signed,
         batches=held.count,
         vantages=len(held.vantages),
@@ -91,10 +91,10 @@ def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _He
             raise NotAsMadeError(f"{name} does not hold: {fault}")
         try:
             body = unpacked(batch)
-            looks = _add(held, body, batch.vantage, platform)
+            measurements = _add(held, body, batch.vantage, platform)
         except EvidenceError as error:
             raise NotAsMadeError(f"{name} does not hold: {error}") from error
-        if not room.take(len(batch.body), len(body), looks):
+        if not room.take(len(batch.body), len(body), measurements):
             raise NotAsMadeError(f"{name}: more than any report encloses")
         held.count += 1
         held.revoked += line.key_revoked_at is not None
@@ -105,10 +105,10 @@ def _batches(lines_of: _Lines, platform: str, keys: dict[str, Enrolment]) -> _He
 
 def _add(held: _Held, body: bytes, vantage: str, platform: str) -> int:
     count = 1
-    for cycle, looks in measurements_in(body, vantage, platform):
+    for cycle, measurements in measurements_in(body, vantage, platform):
         held.cycles.add((vantage, cycle))
-        held.looks.update(map(digest, looks))
-        count += 1 + len(looks)
+        held.digests.update(map(digest, measurements))
+        count += 1 + len(measurements)
     return count
 
 

@@ -18,7 +18,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from enum import StrEnum
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -42,8 +41,8 @@ OPERATORS_ONLY = ("/metrics/", "/vantages/", "/-/", "/api/v1/vantages/")
 
 REALM = 'Basic realm="shutwatch", charset="UTF-8"'
 
-_AUDIENCE = "shutwatch.audience"
-"""Key of the ASGI scope; the gate sets it."""
+_OPERATOR = "shutwatch.operator"
+"""Key of the ASGI scope; the gate sets it for readers who are operators."""
 _WRONG = "Wrong user, password or token.\n"
 _LONGEST_HEADER = 2048
 _BURST = 10
@@ -58,17 +57,10 @@ _LOG_EVERY = 60.0
 """Seconds between two log lines about wrong passwords."""
 
 
-class Audience(StrEnum):
-    """The kind of reader."""
-
-    OPERATOR = "operator"
-    PUBLIC = "public"
-
-
 def sees_vantages(request: HTTPConnection) -> bool:
     """Whether this reader may see ids, health and measurements of single vantages. A request that
     did not pass the gate may not."""
-    return request.scope.get(_AUDIENCE) is Audience.OPERATOR
+    return request.scope.get(_OPERATOR) is True
 
 
 class Access:
@@ -108,7 +100,8 @@ class Access:
         return self._settings.reload
 
     async def refusal(self, scope: Scope) -> Response | None:
-        """The response that refuses a request. None: it may pass, and `scope` has its audience."""
+        """The response that refuses a request. None: it may pass, and `scope` says whether its
+        reader is an operator."""
         headers = Headers(scope=scope)
         if not self._settings.guarded:
             if self._own_hosts and not _own_host(headers.get("host", "")):
@@ -117,13 +110,12 @@ class Access:
                     "its name. To use another name, set users or tokens under [server].\n",
                     status_code=421,
                 )
-            scope[_AUDIENCE] = Audience.OPERATOR
+            scope[_OPERATOR] = True
             return None
         authorization = headers.get("authorization", "")
         if authorization:
             return await self._check(scope, authorization)
         if self._settings.public and not f"{scope['path']}/".startswith(OPERATORS_ONLY):
-            scope[_AUDIENCE] = Audience.PUBLIC
             return None
         return self._challenge("Sign in to read this.\n")
 
@@ -132,7 +124,7 @@ class Access:
         credentials = credentials.strip()
         if len(authorization) <= _LONGEST_HEADER:
             if scheme.lower() == "bearer" and self._is_token(credentials):
-                scope[_AUDIENCE] = Audience.OPERATOR
+                scope[_OPERATOR] = True
                 return None
             if scheme.lower() == "basic" and self._users:
                 return await self._check_password(scope, credentials)
@@ -149,7 +141,7 @@ class Access:
         mark = hmac.digest(self._key, credentials.encode("utf-8", "surrogateescape"), sha256)
         if mark in self._known:
             self._known.move_to_end(mark)
-            scope[_AUDIENCE] = Audience.OPERATOR
+            scope[_OPERATOR] = True
             return None
         if self._waiting >= _WAITING or not self._may_try():
             return self._slowed_down()
@@ -171,7 +163,7 @@ class Access:
             self._known[mark] = None
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        scope[_AUDIENCE] = Audience.OPERATOR
+        scope[_OPERATOR] = True
         return None
 
     def _is_right(self, credentials: str) -> bool:

@@ -30,22 +30,24 @@ class LayerLines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def side_by_side(
-    words: Words, look: Measurement | None, control: Measurement | None
+    words: Words, measurement: Measurement | None, control: Measurement | None
 ) -> tuple[LayerLines, ...]:
     """Every layer that either of the two observed, in the order in which they are reached."""
     found = []
     for layer in Layer:
-        here, there = _lines(words, look, layer), _lines(words, control, layer)
+        here, there = _lines(words, measurement, layer), _lines(words, control, layer)
         if here or there:
             found.append(LayerLines(layer=layer, here=here, control=there))
     return tuple(found)
 
 
-def follow_up_lines(words: Words, looks: Sequence[Measurement]) -> tuple[tuple[str, Line], ...]:
+def follow_up_lines(
+    words: Words, measurements: Sequence[Measurement]
+) -> tuple[tuple[str, Line], ...]:
     """Each follow-up test with its result; equal ones once."""
     found: list[tuple[str, Line]] = []
-    for look in looks:
-        for one in look.observations:
+    for measurement in measurements:
+        for one in measurement.observations:
             test = FOLLOW_UPS.get(one.reason)
             if test is None:
                 continue
@@ -54,18 +56,18 @@ def follow_up_lines(words: Words, looks: Sequence[Measurement]) -> tuple[tuple[s
     return tuple(found[:_MOST_FOLLOW_UPS])
 
 
-def _lines(words: Words, look: Measurement | None, layer: Layer) -> tuple[Line, ...]:
-    if look is None:
+def _lines(words: Words, measurement: Measurement | None, layer: Layer) -> tuple[Line, ...]:
+    if measurement is None:
         return ()
-    seen = [one for one in look.observations if layer_of(one) is layer and not one.reason]
+    seen = [one for one in measurement.observations if layer_of(one) is layer and not one.reason]
     if layer is Layer.TRANSFER:
-        seen = [one for one in look.observations if layer_of(one) is layer]
+        seen = [one for one in measurement.observations if layer_of(one) is layer]
     lines: list[Line] = []
     for one in seen:
         line = _line(words, one)
         if line not in lines:
             lines.append(line)
-    if not lines and layer in look.not_observed:
+    if not lines and layer in measurement.not_observed:
         return (Line(worked=True, text=words.gettext("not visible from here")),)
     if len(lines) > MOST:
         more = words.gettext("%(n)s more", n=words.number(len(lines) - MOST))

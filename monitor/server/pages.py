@@ -7,12 +7,13 @@ is rendered in a thread too, so that nothing blocks the event loop of the probes
 import asyncio
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -25,12 +26,7 @@ from monitor.metrics.publisher import Publisher
 from monitor.metrics.snapshot import Snapshot, VantageView
 from monitor.server import timeline_chart as timeline
 from monitor.server.access import sees_vantages
-from monitor.server.evidence import (
-    EndpointEvidence,
-    Evidence,
-    EvidenceReader,
-    NetworkEvidence,
-)
+from monitor.server.evidence import EndpointEvidence, Evidence, EvidenceReader
 from monitor.server.matrix import Cell, Overall, Row, country_rows, network_rows, overall
 from monitor.server.measurement_view import follow_up_lines, side_by_side
 from monitor.server.page import POLICY, Reader, render
@@ -57,7 +53,8 @@ _NAME = re.compile("[a-z0-9_.-]{1,60}")
 _LONGEST_ID = 100
 _EPISODES = 5
 """Shown of one network."""
-Page = Callable[[Request], Awaitable[Response]]
+Context = dict[str, Any]
+"""The values of a template."""
 
 
 class Pages:
@@ -83,12 +80,13 @@ class Pages:
         """The answer to an address without a page."""
         reader = reader_of(request)
         message = reader.words.gettext("There is no such page")
-        return await self._page("problem.html", reader, status=404, message=message)
+        at = self._publisher.now()
+        return await _page("problem.html", reader, at, lambda: {"message": message}, status=404)
 
     async def _now(self, request: Request) -> Response:
         reader, snapshot, at = reader_of(request), self._publisher.snapshot, self._publisher.now()
         marks = await self._marks()
-        return await asyncio.to_thread(_now, reader, snapshot, at, marks)
+        return await _page("now.html", reader, at, lambda: _now(reader, snapshot, at, marks))
 
     async def _marks(self) -> dict[str, Mark]:
         """Event → the review that holds; empty when reviews cannot be read."""
@@ -108,18 +106,17 @@ class Pages:
         code = request.path_params["code"]
         if code not in snapshot.countries:
             return await self.problem(request, LookupError())
-        return await asyncio.to_thread(_country, reader, snapshot, at, code)
+        return await _page("country.html", reader, at, lambda: _country(reader, snapshot, at, code))
 
     async def _vantages(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
         if not reader.operator:
             return await self.problem(request, LookupError())
-        words = reader.words
         vantages = [
-            (view, view.state_at(at), health_words(words, view, at), view.health_at(at))
+            (view, view.state_at(at), health_words(reader.words, view, at), view.health_at(at))
             for view in self._publisher.snapshot.vantages
         ]
-        return await self._page("vantages.html", reader, vantages=vantages)
+        return await _page("vantages.html", reader, at, lambda: {"vantages": vantages})
 
     async def _events(self, request: Request) -> Response:
         reader, at = reader_of(request), self._publisher.now()
@@ -141,9 +138,12 @@ class Pages:
             if _may_see(reader, event) and wanted.includes(event):
                 events.setdefault(event.id, event)
         listed = sorted(events.values(), key=lambda one: (one.onset_latest, one.id), reverse=True)
-        held = await self._marks()
-        return await asyncio.to_thread(
-            _events, reader, snapshot, at, listed, wanted, held, problem=problem
+        shown = {"held": await self._marks(), "problem": problem}
+        return await _page(
+            "events.html",
+            reader,
+            at,
+            lambda: {**_events(reader, snapshot, at, listed, wanted), **shown},
         )
 
     async def _event(self, request: Request) -> Response:
@@ -159,18 +159,16 @@ class Pages:
             log.error("evidence cannot be read", error=str(error))
             problem = True
         snapshot = self._publisher.snapshot
-        event = event or _known_now(snapshot, id_)
-        if event is None or not _may_see(reader, event):
+        active = (*snapshot.events.values(), *snapshot.circumstances)
+        found = event or next((one for one in active if one.id == id_), None)
+        if found is None or not _may_see(reader, found):
             return await self.problem(request, LookupError())
-        return await asyncio.to_thread(
-            _event, reader, snapshot, at, event, evidence, problem=problem
+        return await _page(
+            "event.html",
+            reader,
+            at,
+            lambda: {**_event(reader, snapshot, at, found, evidence), "problem": problem},
         )
-
-    async def _page(
-        self, name: str, reader: Reader, *, status: int = 200, **context: object
-    ) -> Response:
-        at = self._publisher.now()
-        return await asyncio.to_thread(_answer, name, reader, at, status, context)
 
 
 NOTHING = Evidence(networks=(), more_networks=0, log=(), reviews=(), annotations=())
@@ -189,11 +187,17 @@ def reader_of(request: Request) -> Reader:
     )
 
 
-def _answer(
-    name: str, reader: Reader, at: datetime, status: int, context: Mapping[str, Any]
+async def _page(
+    name: str,
+    reader: Reader,
+    at: datetime,
+    context: Callable[[], Mapping[str, Any]],
+    *,
+    status: int = 200,
 ) -> Response:
+    """The page made from a template; `context` gives its values, in the same thread."""
     return HTMLResponse(
-        render(name, reader, at, **context),
+        await asyncio.to_thread(lambda: render(name, reader, at, **context())),
         status_code=status,
         headers={
             "Content-Security-Policy": POLICY,
@@ -207,11 +211,6 @@ def _may_see(reader: Reader, event: Event) -> bool:
     return reader.operator or event.kind is not EventKind.VANTAGE_SILENT
 
 
-def _known_now(snapshot: Snapshot, id_: str) -> Event | None:
-    active = (*snapshot.events.values(), *snapshot.circumstances)
-    return next((event for event in active if event.id == id_), None)
-
-
 def titles_of(snapshot: Snapshot) -> dict[str, str]:
     """Platform → its own name."""
     return {platform.name: platform.title for platform in snapshot.catalog.platforms}
@@ -220,7 +219,7 @@ def titles_of(snapshot: Snapshot) -> dict[str, str]:
 # -- now ---------------------------------------------------------------------------------------
 
 
-def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Mark]) -> Response:
+def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Mark]) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     now = overall(snapshot, at)
     events = sorted(snapshot.events.values(), key=_urgency)
@@ -230,7 +229,7 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
             return reader.link(f"events/{cell.event.id}")
         return reader.link(f"countries/{row.country}")
 
-    context = {
+    return {
         "live": "live" in reader.query,
         "overall": now,
         "held": held,
@@ -256,7 +255,6 @@ def _now(reader: Reader, snapshot: Snapshot, at: datetime, held: Mapping[str, Ma
         "vantage_count": len(snapshot.vantages),
         "seconds": snapshot.interval,
     }
-    return _answer("now.html", reader, at, 200, context)
 
 
 def _urgency(event: Event) -> tuple[int, float]:
@@ -303,7 +301,7 @@ def top_line(words: Words, now: Overall) -> str:
     return words.gettext("No block detected")
 
 
-def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Response:
+def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     events = sorted(
         (event for event in snapshot.events.values() if event.country == code), key=_urgency
@@ -315,7 +313,7 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Res
             return name
         return Markup('{}<span class="dim">{}</span>').format(name, words.name(row.vantage, 80))
 
-    context = {
+    return {
         "code": code,
         "country": words.country(code),
         "events": [(event, headline(words, event, titles)) for event in events],
@@ -325,7 +323,6 @@ def _country(reader: Reader, snapshot: Snapshot, at: datetime, code: str) -> Res
             reader.link(f"events/{cell.event.id}") if cell.event is not None else ""
         ),
     }
-    return _answer("country.html", reader, at, 200, context)
 
 
 def health_words(words: Words, view: VantageView, at: datetime) -> str:
@@ -343,14 +340,13 @@ def health_words(words: Words, view: VantageView, at: datetime) -> str:
 # -- events ------------------------------------------------------------------------------------
 
 
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True):
     """The filter of the list of events; anything that is not understood is ignored."""
 
-    def __init__(self, country: str, platform: str, state: str, days: int) -> None:
-        self.country = country
-        self.platform = platform
-        self.state = state
-        self.days = days
+    country: str
+    platform: str
+    state: str
+    days: int
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "_Wanted":
@@ -384,13 +380,7 @@ class _Wanted:
 
     def query(self, **changed: object) -> dict[str, object]:
         """The query of the same filter with one part changed."""
-        asked = {
-            "country": self.country,
-            "platform": self.platform,
-            "state": self.state,
-            "days": self.days,
-            **changed,
-        }
+        asked = {**msgspec.structs.asdict(self), **changed}
         return {name: value for name, value in asked.items() if value}
 
 
@@ -400,16 +390,13 @@ def _events(
     at: datetime,
     listed: Sequence[Event],
     wanted: _Wanted,
-    held: Mapping[str, Mark],
-    *,
-    problem: bool,
-) -> Response:
+) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     shown = listed[:MOST_EVENTS]
     axis = timeline.axis_of(shown, at, timedelta(days=wanted.days))
     asked = wanted.query(since=f"{at - timedelta(days=wanted.days):%Y-%m-%d}")
     asked.pop("days")
-    context = {
+    return {
         "events": [
             (
                 event,
@@ -420,9 +407,7 @@ def _events(
             )
             for event in shown
         ],
-        "held": held,
         "cut": len(listed) > MOST_EVENTS,
-        "problem": problem,
         "filtered": wanted.filtered,
         "filters": _filters(reader, snapshot, wanted, titles),
         "time_axis": axis,
@@ -430,7 +415,6 @@ def _events(
         "files": f"{reader.root}api/v1/events",
         "file_query": f"?{urlencode(asked)}",
     }
-    return _answer("events.html", reader, at, 200, context)
 
 
 def _tick_label(words: Words, axis: timeline.Axis) -> Callable[[datetime], str]:
@@ -467,14 +451,8 @@ def _filters(
 
 
 def _event(
-    reader: Reader,
-    snapshot: Snapshot,
-    at: datetime,
-    event: Event,
-    evidence: Evidence,
-    *,
-    problem: bool,
-) -> Response:
+    reader: Reader, snapshot: Snapshot, at: datetime, event: Event, evidence: Evidence
+) -> Context:
     words, titles = reader.words, titles_of(snapshot)
     until = at if event.active else (event.end_latest or event.updated_at)
     axis = timeline.axis_of([event], until, timedelta(days=3650))
@@ -483,20 +461,21 @@ def _event(
         ("verdicts", words.gettext("Verdicts")),
         ("measurements", words.gettext("Measurements")),
     ]
-    context = {
+    return {
         "event": event,
         "what": what_happened(words, event, titles),
         "onset": onset(words, event),
         "until": ending(words, event),
         "evidence": evidence,
-        "problem": problem,
         "time_axis": axis,
         "tick_label": _tick_label(words, axis),
         "networks": [_network(words, axis, event, one) for one in event.networks],
-        "proofs": [_network_evidence(words, one) for one in evidence.networks],
+        "proofs": [
+            (one.status, one, [_endpoint(words, endpoint) for endpoint in one.endpoints])
+            for one in evidence.networks
+        ],
         "downloads": downloads if event.kind is EventKind.BLOCK else downloads[:1],
     }
-    return _answer("event.html", reader, at, 200, context)
 
 
 def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> tuple[Any, ...]:
@@ -520,10 +499,6 @@ def _network(words: Words, axis: timeline.Axis, event: Event, network: Any) -> t
         )
         stretches.append((began, ended))
     return network, bars, stretches
-
-
-def _network_evidence(words: Words, found: NetworkEvidence) -> tuple[Any, ...]:
-    return found.status, found, [_endpoint(words, one) for one in found.endpoints]
 
 
 def _endpoint(words: Words, one: EndpointEvidence) -> tuple[Any, ...]:

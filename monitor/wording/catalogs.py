@@ -31,13 +31,14 @@ def needed() -> list[Message]:
     return list(dict.fromkeys(_extracted()))
 
 
-def optional() -> list[Message]:
+def optional() -> list[str]:
     """Sentences of the table of rules: shown in English where there is no translation."""
-    rules = [text for rule in RULES for text in (rule.meaning, rule.wrong_when)]
-    speed = [text for rule in THROTTLING_RULES for text in (rule.meaning, rule.wrong_when)]
-    health = [rule.meaning.rstrip(".") for rule in HEALTH_RULES]
+    rules = (
+        text for rule in (*RULES, *THROTTLING_RULES) for text in (rule.meaning, rule.wrong_when)
+    )
+    health = (rule.meaning.rstrip(".") for rule in HEALTH_RULES)
     have = set(needed())
-    return [text for text in dict.fromkeys([*rules, *speed, *health]) if text not in have]
+    return [text for text in dict.fromkeys([*rules, *health]) if text not in have]
 
 
 def _extracted() -> Iterator[Message]:
@@ -78,7 +79,7 @@ def update(code: str) -> None:
         nothing: Message = "" if isinstance(message, str) else ("", "")
         new.add(message, known.string if known is not None and known.id == message else nothing)
     for message in optional():
-        known = old.get(message if isinstance(message, str) else message[0])
+        known = old.get(message)
         if known is not None and known.string:
             new.add(message, known.string)
     with path.open("wb") as target:

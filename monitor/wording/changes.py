@@ -29,8 +29,7 @@ CHANGES: Mapping[str, str] = {
 
 def change_in_words(words: Words, change: str) -> str:
     """A line of an event's log."""
-    message = CHANGES.get(change)
-    return words.gettext(message) if message else words.name(change, 60)
+    return words.phrase(CHANGES, change, 60)
 
 
 NOTICE_TITLES: Mapping[str, str] = {

@@ -27,16 +27,6 @@ def duration(words: Words, span: timedelta) -> str:
     return " ".join(parts[:2]) or words.gettext("less than a second")
 
 
-def rough_duration(words: Words, span: timedelta) -> str:
-    """A measured time in one unit, at least a minute: `5 minutes`, `3 hours`."""
-    minutes = max(1, round(span.total_seconds() / 60))
-    if minutes < 120:
-        return _counted(words, minutes, "minute")
-    if minutes < 48 * 60:
-        return _counted(words, round(minutes / 60), "hour")
-    return _counted(words, round(minutes / 1440), "day")
-
-
 def ago(words: Words, then: datetime, at: datetime) -> str:
     """How long before `at`, in one unit; nothing is ever in the future."""
     seconds = (at - then).total_seconds()

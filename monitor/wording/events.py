@@ -134,6 +134,12 @@ def _on_networks(words: Words, event: Event, what: str) -> str:
 
 
 _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
+    (EventKind.SHUTDOWN, Certainty.IS): N_(
+        "%(country)s is cut off from the internet: every tested network is offline"
+    ),
+    (EventKind.SHUTDOWN, Certainty.MAY): N_(
+        "%(country)s may be cut off from the internet: every tested network is offline"
+    ),
     (EventKind.SHUTDOWN, Certainty.WAS): N_("%(country)s was cut off from the internet"),
     (EventKind.SHUTDOWN, Certainty.NO_LONGER): N_(
         "%(country)s is no longer cut off from the internet"
@@ -173,6 +179,17 @@ _CIRCUMSTANCES: Mapping[tuple[EventKind, Certainty], str] = {
 }
 
 
+_PARTLY_OFFLINE: Mapping[Certainty, str] = {
+    Certainty.IS: N_(
+        "%(country)s is cut off from the internet: %(x)s of %(n)s tested networks are offline"
+    ),
+    Certainty.MAY: N_(
+        "%(country)s may be cut off from the internet: %(x)s of %(n)s tested networks are offline"
+    ),
+}
+"""A shutdown with some networks that are not offline."""
+
+
 def _circumstance(
     words: Words, event: Event, titles: Mapping[str, str], certainty: Certainty
 ) -> str:
@@ -182,37 +199,18 @@ def _circumstance(
         if certainty is Certainty.WITHDRAWN:
             return words.gettext("Withdrawn: %(claim)s", claim=suspicion)
         return words.gettext("Never confirmed: %(claim)s", claim=suspicion)
-    if event.kind is EventKind.SHUTDOWN and certainty in (Certainty.IS, Certainty.MAY):
-        return _cut_off(words, event, may=certainty is Certainty.MAY)
+    offline, tested = _affected(event), len(event.networks)
+    message = _CIRCUMSTANCES[event.kind, certainty]
+    if event.kind is EventKind.SHUTDOWN and offline < tested:
+        message = _PARTLY_OFFLINE.get(certainty, message)
     return words.gettext(
-        _CIRCUMSTANCES[event.kind, certainty],
+        message,
         country=words.country(event.country),
+        x=words.number(offline),
+        n=words.number(tested),
         vantage=words.name(event.vantage, 80),
         platform=words.name(event_title(event, titles), 80),
     )
-
-
-def _cut_off(words: Words, event: Event, *, may: bool) -> str:
-    country = words.country(event.country)
-    offline, tested = _affected(event), len(event.networks)
-    if offline == tested:
-        message = (
-            N_("%(country)s may be cut off from the internet: every tested network is offline")
-            if may
-            else N_("%(country)s is cut off from the internet: every tested network is offline")
-        )
-        return words.gettext(message, country=country)
-    message = (
-        N_(
-            "%(country)s may be cut off from the internet: "
-            "%(x)s of %(n)s tested networks are offline"
-        )
-        if may
-        else N_(
-            "%(country)s is cut off from the internet: %(x)s of %(n)s tested networks are offline"
-        )
-    )
-    return words.gettext(message, country=country, x=words.number(offline), n=words.number(tested))
 
 
 LIMITS: Mapping[EventKind, str] = {

@@ -48,5 +48,4 @@ def failure_in_words(words: Words, failure: str) -> str:
     """A failure as a phrase; one outside the vocabulary as it was recorded."""
     if failure.startswith("blockpage:"):
         return words.gettext(BLOCK_PAGE)
-    message = FAILURES.get(failure)
-    return words.gettext(message) if message else words.name(failure, 120)
+    return words.phrase(FAILURES, failure, 120)

@@ -20,5 +20,4 @@ FUNCTIONS: Mapping[str, str] = {
 
 def function_in_words(words: Words, function: str) -> str:
     """A function as a phrase; one of the operator's own by its name."""
-    message = FUNCTIONS.get(function)
-    return words.gettext(message) if message else words.name(function, 40)
+    return words.phrase(FUNCTIONS, function, 40)

@@ -23,8 +23,7 @@ GRADE_MEANINGS: Mapping[str, str] = {
 
 def grade_in_words(words: Words, grade: str) -> str:
     """A grade as one word."""
-    message = GRADES.get(grade)
-    return words.gettext(message) if message else words.name(grade, 60)
+    return words.phrase(GRADES, grade, 60)
 
 
 def grade_and_meaning(words: Words, grade: str) -> str:

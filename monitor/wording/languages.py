@@ -24,7 +24,6 @@ LANGUAGES = (
 ENGLISH = LANGUAGES[0]
 BY_CODE = {language.code: language for language in LANGUAGES}
 
-_INVENTED = {"XD": "Demoland (invented)", "XE": "Elsewhere (invented)"}
 _LONGEST_HEADER = 500
 
 

@@ -77,11 +77,6 @@ def local_text(moment: datetime, country: str) -> str:
     return f"{local:%Y-%m-%d %H:%M} local time ({offset})"
 
 
-def both_texts(moment: datetime, country: str) -> str:
-    """UTC first, then the country's own time where there is one."""
-    return ", ".join(filter(None, (utc_text(moment), local_text(moment, country))))
-
-
 def offset_text(offset: timedelta) -> str:
     """`UTC+05:45`; zones without an offset are plain `UTC`."""
     minutes = round(offset.total_seconds() / 60)

@@ -11,14 +11,9 @@ from monitor.analysis.throttling.rules_table import THROTTLING_RULES
 from monitor.analysis.vantage.health import HEALTH_RULES
 from monitor.wording.words import Words
 
-RULE_MEANINGS: Mapping[str, str] = {
-    **{rule.id: rule.meaning for rule in RULES},
-    **{rule.id: rule.meaning for rule in THROTTLING_RULES},
-}
-RULE_DOUBTS: Mapping[str, str] = {
-    **{rule.id: rule.wrong_when for rule in RULES},
-    **{rule.id: rule.wrong_when for rule in THROTTLING_RULES},
-}
+_TABLES = (*RULES, *THROTTLING_RULES)
+RULE_MEANINGS: Mapping[str, str] = {rule.id: rule.meaning for rule in _TABLES}
+RULE_DOUBTS: Mapping[str, str] = {rule.id: rule.wrong_when for rule in _TABLES}
 HEALTH_RULE_MEANINGS: Mapping[str, str] = {rule.id: rule.meaning for rule in HEALTH_RULES}
 
 

@@ -5,7 +5,7 @@ time. A surface with markup of its own derives from `Words`.
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
@@ -72,6 +72,11 @@ class Words:
         """`shown`, which stands for that moment."""
         del moment
         return shown
+
+    def phrase(self, table: Mapping[str, str], key: str, longest: int) -> str:
+        """The message of a table for `key`; a key without a message as others wrote it."""
+        message = table.get(key)
+        return self.gettext(message) if message else self.name(key, longest)
 
     # -- lists, numbers, places, times -----------------------------------------------------------
 

@@ -25,7 +25,6 @@ _MOST_ANSWERS = 8
 """Replies kept for each question: enough for evidence, even in a flood."""
 
 _BY_RCODE = {
-    "NOERROR": None,
     "NXDOMAIN": Failure.DNS_NXDOMAIN,
     "SERVFAIL": Failure.DNS_SERVFAIL,
     "REFUSED": Failure.DNS_REFUSED,

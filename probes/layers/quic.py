@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 from aioquic import tls
 from aioquic.h3.connection import H3_ALPN, ErrorCode, H3Connection
 from aioquic.h3.events import H3Event, HeadersReceived
@@ -68,24 +67,16 @@ class _Connection(QuicConnection):
         super().close(error_code, frame_type, reason_phrase)
 
 
-class _Trust(msgspec.Struct, frozen=True):
-    """Trust anchors in the form that aioquic takes."""
-
-    cafile: str | None
-    capath: str | None
-    cadata: bytes | None
-
-
 @functools.lru_cache(maxsize=8)
-def _trust(cafiles: tuple[str, ...]) -> _Trust:
-    """The system's anchors and those in `cafiles`, read once, as for TLS."""
+def _trust(cafiles: tuple[str, ...]) -> tuple[str | None, str | None, bytes | None]:
+    """The system's anchors and those in `cafiles`, read once, as aioquic takes them."""
     system = ssl.get_default_verify_paths()
     extra = b"".join(
         certificate.public_bytes(Encoding.PEM)
         for path in cafiles
         for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes())
     )
-    return _Trust(system.cafile, system.capath, extra or None)
+    return system.cafile, system.capath, extra or None
 
 
 async def measure_quic(
@@ -147,7 +138,6 @@ class _Exchange:
         cafiles: Sequence[str],
         user_agent: str,
     ) -> None:
-        trust = _trust(tuple(cafiles))
         configuration = QuicConfiguration(
             alpn_protocols=H3_ALPN,
             idle_timeout=_IDLE_TIMEOUT,
@@ -155,7 +145,7 @@ class _Exchange:
             supported_versions=[QuicProtocolVersion.VERSION_1],
             verify_mode=ssl.CERT_REQUIRED,
         )
-        configuration.load_verify_locations(trust.cafile, trust.capath, trust.cadata)
+        configuration.load_verify_locations(*_trust(tuple(cafiles)))
         self._connection = _Connection(configuration=configuration)
         self._peer = (address, port)
         authority = f"[{server_name}]" if ":" in server_name else server_name

@@ -68,7 +68,17 @@ class Resolution:
     async def _resolve(self, host: str) -> tuple[str, ...]:
         resolvers = self._context.resolvers()
         if not resolvers:
-            self._record.observations.append(_no_resolver(host, self._record.elapsed()))
+            self._record.observations.append(
+                DnsObservation(
+                    start=self._record.elapsed(),
+                    duration=0.0,
+                    failure=Failure.DNS_NON_RECOVERABLE,
+                    name=host,
+                    rtype="A",
+                    resolver="none configured",
+                    stub=True,
+                )
+            )
             return ()
         found: tuple[str, ...] = ()
         for resolver, following in zip(resolvers, [*resolvers[1:2], None], strict=False):
@@ -169,15 +179,3 @@ class Resolution:
         if addresses and all(address in self._context.bogons for address in addresses):
             return msgspec.structs.replace(observation, failure=Failure.DNS_BOGON, reason=reason)
         return msgspec.structs.replace(observation, reason=reason) if reason else observation
-
-
-def _no_resolver(host: str, start: float) -> DnsObservation:
-    return DnsObservation(
-        start=start,
-        duration=0.0,
-        failure=Failure.DNS_NON_RECOVERABLE,
-        name=host,
-        rtype="A",
-        resolver="none configured",
-        stub=True,
-    )

@@ -103,27 +103,57 @@ class _Round(MeasurementRun):
         reached = False
         for reason in plan.variants:
             since = len(self.record.observations)
-            opened = await self._open_variant(plan, reason)
-            if opened is not None:
-                done = await self._read(plan, reason, opened)
-                reached = reached or (reason == TRANSFER_TARGET and done.failure is None)
-                self.record.observations.append(done)
+            endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
+            if endpoint is not None:
+                done = await self._fetch(plan, reason, endpoint)
+                reached = reached or (reason == TRANSFER_TARGET and done)
             self.record.mark(reason, since)
             self.resolution.mark(reason)
         return reached
 
-    async def _open_variant(self, plan: TransferPlan, reason: str) -> Opened | None:
-        endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
-        if endpoint is None:
-            return None
+    async def _fetch(self, plan: TransferPlan, reason: str, endpoint: Endpoint) -> bool:
+        """One variant; True when its bytes came as wanted."""
         self.record.given = endpoint.host
         opened = await self._reach(endpoint)
         if opened is None:
-            return None
-        innocuous = reason == TRANSFER_INNOCUOUS
-        name = plan.innocuous if innocuous else endpoint.host.rstrip(".")
-        worked = await self.connections.handshake(opened, endpoint.port, name, not innocuous)
-        return opened if worked else None
+            return False
+        verified = reason != TRANSFER_INNOCUOUS
+        name = endpoint.host.rstrip(".") if verified else plan.innocuous
+        if not await self.connections.handshake(opened, endpoint.port, name, verified):
+            return False
+        start = self.record.elapsed()
+        counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
+        with PauseMeter() as machine:
+            answer = await exchange(
+                self.context.client,
+                counted,
+                endpoint.id,
+                user_agent=self.record.settings.user_agent,
+                timeout=plan.deadline,
+                body_limit=plan.bytes_wanted,
+                more_headers=_PLAIN,
+            )
+        opened.stream.close()
+        failure = answer.failure
+        if failure == Failure.GENERIC_TIMEOUT and counted.marks and not counted.stalled:
+            failure = None  # bytes kept coming until the deadline
+        self.record.observations.append(
+            TransferObservation(
+                start=start,
+                duration=answer.duration,
+                failure=failure,
+                url=endpoint.id,
+                address=opened.address,
+                server_name=name,
+                verified=verified,
+                first_byte=counted.marks[0][0] if counted.marks else 0.0,
+                bytes_wanted=plan.bytes_wanted,
+                bytes_read=counted.total,
+                marks=tuple(counted.marks),
+                held_up=round(machine.held_up, 4),
+            )
+        )
+        return failure is None
 
     async def _reach(self, endpoint: Endpoint) -> Opened | None:
         """A connection to the host, each time at the same address."""
@@ -153,41 +183,6 @@ class _Round(MeasurementRun):
             return await self.connections.connect_through_proxy(target, endpoint.port)
         except ProxyError:
             return None  # on record as the proxy's own failure
-
-    async def _read(self, plan: TransferPlan, reason: str, opened: Opened) -> TransferObservation:
-        endpoint = plan.reference if reason == TRANSFER_REFERENCE else plan.object
-        innocuous = reason == TRANSFER_INNOCUOUS
-        assert endpoint is not None  # noqa: S101 # narrows for the type checker
-        start = self.record.elapsed()
-        counted = CountedStream(opened.stream, idle=plan.deadline * IDLE_SHARE)
-        with PauseMeter() as machine:
-            answer = await exchange(
-                self.context.client,
-                counted,
-                endpoint.id,
-                user_agent=self.record.settings.user_agent,
-                timeout=plan.deadline,
-                body_limit=plan.bytes_wanted,
-                more_headers=_PLAIN,
-            )
-        opened.stream.close()
-        failure = answer.failure
-        if failure == Failure.GENERIC_TIMEOUT and counted.marks and not counted.stalled:
-            failure = None  # bytes kept coming until the deadline
-        return TransferObservation(
-            start=start,
-            duration=answer.duration,
-            failure=failure,
-            url=endpoint.id,
-            address=opened.address,
-            server_name=plan.innocuous if innocuous else endpoint.host.rstrip("."),
-            verified=not innocuous,
-            first_byte=counted.marks[0][0] if counted.marks else 0.0,
-            bytes_wanted=plan.bytes_wanted,
-            bytes_read=counted.total,
-            marks=tuple(counted.marks),
-            held_up=round(machine.held_up, 4),
-        )
 
 
 class CountedStream:

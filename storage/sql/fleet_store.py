@@ -5,19 +5,33 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Update,
+    and_,
+    delete,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
-from probes.measurement import REFERENCE_PLATFORM, Measurement
+from probes.measurement import REFERENCE_PLATFORM, Measurement, Purpose
 from probes.vantage import VantageRole
 from storage.sql import listing as listings
 from storage.sql import schema
 from storage.sql.backend import Backend
 from storage.sql.database import SqlDatabase
 from storage.sql.group_commit import GroupCommit
-from storage.sql.received import ArrivalRows, arrival_rows
-from storage.sql.writing_fleet import FleetWriter
-from storage.values.arrival import AT_ENDPOINTS, BY_CONTROLS, Arrival
+from storage.sql.received import AT_ENDPOINTS, Arrival, ArrivalRows, arrival_rows
+from storage.sql.statements import insert_new, upsert
+from storage.sql.writing_received import ReceivedWriter
+from storage.store import StorageError
+from storage.values import codecs
 from storage.values.fleet import (
+    REPLACED,
     Enrolment,
     Quarantine,
     ReceivedBatch,
@@ -45,20 +59,29 @@ class SqlFleet(SqlDatabase):
 
     def __init__(self, backend: Backend, **options: Any) -> None:
         super().__init__(backend, **options)
-        self._fleet = FleetWriter(backend)
+        self._received = ReceivedWriter(backend)
+        self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
+        self._quarantine = upsert(schema.quarantine, backend, codecs.QUARANTINE.names)
         self._arriving: GroupCommit[Arrival, list[ArrivalRows], Reception] = GroupCommit(
             self._rows_of, self._store_rows, weigh=lambda arrival: arrival.weight, most=_MOST
         )
 
     async def enrol(self, enrolment: Enrolment) -> None:
         valid = storable(enrolment, Enrolment)
-        await self._write(lambda connection: self._fleet.enrol(connection, valid))
+
+        def enrol(connection: Connection) -> None:
+            connection.execute(_revocation(valid.vantage, valid.enrolled_at, REPLACED))
+            if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(valid)]):
+                raise StorageError(
+                    f"the key {valid.fingerprint} was enrolled before, or vantage {valid.vantage} "
+                    "got another at this moment: make a new key for each vantage; nothing was "
+                    "changed"
+                )
+
+        await self._write(enrol)
 
     async def revoke(self, vantage: str, at: datetime, reason: str) -> bool:
-        why = storable(reason, str)
-        return await self._write(
-            lambda connection: self._fleet.revoke(connection, vantage, at, why)
-        )
+        return await self._changes(_revocation(vantage, at, storable(reason, str)))
 
     async def enrolments(self) -> list[Enrolment]:
         return await self._all(listings.ENROLMENTS)
@@ -90,7 +113,7 @@ class SqlFleet(SqlDatabase):
     async def control_measurements(self, since: datetime, until: datetime) -> list[Measurement]:
         where = [
             OF_CONTROLS,
-            _measurements.look.in_([purpose.value for purpose in BY_CONTROLS]),
+            _measurements.look.in_([Purpose.CONTROL.value, Purpose.REFERENCE.value]),
             _measurements.started_at < time_text(until),
         ]
         start = _measurements.started_at >= time_text(since)
@@ -126,13 +149,19 @@ class SqlFleet(SqlDatabase):
 
     async def quarantine(self, quarantine: Quarantine) -> None:
         valid = storable(quarantine, Quarantine)
-        await self._write(lambda connection: self._fleet.quarantine(connection, valid))
+        row = codecs.QUARANTINE.encode(valid)
+        await self._write(lambda connection: self._quarantine.run(connection, [row]))
 
     async def release(self, vantage: str) -> bool:
-        return await self._write(lambda connection: self._fleet.release(connection, vantage))
+        table = schema.quarantine
+        return await self._changes(delete(table).where(table.c.vantage == vantage))
 
     async def quarantines(self) -> list[Quarantine]:
         return await self._all(listings.QUARANTINES)
+
+    async def _changes(self, statement: Update | Delete) -> bool:
+        """Whether it changed a row."""
+        return await self._write(lambda connection: connection.execute(statement).rowcount > 0)
 
     async def _rows_of(self, arrivals: Sequence[Arrival]) -> list[ArrivalRows]:
         return await self._in_maker(lambda: self._made(arrivals))
@@ -150,8 +179,14 @@ class SqlFleet(SqlDatabase):
         loop = asyncio.get_running_loop()
 
         def receive(connection: Connection) -> list[Reception]:
-            receptions = self._fleet.receive(connection, rows)
+            receptions = self._received.receive(connection, rows)
             loop.call_soon_threadsafe(waits_for_disk)
             return receptions
 
         return await self._write(receive)
+
+
+def _revocation(vantage: str, at: datetime, reason: str) -> Update:
+    table = schema.enrolment
+    valid = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
+    return valid.values(revoked_at=time_text(at), reason=reason)

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import msgspec
+
 from probes.measurement import Measurement, Purpose
 from storage.sql.rows import MEASUREMENT, measurement_row
 from storage.values import codecs
-from storage.values.arrival import OF_LATEST, Arrival, counts, waiting_cycle
-from storage.values.fleet import ReceivedBatch, SeenCycle
+from storage.values.fleet import ReceivedBatch, SeenCycle, WaitingCycle
 from storage.values.times import time_text
 
+AT_ENDPOINTS = (Purpose.SCHEDULED, Purpose.RETRY, Purpose.CONTROL)
+_OF_LATEST = (*AT_ENDPOINTS, Purpose.REFERENCE)
+"""Purposes that `latest_look` is made of: the others test something else than whether it works."""
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
 
 BATCH = codecs.BATCH.names
@@ -31,6 +35,19 @@ _STARTED = MEASUREMENT.index("started_at")
 COUNTS = ("looks", "reached", "failed")
 HOUR = ("country", "platform", "starts_at", "asn", "network", *COUNTS)
 """Names of the cells, in their order, of the rows made here."""
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """What one caller brings: a batch with its cycles, or control measurements alone."""
+
+    batch: ReceivedBatch | None = None
+    cycles: tuple[SeenCycle, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """How many measurements are in it, plus one."""
+        return 1 + len(self.measurements) + sum(len(cycle.measurements) for cycle in self.cycles)
 
 
 class MeasurementRows(NamedTuple):
@@ -80,7 +97,10 @@ def arrival_rows(arrival: Arrival, received: str) -> ArrivalRows:
 
 
 def _cycle_rows(batch: ReceivedBatch, cycle: SeenCycle, position: int) -> CycleRows:
-    waiting = waiting_cycle(batch, cycle)
+    shared = set(WaitingCycle.__struct_fields__) & set(SeenCycle.__struct_fields__)
+    waiting = WaitingCycle(
+        received_at=batch.received_at, **{name: getattr(cycle, name) for name in shared}
+    )
     received = time_text(batch.received_at)
     return CycleRows(
         (cycle.country, cycle.id),
@@ -97,10 +117,19 @@ def _measurement_rows(measurement: Measurement, received: str) -> MeasurementRow
     if measurement.look is Purpose.SCHEDULED:
         at = f"{started[:13]}:00:00.000000Z"
         place = (measurement.country, measurement.platform, at)
-        hour = (*place, measurement.asn, measurement.network, *counts(measurement))
-    if measurement.look in OF_LATEST:
+        hour = (*place, measurement.asn, measurement.network, *_counts(measurement))
+    if measurement.look in _OF_LATEST:
         latest = _latest_of(row)
     return MeasurementRows((measurement.country, started, measurement.id), row, latest, hour)
+
+
+def _counts(measurement: Measurement) -> tuple[int, int, int]:
+    """What a scheduled measurement adds to `looks`, `reached` and `failed` of its hour. An endpoint
+    that answered in an unexpected way was not reached, and did not fail."""
+    failed = not measurement.reached and any(
+        observation.failure and not observation.reason for observation in measurement.observations
+    )
+    return (1, int(measurement.reached), int(failed))
 
 
 def newest(rows: Iterable[MeasurementRows]) -> list[tuple[Any, ...]]:

@@ -107,11 +107,3 @@ class Reception(msgspec.Struct, frozen=True, kw_only=True):
     """Its id was stored before with another body; nothing was changed."""
     measurements: int = 0
     """How many of its measurements were new."""
-
-
-def key_is_taken(enrolment: Enrolment) -> str:
-    """Why it cannot be stored."""
-    return (
-        f"the key {enrolment.fingerprint} was enrolled before, or vantage {enrolment.vantage} got "
-        "another at this moment: make a new key for each vantage; nothing was changed"
-    )

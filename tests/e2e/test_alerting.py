@@ -121,7 +121,7 @@ def test_a_block_is_told_once_and_so_is_its_end(newsroom: Newsroom) -> None:
     )
     # The only one there: that nothing is seen of the country is told before, after or with it.
     wait_for(
-        lambda: any("Vantage vivo is lost" in mail["subject"] for mail in told.mails("Brazil – ")),
+        lambda: any("vivo is offline" in mail["subject"] for mail in told.mails("Brazil – ")),
         "the lost vantage",
         LONG,
     )

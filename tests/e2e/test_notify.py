@@ -137,7 +137,7 @@ def test_everybody_hears_of_everything_once() -> None:
         assert "(tls.reset)" in first["message"]
         assert f"Event: {confirmed['event_id']}" in first["message"]
         assert second["title"] == "Over: X is no longer blocked in Pakistan"
-        assert second["message"].startswith("This is about what was told here at ")
+        assert second["message"].startswith("This is about the message sent here at ")
         rows = outbox(lab)
         assert [(occasion, state) for occasion, state, _ in rows] == [
             ("confirmed", "sent"),

@@ -121,7 +121,7 @@ def report_for_the_newspaper(lab: Lab, config: Path) -> None:
     with zipfile.ZipFile(out) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     page = files["report.html"].decode()
-    assert "X blocked in Pakistan: 3 of 3 networks observed" in page
+    assert "X was blocked in Pakistan" in page
     for told in ("AS17557", "AS45669", "AS59257", "tls.reset", "tls.timeout", "dns.nxdomain"):
         assert told in page
     looks = [json.loads(line) for line in files["data/measurements.jsonl"].splitlines()]

@@ -102,7 +102,7 @@ async def test_a_failure_stands_beside_the_control_that_followed(
     reader: psycopg.Connection[Row],
 ) -> None:
     """A failed look shows its layer, its failure, and a control's look that began after it."""
-    (row,) = ask(reader, "Failed looks, each beside its control")
+    (row,) = ask(reader, "Failed measurements, each next to its control")
     assert (row["Layer"], row["Failure"]) == ("tls", "connection_reset")
     assert (row["Control"], row["Control vantage"]) == ("reached", "control")
     assert row["Time"] == at(300)
@@ -118,7 +118,7 @@ async def test_variables_narrow(reader: psycopg.Connection[Row], title: str) -> 
 
 async def test_names_cannot_break_a_query(reader: psycopg.Connection[Row]) -> None:
     """A network whose name holds quotes and brackets is found by its name, and does no harm."""
-    panel = "Failed looks, each beside its control"
+    panel = "Failed measurements, each next to its control"
     assert ask(reader, panel, network=("Côte d'Or (Nord)",))
     assert not ask(reader, panel, network=("'; DROP TABLE measurement; --",))
 

@@ -105,7 +105,7 @@ def test_the_states_on_the_boards_are_the_true_ones(prometheus: PrometheusServer
     }
     parts = {
         one.labels["role"]: words[int(one.value)]
-        for one in samples_of(prometheus, EVIDENCE, "Parts of platforms", platform="x")
+        for one in samples_of(prometheus, EVIDENCE, "Functions of platforms", platform="x")
     }
     assert parts == {"web": "blocked", "api": "ok", "media": "ok"}
 
@@ -123,11 +123,11 @@ def test_the_events_on_the_boards_are_the_true_ones(prometheus: PrometheusServer
     (state,) = samples_of(prometheus, OVERVIEW, "Active events")
     numbers = {
         title: [one.value for one in samples_of(prometheus, OVERVIEW, title)]
-        for title in ("Events now", "Field vantages that can see", "Blind spots")
+        for title in ("Events now", "Working field vantages", "Blind spots")
     }
     assert numbers == {
         "Events now": [1],
-        "Field vantages that can see": [1],
+        "Working field vantages": [1],
         "Blind spots": [0],
     }
     assert state.labels == {"country": "PK", "platform": "x", "state": "confirmed"}

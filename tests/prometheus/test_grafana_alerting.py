@@ -62,8 +62,9 @@ def test_words_are_grafanas(rule: dict[str, Any]) -> None:
     for text in rule["annotations"].values():
         assert "$" not in text
         for action in re.findall(r"\{\{\s*(.*?)\s*\}\}", text):
-            assert re.fullmatch(r"\.Labels\.\w+|with \.Labels\.\w+|\.|end|else", action), action
-        assert text.count("{{ with") == text.count("{{ end }}")
+            allowed = r"\.Labels\.\w+|with \.Labels\.\w+|if eq \.Labels\.\w+ \"\w+\"|\.|end|else"
+            assert re.fullmatch(allowed, action), action
+        assert len(re.findall(r"\{\{ (?:with|if) ", text)) == text.count("{{ end }}")
 
 
 @pytest.mark.parametrize(

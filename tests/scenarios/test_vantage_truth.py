@@ -307,7 +307,7 @@ def test_an_ipv6_only_network_with_nat64_is_no_liar(lying: bool) -> None:
         story = once(lab, platforms=["x", "telegram"], resolver=network.plan.resolver6)
     line = story.vantage("ptcl")
     assert (line["state"], line["nat64"]) == ("ok", [f"{LOCAL_NAT64}/96"])
-    assert "ptcl: this network has IPv6 alone and translates it to IPv4" in story.errors
+    assert "ptcl: its network has IPv6 only and translates it to IPv4 (NAT64)" in story.errors
     reached = [one for one in story.lines if one["kind"] == "endpoint" and one["vantage"] == "ptcl"]
     by_address = [one for one in reached if one["endpoint"].startswith("tcp://")]
     assert by_address

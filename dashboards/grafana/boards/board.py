@@ -32,7 +32,7 @@ ANNOTATIONS = (
         "{{kind}} {{country}} {{platform}} {{vantage}}",
     ),
     (
-        "What people noted",
+        "Annotations",
         SLATE,
         f"max by (country, platform, kind, text) ({ANNOTATION}) * 1000",
         "{{kind}} in {{country}} {{platform}}: {{text}}",

@@ -58,7 +58,7 @@ SELECT
   failed.network AS "Network", failed.vantage AS "Vantage", failed.platform AS "Platform",
   failed.role AS "Role", failed.endpoint AS "Endpoint", failed.attempt AS "Try",
   {_layer("failed")} AS "Layer", {_failure("failed")} AS "Failure",
-  CASE WHEN control.id IS NULL THEN 'no look' WHEN control.reached THEN 'reached'
+  CASE WHEN control.id IS NULL THEN 'not measured' WHEN control.reached THEN 'reached'
        ELSE coalesce({_failure("control")}, 'failed') END AS "Control",
   control.vantage AS "Control vantage", failed.id AS "Measurement"
 FROM failed
@@ -135,9 +135,9 @@ def panels() -> list[Any]:
     """Tables from the database, filtered by the variables."""
     return [
         _table(
-            "Failed looks, each beside its control",
-            "Looks that did not get through, newest first, with layer and failure, and what a "
-            "control that looked at the same endpoint afterwards saw.",
+            "Failed measurements, each next to its control",
+            "Measurements that failed, newest first, with layer and failure, and the result of a "
+            "control that measured the same endpoint afterwards.",
             FAILED_MEASUREMENTS,
             12,
         ),

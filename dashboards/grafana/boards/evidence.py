@@ -33,9 +33,9 @@ BY = "vantage_role, layer"
 def parts() -> list[Any]:
     """Which functions of the platforms fail, and the methods."""
     roles = history(
-        "Parts of platforms",
-        "The worst state of each part of a platform on any chosen network: web, api, media, chat "
-        "and so on. Which parts fail tells a block from a broken look.",
+        "Functions of platforms",
+        "The worst state of each function of a platform on any chosen network: web, api, media, "
+        "chat and so on. Which functions fail tells a block from a broken measurement.",
         coded("shutwatch_role_state", STATE, PLATFORM_STATES, "country, platform, role"),
         PLATFORM_STATES,
         14,
@@ -47,8 +47,8 @@ def comparison() -> list[Any]:
     """Field and control compared, layer by layer."""
     layers = graph(
         "Failures by layer, field and control",
-        "Failed layers of looks out of all layers looked at, of all platforms together. A failure "
-        "at the control too is no block.",
+        "Failed layers of measurements out of all measured layers, of all platforms together. A "
+        "failure at the control too is no block.",
         units.PercentUnit,
         *(
             f"{failures_of(selector, BY)}\n/\n({layers_of(selector, BY)} > 0)"
@@ -58,7 +58,7 @@ def comparison() -> list[Any]:
     )
     duration = graph(
         "Time per layer, 90th percentile, field and control",
-        "Nine in ten looks passed a layer faster than this. Timeouts are in it.",
+        "Nine in ten measurements passed a layer faster than this. Timeouts are included.",
         units.Seconds,
         *(
             (slowest_tenth_of(selector), "{{vantage_role}} · {{layer}}")
@@ -77,8 +77,8 @@ def comparison() -> list[Any]:
         ),
     ).max(1)
     looks = graph(
-        "Looks at the platform, field and control",
-        "Looks made per second. Control looks are made when something failed in the field.",
+        "Measurements of the platform, field and control",
+        "Measurements per second. Controls measure when something failed in the field.",
         units.CountsPerSecond,
         *(
             "sum by (vantage_role, platform) (\n"
@@ -127,5 +127,5 @@ BOARD = Board(
     "shutwatch 3: evidence",
     "What failed and why, layer by layer, next to what the controls saw.",
     (("How", parts), ("Field against control", comparison), ("Reasons", reasons)),
-    (("Look by look, from the database (PostgreSQL)", database.panels),),
+    (("Single measurements, from the database (PostgreSQL)", database.panels),),
 )

@@ -37,7 +37,7 @@ def numbers() -> list[Any]:
     )
     since = number(
         "Running for",
-        "Time since the process started that started last. Counters began anew then.",
+        "Time since the newest process started. Its counters started at zero then.",
         f"time() - max(process_start_time_seconds{{{JOB}}})",
         units.Seconds,
         (None, GREY),
@@ -87,8 +87,8 @@ def work() -> list[Any]:
         interval="5m",
     )
     looks = graph(
-        "Looks per second",
-        "Looks made, by country. Repeats after a failure and looks at references are in it.",
+        "Measurements per second",
+        "Measurements by country, with retries after a failure and measurements of references.",
         units.CountsPerSecond,
         f"sum by (country) (rate(shutwatch_probes_total{{{VANTAGE}}}[{RATE}]))",
         interval="5m",
@@ -120,7 +120,7 @@ def messages() -> list[Any]:
         interval="5m",
     )
     waiting = graph(
-        "Notifications that wait",
+        "Waiting notifications",
         "Notices not delivered yet: for quiet hours to end, for their digest, or for the next "
         "attempt.",
         units.Short,

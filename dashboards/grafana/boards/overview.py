@@ -51,9 +51,9 @@ def numbers() -> list[Any]:
             (1, RED),
         ),
         number(
-            "Field vantages that can see",
-            "Field vantages whose own link is healthy, out of all configured. Below one, part of "
-            "what happens goes unseen.",
+            "Working field vantages",
+            "Field vantages whose own link is healthy, out of all configured. Below 100%, some "
+            "blocks go unseen.",
             f'sum(shutwatch_vantage_state{{{FIELD},state=~"ok|lossy"}})\n'
             f"/ count(shutwatch_vantage_info{{{FIELD}}})",
             units.PercentUnit,
@@ -63,8 +63,8 @@ def numbers() -> list[Any]:
         ),
         number(
             "Blind spots",
-            "Pairs of country and platform about which no network can tell anything: a block there "
-            "would go unseen.",
+            "Pairs of country and platform without a decided network: a block there would go "
+            "unseen.",
             f"count(\n  max by ({PAIR}) ({active})\n  unless on ({PAIR})\n"
             f'  (max by ({PAIR}) (shutwatch_platform_state{{{STATE},state!="insufficient"}}) == 1)'
             f"\n) or 0 * sum({active})",
@@ -97,8 +97,8 @@ def blocked() -> list[Any]:
     ).data_links([from_series("Timeline of this platform", TIMELINE, "country", "platform")])
     ratio = graph(
         "Networks blocking",
-        "Networks of a country on which a platform is blocked, out of those that could tell. "
-        "No line means that none could.",
+        "Networks of a country on which a platform is blocked, out of those with a decided "
+        "verdict. No line means that there are none.",
         units.PercentUnit,
         f"max by ({PAIR}) (shutwatch_platform_blocked_networks_ratio{{{EVENT}}})",
         width=24,
@@ -173,8 +173,8 @@ def circumstances() -> list[Any]:
     """Events of other kinds, which may explain failures."""
     panel = listing(
         "Outages, shutdowns and silent vantages",
-        "What is no block of a platform and explains failures: an outage of the platform "
-        "everywhere, a shutdown of a country, a vantage that is silent.",
+        "Events that are no block of a platform and explain failures: an outage of the platform "
+        "everywhere, a shutdown of a country, a silent vantage.",
         [f"max by (kind, country, platform, vantage, state) ({CIRCUMSTANCES})"],
         {
             "kind": "What",
@@ -194,6 +194,6 @@ def circumstances() -> list[Any]:
 BOARD = Board(
     OVERVIEW,
     "shutwatch 1: overview",
-    "Which platforms are blocked where, and whether the monitor can see at all.",
+    "Which platforms are blocked where, and whether the vantages work.",
     (("Now", numbers), ("Blocking", blocked), ("Other events", circumstances)),
 )

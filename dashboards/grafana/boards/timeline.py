@@ -20,8 +20,8 @@ def events() -> list[Any]:
     """The events themselves."""
     panel = timeline(
         "Events",
-        "The state of the event about each platform in each country. Green is no event while at "
-        "least one network could tell; grey, that none could.",
+        "The state of the event about each platform in each country. Green: no event, and at "
+        "least one network has a decided verdict. Grey: no network has one.",
         coded_events(),
         EVENT_STATES,
         10,
@@ -99,7 +99,7 @@ def networks() -> list[Any]:
     over_time = timeline(
         "Methods over time",
         "When each network interfered with a platform, and how. Where nothing is drawn, it did "
-        "not, or nobody could tell.",
+        "not interfere, or there was no decided verdict.",
         (
             f"max by ({labels}) (shutwatch_platform_blocked_method_info{{{STATE}}})",
             "{{country}} · {{network}} · {{platform}} · {{method}}.{{sub_method}}",

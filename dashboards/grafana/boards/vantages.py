@@ -19,16 +19,16 @@ def health() -> list[Any]:
     """State and network of each vantage."""
     states = history(
         "Vantage health",
-        "What the references told about each vantage. While it is not ok nothing it sees is "
-        "judged, unless it is lossy or cut off from abroad.",
+        "The health of each vantage, by its references. While it does not work, its measurements "
+        "are not judged, unless it is lossy or cut off from abroad.",
         coded("shutwatch_vantage_state", VANTAGE, VANTAGE_STATES, "vantage"),
         VANTAGE_STATES,
         8,
     ).data_links([from_series("Evidence of this vantage", EVIDENCE, "vantage")])
     exits = history(
         "Exits",
-        "Whether a vantage's packets come out in the country and network they are said to. "
-        "Elsewhere is a VPN left on, or a phone that roams. Without [vantage_check] nobody looks.",
+        "Whether a vantage's packets leave from the configured country and network. If not, a VPN "
+        "may be on, or a phone may be roaming. Without [vantage_check] this is not checked.",
         f"min by (vantage) (shutwatch_vantage_exit_as_configured{{{VANTAGE}}})",
         EXIT,
         8,
@@ -75,14 +75,14 @@ def reports() -> list[Any]:
     age = graph(
         "Time since last report",
         "How long ago each vantage finished its last cycle. A vantage that never reported has no "
-        "line; its alert tells.",
+        "line, but an alert.",
         units.Seconds,
         "time() - max by (vantage) "
         f"(shutwatch_vantage_last_report_timestamp_seconds{{{VANTAGE}}} > 0)",
     )
     references = graph(
         "References that answered",
-        "References that worked in the last cycle of each vantage, out of all looked at.",
+        "References that worked in the last cycle of each vantage, out of all measured.",
         units.PercentUnit,
         f"min by (vantage) (shutwatch_vantage_reference_success_ratio{{{VANTAGE}}})",
     ).max(1)
@@ -109,7 +109,7 @@ def traffic() -> list[Any]:
     used = graph(
         "Bytes of the day",
         "Bytes each vantage has used today (UTC), both ways, out of what it may use at most. "
-        "Near one, looks get more modest, then fewer.",
+        "Near 100%, cycles measure less, then fewer cycles run.",
         units.PercentUnit,
         f"max by (vantage) (shutwatch_vantage_daily_bytes{{{VANTAGE}}})\n"
         f"/ scalar(max(shutwatch_vantage_daily_bytes_limit{{{JOB}}}))",
@@ -122,8 +122,8 @@ def traffic() -> list[Any]:
         interval="5m",
     )
     turns = graph(
-        "Turns by effort",
-        "Turns of all chosen vantages: whole, modest or none to save bytes, hurried where "
+        "Cycles by effort",
+        "Cycles of all chosen vantages: whole, modest or none to save bytes, hurried where "
         "something is suspicious.",
         units.Short,
         f"sum by (effort) (increase(shutwatch_cycles_total{{{VANTAGE}}}[{RATE}]))",
@@ -136,6 +136,6 @@ def traffic() -> list[Any]:
 BOARD = Board(
     VANTAGES,
     "shutwatch 4: vantage health",
-    "Whether those who look can see: their links, references, clocks, exits and traffic.",
+    "Whether the vantages work: their links, references, clocks, exits and traffic.",
     (("Health", health), ("Reports", reports), ("Bytes", traffic)),
 )

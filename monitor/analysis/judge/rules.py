@@ -63,9 +63,6 @@ class Rule(TableRule, frozen=True, kw_only=True):
     state: State = State.INSUFFICIENT
     method: str = ""
     """The method of the block; empty when nobody is accused."""
-    sub_method: str = ""
-    grade_ceiling: Evidence = Evidence.NONE
-    """The best grade this rule can give. The measurements decide the grade of a verdict."""
     matches: Callable[[Facts], bool]
 
 

@@ -9,9 +9,6 @@ from monitor.analysis.verdict import Evidence, State, TableRule
 
 class TransferRule(TableRule, frozen=True, kw_only=True):
     kind: TransferClass = TransferClass.INSUFFICIENT
-    sub_method: str = ""
-    grade_ceiling: Evidence = Evidence.NONE
-    """The best grade this rule can give."""
     matches: Callable[[TransferFacts], bool]
 
     @property

@@ -31,7 +31,7 @@ N in "stalls at N bytes" counts bytes of the answer. The network also carries th
 to 6 KB) and any incomplete TLS record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from monitor.analysis.judge.rules import verdict_on
@@ -67,7 +67,7 @@ def judge_transfers(case: TransferCase) -> TransferVerdict:
         rounds=len(facts.informative),
         rates=_rates(facts),
         ratios=_ratios(facts),
-        stalled_at=_spread([float(stall_point(r)) for r in facts.informative if r.stalled]),
+        stalled_at=_spread(float(stall_point(r)) for r in facts.informative if r.stalled),
         verdict=verdict_on(
             case,
             rule.id,
@@ -131,26 +131,22 @@ def _failures(measurement: Measurement) -> dict[str, str]:
 
 
 def _rates(facts: TransferFacts) -> dict[str, Spread]:
-    found = {
-        name: _spread([rate for r in facts.informative if (rate := r.rate(name)) is not None])
-        for name in VARIANTS.values()
-    }
-    found[CONTROL] = _spread([c.rate for c in facts.controls if c.rate is not None])
+    found = {name: _spread(r.rate(name) for r in facts.informative) for name in VARIANTS.values()}
+    found[CONTROL] = _spread(control.rate for control in facts.controls)
     return {name: spread for name, spread in found.items() if spread is not None}
 
 
 def _ratios(facts: TransferFacts) -> dict[str, Spread]:
-    found = {
-        name: _spread([ratio for r in facts.informative if (ratio := r.ratio(name)) is not None])
-        for name in ("innocuous", "reference")
-    }
+    names = ("innocuous", "reference")
+    found = {name: _spread(r.ratio(name) for r in facts.informative) for name in names}
     best = max((c.rate for c in facts.controls if c.rate is not None), default=0.0)
     targets = [rate for r in facts.informative if (rate := r.rate("target")) is not None]
-    found[CONTROL] = _spread([rate / best for rate in targets]) if best else None
+    found[CONTROL] = _spread(rate / best for rate in targets) if best else None
     return {name: spread for name, spread in found.items() if spread is not None}
 
 
-def _spread(values: Sequence[float]) -> Spread | None:
-    if not values:
+def _spread(values: Iterable[float | None]) -> Spread | None:
+    known = [value for value in values if value is not None]
+    if not known:
         return None
-    return Spread(low=min(values), median=median(values), high=max(values))
+    return Spread(low=min(known), median=median(known), high=max(known))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from monitor.export.csv import File, file_of_rows, file_of_values, header
+from monitor.export.csv import File, file_of, header
 from monitor.server.api.request import Query
 from monitor.server.api.resources import Resource
 from storage.store import Store
@@ -35,12 +35,7 @@ async def csv_file(
     }
     if request.method == "HEAD":
         return Response(headers=headers)
-    columns, hidden = resource.columns, query.hidden_columns
-    if resource.stored is None:
-        values = resource.rows(store, query.selection)
-        file = file_of_values(columns, values, resource.prepare, hidden=hidden)
-    else:
-        file = file_of_rows(resource.stored, columns, store, query.selection, hidden=hidden)
+    file = file_of(resource.export, store, query.selection, hidden=query.hidden_columns)
     # Before anything is sent, so that a store that fails at once gets an error response.
     first = await _lines(file, readers)
     return StreamingResponse(_body(first, file, resource, readers), headers=headers)

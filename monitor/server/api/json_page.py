@@ -27,7 +27,7 @@ async def json_page(
     """The page that `query` selects; `readers` limits concurrent reads. Raises StorageError."""
     async with readers:
         # One row more than the page holds shows whether there is another page.
-        found = await first_rows(resource.rows(store, query.selection), query.limit + 1)
+        found = await first_rows(resource.export.rows(store, query.selection), query.limit + 1)
         values, following = found[: query.limit], None
         if len(found) > query.limit:
             position = resource.position(values[-1])
@@ -35,7 +35,7 @@ async def json_page(
             following = _address(request, cursor)
 
         def encode() -> bytes:
-            prepared = map(resource.prepare, values)
+            prepared = map(resource.export.prepare, values)
             rows = json_rows(resource.columns, prepared, query.hidden_columns)
             return msgspec.json.encode({"data": rows, "next": following})
 

@@ -96,15 +96,14 @@ def _row(resource: Resource) -> dict[str, Any]:
         "type": "object",
         "required": [column.name for column in resource.columns],
         "properties": {
-            column.name: {**SCHEMAS[column.unit], "description": _unit(column.unit)}
+            column.name: {
+                **SCHEMAS[column.unit],
+                "description": f"{column.unit[0].upper()}{column.unit[1:]}.",
+            }
             for column in resource.columns
         },
         "additionalProperties": False,
     }
-
-
-def _unit(unit: str) -> str:
-    return f"{unit[0].upper()}{unit[1:]}."
 
 
 def _problem() -> dict[str, Any]:

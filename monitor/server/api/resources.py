@@ -8,26 +8,14 @@ import msgspec
 
 from monitor.analysis.events.event import Event, EventState
 from monitor.analysis.verdict import State, VantageHealth, VantageState, Verdict
-from monitor.export.columns import (
-    AVAILABILITY_COLUMNS,
-    EVENT_COLUMNS,
-    MEASUREMENT_COLUMNS,
-    VANTAGE_COLUMNS,
-    VERDICT_COLUMNS,
-    Column,
-    SummarisedMeasurement,
-)
+from monitor.export.columns import VANTAGE_COLUMNS, Column
+from monitor.export.kinds import EXPORTS, Export, Kind
 from monitor.server.api import parameters as p
 from probes.measurement import Measurement
 from storage.store import Store
 from storage.values.cursor import LENGTHS, place_of
 from storage.values.rollup import Availability
-from storage.values.row_kind import RowKind
 from storage.values.selection import Selection
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +26,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     order: str
     """Columns by which the rows are ordered."""
     filters: tuple[p.Parameter, ...]
-    columns: tuple[Column[Any], ...]
-    rows: Callable[[Store, Selection], AsyncIterator[Sequence[Any]]]
-    """Lists the selection from the store, in batches; respects `after` and `batch`."""
-    prepare: Callable[[Any], Any] = _same
-    """Makes the value that the columns read."""
-    stored: RowKind | None = None
-    """Stored rows that a CSV file is made of; None: it is made of `rows`, since there are few."""
+    export: Export
+    """Its columns and rows, which are those of the files."""
     position: Callable[[Any], tuple[str, ...]] = place_of
     """The position of a row in the listing, for a cursor."""
     position_length: int
@@ -53,6 +36,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Whether parts of that number can be a position."""
     public: bool = True
     """Whether readers who may not see vantages may read it."""
+
+    @property
+    def columns(self) -> tuple[Column[Any], ...]:
+        """In the order of the file."""
+        return self.export.columns
 
 
 def _vantage_position(health: VantageHealth) -> tuple[str, ...]:
@@ -82,8 +70,7 @@ RESOURCES: tuple[Resource, ...] = (
         summary="Detected blocks and other events, in their present state",
         order="detected_at",
         filters=(*_WHERE, *_WHEN, p.state(EventState), p.EVENT),
-        columns=EVENT_COLUMNS,
-        rows=lambda store, selection: store.events(selection),
+        export=EXPORTS[Kind.EVENTS],
         position_length=LENGTHS[Event],
     ),
     Resource(
@@ -91,9 +78,7 @@ RESOURCES: tuple[Resource, ...] = (
         summary="Availability of platforms by the hour or day, with its coverage",
         order="country, platform and starts_at",
         filters=(*_WHERE, *_WHEN, p.PERIOD, p.BY),
-        columns=AVAILABILITY_COLUMNS,
-        rows=lambda store, selection: store.availability(selection),
-        stored=RowKind.AVAILABILITY,
+        export=EXPORTS[Kind.AVAILABILITY],
         position_length=LENGTHS[Availability],
         is_position=lambda parts: re.fullmatch(r"[0-9]{10}", parts[3]) is not None,
     ),
@@ -102,9 +87,7 @@ RESOURCES: tuple[Resource, ...] = (
         summary="The verdict on each endpoint in each cycle, and the rule behind it",
         order="judged_at",
         filters=(*_WHERE, *_WHEN, p.state(_VERDICT_STATES), p.EVENT, p.VANTAGE),
-        columns=VERDICT_COLUMNS,
-        rows=lambda store, selection: store.verdicts(selection),
-        stored=RowKind.VERDICTS,
+        export=EXPORTS[Kind.VERDICTS],
         position_length=LENGTHS[Verdict],
     ),
     Resource(
@@ -112,10 +95,7 @@ RESOURCES: tuple[Resource, ...] = (
         summary="Each measurement, without any verdict",
         order="started_at",
         filters=(*_WHERE, *_WHEN, p.EVENT, p.VANTAGE),
-        columns=MEASUREMENT_COLUMNS,
-        rows=lambda store, selection: store.measurements(selection),
-        stored=RowKind.MEASUREMENTS,
-        prepare=SummarisedMeasurement.of,
+        export=EXPORTS[Kind.MEASUREMENTS],
         position_length=LENGTHS[Measurement],
     ),
     Resource(
@@ -123,8 +103,7 @@ RESOURCES: tuple[Resource, ...] = (
         summary="The latest health of every vantage that ever reported; for operators only",
         order="country, vantage",
         filters=(p.COUNTRY, p.ASN, p.state(VantageState), p.VANTAGE),
-        columns=VANTAGE_COLUMNS,
-        rows=_vantages,
+        export=Export(VANTAGE_COLUMNS, _vantages),
         position=_vantage_position,
         position_length=2,
         public=False,

@@ -4,18 +4,15 @@ Cycles out of turn are not counted, and earlier releases did not store which tho
 at fewer platforms than the cycles in turn of the same vantage, so they are left out by that.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.columns import TEXT
+from storage.migrations.tables import text
 
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 _STATES = ("ok", "degraded", "throttled", "blocked", "down", "insufficient")
 _KEY = ("country", "platform", "starts_at", "asn", "network")
@@ -32,16 +29,12 @@ _IN_TURN = """
 """
 
 
-def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, TEXT, nullable=False) for name in names]
-
-
 def _create(name: str, *more: sa.Column[Any]) -> None:
     op.create_table(
         name,
-        *_text("country", "platform", "starts_at"),
+        *text("country", "platform", "starts_at"),
         sa.Column("asn", sa.BigInteger, nullable=False),
-        *_text("network"),
+        *text("network"),
         *(sa.Column(state, sa.Integer, nullable=False) for state in _STATES),
         *more,
         sa.PrimaryKeyConstraint(*_KEY, name=f"{name}_pk"),

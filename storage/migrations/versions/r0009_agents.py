@@ -6,22 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.columns import TEXT
+from storage.migrations.tables import maybe_text, text
 
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 _FAILURES = ("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure")
-
-
-def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, TEXT, nullable=False) for name in names]
-
-
-def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, TEXT) for name in names]
 
 
 def _number(name: str, kind: Any = sa.Integer) -> sa.Column[Any]:
@@ -36,11 +26,11 @@ def _people_decide() -> None:
     _create(
         "enrolment",
         ["fingerprint"],
-        *_text("vantage", "country"),
+        *text("vantage", "country"),
         _number("asn", sa.BigInteger),
-        *_text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
-        *_maybe_text("revoked_at"),
-        *_text("reason"),
+        *text("network", "role", "profile", "key", "fingerprint", "enrolled_at"),
+        *maybe_text("revoked_at"),
+        *text("reason"),
     )
     only = sa.text("revoked_at IS NULL")
     op.create_index(
@@ -54,9 +44,9 @@ def _people_decide() -> None:
     _create(
         "quarantine",
         ["vantage"],
-        *_text("vantage", "country"),
-        *_maybe_text("since", "until"),
-        *_text("reason", "at"),
+        *text("vantage", "country"),
+        *maybe_text("since", "until"),
+        *text("reason", "at"),
     )
 
 
@@ -65,8 +55,8 @@ def _agents_hand_in() -> None:
     _create(
         "batch",
         key,
-        *_text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
-        *_text("body_sha256", "received_at"),
+        *text("country", "vantage", "id", "fingerprint", "sent_at", "encoding", "signature"),
+        *text("body_sha256", "received_at"),
         _number("body", sa.LargeBinary),
     )
     op.create_index("batch_by_received_at", "batch", ["received_at"])
@@ -74,7 +64,7 @@ def _agents_hand_in() -> None:
     _create(
         "batch_cycle",
         names,
-        *_text(*names),
+        *text(*names),
         sa.ForeignKeyConstraint(names[:3], [f"batch.{name}" for name in key], ondelete="CASCADE"),
         sqlite_with_rowid=False,
     )
@@ -82,11 +72,11 @@ def _agents_hand_in() -> None:
     _create(
         "inbox",
         ["country", "id"],
-        *_text("country", "id", "vantage", "started_at", "finished_at", "received_at", "batch"),
+        *text("country", "id", "vantage", "started_at", "finished_at", "received_at", "batch"),
         _number("position"),
         _number("hurried", sa.Boolean),
         _number("backfilled", sa.Boolean),
-        *_text("health"),
+        *text("health"),
     )
     op.create_index("inbox_by_received_at", "inbox", ["received_at"])
 
@@ -96,20 +86,20 @@ def _what_follows() -> None:
     _create(
         "latest_look",
         key,
-        *_text(*key),
+        *text(*key),
         _number("asn", sa.BigInteger),
-        *_text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
+        *text("network", "vantage_role", "look", "started_at", "measurement", "cycle"),
         _number("reached", sa.Boolean),
-        *_maybe_text(*_FAILURES),
-        *_text("received_at"),
+        *maybe_text(*_FAILURES),
+        *text("received_at"),
     )
     key = ["country", "platform", "starts_at", "asn", "network"]
     _create(
         "look_hour",
         key,
-        *_text("country", "platform", "starts_at"),
+        *text("country", "platform", "starts_at"),
         _number("asn", sa.BigInteger),
-        *_text("network"),
+        *text("network"),
         *(_number(name) for name in ("looks", "reached", "failed")),
         sqlite_with_rowid=False,
     )

@@ -4,19 +4,17 @@ Rows that are there get it from their observations; of those that cannot be read
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.columns import TEXT
+from storage.migrations.tables import maybe_text, text
 
 revision = "0010"
 down_revision = "0009"
-branch_labels = None
-depends_on = None
 
 _KEY = ("country", "started_at", "id")
 _LISTS = ("resolvers", "addresses")
@@ -26,36 +24,28 @@ _AT_ONCE = 1000
 """Rows in memory at a time."""
 
 
-def _text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, TEXT, nullable=False) for name in names]
-
-
-def _maybe_text(*names: str) -> Iterable[sa.Column[Any]]:
-    return [sa.Column(name, TEXT) for name in names]
-
-
 def _before() -> list[sa.Column[Any]]:
     return [
-        *_text("country", "started_at", "id", "cycle", "vantage"),
+        *text("country", "started_at", "id", "cycle", "vantage"),
         sa.Column("asn", sa.BigInteger, nullable=False),
-        *_text("network", "vantage_role", "platform", "role", "endpoint", "look"),
+        *text("network", "vantage_role", "platform", "role", "endpoint", "look"),
         sa.Column("attempt", sa.Integer, nullable=False),
-        *_text("received_at"),
+        *text("received_at"),
         sa.Column("duration", sa.Float, nullable=False),
         sa.Column("reached", sa.Boolean, nullable=False),
-        *_maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
+        *maybe_text("egress_failure", "dns_failure", "tcp_failure", "tls_failure", "http_failure"),
         *(sa.Column(name, sa.Float) for name in ("dns_ms", "tcp_ms", "tls_ms", "http_ms")),
         sa.Column("http_status", sa.Integer),
-        *_text("not_observed"),
+        *text("not_observed"),
     ]
 
 
 def _shown() -> list[sa.Column[Any]]:
     return [
-        *_text(*_LISTS),
-        *_maybe_text("tls_chain_sha256", "http_url", "http_title"),
+        *text(*_LISTS),
+        *maybe_text("tls_chain_sha256", "http_url", "http_title"),
         sa.Column("http_body_bytes", sa.BigInteger),
-        *_maybe_text("http_body_sha256"),
+        *maybe_text("http_body_sha256"),
     ]
 
 

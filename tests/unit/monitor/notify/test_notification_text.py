@@ -20,10 +20,9 @@ from monitor.notify.message import (
     section,
     trial_message,
 )
-from monitor.notify.message_words import message_words
+from monitor.notify.message_words import LONGEST_NAME, message_words, plain_name
 from monitor.notify.notice_kinds import OPENING, NoticeKind
 from monitor.notify.outgoing import Message, Urgency
-from monitor.notify.plain_names import LONGEST_NAME, plain_name
 from monitor.wording.methods import method_and_name
 from tests.worlds.notify_world import ONSET, PTCL, TITLES, block, shutdown, told
 

@@ -40,7 +40,7 @@ from monitor.report.build import Made
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Imprint
-from monitor.report.foreign_text import isolated, plain, unmarked
+from monitor.report.report_words import isolated, plain, unmarked
 from monitor.report.time_slots import Slots
 from monitor.wording.catalogs import Message, needed
 from monitor.wording.languages import ENGLISH, LANGUAGES, Language
@@ -399,13 +399,13 @@ def test_slots_are_bounded_and_lose_no_look() -> None:
     slots = Slots(at(0), timedelta(minutes=5), most=100)
     for number in range(5000):
         state = State.BLOCKED if number % 2 else State.OK
-        slots.add((1, "A"), at(number * 300), state)
+        slots.count((1, "A"), at(number * 300), {state: 1})
     found = slots.of((1, "A"))
     assert len(found) <= 100
-    assert sum(slot.looks for slot in found) == 5000
+    assert sum(slot.verdicts for slot in found) == 5000
     assert sum(slot.blocked for slot in found) == 2500
     assert all(before.end <= after.start for before, after in pairwise(found))
-    slots.add((1, "A"), at(-600), State.OK)
+    slots.count((1, "A"), at(-600), {State.OK: 1})
     assert slots.of((1, "A"))[0].start <= at(-600)
 
 

@@ -103,7 +103,7 @@ def test_batches_travel_as_they_were_sent_and_verify(whole: Path, files: Files) 
     signed with them is in no file of measurements."""
     signed = verify(whole).signed
     assert signed is not None
-    assert (signed.looks, signed.signed, signed.batches, signed.vantages) == (7, 6, 2, 1)
+    assert (signed.compared, signed.signed, signed.batches, signed.vantages) == (7, 6, 2, 1)
     looks = [msgspec.json.decode(line, type=Measurement) for line in files[MEASUREMENTS]]
     assert {one.platform for one in looks} == {"x"}
     assert all(NOW - BEHIND < one.started_at < NOW for one in looks)
@@ -157,7 +157,7 @@ async def test_the_command_encloses_them_when_asked_to(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     signed = verify(out).signed
     assert signed is not None
-    assert (signed.looks, signed.signed, signed.batches) == (6, 6, 2)
+    assert (signed.compared, signed.signed, signed.batches) == (6, 6, 2)
     with zipfile.ZipFile(out) as archive:
         page = archive.read("report.html").decode()
     assert "6 are in this report exactly as the vantage that made them signed them" in page
@@ -197,7 +197,7 @@ async def test_what_a_changed_database_holds_is_not_called_signed(
     change = update(schema.measurement).where(schema.measurement.c.id == look.id)
     await store._write(lambda database: database.execute(change.values(reached=False)))
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
-    assert (signed.looks, signed.signed, signed.differing, signed.batches) == (6, 3, 1, 1)
+    assert (signed.compared, signed.signed, signed.differing, signed.batches) == (6, 3, 1, 1)
     assert "1 enclosed measurement came in a batch" in " ".join(
         signature_limits(words_in(), signed)
     )
@@ -221,7 +221,7 @@ async def test_what_is_too_much_is_left_out_and_said(
     """Room for one batch: one is enclosed, and the report says that one more was left out."""
     monkeypatch.setattr("monitor.report.batches.MOST_HELD", 5)
     signed = (await gather(store, WANTED, tmp_path, 300.0)).signed
-    assert (signed.signed, signed.batches, signed.left_out) == (3, 1, 1)
+    assert (signed.signed, signed.batches, signed.not_enclosed) == (3, 1, 1)
     assert "1 more batch is not enclosed" in how_much_is_signed(words_in(), signed)
 
 
@@ -320,7 +320,7 @@ def test_a_measurement_nobody_signed_is_only_counted(files: Files) -> None:
     """The collector's own may say what it will: it is not called signed."""
     number = next(n for n, line in enumerate(files[MEASUREMENTS]) if b'"ams"' in line)
     told = checked(edited(files, MEASUREMENTS, number, lambda look: _changed(look, reached=False)))
-    assert (told.looks, told.signed) == (7, 6)
+    assert (told.compared, told.signed) == (7, 6)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])

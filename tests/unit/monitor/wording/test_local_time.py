@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.wording.local_time import (
-    both_texts,
     has_several_times,
     local_text,
     utc_text,
@@ -86,11 +85,9 @@ def test_old_moments_keep_the_offset_of_their_day() -> None:
     assert "UTC+02:00" in local_text(datetime(2024, 12, 1, tzinfo=UTC), "UA")
 
 
-def test_utc_comes_first() -> None:
-    """Both times of one moment, whatever zone it was given in."""
+def test_both_times_of_a_moment() -> None:
+    """UTC and the country's own time, whatever zone the moment was given in."""
     moment = datetime(2024, 2, 18, 1, 0, tzinfo=ZoneInfo("Asia/Karachi"))
     assert utc_text(moment) == "2024-02-17 20:00 UTC"
-    assert both_texts(moment, "PK") == (
-        "2024-02-17 20:00 UTC, 2024-02-18 01:00 local time (UTC+05:00)"
-    )
-    assert both_texts(moment, "") == "2024-02-17 20:00 UTC"
+    assert local_text(moment, "PK") == "2024-02-18 01:00 local time (UTC+05:00)"
+    assert local_text(moment, "") == ""

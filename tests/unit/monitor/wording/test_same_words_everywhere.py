@@ -25,7 +25,7 @@ from monitor.notify.notice_kinds import NoticeKind
 from monitor.report.collect import gather
 from monitor.report.compose import document
 from monitor.report.findings import Example, Findings, Imprint, Story
-from monitor.report.foreign_text import unmarked
+from monitor.report.report_words import unmarked
 from monitor.server import create_app
 from monitor.server.measurement_view import side_by_side
 from monitor.wording.countries import INVENTED
@@ -73,7 +73,7 @@ async def findings_of(folder: Path, event: Event, *looks: Measurement) -> Findin
     return msgspec.structs.replace(
         found,
         wanted=msgspec.structs.replace(WANTED, country=event.country),
-        stories=(Story(event=event, log=(), log_left_out=0, reviews=()),),
+        stories=(Story(event=event, log=(), log_omitted=0, reviews=()),),
         examples=tuple(
             Example(
                 verdict=msgspec.structs.replace(verdict(one, 1.0), state=State.BLOCKED),

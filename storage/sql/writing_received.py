@@ -9,10 +9,9 @@ otherwise anyone who knows its id could add to the evidence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, true, tuple_, update
+from sqlalchemy import Connection, or_, select, tuple_
 
 from storage.sql import received, schema
 from storage.sql.backend import Backend
@@ -20,9 +19,7 @@ from storage.sql.received import ArrivalRows, CycleRows, MeasurementRows
 from storage.sql.rows import MEASUREMENT
 from storage.sql.statements import Statement, add_to, insert_new, upsert
 from storage.store import StorageError
-from storage.values import codecs
-from storage.values.fleet import REPLACED, Enrolment, Quarantine, Reception, key_is_taken
-from storage.values.times import time_text
+from storage.values.fleet import Reception
 
 Key = tuple[str, ...]
 """Cells of a primary key."""
@@ -39,7 +36,7 @@ def _newer_measurement(incoming: Any, stored: Any) -> Any:
     )
 
 
-class FleetWriter:
+class ReceivedWriter:
     """The statements that store what comes from agents, compiled for one database."""
 
     def __init__(self, backend: Backend) -> None:
@@ -49,10 +46,6 @@ class FleetWriter:
         self._measurement = insert_new(schema.measurement, backend, MEASUREMENT)
         self._latest = upsert(schema.latest_look, backend, received.LATEST, _newer_measurement)
         self._hour = add_to(schema.look_hour, backend, received.HOUR, received.COUNTS)
-        self._enrolment = insert_new(schema.enrolment, backend, codecs.ENROLMENT.names)
-        self._quarantine = upsert(
-            schema.quarantine, backend, codecs.QUARANTINE.names, lambda *_: true()
-        )
 
     def receive(self, connection: Connection, arrived: Sequence[ArrivalRows]) -> list[Reception]:
         """Write them all; the caller holds the transaction. A reception for each, in order."""
@@ -179,29 +172,6 @@ class FleetWriter:
         self._latest.run(connection, received.newest(added))
         self._hour.run(connection, received.summed(added))
         return new
-
-    def enrol(self, connection: Connection, enrolment: Enrolment) -> None:
-        """Write it, and revoke the key before it; the caller holds the transaction. StorageError
-        for a key that was enrolled before."""
-        self.revoke(connection, enrolment.vantage, enrolment.enrolled_at, REPLACED)
-        if not self._enrolment.run(connection, [codecs.ENROLMENT.encode(enrolment)]):
-            raise StorageError(key_is_taken(enrolment))
-
-    def revoke(self, connection: Connection, vantage: str, at: datetime, reason: str) -> bool:
-        """Revoke its key; the caller holds the transaction. Returns whether it had one."""
-        table = schema.enrolment
-        mine = update(table).where(table.c.vantage == vantage, table.c.revoked_at.is_(None))
-        changed = connection.execute(mine.values(revoked_at=time_text(at), reason=reason))
-        return changed.rowcount > 0
-
-    def quarantine(self, connection: Connection, quarantine: Quarantine) -> None:
-        """Write it in the place of the one before; the caller holds the transaction."""
-        self._quarantine.run(connection, [codecs.QUARANTINE.encode(quarantine)])
-
-    def release(self, connection: Connection, vantage: str) -> bool:
-        """Delete it; the caller holds the transaction. Whether there was one."""
-        table = schema.quarantine
-        return connection.execute(delete(table).where(table.c.vantage == vantage)).rowcount > 0
 
 
 def _parts(keys: Iterable[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
