@@ -24,7 +24,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.app.clock import utc_now
 from monitor.collector.admission import Room, Slots, VantageRate
 from monitor.collector.agent_settings import SettingsForAgents
 from monitor.collector.batch_checks import frame_of, is_id, read_batch
@@ -53,6 +52,7 @@ from monitor.wire.signing import REQUEST, SIGNATURE, is_signed, sign_answer
 from monitor.wire.unpacking import unpack
 from storage.store import FleetStore, StorageError
 from storage.values.fleet import ReceivedBatch
+from storage.values.times import utc_now
 
 log = logger(__name__)
 
